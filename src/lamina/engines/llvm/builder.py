@@ -1,0 +1,418 @@
+"""Writes LLVM IR as text: a typed value is a name and a type, an instruction is one line.
+
+    function = Function("kernel", [("x", "ptr"), ("n", "i64")])
+    b = function.builder
+    with b.loop(0, function.args[1]) as i:
+        value = b.load("float", b.element(function.args[0], i.value, "float"))
+
+Types are LLVM's own spelling: "float", "i64", "<16 x float>", "ptr". Every arithmetic method takes
+scalars and vectors alike, which is what lets one expression be emitted at any width.
+Text is written directly because building it through an object model took longer than compiling it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+FLOATS = {"half": 16, "bfloat": 16, "float": 32, "double": 64}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An SSA value or a constant: `text` is how an instruction names it, `type` its LLVM type."""
+
+    text: str
+    type: str
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.text}"
+
+
+# ---- types -------------------------------------------------------------------------------------
+@lru_cache(maxsize=None)
+def lanes(type_: str) -> int:
+    """Number of lanes of a vector type; 0 for a scalar."""
+    return int(type_[1 : type_.index(" ")]) if type_[0] == "<" else 0
+
+
+@lru_cache(maxsize=None)
+def scalar(type_: str) -> str:
+    """The element type of a vector type; a scalar type is its own."""
+    return type_[type_.index("x") + 2 : -1] if type_[0] == "<" else type_
+
+
+@lru_cache(maxsize=None)
+def vector(type_: str, count: int) -> str:
+    """`count` lanes of a scalar type; 0 lanes is the scalar itself."""
+    return f"<{count} x {type_}>" if count else type_
+
+
+def like(type_: str, element: str) -> str:
+    """A type with the lanes of `type_` and elements of type `element`."""
+    return vector(element, lanes(type_))
+
+
+@lru_cache(maxsize=None)
+def bits(type_: str) -> int:
+    """Width of the element type in bits."""
+    element = scalar(type_)
+    return FLOATS[element] if element in FLOATS else int(element[1:])
+
+
+def is_float(type_: str) -> bool:
+    return scalar(type_) in FLOATS
+
+
+@lru_cache(maxsize=None)
+def suffix(type_: str) -> str:
+    """How an intrinsic's name spells a type: v16f32."""
+    element = scalar(type_)
+    name = f"f{FLOATS[element]}" if element in FLOATS and element != "bfloat" else element
+    name = "bf16" if element == "bfloat" else name
+    return f"v{lanes(type_)}{name}" if lanes(type_) else name
+
+
+@lru_cache(maxsize=4096)
+def constant(type_: str, value: float | int | bool) -> Value:
+    """A constant, repeated over the lanes of a vector type."""
+    element = scalar(type_)
+    if element in FLOATS:
+        text = _float_text(element, float(value))
+    elif element == "i1":
+        text = "true" if value else "false"
+    else:
+        width = int(element[1:])
+        number = int(value) & ((1 << width) - 1)
+        text = str(number - (1 << width) if number >> (width - 1) else number)
+    return Value(f"splat ({element} {text})" if lanes(type_) else text, type_)
+
+
+def _float_text(element: str, value: float) -> str:
+    if element == "float":
+        try:
+            value = struct.unpack("f", struct.pack("f", value))[0]
+        except OverflowError:
+            value = float("inf") if value > 0 else float("-inf")
+    elif element == "half":
+        return "0xH" + struct.pack(">e", value).hex().upper()
+    elif element == "bfloat":
+        return "0xR" + struct.pack(">f", value).hex().upper()[:4]
+    return "0x" + struct.pack(">d", value).hex().upper()
+
+
+def integers(type_: str, values: Sequence[int]) -> Value:
+    """A constant vector of differing integers, such as the lane numbers 0, 1, 2, ..."""
+    element = scalar(type_)
+    return Value("<" + ", ".join(f"{element} {v}" for v in values) + ">", type_)
+
+
+def undefined(type_: str) -> Value:
+    return Value("poison", type_)
+
+
+def zero(type_: str) -> Value:
+    return Value("zeroinitializer", type_) if lanes(type_) else constant(type_, 0)
+
+
+# ---- functions and modules ---------------------------------------------------------------------
+class Module:
+    """Functions and the declarations they need; `str(module)` is the text LLVM parses."""
+
+    def __init__(self) -> None:
+        self.functions: list[Function] = []
+        self.declarations: dict[str, str] = {}
+        self.globals: dict[str, str] = {}
+
+    def function(self, name: str, args: Sequence[tuple[str, str]], **options: object) -> Function:
+        function = Function(name, args, module=self, **options)  # type: ignore[arg-type]
+        self.functions.append(function)
+        return function
+
+    def declare(self, name: str, returns: str, args: Sequence[str]) -> None:
+        if name not in self.declarations:
+            self.declarations[name] = f"declare {returns} @{name}({', '.join(args)})"
+
+    def __str__(self) -> str:
+        defined = {f.name for f in self.functions}
+        declared = [text for name, text in self.declarations.items() if name not in defined]
+        parts = [*self.globals.values(), *declared, *(str(f) for f in self.functions)]
+        return "\n".join(parts) + "\n"
+
+
+class Function:
+    """A function under construction; `args` are its values, `builder` writes its body."""
+
+    def __init__(
+        self,
+        name: str,
+        args: Sequence[tuple[str, str]],
+        *,
+        returns: str = "void",
+        module: Module | None = None,
+        internal: bool = False,
+        noalias: Sequence[str] = (),
+    ) -> None:
+        self.name, self.returns = name, returns
+        self.module = module if module is not None else Module()
+        if module is None:
+            self.module.functions.append(self)
+        self.args = [Value("%" + arg, type_) for arg, type_ in args]
+        self.linkage = "internal " if internal else ""
+        self.noalias = frozenset(noalias)
+        self.builder = Builder(self)
+
+    def __str__(self) -> str:
+        def declared(arg: Value) -> str:
+            attribute = " noalias" if arg.text[1:] in self.noalias else ""
+            return f"{arg.type}{attribute} {arg.text}"
+
+        args = ", ".join(map(declared, self.args))
+        head = f"define {self.linkage}{self.returns} @{self.name}({args}) nounwind {{"
+        return "\n".join([head, "entry:", *self.builder.lines, "}"])
+
+
+@dataclass
+class Loop:
+    """What the body of a `with b.loop(...)` sees: the index, the carried values, and `next`,
+    which the body must set to the values the following turn carries."""
+
+    value: Value
+    carried: list[Value]
+    next: list[Value] = field(default_factory=list)
+    result: list[Value] = field(default_factory=list)
+
+
+class Builder:
+    """Appends instructions to one function. Methods return the value that an instruction makes."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.lines: list[str] = []
+        self.block = "entry"
+        self._count = 0
+
+    # ---- plumbing ------------------------------------------------------------------------------
+    def name(self, hint: str = "") -> str:
+        self._count += 1
+        return f"%{hint}{self._count}" if hint else f"%v{self._count}"
+
+    def emit(self, type_: str, text: str) -> Value:
+        result = self.name()
+        self.lines.append(f"  {result} = {text}")
+        return Value(result, type_)
+
+    def label(self, hint: str) -> str:
+        self._count += 1
+        return f"{hint}.{self._count}"
+
+    def place(self, label: str) -> None:
+        """Start the basic block `label`."""
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def comment(self, text: str) -> None:
+        self.lines.append(f"  ; {text}")
+
+    # ---- arithmetic ----------------------------------------------------------------------------
+    def binary(self, op: str, x: Value, y: Value, flags: str = "") -> Value:
+        """Any two-operand instruction: binary("fadd", x, y), binary("sub", x, y, "nsw")."""
+        flags = flags + " " if flags else ""
+        return self.emit(x.type, f"{op} {flags}{x.type} {x.text}, {y.text}")
+
+    def fadd(self, x: Value, y: Value, flags: str = "") -> Value:
+        return self.binary("fadd", x, y, flags)
+
+    def fsub(self, x: Value, y: Value) -> Value:
+        return self.binary("fsub", x, y)
+
+    def fmul(self, x: Value, y: Value) -> Value:
+        return self.binary("fmul", x, y)
+
+    def fdiv(self, x: Value, y: Value) -> Value:
+        return self.binary("fdiv", x, y)
+
+    def fneg(self, x: Value) -> Value:
+        return self.emit(x.type, f"fneg {x.type} {x.text}")
+
+    def fma(self, x: Value, y: Value, z: Value) -> Value:
+        """x * y + z with one rounding."""
+        return self.intrinsic("llvm.fma", x, y, z)
+
+    def add(self, x: Value, y: Value) -> Value:
+        if y.text == "0":
+            return x
+        if x.text == "0":
+            return y
+        return self.binary("add", x, y)
+
+    def sub(self, x: Value, y: Value) -> Value:
+        return x if y.text == "0" else self.binary("sub", x, y)
+
+    def mul(self, x: Value, y: Value) -> Value:
+        if x.text == "0" or y.text == "1":
+            return x
+        if y.text == "0" or x.text == "1":
+            return y
+        return self.binary("mul", x, y)
+
+    def and_(self, x: Value, y: Value) -> Value:
+        return self.binary("and", x, y)
+
+    def or_(self, x: Value, y: Value) -> Value:
+        return self.binary("or", x, y)
+
+    def xor(self, x: Value, y: Value) -> Value:
+        return self.binary("xor", x, y)
+
+    def shl(self, x: Value, y: Value) -> Value:
+        return self.binary("shl", x, y)
+
+    def lshr(self, x: Value, y: Value) -> Value:
+        return self.binary("lshr", x, y)
+
+    def ashr(self, x: Value, y: Value) -> Value:
+        return self.binary("ashr", x, y)
+
+    def icmp(self, predicate: str, x: Value, y: Value) -> Value:
+        """predicate: eq ne slt sle sgt sge ult ule ugt uge; the result has i1 lanes."""
+        return self.emit(like(x.type, "i1"), f"icmp {predicate} {x.type} {x.text}, {y.text}")
+
+    def fcmp(self, predicate: str, x: Value, y: Value) -> Value:
+        """predicate: oeq une olt ole ogt oge uno ord ...; the result has i1 lanes."""
+        return self.emit(like(x.type, "i1"), f"fcmp {predicate} {x.type} {x.text}, {y.text}")
+
+    def select(self, condition: Value, yes: Value, no: Value) -> Value:
+        return self.emit(yes.type, f"select {condition}, {yes}, {no}")
+
+    def cast(self, op: str, x: Value, type_: str) -> Value:
+        """op: trunc zext sext fptrunc fpext fptosi fptoui sitofp uitofp bitcast; to LLVM `type_`."""
+        return self.emit(type_, f"{op} {x} to {type_}")
+
+    def bitcast(self, x: Value, type_: str) -> Value:
+        return x if x.type == type_ else self.cast("bitcast", x, type_)
+
+    # ---- calls ---------------------------------------------------------------------------------
+    def intrinsic(self, name: str, *args: Value, returns: str | None = None) -> Value:
+        """An overloaded intrinsic on the first argument's type: intrinsic("llvm.fabs", x)."""
+        type_ = args[0].type
+        return self.call(f"{name}.{suffix(type_)}", returns or type_, list(args))
+
+    def call(self, name: str, returns: str, args: Sequence[Value]) -> Value:
+        self.function.module.declare(name, returns, [a.type for a in args])
+        text = f"call {returns} @{name}({', '.join(map(str, args))})"
+        if returns == "void":
+            self.lines.append("  " + text)
+            return Value("", "void")
+        return self.emit(returns, text)
+
+    # ---- vectors -------------------------------------------------------------------------------
+    def splat(self, x: Value, count: int) -> Value:
+        """The scalar x in every one of `count` lanes (x itself for 0 lanes or a vector)."""
+        if not count or lanes(x.type):
+            return x
+        type_ = vector(x.type, count)
+        if not x.text.startswith("%"):
+            return Value(f"splat ({x})", type_)
+        one = self.emit(type_, f"insertelement {type_} poison, {x}, i64 0")
+        mask = f"<{count} x i32> zeroinitializer"
+        return self.emit(type_, f"shufflevector {type_} {one.text}, {type_} poison, {mask}")
+
+    def shuffle(self, x: Value, y: Value, order: Sequence[int]) -> Value:
+        mask = "<" + ", ".join(f"i32 {k}" for k in order) + ">"
+        type_ = vector(scalar(x.type), len(order))
+        return self.emit(type_, f"shufflevector {x}, {y}, <{len(order)} x i32> {mask}")
+
+    def extract(self, x: Value, lane: int) -> Value:
+        return self.emit(scalar(x.type), f"extractelement {x}, i64 {lane}")
+
+    def insert(self, x: Value, element: Value, lane: int) -> Value:
+        return self.emit(x.type, f"insertelement {x}, {element}, i64 {lane}")
+
+    # ---- memory --------------------------------------------------------------------------------
+    def element(self, base: Value, index: Value | int, type_: str) -> Value:
+        """Address of element number `index` of type `type_` from `base`."""
+        if isinstance(index, int):
+            index = constant("i64", index)
+        if index.text == "0":
+            return base
+        return self.emit("ptr", f"getelementptr inbounds {type_}, {base}, {index}")
+
+    def load(self, type_: str, address: Value, align: int | None = None) -> Value:
+        align = align or max(bits(type_) // 8, 1)
+        return self.emit(type_, f"load {type_}, {address}, align {align}")
+
+    def store(self, value: Value, address: Value, align: int | None = None) -> None:
+        align = align or max(bits(value.type) // 8, 1)
+        self.lines.append(f"  store {value}, {address}, align {align}")
+
+    def masked_load(self, type_: str, address: Value, mask: Value, other: Value) -> Value:
+        """Lanes whose mask is false read nothing and take `other`."""
+        align = constant("i32", max(bits(type_) // 8, 1))
+        name = f"llvm.masked.load.{suffix(type_)}.p0"
+        return self.call(name, type_, [address, align, mask, other])
+
+    def masked_store(self, value: Value, address: Value, mask: Value) -> None:
+        align = constant("i32", max(bits(value.type) // 8, 1))
+        name = f"llvm.masked.store.{suffix(value.type)}.p0"
+        self.call(name, "void", [value, address, align, mask])
+
+    # ---- control -------------------------------------------------------------------------------
+    def branch(self, label: str) -> None:
+        self.lines.append(f"  br label %{label}")
+
+    def branch_if(self, condition: Value, yes: str, no: str) -> None:
+        self.lines.append(f"  br {condition}, label %{yes}, label %{no}")
+
+    def ret(self, value: Value | None = None) -> None:
+        self.lines.append(f"  ret {value}" if value else "  ret void")
+
+    @contextmanager
+    def when(self, condition: Value) -> Iterator[None]:
+        """The body of the `with` runs where the i1 `condition` is true."""
+        yes, done = self.label("then"), self.label("endif")
+        self.branch_if(condition, yes, done)
+        self.place(yes)
+        yield
+        self.branch(done)
+        self.place(done)
+
+    @contextmanager
+    def loop(
+        self,
+        start: Value | int,
+        stop: Value | int,
+        step: int = 1,
+        carry: Sequence[Value] = (),
+        hint: str = "loop",
+    ) -> Iterator[Loop]:
+        """for value in range(start, stop, step), signed i64; the body may run no turn at all.
+
+        After the `with`, `loop.result` holds the carried values of the last turn.
+        """
+        start, stop = (constant("i64", v) if isinstance(v, int) else v for v in (start, stop))
+        entry = self.block
+        head, body, done = self.label(hint), self.label("body"), self.label("end")
+        self.branch(head)
+        self.place(head)
+        at = len(self.lines)  # the phi nodes are written when their last values are known
+        index = Value(self.name("i"), "i64")
+        carried = [Value(self.name("c"), v.type) for v in carry]
+        inside = self.icmp("slt", index, stop)
+        self.branch_if(inside, body, done)
+        self.place(body)
+        loop = Loop(index, carried)
+        yield loop
+        following = self.binary("add", index, constant("i64", step), "nsw")
+        latch = self.block
+        self.branch(head)
+        self.place(done)
+        phis = [(index, start, following), *zip(carried, carry, loop.next, strict=True)]
+        self.lines[at:at] = [
+            f"  {v.text} = phi {v.type} [ {first.text}, %{entry} ], [ {last.text}, %{latch} ]"
+            for v, first, last in phis
+        ]
+        loop.result = carried
