@@ -1,0 +1,138 @@
+"""A program as data: nodes that apply primitives, and graphs of them.
+
+    graph = name(parameter, ...) { node ... return result, ... }
+    node  = primitive(node, ..., parameter=constant, ...) : type
+    type  = tensor type | (tensor type, ...)         the second is taken apart by `get_tuple_element`
+
+Nodes are immutable; equality is identity. A node whose value is already known (eager code) carries it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lamina.ir.types import DType, Shape, TensorType
+
+
+class Node:
+    """One application of a primitive; `type` is inferred when the node is made."""
+
+    __slots__ = ("__weakref__", "args", "op", "origin", "params", "type", "value")
+
+    def __init__(
+        self,
+        op: str,
+        args: Sequence[Node],
+        params: Mapping[str, Any],
+        type_: TensorType | tuple[TensorType, ...],
+        value: Any = None,
+        origin: str = "",
+    ) -> None:
+        self.op = op
+        self.args = tuple(args)
+        self.params = params
+        self.type: Any = type_
+        self.value = value
+        self.origin = origin
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> DType:
+        return self.type.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.type.shape)
+
+    def __repr__(self) -> str:
+        kind = self.type if isinstance(self.type, TensorType) else "(...)"
+        return f"<{self.op}: {kind}>"
+
+
+def parameter(type_: TensorType, name: str = "") -> Node:
+    """An input of a graph."""
+    return Node("parameter", (), {"name": name}, type_)
+
+
+@dataclass(eq=False)
+class Graph:
+    """A function from parameters to results."""
+
+    parameters: list[Node]
+    results: list[Node]
+    name: str = "main"
+
+    def nodes(self) -> list[Node]:
+        """Every node the results need and every parameter, operands first."""
+        return topological([*self.parameters, *self.results])
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name}: {len(self.parameters)} -> {len(self.results)}>"
+
+
+def topological(roots: Iterable[Node]) -> list[Node]:
+    """Every node reachable from the roots, operands before users; without recursion."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    for root in roots:
+        stack: list[tuple[Node, Iterator[Node]]] = []
+        if root not in done:
+            done.add(root)
+            stack.append((root, iter(root.args)))
+        while stack:
+            node, rest = stack[-1]
+            for arg in rest:
+                if arg not in done:
+                    done.add(arg)
+                    stack.append((arg, iter(arg.args)))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order
+
+
+def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
+    """For each node, the nodes that take it as an operand."""
+    found: dict[Node, list[Node]] = {}
+    for node in nodes:
+        found.setdefault(node, [])
+        for arg in node.args:
+            found.setdefault(arg, []).append(node)
+    return found
+
+
+def substitute(
+    roots: Sequence[Node],
+    replace: Mapping[Node, Node],
+    rewrite: Callable[[Node], Node] | None = None,
+) -> list[Node]:
+    """The roots with nodes replaced; `rewrite` may also change each rebuilt node."""
+    new: dict[Node, Node] = dict(replace)
+    for node in topological(roots):
+        if node in new:
+            continue
+        args = tuple(new[a] for a in node.args)
+        same = all(x is y for x, y in zip(args, node.args, strict=True))
+        rebuilt = node if same else Node(node.op, args, node.params, node.type, origin=node.origin)
+        new[node] = rewrite(rebuilt) if rewrite else rebuilt
+    return [new[r] for r in roots]
+
+
+def is_constant(node: Node, value: float | None = None) -> bool:
+    """True for a constant, or one all of whose elements are `value`."""
+    if node.op == "broadcast_in_dim" and value is not None:
+        return is_constant(node.args[0], value)
+    if node.op != "constant":
+        return False
+    if value is None:
+        return True
+    array = node.params["value"]
+    return bool(array.size) and bool(np.all(array == value))
