@@ -1,0 +1,277 @@
+"""From LLVM text to machine code in memory: the one page that speaks to llvmlite.
+
+    image = compile_object(text)            # bytes: what the cache on disk keeps
+    library = link([image], ["kernel"])     # loads it into this process
+    library.address("kernel")               # an integer, for ctypes
+
+The text arrives with its vectors, unrolled tiles and fused operations written out, so LLVM's usual
+optimisation pipelines only cost time (three times as much) and undo register tiles (20% slower
+code): by default nothing but the code generator runs. llvmlite is imported at the first use.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import string_at
+from functools import cache
+from typing import Any, NamedTuple
+
+from lamina.errors import CompileError, EngineError
+from lamina.settings import settings
+
+
+class Level(NamedTuple):
+    """What happens to a module: the effort of the code generator, and of the passes before it."""
+
+    codegen: int
+    simplify: int | None = None
+
+
+LEVELS = {
+    0: Level(codegen=0),  # fastest to compile, ten times slower code: for comparison
+    1: Level(codegen=1),
+    2: Level(codegen=2),  # text that is written the way it should run
+    3: Level(codegen=2, simplify=2),  # text with repeated or loop-invariant work in it
+}
+
+
+class Host(NamedTuple):
+    """What code is compiled for: this process's processor, in LLVM's words."""
+
+    triple: str
+    cpu: str
+    features: str
+
+
+def available() -> bool:
+    """Whether llvmlite can be imported here."""
+    try:
+        _llvm()
+    except EngineError:
+        return False
+    return True
+
+
+@cache
+def _llvm() -> Any:
+    """The module `llvmlite.binding`, ready for this machine's processor."""
+    try:
+        import llvmlite.binding as llvm
+    except (ImportError, OSError) as error:
+        raise EngineError(
+            f"the llvm engine needs llvmlite, which cannot be imported here ({error})",
+            hint="pip install llvmlite; or LAMINA_ENGINE=numpy, which needs nothing",
+        ) from error
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+@cache
+def host() -> Host:
+    """The processor that code is compiled for."""
+    llvm = _llvm()
+    features = llvm.get_host_cpu_features().flatten()
+    return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
+
+
+@cache
+def version() -> str:
+    """Versions of llvmlite and of the LLVM inside it: `"0.50.0 LLVM 22.1.0"`."""
+    import llvmlite
+
+    return f"{llvmlite.__version__} LLVM {'.'.join(map(str, _llvm().llvm_version_info))}"
+
+
+# ---- compiling ---------------------------------------------------------------------------------
+def compile_object(text: str, level: int = 2) -> bytes:
+    """The object file, as bytes, of a module of LLVM text, for this machine.
+
+    Raises:
+        CompileError: LLVM does not accept the text.
+    """
+    with _module(text, level) as (machine, module):
+        return _emit(machine, module)
+
+
+def compile_objects(
+    texts: Sequence[str], workers: int | None = None, level: int = 2
+) -> list[bytes]:
+    """`compile_object` for each text, in parallel threads (by default `settings.threads`)."""
+    images: list[bytes] = [b""] * len(texts)
+    # the longest first: a long one begun last would keep the others waiting
+    order = iter(sorted(range(len(texts)), key=lambda k: -len(texts[k])))
+
+    def compile_one(k: int) -> None:
+        images[k] = compile_object(texts[k], level)
+
+    _share(order, compile_one, min(workers or settings.threads, len(texts)))
+    return images
+
+
+def _share(jobs: Iterator[int], work: Callable[[int], None], workers: int) -> None:
+    """Do `work(job)` for all jobs on several threads, this one included; the first error rises."""
+    errors: list[BaseException] = []
+
+    def worker() -> None:
+        try:
+            for job in jobs:  # the iterator over a list hands each job out once
+                if errors:
+                    return
+                work(job)
+        except BaseException as error:  # raised again below, in the thread that asked
+            errors.append(error)
+
+    crew = [threading.Thread(target=worker, name="lamina-compile") for _ in range(workers - 1)]
+    for thread in crew:
+        thread.start()
+    worker()
+    for thread in crew:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def assembly(text: str, level: int = 2) -> str:
+    """The assembly of this machine for a module of LLVM text."""
+    with _module(text, level) as (machine, module):
+        return str(machine.emit_assembly(module))
+
+
+def optimised(text: str, level: int = 2) -> str:
+    """The LLVM text as the code generator sees it."""
+    with _module(text, level) as (_, module):
+        return str(module)
+
+
+@contextmanager
+def _module(text: str, level: int) -> Iterator[tuple[Any, Any]]:
+    """A target machine and the parsed, checked and simplified module.
+
+    Each module has an LLVM context of its own, which is what lets threads compile side by side.
+    """
+    llvm, effort = _llvm(), LEVELS[level]
+    target = llvm.Target.from_triple(host().triple)
+    machine = target.create_target_machine(
+        cpu=host().cpu, features=host().features, opt=effort.codegen
+    )
+    context = llvm.create_context()
+    try:
+        module = llvm.parse_assembly(text, context)
+    except RuntimeError as error:
+        context.close()
+        raise _refused(error, text) from error
+    try:
+        module.triple, module.data_layout = machine.triple, str(machine.target_data)
+        _verify(module, text)
+        if effort.simplify is not None:
+            _simplify(machine, module, effort.simplify)
+        yield machine, module
+    finally:  # a module must go before its context
+        module.close()
+        context.close()
+        machine.close()
+
+
+def _verify(module: Any, text: str) -> None:
+    try:
+        module.verify()
+    except RuntimeError as error:
+        raise _refused(error, text) from error
+
+
+def _refused(error: RuntimeError, text: str) -> CompileError:
+    names = [line.split("(")[0].split("@")[-1] for line in text.splitlines() if "define " in line]
+    return CompileError(
+        f"LLVM refused the code of {', '.join(names[:3]) or 'a module'}: {error}",
+        hint="this is a defect of Lamina; LAMINA_ENGINE=numpy runs the program without LLVM",
+    )
+
+
+def _simplify(machine: Any, module: Any, effort: int) -> None:
+    """LLVM's scalar clean-up, function by function: no vectoriser, no unrolling of whole tiles."""
+    llvm = _llvm()
+    options = llvm.create_pipeline_tuning_options(effort)
+    options.loop_unrolling = False
+    passes = llvm.create_pass_builder(machine, options)
+    manager = passes.getFunctionPassManager()
+    run = _unlocked("LLVMPY_RunNewFunctionPassManager")
+    for function in module.functions:
+        if not function.is_declaration:
+            run(manager, function, passes)
+
+
+def _emit(machine: Any, module: Any) -> bytes:
+    """`machine.emit_object(module)`, but without llvmlite's lock held over the long call."""
+    from llvmlite.binding import ffi
+
+    with ffi.OutputString() as message:
+        emit = _unlocked("LLVMPY_TargetMachineEmitToMemory")
+        buffer = emit(machine, module, 1, message)
+        if not buffer:
+            raise CompileError(f"LLVM could not write an object: {message}")
+    try:
+        start, size = ffi.lib.LLVMPY_GetBufferStart(buffer), ffi.lib.LLVMPY_GetBufferSize(buffer)
+        return string_at(start, size)
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+@cache
+def _unlocked(name: str) -> Any:
+    """A function of llvmlite's library, without the lock that it puts around every call.
+
+    LLVM promises that threads may work at the same time on different contexts, and nothing else is
+    shared here: each module has its own context and target machine. Where llvmlite has no
+    such inner function (any more), the locked one does the same, one thread at a time.
+    """
+    from llvmlite.binding import ffi
+
+    wrapper = getattr(ffi.lib, name)
+    return getattr(wrapper, "_cfn", wrapper)
+
+
+# ---- linking -----------------------------------------------------------------------------------
+class Library:
+    """Machine code in memory. It is freed when the last reference to the library goes."""
+
+    def __init__(self, addresses: dict[str, int]) -> None:
+        self._addresses = addresses
+
+    def address(self, symbol: str) -> int:
+        """Where an exported function begins; valid as long as the library is referenced."""
+        return self._addresses[symbol]
+
+
+def link(objects: Sequence[bytes], symbols: Sequence[str]) -> Library:
+    """Load object files together into this process; they may call each other's functions.
+
+    `symbols` are the functions whose addresses the library tells.
+
+    Raises:
+        CompileError: a symbol is missing or defined twice.
+    """
+    llvm = _llvm()
+    # An engine for each library: one that is shared keeps 9 kB of every library for ever.
+    engine = llvm.create_lljit_compiler(suppress_errors=True)
+    builder = llvm.JITLibraryBuilder()
+    for image in objects:
+        builder.add_object_img(image)
+    for symbol in symbols:
+        builder.export_symbol(symbol)
+    try:
+        tracker = builder.link(engine, "lamina")
+    except RuntimeError as error:
+        engine.close()
+        raise CompileError(f"the compiled parts do not fit together: {error}") from error
+    library = Library({symbol: tracker[symbol] for symbol in symbols})
+    weakref.finalize(library, _unload, tracker, engine).atexit = False
+    return library
+
+
+def _unload(tracker: Any, engine: Any) -> None:
+    tracker.close()
+    engine.close()
