@@ -1,0 +1,170 @@
+"""What users bring as data, as NumPy arrays: accepted in many forms, and refused with a reason.
+
+`fit`, `evaluate` and `predict` send every argument through `data_array`, which is `as_array` (the
+form) and `check_finite` (the values), and all of them together through `check_lengths`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from lamina.data import columns
+from lamina.errors import DataError, DTypeError, LaminaError, ShapeError, describe
+
+_PLAIN = (list, tuple, range, int, float)
+_REFUSED = {
+    "c": ("complex numbers", "give real and imaginary part as two features"),
+    "M": ("dates", "turn them into numbers, such as days since the first one"),
+    "m": ("time differences", "divide them by a unit, such as numpy.timedelta64(1, 's')"),
+    "V": ("records with named fields", "stack the fields into one array, a column each"),
+}
+
+
+def data_array(data: Any, name: str, dtype: DTypeLike = np.float32) -> np.ndarray:
+    """`data` as an array without NaN or infinity; columns keep their names in messages.
+
+    Args:
+        data, name, dtype: as in `as_array`.
+
+    Raises:
+        As `as_array` and `check_finite`.
+    """
+    array = as_array(data, name, dtype)
+    check_finite(array, name, columns.names(data))
+    return array
+
+
+def as_array(data: Any, name: str, dtype: DTypeLike = np.float32) -> np.ndarray:
+    """`data` as a C-contiguous NumPy array of numbers with at least one axis, its rows.
+
+    Floating point numbers are converted to `dtype`, once; integers and booleans keep their type,
+    since they may be labels or indices. Nothing is copied that need not be.
+
+    Args:
+        data: a NumPy array, nested lists, or anything that has `__array__` (pandas, polars, most
+            frameworks' tensors) or speaks DLPack. Object arrays that hold nothing but numbers
+            are converted; `None` in them counts as NaN.
+        name: what messages call it, such as "x_train".
+        dtype: type of floating point data; None keeps what it is.
+
+    Raises:
+        DTypeError: strings, objects, dates or complex numbers; columns and examples are named.
+        ShapeError: rows of unequal lengths, or a single number.
+        DataError: a masked array with masked values.
+
+    >>> as_array([[1.5, 2], [3, 4]], "x_train").dtype
+    dtype('float32')
+    """
+    array = _converted(data, name)
+    if array.dtype.kind in "OUST":
+        array = columns.numbers(array, name, columns.names(data))
+    if array.dtype.kind in _REFUSED and array.dtype.name != "bfloat16":
+        what, cure = _REFUSED[array.dtype.kind]
+        raise DTypeError(f"{name}: holds {what} ({array.dtype}), expected numbers", hint=cure)
+    if array.ndim == 0:
+        raise ShapeError(
+            f"{name}: is the single value {describe(array.item())}, expected rows",
+            hint=f"wrap one sample as {name}[numpy.newaxis]",
+        )
+    return _in_type(array, dtype)
+
+
+def check_finite(array: np.ndarray, name: str, names: Sequence[str] | None = None) -> None:
+    """Nothing, or an error that names the columns that hold NaN or infinity, and the first row.
+
+    One pass over the data when all is well: a sum is not finite if any of its terms is not.
+
+    Raises:
+        DataError: naming the columns (by `names`, else by number) and the first row of each.
+    """
+    if array.dtype.kind not in "fV" or not array.size:
+        return
+    with np.errstate(all="ignore"):
+        total = array.sum(dtype=np.float32 if array.itemsize < 4 else None)
+    if np.isfinite(total):
+        return
+    bad = ~np.isfinite(array)
+    if bad.any():  # a sum of finite numbers may overflow
+        raise DataError(
+            columns.report(name, array, bad, _nan_or_infinity, names),
+            hint="find out where they come from; fill or drop those rows (numpy.nan_to_num, "
+            "pandas fillna or dropna). Numbers beyond 3.4e38 are infinite in float32",
+        )
+
+
+def check_lengths(**arrays: np.ndarray | None) -> int:
+    """The number of rows that all arrays have; arguments that are None do not count.
+
+    Raises:
+        DataError: the lengths differ, or there are no rows.
+
+    >>> check_lengths(x=x_train, y=y_train, sample_weight=None)
+    60000
+    """
+    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
+        raise DataError(
+            f"unequal numbers of rows: {found}",
+            hint="each row of one belongs to the same row of the others; was one of them "
+            "filtered, or transposed?",
+        )
+    rows = next(iter(lengths.values()), 0)
+    if rows == 0:
+        empty = " and ".join(lengths) or "the data"
+        raise DataError(
+            f"no rows: {empty} {'is' if len(lengths) < 2 else 'are'} empty",
+            hint="look at the shape just before this call; a filter may have kept nothing",
+        )
+    return rows
+
+
+def _converted(data: Any, name: str) -> np.ndarray:
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise DataError(
+            f"{name}: {int(np.ma.count_masked(data)):,} of {data.size:,} values are masked",
+            hint="fill them with data.filled(value), or drop those rows",
+        )
+    if isinstance(data, np.ndarray):
+        return np.asarray(data)
+    known = isinstance(data, _PLAIN) or hasattr(data, "__array__")
+    try:
+        if known:
+            return np.asarray(data)
+        if hasattr(data, "__dlpack__"):
+            return np.from_dlpack(data)
+    except LaminaError:
+        raise
+    except (ValueError, TypeError, RuntimeError, BufferError) as error:
+        raise _not_an_array(data, name, error) from error
+    raise DTypeError(
+        f"{name}: is {describe(data)} ({type(data).__name__}), expected an array",
+        hint="give a NumPy array, lists of numbers, a data frame, or a tensor",
+    )
+
+
+def _not_an_array(data: Any, name: str, error: Exception) -> LaminaError:
+    """Mostly rows of unequal lengths; else what the other library said."""
+    if isinstance(data, list | tuple):
+        lengths = [len(row) if hasattr(row, "__len__") else 0 for row in data]
+        odd = next((row for row, length in enumerate(lengths) if length != lengths[0]), None)
+        if odd is not None:
+            return ShapeError(
+                f"{name}: rows of unequal lengths: row 0 has {lengths[0]} values, "
+                f"row {odd} has {lengths[odd]}",
+                hint="pad the short ones, or cut the long ones",
+            )
+    return DTypeError(f"{name}: {type(data).__name__} cannot become an array: {error}")
+
+
+def _in_type(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    floating = array.dtype.kind in "fV"
+    target = np.dtype(dtype) if floating and dtype is not None else array.dtype.newbyteorder("=")
+    with np.errstate(over="ignore"):  # beyond the range becomes infinite, and is found later
+        return np.ascontiguousarray(array, dtype=target)
+
+
+def _nan_or_infinity(value: Any) -> str:
+    return "NaN" if np.isnan(value) else "infinity"

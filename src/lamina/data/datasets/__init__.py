@@ -1,0 +1,11 @@
+"""Data sets to learn with; each is a module with a `load_data()` that returns what Keras returns.
+
+mnist           handwritten digits 28x28     downloaded, or from the folder LAMINA_DATA
+fashion_mnist   clothes 28x28                the same
+digits          handwritten digits 8x8       in the package
+playground      points in the plane          drawn: circle, xor, gaussian, spiral
+"""
+
+from lamina.data.datasets import digits, fashion_mnist, mnist, playground
+
+__all__ = ["digits", "fashion_mnist", "mnist", "playground"]

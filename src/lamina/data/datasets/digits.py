@@ -1,0 +1,27 @@
+"""Optical digits: 1,797 handwritten digits of 8x8 pixels, shipped in the package.
+
+The test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin, C. Kaynak 1998, UCI
+Machine Learning Repository, doi:10.24432/C50P49, CC BY 4.0), the same images as scikit-learn's
+`load_digits`. How the file was made is written beside it, in `README.md`.
+"""
+
+import io
+from importlib import resources
+
+import numpy as np
+
+
+def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """((x_train, y_train), (x_test, y_test)), in the form in which Keras returns its data sets.
+
+    x_train: uint8, shape (1437, 8, 8), 0 (paper) to 16 (ink); y_train: uint8, shape (1437,), the
+    digits 0 to 9; x_test, y_test: the same for 360 test images. The split is fixed, and each digit
+    has its share of both parts. Needs no network.
+
+    >>> (x_train, y_train), (x_test, y_test) = lm.datasets.digits.load_data()
+    """
+    file = resources.files("lamina.data.datasets").joinpath("optical_digits", "digits.npz")
+    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
+        train = arrays["x_train"], arrays["y_train"]
+        test = arrays["x_test"], arrays["y_test"]
+    return train, test

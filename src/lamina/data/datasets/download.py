@@ -1,0 +1,173 @@
+"""Where the files of a data set are: in the user's folder, in the cache, or on a mirror.
+
+A download is checked against a SHA-256 before it gets its name, and gets it in one step, so that a
+file in the cache is always whole, also after a crash and with several processes at once.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lamina.errors import CacheError, DownloadError, FileFormatError
+from lamina.settings import settings
+
+_MOST_BYTES = 1 << 27  # no file of these data sets is larger; a server that sends more is not one
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set is published, and how its files are told from others.
+
+    name: folder of the data set, below `LAMINA_DATA` and in the cache.
+    title: its name for people.
+    mirrors: addresses before the file's name; the first that answers is taken.
+    digests: file (without .gz) -> SHA-256 of the published .gz file, or of what is in it.
+    flat: its files may also lie in `LAMINA_DATA` itself.
+    """
+
+    name: str
+    title: str
+    mirrors: tuple[str, ...]
+    digests: dict[str, str]
+    flat: bool = False
+
+
+def find_file(source: Source, filename: str) -> Path:
+    """The path of a file of the data set: the user's own, else the cached one, else downloaded.
+
+    A file in a folder that bears the name of the data set is taken as it is: a smaller or changed
+    set can be put there. In `LAMINA_DATA` itself it has to be the published one, since other data
+    sets have files of the same names.
+
+    Raises:
+        DownloadError: it is nowhere, and cannot be downloaded.
+        FileFormatError: `LAMINA_DATA` itself holds a file of this name that is another one.
+        CacheError: the cache folder cannot be written to.
+    """
+    for folder, trusted in _own_folders(source):
+        for spelling in _spellings(filename):
+            path = folder / spelling
+            if path.is_file():
+                if not trusted:
+                    _check_published(source, filename, path)
+                return path
+    cached = _cache_folder(source) / f"{filename}.gz"
+    return cached if cached.is_file() else _download(source, filename, cached)
+
+
+def _own_folders(source: Source) -> Iterator[tuple[Path, bool]]:
+    """Folders to look in first, and whether what lies there is taken as it is."""
+    root = settings.data
+    if root is None:
+        return
+    yield root / source.name, True
+    yield root / source.name.replace("_", "-"), True
+    if source.flat:
+        yield root, False
+
+
+def _spellings(filename: str) -> Iterator[str]:
+    for name in (filename, filename.replace("-idx", ".idx")):
+        yield name
+        yield f"{name}.gz"
+
+
+def _cache_folder(source: Source) -> Path:
+    return settings.cache_dir / "datasets" / source.name
+
+
+def _check_published(source: Source, filename: str, path: Path) -> None:
+    content = path.read_bytes()
+    if not _is_published(content, source.digests[filename]):
+        raise FileFormatError(
+            f"{path}: {len(content):,} bytes, not the file of this name of {source.title}",
+            hint=f"put files of your own into {path.parent / source.name}",
+        )
+
+
+def _is_published(content: bytes, digest: str) -> bool:
+    return any(hashlib.sha256(form).hexdigest() == digest for form in _forms(content))
+
+
+def _forms(content: bytes) -> Iterator[bytes]:
+    """The file as it is and, when it is a gzip file that is not damaged, what is in it."""
+    import gzip
+    import zlib
+
+    yield content
+    try:
+        yield gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        return
+
+
+def _download(source: Source, filename: str, target: Path) -> Path:
+    """Fetch from the first mirror that has the right file, and put it in place in one step."""
+    failures: list[str] = []
+    for mirror in () if settings.offline else source.mirrors:
+        address = f"{mirror}{filename}.gz"
+        print(f"downloading {source.title}: {address}", file=sys.stderr)
+        content = _fetch(address, failures)
+        if content is None:
+            continue
+        if _is_published(content, source.digests[filename]):
+            _write_whole(target, content)
+            return target
+        failures.append(f"{address}: {len(content):,} bytes that are not this file (SHA-256)")
+    raise _nowhere(source, filename, failures or ["LAMINA_OFFLINE forbids downloads"])
+
+
+def _fetch(address: str, failures: list[str]) -> bytes | None:
+    # Imported here: most programs never download, and these modules take 40 ms to import.
+    from http.client import HTTPException
+    from urllib.request import Request, urlopen
+
+    try:
+        request = Request(address, headers={"User-Agent": "lamina"})
+        with urlopen(request, timeout=settings.timeout) as response:
+            content: bytes = response.read(_MOST_BYTES)
+            return content
+    except (OSError, HTTPException) as error:
+        failures.append(f"{address}: {error}")
+        return None
+
+
+def _nowhere(source: Source, filename: str, failures: list[str]) -> DownloadError:
+    folders = [str(folder) for folder, _ in _own_folders(source)] or ["LAMINA_DATA is not set"]
+    looked = [*folders, str(_cache_folder(source))]
+    own = settings.data or Path("FOLDER")
+    return DownloadError(
+        f"{source.title}: {filename}.gz is not on this machine and could not be downloaded\n"
+        + "\n".join(f"  looked in: {each}" for each in looked)
+        + "\n"
+        + "\n".join(f"  tried: {each}" for each in failures),
+        hint=f"put {', '.join(f'{each}.gz' for each in source.digests)} into {own / source.name} "
+        f"and set LAMINA_DATA={own}",
+    )
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all: nobody ever sees a part of it under its name."""
+    import tempfile
+
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        temporary = None
+    except OSError as error:
+        raise CacheError(
+            f"cannot write {target}: {error}",
+            hint="set LAMINA_CACHE_DIR to a folder that you can write to",
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
