@@ -11,9 +11,8 @@ code): by default nothing but the code generator runs. llvmlite is imported at t
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import string_at
 from functools import cache
@@ -101,38 +100,16 @@ def compile_objects(
     texts: Sequence[str], workers: int | None = None, level: int = 2
 ) -> list[bytes]:
     """`compile_object` for each text, in parallel threads (by default `settings.threads`)."""
-    images: list[bytes] = [b""] * len(texts)
+    workers = min(workers or settings.threads, len(texts))
+    if workers <= 1:
+        return [compile_object(text, level) for text in texts]
+    from concurrent.futures import ThreadPoolExecutor
+
     # the longest first: a long one begun last would keep the others waiting
-    order = iter(sorted(range(len(texts)), key=lambda k: -len(texts[k])))
-
-    def compile_one(k: int) -> None:
-        images[k] = compile_object(texts[k], level)
-
-    _share(order, compile_one, min(workers or settings.threads, len(texts)))
-    return images
-
-
-def _share(jobs: Iterator[int], work: Callable[[int], None], workers: int) -> None:
-    """Do `work(job)` for all jobs on several threads, this one included; the first error rises."""
-    errors: list[BaseException] = []
-
-    def worker() -> None:
-        try:
-            for job in jobs:  # the iterator over a list hands each job out once
-                if errors:
-                    return
-                work(job)
-        except BaseException as error:  # raised again below, in the thread that asked
-            errors.append(error)
-
-    crew = [threading.Thread(target=worker, name="lamina-compile") for _ in range(workers - 1)]
-    for thread in crew:
-        thread.start()
-    worker()
-    for thread in crew:
-        thread.join()
-    if errors:
-        raise errors[0]
+    order = sorted(range(len(texts)), key=lambda k: -len(texts[k]))
+    with ThreadPoolExecutor(workers, "lamina-compile") as pool:
+        jobs = {k: pool.submit(compile_object, texts[k], level) for k in order}
+        return [jobs[k].result() for k in range(len(texts))]
 
 
 def assembly(text: str, level: int = 2) -> str:
