@@ -1,3 +1,5 @@
 """Lamina: deep learning in Python, compiled on the machine you own."""
 
-__version__ = "0.1.0"
+from lamina.version import __version__
+
+__all__ = ["__version__"]

@@ -1,0 +1,3 @@
+"""The version of Lamina: written here, read by the package, its build and the compiler's cache."""
+
+__version__ = "0.1.0"
