@@ -1,0 +1,66 @@
+"""An engine turns a graph into something that runs: the protocol, and the choice of one.
+
+    engine.compile(graph, updates) -> executable
+    executable(arrays) -> arrays
+
+`updates` maps a parameter's position to a result's: that result is the parameter's next value, and
+the engine writes it into the parameter's own array.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from lamina.errors import unknown_name
+from lamina.ir.graph import Graph
+from lamina.settings import settings
+
+
+class Executable(Protocol):
+    """A compiled graph. Arrays are C-contiguous, of the parameters' dtypes; symbolic extents take
+    their sizes from the arrays' shapes. Results that update a parameter are that very array."""
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]: ...
+
+
+class Engine(Protocol):
+    name: str
+
+    def compile(self, graph: Graph, updates: Mapping[int, int]) -> Executable: ...
+
+
+_ENGINES: dict[str, Engine] = {}
+
+
+def engine(name: str | None = None) -> Engine:
+    """The engine of that name, or the one the settings choose.
+
+    Without llvmlite the llvm engine is the numpy engine, and one line on stderr says so.
+    """
+    name = name or settings.engine
+    if name not in _ENGINES:
+        _ENGINES[name] = _load(name)
+    return _ENGINES[name]
+
+
+def _load(name: str) -> Engine:
+    if name == "numpy":
+        from lamina.engines.interpreted import NumpyEngine
+
+        return NumpyEngine()
+    if name == "llvm":
+        try:
+            import llvmlite  # noqa: F401  (found out here, once, whether it is installed)
+        except ImportError:
+            print(
+                "lamina: llvmlite is missing, so the numpy engine runs everything", file=sys.stderr
+            )
+            return _load("numpy")
+        from lamina.engines.llvm.engine import LlvmEngine
+
+        return LlvmEngine()
+    raise unknown_name("engine", name, ["llvm", "numpy"])

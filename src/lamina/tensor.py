@@ -1,0 +1,447 @@
+"""The handle users hold: a Tensor knows its value (eager), its graph node (traced), or both.
+
+Operations call `bind`, the one door from tensors to primitives:
+
+    every operand has a value      the reference engine computes the result at once; if an operand
+                                   is being differentiated, the node is recorded beside the value
+    some operand has none          a node is made; its value exists when the compiled program runs
+
+State lives in Variables. A trace lifts each one it meets to an input, and each one it assigns to an
+output, of the program it records.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ShapeError, TracedValueError
+from lamina.ir import types
+from lamina.ir.graph import Node, parameter
+from lamina.ir.primitives import PRIMITIVES
+from lamina.ir.types import Dim, DType, Extent, Shape, TensorType
+from lamina.reference import interpreter
+
+
+class Tensor:
+    """An n-dimensional array of one dtype, shaped and indexed like NumPy's.
+
+    Make one with `lm.asarray(...)` or any creation function. Immutable. Operators, methods and
+    indexing are those of NumPy and the Array API standard.
+    """
+
+    __slots__ = ("__weakref__", "_node", "_type", "_value")
+    __array_priority__ = 1000
+
+    def __init__(self, type_: TensorType, value: Any = None, node: Node | None = None) -> None:
+        self._type = type_
+        self._value = value
+        self._node = node
+
+    # ---- what it is ----------------------------------------------------------------------------
+    @property
+    def shape(self) -> Shape:
+        return self._type.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self._type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self._type.shape)
+
+    @property
+    def size(self) -> Dim:
+        """Number of elements."""
+        return self._type.size
+
+    @property
+    def is_traced(self) -> bool:
+        """True while a program is being recorded: the value is not known yet."""
+        return self._value is None
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
+        if device != "cpu":
+            raise ValueError(f"to_device: no device {device!r}; this build has 'cpu'")
+        return self
+
+    # ---- values --------------------------------------------------------------------------------
+    def numpy(self) -> np.ndarray:
+        """The value as a NumPy array: a read-only view where no copy is needed."""
+        array = self._known("numpy()")
+        if self.dtype.name == "bfloat16":
+            return interpreter.apply("convert", [array], {"dtype": types.float32}, [self.dtype])
+        view = array.view()
+        view.flags.writeable = False
+        return view  # type: ignore[no-any-return]
+
+    def _known(self, what: str) -> Any:
+        if self._value is None:
+            raise TracedValueError(
+                f"{what} asks for the value of a traced tensor {self._type}: inside lm.compile and "
+                "Model.fit values exist only when the compiled program runs.",
+                hint="use lm.where(condition, a, b) instead of `if`, lm.scan or lm.while_loop "
+                "instead of a Python loop over values, x.shape instead of x.numpy().shape; or call "
+                "the function without lm.compile to run it eagerly.",
+            )
+        return self._value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if copy:
+            return np.array(array, dtype=dtype)
+        return array if dtype is None or array.dtype == dtype else array.astype(dtype)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return (
+            np.array(self.numpy()).__dlpack__(**options)
+            if options.get("copy")
+            else (self._known("__dlpack__").__dlpack__(**options))
+        )
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    def __buffer__(self, flags: int) -> memoryview:
+        return memoryview(self.numpy())
+
+    def tolist(self) -> Any:
+        return self.numpy().tolist()
+
+    def item(self) -> Any:
+        """The value of a tensor of one element as a Python number."""
+        return self._scalar("item()")
+
+    def _scalar(self, what: str) -> Any:
+        self._known(what)
+        if self.size != 1:
+            raise ShapeError(
+                f"{what} needs a tensor of one element; this one has shape {self.shape}"
+            )
+        return self.numpy().item()
+
+    def __bool__(self) -> bool:
+        return bool(self._scalar("if / and / or / not (bool)"))
+
+    def __float__(self) -> float:
+        return float(self._scalar("float()"))
+
+    def __int__(self) -> int:
+        return int(self._scalar("int()"))
+
+    def __index__(self) -> int:
+        value = self._scalar("use as an index")
+        if not isinstance(value, int):
+            raise TypeError(f"only integer tensors can be used as an index; this is {self.dtype}")
+        return value
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar("complex()"))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes")
+        return self.shape[0].__index__()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
+
+    def __repr__(self) -> str:
+        if self._value is None:
+            return f"Tensor(traced, {self._type})"
+        body = np.array2string(self.numpy(), separator=", ", prefix="Tensor(")
+        return f"Tensor({body}, {self._type})"
+
+    def __str__(self) -> str:
+        return repr(self) if self._value is None else str(self.numpy())
+
+    __hash__ = object.__hash__
+
+
+# ---- the door to the primitives ----------------------------------------------------------------
+def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
+    """Apply a primitive: a Tensor, or a tuple of them for a primitive with several results."""
+    primitive = PRIMITIVES[name]
+    type_ = primitive.infer(*(t._type for t in tensors), **params)
+    values = [t._value for t in tensors]
+    if any(v is None for v in values) or _mentions_extent(params, type_):
+        node = Node(name, [as_node(t) for t in tensors], params, type_)
+        return from_node(node)
+    value = interpreter.apply(name, values, params, [t.dtype for t in tensors])
+    if LOCAL.recording == 0 or not any(t._node is not None for t in tensors):
+        if isinstance(type_, tuple):
+            return tuple(Tensor(t, v) for t, v in zip(type_, value, strict=True))
+        return Tensor(type_, value)
+    return from_node(Node(name, [as_node(t) for t in tensors], params, type_, value=value))
+
+
+def _mentions_extent(params: Mapping[str, Any], type_: Any) -> bool:
+    """A source of symbolic shape has no value yet, though it has no operand without one."""
+    if isinstance(type_, tuple):
+        return any(not types.is_static(t.shape) for t in type_)
+    return not types.is_static(type_.shape) or isinstance(params.get("extent"), Extent)
+
+
+def from_node(node: Node) -> Any:
+    """The tensor, or tuple of tensors, that a node is."""
+    if not isinstance(node.type, tuple):
+        return Tensor(node.type, node.value, node)
+    get = PRIMITIVES["get_tuple_element"]
+    elements = []
+    for index, type_ in enumerate(node.type):
+        element = get(node, index=index)
+        element.value = None if node.value is None else node.value[index]
+        elements.append(Tensor(type_, element.value, element))
+    return tuple(elements)
+
+
+def as_node(tensor: Tensor) -> Node:
+    """The node of a tensor; a known value that nobody recorded becomes a constant."""
+    if tensor._node is not None:
+        return tensor._node
+    value, dtype = tensor._value, tensor.dtype
+    return Node("constant", (), {"value": value, "dtype": dtype}, tensor._type, value=value)
+
+
+def from_array(array: Any, dtype: DType | None = None) -> Tensor:
+    """A Tensor around a NumPy array, without a copy; the array must not change afterwards."""
+    return Tensor(types.array_type(array, dtype), array)
+
+
+# ---- conversion of whatever users pass ---------------------------------------------------------
+def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> Tensor:
+    """A Tensor of a Tensor, Variable, Python number, nest of numbers, NumPy array, or anything
+    with `__array__` or `__dlpack__`. Python floats become float32 and Python integers int32
+    (int64 where they don't fit); arrays keep their dtype. `dtype` converts."""
+    if isinstance(value, Variable):
+        value = value.read()
+    if not isinstance(value, Tensor):
+        value = _from_foreign(value, dtype, copy)
+    if dtype is not None and value.dtype != dtype:
+        return bind("convert", value, dtype=dtype)  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return]
+
+
+def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
+    if isinstance(value, (list, tuple)) and _holds_tensor(value):
+        return _stacked(value)
+    is_array = hasattr(value, "__array__") or isinstance(value, np.generic)
+    if not is_array and hasattr(value, "__dlpack__"):
+        value, is_array = np.from_dlpack(value), True
+    array = np.array(value, copy=True) if copy else np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        from lamina.errors import DTypeError
+
+        raise DTypeError(
+            f"a tensor holds numbers or bools; this is an array of dtype {array.dtype}",
+            hint="convert columns of strings or objects to numbers first",
+        )
+    if not is_array and dtype is None:
+        array = array.astype(_default_dtype(array))
+    if not array.dtype.isnative or array.dtype.itemsize > 8:
+        array = array.astype(array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else float)
+    return from_array(array)
+
+
+def _holds_tensor(nest: Any) -> bool:
+    if isinstance(nest, (list, tuple)):
+        return any(_holds_tensor(v) for v in nest)
+    return isinstance(nest, (Tensor, Variable))
+
+
+def _stacked(nest: Sequence[Any]) -> Tensor:
+    """A nest of tensors joined along new leading axes."""
+    parts = [as_tensor(v) for v in nest]
+    dtype = parts[0].dtype
+    for part in parts:
+        dtype = types.promote(dtype, part.dtype)
+    rows = [bind("reshape", as_tensor(p, dtype), shape=(1, *p.shape)) for p in parts]
+    return bind("concatenate", *rows, dimension=0)  # type: ignore[no-any-return]
+
+
+def _default_dtype(array: np.ndarray) -> np.dtype:
+    """float32 for Python floats, int32 for Python integers where they fit."""
+    if array.dtype.kind == "f":
+        return np.dtype("float32")
+    if array.dtype.kind in "iu":
+        fits = array.size == 0 or (-(2**31) <= array.min() and array.max() < 2**31)
+        return np.dtype("int32") if fits else array.dtype
+    return array.dtype
+
+
+# ---- variables ---------------------------------------------------------------------------------
+class Variable:
+    """A mutable cell that holds a tensor: the state of a model or an optimizer.
+
+    `initial` is anything `as_tensor` takes. In eager code `assign` changes the value at once. In a
+    traced program a read is an input and an assignment an output, written in place by the engine.
+    """
+
+    def __init__(
+        self, initial: Any, *, trainable: bool = True, dtype: Any = None, name: str = "variable"
+    ) -> None:
+        value = as_tensor(initial, types.dtype(dtype) if dtype is not None else None)
+        # a copy of its own: compiled programs write into it
+        self._array = np.array(value._known("Variable(...)"), order="C", copy=True)
+        self._type = value._type
+        self.trainable = trainable
+        self.name = name
+        self.regularizer: Any = None
+        self.constraint: Any = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> DType:
+        return self._type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        return int(self._array.size)
+
+    @property
+    def value(self) -> Tensor:
+        return self.read()
+
+    def read(self) -> Tensor:
+        """The value: in a trace, a traced tensor."""
+        trace = current_trace()
+        if trace is not None:
+            return trace.read(self)
+        return Tensor(self._type, self._array.copy())
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the value."""
+        return Tensor(self._type, self._array.copy()).numpy().copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
+
+    def assign(self, value: Any) -> Variable:
+        """Replace the value; shape must be equal, dtype is converted."""
+        tensor = as_tensor(value, self.dtype)
+        if tensor.shape != self._type.shape:
+            raise ShapeError(
+                f"Variable {self.name!r} has shape {self.shape}; the value assigned has "
+                f"shape {tensor.shape}",
+                hint="a variable keeps its shape; reshape the value, or make a new variable",
+            )
+        trace = current_trace()
+        if trace is not None:
+            trace.assign(self, tensor)
+        else:
+            np.copyto(self._array, tensor._known("assign"))
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        return self.assign(self.read() + as_tensor(value, self.dtype))  # type: ignore[operator]
+
+    def assign_sub(self, value: Any) -> Variable:
+        return self.assign(self.read() - as_tensor(value, self.dtype))  # type: ignore[operator]
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.name!r}: {self._type}{'' if self.trainable else ', frozen'}>"
+
+
+# ---- traces ------------------------------------------------------------------------------------
+class Trace:
+    """A program being recorded: which variables it has read, and what they hold by now."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[Variable, Node] = {}
+        self.current: dict[Variable, Tensor] = {}
+
+    def read(self, variable: Variable) -> Tensor:
+        if variable not in self.current:
+            node = parameter(variable._type, variable.name)
+            self.inputs[variable] = node
+            self.current[variable] = from_node(node)
+        return self.current[variable]
+
+    def assign(self, variable: Variable, value: Tensor) -> None:
+        self.read(variable)
+        self.current[variable] = value
+
+    def assigned(self) -> dict[Variable, Tensor]:
+        """The variables whose value the program changes, with what it gives them."""
+        return {v: value for v, value in self.current.items() if value._node is not self.inputs[v]}
+
+
+class _Local(threading.local):
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+        self.recording = 0  # how many gradients are being taken around here
+
+
+LOCAL = _Local()
+
+
+def current_trace() -> Trace | None:
+    return LOCAL.traces[-1] if LOCAL.traces else None
+
+
+@contextmanager
+def tracing() -> Iterator[Trace]:
+    """Within: reads and assignments of variables are recorded in the trace."""
+    trace = Trace()
+    LOCAL.traces.append(trace)
+    try:
+        yield trace
+    finally:
+        LOCAL.traces.pop()
+
+
+class Overlay(Trace):
+    """A trace in which some variables read as given tensors; the others are read from around."""
+
+    def __init__(self, variables: Mapping[Variable, Tensor], outer: Trace | None) -> None:
+        super().__init__()
+        self.outer = outer
+        for variable, tensor in variables.items():
+            self._enter(variable, tensor)
+
+    def _enter(self, variable: Variable, tensor: Tensor) -> None:
+        self.inputs[variable] = node = as_node(tensor)
+        self.current[variable] = Tensor(tensor._type, tensor._value, node)
+
+    def read(self, variable: Variable) -> Tensor:
+        if variable not in self.current:
+            outer = self.outer
+            plain = Tensor(variable._type, variable._array.copy()) if outer is None else None
+            self._enter(variable, plain or outer.read(variable))  # type: ignore[union-attr]
+        return self.current[variable]
+
+
+@contextmanager
+def bound(variables: Mapping[Variable, Tensor], *, propagate: bool = True) -> Iterator[Trace]:
+    """Within: these variables read as the given tensors. At the end assignments are passed on to
+    whatever is around (a trace, or the variables themselves), unless `propagate` is False: then the
+    trace that is yielded is all that knows of them."""
+    outer = current_trace()
+    trace = Overlay(variables, outer)
+    LOCAL.traces.append(trace)
+    try:
+        yield trace
+    finally:
+        LOCAL.traces.pop()
+    for variable, value in trace.assigned().items() if propagate else ():
+        if outer is not None:
+            outer.assign(variable, value)
+        else:
+            np.copyto(variable._array, value._known("assign"))

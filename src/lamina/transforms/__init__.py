@@ -1,0 +1,18 @@
+"""Transforms of Python functions: gradients, compilation, loops."""
+
+from lamina.transforms.compiling import Compiled, Spec, compile, compile_stats
+from lamina.transforms.gradients import custom_gradient, grad, stop_gradient, value_and_grad
+from lamina.transforms.loops import scan, while_loop
+
+__all__ = [
+    "Compiled",
+    "Spec",
+    "compile",
+    "compile_stats",
+    "custom_gradient",
+    "grad",
+    "scan",
+    "stop_gradient",
+    "value_and_grad",
+    "while_loop",
+]

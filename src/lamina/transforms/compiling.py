@@ -1,0 +1,159 @@
+"""`compile`: a Python function becomes one program, recorded once for each kind of arguments."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lamina import tree
+from lamina.engines import Executable, engine
+from lamina.errors import ShapeError
+from lamina.ir import types
+from lamina.ir.types import Dim, Extent, TensorType
+from lamina.settings import settings
+from lamina.tensor import Tensor, Variable, as_tensor, current_trace
+from lamina.transforms.tracing import Recorded, rebuild, record
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The type of an argument of a compiled function. An extent may be an integer, a name (every
+    axis of that name has one size, known when the program runs) or None (a name of its own)."""
+
+    shape: tuple[int | str | None, ...]
+    dtype: Any = "float32"
+
+    def type(self, position: int) -> TensorType:
+        def extent(axis: int, n: int | str | None) -> Dim:
+            name = f"n{position}_{axis}" if n is None else n
+            return Extent.symbol(name) if isinstance(name, str) else int(name)
+
+        shape = tuple(extent(axis, n) for axis, n in enumerate(self.shape))
+        return TensorType(shape, types.dtype(self.dtype))
+
+
+@dataclass
+class CompileStats:
+    """How often programs were compiled, why, and how long it took."""
+
+    count: int = 0
+    seconds: float = 0.0
+    reasons: list[str] = field(default_factory=list)
+
+    def note(self, reason: str, seconds: float) -> None:
+        self.count += 1
+        self.seconds += seconds
+        self.reasons = [*self.reasons[-999:], reason]
+
+
+STATS = CompileStats()
+
+
+def compile_stats() -> CompileStats:
+    """A snapshot of how many programs this process has compiled, and the reason for each."""
+    return CompileStats(STATS.count, STATS.seconds, list(STATS.reasons))
+
+
+def build(recorded: Recorded, reason: str) -> Executable:
+    """Compile a recorded function on the engine in force, and note it in the statistics."""
+    began = time.perf_counter()
+    executable = engine().compile(recorded.graph, recorded.updates)
+    STATS.note(reason, time.perf_counter() - began)
+    return executable
+
+
+def compile(f: Callable[..., Any] | None = None, *, signature: Sequence[Spec] | None = None) -> Any:
+    """f as a compiled program: the first call records and compiles, later ones run.
+
+    Tensors, arrays and Variables among the arguments (nests too) are inputs; every other value
+    (numbers, strings, flags) is part of the program, and a new one compiles anew. Without
+    `signature` each combination of shapes and dtypes compiles once; with it, extents named or None
+    in a Spec are symbolic and serve every size. Also a decorator.
+
+        >>> import lamina as lm
+        >>> f = lm.compile(lambda x: lm.sum(x * x), signature=[lm.Spec(("n",))])
+        >>> f(lm.asarray([1.0, 2.0])).item(), f(lm.asarray([1.0, 2.0, 3.0])).item()
+        (5.0, 14.0)
+
+    Inside f a tensor's value is not known: asking for it raises TracedValueError.
+    """
+    if f is None:
+        return functools.partial(compile, signature=signature)
+    return Compiled(f, signature)
+
+
+class Compiled:
+    """What `compile` returns: called like the function it was made of."""
+
+    def __init__(self, f: Callable[..., Any], signature: Sequence[Spec] | None = None) -> None:
+        functools.update_wrapper(self, f)
+        self.function = f
+        self.signature = list(signature) if signature is not None else None
+        self._programs: dict[Any, tuple[Recorded, Executable]] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if current_trace() is not None:
+            return self.function(*args, **kwargs)
+        leaves, structure = tree.flatten((args, kwargs))
+        if any(isinstance(v, Tensor) and (v._node is not None) for v in leaves):
+            return self.function(*args, **kwargs)
+        dynamic = [_is_data(v) for v in leaves]
+        tensors = [as_tensor(v) for v, d in zip(leaves, dynamic, strict=True) if d]
+        static = tuple(v for v, d in zip(leaves, dynamic, strict=True) if not d)
+        key = (structure, tuple(dynamic), static, settings.engine, *self._types(tensors))
+        if key not in self._programs:
+            self._programs[key] = self._compile(key, tensors)
+        recorded, executable = self._programs[key]
+        arrays = [np.ascontiguousarray(t._known("compile")) for t in tensors]
+        arrays += [v._array for v in recorded.state]
+        return rebuild(recorded, executable([*arrays, *recorded.captured]))
+
+    def _types(self, tensors: Sequence[Tensor]) -> list[TensorType]:
+        if self.signature is None:
+            return [t._type for t in tensors]
+        if len(self.signature) != len(tensors):
+            raise ShapeError(
+                f"{self._name}: the signature describes {len(self.signature)} arguments, "
+                f"the call has {len(tensors)} tensors"
+            )
+        found = [spec.type(k) for k, spec in enumerate(self.signature)]
+        for k, (want, tensor) in enumerate(zip(found, tensors, strict=True)):
+            if not _matches(want, tensor._type):
+                raise ShapeError(f"{self._name}: argument {k} is {tensor._type}, expected {want}")
+        return found
+
+    def _compile(self, key: Any, tensors: Sequence[Tensor]) -> tuple[Recorded, Executable]:
+        recorded = self.record(*key[:3], key[4:])
+        shapes = ", ".join(map(str, key[4:]))
+        reason = "first call" if not self._programs else "new shapes, dtypes or static arguments"
+        return recorded, build(recorded, f"{self._name}({shapes}): {reason}")
+
+    def record(self, structure: Any, dynamic: Any, static: Any, types_: Any) -> Recorded:
+        def flat(*tensors: Tensor) -> Any:
+            data, rest = iter(tensors), iter(static)
+            leaves = [next(data) if d else next(rest) for d in dynamic]
+            args, kwargs = tree.unflatten(structure, leaves)
+            return self.function(*args, **kwargs)
+
+        return record(flat, types_, self._name)
+
+    @property
+    def _name(self) -> str:
+        name = getattr(self.function, "__name__", "function")
+        return "function" if name == "<lambda>" else name
+
+
+def _is_data(value: Any) -> bool:
+    return isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__")
+
+
+def _matches(want: TensorType, got: TensorType) -> bool:
+    same = len(want.shape) == len(got.shape) and want.dtype == got.dtype
+    return same and all(
+        isinstance(w, Extent) or w == g for w, g in zip(want.shape, got.shape, strict=True)
+    )

@@ -1,0 +1,166 @@
+"""Gradients of Python functions of tensors, eager or traced, to any order."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lamina import tree
+from lamina.autodiff.reverse import gradients
+from lamina.errors import DTypeError, ShapeError
+from lamina.ir import ops
+from lamina.ir.graph import Node
+from lamina.reference import interpreter
+from lamina.tensor import LOCAL, Tensor, Variable, as_node, as_tensor, bind, bound, from_node
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
+    """A function that gives f's value and its gradient with respect to the arguments `argnums`.
+
+    f must return a scalar tensor (with `has_aux`, a pair of one and anything else). Arguments may be
+    nests of tensors; a gradient has its argument's structure, shapes and dtypes. A Variable given
+    as an argument counts as its value, also where f reads it by another name.
+
+        >>> import lamina as lm
+        >>> value, gradient = lm.value_and_grad(lambda x: lm.sum(x**2))(lm.asarray([1.0, 2.0]))
+        >>> gradient.tolist()
+        [2.0, 4.0]
+
+    Raises ShapeError where f's value is no scalar and DTypeError where an argument or the value is
+    not floating.
+    """
+
+    @functools.wraps(f)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        nests = [tree.flatten(args[p]) for p in positions]
+        leaves = [_Leaf(v) for flat, _ in nests for v in flat]
+        rest = iter(leaves)
+        inner = list(args)
+        for p, (flat, structure) in zip(positions, nests, strict=True):
+            inner[p] = tree.unflatten(structure, [next(rest).inside for _ in flat])
+        variables = {
+            leaf.source: leaf.inside for leaf in leaves if isinstance(leaf.source, Variable)
+        }
+        LOCAL.recording += 1
+        try:
+            if variables:
+                with bound(variables):
+                    result = f(*inner, **kwargs)
+            else:
+                result = f(*inner, **kwargs)
+            value, aux = result if has_aux else (result, None)
+            found = _gradients(as_tensor(value), [leaf.node for leaf in leaves])
+        finally:
+            LOCAL.recording -= 1
+        flat_gradients = iter(found)
+        answers = [
+            tree.unflatten(structure, [next(flat_gradients) for _ in flat])
+            for flat, structure in nests
+        ]
+        value, aux = tree.map_structure(_released, (value, aux))
+        gradient = answers[0] if isinstance(argnums, int) else tuple(answers)
+        return ((value, aux) if has_aux else value), gradient
+
+    return differentiated
+
+
+def grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
+    """A function that gives the gradient of f, as `value_and_grad` does without the value.
+
+    >>> import lamina as lm
+    >>> lm.grad(lm.grad(lambda x: x**3))(2.0).item()
+    12.0
+    """
+    both = value_and_grad(f, argnums, has_aux=has_aux)
+
+    @functools.wraps(f)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return differentiated
+
+
+class _Leaf:
+    """One differentiated argument: `inside` is what f sees, a fresh node so that the gradient is
+    taken at this argument alone, even where f also closes over the same tensor."""
+
+    def __init__(self, source: Any) -> None:
+        outer = as_tensor(source)
+        if not outer.dtype.is_float:
+            raise DTypeError(
+                f"grad: an argument of dtype {outer.dtype} has no gradient",
+                hint="pass floats (1.0, not 1), or name the arguments to differentiate by argnums",
+            )
+        self.source = source
+        self.node = ops.identity(as_node(outer))
+        self.node.value = outer._value
+        self.inside = from_node(self.node)
+
+
+def _gradients(value: Tensor, leaves: list[Node]) -> list[Tensor]:
+    if value.shape != ():
+        raise ShapeError(
+            f"grad: the function must return a scalar; it returned shape {value.shape}",
+            hint="reduce it, for example with lm.sum or lm.mean",
+        )
+    if not value.dtype.is_float:
+        raise DTypeError(f"grad: the function must return a float; it returned {value.dtype}")
+    nodes = gradients([as_node(value)], [ops.fill(1.0, as_node(value))], leaves)
+    if value._value is not None:
+        arrays = interpreter.evaluate_nodes(nodes, {})
+        for node, array in zip(nodes, arrays, strict=True):
+            node.value = array
+    return [_released(from_node(node)) for node in nodes]
+
+
+def _released(value: Any) -> Any:
+    """Outside every gradient a known value needs no record of how it was made."""
+    if isinstance(value, Tensor) and value._value is not None and LOCAL.recording == 0:
+        return Tensor(value._type, value._value)
+    return value
+
+
+def stop_gradient(x: Any) -> Tensor:
+    """x, through which no gradient flows."""
+    return bind("stop_gradient", as_tensor(x))  # type: ignore[no-any-return]
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function a gradient of its own.
+
+    f(*tensors) must return `(value, rule)`; rule(g), with g shaped like value, returns the gradient
+    for each argument (one, or a tuple). As `tf.custom_gradient`.
+
+        >>> import lamina as lm
+        >>> @lm.custom_gradient
+        ... def clipped(x):
+        ...     return x, lambda g: lm.clip(g, -1.0, 1.0)
+        >>> lm.grad(lambda x: 5.0 * clipped(x))(2.0).item()
+        1.0
+    """
+
+    @functools.wraps(f)
+    def wrapped(*args: Any) -> Any:
+        inputs = [as_tensor(a) for a in args]
+        value, rule = f(*inputs)
+
+        def on_nodes(g: Node) -> tuple[Node, ...]:
+            answers = rule(from_node(g))
+            answers = answers if isinstance(answers, (tuple, list)) else (answers,)
+            if len(answers) != len(inputs):
+                raise ShapeError(
+                    f"custom_gradient: the rule gave {len(answers)} gradients for "
+                    f"{len(inputs)} arguments"
+                )
+            return tuple(as_node(as_tensor(a)) for a in answers)
+
+        return bind("custom_gradient", as_tensor(value), *inputs, rule=on_nodes)
+
+    return wrapped

@@ -1,0 +1,180 @@
+"""Loops inside programs: `scan` over a leading axis, `while_loop` while a condition holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lamina import tree
+from lamina.errors import ShapeError
+from lamina.ir import types
+from lamina.ir.graph import Graph, Node, parameter, substitute, topological
+from lamina.ir.types import Dim, TensorType
+from lamina.tensor import Tensor, as_node, as_tensor, bind, current_trace, from_node
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: Dim | None = None,
+    *,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """A loop that compiles once, whatever its length; gradients flow through it.
+
+    f(carry, x) -> (carry, y) is applied to each x = xs[t] in turn (`reverse`: last first). Returns the
+    last carry and the ys stacked along a new leading axis. init, xs and y are nests of tensors; the
+    carry keeps its structure, shapes and dtypes. With xs None, `length` says how many turns.
+
+        >>> import lamina as lm
+        >>> total, sums = lm.scan(lambda c, x: (c + x, c + x), 0.0, lm.asarray([1.0, 2.0, 3.0]))
+        >>> sums.tolist()
+        [1.0, 3.0, 6.0]
+    """
+    carry, carry_structure = _tensors(init)
+    sequences, xs_structure = _tensors(xs)
+    turns = _turns(sequences, length)
+    inner_carry = [parameter(t._type, f"carry{k}") for k, t in enumerate(carry)]
+    inner_xs = [parameter(_element(t), f"x{k}") for k, t in enumerate(sequences)]
+    assigned_before = _assignments()
+    new_carry, y = f(
+        tree.unflatten(carry_structure, map(from_node, inner_carry)),
+        tree.unflatten(xs_structure, map(from_node, inner_xs)),
+    )
+    _refuse_assignments(assigned_before, "scan")
+    flat_carry, new_structure = _tensors(new_carry)
+    _same_carry("scan", carry, carry_structure, flat_carry, new_structure)
+    ys, y_structure = _tensors(y)
+    results = [as_node(t) for t in (*flat_carry, *ys)]
+    consts, body = close([*inner_carry, *inner_xs], results, "scan_body")
+    out = bind(
+        "scan",
+        *(from_node(c) for c in consts),
+        *carry,
+        *sequences,
+        body=body,
+        num_consts=len(consts),
+        num_carry=len(carry),
+        length=turns,
+        reverse=reverse,
+    )
+    last = tree.unflatten(carry_structure, out[: len(carry)])
+    return last, tree.unflatten(y_structure, out[len(carry) :])
+
+
+def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
+    """body applied to init again and again while cond of it is true; returns the last value.
+
+    The carry is a nest of tensors that keeps its structure, shapes and dtypes. Forward only: a
+    gradient through a loop of unknown length needs `scan`.
+    """
+    carry, structure = _tensors(init)
+    graphs = []
+    for f, what in ((cond, "cond"), (body, "body")):
+        inner = [parameter(t._type, f"carry{k}") for k, t in enumerate(carry)]
+        before = _assignments()
+        answer = f(tree.unflatten(structure, map(from_node, inner)))
+        _refuse_assignments(before, "while_loop")
+        flat, new_structure = _tensors(answer)
+        if what == "body":
+            _same_carry("while_loop", carry, structure, flat, new_structure)
+        graphs.append((inner, [as_node(t) for t in flat]))
+    consts = _captured(*graphs[0]) + _captured(*graphs[1])
+    consts = list(dict.fromkeys(consts))
+    cond_graph, body_graph = (
+        _closed_over(consts, inner, results, name)
+        for (inner, results), name in zip(graphs, ("while_cond", "while_body"), strict=True)
+    )
+    out = bind(
+        "while",
+        *(from_node(c) for c in consts),
+        *carry,
+        cond=cond_graph,
+        body=body_graph,
+        num_consts=len(consts),
+    )
+    return tree.unflatten(structure, out)
+
+
+# ---- closing a body ----------------------------------------------------------------------------
+def close(parameters: list[Node], results: list[Node], name: str) -> tuple[list[Node], Graph]:
+    """A body that stands alone: whatever it needs from around becomes a leading parameter.
+
+    Nodes that don't depend on the body's parameters are such constants: what does not change from
+    turn to turn is computed once, outside.
+    """
+    consts = _captured(parameters, results)
+    return consts, _closed_over(consts, parameters, results, name)
+
+
+def _captured(parameters: list[Node], results: list[Node]) -> list[Node]:
+    inside = set(parameters)
+    order = topological(results)
+    for node in order:
+        if any(a in inside for a in node.args):
+            inside.add(node)
+    needed = [a for n in order if n in inside for a in n.args] + results
+    return list(dict.fromkeys(n for n in needed if n not in inside and not _small(n)))
+
+
+def _small(node: Node) -> bool:
+    """Scalars known now are cheaper inside."""
+    if node.op == "broadcast_in_dim":
+        return _small(node.args[0])
+    return node.op == "iota" or (node.op == "constant" and node.params["value"].size <= 1)
+
+
+def _closed_over(
+    consts: list[Node], parameters: list[Node], results: list[Node], name: str
+) -> Graph:
+    inner = {c: parameter(c.type, f"const{k}") for k, c in enumerate(consts)}
+    return Graph([*inner.values(), *parameters], substitute(results, inner), name)
+
+
+# ---- checks ------------------------------------------------------------------------------------
+def _tensors(nest: Any) -> tuple[list[Tensor], Any]:
+    leaves, structure = tree.flatten(nest)
+    return [as_tensor(leaf) for leaf in leaves], structure
+
+
+def _element(t: Tensor) -> TensorType:
+    return TensorType(t.shape[1:], t.dtype)
+
+
+def _turns(sequences: list[Tensor], length: Dim | None) -> Dim:
+    for t in sequences:
+        if t.ndim == 0:
+            raise ShapeError("scan: xs must have a leading axis to run over; one is a scalar")
+    extents = [t.shape[0] for t in sequences] + ([length] if length is not None else [])
+    if not extents:
+        raise ShapeError("scan: needs xs or a length")
+    if any(e != extents[0] for e in extents):
+        raise ShapeError(f"scan: the sequences' lengths differ: {[str(e) for e in extents]}")
+    return extents[0]
+
+
+def _same_carry(name: str, before: list[Tensor], s1: Any, after: list[Tensor], s2: Any) -> None:
+    was, now = [t._type for t in before], [t._type for t in after]
+    if s1 != s2 or was != now:
+        raise ShapeError(
+            f"{name}: the carry must keep its structure, shapes and dtypes; it was "
+            f"({', '.join(map(str, was))}) and became ({', '.join(map(str, now))})",
+            hint="convert inside the body, for example with lm.astype(carry, init.dtype)",
+        )
+
+
+def _assignments() -> dict[Any, Any]:
+    trace = current_trace()
+    return dict(trace.assigned()) if trace is not None else {}
+
+
+def _refuse_assignments(before: dict[Any, Any], name: str) -> None:
+    for variable, value in _assignments().items():
+        if before.get(variable) is not value:
+            from lamina.errors import StateError
+
+            raise StateError(
+                f"{name}: the body assigns Variable {variable.name!r}",
+                hint="carry its value through the loop and assign it afterwards",
+            )
