@@ -28,9 +28,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import lamina
 from lamina.engines.llvm import native
 from lamina.settings import settings
+from lamina.version import __version__
 
 __all__ = ["clear", "folder", "key_of", "lookup", "pack", "size", "store", "unpack"]
 
@@ -90,7 +90,7 @@ def _circumstances() -> dict[str, Any]:
     """What, apart from the program, the machine code depends on."""
     return {
         "format": FORMAT,
-        "lamina": lamina.__version__,
+        "lamina": __version__,
         "llvm": native.version(),
         "machine": list(native.host()),
         "settings": {name: getattr(settings, name) for name in CODE_SETTINGS},
@@ -100,7 +100,7 @@ def _circumstances() -> dict[str, Any]:
 @cache
 def _compiler_stamp() -> bytes:
     """Sizes and dates of Lamina's own files: a compiler that was edited finds no old code."""
-    root = Path(lamina.__file__).parent
+    root = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         entry = path.stat()

@@ -1,0 +1,209 @@
+"""The house stands: files import downward only, stay small, and `import lamina` stays light."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import lamina
+
+PACKAGE = Path(lamina.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# The floors of the house, from the ground up: what stands in a row may import itself, its row and
+# all rows above it in this table, also inside functions. A name is a module or package directly
+# under lamina/, or one inside a package ("inspect.text"), which then counts apart from the rest.
+FLOORS = [
+    ["errors", "version"],
+    ["settings", "tree"],
+    ["ir"],
+    ["reference"],
+    ["autodiff"],
+    ["rewrite"],
+    ["engines"],
+    ["inspect"],
+    ["tensor"],
+    ["operations", "random"],
+    ["transforms"],
+    ["initializers", "regularizers", "constraints", "activations"],
+    ["losses", "metrics", "schedules", "optimizers", "layers"],
+    ["data", "files"],
+    ["training", "models", "callbacks"],
+    ["nn", "datasets", "keras"],
+    ["demo", "cli", "__main__"],
+    ["__init__"],
+]
+FLOOR = {name: height for height, row in enumerate(FLOORS) for name in row}
+
+MOST_LINES = 800
+MANY_LINES = 450
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
+FORBIDDEN_CALLS = {"eval", "exec", "__import__"}
+
+
+def module_of(path: Path) -> list[str]:
+    """["data", "arrays"] for src/lamina/data/arrays.py; a package is its own first name."""
+    parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
+    return parts if parts == ["__init__"] else [part for part in parts if part != "__init__"]
+
+
+def floor_of(module: list[str]) -> int | None:
+    """The floor of the longest prefix of the module's name that stands in the table."""
+    for length in range(len(module), 0, -1):
+        floor = FLOOR.get(".".join(module[:length]))
+        if floor is not None:
+            return floor
+    return None
+
+
+def exists(module: list[str]) -> bool:
+    path = PACKAGE.joinpath(*module)
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def from_lamina(source: list[str], names: list[str]) -> Iterator[list[str]]:
+    """`from lamina.a import b` is the module a.b if there is one, else a."""
+    for name in names:
+        inner = [*source, name]
+        yield inner if exists(inner) else source or ["__init__"]
+
+
+def imports(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line and module of everything of Lamina that a file imports, wherever it stands in it."""
+    package = [*module_of(path)] if path.name == "__init__.py" else module_of(path)[:-1]
+    package = [] if package == ["__init__"] else package
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                first, *rest = alias.name.split(".")
+                if first == "lamina":
+                    yield node.lineno, rest or ["__init__"]
+        elif isinstance(node, ast.ImportFrom):
+            source = node.module.split(".") if node.module else []
+            if node.level:
+                source = package[: len(package) - node.level + 1] + source
+            elif source[0] != "lamina":
+                continue
+            else:
+                source = source[1:]
+            for module in from_lamina(source, [alias.name for alias in node.names]):
+                yield node.lineno, module
+        elif isinstance(node, ast.Call) and imported_name(node).startswith("lamina."):
+            yield node.lineno, imported_name(node).split(".")[1:]
+
+
+def imported_name(node: ast.Call) -> str:
+    """ "a.b" for `importlib.import_module("a.b")`, else nothing."""
+    called = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+    first = node.args[0] if node.args else None
+    constant = called == "import_module" and isinstance(first, ast.Constant)
+    return str(first.value) if constant else ""
+
+
+def outside_imports(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name.split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module.split(".")[0]
+        elif isinstance(node, ast.Call) and imported_name(node):
+            yield node.lineno, imported_name(node).split(".")[0]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def test_every_top_level_name_has_a_floor():
+    unknown = sorted({module_of(path)[0] for path in FILES if floor_of(module_of(path)) is None})
+    assert not unknown, f"add them to the table FLOORS at the top of {__file__}: {unknown}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_go_downward(path):
+    own = floor_of(module_of(path))
+    upward = [
+        f"{path}:{line} imports lamina.{'.'.join(module)}, which stands above it"
+        for line, module in imports(path)
+        if own is not None and (floor_of(module) or 0) > own
+    ]
+    assert not upward, "\n".join(upward)
+
+
+def test_the_reader_of_imports_sees_each_kind(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    (tmp_path / "low").mkdir()
+    (tmp_path / "high.py").touch()
+    path = tmp_path / "low" / "file.py"
+    path.write_text(
+        "import lamina\nimport lamina.high\nfrom lamina import high\nfrom lamina.high import name\n"
+        "from ..high import name\nfrom . import other\ndef f():\n    from lamina import high\n"
+        "import importlib\nimportlib.import_module('lamina.high')\nimport numpy\n"
+    )
+    assert sorted(imports(path)) == [
+        (1, ["__init__"]),
+        (2, ["high"]),
+        (3, ["high"]),
+        (4, ["high"]),
+        (5, ["high"]),
+        (6, ["low"]),
+        (8, ["high"]),
+        (10, ["high"]),
+    ]
+
+
+def test_no_file_is_too_long():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    long = {name_of(path): count for path, count in lengths.items() if count > MANY_LINES}
+    print(f"over {MANY_LINES} lines: {long}")
+    assert not [name for name, count in long.items() if count > MOST_LINES]
+
+
+def test_every_module_says_what_it_is_for():
+    silent = [
+        name_of(path)
+        for path in FILES
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not silent
+
+
+def test_llvmlite_is_known_to_one_engine_only():
+    llvm = PACKAGE / "engines" / "llvm"
+    chooser = PACKAGE / "engines" / "__init__.py"  # asks whether it is there
+    elsewhere = [
+        f"{path}:{line}"
+        for path in FILES
+        for line, module in outside_imports(path)
+        if module == "llvmlite" and path != chooser and not path.is_relative_to(llvm)
+    ]
+    assert not elsewhere
+
+
+def test_nothing_can_run_code_from_a_file():
+    found = []
+    for path in FILES:
+        found += [
+            f"{path}:{line}" for line, name in outside_imports(path) if name in FORBIDDEN_MODULES
+        ]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = isinstance(node, ast.Call) and ast.unparse(node.func) in FORBIDDEN_CALLS
+            unpickles = isinstance(node, ast.keyword) and node.arg == "allow_pickle"
+            if called or (unpickles and ast.unparse(node.value) != "False"):
+                found.append(f"{path}:{node.value.lineno if unpickles else node.lineno}")
+    assert not found
+
+
+def test_import_is_quiet_and_light():
+    heavy = "{'llvmlite', 'rich', 'matplotlib', 'safetensors', 'PIL', 'urllib.request'}"
+    code = f"import sys, lamina; print(sorted({heavy} & set(sys.modules)), end='')"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("[]", "")
