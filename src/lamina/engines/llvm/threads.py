@@ -1,0 +1,194 @@
+"""The crew: threads that enter a compiled program together, and sleep when there is none.
+
+A program is a native function `void program(ptr arguments, i64 thread, i64 threads, ptr sync)`.
+`run` enters it on `threads` threads at once; the calling thread is thread 0. The others are Python
+threads that wait inside native code, for about 100 us after their last job, and then sleep on a
+lock, so that a training loop finds them awake and a user at the prompt finds the machine idle.
+
+    dispatcher                               worker
+    shut the gate: nobody may fall asleep    look at the job
+    someone asleep? open it, wake them       a new one that includes me: do it, say done
+    write the job                            nothing for 100 us: say asleep
+    do one's own part                            gate shut? then awake again
+    wait until all are done, open the gate       else sleep, until a token comes
+
+Who finds the gate shut by another Python thread runs the program alone: the result is the same,
+since the number of threads never changes what is computed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from lamina.engines.llvm import barrier, crew, native
+from lamina.engines.llvm import cache as disk
+from lamina.engines.llvm.crew import MOST
+from lamina.errors import RangeError
+from lamina.settings import available_cpus
+
+__all__ = ["run"]
+
+IDLE = 100e-6  # seconds that a worker waits for the next job before it sleeps
+SPIN = 20e-6  # seconds that a thread waits for another before it yields its processor
+CROWDED = 100  # times that a worker yields before it sleeps, with more threads than processors
+PATIENCE = 20_000  # looks at workers that were woken before Python is asked again
+
+
+def run(address: int, arguments: int, threads: int) -> None:
+    """Enter the program at `address` on this many threads, and return when all have left it.
+
+    `arguments` is the address that the program is handed. Any number of Python threads may call
+    this at once. The program must stay in memory until the call returns.
+
+    Raises:
+        RangeError: `threads` is not from 1 to 1024.
+    """
+    workers = _crew or _assemble()
+    if workers.go(workers.sync, address, arguments, threads, 0):
+        workers.wake_and_run(address, arguments, threads)
+
+
+class Crew:
+    """Worker threads and the memory through which they are told what to do."""
+
+    def __init__(self) -> None:
+        entries = _entries()
+        self._memory = ctypes.create_string_buffer(barrier.WORKERS + barrier.LINE * (MOST + 1))
+        self.sync = -(-ctypes.addressof(self._memory) // barrier.LINE) * barrier.LINE
+        self.go, self.work = entries.go, entries.work
+        self._workers: list[tuple[threading.Thread, threading.Lock]] = []
+        self._growing = threading.Lock()
+        self._leaving = False
+        self._set_limits(entries.rest)
+
+    def _set_limits(self, rest: Callable[[int], None]) -> None:
+        self._pace = _seconds_per_turn(rest)
+        self._put(barrier.SPINS, round(SPIN / self._pace))
+        self._put(barrier.IDLE_SPINS, round(IDLE / self._pace))
+        self._put(barrier.YIELD, _yielding_function())
+
+    def _put(self, offset: int, value: int) -> None:
+        ctypes.c_int64.from_address(self.sync + offset).value = value
+
+    def wake_and_run(self, address: int, arguments: int, threads: int) -> None:
+        """`go` when workers are asleep, or not there yet. Nothing is begun before all are awake, so
+        an interrupt in this loop leaves no program half entered."""
+        if not 1 <= threads <= MOST:
+            raise RangeError(f"threads is {threads}, expected 1 to {MOST}")
+        while True:
+            self._grow(threads - 1)
+            for _, token in self._workers[: threads - 1]:
+                with suppress(RuntimeError):  # it has a token already
+                    token.release()
+            if not self.go(self.sync, address, arguments, threads, PATIENCE):
+                return
+
+    def _grow(self, count: int) -> None:
+        with self._growing:
+            if count >= available_cpus():  # waiting threads hinder those that they wait for
+                self._put(barrier.SPINS, 0)
+                self._put(barrier.IDLE_SPINS, CROWDED)
+            for k in range(len(self._workers), count):
+                token = threading.Lock()
+                token.acquire()
+                name = f"lamina-{k + 1}"
+                thread = threading.Thread(
+                    target=self._serve, args=(k + 1, token), name=name, daemon=True
+                )
+                thread.start()
+                self._workers.append((thread, token))
+
+    def _serve(self, number: int, token: threading.Lock) -> None:
+        while not self._leaving:
+            self.work(self.sync, number)
+            token.acquire()
+
+    def leave(self) -> None:
+        """End the workers: they must not be in native code while the interpreter goes away."""
+        self._leaving = True
+        for _, token in self._workers:
+            with suppress(RuntimeError):
+                token.release()
+        for thread, _ in self._workers:
+            thread.join(timeout=1.0)
+
+
+_crew: Crew | None = None
+_assembling = threading.Lock()
+
+
+def _assemble() -> Crew:
+    global _crew
+    with _assembling:
+        if _crew is None:
+            _crew = Crew()
+            atexit.register(_crew.leave)
+        return _crew
+
+
+def _forget() -> None:
+    """After a fork: the child has the memory of the crew, but none of its threads."""
+    global _crew, _assembling
+    if _crew is not None:
+        atexit.unregister(_crew.leave)
+    _crew, _assembling = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+# ---- what the platform brings ------------------------------------------------------------------
+@cache
+def _yielding_function() -> int:
+    """Address of the function of no argument that lets another thread run."""
+    if sys.platform == "win32":
+        function = ctypes.WinDLL("kernel32").SwitchToThread
+    else:
+        function = ctypes.CDLL(None).sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _seconds_per_turn(rest: Callable[[int], None], turns: int = 500) -> float:
+    """How long one turn of a waiting loop takes; the quickest of several tries."""
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        rest(turns)
+        times.append(time.perf_counter() - begun)
+    return max(min(times) / turns, 1e-10)
+
+
+# ---- the native side ---------------------------------------------------------------------------
+class _Entries:
+    """The crew's native functions, and the library that holds them."""
+
+    def __init__(self) -> None:
+        text = crew.text()
+        key = disk.key_of("crew", text)
+        image = disk.lookup(key)
+        if image is None:
+            image = native.compile_object(text)
+            disk.store(key, image)
+        self.library = native.link([image], ["go", "work", "rest"])
+        pointer, number = ctypes.c_void_p, ctypes.c_int64
+        self.go = self._function("go", number, pointer, pointer, pointer, number, number)
+        self.work = self._function("work", None, pointer, number)
+        self.rest = self._function("rest", None, number)
+
+    def _function(self, name: str, *types: Any) -> Callable[..., int]:
+        return ctypes.CFUNCTYPE(*types)(self.library.address(name))
+
+
+@cache
+def _entries() -> _Entries:
+    return _Entries()
