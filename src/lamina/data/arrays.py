@@ -160,11 +160,12 @@ def _not_an_array(data: Any, name: str, error: Exception) -> LaminaError:
 
 
 def _in_type(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-    floating = array.dtype.kind in "fV"
-    target = np.dtype(dtype) if floating and dtype is not None else array.dtype.newbyteorder("=")
+    target = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
+    if array.dtype.kind in "fV" and dtype is not None:
+        target = np.dtype(dtype)
     with np.errstate(over="ignore"):  # beyond the range becomes infinite, and is found later
         return np.ascontiguousarray(array, dtype=target)
 
 
 def _nan_or_infinity(value: Any) -> str:
-    return "NaN" if np.isnan(value) else "infinity"
+    return "NaN" if np.isnan(value) else "infinite value"

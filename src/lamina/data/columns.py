@@ -3,9 +3,7 @@
 A frame's columns have names; those of an array are known by number, both from 0.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import islice
 from numbers import Number
 from typing import Any
 
@@ -73,19 +71,22 @@ def report(
     ]
     if len(guilty) > _MOST_COLUMNS:
         lines.append(f"and {len(guilty) - _MOST_COLUMNS} more columns")
-    return f"{name}: " + (lines[0] if len(lines) == 1 else "\n  " + "\n  ".join(lines))
+    return f"{name}: {lines[0]}" if len(lines) == 1 else "\n  ".join([f"{name}:", *lines])
 
 
 def _finding(array: np.ndarray, bad: np.ndarray, kind: Callable[[Any], str]) -> str:
     positions = np.argwhere(bad)
     first = tuple(positions[0].tolist())
-    count = Counter(kind(array[tuple(each)]) for each in islice(positions, 1000))
-    what = " and ".join(count)
-    more = "" if len(positions) == 1 or what in ("NaN", "infinity") or " and " in what else "s"
+    kinds = {kind(array[tuple(each)]): None for each in positions[:1000]}  # in order, once each
     place = f"row {first[0]}" if len(first) == 1 else f"index {first}"
-    example = array[first]
-    shown = "" if what in ("NaN", "infinity") else f" {describe(_plain(example), 40)}"
-    return f"holds {len(positions):,} {what}{more}, first{shown} at {place}"
+    shown = "" if array.dtype.kind in "fV" else f" {describe(_plain(array[first]), 40)}"
+    return f"holds {_counted(len(positions), list(kinds))}, first{shown} at {place}"
+
+
+def _counted(count: int, kinds: list[str]) -> str:
+    if len(kinds) > 1:
+        return f"{count:,} values ({', '.join(kinds)})"
+    return f"{count:,} {kinds[0]}" + ("s" if count > 1 and kinds[0] != "NaN" else "")
 
 
 def _label(column: int, width: int, columns: Sequence[str] | None) -> str:
