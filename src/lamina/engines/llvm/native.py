@@ -73,7 +73,10 @@ def _llvm() -> Any:
 def host() -> Host:
     """The processor that code is compiled for."""
     llvm = _llvm()
-    features = llvm.get_host_cpu_features().flatten()
+    try:
+        features = llvm.get_host_cpu_features().flatten()
+    except RuntimeError:  # LLVM cannot tell on this system; the processor's name implies them
+        features = ""
     return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
 
 

@@ -70,7 +70,7 @@ class Crew:
         self._leaving = False
         self._set_limits(entries.rest)
 
-    def _set_limits(self, rest: Callable[[int], None]) -> None:
+    def _set_limits(self, rest: Callable[..., int]) -> None:
         self._pace = _seconds_per_turn(rest)
         self._put(barrier.SPINS, round(SPIN / self._pace))
         self._put(barrier.IDLE_SPINS, round(IDLE / self._pace))
@@ -158,7 +158,7 @@ def _yielding_function() -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-def _seconds_per_turn(rest: Callable[[int], None], turns: int = 500) -> float:
+def _seconds_per_turn(rest: Callable[..., int], turns: int = 500) -> float:
     """How long one turn of a waiting loop takes; the quickest of several tries."""
     times = []
     for _ in range(5):
