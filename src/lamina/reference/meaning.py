@@ -26,6 +26,7 @@ from lamina.reference.indexing import (
     scatter,
     slice_,
 )
+from lamina.reference.threefry import random_bits
 
 Array = np.ndarray
 
@@ -45,13 +46,6 @@ COMPARE = {
     "EQ": np.equal, "NE": np.not_equal, "LT": np.less,
     "LE": np.less_equal, "GT": np.greater, "GE": np.greater_equal,
 }  # fmt: skip
-
-
-def rng_bit_generator(key: Array, *, shape: Sequence[int]) -> Array:
-    """Threefry-2x32 of (key, the element's index)."""
-    from lamina.reference.threefry import random_bits
-
-    return random_bits(key, tuple(shape))
 
 
 # ---- shape -------------------------------------------------------------------------------------
@@ -208,7 +202,7 @@ MEANING: dict[str, Callable[..., Any]] = {
     "constant": lambda *, value, dtype: value,
     "iota": iota,
     "size_of": lambda *, extent: np.int32(extent),
-    "rng_bit_generator": rng_bit_generator,
+    "rng_bit_generator": lambda key, *, shape: random_bits(key, shape),
     # shape
     "reshape": lambda x, *, shape: x.reshape(shape),
     "transpose": lambda x, *, permutation: x.transpose(permutation),

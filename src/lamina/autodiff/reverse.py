@@ -1,0 +1,110 @@
+"""The sweep: cotangents of results carried back to inputs, through one rule at each node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.autodiff.rules import NO_VJP, VJP
+from lamina.errors import DTypeError, GradientError, ShapeError
+from lamina.ir import ops
+from lamina.ir.graph import Node, topological
+from lamina.ir.types import TensorType
+
+
+def gradients(
+    outputs: Sequence[Node], cotangents: Sequence[Node], inputs: Sequence[Node]
+) -> list[Node]:
+    """Nodes for the sum over outputs of cotangent times d output / d input, one per input.
+
+    Inputs may be any nodes, not only parameters; one that no output depends on gets zeros. The
+    nodes are ordinary ones: taking gradients of them gives higher orders.
+
+    Raises:
+        DTypeError: an input or output is no floating point number.
+        ShapeError: a cotangent has not the type of its output.
+        GradientError: the way leads through a primitive that has no gradient, such as `while`.
+    """
+    _check(outputs, cotangents, inputs)
+    order = dependents(outputs, inputs)
+    on_the_way, kept = set(order), set(inputs)
+    found: dict[Node, Any] = {}
+    for output, cotangent in zip(outputs, cotangents):
+        _accumulate(found, output, cotangent)
+    for node in reversed(order):
+        g = found.get(node) if node in kept else found.pop(node, None)
+        if g is None:
+            continue
+        needed = [arg in on_the_way for arg in node.args]
+        if not any(needed):
+            continue
+        for arg, cotangent, wanted in zip(node.args, _back(node, g, needed), needed, strict=True):
+            if wanted and cotangent is not None:
+                _accumulate(found, arg, cotangent)
+    return [found[x] if x in found else ops.fill(0.0, x) for x in inputs]
+
+
+def dependents(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
+    """The nodes under the outputs that depend on inputs differentiably, operands first."""
+    found = dict.fromkeys(inputs)
+    order = []
+    for node in topological(outputs):
+        if node not in found and (not _differentiable(node) or _cut_off(node, found)):
+            continue
+        found[node] = None
+        order.append(node)
+    return order
+
+
+def _differentiable(node: Node) -> bool:
+    types = (node.type,) if isinstance(node.type, TensorType) else node.type
+    return any(t.dtype.is_float for t in types)
+
+
+def _cut_off(node: Node, found: dict[Node, None]) -> bool:
+    """True where no cotangent could pass from the node to a node of those found."""
+    if node.op == "stop_gradient":
+        return True
+    operands = node.args[1:] if node.op == "custom_gradient" else node.args
+    return not any(arg in found for arg in operands)
+
+
+def _back(node: Node, g: Any, needed: list[bool]) -> Sequence[Any]:
+    """The cotangents of a node's operands."""
+    if node.op == "get_tuple_element":
+        return [{node.params["index"]: g}]
+    if node.op in NO_VJP:
+        raise GradientError(f"{node.op} has no gradient: {NO_VJP[node.op]}")
+    if isinstance(node.type, TensorType):
+        return VJP[node.op](g, node, *node.args, **node.params)
+    parts = [g.get(k) for k in range(len(node.type))]
+    if node.op == "scan":  # the one row that is long enough to be told what is needed
+        return VJP["scan"](parts, node, *node.args, needed=needed, **node.params)
+    return VJP[node.op](parts, node, *node.args, **node.params)
+
+
+def _accumulate(found: dict[Node, Any], node: Node, g: Any) -> None:
+    """Adds a cotangent; of a node with several results, {index: cotangent} to those it has."""
+    before = found.get(node)
+    if isinstance(g, dict):
+        merged = dict(before or {})
+        for index, part in g.items():
+            merged[index] = ops.add(merged[index], part) if index in merged else part
+        found[node] = merged
+    else:
+        found[node] = g if before is None else ops.add(before, g)
+
+
+def _check(outputs: Sequence[Node], cotangents: Sequence[Node], inputs: Sequence[Node]) -> None:
+    for what, nodes in (("input", inputs), ("output", outputs)):
+        for k, node in enumerate(nodes):
+            if not isinstance(node.type, TensorType) or not node.dtype.is_float:
+                raise DTypeError(
+                    f"gradient: {what} {k} is {node.type}, expected a floating point dtype",
+                    hint="convert it first, for example with astype('float32')",
+                )
+    for k, (output, cotangent) in enumerate(zip(outputs, cotangents, strict=True)):
+        if output.type != cotangent.type:
+            raise ShapeError(
+                f"gradient: the cotangent of output {k} is {cotangent.type}, expected {output.type}"
+            )
