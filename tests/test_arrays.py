@@ -96,6 +96,9 @@ class TestAccepted:
         array = as_array(np.array([1, 2.5, Fraction(1, 2), None], object), "x")
         np.testing.assert_array_equal(array, np.array([1, 2.5, 0.5, np.nan], np.float32))
 
+    def test_integers_of_more_than_64_bits(self):
+        assert as_array([2**70, 1], "x").tolist() == [2.0**70, 1.0]
+
     def test_empty_list(self):
         assert as_array([], "x").shape == (0,)
 
@@ -162,6 +165,7 @@ class TestRefused:
             ((i for i in range(3)), DTypeError, r"\(generator\), expected an array"),
             (np.array(None, object), DTypeError, "expected an array of numbers"),
             (np.ones(2, complex), DTypeError, "complex numbers"),
+            (np.array([1j, None], object), DTypeError, "holds 1 complex, first 1j at row 0"),
             (np.array(["2020-01-01"], "datetime64[D]"), DTypeError, "dates"),
             (np.array([1], "timedelta64[s]"), DTypeError, "time differences"),
             (np.array([(1, 2.0)], "i4,f4"), DTypeError, "records with named fields"),

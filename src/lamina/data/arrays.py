@@ -141,7 +141,8 @@ def _converted(data: Any, name: str) -> np.ndarray:
         raise _not_an_array(data, name, error) from error
     raise DTypeError(
         f"{name}: is {describe(data)} ({type(data).__name__}), expected an array",
-        hint="give a NumPy array, lists of numbers, a data frame, or a tensor",
+        hint="give a NumPy array, lists of numbers, a data frame, or a tensor; "
+        "a sparse matrix becomes an array with .toarray()",
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from lamina.errors import DTypeError, describe
 
 _MOST_COLUMNS = 5
+_MISSING = ("NoneType", "NAType", "NaTType")  # None, pandas.NA, pandas.NaT
 _STRINGS_CURE = (
     "drop these columns or turn them into numbers: categories with pandas.get_dummies, numbers "
     "kept as text with pandas.to_numeric(column, errors='coerce')"
@@ -20,7 +21,7 @@ _STRINGS_CURE = (
 
 def names(data: Any) -> list[str] | None:
     """The names of a frame's columns, or of a series (one name); None if there are none."""
-    found = getattr(data, "columns", None)
+    found = getattr(data, "column_names", None) or getattr(data, "columns", None)
     if found is None:
         found = getattr(data, "name", None)
         return [str(found)] if isinstance(found, str) else None
@@ -30,6 +31,7 @@ def names(data: Any) -> list[str] | None:
 def numbers(array: np.ndarray, name: str, columns: Sequence[str] | None = None) -> np.ndarray:
     """An array of objects or strings as float64, or int64 if all are integers, when all can be.
 
+    What is missing (None, pandas.NA) becomes NaN.
     Text is refused even if it reads like a number: it is nearly always a mistake while loading.
 
     Raises:
@@ -45,8 +47,14 @@ def numbers(array: np.ndarray, name: str, columns: Sequence[str] | None = None) 
     if not all(_is_number(kind) for kind in kinds):
         bad = np.frompyfunc(lambda value: not _is_number(type(value)), 1, 1)(array).astype(bool)
         raise DTypeError(report(name, array, bad, _kind, columns), hint=_STRINGS_CURE)
+    if any(kind.__name__ in _MISSING for kind in kinds):
+        present = np.frompyfunc(lambda value: type(value).__name__ not in _MISSING, 1, 1)(array)
+        return np.where(present.astype(bool), array, np.nan).astype(np.float64)
     whole = all(issubclass(kind, int | np.integer | np.bool_) for kind in kinds)
-    return array.astype(np.int64 if whole and kinds else np.float64)
+    try:
+        return array.astype(np.int64 if whole and kinds else np.float64)
+    except OverflowError:  # integers of more than 64 bits
+        return array.astype(np.float64)
 
 
 def report(
@@ -94,7 +102,9 @@ def _label(column: int, width: int, columns: Sequence[str] | None) -> str:
 
 
 def _is_number(kind: type) -> bool:
-    return kind is type(None) or issubclass(kind, Number | np.number | np.bool_)
+    if issubclass(kind, complex | np.complexfloating):
+        return False
+    return issubclass(kind, Number | np.bool_) or kind.__name__ in _MISSING
 
 
 def _kind(value: Any) -> str:
