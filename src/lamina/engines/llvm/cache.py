@@ -31,6 +31,7 @@ from typing import Any
 from lamina.engines.llvm import native
 from lamina.settings import settings
 from lamina.version import __version__
+from lamina.version import __version__
 
 __all__ = ["clear", "folder", "key_of", "lookup", "pack", "size", "store", "unpack"]
 
@@ -141,9 +142,9 @@ def store(key: str, payload: bytes) -> None:
     except OSError as error:
         _notice("write", f"cannot write to the cache folder {place} ({error}); going on without")
         return
-    _stores[place] = _stores.get(place, 0) + 1
-    if _stores[place] % SWEEP_EVERY == 1:
+    if _stores.get(place, 0) % SWEEP_EVERY == 0:
         _sweep(place)
+    _stores[place] = _stores.get(place, 0) + 1
 
 
 def _header(key: str) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""LLVM text becomes machine code that computes, links, and is freed."""
+
+import ctypes
+import gc
+import sys
+from pathlib import Path
+
+import pytest
+
+from lamina.engines.llvm import native
+from lamina.engines.llvm.builder import Function, Module, constant
+from lamina.errors import CompileError
+
+
+def doubling(name="doubled", factor=2.0) -> str:
+    function = Function(name, [("x", "float")], returns="float")
+    b = function.builder
+    b.ret(b.fmul(function.args[0], constant("float", factor)))
+    return str(function.module)
+
+
+def calling(name: str, callee: str) -> str:
+    """A function that applies `callee`, of another module, twice."""
+    function = Function(name, [("x", "float")], returns="float")
+    b = function.builder
+    once = b.call(callee, "float", [function.args[0]])
+    b.ret(b.call(callee, "float", [once]))
+    return str(function.module)
+
+
+def as_function(library: native.Library, name: str):
+    prototype = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float)
+    return prototype(library.address(name))
+
+
+@pytest.mark.parametrize("level", native.LEVELS)
+def test_compiled_code_computes(level):
+    library = native.link([native.compile_object(doubling(), level)], ["doubled"])
+    assert as_function(library, "doubled")(1.5) == 3.0
+
+
+def test_objects_call_each_other():
+    images = native.compile_objects([doubling("f", 3.0), calling("g", "f")])
+    library = native.link(images, ["g"])
+    assert as_function(library, "g")(1.0) == 9.0
+
+
+def test_equal_names_in_two_libraries_do_not_meet():
+    one, other = (
+        native.link([native.compile_object(doubling("f", factor))], ["f"]) for factor in (2.0, 5.0)
+    )
+    assert as_function(one, "f")(1.0) == 2.0
+    assert as_function(other, "f")(1.0) == 5.0
+
+
+def test_parallel_compilation_gives_the_same_bytes_in_order():
+    texts = [doubling(f"f{k}", float(k)) for k in range(24)]
+    alone = [native.compile_object(text) for text in texts]
+    for workers in (1, 2, 5):
+        assert native.compile_objects(texts, workers) == alone
+    assert native.compile_objects([]) == []
+
+
+def test_an_error_in_one_of_many_is_raised():
+    texts = [doubling(), "define void @broken() { ret i32 0 }", doubling("other")]
+    for workers in (1, 3):
+        with pytest.raises(CompileError, match="broken"):
+            native.compile_objects(texts, workers)
+
+
+def test_text_that_parses_but_is_wrong_is_refused():
+    used_before_made = (
+        "define i64 @f(i1 %c) {\nentry:\n  br i1 %c, label %a, label %b\na:\n"
+        "  %x = add i64 1, 2\n  br label %b\nb:\n  ret i64 %x\n}\n"
+    )
+    with pytest.raises(CompileError, match=r"code of f: .*dominate"):
+        native.compile_object(used_before_made)
+
+
+def test_symbols_that_are_missing_or_twice_there():
+    image = native.compile_object(doubling())
+    with pytest.raises(CompileError, match="absent"):
+        native.link([image], ["absent"])
+    with pytest.raises(CompileError, match="duplicate definition of symbol 'doubled'"):
+        native.link([image, image], ["doubled"])
+    with pytest.raises(CompileError, match="do not fit together"):
+        native.link([native.compile_object(calling("f", "helper"))], ["f"])
+
+
+def test_assembly_and_text_can_be_read():
+    assert "doubled" in native.assembly(doubling())
+    assert "fmul float" in native.optimised(doubling())
+
+
+def test_simplification_moves_invariant_work_out_of_loops():
+    module = Module()
+    function = module.function("f", [("p", "ptr"), ("n", "i64")], noalias=["p"])
+    b, (p, n) = function.builder, function.args
+    with b.loop(0, n) as outer, b.loop(0, n) as inner:
+        heavy = b.mul(b.mul(outer.value, outer.value), n)
+        b.store(b.add(heavy, inner.value), b.element(p, inner.value, "i64"))
+    b.ret()
+    simplified = native.optimised(str(module), level=3)
+    inner_body = simplified.rpartition("body.")[2]
+    assert "mul" in str(module).rpartition("body.")[2]
+    assert "mul" not in inner_body
+    assert native.optimised(str(module), level=2).count("mul") == str(module).count("mul")
+
+
+def resident() -> int:
+    """Bytes of memory that this process has in use."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_dropped_libraries_free_their_code():
+    def build(k: int) -> None:
+        images = native.compile_objects([doubling("f", float(k)), calling("g", "f")], workers=2)
+        library = native.link(images, ["f", "g"])
+        assert as_function(library, "g")(1.0) == float(k) ** 2
+
+    for k in range(60):
+        build(k)
+    gc.collect()
+    before = resident()
+    for k in range(500):
+        build(k)
+    gc.collect()
+    assert resident() - before < 2 << 20
