@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # under lamina/, or one inside a package ("inspect.text"), which then counts apart from the rest.
 FLOORS = [
     ["errors", "version"],
-    ["settings", "registry", "tree"],
+    ["settings", "registry", "configuration", "tree"],
     ["ir"],
     ["reference"],
     ["autodiff"],
