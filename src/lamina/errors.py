@@ -10,7 +10,6 @@ values, and what was expected. The cure goes into `hint`, and is printed on a li
     >>> raise ShapeError("Dense 'head': input has 783 features, expected 784", hint="...")
 """
 
-import difflib
 import importlib
 from collections.abc import Iterable
 from types import ModuleType
@@ -204,6 +203,8 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     UnknownNameError: unknown optimizer 'adm'
       hint: did you mean 'adam'? Known: 'adam', 'sgd'
     """
+    import difflib  # here, since it would be a tenth of the time that `import lamina` takes
+
     names = sorted(known)
     by_lowered = {each.lower(): each for each in names}
     nearest = difflib.get_close_matches(str(name).lower(), by_lowered, n=3, cutoff=0.6)
