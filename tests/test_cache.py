@@ -163,7 +163,7 @@ def test_every_single_flipped_bit_is_noticed(place):
     ],
 )
 def test_an_entry_made_elsewhere_is_not_used(place, capsys, monkeypatch, field, value):
-    """Whole and unharmed, under the right name, but its header says that it does not belong here."""
+    """Whole, unharmed, under the right name, but its header says that it does not belong here."""
     with monkeypatch.context() as patch:
         header = cache._header(KEY) | {field: value}
         patch.setattr(cache, "_header", lambda key: header)
@@ -260,16 +260,17 @@ def test_deleted_while_in_use(place):
 
 def test_the_longest_unused_make_room(place, monkeypatch):
     monkeypatch.setattr(cache, "SWEEP_EVERY", 1)
+    payload = PAYLOAD * 20
     keys = [f"{k:064}" for k in range(8)]
     for k, key in enumerate(keys):
-        cache.store(key, PAYLOAD)
+        cache.store(key, payload)
         os.utime(entry(place, key), (k, k))
-    assert cache.lookup(keys[0]) == PAYLOAD  # used: the youngest now
-    with settings(cache_limit=8 * len(PAYLOAD)):
-        cache.store(KEY, PAYLOAD)
-        assert cache.size() <= 8 * len(PAYLOAD)
+    assert cache.lookup(keys[0]) == payload  # used: the youngest now
+    with settings(cache_limit=len(payload) * 17 // 2):
+        cache.store(KEY, payload)
+        assert cache.size() <= settings.cache_limit
     left = [key for key in (*keys, KEY) if cache.lookup(key)]
-    assert left == [keys[0], *keys[3:], KEY]
+    assert left == [keys[0], *keys[2:], KEY]
 
 
 def test_what_killed_writers_left_is_swept(place):

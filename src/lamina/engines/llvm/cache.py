@@ -31,7 +31,6 @@ from typing import Any
 from lamina.engines.llvm import native
 from lamina.settings import settings
 from lamina.version import __version__
-from lamina.version import __version__
 
 __all__ = ["clear", "folder", "key_of", "lookup", "pack", "size", "store", "unpack"]
 
