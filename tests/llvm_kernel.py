@@ -1,4 +1,4 @@
-"""Compiles one elementwise row and runs it over NumPy arrays: what the tests of scalar rows share."""
+"""Compiles one elementwise row and runs it over NumPy arrays, for the tests of scalar rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from llvmlite import binding
 
-from lamina.engines.llvm.builder import Builder, Module, Value, constant, vector
+from lamina.engines.llvm.builder import Builder, Module, Value, vector
 from lamina.engines.llvm.scalar import memory_type, to_memory, to_register
 from lamina.ir.types import DType
 
@@ -65,7 +65,3 @@ class Kernel:
         pointers = [a.ctypes.data for a in arrays]
         self.call(*pointers, out.ctypes.data, out.size)
         return out
-
-
-def index_constant(value: int) -> Value:
-    return constant("i64", value)

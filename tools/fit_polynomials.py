@@ -11,7 +11,7 @@ largest weighted error that remains, in units of 2**-24 (float32) or 2**-53 (flo
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import mpmath as mp
@@ -98,7 +98,7 @@ def guarded(f: Function, at_zero: mp.mpf | int | float) -> Function:
 
 def by_square(f: Function) -> Function:
     """f as a function of its argument's square (kept off 0, where formulas divide by 0)."""
-    return lambda z: f(mp.sqrt(max(z, mp.mpf("1e-30"))))
+    return lambda z: f(mp.sqrt(max(z, mp.mpf("1e-20"))))
 
 
 def log_rest(f: mp.mpf) -> mp.mpf:
@@ -127,6 +127,9 @@ FITS = (
     # log((1 + s) / (1 - s)) = 2 s + s**3 P(s**2)
     Fit("ATANH", by_square(atanh_rest), 0, ((ROOT - 1) / (ROOT + 1))**2, 0, 7,
         by_square(lambda s: s**3 / (2 * mp.atanh(s)))),
+    # log((1 + s) / (1 - s)) = 2 s + 2/3 s**3 + s**5 P(s**2), for pow
+    Fit("ATANH_FAR", by_square(lambda s: (2 * mp.atanh(s) - 2 * s - 2 * s**3 / 3) / s**5),
+        0, ((ROOT - 1) / (ROOT + 1))**2, 0, 8, by_square(lambda s: s**5 / (2 * mp.atanh(s)))),
     # erf(x) = x + x P(x**2) near 0
     Fit("ERF_SMALL", by_square(lambda x: mp.erf(x) / x - 1),
         0, ERF_EDGE32**2, 7, 0, by_square(lambda x: x / mp.erf(x))),
@@ -149,8 +152,10 @@ FITS = (
 )  # fmt: skip
 
 
-HEADER = '''"""Polynomial coefficients, lowest power first; written by tools/fit_polynomials.py, which says what
-they approximate. Above each row: its largest error, in units of 2**-24 (32) or 2**-53 (64)."""
+HEADER = '''"""Polynomial coefficients, lowest power first, written by tools/fit_polynomials.py.
+
+Above each row: its largest error, in units of 2**-24 (32) or 2**-53 (64).
+"""
 '''
 
 

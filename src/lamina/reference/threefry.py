@@ -36,7 +36,7 @@ def threefry2x32(
 def random_bits(key: np.ndarray, shape: int | Sequence[int]) -> np.ndarray:
     """uint32 array of the shape: element number i is both words of Threefry of i, exclusive-ored.
 
-    key is uint32[2]; i, the position in C order, is 64 bits: its high and low halves are the counter.
+    key is uint32[2]; the counter is i, the position in C order, as the halves of 64 bits.
     """
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     index = np.arange(math.prod(shape), dtype=np.uint64)

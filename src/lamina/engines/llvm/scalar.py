@@ -11,35 +11,37 @@ same (`n` is the width in bits). The reference and this page agree exactly on in
 random bits, and to a few ulp on floats.
 
     primitive             choice                                   NumPy
-    add, multiply         integers wrap; bool: or, and             x + y, x * y
-    subtract, negate      integers wrap (unsigned too)             x - y;  0 - x
-    divide (integers)     toward zero; x/0 = -1 (all bits set);    where(y == 0, -1, trunc(x / y)), with
-                          INT_MIN / -1 = INT_MIN                   sign(x)sign(y) (|x| // |y|) unsigned
-    remainder (integers)  sign of the dividend; x % 0 = x;         where(y == 0, x, fmod(x, y or 1))
-                          INT_MIN % -1 = 0
+    add, multiply         integers wrap; bool: or, and             x + y;  x * y
+    subtract, negate      integers wrap, unsigned too              x - y;  0 - x
+    divide (integers)     toward zero; x / 0 has all bits set;     trunc(x / y), in integers;
+                          INT_MIN / -1 = INT_MIN                   where(y == 0, -1, ...)
+    remainder (integers)  sign of the dividend; x % 0 = x;         fmod(x, where(y == 0, 1, y));
+                          INT_MIN % -1 = 0                         where(y == 0, x, ...)
     remainder (floats)    exact, sign of the dividend; inf % y     fmod(x, y)
                           and x % 0 are NaN, x % inf = x
-    power (integers)      wraps; negative exponents: 1 -> 1,       pow modulo 2**n; y < 0: where(x == 1,
-                          -1 -> 1 or -1, any other base -> 0       1, where(x == -1, 1 - 2 * (y & 1), 0))
+    power (integers)      wraps; a negative exponent truncates:    power(x, y);  y < 0:
+                          0 but for 1**y = 1, (-1)**y = 1 or -1    where(abs(x) == 1, x**(y & 1), 0)
     power (floats)        C99                                      power(x, y)
     maximum, minimum      NaN of either operand propagates;        where((x > y) | (x != x), x, y)
-                          of equal operands (-0, +0) the second;   where((x < y) | (x != x), x, y)
-                          bool: or, and
-    clamp(lo, x, hi)      the minimum of the maximum               minimum(maximum(x, lo), hi), as above
-    abs, sign             INT_MIN stays; NaN stays; sign(-0) = -0  abs(x);  where(x == 0, x, sign(x))
-    logistic              no overflow at either end                exp(-log1p(exp(-x))), stable
+                          of equal operands (-0, +0) the second    where((x < y) | (x != x), x, y)
+    clamp(lo, x, hi)      the minimum of the maximum               minimum(maximum(x, lo), hi)
+    abs, sign             INT_MIN stays; NaN stays; sign(-0) = -0  abs(x);  sign(x), but -0
+    logistic              no overflow at either end                where(x < 0, e, 1) / (1 + e),
+                                                                   e = exp(-abs(x))
+    rsqrt                 two roundings                            1 / sqrt(x)
     round_nearest_even    halves go to the even neighbour          rint(x)
-    shift_*               the amount is unsigned; n or more gives  where(s < n, x << s, 0);
-                          0 (arithmetic: the sign bit throughout)  x >> minimum(s, n - 1)
+    sine, cosine          NaN where |x| > 2**38                    sin(x), cos(x)
+    shift_left, _logical  the amount is unsigned; n or more is 0   where(s < n, x << s, 0)
+    shift_.._arithmetic   n or more leaves the sign bit            x >> minimum(s, n - 1)
     compare               NaN is unequal to all; False < True      x == y, x < y, ...
-    convert to bool       not zero (NaN is True)                   x != 0
-    convert float -> int  toward zero; saturates; NaN -> 0         where(x != x, 0, clip(trunc(x), ...))
-    convert int -> int    wraps; bool is 0 or 1                    astype
-    convert to bfloat16,  one rounding, to nearest even, from      astype(float32) bits, rounded by
-    float16               any float; integers as their float64     integers; astype(float16)
+    convert to bool       not zero; NaN is True                    x != 0
+    convert float to int  toward zero; saturates; NaN gives 0      where(x != x, 0, clip(trunc(x)))
+    convert int to int    wraps; bool is 0 or 1                    astype
+    convert to 16-bit     one rounding, to nearest even, of the    astype(float16); of bfloat16 the
+    float                 float, or of the integer as float64      bits, rounded as integers
     bitcast_convert       same width                               view
-    population_count,     of the n bits; result in the same dtype  bitwise_count(x);  n - bit_length
-    count_leading_zeros
+    population_count,     of the n bits; the result has the dtype  bitwise_count(x)
+    count_leading_zeros   of the operand; n for 0
 
 float16 and bfloat16 are storage: they have rows for `convert`, `bitcast_convert` and `select`, all
 in integer arithmetic, because LLVM calls a run-time library for them where the machine cannot.
@@ -125,7 +127,8 @@ def _divide(b: Builder, operand: DType, result: DType, x: Value, y: Value) -> Va
 def _remainder(b: Builder, operand: DType, result: DType, x: Value, y: Value) -> Value:
     if operand.is_float:
         return routines.float_remainder(b, x, y)
-    left = b.binary("srem" if operand.kind == "i" else "urem", x, _safe_divisor(b, operand, x, y))
+    op = "srem" if operand.kind == "i" else "urem"
+    left = b.binary(op, x, _safe_divisor(b, operand, x, y))
     return b.select(b.icmp("eq", y, zero(y.type)), x, left)
 
 

@@ -3,8 +3,8 @@
     exp(b, x) -> Value        x: "float", "double", or a vector of them of any number of lanes
 
 Nothing calls libm (where the machine has fused multiply-add and rounding instructions: x86 since
-2013, every 64-bit ARM), so a loop around any of these is as wide as the machine, and every lane of a
-vector has the very bits of the scalar. The polynomials are our own fits (tools/fit_polynomials.py).
+2013, every 64-bit ARM), so a loop around any of these is as wide as the machine, and every lane of
+a vector has the very bits of the scalar. The polynomials are our own (tools/fit_polynomials.py).
 """
 
 from lamina.engines.llvm.mathlib.exponential import exp, expm1, logistic, tanh

@@ -1,5 +1,7 @@
-"""Polynomial coefficients, lowest power first; written by tools/fit_polynomials.py, which says what
-they approximate. Above each row: its largest error, in units of 2**-24 (32) or 2**-53 (64)."""
+"""Polynomial coefficients, lowest power first, written by tools/fit_polynomials.py.
+
+Above each row: its largest error, in units of 2**-24 (32) or 2**-53 (64).
+"""
 
 # 0.0749
 EXP_32 = (
@@ -65,6 +67,17 @@ ATANH_64 = (
     0.18183565417544437,
     0.15314016953846596,
     0.14796340752834425,
+)
+# 9.63e-5
+ATANH_FAR_64 = (
+    0.3999999999999998,
+    0.28571428571445123,
+    0.22222222217532575,
+    0.18181818870874278,
+    0.15384556827887352,
+    0.13336319245527256,
+    0.11674778392431487,
+    0.11989369945727557,
 )
 # 0.167
 ERF_SMALL_32 = (

@@ -28,7 +28,7 @@ def expm1(b: Builder, x: Value) -> Value:
 
 
 def tanh(b: Builder, x: Value) -> Value:
-    """tanh(x) = t / (t + 2) with t = expm1(2|x|), within 3 ulp; exactly 1 from 10 (64 bits: 20) on."""
+    """t / (t + 2) with t = expm1(2|x|), within 3 ulp; exactly 1 from 10 (64 bits: 20) on."""
     f, x_ = format_of(x.type), Expr(b, x)
     magnitude = at_most(abs(x_), f.tanh_most)
     t = expm1_moderate(magnitude + magnitude)

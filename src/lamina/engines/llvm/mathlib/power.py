@@ -1,7 +1,7 @@
 """pow, with the special cases of C99.
 
-float32 goes through float64: exp(y log|x|). float64 needs log|x| to 65 bits, since y log|x| is up to
-745 and its absolute error is the result's relative one: it is made as a pair of doubles.
+float32 goes through float64: exp(y log|x|). float64 needs log|x| to 65 bits, since y log|x| is up
+to 745 and its absolute error is the result's relative one: it is made as a pair of doubles.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 from lamina.engines.llvm.builder import Builder, Value
-from lamina.engines.llvm.mathlib.expression import Expr, at_least, at_most, fma, polynomial, where
 from lamina.engines.llvm.mathlib.exponential import exp_of, exp_reduced, reduce_by_ln2, scale
+from lamina.engines.llvm.mathlib.expression import Expr, at_least, at_most, fma, polynomial, where
 from lamina.engines.llvm.mathlib.formats import DOUBLE, SINGLE, format_of
 from lamina.engines.llvm.mathlib.logarithm import log, split
 
@@ -50,18 +50,18 @@ def _double(x: Expr, y: Expr) -> Expr:
     high = where(x < math.inf, high, x)  # infinity and NaN
     product = high * y
     tail = fma(high, y, -product) + low * y
-    tail = where(abs(product) < math.inf, tail, 0.0)
     least, most = DOUBLE.exp_range
+    tail = where(abs(product) < -least, tail, 0.0)  # where it matters; it may be huge or NaN beyond
     r, n = reduce_by_ln2(at_most(at_least(product, least), most))
     return scale(exp_reduced(r + tail), n)
 
 
 def _precise_log(x: Expr) -> Pair:
-    """log(x) = e ln2 + 2 s + s**3 P(s**2), s = (m - 1) / (m + 1), all but the far terms as pairs."""
+    """log(x) = e ln2 + 2 s + s**3 (2/3 + s**2 P(s**2)), s = (m - 1) / (m + 1), in pairs but P."""
     m, e = split(x)
     s = _quotient(m)
     z = _product(s, s)
-    far = z[0] * polynomial(z[0], DOUBLE.fitted("ATANH")[1:])
+    far = z[0] * polynomial(z[0], DOUBLE.fitted("ATANH_FAR"))
     factor = _sum(x.const(TWO_THIRDS[0]), far)
     cubic = _product(_product(z, s), (factor[0], factor[1] + TWO_THIRDS[1]))
     shift = e * LN2[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from lamina.engines.llvm.builder import Builder, Value
-from lamina.engines.llvm.mathlib.expression import Expr, at_most, fma, polynomial, where
 from lamina.engines.llvm.mathlib.exponential import exp_moderate
+from lamina.engines.llvm.mathlib.expression import Expr, at_most, fma, polynomial, where
 from lamina.engines.llvm.mathlib.formats import SINGLE, format_of
 from lamina.engines.llvm.mathlib.logarithm import to_float
 
