@@ -40,7 +40,7 @@ __all__ = ["run"]
 IDLE = 100e-6  # seconds that a worker waits for the next job before it sleeps
 SPIN = 20e-6  # seconds that a thread waits for another before it yields its processor
 CROWDED = 100  # times that a worker yields before it sleeps, with more threads than processors
-PATIENCE = 20_000  # looks at workers that were woken before Python is asked again
+PATIENCE = 200  # looks at workers that were woken before Python looks after signals
 
 
 def run(address: int, arguments: int, threads: int) -> None:
@@ -65,61 +65,74 @@ class Crew:
         self._memory = ctypes.create_string_buffer(barrier.WORKERS + barrier.LINE * (MOST + 1))
         self.sync = -(-ctypes.addressof(self._memory) // barrier.LINE) * barrier.LINE
         self.go, self.work = entries.go, entries.work
-        self._workers: list[tuple[threading.Thread, threading.Lock]] = []
-        self._growing = threading.Lock()
+        self._tokens: dict[int, threading.Lock] = {}
+        self._serving: dict[int, threading.Thread] = {}
         self._leaving = False
-        self._set_limits(entries.rest)
-
-    def _set_limits(self, rest: Callable[..., int]) -> None:
-        self._pace = _seconds_per_turn(rest)
-        self._put(barrier.SPINS, round(SPIN / self._pace))
-        self._put(barrier.IDLE_SPINS, round(IDLE / self._pace))
+        pace = _seconds_per_turn(entries.rest)
+        self._put(barrier.SPINS, round(SPIN / pace))
+        self._put(barrier.IDLE_SPINS, round(IDLE / pace))
         self._put(barrier.YIELD, _yielding_function())
 
     def _put(self, offset: int, value: int) -> None:
         ctypes.c_int64.from_address(self.sync + offset).value = value
 
     def wake_and_run(self, address: int, arguments: int, threads: int) -> None:
-        """`go` when workers are asleep, or not there yet. Nothing is begun before all are awake, so
-        an interrupt in this loop leaves no program half entered."""
+        """`go` when workers are asleep, or not there yet.
+
+        An exception may come out of a signal handler at any line of this class. Nothing is begun
+        before all are awake, so it leaves no program half entered.
+        """
         if not 1 <= threads <= MOST:
             raise RangeError(f"threads is {threads}, expected 1 to {MOST}")
+        if threads > available_cpus():  # waiting threads hinder those that they wait for
+            self._put(barrier.SPINS, 0)
+            self._put(barrier.IDLE_SPINS, CROWDED)
         while True:
-            self._grow(threads - 1)
-            for _, token in self._workers[: threads - 1]:
-                with suppress(RuntimeError):  # it has a token already
-                    token.release()
-            if not self.go(self.sync, address, arguments, threads, PATIENCE):
+            count = threads if self._wake(threads - 1) else 1
+            if not self.go(self.sync, address, arguments, count, PATIENCE):
                 return
 
-    def _grow(self, count: int) -> None:
-        with self._growing:
-            if count >= available_cpus():  # waiting threads hinder those that they wait for
-                self._put(barrier.SPINS, 0)
-                self._put(barrier.IDLE_SPINS, CROWDED)
-            for k in range(len(self._workers), count):
-                token = threading.Lock()
-                token.acquire()
-                name = f"lamina-{k + 1}"
-                thread = threading.Thread(
-                    target=self._serve, args=(k + 1, token), name=name, daemon=True
-                )
-                thread.start()
-                self._workers.append((thread, token))
+    def _wake(self, count: int) -> bool:
+        """Give the first `count` workers a token each; False if there can be no such threads."""
+        for number in range(1, count + 1):
+            token = self._tokens.get(number) or self._tokens.setdefault(number, _taken())
+            if number not in self._serving and not self._begin(number):
+                return False
+            with suppress(RuntimeError):  # it has a token already
+                token.release()
+        return not self._leaving
 
-    def _serve(self, number: int, token: threading.Lock) -> None:
+    def _begin(self, number: int) -> bool:
+        name = f"lamina-{number}"
+        thread = threading.Thread(target=self._serve, args=(number,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system's limit, or the interpreter is leaving
+            return False
+        return True
+
+    def _serve(self, number: int) -> None:
+        this = threading.current_thread()
+        if self._serving.setdefault(number, this) is not this:
+            return  # begun twice, since the first had not come this far or an interrupt intervened
         while not self._leaving:
             self.work(self.sync, number)
-            token.acquire()
+            self._tokens[number].acquire()
 
     def leave(self) -> None:
         """End the workers: they must not be in native code while the interpreter goes away."""
         self._leaving = True
-        for _, token in self._workers:
+        for token in self._tokens.values():
             with suppress(RuntimeError):
                 token.release()
-        for thread, _ in self._workers:
+        for thread in list(self._serving.values()):
             thread.join(timeout=1.0)
+
+
+def _taken() -> threading.Lock:
+    token = threading.Lock()
+    token.acquire()
+    return token
 
 
 _crew: Crew | None = None
