@@ -160,6 +160,9 @@ Above each row: its largest error, in units of 2**-24 (32) or 2**-53 (64).
 
 
 def main() -> None:
+    mp.mp.prec = 1400
+    words = int(mp.floor(2 / mp.pi * mp.mpf(2) ** 1216))
+    mp.mp.dps = 90
     print(HEADER)
     for row in FITS:
         for precision, terms in ((32, row.terms32), (64, row.terms64)):
@@ -172,6 +175,11 @@ def main() -> None:
             for c in coefficients:
                 print(f"    {float(c)!r},")
             print(")")
+    print("\n# the bits of 2/pi after the binary point, in words of 64")
+    print("TWO_OVER_PI = (")
+    for k in range(19):
+        print(f"    0x{words >> (1152 - 64 * k) & (1 << 64) - 1:016X},")
+    print(")")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
     row(b, operand, result, *args, **params) -> Value
 
 `operand` is the dtype of the first operand that is not a predicate, `result` the dtype of the
-result, `args` are registers: scalars or vectors of one width. A row emits straight-line code (the
-exceptions, integer `power` and float `remainder`, call a function that they add to the module).
+result, `args` are registers: scalars or vectors of one width. A row emits straight-line code, with
+two exceptions: integer `power` and float `remainder` call a function that they add to the module;
+`sine` and `cosine` hold a loop that runs only where |x| > 2**38.
 
 The choices where StableHLO leaves one, or NumPy has another, with the line of NumPy that means the
 same (`n` is the width in bits). The reference and this page agree exactly on integers, bools and
@@ -30,7 +31,6 @@ random bits, and to a few ulp on floats.
                                                                    e = exp(-abs(x))
     rsqrt                 two roundings                            1 / sqrt(x)
     round_nearest_even    halves go to the even neighbour          rint(x)
-    sine, cosine          NaN where |x| > 2**38                    sin(x), cos(x)
     shift_left, _logical  the amount is unsigned; n or more is 0   where(s < n, x << s, 0)
     shift_.._arithmetic   n or more leaves the sign bit            x >> minimum(s, n - 1)
     compare               NaN is unequal to all; False < True      x == y, x < y, ...

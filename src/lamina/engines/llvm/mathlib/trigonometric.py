@@ -2,8 +2,7 @@
 
 x = n pi/2 + r with |r| <= pi/4, then sin or cos of r, a minimax polynomial each, by n modulo 4. The
 reduction of float32 runs in float64; that of float64 in two doubles, from pi/2 in three (Cody and
-Waite). Both stay right up to |x| = 2**38 = 2.7e11; beyond, where one step of a float32 spans
-thousands of periods, the result is NaN rather than noise.
+Waite), right up to |x| = 2**38 = 2.7e11. Lanes beyond take a slower route, which is right for all.
 """
 
 from __future__ import annotations
@@ -13,21 +12,27 @@ import math
 from lamina.engines.llvm.builder import Builder, Value
 from lamina.engines.llvm.mathlib.expression import Expr, fma, polynomial, where
 from lamina.engines.llvm.mathlib.formats import DOUBLE, SINGLE, format_of
+from lamina.engines.llvm.mathlib.huge_angles import with_huge_lanes
+from lamina.engines.llvm.mathlib.quarters import (
+    of_quadrant,
+    sine_and_cosine,
+    sine_and_cosine_single,
+)
 
 REDUCIBLE = 2.0**38
 HALF_PI = (*DOUBLE.half_pi, float.fromhex("-0x1.f1976b7ed8fbcp-110"))
 
 
 def sin(b: Builder, x: Value) -> Value:
-    """Sine of radians, within 2 ulp for |x| <= 2**38, NaN beyond; sin(-0) = -0."""
+    """Sine of radians, within 2 ulp however large x is; sin(-0) = -0."""
     x_ = Expr(b, x)
-    value = _of_quadrant(x_, 0)
+    value = _sine(x_, 0)
     return where(x_.equals(0.0), x_, value).value
 
 
 def cos(b: Builder, x: Value) -> Value:
-    """Cosine of radians, within 2 ulp for |x| <= 2**38, NaN beyond."""
-    return _of_quadrant(Expr(b, x), 1).value
+    """Cosine of radians, within 2 ulp however large x is."""
+    return _sine(Expr(b, x), 1).value
 
 
 def atan2(b: Builder, y: Value, x: Value) -> Value:
@@ -53,15 +58,12 @@ def _minus(constant: tuple[float, float], x: Expr) -> Expr:
     return high - (x - low)
 
 
-def _of_quadrant(x: Expr, shift: int) -> Expr:
+def _sine(x: Expr, shift: int) -> Expr:
     """Sine of x + shift pi/2."""
-    single = format_of(x.type) is SINGLE
-    sine, cosine, n = _single(x) if single else _double(x)
-    n = n + shift
-    value = where((n & 1).differs(0), cosine, sine)
-    sign = (n & 2) << (30 if single else 62)
-    value = (value.bits() ^ sign).floating()
-    return where(abs(x) <= REDUCIBLE, value, math.nan)
+    reduced = _reduced_single(x) if format_of(x.type) is SINGLE else _reduced_double(x)
+    sine, cosine, n = reduced
+    value = of_quadrant(sine, cosine, n + shift)
+    return with_huge_lanes(x, abs(x) > REDUCIBLE, value, shift)
 
 
 def _quotient(x: Expr) -> tuple[Expr, Expr]:
@@ -70,35 +72,21 @@ def _quotient(x: Expr) -> tuple[Expr, Expr]:
     return DOUBLE.magic - shifted, shifted.bits()
 
 
-def _single(x: Expr) -> tuple[Expr, Expr, Expr]:
+def _reduced_single(x: Expr) -> tuple[Expr, Expr, Expr]:
     """Sine and cosine of x less n quarter turns, and n."""
     wide = x.cast("fpext", "double")
     minus_n, n = _quotient(wide)
     r = fma(minus_n, HALF_PI[1], fma(minus_n, HALF_PI[0], wide)).cast("fptrunc", "float")
-    z = r * r
-    sine = fma(r * z, polynomial(z, SINGLE.fitted("SIN")), r)
-    cosine = polynomial(z, (1.0, -0.5, *SINGLE.fitted("COS")))
-    return sine, cosine, n.cast("trunc", "i32")
+    return *sine_and_cosine_single(r), n.cast("trunc", "i32")
 
 
-def _double(x: Expr) -> tuple[Expr, Expr, Expr]:
-    """As for float32, but the rest r has a tail: its own error, to first order in the result."""
+def _reduced_double(x: Expr) -> tuple[Expr, Expr, Expr]:
+    """As for float32, but the rest r has a tail. The first product cancels exactly."""
     minus_n, n = _quotient(x)
-    r, tail = _reduced(x, minus_n)
-    z = r * r
-    flat = fma(z, -0.5, 1.0)
-    sine = r + fma(r * z, polynomial(z, DOUBLE.fitted("SIN")), tail * flat)
-    lost = fma(z, -0.5, 1.0 - flat)
-    cosine = flat + (fma(z * z, polynomial(z, DOUBLE.fitted("COS")), lost) - r * tail)
-    return sine, cosine, n
-
-
-def _reduced(x: Expr, minus_n: Expr) -> tuple[Expr, Expr]:
-    """x - n pi/2 as an unevaluated sum. The first product cancels exactly."""
     first = fma(minus_n, HALF_PI[0], x)
     product = minus_n * HALF_PI[1]
     product_error = fma(minus_n, HALF_PI[1], -product)
     r = first + product
     shift = r - first
     sum_error = (first - (r - shift)) + (product - shift)
-    return r, sum_error + fma(minus_n, HALF_PI[2], product_error)
+    return *sine_and_cosine(r, sum_error + fma(minus_n, HALF_PI[2], product_error)), n
