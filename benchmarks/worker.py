@@ -1,0 +1,51 @@
+"""The child's side of a turns case: `python -m benchmarks.worker CONTESTANT WORK BATCH STEPS`.
+
+The protocol is one JSON object a line. The child says `{"ready": seconds it took}`; for each line
+`turn` it does its steps and answers `{"seconds", "idle_share", "witness"}`; the end of its input
+ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TextIO
+
+from benchmarks.contestants import BY_NAME
+
+WARM_UP_TURNS = 2
+
+
+def private_output() -> TextIO:
+    """A channel to the parent that a framework's own prints cannot spoil: they go to stderr."""
+    channel = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    return channel
+
+
+def main(contestant: str, work: str, batch: str, steps: str) -> None:
+    """Prepares, then serves turns until its input ends."""
+    channel = private_output()
+    began = time.perf_counter()
+    turn = BY_NAME[contestant].table()[work](int(batch), int(steps))
+    for _ in range(WARM_UP_TURNS):
+        turn()
+    print(json.dumps({"ready": time.perf_counter() - began}), file=channel)
+    rested, rested_cpu = time.perf_counter(), time.process_time()
+    for _ in sys.stdin:
+        start, start_cpu = time.perf_counter(), time.process_time()
+        witness = turn()
+        end = time.perf_counter()
+        answer = {
+            "seconds": (end - start) / int(steps),
+            "idle_share": (start_cpu - rested_cpu) / (start - rested),
+            "witness": float(witness),
+        }
+        print(json.dumps(answer), file=channel)
+        rested, rested_cpu = time.perf_counter(), time.process_time()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
