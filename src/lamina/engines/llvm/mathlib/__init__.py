@@ -35,5 +35,5 @@ ERROR_BOUNDS: dict[str, dict[str, float]] = {
     "cos": {"float32": 1.6, "float64": 1.0},
     "pow": {"float32": 0.6, "float64": 1.5},
     "atan2": {"float32": 2.0, "float64": 2.0},
-    "cbrt": {"float32": 0.8, "float64": 0.8},
+    "cbrt": {"float32": 0.9, "float64": 0.9},
 }
