@@ -172,6 +172,7 @@ def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
     """Apply a primitive: a Tensor, or a tuple of them for a primitive with several results."""
     primitive = PRIMITIVES[name]
     type_ = primitive.infer(*(t._type for t in tensors), **params)
+    params = {**primitive.defaults, **params}
     values = [t._value for t in tensors]
     if any(v is None for v in values) or _mentions_extent(params, type_):
         node = Node(name, [as_node(t) for t in tensors], params, type_)

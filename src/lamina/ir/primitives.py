@@ -12,9 +12,11 @@ Each function below infers the type of its result; calling it makes a node:
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,14 @@ class Primitive:
     infer: Callable[..., Any]
 
     def __call__(self, *args: Node, **params: Any) -> Node:
-        return Node(self.name, args, params, self.infer(*(a.type for a in args), **params))
+        type_ = self.infer(*(a.type for a in args), **params)
+        return Node(self.name, args, {**self.defaults, **params}, type_)
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Parameters that may be left out, with what they then are."""
+        rule = inspect.signature(self.infer).parameters.values()
+        return {p.name: p.default for p in rule if p.default is not p.empty}
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -107,7 +116,8 @@ for _names, _arity, _allowed, _what in (
 @primitive
 def is_finite(x: TensorType) -> TensorType:
     """True where x is neither infinite nor NaN."""
-    _need_dtype(x.dtype.is_float, "is_finite", "(C1) needs a floating dtype", x.dtype)
+    ok = x.dtype.is_float and _computes(x)
+    _need_dtype(ok, "is_finite", "(C1) needs float32 or float64", x.dtype)
     return TensorType(x.shape, bool_)
 
 
@@ -116,6 +126,7 @@ def compare(x: TensorType, y: TensorType, *, direction: str) -> TensorType:
     """x (direction) y, where direction is one of EQ NE LT LE GT GE."""
     _need(x == y, "compare", "(C1) operands must have one type", x, y)
     _need(direction in COMPARISONS, "compare", f"(C2) direction must be in {COMPARISONS}", direction)
+    _need_dtype(_computes(x), "compare", "(C3) convert 16-bit floats to float32 first", x.dtype)
     return TensorType(x.shape, bool_)
 
 
@@ -132,6 +143,7 @@ def select(pred: TensorType, on_true: TensorType, on_false: TensorType) -> Tenso
 def clamp(low: TensorType, x: TensorType, high: TensorType) -> TensorType:
     """minimum(maximum(x, low), high)."""
     _need(low == x == high, "clamp", "(C1) operands must have one type", low, x, high)
+    _need_dtype(_computes(x), "clamp", "(C2) convert 16-bit floats to float32 first", x.dtype)
     return x
 
 
@@ -183,6 +195,8 @@ def constant(*, value: np.ndarray, dtype: DType) -> TensorType:
 def iota(*, shape: Shape, dtype: DType, iota_dimension: int) -> TensorType:
     """Each element's position along one axis."""
     _need(0 <= iota_dimension < len(shape), "iota", "(C1) needs an axis", iota_dimension, shape)
+    ok = dtype.kind in "iuf" and not dtype.is_storage_only
+    _need_dtype(ok, "iota", "(C2) needs integers, float32 or float64", dtype)
     return TensorType(tuple(shape), dtype)
 
 
@@ -360,6 +374,8 @@ def scatter(
     _need_dtype(indices.dtype.is_integer, "scatter", "(C1) indices must be integers", indices.dtype)
     _need(updates.dtype == x.dtype, "scatter", "(C2) updates must have x's dtype", updates, x)
     _need(kind in SCATTER_KINDS, "scatter", f"(C3) kind must be in {SCATTER_KINDS}", kind)
+    ok = kind == "set" or (_computes(x) and x.dtype.kind != "b")
+    _need_dtype(ok, "scatter", "(C3) all kinds but set need numbers that compute", x.dtype)
     ok = indices.ndim >= 1 and indices.shape[-1] == len(scatter_dims_to_operand_dims)
     _need(ok, "scatter", "(C4) the last axis of indices lists one start per mapped axis", indices)
     ok = updates.ndim == indices.ndim - 1 + len(update_window_dims)
@@ -438,6 +454,8 @@ def sort(
     _need(all(t.shape == xs[0].shape for t in xs), "sort", "(C1) operands must have one shape", *xs)
     _need(0 <= dimension < xs[0].ndim, "sort", "(C2) needs an axis", dimension, xs[0])
     _need(1 <= num_keys <= len(xs), "sort", "(C3) needs 1 <= num_keys <= operands", num_keys)
+    ok = all(_computes(t) for t in xs[:num_keys])
+    _need_dtype(ok, "sort", "(C4) convert keys of 16-bit floats to float32 first", *xs[:num_keys])
     return xs
 
 

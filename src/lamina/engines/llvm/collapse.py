@@ -1,0 +1,122 @@
+"""Neighbouring loops that every index steps through as one become one loop.
+
+for i in 32: for j in 10: x[10*i + j]   ->   for i in 320: x[i]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from lamina.engines.llvm.index import Data, Div, Index, Mod, Var, atom_vars
+from lamina.engines.llvm.nest import Accumulator, Expr, Maker, Nest, Store, walk
+
+
+def collapse(nest: Nest, maker: Maker) -> Nest:
+    """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
+    nest.loops = [v for v in nest.loops if v.extent != 1]
+    nest.reductions = [v for v in nest.reductions if v.extent != 1]
+    for kind in ("loops", "reductions"):
+        position = len(getattr(nest, kind)) - 1
+        while position > 0:
+            outer, inner = getattr(nest, kind)[position - 1 : position + 1]
+            if all(_merges(i, outer, inner) for i in indices(nest)):
+                nest = _merged(nest, maker, kind, outer, inner)
+            position -= 1
+    return nest
+
+
+def indices(nest: Nest) -> list[Index]:
+    """Every index in the nest, those inside indices left to `_merges`."""
+    found = [s.index for s in nest.stores]
+    for expr in walk(nest.roots()):
+        if "index" in expr.params:
+            found.append(expr.params["index"])
+        if expr.kind == "guard":
+            found += [i for i, _, _ in expr.params["tests"]]
+    return found
+
+
+def _merges(index: Index, outer: Var, inner: Var) -> bool:
+    c_outer, c_inner = index.terms.get(outer, 0), index.terms.get(inner, 0)
+    if c_outer != c_inner * inner.extent:
+        return False
+    for atom in index.terms:
+        if isinstance(atom, (Div, Mod)) and not _merges(atom.index, outer, inner):
+            return False
+        # what an index reads is an expression of its own, seen by `indices`
+    return True
+
+
+def _merged(nest: Nest, maker: Maker, kind: str, outer: Var, inner: Var) -> Nest:
+    both = Var(outer.name, outer.extent * inner.extent)
+    loops = [both if v is inner else v for v in getattr(nest, kind) if v is not outer]
+    renamed = rewrite(nest, maker, lambda index: _joined(index, outer, inner, both))
+    setattr(renamed, kind, loops)
+    return renamed
+
+
+def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
+    if outer not in index.vars and inner not in index.vars:
+        return index
+    terms = {a: c for a, c in index.terms.items() if a is not outer and a is not inner}
+    step = index.terms.get(inner, 0)
+    result = Index({}, index.offset)
+    for atom, coefficient in terms.items():
+        if isinstance(atom, (Div, Mod)):
+            atom = type(atom)(_joined(atom.index, outer, inner, both), atom.by)
+        result = result + Index({atom: coefficient})
+    return result + Index({both: step})
+
+
+# ---- rewriting every index of a nest -----------------------------------------------------------
+def rewrite(nest: Nest, maker: Maker, change: Callable[[Index], Index]) -> Nest:
+    """The nest with each index replaced by what `change` makes of it."""
+    new: dict[int, Expr] = {}
+    numbered = {id(e): e for e in walk(nest.roots())}
+    for key, expr in numbered.items():
+        new[key] = _rebuilt(expr, maker, new, change)
+    accs = [Accumulator(a.kind, new[id(a.expr)], a.dtype) for a in nest.accumulators]
+    stores = [Store(s.buffer, change(s.index), new[id(s.expr)]) for s in nest.stores]
+    return Nest(nest.name, nest.loops, nest.reductions, accs, stores)
+
+
+def _rebuilt(
+    expr: Expr, maker: Maker, new: Mapping[int, Expr], change: Callable[[Index], Index]
+) -> Expr:
+    args = tuple(new[id(a)] for a in expr.args)
+    p = expr.params
+
+    def moved(index: Index) -> Index:
+        return change(_with_data(index, new))
+
+    if expr.kind == "load":
+        return maker.load(p["buffer"], moved(p["index"]))
+    if expr.kind == "index":
+        return maker.index(moved(p["index"]), expr.dtype)
+    if expr.kind == "guard":
+        tests = tuple((moved(i), low, high) for i, low, high in p["tests"])
+        return maker.guard(tests, *args)
+    if expr.kind in ("constant", "acc"):
+        return expr
+    return maker.op(expr.kind, args, expr.dtype, p)
+
+
+def _with_data(index: Index, new: Mapping[int, Expr]) -> Index:
+    """The index with the expressions it reads replaced."""
+    if all(isinstance(a, Var) for a in index.terms):
+        return index
+    result = Index({}, index.offset)
+    for atom, coefficient in index.terms.items():
+        if isinstance(atom, Data):
+            atom = Data(new[id(atom.expr)], atom.most)
+        elif isinstance(atom, (Div, Mod)):
+            atom = type(atom)(_with_data(atom.index, new), atom.by)
+        result = result + Index({atom: coefficient})
+    return result
+
+
+def uses(exprs: Sequence[Expr], var: Var) -> bool:
+    return any(var in e.vars for e in exprs)
+
+
+__all__ = ["atom_vars", "collapse", "indices", "rewrite", "uses"]

@@ -1,0 +1,335 @@
+"""A nest and its schedule become one LLVM function.
+
+    void kernel(ptr buffer ..., i64 size ..., i64 thread, i64 threads)
+
+The spatial loops, cut into tiles, are numbered through; a thread takes a run of consecutive tiles.
+Inside a tile, expressions are emitted once for each coordinate of the unrolled loops that they
+depend on, as vectors where they depend on the vector loop and as scalars elsewhere. That alone
+makes a register tile out of a product: its left side is loaded once a row, its right side once a
+column. Values live in scopes that follow the loops, and what doesn't change in a loop is emitted
+before it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from lamina.engines.llvm.addresses import Addresses
+from lamina.engines.llvm.builder import Builder, Function, Module, Value, constant
+from lamina.engines.llvm.combine import combine, horizontal, neutral
+from lamina.engines.llvm.index import Var
+from lamina.engines.llvm.nest import Nest, Store
+from lamina.engines.llvm.scalar import to_memory
+from lamina.engines.llvm.schedule import Schedule, narrow, row_of
+from lamina.ir.types import Dim, is_static, symbols
+
+Coordinates = dict[Var, int]
+FEW = 4  # fewer rows than this are taken one at a time
+
+
+def kernel_symbols(nest: Nest) -> list[str]:
+    """The symbolic sizes that a nest depends on, in the order of its arguments."""
+    from lamina.engines.llvm.collapse import indices
+
+    extents: list[Dim] = [v.extent for v in (*nest.loops, *nest.reductions)]
+    for index in indices(nest):
+        extents += _dims(index)
+    return sorted(symbols(extents))
+
+
+def _dims(index: object) -> list[Dim]:
+    from lamina.engines.llvm.index import Data, Div, Index, Mod
+
+    assert isinstance(index, Index)
+    found: list[Dim] = [index.offset, *index.terms.values()]
+    for atom in index.terms:
+        if isinstance(atom, (Div, Mod)):
+            found += [atom.by, *_dims(atom.index)]
+        elif isinstance(atom, Data):
+            found.append(atom.most)
+    return found
+
+
+def emit(
+    nest: Nest, schedule: Schedule, name: str, buffers: int, aliased: bool = False
+) -> tuple[Module, list[str]]:
+    """The module that holds the kernel, and the symbols whose sizes it takes."""
+    sizes = kernel_symbols(nest)
+    module = Module()
+    args = [(f"b{k}", "ptr") for k in range(buffers)]
+    args += [(f"s{k}", "i64") for k in range(len(sizes))]
+    args += [("thread", "i64"), ("threads", "i64")]
+    restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
+    function = module.function(name, args, noalias=restrict)
+    values = dict(zip(sizes, function.args[buffers : buffers + len(sizes)], strict=True))
+    row = row_of(nest, schedule)
+    if row is None:
+        NestEmitter(function, nest, schedule, values).run()
+    else:
+        b = function.builder
+        extent = NestEmitter(function, nest, schedule, values).dim(row.extent)
+        few, many, done = b.label("few"), b.label("many"), b.label("done")
+        b.branch_if(b.icmp("slt", extent, constant("i64", FEW)), few, many)
+        for label, plan in ((few, narrow(nest, schedule, row)), (many, schedule)):
+            b.place(label)
+            NestEmitter(function, nest, plan, values).run()
+            b.branch(done)
+        b.place(done)
+    function.builder.ret()
+    return module, sizes
+
+
+class NestEmitter:
+    """Emits one nest under one schedule into a function."""
+
+    def __init__(
+        self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
+    ) -> None:
+        self.function, self.nest, self.schedule = function, nest, schedule
+        self.b: Builder = function.builder
+        self.space = Addresses(self.b, nest, schedule, function.args, sizes)
+
+    def dim(self, extent: Dim) -> Value:
+        return self.space.dim(extent)
+
+    # ---- loops over tiles ----------------------------------------------------------------------
+    def run(self) -> None:
+        b, order = self.b, self.schedule.order
+        counts = [self._tiles(v) for v in order]
+        total = constant("i64", 1)
+        for count in counts:
+            total = b.mul(total, count)
+        thread, threads = self.function.args[-2:]
+        begin = b.binary("sdiv", b.mul(total, thread), threads)
+        following = b.add(thread, constant("i64", 1))
+        end = b.binary("sdiv", b.mul(total, following), threads)
+        with b.when(b.icmp("slt", begin, end)), self.space.scope():
+            self.space.hoist()
+            if order:
+                self._runs(begin, end, counts)
+            else:
+                self._tile({}, [])
+
+    def _tiles(self, var: Var) -> Value:
+        step = self.schedule.step(var)
+        if is_static(var.extent):
+            return constant("i64", -(-int(var.extent) // step))  # type: ignore[arg-type]
+        up = self.b.add(self.dim(var.extent), constant("i64", step - 1))
+        return self.b.binary("sdiv", up, constant("i64", step))
+
+    def _runs(self, begin: Value, end: Value, counts: Sequence[Value]) -> None:
+        """Tiles begin..end: an outer loop over runs of the innermost tile loop."""
+        b = self.b
+        *outer, inner = self.schedule.order
+        if not outer:
+            with b.loop(begin, end, hint=inner.name) as loop:
+                self._tile({inner: loop.value}, [inner])
+            return
+        head, body, done = b.label("run"), b.label("runbody"), b.label("rundone")
+        entry = b.block
+        b.branch(head)
+        b.place(head)
+        at = len(b.lines)
+        unit = Value(b.name("unit"), "i64")
+        b.branch_if(b.icmp("slt", unit, end), body, done)
+        b.place(body)
+        number = b.binary("sdiv", unit, counts[-1])
+        first = b.binary("srem", unit, counts[-1])
+        left = b.sub(end, unit)
+        stop = b.intrinsic("llvm.smin", counts[-1], b.add(first, left))
+        tiles: dict[Var, Value] = {}
+        for var, count in zip(reversed(outer), reversed(counts[:-1]), strict=True):
+            tiles[var] = b.binary("srem", number, count)
+            number = b.binary("sdiv", number, count)
+        with self._tiles_open(tiles, outer):
+            with b.loop(first, stop, hint=inner.name) as loop:
+                self._tile({inner: loop.value}, [inner])
+        following = b.add(unit, b.sub(stop, first))
+        b.lines[at:at] = [
+            f"  {unit.text} = phi i64 [ {begin.text}, %{entry} ], [ {following.text}, %{b.block} ]"
+        ]
+        b.branch(head)
+        b.place(done)
+
+    @contextmanager
+    def _tiles_open(self, tiles: dict[Var, Value], variables: Sequence[Var]) -> Iterator[None]:
+        with self.space.scope():
+            for var in variables:
+                self._open(var, tiles[var])
+            self.space.hoist()
+            yield
+
+    def _open(self, var: Var, tile: Value) -> None:
+        step = self.schedule.step(var)
+        first = self.b.mul(tile, constant("i64", step))
+        whole = is_static(var.extent) and int(var.extent) % step == 0  # type: ignore[arg-type]
+        left = None if whole or step == 1 else self.b.sub(self.dim(var.extent), first)
+        self.space.open(var, first, left)
+
+    def _tile(self, tiles: dict[Var, Value], variables: Sequence[Var]) -> None:
+        with self.space.scope():
+            for var in variables:
+                self._open(var, tiles[var])
+            self._variants()
+
+    # ---- the edges -----------------------------------------------------------------------------
+    def _variants(self) -> None:
+        """The tile as such, and with masked lanes where the last one may be part empty."""
+        vector = self.schedule.vector
+        left = self.space.left.get(vector) if vector in self.nest.loops else None
+        if left is None:
+            self._body()
+            return
+        step = self.schedule.step(vector)  # type: ignore[arg-type]
+        extent = vector.extent  # type: ignore[union-attr]
+        if is_static(extent) and int(extent) < step:  # type: ignore[arg-type]
+            with self.space.masked():
+                self._body()
+            return
+        b = self.b
+        full, part, done = b.label("full"), b.label("part"), b.label("tiledone")
+        b.branch_if(b.icmp("sge", left, constant("i64", step)), full, part)
+        b.place(full)
+        with self.space.scope():
+            self._body()
+        b.branch(done)
+        b.place(part)
+        with self.space.scope(), self.space.masked():
+            self._body()
+        b.branch(done)
+        b.place(done)
+
+    # ---- one tile ------------------------------------------------------------------------------
+    def _body(self) -> None:
+        if not self.nest.accumulators:
+            self._store_all({})
+            return
+        sums = self._reduce()
+        self._store_all(sums)
+
+    def _coordinates(self, variables: Sequence[Var]) -> list[Coordinates]:
+        counts = [range(self.schedule.unroll.get(v, 1)) for v in variables]
+        return [dict(zip(variables, c, strict=True)) for c in itertools.product(*counts)]
+
+    def _spatial(self) -> list[Var]:
+        return [v for v in self.nest.loops if self.schedule.unroll.get(v, 1) > 1]
+
+    def _reduce(self) -> dict[tuple[int, tuple[int, ...]], list[Value]]:
+        """The finished sums, by accumulator and spatial coordinate."""
+        spatial = self._spatial()
+        inner = [v for v in self.nest.reductions if self.schedule.unroll.get(v, 1) > 1]
+        points = self._coordinates([*spatial, *inner])
+        keys = [(k, tuple(p.values())) for k in range(len(self.nest.accumulators)) for p in points]
+        start = [self._start(k) for k, _ in keys]
+        widths = [len(s) for s in start]
+        flat = [v for group in start for v in group]
+        finished = self._turns(list(self.nest.reductions), flat, points, widths)
+        results: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
+        rest = iter(finished)
+        for (k, coordinate), width in zip(keys, widths, strict=True):
+            values = [next(rest) for _ in range(width)]
+            key = (k, coordinate[: len(spatial)])
+            if key in results:  # registers side by side along a reduction: a fixed tree
+                kind, dtype = self.nest.accumulators[k].kind, self.nest.accumulators[k].dtype
+                results[key] = combine(self.b, kind, dtype, results[key], values)
+            else:
+                results[key] = values
+        return {key: self._across_lanes(key[0], values) for key, values in results.items()}
+
+    def _start(self, k: int) -> list[Value]:
+        acc = self.nest.accumulators[k]
+        vector = self.schedule.vector
+        wide = vector is not None and (vector in self.nest.reductions or vector in acc.expr.vars)
+        return neutral(acc.kind, acc.expr.dtype, self.schedule.lanes if wide else 0)
+
+    def _across_lanes(self, k: int, values: list[Value]) -> list[Value]:
+        acc = self.nest.accumulators[k]
+        if self.schedule.vector in self.nest.reductions:
+            return horizontal(self.b, acc.kind, acc.dtype, values)
+        return values
+
+    def _turns(
+        self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
+    ) -> list[Value]:
+        """The reduction loops from the outermost on, around the sums' update."""
+        b, space = self.b, self.space
+        if not loops:
+            return self._update(carry, points, widths)
+        var, *rest = loops
+        step = self.schedule.step(var)
+        extent = self.dim(var.extent)
+        whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)  # type: ignore[arg-type]
+        space.hoist(sums_only=True)
+        stop = extent
+        if not whole:
+            rest_turns = b.binary("srem", extent, constant("i64", step))
+            stop = b.sub(extent, rest_turns)
+        with b.loop(0, stop, step, carry, hint=var.name) as loop, space.scope():
+            space.open(var, loop.value, None)
+            loop.next = self._turns(rest, loop.carried, points, widths)
+        if whole:
+            return loop.result
+        with b.loop(stop, extent, step, loop.result, hint=var.name + "rest") as tail, space.scope():
+            space.open(var, tail.value, b.sub(extent, tail.value))
+            with space.masked():
+                tail.next = self._turns(rest, tail.carried, points, widths)
+        return tail.result
+
+    def _update(
+        self, carry: list[Value], points: list[Coordinates], widths: list[int]
+    ) -> list[Value]:
+        following: list[Value] = []
+        rest = iter(carry)
+        size = iter(widths)
+        for acc in self.nest.accumulators:
+            for point in points:
+                old = [next(rest) for _ in range(next(size))]
+                following += self.space.accumulate(acc, old, point)
+        return following
+
+    # ---- stores --------------------------------------------------------------------------------
+    def _store_all(self, sums: dict[tuple[int, tuple[int, ...]], list[Value]]) -> None:
+        spatial = self._spatial()
+        guarded = [v for v in spatial if v is not self.schedule.vector and v in self.space.left]
+        self.space.sums = sums
+        self.space.sum_vars = spatial
+        rows = self._coordinates(guarded)
+        others = [v for v in spatial if v not in guarded]
+        for row in rows:
+            with self._row_exists(row), self.space.scope():
+                for point in self._coordinates(others):
+                    for store in self.nest.stores:
+                        self._store(store, {**row, **point})
+
+    @contextmanager
+    def _row_exists(self, row: Coordinates) -> Iterator[None]:
+        """Rows past the end were computed with the last row's operands; they are not stored."""
+        tests = [
+            self.b.icmp("sgt", self.space.left[v], constant("i64", position))
+            for v, position in row.items()
+            if position
+        ]
+        if not tests:
+            yield
+            return
+        condition = tests[0]
+        for test in tests[1:]:
+            condition = self.b.and_(condition, test)
+        with self.b.when(condition):
+            yield
+
+    def _store(self, store: Store, point: Coordinates) -> None:
+        space, b = self.space, self.b
+        dtype = store.buffer.dtype
+        value = space.value(store.expr, point)
+        vector = self.schedule.vector
+        if vector is None or vector not in store.index.vars:
+            b.store(to_memory(b, value, dtype), space.address(store.buffer, store.index, point))
+            return
+        wide = b.splat(value, self.schedule.lanes)
+        wide = to_memory(b, wide, dtype)
+        space.store_lanes(wide, store.buffer, store.index, point)
+
+

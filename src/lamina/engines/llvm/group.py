@@ -1,0 +1,337 @@
+"""Which values are stored, and which kernel computes each: a graph becomes a list of groups.
+
+    group = core ? ; member ... ; stored value ...
+
+A core (a reduction or a product) starts a group. A map whose operands live in a group joins it: it
+is computed in registers, where they are made (an epilogue). Every other map and every view is free:
+it belongs to no group and is computed wherever it is read (a prologue), again in each place, unless
+that costs more than storing it. A value is stored only when somebody outside its group reads it.
+
+One walk in topological order decides. What a group needs is a set of other groups; a map may join
+only where that makes no circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from lamina.engines.llvm.index import Index, Var, at, of, reshaped
+from lamina.engines.llvm.pull import VIEWS, Position
+from lamina.engines.llvm.scalar import COST
+from lamina.ir.graph import Graph, Node, users
+from lamina.ir.types import Dim
+
+CORES = {"reduce", "dot_general"}
+WHOLE = {"scan", "while", "sort", "scatter"}  # computed by code of their own, from stored operands
+SOURCES = {"parameter"}
+RECOMPUTE = 8  # a free value that costs more, and is read in several places, is stored
+REREAD = 2  # an operand of a product is read again and again: what costs more is stored
+LONGEST = 150  # a free value that costs more is stored even where it is read once
+
+
+@dataclass(eq=False)
+class Group:
+    """One kernel to be. `where` maps each member to its position in terms of the group's loops."""
+
+    number: int
+    loops: list[Var]
+    core: Node | None = None
+    reductions: list[Var] = field(default_factory=list)
+    where: dict[Node, Position] = field(default_factory=dict)
+    stores: list[Node] = field(default_factory=list)
+    needs: set[Group] = field(default_factory=set)
+    whole: Node | None = None
+
+    def __repr__(self) -> str:
+        what = self.whole or self.core
+        return f"<group {self.number}: {what.op if what else 'map'} -> {len(self.stores)} stores>"
+
+
+@dataclass(eq=False)
+class Grouping:
+    """The decision: groups, and for each stored node the group that stores it."""
+
+    groups: list[Group]
+    stored: dict[Node, Group]
+
+
+def group(graph: Graph) -> Grouping:
+    """Decide for a graph (already simplified) what is stored and where it is computed."""
+    return _Grouper(graph).run()
+
+
+class _Grouper:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes = graph.nodes()
+        self.users = users(self.nodes)
+        self.results = set(graph.results)
+        self.groups: list[Group] = []
+        self.stored: dict[Node, Group] = {}
+        self.home: dict[Node, Group] = {}
+        self.cost: dict[Node, float] = {}
+        self.sources: dict[Node, frozenset[Group]] = {}  # what a free value's operands come from
+
+    def run(self) -> Grouping:
+        for node in self.nodes:
+            self._visit(node)
+        for node in self.graph.results:
+            if node.op != "parameter":
+                self._store(node)
+        for g in self.groups:
+            self._fill_needs(g)
+        return Grouping(self.groups, self.stored)
+
+    # ---- one node ------------------------------------------------------------------------------
+    def _visit(self, node: Node) -> None:
+        if node.op in SOURCES or (node.op == "constant" and node.params["value"].size > 1):
+            self._free(node, 0)
+        elif node.op in CORES:
+            self._start_core(node)
+        elif node.op in WHOLE:
+            for arg in node.args:
+                self._store(arg)
+            self._start_whole(node)
+        elif node.op == "get_tuple_element":
+            self._free(node, 0)
+            self.stored[node] = self.stored[node.args[0]]
+        else:
+            self._visit_map(node)
+
+    def _visit_map(self, node: Node) -> None:
+        homes = {self.home[a] for a in node.args if a in self.home and a not in self.stored}
+        for g in sorted(homes, key=lambda g: -g.number):
+            position = self._natural(node, g)
+            if position is not None and self._may_need(g, self._outside(node, g)):
+                self._settle_others(node, g)
+                self._join(node, g, position)
+                return
+        for arg in node.args:
+            if arg in self.home and arg not in self.stored:
+                self._store(arg)
+        cost = sum(self._read_cost(a) for a in node.args) + self._own_cost(node)
+        self._free(node, cost)
+        shared = len(self.users[node]) > 1 and cost > RECOMPUTE
+        if (shared or cost > LONGEST) and not _is_source(node):
+            self._store(node)
+
+    def _own_cost(self, node: Node) -> float:
+        if node.op == "gather" or node.op == "dynamic_update_slice":
+            return REREAD + 1
+        if node.op == "pad" or node.op == "concatenate":
+            return REREAD
+        return COST.get(node.op, 0 if node.op in VIEWS else 1)
+
+    def _read_cost(self, node: Node) -> float:
+        return 0 if node in self.stored else self.cost.get(node, 0)
+
+    def _free(self, node: Node, cost: float) -> None:
+        self.cost[node] = cost
+        reached = [
+            {self.stored[a]} if a in self.stored else self.sources.get(a, frozenset())
+            for a in node.args
+        ]
+        self.sources[node] = frozenset().union(*reached)
+
+    # ---- joining -------------------------------------------------------------------------------
+    def _natural(self, node: Node, g: Group) -> Position | None:
+        """Where in node the group's point lies, if node can be computed in the group."""
+        inside = [a for a in node.args if self.home.get(a) is g and a not in self.stored]
+        first = g.where[inside[0]]
+        if node.op == "transpose":
+            return tuple(first[p] for p in node.params["permutation"])
+        if node.op == "reshape":
+            return tuple(reshaped(first, node.args[0].shape, node.shape))
+        if node.op == "broadcast_in_dim":
+            return self._grown(node, first)
+        if node.op in VIEWS and node.op not in ("identity", "stop_gradient", "custom_gradient"):
+            return None
+        here = [a for a in node.args if a in g.where and (a in inside or self.stored.get(a) is g)]
+        return first if all(g.where[a] == first for a in here) else None
+
+    def _grown(self, node: Node, first: Position) -> Position | None:
+        """Axes of extent 1 added: no element is repeated."""
+        dims = node.params["broadcast_dimensions"]
+        if node.type.size != node.args[0].type.size:
+            return None
+        position = [at(0)] * node.ndim
+        for axis, index in zip(dims, first, strict=True):
+            position[axis] = index
+        return tuple(position)
+
+    def _outside(self, node: Node, g: Group) -> set[Group]:
+        """The groups whose stored values node would read if it were computed in g."""
+        found: set[Group] = set()
+        for arg in node.args:
+            if arg in self.stored:
+                if self.stored[arg] is not g:
+                    found.add(self.stored[arg])
+            elif arg in self.home:
+                if self.home[arg] is not g:
+                    found.add(self.home[arg])
+            else:
+                found |= self.sources.get(arg, frozenset())
+        return found
+
+    def _may_need(self, g: Group, others: Iterable[Group]) -> bool:
+        """Whether g may come after all the others: none of them is, or needs, g."""
+        return not any(self._reaches(other, g) for other in others)
+
+    def _reaches(self, start: Group, goal: Group) -> bool:
+        stack, seen = [start], {start}
+        while stack:
+            g = stack.pop()
+            if g is goal:
+                return True
+            for other in g.needs - seen:
+                seen.add(other)
+                stack.append(other)
+        return False
+
+    def _settle_others(self, node: Node, g: Group) -> None:
+        for arg in node.args:
+            if arg in self.home and arg not in self.stored and self.home[arg] is not g:
+                self._store(arg)
+
+    def _join(self, node: Node, g: Group, position: Position) -> None:
+        g.needs |= self._outside(node, g) - {g}
+        g.where[node] = position
+        self.home[node] = g
+        self.cost[node] = 0
+
+    # ---- storing -------------------------------------------------------------------------------
+    def _store(self, node: Node) -> None:
+        """Give the node memory, in the group where it lives or a new one of its own."""
+        if node in self.stored or node.op == "parameter" or _is_table(node):
+            return
+        g = self.home.get(node) or self._neighbour(node) or self._start_map(node)
+        g.stores.append(node)
+        self.stored[node] = g
+
+    def _neighbour(self, node: Node) -> Group | None:
+        """A group that already stores an operand of this free map, and can compute it alongside."""
+        if node.op in VIEWS:
+            return None
+        for arg in node.args:
+            g = self.stored.get(arg)
+            if g is None or arg not in g.where or g.whole is not None:
+                continue
+            if self._may_need(g, self.sources[node] - {g}) and not self._strays(node, g):
+                g.needs |= self.sources[node] - {g}
+                g.where[node] = g.where[arg]
+                self.home[node] = g
+                return g
+        return None
+
+    def _strays(self, node: Node, g: Group) -> bool:
+        """Whether computing node in g would read a value of g at another place than g's own."""
+        stack, position = [node], None
+        for arg in node.args:
+            if self.stored.get(arg) is g:
+                if position is not None and g.where[arg] != position:
+                    return True
+                position = g.where[arg]
+        while stack:
+            for arg in stack.pop().args:
+                if self.stored.get(arg) is g:
+                    if arg not in node.args:
+                        return True
+                elif arg not in self.stored and arg not in self.home:
+                    stack.append(arg)
+        return False
+
+    def _new(self, loops: list[Var]) -> Group:
+        g = Group(len(self.groups), loops)
+        self.groups.append(g)
+        return g
+
+    def _start_map(self, node: Node) -> Group:
+        g = self._new(_loops(node.shape))
+        g.where[node] = tuple(of(v) for v in g.loops)
+        g.needs |= self.sources[node]
+        self.home[node] = g
+        return g
+
+    def _start_whole(self, node: Node) -> None:
+        g = self._new([])
+        g.whole = node
+        g.stores.append(node)
+        g.needs |= {self.stored[a] for a in node.args if a in self.stored}
+        self.stored[node] = g
+        self.sources[node] = frozenset((g,))
+        self.cost[node] = 0
+
+    def _start_core(self, node: Node) -> None:
+        limit = REREAD if node.op == "dot_general" else LONGEST
+        for arg in node.args:
+            self._prepare_operand(arg, limit)
+        g = self._new(_loops(node.shape))
+        g.core = node
+        g.where[node] = tuple(of(v) for v in g.loops)
+        g.reductions = [Var(f"k{n}", e) for n, e in enumerate(_reduced(node))]
+        for arg in node.args:
+            g.needs |= {self.stored[arg]} if arg in self.stored else self.sources[arg]
+        self.home[node] = g
+        self.cost[node] = 0
+
+    def _prepare_operand(self, arg: Node, limit: float) -> None:
+        """Store what would be computed too often, but not the views on top of it."""
+        if arg in self.home or self._read_cost(arg) > limit:
+            while arg.op in PLAIN_VIEWS and arg not in self.home and arg not in self.stored:
+                arg = arg.args[0]
+            self._store(arg)
+
+    def _fill_needs(self, g: Group) -> None:
+        g.needs.discard(g)
+
+
+PLAIN_VIEWS = {"reshape", "transpose", "broadcast_in_dim", "slice", "reverse"}
+
+
+def _is_source(node: Node) -> bool:
+    return node.op in ("iota", "constant", "size_of")
+
+
+def _is_table(node: Node) -> bool:
+    """A constant of several elements: memory that is there before the program starts."""
+    return node.op == "constant" and node.params["value"].size != 1
+
+
+def _loops(shape: Sequence[Dim]) -> list[Var]:
+    return [Var(f"i{n}", extent) for n, extent in enumerate(shape)]
+
+
+def _reduced(node: Node) -> list[Dim]:
+    """The extents that a core reduces over."""
+    x = node.args[0]
+    if node.op == "reduce":
+        return [x.shape[d] for d in node.params["dimensions"]]
+    return [x.shape[d] for d in node.params["lhs_contracting_dimensions"]]
+
+
+def core_operands(node: Node, loops: Sequence[Var], over: Sequence[Var]) -> list[Position]:
+    """The position in each operand of a core, at one point of its loops and reductions."""
+    if node.op == "reduce":
+        return [_placed(node.args[0].ndim, node.params["dimensions"], over, loops)]
+    p = node.params
+    batch = len(p["lhs_batching_dimensions"])
+    lhs_free = node.args[0].ndim - batch - len(p["lhs_contracting_dimensions"])
+    left, right = loops[batch : batch + lhs_free], loops[batch + lhs_free :]
+    positions = []
+    for side, free in (("lhs", left), ("rhs", right)):
+        fixed = dict(zip(p[f"{side}_batching_dimensions"], loops[:batch], strict=True))
+        fixed |= dict(zip(p[f"{side}_contracting_dimensions"], over, strict=True))
+        rest = iter(free)
+        ndim = len(fixed) + len(free)
+        positions.append(tuple(of(fixed[d] if d in fixed else next(rest)) for d in range(ndim)))
+    return positions
+
+
+def _placed(
+    ndim: int, axes: Sequence[int], over: Sequence[Var], rest: Sequence[Var]
+) -> tuple[Index, ...]:
+    reduced, kept = dict(zip(axes, over, strict=True)), iter(rest)
+    return tuple(of(reduced[d] if d in reduced else next(kept)) for d in range(ndim))
+
+

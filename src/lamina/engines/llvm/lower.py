@@ -1,0 +1,83 @@
+"""A group of nodes becomes a loop nest, and the slots of memory that the nest reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lamina.engines.llvm.collapse import collapse
+from lamina.engines.llvm.group import Group, core_operands
+from lamina.engines.llvm.index import linear
+from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store
+from lamina.engines.llvm.pull import Position, Puller
+from lamina.engines.llvm.slots import Slot
+from lamina.ir.graph import Node
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A nest and its memory: buffer number k of the nest is `slots[k]`."""
+
+    nest: Nest
+    slots: list[Slot]
+
+    @property
+    def written(self) -> set[Slot]:
+        return {self.slots[s.buffer.number].memory for s in self.nest.stores}
+
+    @property
+    def touched(self) -> set[Slot]:
+        return {s.memory for s in self.slots}
+
+
+def lower(group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]) -> Kernel:
+    """The kernel of a group; `slots` says where sources and stored values lie."""
+    return _Lowering(group, slots, stored).kernel()
+
+
+class _Lowering:
+    def __init__(
+        self, group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]
+    ) -> None:
+        self.group, self.where_is, self.stored = group, slots, stored
+        self.maker = Maker()
+        self.puller = Puller(self.maker, self._leaf)
+        self.slots: list[Slot] = []
+
+    def kernel(self) -> Kernel:
+        g = self.group
+        accumulators = [self._accumulator(g.core)] if g.core is not None else []
+        stores = [self._store(node) for node in g.stores]
+        name = g.core.op if g.core is not None else "map"
+        nest = Nest(name, g.loops, g.reductions, accumulators, stores)
+        return Kernel(collapse(nest, self.maker), self.slots)
+
+    def _accumulator(self, core: Node) -> Accumulator:
+        positions = core_operands(core, self.group.loops, self.group.reductions)
+        args = zip(core.args, positions, strict=True)
+        exprs = tuple(self.puller.pull(x, position) for x, position in args)
+        if core.op == "reduce":
+            return Accumulator(core.params["kind"], exprs[0], core.dtype)
+        operand = {"operand": core.dtype}
+        product = self.maker.op("multiply", exprs, core.dtype, operand)
+        return Accumulator("sum", product, core.dtype)
+
+    def _store(self, node: Node) -> Store:
+        position = self.group.where[node]
+        value = self.puller.pull(node, position)
+        return Store(self._buffer(self.where_is[node]), linear(position, node.shape), value)
+
+    def _leaf(self, node: Node, position: Position) -> Expr | None:
+        if node is self.group.core and position == self.group.where[node]:
+            return self.maker.acc(0, node.dtype, frozenset(self.group.loops))
+        if self.stored.get(node) is self.group and self.group.where.get(node) == position:
+            return None
+        slot = self.where_is.get(node)
+        if slot is None:
+            return None
+        return self.maker.load(self._buffer(slot), linear(position, node.shape))
+
+    def _buffer(self, slot: Slot) -> Buffer:
+        if slot not in self.slots:
+            self.slots.append(slot)
+        return Buffer(self.slots.index(slot), slot.dtype)

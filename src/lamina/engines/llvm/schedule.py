@@ -1,0 +1,227 @@
+"""How a nest is run: a value that says which loop fills the vector lanes and how much is unrolled.
+
+    schedule = order ; vector ; lanes ; unroll
+
+`order` lists the spatial loops, outermost first. `vector` is the loop whose turns fill the `lanes` of
+a register: a spatial loop, a reduction, or none. `unroll` says how many turns (for the vector loop:
+registers) of a loop are taken side by side, so that
+
+    unroll {i: 8, j: 2}, vector j, 16 lanes      is a register tile of 8 x 32 sums
+
+A tile is nothing special: it is what a product's nest becomes when two of its loops are unrolled.
+The schedule never depends on the number of threads, so neither does any sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lamina.engines.llvm.index import Var
+from lamina.engines.llvm.machine import Machine
+from lamina.engines.llvm.nest import Expr, Nest, walk
+from lamina.engines.llvm.scalar import COST
+from lamina.ir.types import Dim, is_static
+
+TYPICAL = 32  # an extent that is known only when the program runs is guessed to be this
+GATHER = 20.0  # a register filled from scattered places costs as much as this many loads
+SERIAL = 4096  # a nest of less work than this is not worth a second thread
+
+
+@dataclass(frozen=True)
+class Schedule:
+    order: tuple[Var, ...]
+    vector: Var | None
+    lanes: int
+    unroll: dict[Var, int] = field(default_factory=dict)
+
+    def step(self, var: Var) -> int:
+        """How many turns of a loop one tile covers."""
+        return self.unroll.get(var, 1) * (self.lanes if var is self.vector else 1)
+
+    def __str__(self) -> str:
+        order = ", ".join(v.name for v in self.order)
+        tile = " x ".join(f"{v.name} {n}" for v, n in self.unroll.items())
+        return f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
+
+
+def guess(extent: Dim) -> int:
+    return int(extent) if is_static(extent) else TYPICAL  # type: ignore[arg-type]
+
+
+def work(nest: Nest) -> float | None:
+    """Roughly how many operations a nest takes; None where that depends on the sizes."""
+    total = 1.0
+    for v in (*nest.loops, *nest.reductions):
+        if not is_static(v.extent):
+            return None
+        total *= int(v.extent)  # type: ignore[arg-type]
+    return total * sum(expr_cost(e) for e in walk(nest.roots()))
+
+
+def expr_cost(expr: Expr) -> float:
+    return 75 if expr.kind == "random_bits" else COST.get(expr.kind, 1)
+
+
+def is_serial(nest: Nest) -> bool:
+    """Whether one thread does all of it."""
+    amount = work(nest)
+    return amount is not None and amount < SERIAL
+
+
+# ---- choosing ----------------------------------------------------------------------------------
+def choose(nest: Nest, machine: Machine) -> Schedule:
+    """A schedule from the nest's strides and extents and the machine's registers."""
+    lanes = _lanes(nest, machine)
+    vector = _vector(nest, lanes)
+    if vector is None:
+        return Schedule(tuple(nest.loops), None, 1, {})
+    unroll = _unroll(nest, vector, lanes, machine)
+    return Schedule(_order(nest, vector, unroll), vector, lanes, unroll)
+
+
+def narrow(nest: Nest, schedule: Schedule, row: Var) -> Schedule:
+    """The schedule for few turns of `row`: one at a time, and wider along the vector instead."""
+    unroll = {v: n for v, n in schedule.unroll.items() if v is not row}
+    vector = schedule.vector
+    if vector is not None and vector in nest.loops:
+        unroll[vector] = _fitting(guess(vector.extent), schedule.lanes, (8, 4, 2, 1))
+    return Schedule(schedule.order, vector, schedule.lanes, unroll)
+
+
+def row_of(nest: Nest, schedule: Schedule) -> Var | None:
+    """The unrolled spatial loop that isn't the vector one, if its extent is symbolic."""
+    for var, count in schedule.unroll.items():
+        if var in nest.loops and var is not schedule.vector and count > 1:
+            return None if is_static(var.extent) else var
+    return None
+
+
+def _lanes(nest: Nest, machine: Machine) -> int:
+    """As many as fit of the widest element that is read, stored or summed."""
+    widths = [s.buffer.dtype.bits for s in nest.stores] + [a.dtype.bits for a in nest.accumulators]
+    for expr in walk(nest.roots()):
+        if expr.kind == "load" and expr.vars:
+            widths.append(expr.dtype.bits)
+        elif expr.dtype.kind == "f":
+            widths.append(expr.dtype.bits)
+    return max(machine.lanes(max([32, *widths])), 1)
+
+
+def _vector(nest: Nest, lanes: int) -> Var | None:
+    candidates = [v for v in (*nest.loops, *nest.reductions) if v.extent != 1]
+    if any(a.kind.startswith("arg") for a in nest.accumulators):
+        candidates = [v for v in candidates if v in nest.loops]
+    costs = {v: _cost(nest, v, lanes) for v in candidates}
+    best = min(costs, key=lambda v: costs[v], default=None)
+    if best is None or costs[best] >= _cost(nest, None, 1):
+        return None
+    return best
+
+
+def _cost(nest: Nest, vector: Var | None, lanes: int) -> float:
+    """Cost of one element of the innermost work when `vector` fills the lanes."""
+    turns = 1.0
+    for v in nest.reductions:
+        turns *= guess(v.extent)
+    inside = sum(_expr(e, vector) for e in walk([a.expr for a in nest.accumulators]))
+    outside = sum(_expr(e, vector) for e in walk([s.expr for s in nest.stores]))
+    outside += sum(_access(s.index.coefficient(vector), 2) if vector else 1 for s in nest.stores)
+    if vector is None:
+        return inside * turns + outside
+    filled = min(guess(vector.extent), lanes)
+    if vector in nest.reductions:
+        # each sum of the lanes takes some ten instructions, and what follows it is scalar
+        scalar = sum(_expr(e, None) for e in walk([s.expr for s in nest.stores])) + len(nest.stores)
+        return inside * max(turns / filled, 1) + 10 + scalar
+    return (inside * turns + outside) / filled
+
+
+def _expr(expr: Expr, vector: Var | None) -> float:
+    if expr.kind == "load":
+        return _access(expr.params["index"].coefficient(vector), 1) if vector else 1
+    if expr.kind in ("constant", "acc"):
+        return 0
+    return expr_cost(expr) * (1 if vector is None or vector in expr.vars else 0.1)
+
+
+def _access(coefficient: Dim | None, weight: float) -> float:
+    if coefficient == 0:
+        return 0.3 * weight
+    return weight if coefficient == 1 else GATHER * weight
+
+
+def _order(nest: Nest, vector: Var, unroll: dict[Var, int]) -> tuple[Var, ...]:
+    """Rows of a tile innermost, so that a panel of the right-hand side stays in the cache."""
+    rows = [v for v in nest.loops if v is not vector and unroll.get(v, 1) > 1]
+    rest = [v for v in nest.loops if v is not vector and v not in rows]
+    inner = [vector] if vector in nest.loops else []
+    return (*rest, *inner, *rows)
+
+
+# ---- unrolling ---------------------------------------------------------------------------------
+def _unroll(nest: Nest, vector: Var, lanes: int, machine: Machine) -> dict[Var, int]:
+    if not nest.accumulators:
+        heavy = sum(expr_cost(e) for e in walk(nest.roots())) > 30
+        return {vector: 1 if heavy else _fitting(guess(vector.extent), lanes, (2, 1))}
+    reused = _reused(nest, vector)
+    if vector in nest.reductions:
+        return _dot_tile(nest, vector, reused, lanes)
+    if not reused:
+        return {vector: _fitting(guess(vector.extent), lanes, (4, 2, 1))}
+    return _register_tile(nest, vector, reused, lanes, machine)
+
+
+def _fitting(extent: int, lanes: int, counts: Iterable[int]) -> int:
+    """The first count of registers that the extent fills, wasting none."""
+    registers = -(-extent // lanes)
+    return next((n for n in counts if registers % n == 0), 1)
+
+
+def _reused(nest: Nest, vector: Var) -> list[Var]:
+    """Spatial loops along which some operand of the sums stays the same: unrolling reuses it."""
+    loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
+    return [
+        v
+        for v in nest.loops
+        if v is not vector
+        and guess(v.extent) > 1
+        and any(v not in e.vars for e in loads)
+        and any(v in e.vars for e in loads)
+    ]
+
+
+def _register_tile(
+    nest: Nest, vector: Var, reused: list[Var], lanes: int, machine: Machine
+) -> dict[Var, int]:
+    """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
+    row = max(reused, key=lambda v: min(guess(v.extent), 64))
+    best: tuple[float, int, int] = (float("inf"), 1, 1)
+    for columns in (1, 2, 3, 4):
+        for rows in range(1, 17):
+            if rows * columns + columns + 1 > machine.vector_registers:
+                continue
+            cost = _tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes)
+            best = min(best, (cost, -rows * columns, columns * 100 + rows))
+    columns, rows = divmod(best[2], 100)
+    return {row: rows, vector: columns}
+
+
+def _tile_cost(n_rows: int, rows: int, n_columns: int, columns: int, lanes: int) -> float:
+    """Time per product: the edges' waste, the adders' latency, and loads beside the arithmetic."""
+    sums = rows * columns
+    edges = (-(-n_rows // rows) * rows / n_rows) * (
+        -(-n_columns // (columns * lanes)) * columns * lanes / n_columns
+    )
+    loads = 0.5 * (rows + columns) / sums
+    return edges * (max(1.0, 8 / sums) + 0.2 * loads)
+
+
+def _dot_tile(nest: Nest, vector: Var, reused: list[Var], lanes: int) -> dict[Var, int]:
+    """Lanes along a reduction: a small square of sums where both sides can be reused."""
+    two = [v for v in reused if guess(v.extent) >= 4][:2]
+    if len(two) == 2:
+        return {two[0]: 4, two[1]: 4}
+    return {vector: _fitting(guess(vector.extent), lanes, (4, 2, 1))}
+
+

@@ -1,0 +1,51 @@
+"""Memory as a program sees it: a slot for every argument, table, stored value and carried state."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lamina.ir.types import Dim, DType, Shape
+
+
+@dataclass(eq=False)
+class Slot:
+    """A contiguous array in memory. `kind` says who owns it:
+
+    argument    the caller: argument number `number` of the program
+    table       the program: the constant `array`
+    temporary   the arena, while it is needed
+    element     turn t's part of another slot, inside a loop: `base[t]`
+    """
+
+    shape: Shape
+    dtype: DType
+    kind: str = "temporary"
+    number: int = 0
+    array: np.ndarray | None = None
+    base: Slot | None = None
+    loop: Any = None
+    same: Slot | None = field(default=None, repr=False)  # another slot whose memory this one uses
+
+    @property
+    def memory(self) -> Slot:
+        """The slot that owns the memory: what aliases and elements come down to."""
+        slot = self
+        while slot.same is not None or slot.base is not None:
+            slot = slot.same if slot.same is not None else slot.base  # type: ignore[assignment]
+        return slot
+
+    @property
+    def actual(self) -> Slot:
+        """The slot whose address this one has, aliases followed."""
+        slot = self
+        while slot.same is not None:
+            slot = slot.same
+        return slot
+
+    @property
+    def bytes(self) -> Dim:
+        return math.prod(self.shape) * self.dtype.itemsize
