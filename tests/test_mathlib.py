@@ -245,10 +245,11 @@ def test_every_width_gives_the_same_bits(name: str, dtype: DType) -> None:
 
 @pytest.mark.parametrize("name", list(ERROR_BOUNDS))
 def test_nothing_calls_the_c_library(name: str) -> None:
-    compiled = kernel(name, float32)
-    if re.search(r"\bfmaf?\b", compiled.assembly):
+    assembly = kernel(name, float32).assembly
+    if re.search(r"\bfmaf?\b", assembly):
         pytest.skip("this processor has no fused multiply-add")
-    called = re.findall(r"\b(?:callq?|jmpq?|blr?)\s+_?([A-Za-z][\w.]*)", compiled.assembly)
+    jump = r"^\s+(?:(?:callq?|jmpq?|bl)\s+_?|movabsq\s+\$_?)([A-Za-z][\w.]*)"
+    called = re.findall(jump, assembly, re.MULTILINE)
     assert [c for c in called if not c.startswith(("lamina.", "L"))] == []
 
 
