@@ -81,7 +81,8 @@ def concatenate_rule(g: Node, out: Node, *xs: Node, dimension: int) -> Cotangent
     parts: list[Node] = []
     start: Dim = 0
     for x in xs:
-        starts, limits = [0] * g.ndim, list(g.shape)
+        starts: list[Dim] = [0] * g.ndim
+        limits = list(g.shape)
         starts[dimension], limits[dimension] = start, start + x.shape[dimension]
         start = limits[dimension]
         parts.append(
