@@ -20,7 +20,7 @@ def exp(b: Builder, x: Value) -> Value:
 
 
 def expm1(b: Builder, x: Value) -> Value:
-    """e**x - 1, within 1.5 ulp (64 bits: 2), also near 0 (where it is x, the sign of 0 included)."""
+    """e**x - 1, within 1.5 ulp (64 bits: 2), also near 0, where it is x."""
     f, x_ = format_of(x.type), Expr(b, x)
     clamped = at_most(at_least(x_, f.expm1_least), f.exp_range[1])
     half = expm1_half(clamped)  # at half the scale, for 2**128 is no float32
@@ -36,8 +36,8 @@ def tanh(b: Builder, x: Value) -> Value:
 
 
 def logistic(b: Builder, x: Value) -> Value:
-    """1 / (1 + exp(-x)), within 2.5 ulp at both ends: exp(-|x|) never overflows, and is the numerator
-    where x is negative."""
+    """1 / (1 + exp(-x)), within 2.5 ulp at both ends: exp(-|x|) never overflows, and it is the
+    numerator where x is negative."""
     x_ = Expr(b, x)
     e = exp_of(-abs(x_), may_overflow=False)
     return (where(x_ >= 0.0, 1.0, e) / (e + 1.0)).value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from lamina.engines.llvm.builder import bits
 from lamina.engines.llvm.mathlib import coefficients
@@ -29,9 +28,10 @@ class Format:
     half_pi: tuple[float, float]
     pi: tuple[float, float]
 
-    def fitted(self, name: str) -> Any:
+    def fitted(self, name: str) -> tuple[float, ...]:
         """The coefficients of a polynomial in this precision."""
-        return getattr(coefficients, f"{name}_{self.width}")
+        found: tuple[float, ...] = getattr(coefficients, f"{name}_{self.width}")
+        return found
 
     @property
     def one(self) -> int:
