@@ -1,5 +1,134 @@
-"""Lamina: deep learning in Python, compiled on the machine you own."""
+"""Lamina: deep learning in Python, compiled on the machine you own.
 
+The functions here are those of NumPy and the Array API standard, on tensors; beside them stand the
+transforms (`compile`, `grad`, `scan`), and, loaded when first asked for, networks and their
+training: `lm.layers`, `lm.Sequential`, `lm.optimizers`, `lm.keras`, ...
+"""
+
+import importlib
+from math import e, inf, nan, pi
+from typing import Any
+
+from lamina.errors import LaminaError
+from lamina.ir.types import (
+    DType,
+    bfloat16,
+    bool_,
+    dtype,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from lamina.operations import (
+    creation,
+    elementwise,
+    indexing,
+    linear_algebra,
+    neural,
+    reductions,
+    shaping,
+    sorting,
+)
+from lamina.operations.creation import *  # noqa: F403
+from lamina.operations.elementwise import *  # noqa: F403
+from lamina.operations.indexing import *  # noqa: F403
+from lamina.operations.linear_algebra import *  # noqa: F403
+from lamina.operations.neural import *  # noqa: F403
+from lamina.operations.random import erfinv
+from lamina.operations.reductions import *  # noqa: F403
+from lamina.operations.shaping import *  # noqa: F403
+from lamina.operations.sorting import *  # noqa: F403
+from lamina.settings import settings
+from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.transforms import (
+    Compiled,
+    Spec,
+    compile,
+    compile_stats,
+    custom_gradient,
+    grad,
+    scan,
+    stop_gradient,
+    value_and_grad,
+    while_loop,
+)
 from lamina.version import __version__
 
-__all__ = ["__version__"]
+# fmt: off
+__all__ = [
+    "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable", "__version__", "as_tensor",
+    "bfloat16", "bool", "bool_", "compile", "compile_stats", "custom_gradient", "dtype", "e",
+    "erfinv", "float16", "float32", "float64", "grad", "inf", "int8", "int16", "int32", "int64",
+    "nan", "newaxis", "pi", "scan", "settings", "stop_gradient", "uint8", "uint16", "uint32",
+    "uint64", "value_and_grad", "while_loop",
+]
+# fmt: on
+__all__ += creation.__all__
+__all__ += elementwise.__all__
+__all__ += indexing.__all__
+__all__ += linear_algebra.__all__
+__all__ += neural.__all__
+__all__ += reductions.__all__
+__all__ += shaping.__all__
+__all__ += sorting.__all__
+
+bool = bool_
+newaxis = None
+__array_api_version__ = "2024.12"
+
+# Loaded when first asked for: a module, or a name in one.
+_LAZY = {
+    "activations": "lamina.activations",
+    "callbacks": "lamina.training.callbacks",
+    "constraints": "lamina.constraints",
+    "datasets": "lamina.data.datasets",
+    "errors": "lamina.errors",
+    "initializers": "lamina.initializers",
+    "inspect": "lamina.inspect",
+    "keras": "lamina.keras",
+    "layers": "lamina.layers",
+    "linalg": "lamina.linalg",
+    "losses": "lamina.losses",
+    "metrics": "lamina.metrics",
+    "models": "lamina.models",
+    "nn": "lamina.nn",
+    "optimizers": "lamina.optimizers",
+    "random": "lamina.operations.random",
+    "regularizers": "lamina.regularizers",
+    "schedules": "lamina.schedules",
+    "Input": "lamina.layers:Input",
+    "Model": "lamina.models:Model",
+    "Sequential": "lamina.models:Sequential",
+    "Layer": "lamina.layers:Layer",
+    "load_model": "lamina.models:load_model",
+    "set_seed": "lamina.operations.random:set_seed",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'lamina' has no attribute {name!r}{_nearest(name)}")
+    module, _, attribute = _LAZY[name].partition(":")
+    found = importlib.import_module(module)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def _nearest(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, [*globals(), *_LAZY], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

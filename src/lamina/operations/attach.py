@@ -1,0 +1,321 @@
+"""Operators, methods and NumPy's protocols on Tensor and Variable: one table each.
+
+Variables take the operators and methods by reading, but compare (`==`) by identity, because they are
+keys of dictionaries; `v.value == x` compares elementwise.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import TracedValueError
+from lamina.operations import (
+    creation,
+    elementwise,
+    indexing,
+    linear_algebra,
+    reductions,
+    shaping,
+    sorting,
+)
+from lamina.tensor import Tensor, Variable, as_tensor
+
+# ---- operators ---------------------------------------------------------------------------------
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "add": elementwise.add,
+    "sub": elementwise.subtract,
+    "mul": elementwise.multiply,
+    "truediv": elementwise.divide,
+    "floordiv": elementwise.floor_divide,
+    "mod": elementwise.remainder,
+    "divmod": elementwise.divmod,
+    "pow": elementwise.power,
+    "matmul": linear_algebra.matmul,
+    "and": elementwise.bitwise_and,
+    "or": elementwise.bitwise_or,
+    "xor": elementwise.bitwise_xor,
+    "lshift": elementwise.bitwise_left_shift,
+    "rshift": elementwise.bitwise_right_shift,
+}
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "lt": elementwise.less,
+    "le": elementwise.less_equal,
+    "gt": elementwise.greater,
+    "ge": elementwise.greater_equal,
+}
+EQUALITY: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": elementwise.equal,
+    "ne": elementwise.not_equal,
+}
+UNARY: dict[str, Callable[[Any], Any]] = {
+    "neg": elementwise.negative,
+    "pos": elementwise.positive,
+    "abs": elementwise.abs,
+    "invert": elementwise.bitwise_invert,
+}
+
+
+def _is_operand(value: Any) -> bool:
+    """What an operator takes: numbers, arrays and lists of them; of others it knows nothing."""
+    return not isinstance(value, (str, bytes, dict, set, type(None)))
+
+
+def _operator(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return function(self, other) if _is_operand(other) else NotImplemented
+
+    return method
+
+
+def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return function(other, self) if _is_operand(other) else NotImplemented
+
+    return method
+
+
+def _one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda self: function(self)
+
+
+# ---- methods -----------------------------------------------------------------------------------
+def _reshape(self: Any, *shape: Any, order: str = "C") -> Tensor:
+    """The elements in C order under another shape: reshape(2, 3) or reshape((2, 3))."""
+    if order != "C":
+        raise ValueError(f"reshape: only order 'C' is known; got {order!r}")
+    return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+
+def _transpose(self: Any, *axes: Any) -> Tensor:
+    """The axes in another order, by default backwards: transpose(1, 0) or transpose((1, 0))."""
+    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+        return shaping.transpose(self, axes[0])
+    return shaping.transpose(self, axes or None)
+
+
+def _squeeze(self: Any, axis: Any = None) -> Tensor:
+    """Without axes of extent 1."""
+    return shaping.squeeze(self, axis)
+
+
+def _repeat(self: Any, repeats: Any, axis: int | None = None) -> Tensor:
+    """Each element several times."""
+    return shaping.repeat(self, repeats, axis=axis)
+
+
+def _take(self: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """Elements at integer positions along an axis."""
+    return indexing.take(self, indices, axis=axis)
+
+
+def _sort(self: Any, axis: int | None = -1) -> Tensor:
+    """A sorted copy (the tensor itself does not change)."""
+    return sorting.sort(self, axis=axis)
+
+
+def _argsort(self: Any, axis: int | None = -1) -> Tensor:
+    """The positions that sort along an axis."""
+    return sorting.argsort(self, axis=axis)
+
+
+def _std(self: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    """The standard deviation; the divisor is n - ddof."""
+    return reductions.std(self, axis, correction=ddof, keepdims=keepdims)
+
+
+def _var(self: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    """The variance; the divisor is n - ddof."""
+    return reductions.var(self, axis, correction=ddof, keepdims=keepdims)
+
+
+def _copy(self: Any) -> Tensor:
+    """The same values: tensors never change, so nothing is copied."""
+    return as_tensor(self)
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "all": reductions.all,
+    "any": reductions.any,
+    "argmax": reductions.argmax,
+    "argmin": reductions.argmin,
+    "argsort": _argsort,
+    "astype": creation.astype,
+    "clip": elementwise.clip,
+    "copy": _copy,
+    "cumprod": reductions.cumprod,
+    "cumsum": reductions.cumsum,
+    "diagonal": linear_algebra.diagonal,
+    "dot": linear_algebra.dot,
+    "flatten": shaping.flatten,
+    "max": reductions.max,
+    "mean": reductions.mean,
+    "min": reductions.min,
+    "nonzero": indexing.nonzero,
+    "prod": reductions.prod,
+    "ravel": shaping.ravel,
+    "repeat": _repeat,
+    "reshape": _reshape,
+    "round": elementwise.round,
+    "searchsorted": sorting.searchsorted,
+    "sort": _sort,
+    "squeeze": _squeeze,
+    "std": _std,
+    "sum": reductions.sum,
+    "swapaxes": shaping.swapaxes,
+    "take": _take,
+    "trace": linear_algebra.trace,
+    "transpose": _transpose,
+    "var": _var,
+}
+PROPERTIES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "T": (shaping.transpose, "The axes backwards."),
+    "mT": (shaping.matrix_transpose, "The last two axes exchanged."),
+    "at": (
+        indexing.at,
+        "x.at[index].set(v), .add(v), ...: tensors with some elements changed.",
+    ),
+}
+
+
+def _iterate(self: Any) -> Iterator[Tensor]:
+    tensor = as_tensor(self)
+    if tensor.ndim == 0:
+        raise TypeError("a tensor without axes cannot be iterated over")
+    return iter([indexing.getitem(tensor, i) for i in range(len(tensor))])
+
+
+def _contains(self: Any, value: Any) -> bool:
+    return bool(reductions.any(elementwise.equal(self, value)))
+
+
+# ---- NumPy's protocols -------------------------------------------------------------------------
+def _array_namespace(self: Any, /, *, api_version: str | None = None) -> Any:
+    """The namespace of the Array API standard: `lamina` itself."""
+    import sys
+
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+        raise ValueError(f"the Array API standard of {api_version} is not known here")
+    return sys.modules["lamina"]
+
+
+# names that NumPy's ufuncs and functions have where ours differ
+ALIASES = {
+    "arccos": "acos",
+    "arccosh": "acosh",
+    "arcsin": "asin",
+    "arcsinh": "asinh",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arctanh": "atanh",
+    "absolute": "abs",
+    "fabs": "abs",
+    "amax": "max",
+    "amin": "min",
+    "conjugate": "positive",
+    "invert": "bitwise_invert",
+    "left_shift": "bitwise_left_shift",
+    "right_shift": "bitwise_right_shift",
+    "rint": "round",
+    "true_divide": "divide",
+}
+MODULES = (elementwise, reductions, shaping, linear_algebra, indexing, sorting, creation)
+
+
+def _counterpart(function: Any) -> Callable[..., Any] | None:
+    """Our function of NumPy's name, if there is one."""
+    name = getattr(function, "__name__", "")
+    name = ALIASES.get(name, name)
+    for module in MODULES:
+        found = vars(module).get(name)
+        if callable(found) and not name.startswith("_"):
+            return found  # type: ignore[no-any-return]
+    return None
+
+
+def _fits(function: Callable[..., Any], args: Any, kwargs: Any) -> bool:
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def _array_ufunc(self: Any, ufunc: Any, method: str, /, *inputs: Any, **kwargs: Any) -> Any:
+    """np.exp(tensor) is lm.exp(tensor); with `out`, the result is copied there."""
+    out = kwargs.pop("out", None)
+    ours = _counterpart(ufunc) if method == "__call__" and not kwargs else None
+    if ours is not None:
+        result = ours(*inputs)
+    else:
+        call = getattr(ufunc, method)
+        result = call(*(_array_of(v, ufunc.__name__) for v in inputs), **kwargs)
+    if out is None:
+        return result
+    np.copyto(out[0], np.asarray(result), casting="same_kind")
+    return out[0]
+
+
+def _array_function(self: Any, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """np.concatenate([tensor, ...]) is lm.concatenate; what we lack runs on NumPy arrays."""
+    ours = _counterpart(function)
+    if ours is not None and _fits(ours, args, kwargs):
+        return ours(*args, **kwargs)
+    name = function.__name__
+    return function(*_arrays_of(args, name), **_arrays_of(kwargs, name))
+
+
+def _arrays_of(nest: Any, name: str) -> Any:
+    if isinstance(nest, (list, tuple)):
+        return type(nest)(_arrays_of(v, name) for v in nest)
+    if isinstance(nest, dict):
+        return {k: _arrays_of(v, name) for k, v in nest.items()}
+    return _array_of(nest, name)
+
+
+def _array_of(value: Any, name: str) -> Any:
+    if isinstance(value, Tensor) and value.is_traced:
+        ours = _counterpart(getattr(np, name, None))
+        raise TracedValueError(
+            f"np.{name} cannot take a traced tensor: its value exists only when the compiled "
+            "program runs.",
+            hint=f"use lm.{ours.__name__}, with its arguments"
+            if ours
+            else "write it with lm's functions, or move it out of the compiled function",
+        )
+    return value.numpy() if isinstance(value, (Tensor, Variable)) else value
+
+
+# ---- putting them on ---------------------------------------------------------------------------
+def attach() -> None:
+    """Give Tensor and Variable their operators, methods and protocols."""
+    for kind in (Tensor, Variable):
+        for name, function in BINARY.items():
+            setattr(kind, f"__{name}__", _operator(function))
+            setattr(kind, f"__r{name}__", _reflected(function))
+        for name, function in COMPARISONS.items():
+            setattr(kind, f"__{name}__", _operator(function))
+        for name, one in UNARY.items():
+            setattr(kind, f"__{name}__", _one(one))
+        for name, (getter, doc) in PROPERTIES.items():
+            setattr(kind, name, property(getter, doc=doc))
+        for name, method in METHODS.items():
+            setattr(kind, name, method)
+        for name, method in PROTOCOLS.items():
+            setattr(kind, name, method)
+    for name, function in EQUALITY.items():
+        setattr(Tensor, f"__{name}__", _operator(function))
+
+
+PROTOCOLS: dict[str, Callable[..., Any]] = {
+    "__getitem__": indexing.getitem,
+    "__iter__": _iterate,
+    "__contains__": _contains,
+    "__round__": lambda self, digits=0: elementwise.round(self, digits or 0),
+    "__array_namespace__": _array_namespace,
+    "__array_ufunc__": _array_ufunc,
+    "__array_function__": _array_function,
+}

@@ -1,0 +1,408 @@
+"""Products of matrices and tensors, written as contractions; norms, diagonals, traces.
+
+16-bit floats are multiplied and summed in float32, then rounded once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.errors import ArgumentError, ShapeError
+from lamina.ir.types import Dim, int32
+from lamina.operations import reductions
+from lamina.operations.creation import iota
+from lamina.operations.elementwise import (
+    abs as absolute,
+)
+from lamina.operations.elementwise import (
+    add,
+    equal,
+    multiply,
+    not_equal,
+    power,
+    sqrt,
+    square,
+    subtract,
+    where,
+)
+from lamina.operations.promote import (
+    axes_of,
+    axis_of,
+    broadcast,
+    broadcast_shape,
+    floating,
+    promoted,
+    spread,
+    widened,
+)
+from lamina.operations.shaping import moveaxis, permute_dims, reshape, sliced
+from lamina.tensor import Tensor, as_tensor, bind
+
+# the names that stand in `lamina` itself
+# fmt: off
+__all__ = [
+    "cross", "diag", "diagonal", "dot", "einsum", "inner", "matmul", "outer", "tensordot",
+    "trace", "vecdot",
+]
+# fmt: on
+
+
+def contract(
+    x: Tensor,
+    y: Tensor,
+    contracted: tuple[Sequence[int], Sequence[int]],
+    batched: tuple[Sequence[int], Sequence[int]] = ((), ()),
+) -> Tensor:
+    """Sums of products over pairs of axes; the result's axes: batch, then x's, then y's."""
+    dtype = x.dtype
+    if dtype.kind == "b":  # a sum of ands is true where it is not zero
+        counted = contract(as_tensor(x, int32), as_tensor(y, int32), contracted, batched)
+        return not_equal(counted, 0)
+    result = bind(
+        "dot_general",
+        widened(x),
+        widened(y),
+        lhs_batching_dimensions=tuple(batched[0]),
+        rhs_batching_dimensions=tuple(batched[1]),
+        lhs_contracting_dimensions=tuple(contracted[0]),
+        rhs_contracting_dimensions=tuple(contracted[1]),
+    )
+    return as_tensor(result, dtype)
+
+
+def _misfit(function: str, x: Tensor, y: Tensor, why: str) -> ShapeError:
+    return ShapeError(
+        f"{function}: shapes {x.shape} and {y.shape} do not fit: {why}",
+        hint="the last axis of the first must be as long as the last but one of the second "
+        "(its only one, if it has one)",
+    )
+
+
+# ---- products ----------------------------------------------------------------------------------
+def matmul(x: Any, y: Any, /) -> Tensor:
+    """The matrix product of the last two axes; axes before them broadcast.
+
+    A tensor of one axis counts as a row in front and as a column behind. Raises ShapeError where
+    the inner extents differ or an operand is a scalar.
+    """
+    a, b = promoted((x, y))
+    if a.ndim == 0 or b.ndim == 0:
+        raise _misfit("matmul", a, b, "a scalar is no matrix (use *)")
+    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        inner = f"{a.shape[-1]} and {b.shape[-2 if b.ndim > 1 else 0]}"
+        raise _misfit("matmul", a, b, f"the inner extents are {inner}")
+    if b.ndim <= 2:  # every row of a, whatever axes they lie along
+        return contract(a, b, ((a.ndim - 1,), (max(b.ndim - 2, 0),)))
+    if a.ndim == 1:
+        return contract(b, a, ((b.ndim - 2,), (0,)))
+    outer = broadcast_shape([a.shape[:-2], b.shape[:-2]], "matmul")
+    traced = a.is_traced or b.is_traced
+    a = spread(a, (*outer, *a.shape[-2:]), traced=traced)
+    b = spread(b, (*outer, *b.shape[-2:]), traced=traced)
+    batch, k = range(len(outer)), len(outer)
+    return contract(a, b, ((k + 1,), (k,)), (batch, batch))
+
+
+def dot(x: Any, y: Any, /) -> Tensor:
+    """NumPy's dot: the sum over x's last axis and y's last but one; scalars multiply."""
+    a, b = promoted((x, y))
+    if a.ndim == 0 or b.ndim == 0:
+        return multiply(a, b)
+    place = max(b.ndim - 2, 0)
+    if a.shape[-1] != b.shape[place]:
+        raise _misfit("dot", a, b, f"the inner extents are {a.shape[-1]} and {b.shape[place]}")
+    return contract(a, b, ((a.ndim - 1,), (place,)))
+
+
+def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
+    """The sum of products along one axis of both; the other axes broadcast."""
+    a, b = promoted((x, y))
+    a = moveaxis(a, axis_of("vecdot", axis, a.ndim), -1)
+    b = moveaxis(b, axis_of("vecdot", axis, b.ndim), -1)
+    if a.shape[-1] != b.shape[-1]:
+        raise _misfit("vecdot", a, b, f"along axis {axis}")
+    a, b = broadcast((a, b), "vecdot")
+    batch, last = range(a.ndim - 1), a.ndim - 1
+    return contract(a, b, ((last,), (last,)), (batch, batch))
+
+
+def inner(x: Any, y: Any, /) -> Tensor:
+    """The sum of products over the last axis of both, for every pair of rows."""
+    a, b = promoted((x, y))
+    if a.ndim == 0 or b.ndim == 0:
+        return multiply(a, b)
+    return tensordot(a, b, axes=((-1,), (-1,)))
+
+
+def outer(x: Any, y: Any, /) -> Tensor:
+    """The products of every element of x with every element of y."""
+    a, b = (reshape(t, (-1,)) for t in promoted((x, y)))
+    return multiply(reshape(a, (-1, 1)), b)
+
+
+def tensordot(x: Any, y: Any, /, *, axes: Any = 2) -> Tensor:
+    """Sums of products over `axes`: so many last axes of x and first of y, or two sequences."""
+    a, b = promoted((x, y))
+    if isinstance(axes, int):
+        left: tuple[int, ...] = tuple(range(a.ndim - axes, a.ndim))
+        right: tuple[int, ...] = tuple(range(axes))
+    else:
+        left, right = (tuple(s) if isinstance(s, (tuple, list)) else (s,) for s in axes)
+    left = axes_of("tensordot", left, a.ndim)
+    right = axes_of("tensordot", right, b.ndim)
+    fits = len(left) == len(right)
+    if not fits or any(a.shape[i] != b.shape[j] for i, j in zip(left, right, strict=True)):
+        raise ShapeError(
+            f"tensordot: axes {left} of shape {a.shape} and {right} of {b.shape} do not pair up"
+        )
+    return contract(a, b, (left, right))
+
+
+def cross(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
+    """The cross product of vectors of three elements along an axis."""
+    a, b = broadcast(promoted((x, y)), "cross")
+    axis = axis_of("cross", axis, a.ndim)
+    if a.shape[axis] != 3:
+        raise ShapeError(f"cross: axis {axis} of shape {a.shape} must have extent 3")
+    from lamina.operations.shaping import roll
+
+    def turned(t: Tensor, by: int) -> Tensor:
+        return roll(t, by, axis=axis)
+
+    return subtract(multiply(turned(a, -1), turned(b, 1)), multiply(turned(a, 1), turned(b, -1)))
+
+
+def matrix_power(x: Any, n: int, /) -> Tensor:
+    """A square matrix multiplied with itself; n >= 0."""
+    tensor = as_tensor(x)
+    if n < 0 or tensor.ndim < 2 or tensor.shape[-1] != tensor.shape[-2]:
+        raise ShapeError(f"matrix_power: needs square matrices and n >= 0; got {tensor.shape}, {n}")
+    size = tensor.shape[-1]
+    unit = as_tensor(equal(iota((size, size), 0), iota((size, size), 1)), tensor.dtype)
+    result = spread(unit, tensor.shape, traced=tensor.is_traced)
+    for bit in bin(n)[2:] if n else "":
+        result = matmul(result, result)
+        result = matmul(result, tensor) if bit == "1" else result
+    return result
+
+
+# ---- diagonals ---------------------------------------------------------------------------------
+def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
+    """The diagonal of two axes, along a new last axis."""
+    tensor = as_tensor(x)
+    if tensor.ndim < 2:
+        raise ShapeError(f"diagonal: needs two axes; got shape {tensor.shape}")
+    rows, columns = (axis_of("diagonal", a, tensor.ndim) for a in (axis1, axis2))
+    moved = moveaxis(tensor, (rows, columns), (-2, -1))
+    n, m = (extent.__index__() for extent in moved.shape[-2:])
+    first = (max(-offset, 0), max(offset, 0))
+    length = max(0, min(n - first[0], m - first[1]))
+    square_part = sliced(sliced(moved, moved.ndim - 2, first[0], first[0] + length), moved.ndim - 1,
+                         first[1], first[1] + length)  # fmt: skip
+    on = equal(iota((length, length), 0), iota((length, length), 1))
+    picked = where(on, square_part, 0)
+    if tensor.dtype.kind == "b":
+        return reductions.any(picked, -1)
+    return as_tensor(reductions.sum(picked, -1), tensor.dtype)
+
+
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
+    """The sum of the diagonal of the last two axes."""
+    return reductions.sum(diagonal(x, offset=offset), -1, dtype=dtype)
+
+
+def diag(x: Any, /, k: int = 0) -> Tensor:
+    """The k-th diagonal of a matrix, or a matrix that has the vector x on it."""
+    tensor = as_tensor(x)
+    if tensor.ndim == 2:
+        return diagonal(tensor, offset=k)
+    if tensor.ndim != 1:
+        raise ShapeError(f"diag: needs one or two axes; got shape {tensor.shape}")
+    n = tensor.size + (k if k >= 0 else -k)
+    column = as_tensor(tensor)
+    if k:
+        from lamina.operations.shaping import pad
+
+        column = pad(tensor, (max(-k, 0), max(k, 0)))
+    on = equal(add(iota((n, n), 0), k), iota((n, n), 1))
+    return where(on, reshape(column, (-1, 1)), 0)
+
+
+# ---- norms -------------------------------------------------------------------------------------
+def vector_norm(
+    x: Any, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2
+) -> Tensor:
+    """(sum |x|^ord)^(1/ord) along axes; ord may also be 0 (how many are not zero), inf and -inf."""
+    tensor = floating(x)
+    if ord == math.inf:
+        return reductions.max(absolute(tensor), axis, keepdims=keepdims)
+    if ord == -math.inf:
+        return reductions.min(absolute(tensor), axis, keepdims=keepdims)
+    if ord == 0:
+        return as_tensor(reductions.count_nonzero(tensor, axis, keepdims=keepdims), tensor.dtype)
+    if ord == 1:
+        return reductions.sum(absolute(tensor), axis, keepdims=keepdims)
+    if ord == 2:
+        return sqrt(reductions.sum(square(tensor), axis, keepdims=keepdims))
+    total = reductions.sum(power(absolute(tensor), float(ord)), axis, keepdims=keepdims)
+    return power(total, 1.0 / ord)
+
+
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Tensor:
+    """A norm of the last two axes: "fro", 1 and -1 (of column sums), inf and -inf (of row sums)."""
+    tensor = floating(x)
+    if tensor.ndim < 2:
+        raise ShapeError(f"matrix_norm: needs two axes; got shape {tensor.shape}")
+    if ord in ("fro", None):
+        return vector_norm(tensor, axis=(-2, -1), keepdims=keepdims)
+    if ord not in (1, -1, math.inf, -math.inf):
+        raise ArgumentError(f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf; got {ord!r}")
+    summed = -2 if ord in (1, -1) else -1
+    sums = reductions.sum(absolute(tensor), summed, keepdims=True)
+    pick = reductions.max if ord > 0 else reductions.min  # type: ignore[operator]
+    return pick(sums, (-2, -1), keepdims=keepdims)
+
+
+def norm(
+    x: Any,
+    ord: float | str | None = None,
+    axis: int | tuple[int, ...] | None = None,
+    keepdims: bool = False,
+) -> Tensor:
+    """NumPy's norm: of all elements, of vectors along one axis, or of matrices along two."""
+    tensor = floating(x)
+    two = isinstance(axis, tuple) and len(axis) == 2
+    if ord is not None and (two or (axis is None and tensor.ndim == 2)):
+        moved = tensor if axis is None else moveaxis(tensor, axis, (-2, -1))  # type: ignore[arg-type]
+        return matrix_norm(moved, ord=ord, keepdims=keepdims)
+    return vector_norm(tensor, axis=axis, keepdims=keepdims, ord=2 if ord is None else float(ord))
+
+
+# ---- einsum ------------------------------------------------------------------------------------
+def einsum(subscripts: str, /, *operands: Any) -> Tensor:
+    """Sums of products named by letters: `einsum("ij,jk->ik", x, y)` is a matrix product.
+
+    A letter that is missing behind `->` is summed over; without `->`, letters that occur once stay,
+    in alphabetical order. `...` stands for axes that broadcast. A letter twice in one operand takes
+    the diagonal.
+    """
+    inputs, output = _parsed(subscripts, len(operands))
+    tensors = promoted(operands)
+    inputs, output = _without_ellipsis(subscripts, inputs, output, tensors)
+    _check_extents(subscripts, inputs, tensors)
+    terms = [_distinct(t, labels) for t, labels in zip(tensors, inputs, strict=True)]
+    while len(terms) > 1:
+        (x, left), (y, right), *rest = terms
+        needed = set(output).union(*(labels for _, labels in rest))
+        terms = [_pair(x, left, y, right, needed), *rest]
+    x, labels = _summed(*terms[0], set(output))
+    return permute_dims(x, [labels.index(c) for c in output])
+
+
+def _parsed(subscripts: str, count: int) -> tuple[list[str], str]:
+    text = subscripts.replace(" ", "").replace("...", "^")
+    before, arrow, after = text.partition("->")
+    inputs = before.split(",")
+    letters = set(text) - set("^,->")
+    if not all(c.isalpha() for c in letters) or any(s.count("^") > 1 for s in [*inputs, after]):
+        raise ArgumentError(f"einsum: cannot read the subscripts {subscripts!r}")
+    if len(inputs) != count:
+        raise ArgumentError(
+            f"einsum: {subscripts!r} names {len(inputs)} operands, {count} were given"
+        )
+    if not arrow:
+        joined = "".join(inputs)
+        once = sorted(c for c in set(joined) - {"^"} if joined.count(c) == 1)
+        after = ("^" if "^" in joined else "") + "".join(once)
+    unknown = set(after) - set("".join(inputs))
+    if unknown or len(set(after)) != len(after):
+        raise ArgumentError(f"einsum: the result's subscripts in {subscripts!r} are not possible")
+    return inputs, after
+
+
+def _without_ellipsis(
+    subscripts: str, inputs: list[str], output: str, tensors: list[Tensor]
+) -> tuple[list[str], str]:
+    """Each `...` as letters of its own, the last of which all operands share."""
+    for labels, t in zip(inputs, tensors, strict=True):
+        named = len(labels.replace("^", ""))
+        if named > t.ndim or (named < t.ndim and "^" not in labels):
+            raise ShapeError(
+                f"einsum {subscripts!r}: subscripts {labels.replace('^', '...')!r} do not fit "
+                f"shape {t.shape}"
+            )
+    spare = [t.ndim - len(s) + 1 for s, t in zip(inputs, tensors, strict=True) if "^" in s]
+    most = max(spare, default=0)
+    names = "".join(chr(0xE000 + k) for k in range(most))  # private letters, never typed
+    full = [
+        s.replace("^", names[most - (t.ndim - len(s) + 1) :]) if "^" in s else s
+        for s, t in zip(inputs, tensors, strict=True)
+    ]
+    return full, output.replace("^", names)
+
+
+def _check_extents(subscripts: str, inputs: list[str], tensors: list[Tensor]) -> None:
+    extents: dict[str, Dim] = {}
+    for labels, t in zip(inputs, tensors, strict=True):
+        for c, n in zip(labels, t.shape, strict=True):
+            before = extents.setdefault(c, n)
+            if before == 1:
+                extents[c] = n
+            elif n not in (before, 1):
+                raise ShapeError(
+                    f"einsum {subscripts!r}: subscript {c!r} has extents {before} and {n}"
+                )
+
+
+def _distinct(x: Tensor, labels: str) -> tuple[Tensor, str]:
+    """A letter twice in one operand becomes its diagonal: before "iij", after "ij"."""
+    for c in labels:
+        while labels.count(c) > 1:
+            first = labels.index(c)
+            second = labels.index(c, first + 1)
+            x = diagonal(x, axis1=first, axis2=second)
+            labels = labels[:first] + labels[first + 1 : second] + labels[second + 1 :] + c
+    return x, labels
+
+
+def _summed(x: Tensor, labels: str, needed: set[str]) -> tuple[Tensor, str]:
+    """x summed over the letters that nobody needs any more."""
+    axes = tuple(d for d, c in enumerate(labels) if c not in needed)
+    if not axes:
+        return x, labels
+    kept = "".join(c for c in labels if c in needed)
+    return as_tensor(reductions.sum(x, axes), x.dtype), kept
+
+
+def _pair(x: Tensor, left: str, y: Tensor, right: str, needed: set[str]) -> tuple[Tensor, str]:
+    """Two operands as one: a contraction over the letters that end here."""
+    x, left = _summed(x, left, needed | set(right))
+    y, right = _summed(y, right, needed | set(left))
+    x, left, y, right = *_without_ones(x, left, y, right), *_without_ones(y, right, x, left)
+    shared = [c for c in left if c in right]
+    batch = [c for c in shared if c in needed]
+    gone = [c for c in shared if c not in needed]
+
+    def places(labels: str, names: list[str]) -> list[int]:
+        return [labels.index(c) for c in names]
+
+    result = contract(
+        x, y, (places(left, gone), places(right, gone)), (places(left, batch), places(right, batch))
+    )
+    rest = [c for c in left if c not in shared] + [c for c in right if c not in shared]
+    return result, "".join(batch + rest)
+
+
+def _without_ones(x: Tensor, labels: str, y: Tensor, other: str) -> tuple[Tensor, str]:
+    """x without its axes of extent 1 that broadcast against longer ones of y."""
+    drop = {
+        c
+        for c, n in zip(labels, x.shape, strict=True)
+        if n == 1 and c in other and y.shape[other.index(c)] != 1
+    }
+    if not drop:
+        return x, labels
+    shape = tuple(n for c, n in zip(labels, x.shape, strict=True) if c not in drop)
+    return reshape(x, shape), "".join(c for c in labels if c not in drop)

@@ -1,0 +1,422 @@
+"""Random numbers from counters: the same key gives the same bits on every engine and machine.
+
+A key is a tensor uint32[2]. `fold_in` derives one from another, `split` many. Functions take a
+`key`; without one they take the next key of the scope around the code, or, in eager code, of the
+global state that `seed` sets. `scoped_key(path)` gives a layer its own stream, so that a layer more
+does not change what the others draw.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError, StateError, describe
+from lamina.ir import types
+from lamina.ir.types import DType, Extent, Shape, float32, float64, int32, uint32
+from lamina.operations import reductions
+from lamina.operations.creation import full, iota
+from lamina.operations.elementwise import (
+    add,
+    bitwise_and,
+    bitwise_right_shift,
+    bitwise_xor,
+    clip,
+    cos,
+    divide,
+    greater,
+    less,
+    log,
+    minimum,
+    multiply,
+    negative,
+    remainder,
+    sqrt,
+    subtract,
+    where,
+)
+from lamina.operations.indexing import take
+from lamina.operations.promote import floating, shape_of, widened
+from lamina.operations.shaping import expand_dims, moveaxis, reshape, sliced, unstack
+from lamina.tensor import LOCAL, Overlay, Tensor, as_tensor, bind
+
+# the names that stand in `lamina` itself
+# fmt: off
+__all__ = [
+    "erfinv",
+]
+# fmt: on
+
+
+# ---- keys --------------------------------------------------------------------------------------
+def key(seed: int) -> Tensor:
+    """The key of a seed: its 64 bits as two words. Negative seeds count from the top."""
+    number = int(seed) % 2**64
+    return as_tensor(np.array([number >> 32, number & 0xFFFFFFFF], np.uint32))
+
+
+def _as_key(value: Any) -> Tensor:
+    if isinstance(value, (int, np.integer)):
+        return key(int(value))
+    tensor = as_tensor(value)
+    if tensor.shape != (2,) or tensor.dtype != uint32:
+        raise ShapeError(
+            f"a key is a tensor uint32[2]; got {describe(value)}",
+            hint="make one with lm.random.key(seed)",
+        )
+    return tensor
+
+
+def bits(key: Any, shape: Any) -> Tensor:
+    """Random uint32 numbers, uniform over all of them (Threefry-2x32)."""
+    return bind("rng_bit_generator", _as_key(key), shape=shape_of(shape))  # type: ignore[no-any-return]
+
+
+def fold_in(key: Any, data: Any) -> Tensor:
+    """A key derived from a key and an integer (a step, a layer's number), known or traced."""
+    return bits(bitwise_xor(_as_key(key), _words(data)), (2,))
+
+
+def _words(data: Any) -> Tensor:
+    """An integer as two uint32 words, the high one first."""
+    if isinstance(data, (int, np.integer)):
+        return _as_key(int(data))
+    number = as_tensor(data)
+    if number.shape != () or not number.dtype.is_integer:
+        raise DTypeError(f"fold_in: data must be one integer; got {describe(number)}")
+    low = as_tensor(number, uint32) if number.dtype.bits <= 32 else _low_word(number)
+    high = bitwise_right_shift(number, 32) if number.dtype.bits == 64 else 0
+    high = as_tensor(high, uint32)
+    return bind("concatenate", reshape(high, (1,)), reshape(low, (1,)), dimension=0)  # type: ignore[no-any-return]
+
+
+def _low_word(number: Tensor) -> Tensor:
+    return as_tensor(bitwise_and(number, 0xFFFFFFFF), uint32)
+
+
+def split(key: Any, n: int = 2) -> tuple[Tensor, ...]:
+    """n keys derived from one."""
+    return unstack(bits(key, (n, 2)))
+
+
+# ---- where keys come from when none is given ---------------------------------------------------
+class _Scope:
+    """A key, and how often each path has asked for one derived from it."""
+
+    def __init__(self, key: Tensor) -> None:
+        self.key = key
+        self.requests: dict[int, int] = {}
+
+    def next(self, path: str) -> Tensor:
+        mark = zlib.crc32(path.encode())
+        count = self.requests.get(mark, 0)
+        self.requests[mark] = count + 1
+        return fold_in(self.key, (mark << 32) | count)
+
+
+class _Global:
+    """The state of eager code: a seed, and how many keys have been taken."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.scope: _Scope | None = None
+
+    def seed(self, number: int) -> None:
+        with self.lock:
+            self.scope = _Scope(key(number))
+
+    def next(self, path: str) -> Tensor:
+        with self.lock:
+            if self.scope is None:
+                self.scope = _Scope(key(int.from_bytes(os.urandom(8))))
+            return self.scope.next(path)
+
+
+_GLOBAL = _Global()
+
+
+class _Scopes(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[_Scope] = []
+
+
+_SCOPES = _Scopes()
+
+
+def seed(number: int) -> None:
+    """Set the global state: the same seed, the same numbers from here on."""
+    _GLOBAL.seed(number)
+
+
+set_seed = seed
+
+
+@contextmanager
+def key_scope(key: Any) -> Iterator[None]:
+    """Within: keys that nobody gives are derived from this one."""
+    _SCOPES.stack.append(_Scope(_as_key(key)))
+    try:
+        yield
+    finally:
+        _SCOPES.stack.pop()
+
+
+def scoped_key(path: str = "") -> Tensor:
+    """The next key of a path: derived from the scope's key, the path and how often it has asked.
+
+    Outside of every scope, from the global state. Raises StateError in a trace without a scope: a
+    compiled program would draw the same numbers in every call.
+    """
+    if _SCOPES.stack:
+        return _SCOPES.stack[-1].next(path)
+    if any(not isinstance(t, Overlay) for t in LOCAL.traces):
+        raise StateError(
+            "random numbers in a compiled function need a key: without one every call would draw "
+            "the same numbers",
+            hint="pass key=..., an argument of the function, or wrap the code in "
+            "`with lm.random.key_scope(key):`",
+        )
+    return _GLOBAL.next(path)
+
+
+def _key_or_next(key: Any) -> Tensor:
+    return scoped_key() if key is None else _as_key(key)
+
+
+# ---- uniform -----------------------------------------------------------------------------------
+def _float_dtype(function: str, dtype: Any) -> DType:
+    found = float32 if dtype is None else types.dtype(dtype)
+    if not found.is_float:
+        raise DTypeError(f"{function}: needs a floating dtype; got {found}")
+    return found
+
+
+def _unit(key: Tensor, shape: Shape, dtype: DType) -> Tensor:
+    """Uniform in [0, 1): 24 bits of float32, 53 of float64."""
+    if dtype == float64:
+        pair = bits(key, (2, *shape))
+        high, low = (reshape(part, shape) for part in _halves(pair))
+        whole = add(
+            multiply(as_tensor(bitwise_right_shift(high, 5), float64), 2.0**26),
+            as_tensor(bitwise_right_shift(low, 6), float64),
+        )
+        return multiply(whole, 2.0**-53)
+    return multiply(_signed_float(bitwise_right_shift(bits(key, shape), 8)), 2.0**-24)
+
+
+def _halves(pair: Tensor) -> tuple[Tensor, ...]:
+    return tuple(sliced(pair, 0, k, k + 1) for k in range(2))
+
+
+def _signed_float(small: Tensor) -> Tensor:
+    """uint32 below 2^31 as float32, by way of int32, which machines convert quicker."""
+    return as_tensor(bind("bitcast_convert", small, dtype=int32), float32)
+
+
+def _is_number(value: Any, number: float) -> bool:
+    return type(value) in (int, float) and value == number
+
+
+def uniform(
+    shape: Any = (),
+    minval: Any = 0.0,
+    maxval: Any = 1.0,
+    dtype: Any = None,
+    *,
+    key: Any = None,
+) -> Tensor:
+    """Numbers uniform in [minval, maxval). Integers, where dtype is one: then maxval is needed."""
+    found = float32 if dtype is None else types.dtype(dtype)
+    if found.is_integer:
+        return randint(shape, minval, maxval, found, key=key)
+    found = _float_dtype("uniform", dtype)
+    wide = float32 if found.is_storage_only else found
+    unit = _unit(_key_or_next(key), shape_of(shape), wide)
+    if not (_is_number(minval, 0) and _is_number(maxval, 1)):
+        low, high = as_tensor(minval, wide), as_tensor(maxval, wide)
+        unit = add(multiply(unit, subtract(high, low)), low)
+    return as_tensor(unit, found)
+
+
+def bernoulli(shape: Any = (), p: Any = 0.5, *, key: Any = None) -> Tensor:
+    """True with probability p. p may be a tensor that broadcasts to the shape."""
+    chosen = _key_or_next(key)
+    if type(p) in (int, float):
+        if not 0 <= p <= 1:
+            raise RangeError(f"bernoulli: p must lie within 0 and 1; got {p}")
+        below = round(p * 2.0**32)
+        return less(bits(chosen, shape), below) if below < 2**32 else full(shape, True)
+    return less(_unit(chosen, shape_of(shape), float32), p)
+
+
+def randint(
+    shape: Any, minval: Any, maxval: Any = None, dtype: Any = None, *, key: Any = None
+) -> Tensor:
+    """Integers uniform in [minval, maxval); with one bound, in [0, minval).
+
+    Of 32 bits, reduced by a remainder: the odds of numbers differ by up to (maxval - minval) / 2^32.
+    """
+    if maxval is None:
+        minval, maxval = 0, minval
+    found = int32 if dtype is None else types.dtype(dtype)
+    known = [v for v in (minval, maxval) if isinstance(v, int)]
+    if len(known) == 2 and minval >= maxval:
+        raise RangeError(f"randint: needs minval < maxval; got {minval} and {maxval}")
+    drawn = bits(_key_or_next(key), shape)
+    low, high = as_tensor(minval, found), as_tensor(maxval, found)
+    span = as_tensor(subtract(high, low), uint32)
+    offset = as_tensor(remainder(drawn, span), found)
+    return add(offset, low)
+
+
+# ---- normal ------------------------------------------------------------------------------------
+# M. Giles, Approximating the erfinv function, GPU Computing Gems (2012): polynomials in
+# w = -log(1 - x^2), single precision, relative error 3e-7. Coefficients from the highest power.
+_CENTRAL = (
+    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+    -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
+)  # fmt: skip
+_TAIL = (
+    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+    -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
+)  # fmt: skip
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
+    value = add(multiply(x, coefficients[0]), coefficients[1])
+    for c in coefficients[2:]:
+        value = add(multiply(value, x), c)
+    return value
+
+
+def erfinv(x: Any, /) -> Tensor:
+    """The number whose error function is x; relative error 4e-7, of float64 too."""
+    tensor = floating(x)
+    wide = widened(tensor)
+    w = negative(log(multiply(subtract(1, wide), add(wide, 1))))
+    central = _polynomial(_CENTRAL, subtract(w, 2.5))
+    tail = _polynomial(_TAIL, subtract(sqrt(w), 3.0))
+    value = multiply(where(less(w, 5.0), central, tail), wide)
+    value = where(greater(w, 1e30), divide(wide, 0.0), value)
+    return as_tensor(value, tensor.dtype)
+
+
+def _box_muller(key: Tensor, shape: Shape, dtype: DType) -> Tensor:
+    """sqrt(-2 log u) cos(2 pi v) (Box and Muller, 1958)."""
+    pair = _unit(key, (2, *shape), dtype)
+    u, v = (reshape(part, shape) for part in _halves(pair))
+    radius = sqrt(multiply(log(subtract(1.0, u)), -2.0))
+    return multiply(radius, cos(multiply(v, 2.0 * math.pi)))
+
+
+def _standard_normal(key: Tensor, shape: Shape, dtype: DType) -> Tensor:
+    if dtype == float64:
+        return _box_muller(key, shape, dtype)
+    # odd multiples of 2^-23 in (-1, 1), exact in float32, so that both tails are alike
+    whole = _signed_float(bitwise_right_shift(bits(key, shape), 9))
+    centered = subtract(multiply(add(whole, 0.5), 2.0**-22), 1.0)
+    return multiply(erfinv(centered), math.sqrt(2.0))
+
+
+def normal(
+    shape: Any = (), mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, *, key: Any = None
+) -> Tensor:
+    """Numbers normally distributed about `mean`."""
+    found = _float_dtype("normal", dtype)
+    wide = float32 if found.is_storage_only else found
+    drawn = _standard_normal(_key_or_next(key), shape_of(shape), wide)
+    return as_tensor(_moved(drawn, mean, stddev), found)
+
+
+def _moved(drawn: Tensor, mean: Any, stddev: Any) -> Tensor:
+    if not _is_number(stddev, 1):
+        drawn = multiply(drawn, as_tensor(stddev, drawn.dtype))
+    return drawn if _is_number(mean, 0) else add(drawn, as_tensor(mean, drawn.dtype))
+
+
+def truncated_normal(
+    shape: Any = (), mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, *, key: Any = None
+) -> Tensor:
+    """Numbers of a normal distribution that lie within two of its standard deviations."""
+    found = _float_dtype("truncated_normal", dtype)
+    wide = float32 if found.is_storage_only else found
+    edge = math.erf(math.sqrt(2.0))
+    unit = _unit(_key_or_next(key), shape_of(shape), wide)
+    centered = subtract(multiply(unit, 2.0 * edge), edge)
+    drawn = clip(multiply(erfinv(centered), math.sqrt(2.0)), -2.0, 2.0)
+    return as_tensor(_moved(drawn, mean, stddev), found)
+
+
+# ---- choices -----------------------------------------------------------------------------------
+def permutation(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
+    """The elements of x along an axis in random order; of an integer n, 0 to n - 1."""
+    if isinstance(x, (int, np.integer, Extent)):
+        return _random_order(x, key)
+    tensor = as_tensor(x)
+    if tensor.ndim == 0:
+        return _random_order(tensor.item(), key)
+    return take(tensor, _random_order(tensor.shape[axis], key), axis=axis)
+
+
+def _random_order(n: Any, key: Any) -> Tensor:
+    """0 to n - 1 sorted by 64 random bits each."""
+    first, second = split(_key_or_next(key), 2)
+    extent = n if isinstance(n, Extent) else int(n)
+    line = iota((extent,), 0)
+    return bind(  # type: ignore[no-any-return]
+        "sort", bits(first, (extent,)), bits(second, (extent,)), line, dimension=0, num_keys=2
+    )[2]
+
+
+def shuffle(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
+    """As `permutation` of a tensor; x itself is not changed."""
+    return permutation(as_tensor(x), axis=axis, key=key)
+
+
+def gumbel(shape: Any = (), dtype: Any = None, *, key: Any = None) -> Tensor:
+    """-log(-log(u)) of uniform u: the largest of logits plus this is a draw from their softmax."""
+    found = _float_dtype("gumbel", dtype)
+    wide = float32 if found.is_storage_only else found
+    unit = _unit(_key_or_next(key), shape_of(shape), wide)
+    inside = add(unit, 2.0**-25 if wide == float32 else 2.0**-54)  # never 0
+    inside = minimum(inside, 1.0 - (2.0**-24 if wide == float32 else 2.0**-53))  # never 1
+    return as_tensor(negative(log(negative(log(inside)))), found)
+
+
+def categorical(
+    logits: Any, num_samples: int | None = None, *, axis: int = -1, key: Any = None
+) -> Tensor:
+    """Classes drawn with the odds softmax(logits) along an axis, int32. With `num_samples`, that
+    many of each, along a new last axis."""
+    tensor = floating(logits)
+    if axis != -1:
+        tensor = moveaxis(tensor, axis, -1)
+    if num_samples is not None:
+        tensor = expand_dims(tensor, -2)
+        shape = (*tensor.shape[:-2], num_samples, tensor.shape[-1])
+    else:
+        shape = tensor.shape
+    noise = gumbel(shape, tensor.dtype, key=key)
+    return reductions.argmax(add(tensor, noise), -1)
+
+
+def choice(x: Any, shape: Any = (), *, replace: bool = True, key: Any = None) -> Tensor:
+    """Elements of x along its first axis (of an integer n: of 0 to n - 1), drawn uniformly."""
+    line = iota((int(x),), 0) if isinstance(x, int) else as_tensor(x)
+    n = line.shape[0].__index__()
+    wanted = shape_of(shape)
+    if replace:
+        places = randint(wanted, 0, n, key=key)
+    else:
+        count = math.prod(wanted)
+        if count > n:
+            raise ArgumentError(f"choice: cannot draw {count} of {n} without replacement")
+        places = reshape(sliced(_random_order(n, key), 0, 0, count), wanted)
+    return take(line, places, axis=0)

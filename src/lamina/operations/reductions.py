@@ -1,0 +1,332 @@
+"""Reductions along axes: sums, extremes, statistics, running sums.
+
+`axis` is None (every axis), an integer or a tuple; `keepdims` leaves reduced axes with extent 1.
+Sums of integers and bools are int64 (uint64 of unsigned), floats keep their dtype; 16-bit
+floats are summed in float32.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+from lamina.errors import ShapeError
+from lamina.ir import ops, types
+from lamina.ir.graph import Graph, parameter
+from lamina.ir.types import Dim, Extent, Shape, TensorType, bool_, float32, int64, uint64
+from lamina.operations.elementwise import (
+    add,
+    divide,
+    exp,
+    isfinite,
+    log,
+    multiply,
+    not_equal,
+    sqrt,
+    square,
+    subtract,
+    where,
+)
+from lamina.operations.promote import axes_of, axis_of, floating, like, scalar, spread, widened
+from lamina.tensor import Tensor, as_tensor, bind
+
+Axis = int | tuple[int, ...] | None
+
+# the names that stand in `lamina` itself
+# fmt: off
+__all__ = [
+    "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "cumulative_prod",
+    "cumulative_sum", "logsumexp", "max", "mean", "median", "min", "prod", "std", "sum", "var",
+]
+# fmt: on
+
+
+def _reduce(x: Tensor, kind: str, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+    """One primitive reduction; 16-bit floats are computed in float32."""
+    result = x
+    if axes:
+        result = bind("reduce", widened(x), kind=kind, dimensions=axes)
+        if x.dtype.is_storage_only and not kind.startswith("arg"):
+            result = as_tensor(result, x.dtype)
+    return _kept(result, x.shape, axes) if keepdims else result
+
+
+def _kept(result: Tensor, shape: Shape, axes: tuple[int, ...]) -> Tensor:
+    wanted = tuple(1 if d in axes else n for d, n in enumerate(shape))
+    return result if wanted == result.shape else bind("reshape", result, shape=wanted)
+
+
+def _summable(x: Any, dtype: Any) -> Tensor:
+    """x in the dtype that it is summed in."""
+    tensor = as_tensor(x)
+    if dtype is not None:
+        return as_tensor(tensor, types.dtype(dtype))
+    if tensor.dtype.kind == "u":
+        return as_tensor(tensor, uint64)
+    return tensor if tensor.dtype.is_float else as_tensor(tensor, int64)
+
+
+# ---- sums and products -------------------------------------------------------------------------
+def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum of elements along axes."""
+    tensor = _summable(x, dtype)
+    return _reduce(tensor, "sum", axes_of("sum", axis, tensor.ndim), keepdims)
+
+
+def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The product of elements along axes."""
+    tensor = _summable(x, dtype)
+    return _reduce(tensor, "product", axes_of("prod", axis, tensor.ndim), keepdims)
+
+
+def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """How many elements are not zero."""
+    return sum(as_tensor(x, bool_), axis, keepdims=keepdims)
+
+
+def size_along(shape: Shape, axes: tuple[int, ...]) -> Dim:
+    """How many elements a reduction over the axes combines."""
+    total: Dim = 1
+    for axis in axes:
+        total = total * shape[axis]
+    return total
+
+
+def as_number(extent: Dim) -> Any:
+    """An extent as a number to compute with: a symbolic one is known when the program runs."""
+    return bind("size_of", extent=extent) if isinstance(extent, Extent) else extent
+
+
+# ---- extremes ----------------------------------------------------------------------------------
+def _extreme(function: str, kind: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
+    tensor = as_tensor(x)
+    axes = axes_of(function, axis, tensor.ndim)
+    if builtins.any(tensor.shape[a] == 0 for a in axes):
+        raise ShapeError(f"{function}: no elements along axis {axis} of shape {tensor.shape}")
+    if tensor.dtype.kind == "b":
+        kind = {"max": "or", "min": "and"}[kind]
+    return _reduce(tensor, kind, axes, keepdims)
+
+
+def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """The largest element along axes; NaN where there is one. Raises ShapeError of none."""
+    return _extreme("max", "max", x, axis, keepdims)
+
+
+def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """The smallest element along axes; NaN where there is one. Raises ShapeError of none."""
+    return _extreme("min", "min", x, axis, keepdims)
+
+
+def _position(function: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
+    tensor = as_tensor(x)
+    shape = tensor.shape
+    if axis is None:
+        flat = bind("reshape", tensor, shape=(tensor.size,))
+        found = _position(function, flat, 0, False)
+        return _kept(found, shape, tuple(range(len(shape)))) if keepdims else found
+    axis = axis_of(function, axis, tensor.ndim)
+    if shape[axis] == 0:
+        raise ShapeError(f"{function}: no elements along axis {axis} of shape {shape}")
+    if tensor.dtype.kind == "b":
+        tensor = as_tensor(tensor, types.int32)
+    return _reduce(tensor, function, (axis,), keepdims)
+
+
+def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+    """The first position of the largest element along an axis (None: of all, in C order), int32."""
+    return _position("argmax", x, axis, keepdims)
+
+
+def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+    """The first position of the smallest element along an axis (None: of all), int32."""
+    return _position("argmin", x, axis, keepdims)
+
+
+def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """True where some element along the axes is not zero."""
+    tensor = as_tensor(x, bool_)
+    return _reduce(tensor, "or", axes_of("any", axis, tensor.ndim), keepdims)
+
+
+def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """True where no element along the axes is zero."""
+    tensor = as_tensor(x, bool_)
+    return _reduce(tensor, "and", axes_of("all", axis, tensor.ndim), keepdims)
+
+
+# ---- statistics --------------------------------------------------------------------------------
+def mean(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+    """The arithmetic mean along axes; integers become float32."""
+    tensor = floating(as_tensor(x) if dtype is None else as_tensor(x, types.dtype(dtype)))
+    axes = axes_of("mean", axis, tensor.ndim)
+    total = _reduce(widened(tensor), "sum", axes, keepdims)
+    return as_tensor(_over(total, size_along(tensor.shape, axes)), tensor.dtype)
+
+
+def _over(total: Tensor, count: Any) -> Tensor:
+    """total / count, where the count may be a symbolic extent."""
+    number = as_number(count)
+    return divide(total, as_tensor(number, total.dtype) if isinstance(number, Tensor) else number)
+
+
+def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
+    """The mean of squared distances from the mean; the divisor is n - correction."""
+    tensor = floating(x)
+    axes = axes_of("var", axis, tensor.ndim)
+    wide = widened(tensor)
+    centered = subtract(wide, mean(wide, axes, keepdims=True))
+    total = _reduce(square(centered), "sum", axes, keepdims)
+    count = size_along(tensor.shape, axes)
+    if correction:
+        if isinstance(count, Extent):
+            count = subtract(as_tensor(as_number(count), float32), correction)
+            return as_tensor(divide(total, as_tensor(count, total.dtype)), tensor.dtype)
+        return as_tensor(divide(total, float(count - correction)), tensor.dtype)
+    return as_tensor(_over(total, count), tensor.dtype)
+
+
+def std(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
+    """The square root of `var`."""
+    return sqrt(var(x, axis, correction=correction, keepdims=keepdims))
+
+
+def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+    """log(sum(exp(x))), without overflow on the way: the largest element is taken out first."""
+    tensor = floating(x)
+    axes = axes_of("logsumexp", axis, tensor.ndim)
+    if not axes:
+        return tensor
+    wide = widened(tensor)
+    largest = bind("stop_gradient", _reduce(wide, "max", axes, True))
+    shift = where(isfinite(largest), largest, like(0, largest))  # inf - inf would be NaN
+    total = log(_reduce(exp(subtract(wide, shift)), "sum", axes, True))
+    result = as_tensor(add(total, shift), tensor.dtype)
+    return result if keepdims else squeezed(result, axes)
+
+
+def squeezed(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+    return bind("reshape", x, shape=shape)  # type: ignore[no-any-return]
+
+
+def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+    """The middle of the sorted elements, the mean of both middles of an even number."""
+    tensor = floating(x)
+    axes = axes_of("median", axis, tensor.ndim)
+    flat = tensor if axis is not None else bind("reshape", tensor, shape=(tensor.size,))
+    place = axes[0] if axis is not None else 0
+    n = flat.shape[place]
+    if isinstance(n, Extent) or n == 0:
+        raise ShapeError(f"median: axis {place} of shape {flat.shape} must have a known extent > 0")
+    wide = widened(flat)
+    (ordered,) = bind("sort", wide, dimension=place)
+    starts, limits = [0] * flat.ndim, list(flat.shape)
+    starts[place], limits[place] = (n - 1) // 2, n // 2 + 1
+    middle = bind(
+        "slice",
+        ordered,
+        start_indices=tuple(starts),
+        limit_indices=tuple(limits),
+        strides=(1,) * flat.ndim,
+    )
+    # a NaN is sorted to the end, where the middle does not see it
+    spoiled = any(not_equal(wide, wide), place)
+    result = where(spoiled, float("nan"), mean(middle, place))
+    result = as_tensor(result, tensor.dtype)
+    return _kept(result, tensor.shape, axes) if keepdims else result
+
+
+# ---- running sums ------------------------------------------------------------------------------
+def cumulative_sum(
+    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """Sums of the first 1, 2, 3... elements along an axis; `include_initial` puts a 0 in front."""
+    return _running("cumulative_sum", add, 0, x, axis, dtype, include_initial)
+
+
+def cumulative_prod(
+    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """Products of the first 1, 2, 3... elements along an axis; `include_initial` puts a 1 first."""
+    return _running("cumulative_prod", multiply, 1, x, axis, dtype, include_initial)
+
+
+def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
+    """As `cumulative_sum`; without an axis, of the flattened elements."""
+    return cumulative_sum(_flat(x, axis), axis=axis or 0, dtype=dtype)
+
+
+def cumprod(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
+    """As `cumulative_prod`; without an axis, of the flattened elements."""
+    return cumulative_prod(_flat(x, axis), axis=axis or 0, dtype=dtype)
+
+
+def _flat(x: Any, axis: int | None) -> Tensor:
+    tensor = as_tensor(x)
+    return bind("reshape", tensor, shape=(tensor.size,)) if axis is None else tensor
+
+
+def _running(
+    function: str,
+    combine: Callable[[Any, Any], Tensor],
+    start: int,
+    x: Any,
+    axis: int | None,
+    dtype: Any,
+    include_initial: bool,
+) -> Tensor:
+    tensor = _summable(x, dtype)
+    if axis is None:
+        if tensor.ndim != 1:
+            raise ShapeError(f"{function}: needs an axis for shape {tensor.shape}")
+        axis = 0
+    axis = axis_of(function, axis, tensor.ndim)
+    wide = widened(tensor)
+    if isinstance(tensor.shape[axis], Extent):
+        result = _by_scan(combine, start, wide, axis)
+    else:
+        result = _by_doubling(combine, start, wide, axis)
+    if include_initial:
+        result = _padded(result, axis, 1, 0, start)
+    return as_tensor(result, tensor.dtype)
+
+
+def _by_doubling(combine: Callable[[Any, Any], Tensor], start: int, x: Tensor, axis: int) -> Tensor:
+    """log2(n) steps, each adding what lies 1, 2, 4... before (Hillis and Steele, 1986)."""
+    distance = 1
+    while distance < x.shape[axis]:  # type: ignore[operator]
+        x = combine(x, _padded(x, axis, distance, -distance, start))
+        distance *= 2
+    return x
+
+
+def _padded(x: Tensor, axis: int, low: int, high: int, value: int) -> Tensor:
+    """x with `value` put in front of an axis, or cut off from its end."""
+
+    def at(amount: int) -> tuple[int, ...]:
+        return tuple(amount if d == axis else 0 for d in range(x.ndim))
+
+    return bind(  # type: ignore[no-any-return]
+        "pad",
+        x,
+        scalar(value, x.dtype),
+        edge_padding_low=at(low),
+        edge_padding_high=at(high),
+        interior_padding=at(0),
+    )
+
+
+def _by_scan(combine: Callable[[Any, Any], Tensor], start: int, x: Tensor, axis: int) -> Tensor:
+    """One step after the other, for an axis whose length is known when the program runs."""
+    front = (axis, *(d for d in range(x.ndim) if d != axis))
+    rows = bind("transpose", x, permutation=front)
+    element = TensorType(rows.shape[1:], x.dtype)
+    carry, row = parameter(element, "carry0"), parameter(element, "x0")
+    step = (ops.add if combine is add else ops.multiply)(carry, row)
+    body = Graph([carry, row], [step, step], "scan_body")
+    first = spread(scalar(start, x.dtype), element.shape, (), traced=True)
+    _, sums = bind("scan", first, rows, body=body, num_consts=0, num_carry=1, length=rows.shape[0])
+    back = tuple(front.index(d) for d in range(x.ndim))
+    return bind("transpose", sums, permutation=back)  # type: ignore[no-any-return]

@@ -1,0 +1,420 @@
+"""Functions that rearrange elements: reshape, transpose, join, split, repeat, roll and pad.
+
+Extents may be symbolic wherever the result's shape is a polynomial of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, ShapeError, unknown_name
+from lamina.ir.types import Dim, Extent, Shape, exact_division, is_static
+from lamina.operations.promote import (
+    axes_of,
+    axis_of,
+    broadcast,
+    broadcast_shape,
+    promoted,
+    scalar,
+    shape_of,
+    spread,
+)
+from lamina.tensor import Tensor, as_tensor, bind
+
+# the names that stand in `lamina` itself
+# fmt: off
+__all__ = [
+    "array_split", "atleast_1d", "atleast_2d", "broadcast_arrays", "broadcast_shapes",
+    "broadcast_to", "concat", "concatenate", "expand_dims", "flatten", "flip", "hstack",
+    "matrix_transpose", "moveaxis", "pad", "permute_dims", "ravel", "repeat", "reshape", "roll",
+    "split", "squeeze", "stack", "swapaxes", "tile", "transpose", "unstack", "vstack",
+]
+# fmt: on
+
+
+# ---- shape -------------------------------------------------------------------------------------
+def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Tensor:
+    """The elements of x in C order under another shape; one extent may be -1."""
+    tensor = as_tensor(x)
+    wanted = _solved(tensor, shape_of(shape))
+    if wanted == tensor.shape:
+        return tensor
+    return bind("reshape", tensor, shape=wanted)  # type: ignore[no-any-return]
+
+
+def _solved(x: Tensor, shape: Shape) -> Shape:
+    """The shape with its -1 replaced by what is left over."""
+    unknown = [d for d, n in enumerate(shape) if n == -1]
+    known = math.prod(n for n in shape if n != -1)
+    if not unknown:
+        if known != x.size:
+            raise _cannot_reshape(x, shape)
+        return shape
+    rest = exact_division(x.size, known) if known != 0 else None
+    if len(unknown) > 1 or rest is None:
+        raise _cannot_reshape(x, shape)
+    return tuple(rest if n == -1 else n for n in shape)
+
+
+def _cannot_reshape(x: Tensor, shape: Shape) -> ShapeError:
+    return ShapeError(
+        f"reshape: a tensor of shape {x.shape} has {x.size} elements, which do not fill {shape}",
+        hint="one extent may be -1: it is what the others leave",
+    )
+
+
+def ravel(x: Any, /) -> Tensor:
+    """The elements of x along one axis, in C order."""
+    return reshape(x, (-1,)) if as_tensor(x).size != 0 else reshape(x, (0,))
+
+
+flatten = ravel
+
+
+def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Tensor:
+    """x with a new axis of extent 1 at each position given."""
+    tensor = as_tensor(x)
+    places = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    ndim = tensor.ndim + len(places)
+    new = axes_of("expand_dims", places, ndim)
+    rest = iter(tensor.shape)
+    return reshape(tensor, tuple(1 if d in new else next(rest) for d in range(ndim)))
+
+
+def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
+    """x without axes of extent 1: those named, or all."""
+    tensor = as_tensor(x)
+    if axis is None:
+        axes = tuple(d for d, n in enumerate(tensor.shape) if n == 1)
+    else:
+        axes = axes_of("squeeze", tuple(axis) if isinstance(axis, list) else axis, tensor.ndim)
+    long = [d for d in axes if tensor.shape[d] != 1]
+    if long:
+        raise ShapeError(
+            f"squeeze: axis {long[0]} of shape {tensor.shape} has extent {tensor.shape[long[0]]}, "
+            "not 1"
+        )
+    return reshape(tensor, tuple(n for d, n in enumerate(tensor.shape) if d not in axes))
+
+
+# ---- order of axes -----------------------------------------------------------------------------
+def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
+    """x with its axes in another order: axis k of the result is axis axes[k] of x."""
+    tensor = as_tensor(x)
+    order = axes_of("permute_dims", tuple(axes), tensor.ndim)
+    if len(order) != tensor.ndim:
+        raise ShapeError(f"permute_dims: axes {tuple(axes)} do not name all axes of {tensor.shape}")
+    if order == tuple(range(tensor.ndim)):
+        return tensor
+    return bind("transpose", tensor, permutation=order)  # type: ignore[no-any-return]
+
+
+def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Tensor:
+    """x with its axes in another order; by default backwards."""
+    tensor = as_tensor(x)
+    return permute_dims(tensor, tuple(reversed(range(tensor.ndim))) if axes is None else axes)
+
+
+def matrix_transpose(x: Any, /) -> Tensor:
+    """x with its last two axes exchanged."""
+    tensor = as_tensor(x)
+    if tensor.ndim < 2:
+        raise ShapeError(f"matrix_transpose: needs two axes; got shape {tensor.shape}")
+    return swapaxes(tensor, -1, -2)
+
+
+def swapaxes(x: Any, /, axis1: int, axis2: int) -> Tensor:
+    """x with two axes exchanged."""
+    tensor = as_tensor(x)
+    first, second = axes_of("swapaxes", (axis1,), tensor.ndim) + axes_of(
+        "swapaxes", (axis2,), tensor.ndim
+    )
+    order = list(range(tensor.ndim))
+    order[first], order[second] = second, first
+    return permute_dims(tensor, order)
+
+
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int], /) -> Tensor:
+    """x with axes moved to new places, the others in their order."""
+    tensor = as_tensor(x)
+    start = axes_of("moveaxis", _tuple(source), tensor.ndim)
+    end = axes_of("moveaxis", _tuple(destination), tensor.ndim)
+    if len(start) != len(end):
+        raise ShapeError(f"moveaxis: {len(start)} axes cannot move to {len(end)} places")
+    order = [d for d in range(tensor.ndim) if d not in start]
+    for place, axis in sorted(zip(end, start, strict=True)):
+        order.insert(place, axis)
+    return permute_dims(tensor, order)
+
+
+def _tuple(axes: int | Sequence[int]) -> tuple[int, ...]:
+    return tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)  # type: ignore[arg-type]
+
+
+# ---- repetition --------------------------------------------------------------------------------
+def broadcast_to(x: Any, /, shape: Any) -> Tensor:
+    """x repeated to a shape, as broadcasting does."""
+    tensor, wanted = as_tensor(x), shape_of(shape)
+    if broadcast_shape([tensor.shape, wanted], "broadcast_to") != wanted:
+        raise ShapeError(f"broadcast_to: shape {tensor.shape} does not broadcast to {wanted}")
+    return spread(tensor, wanted, traced=not is_static(wanted))
+
+
+def broadcast_arrays(*arrays: Any) -> list[Tensor]:
+    """The arrays repeated to the shape that they have in common."""
+    return broadcast([as_tensor(a) for a in arrays], "broadcast_arrays") if arrays else []
+
+
+def broadcast_shapes(*shapes: Any) -> Shape:
+    """The shape that tensors of these shapes broadcast to."""
+    return broadcast_shape([shape_of(s) for s in shapes], "broadcast_shapes")
+
+
+def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
+    """Each element as often as `repeats` says: a number, or one per position along the axis.
+
+    Several numbers must be known when the program is recorded.
+    """
+    tensor = as_tensor(x)
+    if axis is None:
+        tensor, axis = ravel(tensor), 0
+    axis = axis_of("repeat", axis, tensor.ndim)
+    counts = np.asarray(as_tensor(repeats).numpy())
+    if counts.size == 1:
+        return _repeated(tensor, int(counts.reshape(())), axis)
+    n = tensor.shape[axis]
+    if counts.shape != (n,):
+        raise ShapeError(f"repeat: {counts.size} counts for axis {axis} of extent {n}")
+    from lamina.operations.indexing import take
+
+    return take(tensor, np.repeat(np.arange(counts.size, dtype=np.int32), counts), axis=axis)
+
+
+def _repeated(x: Tensor, count: int, axis: int) -> Tensor:
+    """before: [a, b]; a new axis beside it: [[a, a], [b, b]]; after: [a, a, b, b]"""
+    n = x.shape[axis]
+    shape = (*x.shape[: axis + 1], count, *x.shape[axis + 1 :])
+    dims = [d if d <= axis else d + 1 for d in range(x.ndim)]
+    wide = spread(x, shape, dims, traced=False)
+    return reshape(wide, (*x.shape[:axis], n * count, *x.shape[axis + 1 :]))
+
+
+def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
+    """x laid beside itself, so many times along each axis."""
+    tensor = as_tensor(x)
+    counts = _tuple(repetitions)
+    ndim = max(len(counts), tensor.ndim)
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - tensor.ndim) + tensor.shape
+    # before: (a, b); each axis behind one of repetitions: (2, a, 3, b); after: (2 a, 3 b)
+    pairs = tuple(e for pair in zip(counts, shape, strict=True) for e in pair)
+    wide = spread(reshape(tensor, shape), pairs, range(1, 2 * ndim, 2), traced=False)
+    return reshape(wide, tuple(c * n for c, n in zip(counts, shape, strict=True)))
+
+
+# ---- joining and splitting ---------------------------------------------------------------------
+def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
+    """Arrays one after the other along an axis; None joins their flattened elements."""
+    if not len(arrays):
+        raise ArgumentError("concat: needs at least one array")
+    tensors = promoted(list(arrays))
+    if axis is None:
+        tensors, axis = [ravel(t) for t in tensors], 0
+    first = tensors[0]
+    axis = axis_of("concat", axis, first.ndim)
+    for t in tensors[1:]:
+        same = t.ndim == first.ndim and all(
+            d == axis or n == first.shape[d] for d, n in enumerate(t.shape)
+        )
+        if not same:
+            shapes = " and ".join(str(s.shape) for s in (first, t))
+            raise ShapeError(f"concat: shapes {shapes} may differ along axis {axis} only")
+    if len(tensors) == 1:
+        return first
+    return bind("concatenate", *tensors, dimension=axis)  # type: ignore[no-any-return]
+
+
+def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
+    """As `concat`."""
+    return concat(arrays, axis=axis)
+
+
+def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
+    """Arrays of one shape, joined along a new axis."""
+    if not len(arrays):
+        raise ArgumentError("stack: needs at least one array")
+    tensors = promoted(list(arrays))
+    for t in tensors:
+        if t.shape != tensors[0].shape:
+            raise ShapeError(f"stack: shapes {tensors[0].shape} and {t.shape} must be equal")
+    place = axis_of("stack", axis, tensors[0].ndim + 1)
+    return concat([expand_dims(t, place) for t in tensors], axis=place)
+
+
+def hstack(arrays: Sequence[Any], /) -> Tensor:
+    """Arrays beside each other: along the second axis, or the only one."""
+    tensors = [_at_least(a, 1) for a in arrays]
+    return concat(tensors, axis=min(1, tensors[0].ndim - 1))
+
+
+def vstack(arrays: Sequence[Any], /) -> Tensor:
+    """Arrays below each other: along the first axis; those of one axis are rows."""
+    return concat([_at_least(a, 2) for a in arrays], axis=0)
+
+
+def _at_least(x: Any, ndim: int) -> Tensor:
+    tensor = as_tensor(x)
+    return reshape(tensor, (1,) * (ndim - tensor.ndim) + tensor.shape)
+
+
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """The slices of x along an axis, without that axis."""
+    tensor = as_tensor(x)
+    axis = axis_of("unstack", axis, tensor.ndim)
+    n = tensor.shape[axis].__index__()
+    return tuple(squeeze(sliced(tensor, axis, i, i + 1), axis) for i in range(n))
+
+
+def sliced(x: Tensor, axis: int, start: Dim, limit: Dim) -> Tensor:
+    """x[start:limit] along one axis."""
+    if start == 0 and limit == x.shape[axis]:
+        return x
+    starts = tuple(start if d == axis else 0 for d in range(x.ndim))
+    limits = tuple(limit if d == axis else n for d, n in enumerate(x.shape))
+    return bind(  # type: ignore[no-any-return]
+        "slice", x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim
+    )
+
+
+def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
+    """x cut along an axis: into a number of equal parts, or before each of the positions given."""
+    tensor = as_tensor(x)
+    axis = axis_of("split", axis, tensor.ndim)
+    if isinstance(indices_or_sections, (int, np.integer)):
+        n = tensor.shape[axis]
+        part = exact_division(n, int(indices_or_sections))
+        if part is None:
+            raise ShapeError(
+                f"split: axis {axis} of extent {n} does not divide into {indices_or_sections} "
+                "equal parts",
+                hint="lm.array_split allows parts that differ by one",
+            )
+        return [sliced(tensor, axis, part * k, part * (k + 1)) for k in range(indices_or_sections)]
+    return _cut(tensor, axis, [int(i) for i in indices_or_sections])
+
+
+def array_split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
+    """As `split`, where the first parts may be longer by one."""
+    tensor = as_tensor(x)
+    axis = axis_of("array_split", axis, tensor.ndim)
+    if not isinstance(indices_or_sections, (int, np.integer)):
+        return split(tensor, indices_or_sections, axis)
+    n, parts = tensor.shape[axis].__index__(), int(indices_or_sections)
+    longer = n % parts
+    return _cut(tensor, axis, [k * (n // parts) + min(k, longer) for k in range(1, parts)])
+
+
+def _cut(x: Tensor, axis: int, places: list[int]) -> list[Tensor]:
+    n = x.shape[axis]
+    if isinstance(n, Extent):
+        bounds: list[Dim] = [0, *places, n]
+    else:
+        bounds = [0, *(max(0, min(p + n if p < 0 else p, n)) for p in places), n]
+    pairs = itertools.pairwise(bounds)
+    return [sliced(x, axis, a, z if isinstance(z, Extent) else max(a, z)) for a, z in pairs]
+
+
+# ---- order of elements -------------------------------------------------------------------------
+def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Tensor:
+    """x backwards along axes; by default along all."""
+    tensor = as_tensor(x)
+    axes = axes_of("flip", tuple(axis) if isinstance(axis, list) else axis, tensor.ndim)
+    return bind("reverse", tensor, dimensions=axes) if axes else tensor
+
+
+def roll(
+    x: Any, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None
+) -> Tensor:
+    """x moved along axes; what falls off one end comes in at the other."""
+    tensor = as_tensor(x)
+    if axis is None:
+        return reshape(roll(ravel(tensor), shift, axis=0), tensor.shape)
+    axes = [axis_of("roll", a, tensor.ndim) for a in _tuple(axis)]
+    shifts = _tuple(shift) * (len(axes) if len(_tuple(shift)) == 1 else 1)
+    if len(shifts) != len(axes):
+        raise ArgumentError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
+    for each, amount in zip(axes, shifts, strict=True):
+        tensor = _rolled(tensor, int(amount), each)
+    return tensor
+
+
+def _rolled(x: Tensor, shift: int, axis: int) -> Tensor:
+    n = x.shape[axis]
+    if not isinstance(n, Extent):
+        shift = shift % n if n else 0
+    if shift == 0:
+        return x
+    middle = n - shift if shift > 0 else -shift
+    parts = [sliced(x, axis, middle, n), sliced(x, axis, 0, middle)]
+    return concat(parts, axis=axis)
+
+
+def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: float = 0) -> Tensor:
+    """x with elements around it.
+
+    pad_width is a number, a pair (before, after) for every axis, or one pair per axis. mode:
+    "constant", "edge" (the border repeated), "reflect" (mirrored at the border element),
+    "symmetric" (mirrored beside it) or "wrap" (from the other end).
+    """
+    tensor = as_tensor(x)
+    widths = np.broadcast_to(np.asarray(pad_width, dtype=np.int64), (tensor.ndim, 2)).tolist()
+    if any(w < 0 for pair in widths for w in pair):
+        raise ArgumentError(f"pad: widths must not be negative; got {pad_width}")
+    if mode == "constant":
+        return bind(  # type: ignore[no-any-return]
+            "pad",
+            tensor,
+            scalar(constant_values, tensor.dtype),
+            edge_padding_low=tuple(low for low, _ in widths),
+            edge_padding_high=tuple(high for _, high in widths),
+            interior_padding=(0,) * tensor.ndim,
+        )
+    if mode not in _BORDERS:
+        raise unknown_name("mode of pad", mode, ["constant", *_BORDERS])
+    for axis, (low, high) in enumerate(widths):
+        tensor = _bordered(tensor, axis, low, high, mode) if low or high else tensor
+    return tensor
+
+
+_BORDERS = ("edge", "reflect", "symmetric", "wrap")
+
+
+def _bordered(x: Tensor, axis: int, low: int, high: int, mode: str) -> Tensor:
+    n = x.shape[axis]
+    if mode == "edge":
+        before, after = sliced(x, axis, 0, 1), sliced(x, axis, n - 1, n)
+        parts = [_repeated(before, low, axis), x, _repeated(after, high, axis)]
+        return concat(parts, axis=axis)
+    if isinstance(n, Extent):
+        raise ShapeError(f"pad: mode {mode!r} needs a known extent; axis {axis} has {n}")
+    if n == 0:
+        raise ShapeError(f"pad: mode {mode!r} of an axis without elements (shape {x.shape})")
+    from lamina.operations.indexing import take
+
+    source = np.pad(np.arange(n, dtype=np.int32), (low, high), mode=mode)  # type: ignore[call-overload]
+    return take(x, source, axis=axis)
+
+
+def atleast_1d(x: Any, /) -> Tensor:
+    """x with at least one axis."""
+    return _at_least(x, 1)
+
+
+def atleast_2d(x: Any, /) -> Tensor:
+    """x with at least two axes."""
+    return _at_least(x, 2)

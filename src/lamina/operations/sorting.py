@@ -1,0 +1,181 @@
+"""Order: sorting, searching in sorted numbers, the largest k, and sets of distinct values."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lamina.errors import ArgumentError, RangeError, ShapeError, TracedValueError
+from lamina.ir.types import Extent, int32
+from lamina.operations import reductions
+from lamina.operations.creation import iota, ones, zeros
+from lamina.operations.elementwise import equal, less, less_equal
+from lamina.operations.indexing import take
+from lamina.operations.promote import axis_of, promoted, widened
+from lamina.operations.shaping import ravel, reshape, sliced
+from lamina.tensor import Tensor, as_tensor, bind
+
+# the names that stand in `lamina` itself
+# fmt: off
+__all__ = [
+    "argsort", "bincount", "isin", "searchsorted", "sort", "top_k", "unique", "unique_all",
+    "unique_counts", "unique_inverse", "unique_values",
+]
+# fmt: on
+
+
+def _line(function: str, x: Any, axis: int | None) -> tuple[Tensor, int]:
+    tensor = as_tensor(x)
+    if axis is None:
+        return ravel(tensor), 0
+    return tensor, axis_of(function, axis, tensor.ndim)
+
+
+def sort(
+    x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True
+) -> Tensor:
+    """x in increasing order along an axis (None: flattened); NaN comes last."""
+    tensor, axis = _line("sort", x, axis)
+    (ordered,) = bind("sort", widened(tensor), dimension=axis, descending=descending)
+    return as_tensor(ordered, tensor.dtype)
+
+
+def argsort(
+    x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True
+) -> Tensor:
+    """The positions that sort x along an axis, int32; equal elements keep their order."""
+    tensor, axis = _line("argsort", x, axis)
+    return _with_positions(tensor, axis, descending)[1]
+
+
+def _with_positions(x: Tensor, axis: int, descending: bool) -> tuple[Tensor, Tensor]:
+    places = iota(x.shape, axis)
+    return bind(  # type: ignore[no-any-return]
+        "sort", widened(x), places, dimension=axis, descending=descending, num_keys=1
+    )
+
+
+class TopK(NamedTuple):
+    """What `top_k` returns."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def top_k(x: Any, k: int, /, *, axis: int = -1) -> TopK:
+    """The k largest elements along an axis, largest first, and where they are (int32)."""
+    tensor, axis = _line("top_k", x, axis)
+    n = tensor.shape[axis]
+    if not isinstance(n, Extent) and not 0 <= k <= n:
+        raise RangeError(f"top_k: k must lie within 0 and {n}, the extent of axis {axis}; got {k}")
+    values, places = _with_positions(tensor, axis, True)
+    values = as_tensor(values, tensor.dtype)
+    return TopK(sliced(values, axis, 0, k), sliced(places, axis, 0, k))
+
+
+def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Tensor:
+    """Where each x2 would have to be put into the sorted x1 to keep it sorted, int32.
+
+    side="left": before equal elements; "right": behind them.
+    """
+    if side not in ("left", "right"):
+        raise ArgumentError(f"searchsorted: side must be 'left' or 'right'; got {side!r}")
+    line, values = promoted((x1, x2))
+    if line.ndim != 1:
+        raise ShapeError(f"searchsorted: x1 must have one axis; got shape {line.shape}")
+    if sorter is not None:
+        line = take(line, sorter, axis=0)
+    column = reshape(values, (*values.shape, 1))
+    before = less(line, column) if side == "left" else less_equal(line, column)
+    return as_tensor(reductions.sum(as_tensor(before, int32), -1, dtype=int32), int32)
+
+
+# ---- distinct values ---------------------------------------------------------------------------
+class UniqueAll(NamedTuple):
+    """What `unique_all` returns."""
+
+    values: Tensor
+    indices: Tensor
+    inverse_indices: Tensor
+    counts: Tensor
+
+
+class UniqueCounts(NamedTuple):
+    """What `unique_counts` returns."""
+
+    values: Tensor
+    counts: Tensor
+
+
+class UniqueInverse(NamedTuple):
+    """What `unique_inverse` returns."""
+
+    values: Tensor
+    inverse_indices: Tensor
+
+
+def _unique(function: str, x: Any) -> UniqueAll:
+    tensor = as_tensor(x)
+    if tensor.is_traced:
+        raise TracedValueError(
+            f"{function} of a traced tensor: how many values there are is known only when the "
+            "program runs.",
+            hint="find them before, outside of the compiled function",
+        )
+    array = tensor.numpy()
+    values, first, inverse, counts = np.unique(
+        array, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+    )
+    places = (a.astype(np.int32) for a in (first, inverse.reshape(array.shape), counts))
+    return UniqueAll(as_tensor(values, tensor.dtype), *(as_tensor(p) for p in places))
+
+
+def unique_all(x: Any, /) -> UniqueAll:
+    """Distinct values in order, where each comes first, which each element is, how often each is."""
+    return _unique("unique_all", x)
+
+
+def unique_counts(x: Any, /) -> UniqueCounts:
+    """Distinct values in order, and how often each is."""
+    found = _unique("unique_counts", x)
+    return UniqueCounts(found.values, found.counts)
+
+
+def unique_inverse(x: Any, /) -> UniqueInverse:
+    """Distinct values in order, and which of them each element is."""
+    found = _unique("unique_inverse", x)
+    return UniqueInverse(found.values, found.inverse_indices)
+
+
+def unique_values(x: Any, /) -> Tensor:
+    """Distinct values in order. Known values only."""
+    return _unique("unique_values", x).values
+
+
+unique = unique_values
+
+
+def isin(x: Any, values: Any, /) -> Tensor:
+    """True where an element of x is among the values."""
+    a, b = promoted((x, values))
+    line = ravel(b)
+    return reductions.any(equal(reshape(a, (*a.shape, 1)), line), -1)
+
+
+def bincount(x: Any, /, *, minlength: int = 0, length: int | None = None) -> Tensor:
+    """How often each of 0, 1, 2... occurs, int32. A traced x needs `length`; others are dropped."""
+    tensor = ravel(x)
+    if length is None:
+        values = tensor._known("bincount without length")
+        length = max(minlength, int(values.max()) + 1 if values.size else 0)
+    return bind(  # type: ignore[no-any-return]
+        "scatter",
+        zeros((length,), dtype=int32),
+        reshape(tensor, (-1, 1)),
+        ones(tensor.shape, dtype=int32),
+        kind="add",
+        update_window_dims=(),
+        inserted_window_dims=(0,),
+        scatter_dims_to_operand_dims=(0,),
+    )
