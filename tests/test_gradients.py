@@ -15,7 +15,7 @@ from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter, substitute, topological
 from lamina.ir.primitives import constant_of
-from lamina.ir.types import Extent, TensorType, array_type, bool_, float64, int64
+from lamina.ir.types import Extent, TensorType, array_type, bool_, float16, float64, int64
 from lamina.ir.verify import verify
 from lamina.reference.interpreter import run
 from table import ROWS, Row, build, label
@@ -74,7 +74,7 @@ def test_relu_lets_nothing_through_at_zero() -> None:
     y = ops.maximum(parameters[0], ops.fill(0.0, parameters[0]))
     (g,) = gradients([y], [ops.fill(1.0, y)], parameters)
     cost = [n.op for n in topological([g]) if n.op not in ("constant", "broadcast_in_dim")]
-    assert cost == ["parameter", "compare", "select"]
+    assert cost == ["parameter", "maximum", "compare", "select"]
 
 
 def test_ties_share_evenly() -> None:
@@ -154,6 +154,33 @@ def test_custom_gradient_and_stop_gradient() -> None:
     assert value_of(f, [np.array([1.0, 2.0])])[0].tolist() == [7, 7]
     stopped = value_of(lambda x: ops.multiply(x, ops.stop_gradient(x)), [np.array([3.0])])
     assert stopped[0].tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (lambda g: (g, g), "the rule gave 2 gradients for 1 inputs"),
+        (lambda g: (ops.reshape(g, shape=(1, 2)),), r"of input 0 is float64\[1, 2\], expected"),
+    ],
+)
+def test_a_custom_rule_is_checked(rule: Callable[..., object], message: str) -> None:
+    with pytest.raises((GradientError, ShapeError), match=message):
+        value_of(lambda x: ops.custom_gradient(x, x, rule=rule), [np.array([1.0, 2.0])])
+
+
+def test_16_bit_floats_are_summed_in_float32() -> None:
+    x = parameter(TensorType((3,), float16))
+    wide = ops.convert(ops.broadcast(x, (3, 4), (0,)), dtype=float64)
+    rows = ops.gather(
+        x, constant_of(np.array([[0], [0], [2]])), offset_dims=(), collapsed_slice_dims=(0,),
+        start_index_map=(0,), slice_sizes=(1,),
+    )  # fmt: skip
+    results = [wide, ops.convert(rows, dtype=float64)]
+    (g,) = gradients(results, [ops.fill(1.0, r) for r in results], [x])
+    verify(graph := Graph([x], [g]))
+    (found,) = run(graph, [np.zeros(3, np.float16)])
+    assert found.dtype == np.float16
+    assert found.tolist() == [6, 4, 5]
 
 
 def test_inputs_may_be_any_nodes_and_unreached_ones_get_zeros() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.autodiff.shape_rules import in_float32
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.ir.primitives import constant_of
@@ -65,18 +66,22 @@ def gather_rule(g: Node, out: Node, x: Node, indices: Node, **params: Any) -> Co
     mapped, sizes = params["start_index_map"], params["slice_sizes"]
     signed = _signed(indices)
     high = [x.shape[d] - sizes[d] for d in mapped]
-    to_x = ops.scatter(
-        ops.fill(0.0, x),
-        _fitted(signed, [0] * len(high), high),
-        g,
-        kind="add",
-        update_window_dims=params["offset_dims"],
-        inserted_window_dims=params["collapsed_slice_dims"],
-        scatter_dims_to_operand_dims=mapped,
-        input_batching_dims=params.get("operand_batching_dims", ()),
-        scatter_indices_batching_dims=params.get("start_indices_batching_dims", ()),
-    )
-    return to_x, None
+    starts = _fitted(signed, [0] * len(high), high)
+
+    def added(g: Node) -> Node:
+        return ops.scatter(
+            ops.fill(0.0, shape=x.shape, dtype=g.dtype),
+            starts,
+            g,
+            kind="add",
+            update_window_dims=params["offset_dims"],
+            inserted_window_dims=params["collapsed_slice_dims"],
+            scatter_dims_to_operand_dims=mapped,
+            input_batching_dims=params.get("operand_batching_dims", ()),
+            scatter_indices_batching_dims=params.get("start_indices_batching_dims", ()),
+        )
+
+    return in_float32(added, g), None
 
 
 # ---- scatter -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from lamina.autodiff.rules import NO_VJP, VJP
 from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Node, topological
-from lamina.ir.types import TensorType
+from lamina.ir.types import TensorType, float32
 
 
 def gradients(
@@ -38,7 +38,7 @@ def gradients(
         needed = [arg in on_the_way for arg in node.args]
         if not any(needed):
             continue
-        for arg, cotangent, wanted in zip(node.args, _back(node, g, needed), needed, strict=True):
+        for arg, cotangent, wanted in zip(node.args, _back(node, g, needed), needed):
             if wanted and cotangent is not None:
                 _accumulate(found, arg, cotangent)
     return [found[x] if x in found else ops.fill(0.0, x) for x in inputs]
@@ -76,11 +76,25 @@ def _back(node: Node, g: Any, needed: list[bool]) -> Sequence[Any]:
     if node.op in NO_VJP:
         raise GradientError(f"{node.op} has no gradient: {NO_VJP[node.op]}")
     if isinstance(node.type, TensorType):
-        return VJP[node.op](g, node, *node.args, **node.params)
+        found = VJP[node.op](g, node, *node.args, **node.params)
+        return _checked(node, found) if node.op == "custom_gradient" else found
     parts = [g.get(k) for k in range(len(node.type))]
     if node.op == "scan":  # the one row that is long enough to be told what is needed
         return VJP["scan"](parts, node, *node.args, needed=needed, **node.params)
     return VJP[node.op](parts, node, *node.args, **node.params)
+
+
+def _checked(node: Node, found: Sequence[Node | None]) -> Sequence[Node | None]:
+    """What a custom rule gave, if it is one cotangent per input, of the input's type."""
+    if len(found) != len(node.args):
+        given, wanted = len(found) - 1, len(node.args) - 1
+        raise GradientError(f"custom gradient: the rule gave {given} gradients for {wanted} inputs")
+    for k, (arg, g) in enumerate(zip(node.args, found)):
+        if g is not None and g.type != arg.type:
+            raise ShapeError(
+                f"custom gradient: the gradient of input {k - 1} is {g.type}, expected {arg.type}"
+            )
+    return found
 
 
 def _accumulate(found: dict[Node, Any], node: Node, g: Any) -> None:
@@ -89,10 +103,18 @@ def _accumulate(found: dict[Node, Any], node: Node, g: Any) -> None:
     if isinstance(g, dict):
         merged = dict(before or {})
         for index, part in g.items():
-            merged[index] = ops.add(merged[index], part) if index in merged else part
+            merged[index] = _sum(merged[index], part) if index in merged else part
         found[node] = merged
     else:
-        found[node] = g if before is None else ops.add(before, g)
+        found[node] = g if before is None else _sum(before, g)
+
+
+def _sum(x: Node, y: Node) -> Node:
+    """x + y; 16-bit floats, which do not compute, by way of float32."""
+    if not x.dtype.is_storage_only:
+        return ops.add(x, y)
+    wide = [ops.convert(each, dtype=float32) for each in (x, y)]
+    return ops.convert(ops.add(*wide), dtype=x.dtype)
 
 
 def _check(outputs: Sequence[Node], cotangents: Sequence[Node], inputs: Sequence[Node]) -> None:

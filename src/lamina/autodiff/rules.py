@@ -127,10 +127,10 @@ def _power_by(g: Node, x: Node, n: float) -> Node | None:
 
 def _extreme(direction: str) -> Rule:
     def rule(g: Node, out: Node, x: Node, y: Node) -> Cotangents:
-        if constant_value(y) is not None:
-            return _where(compare(x, y, direction=direction), g), None
+        if constant_value(y) is not None:  # out, unlike x, is kept for the next layer anyway
+            return _where(compare(out, y, direction=direction), g), None
         if constant_value(x) is not None:
-            return None, _where(compare(y, x, direction=direction), g)
+            return None, _where(compare(out, x, direction=direction), g)
         shared = _where(compare(x, y, direction="EQ"), scaled(g, 0.5))
         to_x = select(compare(x, y, direction=direction), g, shared)
         return to_x, select(compare(y, x, direction=direction), g, shared)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina.ir import ops
 from lamina.ir.graph import Node
-from lamina.ir.types import Dim, bool_, int32
+from lamina.ir.types import Dim, bool_, float32, int32
 
 Cotangents = tuple[Node | None, ...]
 
@@ -22,6 +22,13 @@ def _equal(x: Node, y: Node) -> Node:
     return ops.compare(x, y, direction="EQ")
 
 
+def in_float32(f: Callable[[Node], Node], g: Node) -> Node:
+    """f(g), which adds elements up; by way of float32 where g's dtype does not compute."""
+    if not g.dtype.is_storage_only:
+        return f(g)
+    return ops.convert(f(ops.convert(g, dtype=float32)), dtype=g.dtype)
+
+
 # ---- movement ----------------------------------------------------------------------------------
 def transpose_rule(g: Node, out: Node, x: Node, *, permutation: Sequence[int]) -> Cotangents:
     """The inverse permutation."""
@@ -32,7 +39,7 @@ def broadcast_rule(g: Node, out: Node, x: Node, **params: Any) -> Cotangents:
     """The sum over what was repeated."""
     target = dict(zip(params["broadcast_dimensions"], x.shape))
     axes = [d for d, n in enumerate(g.shape) if d not in target or target[d] != n]
-    return (ops.reshaped(ops.sum_over(g, axes), x.shape),)
+    return (ops.reshaped(in_float32(lambda g: ops.sum_over(g, axes), g), x.shape),)
 
 
 def slice_rule(g: Node, out: Node, x: Node, **params: Any) -> Cotangents:
@@ -73,7 +80,7 @@ def pad_rule(g: Node, out: Node, x: Node, value: Node, **params: Any) -> Cotange
     true = ops.fill(True, shape=(), dtype=bool_)
     padding = ops.pad(ops.fill(False, shape=x.shape, dtype=bool_), true, **params)
     others = ops.select(padding, g, ops.fill(0.0, g))
-    return to_x, ops.sum_over(others, range(g.ndim))
+    return to_x, in_float32(lambda g: ops.sum_over(g, range(g.ndim)), others)
 
 
 def concatenate_rule(g: Node, out: Node, *xs: Node, dimension: int) -> Cotangents:

@@ -66,7 +66,8 @@ def bind_sizes(
     them contradict each other.
     """
     sizes = dict(sizes or {})
-    pairs = [(p, tuple(s)) for p, s in zip(parameters, shapes, strict=True)]
+    given = zip(parameters, map(tuple, shapes), strict=True)
+    pairs = [(node, shape) for node, shape in given if node.shape != shape]
     for node, shape in pairs:
         if len(node.shape) != len(shape):
             raise _misfit(node, shape, sizes)
