@@ -312,6 +312,21 @@ def test_the_gradient_of_a_loop_shares_its_forward_loop() -> None:
     assert all(np.array_equal(x, y) for x, y in pairs)
 
 
+def test_stacked_loops_are_shared_each() -> None:
+    arrays = _recurrent_arrays()
+    w, h, xs = inputs = [parameter(array_type(a)) for a in arrays]
+    _, lower = _recurrent(w, h, xs)
+    last, upper = _recurrent(w, h, lower)
+    found = gradients([last, upper], [ops.fill(1.0, last), ops.fill(1.0, upper)], inputs)
+    every = [last, upper, *found]
+    shared = share_loops(every)
+    assert [n.op for n in topological(every)].count("scan") == 6
+    assert [n.op for n in topological(shared)].count("scan") == 4
+    verify(Graph(inputs, shared))
+    pairs = zip(run(Graph(inputs, every), arrays), run(Graph(inputs, shared), arrays))
+    assert all(np.array_equal(x, y) for x, y in pairs)
+
+
 def test_what_is_not_needed_is_not_carried_back() -> None:
     inputs = [parameter(array_type(a)) for a in _recurrent_arrays()]
     outputs = _recurrent(*inputs)
