@@ -1,0 +1,221 @@
+"""Objects that can be written down as plain JSON and made again: layers, initializers and the like.
+
+    written = {"module": "lamina.layers", "class_name": "Dense", "config": {"units": 10, ...},
+               "registered_name": null}
+
+The configuration of an object is the arguments that it was made with, so a class need not say
+anything about it. The names of classes outside of Lamina are marked ("custom>Block"), so that they
+can never stand in for one of Lamina's own. The layout is that of Keras 3.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_name
+
+_CLASSES: weakref.WeakValueDictionary[tuple[str, str], type] = weakref.WeakValueDictionary()
+NAMED_FUNCTIONS: dict[Callable[..., Any], str] = {}  # functions of Lamina that files may name
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Configurable:
+    """Remembers the arguments it was made with; `get_config` gives them as plain JSON data.
+
+    Subclasses set `family`, the module in which users find them ("lamina.layers"), and may set
+    `aliases`, further names that `Family.get` knows them by.
+    """
+
+    family: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    _arguments: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _CLASSES[cls.family, registered_name(cls)] = cls
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls)
+        object.__setattr__(self, "_arguments", _recorded(cls, args, kwargs))
+        return self
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object, as plain JSON data."""
+        return {
+            name: plain(value, f"{type(self).__name__}({name}=)")
+            for name, value in self._arguments.items()
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The object that `get_config` described."""
+        return cls(**{name: restored(value) for name, value in config.items()})
+
+
+def _recorded(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Argument names and values, defaults included. What does not bind is left to `__init__`,
+    whose error says it better."""
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    try:
+        bound = signature.bind(None, *args, **kwargs)
+    except TypeError:
+        return {}
+    bound.apply_defaults()
+    recorded: dict[str, Any] = {}
+    for parameter, value in list(zip(signature.parameters.values(), bound.arguments.values()))[1:]:
+        if parameter.kind not in _VARIADIC:
+            recorded[parameter.name] = value
+        elif isinstance(value, dict):
+            recorded.update(value)
+    return recorded
+
+
+def registered_name(cls: type) -> str:
+    """The name that stands for a class in a file."""
+    own = cls.__module__.partition(".")[0] == "lamina"
+    return cls.__name__ if own else f"custom>{cls.__name__}"
+
+
+# ---- to plain data and back --------------------------------------------------------------------
+def serialize(value: Configurable) -> dict[str, Any]:
+    """An object as plain JSON data: where its class is found, and its configuration."""
+    name = registered_name(type(value))
+    return {
+        "module": value.family,
+        "class_name": type(value).__name__,
+        "config": value.get_config(),
+        "registered_name": name if name.startswith("custom>") else None,
+    }
+
+
+def plain(value: Any, where: str = "value") -> Any:
+    """`value` in the vocabulary of JSON. Raises ArgumentError for what has no place there, such as
+    a function or an open file."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Configurable):
+        return serialize(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(each, where) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(each, where) for key, each in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+        return {
+            "class_name": "array",
+            "config": {"value": array.tolist(), "dtype": str(array.dtype)},
+        }
+    if hasattr(value, "storage") and hasattr(value, "name"):  # an element type
+        return value.name
+    if callable(value) and value in NAMED_FUNCTIONS:
+        return NAMED_FUNCTIONS[value]
+    raise ArgumentError(
+        f"{where}: {describe(value)} cannot be written down as data",
+        hint="use a name that Lamina knows, or a class with get_config; a lambda or another "
+        "function of your own has no place in a file, because files never hold code",
+    )
+
+
+def restored(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The inverse of `plain`: written objects are made again, everything else stays as it is."""
+    if isinstance(value, Mapping):
+        if "class_name" in value and "config" in value:
+            return deserialize(value, custom_objects)
+        return {key: restored(each, custom_objects) for key, each in value.items()}
+    if isinstance(value, list):
+        return [restored(each, custom_objects) for each in value]
+    return value
+
+
+def deserialize(
+    written: Mapping[str, Any],
+    custom_objects: Mapping[str, Any] | None = None,
+    family: str | None = None,
+) -> Any:
+    """The object that `serialize` wrote down.
+
+    Classes of your own are found while they are defined in this process, or in `custom_objects`
+    (class name -> class). Raises UnknownNameError for a class that is not known.
+    """
+    name, config = written["class_name"], written["config"]
+    if name == "array":
+        return np.asarray(config["value"], dtype=config["dtype"])
+    cls = (custom_objects or {}).get(name) or _class_of(written, family)
+    if custom_objects and "custom_objects" in inspect.signature(cls.from_config).parameters:
+        return cls.from_config(config, custom_objects=custom_objects)
+    return cls.from_config(config)
+
+
+def _class_of(written: Mapping[str, Any], family: str | None) -> Any:
+    if family is None:
+        family = "lamina." + str(written.get("module") or "").rpartition(".")[2]
+    name = written.get("registered_name") or written["class_name"]
+    found = _CLASSES.get((family, name))
+    if found is None:
+        known = [each for where, each in _CLASSES if where == family]
+        error = unknown_name(f"class in {family}", name, known)
+        raise UnknownNameError(
+            error.message,
+            hint=f"define or import it first, or pass it in custom_objects. {error.hint}",
+        )
+    return found
+
+
+# ---- names that users write --------------------------------------------------------------------
+def snake_case(name: str) -> str:
+    """GlorotUniform -> glorot_uniform, as Keras does it (L1L2 -> l1_l2 is an alias)."""
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class Family:
+    """The classes of one kind, by every name that users may write for them."""
+
+    def __init__(self, kind: str, classes: Iterable[type[Configurable]]) -> None:
+        self.kind = kind
+        self.by_name: dict[str, type[Configurable]] = {}
+        for cls in classes:
+            for name in (cls.__name__, snake_case(cls.__name__), *cls.aliases):
+                self.by_name[name] = cls
+
+    def get(self, identifier: Any) -> Any:
+        """The object meant by None (which stays), a name, a written object, a class, or an object
+        or function that is already there."""
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            return self._named(identifier)()
+        if isinstance(identifier, Mapping):
+            return self._written(identifier)
+        if isinstance(identifier, type) and issubclass(identifier, Configurable):
+            return identifier()
+        if callable(identifier):
+            return identifier
+        raise ArgumentError(
+            f"{self.kind}: {describe(identifier)} is neither a name, nor an object, nor a function"
+        )
+
+    def _named(self, name: str) -> Callable[[], Any]:
+        found = self.by_name.get(name) or self.by_name.get(name.lower())
+        if found is None:
+            names = sorted({snake_case(cls.__name__) for cls in self.by_name.values()})
+            raise unknown_name(self.kind, name, names)
+        return found
+
+    def _written(self, written: Mapping[str, Any]) -> Any:
+        """Keras lets `module` be left out where the kind is known."""
+        if "class_name" not in written:
+            raise ArgumentError(
+                f"{self.kind}: a dict needs 'class_name' and 'config', not {written}"
+            )
+        cls = self.by_name.get(written["class_name"])
+        config = written.get("config") or {}
+        return cls.from_config(config) if cls else deserialize(written)

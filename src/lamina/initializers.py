@@ -1,0 +1,380 @@
+"""First values of weights; names, defaults and formulas as in Keras 3.
+
+Values are drawn with NumPy, so nothing is compiled to build a model. Inside a layer the draw depends
+on the global seed, the place of the layer in its model and the name of the weight, and on nothing
+else: another layer added to a model does not change the first values of those that were there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from lamina.configuration import Configurable, Family, serialize
+from lamina.errors import RangeError, ShapeError
+from lamina.ir import types
+from lamina.operations import random
+from lamina.tensor import Tensor, as_tensor
+
+TRUNCATED_STDDEV = 0.87962566103423978  # of the standard normal distribution cut off at -2 and 2
+
+_KEY: ContextVar[str | None] = ContextVar("key of the weight that is being made", default=None)
+
+
+@contextmanager
+def drawing(key: str) -> Iterator[None]:
+    """Within: initializers without a seed of their own draw from this key."""
+    token = _KEY.set(key)
+    try:
+        yield
+    finally:
+        _KEY.reset(token)
+
+
+def generator(seed: int | None) -> np.random.Generator:
+    """The source of one weight's values: the seed, else the key in force, else the global stream."""
+    key = f"seed {seed}" if seed is not None else _KEY.get() or f"global {next_seed()}"
+    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+
+
+def next_seed() -> int:
+    """The next seed of weights in the global stream, which `lm.random.seed` starts anew. Known at
+    once, also where a program is being recorded."""
+    high, low = random._GLOBAL.next("initial weights").numpy().tolist()
+    return int(high) << 32 | int(low)
+
+
+class Initializer(Configurable):
+    """A function from a shape to first values: subclass it and define `__call__(shape, dtype)`."""
+
+    family = "lamina.initializers"
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
+        raise TypeError(f"{type(self).__name__} must define __call__(shape, dtype=None)")
+
+
+# ---- without chance ----------------------------------------------------------------------------
+class Constant(Initializer):
+    """Every element is `value`, a number or anything that broadcasts to the shape."""
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        return _tensor(np.broadcast_to(np.asarray(self.value), tuple(shape)), dtype)
+
+
+class Zeros(Initializer):
+    """Every element is 0."""
+
+    aliases = ("zero",)
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        return _tensor(np.zeros(shape), dtype)
+
+
+class Ones(Initializer):
+    """Every element is 1."""
+
+    aliases = ("one",)
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        return _tensor(np.ones(shape), dtype)
+
+
+class Identity(Initializer):
+    """`gain` times the identity matrix. Raises ShapeError for a weight that is no matrix."""
+
+    aliases = ("IdentityInitializer",)
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        if len(shape) != 2:
+            raise ShapeError(f"Identity initializer makes matrices only, not shape {tuple(shape)}")
+        return _tensor(self.gain * np.eye(*shape), dtype)
+
+
+# ---- by chance ---------------------------------------------------------------------------------
+class RandomNormal(Initializer):
+    """Normal distribution of the given mean and standard deviation."""
+
+    aliases = ("normal",)
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean, self.stddev, self.seed = mean, stddev, seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        return _tensor(self.mean + self.stddev * _normal(generator(self.seed), shape, dtype), dtype)
+
+
+class TruncatedNormal(Initializer):
+    """Normal distribution cut off two standard deviations from the mean.
+
+    `stddev` is that of the distribution before it is cut off.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean, self.stddev, self.seed = mean, stddev, seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        values = _truncated_normal(generator(self.seed), shape, dtype)
+        return _tensor(self.mean + self.stddev * values, dtype)
+
+
+class RandomUniform(Initializer):
+    """Uniform distribution on [minval, maxval)."""
+
+    aliases = ("uniform",)
+
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
+        self.minval, self.maxval, self.seed = minval, maxval, seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        values = _uniform(generator(self.seed), shape, dtype)
+        return _tensor(self.minval + (self.maxval - self.minval) * values, dtype)
+
+
+class VarianceScaling(Initializer):
+    """A variance of `scale / n`, so that signals keep their size from layer to layer.
+
+    n is the number of inputs of a unit ("fan_in"), of outputs ("fan_out"), or their mean
+    ("fan_avg"). `distribution` is "truncated_normal" (its standard deviation after the cut is
+    sqrt(scale / n)), "untruncated_normal", or "uniform" (limit sqrt(3 * scale / n)). `input_axes`
+    and `output_axes` say which axes count for a weight whose layout is not (..., inputs, outputs).
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        distribution = "truncated_normal" if distribution == "normal" else distribution
+        if scale <= 0:
+            raise RangeError(f"VarianceScaling: scale must be positive, not {scale!r}")
+        _one_of("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        known = ("uniform", "truncated_normal", "untruncated_normal")
+        _one_of("distribution", distribution, known)
+        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+        self.input_axes, self.output_axes = input_axes, output_axes
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
+        fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
+        variance = self.scale / max(1.0, fans[self.mode])
+        source = generator(self.seed)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return _tensor((_uniform(source, shape, dtype) * 2 - 1) * limit, dtype)
+        if self.distribution == "untruncated_normal":
+            return _tensor(_normal(source, shape, dtype) * math.sqrt(variance), dtype)
+        stddev = math.sqrt(variance) / TRUNCATED_STDDEV
+        return _tensor(_truncated_normal(source, shape, dtype) * stddev, dtype)
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise RangeError(f"VarianceScaling: {name} must be one of {list(known)}, not {value!r}")
+
+
+class _Scaled(VarianceScaling):
+    """VarianceScaling with its three first arguments settled: a row of the table below."""
+
+    settled: tuple[float, str, str]
+
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(*self.settled, seed, input_axes, output_axes)
+
+
+class GlorotUniform(_Scaled):
+    """Uniform on +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+
+    settled = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_Scaled):
+    """Truncated normal, standard deviation sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+
+    settled = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_Scaled):
+    """Uniform on +-sqrt(6 / fan_in), for ReLU (He et al. 2015)."""
+
+    settled = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_Scaled):
+    """Truncated normal, standard deviation sqrt(2 / fan_in), for ReLU (He et al. 2015)."""
+
+    settled = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_Scaled):
+    """Uniform on +-sqrt(3 / fan_in) (LeCun et al. 1998)."""
+
+    settled = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_Scaled):
+    """Truncated normal, standard deviation sqrt(1 / fan_in), for SELU (LeCun et al. 1998)."""
+
+    settled = (1.0, "fan_in", "truncated_normal")
+
+
+class Orthogonal(Initializer):
+    """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer.
+
+    Of more than two axes, all but the last count as rows. From the QR decomposition of a matrix of
+    normal numbers, with signs that make it uniform (Saxe et al. 2014). Raises ShapeError for fewer
+    than two axes.
+    """
+
+    aliases = ("OrthogonalInitializer",)
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain, self.seed = gain, seed
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        if len(shape) < 2:
+            raise ShapeError(f"Orthogonal needs a weight of 2 or more axes, not {tuple(shape)}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        values = generator(self.seed).standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(values)
+        q = q * np.sign(np.diag(r))
+        q = q if rows >= columns else q.T
+        return _tensor(self.gain * q.reshape(shape), dtype)
+
+
+# ---- drawing -----------------------------------------------------------------------------------
+def compute_fans(
+    shape: Sequence[int],
+    input_axes: Sequence[int] | None = None,
+    output_axes: Sequence[int] | None = None,
+) -> tuple[int, int]:
+    """How many numbers go into one output of a weight, and out of one input.
+
+    A weight has the layout (inputs, outputs), or (window..., inputs, outputs) for convolutions:
+    every position of the window counts.
+    """
+    shape = tuple(shape)
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[a] for a in input_axes), math.prod(shape[a] for a in output_axes)
+    if len(shape) < 2:
+        n = shape[0] if shape else 1
+        return n, n
+    window = math.prod(shape[:-2])
+    return shape[-2] * window, shape[-1] * window
+
+
+def _precision(dtype: Any) -> Any:
+    """Numbers are drawn in float32, or in float64 where the weight is float64."""
+    return np.float64 if dtype is not None and types.dtype(dtype) == types.float64 else np.float32
+
+
+def _uniform(source: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    return source.random(tuple(shape), dtype=_precision(dtype))
+
+
+def _normal(source: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    return source.standard_normal(tuple(shape), dtype=_precision(dtype))
+
+
+def _truncated_normal(source: np.random.Generator, shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """Standard normal numbers; those beyond +-2 are drawn again until none is left."""
+    values = np.asarray(_normal(source, shape, dtype)).reshape(-1)
+    outside = np.flatnonzero(np.abs(values) > 2)
+    while outside.size:
+        values[outside] = _normal(source, outside.shape, dtype)
+        outside = outside[np.abs(values[outside]) > 2]
+    return values.reshape(tuple(shape))
+
+
+def _tensor(values: np.ndarray, dtype: Any) -> Tensor:
+    return as_tensor(np.asarray(values), types.dtype(dtype if dtype is not None else "float32"))
+
+
+# ---- names -------------------------------------------------------------------------------------
+constant, zeros, ones, identity = Constant, Zeros, Ones, Identity
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling, orthogonal = VarianceScaling, Orthogonal
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+
+_FAMILY = Family(
+    "initializer",
+    [Constant, Zeros, Ones, Identity, RandomNormal, TruncatedNormal, RandomUniform]
+    + [VarianceScaling, GlorotUniform, GlorotNormal, HeUniform, HeNormal]
+    + [LecunUniform, LecunNormal, Orthogonal],
+)
+
+
+def get(identifier: Any) -> Any:
+    """The initializer meant by None, a name ("glorot_uniform"), a written object, a class, or a
+    function (shape, dtype). Raises UnknownNameError for an unknown name."""
+    return _FAMILY.get(identifier)
+
+
+def deserialize(config: Any) -> Any:
+    return get(config)
+
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "IdentityInitializer",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "compute_fans",
+    "constant",
+    "deserialize",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "serialize",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]

@@ -1,0 +1,119 @@
+"""Activations with settings or weights, as layers: ReLU, LeakyReLU, ELU, PReLU, Softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina import activations, constraints, initializers, regularizers
+from lamina.errors import ArgumentError, RangeError
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec
+from lamina.operations import creation, elementwise
+from lamina.tensor import Tensor
+
+
+class ReLU(Layer):
+    """max_value where x >= max_value, x where threshold <= x < max_value, and
+    negative_slope * (x - threshold) below; max(x, 0) unless told otherwise."""
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _not_negative("ReLU", max_value=max_value, negative_slope=negative_slope)
+        _not_negative("ReLU", threshold=threshold)
+        self.max_value, self.negative_slope = max_value, negative_slope or 0.0
+        self.threshold = threshold or 0.0
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
+
+
+class LeakyReLU(Layer):
+    """x where positive, negative_slope * x elsewhere."""
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        _not_negative("LeakyReLU", negative_slope=negative_slope)
+        self.negative_slope = negative_slope
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
+
+
+class ELU(Layer):
+    """x where positive, alpha * (exp(x) - 1) elsewhere."""
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return activations.elu(inputs, alpha=self.alpha)
+
+
+class PReLU(Layer):
+    """x where positive, alpha * x elsewhere, with alpha learned for each input (He et al. 2015).
+
+    shared_axes: axes along which one alpha serves all, counted from 1; (1, 2) for one a channel.
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        axes = (shared_axes,) if isinstance(shared_axes, int) else shared_axes
+        self.shared_axes = None if axes is None else tuple(axes)
+
+    def build(self, input_shape: Any) -> None:
+        shape = list(input_shape[1:])
+        for axis in self.shared_axes or ():
+            shape[axis - 1] = 1
+        self.alpha = self.add_weight(
+            name="alpha",
+            shape=shape,
+            initializer=self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
+        own = {k: n for k, n in enumerate(input_shape) if k and shape[k - 1] != 1}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=own)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return elementwise.maximum(inputs, 0) + self.alpha.read() * elementwise.minimum(inputs, 0)
+
+
+class Softmax(Layer):
+    """exp(x) / sum(exp(x)) along an axis, or several. Where `mask` is False the result is 0."""
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
+        axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
+        if mask is None:
+            return activations.softmax(inputs, axis=axis)
+        inputs = elementwise.where(mask, inputs, -creation.finfo(inputs.dtype).max)
+        return elementwise.where(mask, activations.softmax(inputs, axis=axis), 0.0)
+
+
+def _not_negative(owner: str, **values: Any) -> None:
+    for name, value in values.items():
+        if value is None and name != "max_value":
+            raise ArgumentError(f"{owner}: {name} cannot be None")
+        if value is not None and value < 0:
+            raise RangeError(f"{owner}: {name} must be at least 0, not {value!r}")

@@ -1,0 +1,433 @@
+"""Layer: a function with weights. Define `call`, and `build` where there are weights; the rest is here.
+
+    class Scale(lm.layers.Layer):
+        def build(self, input_shape):
+            self.factor = self.add_weight(name="factor", shape=input_shape[-1:], initializer="ones")
+
+        def call(self, inputs):
+            return inputs * self.factor
+
+The first call builds the layer for the shape that comes. Called on an `Input`, a layer becomes part
+of a functional model; what its outputs look like is found out by tracing `call`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+from lamina import constraints, initializers, regularizers, tree
+from lamina.configuration import plain, restored
+from lamina.errors import LaminaError, ShapeError, describe, unknown_name
+from lamina.ir import types
+from lamina.layers import frames, spec, symbolic
+from lamina.layers.tracking import Tracked
+from lamina.tensor import LOCAL, Tensor, Variable, as_tensor, bind, tracing
+
+_KEYWORDS = ("name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape")
+_KEYWORDS += ("batch_shape", "batch_size", "activity_regularizer")
+
+
+class Layer(Tracked):
+    """A function from tensors to tensors, with weights of its own.
+
+    name: what it is called; made of the class's name where it is not given.
+    trainable: False keeps the weights as they are and calls in inference mode.
+    dtype: of the weights, and of what floating inputs are converted to; float32 or float64.
+    input_shape: of one example, for the first layer of a Sequential: (784,).
+    activity_regularizer: a penalty on the outputs, added to `losses`.
+    """
+
+    family = "lamina.layers"
+    input_spec: spec.InputSpec | Sequence[spec.InputSpec] | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls, *args, **kwargs)
+        self._name, self._parent = None, None
+        self._is_named, self._is_given = False, False
+        self._weights, self._calls = [], []
+        self._trainable, self.built = True, False
+        self._dtype = types.float32
+        self._build_shape: Any = None
+        self._output_shape: Any = None
+        self._losses: list[Tensor] = []
+        self._first_shape: tuple[int | None, ...] | None = None
+        self.activity_regularizer: Any = None
+        return self
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        input_shape: Sequence[int | None] | None = None,
+        activity_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._refuse_unknown(kwargs)
+        if name is not None:
+            self._name, self._is_named, self._is_given = str(name), True, True
+        self._trainable = bool(trainable)
+        self._dtype = _float_dtype(self, dtype)
+        self._first_shape = _first_shape(input_shape, **kwargs)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _building(cls.build)  # type: ignore[method-assign]
+
+    def _refuse_unknown(self, kwargs: Mapping[str, Any]) -> None:
+        for name in kwargs:
+            if name not in _KEYWORDS:
+                known = inspect.signature(type(self).__init__).parameters
+                named = {n for n in known if n not in ("self", "args", "kwargs")}
+                raise unknown_name(f"argument of {type(self).__name__}", name, named | {*_KEYWORDS})
+
+    @property
+    def dtype(self) -> types.DType:
+        """Of the weights, and of floating inputs after conversion."""
+        return self._dtype
+
+    # ---- to be defined by subclasses -----------------------------------------------------------
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape (None where an extent is open)."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The outputs. May take `training` and `mask`; gets them only if it does."""
+        raise TypeError(f"{type(self).__name__} must define call(self, inputs)")
+
+    # ---- weights -------------------------------------------------------------------------------
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """A new Variable of this layer. Without an initializer: "glorot_uniform" for floats, zeros
+        for everything else."""
+        if isinstance(shape, str):  # add_weight("kernel", (3, 4)), as older programs write it
+            shape, name = initializer, shape
+            initializer = None
+        shape = (int(shape),) if isinstance(shape, int) else tuple(shape)
+        name = name or frames.unique("variable", {v.name for v in self._weights})
+        self._need_known(name, shape)
+        dtype = types.dtype(dtype) if dtype is not None else self._dtype
+        default = "glorot_uniform" if dtype.is_float else "zeros"
+        make = initializers.get(initializer if initializer is not None else default)
+        with _outside_traces(), initializers.drawing(self._scope().key(name)):
+            value = make(shape, dtype=dtype)
+        variable = Variable(value, trainable=trainable, dtype=dtype, name=name)
+        if variable.shape != shape:
+            raise ShapeError(
+                f"{self._label()}: the initializer of {name!r} gave shape {variable.shape} for a "
+                f"weight of shape {shape}"
+            )
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        self._weights.append(variable)
+        return variable
+
+    def _need_known(self, name: str, shape: tuple[Any, ...]) -> None:
+        if any(not isinstance(n, int) for n in shape):
+            raise ShapeError(
+                f"{self._label()}: the weight {name!r} would have shape {shape}: it depends on an "
+                "extent that is not known",
+                hint="give this axis of the Input a size; only the batch, and axes that no weight "
+                "depends on, may be None",
+            )
+
+    def _scope(self) -> frames.Scope:
+        frame = frames.current()
+        return frame.scope if frame is not None and frame.layer is self else frames.Scope()
+
+    # ---- calling -------------------------------------------------------------------------------
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The layer's outputs for these inputs; on symbolic inputs, symbolic outputs."""
+        args, kwargs = self._converted(args, kwargs)
+        scope = symbolic.functional_scope((args, kwargs))
+        if scope is not None:
+            return self._record(scope, args, kwargs)
+        training = kwargs.pop("training", None)
+        is_outermost = frames.current() is None
+        if not self.built:
+            self._settle_name()
+        with frames.entered(self, training) as frame, self._errors_named():
+            outputs = self._run(frame, args, kwargs)
+            if is_outermost:
+                self._losses = frame.losses
+        return outputs
+
+    def _run(self, frame: frames.Frame, args: Any, kwargs: Any) -> Any:
+        """One call inside its frame: build at first, check, compute, regularize."""
+        if not self.built:
+            self._build_for(args, kwargs)
+            if not self.built:  # no class between Layer and this one defines `build`
+                self._set_built(None)
+        spec.check(self._label(), self.input_spec, args[0] if args else ())
+        outputs = self.call(*args, **self._accepted(frame, kwargs))
+        if self._output_shape is None:
+            self._output_shape = _batched(
+                symbolic.shapes_of(tree.map_structure(as_tensor, outputs))
+            )
+        if self.activity_regularizer is not None:
+            for output in tree.leaves(outputs):
+                frame.losses.append(self.activity_regularizer(output))
+        return outputs
+
+    def _accepted(self, frame: frames.Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The keyword arguments, with `training` and `mask` only where `call` takes them."""
+        kwargs = {k: v for k, v in kwargs.items() if k != "mask" or self._takes("mask")}
+        return {**kwargs, "training": frame.training} if self._takes("training") else kwargs
+
+    def _takes(self, argument: str) -> bool:
+        return argument in _call_parameters(type(self))
+
+    def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Arrays as tensors; floating ones of this layer's dtype."""
+
+        def leaf(value: Any) -> Any:
+            if isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__"):
+                return self._cast(as_tensor(value))
+            return value
+
+        if args and _is_numbers(args[0]):
+            args = (as_tensor(args[0]), *args[1:])
+        return tree.map_structure(leaf, args), tree.map_structure(leaf, kwargs)
+
+    def _cast(self, tensor: Tensor) -> Tensor:
+        if not tensor.dtype.is_float or tensor.dtype == self._dtype:
+            return tensor
+        if tensor._value is None and isinstance(tensor, symbolic.SymbolicTensor):
+            return tensor  # cast when values come, inside `call`'s own trace
+        return bind("convert", tensor, dtype=self._dtype)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        """Put this layer's path in front of an error from inside, once."""
+        try:
+            yield
+        except LaminaError as error:
+            if not getattr(error, "layer", None):
+                error.layer = self.path  # type: ignore[attr-defined]
+                if self._label() not in error.message:
+                    error.message = f"{self._label()}: {error.message}"
+            raise
+
+    # ---- building ------------------------------------------------------------------------------
+    def _settle_name(self) -> None:
+        """A name of its own before weights are drawn from it, if the layer that calls this one has
+        not given it one yet."""
+        outer = frames.current()
+        if outer is not None and outer.layer is not self and self._parent is None:
+            outer.layer._adopt()
+            if not self._is_named:
+                self._take_name(outer.scope.root.names)
+
+    def _build_for(self, args: Any, kwargs: Any) -> None:
+        shapes = [_batched(symbolic.shapes_of(a)) for a in args if _has_tensor(a)]
+        names = [n for n in _parameters(type(self).build) if n != "self"]
+        if len(names) > 1 and len(shapes) == 1:  # build(query_shape, value_shape, ...)
+            named = {f"{k}_shape": v for k, v in kwargs.items() if _has_tensor(v)}
+            extra = {k: _batched(symbolic.shapes_of(kwargs[k[:-6]])) for k in named if k in names}
+            self.build(*shapes, **extra)
+        else:
+            self.build(*shapes[: max(1, len(names))])
+
+    def _set_built(self, input_shape: Any) -> None:
+        self.built = True
+        self._build_shape = input_shape
+        self._adopt()
+
+    # ---- shapes --------------------------------------------------------------------------------
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output (or nest of shapes) for inputs of a shape (or nest), None where an
+        extent is open. Builds the layer."""
+
+        def tensor(shape: tuple[Any, ...]) -> Tensor:
+            return symbolic.traced(symbolic.symbolic_type(shape, self._dtype))
+
+        inputs = symbolic.map_shapes(tensor, input_shape)
+        with frames.entered(self) as frame, self._errors_named(), tracing():
+            outputs = self._run(frame, (inputs,), {})
+        return symbolic.shapes_of(outputs)
+
+    def _record(self, scope: frames.Scope, args: Any, kwargs: Any) -> Any:
+        """Become part of the functional model that the arguments belong to."""
+        if self._parent is None and not self._is_named:
+            self._take_name(scope.root.names)
+        call = symbolic.Call(self, args, dict(kwargs), scope)
+        training = kwargs.pop("training", None)
+        with (
+            frames.entered(self, training, scope.child(self.name)) as frame,
+            self._errors_named(),
+            tracing(),
+        ):
+            args, kwargs = self._converted(*tree.map_structure(_as_traced, (args, kwargs)))
+            outputs = tree.map_structure(as_tensor, self._run(frame, args, kwargs))
+        self._output_shape = symbolic.shapes_of(outputs)
+        self._calls = [c for c in self._calls if c() is not None] + [weakref.ref(call)]
+        return call.finish(outputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of this layer's last call in a functional or Sequential model."""
+        args = self._last_call("input").args
+        return args[0] if len(args) == 1 else list(args)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of this layer's last call in a functional or Sequential model."""
+        return self._last_call("output").outputs
+
+    def _last_call(self, what: str) -> symbolic.Call:
+        calls = [c for c in (reference() for reference in self._calls) if c is not None]
+        if not calls or calls[-1].outputs is None:
+            raise AttributeError(
+                f"{self._label()} has no symbolic {what}: it has not been called on an Input"
+            )
+        return calls[-1]
+
+    # ---- losses --------------------------------------------------------------------------------
+    def add_loss(self, loss: Any) -> None:
+        """Add scalar tensors to the losses of the outermost model; for use in `call`."""
+        frame = frames.current()
+        into = frame.losses if frame is not None else self._losses
+        into.extend(as_tensor(each) for each in tree.leaves(loss))
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """Scalars to add to the loss: those added during the last call of this layer (when it was
+        the outermost), then the penalties of all trainable weights."""
+        weights = self.trainable_weights if self.built else []
+        return [*self._losses, *(v.regularizer(v.read()) for v in weights if v.regularizer)]
+
+    def reset_losses(self) -> None:
+        """Forget what the last call added."""
+        self._losses = []
+
+    # ---- configuration -------------------------------------------------------------------------
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer (without its weights), as plain JSON data."""
+        config = {k: plain(v, f"{self._label()}, argument {k}") for k, v in self._arguments.items()}
+        return {**config, "name": self.name, "trainable": self.trainable, "dtype": self.dtype.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The layer that `get_config` described; also where `__init__` takes no `name` and such."""
+        arguments = {name: restored(value) for name, value in config.items()}
+        taken = inspect.signature(cls.__init__).parameters.values()
+        if any(p.kind is p.VAR_KEYWORD for p in taken):
+            return cls(**arguments)
+        common = {k: arguments.pop(k, None) for k in ("name", "trainable", "dtype")}
+        names = {p.name for p in taken}
+        given = {k: v for k, v in common.items() if k in names}
+        layer = cls(**arguments, **given)
+        layer._name, layer._is_named = common["name"], common["name"] is not None
+        layer._is_given = layer._is_named
+        layer._trainable = common["trainable"] is not False
+        return layer
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+# ---- helpers -----------------------------------------------------------------------------------
+def _building(build: Callable[..., None]) -> Callable[..., None]:
+    """`build` as a class defines it, run once: inside the layer's scope, and noted afterwards. Also
+    for whoever calls `build` directly, or through super()."""
+
+    @functools.wraps(build)
+    def wrapped(self: Layer, *shapes: Any, **named: Any) -> None:
+        frame = frames.current()
+        is_inside = frame is not None and frame.layer is self
+        if is_inside and frame.is_build:  # type: ignore[union-attr]
+            build(self, *shapes, **named)
+            return
+        if self.built:
+            return
+        self._settle_name()
+        scope = frame.scope if is_inside else None  # type: ignore[union-attr]
+        with frames.entered(self, scope=scope) as frame, _outside_traces():
+            frame.is_build = True
+            build(self, *shapes, **named)
+        self._set_built(shapes[0] if len(shapes) == 1 else list(shapes))
+
+    return wrapped
+
+
+@contextmanager
+def _outside_traces() -> Iterator[None]:
+    """Within: no program is being recorded. Weights are made at once, whoever asks for them."""
+    traces, LOCAL.traces = LOCAL.traces, []
+    try:
+        yield
+    finally:
+        LOCAL.traces = traces
+
+
+def _parameters(f: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(f).parameters)
+
+
+@functools.lru_cache(maxsize=512)
+def _call_parameters(cls: type[Layer]) -> frozenset[str]:
+    return frozenset(_parameters(cls.call))
+
+
+def _has_tensor(value: Any) -> bool:
+    return any(isinstance(t, Tensor) for t in tree.leaves(value))
+
+
+def _as_traced(value: Any) -> Any:
+    """A symbolic tensor as an ordinary tensor of the program being recorded."""
+    if isinstance(value, symbolic.SymbolicTensor):
+        return Tensor(value._type, None, value._node)
+    return value
+
+
+def _is_numbers(value: Any) -> bool:
+    """True for [[1, 2], [3, 4]]: a nest of Python numbers, which is one tensor."""
+    leaves = tree.leaves(value)
+    is_nest = isinstance(value, (list, tuple, int, float)) and bool(leaves)
+    return is_nest and all(isinstance(v, (bool, int, float)) for v in leaves)
+
+
+def _batched(shapes: Any) -> Any:
+    """Shapes with None for the batch, as a layer is built for."""
+    return symbolic.map_shapes(lambda shape: (None, *shape[1:]) if shape else (), shapes)
+
+
+def _float_dtype(layer: Layer, dtype: Any) -> types.DType:
+    found = types.dtype(dtype) if dtype is not None else types.float32
+    if found.name not in ("float32", "float64"):
+        raise ShapeError(
+            f"{type(layer).__name__}: dtype must be 'float32' or 'float64', not {describe(dtype)}"
+        )
+    return found
+
+
+def _first_shape(
+    input_shape: Any = None,
+    input_dim: int | None = None,
+    batch_input_shape: Any = None,
+    batch_shape: Any = None,
+    batch_size: int | None = None,
+) -> tuple[int | None, ...] | None:
+    """The shape of the first input, batch included, however it was said."""
+    if batch_input_shape is not None or batch_shape is not None:
+        return tuple(batch_input_shape if batch_input_shape is not None else batch_shape)
+    if input_dim is not None:
+        input_shape = (input_dim,)
+    if input_shape is None:
+        return None
+    return (batch_size, *((input_shape,) if isinstance(input_shape, int) else input_shape))

@@ -1,0 +1,206 @@
+"""The layers every network has: Input, Dense, Activation, Identity, Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lamina import activations, constraints, initializers, regularizers
+from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.ir import types
+from lamina.layers.base import Layer
+from lamina.layers.frames import Scope
+from lamina.layers.spec import InputSpec
+from lamina.layers.symbolic import Call, SymbolicTensor, symbolic_type
+from lamina.operations import creation, linear_algebra
+from lamina.tensor import Tensor
+
+
+class InputLayer(Layer):
+    """The place where data enter a model; `Input(...)` makes one and returns its tensor.
+
+    shape: of one example, such as (784,); None for an axis whose size differs from batch to batch.
+    batch_size, or batch_shape: for models that take batches of one size only.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        batch_shape: Sequence[int | None] | None = None,
+        name: str | None = None,
+        input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        shape = shape if shape is not None else input_shape
+        if (shape is None) == (batch_shape is None):
+            raise ArgumentError("Input: give shape=(...), of one example, or batch_shape=(...)")
+        if shape is not None:
+            batch_shape = (batch_size, *_as_shape(shape))
+        self.batch_shape = _as_shape(batch_shape)
+        self._dtype = types.dtype(dtype if dtype is not None else types.float32)
+
+    def tensor(self, scope: Scope) -> SymbolicTensor:
+        """A symbolic tensor for the data, and the layers called on it belong to this scope."""
+        type_ = symbolic_type(self.batch_shape, self._dtype)
+        self._set_built(self.batch_shape)
+        self._output_shape = self.batch_shape
+        return Call(self, (), {}, scope).finish(Tensor(type_))  # type: ignore[no-any-return]
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        shape = list(self.batch_shape)
+        return {"batch_shape": shape, "dtype": self._dtype.name, "name": self.name}
+
+
+def _as_shape(shape: Any) -> tuple[int | None, ...]:
+    extents = (shape,) if isinstance(shape, int) else tuple(shape)
+    for n in extents:
+        if n is not None and (not isinstance(n, int) or n < 0):
+            raise ShapeError(
+                f"Input: a shape is a tuple of positive integers and None, not {tuple(extents)}",
+                hint="shape=(784,) for vectors of 784 numbers; the batch is not part of it",
+            )
+    return extents
+
+
+def Input(
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+) -> SymbolicTensor:
+    """A symbolic tensor that stands for data yet to come: the beginning of a functional model.
+
+    shape is that of one example; the batch comes in front. dtype is "float32" unless said.
+
+        >>> import lamina as lm
+        >>> x = lm.Input(shape=(784,))
+        >>> model = lm.Model(x, lm.layers.Dense(10, activation="softmax")(x))
+    """
+    layer = InputLayer(shape, batch_size, dtype, batch_shape, name)
+    return layer.tensor(Scope())
+
+
+class Dense(Layer):
+    """activation(inputs @ kernel + bias), on the last axis.
+
+    Inputs (batch, ..., features), outputs (batch, ..., units); kernel (features, units), bias
+    (units,). Raises ShapeError where the number of features is not the one it was built for.
+    """
+
+    input_spec = InputSpec(min_ndim=2)
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_integer("Dense", "units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.bias = None
+
+    def build(self, input_shape: Any) -> None:
+        features = input_shape[-1]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(features, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+
+    def call(self, inputs: Tensor) -> Tensor:
+        x = linear_algebra.matmul(creation.astype(inputs, self.dtype), self.kernel.read())
+        if self.bias is not None:
+            x = x + self.bias.read()
+        return self.activation(x)  # type: ignore[no-any-return]
+
+
+class Activation(Layer):
+    """An activation, by name or as a function, as a layer of its own."""
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return self.activation(inputs)  # type: ignore[no-any-return]
+
+
+class Identity(Layer):
+    """The inputs as they are."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Lambda(Layer):
+    """A function of tensors as a layer.
+
+    It trains and predicts; it cannot be saved, because files never hold code: write a Layer with a
+    `call` for that. `arguments` are keyword arguments for the function. `output_shape` is accepted
+    and not needed: shapes are found by tracing the function.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise ArgumentError(f"Lambda: needs a function, not {function!r}")
+        self.function = function
+        self.arguments = dict(arguments or {})
+
+    def call(self, inputs: Any) -> Any:
+        return self.function(inputs, **self.arguments)
+
+    def get_config(self) -> dict[str, Any]:
+        raise ArgumentError(
+            f"{self._label()}: a Lambda layer cannot be saved: its function is code, and files "
+            "never hold code",
+            hint="write a Layer whose call does the same; such a layer is found by its name",
+        )
+
+
+def positive_integer(owner: str, name: str, value: Any) -> int:
+    """The value, if it is an integer above 0; else a RangeError that names the argument."""
+    ok = hasattr(value, "__index__") and not isinstance(value, bool) and int(value) > 0
+    if not ok:
+        raise RangeError(f"{owner}: {name} must be a positive integer, not {value!r}")
+    return int(value)

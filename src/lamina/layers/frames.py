@@ -1,0 +1,103 @@
+"""What is around a layer's call: the layers that called it, their mode, and where weights draw from.
+
+Root    one per outermost model: the seed of its weights and the names taken in it
+Scope   a root and the path of a layer below it
+Frame   one call in progress: layer, scope, training or not, losses added so far
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lamina.initializers import next_seed
+
+
+class Root:
+    """What the layers of one outermost model share while they are being built.
+
+    The seed comes from the global stream when the first weight asks for it: after
+    `set_random_seed(n)` the same program draws the same weights, and of two equal models built one
+    after the other each has its own.
+    """
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self._seed: int | None = None
+
+    @property
+    def seed(self) -> int:
+        if self._seed is None:
+            self._seed = next_seed()
+        return self._seed
+
+
+class Scope:
+    """A place below a root: the path of a layer, without the outermost model's own name."""
+
+    __slots__ = ("path", "root")
+
+    def __init__(self, root: Root | None = None, path: str = "") -> None:
+        self.root = root or Root()
+        self.path = path
+
+    def child(self, name: str) -> Scope:
+        return Scope(self.root, f"{self.path}/{name}" if self.path else name)
+
+    def key(self, weight: str) -> str:
+        """What a weight's first values are drawn from."""
+        return f"{self.root.seed}/{self.child(weight).path}"
+
+
+class Frame:
+    """One layer's call, or build, in progress."""
+
+    __slots__ = ("is_build", "layer", "losses", "scope", "training")
+
+    def __init__(self, layer: Any, scope: Scope, training: bool, losses: list[Any]) -> None:
+        self.layer, self.scope, self.training, self.losses = layer, scope, training, losses
+        self.is_build = False
+
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+
+_STACK = _Stack()
+
+
+def current() -> Frame | None:
+    return _STACK.frames[-1] if _STACK.frames else None
+
+
+@contextmanager
+def entered(
+    layer: Any, training: bool | None = None, scope: Scope | None = None
+) -> Iterator[Frame]:
+    """Within: `layer` is being called. Without an explicit `training` the caller's mode counts, and
+    outside of every call it is inference. A frozen layer is in inference whatever is said."""
+    outer = current()
+    if training is None:
+        training = outer.training if outer is not None else False
+    if scope is None:
+        scope = outer.scope.child(layer.name) if outer is not None else Scope()
+    losses = outer.losses if outer is not None else []
+    frame = Frame(layer, scope, bool(training) and layer.trainable, losses)
+    _STACK.frames.append(frame)
+    try:
+        yield frame
+    finally:
+        _STACK.frames.pop()
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """name, or name_1, name_2, ...: the first that is not taken; it is then."""
+    candidate, count = name, 0
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    taken.add(candidate)
+    return candidate

@@ -1,0 +1,97 @@
+"""Layers that only move numbers: Flatten, Reshape, Permute, RepeatVector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.ir.types import exact_division, is_static
+from lamina.layers.base import Layer
+from lamina.layers.core import positive_integer
+from lamina.layers.spec import InputSpec, shape_text
+from lamina.operations import shaping
+from lamina.tensor import Tensor, bind
+
+
+class Flatten(Layer):
+    """Every example as one vector: (batch, ...) -> (batch, size)."""
+
+    input_spec = InputSpec(min_ndim=1)
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if data_format not in (None, "channels_last", "channels_first"):
+            raise RangeError(
+                "Flatten: data_format must be 'channels_last' or 'channels_first', not "
+                f"{data_format!r}"
+            )
+        self.data_format = data_format
+
+    def call(self, inputs: Tensor) -> Tensor:
+        if self.data_format == "channels_first" and inputs.ndim > 2:
+            inputs = shaping.moveaxis(inputs, 1, -1)
+        return bind("reshape", inputs, shape=(inputs.shape[0], math.prod(inputs.shape[1:])))  # type: ignore[no-any-return]
+
+
+class Reshape(Layer):
+    """Every example in another shape: (batch, ...) -> (batch, *target_shape). One entry of
+    target_shape may be -1: whatever is left."""
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(int(n) for n in target_shape)
+        if self.target_shape.count(-1) > 1 or any(n < -1 for n in self.target_shape):
+            raise ArgumentError(
+                f"Reshape: target_shape is {self.target_shape}; only one entry may be -1"
+            )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        size = math.prod(inputs.shape[1:])
+        known = math.prod(n for n in self.target_shape if n != -1)
+        rest = exact_division(size, known) if known else None
+        fits = rest is not None if -1 in self.target_shape else size == known
+        if not fits:
+            raise ShapeError(
+                f"{self._label()}: examples of shape {shape_text(inputs.shape[1:])} have "
+                f"{size} entries, which do not fill the target shape {self.target_shape}"
+                + (f" of {known}" if -1 not in self.target_shape else ""),
+                hint="one entry of target_shape may be -1: whatever is left",
+            )
+        target = tuple(rest if n == -1 else n for n in self.target_shape)
+        return bind("reshape", inputs, shape=(inputs.shape[0], *target))  # type: ignore[no-any-return]
+
+
+class Permute(Layer):
+    """The axes of every example in another order. `dims` counts from 1: the batch, 0, stays;
+    Permute((2, 1)) exchanges the two axes of a matrix."""
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(int(n) for n in dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ArgumentError(
+                f"Permute: dims must be an order of 1 to {len(self.dims)}, not {self.dims}",
+                hint="the batch axis, 0, is not counted",
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return shaping.permute_dims(inputs, (0, *self.dims))
+
+
+class RepeatVector(Layer):
+    """Every example n times, one after the other: (batch, features) -> (batch, n, features)."""
+
+    input_spec = InputSpec(ndim=2)
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = positive_integer("RepeatVector", "n", n)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        batch, features = inputs.shape
+        if not is_static(features):
+            raise ShapeError(f"{self._label()}: the number of features must be known")
+        return shaping.broadcast_to(shaping.expand_dims(inputs, 1), (batch, self.n, features))

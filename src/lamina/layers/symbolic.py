@@ -1,0 +1,147 @@
+"""Symbolic inputs, and the record of the layers called on them: what functional models are made of.
+
+A call of a layer on a symbolic tensor runs nothing. Its `call` is traced once, to learn the types of
+its outputs, and new symbolic tensors stand for those. Each knows the call that it came from:
+
+    symbolic tensor -> parameter node -> source (call, index) -> layer, arguments -> symbolic tensors
+
+References go from a tensor to what it was made of and never back, so that a model which is no longer
+used is freed at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lamina import tree
+from lamina.errors import TracedValueError
+from lamina.ir import types
+from lamina.ir.graph import Node, parameter, topological
+from lamina.ir.types import Extent, TensorType
+from lamina.layers.frames import Scope
+from lamina.layers.spec import known_shape
+from lamina.tensor import LOCAL, Tensor, from_node
+
+_ORDER = itertools.count()
+
+
+class SymbolicTensor(Tensor):
+    """An input of a model, or what a layer makes of one: a type without a value.
+
+    Its first extent is the batch, whose size is not known yet.
+    """
+
+    __slots__ = ()
+
+    def _known(self, what: str) -> Any:
+        raise TracedValueError(
+            f"{what} asks for the value of {self!r}: it stands for data that will come, and has "
+            "no value yet.",
+            hint="NumPy functions need values: use the function of the same name in lm (lm.exp(x) "
+            "for np.exp(x)), a layer, or a Lambda layer around your function.",
+        )
+
+    def __repr__(self) -> str:
+        return f"<SymbolicTensor shape={known_shape(self.shape)}, dtype={self.dtype}>"
+
+
+class Call:
+    """One call of a layer on symbolic tensors: `args` and `kwargs` as they came."""
+
+    def __init__(self, layer: Any, args: Any, kwargs: Any, scope: Scope) -> None:
+        self.layer, self.args, self.kwargs, self.scope = layer, args, kwargs, scope
+        self.order = next(_ORDER)
+        self.structure: Any = None
+        self._nodes: list[weakref.ref[Node]] = []
+
+    def finish(self, outputs: Any) -> Any:
+        """New symbolic tensors of the types of `outputs`, in the same nest."""
+        leaves, self.structure = tree.flatten(outputs)
+        nodes = [self._node(t._type, k) for k, t in enumerate(leaves)]
+        self._nodes = [weakref.ref(n) for n in nodes]
+        return tree.unflatten(self.structure, [_tensor(n) for n in nodes])
+
+    def _node(self, type_: TensorType, index: int) -> Node:
+        return Node("parameter", (), {"name": self.layer.name, "source": (self, index)}, type_)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The tensors among the arguments."""
+        return [t for t in tree.leaves((self.args, self.kwargs)) if isinstance(t, Tensor)]
+
+    @property
+    def outputs(self) -> Any:
+        """The symbolic tensors this call made, while anybody holds them."""
+        nodes = [reference() for reference in self._nodes]
+        if any(n is None for n in nodes):
+            return None
+        return tree.unflatten(self.structure, [_tensor(n) for n in nodes])
+
+
+def _tensor(node: Any) -> SymbolicTensor:
+    return SymbolicTensor(node.type, None, node)
+
+
+def source_of(node: Node) -> tuple[Call, int] | None:
+    """The call that made a symbolic tensor's node, and which of its outputs it is."""
+    return node.params.get("source") if node.op == "parameter" else None
+
+
+def calls_behind(tensors: Iterable[Tensor]) -> list[Call]:
+    """The calls whose outputs these tensors were computed from by operations alone."""
+    roots = [t._node for t in tensors if t._value is None and t._node is not None]
+    found = (source_of(n) for n in topological(roots))
+    return list(dict.fromkeys(f[0] for f in found if f is not None))
+
+
+def functional_scope(arguments: Any) -> Scope | None:
+    """The scope of the symbolic inputs behind the arguments; None where there are none, or where a
+    program is being recorded: there a layer computes like any function."""
+    if LOCAL.traces:
+        return None
+    tensors = [t for t in tree.leaves(arguments) if isinstance(t, Tensor)]
+    calls = calls_behind(tensors) if any(t._value is None for t in tensors) else []
+    return calls[0].scope if calls else None
+
+
+# ---- types of inputs that are yet to come -----------------------------------------------------
+def symbolic_type(shape: Sequence[Any], dtype: Any) -> TensorType:
+    """The type of a shape with None in it: the first extent is the batch, the others are named by
+    their axis, so that equally long sequences meet."""
+
+    def extent(axis: int, n: Any) -> Any:
+        if n is not None:
+            return n if isinstance(n, Extent) else int(n)
+        return Extent.symbol(f"axis{axis}" if axis else "batch")
+
+    return TensorType(tuple(extent(k, n) for k, n in enumerate(shape)), types.dtype(dtype))
+
+
+def traced(type_: TensorType) -> Tensor:
+    """A tensor of this type without a value, for tracing a layer's `call`."""
+    return from_node(parameter(type_, "x"))  # type: ignore[no-any-return]
+
+
+def is_shape(value: Any) -> bool:
+    """True for (None, 784) and [32, 10], and not for a nest of shapes."""
+    return isinstance(value, (tuple, list)) and all(
+        n is None or isinstance(n, (int, Extent)) or hasattr(n, "__index__") for n in value
+    )
+
+
+def map_shapes(f: Any, nest: Any) -> Any:
+    """f of every shape in a nest of shapes."""
+    if is_shape(nest):
+        return f(tuple(nest))
+    if isinstance(nest, dict):
+        return {key: map_shapes(f, value) for key, value in nest.items()}
+    return type(nest)(map_shapes(f, value) for value in nest)
+
+
+def shapes_of(nest: Any) -> Any:
+    """The nest of the tensors' shapes, None for extents that are not known."""
+    leaves, structure = tree.flatten(nest)
+    return tree.unflatten(structure, [known_shape(t.shape) for t in leaves])

@@ -1,0 +1,206 @@
+"""The tree of layers: what hangs on a layer's attributes, its weights, and everybody's name.
+
+Nothing is registered. Attributes are looked through when they are asked for, lists, tuples and dicts
+of layers included, so a list that grows after it was assigned is seen too.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lamina.configuration import Configurable, snake_case
+from lamina.errors import ShapeError
+from lamina.layers.frames import unique
+from lamina.tensor import Variable
+
+
+class Tracked(Configurable):
+    """Names, the layers and variables inside, and their weights as arrays."""
+
+    _unseen: ClassVar[frozenset[str]] = frozenset({"_arguments", "_parent", "_calls", "_weights"})
+    _name: str | None
+    _is_named: bool  # it will not change any more
+    _is_given: bool  # by the user
+    _parent: weakref.ref[Tracked] | None
+    _weights: list[Variable]
+    _trainable: bool
+    built: bool
+
+    # ---- names ---------------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        """The name given, or the class's; made unique by the first model or layer that holds it."""
+        return self._name or self._class_name()
+
+    def _class_name(self) -> str:
+        return snake_case(type(self).__name__)
+
+    @property
+    def path(self) -> str:
+        """The names from the outermost layer to this one: "sequential/dense_1"."""
+        parent = self._parent() if self._parent is not None else None
+        return f"{parent.path}/{self.name}" if parent is not None else self.name
+
+    def _label(self) -> str:
+        """How errors call this layer: Dense 'sequential/dense_1'."""
+        return f"{type(self).__name__} '{self.path}'"
+
+    def _take_name(self, taken: set[str]) -> None:
+        """A name of its own among those taken; one that was given stays as it is."""
+        if self._is_named:
+            taken.add(self.name)
+        else:
+            self._name = unique(self._class_name(), taken)
+            self._is_named = True
+
+    def _adopt(self) -> None:
+        """Give the layers inside that have no parent yet this one, and names unique in here."""
+        children = self._children()
+        new = [c for c in children if c._parent is None or c._parent() is None]
+        taken = {c.name for c in children if c._is_named}
+        for child in new:
+            child._take_name(taken)
+            child._parent = weakref.ref(self)
+
+    # ---- what is inside ------------------------------------------------------------------------
+    def _attributes(self) -> Iterator[Any]:
+        for name, value in vars(self).items():
+            if name not in self._unseen:
+                yield from _leaves(value)
+
+    def _children(self) -> list[Any]:
+        """The layers that hang on attributes, each once."""
+        return list({id(v): v for v in self._attributes() if isinstance(v, Tracked)}.values())
+
+    def _flatten_layers(self) -> list[Any]:
+        """This layer and all inside, each once, parents first."""
+        found: dict[int, Tracked] = {}
+
+        def visit(layer: Tracked) -> None:
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                for child in layer._children():
+                    visit(child)
+
+        visit(self)
+        return list(found.values())
+
+    def _own_variables(self) -> list[Variable]:
+        """This very layer's weights: trainable ones first, each kind in order of creation."""
+        held = [v for v in self._attributes() if isinstance(v, Variable)]
+        own = list({id(v): v for v in [*self._weights, *held]}.values())
+        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+
+    def _named_variables(self) -> dict[str, Variable]:
+        """Every weight inside by its path below this layer: "dense_1/kernel"."""
+        self._adopt()
+        found: dict[str, Variable] = {}
+        seen: set[int] = set()
+        taken: set[str] = set()
+        names: set[str] = set()
+        inside = [({v.name: v}, "") for v in self._own_variables()]
+        inside += [(c._named_variables(), unique(c.name, names) + "/") for c in self._children()]
+        for variables, prefix in inside:
+            for name, variable in variables.items():
+                if id(variable) not in seen:
+                    seen.add(id(variable))
+                    found[unique(prefix + name, taken)] = variable
+        return found
+
+    # ---- weights -------------------------------------------------------------------------------
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: this layer's own, then those of the layers inside, in order."""
+        return list(self.named_weights().values())
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self.weights
+
+    def named_weights(self) -> dict[str, Variable]:
+        """All weights by path below this layer, such as "dense_1/kernel": the same in every model
+        of the same layers, whatever the models are called."""
+        return self._named_variables()
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes: none of a frozen layer."""
+        kept = self._trainable_ids()
+        return [v for v in self.weights if id(v) in kept]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        kept = self._trainable_ids()
+        return [v for v in self.weights if id(v) not in kept]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        return self.non_trainable_weights
+
+    def _trainable_ids(self) -> set[int]:
+        if not self._trainable:
+            return set()
+        found = {id(v) for v in self._own_variables() if v.trainable}
+        return found.union(*(child._trainable_ids() for child in self._children()))
+
+    @property
+    def trainable(self) -> bool:
+        """False freezes this layer and all inside: weights stay, and calls are inference."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._flatten_layers():
+            layer._trainable = bool(value)
+
+    def count_params(self) -> int:
+        """How many numbers the weights are."""
+        return sum(v.size for v in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights as NumPy arrays, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Replace all weights by arrays of the same shapes, in the order of `weights`.
+
+        Raises ShapeError, and changes nothing, where number or shapes differ.
+        """
+        named, arrays = self.named_weights(), list(weights)
+        if len(arrays) != len(named):
+            raise ShapeError(
+                f"{self._label()}: set_weights got {len(arrays)} arrays, and there are "
+                f"{len(named)} weights: {_listing(named)}"
+            )
+        for (name, variable), array in zip(named.items(), arrays, strict=True):
+            if tuple(np.shape(array)) != variable.shape:
+                raise ShapeError(
+                    f"{self._label()}: set_weights got an array of shape {np.shape(array)} for "
+                    f"{name}, which has shape {variable.shape}",
+                    hint=f"the weights in order: {_listing(named)}",
+                )
+        for variable, array in zip(named.values(), arrays, strict=True):
+            variable.assign(array)
+
+
+def _listing(named: dict[str, Variable]) -> str:
+    return ", ".join(f"{name} {variable.shape}" for name, variable in named.items()) or "none"
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, (Tracked, Variable)):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _leaves(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _leaves(each)

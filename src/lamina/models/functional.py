@@ -1,0 +1,180 @@
+"""The graph of a functional model: which layers are called on what, between inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import tree
+from lamina.errors import ArgumentError, ShapeError, describe
+from lamina.ir.graph import Node
+from lamina.ir.types import Extent
+from lamina.layers.spec import shape_text
+from lamina.layers.symbolic import Call, source_of
+from lamina.models.replay import Replay
+from lamina.tensor import Tensor
+
+
+class FunctionalGraph:
+    """Calls of layers from `inputs` to `outputs`, both nests of symbolic tensors."""
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        self.inputs, self.outputs = inputs, outputs
+        flat, self.input_structure = tree.flatten(inputs)
+        self.input_nodes = [_node(t, "inputs") for t in flat]
+        self.input_names = [_input_name(t) for t in flat]
+        results, self.output_structure = tree.flatten(outputs)
+        self.output_nodes = [_node(t, "outputs") for t in results]
+        self.held: list[Node] = []
+        self.calls = self._collect()
+
+    def _collect(self) -> list[Call]:
+        """The calls needed, in the order in which they can run."""
+        calls: dict[Call, None] = {}
+        stack = list(self.output_nodes)
+        seen: set[Node] = set()
+        while stack:
+            for node in self._leaves(stack.pop()):
+                if node in seen:
+                    continue
+                seen.add(node)
+                self.held.append(node)
+                call = self._call_of(node)
+                if call is not None and call not in calls:
+                    calls[call] = None
+                    stack += [t._node for t in call.inputs if t._node is not None]
+        return sorted(calls, key=lambda call: call.order)
+
+    def _leaves(self, root: Node) -> list[Node]:
+        """The symbolic tensors' nodes that a node is computed from by operations alone."""
+        stop = set(self.input_nodes)
+        found, stack, seen = [], [root], {root}
+        while stack:
+            node = stack.pop()
+            if node in stop or source_of(node) is not None:
+                found.append(node)
+                continue
+            for arg in node.args:
+                if arg not in seen:
+                    seen.add(arg)
+                    stack.append(arg)
+        return found
+
+    def _call_of(self, node: Node) -> Call | None:
+        if node in self.input_nodes:
+            return None
+        call, _ = source_of(node) or (None, 0)
+        if call is not None and not call.inputs:
+            raise ArgumentError(
+                f"the outputs depend on Input '{call.layer.name}', which is not among the inputs "
+                f"of the model ({', '.join(self.input_names)})",
+                hint="name every Input that is needed: Model(inputs=[a, b], outputs=...)",
+            )
+        return call
+
+    # ---- what is in it -------------------------------------------------------------------------
+    def layers(self) -> list[Any]:
+        """Each layer once: inputs first, then by distance from the outputs, as in Keras."""
+        inputs = [source_of(n) for n in self.input_nodes]
+        depth = self._depths()
+        ordered = sorted(self.calls, key=lambda call: -depth[call])
+        first = [s[0].layer for s in inputs if s is not None]
+        return list({id(x): x for x in [*first, *(c.layer for c in ordered)]}.values())
+
+    def _depths(self) -> dict[Call, int]:
+        """How many calls lie between each call and the farthest output; all calls of a layer have
+        the depth of the one farthest away."""
+        depth = dict.fromkeys(self.calls, 0)
+        for call in reversed(self.calls):
+            layer = max(depth[c] for c in self.calls if c.layer is call.layer)
+            depth[call] = layer
+            for before in self._calls_before(call):
+                depth[before] = max(depth[before], layer + 1)
+        return depth
+
+    def _calls_before(self, call: Call) -> list[Call]:
+        leaves = [n for t in call.inputs if t._node is not None for n in self._leaves(t._node)]
+        found = (source_of(n) for n in leaves if n not in self.input_nodes)
+        return [s[0] for s in found if s is not None and s[0] in self.calls]
+
+    # ---- running -------------------------------------------------------------------------------
+    def run(self, label: str, inputs: Any) -> Any:
+        """The outputs for these inputs: a nest like the model's, a list in its order, or a dict by
+        the names of the Inputs."""
+        tensors = self._matched(label, inputs)
+        for node, tensor, name in zip(self.input_nodes, tensors, self.input_names, strict=True):
+            _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
+        replay = Replay(dict(zip(self.input_nodes, tensors, strict=True)))
+        by_source = {source_of(n): n for n in self.held if n not in self.input_nodes}
+
+        def value(leaf: Any) -> Any:
+            return replay.tensor(leaf._node) if _is_open(leaf) else leaf
+
+        for call in self.calls:
+            args, kwargs = tree.map_structure(value, (call.args, call.kwargs))
+            for index, result in enumerate(tree.leaves(call.layer(*args, **kwargs))):
+                if (call, index) in by_source:
+                    replay.known[by_source[call, index]] = result
+        return tree.unflatten(self.output_structure, [replay.tensor(n) for n in self.output_nodes])
+
+    def _matched(self, label: str, inputs: Any) -> list[Tensor]:
+        if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
+            missing = [n for n in self.input_names if n not in inputs]
+            if missing:
+                raise ArgumentError(
+                    f"{label}: no data for the inputs {missing}; the dict has {sorted(inputs)}"
+                )
+            return [inputs[n] for n in self.input_names]
+        tensors = tree.leaves(inputs)
+        if len(tensors) != len(self.input_nodes):
+            raise ArgumentError(
+                f"{label}: expected {len(self.input_nodes)} inputs "
+                f"({', '.join(self.input_names)}), got {len(tensors)}"
+            )
+        return tensors
+
+
+def _is_open(value: Any) -> bool:
+    return isinstance(value, Tensor) and value._value is None
+
+
+def _node(value: Any, what: str) -> Node:
+    is_symbolic = isinstance(value, Tensor) and value._value is None and value._node is not None
+    if not is_symbolic:
+        raise ArgumentError(
+            f"Model: {what} must be symbolic tensors, made by Input(...) and by layers called on "
+            f"them; got {describe(value)}"
+        )
+    if what == "inputs" and source_of(value._node) is None:
+        raise ArgumentError(
+            "Model: an input must come from Input(...) or from a layer, not from an operation"
+        )
+    return value._node  # type: ignore[no-any-return]
+
+
+def _input_name(tensor: Tensor) -> str:
+    source = source_of(tensor._node)  # type: ignore[arg-type]
+    return str(source[0].layer.name) if source is not None else "input"
+
+
+def _check_shape(label: str, name: str, node: Node, tensor: Tensor) -> None:
+    """Every extent the Input gave must be there."""
+    expected, came = node.type.shape, tensor.shape
+    fits = len(expected) == len(came) and all(
+        isinstance(e, Extent) or isinstance(c, Extent) or e == c
+        for e, c in zip(expected, came, strict=True)
+    )
+    if not fits:
+        which = f" for input '{name}'" if name else ""
+        raise ShapeError(
+            f"{label}: expected data of shape {shape_text(expected)}{which}, got shape "
+            f"{shape_text(came)}",
+            hint=_shape_hint(expected, came),
+        )
+
+
+def _shape_hint(expected: Any, came: Any) -> str:
+    if len(came) == len(expected) - 1:
+        return "models take batches: x[None] makes a batch of one example"
+    if len(came) > len(expected) and len(expected) == 2:
+        return "flatten the examples, x.reshape(len(x), -1), or put a Flatten layer in front"
+    return "the first axis is the batch; the others must be as the model's Input says"

@@ -1,0 +1,238 @@
+"""Model: a layer that is trained as a whole; functional from inputs to outputs, or subclassed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lamina import tree
+from lamina.errors import ArgumentError, NotBuiltError, UnknownNameError, unknown_name
+from lamina.layers import Layer, symbolic
+from lamina.models.functional import FunctionalGraph
+from lamina.tensor import Variable, tracing
+
+
+class Model(Layer):
+    """Layers put together: called, summarized, trained and saved as one.
+
+    Functional: `Model(inputs, outputs)`, where outputs were made by calling layers on `Input`s;
+    both may be nests (lists, dicts) of symbolic tensors. Subclassed: make the layers in `__init__` and
+    put them together in `call(self, inputs)`.
+
+        >>> import lamina as lm
+        >>> x = lm.Input(shape=(4,))
+        >>> model = lm.Model(x, lm.layers.Dense(2)(x))
+        >>> model.count_params()
+        10
+    """
+
+    _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_graph"}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = super().__new__(cls, *args, **kwargs)
+        self._graph: FunctionalGraph | None = None
+        return self
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError("Model: give both inputs and outputs, or neither and define `call`")
+        if inputs is not None:
+            self._set_graph(inputs, outputs)
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        self._graph = FunctionalGraph(inputs, outputs)
+        self._functional_layers = self._graph.layers()
+        self._rename_twins()
+        shapes = symbolic.shapes_of(inputs)
+        self._set_built(shapes)
+        self._output_shape = symbolic.shapes_of(outputs)
+
+    def _rename_twins(self) -> None:
+        """Layers of two models that are joined may have one name: told apart, if the names were not
+        given by the user."""
+        taken: set[str] = set()
+        for layer in self._functional_layers:
+            if layer.name in taken:
+                if layer._is_given:
+                    raise ArgumentError(
+                        f"Model: two layers are called '{layer.name}'",
+                        hint="give each layer of a model a name of its own",
+                    )
+                layer._is_named = False
+                layer._take_name(taken)
+            taken.add(layer.name)
+
+    def _class_name(self) -> str:
+        is_plain = type(self) is Model and self._graph is not None
+        return "functional" if is_plain else super()._class_name()
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        if self._graph is None:
+            raise TypeError(
+                f"{type(self).__name__} must define call(self, inputs), or be made of inputs and "
+                "outputs: Model(inputs=..., outputs=...)"
+            )
+        return self._graph.run(self._label(), inputs)
+
+    # ---- building ------------------------------------------------------------------------------
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights, for inputs of this shape (None for the batch) or nest of shapes."""
+        if input_shape is None or self.built or type(self).call is Model.call:
+            return
+        inputs = symbolic.map_shapes(self._traced_input, input_shape)
+        self._adopt()
+        with tracing():
+            self.call(inputs, **self._call_defaults())
+
+    def _traced_input(self, shape: tuple[Any, ...]) -> Any:
+        return symbolic.traced(symbolic.symbolic_type(shape, self.dtype))
+
+    def _call_defaults(self) -> dict[str, Any]:
+        return {"training": False} if self._takes("training") else {}
+
+    def build_for(self, inputs: Any, **kwargs: Any) -> None:
+        """Make all weights for data like these (arrays or tensors), without computing anything."""
+        if self.built:
+            return
+        leaves, structure = tree.flatten(self._converted((inputs,), {})[0][0])
+        types_ = [symbolic.symbolic_type((None, *t.shape[1:]), t.dtype) for t in leaves]
+        with tracing():
+            self(tree.unflatten(structure, [symbolic.traced(t) for t in types_]), **kwargs)
+
+    def _need_built(self, what: str) -> None:
+        if not self.built:
+            raise NotBuiltError(
+                f"{self._label()}: {what} needs weights, and they are not there before the model "
+                "knows the shape of its input",
+                hint="begin with Input(shape=...) (or input_shape=... in the first layer), call "
+                f"{self.name}.build((None, features)), or call the model on a batch once",
+            )
+
+    # ---- what is inside ------------------------------------------------------------------------
+    @property
+    def layers(self) -> list[Any]:
+        """The layers directly inside, in order."""
+        if self._graph is not None:
+            return list(self._functional_layers)
+        self._adopt()
+        return self._children()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """The layer of that name, or at that position. Raises UnknownNameError, IndexError."""
+        if (name is None) == (index is None):
+            raise ArgumentError("get_layer: give either a name or an index")
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise IndexError(f"get_layer: index {index}, but there are {len(layers)} layers")
+            return layers[index]
+        found = [layer for layer in layers if layer.name == name]
+        if not found:
+            error: UnknownNameError = unknown_name("layer", name, [x.name for x in layers])
+            raise error
+        return found[0]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic inputs, as a flat list."""
+        return tree.leaves(self._symbolic("inputs").inputs)
+
+    @property
+    def outputs(self) -> list[Any]:
+        return tree.leaves(self._symbolic("outputs").outputs)
+
+    @property
+    def input(self) -> Any:
+        return self._symbolic("input").inputs
+
+    @property
+    def output(self) -> Any:
+        return self._symbolic("output").outputs
+
+    def _symbolic(self, what: str) -> FunctionalGraph:
+        if self._graph is None:
+            raise AttributeError(
+                f"{self._label()} has no symbolic {what}: it is neither made of Inputs and "
+                "outputs, nor a Sequential model that knows its input's shape"
+            )
+        return self._graph
+
+    @property
+    def input_shape(self) -> Any:
+        return symbolic.shapes_of(self._symbolic("input_shape").inputs)
+
+    @property
+    def output_shape(self) -> Any:
+        self._need_built("output_shape")
+        return self._output_shape
+
+    @property
+    def input_names(self) -> list[str]:
+        return list(self._symbolic("input_names").input_names)
+
+    # ---- weights -------------------------------------------------------------------------------
+    def named_weights(self) -> dict[str, Variable]:
+        """All weights by path below the model, such as "dense_1/kernel"."""
+        self._need_built("weights")
+        return super().named_weights()
+
+    def count_params(self) -> int:
+        self._need_built("count_params()")
+        return super().count_params()
+
+    def get_weights(self) -> list[np.ndarray]:
+        self._need_built("get_weights()")
+        return super().get_weights()
+
+    def set_weights(self, weights: Any) -> None:
+        self._need_built("set_weights()")
+        super().set_weights(weights)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: tuple[str, str] | None = None,
+    ) -> None:
+        """Print layers, output shapes (None is the batch) and parameter counts.
+
+        A box in a terminal, plain text elsewhere; `print_fn` gets the text as one string instead.
+        """
+        from lamina.models.summary import show
+
+        self._need_built("summary()")
+        show(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
+
+    # ---- configuration -------------------------------------------------------------------------
+    def get_config(self) -> dict[str, Any]:
+        """The model (without its weights) as plain JSON data."""
+        if self._graph is None or type(self).__init__ is not Model.__init__:
+            return super().get_config()
+        from lamina.models.writing import functional_config
+
+        return functional_config(self, self._graph)
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """The model that `get_config` described, with new weights."""
+        if "calls" not in config:
+            return super().from_config(config)
+        from lamina.models.writing import functional_from_config
+
+        return functional_from_config(cls, config, custom_objects)  # type: ignore[no-any-return]
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as JSON text; `model_from_json` reads it."""
+        import json
+
+        from lamina.configuration import serialize
+
+        return json.dumps(serialize(self), **kwargs)

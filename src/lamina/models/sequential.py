@@ -1,0 +1,167 @@
+"""Sequential: layers one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+from lamina.configuration import plain, restored
+from lamina.errors import ArgumentError, ShapeError, describe
+from lamina.layers import InputLayer, Layer, frames, symbolic
+from lamina.models.model import Model
+
+
+class Sequential(Model):
+    """A stack of layers: each one's output is the next one's input.
+
+    With an `Input(shape=...)` in front, or `input_shape=` in the first layer, the model knows all
+    shapes at once and mistakes show when a layer is added; otherwise the first data decide.
+
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.layers.Dense(512, "relu", input_shape=(784,))])
+        >>> model.add(lm.layers.Dense(10, "softmax"))
+        >>> model.count_params()
+        407050
+    """
+
+    _unseen: ClassVar[frozenset[str]] = Model._unseen | {"_stage", "_own_scope"}
+
+    def __init__(
+        self,
+        layers: Sequence[Any] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        Layer.__init__(self, trainable=trainable, name=name, **kwargs)
+        self._layers: list[Layer] = []
+        self._own_scope = frames.Scope()
+        self._stage: list[Any] = []  # the symbolic input, then what each layer makes of it
+        if layers is not None and not isinstance(layers, (list, tuple)):
+            raise ArgumentError(f"Sequential: layers must be a list, got {describe(layers)}")
+        for layer in layers or ():
+            self.add(layer)
+
+    # ---- putting together ----------------------------------------------------------------------
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer (or `Input`) at the end. Raises ShapeError where it cannot take the shape
+        that comes, and ArgumentError for what is no layer."""
+        layer = self._as_layer(layer)
+        if isinstance(layer, InputLayer):
+            self._begin(layer)
+            return
+        self._refuse_twice(layer)
+        self._layers.append(layer)
+        self._adopt()
+        if not self._stage and len(self._layers) == 1 and layer._first_shape is not None:
+            self._begin(InputLayer(batch_shape=layer._first_shape, dtype=self.dtype))
+            return
+        try:
+            self._extend()
+        except Exception:
+            self._layers.pop()
+            raise
+
+    def _as_layer(self, layer: Any) -> Any:
+        if isinstance(layer, symbolic.SymbolicTensor):
+            source = symbolic.source_of(layer._node) if layer._node is not None else None
+            if source is not None and isinstance(source[0].layer, InputLayer):
+                return source[0].layer
+        if isinstance(layer, Layer):
+            return layer
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            hint = f"write {layer.__name__}(...), with its arguments"
+        else:
+            hint = "wrap a function in a Lambda layer, or use Activation for an activation"
+        raise ArgumentError(f"{self._label()}: add needs a layer, got {describe(layer)}", hint=hint)
+
+    def _refuse_twice(self, layer: Layer) -> None:
+        given = [x.name for x in self._layers if x._is_given]
+        if layer._is_given and layer.name in given:
+            raise ArgumentError(
+                f"{self._label()}: there is already a layer '{layer.name}'",
+                hint="give each layer of a model a name of its own",
+            )
+
+    def _begin(self, layer: InputLayer) -> None:
+        if self._stage:
+            raise ArgumentError(f"{self._label()}: an Input can only come first")
+        if self._layers and self._layers[0]._first_shape is None:
+            raise ArgumentError(f"{self._label()}: an Input must come before the first layer")
+        self._stage = [layer.tensor(self._own_scope)]
+        self._extend()
+
+    def _extend(self) -> None:
+        """Call the layers that are new on the shape that is known, if one is."""
+        while self._stage and len(self._stage) <= len(self._layers):
+            self._stage.append(self._layers[len(self._stage) - 1](self._stage[-1]))
+        if self._stage:
+            self._set_graph(self._stage[0], self._stage[-1])
+
+    def pop(self, rebuild: bool = True) -> Any:
+        """Take the last layer off, and return it."""
+        if not self._layers:
+            raise ArgumentError(f"{self._label()}: there is no layer to take off")
+        layer = self._layers.pop()
+        if self._stage:
+            self._stage.pop()
+            self._extend()
+        return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights for inputs of this shape, batch included: (None, 784)."""
+        if self._stage:
+            return
+        if input_shape is None:
+            self._need_built("build() without a shape")
+        if not symbolic.is_shape(input_shape):
+            raise ShapeError(
+                f"{self._label()}: takes one input, but shapes of several came: {input_shape}",
+                hint="a functional model, Model(inputs=[a, b], outputs=...), takes several",
+            )
+        frame = frames.current()
+        scope = frame.scope if frame is not None and frame.layer is self else self._own_scope
+        layer = InputLayer(batch_shape=tuple(input_shape), dtype=self.dtype)
+        self._stage = [layer.tensor(scope)]
+        try:
+            self._extend()
+        except Exception:
+            self._stage = []
+            raise
+
+    # ---- being a model -------------------------------------------------------------------------
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        for layer in self._layers:
+            inputs = layer(inputs)
+        return inputs
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers in order, the Input not among them."""
+        return list(self._layers)
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        super()._set_graph(inputs, outputs)
+        self._functional_layers = self._functional_layers[1:]
+
+    def get_config(self) -> dict[str, Any]:
+        if type(self).__init__ is not Sequential.__init__:
+            return Layer.get_config(self)
+        layers: list[Any] = list(self._layers)
+        if self._graph is not None:
+            layers.insert(0, symbolic.source_of(self._graph.input_nodes[0])[0].layer)  # type: ignore[index]
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self.dtype.name,
+            "layers": [plain(layer) for layer in layers],
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        layers = [restored(each, custom_objects) for each in config.get("layers", [])]
+        return cls(
+            layers, **{k: v for k, v in config.items() if k in ("name", "trainable", "dtype")}
+        )

@@ -1,0 +1,214 @@
+"""The table of a model: layers, output shapes, parameter counts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lamina.layers import symbolic
+from lamina.tensor import Variable
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer: its name and class, what comes out of it, its parameters, where its inputs come
+    from, and how deep it is nested."""
+
+    layer: str
+    output: str
+    parameters: int
+    connected: str = ""
+    trainable: bool = True
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Parameters of a model: numbers, and bytes."""
+
+    trainable: int
+    frozen: int
+    trainable_bytes: int
+    frozen_bytes: int
+
+
+def show(
+    model: Any,
+    line_length: int | None,
+    print_fn: Callable[[str], Any] | None,
+    expand_nested: bool,
+    show_trainable: bool,
+    layer_range: tuple[str, str] | None,
+) -> None:
+    """Print the table: in a box on a terminal, as plain text elsewhere and for `print_fn`."""
+    shown = _between(model.layers, layer_range)
+    rows = list(rows_of(model, shown, expand_nested))
+    heading = f'Model: "{model.name}"'
+    if print_fn is None and sys.stdout.isatty():
+        _print_box(heading, rows, totals_of(model), line_length, show_trainable)
+        return
+    text = plain_text(heading, rows, totals_of(model), line_length, show_trainable)
+    (print_fn or print)(text)
+
+
+def rows_of(model: Any, layers: Sequence[Any], nested: bool, depth: int = 0) -> Iterator[Row]:
+    """A row for each layer; with `nested`, the layers of inner models after their own row."""
+    sources = connections(model)
+    for layer in layers:
+        yield Row(
+            f"{layer.name} ({type(layer).__name__})",
+            shape_text(layer._output_shape),
+            sum(v.size for v in layer._named_variables().values()),
+            sources.get(id(layer), ""),
+            layer.trainable,
+            depth,
+        )
+        if nested and hasattr(layer, "layers"):
+            yield from rows_of(layer, layer.layers, nested, depth + 1)
+
+
+def connections(model: Any) -> dict[int, str]:
+    """For a graph that is more than a chain: which layers each layer's inputs come from."""
+    graph = getattr(model, "_graph", None)
+    if graph is None or _is_chain(graph):
+        return {}
+    found: dict[int, list[str]] = {}
+    for call in graph.calls:
+        before = [graph_source(t) for t in call.inputs]
+        found.setdefault(id(call.layer), []).extend(name for names in before for name in names)
+    return {key: ", ".join(dict.fromkeys(names)) for key, names in found.items()}
+
+
+def graph_source(tensor: Any) -> list[str]:
+    """The names of the layers that a symbolic tensor comes from, by operations alone."""
+    return [call.layer.name for call in symbolic.calls_behind([tensor])]
+
+
+def _is_chain(graph: Any) -> bool:
+    used = [id(t._node) for call in graph.calls for t in call.inputs]
+    single = len(graph.input_nodes) == 1 and all(len(c.inputs) == 1 for c in graph.calls)
+    return single and len(set(used)) == len(used)
+
+
+def totals_of(model: Any) -> Totals:
+    trainable, frozen = model.trainable_weights, model.non_trainable_weights
+    return Totals(_count(trainable), _count(frozen), _bytes(trainable), _bytes(frozen))
+
+
+def _count(variables: Sequence[Variable]) -> int:
+    return sum(v.size for v in variables)
+
+
+def _bytes(variables: Sequence[Variable]) -> int:
+    return sum(v.size * v.dtype.itemsize for v in variables)
+
+
+def shape_text(shape: Any) -> str:
+    """(None, 10), or a list of such for several outputs, or ? where nothing was called yet."""
+    if shape is None:
+        return "?"
+    if symbolic.is_shape(shape):
+        return str(tuple(shape))
+    values = list(shape.values()) if isinstance(shape, dict) else list(shape)
+    return ", ".join(shape_text(each) for each in values)
+
+
+def size_text(size: int) -> str:
+    """Bytes as people read them: 1.55 MB."""
+    amount, unit = float(size), "B"
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if amount < 1024 or unit == "TB":
+            break
+        amount /= 1024
+    return f"{amount:.2f} {unit}"
+
+
+def total_lines(totals: Totals) -> list[str]:
+    count, size = totals.trainable + totals.frozen, totals.trainable_bytes + totals.frozen_bytes
+    return [
+        f"Total params: {count:,} ({size_text(size)})",
+        f"Trainable params: {totals.trainable:,} ({size_text(totals.trainable_bytes)})",
+        f"Non-trainable params: {totals.frozen:,} ({size_text(totals.frozen_bytes)})",
+    ]
+
+
+def _between(layers: Sequence[Any], names: tuple[str, str] | None) -> list[Any]:
+    if names is None:
+        return list(layers)
+    known = [layer.name for layer in layers]
+    for name in names:
+        if name not in known:
+            from lamina.errors import unknown_name
+
+            raise unknown_name("layer", name, known)
+    first, last = (known.index(name) for name in names)
+    return list(layers[first : last + 1])
+
+
+# ---- as text -----------------------------------------------------------------------------------
+def columns(rows: Sequence[Row], show_trainable: bool) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells; a column that would be empty is left out."""
+    heads = ["Layer (type)", "Output Shape", "Param #"]
+    cells = [[f"{'  ' * r.depth}{r.layer}", r.output, f"{r.parameters:,}"] for r in rows]
+    if any(row.connected for row in rows):
+        heads.append("Connected to")
+        cells = [[*cell, row.connected or "-"] for cell, row in zip(cells, rows, strict=True)]
+    if show_trainable:
+        heads.append("Trainable")
+        cells = [[*c, "Y" if r.trainable else "N"] for c, r in zip(cells, rows, strict=True)]
+    return heads, cells
+
+
+def plain_text(
+    heading: str,
+    rows: Sequence[Row],
+    totals: Totals,
+    line_length: int | None = None,
+    show_trainable: bool = False,
+) -> str:
+    """The table in letters alone, for files and logs."""
+    heads, cells = columns(rows, show_trainable)
+    widths = [max(len(line[k]) for line in [heads, *cells]) for k in range(len(heads))]
+    missing = (line_length or 65) - (sum(widths) + 2 * (len(widths) - 1))
+    if missing > 0:
+        widths[0] += missing // 2
+        widths[1] += missing - missing // 2
+
+    def line(cell: Sequence[str]) -> str:
+        padded = [
+            text.rjust(width) if head == "Param #" else text.ljust(width)
+            for head, text, width in zip(heads, cell, widths, strict=True)
+        ]
+        return "  ".join(padded).rstrip()
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    body = [line(cell) for cell in cells]
+    lines = [heading, rule, line(heads), rule, *body, rule, *total_lines(totals)]
+    return "\n".join(lines)
+
+
+# ---- as a box ----------------------------------------------------------------------------------
+def _print_box(
+    heading: str,
+    rows: Sequence[Row],
+    totals: Totals,
+    line_length: int | None,
+    show_trainable: bool,
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    heads, cells = columns(rows, show_trainable)
+    table = Table(width=line_length)
+    for head in heads:
+        table.add_column(head, justify="right" if head == "Param #" else "left")
+    for cell in cells:
+        table.add_row(*(Text(text) for text in cell))
+    console = Console()
+    console.print(Text(heading, style="bold"))
+    console.print(table)
+    for line in total_lines(totals):
+        console.print(Text(f" {line}"))

@@ -1,0 +1,125 @@
+"""Penalties on weights (or outputs) that are added to the loss; equations as in Keras 3."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lamina.configuration import Configurable, Family, serialize
+from lamina.errors import RangeError, ShapeError
+from lamina.operations import creation, elementwise, linear_algebra, reductions, shaping
+from lamina.tensor import Tensor, as_tensor
+
+
+class Regularizer(Configurable):
+    """A function from a weight to a scalar penalty. Subclass it and define `__call__(x)`."""
+
+    family = "lamina.regularizers"
+
+    def __call__(self, x: Any) -> Tensor:
+        raise TypeError(f"{type(self).__name__} must define __call__(x)")
+
+
+class L1L2(Regularizer):
+    """l1 * sum(|x|) + l2 * sum(x**2). By name ("l1_l2") both factors are 0.01."""
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = _factor("L1L2", "l1", l1 or 0.0)
+        self.l2 = _factor("L1L2", "l2", l2 or 0.0)
+
+    def __call__(self, x: Any) -> Tensor:
+        x = as_tensor(x)
+        total = as_tensor(0.0, x.dtype)
+        if self.l1:
+            total = total + reductions.sum(elementwise.abs(x)) * self.l1
+        if self.l2:
+            total = total + reductions.sum(elementwise.square(x)) * self.l2
+        return total
+
+
+class L1(Regularizer):
+    """l1 * sum(|x|): drives single weights to zero."""
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = _factor("L1", "l1", 0.01 if l1 is None else l1)
+
+    def __call__(self, x: Any) -> Tensor:
+        return reductions.sum(elementwise.abs(as_tensor(x))) * self.l1
+
+
+class L2(Regularizer):
+    """l2 * sum(x**2): keeps weights small ("weight decay")."""
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = _factor("L2", "l2", 0.01 if l2 is None else l2)
+
+    def __call__(self, x: Any) -> Tensor:
+        return reductions.sum(elementwise.square(as_tensor(x))) * self.l2
+
+
+class OrthogonalRegularizer(Regularizer):
+    """factor * mean |cosine| between different rows (or columns) of a matrix.
+
+    Raises ShapeError for a weight that is no matrix.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _factor("OrthogonalRegularizer", "factor", factor)
+        if mode not in ("rows", "columns"):
+            raise RangeError(
+                f"OrthogonalRegularizer: mode must be 'rows' or 'columns', not {mode!r}"
+            )
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Tensor:
+        x = as_tensor(x)
+        if x.ndim != 2:
+            raise ShapeError(f"OrthogonalRegularizer needs a matrix; got shape {x.shape}")
+        rows = x if self.mode == "rows" else shaping.transpose(x)
+        norms = elementwise.sqrt(reductions.sum(elementwise.square(rows), axis=1, keepdims=True))
+        rows = rows / elementwise.maximum(norms, 1e-12)
+        count = int(rows.shape[0])
+        others = 1.0 - creation.eye(count, dtype=x.dtype)
+        cosines = linear_algebra.matmul(rows, shaping.transpose(rows)) * others
+        pairs = count * (count - 1.0) / 2.0
+        return reductions.sum(elementwise.abs(cosines)) * (self.factor * 0.5 / pairs)
+
+
+def _factor(owner: str, name: str, value: Any) -> float:
+    ok = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+    if not ok:
+        raise RangeError(f"{owner}: {name} must be a number of at least 0, not {value!r}")
+    return float(value)
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+_FAMILY = Family("regularizer", [L1, L2, L1L2, OrthogonalRegularizer])
+
+
+def get(identifier: Any) -> Any:
+    """The regularizer meant by None, a name ("l1", "l2", "l1_l2", "orthogonal_regularizer"), a
+    written object, or a function of a weight. Raises UnknownNameError for an unknown name."""
+    if isinstance(identifier, str) and identifier in ("l1_l2", "L1L2"):
+        return L1L2(l1=0.01, l2=0.01)
+    return _FAMILY.get(identifier)
+
+
+def deserialize(config: Any) -> Any:
+    return get(config)
+
+
+__all__ = [
+    "L1",
+    "L2",
+    "L1L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
