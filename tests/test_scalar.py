@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lamina.engines.llvm.builder import Builder, Value
+from lamina.engines.llvm.builder import Builder, Value, constant
 from lamina.engines.llvm.mathlib.expression import Expr
 from lamina.engines.llvm.scalar import COST, SCALAR, random_bits, register_type
 from lamina.engines.llvm.threefry import threefry2x32
@@ -189,6 +189,19 @@ def test_remainder_of_random_numbers_of_every_size() -> None:
         got = Kernel(row("remainder", dtype, dtype), [dtype, dtype], dtype, 4)(x, y)
         with np.errstate(all="ignore"):
             np.testing.assert_array_equal(got, np.fmod(x, y))
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("limit", [0.0, -1.5, math.inf, math.nan])
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_extreme_of_a_constant(name: str, limit: float, dtype: DType) -> None:
+    (x,) = operands(dtype, 1)
+
+    def emit(b: Builder, value: Value) -> Value:
+        return SCALAR[name](b, dtype, dtype, value, constant(value.type, limit))
+
+    got = Kernel(emit, [dtype], dtype, 8)(x)
+    np.testing.assert_array_equal(got, MEANING[name](x, dtype.storage.type(limit)))
 
 
 # ---- conversions -------------------------------------------------------------------------------

@@ -50,6 +50,9 @@ A bool is i1 in registers and a byte 0 or 1 in memory.
 
 from __future__ import annotations
 
+import math
+import re
+import struct
 from collections.abc import Callable
 from functools import partial
 
@@ -156,8 +159,18 @@ def _extreme(
     if not operand.is_float:
         sign = "s" if operand.kind == "i" else "u"
         return b.intrinsic(f"llvm.{sign}{'max' if greatest else 'min'}", x, y)
+    if _is_number(y):  # one comparison does, true where x is NaN
+        return b.select(b.fcmp("ugt" if greatest else "ult", x, y), x, y)
     better = b.select(b.fcmp("ogt" if greatest else "olt", x, y), x, y)  # y where either is NaN
     return b.select(b.fcmp("uno", x, x), x, better)
+
+
+def _is_number(value: Value) -> bool:
+    """True for a float constant that is not NaN, such as the 0 of max(x, 0)."""
+    if value.text.startswith("%"):
+        return False
+    patterns = re.findall("0x([0-9A-F]{16})", value.text)
+    return not any(math.isnan(struct.unpack(">d", bytes.fromhex(p))[0]) for p in patterns)
 
 
 _maximum, _minimum = partial(_extreme, greatest=True), partial(_extreme, greatest=False)
