@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lamina.engines.llvm.collapse import collapse
 from lamina.engines.llvm.group import Group, core_operands
-from lamina.engines.llvm.index import linear
+from lamina.engines.llvm.index import Var, linear, of
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store
 from lamina.engines.llvm.pull import Position, Puller
 from lamina.engines.llvm.slots import Slot
@@ -33,6 +33,16 @@ class Kernel:
 def lower(group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]) -> Kernel:
     """The kernel of a group; `slots` says where sources and stored values lie."""
     return _Lowering(group, slots, stored).kernel()
+
+
+def copy(into: Slot, source: Slot) -> Kernel:
+    """A kernel that copies one slot to another of the same shape."""
+    maker = Maker()
+    loops = [Var(f"i{k}", extent) for k, extent in enumerate(source.shape)]
+    index = linear([of(v) for v in loops], source.shape)
+    value = maker.load(Buffer(1, source.dtype), index)
+    nest = Nest("copy", loops, stores=[Store(Buffer(0, into.dtype), index, value)])
+    return Kernel(collapse(nest, maker), [into, source])
 
 
 class _Lowering:

@@ -1,0 +1,342 @@
+"""Kernels in order, loops around them, memory for everything: what a compiled program will do.
+
+    program = slot ... ; item ...
+    item    = kernel | loop ( item ... ) | while ( item ... ) | routine
+
+A graph's groups are ordered by what they need. State that is updated is written into its own memory
+where every other reader has read it before; else through a temporary, copied at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lamina.engines.llvm.group import Group, Grouping, group
+
+from lamina.engines.llvm.lower import Kernel, copy, lower
+from lamina.engines.llvm.nest import walk
+from lamina.engines.llvm.slots import Slot
+from lamina.ir.graph import Graph, Node
+from lamina.ir.types import Dim
+
+
+@dataclass(eq=False)
+class Loop:
+    """`items` once for each of `count` turns; `reverse` counts down."""
+
+    count: Dim
+    reverse: bool
+    items: list[Item] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class While:
+    """`test` items, then, if `condition` holds, the `items`, and again."""
+
+    condition: Slot
+    test: list[Item] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Routine:
+    """A primitive that has code of its own (sort, scatter): its node, operands and results."""
+
+    node: Node
+    inputs: list[Slot]
+    outputs: list[Slot]
+
+    @property
+    def written(self) -> set[Slot]:
+        return {s.memory for s in self.outputs}
+
+    @property
+    def touched(self) -> set[Slot]:
+        return {s.memory for s in (*self.inputs, *self.outputs)}
+
+
+Item = Kernel | Loop | While | Routine
+
+
+@dataclass(eq=False)
+class Program:
+    """What runs: `arguments` then `results` are the caller's memory; a result that updates an
+    argument is that argument's slot."""
+
+    items: list[Item]
+    arguments: list[Slot]
+    results: list[Slot]
+    tables: list[Slot]
+
+    def slots(self) -> list[Slot]:
+        """Every slot that owns memory, or is an element of one that does."""
+        seen: dict[Slot, None] = dict.fromkeys([*self.arguments, *self.results, *self.tables])
+        for item in leaves(self.items):
+            for slot in _mentioned(item):
+                seen[slot.actual] = None
+                seen[slot.memory] = None
+        return list(seen)
+
+
+def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While]:
+    """Every kernel and routine, those inside loops included."""
+    for item in items:
+        if isinstance(item, Loop):
+            yield from leaves(item.items)
+        elif isinstance(item, While):
+            yield from leaves(item.test)
+            yield item
+            yield from leaves(item.items)
+        else:
+            yield item
+
+
+def _mentioned(item: Kernel | Routine | While) -> list[Slot]:
+    if isinstance(item, Kernel):
+        return item.slots
+    return [item.condition] if isinstance(item, While) else [*item.inputs, *item.outputs]
+
+
+# ---- assembling --------------------------------------------------------------------------------
+def assemble(graph: Graph, updates: Mapping[int, int]) -> Program:
+    """The program of a simplified graph; `updates` as an engine's `compile` takes them."""
+    arguments = [
+        Slot(p.shape, p.dtype, "argument", k) for k, p in enumerate(graph.parameters)
+    ]
+    owners = {result: parameter for parameter, result in updates.items()}
+    results = [
+        arguments[owners[k]] if k in owners else Slot(r.shape, r.dtype, "argument")
+        for k, r in enumerate(graph.results)
+    ]
+    tables: list[Slot] = []
+    items = _Assembly(graph, arguments, results, tables).items()
+    fresh = [s for s in results if s not in arguments]
+    for k, slot in enumerate(fresh):
+        slot.number = len(arguments) + k
+    return Program(items, arguments, results, tables)
+
+
+class _Assembly:
+    """One graph with slots for its parameters and its results: the program, or a loop's body."""
+
+    def __init__(
+        self, graph: Graph, parameters: list[Slot], results: list[Slot], tables: list[Slot]
+    ) -> None:
+        self.graph, self.targets, self.tables = graph, results, tables
+        self.where: dict[Node, Slot] = dict(zip(graph.parameters, parameters, strict=True))
+        self.parameters = parameters
+        self.grouping: Grouping = group(graph)
+        self.kernels: dict[Group, list[Item]] = {}
+        self.after: dict[Group, set[Group]] = {}
+        self.elements: dict[Node, list[Slot]] = {}  # the results of a node with several
+
+    def items(self) -> list[Item]:
+        self._place_sources()
+        self._place_stored()
+        for g in self.grouping.groups:
+            self.kernels[g] = self._lowered(g)
+        moves = self._place_results()
+        order = self._ordered()
+        return [item for g in order for item in self.kernels[g]] + moves
+
+    # ---- memory --------------------------------------------------------------------------------
+    def _place_sources(self) -> None:
+        for node in self.graph.nodes():
+            if node.op == "constant" and node.params["value"].size != 1:
+                value = node.params["value"]
+                slot = Slot(node.shape, node.dtype, "table", len(self.tables), array=value)
+                self.tables.append(slot)
+                self.where[node] = slot
+
+    def _place_stored(self) -> None:
+        for node, g in self.grouping.stored.items():
+            if node.op == "get_tuple_element" or g.whole is node:
+                continue
+            self.where[node] = Slot(node.shape, node.dtype)
+        for node in self.grouping.stored:
+            if node in self._multiple():
+                self._place_elements(node)
+
+    def _multiple(self) -> set[Node]:
+        return {g.whole for g in self.grouping.groups if g.whole is not None}
+
+    def _place_elements(self, node: Node) -> None:
+        """A slot for each result of a scan, while or sort; scatter has one result."""
+        if not isinstance(node.type, tuple):
+            self.where[node] = Slot(node.shape, node.dtype)
+            return
+        slots = [Slot(t.shape, t.dtype) for t in node.type]
+        self.elements[node] = slots
+        for other in self.grouping.stored:
+            if other.op == "get_tuple_element" and other.args[0] is node:
+                self.where[other] = slots[other.params["index"]]
+
+    # ---- groups --------------------------------------------------------------------------------
+    def _lowered(self, g: Group) -> list[Item]:
+        if g.whole is None:
+            return [lower(g, self.where, self.grouping.stored)]
+        node = g.whole
+        if node.op == "scan":
+            return self._scan(node)
+        if node.op == "while":
+            return self._while(node)
+        outputs = self.elements.get(node) or [self.where[node]]
+        return [Routine(node, [self._slot(a) for a in node.args], outputs)]
+
+    def _slot(self, node: Node) -> Slot:
+        if node in self.where:
+            return self.where[node]
+        assert node.op == "constant", node
+        slot = Slot(node.shape, node.dtype, "table", len(self.tables), array=node.params["value"])
+        self.tables.append(slot)
+        self.where[node] = slot
+        return slot
+
+    def _scan(self, node: Node) -> list[Item]:
+        p = node.params
+        consts, carry = p["num_consts"], p["num_consts"] + p["num_carry"]
+        inputs = [self._slot(a) for a in node.args]
+        outputs = self.elements[node]
+        carries, stacked = outputs[: p["num_carry"]], outputs[p["num_carry"] :]
+        loop = Loop(p["length"], p["reverse"])
+        elements = [_element(s, loop) for s in inputs[carry:]]
+        targets = [*carries, *(_element(s, loop) for s in stacked)]
+        parameters = [*inputs[:consts], *carries, *elements]
+        loop.items = _Assembly(p["body"], parameters, targets, self.tables).items()
+        starts = zip(carries, inputs[consts:carry], strict=True)
+        return [*(copy(into, source) for into, source in starts), loop]
+
+    def _while(self, node: Node) -> list[Item]:
+        p = node.params
+        inputs = [self._slot(a) for a in node.args]
+        carries = self.elements[node]
+        parameters = [*inputs[: p["num_consts"]], *carries]
+        condition = Slot((), p["cond"].results[0].dtype)
+        loop = While(condition)
+        loop.test = _Assembly(p["cond"], parameters, [condition], self.tables).items()
+        loop.items = _Assembly(p["body"], parameters, carries, self.tables).items()
+        starts = zip(carries, inputs[p["num_consts"] :], strict=True)
+        return [*(copy(into, source) for into, source in starts), loop]
+
+    # ---- results -------------------------------------------------------------------------------
+    def _place_results(self) -> list[Item]:
+        """Give each result its target's memory; where that can't be, the moves that do it after."""
+        moves: list[Item] = []
+        temporaries: list[Item] = []
+        taken: set[Slot] = set()
+        for node, target in zip(self.graph.results, self.targets, strict=True):
+            source = self._slot(node)
+            if source.actual is target:
+                continue
+            free = source.kind == "temporary" and source.same is None and target not in taken
+            if free and self._may_use(node, source, target):
+                source.same = target
+            elif target in self.parameters and self._reads_later(target, node):
+                # two results may read each other's old memory: all are saved before any is moved
+                saved = Slot(target.shape, target.dtype)
+                temporaries.append(copy(saved, source))
+                moves.append(copy(target, saved))
+            else:
+                moves.append(copy(target, source))
+            taken.add(target)
+        return temporaries + moves
+
+    def _reads_later(self, target: Slot, node: Node) -> bool:
+        """Whether another result is moved out of this target's memory."""
+        others = (r for r in self.graph.results if r is not node)
+        return any(self.where.get(r) is target for r in others)
+
+    def _may_use(self, node: Node, source: Slot, target: Slot) -> bool:
+        """Whether the kernel that makes node can write it straight into target's memory."""
+        if target not in self.parameters:
+            return True
+        if any(self.where.get(r) is target for r in self.graph.results):
+            return False
+        writer = self.grouping.stored[node]
+        readers = [g for g in self.grouping.groups if self._reads(g, target)]
+        if writer.whole is not None:
+            others = [g for g in readers if g is not writer]
+            if not self._starts_with(writer, source, target):
+                return False
+            return self._come_before(others, writer)
+        if writer in readers and not self._in_place(writer, source, target):
+            return False
+        return self._come_before([g for g in readers if g is not writer], writer)
+
+    def _starts_with(self, g: Group, source: Slot, target: Slot) -> bool:
+        """Whether a loop only copies target into its carry: then the carry can be target itself."""
+        kernels = [i for i in self.kernels[g] if isinstance(i, Kernel)]
+        for kernel in kernels:
+            if kernel.slots == [target, source] or kernel.slots == [source, target]:
+                others = [k for k in self.kernels[g] if k is not kernel]
+                return not any(target in _touched(k) for k in others)
+        return not any(target in _touched(k) for k in self.kernels[g])
+
+    def _reads(self, g: Group, target: Slot) -> bool:
+        return any(target.memory in _touched(item) for item in self.kernels[g])
+
+    def _in_place(self, g: Group, source: Slot, target: Slot) -> bool:
+        """Whether the writer reads target only at the very element that it then writes."""
+        (kernel,) = self.kernels[g]
+        assert isinstance(kernel, Kernel)
+        nest, slots = kernel.nest, kernel.slots
+        writes = [s.index for s in nest.stores if slots[s.buffer.number] is source]
+        summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
+        for expr in walk(nest.roots()):
+            if expr.kind != "load" or slots[expr.params["buffer"].number].memory is not target.memory:
+                continue
+            if id(expr) in summed or any(expr.params["index"] != w for w in writes):
+                return False
+        return True
+
+    def _come_before(self, readers: list[Group], writer: Group) -> bool:
+        """Order the readers before the writer, if that makes no circle."""
+        if any(self._reaches(r, writer) for r in readers):
+            return False
+        self.after.setdefault(writer, set()).update(readers)
+        return True
+
+    def _reaches(self, start: Group, goal: Group) -> bool:
+        stack, seen = [start], {start}
+        while stack:
+            g = stack.pop()
+            if g is goal:
+                return True
+            for other in (g.needs | self.after.get(g, set())) - seen:
+                seen.add(other)
+                stack.append(other)
+        return False
+
+    def _ordered(self) -> list[Group]:
+        """Groups in an order that respects every need, otherwise as they were made."""
+        order: list[Group] = []
+        done: set[Group] = set()
+        for root in self.grouping.groups:
+            stack = [root]
+            while stack:
+                g = stack[-1]
+                needs = (g.needs | self.after.get(g, set())) - done
+                if g in done or not needs:
+                    stack.pop()
+                    if g not in done:
+                        done.add(g)
+                        order.append(g)
+                else:
+                    stack += sorted(needs, key=lambda n: -n.number)
+        return order
+
+
+def _element(slot: Slot, loop: Loop) -> Slot:
+    return Slot(slot.shape[1:], slot.dtype, "element", base=slot, loop=loop)
+
+
+def _touched(item: Item) -> set[Slot]:
+    if isinstance(item, (Kernel, Routine)):
+        return item.touched
+    found: set[Slot] = set()
+    for leaf in leaves([item]):
+        found |= {s.memory for s in _mentioned(leaf)}
+    return found
+
+

@@ -1,0 +1,131 @@
+"""A compiled program, ready to be called: binds sizes, holds the arena, enters the native code."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from lamina.engines.llvm import memory, native, threads
+from lamina.engines.llvm.plan import Plan, bindable
+from lamina.errors import DTypeError, ShapeError
+from lamina.ir.types import evaluate
+from lamina.settings import settings
+
+SMALL = 30_000  # operations for which waking a second thread doesn't pay
+KEPT = 8  # sizes whose arena stays allocated
+
+
+class LlvmProgram:
+    """Called with arrays, returns arrays; several Python threads may share one."""
+
+    def __init__(self, plan: Plan, objects: Sequence[bytes], tables: Sequence[np.ndarray]) -> None:
+        self.plan, self.tables = plan, [np.ascontiguousarray(t) for t in tables]
+        self.library = native.link(list(objects), ["program"])
+        self.address = self.library.address("program")
+        self._bound: dict[tuple[int, ...], _Bound] = {}
+        self._lock = threading.Lock()
+        self._axes = [
+            (k, axis, symbol, coefficient)
+            for k, argument in enumerate(plan.arguments)
+            for axis, symbol, coefficient in bindable(argument.shape)
+        ]
+        self._first = {s: k for k, (_, _, s, _) in reversed(list(enumerate(self._axes)))}
+        self._checked: set[tuple[tuple[int, ...], ...]] = set()
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        shapes = tuple([a.shape for a in arrays])
+        if shapes not in self._checked:
+            self._check(arrays)
+        with self._lock:
+            bound = self._bind(arrays)
+            results = bound.results(arrays)
+            bound.point(arrays, results)
+            threads.run(self.address, bound.table_address, bound.threads())
+        return results
+
+    def _bind(self, arrays: Sequence[np.ndarray]) -> _Bound:
+        key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
+        if key not in self._bound:
+            while len(self._bound) >= KEPT:
+                self._bound.pop(next(iter(self._bound)))
+            self._bound[key] = _Bound(self, self._sizes(key))
+        return self._bound[key]
+
+    def _sizes(self, key: tuple[int, ...]) -> dict[str, int]:
+        return {symbol: key[at] // self._axes[at][3] for symbol, at in self._first.items()}
+
+    def _check(self, arrays: Sequence[np.ndarray]) -> None:
+        """The arguments have the types that the program was compiled for."""
+        if len(arrays) != len(self.plan.arguments):
+            raise ShapeError(
+                f"program: takes {len(self.plan.arguments)} arrays, got {len(arrays)}"
+            )
+        key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
+        sizes = self._sizes(key)
+        for k, (want, array) in enumerate(zip(self.plan.arguments, arrays, strict=True)):
+            shape = tuple(evaluate(d, sizes) for d in want.shape)
+            if array.dtype != want.dtype.storage:
+                raise DTypeError(f"program: argument {k} is {array.dtype}, expected {want.dtype}")
+            if array.shape != shape or not array.flags.c_contiguous:
+                raise ShapeError(
+                    f"program: argument {k} has shape {array.shape}, expected {shape} "
+                    f"({', '.join(map(str, want.shape))}), contiguous"
+                )
+        self._checked.add(tuple([a.shape for a in arrays]))
+
+
+class _Bound:
+    """A program at given sizes: its arena, and the table that the native code reads."""
+
+    def __init__(self, program: LlvmProgram, sizes: dict[str, int]) -> None:
+        plan = program.plan
+        self.plan = plan
+        temporary = [k for k, b in enumerate(plan.blocks) if b.kind == "temporary"]
+        bytes_ = [evaluate(plan.blocks[k].bytes, sizes) for k in temporary]
+        offsets, total = memory.plan(bytes_, [plan.blocks[k].life for k in temporary])
+        self.arena = np.empty(total + memory.ALIGNMENT, np.uint8)
+        base = -(-_pointer(self.arena) // memory.ALIGNMENT) * memory.ALIGNMENT
+        head = len(plan.symbols)
+        self.table = np.zeros(head + len(plan.blocks), np.int64)
+        self.table[:head] = [sizes[s] for s in plan.symbols]
+        for k, offset in zip(temporary, offsets, strict=True):
+            self.table[head + k] = base + offset
+        for k, block in enumerate(plan.blocks):
+            if block.kind == "table":
+                self.table[head + k] = _pointer(program.tables[block.number])
+        self.table_address = _pointer(self.table)
+        self.fresh = [
+            (k, tuple(evaluate(d, sizes) for d in r.shape), r.dtype.storage)
+            for k, r in enumerate(plan.results)
+            if r.owner < 0
+        ]
+        self.owners = [r.owner for r in plan.results]
+        arguments = {b.number: head + k for k, b in enumerate(plan.blocks) if b.kind == "argument"}
+        count = len(plan.arguments)
+        self.inputs = [(n, at) for n, at in arguments.items() if n < count]
+        self.outputs = [(n - count, at) for n, at in arguments.items() if n >= count]
+        work = sum(evaluate(w, sizes) for w in plan.work)
+        self.small = work < SMALL
+
+    def threads(self) -> int:
+        return 1 if self.small else settings.threads
+
+    def results(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """An array for each result: a new one, or the argument that it updates."""
+        out = [arrays[o] if o >= 0 else None for o in self.owners]
+        for k, shape, storage in self.fresh:
+            out[k] = np.empty(shape, storage)
+        return out  # type: ignore[return-value]
+
+    def point(self, arrays: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
+        table = self.table
+        for n, at in self.inputs:
+            table[at] = _pointer(arrays[n])
+        for n, at in self.outputs:
+            table[at] = _pointer(results[self.fresh[n][0]])
+
+
+def _pointer(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]  # type: ignore[no-any-return]

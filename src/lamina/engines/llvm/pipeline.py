@@ -1,0 +1,145 @@
+"""From a graph to machine code: every pass, named, in order.
+
+    simplify    graph -> graph          rewrite/: constants, algebra, equal nodes
+    assemble    graph -> program        which values are stored, by which kernels, in which order
+    schedule    nest -> nest, schedule  tiles, vectors, order of loops
+    emit        -> LLVM text            one module a kernel, equal kernels once
+    drive       program -> LLVM text    calls, barriers, loops; which memory is in use when
+    compile     text -> object          in parallel
+    link        objects -> program      ready to run
+
+What comes out of `compile` is kept on disk, under a key made of the graph's text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamina.engines.llvm import cache, native
+from lamina.engines.llvm.assemble import Program, assemble, leaves
+from lamina.engines.llvm.driver import Driven, drive
+from lamina.engines.llvm.emit import emit
+from lamina.engines.llvm.executable import LlvmProgram
+from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.machine import machine
+from lamina.engines.llvm.nest import walk
+from lamina.engines.llvm.plan import Array, Block, Plan
+from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
+from lamina.ir.graph import Graph
+from lamina.ir.text import to_text
+from lamina.ir.types import Dim, symbols
+from lamina.rewrite import simplify
+
+OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
+MOST_OBJECTS = 2048
+
+
+@dataclass
+class Compiled:
+    """Everything between the graph and the machine code, for those who want to look."""
+
+    graph: Graph
+    program: Program
+    kernels: dict[Kernel, tuple[Schedule, str, str]]  # schedule, symbol, LLVM text
+    driven: Driven
+    plan: Plan
+
+
+def compile_graph(graph: Graph, updates: Mapping[int, int]) -> LlvmProgram:
+    """The executable of a graph: from the cache, or compiled."""
+    graph = simplify(graph)
+    key = cache.key_of(to_text(graph, full=True), repr(sorted(updates.items())))
+    found = cache.lookup(key)
+    if found is not None:
+        return _restored(found)
+    stages = stages_of(graph, updates)
+    texts = list({symbol: text for _, symbol, text in stages.kernels.values() if text}.values())
+    objects = _objects([*texts, str(stages.driven.module)])
+    tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]  # type: ignore[arg-type]
+    cache.store(key, _packed(stages.plan, objects, tables))
+    return LlvmProgram(stages.plan, objects, tables)
+
+
+def stages_of(graph: Graph, updates: Mapping[int, int]) -> Compiled:
+    """All passes up to LLVM text, of a simplified graph."""
+    program = assemble(graph, updates)
+    kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
+    called: dict[Kernel, tuple[str, list[str]]] = {}
+    for item in leaves(program.items):
+        if isinstance(item, Kernel):
+            schedule, symbol, text, sizes = _kernel(item)
+            kernels[item] = (schedule, symbol, text)
+            called[item] = (symbol, sizes)
+    names = _symbols(graph)
+    driven = drive(program, called, names)
+    return Compiled(graph, program, kernels, driven, _plan(graph, program, driven, list(kernels)))
+
+
+def _kernel(kernel: Kernel) -> tuple[Schedule, str, str, list[str]]:
+    nest, slots = kernel.nest, kernel.slots
+    if nest.name == "copy" and slots[0].actual is slots[1].actual:
+        return Schedule((), None, 1), "", "", []
+    schedule = choose(nest, machine())
+    memories = [s.memory for s in slots]
+    aliased = len(set(memories)) < len(memories)
+    module, sizes = emit(nest, schedule, "KERNEL", len(slots), aliased)
+    text = str(module)
+    symbol = "k" + hashlib.sha256(text.encode()).hexdigest()[:20]
+    return schedule, symbol, text.replace("@KERNEL(", f"@{symbol}("), sizes
+
+
+def _symbols(graph: Graph) -> list[str]:
+    return sorted(symbols(d for p in graph.parameters for d in p.shape))
+
+
+def _objects(texts: list[str]) -> list[bytes]:
+    """Object code of each text; what this process has compiled before is not compiled again."""
+    keys = [hashlib.sha256(t.encode()).hexdigest() for t in texts]
+    missing = [k for k in dict.fromkeys(keys) if k not in OBJECTS]
+    by_key = dict(zip(keys, texts, strict=True))
+    compiled = native.compile_objects([by_key[k] for k in missing])
+    fresh = dict(zip(missing, compiled, strict=True))
+    found = [fresh[k] if k in fresh else OBJECTS[k] for k in keys]
+    OBJECTS.update(fresh)
+    while len(OBJECTS) > MOST_OBJECTS:
+        OBJECTS.popitem(last=False)
+    return found
+
+
+# ---- the plan ----------------------------------------------------------------------------------
+def _plan(graph: Graph, program: Program, driven: Driven, kernels: list[Kernel]) -> Plan:
+    arguments = [Array(list(p.shape), p.dtype) for p in graph.parameters]
+    results = [
+        Array(list(r.shape), r.dtype, program.arguments.index(s) if s in program.arguments else -1)
+        for r, s in zip(graph.results, program.results, strict=True)
+    ]
+    blocks = [
+        Block(s.kind, s.number, s.bytes, driven.lives.get(s, (0, 0))) for s in driven.slots
+    ]
+    return Plan(driven.symbols, arguments, results, blocks, [_work(k) for k in kernels])
+
+
+def _work(kernel: Kernel) -> Dim:
+    nest = kernel.nest
+    turns: Dim = math.prod(v.extent for v in (*nest.loops, *nest.reductions))
+    return turns * max(1, int(sum(expr_cost(e) for e in walk(nest.roots()))))
+
+
+def _packed(plan: Plan, objects: list[bytes], tables: list[np.ndarray]) -> bytes:
+    described = [[t.dtype.str, list(t.shape)] for t in tables]
+    data = {"plan": plan.to_json(), "objects": len(objects), "tables": described}
+    return cache.pack(data, [*objects, *(t.tobytes() for t in tables)])
+
+
+def _restored(payload: bytes) -> LlvmProgram:
+    data, parts = cache.unpack(payload)
+    count = data["objects"]
+    rows = zip(data["tables"], parts[count:], strict=True)
+    tables = [np.frombuffer(raw, np.dtype(d)).reshape(shape) for (d, shape), raw in rows]
+    return LlvmProgram(Plan.from_json(data["plan"]), parts[:count], tables)
