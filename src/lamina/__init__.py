@@ -9,6 +9,7 @@ import importlib
 from math import e, inf, nan, pi
 from typing import Any
 
+from lamina import operations
 from lamina.errors import LaminaError
 from lamina.ir.types import (
     DType,
@@ -27,25 +28,7 @@ from lamina.ir.types import (
     uint32,
     uint64,
 )
-from lamina.operations import (
-    creation,
-    elementwise,
-    indexing,
-    linear_algebra,
-    neural,
-    reductions,
-    shaping,
-    sorting,
-)
-from lamina.operations.creation import *  # noqa: F403
-from lamina.operations.elementwise import *  # noqa: F403
-from lamina.operations.indexing import *  # noqa: F403
-from lamina.operations.linear_algebra import *  # noqa: F403
-from lamina.operations.neural import *  # noqa: F403
-from lamina.operations.random import erfinv
-from lamina.operations.reductions import *  # noqa: F403
-from lamina.operations.shaping import *  # noqa: F403
-from lamina.operations.sorting import *  # noqa: F403
+from lamina.operations import *  # noqa: F403
 from lamina.settings import settings
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms import (
@@ -66,19 +49,12 @@ from lamina.version import __version__
 __all__ = [
     "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable", "__version__", "as_tensor",
     "bfloat16", "bool", "bool_", "compile", "compile_stats", "custom_gradient", "dtype", "e",
-    "erfinv", "float16", "float32", "float64", "grad", "inf", "int8", "int16", "int32", "int64",
+    "float16", "float32", "float64", "grad", "inf", "int8", "int16", "int32", "int64",
     "nan", "newaxis", "pi", "scan", "settings", "stop_gradient", "uint8", "uint16", "uint32",
     "uint64", "value_and_grad", "while_loop",
 ]
 # fmt: on
-__all__ += creation.__all__
-__all__ += elementwise.__all__
-__all__ += indexing.__all__
-__all__ += linear_algebra.__all__
-__all__ += neural.__all__
-__all__ += reductions.__all__
-__all__ += shaping.__all__
-__all__ += sorting.__all__
+__all__ += operations.__all__
 
 bool = bool_
 newaxis = None

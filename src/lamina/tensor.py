@@ -79,7 +79,7 @@ class Tensor:
         """The value as a NumPy array: a read-only view where no copy is needed."""
         array = self._known("numpy()")
         if self.dtype.name == "bfloat16":
-            return interpreter.apply("convert", [array], {"dtype": types.float32}, [self.dtype])
+            return interpreter.apply("convert", [array], {"dtype": types.float32}, self.dtype)
         view = array.view()
         view.flags.writeable = False
         return view  # type: ignore[no-any-return]
@@ -177,7 +177,7 @@ def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
     if any(v is None for v in values) or _mentions_extent(params, type_):
         node = Node(name, [as_node(t) for t in tensors], params, type_)
         return from_node(node)
-    value = interpreter.apply(name, values, params, [t.dtype for t in tensors])
+    value = interpreter.apply(name, values, params, tensors[0].dtype if tensors else None)
     if LOCAL.recording == 0 or not any(t._node is not None for t in tensors):
         if isinstance(type_, tuple):
             return tuple(Tensor(t, v) for t, v in zip(type_, value, strict=True))

@@ -1,8 +1,39 @@
-"""What users call: NumPy-shaped functions of tensors, each written in primitives.
+"""What users call: NumPy-shaped functions of tensors, written in primitives, one file a family.
 
-One file a family; importing this package gives tensors their operators and methods.
+Importing this package gives tensors their operators and methods. `__all__` is what stands in
+`lamina` itself; activations are in `lamina.nn`, random numbers in `lamina.random`.
 """
 
+from lamina.operations import (
+    creation,
+    elementwise,
+    indexing,
+    linear_algebra,
+    neural,
+    reductions,
+    shaping,
+    sorting,
+)
 from lamina.operations.attach import attach
+from lamina.operations.creation import *  # noqa: F403
+from lamina.operations.elementwise import *  # noqa: F403
+from lamina.operations.indexing import *  # noqa: F403
+from lamina.operations.linear_algebra import *  # noqa: F403
+from lamina.operations.neural import *  # noqa: F403
+from lamina.operations.neural import log_sigmoid, log_softmax, logits_of, softplus
+from lamina.operations.random import erfinv
+from lamina.operations.reductions import *  # noqa: F403
+from lamina.operations.shaping import *  # noqa: F403
+from lamina.operations.sorting import *  # noqa: F403
 
 attach()
+
+__all__ = ["erfinv", "log_sigmoid", "log_softmax", "logits_of", "softplus"]
+__all__ += creation.__all__
+__all__ += elementwise.__all__
+__all__ += indexing.__all__
+__all__ += linear_algebra.__all__
+__all__ += neural.__all__
+__all__ += reductions.__all__
+__all__ += shaping.__all__
+__all__ += sorting.__all__

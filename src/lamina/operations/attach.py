@@ -1,7 +1,7 @@
 """Operators, methods and NumPy's protocols on Tensor and Variable: one table each.
 
-Variables take the operators and methods by reading, but compare (`==`) by identity, because they are
-keys of dictionaries; `v.value == x` compares elementwise.
+Variables take the operators and methods by reading, but compare (`==`) by identity, because
+they are keys of dictionaries; `v.value == x` compares elementwise.
 """
 
 from __future__ import annotations

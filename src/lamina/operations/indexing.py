@@ -323,7 +323,7 @@ class _Windows:
 
 
 def _windows(x: Tensor, arrays: dict[int, Tensor], together: bool) -> _Windows:
-    """NumPy's rule: the arrays' axes come where the arrays stand, or first where those are apart."""
+    """NumPy's rule: the arrays' axes come where the arrays stand; first, if those are apart."""
     mapped = tuple(arrays)
     picked = broadcast(list(arrays.values()), "indexing")
     ndim = picked[0].ndim

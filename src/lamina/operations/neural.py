@@ -46,7 +46,7 @@ from lamina.tensor import Tensor, as_tensor, bind
 # the names that stand in `lamina` itself
 # fmt: off
 __all__ = [
-    "sigmoid", "softmax",
+    "relu", "sigmoid", "softmax",
 ]
 # fmt: on
 

@@ -261,7 +261,7 @@ def randint(
 ) -> Tensor:
     """Integers uniform in [minval, maxval); with one bound, in [0, minval).
 
-    Of 32 bits, reduced by a remainder: the odds of numbers differ by up to (maxval - minval) / 2^32.
+    Of 32 bits, reduced by a remainder: odds differ by up to (maxval - minval) / 2^32.
     """
     if maxval is None:
         minval, maxval = 0, minval

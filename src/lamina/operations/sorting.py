@@ -132,7 +132,7 @@ def _unique(function: str, x: Any) -> UniqueAll:
 
 
 def unique_all(x: Any, /) -> UniqueAll:
-    """Distinct values in order, where each comes first, which each element is, how often each is."""
+    """Distinct values, where each comes first, which one each element is, how often each is."""
     return _unique("unique_all", x)
 
 
