@@ -1,0 +1,187 @@
+"""Losses: Keras 3's names, arguments, defaults and formulas, by object, function or name.
+
+`get("mse")` gives the function, `get("MeanSquaredError")` the Loss, as in Keras; `as_loss(...)`
+gives a Loss for either, and for a function of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lamina.losses.base import Loss, LossFunctionWrapper
+from lamina.losses.binary import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+)
+from lamina.losses.categorical import (
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    KLDivergence,
+    SparseCategoricalCrossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+    kl_divergence,
+    sparse_categorical_crossentropy,
+)
+from lamina.losses.checks import check_activation, check_predictions, check_targets
+from lamina.losses.checks import looks_like_logits as looks_like_logits
+from lamina.losses.hinge import (
+    CategoricalHinge,
+    Hinge,
+    SquaredHinge,
+    categorical_hinge,
+    hinge,
+    squared_hinge,
+)
+from lamina.losses.overlap import Dice, Tversky, dice, tversky
+from lamina.losses.regression import (
+    CosineSimilarity,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    cosine_similarity,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+)
+from lamina.losses.similarity import Circle, circle
+from lamina.registry import Registry
+
+REGISTRY = Registry("loss")
+
+# class, its formula, short names of both
+_ROWS: tuple[tuple[Any, ...], ...] = (
+    (MeanSquaredError, mean_squared_error, "mse", "MSE"),
+    (MeanAbsoluteError, mean_absolute_error, "mae", "MAE"),
+    (MeanAbsolutePercentageError, mean_absolute_percentage_error, "mape", "MAPE"),
+    (MeanSquaredLogarithmicError, mean_squared_logarithmic_error, "msle", "MSLE"),
+    (Huber, huber, "huber_loss"),
+    (LogCosh, log_cosh, "logcosh"),
+    (CosineSimilarity, cosine_similarity),
+    (Poisson, poisson),
+    (KLDivergence, kl_divergence, "kld", "KLD", "kullback_leibler_divergence"),
+    (BinaryCrossentropy, binary_crossentropy, "bce", "BCE"),
+    (BinaryFocalCrossentropy, binary_focal_crossentropy),
+    (CategoricalCrossentropy, categorical_crossentropy),
+    (CategoricalFocalCrossentropy, categorical_focal_crossentropy),
+    (SparseCategoricalCrossentropy, sparse_categorical_crossentropy),
+    (CategoricalGeneralizedCrossEntropy, categorical_generalized_cross_entropy),
+    (Hinge, hinge),
+    (SquaredHinge, squared_hinge),
+    (CategoricalHinge, categorical_hinge),
+    (Dice, dice),
+    (Tversky, tversky),
+    (Circle, circle),
+)
+for _class, _function, *_short in _ROWS:
+    REGISTRY.add_class(_class, *_short)
+    REGISTRY.add_function(_function, *_short)
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kl_divergence
+bce = BCE = binary_crossentropy
+logcosh = log_cosh
+
+
+def get(identifier: Any) -> Any:
+    """The loss of that name or configuration; a Loss or function is given back as it is.
+
+    Raises UnknownNameError, with the nearest known names, for an unknown one.
+    """
+    return REGISTRY.get(identifier)
+
+
+def as_loss(identifier: Any) -> Loss:
+    """A Loss for a name, configuration, Loss, or function of (y_true, y_pred)."""
+    if isinstance(identifier, str):
+        found = REGISTRY.named(identifier)
+        if isinstance(found, type):
+            return found()  # type: ignore[no-any-return]
+        identifier = found
+    loss = get(identifier)
+    if isinstance(loss, Loss):
+        return loss
+    for cls, function, *_ in _ROWS:
+        if loss is function:
+            return cls()  # type: ignore[no-any-return]
+    return LossFunctionWrapper(loss)
+
+
+def serialize(loss: Any) -> Any:
+    """A configuration of a Loss, or the name of a function, for `deserialize`."""
+    return REGISTRY.serialize(loss)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The loss that `serialize` wrote down."""
+    return REGISTRY.deserialize(config, custom_objects)
+
+
+__all__ = [
+    "Loss",
+    "MeanSquaredError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError",
+    "Huber",
+    "LogCosh",
+    "CosineSimilarity",
+    "Poisson",
+    "KLDivergence",
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "SparseCategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "Hinge",
+    "SquaredHinge",
+    "CategoricalHinge",
+    "Dice",
+    "Tversky",
+    "Circle",
+    "mean_squared_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+    "cosine_similarity",
+    "poisson",
+    "kl_divergence",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "sparse_categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "hinge",
+    "squared_hinge",
+    "categorical_hinge",
+    "dice",
+    "tversky",
+    "circle",
+    "as_loss",
+    "check_activation",
+    "check_predictions",
+    "check_targets",
+    "get",
+    "serialize",
+    "deserialize",
+]

@@ -1,0 +1,148 @@
+"""What every loss is: one value per sample, weighted, then reduced to one number to minimise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from lamina import operations as ops
+from lamina.errors import unknown_name
+from lamina.ir import types
+from lamina.losses.shapes import floating, weights_for
+from lamina.registry import snake_case
+from lamina.tensor import Tensor, as_tensor
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
+
+
+class Loss:
+    """A loss: call it with targets and predictions; subclasses define `call`.
+
+    `reduction` says how the values of the samples become one number:
+
+    - "sum_over_batch_size" and "mean": their mean, sum(w_i l_i) / n;
+    - "mean_with_sample_weight": the weighted mean, sum(w_i l_i) / sum(w_i);
+    - "sum": their sum; "none" or None: the values themselves, one per sample.
+
+    `dtype`: what is computed in; by default the predictions' own.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        self.name = name or snake_case(type(self).__name__)
+        self.reduction = _known_reduction(reduction)
+        self.dtype = types.dtype(dtype) if dtype is not None else None
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+        """The loss: a scalar, or one value per sample with reduction "none".
+
+        Raises ShapeError where targets don't fit the predictions, or weights the samples.
+        """
+        y_true, y_pred = as_tensor(y_true), floating(y_pred, self.dtype)
+        values = self.call(y_true, y_pred)
+        return reduced(values, sample_weight, self.mask(y_true, values), self.reduction)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """One value per sample (the axes of the predictions without the last)."""
+        raise TypeError(f"{type(self).__name__} must define call(y_true, y_pred)")
+
+    def mask(self, y_true: Tensor, values: Tensor) -> Tensor | None:
+        """Which of the values count, as bools of their shape; None where all do."""
+        return None
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this loss again."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+
+class LossFunctionWrapper(Loss):
+    """A function fn(y_true, y_pred, **arguments), of one value per sample, as a Loss."""
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
+        self.fn = fn
+        self.arguments = arguments
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return as_tensor(self.fn(y_true, y_pred, **self.arguments))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "fn": self.fn, **self.arguments}
+
+
+class NamedLoss(LossFunctionWrapper):
+    """A loss whose formula is the function `function`; the arguments are those of the function."""
+
+    function: ClassVar[Callable[..., Any]]
+    default_name: ClassVar[str | None] = None
+
+    def __init__(
+        self, name: str | None, reduction: str | None, dtype: Any, **arguments: Any
+    ) -> None:
+        function = type(self).function
+        name = name or self.default_name or function.__name__
+        super().__init__(function, reduction, name, dtype, **arguments)
+        for key, value in arguments.items():
+            setattr(self, key, value)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "reduction": self.reduction, **self.arguments}
+
+
+# ---- reduction ---------------------------------------------------------------------------------
+def _known_reduction(reduction: str | None) -> str:
+    if reduction is None:
+        return "none"
+    if reduction not in REDUCTIONS:
+        raise unknown_name("reduction", reduction, REDUCTIONS)
+    return reduction
+
+
+def reduced(
+    values: Tensor, sample_weight: Any, mask: Tensor | None, reduction: str | None
+) -> Tensor:
+    """`values` weighted, without those masked out, reduced as `Loss` says.
+
+    Values that are masked out count neither above nor below the fraction line of a mean.
+    """
+    weights = None if sample_weight is None else weights_for(values, sample_weight)
+    if mask is not None:
+        counted = as_tensor(mask, values.dtype)
+        values = ops.where(mask, values, ops.zeros_like(values))
+    if weights is not None:
+        values = values * weights
+    if reduction == "none" or values.ndim == 0:
+        return values
+    if reduction == "sum":
+        return ops.sum(values)
+    if reduction == "mean_with_sample_weight" and weights is not None:
+        shares = ops.broadcast_to(weights, values.shape)
+        return safe_divide(ops.sum(values), ops.sum(shares if mask is None else shares * counted))
+    if mask is not None:
+        return safe_divide(ops.sum(values), ops.sum(counted))
+    return ops.mean(values)
+
+
+def safe_divide(x: Tensor, y: Tensor) -> Tensor:
+    """x / y, and 0 where y is 0 (also in the gradient)."""
+    zero = y == 0
+    one = ops.ones_like(y)
+    return ops.where(zero, ops.zeros_like(x), x / ops.where(zero, one, y))

@@ -1,0 +1,136 @@
+"""Losses for yes or no: each prediction is a probability (or a logit) of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import operations as ops
+from lamina.losses.base import NamedLoss
+from lamina.losses.provenance import sigmoid_logits
+from lamina.losses.shapes import floating, paired
+from lamina.tensor import Tensor
+
+EPSILON = 1e-7
+SUM = "sum_over_batch_size"
+
+
+# ---- formulas ----------------------------------------------------------------------------------
+def binary_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Tensor:
+    """mean(-y log p - (1 - y) log(1 - p)) over an axis; y is 0, 1, or between.
+
+    On logits z: max(z, 0) - y z + log(1 + exp(-|z|)). Label smoothing s takes y (1 - s) + s / 2.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).item(), 4)
+        0.6931
+    """
+    y, scores, are_logits = _prepared(
+        y_true, y_pred, from_logits, label_smoothing, "binary_crossentropy"
+    )
+    return ops.mean(elementwise(y, scores, are_logits), axis=axis)
+
+
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Tensor:
+    """mean(a (1 - p_t)^gamma bce) over an axis, with p_t = p for y = 1 and 1 - p for y = 0.
+
+    a is 1, or with `apply_class_balancing` alpha for y = 1 and 1 - alpha for y = 0. Source: Lin et
+    al. (2018), Focal loss for dense object detection.
+    """
+    y, scores, are_logits = _prepared(
+        y_true, y_pred, from_logits, label_smoothing, "binary_focal_crossentropy"
+    )
+    p = ops.sigmoid(scores) if are_logits else scores
+    missing = 1.0 - (y * p + (1.0 - y) * (1.0 - p))
+    values = ops.pow(missing, gamma) * elementwise(y, scores, are_logits)
+    if apply_class_balancing:
+        values = values * (y * alpha + (1.0 - y) * (1.0 - alpha))
+    return ops.mean(values, axis=axis)
+
+
+def elementwise(y: Tensor, scores: Tensor, are_logits: bool) -> Tensor:
+    """The cross-entropy of each element, from its logit or its probability (cut off at 1e-7)."""
+    if are_logits:
+        return ops.maximum(scores, 0.0) - y * scores + ops.log1p(ops.exp(-ops.abs(scores)))
+    p = ops.clip(scores, EPSILON, 1.0 - EPSILON)
+    return -(y * ops.log(p) + (1.0 - y) * ops.log(1.0 - p))
+
+
+def _prepared(
+    y_true: Any, y_pred: Any, from_logits: bool, label_smoothing: float, name: str
+) -> tuple[Tensor, Tensor, bool]:
+    logits = sigmoid_logits(y_pred, from_logits, name)
+    y, scores = paired(y_true, floating(y_pred) if logits is None else logits, name)
+    if label_smoothing:
+        y = y * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    return y, scores, logits is not None
+
+
+# ---- classes -----------------------------------------------------------------------------------
+class BinaryCrossentropy(NamedLoss):
+    """mean(-y log p - (1 - y) log(1 - p)): see `binary_crossentropy`."""
+
+    function = binary_crossentropy
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = SUM,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            name,
+            reduction,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+class BinaryFocalCrossentropy(NamedLoss):
+    """Cross-entropy that counts what is already right less: see `binary_focal_crossentropy`."""
+
+    function = binary_focal_crossentropy
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = SUM,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            name,
+            reduction,
+            dtype,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )

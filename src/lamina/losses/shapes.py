@@ -1,0 +1,95 @@
+"""Targets meet predictions: equal shapes or an error; a loss never broadcasts one onto the other.
+
+One difference is not a mistake and is allowed by name: a trailing axis of extent 1, which is taken
+away or added by a reshape ((n,) against (n, 1) are the same n numbers).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import operations as ops
+from lamina.errors import ShapeError
+from lamina.ir import types
+from lamina.ir.types import Dim, DType, Shape
+from lamina.tensor import Tensor, as_tensor
+
+
+def floating(value: Any, dtype: DType | None = None) -> Tensor:
+    """A tensor of `dtype`; without one, of its own floating dtype, or float32 if it has none."""
+    tensor = as_tensor(value)
+    if dtype is None:
+        computes = tensor.dtype.is_float and not tensor.dtype.is_storage_only
+        dtype = tensor.dtype if computes else types.float32
+    return as_tensor(tensor, dtype)
+
+
+def paired(y_true: Any, y_pred: Any, name: str) -> tuple[Tensor, Tensor]:
+    """Both as floating tensors of one dtype and one shape, for the loss or metric `name`.
+
+    (n,) against (n, 1) becomes (n, 1); for more axes the trailing 1 is taken away, as in Keras.
+    Raises ShapeError for every other difference.
+    """
+    y_pred = floating(y_pred)
+    y_true = as_tensor(as_tensor(y_true), y_pred.dtype)
+    shape = paired_shape(y_true.shape, y_pred.shape, name)
+    return reshaped(y_true, shape), reshaped(y_pred, shape)
+
+
+def paired_shape(true: Shape, pred: Shape, name: str) -> Shape:
+    """The shape that targets and predictions have in common, or ShapeError."""
+    if true == pred:
+        return pred
+    short, long = sorted((true, pred), key=len)
+    if long == (*short, 1):
+        return long if len(short) == 1 else short
+    raise ShapeError(
+        f"{name}: targets have shape {shown(true)}, predictions {shown(pred)}",
+        hint=_cure(true, pred, name),
+    )
+
+
+def _cure(true: Shape, pred: Shape, name: str) -> str:
+    never = "a loss never broadcasts targets onto predictions"
+    labels = true if len(true) < len(pred) or not true else true[:-1]
+    if labels == pred[:-1] and len(pred) > 1 and (true == labels or true[-1] == 1):
+        return (
+            f"{never}. If the targets are class indices, use sparse_categorical_crossentropy, or "
+            f"one_hot(y, {pred[-1]}); if they are numbers, the last layer should have 1 output, "
+            f"not {pred[-1]}"
+        )
+    if true[:1] == pred[:1] and len(true) == len(pred) == 2:
+        return f"{never}. The last layer has {pred[-1]} outputs and the targets {true[-1]} columns"
+    return f"{never}: reshape the one or the other so that the shapes are equal"
+
+
+def shown(shape: Shape) -> str:
+    """A shape as Python prints it, symbolic extents by name."""
+    return str(tuple(shape))
+
+
+def reshaped(x: Tensor, shape: Shape) -> Tensor:
+    return x if x.shape == shape else ops.reshape(x, shape)
+
+
+def weights_for(values: Tensor, sample_weight: Any) -> Tensor:
+    """`sample_weight` with the axes of `values`, to multiply it with.
+
+    Weights may be a scalar, or have one entry for each of the leading axes of the values (one a
+    sample, one a time step, ...), with trailing axes of extent 1 or without.
+    """
+    weights = as_tensor(as_tensor(sample_weight), values.dtype)
+    shape: tuple[Dim, ...] = weights.shape
+    while len(shape) > values.ndim and shape[-1] == 1:
+        shape = shape[:-1]
+    fits = len(shape) <= values.ndim and all(
+        w in (1, v) for w, v in zip(shape, values.shape, strict=False)
+    )
+    if not fits:
+        raise ShapeError(
+            f"sample_weight has shape {shown(weights.shape)}; there is one loss value for each of "
+            f"{shown(values.shape)}",
+            hint="give one weight a sample: sample_weight of shape (n,), and targets of shape "
+            "(n, ...) with the samples on the first axis",
+        )
+    return reshaped(weights, (*shape, *[1] * (values.ndim - len(shape))))

@@ -1,0 +1,476 @@
+"""Counts of right and wrong decisions at thresholds, and what is made of them: precision, recall...
+
+A prediction above a threshold says yes. With m thresholds each count is an array of m.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lamina import operations as ops
+from lamina.errors import ArgumentError, RangeError
+from lamina.ir.types import float32
+from lamina.losses.base import safe_divide
+from lamina.losses.shapes import paired, weights_for
+from lamina.metrics.base import Metric, accumulate
+from lamina.tensor import Tensor, Variable, as_tensor
+
+COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+NO_THRESHOLD = -1e10  # below every prediction: with top_k, being among them is the decision
+
+
+# ---- counting ----------------------------------------------------------------------------------
+def counts_at(
+    y_true: Tensor, y_pred: Tensor, weights: Tensor | None, thresholds: Any, columns: bool = False
+) -> dict[str, Tensor]:
+    """The four counts at each threshold: arrays (thresholds,), or (thresholds, columns) where each
+    column of the predictions counts for itself."""
+    y, p = (y_true, y_pred) if columns else (ops.ravel(y_true), ops.ravel(y_pred))
+    ones = ops.ones_like(p) if weights is None else weights
+    ones = ones if columns else ops.ravel(ones)
+    levels = ops.reshape(as_tensor(thresholds, p.dtype), (-1, *[1] * p.ndim))
+    yes = ops.astype(ops.expand_dims(p, axis=0) > levels, p.dtype)
+    positive = ops.astype(y > 0.5, p.dtype) * ones
+    negative = ops.astype(y <= 0.5, p.dtype) * ones
+
+    def total(x: Tensor) -> Tensor:
+        return ops.sum(x, axis=1)
+
+    return {
+        "true_positives": total(yes * positive),
+        "false_positives": total(yes * negative),
+        "true_negatives": total((1.0 - yes) * negative),
+        "false_negatives": total((1.0 - yes) * positive),
+    }
+
+
+def parsed_thresholds(owner: str, thresholds: Any, default: float = 0.5) -> list[float]:
+    """A list of thresholds of a number, a list or None; each must be within 0 and 1."""
+    if thresholds is None:
+        return [default]
+    listed = list(thresholds) if isinstance(thresholds, Sequence | np.ndarray) else [thresholds]
+    for threshold in listed:
+        if threshold is None or not 0.0 <= threshold <= 1.0:
+            raise RangeError(f"{owner}: thresholds must be 0 to 1, not {threshold}")
+    return [float(t) for t in listed]
+
+
+def _even(count: int) -> list[float]:
+    """`count` thresholds evenly from 0 to 1."""
+    return [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
+
+
+class ConfusionCounts(Metric):
+    """Base: keeps those of the four counts that `kept` names, at each threshold."""
+
+    kept: ClassVar[tuple[str, ...]] = COUNTS
+
+    def __init__(
+        self,
+        name: str | None,
+        dtype: Any,
+        thresholds: list[float],
+        top_k: int | None = None,
+        class_id: int | None = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.levels, self.top_k, self.class_id = thresholds, top_k, class_id
+        self.counts: dict[str, Variable] = {
+            count: self.add_variable((len(thresholds),), count) for count in self.kept
+        }
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y, p = paired(y_true, y_pred, self.name)
+        weights = None
+        if sample_weight is not None:
+            weights = ops.broadcast_to(weights_for(p, sample_weight), p.shape)
+        if self.top_k is not None:
+            p = _only_top(p, self.top_k)
+        if self.class_id is not None:
+            y, p = y[..., self.class_id], p[..., self.class_id]
+            weights = None if weights is None else weights[..., self.class_id]
+        counts = counts_at(y, p, weights, np.asarray(self.levels))
+        for count, variable in self.counts.items():
+            accumulate(variable, counts[count])
+
+    def _read(self, *counts: str) -> list[Tensor]:
+        return [self.counts[count].read() for count in counts]
+
+    def _plain(self, values: Tensor) -> Tensor:
+        """One number where there is one threshold."""
+        return as_tensor(values[0] if len(self.levels) == 1 else values, self.dtype)
+
+
+def _only_top(p: Tensor, k: int) -> Tensor:
+    """Predictions that are not among the k largest of their row become very small."""
+    above = ops.expand_dims(p, axis=-2) > ops.expand_dims(p, axis=-1)
+    rank = ops.sum(ops.astype(above, float32), axis=-1)
+    return ops.where(rank < k, p, ops.full_like(p, 2.0 * NO_THRESHOLD))
+
+
+# ---- single counts -----------------------------------------------------------------------------
+class _Count(ConfusionCounts):
+    arguments = ("thresholds",)
+
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        self.thresholds = thresholds
+        super().__init__(name, dtype, parsed_thresholds(type(self).__name__, thresholds))
+
+    def result(self) -> Tensor:
+        (count,) = self._read(*self.kept)
+        return self._plain(count)
+
+
+class TruePositives(_Count):
+    """The (weighted) number of predictions above the threshold whose target is 1."""
+
+    kept = ("true_positives",)
+
+
+class FalsePositives(_Count):
+    """The (weighted) number of predictions above the threshold whose target is 0."""
+
+    kept = ("false_positives",)
+
+
+class TrueNegatives(_Count):
+    """The (weighted) number of predictions up to the threshold whose target is 0."""
+
+    kept = ("true_negatives",)
+
+
+class FalseNegatives(_Count):
+    """The (weighted) number of predictions up to the threshold whose target is 1."""
+
+    kept = ("false_negatives",)
+
+
+# ---- precision and recall ----------------------------------------------------------------------
+class _Share(ConfusionCounts):
+    arguments = ("thresholds", "top_k", "class_id")
+
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.thresholds = thresholds
+        default = 0.5 if top_k is None else NO_THRESHOLD
+        levels = parsed_thresholds(type(self).__name__, thresholds, default)
+        super().__init__(name, dtype, levels, top_k, class_id)
+
+    def result(self) -> Tensor:
+        right, wrong = self._read(*self.kept)
+        return self._plain(safe_divide(right, right + wrong))
+
+
+class Precision(_Share):
+    """true positives / (true + false positives): how many of those found are right.
+
+    `top_k`: of each row only the k largest predictions count as yes; `class_id`: one column only.
+
+    Example:
+        >>> import lamina as lm
+        >>> m = lm.metrics.Precision()
+        >>> m.update_state([0, 1, 1, 1], [1, 0, 1, 1])
+        >>> round(m.result().item(), 4)
+        0.6667
+    """
+
+    kept = ("true_positives", "false_positives")
+
+
+class Recall(_Share):
+    """true positives / (true positives + false negatives): how many of all there are were found."""
+
+    kept = ("true_positives", "false_negatives")
+
+
+# ---- one at the best of the other --------------------------------------------------------------
+class _BestAt(ConfusionCounts):
+    """The best of one share over all thresholds at which another is at least `target`."""
+
+    goal: ClassVar[str]  # the argument's name: the share that is constrained
+    best: ClassVar[Callable[..., Tensor]]
+    constrained: ClassVar[Callable[..., Tensor]]
+
+    def __init__(
+        self,
+        target: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        owner = type(self).__name__
+        if not 0.0 <= target <= 1.0:
+            raise RangeError(f"{owner}: {self.goal} must be 0 to 1, not {target}")
+        if num_thresholds <= 0:
+            raise RangeError(f"{owner}: num_thresholds must be above 0, not {num_thresholds}")
+        self.target, self.num_thresholds = target, num_thresholds
+        super().__init__(name, dtype, _even(num_thresholds), None, class_id)
+
+    def result(self) -> Tensor:
+        counts = self._read(*COUNTS)
+        feasible = type(self).constrained(*counts) >= self.target
+        best = type(self).best(*counts)
+        return as_tensor(ops.max(ops.where(feasible, best, ops.zeros_like(best))), self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"num_thresholds": self.num_thresholds, "class_id": self.class_id}
+        return {**super().get_config(), self.goal: self.target, **own}
+
+
+def _precision(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> Tensor:
+    return safe_divide(tp, tp + fp)
+
+
+def _recall(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> Tensor:
+    return safe_divide(tp, tp + fn)
+
+
+def _specificity(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> Tensor:
+    return safe_divide(tn, tn + fp)
+
+
+class PrecisionAtRecall(_BestAt):
+    """The best precision at a threshold where recall is at least `recall`."""
+
+    goal, best, constrained = "recall", _precision, _recall
+
+    def __init__(self, recall: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(recall, *args, **kwargs)
+
+
+class RecallAtPrecision(_BestAt):
+    """The best recall at a threshold where precision is at least `precision`."""
+
+    goal, best, constrained = "precision", _recall, _precision
+
+    def __init__(self, precision: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(precision, *args, **kwargs)
+
+
+class SensitivityAtSpecificity(_BestAt):
+    """The best sensitivity (recall) where specificity tn / (tn + fp) is at least `specificity`."""
+
+    goal, best, constrained = "specificity", _recall, _specificity
+
+    def __init__(self, specificity: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(specificity, *args, **kwargs)
+
+
+class SpecificityAtSensitivity(_BestAt):
+    """The best specificity tn / (tn + fp) where sensitivity (recall) is at least `sensitivity`."""
+
+    goal, best, constrained = "sensitivity", _specificity, _recall
+
+    def __init__(self, sensitivity: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sensitivity, *args, **kwargs)
+
+
+# ---- area under a curve ------------------------------------------------------------------------
+CURVES = ("ROC", "PR", "PRGAIN")
+SUMMATIONS = ("interpolation", "minoring", "majoring")
+MARGIN = 1e-7
+
+
+class AUC(Metric):
+    """The area under a curve of decisions at all thresholds, as sums over `num_thresholds` of them.
+
+    curve: "ROC" (recall over false positive rate), "PR" (precision over recall) or "PRGAIN" (Flach
+    and Kull 2015). summation_method: "interpolation" (trapezes; for PR the right interpolation of
+    Davis and Goadrich 2006), "minoring" or "majoring". `thresholds`: values of your own in place of
+    an even grid. With `multi_label` each column has an area; the result is their mean, weighted by
+    `label_weights`. `from_logits`: predictions go through a sigmoid first.
+    """
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Any = None,
+        from_logits: bool = False,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.curve = _one_of("curve", curve, CURVES)
+        self.summation_method = _one_of("summation_method", summation_method, SUMMATIONS)
+        self.own_thresholds = None if thresholds is None else sorted(thresholds)
+        if thresholds is None and num_thresholds <= 1:
+            raise RangeError(f"AUC: num_thresholds must be above 1, not {num_thresholds}")
+        inner = _even(num_thresholds)[1:-1] if thresholds is None else list(self.own_thresholds)
+        self.thresholds = [-MARGIN, *inner, 1.0 + MARGIN]
+        self.num_thresholds = len(self.thresholds)
+        self.multi_label, self.num_labels = multi_label, num_labels
+        self.label_weights, self.from_logits = label_weights, from_logits
+        self.counts: dict[str, Variable] = {}
+        if num_labels is not None and not multi_label:
+            raise ArgumentError("AUC: num_labels is for multi_label=True")
+        if not multi_label or num_labels is not None:
+            self._build(num_labels)
+
+    def _build(self, labels: int | None) -> None:
+        shape = (self.num_thresholds,) if labels is None else (self.num_thresholds, labels)
+        self.counts = {count: self.add_variable(shape, count) for count in COUNTS}
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y, p = paired(y_true, y_pred, self.name)
+        if not self.counts:
+            self._build(int(p.shape[-1]))
+        p = ops.sigmoid(p) if self.from_logits else p
+        weights = self._weights(p, sample_weight)
+        counts = counts_at(y, p, weights, np.asarray(self.thresholds), self.multi_label)
+        for count, variable in self.counts.items():
+            accumulate(variable, counts[count])
+
+    def _weights(self, p: Tensor, sample_weight: Any) -> Tensor | None:
+        weights = None
+        if sample_weight is not None:
+            weights = ops.broadcast_to(weights_for(p, sample_weight), p.shape)
+        if self.label_weights is not None and not self.multi_label:
+            labels = ops.broadcast_to(as_tensor(self.label_weights, p.dtype), p.shape)
+            weights = labels if weights is None else weights * labels
+        return weights
+
+    def result(self) -> Tensor:
+        counts = [self.counts[count].read() for count in COUNTS]
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            areas = _interpolated_pr(*counts)
+        else:
+            areas = self._summed(*_CURVE_POINTS[self.curve](*counts))
+        area = ops.sum(areas, axis=0)
+        return as_tensor(self._over_labels(area) if self.multi_label else area, self.dtype)
+
+    def _summed(self, x: Tensor, y: Tensor) -> Tensor:
+        combine = {
+            "interpolation": lambda a, b: (a + b) / 2.0,
+            "minoring": ops.minimum,
+            "majoring": ops.maximum,
+        }[self.summation_method]
+        return (x[:-1] - x[1:]) * combine(y[:-1], y[1:])
+
+    def _over_labels(self, areas: Tensor) -> Tensor:
+        if self.label_weights is None:
+            return ops.mean(areas)
+        weights = as_tensor(self.label_weights, areas.dtype)
+        return safe_divide(ops.sum(areas * weights), ops.sum(weights))
+
+    def get_config(self) -> dict[str, Any]:
+        keys = ("curve", "summation_method", "multi_label", "num_labels", "label_weights")
+        own = {key: getattr(self, key) for key in (*keys, "num_thresholds", "from_logits")}
+        if self.own_thresholds is not None:
+            own["thresholds"] = self.own_thresholds
+        return {**super().get_config(), **own}
+
+
+def _one_of(argument: str, value: str, allowed: tuple[str, ...]) -> str:
+    for name in allowed:
+        if str(value).lower() == name.lower():
+            return name
+    raise ArgumentError(f"AUC: {argument} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+def _roc(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> tuple[Tensor, Tensor]:
+    return safe_divide(fp, fp + tn), safe_divide(tp, tp + fn)
+
+
+def _pr(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> tuple[Tensor, Tensor]:
+    return safe_divide(tp, tp + fn), safe_divide(tp, tp + fp)
+
+
+def _pr_gain(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> tuple[Tensor, Tensor]:
+    scale = safe_divide(tp + fn, tn + fp)
+    recall_gain = 1.0 - scale * safe_divide(fn, tp)
+    precision_gain = 1.0 - scale * safe_divide(fp, tp)
+    none = tp == 0.0
+    recall_gain = ops.maximum(ops.where(none, ops.zeros_like(tp), recall_gain), 0.0)
+    return recall_gain, ops.where(none, ops.ones_like(tp), precision_gain)
+
+
+_CURVE_POINTS = {"ROC": _roc, "PR": _pr, "PRGAIN": _pr_gain}
+
+
+def _interpolated_pr(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> Tensor:
+    """The areas between thresholds with true positives linear in positives between them."""
+    change = tp[:-1] - tp[1:]
+    positives = tp + fp
+    slope = safe_divide(change, ops.maximum(positives[:-1] - positives[1:], 0.0))
+    intercept = tp[1:] - slope * positives[1:]
+    both = (positives[:-1] > 0.0) & (positives[1:] > 0.0)
+    ratio = safe_divide(positives[:-1], ops.maximum(positives[1:], 0.0))
+    ratio = ops.where(both, ratio, ops.ones_like(ratio))
+    area = slope * (change + intercept * ops.log(ratio))
+    return safe_divide(area, ops.maximum(tp[1:] + fn[1:], 0.0))
+
+
+# ---- the whole table ---------------------------------------------------------------------------
+class ConfusionMatrix(Metric):
+    """How often each class (row) was taken for each (column), as an array (classes, classes).
+
+    Targets are class indices (n,) or (n, 1); predictions are one value a class, the largest of
+    which decides, or class indices themselves. `normalize` divides each row by its sum.
+
+    Example:
+        >>> import lamina as lm
+        >>> m = lm.metrics.ConfusionMatrix(2)
+        >>> m.update_state([0, 1, 1], [0, 1, 0])
+        >>> m.result().tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
+    """
+
+    arguments = ("num_classes", "normalize")
+
+    def __init__(
+        self,
+        num_classes: int,
+        normalize: bool = False,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.num_classes, self.normalize = num_classes, normalize
+        self.table = self.add_variable((num_classes, num_classes), "table")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y, p = as_tensor(y_true), as_tensor(y_pred)
+        if p.ndim > 1 and p.shape[-1] == self.num_classes and self.num_classes > 1:
+            p = ops.argmax(p, axis=-1)
+        y = ops.argmax(y, axis=-1) if y.ndim > p.ndim and y.shape[-1] == self.num_classes else y
+        y, p = paired(y, p, self.name)
+        weights = None if sample_weight is None else weights_for(p, sample_weight)
+        accumulate(self.table, table_of(y, p, weights, self.num_classes))
+
+    def result(self) -> Tensor:
+        table = self.table.read()
+        if self.normalize:
+            table = safe_divide(table, ops.broadcast_to(_row_sums(table), table.shape))
+        return as_tensor(table, self.dtype)
+
+
+def _row_sums(table: Tensor) -> Tensor:
+    return ops.sum(table, axis=1, keepdims=True)
+
+
+def table_of(y: Tensor, p: Tensor, weights: Tensor | None, classes: int) -> Tensor:
+    """Weighted counts of (target, prediction) pairs, as a product of two one-hot matrices: no
+    scatter. Pairs outside of the classes are left out."""
+    index = ops.arange(classes, dtype=float32)
+    y, p = ops.ravel(y), ops.ravel(p)
+    of_y = ops.astype(ops.expand_dims(y, axis=0) == ops.expand_dims(index, axis=1), float32)
+    of_p = ops.astype(ops.expand_dims(p, axis=1) == ops.expand_dims(index, axis=0), float32)
+    if weights is not None:
+        flat = ops.ravel(as_tensor(weights, float32))
+        of_y = of_y * ops.expand_dims(flat, axis=0)
+    return ops.matmul(of_y, of_p)

@@ -1,0 +1,153 @@
+"""Intersection over union: how well predicted regions of classes cover the true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import operations as ops
+from lamina.errors import RangeError
+from lamina.losses.shapes import floating, paired, weights_for
+from lamina.metrics.base import Metric, accumulate
+from lamina.metrics.confusion import table_of
+from lamina.tensor import Tensor, as_tensor
+
+EPSILON = 1e-7
+
+
+class IoU(Metric):
+    """The mean over `target_class_ids` of tp / (tp + fp + fn), classes without any left out.
+
+    Targets and predictions are class indices; with `sparse_y_true` or `sparse_y_pred` False they
+    have one value a class along `axis`, the largest of which decides. Targets of `ignore_class`
+    don't count.
+    """
+
+    arguments = (
+        *("num_classes", "target_class_ids", "ignore_class", "sparse_y_true", "sparse_y_pred"),
+        "axis",
+    )
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.num_classes, self.target_class_ids = num_classes, list(target_class_ids)
+        self.ignore_class, self.axis = ignore_class, axis
+        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
+        if max(self.target_class_ids) >= num_classes:
+            raise RangeError(
+                f"{self.name}: target class {max(self.target_class_ids)} is not one of "
+                f"{num_classes} classes, 0 to {num_classes - 1}"
+            )
+        self.table = self.add_variable((num_classes, num_classes), "table")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y, p = as_tensor(y_true), as_tensor(y_pred)
+        y = y if self.sparse_y_true else ops.argmax(y, axis=self.axis)
+        p = p if self.sparse_y_pred else ops.argmax(p, axis=self.axis)
+        y, p = paired(y, floating(p), self.name)
+        weights = ops.ones_like(p)
+        if sample_weight is not None:
+            weights = weights * weights_for(p, sample_weight)
+        if self.ignore_class is not None:
+            weights = ops.where(y == float(self.ignore_class), ops.zeros_like(weights), weights)
+        accumulate(self.table, table_of(y, p, weights, self.num_classes))
+
+    def result(self) -> Tensor:
+        table = self.table.read()
+        chosen = np.isin(np.arange(self.num_classes), self.target_class_ids)
+        right = ops.diagonal(table)
+        union = ops.sum(table, axis=0) + ops.sum(table, axis=1) - right
+        some = (union > 1e-9) & as_tensor(chosen)
+        share = ops.where(some, right / (union + EPSILON), ops.zeros_like(union))
+        count = ops.sum(ops.astype(some, share.dtype))
+        return as_tensor(ops.sum(share) / (count + EPSILON), self.dtype)
+
+
+class BinaryIoU(IoU):
+    """IoU of two classes, of predictions that are at least the threshold or below it."""
+
+    arguments = ("target_class_ids", "threshold")
+
+    def __init__(
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(2, target_class_ids, name, dtype)
+        self.threshold = threshold
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        p = floating(y_pred)
+        super().update_state(y_true, ops.astype(p >= self.threshold, p.dtype), sample_weight)
+
+
+class MeanIoU(IoU):
+    """IoU's mean over all classes: see `IoU`."""
+
+    arguments = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        classes = range(num_classes)
+        super().__init__(
+            num_classes, classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
+        )
+
+
+class OneHotIoU(IoU):
+    """IoU for one-hot targets, and predictions of one value a class: see `IoU`."""
+
+    arguments = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_pred", "axis")
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis
+        )
+
+
+class OneHotMeanIoU(MeanIoU):
+    """MeanIoU for one-hot targets, and predictions of one value a class: see `IoU`."""
+
+    arguments = ("num_classes", "ignore_class", "sparse_y_pred", "axis")
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)

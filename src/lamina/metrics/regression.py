@@ -1,0 +1,212 @@
+"""Metrics for numbers: errors, correlations, the share of the variance that is explained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import losses
+from lamina import operations as ops
+from lamina.errors import ArgumentError, RangeError
+from lamina.ir.types import float64
+from lamina.losses.base import safe_divide
+from lamina.losses.shapes import paired, weights_for
+from lamina.metrics.base import Mean, Metric, NamedMean, accumulate, need_matrix
+from lamina.operations.reductions import as_number
+from lamina.tensor import Tensor, Variable, as_tensor
+
+EPSILON = 1e-7
+
+
+# ---- formulas ----------------------------------------------------------------------------------
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """sum(y p) / (||y|| ||p||) along an axis: 1 for equal directions (the loss has a minus)."""
+    return -losses.cosine_similarity(y_true, y_pred, axis)
+
+
+def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """covariance(y, p) / (std(y) std(p)) along an axis."""
+    y, p = paired(y_true, y_pred, "pearson_correlation")
+    y, p = _centred(y, axis), _centred(p, axis)
+    spread = ops.sqrt(ops.mean(ops.square(y), axis=axis) * ops.mean(ops.square(p), axis=axis))
+    return ops.mean(y * p, axis=axis) / spread
+
+
+def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """2 covariance(y, p) / (var(y) + var(p) + (mean(y) - mean(p))^2) along an axis.
+
+    Source: Lin (1989), A concordance correlation coefficient to evaluate reproducibility.
+    """
+    y, p = paired(y_true, y_pred, "concordance_correlation")
+    apart = ops.square(ops.mean(y, axis=axis) - ops.mean(p, axis=axis))
+    y, p = _centred(y, axis), _centred(p, axis)
+    spread = ops.mean(ops.square(y), axis=axis) + ops.mean(ops.square(p), axis=axis) + apart
+    return 2.0 * ops.mean(y * p, axis=axis) / (spread + EPSILON)
+
+
+def _centred(x: Tensor, axis: int) -> Tensor:
+    return x - ops.mean(x, axis=axis, keepdims=True)
+
+
+# ---- means -------------------------------------------------------------------------------------
+class MeanSquaredError(NamedMean):
+    """The mean of (y - p)^2."""
+
+    function = losses.mean_squared_error
+
+    def __init__(self, name: str = "mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+
+class MeanAbsoluteError(NamedMean):
+    """The mean of |y - p|."""
+
+    function = losses.mean_absolute_error
+
+    def __init__(self, name: str = "mean_absolute_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+
+class MeanAbsolutePercentageError(NamedMean):
+    """The mean of 100 |(y - p) / y|."""
+
+    function = losses.mean_absolute_percentage_error
+
+    def __init__(self, name: str = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+
+class MeanSquaredLogarithmicError(NamedMean):
+    """The mean of (log(1 + y) - log(1 + p))^2."""
+
+    function = losses.mean_squared_logarithmic_error
+
+    def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+
+class LogCoshError(NamedMean):
+    """The mean of log(cosh(p - y))."""
+
+    function = losses.log_cosh
+
+    def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+
+class CosineSimilarity(NamedMean):
+    """The mean cosine of the angle between y and p along an axis."""
+
+    function = cosine_similarity
+
+    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(name, dtype, axis=axis)
+
+
+class PearsonCorrelation(NamedMean):
+    """The mean over samples of Pearson's correlation along an axis: see `pearson_correlation`."""
+
+    function = pearson_correlation
+
+    def __init__(
+        self, name: str = "pearson_correlation", dtype: Any = None, axis: int = -1
+    ) -> None:
+        super().__init__(name, dtype, axis=axis)
+
+
+class ConcordanceCorrelation(NamedMean):
+    """The mean over samples of Lin's correlation along an axis: see `concordance_correlation`."""
+
+    function = concordance_correlation
+
+    def __init__(
+        self, name: str = "concordance_correlation", dtype: Any = None, axis: int = -1
+    ) -> None:
+        super().__init__(name, dtype, axis=axis)
+
+
+class RootMeanSquaredError(Mean):
+    """The square root of the mean of (y - p)^2."""
+
+    def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
+        y, p = paired(y_true, y_pred, self.name)
+        super().update_state(ops.square(y - p), sample_weight)
+
+    def result(self) -> Tensor:
+        mean = safe_divide(self.total.read(), self.count.read())
+        return as_tensor(ops.sqrt(mean), self.dtype)
+
+
+# ---- explained variance ------------------------------------------------------------------------
+AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
+
+
+class R2Score(Metric):
+    """1 - sum((y - p)^2) / sum((y - mean(y))^2), of targets and predictions (n, outputs).
+
+    class_aggregation: None gives one score an output, "uniform_average" their mean,
+    "variance_weighted_average" their mean weighted by the outputs' variances. num_regressors r > 0
+    gives the adjusted score, 1 - (1 - R2) (n - 1) / (n - r - 1), where n is large enough for it.
+    """
+
+    arguments = ("class_aggregation", "num_regressors")
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str = "r2_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        if class_aggregation not in AGGREGATIONS:
+            raise ArgumentError(
+                f"R2Score: class_aggregation must be one of {AGGREGATIONS}, "
+                f"not {class_aggregation!r}"
+            )
+        if num_regressors < 0:
+            raise RangeError(f"R2Score: num_regressors must be 0 or above, not {num_regressors}")
+        self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
+        self.samples = self.add_variable((), "num_samples")
+        self.sums: dict[str, Variable] = {}
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        y, p = paired(y_true, y_pred, self.name)
+        outputs = need_matrix(self.name, y, p)
+        if not self.sums:
+            names = ("squared_sum", "sum", "residual", "count")
+            self.sums = {name: self.add_variable((outputs,), name) for name in names}
+        y, p = as_tensor(y, float64), as_tensor(p, float64)  # differences of large sums follow
+        w = ops.ones_like(y)
+        if sample_weight is not None:
+            w = w * weights_for(y, sample_weight)
+        terms = (w * y * y, w * y, w * ops.square(y - p), w)
+        for variable, term in zip(self.sums.values(), terms, strict=True):
+            accumulate(variable, ops.sum(term, axis=0))
+        accumulate(self.samples, as_number(y.size))
+
+    def result(self) -> Tensor:
+        if not self.sums:
+            return as_tensor(0.0, self.dtype)
+        squares, total, residual, count = (v.read() for v in self.sums.values())
+        spread = squares - total * safe_divide(total, count)
+        score = ops.where(
+            spread == 0.0, ops.zeros_like(spread), 1.0 - safe_divide(residual, spread)
+        )
+        if self.class_aggregation == "uniform_average":
+            score = ops.mean(score)
+        elif self.class_aggregation == "variance_weighted_average":
+            score = safe_divide(ops.sum(spread * score), ops.sum(spread))
+        return as_tensor(self._adjusted(score), self.dtype)
+
+    def _adjusted(self, score: Tensor) -> Tensor:
+        if not self.num_regressors:
+            return score
+        n = self.samples.read()
+        freedom = n - self.num_regressors - 1.0
+        adjusted = 1.0 - (1.0 - score) * (n - 1.0) / ops.where(freedom > 0.0, freedom, 1.0)
+        return ops.where(freedom > 0.0, adjusted, score)

@@ -1,0 +1,95 @@
+"""Which accuracy 'accuracy' means: told from the loss and the shapes, or asked back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina import losses
+from lamina.errors import ArgumentError
+from lamina.metrics import accuracy, probabilistic
+from lamina.metrics.base import Metric
+
+ACCURACY = ("accuracy", "acc")
+CROSSENTROPY = ("crossentropy", "ce")
+
+SPARSE = (losses.SparseCategoricalCrossentropy, losses.CategoricalGeneralizedCrossEntropy)
+CATEGORICAL = (
+    losses.CategoricalCrossentropy,
+    losses.CategoricalFocalCrossentropy,
+    losses.CategoricalHinge,
+    losses.KLDivergence,
+)
+BINARY = (losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy)
+
+
+def resolve_accuracy(
+    loss: Any, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
+) -> Metric:
+    """The metric that 'accuracy' means for a loss, with targets and predictions of these shapes.
+
+    Its `name` is its full one, for example "sparse_categorical_accuracy". Raises ArgumentError,
+    with the metrics it could mean, where loss and shapes do not settle it.
+    """
+    if isinstance(loss, SPARSE):
+        return accuracy.SparseCategoricalAccuracy()
+    if isinstance(loss, CATEGORICAL):
+        return accuracy.CategoricalAccuracy()
+    outputs = output_shape[-1] if len(output_shape) > 1 else 1
+    if isinstance(loss, BINARY) and outputs == 1:
+        return accuracy.BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", 0) else 0.5)
+    raise _ambiguous(loss, y_shape, output_shape, outputs)
+
+
+def resolve_crossentropy(
+    loss: Any, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
+) -> Metric:
+    """The metric that 'crossentropy' means; as `resolve_accuracy`."""
+    from_logits = bool(getattr(loss, "from_logits", False))
+    if isinstance(loss, SPARSE):
+        return probabilistic.SparseCategoricalCrossentropy(from_logits=from_logits)
+    if isinstance(loss, CATEGORICAL):
+        return probabilistic.CategoricalCrossentropy(from_logits=from_logits)
+    if isinstance(loss, BINARY):
+        return probabilistic.BinaryCrossentropy(from_logits=from_logits)
+    raise ArgumentError(
+        f"metric 'crossentropy' is ambiguous for the loss {_name(loss)}",
+        hint="name one: 'binary_crossentropy', 'categorical_crossentropy' or "
+        "'sparse_categorical_crossentropy'",
+    )
+
+
+def _ambiguous(loss: Any, y_shape: Any, output_shape: Any, outputs: Any) -> ArgumentError:
+    given = "" if y_shape is None else f", targets of shape {_batch(y_shape)}"
+    return ArgumentError(
+        f"metric 'accuracy' is ambiguous for the loss {_name(loss)}{given} and predictions of "
+        f"shape {_batch(output_shape)}",
+        hint=_candidates(loss, y_shape, output_shape, outputs),
+    )
+
+
+def _candidates(loss: Any, y_shape: Any, output_shape: Any, outputs: Any) -> str:
+    if outputs == 1:
+        return (
+            "name one: 'binary_accuracy' (above 0.5 is a yes; BinaryAccuracy(threshold=...) for "
+            "another boundary), or for numbers 'mean_absolute_error' or 'r2_score'"
+        )
+    if y_shape is not None and tuple(y_shape[1:]) == tuple(output_shape[1:]):
+        return (
+            "name one: 'categorical_accuracy' (rows whose largest output is right), "
+            "'binary_accuracy' (single outputs on the right side of 0.5), or for numbers "
+            "'mean_absolute_error'"
+        )
+    return (
+        "name one: 'sparse_categorical_accuracy' (class indices), 'categorical_accuracy' (one-hot "
+        "labels) or 'binary_accuracy' (each output a yes or no)"
+    )
+
+
+def _name(loss: Any) -> str:
+    return str(getattr(loss, "name", loss))
+
+
+def _batch(shape: Sequence[Any]) -> str:
+    """A shape without its first extent: (batch, 10)."""
+    return "(" + ", ".join(["batch", *(str(n) for n in tuple(shape)[1:])]) + ")"

@@ -1,0 +1,58 @@
+"""Optimizers: Keras 3's names, arguments, defaults and update rules, by object or name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lamina.optimizers import schedules
+from lamina.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
+from lamina.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop
+from lamina.optimizers.base import Optimizer
+from lamina.optimizers.momentum import SGD, Lion
+from lamina.registry import Registry
+
+REGISTRY = Registry("optimizer")
+for _optimizer in (
+    *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Lion, Ftrl, Adafactor, Lamb),
+):
+    REGISTRY.add_class(_optimizer)
+
+
+def get(identifier: Any) -> Optimizer:
+    """The optimizer of that name or configuration; an Optimizer is given back as it is.
+
+    Raises UnknownNameError, with the nearest known names, for an unknown one.
+    """
+    return REGISTRY.get(identifier)  # type: ignore[no-any-return]
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """A configuration of an optimizer, without its state, for `deserialize`."""
+    return REGISTRY.serialize(optimizer)  # type: ignore[no-any-return]
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """The optimizer that `serialize` wrote down."""
+    return REGISTRY.deserialize(config, custom_objects)  # type: ignore[no-any-return]
+
+
+__all__ = [
+    "Optimizer",
+    "SGD",
+    "RMSprop",
+    "Adagrad",
+    "Adadelta",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Nadam",
+    "Lion",
+    "Ftrl",
+    "Adafactor",
+    "Lamb",
+    "schedules",
+    "get",
+    "serialize",
+    "deserialize",
+]

@@ -1,0 +1,229 @@
+"""Optimizers that divide by a root of squared gradients: Adagrad and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from lamina import operations as ops
+from lamina.errors import RangeError
+from lamina.ir import types
+from lamina.optimizers.base import Optimizer, Options, Rate, Slots, zeros_like
+from lamina.tensor import Tensor, Variable
+
+
+class RMSprop(Optimizer):
+    """v = r v + (1 - r) g^2;  x = x - a g / sqrt(v + epsilon)   (r: `rho`).
+
+    With `centered`, v less the square of the running mean of g; with `momentum` m, steps add up as
+    s = m s + a g / sqrt(...). Source: Tieleman and Hinton (2012), lecture 6.5 of Neural networks
+    for machine learning.
+    """
+
+    arguments = ("rho", "momentum", "epsilon", "centered")
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
+
+    def slots(self, variable: Variable) -> dict[str, Any]:
+        wanted = {"velocity": True, "momentum": self.momentum, "average_gradient": self.centered}
+        return {name: zeros_like(variable) for name, keep in wanted.items() if keep}
+
+    def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
+        velocity = self.rho * slots["velocity"] + (1.0 - self.rho) * ops.square(g)
+        after, spread = {"velocity": velocity}, velocity
+        if self.centered:
+            mean = self.rho * slots["average_gradient"] + (1.0 - self.rho) * g
+            after["average_gradient"], spread = mean, velocity - ops.square(mean)
+        step = scalars[0] * g / ops.sqrt(spread + self.epsilon)
+        if self.momentum:
+            step = after["momentum"] = self.momentum * slots["momentum"] + step
+        return x - step, after
+
+
+class Adagrad(Optimizer):
+    """v = v + g^2;  x = x - a g / sqrt(v + epsilon).
+
+    Source: Duchi et al. (2011), Adaptive subgradient methods.
+    """
+
+    arguments = ("initial_accumulator_value", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
+
+    def slots(self, variable: Variable) -> dict[str, Any]:
+        return {"accumulator": zeros_like(variable, self.initial_accumulator_value)}
+
+    def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
+        total = slots["accumulator"] + ops.square(g)
+        return x - scalars[0] * g / ops.sqrt(total + self.epsilon), {"accumulator": total}
+
+
+class Adadelta(Optimizer):
+    """v = r v + (1 - r) g^2;  d = -g sqrt(s + epsilon) / sqrt(v + epsilon);
+    s = r s + (1 - r) d^2;  x = x + a d   (r: `rho`).
+
+    Source: Zeiler (2012), Adadelta: an adaptive learning rate method. The paper's rate is 1.
+    """
+
+    arguments = ("rho", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho, self.epsilon = rho, epsilon
+
+    def slots(self, variable: Variable) -> dict[str, Any]:
+        return {
+            "accumulated_grad": zeros_like(variable),
+            "accumulated_delta_var": zeros_like(variable),
+        }
+
+    def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
+        rho, epsilon = self.rho, self.epsilon
+        v = rho * slots["accumulated_grad"] + (1.0 - rho) * ops.square(g)
+        s = slots["accumulated_delta_var"]
+        d = -g * ops.sqrt(s + epsilon) / ops.sqrt(v + epsilon)
+        s = rho * s + (1.0 - rho) * ops.square(d)
+        return x + scalars[0] * d, {"accumulated_grad": v, "accumulated_delta_var": s}
+
+
+class Ftrl(Optimizer):
+    """Follow the regularized leader: sparse weights for linear models (n: sum of squares).
+
+        z = z + g - (n'^-p - n^-p) / a x;  x = (clip(z, -l1, l1) - z) / (n'^-p / a + 2 l2)
+
+    with p: `learning_rate_power`, n' = n + g^2, and l2 raised by beta / (2 a). Source: McMahan et
+    al. (2013), Ad click prediction: a view from the trenches.
+    """
+
+    arguments = (
+        *("learning_rate_power", "initial_accumulator_value", "l1_regularization_strength"),
+        *("l2_regularization_strength", "l2_shrinkage_regularization_strength", "beta"),
+    )
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.learning_rate_power = learning_rate_power
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l1_regularization_strength = l1_regularization_strength
+        self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        self.beta = beta
+        if learning_rate_power > 0.0:
+            raise RangeError(
+                f"Ftrl: learning_rate_power must be 0 or below, not {learning_rate_power}"
+            )
+        for name in self.arguments[1:5]:
+            if getattr(self, name) < 0.0:
+                raise RangeError(f"Ftrl: {name} must be 0 or above, not {getattr(self, name)}")
+
+    def slots(self, variable: Variable) -> dict[str, Any]:
+        first = zeros_like(variable, self.initial_accumulator_value)
+        return {"accumulator": first, "linear": zeros_like(variable)}
+
+    def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
+        (rate,), power = scalars, -self.learning_rate_power
+        l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
+        before = slots["accumulator"]
+        total = before + ops.square(g)
+        root = ops.pow(total, power)
+        shrunk = g + (2.0 * self.l2_shrinkage_regularization_strength) * x
+        linear = slots["linear"] + shrunk - (root - ops.pow(before, power)) / rate * x
+        quadratic = root / rate + 2.0 * (l2 + self.beta / (2.0 * rate))
+        x = (ops.clip(linear, -l1, l1) - linear) / quadratic
+        return x, {"accumulator": total, "linear": linear}
+
+
+class Adafactor(Optimizer):
+    """Adam's divisor kept as one number a row and one a column, for large matrices.
+
+        r = b r + (1 - b) mean(g^2, rows);  c likewise for columns;  v = r c / mean(r)
+        x = x - max(epsilon_2, rms(x)) rho u / max(1, rms(u) / clip_threshold),  u = g / sqrt(v)
+
+    with b = 1 - t^beta_2_decay and rho = min(a, 1 / sqrt(t)). Source: Shazeer and Stern (2018),
+    Adafactor.
+    """
+
+    arguments = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_2_decay, self.relative_step = beta_2_decay, relative_step
+        self.epsilon_1, self.epsilon_2 = epsilon_1, epsilon_2
+        self.clip_threshold = clip_threshold
+
+    def slots(self, variable: Variable) -> dict[str, Any]:
+        if variable.ndim < 2:
+            return {"velocity": zeros_like(variable)}
+        *outer, rows, columns = variable.shape
+        dtype = types.dtype(variable.dtype).storage
+        return {
+            "row": np.zeros((*outer, rows), dtype),
+            "column": np.zeros((*outer, columns), dtype),
+        }
+
+    def scalars(self, rate: Tensor, t: Tensor) -> tuple[Tensor, ...]:
+        return ops.minimum(rate, 1.0 / ops.sqrt(t)), 1.0 - ops.pow(t, self.beta_2_decay)
+
+    def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
+        rho, b = scalars
+        squares = ops.square(g) + self.epsilon_1
+        if x.ndim < 2:
+            v = b * slots["velocity"] + (1.0 - b) * squares
+            after = {"velocity": v}
+        else:
+            row = b * slots["row"] + (1.0 - b) * ops.mean(squares, axis=-1)
+            column = b * slots["column"] + (1.0 - b) * ops.mean(squares, axis=-2)
+            share = row / ops.mean(row, axis=-1, keepdims=True)
+            v = ops.expand_dims(share, axis=-1) * ops.expand_dims(column, axis=-2)
+            after = {"row": row, "column": column}
+        u = g / ops.sqrt(v)
+        u = u / ops.maximum(_rms(u) / self.clip_threshold, 1.0)
+        return x - ops.maximum(_rms(x), self.epsilon_2) * rho * u, after
+
+
+def _rms(x: Tensor) -> Tensor:
+    return ops.sqrt(ops.mean(ops.square(x)))

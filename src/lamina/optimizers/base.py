@@ -1,0 +1,433 @@
+"""What every optimizer does around its rule: rate, clipping, weight decay, accumulation, averages.
+
+An update rule is one class in a file of its own kind. It says which arrays it keeps for a variable
+(`slots`), which numbers it needs once a step (`scalars`), and the equation (`update`):
+
+    update(x, g, slots, *scalars) -> the variable's next value, the slots' next values
+
+All of it is tensor code on Variables, so that within a trace the whole step is one program: nothing
+here depends on a value.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+
+from lamina import operations as ops
+from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, describe, unknown_name
+from lamina.ir import types
+from lamina.ir.types import float64
+from lamina.registry import snake_case
+from lamina.schedules import LearningRateSchedule
+from lamina.schedules import deserialize as schedule_from
+from lamina.schedules import serialize as schedule_config
+from lamina.tensor import Tensor, Variable, as_tensor
+
+Slots = dict[str, Tensor]
+Rate = float | LearningRateSchedule | Callable[[Any], Any]
+
+
+class Options(TypedDict, total=False):
+    """The arguments that all optimizers have in common; see `Optimizer`."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    learning_rate: a number (assignable while training: `optimizer.learning_rate = 0.01`), a
+        schedule, or a function of the step in tensor code.
+    weight_decay: before each update the variable loses weight_decay * learning_rate of itself
+        (Loshchilov and Hutter 2019, Decoupled weight decay regularization).
+    clipnorm, clipvalue, global_clipnorm: at most one: the greatest norm of each gradient, the
+        greatest magnitude of its elements, the greatest norm of all gradients together.
+    use_ema, ema_momentum, ema_overwrite_frequency: keep average = m * average + (1 - m) * variable,
+        and put it in the variables' place every so many updates; `finalize_variable_values` does at
+        the end.
+    loss_scale_factor: gradients are divided by it (the loss was multiplied: `scale_loss`).
+    gradient_accumulation_steps: update only every so many calls, with the mean of the gradients.
+
+    `apply(gradients, variables)` makes one step.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Rate,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        self.name = name or snake_case(type(self).__name__)
+        self._refuse(unknown)
+        self.weight_decay = weight_decay
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._check_options()
+        self._iterations = Variable(np.int64(0), trainable=False, name="iteration")
+        self._learning_rate: Variable | LearningRateSchedule | Callable[[Any], Any]
+        self._learning_rate = self._as_rate(learning_rate)
+        self._slots: dict[Variable, dict[str, Variable]] = {}
+        self._excluded: tuple[set[Variable], str | None] = (set(), None)
+        self._due: Tensor | None = None
+
+    # ---- what a rule defines -------------------------------------------------------------------
+    def slots(self, variable: Variable) -> dict[str, Any]:
+        """The arrays kept beside a variable, by name, with their first values."""
+        return {}
+
+    def scalars(self, rate: Tensor, t: Tensor) -> tuple[Tensor, ...]:
+        """What `update` needs of the learning rate and the number of this update, 1, 2, ...:
+        float64 scalars, computed once a step and given to `update` in the variable's dtype."""
+        return (rate,)
+
+    def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
+        """The next values of a variable and its slots, from its value x and gradient g."""
+        raise TypeError(f"{type(self).__name__} must define update(x, g, slots, ...)")
+
+    # ---- state ---------------------------------------------------------------------------------
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Make the slots of variables that have none yet."""
+        for variable in variables:
+            if variable not in self._slots:
+                self._slots[variable] = {
+                    slot: Variable(value, trainable=False, name=f"{variable.name}_{slot}")
+                    for slot, value in self._all_slots(variable).items()
+                }
+
+    def _all_slots(self, variable: Variable) -> dict[str, Any]:
+        kept = self.slots(variable)
+        if self.gradient_accumulation_steps:
+            kept["gradient_accumulator"] = zeros_like(variable)
+        if self.use_ema:
+            kept["average"] = zeros_like(variable)
+        return kept
+
+    @property
+    def built(self) -> bool:
+        return bool(self._slots)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All state: the step's number, the learning rate if it is a number, the slots."""
+        rate = [self._learning_rate] if isinstance(self._learning_rate, Variable) else []
+        slots = [v for kept in self._slots.values() for v in kept.values()]
+        return [self._iterations, *rate, *self._shared_state(), *slots]
+
+    def _shared_state(self) -> list[Variable]:
+        return []
+
+    @property
+    def iterations(self) -> Any:
+        """The number of updates made: a Variable, or with gradient accumulation a tensor."""
+        if self.gradient_accumulation_steps:
+            return self._iterations.read() // self.gradient_accumulation_steps
+        return self._iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate: a Variable that can be assigned, or what the schedule gives for this step."""
+        if isinstance(self._learning_rate, Variable):
+            return self._learning_rate
+        return self._learning_rate(self._iterations.read())
+
+    @learning_rate.setter
+    def learning_rate(self, value: Rate) -> None:
+        if callable(value):
+            self._learning_rate = self._as_rate(value)
+        elif isinstance(self._learning_rate, Variable):
+            self._learning_rate.assign(value)
+        else:
+            raise StateError(
+                f"{self.name}: the learning rate follows {self._learning_rate!r} and cannot be set "
+                "to a number",
+                hint="make the optimizer with a number, or assign another schedule",
+            )
+
+    # ---- a step --------------------------------------------------------------------------------
+    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Any] | None = None) -> None:
+        """One step: change each variable by its gradient.
+
+        Without `trainable_variables` the gradients are those of the variables the optimizer was
+        built with, in order. Within a trace all of it becomes part of the program.
+        """
+        variables, gradients = self._paired(list(grads), trainable_variables)
+        gradients, self._due = self._accumulated(gradients, variables)
+        try:
+            gradients = self._clipped(gradients)
+            rate, scalars = self._numbers()
+            for variable, g in zip(variables, gradients, strict=True):
+                self._update(variable, g, rate, scalars)
+        finally:
+            self._due = None
+        self._iterations.assign(self._iterations.read() + 1)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+        """`apply` for pairs of a gradient and a variable; gives the number of the step."""
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [v for _, v in pairs])
+        return self._iterations
+
+    def _update(
+        self, variable: Variable, g: Tensor, rate: Tensor, scalars: tuple[Tensor, ...]
+    ) -> None:
+        kept, dtype = self._slots[variable], variable.dtype
+        x = variable.read()
+        if self.weight_decay is not None and self._decays(variable):
+            x = x - x * as_tensor(rate * self.weight_decay, dtype)
+        slots = {slot: kept[slot].read() for slot in kept}
+        x, after = self.update(x, g, slots, *(as_tensor(s, dtype) for s in scalars))
+        if variable.constraint is not None:
+            x = as_tensor(variable.constraint(x), dtype)
+        if self.use_ema:
+            x, after["average"] = self._averaged(x, slots["average"])
+        self._keep(variable, x)
+        for slot, value in after.items():
+            self._keep(kept[slot], value)
+
+    def _numbers(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The learning rate and the rule's scalars of this step, in float64."""
+        rate = as_tensor(as_tensor(self.learning_rate), float64)
+        t = as_tensor(as_tensor(self.iterations), float64) + 1.0
+        return rate, self.scalars(rate, t)
+
+    def _keep(self, variable: Variable, value: Tensor) -> None:
+        """Assign, unless gradients are only being accumulated in this step."""
+        value = as_tensor(value, variable.dtype)
+        variable.assign(
+            value if self._due is None else ops.where(self._due, value, variable.read())
+        )
+
+    # ---- gradients -----------------------------------------------------------------------------
+    def _paired(
+        self, grads: list[Any], variables: Iterable[Any] | None
+    ) -> tuple[list[Variable], list[Tensor]]:
+        known = list(self._slots) if variables is None else list(variables)
+        if variables is None and not known:
+            raise StateError(
+                f"{self.name}: apply(gradients) needs to know the variables",
+                hint="call apply(gradients, variables), or build(variables) before",
+            )
+        if len(grads) != len(known):
+            raise ArgumentError(f"{self.name}: {len(grads)} gradients for {len(known)} variables")
+        self._need_known(known)
+        pairs = [(v, g) for v, g in zip(known, grads, strict=True) if g is not None]
+        if not pairs:
+            raise ArgumentError(f"{self.name}: there is no gradient for any variable")
+        return [v for v, _ in pairs], [self._gradient(v, g) for v, g in pairs]
+
+    def _need_known(self, variables: list[Variable]) -> None:
+        if not self.built:
+            self.build(variables)
+        for variable in variables:
+            if variable not in self._slots:
+                raise StateError(
+                    f"{self.name}: {variable!r} is none of the variables that this optimizer was "
+                    "built with",
+                    hint="make a new optimizer for each model, or call optimizer.build(variables) "
+                    "for variables that join later",
+                )
+
+    def _gradient(self, variable: Variable, g: Any) -> Tensor:
+        g = as_tensor(as_tensor(g), variable.dtype)
+        if g.shape != variable.shape:
+            raise ShapeError(
+                f"{self.name}: the gradient has shape {g.shape}, {variable.name!r} has "
+                f"{variable.shape}"
+            )
+        return g / self.loss_scale_factor if self.loss_scale_factor else g
+
+    def _accumulated(
+        self, gradients: list[Tensor], variables: list[Variable]
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """The mean of the gradients so far, and whether it is time for an update (None: always)."""
+        steps = self.gradient_accumulation_steps
+        if not steps:
+            return gradients, None
+        due = (self._iterations.read() + 1) % steps == 0
+        means = []
+        for variable, g in zip(variables, gradients, strict=True):
+            accumulator = self._slots[variable]["gradient_accumulator"]
+            total = accumulator.read() + g
+            accumulator.assign(ops.where(due, ops.zeros_like(total), total))
+            means.append(total / steps)
+        return means, due
+
+    def _clipped(self, gradients: list[Tensor]) -> list[Tensor]:
+        if self.clipvalue:
+            return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
+        if self.clipnorm:
+            return [g * _shrink(_squares(g), self.clipnorm) for g in gradients]
+        if self.global_clipnorm:
+            total = as_tensor(0.0)
+            for g in gradients:
+                total = total + _squares(g)
+            factor = _shrink(total, self.global_clipnorm)
+            return [g * as_tensor(factor, g.dtype) for g in gradients]
+        return gradients
+
+    # ---- weight decay and averages -------------------------------------------------------------
+    def exclude_from_weight_decay(
+        self,
+        var_list: Iterable[Variable] | None = None,
+        var_names: Iterable[str] | None = None,
+    ) -> None:
+        """Leave variables out of weight decay: by themselves, or by patterns of their names."""
+        pattern = "|".join(var_names) if var_names else None
+        self._excluded = (set(var_list or ()), pattern)
+
+    def _decays(self, variable: Variable) -> bool:
+        variables, pattern = self._excluded
+        return variable not in variables and not (pattern and re.search(pattern, variable.name))
+
+    def _averaged(self, x: Tensor, average: Tensor) -> tuple[Tensor, Tensor]:
+        """The variable's next value and average; the first average is the first value."""
+        updates = as_tensor(self.iterations)
+        momentum = as_tensor(ops.where(updates == 0, 0.0, self.ema_momentum), x.dtype)
+        average = momentum * average + (1.0 - momentum) * x
+        if self.ema_overwrite_frequency:
+            turn = (updates + 1) % self.ema_overwrite_frequency == 0
+            x = ops.where(turn, average, x)
+        return x, average
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Put the averages in the variables' place, at the end of training (with `use_ema`)."""
+        for variable in var_list if self.use_ema else ():
+            variable.assign(self._slots[variable]["average"].read())
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """The loss times `loss_scale_factor`."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    # ---- configuration -------------------------------------------------------------------------
+    arguments: tuple[str, ...] = ()  # a rule's own arguments, beside those of all optimizers
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this optimizer again (its state is in `variables`)."""
+        common = {key: getattr(self, key) for key in Options.__annotations__}
+        own = {key: getattr(self, key) for key in self.arguments}
+        return {"learning_rate": self._rate_config(), **common, **own}
+
+    def _rate_config(self) -> Any:
+        rate = self._learning_rate
+        if isinstance(rate, Variable):
+            return _shortest(rate)
+        if isinstance(rate, LearningRateSchedule):
+            return schedule_config(rate)
+        raise ArgumentError(
+            f"{self.name}: a learning rate that is a function cannot be written down",
+            hint="use a LearningRateSchedule with get_config",
+        )
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Optimizer:
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config = {**config, "learning_rate": schedule_from(rate)}
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        rate = self._learning_rate
+        shown = _shortest(rate) if isinstance(rate, Variable) else rate
+        return f"<{type(self).__name__} learning_rate={shown}>"
+
+    # ---- checks --------------------------------------------------------------------------------
+    def _as_rate(self, rate: Any) -> Any:
+        if isinstance(rate, LearningRateSchedule):
+            return rate
+        if callable(rate):
+            return self._as_function(rate)
+        if isinstance(rate, (bool, str)) or not np.isscalar(np.asarray(rate).item()):
+            raise ArgumentError(f"{self.name}: learning_rate is {describe(rate)}, not a number")
+        value = float(np.asarray(rate))
+        if not (math.isfinite(value) and value >= 0.0):
+            raise RangeError(f"{self.name}: learning_rate must be 0 or above, not {rate}")
+        return Variable(np.float32(value), trainable=False, name="learning_rate")
+
+    def _as_function(self, rate: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            inspect.signature(rate).bind(0)
+        except TypeError:
+            raise ArgumentError(
+                f"{self.name}: a function for the learning rate takes the step, as a tensor",
+                hint="write it as `lambda step: ...`; a rate that Python decides on is assigned "
+                "while training: optimizer.learning_rate = 0.01",
+            ) from None
+        return rate
+
+    def _refuse(self, unknown: dict[str, Any]) -> None:
+        known = ["learning_rate", *Options.__annotations__, *self.arguments]
+        for key in unknown:
+            raise unknown_name(f"argument of {type(self).__name__}", key, known)
+
+    def _check_options(self) -> None:
+        clips = {
+            key: getattr(self, key)
+            for key in ("clipnorm", "clipvalue", "global_clipnorm")
+            if getattr(self, key) is not None
+        }
+        if len(clips) > 1:
+            raise ArgumentError(f"{self.name}: only one kind of clipping at a time; got {clips}")
+        for key, value in clips.items():
+            _need(value > 0, self.name, key, "above 0", value)
+        _need(0 <= self.ema_momentum <= 1, self.name, "ema_momentum", "0 to 1", self.ema_momentum)
+        steps, every = self.gradient_accumulation_steps, self.ema_overwrite_frequency
+        _need(
+            steps is None or steps >= 2,
+            *(self.name, "gradient_accumulation_steps", "2 or more, or None", steps),
+        )
+        _need(
+            every is None or every >= 1,
+            *(self.name, "ema_overwrite_frequency", "1 or more, or None", every),
+        )
+
+
+# ---- pieces ------------------------------------------------------------------------------------
+def _shortest(rate: Variable) -> float:
+    """0.01, not the 0.009999999776... that float32 makes of it."""
+    return float(str(rate.numpy()))
+
+
+def _need(condition: bool, owner: str, argument: str, wanted: str, value: object) -> None:
+    if not condition:
+        raise RangeError(f"{owner}: {argument} must be {wanted}, not {value}")
+
+
+def zeros_like(variable: Variable, fill: float = 0.0) -> np.ndarray:
+    """The first value of a slot of a variable's shape and dtype."""
+    return np.full(variable.shape, fill, types.dtype(variable.dtype).storage)
+
+
+def _squares(g: Tensor) -> Tensor:
+    return ops.sum(ops.square(g))
+
+
+def _shrink(squares: Tensor, most: float) -> Tensor:
+    """The factor that takes a norm, given its square, to `most` at most."""
+    return most / ops.maximum(ops.sqrt(squares), most)

@@ -1,0 +1,420 @@
+"""Learning rates that follow the step: Keras 3's schedules, warm-up, one-cycle, step and cyclic.
+
+A schedule is called with the number of the step (a number or a tensor, also a traced one) and gives
+a float32 scalar; it is plain tensor code, so it becomes part of the compiled step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lamina import operations as ops
+from lamina.errors import ArgumentError, RangeError
+from lamina.ir.types import float32
+from lamina.registry import Registry
+from lamina.tensor import Tensor, as_tensor
+
+
+class LearningRateSchedule:
+    """Base of all schedules: subclasses define `__call__(step)`, and name their arguments in
+    `arguments`, which makes them writable to and readable from a configuration."""
+
+    arguments: tuple[str, ...] = ()
+
+    def __call__(self, step: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} must define __call__(step)")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this schedule again."""
+        return {key: _plain(getattr(self, key)) for key in self.arguments}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
+        return cls(**{key: _read(value) for key, value in config.items()})
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{key}={getattr(self, key)!r}" for key in self.arguments)
+        return f"{type(self).__name__}({listed})"
+
+
+def _plain(value: Any) -> Any:
+    return serialize(value) if isinstance(value, LearningRateSchedule) else value
+
+
+def _read(value: Any) -> Any:
+    return deserialize(value) if isinstance(value, Mapping) else value
+
+
+def _number(step: Any) -> Tensor:
+    return as_tensor(step, float32)
+
+
+def _positive(owner: Any, **counts: float) -> None:
+    for name, value in counts.items():
+        if not value > 0:
+            raise RangeError(f"{type(owner).__name__}: {name} must be above 0, not {value}")
+
+
+# ---- Keras -------------------------------------------------------------------------------------
+class ExponentialDecay(LearningRateSchedule):
+    """initial * decay_rate^(step / decay_steps); `staircase` takes whole powers only."""
+
+    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ) -> None:
+        _positive(self, decay_steps=decay_steps)
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps, self.decay_rate = decay_steps, decay_rate
+        self.staircase, self.name = staircase, name
+
+    def __call__(self, step: Any) -> Tensor:
+        turns = _turns(step, self.decay_steps, self.staircase)
+        return self.initial_learning_rate * ops.pow(float(self.decay_rate), turns)
+
+
+class InverseTimeDecay(LearningRateSchedule):
+    """initial / (1 + decay_rate * step / decay_steps); `staircase` takes whole turns only."""
+
+    arguments = ExponentialDecay.arguments
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ) -> None:
+        _positive(self, decay_steps=decay_steps)
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps, self.decay_rate = decay_steps, decay_rate
+        self.staircase, self.name = staircase, name
+
+    def __call__(self, step: Any) -> Tensor:
+        turns = _turns(step, self.decay_steps, self.staircase)
+        return self.initial_learning_rate / (1.0 + self.decay_rate * turns)
+
+
+def _turns(step: Any, decay_steps: float, whole: bool) -> Tensor:
+    turns = _number(step) / float(decay_steps)
+    return ops.floor(turns) if whole else turns
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ...
+
+    There is one value more than boundaries.
+    """
+
+    arguments = ("boundaries", "values", "name")
+
+    def __init__(
+        self,
+        boundaries: Sequence[float],
+        values: Sequence[float],
+        name: str = "PiecewiseConstant",
+    ) -> None:
+        if len(boundaries) != len(values) - 1:
+            raise ArgumentError(
+                f"PiecewiseConstantDecay: {len(values)} values need {len(values) - 1} boundaries; "
+                f"there are {len(boundaries)}"
+            )
+        self.boundaries, self.values, self.name = list(boundaries), list(values), name
+
+    def __call__(self, step: Any) -> Tensor:
+        step = _number(step)
+        rate = as_tensor(float(self.values[0]))
+        for boundary, value in zip(self.boundaries, self.values[1:], strict=True):
+            rate = ops.where(step > float(boundary), float(value), rate)
+        return rate
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """(initial - end) (1 - step / decay_steps)^power + end, and `end` from then on.
+
+    With `cycle` the decay is stretched instead: over the next multiple of decay_steps.
+    """
+
+    arguments = (
+        *("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name"),
+    )
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ) -> None:
+        _positive(self, decay_steps=decay_steps)
+        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
+        self.end_learning_rate, self.power = end_learning_rate, power
+        self.cycle, self.name = cycle, name
+
+    def __call__(self, step: Any) -> Tensor:
+        turns = _number(step) / float(self.decay_steps)
+        if self.cycle:
+            done = turns / ops.maximum(ops.ceil(turns), 1.0)
+        else:
+            done = ops.minimum(turns, 1.0)
+        span = self.initial_learning_rate - self.end_learning_rate
+        return span * ops.pow(1.0 - done, float(self.power)) + self.end_learning_rate
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine from the initial rate to alpha times it, over decay_steps.
+
+    With a `warmup_target`, first a straight line from the initial rate to it, over warmup_steps;
+    the cosine then starts from there. Source: Loshchilov and Hutter (2016), SGDR.
+    """
+
+    arguments = (
+        *("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target"),
+        "warmup_steps",
+    )
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        _positive(self, decay_steps=decay_steps)
+        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
+        self.alpha, self.name = alpha, name
+        self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
+
+    def __call__(self, step: Any) -> Tensor:
+        step = _number(step)
+        if self.warmup_target is None:
+            return self.initial_learning_rate * self._decay(step)
+        decayed = self.warmup_target * self._decay(step - float(self.warmup_steps))
+        if not self.warmup_steps:
+            return decayed
+        done = step / float(self.warmup_steps)
+        warming = _line(self.initial_learning_rate, self.warmup_target, done)
+        return ops.where(done < 1.0, warming, decayed)
+
+    def _decay(self, step: Tensor) -> Tensor:
+        done = ops.clip(step / float(self.decay_steps), 0.0, 1.0)
+        return (1.0 - self.alpha) * _half_cosine(done) + self.alpha
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """Half cosines one after the other: each is t_mul times as long as the one before, and starts
+    at m_mul times its height. Source: Loshchilov and Hutter (2016), SGDR."""
+
+    arguments = (
+        *("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name"),
+    )
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: int,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str = "SGDRDecay",
+    ) -> None:
+        _positive(self, first_decay_steps=first_decay_steps)
+        self.initial_learning_rate, self.first_decay_steps = (
+            initial_learning_rate,
+            first_decay_steps,
+        )
+        self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
+
+    def __call__(self, step: Any) -> Tensor:
+        restarts, done = self._position(_number(step) / float(self.first_decay_steps))
+        height = ops.pow(float(self.m_mul), restarts) * _half_cosine(done)
+        return self.initial_learning_rate * ((1.0 - self.alpha) * height + self.alpha)
+
+    def _position(self, turns: Tensor) -> tuple[Tensor, Tensor]:
+        """How many cosines are over, and which part of this one is."""
+        ratio = float(self.t_mul)
+        if ratio == 1.0:
+            return ops.floor(turns), turns - ops.floor(turns)
+        # lengths 1, r, r^2, ...: n of them are (r^n - 1) / (r - 1) long
+        restarts = ops.floor(ops.log(1.0 + turns * (ratio - 1.0)) / math.log(ratio))
+        before = (ops.pow(ratio, restarts) - 1.0) / (ratio - 1.0)
+        return restarts, (turns - before) / ops.pow(ratio, restarts)
+
+
+# ---- beyond Keras ------------------------------------------------------------------------------
+class LinearWarmup(LearningRateSchedule):
+    """A straight line from `initial_learning_rate` to what comes after, over `warmup_steps`.
+
+    `after` is a rate or another schedule, which begins to count when the warm-up is over. Source:
+    Goyal et al. (2017), Accurate, large minibatch SGD.
+    """
+
+    arguments = ("after", "warmup_steps", "initial_learning_rate", "name")
+
+    def __init__(
+        self,
+        after: float | LearningRateSchedule,
+        warmup_steps: int,
+        initial_learning_rate: float = 0.0,
+        name: str = "LinearWarmup",
+    ) -> None:
+        _positive(self, warmup_steps=warmup_steps)
+        self.after, self.warmup_steps = after, warmup_steps
+        self.initial_learning_rate, self.name = initial_learning_rate, name
+
+    def __call__(self, step: Any) -> Tensor:
+        step = _number(step)
+        late = ops.maximum(step - float(self.warmup_steps), 0.0)
+        after = self.after(late) if callable(self.after) else as_tensor(float(self.after))
+        done = ops.minimum(step / float(self.warmup_steps), 1.0)
+        return _line(self.initial_learning_rate, after, done)
+
+
+class OneCycle(LearningRateSchedule):
+    """Up to `max_learning_rate` within the first `warmup_fraction` of the steps, then down to
+    nearly nothing, both along half a cosine.
+
+    It starts at max / start_divisor and ends at that divided by end_divisor. Source: Smith and
+    Topin (2018), Super-convergence; defaults as in PyTorch's OneCycleLR.
+    """
+
+    arguments = (
+        *("max_learning_rate", "total_steps", "warmup_fraction", "start_divisor", "end_divisor"),
+        "name",
+    )
+
+    def __init__(
+        self,
+        max_learning_rate: float,
+        total_steps: int,
+        warmup_fraction: float = 0.3,
+        start_divisor: float = 25.0,
+        end_divisor: float = 1e4,
+        name: str = "OneCycle",
+    ) -> None:
+        _positive(self, total_steps=total_steps, start_divisor=start_divisor)
+        _positive(self, end_divisor=end_divisor)
+        if not 0.0 < warmup_fraction < 1.0:
+            raise RangeError(f"OneCycle: warmup_fraction must be in (0, 1), not {warmup_fraction}")
+        self.max_learning_rate, self.total_steps = max_learning_rate, total_steps
+        self.warmup_fraction, self.start_divisor = warmup_fraction, start_divisor
+        self.end_divisor, self.name = end_divisor, name
+
+    def __call__(self, step: Any) -> Tensor:
+        first = self.max_learning_rate / self.start_divisor
+        top = self.warmup_fraction * self.total_steps - 1.0
+        last = self.total_steps - 1.0
+        step = ops.minimum(_number(step), last)
+        up = _half_cosine(ops.clip(step / max(top, 1e-9), 0.0, 1.0))
+        down = _half_cosine(ops.clip((step - top) / (last - top), 0.0, 1.0))
+        rising = _line(self.max_learning_rate, first, up)
+        falling = _line(first / self.end_divisor, self.max_learning_rate, down)
+        return ops.where(step <= top, rising, falling)
+
+
+class StepDecay(LearningRateSchedule):
+    """initial * decay_rate^floor(step / step_size), as PyTorch's StepLR."""
+
+    arguments = ("initial_learning_rate", "step_size", "decay_rate", "name")
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        step_size: int,
+        decay_rate: float = 0.1,
+        name: str = "StepDecay",
+    ) -> None:
+        _positive(self, step_size=step_size)
+        self.initial_learning_rate, self.step_size = initial_learning_rate, step_size
+        self.decay_rate, self.name = decay_rate, name
+
+    def __call__(self, step: Any) -> Tensor:
+        turns = _turns(step, self.step_size, True)
+        return self.initial_learning_rate * ops.pow(float(self.decay_rate), turns)
+
+
+class Cyclic(LearningRateSchedule):
+    """Triangles between two rates: up within `step_size` steps, down within as many.
+
+    Each triangle is `shrink` times as high as the one before. Source: Smith (2017), Cyclical
+    learning rates for training neural networks.
+    """
+
+    arguments = ("base_learning_rate", "max_learning_rate", "step_size", "shrink", "name")
+
+    def __init__(
+        self,
+        base_learning_rate: float,
+        max_learning_rate: float,
+        step_size: int = 2000,
+        shrink: float = 1.0,
+        name: str = "Cyclic",
+    ) -> None:
+        _positive(self, step_size=step_size)
+        self.base_learning_rate, self.max_learning_rate = base_learning_rate, max_learning_rate
+        self.step_size, self.shrink, self.name = step_size, shrink, name
+
+    def __call__(self, step: Any) -> Tensor:
+        turns = _number(step) / (2.0 * self.step_size)
+        cycle = ops.floor(turns)
+        height = 1.0 - ops.abs(2.0 * (turns - cycle) - 1.0)
+        span = (self.max_learning_rate - self.base_learning_rate) * height
+        return self.base_learning_rate + span * ops.pow(float(self.shrink), cycle)
+
+
+def _half_cosine(done: Tensor) -> Tensor:
+    """From 1 to 0 along half a cosine, as `done` goes from 0 to 1."""
+    return 0.5 * (1.0 + ops.cos(math.pi * done))
+
+
+def _line(start: Any, end: Any, done: Tensor) -> Tensor:
+    return start + (end - start) * done
+
+
+# ---- by name -----------------------------------------------------------------------------------
+REGISTRY = Registry("learning-rate schedule")
+for _schedule in (
+    *(ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay),
+    *(CosineDecayRestarts, LinearWarmup, OneCycle, StepDecay, Cyclic),
+):
+    REGISTRY.add_class(_schedule)
+
+
+def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+    """A configuration of a schedule, for `deserialize`."""
+    return REGISTRY.serialize(learning_rate_schedule)  # type: ignore[no-any-return]
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The schedule that `serialize` wrote down."""
+    return REGISTRY.deserialize(config, custom_objects)
+
+
+__all__ = [
+    "LearningRateSchedule",
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "Cyclic",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LinearWarmup",
+    "OneCycle",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "StepDecay",
+    "deserialize",
+    "serialize",
+]
