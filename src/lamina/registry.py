@@ -6,39 +6,41 @@ by the snake_case of it, and by its short names ("mse"); a function by its own n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lamina import configuration
+from lamina.configuration import snake_case
 from lamina.errors import ArgumentError, describe, unknown_name
-
-
-def snake_case(name: str) -> str:
-    """ "MeanSquaredError" -> "mean_squared_error", "AdamW" -> "adam_w", "AUC" -> "auc"."""
-    split = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
-    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", split).lower()
 
 
 class Registry:
     """The classes and functions of one kind, by name.
 
-    `kind` is the word for error messages ("loss"). A name that is unknown is an UnknownNameError
-    which shows the nearest known ones.
+    `kind` is the word for error messages ("loss"), `family` where configurations say the classes
+    are ("lamina.losses"). A name that is unknown is an UnknownNameError which shows the nearest
+    known ones.
     """
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, family: str) -> None:
+        self.kind, self.family = kind, family
         self.classes: dict[str, type] = {}
         self.functions: dict[str, Callable[..., Any]] = {}
         self._by_name: dict[str, Any] = {}
+        self._listed: set[str] = set()  # what messages show: one spelling of each name
 
     def add_class(self, cls: type, *short_names: str) -> None:
         self.classes[cls.__name__] = cls
+        plain = cls.__name__.lower()
+        usual = [name for name in short_names if name.replace("_", "") == plain]
+        self._listed |= {usual[0] if usual else snake_case(cls.__name__)}
+        self._listed |= {name for name in short_names if name.islower()}
         for name in (cls.__name__, cls.__name__.lower(), snake_case(cls.__name__), *short_names):
             self._by_name.setdefault(name, cls)
 
     def add_function(self, function: Callable[..., Any], *short_names: str) -> None:
         """Known by its snake_case and short names, in front of a class of the same name."""
+        configuration.NAMED_FUNCTIONS.setdefault(function, function.__name__)
         for name in (function.__name__, *short_names):
             self.functions[name] = function
 
@@ -48,12 +50,8 @@ class Registry:
         if found is None:
             found = self.functions.get(name.lower()) or self._by_name.get(name.lower())
         if found is None:
-            raise unknown_name(self.kind, name, {*self.classes, *self.functions, *self._by_name})
+            raise unknown_name(self.kind, name, self._listed)
         return found
-
-    def class_named(self, name: str) -> type | None:
-        """The class of that name, where there is one, also if a function has the same name."""
-        return self._by_name.get(name) or self._by_name.get(name.lower())
 
     def get(self, identifier: Any) -> Any:
         """What `identifier` stands for: None, a name, a configuration, a class, or the thing."""
@@ -73,30 +71,20 @@ class Registry:
             f"this is {describe(identifier)}"
         )
 
-    def serialize(self, thing: Any) -> Any:
-        """A configuration (or, for a function, its name) that `deserialize` reads back."""
-        if not hasattr(thing, "get_config"):
-            name = getattr(thing, "__name__", None)
-            if name not in self.functions:
-                raise ArgumentError(
-                    f"the {self.kind} {name or describe(thing)} cannot be written down",
-                    hint="give it a class with get_config and from_config",
-                )
-            return name
-        return {"class_name": type(thing).__name__, "config": thing.get_config()}
-
-    def deserialize(
-        self, config: Mapping[str, Any] | str, custom_objects: Mapping[str, Any] | None = None
-    ) -> Any:
-        """The thing that `serialize` wrote down; `custom_objects` adds names of your own."""
-        if isinstance(config, str):
-            return (custom_objects or {}).get(config) or self.get(config)
-        if "class_name" not in config:
+    def deserialize(self, written: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """The thing that `configuration.serialize` wrote down, or that a name stands for."""
+        if isinstance(written, str):
+            return (custom_objects or {}).get(written) or self.get(written)
+        if "class_name" not in written:
             raise ArgumentError(
                 f"the configuration of a {self.kind} has the keys 'class_name' and 'config'; "
-                f"this one has {sorted(config)}"
+                f"this one has {sorted(written)}"
             )
-        name = config["class_name"]
-        cls = (custom_objects or {}).get(name) or self.class_named(name) or self.named(name)
-        arguments = dict(config.get("config", {}))
-        return cls.from_config(arguments) if hasattr(cls, "from_config") else cls(**arguments)
+        complete = {"config": {}, **written}
+        return configuration.deserialize(complete, custom_objects, self.family)
+
+    def serialize(self, thing: Any) -> Any:
+        """A configuration of an object, as plain data; for a function, its name."""
+        if isinstance(thing, configuration.Configurable):
+            return configuration.serialize(thing)
+        return configuration.plain(thing, self.kind)

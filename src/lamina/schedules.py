@@ -11,40 +11,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lamina import operations as ops
+from lamina.configuration import Configurable
 from lamina.errors import ArgumentError, RangeError
 from lamina.ir.types import float32
 from lamina.registry import Registry
 from lamina.tensor import Tensor, as_tensor
 
 
-class LearningRateSchedule:
-    """Base of all schedules: subclasses define `__call__(step)`, and name their arguments in
-    `arguments`, which makes them writable to and readable from a configuration."""
+class LearningRateSchedule(Configurable):
+    """Base of all schedules: subclasses define `__call__(step)`."""
 
-    arguments: tuple[str, ...] = ()
+    family = "lamina.schedules"
 
     def __call__(self, step: Any) -> Any:
         raise TypeError(f"{type(self).__name__} must define __call__(step)")
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this schedule again."""
-        return {key: _plain(getattr(self, key)) for key in self.arguments}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> LearningRateSchedule:
-        return cls(**{key: _read(value) for key, value in config.items()})
-
     def __repr__(self) -> str:
-        listed = ", ".join(f"{key}={getattr(self, key)!r}" for key in self.arguments)
+        listed = ", ".join(f"{key}={value!r}" for key, value in self._arguments.items())
         return f"{type(self).__name__}({listed})"
-
-
-def _plain(value: Any) -> Any:
-    return serialize(value) if isinstance(value, LearningRateSchedule) else value
-
-
-def _read(value: Any) -> Any:
-    return deserialize(value) if isinstance(value, Mapping) else value
 
 
 def _number(step: Any) -> Tensor:
@@ -60,8 +44,6 @@ def _positive(owner: Any, **counts: float) -> None:
 # ---- Keras -------------------------------------------------------------------------------------
 class ExponentialDecay(LearningRateSchedule):
     """initial * decay_rate^(step / decay_steps); `staircase` takes whole powers only."""
-
-    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
 
     def __init__(
         self,
@@ -83,8 +65,6 @@ class ExponentialDecay(LearningRateSchedule):
 
 class InverseTimeDecay(LearningRateSchedule):
     """initial / (1 + decay_rate * step / decay_steps); `staircase` takes whole turns only."""
-
-    arguments = ExponentialDecay.arguments
 
     def __init__(
         self,
@@ -115,8 +95,6 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     There is one value more than boundaries.
     """
 
-    arguments = ("boundaries", "values", "name")
-
     def __init__(
         self,
         boundaries: Sequence[float],
@@ -143,10 +121,6 @@ class PolynomialDecay(LearningRateSchedule):
 
     With `cycle` the decay is stretched instead: over the next multiple of decay_steps.
     """
-
-    arguments = (
-        *("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name"),
-    )
 
     def __init__(
         self,
@@ -178,11 +152,6 @@ class CosineDecay(LearningRateSchedule):
     With a `warmup_target`, first a straight line from the initial rate to it, over warmup_steps;
     the cosine then starts from there. Source: Loshchilov and Hutter (2016), SGDR.
     """
-
-    arguments = (
-        *("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target"),
-        "warmup_steps",
-    )
 
     def __init__(
         self,
@@ -217,10 +186,6 @@ class CosineDecay(LearningRateSchedule):
 class CosineDecayRestarts(LearningRateSchedule):
     """Half cosines one after the other: each is t_mul times as long as the one before, and starts
     at m_mul times its height. Source: Loshchilov and Hutter (2016), SGDR."""
-
-    arguments = (
-        *("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name"),
-    )
 
     def __init__(
         self,
@@ -262,8 +227,6 @@ class LinearWarmup(LearningRateSchedule):
     Goyal et al. (2017), Accurate, large minibatch SGD.
     """
 
-    arguments = ("after", "warmup_steps", "initial_learning_rate", "name")
-
     def __init__(
         self,
         after: float | LearningRateSchedule,
@@ -290,11 +253,6 @@ class OneCycle(LearningRateSchedule):
     It starts at max / start_divisor and ends at that divided by end_divisor. Source: Smith and
     Topin (2018), Super-convergence; defaults as in PyTorch's OneCycleLR.
     """
-
-    arguments = (
-        *("max_learning_rate", "total_steps", "warmup_fraction", "start_divisor", "end_divisor"),
-        "name",
-    )
 
     def __init__(
         self,
@@ -328,8 +286,6 @@ class OneCycle(LearningRateSchedule):
 class StepDecay(LearningRateSchedule):
     """initial * decay_rate^floor(step / step_size), as PyTorch's StepLR."""
 
-    arguments = ("initial_learning_rate", "step_size", "decay_rate", "name")
-
     def __init__(
         self,
         initial_learning_rate: float,
@@ -352,8 +308,6 @@ class Cyclic(LearningRateSchedule):
     Each triangle is `shrink` times as high as the one before. Source: Smith (2017), Cyclical
     learning rates for training neural networks.
     """
-
-    arguments = ("base_learning_rate", "max_learning_rate", "step_size", "shrink", "name")
 
     def __init__(
         self,
@@ -385,7 +339,7 @@ def _line(start: Any, end: Any, done: Tensor) -> Tensor:
 
 
 # ---- by name -----------------------------------------------------------------------------------
-REGISTRY = Registry("learning-rate schedule")
+REGISTRY = Registry("learning-rate schedule", LearningRateSchedule.family)
 for _schedule in (
     *(ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay),
     *(CosineDecayRestarts, LinearWarmup, OneCycle, StepDecay, Cyclic),

@@ -60,7 +60,7 @@ from lamina.losses.regression import (
 from lamina.losses.similarity import Circle, circle
 from lamina.registry import Registry
 
-REGISTRY = Registry("loss")
+REGISTRY = Registry("loss", Loss.family)
 
 # class, its formula, short names of both
 _ROWS: tuple[tuple[Any, ...], ...] = (

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from lamina import operations as ops
+from lamina.configuration import Configurable, snake_case
 from lamina.errors import unknown_name
 from lamina.ir import types
 from lamina.losses.shapes import floating, weights_for
-from lamina.registry import snake_case
 from lamina.tensor import Tensor, as_tensor
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 
 
-class Loss:
+class Loss(Configurable):
     """A loss: call it with targets and predictions; subclasses define `call`.
 
     `reduction` says how the values of the samples become one number:
@@ -26,6 +26,8 @@ class Loss:
 
     `dtype`: what is computed in; by default the predictions' own.
     """
+
+    family = "lamina.losses"
 
     def __init__(
         self,
@@ -54,14 +56,6 @@ class Loss:
         """Which of the values count, as bools of their shape; None where all do."""
         return None
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this loss again."""
-        return {"name": self.name, "reduction": self.reduction}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Loss:
-        return cls(**config)
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
@@ -84,9 +78,6 @@ class LossFunctionWrapper(Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return as_tensor(self.fn(y_true, y_pred, **self.arguments))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "fn": self.fn, **self.arguments}
-
 
 class NamedLoss(LossFunctionWrapper):
     """A loss whose formula is the function `function`; the arguments are those of the function."""
@@ -102,9 +93,6 @@ class NamedLoss(LossFunctionWrapper):
         super().__init__(function, reduction, name, dtype, **arguments)
         for key, value in arguments.items():
             setattr(self, key, value)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "reduction": self.reduction, **self.arguments}
 
 
 # ---- reduction ---------------------------------------------------------------------------------

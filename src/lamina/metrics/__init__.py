@@ -70,7 +70,7 @@ from lamina.metrics.resolve import (
 )
 from lamina.registry import Registry
 
-REGISTRY = Registry("metric")
+REGISTRY = Registry("metric", Metric.family)
 
 # class, short names
 _ROWS: tuple[tuple[Any, ...], ...] = (

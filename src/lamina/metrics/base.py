@@ -12,22 +12,24 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina import operations as ops
+from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
 from lamina.ir import types
 from lamina.ir.types import float32, float64
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import floating, shown, weights_for
 from lamina.operations.reductions import as_number
-from lamina.registry import snake_case
 from lamina.tensor import Tensor, Variable, as_tensor
 
 
-class Metric:
+class Metric(Configurable):
     """Base of all metrics: `update_state` for each batch, `result`, `reset_state` for a new start.
 
     Subclasses make their state with `add_variable`. Calling a metric updates it and gives the
     result so far. `dtype` is that of the result, float32 by default.
     """
+
+    family = "lamina.metrics"
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
@@ -59,17 +61,6 @@ class Metric:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.update_state(*args, **kwargs)
         return self.result()
-
-    arguments: ClassVar[tuple[str, ...]] = ()  # what a subclass takes beside name and dtype
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this metric again."""
-        own = {key: getattr(self, key) for key in self.arguments}
-        return {"name": self.name, "dtype": self.dtype.name, **own}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Metric:
-        return cls(**config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -163,9 +154,6 @@ class MeanMetricWrapper(Mean):
         values = floating(self.fn(y_true, y_pred, **self.fn_arguments))
         super().update_state(values, sample_weight)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "dtype": self.dtype.name, "fn": self.fn, **self.fn_arguments}
-
 
 class NamedMean(MeanMetricWrapper):
     """A mean whose formula is the function `function`; the arguments are those of the function."""
@@ -177,9 +165,6 @@ class NamedMean(MeanMetricWrapper):
         super().__init__(function, name or function.__name__, dtype, **arguments)
         for key, value in arguments.items():
             setattr(self, key, value)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "dtype": self.dtype.name, **self.fn_arguments}
 
 
 # ---- helpers for families ----------------------------------------------------------------------

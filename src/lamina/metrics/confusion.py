@@ -113,8 +113,6 @@ def _only_top(p: Tensor, k: int) -> Tensor:
 
 # ---- single counts -----------------------------------------------------------------------------
 class _Count(ConfusionCounts):
-    arguments = ("thresholds",)
-
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
         self.thresholds = thresholds
         super().__init__(name, dtype, parsed_thresholds(type(self).__name__, thresholds))
@@ -150,8 +148,6 @@ class FalseNegatives(_Count):
 
 # ---- precision and recall ----------------------------------------------------------------------
 class _Share(ConfusionCounts):
-    arguments = ("thresholds", "top_k", "class_id")
-
     def __init__(
         self,
         thresholds: Any = None,
@@ -222,10 +218,6 @@ class _BestAt(ConfusionCounts):
         best = type(self).best(*counts)
         return as_tensor(ops.max(ops.where(feasible, best, ops.zeros_like(best))), self.dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"num_thresholds": self.num_thresholds, "class_id": self.class_id}
-        return {**super().get_config(), self.goal: self.target, **own}
-
 
 def _precision(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> Tensor:
     return safe_divide(tp, tp + fp)
@@ -244,8 +236,15 @@ class PrecisionAtRecall(_BestAt):
 
     goal, best, constrained = "recall", _precision, _recall
 
-    def __init__(self, recall: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(recall, *args, **kwargs)
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
 
 
 class RecallAtPrecision(_BestAt):
@@ -253,8 +252,15 @@ class RecallAtPrecision(_BestAt):
 
     goal, best, constrained = "precision", _recall, _precision
 
-    def __init__(self, precision: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(precision, *args, **kwargs)
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(precision, num_thresholds, class_id, name, dtype)
 
 
 class SensitivityAtSpecificity(_BestAt):
@@ -262,8 +268,15 @@ class SensitivityAtSpecificity(_BestAt):
 
     goal, best, constrained = "specificity", _recall, _specificity
 
-    def __init__(self, specificity: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(specificity, *args, **kwargs)
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
 
 class SpecificityAtSensitivity(_BestAt):
@@ -271,8 +284,15 @@ class SpecificityAtSensitivity(_BestAt):
 
     goal, best, constrained = "sensitivity", _specificity, _recall
 
-    def __init__(self, sensitivity: float, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sensitivity, *args, **kwargs)
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
 
 # ---- area under a curve ------------------------------------------------------------------------
@@ -367,13 +387,6 @@ class AUC(Metric):
         weights = as_tensor(self.label_weights, areas.dtype)
         return safe_divide(ops.sum(areas * weights), ops.sum(weights))
 
-    def get_config(self) -> dict[str, Any]:
-        keys = ("curve", "summation_method", "multi_label", "num_labels", "label_weights")
-        own = {key: getattr(self, key) for key in (*keys, "num_thresholds", "from_logits")}
-        if self.own_thresholds is not None:
-            own["thresholds"] = self.own_thresholds
-        return {**super().get_config(), **own}
-
 
 def _one_of(argument: str, value: str, allowed: tuple[str, ...]) -> str:
     for name in allowed:
@@ -429,8 +442,6 @@ class ConfusionMatrix(Metric):
         >>> m.result().tolist()
         [[1.0, 0.0], [1.0, 1.0]]
     """
-
-    arguments = ("num_classes", "normalize")
 
     def __init__(
         self,

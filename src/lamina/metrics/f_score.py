@@ -24,8 +24,6 @@ class FBetaScore(Metric):
     of the classes' scores, "weighted" their mean by how often each class is the target.
     """
 
-    arguments = ("average", "beta", "threshold")
-
     def __init__(
         self,
         average: str | None = None,
@@ -87,8 +85,6 @@ class F1Score(FBetaScore):
         >>> round(m.result().item(), 4)
         0.6667
     """
-
-    arguments = ("average", "threshold")
 
     def __init__(
         self,

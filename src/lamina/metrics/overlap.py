@@ -25,11 +25,6 @@ class IoU(Metric):
     don't count.
     """
 
-    arguments = (
-        *("num_classes", "target_class_ids", "ignore_class", "sparse_y_true", "sparse_y_pred"),
-        "axis",
-    )
-
     def __init__(
         self,
         num_classes: int,
@@ -78,8 +73,6 @@ class IoU(Metric):
 class BinaryIoU(IoU):
     """IoU of two classes, of predictions that are at least the threshold or below it."""
 
-    arguments = ("target_class_ids", "threshold")
-
     def __init__(
         self,
         target_class_ids: Sequence[int] = (0, 1),
@@ -97,8 +90,6 @@ class BinaryIoU(IoU):
 
 class MeanIoU(IoU):
     """IoU's mean over all classes: see `IoU`."""
-
-    arguments = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
 
     def __init__(
         self,
@@ -119,8 +110,6 @@ class MeanIoU(IoU):
 class OneHotIoU(IoU):
     """IoU for one-hot targets, and predictions of one value a class: see `IoU`."""
 
-    arguments = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_pred", "axis")
-
     def __init__(
         self,
         num_classes: int,
@@ -138,8 +127,6 @@ class OneHotIoU(IoU):
 
 class OneHotMeanIoU(MeanIoU):
     """MeanIoU for one-hot targets, and predictions of one value a class: see `IoU`."""
-
-    arguments = ("num_classes", "ignore_class", "sparse_y_pred", "axis")
 
     def __init__(
         self,

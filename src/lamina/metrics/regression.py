@@ -153,8 +153,6 @@ class R2Score(Metric):
     gives the adjusted score, 1 - (1 - R2) (n - 1) / (n - r - 1), where n is large enough for it.
     """
 
-    arguments = ("class_aggregation", "num_regressors")
-
     def __init__(
         self,
         class_aggregation: str | None = "uniform_average",

@@ -12,11 +12,11 @@ from lamina.optimizers.base import Optimizer
 from lamina.optimizers.momentum import SGD, Lion
 from lamina.registry import Registry
 
-REGISTRY = Registry("optimizer")
+REGISTRY = Registry("optimizer", Optimizer.family)
 for _optimizer in (
     *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Lion, Ftrl, Adafactor, Lamb),
 ):
-    REGISTRY.add_class(_optimizer)
+    REGISTRY.add_class(_optimizer, _optimizer.__name__.lower())
 
 
 def get(identifier: Any) -> Optimizer:

@@ -30,8 +30,6 @@ class Adam(Optimizer):
         0.9
     """
 
-    arguments: tuple[str, ...] = ("beta_1", "beta_2", "epsilon", "amsgrad")
-
     def __init__(
         self,
         learning_rate: Rate = 0.001,
@@ -92,8 +90,6 @@ class Adamax(Optimizer):
     Source: Kingma and Ba (2014), Adam, section 7.1.
     """
 
-    arguments = ("beta_1", "beta_2", "epsilon")
-
     def __init__(
         self,
         learning_rate: Rate = 0.001,
@@ -125,8 +121,6 @@ class Nadam(Optimizer):
 
     Source: Dozat (2016), Incorporating Nesterov momentum into Adam.
     """
-
-    arguments = ("beta_1", "beta_2", "epsilon")
 
     def __init__(
         self,
@@ -168,8 +162,6 @@ class Lamb(Optimizer):
 
     Source: You et al. (2019), Large batch optimization for deep learning.
     """
-
-    arguments = ("beta_1", "beta_2", "epsilon")
 
     def __init__(
         self,

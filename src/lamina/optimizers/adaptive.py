@@ -21,8 +21,6 @@ class RMSprop(Optimizer):
     for machine learning.
     """
 
-    arguments = ("rho", "momentum", "epsilon", "centered")
-
     def __init__(
         self,
         learning_rate: Rate = 0.001,
@@ -57,8 +55,6 @@ class Adagrad(Optimizer):
     Source: Duchi et al. (2011), Adaptive subgradient methods.
     """
 
-    arguments = ("initial_accumulator_value", "epsilon")
-
     def __init__(
         self,
         learning_rate: Rate = 0.001,
@@ -83,8 +79,6 @@ class Adadelta(Optimizer):
 
     Source: Zeiler (2012), Adadelta: an adaptive learning rate method. The paper's rate is 1.
     """
-
-    arguments = ("rho", "epsilon")
 
     def __init__(
         self,
@@ -111,6 +105,12 @@ class Adadelta(Optimizer):
         return x + scalars[0] * d, {"accumulated_grad": v, "accumulated_delta_var": s}
 
 
+_NOT_NEGATIVE = (
+    *("initial_accumulator_value", "l1_regularization_strength", "l2_regularization_strength"),
+    "l2_shrinkage_regularization_strength",
+)
+
+
 class Ftrl(Optimizer):
     """Follow the regularized leader: sparse weights for linear models (n: sum of squares).
 
@@ -119,11 +119,6 @@ class Ftrl(Optimizer):
     with p: `learning_rate_power`, n' = n + g^2, and l2 raised by beta / (2 a). Source: McMahan et
     al. (2013), Ad click prediction: a view from the trenches.
     """
-
-    arguments = (
-        *("learning_rate_power", "initial_accumulator_value", "l1_regularization_strength"),
-        *("l2_regularization_strength", "l2_shrinkage_regularization_strength", "beta"),
-    )
 
     def __init__(
         self,
@@ -147,7 +142,7 @@ class Ftrl(Optimizer):
             raise RangeError(
                 f"Ftrl: learning_rate_power must be 0 or below, not {learning_rate_power}"
             )
-        for name in self.arguments[1:5]:
+        for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0.0:
                 raise RangeError(f"Ftrl: {name} must be 0 or above, not {getattr(self, name)}")
 
@@ -177,8 +172,6 @@ class Adafactor(Optimizer):
     with b = 1 - t^beta_2_decay and rho = min(a, 1 / sqrt(t)). Source: Shazeer and Stern (2018),
     Adafactor.
     """
-
-    arguments = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
 
     def __init__(
         self,

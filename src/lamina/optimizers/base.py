@@ -20,13 +20,11 @@ from typing import Any, TypedDict
 import numpy as np
 
 from lamina import operations as ops
+from lamina.configuration import Configurable, serialize
 from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, describe, unknown_name
 from lamina.ir import types
 from lamina.ir.types import float64
-from lamina.registry import snake_case
 from lamina.schedules import LearningRateSchedule
-from lamina.schedules import deserialize as schedule_from
-from lamina.schedules import serialize as schedule_config
 from lamina.tensor import Tensor, Variable, as_tensor
 
 Slots = dict[str, Tensor]
@@ -48,7 +46,7 @@ class Options(TypedDict, total=False):
     name: str | None
 
 
-class Optimizer:
+class Optimizer(Configurable):
     """Base of all optimizers.
 
     learning_rate: a number (assignable while training: `optimizer.learning_rate = 0.01`), a
@@ -66,6 +64,8 @@ class Optimizer:
     `apply(gradients, variables)` makes one step.
     """
 
+    family = "lamina.optimizers"
+
     def __init__(
         self,
         learning_rate: Rate,
@@ -81,7 +81,7 @@ class Optimizer:
         name: str | None = None,
         **unknown: Any,
     ) -> None:
-        self.name = name or snake_case(type(self).__name__)
+        self.name = name or type(self).__name__.lower()
         self._refuse(unknown)
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
@@ -326,31 +326,21 @@ class Optimizer:
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     # ---- configuration -------------------------------------------------------------------------
-    arguments: tuple[str, ...] = ()  # a rule's own arguments, beside those of all optimizers
-
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this optimizer again (its state is in `variables`)."""
-        common = {key: getattr(self, key) for key in Options.__annotations__}
-        own = {key: getattr(self, key) for key in self.arguments}
-        return {"learning_rate": self._rate_config(), **common, **own}
+        options = {key: getattr(self, key) for key in Options.__annotations__}
+        return {**super().get_config(), **options, "learning_rate": self._rate_config()}
 
     def _rate_config(self) -> Any:
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return _shortest(rate)
         if isinstance(rate, LearningRateSchedule):
-            return schedule_config(rate)
+            return serialize(rate)
         raise ArgumentError(
             f"{self.name}: a learning rate that is a function cannot be written down",
-            hint="use a LearningRateSchedule with get_config",
+            hint="use a LearningRateSchedule",
         )
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Optimizer:
-        rate = config.get("learning_rate")
-        if isinstance(rate, dict):
-            config = {**config, "learning_rate": schedule_from(rate)}
-        return cls(**config)
 
     def __repr__(self) -> str:
         rate = self._learning_rate
@@ -382,9 +372,12 @@ class Optimizer:
         return rate
 
     def _refuse(self, unknown: dict[str, Any]) -> None:
-        known = ["learning_rate", *Options.__annotations__, *self.arguments]
+        known = [*self._arguments, *Options.__annotations__]
+        if "lr" in unknown:
+            raise ArgumentError(f"{self.name}: the argument 'lr' is called 'learning_rate'")
         for key in unknown:
-            raise unknown_name(f"argument of {type(self).__name__}", key, known)
+            others = [name for name in known if name != key]
+            raise unknown_name(f"argument of {type(self).__name__}", key, others)
 
     def _check_options(self) -> None:
         clips = {

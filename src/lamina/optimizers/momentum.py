@@ -25,8 +25,6 @@ class SGD(Optimizer):
         [0.5, 1.5]
     """
 
-    arguments = ("momentum", "nesterov")
-
     def __init__(
         self,
         learning_rate: Rate = 0.01,
@@ -57,8 +55,6 @@ class Lion(Optimizer):
     Needs rates three to ten times smaller than Adam's. Source: Chen et al. (2023), Symbolic
     discovery of optimization algorithms.
     """
-
-    arguments = ("beta_1", "beta_2")
 
     def __init__(
         self,
