@@ -64,19 +64,21 @@ def relu(
 
 
 def gelu(x: Any, approximate: bool = False) -> Tensor:
-    """x * P(X <= x) for X ~ N(0, 1); `approximate` computes it by a tanh (Hendrycks et al. 2016)."""
+    """x * P(X <= x) for X ~ N(0, 1); `approximate` takes a tanh for it (Hendrycks et al. 2016)."""
     return neural.gelu(x, approximate=approximate)
 
 
 swish, hard_swish = silu, hard_silu
 
-_BY_NAME: dict[str, Callable[..., Tensor]] = {
-    f.__name__: f
-    for f in (celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh)
-    + (leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu)
-    + (soft_shrink, softmax, softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax)
-    + (squareplus, tanh, tanh_shrink, threshold)
-}
+# fmt: off
+_FUNCTIONS: list[Callable[..., Tensor]] = [
+    celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh, leaky_relu,
+    linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu, soft_shrink, softmax,
+    softplus, softsign, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh, tanh_shrink,
+    threshold,
+]
+# fmt: on
+_BY_NAME = {f.__name__: f for f in _FUNCTIONS}
 _ALIASES = {"swish": silu, "hard_swish": hard_silu}
 NAMED_FUNCTIONS.update({f: name for name, f in _BY_NAME.items()})
 NAMED_FUNCTIONS[neural.relu] = "relu"

@@ -1,8 +1,8 @@
 """First values of weights; names, defaults and formulas as in Keras 3.
 
-Values are drawn with NumPy, so nothing is compiled to build a model. Inside a layer the draw depends
-on the global seed, the place of the layer in its model and the name of the weight, and on nothing
-else: another layer added to a model does not change the first values of those that were there.
+Values are drawn with NumPy, so nothing is compiled to build a model. Inside a layer the draw
+depends on the global seed, the place of the layer in its model and the name of the weight, and on
+nothing else: another layer added to a model does not change the first values of the others.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def drawing(key: str) -> Iterator[None]:
 
 
 def generator(seed: int | None) -> np.random.Generator:
-    """The source of one weight's values: the seed, else the key in force, else the global stream."""
+    """The source of one weight's values: its seed, else the key in force, else the global one."""
     key = f"seed {seed}" if seed is not None else _KEY.get() or f"global {next_seed()}"
     digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
@@ -323,9 +323,13 @@ IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 
 _FAMILY = Family(
     "initializer",
-    [Constant, Zeros, Ones, Identity, RandomNormal, TruncatedNormal, RandomUniform]
-    + [VarianceScaling, GlorotUniform, GlorotNormal, HeUniform, HeNormal]
-    + [LecunUniform, LecunNormal, Orthogonal],
+    # fmt: off
+    [
+        Constant, Zeros, Ones, Identity, RandomNormal, TruncatedNormal, RandomUniform,
+        VarianceScaling, GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform,
+        LecunNormal, Orthogonal,
+    ],
+    # fmt: on
 )
 
 

@@ -1,4 +1,4 @@
-"""Layer: a function with weights. Define `call`, and `build` where there are weights; the rest is here.
+"""Layer: a function with weights. Define `call`, and `build` if there are weights; the rest is here.
 
     class Scale(lm.layers.Layer):
         def build(self, input_shape):
@@ -26,7 +26,7 @@ from lamina.errors import LaminaError, ShapeError, describe, unknown_name
 from lamina.ir import types
 from lamina.layers import frames, spec, symbolic
 from lamina.layers.tracking import Tracked
-from lamina.tensor import LOCAL, Tensor, Variable, as_tensor, bind, tracing
+from lamina.tensor import LOCAL, Tensor, Variable, as_tensor, bind
 
 _KEYWORDS = ("name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape")
 _KEYWORDS += ("batch_shape", "batch_size", "activity_regularizer")
@@ -169,11 +169,13 @@ class Layer(Tracked):
 
     def _run(self, frame: frames.Frame, args: Any, kwargs: Any) -> Any:
         """One call inside its frame: build at first, check, compute, regularize."""
+        first = args[0] if args else ()
+        spec.check(self._label(), self.input_spec, first)
         if not self.built:
             self._build_for(args, kwargs)
+            spec.check(self._label(), self.input_spec, first)
             if not self.built:  # no class between Layer and this one defines `build`
                 self._set_built(None)
-        spec.check(self._label(), self.input_spec, args[0] if args else ())
         outputs = self.call(*args, **self._accepted(frame, kwargs))
         if self._output_shape is None:
             self._output_shape = _batched(
@@ -250,14 +252,14 @@ class Layer(Tracked):
 
     # ---- shapes --------------------------------------------------------------------------------
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output (or nest of shapes) for inputs of a shape (or nest), None where an
-        extent is open. Builds the layer."""
+        """The shape of the output (or nest of them) for inputs of this shape (or nest of shapes),
+        None where an extent is open. Builds the layer."""
 
         def tensor(shape: tuple[Any, ...]) -> Tensor:
             return symbolic.traced(symbolic.symbolic_type(shape, self._dtype))
 
         inputs = symbolic.map_shapes(tensor, input_shape)
-        with frames.entered(self) as frame, self._errors_named(), tracing():
+        with frames.entered(self) as frame, self._errors_named(), symbolic.inferring():
             outputs = self._run(frame, (inputs,), {})
         return symbolic.shapes_of(outputs)
 
@@ -270,7 +272,7 @@ class Layer(Tracked):
         with (
             frames.entered(self, training, scope.child(self.name)) as frame,
             self._errors_named(),
-            tracing(),
+            symbolic.inferring(),
         ):
             args, kwargs = self._converted(*tree.map_structure(_as_traced, (args, kwargs)))
             outputs = tree.map_structure(as_tensor, self._run(frame, args, kwargs))

@@ -1,4 +1,4 @@
-"""What is around a layer's call: the layers that called it, their mode, and where weights draw from.
+"""What is around a layer's call: who called it, in which mode, and where weights draw from.
 
 Root    one per outermost model: the seed of its weights and the names taken in it
 Scope   a root and the path of a layer below it

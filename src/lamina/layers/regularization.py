@@ -66,8 +66,9 @@ class Dropout(Noise):
             return inputs.shape
         if len(self.noise_shape) != inputs.ndim:
             raise ShapeError(
-                f"{self._label()}: noise_shape {self.noise_shape} has {len(self.noise_shape)} axes, "
-                f"the input, {shape_text(inputs.shape)}, has {inputs.ndim}"
+                f"{self._label()}: noise_shape {self.noise_shape} has "
+                f"{len(self.noise_shape)} axes, the input, {shape_text(inputs.shape)}, has "
+                f"{inputs.ndim}"
             )
         pairs = zip(self.noise_shape, inputs.shape, strict=True)
         return tuple(own if n is None else n for n, own in pairs)

@@ -1,19 +1,20 @@
 """Symbolic inputs, and the record of the layers called on them: what functional models are made of.
 
-A call of a layer on a symbolic tensor runs nothing. Its `call` is traced once, to learn the types of
-its outputs, and new symbolic tensors stand for those. Each knows the call that it came from:
+A call of a layer on a symbolic tensor runs nothing. Its `call` is traced once, to learn the types
+of its outputs, and new symbolic tensors stand for those. Each knows the call that it came from:
 
-    symbolic tensor -> parameter node -> source (call, index) -> layer, arguments -> symbolic tensors
+    symbolic tensor -> node -> source (call, index) -> layer, arguments -> symbolic tensors
 
-References go from a tensor to what it was made of and never back, so that a model which is no longer
-used is freed at once.
+References go from a tensor to what it was made of and never back, so that a model which is no
+longer used is freed at once.
 """
 
 from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lamina import tree
@@ -23,7 +24,8 @@ from lamina.ir.graph import Node, parameter, topological
 from lamina.ir.types import Extent, TensorType
 from lamina.layers.frames import Scope
 from lamina.layers.spec import known_shape
-from lamina.tensor import LOCAL, Tensor, from_node
+from lamina.operations import random
+from lamina.tensor import LOCAL, Tensor, from_node, tracing
 
 _ORDER = itertools.count()
 
@@ -123,6 +125,14 @@ def symbolic_type(shape: Sequence[Any], dtype: Any) -> TensorType:
 def traced(type_: TensorType) -> Tensor:
     """A tensor of this type without a value, for tracing a layer's `call`."""
     return from_node(parameter(type_, "x"))  # type: ignore[no-any-return]
+
+
+@contextmanager
+def inferring() -> Iterator[None]:
+    """Within: programs are recorded for the types of their results alone, and thrown away. Any
+    random key will do."""
+    with tracing(), random.key_scope(0):
+        yield
 
 
 def is_shape(value: Any) -> bool:

@@ -21,7 +21,6 @@ class FunctionalGraph:
         self.inputs, self.outputs = inputs, outputs
         flat, self.input_structure = tree.flatten(inputs)
         self.input_nodes = [_node(t, "inputs") for t in flat]
-        self.input_names = [_input_name(t) for t in flat]
         results, self.output_structure = tree.flatten(outputs)
         self.output_nodes = [_node(t, "outputs") for t in results]
         self.held: list[Node] = []
@@ -71,6 +70,12 @@ class FunctionalGraph:
             )
         return call
 
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the Inputs, in order."""
+        sources = [source_of(n) for n in self.input_nodes]
+        return [str(s[0].layer.name) if s is not None else "input" for s in sources]
+
     # ---- what is in it -------------------------------------------------------------------------
     def layers(self) -> list[Any]:
         """Each layer once: inputs first, then by distance from the outputs, as in Keras."""
@@ -100,9 +105,7 @@ class FunctionalGraph:
     def run(self, label: str, inputs: Any) -> Any:
         """The outputs for these inputs: a nest like the model's, a list in its order, or a dict by
         the names of the Inputs."""
-        tensors = self._matched(label, inputs)
-        for node, tensor, name in zip(self.input_nodes, tensors, self.input_names, strict=True):
-            _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
+        tensors = self.matched(label, inputs)
         replay = Replay(dict(zip(self.input_nodes, tensors, strict=True)))
         by_source = {source_of(n): n for n in self.held if n not in self.input_nodes}
 
@@ -116,7 +119,14 @@ class FunctionalGraph:
                     replay.known[by_source[call, index]] = result
         return tree.unflatten(self.output_structure, [replay.tensor(n) for n in self.output_nodes])
 
-    def _matched(self, label: str, inputs: Any) -> list[Tensor]:
+    def matched(self, label: str, inputs: Any) -> list[Tensor]:
+        """The inputs in the order of the model's, their shapes checked."""
+        tensors = self._ordered(label, inputs)
+        for node, tensor, name in zip(self.input_nodes, tensors, self.input_names, strict=True):
+            _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
+        return tensors
+
+    def _ordered(self, label: str, inputs: Any) -> list[Tensor]:
         if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
             missing = [n for n in self.input_names if n not in inputs]
             if missing:
@@ -149,11 +159,6 @@ def _node(value: Any, what: str) -> Node:
             "Model: an input must come from Input(...) or from a layer, not from an operation"
         )
     return value._node  # type: ignore[no-any-return]
-
-
-def _input_name(tensor: Tensor) -> str:
-    source = source_of(tensor._node)  # type: ignore[arg-type]
-    return str(source[0].layer.name) if source is not None else "input"
 
 
 def _check_shape(label: str, name: str, node: Node, tensor: Tensor) -> None:

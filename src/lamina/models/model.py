@@ -9,17 +9,17 @@ import numpy as np
 
 from lamina import tree
 from lamina.errors import ArgumentError, NotBuiltError, UnknownNameError, unknown_name
-from lamina.layers import Layer, symbolic
+from lamina.layers import Layer, frames, symbolic
 from lamina.models.functional import FunctionalGraph
-from lamina.tensor import Variable, tracing
+from lamina.tensor import Variable
 
 
 class Model(Layer):
     """Layers put together: called, summarized, trained and saved as one.
 
     Functional: `Model(inputs, outputs)`, where outputs were made by calling layers on `Input`s;
-    both may be nests (lists, dicts) of symbolic tensors. Subclassed: make the layers in `__init__` and
-    put them together in `call(self, inputs)`.
+    both may be nests (lists, dicts) of symbolic tensors. Subclassed: make the layers in `__init__`
+    and put them together in `call(self, inputs)`.
 
         >>> import lamina as lm
         >>> x = lm.Input(shape=(4,))
@@ -82,16 +82,28 @@ class Model(Layer):
         """Make all weights, for inputs of this shape (None for the batch) or nest of shapes."""
         if input_shape is None or self.built or type(self).call is Model.call:
             return
-        inputs = symbolic.map_shapes(self._traced_input, input_shape)
         self._adopt()
-        with tracing():
-            self.call(inputs, **self._call_defaults())
+        with symbolic.inferring():
+            inputs = symbolic.map_shapes(self._traced_input, input_shape)
+            self.call(inputs, **({"training": False} if self._takes("training") else {}))
+
+    def _build_for(self, args: Any, kwargs: Any) -> None:
+        """A subclassed model's layers are built by its `call`, one after the other."""
+        if self._graph is None and type(self).build is Model.build:
+            self._set_built(None)
+        else:
+            super()._build_for(args, kwargs)
+
+    def _run(self, frame: frames.Frame, args: Any, kwargs: Any) -> Any:
+        was_built = self.built
+        try:
+            return super()._run(frame, args, kwargs)
+        except Exception:
+            self.built = was_built
+            raise
 
     def _traced_input(self, shape: tuple[Any, ...]) -> Any:
         return symbolic.traced(symbolic.symbolic_type(shape, self.dtype))
-
-    def _call_defaults(self) -> dict[str, Any]:
-        return {"training": False} if self._takes("training") else {}
 
     def build_for(self, inputs: Any, **kwargs: Any) -> None:
         """Make all weights for data like these (arrays or tensors), without computing anything."""
@@ -99,7 +111,7 @@ class Model(Layer):
             return
         leaves, structure = tree.flatten(self._converted((inputs,), {})[0][0])
         types_ = [symbolic.symbolic_type((None, *t.shape[1:]), t.dtype) for t in leaves]
-        with tracing():
+        with symbolic.inferring():
             self(tree.unflatten(structure, [symbolic.traced(t) for t in types_]), **kwargs)
 
     def _need_built(self, what: str) -> None:

@@ -131,6 +131,8 @@ class Sequential(Model):
 
     # ---- being a model -------------------------------------------------------------------------
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        if self._graph is not None:
+            (inputs,) = self._graph.matched(self._label(), inputs)
         for layer in self._layers:
             inputs = layer(inputs)
         return inputs

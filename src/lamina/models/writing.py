@@ -1,0 +1,111 @@
+"""Functional models as plain JSON data, and back.
+
+    {"name", "trainable", "dtype", "layers": [written layer, ...], "inputs": nest, "outputs": nest,
+     "calls": [{"layer": index, "args": nest, "kwargs": nest}, ...]}
+
+A symbolic tensor is written as {"from": [call, output]}: which output of which call it is. The first
+calls are those of the Inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lamina import tree
+from lamina.configuration import plain, restored
+from lamina.errors import ArgumentError
+from lamina.layers import InputLayer
+from lamina.layers.frames import Scope
+from lamina.layers.symbolic import Call, source_of
+from lamina.models.functional import FunctionalGraph
+from lamina.tensor import Tensor
+
+
+def functional_config(model: Any, graph: FunctionalGraph) -> dict[str, Any]:
+    """The configuration of a functional model. Raises ArgumentError where plain operations stand
+    between its layers: they have no name that a file could hold."""
+    layers = model.layers
+    at = {id(layer): k for k, layer in enumerate(layers)}
+    calls = [*(_input_call(n) for n in graph.input_nodes), *graph.calls]
+    order = {call: k for k, call in enumerate(calls)}
+
+    def tensor(value: Any) -> Any:
+        if not (isinstance(value, Tensor) and value._value is None):
+            return {"value": plain(value, model._label())}
+        source = source_of(value._node) if value._node is not None else None
+        if source is None or source[0] not in order:
+            raise ArgumentError(
+                f"{model._label()} cannot be written down: between its layers stands an "
+                f"operation, {value._node.op if value._node else value!r}",
+                hint="use a layer for it (Add for +, Concatenate, Reshape, ...), or write a Layer "
+                "whose call does it",
+            )
+        return {"from": [order[source[0]], source[1]]}
+
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "dtype": model.dtype.name,
+        "layers": [plain(layer) for layer in layers],
+        "calls": [
+            {
+                "layer": at[id(call.layer)],
+                "args": _written(tensor, list(call.args)),
+                "kwargs": _written(tensor, call.kwargs),
+            }
+            for call in calls
+        ],
+        "inputs": _written(tensor, graph.inputs),
+        "outputs": _written(tensor, graph.outputs),
+    }
+
+
+def _input_call(node: Any) -> Call:
+    source = source_of(node)
+    if source is None or not isinstance(source[0].layer, InputLayer):
+        raise ArgumentError(
+            "a model that begins in the middle of another cannot be written down",
+            hint="begin it with an Input of its own",
+        )
+    return source[0]
+
+
+def _written(f: Any, nest: Any) -> Any:
+    if isinstance(nest, dict):
+        return {key: _written(f, value) for key, value in nest.items()}
+    return [_written(f, v) for v in nest] if isinstance(nest, (list, tuple)) else f(nest)
+
+
+def functional_from_config(
+    cls: type, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
+) -> Any:
+    """The model that `functional_config` wrote down, with new weights."""
+    layers = [restored(each, custom_objects) for each in config["layers"]]
+    scope = Scope()
+    results: list[list[Any]] = []
+
+    def tensor(written: Any) -> Any:
+        if "from" in written:
+            call, index = written["from"]
+            return results[call][index]
+        return restored(written["value"], custom_objects)
+
+    for call in config["calls"]:
+        layer = layers[call["layer"]]
+        if isinstance(layer, InputLayer):
+            results.append([layer.tensor(scope)])
+            continue
+        args, kwargs = (_read(tensor, call[key]) for key in ("args", "kwargs"))
+        results.append(tree.leaves(layer(*args, **kwargs)))
+    inputs, outputs = (_read(tensor, config[key]) for key in ("inputs", "outputs"))
+    common = {k: config[k] for k in ("name", "trainable", "dtype") if k in config}
+    return cls(inputs=inputs, outputs=outputs, **common)
+
+
+def _read(f: Any, nest: Any) -> Any:
+    if isinstance(nest, list):
+        return [_read(f, each) for each in nest]
+    if set(nest) in ({"from"}, {"value"}):
+        return f(nest)
+    return {key: _read(f, value) for key, value in nest.items()}
