@@ -46,7 +46,8 @@ class Schedule:
 
 
 def guess(extent: Dim) -> int:
-    return int(extent) if is_static(extent) else TYPICAL  # type: ignore[arg-type]
+    """An extent to reckon with: never 0, for costs are divided by it."""
+    return max(int(extent), 1) if is_static(extent) else TYPICAL  # type: ignore[arg-type]
 
 
 def work(nest: Nest) -> float | None:
