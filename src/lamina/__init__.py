@@ -71,7 +71,7 @@ _LAZY = {
     "inspect": "lamina.inspect",
     "keras": "lamina.keras",
     "layers": "lamina.layers",
-    "linalg": "lamina.linalg",
+    "linalg": "lamina.operations.linear_algebra",
     "losses": "lamina.losses",
     "metrics": "lamina.metrics",
     "models": "lamina.models",

@@ -1,0 +1,48 @@
+"""`lm.keras`: Lamina's parts under the names of Keras, for programs written for it.
+
+    import lamina as tf
+    model = tf.keras.models.Sequential([...])
+
+Each part is loaded when it is first asked for.
+"""
+
+import importlib
+from typing import Any
+
+# a module below this one, or a name in a module
+_LAZY = {
+    "activations": "lamina.keras.activations",
+    "backend": "lamina.keras.backend",
+    "callbacks": "lamina.keras.callbacks",
+    "constraints": "lamina.keras.constraints",
+    "datasets": "lamina.keras.datasets",
+    "initializers": "lamina.keras.initializers",
+    "layers": "lamina.keras.layers",
+    "losses": "lamina.keras.losses",
+    "metrics": "lamina.keras.metrics",
+    "models": "lamina.keras.models",
+    "ops": "lamina.operations",
+    "optimizers": "lamina.keras.optimizers",
+    "random": "lamina.operations.random",
+    "regularizers": "lamina.keras.regularizers",
+    "utils": "lamina.keras.utils",
+    "Input": "lamina.layers:Input",
+    "Layer": "lamina.layers:Layer",
+    "Model": "lamina.models:Model",
+    "Sequential": "lamina.models:Sequential",
+    "Variable": "lamina.tensor:Variable",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'lamina.keras' has no attribute {name!r}")
+    module, _, attribute = _LAZY[name].partition(":")
+    found = importlib.import_module(module)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

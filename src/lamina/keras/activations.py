@@ -1,0 +1,4 @@
+"""`keras.activations`: the names of `lamina.activations`."""
+
+from lamina.activations import *  # noqa: F403
+from lamina.activations import __all__ as __all__

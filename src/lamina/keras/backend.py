@@ -1,0 +1,24 @@
+"""`keras.backend`: the few things that programs still ask of it."""
+
+from __future__ import annotations
+
+__all__ = ["backend", "clear_session", "epsilon", "floatx"]
+
+
+def backend() -> str:
+    """The name of what computes."""
+    return "lamina"
+
+
+def epsilon() -> float:
+    """The small number that keeps divisions and logarithms finite."""
+    return 1e-7
+
+
+def floatx() -> str:
+    """The default floating dtype."""
+    return "float32"
+
+
+def clear_session() -> None:
+    """Nothing to clear: models and what was compiled for them go when nobody holds them."""

@@ -1,0 +1,4 @@
+"""`keras.losses`: the names of `lamina.losses`."""
+
+from lamina.losses import *  # noqa: F403
+from lamina.losses import __all__ as __all__

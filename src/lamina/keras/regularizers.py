@@ -1,0 +1,4 @@
+"""`keras.regularizers`: the names of `lamina.regularizers`."""
+
+from lamina.regularizers import *  # noqa: F403
+from lamina.regularizers import __all__ as __all__

@@ -1,0 +1,51 @@
+"""`keras.utils`: what programs written for Keras use beside layers and models."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import DTypeError, RangeError, describe
+from lamina.operations.random import set_seed
+
+__all__ = ["normalize", "set_random_seed", "to_categorical"]
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Class numbers as rows with a 1 in the column of the class: a float32 array (..., classes).
+
+    A last axis of 1 is dropped first, as in Keras. Raises RangeError for classes below 0 or from
+    `num_classes` on.
+    """
+    labels = np.asarray(x)
+    if labels.dtype.kind not in "biuf" or not np.all(labels == np.floor(labels)):
+        raise DTypeError(f"to_categorical: classes must be whole numbers; got {describe(labels)}")
+    labels = labels.astype(np.int64)
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels.reshape(labels.shape[:-1])
+    top = int(labels.max()) if labels.size else -1
+    count = top + 1 if num_classes is None else int(num_classes)
+    if labels.size and (labels.min() < 0 or top >= count):
+        raise RangeError(
+            f"to_categorical: classes run from {labels.min()} to {top}, which is not within "
+            f"0 and {count - 1}",
+            hint=f"num_classes must be at least {top + 1}" if labels.min() >= 0 else None,
+        )
+    return np.eye(count, dtype=np.float32)[labels]
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+    """x divided by its norm along an axis; lines of zeros stay."""
+    array = np.asarray(x)
+    norms = np.linalg.norm(np.atleast_1d(array), order, axis, keepdims=True)
+    norms[norms == 0] = 1
+    return np.asarray(array / norms)
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's `random`, NumPy's global generator and Lamina's."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (the global generator is what programs of others use)
+    set_seed(seed)

@@ -1,0 +1,150 @@
+"""`lm.nn`: activations and losses on logits as plain functions, under the names of `tf.nn`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.activations import (
+    celu,
+    elu,
+    gelu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh,
+    tanh_shrink,
+)
+from lamina.errors import DTypeError, RangeError, ShapeError
+from lamina.operations import creation, elementwise, indexing, random, reductions, shaping
+from lamina.operations.neural import l2_normalize
+from lamina.operations.promote import floating
+from lamina.operations.sorting import top_k
+from lamina.tensor import Tensor, as_tensor
+
+__all__ = [
+    "celu",
+    "dropout",
+    "elu",
+    "embedding_lookup",
+    "gelu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "l2_loss",
+    "l2_normalize",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "moments",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "sigmoid_cross_entropy_with_logits",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softmax_cross_entropy_with_logits",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_softmax_cross_entropy_with_logits",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "top_k",
+]
+
+
+def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Tensor:
+    """-sum(labels * log_softmax(logits)) along an axis; labels are probabilities."""
+    x = floating(logits)
+    y = as_tensor(labels, x.dtype)
+    if y.shape != x.shape:
+        raise ShapeError(
+            f"softmax_cross_entropy_with_logits: labels have shape {y.shape}, logits {x.shape}",
+            hint="for labels that are indices use sparse_softmax_cross_entropy_with_logits",
+        )
+    return elementwise.negative(
+        reductions.sum(elementwise.multiply(y, log_softmax(x, axis=axis)), axis)
+    )
+
+
+def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
+    """-log_softmax(logits) at each label along the last axis; labels are integers."""
+    x, y = floating(logits), as_tensor(labels)
+    if not y.dtype.is_integer:
+        raise DTypeError(
+            f"sparse_softmax_cross_entropy_with_logits: labels must be integers; got {y.dtype}"
+        )
+    if y.shape != x.shape[:-1]:
+        raise ShapeError(
+            f"sparse_softmax_cross_entropy_with_logits: labels have shape {y.shape}, expected "
+            f"{x.shape[:-1]} for logits of shape {x.shape}"
+        )
+    picked = indexing.take_along_axis(log_softmax(x), shaping.expand_dims(y, -1), axis=-1)
+    return elementwise.negative(shaping.squeeze(picked, -1))
+
+
+def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
+    """The cross-entropy of labels and sigmoid(logits): max(x, 0) - x y + log(1 + exp(-|x|))."""
+    x = floating(logits)
+    y = as_tensor(labels, x.dtype)
+    if y.shape != x.shape:
+        raise ShapeError(
+            f"sigmoid_cross_entropy_with_logits: labels have shape {y.shape}, logits {x.shape}"
+        )
+    return elementwise.subtract(softplus(x), elementwise.multiply(x, y))
+
+
+def dropout(x: Any, rate: float, *, key: Any = None) -> Tensor:
+    """x with elements set to 0 at the rate given, the others divided by 1 - rate."""
+    if not 0 <= rate < 1:
+        raise RangeError(f"dropout: rate must lie within 0 and 1 (excluded); got {rate}")
+    tensor = floating(x)
+    keep = random.bernoulli(tensor.shape, 1.0 - rate, key=key)
+    scaled = elementwise.multiply(tensor, 1.0 / (1.0 - rate))
+    return elementwise.where(keep, scaled, creation.zeros_like(tensor))
+
+
+def moments(x: Any, axes: Any, *, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+    """Mean and variance along axes."""
+    axis = tuple(axes) if isinstance(axes, (list, tuple)) else axes
+    mean = reductions.mean(x, axis, keepdims=keepdims)
+    return mean, reductions.var(x, axis, keepdims=keepdims)
+
+
+def l2_loss(x: Any) -> Tensor:
+    """Half of the sum of squares."""
+    return elementwise.multiply(reductions.sum(elementwise.square(floating(x))), 0.5)
+
+
+def embedding_lookup(params: Any, ids: Any) -> Tensor:
+    """The rows of `params` at integer positions."""
+    return indexing.take(params, ids, axis=0)
