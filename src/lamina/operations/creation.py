@@ -14,6 +14,7 @@ import numpy as np
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.ir import types
 from lamina.ir.graph import Node
+from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import Dim, DType, Extent, Shape, float32, int32, is_static
 from lamina.operations.elementwise import add, equal, greater_equal, subtract, where
 from lamina.operations.promote import common_dtype, is_weak, operand, scalar, shape_of, spread
@@ -131,20 +132,16 @@ def empty_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Te
 
 
 # ---- positions ---------------------------------------------------------------------------------
-def iota(shape: Shape, axis: int, dtype: DType = int32) -> Tensor:
+def iota(shape: Shape, axis: int, dtype: DType = int32, *, traced: bool = False) -> Tensor:
     """Each element's position along an axis. Extents may be symbolic; a program computes it anew
-    instead of holding it as a constant."""
-    counted = bind("iota", shape=shape, dtype=dtype, iota_dimension=axis)
-    return recipe(counted, "iota", shape=shape, dtype=dtype, iota_dimension=axis)
-
-
-def recipe(known: Tensor, primitive: str, *operands: Tensor, **params: Any) -> Tensor:
-    """In a trace, the tensor with the node that makes it beside its value."""
-    if current_trace() is None or known._value is None:
-        return known
-    nodes = [as_node(t) for t in operands]
-    node = Node(primitive, nodes, params, known._type, value=known._value)
-    return from_node(node)  # type: ignore[no-any-return]
+    instead of holding it as a constant. `traced` leaves the value out."""
+    params = {"shape": shape, "dtype": dtype, "iota_dimension": axis}
+    if traced:
+        return from_node(PRIMITIVES["iota"](**params))  # type: ignore[no-any-return]
+    counted = bind("iota", **params)
+    if current_trace() is None or counted._value is None:
+        return counted  # type: ignore[no-any-return]
+    return from_node(Node("iota", (), params, counted._type, value=counted._value))  # type: ignore[no-any-return]
 
 
 def arange(
@@ -211,8 +208,18 @@ def eye(
     """Ones on the k-th diagonal, zeros elsewhere."""
     need_cpu("eye", device)
     shape = (*shape_of(n_rows), *shape_of(n_rows if n_cols is None else n_cols))
-    on_diagonal = equal(add(iota(shape, 0), k), iota(shape, 1))
-    return as_tensor(on_diagonal, _dtype_or(float32, dtype))
+    wanted = _dtype_or(float32, dtype)
+    known = _diagonal(shape, k, wanted, traced=False)
+    if current_trace() is None or known._value is None:
+        return known
+    node = as_node(_diagonal(shape, k, wanted, traced=True))
+    node.value = known._value  # the program computes it anew, as it does an iota
+    return from_node(node)  # type: ignore[no-any-return]
+
+
+def _diagonal(shape: Shape, k: int, dtype: DType, *, traced: bool) -> Tensor:
+    rows, columns = (iota(shape, axis, traced=traced) for axis in (0, 1))
+    return as_tensor(equal(add(rows, k), columns), dtype)
 
 
 def identity(n: Dim, /, dtype: Any = None) -> Tensor:
@@ -224,10 +231,10 @@ def _band(function: str, x: Any, k: int, upper: bool) -> Tensor:
     tensor = as_tensor(x)
     if tensor.ndim < 2:
         raise ShapeError(f"{function}: needs two axes; got shape {tensor.shape}")
-    rows, columns = (iota(tensor.shape[-2:], axis) for axis in (0, 1))
+    rows, columns = (iota(tensor.shape[-2:], axis, traced=tensor.is_traced) for axis in (0, 1))
     apart = subtract(columns, rows)
     keep = greater_equal(apart, k) if upper else greater_equal(k, apart)
-    return where(keep, tensor, 0)
+    return where(keep, tensor, zeros_like(tensor))
 
 
 def tril(x: Any, /, *, k: int = 0) -> Tensor:

@@ -189,7 +189,9 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool =
 
 def std(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
     """The square root of `var`."""
-    return sqrt(var(x, axis, correction=correction, keepdims=keepdims))
+    tensor = floating(x)
+    variance = var(widened(tensor), axis, correction=correction, keepdims=keepdims)
+    return as_tensor(sqrt(variance), tensor.dtype)
 
 
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
