@@ -1,0 +1,80 @@
+"""ModelCheckpoint: writes the model, or its weights, after epochs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lamina.errors import ArgumentError
+from lamina.training.callbacks.base import Callback, Logs
+from lamina.training.callbacks.monitor import Monitor
+
+
+class ModelCheckpoint(Callback):
+    """Saves to `filepath` after each epoch; its name may hold {epoch} and the logs' names:
+    "at-{epoch:02d}-{val_loss:.3f}.lamina".
+
+    save_best_only: only when `monitor` improves on the best so far (`initial_value_threshold` to
+    begin with). save_weights_only: weights alone (.safetensors) instead of the model (.lamina).
+    save_freq: "epoch", or after how many batches.
+    """
+
+    def __init__(
+        self,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__()
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+            raise ArgumentError(
+                f"ModelCheckpoint: save_freq is {save_freq!r}, expected 'epoch' or a number of "
+                "batches"
+            )
+        self.filepath, self.verbose = str(filepath), verbose
+        self.monitor = Monitor(monitor, mode)
+        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        self.save_freq, self.best = save_freq, initial_value_threshold
+        self.each_batch = save_freq != "epoch"
+        self._epoch, self._batches = 0, 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._batches += 1
+        if isinstance(self.save_freq, int) and self._batches % self.save_freq == 0:
+            self._save_if_due(logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save_if_due(logs)
+
+    def _save_if_due(self, logs: Logs | None) -> None:
+        if self.save_best_only:
+            value = self.monitor.value(logs, "ModelCheckpoint")
+            if not self.monitor.is_better(value, self.best):
+                return
+            self.best = value
+        self._save(logs or {})
+
+    def _save(self, logs: Logs) -> None:
+        try:
+            path = Path(self.filepath.format(epoch=self._epoch + 1, **logs))
+        except KeyError as error:
+            raise ArgumentError(
+                f"ModelCheckpoint: the file name {self.filepath!r} asks for {error}, which is not "
+                f"in the logs; they hold {', '.join(sorted(logs))}"
+            ) from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+        if self.verbose:
+            print(f"Epoch {self._epoch + 1}: saved to {path}")

@@ -1,0 +1,30 @@
+"""History: what `fit` returns, the figures of each epoch."""
+
+from __future__ import annotations
+
+from lamina.training.callbacks.base import Callback, Logs
+
+
+class History(Callback):
+    """`history.history["val_loss"]` is a list with a value an epoch; `history.epoch` the epochs'
+    numbers, `history.params` what fit was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.model = None  # the model holds its history: no circle that keeps both alive
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in self.history.items())
+        return f"<History of {len(self.epoch)} epochs{': last ' if last else ''}{last}>"

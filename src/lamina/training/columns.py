@@ -1,0 +1,171 @@
+"""The data of one call of fit, evaluate or predict: nests of arrays, flat, checked, equally long.
+
+    columns = inputs, targets, weights: lists of arrays whose first axis is the rows
+
+Programs take rows out of them by number, so nothing is copied to shuffle or to split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lamina import tree
+from lamina.data.arrays import check_lengths, data_array
+from lamina.data.splitting import class_labels
+from lamina.errors import ArgumentError, DataError, RangeError, describe
+from lamina.ir import types
+from lamina.ir.types import Extent, TensorType
+
+
+@dataclass
+class Columns:
+    """Arrays by role, and the structures that put them together again."""
+
+    inputs: list[np.ndarray]
+    targets: list[np.ndarray] = field(default_factory=list)
+    weights: list[np.ndarray] = field(default_factory=list)
+    input_structure: Any = tree.LEAF
+    target_structure: Any = (None, (), ())
+    weight_structure: Any = (None, (), ())
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        return [*self.inputs, *self.targets, *self.weights]
+
+    @property
+    def rows(self) -> int:
+        return len(self.inputs[0])
+
+    @property
+    def types(self) -> list[TensorType]:
+        """The arrays' types, whatever the number of rows."""
+        return [row_type(a, "rows") for a in self.arrays]
+
+    @property
+    def kind(self) -> Any:
+        """What a program depends on: structures, element types, shapes of one row."""
+        structures = (self.input_structure, self.target_structure, self.weight_structure)
+        return structures, tuple((a.dtype.str, a.shape[1:]) for a in self.arrays)
+
+    def assembled(self, leaves: Sequence[Any]) -> tuple[Any, Any, Any]:
+        """Inputs, targets and weights as nests of `leaves`, which stand for the arrays."""
+        n, m = len(self.inputs), len(self.inputs) + len(self.targets)
+        return (
+            tree.unflatten(self.input_structure, leaves[:n]),
+            tree.unflatten(self.target_structure, leaves[n:m]),
+            tree.unflatten(self.weight_structure, leaves[m:]),
+        )
+
+
+def row_type(array: np.ndarray, extent: str) -> TensorType:
+    """The type of an array with a symbol for its number of rows."""
+    return TensorType((Extent.symbol(extent), *array.shape[1:]), types.dtype(array.dtype))
+
+
+# ---- from what users give ----------------------------------------------------------------------
+def columns(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+    prefix: str = "",
+) -> Columns:
+    """Columns of arrays, lists of arrays or dicts of arrays.
+
+    Floating data become float32, once; integers stay. Class weights become sample weights.
+    `prefix` goes before names in messages, such as "validation_". Raises DataError, DTypeError or
+    ShapeError, with the name of the argument and column, for data that cannot be learned from.
+    """
+    inputs, input_structure, named = _flat(x, f"{prefix}x")
+    targets, target_structure, more = _flat(y, f"{prefix}y")
+    if sample_weight is not None:
+        check_lengths(**{f"{prefix}x": inputs[0], f"{prefix}sample_weight": _rows(sample_weight)})
+    weights, weight_structure, rest = _flat(sample_weight, f"{prefix}sample_weight")
+    check_lengths(**named, **more, **rest)
+    weights = [_checked_weights(w) for w in weights]
+    if class_weight is not None:
+        of_class = class_weights(class_weight, targets)
+        weights, weight_structure = _combined(weights, of_class), tree.LEAF
+    return Columns(inputs, targets, weights, input_structure, target_structure, weight_structure)
+
+
+def _rows(value: Any) -> Any:
+    """What has a length to compare; scalars are found out later."""
+    return value if hasattr(value, "__len__") and not isinstance(value, dict) else None
+
+
+def _flat(data: Any, name: str) -> tuple[list[np.ndarray], Any, dict[str, np.ndarray]]:
+    """Arrays of a nest, its structure, and the arrays by name."""
+    if data is None:
+        return [], (None, (), ()), {}
+    if isinstance(data, (list, tuple)) and not _is_nest(data):
+        data = data_array(data, name)
+    leaves, structure = tree.flatten(data)
+    if structure == tree.LEAF:
+        names = [name]
+    elif isinstance(data, dict):
+        names = [f"{name}[{key!r}]" for key in sorted(data, key=str)]
+    else:
+        names = [f"{name}[{k}]" for k in range(len(leaves))]
+    if len(names) != len(leaves):
+        names = [f"{name}, array {k}" for k in range(len(leaves))]
+    if not leaves:
+        raise DataError(f"{name}: holds no arrays; got {describe(data)}")
+    arrays = [data_array(leaf, each) for leaf, each in zip(leaves, names, strict=True)]
+    return arrays, structure, dict(zip(names, arrays, strict=True))
+
+
+def _is_nest(data: Sequence[Any]) -> bool:
+    """True for [array, array]: several inputs; False for [[1, 2], [3, 4]] and [row, row]: one."""
+    if any(isinstance(each, dict) for each in data):
+        return True
+    return bool(data) and all(hasattr(v, "shape") and len(v.shape) >= 1 for v in data)
+
+
+# ---- weights -----------------------------------------------------------------------------------
+def _checked_weights(weights: np.ndarray) -> np.ndarray:
+    if weights.size and weights.min() < 0:
+        raise RangeError(
+            f"sample_weight: the smallest is {weights.min():g}, expected 0 or above",
+            hint="a weight says how much a sample counts; 0 leaves it out",
+        )
+    return weights.astype(np.float32, copy=False)
+
+
+def _combined(weights: list[np.ndarray], of_class: np.ndarray) -> list[np.ndarray]:
+    if len(weights) > 1:
+        raise ArgumentError(
+            "class_weight goes with one output only, and there are sample weights for several",
+            hint="multiply the class weights into the sample weights yourself",
+        )
+    return [weights[0] * of_class if weights else of_class]
+
+
+def class_weights(by_class: Mapping[int, float], targets: Sequence[np.ndarray]) -> np.ndarray:
+    """A weight for each row, float32 (n,), by its class; classes not named count 1.
+
+    Raises ArgumentError where the targets are no classes, or a class is named that none has.
+    """
+    labels = class_labels(targets[0]) if len(targets) == 1 else None
+    if labels is None:
+        raise ArgumentError(
+            "class_weight needs class labels as targets: integers (n,), or one-hot rows",
+            hint="use sample_weight, a weight for each row, for other targets",
+        )
+    found = set(np.unique(labels).tolist())
+    for each in by_class:
+        if each not in found:
+            shown = ", ".join(map(str, sorted(found)[:20]))
+            raise ArgumentError(
+                f"class_weight names class {each!r}, which no label has; the labels are {shown}"
+            )
+    weights = np.ones(len(labels), np.float32)
+    for each, weight in by_class.items():
+        if not weight >= 0:
+            raise RangeError(f"class_weight: class {each} has weight {weight}, expected 0 or above")
+        weights[labels == each] = weight
+    return weights

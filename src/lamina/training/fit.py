@@ -1,0 +1,318 @@
+"""fit and evaluate: epochs of native calls, and what happens between them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lamina.data.splitting import class_labels, stratified_split
+from lamina.errors import ArgumentError, describe
+from lamina.operations import random
+from lamina.training.callbacks.base import CallbackList
+from lamina.training.callbacks.history import History
+from lamina.training.columns import Columns, columns
+from lamina.training.interrupts import Deferred
+from lamina.training.progress import Progress
+from lamina.training.session import Session
+from lamina.training.sources import (
+    Pace,
+    Resident,
+    Stream,
+    batch_size_of,
+    is_iterable_of_batches,
+)
+
+Source = Resident | Stream
+Logs = dict[str, Any]
+EVALUATION_BATCH = 256
+
+
+@dataclass
+class Course:
+    """One pass over a source: what runs, on what, and who is told."""
+
+    kind: str  # "train" or "evaluate"
+    source: Source
+    pace: Pace
+    callbacks: CallbackList
+    progress: Progress
+
+    @property
+    def hooks(self) -> str:
+        return {"train": "on_train_batch", "evaluate": "on_test_batch"}[self.kind]
+
+
+def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
+    """Go through the source once; the logs at its end."""
+    session: Session = model._session
+    logs: Logs = {}
+    done = 0
+    for data, order in course.source.chunks(epoch, course.pace):
+        if not done or isinstance(course.source, Stream):
+            if isinstance(course.source, Stream):
+                session.prepare(model, data, course.kind)
+            runner = session.runner(model, course.kind, data)
+            if not done:
+                session.steps.reset()  # type: ignore[union-attr]
+        course.callbacks.tell(f"{course.hooks}_begin", done, {})
+        course.pace.begin()
+        results = runner(order, *data.arrays)
+        course.pace.end(len(order))
+        interrupt.check()
+        done += len(order)
+        logs = session.logs(results)
+        course.callbacks.tell(f"{course.hooks}_end", done - 1, dict(logs))
+        course.progress.update(done, logs)
+        if course.kind == "train" and model.stop_training:
+            break
+    return logs
+
+
+# ---- fit ---------------------------------------------------------------------------------------
+@dataclass
+class Fit:
+    """The arguments of one call of `fit` that the epochs need."""
+
+    epochs: int
+    initial_epoch: int
+    verbose: Any
+    seed: int
+    validation: Source | None
+    validation_freq: Any
+
+    def validates(self, epoch: int) -> bool:
+        """Whether there is validation after this epoch, counted from 0."""
+        if self.validation is None:
+            return False
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    epochs: int,
+    verbose: Any,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool,
+    class_weight: Mapping[int, float] | None,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: Any,
+    seed: int | None,
+) -> History:
+    """What `Trainer.fit` does."""
+    _check_counts(epochs, initial_epoch, steps_per_epoch)
+    validation: Source | None = None
+    seed = random.next_seed() if seed is None else int(seed)
+    order_seed = seed if shuffle else None
+    if is_iterable_of_batches(x):
+        _need_arrays(y=y, sample_weight=sample_weight, validation_split=validation_split)
+        source: Source = Stream(x, steps_per_epoch)
+    else:
+        data = columns(x, y, sample_weight, class_weight)
+        model._session.prepare(model, data, "fit")
+        rows, held_out = _split(data, validation_split, validation_data, seed, verbose)
+        size = batch_size_of(batch_size)
+        source = Resident(data, size, rows, order_seed, steps_per_epoch)
+        if held_out is not None:
+            size = batch_size_of(validation_batch_size, EVALUATION_BATCH)
+            validation = Resident(data, size, held_out)
+    if validation_data is not None:
+        validation = _validation(model, validation_data, validation_batch_size, validation_steps)
+    plan = Fit(epochs, initial_epoch, verbose, seed, validation, validation_freq)
+    return _epochs(model, plan, source, callbacks)
+
+
+def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any) -> None:
+    counts = {"epochs": epochs, "initial_epoch": initial_epoch, "steps_per_epoch": steps_per_epoch}
+    for name, value in counts.items():
+        if value is None and name == "steps_per_epoch":
+            continue
+        least = 1 if name == "steps_per_epoch" else 0
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ArgumentError(
+                f"{name} is {describe(value)}, expected a whole number from {least}"
+            )
+
+
+def _need_arrays(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None and not (name == "validation_split" and value == 0):
+            raise ArgumentError(
+                f"{name} goes with arrays, and x is an iterable of batches",
+                hint="let the iterable give (x, y, sample_weight), and use validation_data",
+            )
+
+
+def _split(
+    data: Columns, fraction: float, validation_data: Any, seed: int, verbose: Any
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Numbers of the rows to train on and to hold out; None for all, and for none."""
+    if not fraction:
+        return None, None
+    if validation_data is not None:
+        raise ArgumentError("give validation_split or validation_data, not both")
+    y = data.targets[0] if data.targets else data.inputs[0]
+    training, held_out = stratified_split(y, fraction, seed)
+    if verbose != 0:
+        how = "at random" if class_labels(y) is None else "of each class its share"
+        print(
+            f"validation_split={fraction:g}: {len(held_out):,} of {data.rows:,} rows held out, "
+            f"{how} (seed {seed})"
+        )
+    return training, held_out
+
+
+def _validation(model: Any, given: Any, batch_size: int | None, steps: int | None) -> Source:
+    if is_iterable_of_batches(given) and not _is_pair(given):
+        return Stream(given, steps)
+    if not _is_pair(given):
+        raise ArgumentError(
+            f"validation_data is {describe(given)}, expected (x, y) or (x, y, sample_weight)"
+        )
+    x, y, *weights = given
+    data = columns(x, y, *weights, prefix="validation_")
+    model._session.prepare(model, data, "validation")
+    return Resident(data, batch_size_of(batch_size, EVALUATION_BATCH), limit=steps)
+
+
+def _is_pair(given: Any) -> bool:
+    return (
+        isinstance(given, (tuple, list))
+        and len(given) in (2, 3)
+        and not isinstance(given[0], tuple)
+    )
+
+
+def _epochs(model: Any, plan: Fit, source: Source, callbacks: Any) -> History:
+    history = History()
+    told = CallbackList(
+        [*CallbackList(callbacks).callbacks, history],
+        model,
+        epochs=plan.epochs,
+        steps=source.steps,
+        verbose=plan.verbose,
+    )
+    model.history, model.stop_training = history, False
+    begin_steps(model, plan, source)
+    pace = Pace(most=1 if told.each_train_batch else None)
+    told.tell("on_train_begin", {})
+    logs: Logs = {}
+    try:
+        with Deferred() as interrupt:
+            for epoch in range(plan.initial_epoch, plan.epochs):
+                logs = _epoch(model, plan, source, told, pace, epoch, interrupt)
+                if model.stop_training:
+                    break
+    except KeyboardInterrupt:
+        if plan.verbose != 0:
+            print("fit: stopped by Ctrl-C; the weights are those of the last completed step")
+        told.tell("on_train_end", logs)
+        raise
+    _finish(model)
+    told.tell("on_train_end", logs)
+    return history
+
+
+def begin_steps(model: Any, plan: Fit, source: Source) -> None:
+    """The seed of this fit, and the number of its first step: a fit that goes on at an epoch draws
+    what it would have drawn there."""
+    session: Session = model._session
+    session.first_step = (plan.seed, plan.initial_epoch * (source.steps or 0))
+    if session.steps is not None:
+        session.steps.begin(*session.first_step)
+
+
+def _finish(model: Any) -> None:
+    if getattr(model.optimizer, "use_ema", False) and model.built:
+        model.optimizer.finalize_variable_values(model.trainable_weights)
+
+
+def _epoch(
+    model: Any,
+    plan: Fit,
+    source: Source,
+    told: CallbackList,
+    pace: Pace,
+    epoch: int,
+    interrupt: Deferred,
+) -> Logs:
+    progress = Progress(f"Epoch {epoch + 1}/{plan.epochs}", source.steps, plan.verbose)
+    told.tell("on_epoch_begin", epoch, {})
+    try:
+        logs = run(model, Course("train", source, pace, told, progress), epoch, interrupt)
+        if plan.validates(epoch):
+            logs |= _validated(model, plan, told, interrupt)
+    except BaseException:
+        progress.abandon()
+        raise
+    progress.end(logs)
+    _warn_of_nan(logs, epoch)
+    told.tell("on_epoch_end", epoch, logs)
+    return logs
+
+
+def _validated(model: Any, plan: Fit, told: CallbackList, interrupt: Deferred) -> Logs:
+    assert plan.validation is not None
+    told.tell("on_test_begin", {})
+    silent = Progress("", None, verbose=0)
+    pace = Pace(most=1 if told.each_test_batch else None)
+    course = Course("evaluate", plan.validation, pace, told, silent)
+    logs = run(model, course, 0, interrupt)
+    told.tell("on_test_end", logs)
+    return {f"val_{name}": value for name, value in logs.items()}
+
+
+def _warn_of_nan(logs: Logs, epoch: int) -> None:
+    if not math.isfinite(logs.get("loss", 0.0)):
+        warnings.warn(
+            f"epoch {epoch + 1}: the loss is {logs['loss']}. Try a smaller learning rate, scale "
+            "the inputs to about -1 to 1, or clip gradients (clipnorm=1.0)",
+            stacklevel=5,
+        )
+
+
+# ---- evaluate ----------------------------------------------------------------------------------
+def evaluate(
+    model: Any,
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    verbose: Any,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
+) -> Logs:
+    """What `Trainer.evaluate` does; logs by name."""
+    if is_iterable_of_batches(x):
+        source: Source = Stream(x, steps)
+        rows = "batches"
+    else:
+        data = columns(x, y, sample_weight)
+        model._session.prepare(model, data, "evaluate")
+        source = Resident(data, batch_size_of(batch_size, EVALUATION_BATCH), limit=steps)
+        rows = f"{data.rows:,} rows"
+    told = CallbackList(callbacks, model, steps=source.steps, verbose=verbose)
+    progress = Progress(f"Evaluate  {rows}", source.steps, verbose)
+    pace = Pace(most=1 if told.each_test_batch else None)
+    told.tell("on_test_begin", {})
+    with Deferred() as interrupt:
+        logs = run(model, Course("evaluate", source, pace, told, progress), 0, interrupt)
+    progress.end(logs)
+    told.tell("on_test_end", logs)
+    return logs

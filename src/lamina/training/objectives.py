@@ -1,0 +1,183 @@
+"""What a model is trained for: a loss, a weight and metrics for each of its outputs.
+
+`compile` keeps what the user said (Compilation); at the first data, when outputs and targets have
+shapes, it becomes one Objective an output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lamina import losses, metrics, optimizers
+from lamina.errors import ArgumentError, unknown_name
+from lamina.losses import Loss
+from lamina.metrics import Mean, Metric
+from lamina.optimizers import Optimizer
+
+BY_SHAPE = {*metrics.ACCURACY, *metrics.CROSSENTROPY}  # which one, loss and shapes decide
+
+
+@dataclass
+class Compilation:
+    """The arguments of `compile`, names resolved where that needs no data."""
+
+    optimizer: Optimizer
+    loss: Any = None
+    loss_weights: Any = None
+    metrics: Any = None
+    weighted_metrics: Any = None
+    run_eagerly: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        optimizer: Any,
+        loss: Any,
+        loss_weights: Any,
+        metrics: Any,
+        weighted_metrics: Any,
+        run_eagerly: bool,
+    ) -> Compilation:
+        """Raises UnknownNameError for a name that is none, with the nearest known one."""
+        return cls(
+            optimizers.get(optimizer),
+            _each(loss, losses.as_loss),
+            loss_weights,
+            _each(metrics, _metric),
+            _each(weighted_metrics, _metric),
+            bool(run_eagerly),
+        )
+
+
+def _each(given: Any, resolve: Any) -> Any:
+    """`resolve` of everything in lists and dicts; the nest stays."""
+    if isinstance(given, Mapping) and "class_name" not in given:
+        return {key: _each(value, resolve) for key, value in given.items()}
+    if isinstance(given, (list, tuple)):
+        return [_each(value, resolve) for value in given]
+    return None if given is None else resolve(given)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A metric and its name in the logs: the one it was given by, as in Keras. None waits for
+    shapes."""
+
+    label: str
+    metric: Metric | None
+
+
+def _metric(identifier: Any) -> Labelled:
+    if not isinstance(identifier, str):
+        metric = metrics.as_metric(identifier)
+        return Labelled(metric.name, metric)
+    if identifier.lower() in BY_SHAPE:
+        return Labelled(identifier, None)
+    return Labelled(identifier, metrics.as_metric(identifier))
+
+
+# ---- one output --------------------------------------------------------------------------------
+@dataclass
+class Objective:
+    """What one output is trained for. `metrics` are (label, metric, takes sample weights)."""
+
+    name: str
+    loss: Loss | None
+    weight: float
+    metrics: list[tuple[str, Metric, bool]] = field(default_factory=list)
+    tracker: Mean | None = None
+
+
+@dataclass
+class Output:
+    """One output of a model and its targets, by name and shape (the batch is the first axis)."""
+
+    name: str
+    shape: tuple[Any, ...]
+    target_shape: tuple[Any, ...] | None
+
+
+def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Objective]:
+    """One Objective an output, in order. Raises ArgumentError where losses, weights or metrics
+    cannot be told to outputs, or 'accuracy' could mean several things."""
+    names = [output.name for output in outputs]
+    each_loss = by_output(compilation.loss, names, "loss", shared=True)
+    weights = by_output(compilation.loss_weights, names, "loss_weights", shared=False)
+    rows = [
+        Objective(name, loss, 1.0 if weight is None else float(weight))
+        for name, loss, weight in zip(names, each_loss, weights, strict=True)
+    ]
+    for given, weighted in ((compilation.metrics, False), (compilation.weighted_metrics, True)):
+        for row, output, own in zip(rows, outputs, _metric_lists(given, names), strict=True):
+            row.metrics += [_labelled(each, row, output, len(names) > 1, weighted) for each in own]
+    if len(rows) > 1:
+        for row in rows:
+            row.tracker = Mean(name=f"{row.name}_loss") if row.loss is not None else None
+    _tell_apart(rows)
+    return rows
+
+
+def by_output(given: Any, names: Sequence[str], what: str, shared: bool) -> list[Any]:
+    """One value an output: from a list in order, a dict by name, or one value.
+
+    One value counts for all outputs where `shared`, else for the only one.
+    """
+    if isinstance(given, Mapping):
+        for key in given:
+            if key not in names:
+                raise unknown_name(f"output in {what}", key, names)
+        return [given.get(name) for name in names]
+    if isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise ArgumentError(
+                f"{what}: {len(given)} values for {len(names)} outputs ({', '.join(names)})",
+                hint="give one for each output, in order, or a dict by the outputs' names",
+            )
+        return list(given)
+    if given is not None and len(names) > 1 and not shared:
+        raise ArgumentError(f"{what}: one value for {len(names)} outputs ({', '.join(names)})")
+    return [given] * len(names)
+
+
+def _metric_lists(given: Any, names: Sequence[str]) -> list[list[Any]]:
+    """Metrics an output: a list of metrics belongs to every output, unless it holds a list (or
+    there are several outputs and as many entries, as in Keras)."""
+    if isinstance(given, Mapping):
+        return [_as_list(each) for each in by_output(given, names, "metrics", shared=True)]
+    entries = _as_list(given)
+    nested = any(isinstance(each, (list, tuple)) for each in entries)
+    if nested or (len(names) > 1 and len(entries) == len(names)):
+        return [_as_list(each) for each in by_output(entries, names, "metrics", shared=True)]
+    if len(names) > 1 and entries:
+        raise ArgumentError(
+            f"metrics: {len(entries)} for {len(names)} outputs ({', '.join(names)})",
+            hint="give a list for each output: metrics=[['mae'], ['accuracy']], or a dict by name",
+        )
+    return [entries for _ in names]
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _labelled(
+    given: Labelled, row: Objective, output: Output, several: bool, weighted: bool
+) -> tuple[str, Metric, bool]:
+    label, metric = given.label, given.metric
+    if metric is None:
+        metric = metrics.as_metric(label, row.loss, output.target_shape, output.shape)
+    return (f"{row.name}_{label}" if several else label), metric, weighted
+
+
+def _tell_apart(rows: Sequence[Objective]) -> None:
+    """Two metrics of one label would be one line in the logs."""
+    taken: dict[str, int] = {"loss": 0}
+    for row in rows:
+        for k, (label, metric, weighted) in enumerate(row.metrics):
+            taken[label] = taken.get(label, -1) + 1
+            if taken[label]:
+                row.metrics[k] = (f"{label}_{taken[label]}", metric, weighted)

@@ -1,0 +1,112 @@
+"""predict: the model's outputs for rows of data, as NumPy arrays, with little around the call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import tree
+from lamina.settings import settings
+from lamina.training.callbacks.base import CallbackList
+from lamina.training.columns import Columns, columns
+from lamina.training.interrupts import Deferred
+from lamina.training.programs import Program
+from lamina.training.progress import Progress
+from lamina.training.session import build_for
+from lamina.training.sources import Stream, batch_size_of, is_iterable_of_batches
+
+BATCH = 256
+SHOWN = 1.0  # seconds after which a prediction shows how far it is
+
+
+class Predictor:
+    """The prediction programs of a model, by the kind of their inputs."""
+
+    def __init__(self) -> None:
+        self._programs: dict[Any, Program] = {}
+        self._quick: dict[Any, Program] = {}
+        self._graph: Any = None
+
+    def quick(self, model: Any, x: np.ndarray) -> Any:
+        """The outputs for a few rows of one known array; None where it takes the long way.
+
+        The shortest way from an array to the program: no nests, no copies, a check for NaN in one
+        product (NaN and infinity stay what they are in a sum of squares).
+        """
+        if self._graph is not model._graph:
+            return None
+        if x.dtype.char == "d":
+            x = x.astype(np.float32)
+        program = self._quick.get((x.shape[1:], x.dtype.char, settings.engine))
+        if program is None or not 0 < x.shape[0] <= BATCH or not x.flags.c_contiguous:
+            return None
+        if x.dtype.char == "f":
+            flat = x.reshape(-1)
+            if not np.dot(flat, flat) < np.inf:
+                return None
+        return program(x)
+
+    def program(self, model: Any, data: Columns) -> Program:
+        """The program for such inputs, made at the first need."""
+        if self._graph is not model._graph:  # layers were added or taken away
+            self._programs.clear()
+            self._quick.clear()
+            self._graph = model._graph
+        key = (data.kind, settings.engine)
+        found = self._programs.get(key)
+        if found is None:
+            found = self._programs[key] = self._make(model, data)
+        if data.input_structure == tree.LEAF:
+            array = data.inputs[0]
+            self._quick[array.shape[1:], array.dtype.char, settings.engine] = found
+        return found
+
+    def _make(self, model: Any, data: Columns) -> Program:
+        def outputs(*leaves: Any) -> Any:
+            return model(tree.unflatten(data.input_structure, leaves), training=False)
+
+        try:
+            why = "other element types or shapes of a row" if self._programs else "first call"
+            return Program(outputs, data.types, f"predict {model.name}", why)
+        finally:
+            model.reset_losses()
+
+
+def predict(
+    model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
+) -> Any:
+    """What `Trainer.predict` does."""
+    told = CallbackList(callbacks, model, verbose=verbose)
+    progress = Progress("Predict", None, verbose)
+    progress._drawn += SHOWN
+    told.tell("on_predict_begin", {})
+    parts: list[Any] = []
+    with Deferred() as interrupt:
+        for k, part in enumerate(_batches(x, batch_size, steps, progress)):
+            told.tell("on_predict_batch_begin", k, {})
+            build_for(model, part)
+            parts.append(model._predictor.program(model, part)(*part.inputs))
+            told.tell("on_predict_batch_end", k, {})
+            interrupt.check()
+            progress.update(k + 1, {})
+    progress.abandon()
+    told.tell("on_predict_end", {})
+    return parts[0] if len(parts) == 1 else tree.map_structure(_joined, parts[0], *parts[1:])
+
+
+def _joined(*parts: np.ndarray) -> np.ndarray:
+    return np.concatenate(parts)
+
+
+def _batches(x: Any, batch_size: int | None, steps: int | None, progress: Progress) -> Any:
+    if is_iterable_of_batches(x):
+        for data, _ in Stream(x, steps).chunks(0, None):  # type: ignore[arg-type]
+            yield Columns(data.inputs, input_structure=data.input_structure)
+        return
+    data = columns(x)
+    size = batch_size_of(batch_size, BATCH)
+    progress.total = -(-data.rows // size) if steps is None else steps
+    for k in range(progress.total):
+        rows = slice(k * size, (k + 1) * size)
+        yield Columns([a[rows] for a in data.inputs], input_structure=data.input_structure)

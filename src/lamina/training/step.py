@@ -1,0 +1,180 @@
+"""One step of training or evaluation, `state, batch -> state, logs`, as tensor code on Variables.
+
+What runs here is recorded into a program, or with run_eagerly=True runs as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import operations as ops
+from lamina import tree
+from lamina.errors import ArgumentError
+from lamina.metrics import Mean
+from lamina.operations import random
+from lamina.operations.reductions import as_number
+from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.training.objectives import Objective
+from lamina.transforms.gradients import value_and_grad
+
+
+class Steps:
+    """The state of a training beside weights and optimizer, and the steps that change it.
+
+    objectives: one an output, or None while they are not known. `seed` and `count` give each step
+    the key that its random layers draw from.
+    """
+
+    def __init__(self, objectives: Sequence[Objective]) -> None:
+        self.objectives = list(objectives)
+        self.tracker = Mean(name="loss")
+        self.seed = Variable(np.zeros(2, np.uint32), trainable=False, name="seed")
+        self.count = Variable(np.int32(0), trainable=False, name="step")
+
+    def begin(self, seed: int, count: int = 0) -> None:
+        """From here on random layers draw from this seed; the next step is number `count`."""
+        self.seed.assign(random.key(seed))
+        self.count.assign(count)
+
+    # ---- metrics -------------------------------------------------------------------------------
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Everything that is averaged, by the name it has in the logs; the loss comes first."""
+        found: dict[str, Any] = {"loss": self.tracker}
+        for each in self.objectives:
+            if each.tracker is not None:
+                found[each.tracker.name] = each.tracker
+        for each in self.objectives:
+            found.update({label: metric for label, metric, _ in each.metrics})
+        return found
+
+    def metric_variables(self) -> list[Variable]:
+        return [v for metric in self.metrics.values() for v in metric.variables]
+
+    def reset(self) -> None:
+        for metric in self.metrics.values():
+            metric.reset_state()
+
+    def results(self) -> dict[str, Tensor]:
+        """The logs so far; a metric of several figures has one entry each."""
+        logs: dict[str, Tensor] = {}
+        for name, metric in self.metrics.items():
+            result = metric.result()
+            if isinstance(result, dict):
+                logs.update(result)
+            else:
+                logs[name] = as_tensor(result)
+        return logs
+
+    # ---- steps ---------------------------------------------------------------------------------
+    def train(self, model: Any, x: Any, y: Any, weights: Any) -> None:
+        """Forward, backward, update, metrics."""
+        variables = model.trainable_weights
+
+        def forward(_: Any) -> Any:
+            outputs, loss, parts = self._forward(model, x, y, weights, training=True)
+            return model.optimizer.scale_loss(loss), (outputs, loss, parts)
+
+        with random.key_scope(random.fold_in(self.seed.read(), self.count.read())):
+            (_, (outputs, loss, parts)), gradients = value_and_grad(forward, has_aux=True)(
+                variables
+            )
+        model.optimizer.apply(gradients, variables)
+        self.count.assign_add(1)
+        self._update(outputs, y, weights, loss, parts)
+
+    def evaluate(self, model: Any, x: Any, y: Any, weights: Any) -> None:
+        outputs, loss, parts = self._forward(model, x, y, weights, training=False)
+        self._update(outputs, y, weights, loss, parts)
+
+    def _forward(self, model: Any, x: Any, y: Any, weights: Any, training: bool) -> Any:
+        outputs = model(x, training=training)
+        try:
+            loss, parts = self._loss(model, x, y, outputs, weights, training)
+        finally:
+            model.reset_losses()
+        return outputs, loss, parts
+
+    def _loss(
+        self, model: Any, x: Any, y: Any, outputs: Any, weights: Any, training: bool
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        if has_own(model, "compute_loss"):
+            return as_tensor(model.compute_loss(x, y, outputs, weights, training)), []
+        return self.loss(model, y, outputs, weights)
+
+    def loss(
+        self, model: Any, y: Any, outputs: Any, weights: Any
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        """The loss to minimise, penalties included, and the part of each output."""
+        parts = self.parts(outputs, y, weights)
+        total: Any = self.total(parts)
+        for penalty in model.losses:
+            total = penalty if total is None else total + as_tensor(penalty, total.dtype)
+        if total is None:
+            raise ArgumentError(
+                "there is no loss to minimise",
+                hint="give compile a loss, or call add_loss in a layer",
+            )
+        return total, parts
+
+    def parts(self, outputs: Any, y: Any, weights: Any) -> list[Tensor | None]:
+        """The loss of each output, before its weight."""
+        each = zip(self.objectives, *self._aligned(outputs, y, weights), strict=True)
+        return [
+            row.loss(target, output, weight) if row.loss is not None else None
+            for row, output, target, weight in each
+        ]
+
+    def total(self, parts: Sequence[Tensor | None]) -> Tensor | None:
+        total: Any = None
+        for row, part in zip(self.objectives, parts, strict=True):
+            if part is not None:
+                weighted: Any = part if row.weight == 1.0 else ops.multiply(part, row.weight)
+                total = weighted if total is None else total + weighted
+        return total
+
+    def _update(self, outputs: Any, y: Any, weights: Any, loss: Tensor, parts: Any) -> None:
+        """Take a batch into the metrics; the loss counts by its number of rows."""
+        leaves = tree.leaves(outputs)
+        rows = as_tensor(as_number(leaves[0].shape[0]))
+        self.tracker.update_state(loss, rows)
+        for row, part in zip(self.objectives, parts):
+            if row.tracker is not None and part is not None:
+                row.tracker.update_state(part, rows)
+        for row, output, target, weight in zip(
+            self.objectives, *self._aligned(outputs, y, weights), strict=True
+        ):
+            for _, metric, weighted in row.metrics:
+                metric.update_state(target, output, weight if weighted else None)
+
+    def _aligned(self, outputs: Any, y: Any, weights: Any) -> tuple[list[Any], ...]:
+        """Outputs, targets and weights, one of each an objective."""
+        names = [row.name for row in self.objectives]
+        return (
+            tree.leaves(outputs),
+            aligned(y, names, "y"),
+            aligned(weights, names, "sample_weight", shared=True),
+        )
+
+
+def aligned(nest: Any, names: Sequence[str], what: str, shared: bool = False) -> list[Any]:
+    """One entry an output: of a dict by their names, of a nest in order, of one value alone."""
+    if isinstance(nest, dict) and set(nest) <= set(names):
+        return [nest.get(name) for name in names]
+    leaves = tree.leaves(nest)
+    if not leaves or (shared and len(leaves) == 1):
+        return [leaves[0] if leaves else None] * len(names)
+    if len(leaves) != len(names):
+        raise ArgumentError(
+            f"{what}: {len(leaves)} arrays for {len(names)} outputs ({', '.join(names)})",
+            hint="give one for each output, in order, or a dict by the outputs' names",
+        )
+    return leaves
+
+
+def has_own(model: Any, method: str) -> bool:
+    """Whether the model's class defines this method of Trainer anew."""
+    return not getattr(getattr(type(model), method), "of_trainer", False)

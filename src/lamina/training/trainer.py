@@ -1,0 +1,277 @@
+"""Trainer: what makes a model trainable: compile, fit, evaluate, predict, and single batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from lamina.training import checks
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.history import History
+from lamina.training.columns import columns
+from lamina.training.objectives import Compilation
+from lamina.training.predict import Predictor, predict
+from lamina.training.session import Session
+
+
+def of_trainer(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a method that a model may define anew, so that the usual one can be told from it."""
+    method.of_trainer = True  # type: ignore[attr-defined]
+    return method
+
+
+class Trainer:
+    """The training half of Model; names and arguments are those of Keras 3."""
+
+    _session: Session | None = None
+    _own_predictor: Predictor | None = None
+    stop_training: bool = False
+    history: History | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: Any = None,
+        jit_compile: Any = None,
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say what to train for.
+
+        optimizer: a name or an Optimizer. loss: a name, a Loss or a function of (y_true, y_pred);
+        for several outputs a list, or a dict by their names, and `loss_weights` alike. metrics: a
+        list of names, Metrics or functions ("accuracy" is resolved by loss and shapes at the first
+        data); `weighted_metrics` also take sample weights. run_eagerly: run each step as plain
+        Python, for the debugger; slow.
+
+        steps_per_execution, jit_compile and auto_scale_loss are there so that programs for Keras
+        run; steps are always compiled, as many in one call as fit in a tenth of a second.
+
+        Raises UnknownNameError for an unknown name, with the nearest known one.
+        """
+        self._session = Session(
+            Compilation.of(optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly)
+        )
+
+    # ---- many batches --------------------------------------------------------------------------
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Callback | Iterable[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        seed: int | None = None,
+    ) -> History:
+        """Train: go through the data `epochs` times in batches, each batch one step.
+
+        x, y: arrays (n, ...), or lists or dicts of arrays for several inputs and outputs; or x is
+            an iterable of batches (x, y) or (x, y, sample_weight).
+        batch_size: rows of a step, 32 by default.
+        verbose: 0 silent, 1 or "auto" a live line (in a terminal or notebook), 2 a line an epoch.
+        validation_split: this fraction is held out and evaluated after each epoch; of class labels
+            each class has its share. validation_data: (x, y) or (x, y, sample_weight) instead.
+        class_weight: {class: weight}. sample_weight: one weight a row.
+        initial_epoch: the number of the first epoch, to go on where another fit stopped.
+        seed: of the order of rows and of random layers: the same seed gives the same bits, on any
+            number of threads. By default drawn from `lamina.random`'s global state.
+
+        Returns the History. Ctrl-C stops within a moment and keeps the weights of the last
+        completed step. Raises DataError, ShapeError, RangeError and others, before anything is
+        computed, where data, model and loss do not go together.
+        """
+        from lamina.training.fit import fit
+
+        checks.need_compiled(self, "fit")
+        return fit(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            seed=seed,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and metrics on data, arguments as in `fit`: a number if there is only the loss,
+        else a list in the order of `metrics_names`; with `return_dict` a dict by name."""
+        from lamina.training.fit import evaluate
+
+        checks.need_compiled(self, "evaluate")
+        logs = evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
+        return _returned(logs, return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs for data, as NumPy arrays. A few rows take microseconds, so calling this in a
+        loop is fine. A line shows how far it is if it takes more than a second."""
+        if type(x) is np.ndarray and callbacks is None and x.ndim and batch_size is None:
+            quick = self._predictor.quick(self, x)
+            if quick is not None:
+                return quick
+        return predict(self, x, batch_size, verbose, steps, callbacks)
+
+    # ---- one batch -----------------------------------------------------------------------------
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step on one batch; the loss and metrics of this batch, as `evaluate` returns them."""
+        return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """The loss and metrics of one batch, as `evaluate` returns them."""
+        return self._on_batch("evaluate", x, y, sample_weight, None, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays."""
+        return self.predict(x, verbose=0)
+
+    def _on_batch(
+        self, kind: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+    ) -> Any:
+        checks.need_compiled(self, f"{kind}_on_batch".replace("evaluate", "test"))
+        session = self._session
+        assert session is not None
+        data = columns(x, y, sample_weight, class_weight)
+        steps = session.prepare(self, data, kind)
+        steps.reset()
+        order = np.arange(data.rows, dtype=np.int32)[None]
+        results = session.runner(self, kind, data)(order, *data.arrays)
+        return _returned(session.logs(results), return_dict)
+
+    # ---- to be defined anew where the usual step is not wanted ---------------------------------
+    @of_trainer
+    def train_step(self, data: tuple[Any, Any, Any]) -> dict[str, Any]:
+        """One training step on (x, y, sample_weight), as tensor code; returns logs.
+
+        Define it for a step of your own: it is recorded into the training program, so read the data
+        as tensors, change Variables with `assign`, and use `self.optimizer.apply`.
+        """
+        assert self._session is not None and self._session.steps is not None
+        self._session.steps.train(self, *data)
+        return self._session.steps.results()
+
+    @of_trainer
+    def test_step(self, data: tuple[Any, Any, Any]) -> dict[str, Any]:
+        """One step of evaluation on (x, y, sample_weight); as `train_step`."""
+        assert self._session is not None and self._session.steps is not None
+        self._session.steps.evaluate(self, *data)
+        return self._session.steps.results()
+
+    @of_trainer
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The scalar to minimise: the compiled losses, and the layers' penalties. Define it for a
+        loss that needs more than targets and predictions."""
+        assert self._session is not None and self._session.steps is not None
+        return self._session.steps.loss(self, y, y_pred, sample_weight)[0]
+
+    # ---- what it was compiled with -------------------------------------------------------------
+    @property
+    def optimizer(self) -> Any:
+        return self._compilation("optimizer").optimizer
+
+    @property
+    def loss(self) -> Any:
+        return self._compilation("loss").loss
+
+    @property
+    def run_eagerly(self) -> bool:
+        return self._compilation("run_eagerly").run_eagerly
+
+    @property
+    def compiled(self) -> bool:
+        return self._session is not None
+
+    def _compilation(self, what: str) -> Compilation:
+        checks.need_compiled(self, what)
+        assert self._session is not None
+        return self._session.compilation
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics, the mean of the loss first; empty before the first data."""
+        steps = self._session.steps if self._session is not None else None
+        return list(steps.metrics.values()) if steps is not None else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What they are called in the logs, in the order in which `evaluate` returns them."""
+        steps = self._session.steps if self._session is not None else None
+        return list(steps.metrics) if steps is not None else []
+
+    def reset_metrics(self) -> None:
+        """Forget what the metrics have seen."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    @property
+    def _predictor(self) -> Predictor:
+        if self._own_predictor is None:
+            self._own_predictor = Predictor()
+        return self._own_predictor
+
+
+def _returned(logs: dict[str, Any], return_dict: bool) -> Any:
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
