@@ -7,7 +7,12 @@ from typing import Any
 
 from lamina import losses
 from lamina.errors import ArgumentError
-from lamina.metrics import accuracy, probabilistic
+from lamina.metrics import probabilistic
+from lamina.metrics.accuracy import (
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+)
 from lamina.metrics.base import Metric
 
 ACCURACY = ("accuracy", "acc")
@@ -32,12 +37,12 @@ def resolve_accuracy(
     with the metrics it could mean, where loss and shapes do not settle it.
     """
     if isinstance(loss, SPARSE):
-        return accuracy.SparseCategoricalAccuracy()
+        return SparseCategoricalAccuracy()
     if isinstance(loss, CATEGORICAL):
-        return accuracy.CategoricalAccuracy()
+        return CategoricalAccuracy()
     outputs = output_shape[-1] if len(output_shape) > 1 else 1
     if isinstance(loss, BINARY) and outputs == 1:
-        return accuracy.BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", 0) else 0.5)
+        return BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", 0) else 0.5)
     raise _ambiguous(loss, y_shape, output_shape, outputs)
 
 
