@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -100,7 +100,7 @@ class Identity(Initializer):
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
         if len(shape) != 2:
             raise ShapeError(f"Identity initializer makes matrices only, not shape {tuple(shape)}")
-        return _tensor(self.gain * np.eye(*shape), dtype)
+        return _tensor(self.gain * np.eye(shape[0], shape[1]), dtype)
 
 
 # ---- by chance ---------------------------------------------------------------------------------
@@ -166,9 +166,9 @@ class VarianceScaling(Initializer):
         distribution = "truncated_normal" if distribution == "normal" else distribution
         if scale <= 0:
             raise RangeError(f"VarianceScaling: scale must be positive, not {scale!r}")
-        _one_of("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        _one_of("VarianceScaling", "mode", mode, ("fan_in", "fan_out", "fan_avg"))
         known = ("uniform", "truncated_normal", "untruncated_normal")
-        _one_of("distribution", distribution, known)
+        _one_of("VarianceScaling", "distribution", distribution, known)
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
         self.input_axes, self.output_axes = input_axes, output_axes
 
@@ -186,9 +186,9 @@ class VarianceScaling(Initializer):
         return _tensor(_truncated_normal(source, shape, dtype) * stddev, dtype)
 
 
-def _one_of(name: str, value: str, known: Sequence[str]) -> None:
+def _one_of(owner: str, name: str, value: Any, known: Sequence[Any]) -> None:
     if value not in known:
-        raise RangeError(f"VarianceScaling: {name} must be one of {list(known)}, not {value!r}")
+        raise RangeError(f"{owner}: {name} must be one of {list(known)}, not {value!r}")
 
 
 class _Scaled(VarianceScaling):
@@ -265,6 +265,59 @@ class Orthogonal(Initializer):
         return _tensor(self.gain * q.reshape(shape), dtype)
 
 
+class STFT(Initializer):
+    """The kernel (frame, 1, bands) of a short-time Fourier transform: cosines for the side "real",
+    sines for "imag", times a window, over its power ("density") or its sum ("spectrum").
+
+    window: "hann", "hamming", "blackman", an array as long as the frame, or None.
+    """
+
+    aliases = ("STFTInitializer",)
+
+    def __init__(
+        self,
+        side: str = "real",
+        window: Any = "hann",
+        scaling: str | None = "density",
+        periodic: bool = False,
+    ) -> None:
+        _one_of("STFT", "side", side, ("real", "imag"))
+        _one_of("STFT", "scaling", scaling, (None, "density", "spectrum"))
+        if isinstance(window, str):
+            _one_of("STFT", "window", window, tuple(_WINDOWS))
+        self.side, self.window, self.scaling, self.periodic = side, window, scaling, periodic
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
+        length, _, bands = shape
+        angles = -2 * np.pi * np.arange(length)[:, None, None] * np.arange(bands)
+        angles = angles / ((bands - 1) * 2)
+        kernel = np.cos(angles) if self.side == "real" else np.sin(angles)
+        window, scale = self._window(length), 1.0
+        if self.window is not None and self.scaling == "density":
+            scale = np.sqrt(np.sum(window**2))
+        elif self.window is not None and self.scaling == "spectrum":
+            scale = np.sum(np.abs(window))
+        return _tensor(kernel * window[:, None, None] / scale, dtype)
+
+    def _window(self, length: int) -> np.ndarray:
+        if self.window is None:
+            return np.ones(length)
+        if isinstance(self.window, str):
+            # a periodic window is a symmetric one of one more, without its last element
+            return _WINDOWS[self.window](length + self.periodic)[:length]
+        window = np.asarray(self.window)
+        if window.shape != (length,):
+            raise ShapeError(f"STFT: the window has shape {window.shape}, the frame is {length}")
+        return window
+
+
+_WINDOWS: dict[str, Callable[[int], np.ndarray]] = {
+    "hann": np.hanning,
+    "hamming": np.hamming,
+    "blackman": np.blackman,
+}
+
+
 # ---- drawing -----------------------------------------------------------------------------------
 def compute_fans(
     shape: Sequence[int],
@@ -319,18 +372,16 @@ random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, T
 variance_scaling, orthogonal = VarianceScaling, Orthogonal
 glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
-IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
+stft = STFT
 
-_FAMILY = Family(
-    "initializer",
-    # fmt: off
-    [
-        Constant, Zeros, Ones, Identity, RandomNormal, TruncatedNormal, RandomUniform,
-        VarianceScaling, GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform,
-        LecunNormal, Orthogonal,
-    ],
-    # fmt: on
-)
+# fmt: off
+_CLASSES: list[type[Initializer]] = [
+    Constant, Zeros, Ones, Identity, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling,
+    GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, STFT,
+]
+# fmt: on
+_FAMILY = Family("initializer", _CLASSES)
 
 
 def get(identifier: Any) -> Any:
@@ -359,6 +410,8 @@ __all__ = [
     "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
+    "STFT",
+    "STFTInitializer",
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
@@ -378,6 +431,7 @@ __all__ = [
     "random_normal",
     "random_uniform",
     "serialize",
+    "stft",
     "truncated_normal",
     "variance_scaling",
     "zeros",

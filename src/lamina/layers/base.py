@@ -1,4 +1,4 @@
-"""Layer: a function with weights. Define `call`, and `build` if there are weights; the rest is here.
+"""Layer: a function with weights. Define `call`, and `build` if there are weights: that is all.
 
     class Scale(lm.layers.Layer):
         def build(self, input_shape):
@@ -18,7 +18,7 @@ import inspect
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from lamina import constraints, initializers, regularizers, tree
 from lamina.configuration import plain, restored
@@ -28,8 +28,12 @@ from lamina.layers import frames, spec, symbolic
 from lamina.layers.tracking import Tracked
 from lamina.tensor import LOCAL, Tensor, Variable, as_tensor, bind
 
-_KEYWORDS = ("name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape")
-_KEYWORDS += ("batch_shape", "batch_size", "activity_regularizer")
+# fmt: off
+_KEYWORDS = (
+    "name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape", "batch_shape",
+    "batch_size", "activity_regularizer",
+)
+# fmt: on
 
 
 class Layer(Tracked):
@@ -44,6 +48,14 @@ class Layer(Tracked):
 
     family = "lamina.layers"
     input_spec: spec.InputSpec | Sequence[spec.InputSpec] | None = None
+    activity_regularizer: Any
+    _call_parameters: ClassVar[frozenset[str]]
+    _dtype: types.DType
+    _calls: list[weakref.ref[symbolic.Call]]
+    _losses: list[Tensor]
+    _build_shape: Any
+    _output_shape: Any
+    _first_shape: tuple[int | None, ...] | None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls, *args, **kwargs)
@@ -52,11 +64,8 @@ class Layer(Tracked):
         self._weights, self._calls = [], []
         self._trainable, self.built = True, False
         self._dtype = types.float32
-        self._build_shape: Any = None
-        self._output_shape: Any = None
-        self._losses: list[Tensor] = []
-        self._first_shape: tuple[int | None, ...] | None = None
-        self.activity_regularizer: Any = None
+        self._build_shape, self._output_shape, self._first_shape = None, None, None
+        self._losses, self.activity_regularizer = [], None
         return self
 
     def __init__(
@@ -192,7 +201,10 @@ class Layer(Tracked):
         return {**kwargs, "training": frame.training} if self._takes("training") else kwargs
 
     def _takes(self, argument: str) -> bool:
-        return argument in _call_parameters(type(self))
+        cls = type(self)
+        if "_call_parameters" not in vars(cls):
+            cls._call_parameters = frozenset(_parameters(cls.call))
+        return argument in cls._call_parameters
 
     def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Arrays as tensors; floating ones of this layer's dtype."""
@@ -379,11 +391,6 @@ def _outside_traces() -> Iterator[None]:
 
 def _parameters(f: Callable[..., Any]) -> list[str]:
     return list(inspect.signature(f).parameters)
-
-
-@functools.lru_cache(maxsize=512)
-def _call_parameters(cls: type[Layer]) -> frozenset[str]:
-    return frozenset(_parameters(cls.call))
 
 
 def _has_tensor(value: Any) -> bool:

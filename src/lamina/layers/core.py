@@ -13,7 +13,7 @@ from lamina.layers.frames import Scope
 from lamina.layers.spec import InputSpec
 from lamina.layers.symbolic import Call, SymbolicTensor, symbolic_type
 from lamina.operations import creation, linear_algebra
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, Variable
 
 
 class InputLayer(Layer):
@@ -119,7 +119,7 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.bias = None
+        self.bias: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
         features = input_shape[-1]

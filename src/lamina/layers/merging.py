@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import broadcast_shapes, is_static
@@ -45,6 +45,8 @@ class Merge(Layer):
 class _Elementwise(Merge):
     """Element by element; inputs of fewer axes are spread along the axes after the batch."""
 
+    pairwise: ClassVar[Any]  # a function of two tensors
+
     def aligned(self, inputs: list[Tensor]) -> list[Tensor]:
         ndim = max(t.ndim for t in inputs)
         spread = [_spread(t, ndim) for t in inputs]
@@ -57,10 +59,6 @@ class _Elementwise(Merge):
 
     def merge(self, inputs: list[Tensor]) -> Tensor:
         return functools.reduce(type(self).pairwise, self.aligned(inputs))
-
-    @staticmethod
-    def pairwise(a: Tensor, b: Tensor) -> Tensor:
-        raise TypeError("a merging layer must define pairwise(a, b)")
 
 
 def _spread(tensor: Tensor, ndim: int) -> Tensor:

@@ -1,7 +1,7 @@
 """The tree of layers: what hangs on a layer's attributes, its weights, and everybody's name.
 
-Nothing is registered. Attributes are looked through when they are needed, lists, tuples and dicts of
-layers included, so a list that grows after it was assigned is seen too.
+Nothing is registered. Attributes are looked through when they are needed, lists, tuples and dicts
+of layers included, so a list that grows after it was assigned is seen too.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ from lamina.errors import ArgumentError, NotBuiltError, UnknownNameError, unknow
 from lamina.layers import Layer, frames, symbolic
 from lamina.models.functional import FunctionalGraph
 from lamina.tensor import Variable
+from lamina.training.trainer import Trainer
 
 
-class Model(Layer):
+class Model(Layer, Trainer):
     """Layers put together: called, summarized, trained and saved as one.
 
     Functional: `Model(inputs, outputs)`, where outputs were made by calling layers on `Input`s;
@@ -30,9 +31,11 @@ class Model(Layer):
 
     _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_graph"}
 
+    _graph: FunctionalGraph | None
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls, *args, **kwargs)
-        self._graph: FunctionalGraph | None = None
+        self._graph = None
         return self
 
     def __init__(self, inputs: Any = None, outputs: Any = None, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.layers import InputLayer, Layer, frames, symbolic
+from lamina.layers.spec import known_shape
 from lamina.models.model import Model
 
 
@@ -53,14 +54,21 @@ class Sequential(Model):
         self._refuse_twice(layer)
         self._layers.append(layer)
         self._adopt()
-        if not self._stage and len(self._layers) == 1 and layer._first_shape is not None:
-            self._begin(InputLayer(batch_shape=layer._first_shape, dtype=self.dtype))
-            return
+        stage = list(self._stage)
         try:
-            self._extend()
+            self._continue(layer)
         except Exception:
             self._layers.pop()
+            self._stage = stage
             raise
+
+    def _continue(self, layer: Layer) -> None:
+        is_first = len(self._layers) == 1 and not self._stage
+        first = self._first_input(layer) if is_first else None
+        if first is not None:
+            self._begin(first)
+        else:
+            self._extend()
 
     def _as_layer(self, layer: Any) -> Any:
         if isinstance(layer, symbolic.SymbolicTensor):
@@ -75,8 +83,18 @@ class Sequential(Model):
             hint = "wrap a function in a Lambda layer, or use Activation for an activation"
         raise ArgumentError(f"{self._label()}: add needs a layer, got {describe(layer)}", hint=hint)
 
+    def _first_input(self, layer: Layer) -> InputLayer | None:
+        """What the first layer says of the input: its `input_shape`, or a model's own Input."""
+        if layer._first_shape is not None:
+            return InputLayer(batch_shape=layer._first_shape, dtype=self.dtype)
+        graph = getattr(layer, "_graph", None)
+        if graph is None or len(graph.input_nodes) != 1:
+            return None
+        node = graph.input_nodes[0]
+        return InputLayer(batch_shape=known_shape(node.shape), dtype=node.dtype)
+
     def _refuse_twice(self, layer: Layer) -> None:
-        given = [x.name for x in self._layers if x._is_given]
+        given = [x.name for x in self._layers if x._is_given and x is not layer]
         if layer._is_given and layer.name in given:
             raise ArgumentError(
                 f"{self._label()}: there is already a layer '{layer.name}'",
@@ -86,7 +104,7 @@ class Sequential(Model):
     def _begin(self, layer: InputLayer) -> None:
         if self._stage:
             raise ArgumentError(f"{self._label()}: an Input can only come first")
-        if self._layers and self._layers[0]._first_shape is None:
+        if self._layers and self._first_input(self._layers[0]) is None:
             raise ArgumentError(f"{self._label()}: an Input must come before the first layer")
         self._stage = [layer.tensor(self._own_scope)]
         self._extend()

@@ -3,8 +3,8 @@
     {"name", "trainable", "dtype", "layers": [written layer, ...], "inputs": nest, "outputs": nest,
      "calls": [{"layer": index, "args": nest, "kwargs": nest}, ...]}
 
-A symbolic tensor is written as {"from": [call, output]}: which output of which call it is. The first
-calls are those of the Inputs.
+A symbolic tensor is written as {"from": [call, output]}: which output of which call it is. The
+first calls are those of the Inputs.
 """
 
 from __future__ import annotations
