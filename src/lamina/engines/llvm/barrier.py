@@ -1,23 +1,26 @@
 """Where the threads of a compiled program meet, and the atomic operations it takes, as LLVM text.
 
-synchronisation memory = lines of 128 bytes, so that no two threads write to one cache line:
-    count | turn | limits: spins before yielding, idle spins, address of the yielding function
-    gate | job | body: function, arguments | worker 0: state, done | worker 1 | ...
+    synchronisation memory = lines of 128 bytes, so that no two threads write to one cache line:
+        count | turn | sleepers | limits: spins, idle spins, the system's function, longest sleep
+        gate | job | body: function, arguments | state of worker 0 | state of worker 1 | ...
+
+A thread that waits spins for as long as it would take to be woken, and then sleeps. On a machine
+with other work to do this matters: the one it waits for may have lost its processor to that, and
+threads that spin for each other in turns get nothing done.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+import sys
 
 from lamina.engines.llvm.builder import Builder, Function, Value, constant
 
 LINE = 128  # bytes: two lines of 64 are fetched together on x86, and Apple's are this long
 
-COUNT, TURN, LIMITS, GATE, JOB, BODY, WORKERS = (LINE * k for k in range(7))
-SPINS, IDLE_SPINS, YIELD = LIMITS, LIMITS + 8, LIMITS + 16
+COUNT, TURN, SLEEPERS, LIMITS, GATE, JOB, BODY, WORKERS = (LINE * k for k in range(8))
+SPINS, IDLE_SPINS, SYSTEM, NAP = (LIMITS + 8 * k for k in range(4))
 FUNCTION, ARGUMENTS = BODY, BODY + 8
-STATE, DONE = 0, 8  # from the beginning of a worker's line
 
 BARRIER = "lamina_barrier"
 
@@ -66,33 +69,84 @@ def pause(b: Builder) -> None:
         b.call(name, "void", args)
 
 
-def give_way(b: Builder, sync: Value) -> None:
-    """Let the operating system run another thread: there may be more threads than processors."""
-    function = b.load("ptr", field(b, sync, YIELD), align=8)
-    b.emit("i32", f"call i32 {function.text}()")
+# ---- waiting -----------------------------------------------------------------------------------
+# Linux: numbers of the system call futex, by processor, and its operations on private memory.
+_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
+_WAIT, _WAKE, _EVERYBODY = 128, 129, (1 << 31) - 1
 
 
-def wait_until(b: Builder, sync: Value, met: Callable[[], Value]) -> None:
-    """Spin until the condition (i1) that `met` emits holds; after a while, yield between looks."""
+def system_function() -> str:
+    """The C library's function at SYSTEM: with `syscall` a thread can sleep until a number changes,
+    and be woken; elsewhere it lets others run, again and again."""
+    if sys.platform == "linux" and architecture() in _FUTEX:
+        return "syscall"
+    return "SwitchToThread" if sys.platform == "win32" else "sched_yield"
+
+
+def wait_while(
+    b: Builder, sync: Value, address: Value, value: Value, give_up: str | None = None
+) -> None:
+    """Wait as long as the i64 at `address` is `value`: spinning first, then asleep.
+
+    With `give_up`, go to that label if it still is after one sleep, which is short. Whoever changes
+    the number calls `wake` afterwards.
+    """
     limit = b.load("i64", field(b, sync, SPINS))
     entry = b.block
-    look, rest, tired, done = (b.label(hint) for hint in ("look", "rest", "tired", "done"))
+    look, rest, tired = (b.label(hint) for hint in ("look", "rest", "tired"))
+    sleep, done = b.label("sleep"), b.label("done")
     b.branch(look)
     b.place(look)
     turns, following = Value(b.name("turns"), "i64"), Value(b.name("following"), "i64")
     b.lines.append(
         f"  {turns.text} = phi i64 [ 0, %{entry} ], "
-        f"[ {following.text}, %{rest} ], [ {following.text}, %{tired} ]"
+        f"[ {following.text}, %{rest} ], [ {following.text}, %{sleep} ]"
     )
-    b.branch_if(met(), done, rest)
+    b.branch_if(b.icmp("eq", load_atomic(b, address, "seq_cst"), value), rest, done)
     b.place(rest)
     pause(b)
     b.lines.append(f"  {following.text} = add i64 {turns.text}, 1")
     b.branch_if(b.icmp("sgt", following, limit), tired, look)
     b.place(tired)
-    give_way(b, sync)
+    slept = b.icmp("sgt", turns, limit)
+    b.branch_if(slept, give_up or sleep, sleep)
+    b.place(sleep)
+    _sleep(b, sync, address, value)
     b.branch(look)
     b.place(done)
+
+
+def wake(b: Builder, sync: Value, address: Value) -> None:
+    """Wake those who sleep over this number; to be called after a `seq_cst` store to it.
+
+    Sleepers first count themselves and then look at the number once more, and here it is the
+    other way round: nobody is missed.
+    """
+    if system_function() != "syscall":
+        return
+    sleepers = load_atomic(b, field(b, sync, SLEEPERS), "seq_cst")
+    with b.when(b.icmp("sgt", sleepers, integer(0))):
+        _system_call(b, sync, address, _WAKE, integer(_EVERYBODY))
+
+
+def _sleep(b: Builder, sync: Value, address: Value, value: Value) -> None:
+    """Sleep for a moment, unless the number has changed already; there may be no reason to wake."""
+    if system_function() != "syscall":
+        function = b.load("ptr", field(b, sync, SYSTEM), align=8)
+        b.emit("i32", f"call i32 {function.text}()")
+        return
+    sleepers = field(b, sync, SLEEPERS)
+    b.emit("i64", f"atomicrmw add {sleepers}, i64 1 seq_cst, align 8")
+    _system_call(b, sync, address, _WAIT, b.and_(value, integer(0xFFFFFFFF)))
+    b.emit("i64", f"atomicrmw sub {sleepers}, i64 1 seq_cst, align 8")
+
+
+def _system_call(b: Builder, sync: Value, address: Value, operation: int, value: Value) -> None:
+    """futex(address, operation, value, time limit); it sees the lower half of the number."""
+    function = b.load("ptr", field(b, sync, SYSTEM), align=8)
+    number = _FUTEX[architecture()]
+    arguments = f"i64 {number}, {address}, i64 {operation}, {value}, {field(b, sync, NAP)}"
+    b.emit("i64", f"call i64 (i64, ...) {function.text}({arguments})")
 
 
 # ---- the barrier -------------------------------------------------------------------------------
@@ -119,6 +173,7 @@ def _barrier(function: Function) -> None:
         last = b.icmp("eq", b.add(before, integer(1)), threads)
         with b.when(last):
             store_atomic(b, integer(0), count_at, "monotonic")
-            store_atomic(b, b.add(turn, integer(1)), turn_at)
-        wait_until(b, sync, lambda: b.icmp("ne", load_atomic(b, turn_at), turn))
+            store_atomic(b, b.add(turn, integer(1)), turn_at, "seq_cst")
+            wake(b, sync, turn_at)
+        wait_while(b, sync, turn_at, turn)
     b.ret()

@@ -32,8 +32,8 @@ def text() -> str:
     return str(module)
 
 
-def _line(b: Builder, sync: Value, thread: Value) -> Value:
-    """Address of a worker's own line."""
+def _state(b: Builder, sync: Value, thread: Value) -> Value:
+    """Address of a worker's state, which has a line of its own."""
     first = field(b, sync, barrier.WORKERS)
     return b.element(first, b.mul(thread, integer(barrier.LINE)), "i8")
 
@@ -77,15 +77,16 @@ _AROUND = {
 
 # ---- the dispatcher ----------------------------------------------------------------------------
 def _go(module: Module) -> None:
-    """go(sync, function, arguments, threads, patience) -> 0 when the program has run, or 1 when
+    """go(sync, function, arguments, threads, patient) -> 0 when the program has run, or 1 when
     nothing was begun, because a worker is asleep or `threads` is not from 1 to MOST.
 
     With one thread, or with the gate shut by another dispatcher, this thread runs it alone.
+    `patient` (0 or 1): wait a while for workers that were woken.
     """
     args = [("sync", "ptr"), ("function", "ptr"), ("arguments", "ptr")]
-    args += [("threads", "i64"), ("patience", "i64")]
+    args += [("threads", "i64"), ("patient", "i64")]
     made = module.function("go", args, returns="i64")
-    b, (sync, function, arguments, threads, patience) = made.builder, made.args
+    b, (sync, function, arguments, threads, patient) = made.builder, made.args
     gate = field(b, sync, barrier.GATE)
 
     def enter(count: Value) -> None:
@@ -108,12 +109,10 @@ def _go(module: Module) -> None:
 
     b.place(begin)
     with b.loop(1, threads) as worker:
-        _await_waking(b, sync, worker.value, patience, otherwise=busy)
-    job = _publish(b, sync, function, arguments, threads)
+        _await_waking(b, sync, worker.value, patient, otherwise=busy)
+    _publish(b, sync, function, arguments, threads)
     enter(threads)
-    with b.loop(1, threads) as worker:
-        done = field(b, _line(b, sync, worker.value), barrier.DONE)
-        barrier.wait_until(b, sync, lambda: b.icmp("eq", load_atomic(b, done), job))
+    barrier.emit_barrier(b, sync, threads)
     store_atomic(b, integer(OPEN), gate)
     b.ret(integer(0))
 
@@ -125,37 +124,25 @@ def _go(module: Module) -> None:
     b.ret(integer(1))
 
 
-def _await_waking(b: Builder, sync: Value, worker: Value, patience: Value, otherwise: str) -> None:
-    """Look at a worker's state until it is awake; to `otherwise` after `patience` looks."""
-    state = field(b, _line(b, sync, worker), barrier.STATE)
-    entry = b.block
-    look, wait, again, awake = (b.label(hint) for hint in ("look", "wait", "again", "awake"))
-    b.branch(look)
-    b.place(look)
-    turns, following = Value(b.name("turns"), "i64"), Value(b.name("following"), "i64")
-    phi = f"phi i64 [ 0, %{entry} ], [ {following.text}, %{again} ]"
-    b.lines.append(f"  {turns.text} = {phi}")
+def _await_waking(b: Builder, sync: Value, worker: Value, patient: Value, otherwise: str) -> None:
+    """Make sure that a worker is awake; if it is not, and does not wake in time, to `otherwise`."""
+    state = _state(b, sync, worker)
     asleep = b.icmp("eq", load_atomic(b, state, "seq_cst"), integer(ASLEEP))
-    b.branch_if(asleep, wait, awake)
-    b.place(wait)
-    b.branch_if(b.icmp("slt", turns, patience), again, otherwise)
-    b.place(again)
-    barrier.give_way(b, sync)
-    b.lines.append(f"  {following.text} = add i64 {turns.text}, 1")
-    b.branch(look)
-    b.place(awake)
+    with b.when(asleep):
+        waiting = b.label("waiting")
+        b.branch_if(b.icmp("ne", patient, integer(0)), waiting, otherwise)
+        b.place(waiting)
+        barrier.wait_while(b, sync, state, integer(ASLEEP), give_up=otherwise)
 
 
-def _publish(b: Builder, sync: Value, function: Value, arguments: Value, threads: Value) -> Value:
+def _publish(b: Builder, sync: Value, function: Value, arguments: Value, threads: Value) -> None:
     """Write down the program, then the new job, which is what workers look at."""
     b.store(function, field(b, sync, barrier.FUNCTION), align=8)
     b.store(arguments, field(b, sync, barrier.ARGUMENTS), align=8)
     at = field(b, sync, barrier.JOB)
     count = b.lshr(load_atomic(b, at, "monotonic"), integer(16))
     following = b.shl(b.add(count, integer(1)), integer(16))
-    job = b.or_(following, threads)
-    store_atomic(b, job, at)
-    return job
+    store_atomic(b, b.or_(following, threads), at)
 
 
 # ---- a worker ----------------------------------------------------------------------------------
@@ -164,28 +151,21 @@ def _work(module: Module) -> None:
     made = module.function("work", [("sync", "ptr"), ("thread", "i64")])
     b, (sync, thread) = made.builder, made.args
     job_at, gate = field(b, sync, barrier.JOB), field(b, sync, barrier.GATE)
-    line = _line(b, sync, thread)
-    state, done = field(b, line, barrier.STATE), field(b, line, barrier.DONE)
+    state = _state(b, sync, thread)
     limit = b.load("i64", field(b, sync, barrier.IDLE_SPINS))
-    crowded = b.icmp("eq", b.load("i64", field(b, sync, barrier.SPINS)), integer(0))
     first = load_atomic(b, job_at)  # before saying awake: until then no job includes this thread
     store_atomic(b, integer(AWAKE), state, "seq_cst")
+    barrier.wake(b, sync, state)
 
     look, news, mine, idle = (b.label(hint) for hint in ("look", "news", "mine", "idle"))
-    yielding, resting, rested = (b.label(hint) for hint in ("yielding", "resting", "rested"))
     tired, stay, leave = (b.label(hint) for hint in ("tired", "stay", "leave"))
     entry = b.block
     b.branch(look)
     b.place(look)
     seen, turns, following = (Value(b.name(), "i64") for _ in range(3))
     job = Value(b.name("job"), "i64")
-    b.lines += [
-        f"  {seen.text} = phi i64 [ {first.text}, %{entry} ], [ {job.text}, %{mine} ], "
-        f"[ {job.text}, %{rested} ], [ {job.text}, %{stay} ]",
-        f"  {turns.text} = phi i64 [ 0, %{entry} ], [ 0, %{mine} ], "
-        f"[ {following.text}, %{rested} ], [ 0, %{stay} ]",
-        f"  {job.text} = load atomic i64, {job_at} acquire, align 8",
-    ]
+    at = len(b.lines)  # the phi nodes are written when the blocks that come back are known
+    b.lines.append(f"  {job.text} = load atomic i64, {job_at} acquire, align 8")
     b.branch_if(b.icmp("eq", job, seen), idle, news)
 
     b.place(news)
@@ -197,18 +177,11 @@ def _work(module: Module) -> None:
     arguments = b.load("ptr", field(b, sync, barrier.ARGUMENTS), align=8)
     threads = b.and_(job, integer(0xFFFF))
     b.call("enter", "void", [function, arguments, thread, threads, sync])
-    store_atomic(b, job, done)
+    barrier.emit_barrier(b, sync, threads)
     b.branch(look)
 
     b.place(idle)
-    b.branch_if(crowded, yielding, resting)
-    b.place(yielding)
-    barrier.give_way(b, sync)
-    b.branch(rested)
-    b.place(resting)
     barrier.pause(b)
-    b.branch(rested)
-    b.place(rested)
     b.lines.append(f"  {following.text} = add i64 {turns.text}, 1")
     b.branch_if(b.icmp("sgt", following, limit), tired, look)
 
@@ -219,10 +192,18 @@ def _work(module: Module) -> None:
 
     b.place(stay)
     store_atomic(b, integer(AWAKE), state, "seq_cst")
+    barrier.wake(b, sync, state)
+    stayed = b.block
     b.branch(look)
 
     b.place(leave)
     b.ret()
+    b.lines[at:at] = [
+        f"  {seen.text} = phi i64 [ {first.text}, %{entry} ], [ {job.text}, %{mine} ], "
+        f"[ {job.text}, %{idle} ], [ {job.text}, %{stayed} ]",
+        f"  {turns.text} = phi i64 [ 0, %{entry} ], [ 0, %{mine} ], "
+        f"[ {following.text}, %{idle} ], [ 0, %{stayed} ]",
+    ]
 
 
 def _rest(module: Module) -> None:

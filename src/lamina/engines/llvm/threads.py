@@ -7,10 +7,11 @@ lock, so that a training loop finds them awake and a user at the prompt finds th
 
     dispatcher                               worker
     shut the gate: nobody may fall asleep    look at the job
-    someone asleep? open it, wake them       a new one that includes me: do it, say done
-    write the job                            nothing for 100 us: say asleep
-    do one's own part                            gate shut? then awake again
-    wait until all are done, open the gate       else sleep, until a token comes
+    someone asleep? open it, wake them       a new one that includes me: do it
+    write the job                                meet the others
+    do one's own part                        nothing for 100 us: say asleep
+    meet the others, open the gate               gate shut? then awake again
+                                                 else sleep, until a token comes
 
 Who finds the gate shut by another Python thread runs the program alone: the result is the same,
 since the number of threads never changes what is computed.
@@ -18,6 +19,7 @@ since the number of threads never changes what is computed.
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import ctypes
 import os
@@ -38,9 +40,8 @@ from lamina.settings import available_cpus
 __all__ = ["run"]
 
 IDLE = 100e-6  # seconds that a worker waits for the next job before it sleeps
-SPIN = 20e-6  # seconds that a thread waits for another before it yields its processor
-CROWDED = 100  # times that a worker yields before it sleeps, with more threads than processors
-PATIENCE = 200  # looks at workers that were woken before Python looks after signals
+SPIN = 50e-6  # seconds that a thread waits for another inside a program before it sleeps
+NAP = 1e-3  # seconds after which it looks again, whatever happened
 
 
 def run(address: int, arguments: int, threads: int) -> None:
@@ -65,13 +66,13 @@ class Crew:
         self._memory = ctypes.create_string_buffer(barrier.WORKERS + barrier.LINE * (MOST + 1))
         self.sync = -(-ctypes.addressof(self._memory) // barrier.LINE) * barrier.LINE
         self.go, self.work = entries.go, entries.work
-        self._tokens: dict[int, threading.Lock] = {}
-        self._serving: dict[int, threading.Thread] = {}
+        self._workers: dict[int, _Worker] = {}
         self._leaving = False
         pace = _seconds_per_turn(entries.rest)
         self._put(barrier.SPINS, round(SPIN / pace))
         self._put(barrier.IDLE_SPINS, round(IDLE / pace))
-        self._put(barrier.YIELD, _yielding_function())
+        self._put(barrier.SYSTEM, _system_function())
+        self._put(barrier.NAP + 8, round(NAP * 1e9))  # a timespec: 0 seconds, and nanoseconds
 
     def _put(self, offset: int, value: int) -> None:
         ctypes.c_int64.from_address(self.sync + offset).value = value
@@ -86,53 +87,56 @@ class Crew:
             raise RangeError(f"threads is {threads}, expected 1 to {MOST}")
         if threads > available_cpus():  # waiting threads hinder those that they wait for
             self._put(barrier.SPINS, 0)
-            self._put(barrier.IDLE_SPINS, CROWDED)
         while True:
             count = threads if self._wake(threads - 1) else 1
-            if not self.go(self.sync, address, arguments, count, PATIENCE):
+            if not self.go(self.sync, address, arguments, count, 1):
                 return
 
     def _wake(self, count: int) -> bool:
         """Give the first `count` workers a token each; False if there can be no such threads."""
         for number in range(1, count + 1):
-            token = self._tokens.get(number) or self._tokens.setdefault(number, _taken())
-            if number not in self._serving and not self._begin(number):
+            worker = self._workers.get(number) or self._workers.setdefault(number, _Worker())
+            if not worker.begun.locked() and not self._begin(number):
                 return False
             with suppress(RuntimeError):  # it has a token already
-                token.release()
+                worker.token.release()
         return not self._leaving
 
     def _begin(self, number: int) -> bool:
-        name = f"lamina-{number}"
-        thread = threading.Thread(target=self._serve, args=(number,), name=name, daemon=True)
+        """Start a thread by the plain call, which an interrupt leaves either done or not done."""
         try:
-            thread.start()
+            _thread.start_new_thread(self._serve, (number,))
         except RuntimeError:  # the system's limit, or the interpreter is leaving
             return False
         return True
 
     def _serve(self, number: int) -> None:
-        this = threading.current_thread()
-        if self._serving.setdefault(number, this) is not this:
-            return  # begun twice, since the first had not come this far or an interrupt intervened
+        worker = self._workers[number]
+        if not worker.begun.acquire(blocking=False):
+            return  # started twice, since the first had not come this far
         while not self._leaving:
             self.work(self.sync, number)
-            self._tokens[number].acquire()
+            worker.token.acquire()
+        worker.ended.release()
 
     def leave(self) -> None:
         """End the workers: they must not be in native code while the interpreter goes away."""
         self._leaving = True
-        for token in self._tokens.values():
+        begun = [worker for worker in self._workers.values() if worker.begun.locked()]
+        for worker in begun:
             with suppress(RuntimeError):
-                token.release()
-        for thread in list(self._serving.values()):
-            thread.join(timeout=1.0)
+                worker.token.release()
+        for worker in begun:
+            worker.ended.acquire(timeout=1.0)
 
 
-def _taken() -> threading.Lock:
-    token = threading.Lock()
-    token.acquire()
-    return token
+class _Worker:
+    """What Python knows of a worker: whether it serves, its token to wake up with, its end."""
+
+    def __init__(self) -> None:
+        self.begun, self.token, self.ended = (threading.Lock() for _ in range(3))
+        self.token.acquire()
+        self.ended.acquire()
 
 
 _crew: Crew | None = None
@@ -162,12 +166,10 @@ if hasattr(os, "register_at_fork"):
 
 # ---- what the platform brings ------------------------------------------------------------------
 @cache
-def _yielding_function() -> int:
-    """Address of the function of no argument that lets another thread run."""
-    if sys.platform == "win32":
-        function = ctypes.WinDLL("kernel32").SwitchToThread
-    else:
-        function = ctypes.CDLL(None).sched_yield
+def _system_function() -> int:
+    """Address of the function through which waiting threads sleep, or let others run."""
+    library = ctypes.CDLL("kernel32" if sys.platform == "win32" else None)
+    function = getattr(library, barrier.system_function())
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
