@@ -32,20 +32,20 @@ class Driven:
     lives: dict[Slot, tuple[int, int]]
 
 
-def drive(program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]) -> Driven:
+def drive(
+    program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]
+) -> Driven:
     """Emit the driver; `kernels` gives each kernel's symbol and the sizes that it takes."""
-    owners = [s for s in program.slots() if s.same is None and s.base is None]
-    return _Driver(program, kernels, symbols, owners).run()
+    return Driver(program, kernels, symbols).run()
 
 
-class _Driver:
+class Driver:
+    """Writes the driver's function, item by item."""
+
     def __init__(
-        self,
-        program: Program,
-        kernels: dict[Kernel, tuple[str, list[str]]],
-        symbols: list[str],
-        owners: list[Slot],
+        self, program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]
     ) -> None:
+        owners = [s for s in program.slots() if s.same is None and s.base is None]
         self.program, self.kernels, self.symbols, self.owners = program, kernels, symbols, owners
         self.module = Module()
         args = [("table", "ptr"), ("thread", "i64"), ("threads", "i64"), ("sync", "ptr")]
@@ -206,7 +206,7 @@ class _Driver:
 class _Inside:
     """The body of a loop: notes which phases belong to it."""
 
-    def __init__(self, driver: _Driver) -> None:
+    def __init__(self, driver: Driver) -> None:
         self.driver = driver
 
     def __enter__(self) -> None:

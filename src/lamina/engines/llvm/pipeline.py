@@ -16,12 +16,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from lamina.engines.llvm import cache, native
+from lamina.engines.llvm import cache, debug, native
 from lamina.engines.llvm.assemble import Program, assemble, leaves
 from lamina.engines.llvm.driver import Driven, drive
 from lamina.engines.llvm.emit import emit
@@ -53,22 +53,30 @@ class Compiled:
 
 def compile_graph(graph: Graph, updates: Mapping[int, int]) -> LlvmProgram:
     """The executable of a graph: from the cache, or compiled."""
+    log = debug.begin(graph, updates)
     graph = simplify(graph)
+    log.passed("simplify", graph)
     key = cache.key_of(to_text(graph, full=True), repr(sorted(updates.items())))
-    found = cache.lookup(key)
+    found = None if log.shows_kernels else cache.lookup(key)
+    log.looked_up(found is not None)
     if found is not None:
-        return _restored(found)
-    stages = stages_of(graph, updates)
-    texts = list({symbol: text for _, symbol, text in stages.kernels.values() if text}.values())
-    objects = _objects([*texts, str(stages.driven.module)])
-    tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]  # type: ignore[arg-type]
-    cache.store(key, _packed(stages.plan, objects, tables))
-    return LlvmProgram(stages.plan, objects, tables)
+        return log.ready(_restored(found))  # type: ignore[no-any-return]
+    stages = stages_of(graph, updates, log)
+    program, payload = built(stages)
+    log.passed("compile, link")
+    cache.store(key, payload)
+    return log.ready(program)  # type: ignore[no-any-return]
 
 
-def stages_of(graph: Graph, updates: Mapping[int, int]) -> Compiled:
-    """All passes up to LLVM text, of a simplified graph."""
+def stages_of(
+    graph: Graph,
+    updates: Mapping[int, int],
+    log: debug.Log = debug.SILENT,
+    drive: Callable[..., Driven] = drive,
+) -> Compiled:
+    """All passes up to LLVM text, of a simplified graph; `drive` writes the driver."""
     program = assemble(graph, updates)
+    log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
     called: dict[Kernel, tuple[str, list[str]]] = {}
     for item in leaves(program.items):
@@ -76,9 +84,22 @@ def stages_of(graph: Graph, updates: Mapping[int, int]) -> Compiled:
             schedule, symbol, text, sizes = _kernel(item)
             kernels[item] = (schedule, symbol, text)
             called[item] = (symbol, sizes)
-    names = _symbols(graph)
-    driven = drive(program, called, names)
-    return Compiled(graph, program, kernels, driven, _plan(graph, program, driven, list(kernels)))
+    log.passed("kernels")
+    driven = drive(program, called, _symbols(graph))
+    plan = _plan(graph, program, driven, list(kernels))
+    stages = Compiled(graph, program, kernels, driven, plan)
+    log.passed("drive")
+    log.staged(stages)
+    return stages
+
+
+def built(stages: Compiled) -> tuple[LlvmProgram, bytes]:
+    """The executable, and what the cache keeps of it."""
+    texts = list({symbol: text for _, symbol, text in stages.kernels.values() if text}.values())
+    objects = _objects([*texts, str(stages.driven.module)])
+    tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]  # type: ignore[arg-type]
+    payload = _packed(stages.plan, objects, tables)
+    return LlvmProgram(stages.plan, objects, tables), payload
 
 
 def _kernel(kernel: Kernel) -> tuple[Schedule, str, str, list[str]]:
