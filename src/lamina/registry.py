@@ -64,10 +64,10 @@ class Registry:
             return self.deserialize(identifier)
         if isinstance(identifier, type):
             return identifier()
-        if callable(identifier):
+        if callable(identifier) or isinstance(identifier, configuration.Configurable):
             return identifier
         raise ArgumentError(
-            f"a {self.kind} is given by name, configuration or as an object; "
+            f"{self.kind}: one is given by name, configuration or as an object; "
             f"this is {describe(identifier)}"
         )
 

@@ -38,11 +38,11 @@ def paired(y_true: Any, y_pred: Any, name: str) -> tuple[Tensor, Tensor]:
 
 def paired_shape(true: Shape, pred: Shape, name: str) -> Shape:
     """The shape that targets and predictions have in common, or ShapeError."""
-    if true == pred:
+    if true == pred and pred:
         return pred
     short, long = sorted((true, pred), key=len)
     if long == (*short, 1):
-        return long if len(short) == 1 else short
+        return long if len(short) <= 1 else short
     raise ShapeError(
         f"{name}: targets have shape {shown(true)}, predictions {shown(pred)}",
         hint=_cure(true, pred, name),
@@ -51,6 +51,8 @@ def paired_shape(true: Shape, pred: Shape, name: str) -> Shape:
 
 def _cure(true: Shape, pred: Shape, name: str) -> str:
     never = "a loss never broadcasts targets onto predictions"
+    if not pred:
+        return "the first axis of both is that of the samples: reshape them to (1,)"
     labels = true if len(true) < len(pred) or not true else true[:-1]
     if labels == pred[:-1] and len(pred) > 1 and (true == labels or true[-1] == 1):
         return (

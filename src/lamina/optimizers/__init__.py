@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lamina.errors import ArgumentError, describe
 from lamina.optimizers import schedules
 from lamina.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from lamina.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop
@@ -24,7 +25,10 @@ def get(identifier: Any) -> Optimizer:
 
     Raises UnknownNameError, with the nearest known names, for an unknown one.
     """
-    return REGISTRY.get(identifier)  # type: ignore[no-any-return]
+    found = REGISTRY.get(identifier)
+    if not isinstance(found, Optimizer):
+        raise ArgumentError(f"{describe(identifier)} is no optimizer", hint="for example 'adam'")
+    return found
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class Compiled:
         if key not in self._programs:
             self._programs[key] = self._compile(key, tensors)
         recorded, executable = self._programs[key]
-        arrays = [np.ascontiguousarray(t._known("compile")) for t in tensors]
+        arrays = [np.asarray(t._known("compile"), order="C") for t in tensors]
         arrays += [v._array for v in recorded.state]
         return rebuild(recorded, executable([*arrays, *recorded.captured]))
 
