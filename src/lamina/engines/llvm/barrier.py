@@ -1,7 +1,7 @@
 """Where the threads of a compiled program meet, and the atomic operations it takes, as LLVM text.
 
     synchronisation memory = lines of 128 bytes, so that no two threads write to one cache line:
-        count | turn | sleepers | limits: spins, idle spins, the system's function, longest sleep
+        count | turn | sleepers | limits: see below
         gate | job | body: function, arguments | state of worker 0 | state of worker 1 | ...
 
 A thread that waits spins for as long as it would take to be woken, and then sleeps. On a machine
@@ -19,7 +19,10 @@ from lamina.engines.llvm.builder import Builder, Function, Value, constant
 LINE = 128  # bytes: two lines of 64 are fetched together on x86, and Apple's are this long
 
 COUNT, TURN, SLEEPERS, LIMITS, GATE, JOB, BODY, WORKERS = (LINE * k for k in range(8))
-SPINS, IDLE_SPINS, SYSTEM, NAP = (LIMITS + 8 * k for k in range(4))
+
+# Limits: spins before sleeping, in this job, and where each thread has a processor; a worker's
+# spins between jobs; processors; address of the system's function; longest sleep (a timespec).
+SPINS, CALM_SPINS, IDLE_SPINS, PROCESSORS, SYSTEM, NAP = (LIMITS + 8 * k for k in range(6))
 FUNCTION, ARGUMENTS = BODY, BODY + 8
 
 BARRIER = "lamina_barrier"
@@ -84,14 +87,18 @@ def system_function() -> str:
 
 
 def wait_while(
-    b: Builder, sync: Value, address: Value, value: Value, give_up: str | None = None
+    b: Builder,
+    sync: Value,
+    address: Value,
+    value: Value,
+    limit: Value,
+    give_up: str | None = None,
 ) -> None:
-    """Wait as long as the i64 at `address` is `value`: spinning first, then asleep.
+    """Wait as long as the i64 at `address` is `value`: spinning `limit` times, then asleep.
 
     With `give_up`, go to that label if it still is after one sleep, which is short. Whoever changes
     the number calls `wake` afterwards.
     """
-    limit = b.load("i64", field(b, sync, SPINS))
     entry = b.block
     look, rest, tired = (b.label(hint) for hint in ("look", "rest", "tired"))
     sleep, done = b.label("sleep"), b.label("done")
@@ -175,5 +182,5 @@ def _barrier(function: Function) -> None:
             store_atomic(b, integer(0), count_at, "monotonic")
             store_atomic(b, b.add(turn, integer(1)), turn_at, "seq_cst")
             wake(b, sync, turn_at)
-        wait_while(b, sync, turn_at, turn)
+        wait_while(b, sync, turn_at, turn, b.load("i64", field(b, sync, SPINS)))
     b.ret()

@@ -77,16 +77,16 @@ _AROUND = {
 
 # ---- the dispatcher ----------------------------------------------------------------------------
 def _go(module: Module) -> None:
-    """go(sync, function, arguments, threads, patient) -> 0 when the program has run, or 1 when
+    """go(sync, function, arguments, threads, patience) -> 0 when the program has run, or 1 when
     nothing was begun, because a worker is asleep or `threads` is not from 1 to MOST.
 
     With one thread, or with the gate shut by another dispatcher, this thread runs it alone.
-    `patient` (0 or 1): wait a while for workers that were woken.
+    `patience`: how often to look again at workers that were woken, before sleeping once; or 0.
     """
     args = [("sync", "ptr"), ("function", "ptr"), ("arguments", "ptr")]
-    args += [("threads", "i64"), ("patient", "i64")]
+    args += [("threads", "i64"), ("patience", "i64")]
     made = module.function("go", args, returns="i64")
-    b, (sync, function, arguments, threads, patient) = made.builder, made.args
+    b, (sync, function, arguments, threads, patience) = made.builder, made.args
     gate = field(b, sync, barrier.GATE)
 
     def enter(count: Value) -> None:
@@ -109,7 +109,8 @@ def _go(module: Module) -> None:
 
     b.place(begin)
     with b.loop(1, threads) as worker:
-        _await_waking(b, sync, worker.value, patient, otherwise=busy)
+        _await_waking(b, sync, worker.value, patience, otherwise=busy)
+    _set_spins(b, sync, threads)
     _publish(b, sync, function, arguments, threads)
     enter(threads)
     barrier.emit_barrier(b, sync, threads)
@@ -124,15 +125,24 @@ def _go(module: Module) -> None:
     b.ret(integer(1))
 
 
-def _await_waking(b: Builder, sync: Value, worker: Value, patient: Value, otherwise: str) -> None:
+def _await_waking(b: Builder, sync: Value, worker: Value, patience: Value, otherwise: str) -> None:
     """Make sure that a worker is awake; if it is not, and does not wake in time, to `otherwise`."""
     state = _state(b, sync, worker)
     asleep = b.icmp("eq", load_atomic(b, state, "seq_cst"), integer(ASLEEP))
     with b.when(asleep):
         waiting = b.label("waiting")
-        b.branch_if(b.icmp("ne", patient, integer(0)), waiting, otherwise)
+        b.branch_if(b.icmp("ne", patience, integer(0)), waiting, otherwise)
         b.place(waiting)
-        barrier.wait_while(b, sync, state, integer(ASLEEP), give_up=otherwise)
+        barrier.wait_while(b, sync, state, integer(ASLEEP), patience, give_up=otherwise)
+
+
+def _set_spins(b: Builder, sync: Value, threads: Value) -> None:
+    """With more threads than processors, spinning threads hinder those that they wait for."""
+    crowded = b.icmp("sgt", threads, b.load("i64", field(b, sync, barrier.PROCESSORS)))
+    calm, now_at = b.load("i64", field(b, sync, barrier.CALM_SPINS)), field(b, sync, barrier.SPINS)
+    spins = b.select(crowded, integer(0), calm)
+    with b.when(b.icmp("ne", spins, b.load("i64", now_at))):  # others read this line: write rarely
+        b.store(spins, now_at)
 
 
 def _publish(b: Builder, sync: Value, function: Value, arguments: Value, threads: Value) -> None:

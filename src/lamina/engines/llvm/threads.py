@@ -41,6 +41,7 @@ __all__ = ["run"]
 
 IDLE = 100e-6  # seconds that a worker waits for the next job before it sleeps
 SPIN = 50e-6  # seconds that a thread waits for another inside a program before it sleeps
+WAKING = 200e-6  # seconds that the dispatcher spins for those that it has woken
 NAP = 1e-3  # seconds after which it looks again, whatever happened
 
 
@@ -69,7 +70,9 @@ class Crew:
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
         pace = _seconds_per_turn(entries.rest)
-        self._put(barrier.SPINS, round(SPIN / pace))
+        self._patience = round(WAKING / pace)
+        self._put(barrier.CALM_SPINS, round(SPIN / pace))
+        self._put(barrier.PROCESSORS, available_cpus())
         self._put(barrier.IDLE_SPINS, round(IDLE / pace))
         self._put(barrier.SYSTEM, _system_function())
         self._put(barrier.NAP + 8, round(NAP * 1e9))  # a timespec: 0 seconds, and nanoseconds
@@ -85,11 +88,9 @@ class Crew:
         """
         if not 1 <= threads <= MOST:
             raise RangeError(f"threads is {threads}, expected 1 to {MOST}")
-        if threads > available_cpus():  # waiting threads hinder those that they wait for
-            self._put(barrier.SPINS, 0)
         while True:
             count = threads if self._wake(threads - 1) else 1
-            if not self.go(self.sync, address, arguments, count, 1):
+            if not self.go(self.sync, address, arguments, count, self._patience):
                 return
 
     def _wake(self, count: int) -> bool:
