@@ -22,7 +22,11 @@ from lamina.settings import settings
 
 class Executable(Protocol):
     """A compiled graph. Arrays are C-contiguous, of the parameters' dtypes; symbolic extents take
-    their sizes from the arrays' shapes. Results that update a parameter are that very array."""
+    their sizes from the arrays' shapes. Results that update a parameter are that very array.
+    `graph` and `updates` are what it was compiled from."""
+
+    graph: Graph
+    updates: dict[int, int]
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]: ...
 

@@ -50,6 +50,10 @@ class Program:
             return results[0]
         return tree.unflatten(self._structure, results[: self._outputs])
 
+    def inside(self, *arrays: np.ndarray) -> tuple[Executable, list[np.ndarray]]:
+        """What runs, and all arrays that it takes: for those who want to look."""
+        return self._executable, [*arrays, *self._bound]
+
 
 # ---- loops over batches ------------------------------------------------------------------------
 def loop(

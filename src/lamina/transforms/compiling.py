@@ -102,16 +102,26 @@ class Compiled:
         leaves, structure = tree.flatten((args, kwargs))
         if any(isinstance(v, Tensor) and (v._node is not None) for v in leaves):
             return self.function(*args, **kwargs)
+        key, tensors = self._key(leaves, structure)
+        if key not in self._programs:
+            self._programs[key] = self._compile(key, tensors)
+        recorded, executable = self._programs[key]
+        return rebuild(recorded, executable(_arrays(recorded, tensors)))
+
+    def recorded(self, *args: Any, **kwargs: Any) -> tuple[Recorded, list[np.ndarray]]:
+        """What a call with these arguments runs, and all arrays that its program takes."""
+        key, tensors = self._key(*tree.flatten((args, kwargs)))
+        known = self._programs.get(key)
+        found = known[0] if known else self.record(*key[:3], key[4:])
+        return found, _arrays(found, tensors)
+
+    def _key(self, leaves: Sequence[Any], structure: Any) -> tuple[Any, list[Tensor]]:
+        """What tells one program from another, and the arguments that are data."""
         dynamic = [_is_data(v) for v in leaves]
         tensors = [as_tensor(v) for v, d in zip(leaves, dynamic, strict=True) if d]
         static = tuple(v for v, d in zip(leaves, dynamic, strict=True) if not d)
         key = (structure, tuple(dynamic), static, settings.engine, *self._types(tensors))
-        if key not in self._programs:
-            self._programs[key] = self._compile(key, tensors)
-        recorded, executable = self._programs[key]
-        arrays = [np.asarray(t._known("compile"), order="C") for t in tensors]
-        arrays += [v._array for v in recorded.state]
-        return rebuild(recorded, executable([*arrays, *recorded.captured]))
+        return key, tensors
 
     def _types(self, tensors: Sequence[Tensor]) -> list[TensorType]:
         if self.signature is None:
@@ -146,6 +156,11 @@ class Compiled:
     def _name(self) -> str:
         name = getattr(self.function, "__name__", "function")
         return "function" if name == "<lambda>" else name
+
+
+def _arrays(recorded: Recorded, tensors: Sequence[Tensor]) -> list[np.ndarray]:
+    arrays = [np.asarray(t._known("compile"), order="C") for t in tensors]
+    return [*arrays, *(v._array for v in recorded.state), *recorded.captured]
 
 
 def _is_data(value: Any) -> bool:

@@ -15,4 +15,6 @@ class LlvmEngine:
     name = "llvm"
 
     def compile(self, graph: Graph, updates: Mapping[int, int]) -> LlvmProgram:
-        return compile_graph(graph, updates)
+        program = compile_graph(graph, updates)
+        program.graph, program.updates = graph, dict(updates)
+        return program

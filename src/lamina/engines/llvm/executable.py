@@ -10,6 +10,7 @@ import numpy as np
 from lamina.engines.llvm import memory, native, threads
 from lamina.engines.llvm.plan import Plan, bindable
 from lamina.errors import DTypeError, ShapeError
+from lamina.ir.graph import Graph
 from lamina.ir.types import evaluate
 from lamina.settings import settings
 
@@ -19,6 +20,9 @@ KEPT = 8  # sizes whose arena stays allocated
 
 class LlvmProgram:
     """Called with arrays, returns arrays; several Python threads may share one."""
+
+    graph: Graph  # what it was compiled from, for those who want to look
+    updates: dict[int, int]
 
     def __init__(self, plan: Plan, objects: Sequence[bytes], tables: Sequence[np.ndarray]) -> None:
         self.plan, self.tables = plan, [np.ascontiguousarray(t) for t in tables]
