@@ -118,7 +118,7 @@ def fit(
     """What `Trainer.fit` does."""
     _check_counts(epochs, initial_epoch, steps_per_epoch)
     validation: Source | None = None
-    seed = random.next_seed() if seed is None else int(seed)
+    seed = next_seed() if seed is None else int(seed)
     order_seed = seed if shuffle else None
     if is_iterable_of_batches(x):
         _need_arrays(y=y, sample_weight=sample_weight, validation_split=validation_split)
@@ -136,6 +136,11 @@ def fit(
         validation = _validation(model, validation_data, validation_batch_size, validation_steps)
     plan = Fit(epochs, initial_epoch, verbose, seed, validation, validation_freq)
     return _epochs(model, plan, source, callbacks)
+
+
+def next_seed() -> int:
+    """The next seed for a fit from the global state, which `lamina.random.seed` sets."""
+    return int(random.scoped_key("fit").numpy()[1])
 
 
 def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any) -> None:
@@ -185,8 +190,8 @@ def _validation(model: Any, given: Any, batch_size: int | None, steps: int | Non
         raise ArgumentError(
             f"validation_data is {describe(given)}, expected (x, y) or (x, y, sample_weight)"
         )
-    x, y, *weights = given
-    data = columns(x, y, *weights, prefix="validation_")
+    x, y, weights = (*given, None)[:3]
+    data = columns(x, y, weights, prefix="validation_")
     model._session.prepare(model, data, "validation")
     return Resident(data, batch_size_of(batch_size, EVALUATION_BATCH), limit=steps)
 

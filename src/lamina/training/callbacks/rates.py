@@ -18,7 +18,7 @@ def _rate(model: Any) -> float:
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate to `schedule(epoch, rate)`, or `schedule(epoch)`, before each epoch."""
+    """Sets the learning rate to `schedule(epoch, rate)` or `schedule(epoch)` before each epoch."""
 
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         super().__init__()
