@@ -32,7 +32,7 @@ FLOORS = [
     ["initializers", "regularizers", "constraints", "activations"],
     ["losses", "metrics", "schedules", "optimizers", "layers"],
     ["data", "files"],
-    ["training", "models", "callbacks"],
+    ["training", "models", "callbacks", "saving"],
     ["nn", "datasets", "keras"],
     ["demo", "cli", "__main__"],
     ["__init__"],

@@ -70,6 +70,8 @@ class Labelled:
 
 
 def _metric(identifier: Any) -> Labelled:
+    if isinstance(identifier, Labelled):
+        return identifier
     if not isinstance(identifier, str):
         metric = metrics.as_metric(identifier)
         return Labelled(metric.name, metric)

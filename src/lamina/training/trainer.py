@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -190,6 +191,34 @@ class Trainer:
         order = np.arange(data.rows, dtype=np.int32)[None]
         results = session.runner(self, kind, data)(order, *data.arrays)
         return _returned(session.logs(results), return_dict)
+
+    # ---- files ---------------------------------------------------------------------------------
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+    ) -> None:
+        """Write layers, weights, optimizer and its state to a .lamina file, which
+        `lamina.load_model` reads: data only, nothing that can run code."""
+        from lamina.saving import save_model
+
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights to a .safetensors file, by their paths in the model."""
+        from lamina.saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Read the weights of a model of the same layers from a .safetensors or .lamina file.
+
+        Raises ShapeError where names or shapes differ, and then changes nothing; with
+        `skip_mismatch` it loads what fits."""
+        from lamina.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch)
 
     # ---- to be defined anew where the usual step is not wanted ---------------------------------
     @of_trainer
