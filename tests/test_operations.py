@@ -312,6 +312,9 @@ def test_running_sums(n):
     with_zero = np.concatenate([np.zeros((3, 1)), np.cumsum(x, axis=1)], axis=1)
     close(lm.cumulative_sum(x, axis=1, include_initial=True), with_zero)
     assert lm.cumsum(of((4,), "bool")).dtype == "int64"
+    if n > 2:
+        close(lm.diff(x, n=2), np.diff(x, n=2))
+        close(lm.diff(x, axis=0, prepend=x[:1]), np.diff(x, axis=0, prepend=x[:1]))
 
 
 # ---- shape -------------------------------------------------------------------------------------
@@ -487,7 +490,8 @@ EINSUMS = [
     ("i...->...", (2, 3, 4)), ("...i,...i", (4, 3), (3,)), ("ij,jk,kl->il", (2, 3), (3, 4), (4, 5)),
     ("bhqd,bhkd->bhqk", (2, 3, 4, 5), (2, 3, 6, 5)), ("ij,ij->ij", (2, 3), (2, 3)),
     ("ijk,jil->kl", (2, 3, 4), (3, 2, 5)), ("iij,jk->ik", (3, 3, 2), (2, 4)),
-    (",ij->ji", (), (2, 3)), ("i,i->", (3,), (3,)), ("...->...", (2, 3)), ("...ij->...ji", (2, 3, 4)),
+    (",ij->ji", (), (2, 3)), ("i,i->", (3,), (3,)), ("...->...", (2, 3)),
+    ("...ij->...ji", (2, 3, 4)),
     ("ij,jk->ik", (2, 1), (3, 4)), ("...j,...j->...", (1, 4, 3), (5, 1, 3)),
 ]  # fmt: skip
 

@@ -29,6 +29,7 @@ from lamina.ir.types import (
     uint64,
 )
 from lamina.operations import *  # noqa: F403
+from lamina.operations.namespace import array_namespace_info as __array_namespace_info__
 from lamina.settings import settings
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms import (
@@ -47,7 +48,8 @@ from lamina.version import __version__
 
 # fmt: off
 __all__ = [
-    "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable", "__version__", "as_tensor",
+    "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable", "__array_namespace_info__",
+    "__version__", "as_tensor",
     "bfloat16", "bool", "bool_", "compile", "compile_stats", "custom_gradient", "dtype", "e",
     "float16", "float32", "float64", "grad", "inf", "int8", "int16", "int32", "int64",
     "nan", "newaxis", "pi", "scan", "settings", "stop_gradient", "uint8", "uint16", "uint32",

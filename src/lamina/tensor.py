@@ -12,6 +12,7 @@ output, of the program it records.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -262,9 +263,11 @@ def _holds_tensor(nest: Any) -> bool:
 def _stacked(nest: Sequence[Any]) -> Tensor:
     """A nest of tensors joined along new leading axes."""
     parts = [as_tensor(v) for v in nest]
-    dtype = parts[0].dtype
-    for part in parts:
-        dtype = types.promote(dtype, part.dtype)
+    weak = [type(v) in (bool, int, float) for v in nest]
+    dtype = functools.reduce(types.promote, [p.dtype for p, w in zip(parts, weak) if not w])
+    for part, is_weak in zip(parts, weak):
+        if is_weak and "biuf".index(part.dtype.kind) > "biuf".index(dtype.kind):
+            dtype = types.promote(dtype, part.dtype) if part.dtype.kind != "f" else part.dtype
     rows = [bind("reshape", as_tensor(p, dtype), shape=(1, *p.shape)) for p in parts]
     return bind("concatenate", *rows, dimension=0)  # type: ignore[no-any-return]
 
@@ -424,8 +427,10 @@ class Overlay(Trace):
     def read(self, variable: Variable) -> Tensor:
         if variable not in self.current:
             outer = self.outer
-            plain = Tensor(variable._type, variable._array.copy()) if outer is None else None
-            self._enter(variable, plain or outer.read(variable))  # type: ignore[union-attr]
+            if outer is None:
+                self._enter(variable, Tensor(variable._type, variable._array.copy()))
+            else:
+                self._enter(variable, outer.read(variable))
         return self.current[variable]
 
 

@@ -505,8 +505,12 @@ def _is_whole(plan: _Plan, x: Tensor) -> bool:
 
 
 def _fitted(value: Tensor, shape: Shape) -> Tensor:
-    if broadcast_shape([value.shape, shape], "x.at[index]") != shape:
-        raise ShapeError(f"x.at[index]: values of shape {value.shape} do not fit {shape}")
+    missing = len(shape) - value.ndim
+    pairs = zip(value.shape, shape[missing:] if missing >= 0 else (), strict=missing >= 0)
+    if missing < 0 or any(n not in (1, wanted) for n, wanted in pairs):
+        raise ShapeError(
+            f"x.at[index]: values of shape {value.shape} do not fit x[index], of shape {shape}"
+        )
     return spread(value, shape, traced=False)
 
 

@@ -29,6 +29,7 @@ from lamina.operations.elementwise import (
     where,
 )
 from lamina.operations.promote import axes_of, axis_of, floating, like, scalar, spread, widened
+from lamina.operations.shaping import concat, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
 Axis = int | tuple[int, ...] | None
@@ -37,7 +38,8 @@ Axis = int | tuple[int, ...] | None
 # fmt: off
 __all__ = [
     "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "cumulative_prod",
-    "cumulative_sum", "logsumexp", "max", "mean", "median", "min", "prod", "std", "sum", "var",
+    "cumulative_sum", "diff", "logsumexp", "max", "mean", "median", "min", "prod", "std", "sum",
+    "var",
 ]
 # fmt: on
 
@@ -263,6 +265,21 @@ def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
 def cumprod(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
     """As `cumulative_prod`; without an axis, of the flattened elements."""
     return cumulative_prod(_flat(x, axis), axis=axis or 0, dtype=dtype)
+
+
+def diff(
+    x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
+) -> Tensor:
+    """Differences of neighbours along an axis, n times over."""
+    tensor = as_tensor(x)
+    axis = axis_of("diff", axis, tensor.ndim)
+    ends = [as_tensor(e) for e in (prepend, tensor, append) if e is not None]
+    tensor = concat(ends, axis=axis)
+    for _ in range(n):
+        length = tensor.shape[axis]
+        later, earlier = sliced(tensor, axis, 1, length), sliced(tensor, axis, 0, length - 1)
+        tensor = (not_equal if tensor.dtype.kind == "b" else subtract)(later, earlier)
+    return tensor
 
 
 def _flat(x: Any, axis: int | None) -> Tensor:

@@ -1,0 +1,40 @@
+"""What the Array API standard's `__array_namespace_info__` tells of this library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.ir import types
+from lamina.ir.types import DTYPES, DType
+from lamina.operations.creation import isdtype, need_cpu
+
+
+class NamespaceInfo:
+    """Devices, dtypes and capabilities, as the standard asks for them."""
+
+    def capabilities(self) -> dict[str, Any]:
+        """Masks as indices and shapes that depend on values work on known values, not in traces."""
+        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": None}
+
+    def default_device(self) -> str:
+        """The only one."""
+        return "cpu"
+
+    def devices(self) -> list[str]:
+        """All devices."""
+        return ["cpu"]
+
+    def default_dtypes(self, *, device: str | None = None) -> dict[str, DType]:
+        """The dtypes of Python numbers, and of positions."""
+        need_cpu("default_dtypes", device)
+        return {"real floating": types.float32, "integral": types.int32, "indexing": types.int32}
+
+    def dtypes(self, *, device: str | None = None, kind: Any = None) -> dict[str, DType]:
+        """The dtypes of a kind, by name."""
+        need_cpu("dtypes", device)
+        return {n: d for n, d in DTYPES.items() if kind is None or isdtype(d, kind)}
+
+
+def array_namespace_info() -> NamespaceInfo:
+    """As `__array_namespace_info__` of the standard."""
+    return NamespaceInfo()

@@ -1,0 +1,319 @@
+"""Arrays of others: NumPy, buffers, DLPack, anything with `__array__`, the Array API; and Keras."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+
+X = np.arange(6.0, dtype="float32").reshape(2, 3)
+
+
+def shares(tensor, array):
+    return np.shares_memory(np.asarray(tensor), array)
+
+
+def test_numpy_without_copies():
+    x = lm.asarray(X)
+    assert shares(x, X)
+    assert not shares(lm.array(X), X)
+    assert not shares(lm.asarray(X, copy=True), X)
+    assert not x.numpy().flags.writeable
+    assert np.array(x).flags.writeable
+    assert np.asarray(x, dtype="float64").dtype == "float64"
+    assert memoryview(np.asarray(x)).shape == (2, 3)
+
+
+def test_kinds_of_arrays():
+    for dtype in ("bool", "int8", "uint64", "float16", "float64"):
+        assert lm.asarray(np.ones(2, dtype)).dtype == dtype
+    assert lm.asarray(np.ones(2, ">f4")).dtype == "float32"
+    assert lm.asarray(np.float64(2)).dtype == "float64"
+    assert lm.asarray(X[:, ::-1]).tolist() == X[:, ::-1].tolist()
+    assert lm.asarray(X.T).tolist() == X.T.tolist()
+    for bad in (np.array(["a"]), np.array([None]), np.array([1j]), "text", [[1], [1, 2]]):
+        with pytest.raises((TypeError, ValueError)):
+            lm.asarray(bad)
+
+
+def test_nests_of_tensors():
+    x = lm.asarray([[lm.asarray(1.0), 2], [3, lm.Variable(4.0)]])
+    assert x.dtype == "float32"
+    assert x.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_dlpack_both_ways():
+    x = lm.asarray(X)
+    assert shares(np.from_dlpack(x), X)
+    assert x.__dlpack_device__() == (1, 0)
+
+    class Foreign:
+        def __dlpack__(self, **options):
+            return X.__dlpack__(**options)
+
+        def __dlpack_device__(self):
+            return (1, 0)
+
+    assert lm.from_dlpack(Foreign()).tolist() == X.tolist()
+    assert lm.asarray(Foreign()).tolist() == X.tolist()
+
+
+def test_anything_with_an_array():
+    class Column:
+        """What a pandas column offers."""
+
+        dtype, shape = np.dtype("int64"), (3,)
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array([1, 2, 3], dtype=dtype)
+
+    assert lm.asarray(Column()).tolist() == [1, 2, 3]
+    assert (lm.asarray([1.0, 1.0, 1.0]) + Column()).tolist() == [2.0, 3.0, 4.0]
+    with lm.settings(engine="numpy"):
+        assert lm.compile(lambda x: x * 2)(Column()).tolist() == [2, 4, 6]
+
+
+def test_ufuncs_and_functions_of_numpy():
+    x = lm.asarray(X)
+    assert isinstance(np.exp(x), lm.Tensor)
+    assert isinstance(X * x, lm.Tensor)
+    assert isinstance(np.mean(x, axis=0), lm.Tensor)
+    np.testing.assert_array_equal(np.stack([x, x]), np.stack([X, X]))
+    np.testing.assert_array_equal(np.add.reduce(x), X.sum(0))
+    np.testing.assert_allclose(np.linalg.svd(x)[1], np.linalg.svd(X)[1])
+    np.testing.assert_array_equal(np.percentile(x, 50), np.percentile(X, 50))
+    out = np.zeros((2, 3), "float32")
+    assert np.add(x, 1, out=out) is out
+    np.testing.assert_array_equal(out, X + 1)
+    out += x
+    np.testing.assert_array_equal(out, 2 * X + 1)
+    assert isinstance(np.add(lm.Variable(X), 1), lm.Tensor)
+
+
+STANDARD = [
+    "abs",
+    "acos",
+    "acosh",
+    "add",
+    "all",
+    "any",
+    "arange",
+    "argmax",
+    "argmin",
+    "argsort",
+    "asarray",
+    "asin",
+    "asinh",
+    "astype",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "broadcast_arrays",
+    "broadcast_to",
+    "can_cast",
+    "ceil",
+    "clip",
+    "concat",
+    "copysign",
+    "cos",
+    "cosh",
+    "count_nonzero",
+    "cumulative_prod",
+    "cumulative_sum",
+    "divide",
+    "e",
+    "empty",
+    "empty_like",
+    "equal",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "eye",
+    "finfo",
+    "flip",
+    "floor",
+    "floor_divide",
+    "from_dlpack",
+    "full",
+    "full_like",
+    "greater",
+    "greater_equal",
+    "hypot",
+    "iinfo",
+    "inf",
+    "isdtype",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "less",
+    "less_equal",
+    "linspace",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "matmul",
+    "matrix_transpose",
+    "max",
+    "maximum",
+    "mean",
+    "meshgrid",
+    "min",
+    "minimum",
+    "moveaxis",
+    "multiply",
+    "nan",
+    "negative",
+    "newaxis",
+    "nextafter",
+    "nonzero",
+    "not_equal",
+    "ones",
+    "ones_like",
+    "permute_dims",
+    "pi",
+    "positive",
+    "pow",
+    "prod",
+    "reciprocal",
+    "remainder",
+    "repeat",
+    "reshape",
+    "result_type",
+    "roll",
+    "round",
+    "searchsorted",
+    "sign",
+    "signbit",
+    "sin",
+    "sinh",
+    "sort",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "std",
+    "subtract",
+    "sum",
+    "take",
+    "take_along_axis",
+    "tan",
+    "tanh",
+    "tensordot",
+    "tile",
+    "tril",
+    "triu",
+    "trunc",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
+    "unstack",
+    "var",
+    "vecdot",
+    "where",
+    "zeros",
+    "zeros_like",
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float32",
+    "float64",
+    "broadcast_shapes",
+    "__array_namespace_info__",
+]
+
+
+def test_the_names_of_the_array_api_standard():
+    """Complex numbers are not there: conj, imag, real, complex64, complex128."""
+    missing = [name for name in STANDARD if not hasattr(lm, name)]
+    assert missing == []
+    assert lm.asarray(X).__array_namespace__() is lm
+    assert lm.asarray(X).__array_namespace__(api_version="2024.12") is lm
+    info = lm.__array_namespace_info__()
+    assert info.default_dtypes()["real floating"] == lm.float32
+    assert info.capabilities()["boolean indexing"]
+    assert lm.int8 in info.dtypes(kind="signed integer").values()
+    with pytest.raises(ValueError, match=r"1999\.1"):
+        lm.asarray(X).__array_namespace__(api_version="1999.1")
+
+
+def test_star_imports_and_listing():
+    assert set(lm.__all__) <= set(dir(lm))
+    assert len(lm.__all__) == len(set(lm.__all__))
+    assert {"layers", "keras", "random"} <= set(dir(lm))
+
+
+# ---- the names of Keras ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "name",
+    [
+        "layers.Dense",
+        "layers.Flatten",
+        "models.Sequential",
+        "Model",
+        "Sequential",
+        "Input",
+        "datasets.mnist.load_data",
+        "utils.to_categorical",
+        "optimizers.Adam",
+        "losses.SparseCategoricalCrossentropy",
+        "metrics.SparseCategoricalAccuracy",
+        "callbacks.EarlyStopping",
+        "initializers.GlorotUniform",
+        "regularizers.L2",
+        "activations.relu",
+        "constraints.MaxNorm",
+        "backend.clear_session",
+        "ops.matmul",
+    ],
+)
+def test_the_names_of_keras(name):
+    found = lm.keras
+    for part in name.split("."):
+        found = getattr(found, part)
+    assert callable(found)
+
+
+def test_imports_from_keras():
+    from lamina.keras.layers import Dense
+    from lamina.keras.models import Sequential
+    from lamina.keras.utils import to_categorical
+
+    assert Dense is lm.layers.Dense
+    assert Sequential is lm.Sequential
+    assert to_categorical([[1], [0]], 3).tolist() == [[0, 1, 0], [1, 0, 0]]
+    with pytest.raises(lm.errors.RangeError, match=r"from 0 to 3.*within 0 and 2"):
+        to_categorical([0, 3], 3)
+    with pytest.raises(lm.errors.DTypeError, match="whole numbers"):
+        to_categorical([0.5])
+
+
+def test_set_random_seed_seeds_all_three():
+    import random
+
+    def draw():
+        lm.keras.utils.set_random_seed(5)
+        return random.random(), np.random.random(), lm.random.uniform().item()  # noqa: NPY002
+
+    assert draw() == draw()
+
+
+def test_normalize():
+    assert lm.keras.utils.normalize([[3.0, 4.0], [0.0, 0.0]]).tolist() == [[0.6, 0.8], [0.0, 0.0]]
