@@ -59,7 +59,7 @@ def to_json(value: Any) -> bytes:
 def to_safetensors(arrays: Arrays) -> bytes:
     from safetensors.numpy import save
 
-    kept = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    kept = {name: np.array(array, order="C") for name, array in arrays.items()}
     return save(kept, {"format": FORMAT, "version": str(VERSION)})
 
 
