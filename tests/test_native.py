@@ -2,6 +2,8 @@
 
 import ctypes
 import gc
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -53,11 +55,12 @@ def test_equal_names_in_two_libraries_do_not_meet():
     assert as_function(other, "f")(1.0) == 5.0
 
 
-def test_parallel_compilation_gives_the_same_bytes_in_order():
+@pytest.mark.parametrize("level", [2, 3])
+def test_parallel_compilation_gives_the_same_bytes_in_order(level):
     texts = [doubling(f"f{k}", float(k)) for k in range(24)]
-    alone = [native.compile_object(text) for text in texts]
+    alone = [native.compile_object(text, level) for text in texts]
     for workers in (1, 2, 5):
-        assert native.compile_objects(texts, workers) == alone
+        assert native.compile_objects(texts, workers, level) == alone
     assert native.compile_objects([]) == []
 
 
@@ -127,3 +130,40 @@ def test_dropped_libraries_free_their_code():
         build(k)
     gc.collect()
     assert resident() - before < 2 << 20
+
+
+FORKING = """
+import os, signal, threading
+from lamina.engines.llvm import native
+from test_native import as_function, doubling
+
+stop = False
+def compile_forever():
+    while not stop:
+        native.compile_objects([doubling(f"f{k}") for k in range(4)], workers=2)
+
+other = threading.Thread(target=compile_forever)
+other.start()
+try:
+    for _ in range(30):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            library = native.link([native.compile_object(doubling())], ["doubled"])
+            os._exit(0 if as_function(library, "doubled")(4.0) == 8.0 else 1)
+        assert os.waitpid(child, 0)[1] == 0
+finally:
+    stop = True
+    other.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_children_forked_while_others_compile_can_compile():
+    path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
+    subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING],
+        env=os.environ | {"PYTHONPATH": path},
+        timeout=100,
+        check=True,
+    )

@@ -11,6 +11,7 @@ code): by default nothing but the code generator runs. llvmlite is imported at t
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,7 +67,16 @@ def _llvm() -> Any:
         ) from error
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    _guard_forks(getattr(llvm.ffi.lib, "_lock", None))
     return llvm
+
+
+def _guard_forks(lock: Any) -> None:
+    """A fork waits for llvmlite's lock: a child that inherited it locked would wait for ever."""
+    if lock is not None and hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=lock.__enter__, after_in_parent=lock.__exit__, after_in_child=lock.__exit__
+        )
 
 
 @cache
