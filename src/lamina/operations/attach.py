@@ -21,6 +21,7 @@ from lamina.operations import (
     reductions,
     shaping,
     sorting,
+    updating,
 )
 from lamina.tensor import Tensor, Variable, as_tensor
 
@@ -175,7 +176,7 @@ PROPERTIES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "T": (shaping.transpose, "The axes backwards."),
     "mT": (shaping.matrix_transpose, "The last two axes exchanged."),
     "at": (
-        indexing.at,
+        updating.at,
         "x.at[index].set(v), .add(v), ...: tensors with some elements changed.",
     ),
 }

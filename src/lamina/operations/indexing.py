@@ -11,26 +11,22 @@ cannot be: reads outside are moved to the nearest element, and negative ones cou
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lamina.errors import DTypeError, OutOfBoundsError, ShapeError, TracedValueError, describe
-from lamina.ir.types import Dim, Extent, Shape, int32, int64, is_static
-from lamina.operations.creation import iota
-from lamina.operations.elementwise import add, less, maximum, minimum, multiply, negative, where
+from lamina.ir.types import Dim, Extent, int32, int64
+from lamina.operations.elementwise import add, less, where
 from lamina.operations.promote import (
     axis_of,
     broadcast,
     broadcast_shape,
-    operand,
     scalar,
     spread,
 )
-from lamina.operations.promote import is_weak as is_number
 from lamina.operations.reductions import as_number
 from lamina.operations.shaping import flip, ravel, reshape
 from lamina.tensor import Tensor, Variable, as_tensor, bind
@@ -55,7 +51,7 @@ class _Slice:
 
 
 @dataclass
-class _Plan:
+class Plan:
     """What to do, in order: slice every axis; drop, keep and add axes; gather at the arrays."""
 
     slices: list[_Slice]
@@ -147,10 +143,10 @@ def _from_mask(x: Tensor, mask: Tensor, axis: int) -> tuple[Tensor, ...]:
     return tuple(as_tensor(p.astype(np.int32)) for p in np.nonzero(mask.numpy()))
 
 
-def _plan(x: Tensor, index: Any) -> _Plan:
+def plan_of(x: Tensor, index: Any) -> Plan:
     items = _items(x, index)
     advanced = any(isinstance(i, (Tensor, _NewAxis)) for i in items)
-    plan = _Plan([], [], {}, True)
+    plan = Plan([], [], {}, True)
     places: list[int] = []  # of the arrays among the items
     axis = 0
     for place, item in enumerate(items):
@@ -269,8 +265,8 @@ def getitem(x: Any, index: Any, /) -> Tensor:
     single = _dynamic_row(tensor, index)
     if single is not None:
         return single
-    plan = _plan(tensor, index)
-    result = reshape(_cut(tensor, plan), tuple(plan.shape))
+    plan = plan_of(tensor, index)
+    result = reshape(cut(tensor, plan), tuple(plan.shape))
     return _gathered(result, plan) if plan.arrays else result
 
 
@@ -286,7 +282,7 @@ def _dynamic_row(x: Tensor, index: Any) -> Tensor | None:
     return reshape(row, x.shape[1:])
 
 
-def _cut(x: Tensor, plan: _Plan) -> Tensor:
+def cut(x: Tensor, plan: Plan) -> Tensor:
     """The slices of every axis, in their order."""
     whole = all(
         s.start == 0 and s.stride == 1 and s.limit == n
@@ -314,7 +310,7 @@ def _index_vectors(arrays: Sequence[Tensor]) -> Tensor:
 
 
 @dataclass
-class _Windows:
+class Windows:
     """Where gather and scatter find the axes of windows among those of the result."""
 
     indices: Tensor
@@ -322,7 +318,7 @@ class _Windows:
     offset: tuple[int, ...]  # axes of the result that are axes of windows
 
 
-def _windows(x: Tensor, arrays: dict[int, Tensor], together: bool) -> _Windows:
+def windows_of(x: Tensor, arrays: dict[int, Tensor], together: bool) -> Windows:
     """NumPy's rule: the arrays' axes come where the arrays stand; first, if those are apart."""
     mapped = tuple(arrays)
     picked = broadcast(list(arrays.values()), "indexing")
@@ -331,11 +327,11 @@ def _windows(x: Tensor, arrays: dict[int, Tensor], together: bool) -> _Windows:
     kept = x.ndim - len(mapped)
     before = sum(1 for d in range(x.ndim) if d not in mapped and d < first) if together else 0
     offset = (*range(before), *range(before + ndim, kept + ndim))
-    return _Windows(_index_vectors(picked), mapped, offset)
+    return Windows(_index_vectors(picked), mapped, offset)
 
 
-def _gathered(x: Tensor, plan: _Plan) -> Tensor:
-    w = _windows(x, plan.arrays, plan.together)
+def _gathered(x: Tensor, plan: Plan) -> Tensor:
+    w = windows_of(x, plan.arrays, plan.together)
     return bind(  # type: ignore[no-any-return]
         "gather",
         x,
@@ -364,7 +360,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
             raise DTypeError(f"take: indices must be integers; got {array.dtype}")
         array = as_tensor(array, int32)
     places = {axis: _within(array, tensor.shape[axis], axis)}
-    return _gathered(tensor, _Plan([], [], places, True))
+    return _gathered(tensor, Plan([], [], places, True))
 
 
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
@@ -427,138 +423,3 @@ def nonzero(x: Any, /) -> tuple[Tensor, ...]:
             hint="use lm.where(condition, a, b)",
         )
     return tuple(as_tensor(p.astype(np.int32)) for p in np.nonzero(tensor.numpy()))
-
-
-# ---- updating ----------------------------------------------------------------------------------
-class At:
-    """`x.at[index]`: new tensors in which some elements are changed; x stays as it is.
-
-    Where an index occurs several times, `add` and the others combine them all.
-    """
-
-    __slots__ = ("index", "tensor")
-
-    def __init__(self, tensor: Tensor, index: Any = ...) -> None:
-        self.tensor, self.index = tensor, index
-
-    def __getitem__(self, index: Any) -> At:
-        return At(self.tensor, index)
-
-    def get(self) -> Tensor:
-        """x[index]"""
-        return getitem(self.tensor, self.index)
-
-    def set(self, values: Any) -> Tensor:
-        """x with x[index] = values"""
-        return _updated(self.tensor, self.index, values, "set")
-
-    def add(self, values: Any) -> Tensor:
-        """x with x[index] += values"""
-        return _updated(self.tensor, self.index, values, "add")
-
-    def subtract(self, values: Any) -> Tensor:
-        """x with x[index] -= values"""
-        return _updated(self.tensor, self.index, negative(as_tensor(values)), "add")
-
-    def multiply(self, values: Any) -> Tensor:
-        """x with x[index] *= values"""
-        return _updated(self.tensor, self.index, values, "multiply")
-
-    def min(self, values: Any) -> Tensor:
-        """x with x[index] = minimum(x[index], values)"""
-        return _updated(self.tensor, self.index, values, "min")
-
-    def max(self, values: Any) -> Tensor:
-        """x with x[index] = maximum(x[index], values)"""
-        return _updated(self.tensor, self.index, values, "max")
-
-
-def at(x: Any) -> At:
-    return At(as_tensor(x))
-
-
-_COMBINE: dict[str, Callable[[Any, Any], Tensor]] = {
-    "set": lambda old, new: new,
-    "add": add,
-    "multiply": multiply,
-    "min": minimum,
-    "max": maximum,
-}
-
-
-def _updated(x: Tensor, index: Any, values: Any, kind: str) -> Tensor:
-    value = scalar(values, x.dtype) if is_number(values) else as_tensor(operand(values), x.dtype)
-    plan = _plan(x, index)
-    straight = all(s.stride == 1 and not s.flipped for s in plan.slices)
-    if not plan.arrays and straight:
-        return _updated_block(x, plan, value, kind)
-    if plan.arrays and len(plan.shape) == x.ndim and _is_whole(plan, x):
-        return _updated_windows(x, plan, value, kind)
-    return _updated_positions(x, index, value, kind)
-
-
-def _is_whole(plan: _Plan, x: Tensor) -> bool:
-    slices = zip(plan.slices, x.shape, strict=True)
-    return len(plan.slices) == x.ndim and all(
-        s.start == 0 and s.limit == n and s.stride == 1 and not s.flipped for s, n in slices
-    )
-
-
-def _fitted(value: Tensor, shape: Shape) -> Tensor:
-    missing = len(shape) - value.ndim
-    pairs = zip(value.shape, shape[missing:] if missing >= 0 else (), strict=missing >= 0)
-    if missing < 0 or any(n not in (1, wanted) for n, wanted in pairs):
-        raise ShapeError(
-            f"x.at[index]: values of shape {value.shape} do not fit x[index], of shape {shape}"
-        )
-    return spread(value, shape, traced=False)
-
-
-def _updated_block(x: Tensor, plan: _Plan, value: Tensor, kind: str) -> Tensor:
-    """A rectangle: no element occurs twice, so it is read, combined and written back."""
-    block = _cut(x, plan)
-    new = reshape(_fitted(value, tuple(plan.shape)), block.shape)
-    new = _COMBINE[kind](block, new)
-    if block.size == 0:
-        return x
-    starts = [as_tensor(as_number(s.start), int32) for s in plan.slices]
-    return bind("dynamic_update_slice", x, new, *starts)  # type: ignore[no-any-return]
-
-
-def _updated_windows(x: Tensor, plan: _Plan, value: Tensor, kind: str) -> Tensor:
-    """Whole windows at the positions that the arrays name."""
-    w = _windows(x, plan.arrays, plan.together)
-    batch, kept = (
-        iter(w.indices.shape[:-1]),
-        iter([n for d, n in enumerate(x.shape) if d not in w.mapped]),
-    )
-    ndim = w.indices.ndim - 1 + len(w.offset)
-    shape = tuple(next(kept) if d in w.offset else next(batch) for d in range(ndim))
-    return bind(  # type: ignore[no-any-return]
-        "scatter",
-        x,
-        w.indices,
-        _fitted(value, shape),
-        kind=kind,
-        update_window_dims=w.offset,
-        inserted_window_dims=w.mapped,
-        scatter_dims_to_operand_dims=w.mapped,
-    )
-
-
-def _updated_positions(x: Tensor, index: Any, value: Tensor, kind: str) -> Tensor:
-    """Any index: the flat position of every element that it names, found by indexing them."""
-    long = is_static(x.shape) and math.prod(x.shape) >= 2**31  # type: ignore[arg-type]
-    flat = iota((x.size,), 0, int64 if long else int32)
-    places = getitem(reshape(flat, x.shape), index)
-    result = bind(
-        "scatter",
-        ravel(x),
-        reshape(places, (*places.shape, 1)),
-        _fitted(value, places.shape),
-        kind=kind,
-        update_window_dims=(),
-        inserted_window_dims=(0,),
-        scatter_dims_to_operand_dims=(0,),
-    )
-    return reshape(result, x.shape)

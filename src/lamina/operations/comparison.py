@@ -1,0 +1,170 @@
+"""Comparisons, tests, logic, bits and choice, elementwise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lamina.ir.types import bool_
+from lamina.operations.applying import aligned
+from lamina.operations.promote import broadcast, is_weak, need_kind, promoted, widened
+from lamina.tensor import Tensor, as_tensor, bind
+
+# the names that stand in `lamina` itself
+# fmt: off
+__all__ = [
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "equal", "greater", "greater_equal", "isfinite", "isinf", "isnan", "less",
+    "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "not_equal",
+    "where",
+]
+# fmt: on
+
+
+# ---- comparison ----------------------------------------------------------------------------------
+def _compare(function: str, direction: str, x: Any, y: Any) -> Tensor:
+    x, y = _fitting(x, y), _fitting(y, x)
+    a, b = aligned(function, x, y)
+    return bind("compare", widened(a), widened(b), direction=direction)  # type: ignore[no-any-return]
+
+
+def _fitting(value: Any, beside: Any) -> Any:
+    """An integer beyond the other operand's dtype keeps its own: 300 is no uint8."""
+    if type(value) is not int or is_weak(beside):
+        return value
+    dtype = as_tensor(beside).dtype
+    if not dtype.is_integer:
+        return value
+    low = -(2 ** (dtype.bits - 1)) if dtype.kind == "i" else 0
+    fits = low <= value < low + 2**dtype.bits
+    return value if fits else as_tensor(value)
+
+
+def equal(x: Any, y: Any, /) -> Tensor:
+    """x == y, elementwise."""
+    return _compare("equal", "EQ", x, y)
+
+
+def not_equal(x: Any, y: Any, /) -> Tensor:
+    """x != y, elementwise."""
+    return _compare("not_equal", "NE", x, y)
+
+
+def less(x: Any, y: Any, /) -> Tensor:
+    """x < y, elementwise."""
+    return _compare("less", "LT", x, y)
+
+
+def less_equal(x: Any, y: Any, /) -> Tensor:
+    """x <= y, elementwise."""
+    return _compare("less_equal", "LE", x, y)
+
+
+def greater(x: Any, y: Any, /) -> Tensor:
+    """x > y, elementwise."""
+    return _compare("greater", "GT", x, y)
+
+
+def greater_equal(x: Any, y: Any, /) -> Tensor:
+    """x >= y, elementwise."""
+    return _compare("greater_equal", "GE", x, y)
+
+
+# ---- tests of numbers ----------------------------------------------------------------------------
+def isfinite(x: Any, /) -> Tensor:
+    """True where x is neither infinite nor NaN."""
+    tensor = as_tensor(x)
+    if not tensor.dtype.is_float:
+        return equal(tensor, tensor)
+    return bind("is_finite", widened(tensor))  # type: ignore[no-any-return]
+
+
+def isinf(x: Any, /) -> Tensor:
+    """True where x is infinite."""
+    tensor = as_tensor(x)
+    if not tensor.dtype.is_float:
+        return not_equal(tensor, tensor)
+    return equal(abs(tensor), math.inf)
+
+
+def isnan(x: Any, /) -> Tensor:
+    """True where x is NaN."""
+    tensor = as_tensor(x)
+    return not_equal(tensor, tensor)
+
+
+# ---- logic and bits ------------------------------------------------------------------------------
+def _bits(function: str, primitive: str, x: Any, y: Any) -> Tensor:
+    a, b = aligned(function, x, y)
+    need_kind(function, a, "biu", "integers or bools")
+    return bind(primitive, a, b)  # type: ignore[no-any-return]
+
+
+def _as_bool(x: Any) -> Tensor:
+    return as_tensor(x, bool_)
+
+
+def logical_and(x: Any, y: Any, /) -> Tensor:
+    """x and y, each true where not zero."""
+    return _bits("logical_and", "and", _as_bool(x), _as_bool(y))
+
+
+def logical_or(x: Any, y: Any, /) -> Tensor:
+    """x or y, each true where not zero."""
+    return _bits("logical_or", "or", _as_bool(x), _as_bool(y))
+
+
+def logical_xor(x: Any, y: Any, /) -> Tensor:
+    """Either x or y, each true where not zero."""
+    return _bits("logical_xor", "xor", _as_bool(x), _as_bool(y))
+
+
+def logical_not(x: Any, /) -> Tensor:
+    """True where x is zero."""
+    return bind("not", _as_bool(x))  # type: ignore[no-any-return]
+
+
+def bitwise_and(x: Any, y: Any, /) -> Tensor:
+    """The bits set in both."""
+    return _bits("bitwise_and", "and", x, y)
+
+
+def bitwise_or(x: Any, y: Any, /) -> Tensor:
+    """The bits set in either."""
+    return _bits("bitwise_or", "or", x, y)
+
+
+def bitwise_xor(x: Any, y: Any, /) -> Tensor:
+    """The bits set in one of both."""
+    return _bits("bitwise_xor", "xor", x, y)
+
+
+def bitwise_invert(x: Any, /) -> Tensor:
+    """Every bit turned over; of bools, not x."""
+    tensor = as_tensor(x)
+    need_kind("bitwise_invert", tensor, "biu", "integers or bools")
+    return bind("not", tensor)  # type: ignore[no-any-return]
+
+
+def bitwise_left_shift(x: Any, y: Any, /) -> Tensor:
+    """x * 2^y by moving bits."""
+    a, b = aligned("bitwise_left_shift", x, y)
+    need_kind("bitwise_left_shift", a, "iu", "integers")
+    return bind("shift_left", a, b)  # type: ignore[no-any-return]
+
+
+def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
+    """floor(x / 2^y) by moving bits."""
+    a, b = aligned("bitwise_right_shift", x, y)
+    need_kind("bitwise_right_shift", a, "iu", "integers")
+    kind = "arithmetic" if a.dtype.kind == "i" else "logical"
+    return bind(f"shift_right_{kind}", a, b)  # type: ignore[no-any-return]
+
+
+# ---- choice --------------------------------------------------------------------------------------
+def where(condition: Any, x: Any, y: Any, /) -> Tensor:
+    """x where the condition holds, else y. Both are computed; gradients flow to the chosen."""
+    test = as_tensor(condition, bool_)
+    a, b = promoted((x, y))
+    test, a, b = broadcast((test, a, b), "where")
+    return bind("select", test, a, b)  # type: ignore[no-any-return]

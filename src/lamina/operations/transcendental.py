@@ -1,0 +1,225 @@
+"""Exponentials, logarithms, roots, trigonometry and hyperbolic functions, elementwise.
+
+Where a function is composed of others, it is composed so that it stays exact near 0, does not
+overflow on the way, and has a gradient everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lamina.ir.types import float32
+from lamina.operations.applying import aligned, binary, narrowed, unary_float
+from lamina.operations.arithmetic import (
+    abs,
+    add,
+    divide,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    square,
+    subtract,
+)
+from lamina.operations.comparison import equal, greater, isinf, less, logical_and, logical_or, where
+from lamina.operations.promote import floating, like, widened
+from lamina.tensor import Tensor
+
+# the names that stand in `lamina` itself
+# fmt: off
+__all__ = [
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cos", "cosh", "erf", "exp", "exp2",
+    "expm1", "hypot", "log", "log10", "log1p", "log2", "logaddexp", "rsqrt", "sin", "sinh",
+    "sqrt", "tan", "tanh",
+]
+# fmt: on
+
+
+# ---- exponentials and logarithms -----------------------------------------------------------------
+def exp(x: Any, /) -> Tensor:
+    """e to the power x."""
+    return unary_float("exponential", x)
+
+
+def expm1(x: Any, /) -> Tensor:
+    """exp(x) - 1, exact near 0."""
+    return unary_float("exponential_minus_one", x)
+
+
+def exp2(x: Any, /) -> Tensor:
+    """2 to the power x."""
+    return exp(multiply(floating(x), math.log(2.0)))
+
+
+def log(x: Any, /) -> Tensor:
+    """The natural logarithm."""
+    return unary_float("log", x)
+
+
+def log1p(x: Any, /) -> Tensor:
+    """log(1 + x), exact near 0."""
+    return unary_float("log_plus_one", x)
+
+
+def log2(x: Any, /) -> Tensor:
+    """The logarithm to base 2."""
+    return multiply(log(x), 1.0 / math.log(2.0))
+
+
+def log10(x: Any, /) -> Tensor:
+    """The logarithm to base 10."""
+    return multiply(log(x), 1.0 / math.log(10.0))
+
+
+def logaddexp(x: Any, y: Any, /) -> Tensor:
+    """log(exp(x) + exp(y)), without overflow on the way."""
+    a, b = aligned("logaddexp", x, y, floats=True)
+    both_infinite = logical_and(equal(a, b), isinf(a))  # inf - inf would be NaN
+    apart = where(both_infinite, 0.0, subtract(a, b))
+    return add(maximum(a, b), log1p(exp(negative(abs(apart)))))
+
+
+# ---- roots ---------------------------------------------------------------------------------------
+def sqrt(x: Any, /) -> Tensor:
+    """The square root; NaN below 0."""
+    return unary_float("sqrt", x)
+
+
+def rsqrt(x: Any, /) -> Tensor:
+    """1 / sqrt(x)."""
+    return unary_float("rsqrt", x)
+
+
+def cbrt(x: Any, /) -> Tensor:
+    """The cube root, of negative numbers too."""
+    return unary_float("cbrt", x)
+
+
+def hypot(x: Any, y: Any, /) -> Tensor:
+    """sqrt(x^2 + y^2), without overflow on the way."""
+    a, b = (abs(v) for v in aligned("hypot", x, y, floats=True))
+    large, small = maximum(a, b), minimum(a, b)
+    nothing = equal(large, 0)
+    ratio = divide(small, where(nothing, 1.0, large))
+    finite = multiply(large, sqrt(add(square(ratio), 1)))
+    return where(logical_or(isinf(a), isinf(b)), math.inf, where(nothing, large, finite))
+
+
+def erf(x: Any, /) -> Tensor:
+    """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    return unary_float("erf", x)
+
+
+# ---- trigonometry --------------------------------------------------------------------------------
+def sin(x: Any, /) -> Tensor:
+    """The sine of x radians."""
+    return unary_float("sine", x)
+
+
+def cos(x: Any, /) -> Tensor:
+    """The cosine of x radians."""
+    return unary_float("cosine", x)
+
+
+def tan(x: Any, /) -> Tensor:
+    """sin(x) / cos(x)."""
+    tensor = floating(x)
+    wide = widened(tensor)
+    return narrowed(divide(sin(wide), cos(wide)), tensor)
+
+
+def atan2(y: Any, x: Any, /) -> Tensor:
+    """The angle of the point (x, y), in [-pi, pi]."""
+    return binary("atan2", "atan2", y, x, floats=True)
+
+
+def atan(x: Any, /) -> Tensor:
+    """The angle whose tangent is x, in [-pi/2, pi/2]."""
+    return atan2(floating(x), 1.0)
+
+
+def asin(x: Any, /) -> Tensor:
+    """The angle whose sine is x, in [-pi/2, pi/2]; NaN outside [-1, 1]."""
+    tensor = floating(x)
+    wide = widened(tensor)
+    return narrowed(atan2(wide, _leg(wide)), tensor)
+
+
+def acos(x: Any, /) -> Tensor:
+    """The angle whose cosine is x, in [0, pi]; NaN outside [-1, 1]."""
+    tensor = floating(x)
+    wide = widened(tensor)
+    return narrowed(atan2(_leg(wide), wide), tensor)
+
+
+def _leg(x: Tensor) -> Tensor:
+    """sqrt(1 - x^2), exact near 1."""
+    return sqrt(multiply(subtract(1, x), add(1, x)))
+
+
+# ---- hyperbolic functions ------------------------------------------------------------------------
+def sinh(x: Any, /) -> Tensor:
+    """(exp(x) - exp(-x)) / 2, exact near 0, as 2 sinh(x/2) cosh(x/2), which overflows last."""
+    tensor = floating(x)
+    half = multiply(widened(tensor), 0.5)
+    twice_sinh = subtract(expm1(half), expm1(negative(half)))
+    twice_cosh = add(exp(half), exp(negative(half)))
+    return narrowed(multiply(multiply(twice_sinh, 0.5), twice_cosh), tensor)
+
+
+def cosh(x: Any, /) -> Tensor:
+    """(exp(x) + exp(-x)) / 2; each term is the square of its root, which overflows last."""
+    tensor = floating(x)
+    half = multiply(widened(tensor), 0.5)
+    up, down = exp(half), exp(negative(half))
+    total = add(multiply(multiply(up, 0.5), up), multiply(multiply(down, 0.5), down))
+    return narrowed(total, tensor)
+
+
+def tanh(x: Any, /) -> Tensor:
+    """sinh(x) / cosh(x)."""
+    return unary_float("tanh", x)
+
+
+def asinh(x: Any, /) -> Tensor:
+    """log(x + sqrt(x^2 + 1)), exact near 0, odd, and without overflow on the way."""
+    tensor = floating(x)
+    wide = widened(tensor)
+    turn = where(less(wide, 0), like(-1, wide), like(1, wide))  # |x| with a gradient of 1 at 0
+    a = multiply(turn, wide)
+    large = _large(wide)
+    b = minimum(a, large)
+    near = log1p(add(b, divide(square(b), add(1, sqrt(add(square(b), 1))))))
+    far = add(log(maximum(a, large)), math.log(2.0))
+    return narrowed(multiply(turn, where(greater(a, large), far, near)), tensor)
+
+
+def acosh(x: Any, /) -> Tensor:
+    """log(x + sqrt(x^2 - 1)), exact near 1; NaN below 1."""
+    tensor = floating(x)
+    wide = widened(tensor)
+    large = _large(wide)
+    t = subtract(minimum(wide, large), 1)
+    near = log1p(add(t, sqrt(multiply(t, add(t, 2)))))
+    far = add(log(maximum(wide, large)), math.log(2.0))
+    return narrowed(where(greater(wide, large), far, near), tensor)
+
+
+def _large(x: Tensor) -> float:
+    """From here on x^2 + 1 is x^2."""
+    return 1e4 if x.dtype == float32 else 1e9
+
+
+def atanh(x: Any, /) -> Tensor:
+    """Half of log((1 + x) / (1 - x)); NaN outside [-1, 1]."""
+    tensor = floating(x)
+    wide = widened(tensor)
+    return narrowed(multiply(subtract(log1p(wide), log1p(negative(wide))), 0.5), tensor)
+
+
+arccos, arccosh, arcsin, arcsinh = acos, acosh, asin, asinh
+
+
+arctan, arctan2, arctanh = atan, atan2, atanh
