@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from lamina.ir.types import bool_
-from lamina.operations.applying import aligned
+from lamina.operations.applying import aligned, unary
 from lamina.operations.promote import broadcast, is_weak, need_kind, promoted, widened
 from lamina.tensor import Tensor, as_tensor, bind
 
@@ -84,7 +84,7 @@ def isinf(x: Any, /) -> Tensor:
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
         return not_equal(tensor, tensor)
-    return equal(abs(tensor), math.inf)
+    return equal(unary("abs", tensor), math.inf)
 
 
 def isnan(x: Any, /) -> Tensor:

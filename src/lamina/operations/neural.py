@@ -6,6 +6,7 @@ cross-entropy of their results can be computed from the logits, however it is wr
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
 from typing import Any
@@ -65,9 +66,12 @@ class _Logits:
         for key in (result, result._node):
             if key is not None:
                 mark = id(key)
-                reference = weakref.ref(key, lambda _, mark=mark: self.by_id.pop(mark, None))
+                reference = weakref.ref(key, functools.partial(self._forget, mark))
                 self.by_id[mark] = (reference, function, logits)
         return result
+
+    def _forget(self, mark: int, _: object) -> None:
+        self.by_id.pop(mark, None)
 
     def find(self, tensor: Tensor) -> tuple[str, Tensor] | None:
         for key in (tensor, tensor._node):

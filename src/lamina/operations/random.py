@@ -415,7 +415,7 @@ def choice(x: Any, shape: Any = (), *, replace: bool = True, key: Any = None) ->
     if replace:
         places = randint(wanted, 0, n, key=key)
     else:
-        count = math.prod(wanted)
+        count = math.prod(n.__index__() for n in wanted)
         if count > n:
             raise ArgumentError(f"choice: cannot draw {count} of {n} without replacement")
         places = reshape(sliced(_random_order(n, key), 0, 0, count), wanted)

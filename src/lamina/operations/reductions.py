@@ -14,7 +14,7 @@ from typing import Any
 from lamina.errors import ShapeError
 from lamina.ir import ops, types
 from lamina.ir.graph import Graph, parameter
-from lamina.ir.types import Dim, Extent, Shape, TensorType, bool_, float32, int64, uint64
+from lamina.ir.types import Dim, Extent, Shape, TensorType, bool_, int64, uint64
 from lamina.operations.elementwise import (
     add,
     divide,
@@ -183,8 +183,8 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool =
     count = size_along(tensor.shape, axes)
     if correction:
         if isinstance(count, Extent):
-            count = subtract(as_tensor(as_number(count), float32), correction)
-            return as_tensor(divide(total, as_tensor(count, total.dtype)), tensor.dtype)
+            divisor = subtract(as_tensor(as_number(count), total.dtype), correction)
+            return as_tensor(divide(total, divisor), tensor.dtype)
         return as_tensor(divide(total, float(count - correction)), tensor.dtype)
     return as_tensor(_over(total, count), tensor.dtype)
 

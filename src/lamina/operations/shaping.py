@@ -153,7 +153,7 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 
 def _tuple(axes: int | Sequence[int]) -> tuple[int, ...]:
-    return tuple(axes) if isinstance(axes, (tuple, list)) else (axes,)  # type: ignore[arg-type]
+    return (axes,) if isinstance(axes, int) else tuple(axes)
 
 
 # ---- repetition --------------------------------------------------------------------------------
@@ -324,9 +324,10 @@ def _cut(x: Tensor, axis: int, places: list[int]) -> list[Tensor]:
     if isinstance(n, Extent):
         bounds: list[Dim] = [0, *places, n]
     else:
-        bounds = [0, *(max(0, min(p + n if p < 0 else p, n)) for p in places), n]
+        inside = (max(0, min(p + n if p < 0 else p, n)) for p in places)
+        bounds = [0, *itertools.accumulate(inside, max), n]  # a place before the last one: empty
     pairs = itertools.pairwise(bounds)
-    return [sliced(x, axis, a, z if isinstance(z, Extent) else max(a, z)) for a, z in pairs]
+    return [sliced(x, axis, a, z) for a, z in pairs]
 
 
 # ---- order of elements -------------------------------------------------------------------------

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from lamina.errors import ShapeError
-from lamina.ir.types import Shape, int32, int64, is_static
+from lamina.ir.types import Extent, Shape, int32, int64
 from lamina.operations.arithmetic import add, maximum, minimum, multiply, negative
 from lamina.operations.creation import iota
 from lamina.operations.indexing import Plan, cut, getitem, plan_of, windows_of
@@ -135,7 +134,7 @@ def _updated_windows(x: Tensor, plan: Plan, value: Tensor, kind: str) -> Tensor:
 
 def _updated_positions(x: Tensor, index: Any, value: Tensor, kind: str) -> Tensor:
     """Any index: the flat position of every element that it names, found by indexing them."""
-    long = is_static(x.shape) and math.prod(x.shape) >= 2**31  # type: ignore[arg-type]
+    long = not isinstance(x.size, Extent) and x.size >= 2**31
     flat = iota((x.size,), 0, int64 if long else int32)
     places = getitem(reshape(flat, x.shape), index)
     result = bind(
