@@ -16,7 +16,7 @@ import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,13 @@ from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import Dim, DType, Extent, Shape, TensorType
 from lamina.reference import interpreter
 
+if TYPE_CHECKING:  # operators and methods come from lamina.operations.attach
+    from lamina._operators import Equality, Operators
+else:
+    Equality = Operators = object
 
-class Tensor:
+
+class Tensor(Equality):
     """An n-dimensional array of one dtype, shaped and indexed like NumPy's.
 
     Make one with `lm.asarray(...)` or any creation function. Immutable. Operators, methods and
@@ -283,7 +288,7 @@ def _default_dtype(array: np.ndarray) -> np.dtype:
 
 
 # ---- variables ---------------------------------------------------------------------------------
-class Variable:
+class Variable(Operators):
     """A mutable cell that holds a tensor: the state of a model or an optimizer.
 
     `initial` is anything `as_tensor` takes. In eager code `assign` changes the value at once. In a
