@@ -222,25 +222,26 @@ class _Assembly:
     # ---- results -------------------------------------------------------------------------------
     def _place_results(self) -> list[Item]:
         """Give each result its target's memory; where that can't be, the moves that do it after."""
-        moves: list[Item] = []
-        temporaries: list[Item] = []
+        moves: list[Item] = []  # into memory that another move may read, so they come last
+        early: list[Item] = []
         taken: set[Slot] = set()
         for node, target in zip(self.graph.results, self.targets, strict=True):
             source = self._slot(node)
             if source.actual is target:
                 continue
-            free = source.kind == "temporary" and source.same is None and target not in taken
+            own = source.kind == "temporary" and source not in self.parameters
+            free = own and source.same is None and target not in taken
             if free and self._may_use(node, source, target):
                 source.same = target
             elif target in self.parameters and self._reads_later(target, node):
                 # two results may read each other's old memory: all are saved before any is moved
                 saved = Slot(target.shape, target.dtype)
-                temporaries.append(copy(saved, source))
+                early.append(copy(saved, source))
                 moves.append(copy(target, saved))
             else:
-                moves.append(copy(target, source))
+                (moves if target in self.parameters else early).append(copy(target, source))
             taken.add(target)
-        return temporaries + moves
+        return early + moves
 
     def _reads_later(self, target: Slot, node: Node) -> bool:
         """Whether another result is moved out of this target's memory."""

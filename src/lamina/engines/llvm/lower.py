@@ -83,8 +83,9 @@ class _Lowering:
         if self.stored.get(node) is self.group and self.group.where.get(node) == position:
             return None
         slot = self.where_is.get(node)
-        if slot is None:
-            return None
+        maker = self.stored.get(node)
+        if slot is None or (maker is not None and maker not in self.group.needs):
+            return None  # computed here, though another group may store it later
         return self.maker.load(self._buffer(slot), linear(position, node.shape))
 
     def _buffer(self, slot: Slot) -> Buffer:
