@@ -1,0 +1,78 @@
+"""The command line: `lamina demo` and `lamina info`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from lamina.errors import LaminaError
+from lamina.version import __version__
+
+DATA = ("auto", "mnist", "fashion_mnist", "digits")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status. Errors of Lamina are one message, no traceback."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.command == "demo":
+            from lamina.cli.demo import demo
+
+            demo(options.data, options.epochs, options.out, options.seed)
+        else:
+            from lamina.cli.info import info
+
+            print(info())
+    except LaminaError as error:
+        print(f"lamina {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `lamina info | head -1`
+        sys.stderr.close()
+        return 141
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
+    top = argparse.ArgumentParser(
+        prog="lamina",
+        description="Deep learning in Python, compiled on the machine you own.",
+        epilog="Settings are environment variables (LAMINA_THREADS, LAMINA_DATA, ...); `lamina "
+        "info` lists them.",
+    )
+    top.add_argument("--version", action="version", version=f"lamina {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+    run = commands.add_parser(
+        "demo",
+        help="train a network to read handwritten digits, and watch it learn",
+        description="Trains a network of one hidden layer on handwritten digits, tests it on "
+        "digits it has never seen, and saves the model and a picture.",
+    )
+    run.add_argument(
+        "--data",
+        choices=DATA,
+        default="auto",
+        help="what to learn: auto (MNIST where it can be had, else the digits in the package), or "
+        "one of the others",
+    )
+    run.add_argument(
+        "--epochs", type=_count, metavar="N", help="how often to go through the data (5; digits 30)"
+    )
+    run.add_argument("--out", default=".", metavar="FOLDER", help="where the files go (here)")
+    run.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed repeats (0)")
+    commands.add_parser(
+        "info",
+        help="what Lamina found on this machine, and its settings",
+        description="Prints versions, machine, threads, vector width, engines, cache and settings.",
+    )
+    return top
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return number

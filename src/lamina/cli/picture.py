@@ -1,0 +1,89 @@
+"""The demo's picture: the loss over the epochs, and some test images with predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import need_extra
+
+INK, GREY, BLUE, RED = "#222222", "#8a8f98", "#1f6fb4", "#c8332b"
+ROWS, COLUMNS = 4, 8
+WRONG = 6  # of the images shown, at most so many that were read wrongly
+
+
+def picture(
+    path: Path,
+    name: str,
+    history: dict[str, list[float]],
+    images: np.ndarray,
+    labels: np.ndarray,
+    outputs: np.ndarray,
+    names: Sequence[str] | None = None,
+) -> None:
+    """Draw and write a PNG. Raises MissingExtraError without matplotlib."""
+    figure_module = need_extra("matplotlib.figure", "plot", "the picture of the demo")
+    figure = figure_module.Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.55), wspace=0.04)
+    _curves(left.subplots(), history)
+    _images(right, images, labels, outputs, names)
+    figure.suptitle(_title(outputs.argmax(axis=1) == labels), color=INK, fontsize=13)
+    figure.savefig(path)
+
+
+def _title(right: np.ndarray) -> str:
+    wrong = int((~right).sum())
+    title = f"{right.mean():.1%} of {len(right):,} test images read correctly"
+    others = f"; the last {min(WRONG, wrong)} here are among the {wrong} others"
+    return title + (others if wrong else "")
+
+
+def _curves(axes: Any, history: dict[str, list[float]]) -> None:
+    """Both losses, each named at its end."""
+    epochs = np.arange(1, len(history["loss"]) + 1)
+    for key, label, color in (("loss", "training", GREY), ("val_loss", "test", BLUE)):
+        if key in history:
+            axes.plot(epochs, history[key], color=color, marker="o", markersize=4, label=label)
+    axes.set(xlabel="epoch", ylabel="loss (cross-entropy)")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    axes.legend(frameon=False)
+
+
+def _images(
+    part: Any,
+    images: np.ndarray,
+    labels: np.ndarray,
+    outputs: np.ndarray,
+    names: Sequence[str] | None,
+) -> None:
+    """Test images with what was seen in them; what is wrong is red, with the truth beside it."""
+    seen = outputs.argmax(axis=1)
+    shown = chosen(seen == labels)
+    for axes, k in zip(part.subplots(ROWS, COLUMNS).flat, shown, strict=False):
+        axes.imshow(images[k], cmap="gray_r", interpolation="nearest")
+        right = seen[k] == labels[k]
+        text = _name(seen[k], names)
+        if not right:
+            text += f" (is {_name(labels[k], names)})"
+        size = 10 if names is None else 7
+        axes.set_title(text, color=INK if right else RED, fontsize=size, pad=2)
+    for axes in part.axes:
+        axes.set_axis_off()
+
+
+def chosen(right: np.ndarray) -> np.ndarray:
+    """Which images to show, in order: the first of the test set, the last few of them replaced by
+    the first that were read wrongly."""
+    wrong = np.flatnonzero(~right)[:WRONG]
+    rightly = np.flatnonzero(right)[: ROWS * COLUMNS - len(wrong)]
+    return np.concatenate([rightly, wrong])
+
+
+def _name(label: Any, names: Sequence[str] | None) -> str:
+    return str(label) if names is None else names[int(label)]
