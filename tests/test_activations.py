@@ -110,7 +110,7 @@ def test_activations_survive_a_configuration(activation):
 def test_names():
     assert activations.get(None) is activations.linear
     assert activations.serialize(activations.get("swish")) == "silu"
-    with pytest.raises(UnknownNameError, match="'rleu'\n.*'relu'"):
+    with pytest.raises(UnknownNameError, match=r"'rleu'\n.*'relu'"):
         Dense(2, activation="rleu")
     with pytest.raises(ArgumentError, match="lambda"):
         activations.serialize(lambda x: x)

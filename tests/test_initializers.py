@@ -1,4 +1,4 @@
-"""First values: their distributions, their repeatability, and their independence of other layers."""
+"""First values: their distributions, that they repeat, and do not depend on other layers."""
 
 import numpy as np
 import pytest
@@ -165,7 +165,7 @@ def test_configurations_make_equal_objects(initializer):
 
 
 def test_mistakes():
-    with pytest.raises(UnknownNameError, match="glorot_unifrom.*\n.*'glorot_uniform'"):
+    with pytest.raises(UnknownNameError, match=r"glorot_unifrom.*\n.*'glorot_uniform'"):
         initializers.get("glorot_unifrom")
     with pytest.raises(RangeError, match="mode must be one of"):
         initializers.VarianceScaling(mode="fan")

@@ -191,7 +191,7 @@ def test_alpha_dropout_keeps_mean_and_variance():
 def test_in_a_compiled_function_dropout_needs_a_key():
     layer = L.Dropout(0.5)
     with settings(engine="numpy"):
-        with pytest.raises(StateError, match="Dropout 'dropout'.*need a key"):
+        with pytest.raises(StateError, match=r"Dropout 'dropout'.*need a key"):
             transforms.compile(lambda x: layer(x, training=True))(A)
 
         def keyed(x, key):
@@ -344,7 +344,7 @@ def test_weights_come_and_go_as_arrays():
     second.set_weights(first.get_weights())
     np.testing.assert_array_equal(first(A).numpy(), second(A).numpy())
     with pytest.raises(
-        ShapeError, match=r"Dense 'dense': set_weights got 1 arrays, and there are 2"
+        ShapeError, match="Dense 'dense': set_weights got 1 arrays, and there are 2"
     ):
         first.set_weights([np.ones((4, 3))])
     with pytest.raises(ShapeError, match=r"shape \(3, 4\) for kernel, which has shape \(4, 3\)"):
@@ -387,7 +387,7 @@ MISTAKES = [
     (lambda: L.RepeatVector(0), RangeError, "n must be a positive integer"),
     (lambda: L.Add()(A), ArgumentError, r"expected a list.*got one tensor of shape \(2, 4\)"),
     (lambda: L.Add()([A]), ArgumentError, "expected at least 2 inputs, got 1"),
-    (lambda: L.Subtract()([A, A, A]), ArgumentError, "expected at least 2 inputs, got 3|expected 2"),
+    (lambda: L.Subtract()([A, A, A]), ArgumentError, "expected 2 inputs, got 3"),
     (lambda: L.Add()([A, A[:, :3]]), ShapeError,
      r"Add 'add': inputs of shapes \(2, 4\), \(2, 3\) do not fit together"),
     (lambda: L.Concatenate()([X, A]), ShapeError, "cannot be joined along axis -1"),

@@ -12,7 +12,7 @@ from lamina import layers as L
 from lamina import transforms
 from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, NotBuiltError, ShapeError, UnknownNameError
-from lamina.models import Model, Sequential
+from lamina.models import Model, Sequential, clone_model, model_from_json
 from lamina.operations import elementwise, neural, random, shaping
 from lamina.settings import settings
 
@@ -105,7 +105,7 @@ def test_a_model_as_the_first_layer_brings_its_input():
     base = Sequential([L.Dense(4, input_shape=(8,))], name="base")
     model = Sequential([base, L.Dense(2)])
     assert model.built and model.count_params() == 36 + 10
-    assert list(model.named_weights())[0] == "base/dense/kernel"
+    assert next(iter(model.named_weights())) == "base/dense/kernel"
     assert model.layers[0] is base
 
 
@@ -335,6 +335,15 @@ def test_configurations_make_equal_models(make):
 
 def leaves(nest):
     return list(nest.values()) if isinstance(nest, dict) else [nest]
+
+
+def test_clones_and_json():
+    model = two_towers()
+    again = model_from_json(model.to_json())
+    clone = clone_model(model)
+    for other in (again, clone):
+        assert list(other.named_weights()) == list(model.named_weights())
+        assert (other.get_weights()[0] != model.get_weights()[0]).any()
 
 
 def test_what_cannot_be_written_down_says_so():

@@ -65,13 +65,14 @@ def test_a_weight_of_zeros_stays_finite():
 
 def test_losses_of_a_model():
     model = Sequential([
-        Dense(2, kernel_initializer="ones", kernel_regularizer="l2", bias_regularizer="l1", input_shape=(3,)),
+        Dense(2, kernel_initializer="ones", kernel_regularizer="l2", bias_regularizer="l1",
+              input_shape=(3,)),
         ActivityRegularization(l1=0.5),
         Dense(1, kernel_initializer="ones", kernel_regularizer=lambda w: (w * w).sum() * 2.0),
     ])  # fmt: skip
     assert [loss.item() for loss in model.losses] == pytest.approx([0.06, 0.0, 4.0])
     model(np.ones((2, 3)))
-    assert [loss.item() for loss in model.losses] == pytest.approx([6.0, 0.06, 0.0, 4.0])
+    assert [loss.item() for loss in model.losses] == pytest.approx([3.0, 0.06, 0.0, 4.0])
     model.reset_losses()
     model.layers[0].trainable = False
     assert [loss.item() for loss in model.losses] == pytest.approx([4.0])
@@ -80,7 +81,7 @@ def test_losses_of_a_model():
 def test_activity_regularizer_of_any_layer():
     layer = Dense(2, kernel_initializer="ones", activity_regularizer="l1")
     layer(np.ones((2, 3)))
-    assert [loss.item() for loss in layer.losses] == pytest.approx([0.12])
+    assert [loss.item() for loss in layer.losses] == pytest.approx([0.06])
 
 
 def test_a_constraint_is_kept_with_its_weight():

@@ -26,6 +26,7 @@ from lamina.errors import LaminaError, ShapeError, describe, unknown_name
 from lamina.ir import types
 from lamina.layers import frames, spec, symbolic
 from lamina.layers.tracking import Tracked
+from lamina.operations import elementwise, reductions
 from lamina.tensor import LOCAL, Tensor, Variable, as_tensor, bind
 
 # fmt: off
@@ -191,9 +192,15 @@ class Layer(Tracked):
                 symbolic.shapes_of(tree.map_structure(as_tensor, outputs))
             )
         if self.activity_regularizer is not None:
-            for output in tree.leaves(outputs):
-                frame.losses.append(self.activity_regularizer(output))
+            frame.losses.extend(self._activity_loss(as_tensor(o)) for o in tree.leaves(outputs))
         return outputs
+
+    def _activity_loss(self, output: Tensor) -> Any:
+        """The penalty of an output per example, so that the batch's size does not matter."""
+        loss = self.activity_regularizer(output)
+        if output.ndim == 0:
+            return loss
+        return loss / elementwise.maximum(reductions.as_number(output.shape[0]), 1)
 
     def _accepted(self, frame: frames.Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keyword arguments, with `training` and `mask` only where `call` takes them."""

@@ -160,7 +160,8 @@ class AlphaDropout(Dropout):
 
 
 class ActivityRegularization(Layer):
-    """Gives its inputs back, and adds l1 * sum(|x|) + l2 * sum(x**2) to the loss."""
+    """Gives its inputs back, and adds (l1 * sum(|x|) + l2 * sum(x**2)) / batch size to the
+    loss."""
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

@@ -9,11 +9,12 @@ first calls are those of the Inputs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from lamina import tree
-from lamina.configuration import plain, restored
+from lamina.configuration import deserialize, plain, restored
 from lamina.errors import ArgumentError
 from lamina.layers import InputLayer
 from lamina.layers.frames import Scope
@@ -109,3 +110,14 @@ def _read(f: Any, nest: Any) -> Any:
     if set(nest) in ({"from"}, {"value"}):
         return f(nest)
     return {key: _read(f, value) for key, value in nest.items()}
+
+
+def clone_model(model: Any) -> Any:
+    """A model of the same layers with new weights, drawn as for any new model."""
+    return type(model).from_config(model.get_config())
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The model whose `to_json` made the text, with new weights. Layers of your own are found while
+    their class is defined in this process, or in `custom_objects` (class name -> class)."""
+    return deserialize(json.loads(json_string), custom_objects)
