@@ -26,10 +26,10 @@ class NumpyProgram:
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         results = list(interpreter.run(self.graph, list(arrays)))
         # every result is complete before the first array is overwritten
-        for parameter, result in self.updates.items():
-            value = results[result]
-            if any(np.shares_memory(value, a) for a in arrays):
-                results[result] = value.copy()
+        state = [arrays[p] for p in self.updates]
+        for k, value in enumerate(results):
+            if any(np.may_share_memory(value, a) for a in state):
+                results[k] = value.copy()
         for parameter, result in self.updates.items():
             np.copyto(arrays[parameter], results[result])
             results[result] = arrays[parameter]
