@@ -71,7 +71,6 @@ class _Grouper:
         self.stored: dict[Node, Group] = {}
         self.home: dict[Node, Group] = {}
         self.cost: dict[Node, float] = {}
-        self.sources: dict[Node, frozenset[Group]] = {}  # what a free value's operands come from
 
     def run(self) -> Grouping:
         for node in self.nodes:
@@ -80,7 +79,7 @@ class _Grouper:
             if node.op != "parameter":
                 self._store(node)
         for g in self.groups:
-            self._fill_needs(g)
+            g.needs.discard(g)
         return Grouping(self.groups, self.stored)
 
     # ---- one node ------------------------------------------------------------------------------
@@ -128,11 +127,32 @@ class _Grouper:
 
     def _free(self, node: Node, cost: float) -> None:
         self.cost[node] = cost
-        reached = [
-            {self.stored[a]} if a in self.stored else self.sources.get(a, frozenset())
-            for a in node.args
-        ]
-        self.sources[node] = frozenset().union(*reached)
+
+    def _sources(self, node: Node) -> set[Group]:
+        """The groups whose stored values are read where a free node is computed, as of now."""
+        found: set[Group] = set()
+        stack, seen = [node], {node}
+        while stack:
+            for arg in stack.pop().args:
+                if arg in self.stored or arg in self.home:
+                    found.add(self.stored.get(arg) or self.home[arg])
+                elif arg not in seen:
+                    seen.add(arg)
+                    stack.append(arg)
+        return found
+
+    def _readers(self, node: Node) -> set[Group]:
+        """The groups that so far compute a free node for themselves: once stored, they load it."""
+        found: set[Group] = set()
+        stack, seen = [node], {node}
+        while stack:
+            for user in self.users[stack.pop()]:
+                if user in self.stored or user in self.home:
+                    found.add(self.stored.get(user) or self.home[user])
+                elif user in self.cost and user not in seen:
+                    seen.add(user)
+                    stack.append(user)
+        return found
 
     # ---- joining -------------------------------------------------------------------------------
     def _natural(self, node: Node, g: Group) -> Position | None:
@@ -171,7 +191,7 @@ class _Grouper:
                 if self.home[arg] is not g:
                     found.add(self.home[arg])
             else:
-                found |= self.sources.get(arg, frozenset())
+                found |= self._sources(arg)
         return found
 
     def _may_need(self, g: Group, others: Iterable[Group]) -> bool:
@@ -205,11 +225,14 @@ class _Grouper:
         """Give the node memory, in the group where it lives or a new one of its own."""
         if node in self.stored or node.op == "parameter" or _is_table(node):
             return
-        g = self.home.get(node) or self._neighbour(node) or self._start_map(node)
+        readers = self._readers(node)
+        g = self.home.get(node) or self._neighbour(node, readers) or self._start_map(node)
         g.stores.append(node)
         self.stored[node] = g
+        for reader in readers:
+            reader.needs.add(g)
 
-    def _neighbour(self, node: Node) -> Group | None:
+    def _neighbour(self, node: Node, readers: set[Group]) -> Group | None:
         """A group that already stores an operand of this free map, and can compute it alongside."""
         if node.op in VIEWS:
             return None
@@ -217,8 +240,10 @@ class _Grouper:
             g = self.stored.get(arg)
             if g is None or arg not in g.where or g.whole is not None:
                 continue
-            if self._may_need(g, self.sources[node] - {g}) and not self._strays(node, g):
-                g.needs |= self.sources[node] - {g}
+            sources = self._sources(node) - {g}
+            circle = any(self._reaches(g, reader) for reader in readers - {g})
+            if self._may_need(g, sources) and not circle and not self._strays(node, g):
+                g.needs |= sources
                 g.where[node] = g.where[arg]
                 self.home[node] = g
                 return g
@@ -249,7 +274,7 @@ class _Grouper:
     def _start_map(self, node: Node) -> Group:
         g = self._new(_loops(node.shape))
         g.where[node] = tuple(of(v) for v in g.loops)
-        g.needs |= self.sources[node]
+        g.needs |= self._sources(node)
         self.home[node] = g
         return g
 
@@ -259,7 +284,6 @@ class _Grouper:
         g.stores.append(node)
         g.needs |= {self.stored[a] for a in node.args if a in self.stored}
         self.stored[node] = g
-        self.sources[node] = frozenset((g,))
         self.cost[node] = 0
 
     def _start_core(self, node: Node) -> None:
@@ -271,7 +295,7 @@ class _Grouper:
         g.where[node] = tuple(of(v) for v in g.loops)
         g.reductions = [Var(f"k{n}", e) for n, e in enumerate(_reduced(node))]
         for arg in node.args:
-            g.needs |= {self.stored[arg]} if arg in self.stored else self.sources[arg]
+            g.needs |= {self.stored[arg]} if arg in self.stored else self._sources(arg)
         self.home[node] = g
         self.cost[node] = 0
 
@@ -281,9 +305,6 @@ class _Grouper:
             while arg.op in PLAIN_VIEWS and arg not in self.home and arg not in self.stored:
                 arg = arg.args[0]
             self._store(arg)
-
-    def _fill_needs(self, g: Group) -> None:
-        g.needs.discard(g)
 
 
 PLAIN_VIEWS = {"reshape", "transpose", "broadcast_in_dim", "slice", "reverse"}
