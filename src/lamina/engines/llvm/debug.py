@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.engines.llvm import describe, native
+from lamina.engines.llvm.lower import Kernel
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.settings import settings
@@ -87,11 +88,12 @@ class Speaking(Log):
 
     def staged(self, stages: Compiled) -> None:
         names = describe.Names(len(stages.graph.parameters))
-        for number, (kernel, (schedule, symbol, text)) in enumerate(stages.kernels.items()):
-            if self.rung >= 3:
-                self._say(f"kernel {number}: {describe.line_of(kernel, schedule, names)}")
-            if self.rung >= 4:
-                lines = [*describe.buffers_of(kernel, names), str(kernel.nest)]
+        running = describe.running(stages.program.items, stages.kernels)
+        for number, item in enumerate(running if self.rung >= 3 else []):
+            schedule, symbol, text = stages.kernels.get(item, (None, "", ""))  # type: ignore[call-overload]
+            self._say(f"kernel {number}: {describe.line_of(item, schedule, names)}")
+            if self.rung >= 4 and isinstance(item, Kernel):
+                lines = [*describe.buffers_of(item, names), str(item.nest)]
                 self._show(f"nest of kernel {number}", "\n".join(lines))
             self._show_code(f"kernel {number}, {symbol}", text)
         self._show_code("the driver", str(stages.driven.module))

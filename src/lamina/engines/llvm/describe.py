@@ -5,9 +5,10 @@ dot_general[32 x 512 over 784]    float32 arg0[32, 784], arg2[784, 512] -> t0[32
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from lamina.engines.llvm.assemble import Routine
+from lamina.engines.llvm.assemble import Item, Routine, leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.schedule import Schedule, is_serial
 from lamina.engines.llvm.slots import Slot
@@ -33,6 +34,15 @@ class Names:
         if slot.kind == "table":
             return f"table{slot.number}"
         return f"t{self.temporaries.setdefault(slot, len(self.temporaries))}"
+
+
+def running(items: Sequence[Item], kernels: Mapping[Kernel, Any]) -> list[Kernel | Routine]:
+    """What a program runs, in order; copies of memory onto itself, which have no code, left out."""
+    return [
+        item
+        for item in leaves(items)
+        if isinstance(item, Routine) or (isinstance(item, Kernel) and kernels[item][1])
+    ]
 
 
 def name_of(item: Kernel | Routine) -> str:
