@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.engines.llvm import describe, native
+from lamina.engines.llvm.assemble import Routine
 from lamina.engines.llvm.lower import Kernel
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
@@ -90,14 +91,22 @@ class Speaking(Log):
         names = describe.Names(len(stages.graph.parameters))
         running = describe.running(stages.program.items, stages.kernels)
         for number, item in enumerate(running if self.rung >= 3 else []):
-            schedule, symbol, text = stages.kernels.get(item, (None, "", ""))  # type: ignore[call-overload]
-            self._say(f"kernel {number}: {describe.line_of(item, schedule, names)}")
-            if self.rung >= 4 and isinstance(item, Kernel):
-                lines = [*describe.buffers_of(item, names), str(item.nest)]
-                self._show(f"nest of kernel {number}", "\n".join(lines))
-            self._show_code(f"kernel {number}, {symbol}", text)
+            self._kernel(number, item, stages, names)
         self._show_code("the driver", str(stages.driven.module))
         self.last = time.perf_counter()
+
+    def _kernel(
+        self, number: int, item: Kernel | Routine, stages: Compiled, names: describe.Names
+    ) -> None:
+        if not isinstance(item, Kernel):
+            self._say(f"kernel {number}: {describe.line_of(item, None, names)}")
+            return
+        schedule, symbol, text = stages.kernels[item]
+        self._say(f"kernel {number}: {describe.line_of(item, schedule, names)}")
+        if self.rung >= 4:
+            lines = [*describe.buffers_of(item, names), str(item.nest)]
+            self._show(f"nest of kernel {number}", "\n".join(lines))
+        self._show_code(f"kernel {number}, {symbol}", text)
 
     def _show_code(self, what: str, text: str) -> None:
         if text and self.rung >= 5:
