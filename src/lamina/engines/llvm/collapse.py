@@ -96,8 +96,11 @@ def _rebuilt(
     if expr.kind == "guard":
         tests = tuple((moved(i), low, high) for i, low, high in p["tests"])
         return maker.guard(tests, *args)
-    if expr.kind in ("constant", "acc"):
+    if expr.kind == "constant":
         return expr
+    if expr.kind == "acc":  # it depends on the loops, also on those that have just become one
+        vars_ = frozenset(v for old in expr.vars for v in change(Index({old: 1})).vars)
+        return maker.acc(p["number"], expr.dtype, vars_)
     return maker.op(expr.kind, args, expr.dtype, p)
 
 

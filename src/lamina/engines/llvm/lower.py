@@ -88,12 +88,6 @@ class _Lowering:
             return None  # computed here, though another group may store it later
         return self.maker.load(self._buffer(slot), linear(position, node.shape))
 
-    def _is_ready(self, node: Node) -> bool:
-        """Whether node's memory is written before this kernel runs: a free value may have been
-        stored for a later reader, and is computed again here."""
-        owner = self.stored.get(node)
-        return owner is None or owner is self.group or owner in self.group.needs
-
     def _buffer(self, slot: Slot) -> Buffer:
         if slot not in self.slots:
             self.slots.append(slot)

@@ -94,7 +94,7 @@ class Maker:
         return self._make(key, "index", (), dtype, index.vars, index=index)
 
     def acc(self, number: int, dtype: DType, vars_: frozenset[Var]) -> Expr:
-        return self._make(("acc", number), "acc", (), dtype, vars_, number=number)
+        return self._make(("acc", number, vars_), "acc", (), dtype, vars_, number=number)
 
     def guard(self, tests: tuple[tuple[Index, Dim, Dim], ...], inside: Expr, other: Expr) -> Expr:
         """`inside` where every low <= index < high, else `other`; inside is not read elsewhere."""
