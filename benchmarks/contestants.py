@@ -44,13 +44,13 @@ def _keras(backend: str, needs: str, label: str) -> Contestant:
 
 
 CONTESTANTS: tuple[Contestant, ...] = (
-    Contestant("lamina", "Lamina, fit", ("lamina",), "keras_style:LAMINA"),
+    Contestant("lamina", "Lamina", ("lamina",), "keras_style:LAMINA"),
     Contestant("lamina-step", "Lamina, train_on_batch", ("lamina",), "keras_style:LAMINA_STEP"),
     Contestant("numpy", "NumPy by hand", ("numpy",), "numpy_by_hand:WORK"),
-    Contestant("torch", "PyTorch, fused Adam", ("torch",), "pytorch:EAGER"),
+    Contestant("torch", "PyTorch eager", ("torch",), "pytorch:EAGER"),
     Contestant("torch-compile", "PyTorch, torch.compile", ("torch",), "pytorch:COMPILED"),
-    Contestant("jax", "JAX, jit, donated buffers", ("jax",), "with_jax:STEPS"),
-    Contestant("jax-scan", "JAX, jit of a scan over the batches", ("jax",), "with_jax:SCAN"),
+    Contestant("jax", "JAX, jit", ("jax",), "with_jax:STEPS"),
+    Contestant("jax-scan", "JAX, jit of a scan", ("jax",), "with_jax:SCAN"),
     _keras("jax", "jax", "JAX"),
     _keras("tensorflow", "tensorflow", "TensorFlow"),
     _keras("torch", "torch", "PyTorch"),
