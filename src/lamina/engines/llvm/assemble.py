@@ -16,6 +16,7 @@ from lamina.engines.llvm.group import Group, Grouping, group
 
 from lamina.engines.llvm.lower import Kernel, copy, lower
 from lamina.engines.llvm.nest import walk
+from lamina.engines.llvm.routines_whole import scratch_types
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.graph import Graph, Node
 from lamina.ir.types import Dim
@@ -46,14 +47,19 @@ class Routine:
     node: Node
     inputs: list[Slot]
     outputs: list[Slot]
+    scratch: list[Slot]
+
+    @property
+    def slots(self) -> list[Slot]:
+        return [*self.inputs, *self.outputs, *self.scratch]
 
     @property
     def written(self) -> set[Slot]:
-        return {s.memory for s in self.outputs}
+        return {s.memory for s in (*self.outputs, *self.scratch)}
 
     @property
     def touched(self) -> set[Slot]:
-        return {s.memory for s in (*self.inputs, *self.outputs)}
+        return {s.memory for s in self.slots}
 
 
 Item = Kernel | Loop | While | Routine
@@ -93,9 +99,7 @@ def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While]:
 
 
 def _mentioned(item: Kernel | Routine | While) -> list[Slot]:
-    if isinstance(item, Kernel):
-        return item.slots
-    return [item.condition] if isinstance(item, While) else [*item.inputs, *item.outputs]
+    return [item.condition] if isinstance(item, While) else item.slots
 
 
 # ---- assembling --------------------------------------------------------------------------------
@@ -182,7 +186,13 @@ class _Assembly:
         if node.op == "while":
             return self._while(node)
         outputs = self.elements.get(node) or [self.where[node]]
-        return [Routine(node, [self._slot(a) for a in node.args], outputs)]
+        inputs = [self._slot(a) for a in node.args]
+        scratch = [Slot(t.shape, t.dtype) for t in scratch_types(node)]
+        if node.op != "scatter":
+            return [Routine(node, inputs, outputs, scratch)]
+        # the result starts as a copy of x, and only the result is touched from then on
+        routine = Routine(node, [outputs[0], *inputs[1:]], outputs, scratch)
+        return [copy(outputs[0], inputs[0]), routine]
 
     def _slot(self, node: Node) -> Slot:
         if node in self.where:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.engines.llvm import routines_whole
 from lamina.engines.llvm.assemble import Item, Loop, Program, Routine, While
 from lamina.engines.llvm.barrier import emit_barrier
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.routines_whole import ROUTINES, Site
 from lamina.engines.llvm.schedule import is_serial
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import FLOORS, Dim, Extent, is_static
@@ -99,11 +99,13 @@ class Driver:
 
     def _routine(self, item: Routine) -> None:
         self._separate(item.written, item.touched, False)
-        inputs = [self._address(s) for s in item.inputs]
-        outputs = [self._address(s) for s in item.outputs]
-        routines_whole.ROUTINES[item.node.op](
-            self.b, item.node, inputs, outputs, self.dim, self.thread, self.threads
+        inputs, outputs, scratch = (
+            [self._address(s) for s in slots] for slots in (item.inputs, item.outputs, item.scratch)
         )
+        site = Site(
+            self.b, item.node, inputs, outputs, scratch, self.dim, self.thread, self.threads
+        )
+        ROUTINES[item.node.op](site)
 
     def _loop(self, item: Loop) -> None:
         self._barrier()
