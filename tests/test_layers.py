@@ -359,6 +359,28 @@ def test_compute_output_shape_is_free():
     assert L.Dense(4).compute_output_shape((8, 3)) == (8, 4)
 
 
+def test_input_specs_of_ones_own_layers():
+    class Picky(L.Layer):
+        input_spec = L.InputSpec(shape=(None, 3), dtype="float32")
+
+        def call(self, inputs):
+            return inputs
+
+    assert Picky()(np.ones((2, 3))).shape == (2, 3)
+    with pytest.raises(ShapeError, match=r"expected inputs with 3 entries in axis 1"):
+        Picky()(A)
+    with pytest.raises(ShapeError, match="expected an input of 2 axes"):
+        Picky()(X)
+    with pytest.raises(TypeError, match="expected an input of float32, got int32"):
+        Picky()(np.ones((2, 3), np.int32))
+
+
+def test_a_layer_can_be_renamed():
+    layer = L.Dense(1)
+    layer.name = "head"
+    assert layer.name == layer.path == layer.get_config()["name"] == "head"
+
+
 def test_names_are_those_of_the_class():
     assert (L.Dense(1).name, L.ReLU().name, L.SpatialDropout1D(0.1).name) == (
         "dense",
@@ -378,6 +400,7 @@ MISTAKES = [
      r"Dense 'dense': expected an input of at least 2 axes.*got shape \(4,\).*\n.*x\[None\]"),
     (lambda: L.Dense(3)(L.Input((None,))), ShapeError,
      r"weight 'kernel' would have shape \(None, 3\).*\n.*give this axis of the Input a size"),
+    (lambda: L.Dense(3)("text"), TypeError, "expected a tensor or an array, got 'text'"),
     (lambda: L.Dropout(1.5), RangeError, "Dropout: rate must lie within 0 and 1, not 1.5"),
     (lambda: L.Dropout(0.5, noise_shape=(1,))(A, training=True), ShapeError, "noise_shape"),
     (lambda: L.Reshape((-1, -1)), ArgumentError, "only one entry may be -1"),

@@ -216,6 +216,22 @@ def test_model_of_the_middle_of_a_sequential():
     assert features(np.ones((2, 784))).shape == (2, 512)
 
 
+def test_one_feature_needs_no_axis_of_its_own():
+    model = Sequential([L.Dense(1, input_shape=[1], kernel_initializer="ones")])
+    assert model(np.arange(3.0)).shape == (3, 1) and model(np.ones((3, 1))).shape == (3, 1)
+    flat = Sequential([L.Input((4,)), L.Dense(1)])
+    assert flat(np.ones((2, 4, 1))).shape == (2, 1)
+
+
+def test_inputs_by_the_keys_of_a_dict():
+    x = {"left": L.Input((3,)), "right": L.Input((2,))}
+    model = Model(x, L.Concatenate()([x["left"], x["right"]]))
+    found = model({"right": np.zeros((1, 2)), "left": np.ones((1, 3)), "more": np.ones(1)})
+    assert found.numpy().tolist() == [[1, 1, 1, 0, 0]]
+    with pytest.raises(ArgumentError, match=r"no data for the inputs \['left'\]"):
+        model({"right": np.zeros((1, 2)), "links": np.ones((1, 3))})
+
+
 # ---- subclassed ---------------------------------------------------------------------------------
 def test_subclassed_models():
     model = Subclassed()

@@ -81,7 +81,7 @@ class Layer(Tracked):
     ) -> None:
         self._refuse_unknown(kwargs)
         if name is not None:
-            self._name, self._is_named, self._is_given = str(name), True, True
+            self.name = name
         self._trainable = bool(trainable)
         self._dtype = _float_dtype(self, dtype)
         self._first_shape = _first_shape(input_shape, **kwargs)

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from lamina import tree
-from lamina.errors import ShapeError
+from lamina.errors import DTypeError, ShapeError, describe
 from lamina.ir.types import Extent, is_static
 from lamina.tensor import Tensor
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The rank and extents of one input. `axes` maps an axis to the extent that it must have."""
+    """What one input must be like; arguments as in Keras.
 
+    `shape` is the whole shape with None for any extent; `axes` maps an axis to its extent.
+    """
+
+    dtype: Any = None
+    shape: Sequence[int | None] | None = None
     ndim: int | None = None
-    min_ndim: int | None = None
     max_ndim: int | None = None
-    axes: Mapping[int, int] = field(default_factory=dict)
+    min_ndim: int | None = None
+    axes: Mapping[int, int] | None = None
+
+    def extents(self) -> dict[int, int]:
+        """Every axis whose extent is prescribed."""
+        of_shape = {k: n for k, n in enumerate(self.shape or ()) if n is not None}
+        return {**of_shape, **{k: n for k, n in (self.axes or {}).items() if n is not None}}
+
+    def rank(self) -> int | None:
+        return self.ndim if self.shape is None else len(self.shape)
 
 
 def known_shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
@@ -37,21 +50,33 @@ def check(label: str, spec: InputSpec | Sequence[InputSpec] | None, inputs: Any)
         return
     tensors = [t for t in tree.leaves(inputs) if isinstance(t, Tensor)]
     specs = [spec] if isinstance(spec, InputSpec) else list(spec)
+    if not tensors:
+        raise DTypeError(
+            f"{label}: expected a tensor or an array, got {describe(inputs)}",
+            hint="numpy.asarray(...) makes an array of nested lists of numbers",
+        )
     if len(specs) != len(tensors):
         raise ShapeError(f"{label}: expected {len(specs)} inputs, got {len(tensors)}")
     for each, tensor in zip(specs, tensors, strict=True):
-        _check_rank(label, each, tensor)
-        for axis, extent in each.axes.items():
-            _check_extent(label, axis, extent, tensor)
+        _check_one(label, each, tensor)
+
+
+def _check_one(label: str, spec: InputSpec, tensor: Tensor) -> None:
+    if spec.dtype is not None and tensor.dtype != spec.dtype:
+        raise DTypeError(f"{label}: expected an input of {spec.dtype}, got {tensor.dtype}")
+    _check_rank(label, spec, tensor)
+    for axis, extent in spec.extents().items():
+        _check_extent(label, axis, extent, tensor)
 
 
 def _check_rank(label: str, spec: InputSpec, tensor: Tensor) -> None:
+    rank, least, most = spec.rank(), spec.min_ndim, spec.max_ndim
     wrong = (
-        (spec.ndim is not None and tensor.ndim != spec.ndim, f"{spec.ndim}"),
-        (spec.min_ndim is not None and tensor.ndim < spec.min_ndim, f"at least {spec.min_ndim}"),
-        (spec.max_ndim is not None and tensor.ndim > spec.max_ndim, f"at most {spec.max_ndim}"),
+        (rank is not None and tensor.ndim != rank, f"{rank}"),
+        (least is not None and tensor.ndim < least, f"at least {least}"),
+        (most is not None and tensor.ndim > most, f"at most {most}"),
     )
-    for is_wrong, expected in wrong:  # type: ignore[assignment]
+    for is_wrong, expected in wrong:
         if is_wrong:
             raise ShapeError(
                 f"{label}: expected an input of {expected} axes (the batch included), got shape "

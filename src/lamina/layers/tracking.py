@@ -36,6 +36,10 @@ class Tracked(Configurable):
         """The name given, or the class's; made unique by the first model or layer that holds it."""
         return self._name or self._class_name()
 
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name, self._is_named, self._is_given = str(name), True, True
+
     def _class_name(self) -> str:
         return snake_case(type(self).__name__)
 

@@ -11,6 +11,7 @@ from lamina.ir.types import Extent
 from lamina.layers.spec import shape_text
 from lamina.layers.symbolic import Call, source_of
 from lamina.models.replay import Replay
+from lamina.operations import shaping
 from lamina.tensor import Tensor
 
 
@@ -121,19 +122,24 @@ class FunctionalGraph:
 
     def matched(self, label: str, inputs: Any) -> list[Tensor]:
         """The inputs in the order of the model's, their shapes checked."""
-        tensors = self._ordered(label, inputs)
+        tensors = [
+            _adjusted(node, tensor)
+            for node, tensor in zip(self.input_nodes, self._ordered(label, inputs), strict=True)
+        ]
         for node, tensor, name in zip(self.input_nodes, tensors, self.input_names, strict=True):
             _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
         return tensors
 
     def _ordered(self, label: str, inputs: Any) -> list[Tensor]:
-        if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
-            missing = [n for n in self.input_names if n not in inputs]
+        if isinstance(inputs, dict):
+            by_key = isinstance(self.inputs, dict)
+            names = sorted(self.inputs, key=str) if by_key else self.input_names
+            missing = [n for n in names if n not in inputs]
             if missing:
                 raise ArgumentError(
                     f"{label}: no data for the inputs {missing}; the dict has {sorted(inputs)}"
                 )
-            return [inputs[n] for n in self.input_names]
+            inputs = [inputs[n] for n in names]
         tensors = tree.leaves(inputs)
         if len(tensors) != len(self.input_nodes):
             raise ArgumentError(
@@ -159,6 +165,15 @@ def _node(value: Any, what: str) -> Node:
             "Model: an input must come from Input(...) or from a layer, not from an operation"
         )
     return value._node  # type: ignore[no-any-return]
+
+
+def _adjusted(node: Node, tensor: Tensor) -> Tensor:
+    """Numbers without an axis for their one feature get it, and the reverse, as in Keras."""
+    if tensor.ndim == node.ndim - 1 and node.shape[-1] == 1:
+        return shaping.expand_dims(tensor, -1)
+    if tensor.ndim == node.ndim + 1 and tensor.shape[-1] == 1:
+        return shaping.squeeze(tensor, -1)
+    return tensor
 
 
 def _check_shape(label: str, name: str, node: Node, tensor: Tensor) -> None:
