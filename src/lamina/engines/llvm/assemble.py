@@ -243,7 +243,7 @@ class _Assembly:
             free = own and source.same is None and target not in taken
             if free and self._may_use(node, source, target):
                 source.same = target
-            elif target in self.parameters and self._reads_later(target, node):
+            elif target in self.parameters and self._is_overwritten(source):
                 # two results may read each other's old memory: all are saved before any is moved
                 saved = Slot(target.shape, target.dtype)
                 early.append(copy(saved, source))
@@ -253,10 +253,9 @@ class _Assembly:
             taken.add(target)
         return early + moves
 
-    def _reads_later(self, target: Slot, node: Node) -> bool:
-        """Whether another result is moved out of this target's memory."""
-        others = (r for r in self.graph.results if r is not node)
-        return any(self.where.get(r) is target for r in others)
+    def _is_overwritten(self, source: Slot) -> bool:
+        """Whether a result of its own is moved into this memory."""
+        return source in self.parameters and source in self.targets
 
     def _may_use(self, node: Node, source: Slot, target: Slot) -> bool:
         """Whether the kernel that makes node can write it straight into target's memory."""
