@@ -8,8 +8,7 @@ import numpy as np
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError
-from lamina.ir.types import float64
-from lamina.optimizers.base import Optimizer, Options, Rate, Slots, zeros_like
+from lamina.optimizers.base import Optimizer, Options, Rate, Slots, one_minus_power, zeros_like
 from lamina.tensor import Tensor, Variable, as_tensor
 
 
@@ -48,7 +47,8 @@ class Adam(Optimizer):
         return {name: zeros_like(variable) for name in names}
 
     def scalars(self, rate: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-        return (rate * ops.sqrt(1.0 - ops.pow(self.beta_2, t)) / (1.0 - ops.pow(self.beta_1, t)),)
+        root = ops.sqrt(one_minus_power(self.beta_2, t))
+        return (rate * root / one_minus_power(self.beta_1, t),)
 
     def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
         m, v = means(g, slots, self.beta_1, self.beta_2)
@@ -105,7 +105,7 @@ class Adamax(Optimizer):
         return {"momentum": zeros_like(variable), "norm": zeros_like(variable)}
 
     def scalars(self, rate: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-        return (rate / (1.0 - ops.pow(self.beta_1, t)),)
+        return (rate / one_minus_power(self.beta_1, t),)
 
     def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
         m = slots["momentum"] + (g - slots["momentum"]) * (1.0 - self.beta_1)
@@ -132,7 +132,7 @@ class Nadam(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **options)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self._product = Variable(np.float64(1.0), trainable=False, name="u_product")
+        self._product = Variable(np.float32(1.0), trainable=False, name="u_product")
 
     def _shared_state(self) -> list[Variable]:
         return [self._product]
@@ -141,12 +141,12 @@ class Nadam(Optimizer):
         return {"momentum": zeros_like(variable), "velocity": zeros_like(variable)}
 
     def scalars(self, rate: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-        now = self.beta_1 * (1.0 - 0.5 * ops.pow(as_tensor(0.96, float64), t))
-        after = self.beta_1 * (1.0 - 0.5 * ops.pow(as_tensor(0.96, float64), t + 1.0))
-        product = self._product.read() * now
+        now = self.beta_1 * (1.0 - 0.5 * ops.pow(0.96, t))
+        after = self.beta_1 * (1.0 - 0.5 * ops.pow(0.96, t + 1.0))
+        product = as_tensor(self._product, t.dtype) * now
         self._keep(self._product, product)
         of_m, of_g = after / (1.0 - product * after), (1.0 - now) / (1.0 - product)
-        return rate * of_m, rate * of_g, 1.0 / (1.0 - ops.pow(self.beta_2, t))
+        return rate * of_m, rate * of_g, 1.0 / one_minus_power(self.beta_2, t)
 
     def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
         of_m, of_g, of_v = scalars
@@ -178,8 +178,8 @@ class Lamb(Optimizer):
         return {"momentum": zeros_like(variable), "velocity": zeros_like(variable)}
 
     def scalars(self, rate: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-        of_m = 1.0 / (1.0 - ops.pow(self.beta_1, t))
-        return rate, of_m, 1.0 / (1.0 - ops.pow(self.beta_2, t))
+        of_m = 1.0 / one_minus_power(self.beta_1, t)
+        return rate, of_m, 1.0 / one_minus_power(self.beta_2, t)
 
     def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
         rate, of_m, of_v = scalars

@@ -11,6 +11,7 @@ here depends on a value.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -23,7 +24,6 @@ from lamina import operations as ops
 from lamina.configuration import Configurable, serialize
 from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, describe, unknown_name
 from lamina.ir import types
-from lamina.ir.types import float64
 from lamina.schedules import LearningRateSchedule
 from lamina.tensor import Tensor, Variable, as_tensor
 
@@ -104,7 +104,7 @@ class Optimizer(Configurable):
 
     def scalars(self, rate: Tensor, t: Tensor) -> tuple[Tensor, ...]:
         """What `update` needs of the learning rate and the number of this update, 1, 2, ...:
-        float64 scalars, computed once a step and given to `update` in the variable's dtype."""
+        scalars, computed once a step for all variables."""
         return (rate,)
 
     def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
@@ -181,7 +181,7 @@ class Optimizer(Configurable):
         gradients, self._due = self._accumulated(gradients, variables)
         try:
             gradients = self._clipped(gradients)
-            rate, scalars = self._numbers()
+            rate, scalars = self._numbers(variables)
             for variable, g in zip(variables, gradients, strict=True):
                 self._update(variable, g, rate, scalars)
         finally:
@@ -211,10 +211,12 @@ class Optimizer(Configurable):
         for slot, value in after.items():
             self._keep(kept[slot], value)
 
-    def _numbers(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The learning rate and the rule's scalars of this step, in float64."""
-        rate = as_tensor(as_tensor(self.learning_rate), float64)
-        t = as_tensor(as_tensor(self.iterations), float64) + 1.0
+    def _numbers(self, variables: list[Variable]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The learning rate and the rule's scalars of this step, in the variables' widest dtype: a
+        float64 among float32 would halve the width of the loops that read it."""
+        dtype = functools.reduce(types.promote, (v.dtype for v in variables))
+        rate = as_tensor(as_tensor(self.learning_rate), dtype)
+        t = as_tensor(as_tensor(self.iterations) + 1, dtype)
         return rate, self.scalars(rate, t)
 
     def _keep(self, variable: Variable, value: Tensor) -> None:
@@ -415,6 +417,12 @@ def _need(condition: bool, owner: str, argument: str, wanted: str, value: object
 def zeros_like(variable: Variable, fill: float = 0.0) -> np.ndarray:
     """The first value of a slot of a variable's shape and dtype."""
     return np.full(variable.shape, fill, types.dtype(variable.dtype).storage)
+
+
+def one_minus_power(beta: float, t: Tensor) -> Tensor:
+    """1 - beta^t as -(exp(t log(beta)) - 1): the difference would lose half the digits of float32
+    where beta is near 1 and t is small."""
+    return -ops.expm1(t * math.log(beta)) if beta > 0.0 else ops.ones_like(t)
 
 
 def _squares(g: Tensor) -> Tensor:
