@@ -5,18 +5,21 @@ Importing this package gives tensors their operators and methods. `__all__` is w
 """
 
 from lamina.operations import (
+    arithmetic,
+    comparison,
     creation,
-    elementwise,
     indexing,
     linear_algebra,
     neural,
     reductions,
     shaping,
     sorting,
+    transcendental,
 )
+from lamina.operations.arithmetic import *  # noqa: F403
 from lamina.operations.attach import attach
+from lamina.operations.comparison import *  # noqa: F403
 from lamina.operations.creation import *  # noqa: F403
-from lamina.operations.elementwise import *  # noqa: F403
 from lamina.operations.indexing import *  # noqa: F403
 from lamina.operations.linear_algebra import *  # noqa: F403
 from lamina.operations.neural import *  # noqa: F403
@@ -25,15 +28,18 @@ from lamina.operations.random import erfinv
 from lamina.operations.reductions import *  # noqa: F403
 from lamina.operations.shaping import *  # noqa: F403
 from lamina.operations.sorting import *  # noqa: F403
+from lamina.operations.transcendental import *  # noqa: F403
 
 attach()
 
 __all__ = ["erfinv", "log_sigmoid", "log_softmax", "logits_of", "softplus"]
+__all__ += arithmetic.__all__
+__all__ += comparison.__all__
 __all__ += creation.__all__
-__all__ += elementwise.__all__
 __all__ += indexing.__all__
 __all__ += linear_algebra.__all__
 __all__ += neural.__all__
 __all__ += reductions.__all__
 __all__ += shaping.__all__
 __all__ += sorting.__all__
+__all__ += transcendental.__all__
