@@ -13,28 +13,20 @@ of a functional model; what its outputs look like is found out by tracing `call`
 
 from __future__ import annotations
 
-import functools
 import inspect
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from lamina import constraints, initializers, regularizers, tree
 from lamina.configuration import plain, restored
-from lamina.errors import LaminaError, ShapeError, describe, unknown_name
+from lamina.errors import LaminaError, ShapeError
 from lamina.ir import types
-from lamina.layers import frames, spec, symbolic
+from lamina.layers import arguments, building, frames, spec, symbolic
 from lamina.layers.tracking import Tracked
 from lamina.operations import elementwise, reductions
-from lamina.tensor import LOCAL, Tensor, Variable, as_tensor, bind
-
-# fmt: off
-_KEYWORDS = (
-    "name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape", "batch_shape",
-    "batch_size", "activity_regularizer",
-)
-# fmt: on
+from lamina.tensor import Tensor, Variable, as_tensor, bind
 
 
 class Layer(Tracked):
@@ -79,25 +71,18 @@ class Layer(Tracked):
         activity_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        self._refuse_unknown(kwargs)
+        arguments.refuse_unknown(type(self), kwargs)
         if name is not None:
             self.name = name
         self._trainable = bool(trainable)
-        self._dtype = _float_dtype(self, dtype)
-        self._first_shape = _first_shape(input_shape, **kwargs)
+        self._dtype = arguments.float_dtype(type(self).__name__, dtype)
+        self._first_shape = arguments.first_shape(input_shape, **kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
-            cls.build = _building(cls.build)  # type: ignore[method-assign]
-
-    def _refuse_unknown(self, kwargs: Mapping[str, Any]) -> None:
-        for name in kwargs:
-            if name not in _KEYWORDS:
-                known = inspect.signature(type(self).__init__).parameters
-                named = {n for n in known if n not in ("self", "args", "kwargs")}
-                raise unknown_name(f"argument of {type(self).__name__}", name, named | {*_KEYWORDS})
+            cls.build = building.wrapped(cls.build)  # type: ignore[method-assign]
 
     @property
     def dtype(self) -> types.DType:
@@ -134,7 +119,7 @@ class Layer(Tracked):
         dtype = types.dtype(dtype) if dtype is not None else self._dtype
         default = "glorot_uniform" if dtype.is_float else "zeros"
         make = initializers.get(initializer if initializer is not None else default)
-        with _outside_traces(), initializers.drawing(self._scope().key(name)):
+        with building.outside_traces(), initializers.drawing(self._scope().key(name)):
             value = make(shape, dtype=dtype)
         variable = Variable(value, trainable=trainable, dtype=dtype, name=name)
         if variable.shape != shape:
@@ -188,7 +173,7 @@ class Layer(Tracked):
                 self._set_built(None)
         outputs = self.call(*args, **self._accepted(frame, kwargs))
         if self._output_shape is None:
-            self._output_shape = _batched(
+            self._output_shape = arguments.batched(
                 symbolic.shapes_of(tree.map_structure(as_tensor, outputs))
             )
         if self.activity_regularizer is not None:
@@ -210,7 +195,7 @@ class Layer(Tracked):
     def _takes(self, argument: str) -> bool:
         cls = type(self)
         if "_call_parameters" not in vars(cls):
-            cls._call_parameters = frozenset(_parameters(cls.call))
+            cls._call_parameters = frozenset(arguments.parameters(cls.call))
         return argument in cls._call_parameters
 
     def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -221,7 +206,7 @@ class Layer(Tracked):
                 return self._cast(as_tensor(value))
             return value
 
-        if args and _is_numbers(args[0]):
+        if args and arguments.is_numbers(args[0]):
             args = (as_tensor(args[0]), *args[1:])
         return tree.map_structure(leaf, args), tree.map_structure(leaf, kwargs)
 
@@ -255,11 +240,15 @@ class Layer(Tracked):
                 self._take_name(outer.scope.root.names)
 
     def _build_for(self, args: Any, kwargs: Any) -> None:
-        shapes = [_batched(symbolic.shapes_of(a)) for a in args if _has_tensor(a)]
-        names = [n for n in _parameters(type(self).build) if n != "self"]
+        shapes = [arguments.batched(symbolic.shapes_of(a)) for a in args if arguments.has_tensor(a)]
+        names = [n for n in arguments.parameters(type(self).build) if n != "self"]
         if len(names) > 1 and len(shapes) == 1:  # build(query_shape, value_shape, ...)
-            named = {f"{k}_shape": v for k, v in kwargs.items() if _has_tensor(v)}
-            extra = {k: _batched(symbolic.shapes_of(kwargs[k[:-6]])) for k in named if k in names}
+            named = {f"{k}_shape": v for k, v in kwargs.items() if arguments.has_tensor(v)}
+            extra = {
+                k: arguments.batched(symbolic.shapes_of(kwargs[k[:-6]]))
+                for k in named
+                if k in names
+            }
             self.build(*shapes, **extra)
         else:
             self.build(*shapes[: max(1, len(names))])
@@ -293,7 +282,7 @@ class Layer(Tracked):
             self._errors_named(),
             symbolic.inferring(),
         ):
-            args, kwargs = self._converted(*tree.map_structure(_as_traced, (args, kwargs)))
+            args, kwargs = self._converted(*tree.map_structure(arguments.as_traced, (args, kwargs)))
             outputs = tree.map_structure(as_tensor, self._run(frame, args, kwargs))
         self._output_shape = symbolic.shapes_of(outputs)
         self._calls = [c for c in self._calls if c() is not None] + [weakref.ref(call)]
@@ -360,90 +349,3 @@ class Layer(Tracked):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-# ---- helpers -----------------------------------------------------------------------------------
-def _building(build: Callable[..., None]) -> Callable[..., None]:
-    """`build` as a class defines it, run once: inside the layer's scope, and noted afterwards. Also
-    for whoever calls `build` directly, or through super()."""
-
-    @functools.wraps(build)
-    def wrapped(self: Layer, *shapes: Any, **named: Any) -> None:
-        frame = frames.current()
-        is_inside = frame is not None and frame.layer is self
-        if is_inside and frame.is_build:  # type: ignore[union-attr]
-            build(self, *shapes, **named)
-            return
-        if self.built:
-            return
-        self._settle_name()
-        scope = frame.scope if is_inside else None  # type: ignore[union-attr]
-        with frames.entered(self, scope=scope) as frame, _outside_traces():
-            frame.is_build = True
-            build(self, *shapes, **named)
-        self._set_built(shapes[0] if len(shapes) == 1 else list(shapes))
-
-    return wrapped
-
-
-@contextmanager
-def _outside_traces() -> Iterator[None]:
-    """Within: no program is being recorded. Weights are made at once, whoever asks for them."""
-    traces, LOCAL.traces = LOCAL.traces, []
-    try:
-        yield
-    finally:
-        LOCAL.traces = traces
-
-
-def _parameters(f: Callable[..., Any]) -> list[str]:
-    return list(inspect.signature(f).parameters)
-
-
-def _has_tensor(value: Any) -> bool:
-    return any(isinstance(t, Tensor) for t in tree.leaves(value))
-
-
-def _as_traced(value: Any) -> Any:
-    """A symbolic tensor as an ordinary tensor of the program being recorded."""
-    if isinstance(value, symbolic.SymbolicTensor):
-        return Tensor(value._type, None, value._node)
-    return value
-
-
-def _is_numbers(value: Any) -> bool:
-    """True for [[1, 2], [3, 4]]: a nest of Python numbers, which is one tensor."""
-    leaves = tree.leaves(value)
-    is_nest = isinstance(value, (list, tuple, int, float)) and bool(leaves)
-    return is_nest and all(isinstance(v, (bool, int, float)) for v in leaves)
-
-
-def _batched(shapes: Any) -> Any:
-    """Shapes with None for the batch, as a layer is built for."""
-    return symbolic.map_shapes(lambda shape: (None, *shape[1:]) if shape else (), shapes)
-
-
-def _float_dtype(layer: Layer, dtype: Any) -> types.DType:
-    found = types.dtype(dtype) if dtype is not None else types.float32
-    if found.name not in ("float32", "float64"):
-        raise ShapeError(
-            f"{type(layer).__name__}: dtype must be 'float32' or 'float64', not {describe(dtype)}"
-        )
-    return found
-
-
-def _first_shape(
-    input_shape: Any = None,
-    input_dim: int | None = None,
-    batch_input_shape: Any = None,
-    batch_shape: Any = None,
-    batch_size: int | None = None,
-) -> tuple[int | None, ...] | None:
-    """The shape of the first input, batch included, however it was said."""
-    if batch_input_shape is not None or batch_shape is not None:
-        return tuple(batch_input_shape if batch_input_shape is not None else batch_shape)
-    if input_dim is not None:
-        input_shape = (input_dim,)
-    if input_shape is None:
-        return None
-    return (batch_size, *((input_shape,) if isinstance(input_shape, int) else input_shape))
