@@ -1,0 +1,273 @@
+"""What people do wrong, and what they are told: every row is a mistake and its message."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    LaminaError,
+    NotBuiltError,
+    RangeError,
+    ShapeError,
+    StateError,
+    UnknownNameError,
+)
+
+X = np.random.Generator(np.random.Philox(1)).normal(size=(40, 4)).astype(np.float32)
+LABELS = np.arange(40) % 3
+ONE_HOT = np.eye(3, dtype=np.float32)[LABELS]
+
+
+def classifier(loss="sparse_categorical_crossentropy", activation="softmax", units=3, metrics=()):
+    model = lm.Sequential([lm.layers.Dense(units, activation, input_shape=(4,), name="head")])
+    model.compile("sgd", loss, metrics=list(metrics))
+    return model
+
+
+def bad(column, value, row=7):
+    x = X.copy()
+    x[row, column] = value
+    return x
+
+
+def fit(x=X, y=LABELS, **how):
+    classifier(**how).fit(x, y, verbose=0)
+
+
+MISTAKES = {
+    "wrong feature count": (
+        lambda: fit(X[:, :3]),
+        ShapeError,
+        ["sequential", "(None, 4)", "(None, 3)"],
+    ),
+    "pictures that were not flattened": (
+        lambda: fit(np.zeros((40, 2, 2), np.float32)),
+        ShapeError,
+        ["Flatten", "(None, 2, 2)"],
+    ),
+    "label out of range": (
+        lambda: fit(y=np.where(LABELS == 2, 7, LABELS)),
+        RangeError,
+        ["label 7 at [2]", "3 classes", "8 outputs"],
+    ),
+    "labels that count from 1": (lambda: fit(y=LABELS + 1), RangeError, ["y - 1"]),
+    "negative label": (lambda: fit(y=LABELS - 1), RangeError, ["label -1 at [0]"]),
+    "one-hot where indices are due": (
+        lambda: fit(y=ONE_HOT),
+        ShapeError,
+        ["(40, 3)", "one-hot", "categorical_crossentropy"],
+    ),
+    "indices where one-hot is due": (
+        lambda: fit(loss="categorical_crossentropy"),
+        ShapeError,
+        ["(40,)", "class indices", "sparse_categorical_crossentropy"],
+    ),
+    "(n,) against (n, 3)": (
+        lambda: fit(y=X[:, 0], loss="mse", activation=None),
+        ShapeError,
+        ["(40,)", "(40, 3)", "never broadcasts"],
+    ),
+    "(n, 2) against (n, 1)": (
+        lambda: fit(y=X[:, :2], loss="mse", activation=None, units=1),
+        ShapeError,
+        ["(40, 2)", "(40, 1)"],
+    ),
+    "NaN": (lambda: fit(bad(2, np.nan)), DataError, ["x", "column 2", "NaN", "row 7"]),
+    "infinity": (lambda: fit(bad(1, np.inf)), DataError, ["column 1", "infinite", "row 7"]),
+    "NaN in targets": (
+        lambda: fit(y=bad(0, np.nan)[:, :3], loss="mse", activation=None),
+        DataError,
+        ["y", "NaN"],
+    ),
+    "strings": (
+        lambda: fit(y=np.array(["cat", "dog"] * 20)),
+        DTypeError,
+        ["y", "string", "'cat'"],
+    ),
+    "objects": (
+        lambda: fit(np.array([[1, "a", 2, 3]] * 40, dtype=object)),
+        DTypeError,
+        ["x", "'a'"],
+    ),
+    "no rows": (lambda: fit(X[:0], LABELS[:0]), DataError, ["no rows", "x and y"]),
+    "unequal lengths": (lambda: fit(y=LABELS[:30]), DataError, ["x has 40", "y has 30"]),
+    "weights of another length": (
+        lambda: classifier().fit(X, LABELS, sample_weight=np.ones(39), verbose=0),
+        DataError,
+        ["sample_weight has 39"],
+    ),
+    "negative weights": (
+        lambda: classifier().fit(X, LABELS, sample_weight=-np.ones(40), verbose=0),
+        RangeError,
+        ["sample_weight", "-1"],
+    ),
+    "weight of a class nobody has": (
+        lambda: classifier().fit(X, LABELS, class_weight={5: 2.0}, verbose=0),
+        ArgumentError,
+        ["class 5", "0, 1, 2"],
+    ),
+    "no targets": (lambda: classifier().fit(X, verbose=0), ArgumentError, ["y is missing"]),
+    "unknown loss": (
+        lambda: classifier("sparse_categorical_crosentropy"),
+        UnknownNameError,
+        ["'sparse_categorical_crossentropy'"],
+    ),
+    "unknown optimizer": (
+        lambda: classifier().compile("adma", "mse"),
+        UnknownNameError,
+        ["'adma'", "did you mean", "'adam'"],
+    ),
+    "unknown metric": (
+        lambda: classifier(metrics=["acuracy"]),
+        UnknownNameError,
+        ["'acuracy'", "did you mean"],
+    ),
+    "logits into a loss for probabilities": (
+        lambda: fit(activation=None),
+        ArgumentError,
+        ["takes probabilities", "'linear'", "from_logits=True"],
+    ),
+    "probabilities into a loss for logits": (
+        lambda: fit(loss=lm.losses.SparseCategoricalCrossentropy(from_logits=True)),
+        ArgumentError,
+        ["from_logits=True", "softmax", "second"],
+    ),
+    "softmax after softmax": (
+        lambda: twice(),
+        ArgumentError,
+        ["softmax", "second"],
+    ),
+    "ambiguous accuracy": (
+        lambda: fit(y=ONE_HOT, loss="mse", metrics=["accuracy"]),
+        ArgumentError,
+        ["'accuracy' is ambiguous", "mean_squared_error", "categorical_accuracy"],
+    ),
+    "fit before compile": (
+        lambda: lm.Sequential([lm.layers.Dense(1, input_shape=(4,))]).fit(X, X[:, :1]),
+        StateError,
+        ["fit", "compile"],
+    ),
+    "evaluate before compile": (
+        lambda: lm.Sequential([lm.layers.Dense(1, input_shape=(4,))]).evaluate(X, X[:, :1]),
+        StateError,
+        ["evaluate", "compile"],
+    ),
+    "summary before shapes are known": (
+        lambda: lm.Sequential([lm.layers.Dense(1)]).summary(),
+        NotBuiltError,
+        ["summary()", "Input(shape=...)"],
+    ),
+    "split and data for validation": (
+        lambda: classifier().fit(X, LABELS, validation_split=0.1, validation_data=(X, LABELS)),
+        ArgumentError,
+        ["validation_split or validation_data"],
+    ),
+    "a split beyond 1": (
+        lambda: classifier().fit(X, LABELS, validation_split=1.5),
+        RangeError,
+        ["validation_split is 1.5"],
+    ),
+    "batches of nothing": (
+        lambda: classifier().fit(X, LABELS, batch_size=0),
+        ArgumentError,
+        ["batch_size is 0"],
+    ),
+    "half an epoch": (
+        lambda: classifier().fit(X, LABELS, epochs=1.5),
+        ArgumentError,
+        ["epochs is 1.5"],
+    ),
+    "more steps than batches": (
+        lambda: classifier().fit(X, LABELS, steps_per_epoch=9),
+        ArgumentError,
+        ["steps_per_epoch is 9", "2 batches"],
+    ),
+    "a callback that is none": (
+        lambda: classifier().fit(X, LABELS, callbacks=[print], verbose=0),
+        ArgumentError,
+        ["Callback"],
+    ),
+    "watching what is not there": (
+        lambda: classifier().fit(
+            X, LABELS, verbose=0, callbacks=[lm.callbacks.EarlyStopping("val_los")]
+        ),
+        UnknownNameError,
+        ["'val_los'", "validation_data"],
+    ),
+    "data that cannot be split for iterables": (
+        lambda: classifier().fit([(X, LABELS)], validation_split=0.5, verbose=0),
+        ArgumentError,
+        ["validation_split", "iterable"],
+    ),
+    "a batch that is no pair": (
+        lambda: classifier().fit(iter([(X, LABELS, None, None)]), verbose=0),
+        ArgumentError,
+        ["tuple of 4"],
+    ),
+    "an iterable that is used up": (
+        lambda: classifier().fit(iter([(X, LABELS)]), epochs=2, verbose=0),
+        DataError,
+        ["epoch 2", "steps_per_epoch"],
+    ),
+}
+
+
+def twice():
+    model = lm.Sequential(
+        [
+            lm.layers.Dense(3, "softmax", input_shape=(4,)),
+            lm.layers.Activation("softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_message(name):
+    make, kind, parts = MISTAKES[name]
+    with pytest.raises(kind) as raised:
+        make()
+    message = str(raised.value)
+    assert isinstance(raised.value, LaminaError)
+    assert [part for part in parts if part not in message] == [], message
+    assert "hint" in message or name in NEED_NO_CURE, message
+
+
+NEED_NO_CURE = {
+    "half an epoch",
+    "split and data for validation",
+    "a split beyond 1",
+    "a batch that is no pair",
+    "weight of a class nobody has",
+    "(n, 2) against (n, 1)",
+}
+
+
+def test_nothing_has_changed_after_a_mistake():
+    model = classifier()
+    before = model.get_weights()
+    with pytest.raises(LaminaError):
+        model.fit(X, LABELS + 5, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_column_of_targets_is_the_same_as_a_row():
+    """(n,) and (n, 1) are the same n numbers: this is no mistake, and nothing is broadcast."""
+    losses = []
+    for y in (X[:, 0], X[:, :1]):
+        lm.set_seed(1)
+        model = lm.Sequential([lm.layers.Dense(1, input_shape=(4,))])
+        model.compile("sgd", "mse")
+        losses.append(model.fit(X, y, seed=1, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_a_loss_that_is_no_number_any_more_is_said():
+    model = lm.Sequential([lm.layers.Dense(3, input_shape=(4,))])
+    model.compile(lm.optimizers.SGD(1e30), "mse")
+    with pytest.warns(UserWarning, match="loss is (nan|inf).*learning rate"):
+        model.fit(X, ONE_HOT, epochs=1, batch_size=4, verbose=0)
