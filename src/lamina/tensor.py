@@ -118,7 +118,7 @@ class Tensor(Equality):
         return (1, 0)
 
     def __buffer__(self, flags: int) -> memoryview:
-        return memoryview(self.numpy())
+        return memoryview(self.numpy())  # type: ignore[arg-type]
 
     def tolist(self) -> Any:
         return self.numpy().tolist()

@@ -8,7 +8,7 @@ floats are summed in float32.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamina.errors import ShapeError
@@ -32,7 +32,7 @@ from lamina.operations.promote import axes_of, axis_of, floating, like, scalar, 
 from lamina.operations.shaping import concat, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
-Axis = int | tuple[int, ...] | None
+Axis = int | Sequence[int] | None
 
 # the names that stand in `lamina` itself
 # fmt: off

@@ -92,7 +92,7 @@ def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
     if axis is None:
         axes = tuple(d for d, n in enumerate(tensor.shape) if n == 1)
     else:
-        axes = axes_of("squeeze", tuple(axis) if isinstance(axis, list) else axis, tensor.ndim)
+        axes = axes_of("squeeze", axis, tensor.ndim)
     long = [d for d in axes if tensor.shape[d] != 1]
     if long:
         raise ShapeError(
@@ -334,7 +334,7 @@ def _cut(x: Tensor, axis: int, places: list[int]) -> list[Tensor]:
 def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Tensor:
     """x backwards along axes; by default along all."""
     tensor = as_tensor(x)
-    axes = axes_of("flip", tuple(axis) if isinstance(axis, list) else axis, tensor.ndim)
+    axes = axes_of("flip", axis, tensor.ndim)
     return bind("reverse", tensor, dimensions=axes) if axes else tensor
 
 

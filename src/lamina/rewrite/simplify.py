@@ -95,6 +95,5 @@ def _folded(node: Node) -> Node:
     if not is_static(size) or size > FOLDED or node.op == "broadcast_in_dim":
         return node
     values = [a.params["value"] for a in node.args]
-    dtypes = [a.dtype for a in node.args]
-    value = interpreter.apply(node.op, values, node.params, dtypes)
+    value = interpreter.apply(node.op, values, node.params, node.args[0].dtype)
     return ops.constant(value=np.asarray(value), dtype=node.dtype)
