@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from lamina.engines.llvm import barrier, crew, native, threads
+from lamina.engines.llvm import barrier, crew, native, sleep, threads
 from lamina.engines.llvm.builder import Function, Module, constant
 from lamina.errors import RangeError
 
@@ -208,18 +208,29 @@ def test_denormals_are_kept_whatever_the_caller_has_set(library):
         set_flushing(False)
 
 
-@pytest.mark.parametrize("triple", ["aarch64-unknown-linux-gnu", "arm64-apple-macosx14.0"])
-def test_the_crew_compiles_for_arm(triple, monkeypatch):
+@pytest.mark.parametrize(
+    ("system", "architecture", "triple"),
+    [
+        (sleep.LINUX, "aarch64", "aarch64-unknown-linux-gnu"),
+        (sleep.MACOS, "arm64", "arm64-apple-macosx14.0"),
+        (sleep.WINDOWS, "amd64", "x86_64-pc-windows-msvc-elf"),
+        (sleep.OTHER, "riscv64", "riscv64-unknown-freebsd"),
+    ],
+    ids=["linux", "macos", "windows", "other"],
+)
+def test_the_crew_compiles_elsewhere(system, architecture, triple, monkeypatch):
     import llvmlite.binding as llvm
 
-    monkeypatch.setattr(barrier, "architecture", lambda: "arm64")
+    for module in (barrier, sleep):
+        monkeypatch.setattr(module, "architecture", lambda: architecture)
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     machine = llvm.Target.from_triple(triple).create_target_machine(opt=2)
-    parsed = llvm.parse_assembly(crew.text(), llvm.create_context())
+    parsed = llvm.parse_assembly(crew.text(system), llvm.create_context())
     parsed.verify()
     assembly = machine.emit_assembly(parsed)
-    assert "isb" in assembly and "FPCR" in assembly.upper()
+    assert all(name in assembly for name in crew.SYMBOLS)
+    assert ("FPCR" in assembly.upper()) == (architecture in ("aarch64", "arm64"))
 
 
 def test_without_more_threads_a_program_runs_alone(library, monkeypatch):

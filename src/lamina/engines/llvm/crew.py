@@ -1,41 +1,141 @@
 """The native half of the crew, as LLVM text: how a program is begun, joined and finished.
 
-    go      the dispatcher: enter a program on several threads
-    work    a worker: wait for jobs, do them, return when there has been none for a while
-    rest    one waiting loop of a given length, to find out how long a turn takes
+    go        the dispatcher: enter a program on several threads
+    work      a worker: wait for jobs and do them, until it is dismissed
+    dismiss   tell all workers to leave
+    barrier   where all threads of a program meet
+    rest      one waiting loop of a given length, to find out how long a turn takes
 
 The job is one number, its count and its number of threads (`count << 16 | threads`), so that a
-worker that looks late or seldom never mistakes one job for another.
+worker that looks late or seldom never mistakes one job for another. A job that includes a worker
+cannot end without it, so the latest one is the only one that a worker can have missed.
 """
 
 from __future__ import annotations
 
 from lamina.engines.llvm import barrier
-from lamina.engines.llvm.barrier import field, integer, load_atomic, store_atomic
+from lamina.engines.llvm.barrier import add_atomic, field, integer, load_atomic, store_atomic
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
+from lamina.engines.llvm.sleep import System
+
+SYMBOLS = ["go", "work", "dismiss", "barrier", "rest"]
 
 MOST = 1024  # threads
-ASLEEP, AWAKE = 0, 1  # memory is zero at first: a worker that is not there yet is asleep
+LEAVE = 0xFFFF  # in place of a number of threads: workers are to return
 OPEN, SHUT = 0, 1
 
 _MXCSR = 0x1F80  # x86: round to nearest, denormals as they are, no traps
 _FPCR = 0  # AArch64: the same
 
 
-def text() -> str:
+def text(system: System) -> str:
     """The module that holds all of it."""
     module = Module()
+    _wake(module, system)
+    _wait(module, system)
+    _barrier(module)
     _enter(module)
     _go(module)
     _work(module)
+    _dismiss(module)
     _rest(module)
     return str(module)
 
 
-def _state(b: Builder, sync: Value, thread: Value) -> Value:
-    """Address of a worker's state, which has a line of its own."""
-    first = field(b, sync, barrier.WORKERS)
-    return b.element(first, b.mul(thread, integer(barrier.LINE)), "i8")
+# ---- waiting -----------------------------------------------------------------------------------
+def _wait(module: Module, system: System) -> None:
+    """crew_wait(sync, address, value, spins): return when the number at `address` is not `value`.
+
+    Spin for about as long as being woken would take, then sleep: the one that this thread waits for
+    may have lost its processor to other work, and may get this one.
+    """
+    args = [("sync", "ptr"), ("address", "ptr"), ("value", "i64"), ("spins", "i64")]
+    made = module.function("crew_wait", args, internal=True)
+    b, (sync, address, value, spins) = made.builder, made.args
+    sleepers = field(b, sync, barrier.SLEEPERS)
+    function = b.load("ptr", field(b, sync, barrier.WAIT), align=8)
+
+    done, doze, asleep = b.label("done"), b.label("doze"), b.label("asleep")
+    with b.loop(0, spins):
+        _leave_if_changed(b, address, value, done)
+        barrier.pause(b)
+    b.branch(doze)
+
+    b.place(doze)
+    add_atomic(b, sleepers, 1)
+    _leave_if_changed(b, address, value, asleep)
+    b.call("crew_sleep", "void", [function, address, value])
+    b.branch(asleep)
+
+    b.place(asleep)
+    add_atomic(b, sleepers, -1)
+    _leave_if_changed(b, address, value, done)
+    b.branch(doze)
+
+    b.place(done)
+    b.ret()
+    _sleep(module, system)
+
+
+def _leave_if_changed(b: Builder, address: Value, value: Value, to: str) -> None:
+    stay = b.label("stay")
+    same = b.icmp("eq", load_atomic(b, address, "seq_cst"), value)
+    b.branch_if(same, stay, to)
+    b.place(stay)
+
+
+def _sleep(module: Module, system: System) -> None:
+    """crew_sleep(function, address, value): the system's call, with a stack frame of its own."""
+    args = [("function", "ptr"), ("address", "ptr"), ("value", "i64")]
+    made = module.function("crew_sleep", args, internal=True)
+    system.emit_wait(made.builder, *made.args)
+    made.builder.ret()
+
+
+def _wake(module: Module, system: System) -> None:
+    """crew_wake(sync, address): wake those who sleep over this number, after a store to it.
+
+    A sleeper counts itself and then looks at the number once more; here it is the other way round,
+    so one of the two sees the other.
+    """
+    made = module.function("crew_wake", [("sync", "ptr"), ("address", "ptr")], internal=True)
+    b, (sync, address) = made.builder, made.args
+    sleepers = load_atomic(b, field(b, sync, barrier.SLEEPERS), "seq_cst")
+    with b.when(b.icmp("sgt", sleepers, integer(0))):
+        function = b.load("ptr", field(b, sync, barrier.WAKE), align=8)
+        system.emit_wake(b, function, address, integer(0))
+    b.ret()
+
+
+# ---- the barrier -------------------------------------------------------------------------------
+def _barrier(module: Module) -> None:
+    """barrier(sync, threads): the last to come opens the next turn; the others wait for that."""
+    made = module.function("barrier", [("sync", "ptr"), ("threads", "i64")])
+    b, (sync, threads) = made.builder, made.args
+    several, last, wait, leave = (b.label(hint) for hint in ("several", "last", "wait", "leave"))
+    b.branch_if(b.icmp("sgt", threads, integer(1)), several, leave)
+
+    b.place(several)
+    turn_at, count_at = field(b, sync, barrier.TURN), field(b, sync, barrier.COUNT)
+    turn = load_atomic(b, turn_at)
+    before = add_atomic(b, count_at, 1, "acq_rel")
+    b.branch_if(b.icmp("eq", b.add(before, integer(1)), threads), last, wait)
+
+    b.place(last)
+    store_atomic(b, integer(0), count_at, "monotonic")
+    store_atomic(b, b.add(turn, integer(1)), turn_at, "seq_cst")
+    b.call("crew_wake", "void", [sync, turn_at])
+    b.branch(leave)
+
+    b.place(wait)
+    # with more threads than processors, spinning threads hinder those that they wait for
+    crowded = b.icmp("sgt", threads, b.load("i64", field(b, sync, barrier.PROCESSORS)))
+    spins = b.load("i64", field(b, sync, barrier.SPINS))
+    b.call("crew_wait", "void", [sync, turn_at, turn, b.select(crowded, integer(0), spins)])
+    b.branch(leave)
+
+    b.place(leave)
+    b.ret()
 
 
 # ---- entering ----------------------------------------------------------------------------------
@@ -43,7 +143,7 @@ def _enter(module: Module) -> None:
     """Call the program with floating point as IEEE 754 has it: other libraries switch denormals off
     in the threads they run in, and a thread hands that down to those it starts."""
     args = [("function", "ptr"), ("arguments", "ptr"), ("thread", "i64"), ("threads", "i64")]
-    made = module.function("enter", [*args, ("sync", "ptr")], internal=True)
+    made = module.function("crew_enter", [*args, ("sync", "ptr")], internal=True)
     b, (function, arguments, thread, threads, sync) = made.builder, made.args
     call = f"  call void {function.text}({arguments}, {thread}, {threads}, {sync})"
     around = _AROUND.get(barrier.architecture(), lambda b, call: b.lines.append(call))
@@ -77,23 +177,20 @@ _AROUND = {
 
 # ---- the dispatcher ----------------------------------------------------------------------------
 def _go(module: Module) -> None:
-    """go(sync, function, arguments, threads, patience) -> 0 when the program has run, or 1 when
-    nothing was begun, because a worker is asleep or `threads` is not from 1 to MOST.
+    """go(sync, function, arguments, threads) -> 0, or 1 if `threads` is not from 1 to MOST.
 
     With one thread, or with the gate shut by another dispatcher, this thread runs it alone.
-    `patience`: how often to look again at workers that were woken, before sleeping once; or 0.
     """
-    args = [("sync", "ptr"), ("function", "ptr"), ("arguments", "ptr")]
-    args += [("threads", "i64"), ("patience", "i64")]
+    args = [("sync", "ptr"), ("function", "ptr"), ("arguments", "ptr"), ("threads", "i64")]
     made = module.function("go", args, returns="i64")
-    b, (sync, function, arguments, threads, patience) = made.builder, made.args
+    b, (sync, function, arguments, threads) = made.builder, made.args
     gate = field(b, sync, barrier.GATE)
+    several, alone, shut = b.label("several"), b.label("alone"), b.label("shut")
+    begin, refuse = b.label("begin"), b.label("refuse")
 
     def enter(count: Value) -> None:
-        b.call("enter", "void", [function, arguments, integer(0), count, sync])
+        b.call("crew_enter", "void", [function, arguments, integer(0), count, sync])
 
-    several, alone, shut = b.label("several"), b.label("alone"), b.label("shut")
-    refuse, begin, busy = b.label("refuse"), b.label("begin"), b.label("busy")
     b.branch_if(b.icmp("eq", threads, integer(1)), alone, several)
 
     b.place(several)
@@ -103,117 +200,79 @@ def _go(module: Module) -> None:
     b.place(shut)
     b.branch_if(barrier.exchange(b, gate, OPEN, SHUT), begin, alone)
 
+    b.place(begin)
+    b.store(function, field(b, sync, barrier.FUNCTION), align=8)
+    b.store(arguments, field(b, sync, barrier.ARGUMENTS), align=8)
+    _publish(b, sync, threads)
+    enter(threads)
+    b.call("barrier", "void", [sync, threads])
+    store_atomic(b, integer(OPEN), gate)
+    b.ret(integer(0))
+
     b.place(alone)
     enter(integer(1))
     b.ret(integer(0))
-
-    b.place(begin)
-    with b.loop(1, threads) as worker:
-        _await_waking(b, sync, worker.value, patience, otherwise=busy)
-    _set_spins(b, sync, threads)
-    _publish(b, sync, function, arguments, threads)
-    enter(threads)
-    barrier.emit_barrier(b, sync, threads)
-    store_atomic(b, integer(OPEN), gate)
-    b.ret(integer(0))
-
-    b.place(busy)
-    store_atomic(b, integer(OPEN), gate)
-    b.branch(refuse)
 
     b.place(refuse)
     b.ret(integer(1))
 
 
-def _await_waking(b: Builder, sync: Value, worker: Value, patience: Value, otherwise: str) -> None:
-    """Make sure that a worker is awake; if it is not, and does not wake in time, to `otherwise`."""
-    state = _state(b, sync, worker)
-    asleep = b.icmp("eq", load_atomic(b, state, "seq_cst"), integer(ASLEEP))
-    with b.when(asleep):
-        waiting = b.label("waiting")
-        b.branch_if(b.icmp("ne", patience, integer(0)), waiting, otherwise)
-        b.place(waiting)
-        barrier.wait_while(b, sync, state, integer(ASLEEP), patience, give_up=otherwise)
-
-
-def _set_spins(b: Builder, sync: Value, threads: Value) -> None:
-    """With more threads than processors, spinning threads hinder those that they wait for."""
-    crowded = b.icmp("sgt", threads, b.load("i64", field(b, sync, barrier.PROCESSORS)))
-    calm, now_at = b.load("i64", field(b, sync, barrier.CALM_SPINS)), field(b, sync, barrier.SPINS)
-    spins = b.select(crowded, integer(0), calm)
-    with b.when(b.icmp("ne", spins, b.load("i64", now_at))):  # others read this line: write rarely
-        b.store(spins, now_at)
-
-
-def _publish(b: Builder, sync: Value, function: Value, arguments: Value, threads: Value) -> None:
-    """Write down the program, then the new job, which is what workers look at."""
-    b.store(function, field(b, sync, barrier.FUNCTION), align=8)
-    b.store(arguments, field(b, sync, barrier.ARGUMENTS), align=8)
+def _publish(b: Builder, sync: Value, threads: Value) -> None:
+    """Write the next job down, and wake whoever sleeps."""
     at = field(b, sync, barrier.JOB)
     count = b.lshr(load_atomic(b, at, "monotonic"), integer(16))
     following = b.shl(b.add(count, integer(1)), integer(16))
-    store_atomic(b, b.or_(following, threads), at)
+    store_atomic(b, b.or_(following, threads), at, "seq_cst")
+    b.call("crew_wake", "void", [sync, at])
 
 
 # ---- a worker ----------------------------------------------------------------------------------
 def _work(module: Module) -> None:
-    """work(sync, thread): do jobs until none has come for a while, then say asleep and return."""
-    made = module.function("work", [("sync", "ptr"), ("thread", "i64")])
-    b, (sync, thread) = made.builder, made.args
-    job_at, gate = field(b, sync, barrier.JOB), field(b, sync, barrier.GATE)
-    state = _state(b, sync, thread)
-    limit = b.load("i64", field(b, sync, barrier.IDLE_SPINS))
-    first = load_atomic(b, job_at)  # before saying awake: until then no job includes this thread
-    store_atomic(b, integer(AWAKE), state, "seq_cst")
-    barrier.wake(b, sync, state)
-
-    look, news, mine, idle = (b.label(hint) for hint in ("look", "news", "mine", "idle"))
-    tired, stay, leave = (b.label(hint) for hint in ("tired", "stay", "leave"))
+    """work(sync, thread, seen): do all jobs after the job `seen` that include this thread."""
+    made = module.function("work", [("sync", "ptr"), ("thread", "i64"), ("seen", "i64")])
+    b, (sync, thread, before) = made.builder, made.args
+    job_at = field(b, sync, barrier.JOB)
+    spins = b.load("i64", field(b, sync, barrier.IDLE_SPINS))
+    look, news, mine, leave = (b.label(hint) for hint in ("look", "news", "mine", "leave"))
     entry = b.block
     b.branch(look)
+
     b.place(look)
-    seen, turns, following = (Value(b.name(), "i64") for _ in range(3))
-    job = Value(b.name("job"), "i64")
-    at = len(b.lines)  # the phi nodes are written when the blocks that come back are known
+    job, seen = Value(b.name("job"), "i64"), Value(b.name("seen"), "i64")
+    phi = f"phi i64 [ {before.text}, %{entry} ], [ {job.text}, %{news} ], [ {job.text}, %{mine} ]"
+    b.lines.append(f"  {seen.text} = {phi}")
+    b.call("crew_wait", "void", [sync, job_at, seen, spins])
     b.lines.append(f"  {job.text} = load atomic i64, {job_at} acquire, align 8")
-    b.branch_if(b.icmp("eq", job, seen), idle, news)
+    threads = b.and_(job, integer(0xFFFF))
+    b.branch_if(b.icmp("eq", threads, integer(LEAVE)), leave, news)
 
     b.place(news)
-    includes_me = b.icmp("ult", thread, b.and_(job, integer(0xFFFF)))
-    b.branch_if(includes_me, mine, idle)
+    b.branch_if(b.icmp("ult", thread, threads), mine, look)
 
     b.place(mine)
     function = b.load("ptr", field(b, sync, barrier.FUNCTION), align=8)
     arguments = b.load("ptr", field(b, sync, barrier.ARGUMENTS), align=8)
-    threads = b.and_(job, integer(0xFFFF))
-    b.call("enter", "void", [function, arguments, thread, threads, sync])
-    barrier.emit_barrier(b, sync, threads)
-    b.branch(look)
-
-    b.place(idle)
-    barrier.pause(b)
-    b.lines.append(f"  {following.text} = add i64 {turns.text}, 1")
-    b.branch_if(b.icmp("sgt", following, limit), tired, look)
-
-    b.place(tired)  # say so first and look at the gate then: the dispatcher does the reverse
-    store_atomic(b, integer(ASLEEP), state, "seq_cst")
-    is_open = b.icmp("eq", load_atomic(b, gate, "seq_cst"), integer(OPEN))
-    b.branch_if(is_open, leave, stay)
-
-    b.place(stay)
-    store_atomic(b, integer(AWAKE), state, "seq_cst")
-    barrier.wake(b, sync, state)
-    stayed = b.block
+    b.call("crew_enter", "void", [function, arguments, thread, threads, sync])
+    b.call("barrier", "void", [sync, threads])
     b.branch(look)
 
     b.place(leave)
     b.ret()
-    b.lines[at:at] = [
-        f"  {seen.text} = phi i64 [ {first.text}, %{entry} ], [ {job.text}, %{mine} ], "
-        f"[ {job.text}, %{idle} ], [ {job.text}, %{stayed} ]",
-        f"  {turns.text} = phi i64 [ 0, %{entry} ], [ 0, %{mine} ], "
-        f"[ {following.text}, %{idle} ], [ 0, %{stayed} ]",
-    ]
+
+
+def _dismiss(module: Module) -> None:
+    """dismiss(sync) -> 0 when workers have been told to leave, 1 while a program runs on them. The
+    gate stays shut: whoever still comes runs alone."""
+    made = module.function("dismiss", [("sync", "ptr")], returns="i64")
+    b, (sync,) = made.builder, made.args
+    tell, busy = b.label("tell"), b.label("busy")
+    shut = barrier.exchange(b, field(b, sync, barrier.GATE), OPEN, SHUT)
+    b.branch_if(shut, tell, busy)
+    b.place(tell)
+    _publish(b, sync, integer(LEAVE))
+    b.ret(integer(0))
+    b.place(busy)
+    b.ret(integer(1))
 
 
 def _rest(module: Module) -> None:

@@ -2,18 +2,11 @@
 
 A program is a native function `void program(ptr arguments, i64 thread, i64 threads, ptr sync)`.
 `run` enters it on `threads` threads at once; the calling thread is thread 0. The others are Python
-threads that wait inside native code, for about 100 us after their last job, and then sleep on a
-lock, so that a training loop finds them awake and a user at the prompt finds the machine idle.
+threads that stay inside native code (crew.py), without the interpreter's lock: they wait for about
+100 us after their last job, and then sleep until there is another, so that a training loop finds
+them awake and a user at the prompt finds the machine idle.
 
-    dispatcher                               worker
-    shut the gate: nobody may fall asleep    look at the job
-    someone asleep? open it, wake them       a new one that includes me: do it
-    write the job                                meet the others
-    do one's own part                        nothing for 100 us: say asleep
-    meet the others, open the gate               gate shut? then awake again
-                                                 else sleep, until a token comes
-
-Who finds the gate shut by another Python thread runs the program alone: the result is the same,
+Who comes while another Python thread has the crew runs the program alone: the result is the same,
 since the number of threads never changes what is computed.
 """
 
@@ -23,26 +16,23 @@ import _thread
 import atexit
 import ctypes
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from lamina.engines.llvm import barrier, crew, native
 from lamina.engines.llvm import cache as disk
 from lamina.engines.llvm.crew import MOST
+from lamina.engines.llvm.sleep import System, system
 from lamina.errors import RangeError
 from lamina.settings import available_cpus
 
 __all__ = ["run"]
 
-IDLE = 100e-6  # seconds that a worker waits for the next job before it sleeps
-SPIN = 50e-6  # seconds that a thread waits for another inside a program before it sleeps
-WAKING = 200e-6  # seconds that the dispatcher spins for those that it has woken
-NAP = 1e-3  # seconds after which it looks again, whatever happened
+IDLE = 100e-6  # seconds that a worker spins for the next job before it sleeps
+SPIN = 30e-6  # seconds that a thread spins for the others inside a program before it sleeps
 
 
 def run(address: int, arguments: int, threads: int) -> None:
@@ -55,88 +45,75 @@ def run(address: int, arguments: int, threads: int) -> None:
         RangeError: `threads` is not from 1 to 1024.
     """
     workers = _crew or _assemble()
-    if workers.go(workers.sync, address, arguments, threads, 0):
-        workers.wake_and_run(address, arguments, threads)
+    if threads > workers.size:
+        threads = workers.grow(threads)
+    if workers.go(workers.sync, address, arguments, threads):
+        raise _impossible(threads)
+
+
+def _impossible(threads: int) -> RangeError:
+    return RangeError(f"threads is {threads}, expected 1 to {MOST}")
 
 
 class Crew:
-    """Worker threads and the memory through which they are told what to do."""
+    """Worker threads, and the memory through which they are told what to do.
+
+    An exception may come out of a signal handler at any line of this class. A program is begun and
+    ended inside one native call, so none is ever left half entered.
+    """
 
     def __init__(self) -> None:
         entries = _entries()
-        self._memory = ctypes.create_string_buffer(barrier.WORKERS + barrier.LINE * (MOST + 1))
+        self._memory = ctypes.create_string_buffer(barrier.SIZE + barrier.LINE)
         self.sync = -(-ctypes.addressof(self._memory) // barrier.LINE) * barrier.LINE
-        self.go, self.work = entries.go, entries.work
+        self.size = 1  # threads that a program can be entered on, the caller's included
+        self.go = entries.functions["go"]
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
-        pace = _seconds_per_turn(entries.rest)
-        self._patience = round(WAKING / pace)
-        self._put(barrier.CALM_SPINS, round(SPIN / pace))
-        self._put(barrier.PROCESSORS, available_cpus())
-        self._put(barrier.IDLE_SPINS, round(IDLE / pace))
-        self._put(barrier.SYSTEM, _system_function())
-        self._put(barrier.NAP + 8, round(NAP * 1e9))  # a timespec: 0 seconds, and nanoseconds
+        for offset, value in entries.constants.items():
+            self._number(offset).value = value
 
-    def _put(self, offset: int, value: int) -> None:
-        ctypes.c_int64.from_address(self.sync + offset).value = value
+    def _number(self, offset: int) -> ctypes.c_int64:
+        return ctypes.c_int64.from_address(self.sync + offset)
 
-    def wake_and_run(self, address: int, arguments: int, threads: int) -> None:
-        """`go` when workers are asleep, or not there yet.
-
-        An exception may come out of a signal handler at any line of this class. Nothing is begun
-        before all are awake, so it leaves no program half entered.
-        """
-        if not 1 <= threads <= MOST:
-            raise RangeError(f"threads is {threads}, expected 1 to {MOST}")
-        while True:
-            count = threads if self._wake(threads - 1) else 1
-            if not self.go(self.sync, address, arguments, count, self._patience):
-                return
-
-    def _wake(self, count: int) -> bool:
-        """Give the first `count` workers a token each; False if there can be no such threads."""
-        for number in range(1, count + 1):
+    def grow(self, threads: int) -> int:
+        """See to it that there are so many threads; how many a program can be entered on now."""
+        if threads > MOST:
+            raise _impossible(threads)
+        for number in range(self.size, threads):
             worker = self._workers.get(number) or self._workers.setdefault(number, _Worker())
-            if not worker.begun.locked() and not self._begin(number):
-                return False
-            with suppress(RuntimeError):  # it has a token already
-                worker.token.release()
-        return not self._leaving
+            seen = self._number(barrier.JOB).value  # no job until now has included this worker
+            try:  # the plain call: an interrupt leaves it either done or not done
+                _thread.start_new_thread(self._serve, (number, worker, seen))
+            except RuntimeError:  # the system's limit, or the interpreter is leaving
+                return 1
+            self.size = max(self.size, number + 1)
+        return 1 if self._leaving else threads
 
-    def _begin(self, number: int) -> bool:
-        """Start a thread by the plain call, which an interrupt leaves either done or not done."""
-        try:
-            _thread.start_new_thread(self._serve, (number,))
-        except RuntimeError:  # the system's limit, or the interpreter is leaving
-            return False
-        return True
-
-    def _serve(self, number: int) -> None:
-        worker = self._workers[number]
-        if not worker.begun.acquire(blocking=False):
-            return  # started twice, since the first had not come this far
-        while not self._leaving:
-            self.work(self.sync, number)
-            worker.token.acquire()
-        worker.ended.release()
+    def _serve(self, number: int, worker: _Worker, seen: int) -> None:
+        if worker.begun.acquire(blocking=False):  # else an interrupt had it started twice
+            _entries().functions["work"](self.sync, number, seen)
+            worker.ended.release()
 
     def leave(self) -> None:
         """End the workers: they must not be in native code while the interpreter goes away."""
         self._leaving = True
         begun = [worker for worker in self._workers.values() if worker.begun.locked()]
-        for worker in begun:
-            with suppress(RuntimeError):
-                worker.token.release()
+        for _ in range(1000):
+            if not _entries().functions["dismiss"](self.sync):
+                break
+            time.sleep(1e-3)  # another thread is inside a program
+        else:
+            return
         for worker in begun:
             worker.ended.acquire(timeout=1.0)
 
 
 class _Worker:
-    """What Python knows of a worker: whether it serves, its token to wake up with, its end."""
+    """What Python knows of a worker: whether it has begun to serve, and whether it has ended."""
 
     def __init__(self) -> None:
-        self.begun, self.token, self.ended = (threading.Lock() for _ in range(3))
-        self.token.acquire()
+        self.begun, self.ended = threading.Lock(), threading.Lock()
         self.ended.acquire()
 
 
@@ -165,13 +142,48 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
-# ---- what the platform brings ------------------------------------------------------------------
+# ---- the native side ---------------------------------------------------------------------------
+class _Entries:
+    """The crew's native functions, the library that holds them, and what they must be told."""
+
+    def __init__(self) -> None:
+        this = system()
+        text = crew.text(this)
+        key = disk.key_of("crew", text)
+        image = disk.lookup(key)
+        if image is None:
+            image = native.compile_object(text)
+            disk.store(key, image)
+        self.library = native.link([image], crew.SYMBOLS)
+        pointer, number = ctypes.c_void_p, ctypes.c_int64
+        types: dict[str, tuple[Any, ...]] = {
+            "go": (number, pointer, pointer, pointer, number),
+            "work": (None, pointer, number, number),
+            "dismiss": (number, pointer),
+            "rest": (None, number),
+        }
+        self.functions: dict[str, Callable[..., int]] = {
+            name: ctypes.CFUNCTYPE(*each)(self.library.address(name))
+            for name, each in types.items()
+        }
+        self.constants = self._constants(this)
+
+    def _constants(self, this: System) -> dict[int, int]:
+        pace = _seconds_per_turn(self.functions["rest"])
+        wait, wake = this.addresses()
+        return {
+            barrier.SPINS: round(SPIN / pace),
+            barrier.IDLE_SPINS: round(IDLE / pace),
+            barrier.PROCESSORS: available_cpus(),
+            barrier.BARRIER: self.library.address("barrier"),
+            barrier.WAIT: wait,
+            barrier.WAKE: wake,
+        }
+
+
 @cache
-def _system_function() -> int:
-    """Address of the function through which waiting threads sleep, or let others run."""
-    library = ctypes.CDLL("kernel32" if sys.platform == "win32" else None)
-    function = getattr(library, barrier.system_function())
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
+def _entries() -> _Entries:
+    return _Entries()
 
 
 def _seconds_per_turn(rest: Callable[..., int], turns: int = 500) -> float:
@@ -182,29 +194,3 @@ def _seconds_per_turn(rest: Callable[..., int], turns: int = 500) -> float:
         rest(turns)
         times.append(time.perf_counter() - begun)
     return max(min(times) / turns, 1e-10)
-
-
-# ---- the native side ---------------------------------------------------------------------------
-class _Entries:
-    """The crew's native functions, and the library that holds them."""
-
-    def __init__(self) -> None:
-        text = crew.text()
-        key = disk.key_of("crew", text)
-        image = disk.lookup(key)
-        if image is None:
-            image = native.compile_object(text)
-            disk.store(key, image)
-        self.library = native.link([image], ["go", "work", "rest"])
-        pointer, number = ctypes.c_void_p, ctypes.c_int64
-        self.go = self._function("go", number, pointer, pointer, pointer, number, number)
-        self.work = self._function("work", None, pointer, number)
-        self.rest = self._function("rest", None, number)
-
-    def _function(self, name: str, *types: Any) -> Callable[..., int]:
-        return ctypes.CFUNCTYPE(*types)(self.library.address(name))
-
-
-@cache
-def _entries() -> _Entries:
-    return _Entries()
