@@ -1,0 +1,137 @@
+"""Every page of the documentation is true: its code runs, prints what it says, its links lead on.
+
+    ```python   is run, all blocks of a page in one namespace, in order, in an empty folder
+    ```text     right after one is what that block prints, whole
+    other       is not looked at
+
+A page that needs a data set which is not on this machine is skipped from there on: nothing is
+downloaded here.
+"""
+
+import contextlib
+import importlib.util
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import lamina as lm
+from lamina.settings import settings
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
+FENCE = re.compile(r"^( *)```(\S*)\s*$")
+LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+
+
+@dataclass
+class Block:
+    """A fenced block: its language, its first line's number, its text."""
+
+    language: str
+    line: int
+    text: str
+
+
+def blocks(page: str) -> Iterator[Block]:
+    """The fenced blocks of a page, in order."""
+    open_: list[str] | None = None
+    language, begun, indent = "", 0, 0
+    for number, line in enumerate(page.splitlines(), 1):
+        fence = FENCE.match(line)
+        if fence and open_ is None:
+            indent, language, begun, open_ = len(fence[1]), fence[2], number + 1, []
+        elif fence and open_ is not None:
+            yield Block(language, begun, "\n".join(open_) + "\n")
+            open_ = None
+        elif open_ is not None:
+            open_.append(line[indent:])
+    assert open_ is None, f"the block that begins in line {begun} has no end"
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def run_page(path: Path) -> None:
+    namespace: dict[str, object] = {"__name__": "page"}
+    found = list(blocks(path.read_text(encoding="utf-8")))
+    for block, following in zip(found, [*found[1:], None], strict=True):
+        if block.language != "python":
+            continue
+        code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(code, namespace)
+        if following is not None and following.language == "text":
+            assert printed.getvalue().rstrip() == following.text.rstrip(), (
+                f"{path}:{block.line} prints something else than the page says"
+            )
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_code_runs_and_prints_what_the_page_says(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with settings(offline=True, threads=min(2, settings.threads)):
+        try:
+            run_page(path)
+        except lm.errors.DownloadError as error:
+            pytest.skip(f"a data set is missing here: {error.message.splitlines()[0]}")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_links_within_the_project_lead_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    targets = [target for target in LINK.findall(text) if "://" not in target]
+    missing = [
+        target
+        for target in targets
+        if target.partition("#")[0] and not (path.parent / target.partition("#")[0]).exists()
+    ]
+    assert not missing
+
+
+def test_the_reader_of_blocks(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n```python\nx = 1\nprint(x)\n```\n\n```text\n2\n```\n")
+    assert [(b.language, b.line) for b in blocks(page.read_text())] == [("python", 3), ("text", 8)]
+    with pytest.raises(AssertionError, match="prints something else"):
+        run_page(page)
+    page.write_text("```python\nx = 1\n```\n```python\nassert x == 2\n```\n")
+    with pytest.raises(AssertionError):
+        run_page(page)
+
+
+# ---- pages that are made from the code ---------------------------------------------------------
+def tool(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_errors_is_what_the_docstrings_say():
+    writer = tool("write_errors_page")
+    assert writer.PAGE.read_text(encoding="utf-8") == writer.page(), (
+        "errors.py has changed: run python tools/write_errors_page.py"
+    )
+
+
+def test_every_setting_is_in_the_documentation():
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    missing = [row.variable for row in settings.rows() if f"`{row.variable}`" not in text]
+    assert not missing, "docs/engines.md has a table of them"
+
+
+def test_the_picture_of_the_house_names_every_module():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    llvm = {path.stem for path in (ROOT / "src/lamina/engines/llvm").glob("*.py")}
+    top = {path.stem for path in (ROOT / "src/lamina").iterdir() if not path.name.startswith("_")}
+    names = (llvm | top) - {"__init__", "py"}
+    missing = sorted(name for name in names if not re.search(rf"\b{name}\b", text))
+    assert not missing, "docs/architecture.md says nothing of them"
