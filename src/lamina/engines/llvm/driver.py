@@ -127,11 +127,11 @@ class Driver:
             self._touch(item.condition.memory)
             self._barrier()
             holds = b.load("i8", self._address(item.condition))
+            # every thread has read the condition before anyone goes on to overwrite it
+            emit_barrier(b, self.sync, self.threads)
             b.branch_if(b.icmp("ne", holds, constant("i8", 0)), body, done)
             b.place(body)
             self._touch(item.condition.memory)
-            # every thread has read the condition before anyone computes the next one
-            emit_barrier(b, self.sync, self.threads)
             self._items(item.items)
             self._barrier()
             b.branch(head)
