@@ -284,6 +284,19 @@ def test_sigmoid_then_crossentropy_is_stable():
     np.testing.assert_allclose(gradient.numpy(), [[0.5], [-0.5]])
 
 
+def test_gradient_at_a_logit_of_0():
+    """Where networks that begin with zeros are: sigmoid(0) - y, no subgradient of the pieces."""
+    for y in (0.0, 1.0):
+        of_logits = losses.BinaryCrossentropy(from_logits=True)
+        first = lm.grad(lambda z: of_logits([[y]], z))  # noqa: B023
+        assert first(lm.asarray([[0.0]])).item() == 0.5 - y
+        second = lm.grad(lambda z: lm.sum(first(z)))  # noqa: B023
+        assert second(lm.asarray([[0.0]])).item() == 0.25
+        through = losses.BinaryCrossentropy()
+        gradient = lm.grad(lambda z: through([[y]], lm.sigmoid(z)))  # noqa: B023
+        assert gradient(lm.asarray([[0.0]])).item() == 0.5 - y
+
+
 def test_probabilities_of_unknown_origin_are_cut_off():
     loss = losses.SparseCategoricalCrossentropy()
     assert loss([1], [[1.0, 0.0]]).item() == pytest.approx(-np.log(EPS), rel=1e-6)

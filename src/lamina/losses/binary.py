@@ -66,7 +66,7 @@ def binary_focal_crossentropy(
 def elementwise(y: Tensor, scores: Tensor, are_logits: bool) -> Tensor:
     """The cross-entropy of each element, from its logit or its probability (cut off at 1e-7)."""
     if are_logits:
-        return ops.maximum(scores, 0.0) - y * scores + ops.log1p(ops.exp(-ops.abs(scores)))
+        return ops.softplus(scores) - y * scores
     p = ops.clip(scores, EPSILON, 1.0 - EPSILON)
     return -(y * ops.log(p) + (1.0 - y) * ops.log(1.0 - p))
 

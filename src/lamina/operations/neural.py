@@ -12,6 +12,7 @@ import weakref
 from typing import Any
 
 from lamina.errors import ShapeError
+from lamina.ir.graph import Node
 from lamina.ir.types import exact_division
 from lamina.operations import reductions
 from lamina.operations.creation import iota
@@ -42,7 +43,7 @@ from lamina.operations.elementwise import (
 )
 from lamina.operations.promote import axes_of, axis_of, floating, like, widened
 from lamina.operations.shaping import sliced
-from lamina.tensor import Tensor, as_tensor, bind
+from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
 
 # the names that stand in `lamina` itself
 # fmt: off
@@ -229,9 +230,15 @@ swish = silu
 
 
 def softplus(x: Any, /) -> Tensor:
-    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))."""
+    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)); its gradient is sigmoid(x), at 0 too, where
+    the pieces have corners."""
     tensor = floating(x)
-    return add(maximum(tensor, 0), log1p(exp(negative(absolute(tensor)))))
+    value = add(maximum(tensor, 0), log1p(exp(negative(absolute(tensor)))))
+
+    def rule(g: Node) -> tuple[Node]:
+        return (as_node(multiply(from_node(g), sigmoid(tensor))),)
+
+    return bind("custom_gradient", value, tensor, rule=rule)  # type: ignore[no-any-return]
 
 
 def squareplus(x: Any, /, b: float = 4.0) -> Tensor:
