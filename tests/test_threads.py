@@ -233,6 +233,15 @@ def test_the_crew_compiles_elsewhere(system, architecture, triple, monkeypatch):
     assert ("FPCR" in assembly.upper()) == (architecture in ("aarch64", "arm64"))
 
 
+def test_where_a_system_has_no_way_to_wake_threads(library, monkeypatch):
+    monkeypatch.setattr(threads, "system", lambda: sleep.OTHER)
+    monkeypatch.setattr(threads, "_entries", threads._Entries)
+    monkeypatch.setattr(threads, "_crew", None)
+    for count in (2, 3):
+        for seed in range(5):
+            check_relay(library.address("relay"), count, seed)
+
+
 def test_without_more_threads_a_program_runs_alone(library, monkeypatch):
     def no_thread(*_: object) -> None:
         raise RuntimeError("can't start new thread")

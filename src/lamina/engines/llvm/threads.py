@@ -63,11 +63,13 @@ class Crew:
     """
 
     def __init__(self) -> None:
-        entries = _entries()
+        entries = self._entries = _entries()  # keeps the code in memory
         self._memory = ctypes.create_string_buffer(barrier.SIZE + barrier.LINE)
         self.sync = -(-ctypes.addressof(self._memory) // barrier.LINE) * barrier.LINE
         self.size = 1  # threads that a program can be entered on, the caller's included
-        self.go = entries.functions["go"]
+        self.go, self._work, self._dismiss = (
+            entries.functions[name] for name in ("go", "work", "dismiss")
+        )
         self._workers: dict[int, _Worker] = {}
         self._leaving = False
         for offset, value in entries.constants.items():
@@ -92,7 +94,7 @@ class Crew:
 
     def _serve(self, number: int, worker: _Worker, seen: int) -> None:
         if worker.begun.acquire(blocking=False):  # else an interrupt had it started twice
-            _entries().functions["work"](self.sync, number, seen)
+            self._work(self.sync, number, seen)
             worker.ended.release()
 
     def leave(self) -> None:
@@ -100,7 +102,7 @@ class Crew:
         self._leaving = True
         begun = [worker for worker in self._workers.values() if worker.begun.locked()]
         for _ in range(1000):
-            if not _entries().functions["dismiss"](self.sync):
+            if not self._dismiss(self.sync):
                 break
             time.sleep(1e-3)  # another thread is inside a program
         else:
@@ -125,8 +127,9 @@ def _assemble() -> Crew:
     global _crew
     with _assembling:
         if _crew is None:
-            _crew = Crew()
-            atexit.register(_crew.leave)
+            made = Crew()
+            atexit.register(made.leave)
+            _crew = made
         return _crew
 
 
