@@ -13,7 +13,6 @@ before it.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -21,14 +20,13 @@ from lamina.engines.llvm.addresses import Addresses
 from lamina.engines.llvm.builder import Builder, Function, Module, Value, constant
 from lamina.engines.llvm.combine import combine, horizontal, neutral
 from lamina.engines.llvm.index import Var
-from lamina.engines.llvm.nest import Expr, Nest, Store, walk
+from lamina.engines.llvm.nest import Nest, Store
 from lamina.engines.llvm.scalar import to_memory
-from lamina.engines.llvm.schedule import Schedule, guess, narrow, row_of
+from lamina.engines.llvm.schedule import Schedule, narrow, row_of
 from lamina.ir.types import Dim, is_static, symbols
 
 Coordinates = dict[Var, int]
 FEW = 4  # fewer rows than this are taken one at a time
-LONG = 16  # sums of fewer turns are over before a prefetch arrives
 
 
 def kernel_symbols(nest: Nest) -> list[str]:
@@ -81,11 +79,6 @@ def emit(
         b.place(done)
     function.builder.ret()
     return module, sizes
-
-
-def _is_dense(load: Expr, nest: Nest) -> bool:
-    """Whether a load has an element of its own for every turn of the spatial loops."""
-    return set(nest.loops) <= load.vars
 
 
 class NestEmitter:
@@ -213,23 +206,8 @@ class NestEmitter:
         if not self.nest.accumulators:
             self._store_all({})
             return
-        self._prefetch()
         sums = self._reduce()
         self._store_all(sums)
-
-    def _prefetch(self) -> None:
-        """Ask for what is read after the sums, such as an optimizer's state, before they begin."""
-        vector = self.schedule.vector
-        if vector not in self.nest.loops or self.space.mask_on:
-            return
-        turns = math.prod(guess(v.extent) for v in self.nest.reductions)
-        points = self._coordinates(self._spatial())
-        summed = {id(e) for e in walk([a.expr for a in self.nest.accumulators])}
-        for expr in walk([s.expr for s in self.nest.stores]):
-            if expr.kind != "load" or id(expr) in summed or not _is_dense(expr, self.nest):
-                continue
-            for point in points if turns >= LONG else ():
-                self.space.prefetch(expr.params["buffer"], expr.params["index"], point)
 
     def _coordinates(self, variables: Sequence[Var]) -> list[Coordinates]:
         counts = [range(self.schedule.unroll.get(v, 1)) for v in variables]
