@@ -317,3 +317,10 @@ def test_set_random_seed_seeds_all_three():
 
 def test_normalize():
     assert lm.keras.utils.normalize([[3.0, 4.0], [0.0, 0.0]]).tolist() == [[0.6, 0.8], [0.0, 0.0]]
+
+
+def test_every_name_that_is_loaded_late_is_there():
+    assert [n for n in lm._LAZY if not hasattr(lm, n)] == []
+    assert [n for n in lm.keras._LAZY if not hasattr(lm.keras, n)] == []
+    with pytest.raises(AttributeError, match="no attribute 'layer_s'"):
+        lm.keras.layer_s  # noqa: B018

@@ -65,7 +65,7 @@ __array_api_version__ = "2024.12"
 # Loaded when first asked for: a module, or a name in one.
 _LAZY = {
     "activations": "lamina.activations",
-    "callbacks": "lamina.training.callbacks",
+    "callbacks": "lamina.callbacks",
     "constraints": "lamina.constraints",
     "datasets": "lamina.data.datasets",
     "errors": "lamina.errors",
@@ -81,12 +81,14 @@ _LAZY = {
     "optimizers": "lamina.optimizers",
     "random": "lamina.operations.random",
     "regularizers": "lamina.regularizers",
+    "saving": "lamina.saving",
     "schedules": "lamina.schedules",
     "Input": "lamina.layers:Input",
     "Model": "lamina.models:Model",
     "Sequential": "lamina.models:Sequential",
     "Layer": "lamina.layers:Layer",
     "load_model": "lamina.models:load_model",
+    "save_model": "lamina.models:save_model",
     "set_seed": "lamina.operations.random:set_seed",
 }
 

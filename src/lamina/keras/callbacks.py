@@ -1,4 +1,4 @@
-"""`keras.callbacks`: the names of `lamina.training.callbacks`."""
+"""`keras.callbacks`: the names of `lamina.callbacks`."""
 
-from lamina.training.callbacks import *  # noqa: F403
-from lamina.training.callbacks import __all__ as __all__
+from lamina.callbacks import *  # noqa: F403
+from lamina.callbacks import __all__ as __all__
