@@ -68,6 +68,14 @@ def best(b: Builder, kind: str, dtype: DType, old: list[Value], new: list[Value]
     return [b.select(wins, n, o) for n, o in zip(new, old, strict=True)]
 
 
+def finished(b: Builder, kind: str, values: list[Value]) -> list[Value]:
+    """The result of a reduction: of no elements, argmax and argmin say 0."""
+    if not kind.startswith("arg"):
+        return values
+    value, position = values
+    return [value, b.intrinsic("llvm.smax", position, constant(position.type, 0))]
+
+
 def horizontal(b: Builder, kind: str, dtype: DType, values: list[Value]) -> list[Value]:
     """The lanes of a partial result combined, halves first: a fixed tree."""
     (value,) = values

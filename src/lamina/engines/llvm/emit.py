@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 from lamina.engines.llvm.addresses import Addresses
 from lamina.engines.llvm.builder import Builder, Function, Module, Value, constant
-from lamina.engines.llvm.combine import combine, horizontal, neutral
+from lamina.engines.llvm.combine import combine, finished, horizontal, neutral
 from lamina.engines.llvm.index import Var
 from lamina.engines.llvm.nest import Nest, Store
 from lamina.engines.llvm.scalar import to_memory
@@ -248,7 +248,7 @@ class NestEmitter:
         acc = self.nest.accumulators[k]
         if self.schedule.vector in self.nest.reductions:
             return horizontal(self.b, acc.kind, acc.dtype, values)
-        return values
+        return finished(self.b, acc.kind, values)
 
     def _turns(
         self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]

@@ -155,7 +155,7 @@ def _rejoined(terms: dict[Atom, Dim], offset: Dim) -> Index:
 # ---- division ----------------------------------------------------------------------------------
 def divmod_(index: Index, by: Dim) -> tuple[Index, Index]:
     """index div by and index mod by, with whatever divides exactly taken out."""
-    if by == 1:
+    if by == 1 or by == 0:  # of no elements, none is ever asked for
         return index, at(0)
     quotient, rest = Index({}), Index({})
     for atom, coefficient in index.terms.items():
