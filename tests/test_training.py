@@ -1,4 +1,4 @@
-"""Training: that it learns, repeats, compiles once, weighs and validates right, and can be stopped."""
+"""Training: it learns, repeats, compiles once, weighs and validates right, and can be stopped."""
 
 import gc
 import os
@@ -57,7 +57,7 @@ def test_learns_to_read_digits():
     x, test = DIGITS / 16.0, TEST / 16.0
     history = model.fit(x, LABELS, epochs=8, seed=1, verbose=0)
     assert history.history["loss"][-1] < 0.2 * history.history["loss"][0]
-    loss, accuracy = model.evaluate(test, TEST_LABELS, verbose=0)
+    _, accuracy = model.evaluate(test, TEST_LABELS, verbose=0)
     assert accuracy > 0.9
     seen = model.predict(test).argmax(axis=1)
     assert np.mean(seen == TEST_LABELS) == pytest.approx(accuracy, abs=1e-6)
@@ -277,7 +277,7 @@ def test_several_outputs_by_name_and_by_order():
         model = two_headed()
         given = list(losses.values()) if order else losses
         weights = [1.0, 0.5] if order else {"digit": 1.0, "even": 0.5}
-        metrics = [["accuracy"], ["accuracy"]] if order else dict.fromkeys(losses, ["accuracy"])
+        metrics = [["accuracy"], ["accuracy"]] if order else {key: ["accuracy"] for key in losses}
         model.compile("sgd", given, loss_weights=weights, metrics=metrics)
         y = list(targets.values()) if order else targets
         logs.append(model.fit(X, y, seed=1, verbose=0).history)
@@ -461,7 +461,7 @@ class Diary(Callback):
 def test_callbacks_hear_everything_in_order():
     diary = Diary()
     network().fit(X[:64], Y[:64], callbacks=diary, validation_data=(X, Y), verbose=0)
-    assert diary.entries == "train,epoch 0,batch 0,batch 1,test,end 0,done".split(",")
+    assert diary.entries == ["train", "epoch 0", "batch 0", "batch 1", "test", "end 0", "done"]
 
 
 def test_a_callback_may_stop_in_the_middle_of_an_epoch():

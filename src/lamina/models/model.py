@@ -10,6 +10,7 @@ import numpy as np
 from lamina import tree
 from lamina.errors import ArgumentError, NotBuiltError, UnknownNameError, unknown_name
 from lamina.layers import Layer, frames, symbolic
+from lamina.layers.arguments import batched
 from lamina.models.functional import FunctionalGraph
 from lamina.tensor import Variable
 from lamina.training.trainer import Trainer
@@ -93,7 +94,7 @@ class Model(Layer, Trainer):
     def _build_for(self, args: Any, kwargs: Any) -> None:
         """A subclassed model's layers are built by its `call`, one after the other."""
         if self._graph is None and type(self).build is Model.build:
-            self._set_built(None)
+            self._set_built(batched(symbolic.shapes_of(args[0])) if len(args) == 1 else None)
         else:
             super()._build_for(args, kwargs)
 

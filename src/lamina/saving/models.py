@@ -41,7 +41,8 @@ def save_model(
     state = None
     if compiled is not None:
         written["compile"] = compiled
-        state = optimizer_state(model.optimizer) if include_optimizer else None
+        if include_optimizer and model.optimizer.built:
+            state = optimizer_state(model.optimizer)
     content = container.pack(written, weights, state)
     container.write_whole(path, content)
 
