@@ -9,10 +9,13 @@ import pytest
 
 import lamina as lm
 from lamina import inspect
-from lamina.engines.llvm import ceilings, machine
+from lamina.engines.llvm import ceilings, debug, machine
 from lamina.engines.llvm.count import Work, work_of
 from lamina.engines.llvm.roofline import bound
+from lamina.errors import VerifyError
 from lamina.inspect.subject import subject
+from lamina.ir.graph import Graph, Node
+from lamina.ir.types import TensorType, float32
 from lamina.settings import settings
 
 
@@ -303,3 +306,19 @@ def test_the_ladder_says_whether_the_cache_had_it(tmp_path):
 
 def test_without_the_ladder_nothing_is_said(tmp_path):
     assert run_with(tmp_path).stderr == ""
+
+
+# ---- LAMINA_CHECK ------------------------------------------------------------------------------
+def test_check_names_the_pass_that_broke_a_graph():
+    wrong = Node("add", (), {}, TensorType((), float32))
+    with settings(check=True):
+        with pytest.raises(VerifyError, match="as recorded: main: %0 = add"):
+            debug.begin(Graph([], [wrong]), {})
+        with pytest.raises(VerifyError, match="after simplify: main: %0 = add"):
+            debug.SILENT.passed("simplify", Graph([], [wrong]))
+    debug.begin(Graph([], [wrong]), {}).passed("simplify", Graph([], [wrong]))
+
+
+def test_check_accepts_a_training_step(model, batch):
+    with settings(check=True, cache=False):
+        lm.compile(lambda x: lm.grad(lambda x: lm.sum(model(x) ** 2))(x))(batch[0])

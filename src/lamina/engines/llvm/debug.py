@@ -8,7 +8,7 @@
     6 assembly   this machine's instructions
 
 Each rung shows what those below it show. From rung 3 on the cache is not asked, so that there is
-something to show.
+something to show. LAMINA_CHECK=1 verifies the graph as recorded and after each pass.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ import numpy as np
 from lamina.engines.llvm import describe, native
 from lamina.engines.llvm.assemble import Routine
 from lamina.engines.llvm.lower import Kernel
+from lamina.errors import VerifyError
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
+from lamina.ir.verify import verify
 from lamina.settings import settings
 
 if TYPE_CHECKING:
@@ -33,12 +35,14 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """What the pipeline tells as it goes; this one is silent."""
+    """What the pipeline tells as it goes; this one only checks, if that is wanted."""
 
     shows_kernels = False
 
     def passed(self, name: str, graph: Graph | None = None) -> None:
         """A pass is over."""
+        if graph is not None and settings.check:
+            _verify(graph, f"after {name}")
 
     def looked_up(self, found: bool) -> None:
         """The cache has answered."""
@@ -56,6 +60,8 @@ SILENT = Log()
 
 def begin(graph: Graph, updates: Mapping[int, int]) -> Log:
     """The log of one compilation, as the settings want it."""
+    if settings.check:
+        _verify(graph, "as recorded")
     return Speaking(graph, updates) if settings.debug else SILENT
 
 
@@ -71,6 +77,7 @@ class Speaking(Log):
             self._show("graph as recorded", to_text(graph))
 
     def passed(self, name: str, graph: Graph | None = None) -> None:
+        super().passed(name, graph)
         nodes = f", {len(graph.nodes())} nodes" if graph is not None else ""
         self._say(f"{name:12} {self._elapsed():8.1f} ms{nodes}")
         if graph is not None and self.rung >= 2:
@@ -127,6 +134,13 @@ class Speaking(Log):
 
     def _show(self, title: str, text: str) -> None:
         print(f"---- {self.name}: {title}\n{text.rstrip()}\n", file=sys.stderr)
+
+
+def _verify(graph: Graph, when: str) -> None:
+    try:
+        verify(graph)
+    except VerifyError as error:
+        raise VerifyError(f"{when}: {error.message}", hint=error.hint) from error
 
 
 # ---- what ran ----------------------------------------------------------------------------------
