@@ -60,7 +60,8 @@ def to_safetensors(arrays: Arrays) -> bytes:
     from safetensors.numpy import save
 
     kept = {name: np.array(array, order="C") for name, array in arrays.items()}
-    return save(kept, {"format": FORMAT, "version": str(VERSION)})
+    # one entry: safetensors writes several in an order that differs from run to run
+    return save(kept, {"format": f"{FORMAT} {VERSION}"})
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
