@@ -145,7 +145,7 @@ def compile_forever():
 other = threading.Thread(target=compile_forever)
 other.start()
 try:
-    for _ in range(30):
+    for _ in range(15):
         child = os.fork()
         if child == 0:
             signal.alarm(20)

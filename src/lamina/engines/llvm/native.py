@@ -12,9 +12,10 @@ code): by default nothing but the code generator runs. llvmlite is imported at t
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from ctypes import string_at
 from functools import cache
 from typing import Any, NamedTuple
@@ -67,16 +68,44 @@ def _llvm() -> Any:
         ) from error
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    _guard_forks(getattr(llvm.ffi.lib, "_lock", None))
+    if hasattr(os, "register_at_fork"):
+        _forks.guard(getattr(llvm.ffi.lib, "_lock", nullcontext()))
     return llvm
 
 
-def _guard_forks(lock: Any) -> None:
-    """A fork waits for llvmlite's lock: a child that inherited it locked would wait for ever."""
-    if lock is not None and hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=lock.__enter__, after_in_parent=lock.__exit__, after_in_child=lock.__exit__
-        )
+class _Forks:
+    """Keeps forks and compilations apart: a child would find LLVM's locks as another thread had
+    them at that moment, and wait for ever. `with forks:` is around whatever compiles."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._compiling = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._compiling += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._compiling -= 1
+            self._changed.notify_all()
+
+    def guard(self, lock: Any) -> None:
+        """From now on, forks wait for compilations to end, and for llvmlite's own lock."""
+
+        def before() -> None:
+            self._changed.acquire()
+            self._changed.wait_for(lambda: not self._compiling)
+            lock.__enter__()
+
+        def after() -> None:
+            lock.__exit__(None, None, None)
+            self._changed.release()
+
+        os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
+
+
+_forks = _Forks()
 
 
 @cache
@@ -144,33 +173,24 @@ def _module(text: str, level: int) -> Iterator[tuple[Any, Any]]:
     Each module has an LLVM context of its own, which is what lets threads compile side by side.
     """
     llvm, effort = _llvm(), LEVELS[level]
-    target = llvm.Target.from_triple(host().triple)
-    machine = target.create_target_machine(
-        cpu=host().cpu, features=host().features, opt=effort.codegen
-    )
-    context = llvm.create_context()
-    try:
-        module = llvm.parse_assembly(text, context)
-    except RuntimeError as error:
-        context.close()
-        raise _refused(error, text) from error
-    try:
-        module.triple, module.data_layout = machine.triple, str(machine.target_data)
-        _verify(module, text)
+    with _forks, ExitStack() as stack:
+        target = llvm.Target.from_triple(host().triple)
+        machine = target.create_target_machine(
+            cpu=host().cpu, features=host().features, opt=effort.codegen
+        )
+        context = llvm.create_context()
+        stack.callback(machine.close)
+        stack.callback(context.close)
+        try:
+            module = llvm.parse_assembly(text, context)
+            stack.callback(module.close)  # before its context
+            module.triple, module.data_layout = machine.triple, str(machine.target_data)
+            module.verify()
+        except RuntimeError as error:
+            raise _refused(error, text) from error
         if effort.simplify is not None:
             _simplify(machine, module, effort.simplify)
         yield machine, module
-    finally:  # a module must go before its context
-        module.close()
-        context.close()
-        machine.close()
-
-
-def _verify(module: Any, text: str) -> None:
-    try:
-        module.verify()
-    except RuntimeError as error:
-        raise _refused(error, text) from error
 
 
 def _refused(error: RuntimeError, text: str) -> CompileError:
