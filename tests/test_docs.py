@@ -14,6 +14,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 
@@ -60,7 +61,7 @@ def name_of(path: Path) -> str:
 def run_page(path: Path) -> None:
     namespace: dict[str, object] = {"__name__": "page"}
     found = list(blocks(path.read_text(encoding="utf-8")))
-    for block, following in zip(found, [*found[1:], None], strict=True):
+    for block, following in zip_longest(found, found[1:]):
         if block.language != "python":
             continue
         code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")
@@ -131,7 +132,7 @@ def test_every_setting_is_in_the_documentation():
 def test_the_picture_of_the_house_names_every_module():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     llvm = {path.stem for path in (ROOT / "src/lamina/engines/llvm").glob("*.py")}
-    top = {path.stem for path in (ROOT / "src/lamina").iterdir() if not path.name.startswith("_")}
-    names = (llvm | top) - {"__init__", "py"}
+    top = {path.stem for path in (ROOT / "src/lamina").iterdir() if path.suffix in ("", ".py")}
+    names = {name for name in llvm | top if name[0] not in "._"}
     missing = sorted(name for name in names if not re.search(rf"\b{name}\b", text))
     assert not missing, "docs/architecture.md says nothing of them"
