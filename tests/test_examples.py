@@ -1,0 +1,122 @@
+"""The examples, the README and the page on training: every line of code in them runs."""
+
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lamina as lm
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+PAGES = ["README.md", "docs/training.md"]
+TRAIN, TEST = 1200, 360  # rows of the small MNIST
+
+ACCURACY = {  # after so many epochs on the small MNIST
+    "mnist_softmax_regression": (8, 0.8),
+    "mnist_mlp": (3, 0.85),
+    "mnist_mlp_one_hot": (3, 0.85),
+}
+
+
+@pytest.fixture(scope="module")
+def small_mnist(tmp_path_factory):
+    """A folder with files as MNIST's, in which are the digits of the package, made larger."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "mnist").mkdir()
+    (x_train, y_train), (x_test, y_test) = lm.datasets.digits.load_data()
+    parts = {"train": (x_train[:TRAIN], y_train[:TRAIN]), "t10k": (x_test[:TEST], y_test[:TEST])}
+    for name, (x, y) in parts.items():
+        images = np.pad(np.kron(x, np.ones((1, 3, 3))) * 15.9, ((0, 0), (2, 2), (2, 2)))
+        for kind, array in (("images-idx3", images), ("labels-idx1", y)):
+            (root / "mnist" / f"{name}-{kind}-ubyte").write_bytes(idx(array.astype(np.uint8)))
+    return root
+
+
+def idx(array):
+    """The bytes of an IDX file of unsigned bytes."""
+    extents = np.array(array.shape, ">u4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + extents + array.tobytes()
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch, small_mnist, tmp_path):
+    monkeypatch.setenv("LAMINA_DATA", str(small_mnist))
+    monkeypatch.setenv("LAMINA_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_every_example_is_tested():
+    tested = {*ACCURACY, "lecture_mnist", "alvinn"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
+
+
+@pytest.mark.parametrize("name", ACCURACY)
+def test_example_on_a_small_mnist(name, capsys):
+    epochs, least = ACCURACY[name]
+    accuracy = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](epochs)
+    assert accuracy > least
+    assert f"Epoch {epochs}/{epochs}" in capsys.readouterr().out
+
+
+def test_alvinn_learns_to_steer(capsys, tmp_path):
+    names = runpy.run_path(str(EXAMPLES / "alvinn.py"))
+    error = names["main"](count=1000, epochs=15, picture="roads.png")
+    assert error < 0.15  # always straight on would be 0.33 beside
+    assert (tmp_path / "roads.png").stat().st_size > 10_000
+    assert names["network"]().count_params() == 960 * 4 + 4 + 4 * 30 + 30
+
+
+def test_the_hill_of_alvinn_says_where_to_steer():
+    names = runpy.run_path(str(EXAMPLES / "alvinn.py"))
+    steering = np.linspace(-0.8, 0.8, 9)
+    found = names["steering_of"](names["hills"](steering))
+    np.testing.assert_allclose(found, steering, atol=0.03)
+
+
+def small(text):
+    """The lecture's program with the numbers of the small MNIST."""
+    return text.replace("60000", str(TRAIN)).replace("10000", str(TEST))
+
+
+def test_the_lecture_as_printed(capsys):
+    text = (EXAMPLES / "lecture_mnist.py").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(compile(small(text), "lecture_mnist.py", "exec"), names)
+    _, accuracy = names["results"]
+    assert accuracy > 0.85
+    names["model"].summary()
+    assert "401,920" in capsys.readouterr().out
+
+
+def test_the_readme_shows_the_lecture_program():
+    blocks = code(ROOT / "README.md")
+    program = (EXAMPLES / "lecture_mnist.py").read_text(encoding="utf-8")
+    assert any(block in program.replace("# fmt: off\n", "") + "\n" for block in blocks)
+
+
+def code(path):
+    """The blocks of Python in a page."""
+    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_in_pages_runs(page, capsys):
+    blocks = code(ROOT / page)
+    assert blocks
+    names: dict = {"__name__": "page"}
+    for block in blocks:
+        exec(compile(small(block), page, "exec"), names)
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_the_lecture_reaches_its_accuracy(monkeypatch):
+    """On the real MNIST, wherever it is had from."""
+    monkeypatch.undo()
+    text = (EXAMPLES / "lecture_mnist.py").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(compile(text, "lecture_mnist.py", "exec"), names)
+    assert names["results"][1] >= 0.975
