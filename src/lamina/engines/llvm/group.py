@@ -251,19 +251,20 @@ class _Grouper:
 
     def _strays(self, node: Node, g: Group) -> bool:
         """Whether computing node in g would read a value of g at another place than g's own."""
-        stack, position = [node], None
-        for arg in node.args:
-            if self.stored.get(arg) is g:
-                if position is not None and g.where[arg] != position:
-                    return True
-                position = g.where[arg]
+        places = {g.where[a] for a in node.args if self.stored.get(a) is g}
+        stack, seen = [(node, False)], {(node, False)}
         while stack:
-            for arg in stack.pop().args:
+            reader, moved = stack.pop()  # moved: a view lies between node and what is read
+            for arg in reader.args:
                 if self.stored.get(arg) is g:
-                    if arg not in node.args:
+                    places.add(g.where[arg])
+                    if moved or len(places) > 1:
                         return True
                 elif arg not in self.stored and arg not in self.home:
-                    stack.append(arg)
+                    step = (arg, moved or arg.op in VIEWS)
+                    if step not in seen:
+                        seen.add(step)
+                        stack.append(step)
         return False
 
     def _new(self, loops: list[Var]) -> Group:
