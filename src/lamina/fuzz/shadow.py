@@ -356,8 +356,9 @@ def _reduce(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
     size = np.abs(x.value) + x.error
     if kind == "sum":
         return _rounded(node, value, x.error.sum(axes) + _growth(node, count) * size.sum(axes))
-    most = np.multiply.reduce(size, axis=axes) * (1 + _growth(node, count))
-    return _rounded(node, value, most - np.abs(value))
+    error = np.multiply.reduce(size, axis=axes) * (1 + _growth(node, count)) - np.abs(value)
+    on_the_way = np.multiply.reduce(np.maximum(size, 1), axis=axes)  # before a zero comes
+    return _rounded(node, value, np.where(on_the_way < ROUNDING[node.dtype.name].most, error, np.inf))
 
 
 def _growth(node: Node, count: int) -> float:
