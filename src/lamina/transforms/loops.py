@@ -118,11 +118,16 @@ def _captured(parameters: list[Node], results: list[Node]) -> list[Node]:
     return list(dict.fromkeys(n for n in needed if n not in inside and not _small(n)))
 
 
-def _small(node: Node) -> bool:
-    """Scalars known now are cheaper inside."""
-    if node.op == "broadcast_in_dim":
-        return _small(node.args[0])
-    return node.op == "iota" or (node.op == "constant" and node.params["value"].size <= 1)
+CHEAP = {"convert", "broadcast_in_dim", "reshape", "compare", "negate", "add", "multiply", "divide"}
+
+
+def _small(node: Node, depth: int = 4) -> bool:
+    """What is made of sizes and scalars known now is cheaper inside than fetched from outside."""
+    if node.op in ("iota", "size_of"):
+        return True
+    if node.op == "constant":
+        return bool(node.params["value"].size <= 1)
+    return node.op in CHEAP and depth > 0 and all(_small(a, depth - 1) for a in node.args)
 
 
 def _closed_over(

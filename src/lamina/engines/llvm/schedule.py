@@ -214,7 +214,8 @@ def _tile_cost(n_rows: int, rows: int, n_columns: int, columns: int, lanes: int)
     edges = (-(-n_rows // rows) * rows / n_rows) * (
         -(-n_columns // (columns * lanes)) * columns * lanes / n_columns
     )
-    loads = 0.5 * (rows + columns) / sums
+    # a row is one broadcast from a line that is in the cache, a column a register from a far panel
+    loads = (0.5 * rows + 2 * columns) / sums
     return edges * (max(1.0, 8 / sums) + 0.2 * loads)
 
 
