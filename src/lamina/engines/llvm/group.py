@@ -20,7 +20,7 @@ from lamina.engines.llvm.index import Index, Var, at, of, reshaped
 from lamina.engines.llvm.pull import VIEWS, Position
 from lamina.engines.llvm.scalar import COST
 from lamina.ir.graph import Graph, Node, users
-from lamina.ir.types import Dim
+from lamina.ir.types import Dim, Shape
 
 CORES = {"reduce", "dot_general"}
 WHOLE = {"scan", "while", "sort", "scatter"}  # computed by code of their own, from stored operands
@@ -111,6 +111,9 @@ class _Grouper:
                 self._store(arg)
         cost = sum(self._read_cost(a) for a in node.args) + self._own_cost(node)
         self._free(node, cost)
+        if node.op == "identity":  # prepare.py wants it in memory
+            self._store(node)
+            return
         shared = len(self.users[node]) > 1 and cost > RECOMPUTE
         if (shared or cost > LONGEST) and not _is_source(node):
             self._store(node)
@@ -162,7 +165,7 @@ class _Grouper:
         if node.op == "transpose":
             return tuple(first[p] for p in node.params["permutation"])
         if node.op == "reshape":
-            return tuple(reshaped(first, node.args[0].shape, node.shape))
+            return _reshaped(first, node.args[0].shape, node.shape)
         if node.op == "broadcast_in_dim":
             return self._grown(node, first)
         if node.op in VIEWS and node.op not in ("identity", "stop_gradient", "custom_gradient"):
@@ -322,6 +325,12 @@ def _is_table(node: Node) -> bool:
 
 def _loops(shape: Sequence[Dim]) -> list[Var]:
     return [Var(f"i{n}", extent) for n, extent in enumerate(shape)]
+
+
+def _reshaped(position: Position, source: Shape, target: Shape) -> Position | None:
+    """The position after a reshape, if the way back is as plain to see."""
+    there = reshaped(position, source, target)
+    return tuple(there) if reshaped(there, target, source) == list(position) else None
 
 
 def _reduced(node: Node) -> list[Dim]:
