@@ -1,6 +1,7 @@
 """From a graph to machine code: every pass, named, in order.
 
     simplify    graph -> graph          rewrite/: constants, algebra, equal nodes
+    prepare     graph -> graph          layouts and sums made to suit loops and vectors
     assemble    graph -> program        which values are stored, by which kernels, in which order
     schedule    nest -> nest, schedule  tiles, vectors, order of loops
     emit        -> LLVM text            one module a kernel, equal kernels once
@@ -30,6 +31,7 @@ from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.plan import Array, Block, Plan
+from lamina.engines.llvm.prepare import prepare
 from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
@@ -75,6 +77,8 @@ def stages_of(
     drive: Callable[..., Driven] = drive,
 ) -> Compiled:
     """All passes up to LLVM text, of a simplified graph; `drive` writes the driver."""
+    graph = prepare(graph)
+    log.passed("prepare", graph)
     program = assemble(graph, updates)
     log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
