@@ -343,6 +343,75 @@ def test_a_step_of_ones_own():
     assert history["own_loss"][-1] < history["own_loss"][0]
 
 
+def test_a_step_with_its_own_metric_optimizer_and_counter():
+    class Adversary(Own):
+        def __init__(self):
+            super().__init__()
+            self.mean = lm.metrics.Mean(name="mean_of_rows")
+            self.second = lm.optimizers.SGD(0.1, momentum=0.9)
+            self.steps_done = [lm.Variable(0, trainable=False)]
+
+        @property
+        def metrics(self):
+            return [self.mean]
+
+        def train_step(self, data):
+            x, y, _ = data
+            weights = self.trainable_weights
+
+            def loss(_):
+                return lm.mean((self(x, training=True) - lm.one_hot(y, 10)) ** 2)
+
+            value, gradients = lm.value_and_grad(loss)(weights)
+            self.optimizer.apply(gradients[:2], weights[:2])
+            self.second.apply(gradients[2:], weights[2:])
+            self.steps_done[0].assign_add(1)
+            self.mean.update_state(lm.mean(x))
+            return {"loss": value, "mean_of_rows": self.mean.result()}
+
+    model = Adversary()
+    model.compile("sgd")
+    for epochs in (2, 1):
+        history = model.fit(X, Y, batch_size=30, epochs=epochs, verbose=0).history
+        assert list(history) == ["loss", "mean_of_rows"]
+        assert history["mean_of_rows"] == [pytest.approx(X.mean(), rel=1e-4)] * epochs
+    assert model.steps_done[0].numpy() == 30
+
+
+def test_a_step_may_add_to_the_usual_one():
+    class More(Own):
+        def train_step(self, data):
+            return {**super().train_step(data), "seven": lm.asarray(7.0)}
+
+    logs = []
+    for kind in (Own, More):
+        lm.set_seed(2)
+        model = kind()
+        model.compile("adam", lm.losses.SparseCategoricalCrossentropy(True), metrics=["accuracy"])
+        logs.append(model.fit(X, Y, seed=1, verbose=0).history)
+    assert logs[1] == {**logs[0], "seven": [7.0]}
+
+
+def test_new_variables_in_each_step_are_refused():
+    class Leaky(Own):
+        def train_step(self, data):
+            fresh = lm.Variable(0.0)
+            fresh.assign_add(1.0)
+            return {"fresh": fresh.value}
+
+    model = Leaky()
+    model.compile("sgd")
+    with pytest.raises(lm.errors.StateError, match=r"new Variables(.|\n)*__init__"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_nothing_to_train_is_said():
+    model = network()
+    model.trainable = False
+    with pytest.raises(lm.errors.ArgumentError, match="no trainable weight"):
+        model.fit(X, Y, verbose=0)
+
+
 def test_a_loss_of_ones_own():
     class Norm(Own):
         def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):

@@ -58,7 +58,7 @@ def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
                 session.prepare(model, data, course.kind)
             runner = session.runner(model, course.kind, data)
             if not done:
-                session.steps.reset()  # type: ignore[union-attr]
+                session.reset(model)
         course.callbacks.tell(f"{course.hooks}_begin", done, {})
         course.pace.begin()
         results = runner(order, *data.arrays)

@@ -28,6 +28,7 @@ from lamina.transforms.tracing import record
 ORDER = TensorType((Extent.symbol("steps"), Extent.symbol("batch")), types.int32)
 
 Step = Callable[[Sequence[Tensor]], Any]
+ROUNDS = 3  # recordings until all that a step changes is known
 
 
 class Program:
@@ -56,17 +57,43 @@ class Program:
 
 
 # ---- loops over batches ------------------------------------------------------------------------
-def loop(
+def loop_program(
     step: Step,
     results: Callable[[], Mapping[str, Tensor]],
     carried: Sequence[Variable],
-    label: str,
-) -> Callable[..., Any]:
-    """The function of (order, *columns) that does `step` on each batch of rows.
+    columns: Sequence[TensorType],
+    name: str,
+    why: str,
+) -> Program:
+    """The program of (order, *columns) that does `step` on each batch of rows.
 
-    `carried` are the Variables that a step may change. What `step` returns, a dict of tensors of
-    extra logs or nothing, counts from the last batch; `results` gives the logs of all.
+    `carried` are the Variables that a step is known to change; others that it turns out to change
+    (an optimizer or a counter of the user's) are found by recording once more. What `step` returns,
+    a dict of tensors or nothing, counts from the last batch; `results` gives logs over all.
     """
+    carried = list(dict.fromkeys(carried))
+    for _ in range(ROUNDS):
+        try:
+            return Program(loop(step, results, carried), [ORDER, *columns], name, why)
+        except _ChangesMore as more:
+            carried += more.variables
+    raise StateError(
+        f"{name}: each recording of the step makes new Variables: {carried[-1]!r} is one",
+        hint="make Variables once, in __init__ or build, and change them with assign",
+    )
+
+
+class _ChangesMore(Exception):
+    """A step changes Variables that the loop does not carry."""
+
+    def __init__(self, variables: list[Variable]) -> None:
+        self.variables = variables
+
+
+def loop(
+    step: Step, results: Callable[[], Mapping[str, Tensor]], carried: Sequence[Variable]
+) -> Callable[..., Any]:
+    """The function that `loop_program` records."""
 
     def run(order: Tensor, *columns: Tensor) -> dict[str, Tensor]:
         changed: set[Variable] = set()
@@ -76,7 +103,9 @@ def loop(
             batch = [rows_of(column, picked) for column in columns]
             with bound(dict(zip(carried, carry, strict=True)), propagate=False) as trace:
                 extra = step(batch)
-                changed.update(_known(trace.assigned(), own, label))
+                changed.update(trace.assigned())
+                if not changed <= own:
+                    raise _ChangesMore([v for v in trace.assigned() if v not in own])
                 return [trace.read(v) for v in carried], extra
 
         last, extra = scan(body, [v.read() for v in carried], order)
@@ -100,17 +129,3 @@ def rows_of(column: Tensor, picked: Tensor) -> Tensor:
         start_index_map=(0,),
         slice_sizes=(1, *column.shape[1:]),
     )
-
-
-def _known(
-    assigned: Mapping[Variable, Tensor], carried: frozenset[Variable], label: str
-) -> list[Variable]:
-    for variable in assigned:
-        if variable not in carried:
-            raise StateError(
-                f"{label}: a step changes Variable {variable.name!r}, which is neither a weight of "
-                "the model nor part of its optimizer or metrics",
-                hint="hang the variable on a layer of the model (self.counter = ...), or make it "
-                "with add_weight(..., trainable=False)",
-            )
-    return list(assigned)

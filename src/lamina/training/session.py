@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina import tree
 from lamina.layers import symbolic
+from lamina.metrics import Metric
 from lamina.settings import settings
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.training import checks
 from lamina.training.columns import Columns
 from lamina.training.objectives import Compilation, Output, objectives
-from lamina.training.programs import ORDER, Program, loop
+from lamina.training.programs import loop_program
 from lamina.training.step import Steps, aligned, has_own
 
 Runner = Callable[..., dict[str, Any]]
+STEPS = {"train": "train_step", "evaluate": "test_step"}  # what a model may define anew
 
 
 class Session:
@@ -74,46 +76,61 @@ class Session:
     def _make(self, model: Any, kind: str, columns: Columns) -> Runner:
         steps = self.steps
         assert steps is not None
-        step = self._step(model, steps, kind, columns)
+        own = has_own(model, STEPS[kind])
+        step = self._step(model, steps, kind, columns, own)
+        results = dict if own else steps.results
         if self.compilation.run_eagerly:
-            return eager(step, steps)
+            return eager(step, results)
         carried = self._carried(model, steps, kind)
-        f = loop(step, steps.results, carried, model._label())
         made = [k for k in self._programs if k[0] == kind]
         why = "first call" if not made else "other element types, shapes of a row, or frozen layers"
-        return Program(f, [ORDER, *columns.types], f"{kind} {model.name}", why)
+        return loop_program(step, results, carried, columns.types, f"{kind} {model.name}", why)
 
-    def _step(self, model: Any, steps: Steps, kind: str, columns: Columns) -> Any:
+    def _step(self, model: Any, steps: Steps, kind: str, columns: Columns, own: bool) -> Any:
         """One step on the leaves of a batch; the model's own method where it has one."""
-        method = {"train": "train_step", "evaluate": "test_step"}[kind]
 
-        def own(leaves: Sequence[Tensor]) -> Any:
-            logs = getattr(model, method)(columns.assembled(leaves)) or {}
-            return {name: as_tensor(v) for name, v in logs.items() if name not in steps.metrics}
+        def of_model(leaves: Sequence[Tensor]) -> Any:
+            logs = getattr(model, STEPS[kind])(columns.assembled(leaves)) or {}
+            return {name: as_tensor(value) for name, value in logs.items()}
 
         def usual(leaves: Sequence[Tensor]) -> None:
             getattr(steps, kind)(model, *columns.assembled(leaves))
 
-        return own if has_own(model, method) else usual
+        return of_model if own else usual
 
     def _carried(self, model: Any, steps: Steps, kind: str) -> list[Variable]:
-        """The Variables that a step may change, each once."""
-        state = steps.metric_variables()
+        """The Variables that a step changes, as far as is known before it is recorded."""
+        state = [v for metric in own_metrics(model) for v in metric.variables]
+        state += steps.metric_variables()
         if kind == "train":
             moving = [v for v in model.non_trainable_weights if not v.trainable]
             optimizer = self.compilation.optimizer.variables
             state = [*model.trainable_weights, *moving, *optimizer, *state, steps.count]
-        return list(dict.fromkeys(state))
+        return state
+
+    def reset(self, model: Any) -> None:
+        """Forget what all metrics have seen, those that hang on the model among them."""
+        if self.steps is not None:
+            self.steps.reset()
+        for metric in own_metrics(model):
+            metric.reset_state()
 
 
-def eager(step: Any, steps: Steps) -> Runner:
+def own_metrics(model: Any) -> list[Metric]:
+    """The metrics that a model's class made for steps of its own."""
+    held = [value for value in vars(model).values() if isinstance(value, Metric)]
+    listed = model.metrics if has_own(model, "metrics") else []
+    return list({id(m): m for m in [*held, *listed]}.values())
+
+
+def eager(step: Any, results: Callable[[], Mapping[str, Any]]) -> Runner:
     """The loop of a program, run as Python code, batch by batch."""
 
     def run(order: np.ndarray, *arrays: np.ndarray) -> dict[str, Any]:
         extra: Any = {}
         for picked in order:
             extra = step([as_tensor(a[picked]) for a in arrays]) or {}
-        return {name: np.asarray(v) for name, v in {**steps.results(), **extra}.items()}
+        return {name: np.asarray(v) for name, v in {**results(), **extra}.items()}
 
     return run
 

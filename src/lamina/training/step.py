@@ -73,6 +73,11 @@ class Steps:
     def train(self, model: Any, x: Any, y: Any, weights: Any) -> None:
         """Forward, backward, update, metrics."""
         variables = model.trainable_weights
+        if not variables:
+            raise ArgumentError(
+                f"{model._label()}: there is no trainable weight, so there is nothing to train",
+                hint="are all layers frozen? Set layer.trainable = True",
+            )
 
         def forward(_: Any) -> Any:
             outputs, loss, parts = self._forward(model, x, y, weights, training=True)
@@ -176,5 +181,6 @@ def aligned(nest: Any, names: Sequence[str], what: str, shared: bool = False) ->
 
 
 def has_own(model: Any, method: str) -> bool:
-    """Whether the model's class defines this method of Trainer anew."""
-    return not getattr(getattr(type(model), method), "of_trainer", False)
+    """Whether the model's class defines this method or property of Trainer anew."""
+    found = getattr(type(model), method)
+    return not getattr(getattr(found, "fget", found), "of_trainer", False)

@@ -186,8 +186,8 @@ class Trainer:
         session = self._session
         assert session is not None
         data = columns(x, y, sample_weight, class_weight)
-        steps = session.prepare(self, data, kind)
-        steps.reset()
+        session.prepare(self, data, kind)
+        session.reset(self)
         order = np.arange(data.rows, dtype=np.int32)[None]
         results = session.runner(self, kind, data)(order, *data.arrays)
         return _returned(session.logs(results), return_dict)
@@ -276,6 +276,7 @@ class Trainer:
         return self._session.compilation
 
     @property
+    @of_trainer
     def metrics(self) -> list[Any]:
         """The metrics, the mean of the loss first; empty before the first data."""
         steps = self._session.steps if self._session is not None else None
@@ -289,8 +290,8 @@ class Trainer:
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen."""
-        for metric in self.metrics:
-            metric.reset_state()
+        if self._session is not None:
+            self._session.reset(self)
 
     @property
     def _predictor(self) -> Predictor:
