@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lamina.engines.llvm.executable import LlvmProgram
+from lamina.engines import Executable
+from lamina.engines.llvm.compare import Compared
 from lamina.engines.llvm.pipeline import compile_graph
 from lamina.ir.graph import Graph
+from lamina.settings import settings
 
 
 class LlvmEngine:
@@ -14,7 +16,9 @@ class LlvmEngine:
 
     name = "llvm"
 
-    def compile(self, graph: Graph, updates: Mapping[int, int]) -> LlvmProgram:
+    def compile(self, graph: Graph, updates: Mapping[int, int]) -> Executable:
+        if settings.compare:
+            return Compared(graph, updates)
         program = compile_graph(graph, updates)
         program.graph, program.updates = graph, dict(updates)
         return program
