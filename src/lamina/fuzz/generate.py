@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ EXTENTS = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65)
 USUAL = EXTENTS[1:]
 LANES = ("smooth", "exact", "special")
 MOST_ELEMENTS = 30_000
+MOST_PRODUCTS = 500_000
 MOST_PARAMETERS = 9
 LARGEST = {"smooth": 1e5, "exact": 2.0**15, "special": np.inf}
 
@@ -99,10 +101,23 @@ class Grower:
         missing = [n for n in topological([node]) if n not in self.shadows]
         added: dict[Node, Any] = {}
         for n in missing:
+            self._afford(n)
             added[n] = self._shadow(n, [added.get(a, self.shadows.get(a)) for a in n.args])
         self.shadows |= added
         self.nodes += [n for n in missing if isinstance(n.type, TensorType) and n.op != "constant"]
         return node
+
+    def _afford(self, node: Node) -> None:
+        """Refuse what would be large, before it is computed."""
+        types = node.type if isinstance(node.type, tuple) else (node.type,)
+        sizes = [prod(self.concrete(t.shape)) for t in types]
+        if max(sizes, default=0) > MOST_ELEMENTS or any(t.ndim > 6 for t in types):
+            raise Refused
+        if node.op == "dot_general":
+            x = node.args[0].shape
+            turns = self.concrete([x[d] for d in node.params["lhs_contracting_dimensions"]])
+            if sizes[0] * prod(turns) > MOST_PRODUCTS:
+                raise Refused
 
     def _shadow(self, node: Node, args: Sequence[Any]) -> Any:
         shadow = step(node, args, self.sizes)
@@ -113,8 +128,6 @@ class Grower:
         return claimed(node, shadow, self.lane)
 
     def _accept(self, shadow: Shadow, type_: TensorType) -> None:
-        if shadow.value.size > MOST_ELEMENTS or type_.ndim > 6:
-            raise Refused
         if self.lane == "special" or not shadow.value.size:
             return
         if shadow.known < 0.8:
@@ -171,7 +184,7 @@ class Grower:
         array = sample(self.rng, self.concrete(type_.shape), type_.dtype, self.lane)
         return constant_of(array, type_.dtype)
 
-    def concrete(self, shape: Shape) -> tuple[int, ...]:
+    def concrete(self, shape: Sequence[Dim]) -> tuple[int, ...]:
         return tuple(evaluate(d, self.sizes) for d in shape)
 
     def extent(self) -> Dim:
