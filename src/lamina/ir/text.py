@@ -4,7 +4,7 @@
     node   = %n = primitive operand, ..., param=value, ... : type     followed by its regions
     region = param: graph
     type   = float32[batch, 784]        or of several results (float32[2], int32[])
-    value  = 3 | True | sum | (1, batch) | float32 | 1.0 | [1.0, 2.0] | base64:... | <hash, stats>
+    value  = 3 | True | sum | (1, batch) | ((0, 1),) | float32 | 1.0 | [1.0, 2.0] | base64:... | <hash, stats>
 
 A node's number is its place among the graph's nodes, operands first; each region counts anew.
 Params are in alphabetical order; those that have their default value are left out. Equal graphs
@@ -82,12 +82,19 @@ def _param(name: str, value: Any, full: bool) -> str:
     if isinstance(value, str):
         return json.dumps(value) if name == "name" else value
     if isinstance(value, (tuple, list)):
-        return f"({', '.join(map(_dim, value))}{',' if len(value) == 1 else ''})"
+        items = ", ".join(_param("", v, full) for v in value)
+        return f"({items}{',' if len(value) == 1 else ''})"
     if isinstance(value, np.ndarray):
         return _array(value, full)
     if isinstance(value, (bool, DType)):
         return str(value)
     return "<a Python function>" if callable(value) else _dim(value)
+
+
+def _dims(value: Sequence[Any]) -> str:
+    """`(3, batch)`, or of pairs `((1, 1), (0, 2))`."""
+    inner = [_dims(each) if isinstance(each, (tuple, list)) else _dim(each) for each in value]
+    return f"({', '.join(inner)}{',' if len(inner) == 1 else ''})"
 
 
 def _dim(value: Dim) -> str:
@@ -247,8 +254,12 @@ def _parse_param(name: str, text: str, type_: Any) -> Any:
         return text
     if name == "rule":
         raise ValueError("the rule of a custom_gradient is a Python function: no text has it")
+    return _parse_dims(text)
+
+
+def _parse_dims(text: str) -> Any:
     if text.startswith("("):
-        return tuple(map(_parse_extent, (part for part in _split(text[1:-1]) if part)))
+        return tuple(_parse_dims(part) for part in _split(text[1:-1]) if part)
     return _parse_extent(text)
 
 

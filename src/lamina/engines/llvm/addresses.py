@@ -221,12 +221,13 @@ class Addresses:
         return self.wide(value) if lanes(like.type) else value
 
     def _position(self, point: Point) -> Value:
-        """How far along the reduced axis (argmax and argmin have one)."""
-        if not self.nest.reductions:
-            return constant("i64", 0)
-        var = self.nest.reductions[0]
-        first, more = self.turn(var, point.get(var, 0))
-        return self.b.add(first, constant("i64", more))
+        """How far along what is reduced, counted in C order (for argmax and argmin)."""
+        total = constant("i64", 0)
+        for var in self.nest.reductions:
+            first, more = self.turn(var, point.get(var, 0))
+            total = self.b.mul(total, self.dim(var.extent))
+            total = self.b.add(total, self.b.add(first, constant("i64", more)))
+        return total
 
     # ---- guards and masks ----------------------------------------------------------------------
     def _guard(self, expr: Expr, point: Point) -> Value:

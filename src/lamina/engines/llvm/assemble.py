@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from lamina.engines.llvm.group import Group, Grouping, group
 
-from lamina.engines.llvm.lower import Kernel, copy, lower
+from lamina.engines.llvm.lower import Kernel, copy, lower, zeros
 from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.routines_whole import scratch_types
 from lamina.engines.llvm.slots import Slot
@@ -188,6 +188,8 @@ class _Assembly:
         outputs = self.elements.get(node) or [self.where[node]]
         inputs = [self._slot(a) for a in node.args]
         scratch = [Slot(t.shape, t.dtype) for t in scratch_types(node)]
+        if node.op == "select_and_scatter":
+            return [zeros(outputs[0]), Routine(node, inputs, outputs, scratch)]
         if node.op != "scatter":
             return [Routine(node, inputs, outputs, scratch)]
         # the result starts as a copy of x, and only the result is touched from then on

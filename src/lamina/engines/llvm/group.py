@@ -16,14 +16,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from lamina.engines.llvm.cores import PRODUCTS, core_of
+from lamina.engines.llvm.cores import ROWS as CORES
 from lamina.engines.llvm.index import Index, Var, at, of, reshaped
 from lamina.engines.llvm.pull import VIEWS, Position
 from lamina.engines.llvm.scalar import COST
 from lamina.ir.graph import Graph, Node, users
 from lamina.ir.types import Dim, Shape
 
-CORES = {"reduce", "dot_general"}
-WHOLE = {"scan", "while", "sort", "scatter"}  # computed by code of their own, from stored operands
+WHOLE = {"scan", "while", "sort", "scatter", "select_and_scatter"}  # computed by code of their own, from stored operands
 SOURCES = {"parameter"}
 RECOMPUTE = 8  # a free value that costs more, and is read in several places, is stored
 REREAD = 2  # an operand of a product is read again and again: what costs more is stored
@@ -38,6 +39,7 @@ class Group:
     loops: list[Var]
     core: Node | None = None
     reductions: list[Var] = field(default_factory=list)
+    operands: list[Position] = field(default_factory=list)
     where: dict[Node, Position] = field(default_factory=dict)
     stores: list[Node] = field(default_factory=list)
     needs: set[Group] = field(default_factory=set)
@@ -291,13 +293,13 @@ class _Grouper:
         self.cost[node] = 0
 
     def _start_core(self, node: Node) -> None:
-        limit = REREAD if node.op == "dot_general" else LONGEST
+        limit = REREAD if node.op in PRODUCTS else LONGEST
         for arg in node.args:
             self._prepare_operand(arg, limit)
-        g = self._new(_loops(node.shape))
-        g.core = node
-        g.where[node] = tuple(of(v) for v in g.loops)
-        g.reductions = [Var(f"k{n}", e) for n, e in enumerate(_reduced(node))]
+        core = core_of(node)
+        g = self._new(core.loops)
+        g.core, g.where[node] = node, core.where
+        g.reductions, g.operands = core.over, core.operands
         for arg in node.args:
             g.needs |= {self.stored[arg]} if arg in self.stored else self._sources(arg)
         self.home[node] = g
@@ -331,38 +333,3 @@ def _reshaped(position: Position, source: Shape, target: Shape) -> Position | No
     """The position after a reshape, if the way back is as plain to see."""
     there = reshaped(position, source, target)
     return tuple(there) if reshaped(there, target, source) == list(position) else None
-
-
-def _reduced(node: Node) -> list[Dim]:
-    """The extents that a core reduces over."""
-    x = node.args[0]
-    if node.op == "reduce":
-        return [x.shape[d] for d in node.params["dimensions"]]
-    return [x.shape[d] for d in node.params["lhs_contracting_dimensions"]]
-
-
-def core_operands(node: Node, loops: Sequence[Var], over: Sequence[Var]) -> list[Position]:
-    """The position in each operand of a core, at one point of its loops and reductions."""
-    if node.op == "reduce":
-        return [_placed(node.args[0].ndim, node.params["dimensions"], over, loops)]
-    p = node.params
-    batch = len(p["lhs_batching_dimensions"])
-    lhs_free = node.args[0].ndim - batch - len(p["lhs_contracting_dimensions"])
-    left, right = loops[batch : batch + lhs_free], loops[batch + lhs_free :]
-    positions = []
-    for side, free in (("lhs", left), ("rhs", right)):
-        fixed = dict(zip(p[f"{side}_batching_dimensions"], loops[:batch], strict=True))
-        fixed |= dict(zip(p[f"{side}_contracting_dimensions"], over, strict=True))
-        rest = iter(free)
-        ndim = len(fixed) + len(free)
-        positions.append(tuple(of(fixed[d] if d in fixed else next(rest)) for d in range(ndim)))
-    return positions
-
-
-def _placed(
-    ndim: int, axes: Sequence[int], over: Sequence[Var], rest: Sequence[Var]
-) -> tuple[Index, ...]:
-    reduced, kept = dict(zip(axes, over, strict=True)), iter(rest)
-    return tuple(of(reduced[d] if d in reduced else next(kept)) for d in range(ndim))
-
-

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lamina.engines.llvm.collapse import collapse
-from lamina.engines.llvm.group import Group, core_operands
+from lamina.engines.llvm.cores import PRODUCTS
+from lamina.engines.llvm.group import Group
 from lamina.engines.llvm.index import Var, linear, of
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store
 from lamina.engines.llvm.pull import Position, Puller
@@ -45,6 +46,15 @@ def copy(into: Slot, source: Slot) -> Kernel:
     return Kernel(collapse(nest, maker), [into, source])
 
 
+def zeros(into: Slot) -> Kernel:
+    """A kernel that fills a slot with zeros."""
+    maker = Maker()
+    loops = [Var(f"i{k}", extent) for k, extent in enumerate(into.shape)]
+    index = linear([of(v) for v in loops], into.shape)
+    store = Store(Buffer(0, into.dtype), index, maker.constant(0, into.dtype))
+    return Kernel(collapse(Nest("zeros", loops, stores=[store]), maker), [into])
+
+
 class _Lowering:
     def __init__(
         self, group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]
@@ -63,10 +73,9 @@ class _Lowering:
         return Kernel(collapse(nest, self.maker), self.slots)
 
     def _accumulator(self, core: Node) -> Accumulator:
-        positions = core_operands(core, self.group.loops, self.group.reductions)
-        args = zip(core.args, positions, strict=True)
+        args = zip(core.args, self.group.operands, strict=True)
         exprs = tuple(self.puller.pull(x, position) for x, position in args)
-        if core.op == "reduce":
+        if core.op not in PRODUCTS:
             return Accumulator(core.params["kind"], exprs[0], core.dtype)
         operand = {"operand": core.dtype}
         product = self.maker.op("multiply", exprs, core.dtype, operand)

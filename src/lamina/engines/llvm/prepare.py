@@ -5,17 +5,21 @@ grouping must store, because what reads it wants it laid out that way.
 
     product whose right side steps along its rows   -> of a transposed copy of that side
     sum over several axes that keeps little         -> over all but the first, then the first
+    convolution with padding or spread input        -> without, of a stored padded copy
+    gradient of pooling without overlap             -> maps over the windows' extremes
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
 
 from lamina.engines.llvm.schedule import guess
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute
-from lamina.ir.types import Dim
+from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
 
 SHORT = 64  # sums of fewer terms aren't worth filling lanes with
 MANY = 128  # rows for which a copy of the right side pays whatever its size
@@ -77,4 +81,95 @@ def _reduction(node: Node) -> Node:
     return ops.reduce(inner, kind=kind, dimensions=(first,))
 
 
-RULES: dict[str, Callable[[Node], Node]] = {"dot_general": _product, "reduce": _reduction}
+# conv(x, w, padding, lhs dilation) -> conv(stored(x padded and spread), w)
+# a kernel whose output features don't lie side by side -> a stored copy in which they do
+def _convolution(node: Node) -> Node:
+    x, w = node.args
+    p = dict(node.params)
+    space = p["lhs_spec"][2:]
+    if any(low or high for low, high in p["padding"]) or any(d > 1 for d in p["lhs_dilation"]):
+        low, high, inner = ([0] * x.ndim for _ in range(3))
+        rows = zip(space, p["padding"], p["lhs_dilation"], strict=True)
+        for axis, (before, after), dilation in rows:
+            low[axis], high[axis], inner[axis] = before, after, dilation - 1
+        zero = ops.fill(0, shape=(), dtype=x.dtype)
+        x = ops.identity(
+            ops.pad(x, zero, edge_padding_low=low, edge_padding_high=high, interior_padding=inner)
+        )
+        p |= {"padding": ((0, 0),) * len(space), "lhs_dilation": (1,) * len(space)}
+    if p["rhs_spec"][0] != w.ndim - 1 or w.op in ("transpose", "reverse"):
+        order = (*p["rhs_spec"][2:], p["rhs_spec"][1], p["rhs_spec"][0])
+        w = ops.identity(ops.transposed(w, order))
+        p["rhs_spec"] = (w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
+    return ops.convolution(x, w, **p)
+
+
+# windows of x, padded -> windows of padded x
+def _windows(node: Node) -> Node:
+    (x,) = node.args
+    p = node.params
+    if not any(low or high for low, high in p["padding"]):
+        return node
+    neutral = _neutral(p["kind"], node.dtype)
+    low, high = zip(*p["padding"], strict=True)
+    edges = {"edge_padding_low": low, "edge_padding_high": high}
+    padded = ops.pad(
+        x, ops.fill(neutral, shape=(), dtype=x.dtype), **edges, interior_padding=(0,) * x.ndim
+    )
+    return ops.reduce_window(padded, **{**p, "padding": ((0, 0),) * x.ndim})
+
+
+def _neutral(kind: str, dtype: DType) -> float | int:
+    if kind == "sum":
+        return 0
+    if dtype.is_float:
+        return float("-inf") if kind == "max" else float("inf")
+    limits = np.iinfo(dtype.storage)
+    return int(limits.min if kind == "max" else limits.max)
+
+
+# gradient of pooling, windows side by side -> each window's extreme by number, then a map
+def _select_and_scatter(node: Node) -> Node:
+    x, source = node.args
+    p = node.params
+    window = tuple(p["window_dimensions"])
+    beside = window == tuple(p["window_strides"]) and not any(map(any, p["padding"]))
+    rest = [n - w * m for n, w, m in zip(x.shape, window, source.shape, strict=True)]
+    if not beside or not is_static(rest):
+        return node
+    found = {**p, "kind": "arg" + p["kind"], "window_dilations": (1,) * x.ndim}
+    type_ = TensorType(source.shape, int32)
+    place = Node("reduce_window", (x,), found, type_)
+    wide = [d for d, w in enumerate(window) if w > 1]
+    shape, kept = _apart(source.shape, window)
+    number = ops.fill(0, shape=shape, dtype=int32)
+    for d in wide:
+        turn = ops.iota(shape=shape, dtype=int32, iota_dimension=kept[d] + 1)
+        number = ops.add(ops.multiply(number, ops.fill(window[d], number)), turn)
+    here = ops.compare(ops.broadcast(place, shape, kept), number, direction="EQ")
+    chosen = ops.select(here, ops.broadcast(source, shape, kept), ops.fill(0, shape=shape, dtype=x.dtype))
+    whole = ops.reshaped(chosen, tuple(w * m for w, m in zip(window, source.shape, strict=True)))
+    if all(r == 0 for r in rest):
+        return whole
+    zero = ops.fill(0, shape=(), dtype=x.dtype)
+    none = (0,) * x.ndim
+    return ops.pad(whole, zero, edge_padding_low=none, edge_padding_high=rest, interior_padding=none)
+
+
+def _apart(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]:
+    """The shape with an axis for the window after each axis that has one, and where axes went."""
+    split: list[Dim] = []
+    kept = []
+    for extent, w in zip(shape, window, strict=True):
+        kept.append(len(split))
+        split += [extent] if w == 1 else [extent, w]
+    return tuple(split), tuple(kept)
+
+
+RULES: dict[str, Callable[[Node], Node]] = {
+    "dot_general": _product,
+    "reduce": _reduction,
+    "convolution": _convolution,
+    "reduce_window": _windows,
+    "select_and_scatter": _select_and_scatter,
+}

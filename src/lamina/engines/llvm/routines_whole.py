@@ -1,4 +1,4 @@
-"""Primitives whose code is no loop nest: sort and scatter.
+"""Primitives whose code is no loop nest: scatter, the gradient of overlapping pooling, sort.
 
 Each row of `ROUTINES` is given a `Site`: where the code goes, and the addresses of the operands, the
 results and the scratch memory that `scratch_types` asks for.
@@ -10,8 +10,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from lamina.engines.llvm.builder import Builder, Value, constant
-from lamina.engines.llvm.scalar import SCALAR, memory_type, to_memory, to_register
+from lamina.engines.llvm.builder import Builder, Value, constant, zero
+from lamina.engines.llvm.combine import best
+from lamina.engines.llvm.scalar import (
+    SCALAR,
+    memory_type,
+    register_type,
+    to_memory,
+    to_register,
+)
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim, DType, TensorType, int32
 
@@ -129,6 +136,62 @@ def _dot(s: Site, position: Sequence[Value], strides: Sequence[Value]) -> Value:
     return total
 
 
+# ---- the gradient of pooling -------------------------------------------------------------------
+def select_and_scatter(s: Site) -> None:
+    """Each source element added where its window has its extreme; the result starts as zeros.
+
+    Threads share out the first axis along which windows neither reach nor step: each owns its part
+    of the result. Windows that overlap may add to one place, so within a part the order is C order.
+    """
+    b, p = s.b, s.node.params
+    x, source = (a.type for a in s.node.args)
+    rows = zip(p["window_dimensions"], p["window_strides"], p["padding"], strict=True)
+    alone = [d for d, (w, step, edges) in enumerate(rows) if w == step == 1 and not any(edges)]
+    ranges = {axis: (ZERO, s.dim(n)) for axis, n in enumerate(source.shape)}
+    if alone:
+        ranges[alone[0]] = s.part(s.dim(source.shape[alone[0]]))
+    with ExitStack() as loops:
+        if not alone:
+            loops.enter_context(b.when(b.icmp("eq", s.thread, ZERO)))
+        at = [
+            loops.enter_context(b.loop(*ranges[axis], hint="window")).value
+            for axis in range(x.ndim)
+        ]
+        place = _extreme(s, x, at)
+        # a window that lies in the padding alone has no extreme: nothing is added
+        loops.enter_context(b.when(b.icmp("sge", place, ZERO)))
+        new = s.load(s.inputs[1], _dot(s, at, s.strides(source)), x.dtype)
+        old = s.load(s.outputs[0], place, x.dtype)
+        s.store(SCALAR["add"](b, x.dtype, x.dtype, old, new), s.outputs[0], place, x.dtype)
+
+
+def _extreme(s: Site, x: TensorType, at: Sequence[Value]) -> Value:
+    """The element number in x of the first extreme of the window number `at`; -1 for none."""
+    b, p = s.b, s.node.params
+    kind = "arg" + p["kind"]
+    carry = [zero(register_type(x.dtype)), constant("i64", -1)]
+    wide = [d for d, w in enumerate(p["window_dimensions"]) if w > 1]
+
+    def look(axes: list[int], position: dict[int, Value], best_yet: list[Value]) -> list[Value]:
+        if axes:
+            axis, *rest = axes
+            with b.loop(0, p["window_dimensions"][axis], carry=best_yet, hint="look") as loop:
+                loop.next = look(rest, {**position, axis: loop.value}, loop.carried)
+            return loop.result
+        inside = []
+        for d in range(x.ndim):
+            first = b.mul(at[d], constant("i64", p["window_strides"][d]))
+            first = b.sub(first, constant("i64", p["padding"][d][0]))
+            inside.append(b.add(first, position.get(d, ZERO)))
+        place, exists = _place(s, x, inside)
+        safe = b.select(exists, place, ZERO)
+        found = [s.load(s.inputs[0], safe, x.dtype), safe]
+        better = best(b, kind, x.dtype, best_yet, found)
+        return [b.select(exists, n, o) for n, o in zip(better, best_yet, strict=True)]
+
+    return look(wide, {}, carry)[1]
+
+
 # ---- sort --------------------------------------------------------------------------------------
 @dataclass
 class Row:
@@ -241,7 +304,11 @@ def _fetch(s: Site, row: Row, order: Value) -> None:
             s.store(s.load(value, source, arg.dtype), result, target, arg.dtype)
 
 
-ROUTINES: dict[str, Callable[[Site], None]] = {"scatter": scatter, "sort": sort}
+ROUTINES: dict[str, Callable[[Site], None]] = {
+    "scatter": scatter,
+    "select_and_scatter": select_and_scatter,
+    "sort": sort,
+}
 
 
 def scratch_types(node: Node) -> list[TensorType]:

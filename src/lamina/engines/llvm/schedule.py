@@ -14,6 +14,7 @@ The schedule never depends on the number of threads, so neither does any sum.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -50,14 +51,10 @@ def guess(extent: Dim) -> int:
     return max(int(extent), 1) if is_static(extent) else TYPICAL  # type: ignore[arg-type]
 
 
-def work(nest: Nest) -> float | None:
-    """Roughly how many operations a nest takes; None where that depends on the sizes."""
-    total = 1.0
-    for v in (*nest.loops, *nest.reductions):
-        if not is_static(v.extent):
-            return None
-        total *= int(v.extent)  # type: ignore[arg-type]
-    return total * sum(expr_cost(e) for e in walk(nest.roots()))
+def work(nest: Nest) -> float:
+    """Roughly how many operations a nest takes."""
+    turns = math.prod(guess(v.extent) for v in (*nest.loops, *nest.reductions))
+    return turns * sum(expr_cost(e) for e in walk(nest.roots()))
 
 
 def expr_cost(expr: Expr) -> float:
@@ -66,8 +63,7 @@ def expr_cost(expr: Expr) -> float:
 
 def is_serial(nest: Nest) -> bool:
     """Whether one thread does all of it."""
-    amount = work(nest)
-    return amount is not None and amount < SERIAL
+    return work(nest) < SERIAL
 
 
 # ---- choosing ----------------------------------------------------------------------------------
@@ -196,7 +192,8 @@ def _register_tile(
     nest: Nest, vector: Var, reused: list[Var], lanes: int, machine: Machine
 ) -> dict[Var, int]:
     """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
-    row = max(reused, key=lambda v: min(guess(v.extent), 64))
+    # the longest, and of equals the innermost: neighbouring rows lie closest together
+    row = max(reused, key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)))
     best: tuple[float, int, int] = (float("inf"), 1, 1)
     for columns in (1, 2, 3, 4):
         for rows in range(1, 17):
