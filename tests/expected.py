@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from lamina.ir.primitives import PRIMITIVES
+from lamina.ir.types import array_type
+
 Array = np.ndarray
 
 
@@ -243,6 +246,69 @@ def sort(
     return tuple(np.moveaxis(r, -1, dimension) for r in results)
 
 
+# ---- windows -----------------------------------------------------------------------------------
+def convolution(lhs: Array, rhs: Array, **p: Any) -> Array:
+    """A loop over every element of the result and every place of its window."""
+    out_shape = ops_type("convolution", lhs, rhs, **p).shape
+    groups, parts = p.get("feature_group_count", 1), p.get("batch_group_count", 1)
+    x, kernel = np.transpose(lhs, p["lhs_spec"]), np.transpose(rhs, p["rhs_spec"])
+    result = np.zeros(out_shape, lhs.dtype)
+    view = np.transpose(result, p["out_spec"])
+    block = kernel.shape[0] // (groups * parts)
+    for n, o, *place in positions(view.shape):
+        group = o // block
+        row = n + (group * view.shape[0] if parts > 1 else 0)
+        first = group * kernel.shape[1] if groups > 1 else 0
+        for within in positions(kernel.shape[2:]):
+            at = _source(place, within, p["window_strides"], p["rhs_dilation"], p["padding"])
+            at = [divmod(k, d) for k, d in zip(at, p["lhs_dilation"])]
+            if all(rest == 0 and 0 <= k < m for (k, rest), m in zip(at, x.shape[2:])):
+                here = tuple(k for k, _ in at)
+                for i in range(kernel.shape[1]):
+                    view[(n, o, *place)] += x[(row, first + i, *here)] * kernel[(o, i, *within)]
+    return result
+
+
+def ops_type(name: str, *arrays: Array, **params: Any) -> Any:
+    """The type that a primitive's own rule infers."""
+    return PRIMITIVES[name].infer(*map(array_type, arrays), **params)
+
+
+def _source(place: Any, within: Any, strides: Any, dilations: Any, padding: Any) -> list[int]:
+    """Where a place of a window lies in what it is a window of."""
+    each = zip(place, within, strides, dilations, padding)
+    return [n * s + k * d - low for n, k, s, d, (low, _) in each]
+
+
+def _members(x: Array, place: Any, p: Any) -> list[tuple[int, ...]]:
+    """Positions of x in one window, in C order."""
+    dilations = p.get("window_dilations", [1] * x.ndim)
+    found = []
+    for within in positions(p["window_dimensions"]):
+        at = _source(place, within, p["window_strides"], dilations, p["padding"])
+        if all(0 <= k < m for k, m in zip(at, x.shape)):
+            found.append(tuple(at))
+    return found
+
+
+def reduce_window(x: Array, *, kind: str, **p: Any) -> Array:
+    result = np.zeros(ops_type("reduce_window", x, kind=kind, **p).shape, x.dtype)
+    combine = {"sum": np.sum, "max": np.max, "min": np.min}[kind]
+    for place in positions(result.shape):
+        values = [x[at] for at in _members(x, place, p)]
+        result[place] = combine(np.array(values, x.dtype))
+    return result
+
+
+def select_and_scatter(x: Array, source: Array, *, kind: str, **p: Any) -> Array:
+    result = np.zeros_like(x)
+    for place in positions(source.shape):
+        members = _members(x, place, p)
+        find = np.argmax if kind == "max" else np.argmin
+        result[members[int(find([x[at] for at in members]))]] += source[place]
+    return result
+
+
 EXPECTED: dict[str, Callable[..., Any]] = {
     **{
         name: of_floats(getattr(math, function))
@@ -308,6 +374,9 @@ EXPECTED: dict[str, Callable[..., Any]] = {
     "scatter": scatter,
     "reduce": reduce,
     "dot_general": dot_general,
+    "convolution": convolution,
+    "reduce_window": reduce_window,
+    "select_and_scatter": select_and_scatter,
     "sort": sort,
     "get_tuple_element": lambda x, **params: np.sort(x, axis=0),
 }  # fmt: skip

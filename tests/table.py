@@ -440,6 +440,89 @@ ROWS += [
     Row("while", ((7,),), "positive", (*FLOATS, "int32"), _while),
 ]  # fmt: skip
 
+# windows: strides, padding, dilations (of both operands), groups (of features, or of the batch)
+_NHWC = {"lhs_spec": (0, 3, 1, 2), "rhs_spec": (3, 2, 0, 1), "out_spec": (0, 3, 1, 2)}
+_NCHW = {"lhs_spec": (0, 1, 2, 3), "rhs_spec": (0, 1, 2, 3), "out_spec": (0, 1, 2, 3)}
+_NWC = {"lhs_spec": (0, 2, 1), "rhs_spec": (2, 1, 0), "out_spec": (0, 2, 1)}
+_NDHWC = {"lhs_spec": (0, 4, 1, 2, 3), "rhs_spec": (4, 3, 0, 1, 2), "out_spec": (0, 4, 1, 2, 3)}
+
+
+def _convolution(
+    x: Any, y: Any, specs: Any, s: int = 1, p: Any = (0, 0), d: Any = (1, 1), groups: Any = (1, 1)
+) -> Row:
+    """Spatial axes alike, but for strides, which are s, s + 1, ...; d and groups: of lhs, rhs."""
+    n = len(x) - 2
+    params = {
+        "window_strides": tuple(s + k if s > 1 else 1 for k in range(n)), "padding": (p,) * n,
+        "lhs_dilation": (d[0],) * n, "rhs_dilation": (d[1],) * n, **specs,
+        "feature_group_count": groups[0], "batch_group_count": groups[1],
+    }  # fmt: skip
+    return Row("convolution", (x, y), "any", ("float32", "float64", "int32"), params, 32)
+
+
+def _windows(
+    op: str, kind: str, x: Any, window: Any, strides: Any, padding: Any, **more: Any
+) -> Row:
+    words = {"window_dimensions": window, "window_strides": strides, "padding": padding}
+    dilations = more.get("dilations", (1,) * len(x))
+    words |= {"window_dilations": dilations} if op == "reduce_window" else {}
+    shapes, domains = (x,), ("any" if kind == "sum" else "distinct",)
+    if op == "select_and_scatter":
+        shapes, domains = (x, more["source"]), ("distinct", "any")
+    dtypes = ("float32", "float64", "int32", "uint8")
+    ulps = 16 if kind == "sum" or op == "select_and_scatter" else 0
+    return Row(op, shapes, domains, dtypes, {"kind": kind, **words}, ulps)
+
+
+_EDGE, _NONE = (1, 1), (0, 0)
+
+ROWS += [
+    _convolution((2, 5, 6, 3), (3, 3, 3, 5), _NHWC, 1, (1, 1)),
+    _convolution((2, 5, 6, 3), (3, 2, 3, 5), _NHWC, 2, (0, 2)),
+    _convolution((1, 1, 1, 1), (1, 1, 1, 1), _NHWC),
+    _convolution((1, 1, 1, 3), (3, 3, 3, 2), _NHWC, 1, (1, 1)),
+    _convolution((0, 5, 5, 2), (3, 3, 2, 3), _NHWC),
+    _convolution((2, 7, 7, 2), (2, 3, 2, 3), _NHWC, 1, (2, 1), (1, 2)),
+    _convolution((2, 4, 3, 2), (3, 3, 2, 3), _NHWC, 1, (2, 1), (2, 1)),
+    _convolution((2, 4, 4, 2), (3, 2, 2, 3), _NHWC, 2, (3, 2), (3, 2)),
+    _convolution((2, 6, 6, 2), (2, 2, 2, 3), _NHWC, 1, (-1, -1)),
+    _convolution((2, 5, 5, 4), (3, 3, 2, 6), _NHWC, 2, (1, 1), (1, 1), (2, 1)),
+    _convolution((2, 5, 5, 3), (3, 3, 1, 6), _NHWC, 1, (1, 1), (1, 1), (3, 1)),
+    _convolution((6, 5, 5, 2), (3, 3, 2, 9), _NHWC, 1, (1, 0), (1, 2), (1, 3)),
+    _convolution((2, 3, 5, 4), (4, 3, 2, 3), _NCHW, 1, (1, 1)),
+    _convolution((3, 4, 5, 4), (6, 2, 2, 3), _NCHW, 2, (0, 1), (1, 1), (2, 1)),
+    _convolution((2, 9, 3), (3, 3, 2), _NWC, 2, (1, 1)),
+    _convolution((2, 3, 4, 3, 2), (2, 2, 2, 2, 3), _NDHWC, 1, (1, 0)),
+    *(
+        row
+        for kind in ("sum", "max", "min")
+        for row in (
+            _windows("reduce_window", kind, (2, 4, 6, 3), (1, 2, 2, 1), (1, 2, 2, 1), (_NONE,) * 4),
+            _windows("reduce_window", kind, (2, 5, 7, 3), (1, 2, 3, 1), (1, 2, 3, 1), (_NONE,) * 4),
+            _windows("reduce_window", kind, (2, 5, 6, 2), (1, 3, 2, 1), (1, 2, 1, 1),
+                     (_NONE, _EDGE, (0, 1), _NONE)),
+            _windows("reduce_window", kind, (9,), (3,), (2,), ((2, 1),), dilations=(2,)),
+            _windows("reduce_window", kind, (7, 6), (2, 2), (1, 2), ((1, 0), _NONE),
+                     dilations=(3, 1)),
+            _windows("reduce_window", kind, (0, 4, 2), (1, 2, 1), (1, 2, 1), (_NONE,) * 3),
+            _windows("reduce_window", kind, (8,), (2,), (2,), ((-1, -1),)),
+        )
+    ),
+    *(
+        row
+        for kind in ("max", "min")
+        for row in (
+            _windows("select_and_scatter", kind, (2, 4, 6, 3), (1, 2, 2, 1), (1, 2, 2, 1),
+                     (_NONE,) * 4, source=(2, 2, 3, 3)),
+            _windows("select_and_scatter", kind, (2, 5, 6, 2), (1, 3, 2, 1), (1, 2, 1, 1),
+                     (_NONE, _EDGE, (0, 1), _NONE), source=(2, 3, 6, 2)),
+            _windows("select_and_scatter", kind, (9,), (3,), (1,), (_EDGE,), source=(9,)),
+            _windows("select_and_scatter", kind, (0, 4, 2), (1, 2, 1), (1, 2, 1), (_NONE,) * 3,
+                     source=(0, 2, 2)),
+        )
+    ),
+]  # fmt: skip
+
 
 def cases() -> list[tuple[Row, str]]:
     """Every row with each of its dtypes."""

@@ -45,7 +45,7 @@ def close(found: np.ndarray, expected: np.ndarray, ulps: float, row: Row) -> Non
     np.testing.assert_allclose(found, expected, rtol=unit, atol=unit * scale, err_msg=str(row))
 
 
-SUMS = {"reduce", "dot_general", "scatter"}
+SUMS = {"reduce", "dot_general", "scatter", "convolution", "reduce_window", "select_and_scatter"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=label)

@@ -5,7 +5,8 @@
 `g` is the cotangent of `out`, the node itself; of a primitive with several results, a list with
 None where nothing came back. None as a cotangent means zero. Rows never ask for the value of an
 extent, so they hold for symbolic ones, and they are differentiable themselves. `NO_VJP` says why a
-primitive has no row. Longer rows live in `shape_rules.py`, `indexing_rules.py` and `scan.py`.
+primitive has no row. Longer rows live in `shape_rules.py`, `indexing_rules.py`, `window_rules.py` and
+`scan.py`.
 
 Where a function has a corner, the row's choice is: ties of maximum and minimum are shared evenly,
 but against a constant nothing passes at the tie (so relu'(0) = 0); abs'(0) = 0; clamp passes at its
@@ -36,6 +37,11 @@ from lamina.autodiff.shape_rules import (
     slice_rule,
     sort_rule,
     transpose_rule,
+)
+from lamina.autodiff.window_rules import (
+    convolution_rule,
+    reduce_window_rule,
+    select_and_scatter_rule,
 )
 from lamina.ir import ops
 from lamina.ir.graph import Node
@@ -212,6 +218,9 @@ VJP: dict[str, Rule] = {
     # reductions, products, several results
     "reduce": reduce_rule,
     "dot_general": dot_general_rule,
+    "convolution": convolution_rule,
+    "reduce_window": reduce_window_rule,
+    "select_and_scatter": select_and_scatter_rule,
     "sort": sort_rule,
     "scan": scan_rule,
 }

@@ -4,7 +4,8 @@
     node   = %n = primitive operand, ..., param=value, ... : type     followed by its regions
     region = param: graph
     type   = float32[batch, 784]        or of several results (float32[2], int32[])
-    value  = 3 | True | sum | (1, batch) | ((0, 1),) | float32 | 1.0 | [1.0, 2.0] | base64:... | <hash, stats>
+    value  = 3 | True | sum | (1, batch) | ((0, 1),) | float32 | 1.0 | [1.0, 2.0] | base64:...
+           | <hash, stats>
 
 A node's number is its place among the graph's nodes, operands first; each region counts anew.
 Params are in alphabetical order; those that have their default value are left out. Equal graphs

@@ -27,6 +27,7 @@ from lamina.reference.indexing import (
     slice_,
 )
 from lamina.reference.threefry import random_bits
+from lamina.reference.windows import convolution, reduce_window, select_and_scatter
 
 Array = np.ndarray
 
@@ -219,6 +220,10 @@ MEANING: dict[str, Callable[..., Any]] = {
     # reductions, products, several results
     "reduce": lambda x, *, kind, dimensions: REDUCE[kind](x, tuple(dimensions)),
     "dot_general": dot_general,
+    # windows
+    "convolution": convolution,
+    "reduce_window": reduce_window,
+    "select_and_scatter": select_and_scatter,
     "get_tuple_element": lambda x, *, index: x[index],
     "sort": sort,
 }
