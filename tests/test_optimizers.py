@@ -181,13 +181,14 @@ def test_rule(make, rule, dtype, tolerance):
         assert variable.dtype == dtype
 
 
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
 @pytest.mark.parametrize(("make", "rule"), RULES, ids=NAMES)
-def test_a_compiled_step_is_the_same(make, rule):
+def test_a_compiled_step_is_the_same(make, rule, engine):
     """One program serves all steps: nothing of a step's number is part of it."""
     optimizer = make()
     variables = [lm.Variable(x, name=f"x{k}") for k, x in enumerate(X0)]
     optimizer.build(variables)
-    with lm.settings(engine="numpy"):
+    with lm.settings(engine=engine):
         before = lm.compile_stats().count
         f = lm.compile(lambda *gs: optimizer.apply(list(gs), variables))
         for gs in GRADIENTS:
@@ -221,6 +222,30 @@ def test_configurations_go_there_and_back(make, rule):
     assert again.get_config() == optimizer.get_config()
     for a, b in zip(steps(again), steps(optimizer), strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+OPTIONS = [
+    {"clipnorm": 0.5, "weight_decay": 0.01},
+    {"global_clipnorm": 0.5, "use_ema": True, "ema_momentum": 0.5},
+    {"clipvalue": 0.5, "gradient_accumulation_steps": 2, "use_ema": True},
+    {"learning_rate": schedules.CosineDecay(0.001, 4, warmup_target=0.1, warmup_steps=2)},
+]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options))
+def test_options_in_a_compiled_step(options, engine):
+    optimizer = optimizers.Adam(**options)
+    variables = [lm.Variable(x.astype("float32"), name=f"x{k}") for k, x in enumerate(X0)]
+    optimizer.build(variables)
+    with lm.settings(engine=engine):
+        f = lm.compile(lambda *gs: optimizer.apply(list(gs), variables))
+        for gs in GRADIENTS:
+            f(*(lm.asarray(g.astype("float32")) for g in gs))
+    for eager, compiled in zip(
+        steps(optimizers.Adam(**options), "float32"), variables, strict=True
+    ):
+        np.testing.assert_allclose(compiled.numpy(), eager.numpy(), rtol=1e-5, atol=1e-6)
 
 
 # ---- what all have in common -------------------------------------------------------------------
@@ -288,10 +313,11 @@ def test_loss_scale():
     assert optimizer.scale_loss(lm.asarray(2.0)).item() == 16.0
 
 
-def test_the_rate_changes_without_compiling():
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_the_rate_changes_without_compiling(engine):
     optimizer, x = optimizers.SGD(0.5), lm.Variable(np.array([0.0]))
     optimizer.build([x])
-    with lm.settings(engine="numpy"):
+    with lm.settings(engine=engine):
         f = lm.compile(lambda g: optimizer.apply([g], [x]))
         f(lm.asarray(np.array([1.0])))
         before = lm.compile_stats().count
