@@ -121,6 +121,9 @@ class _Scope:
         return fold_in(self.key, (mark << 32) | count)
 
 
+FIRST_SEED = 0  # what a process starts from, so that a program run again does the same again
+
+
 class _Global:
     """The state of eager code: a seed, and how many keys have been taken."""
 
@@ -135,7 +138,7 @@ class _Global:
     def next(self, path: str) -> Tensor:
         with self.lock:
             if self.scope is None:
-                self.scope = _Scope(key(int.from_bytes(os.urandom(8))))
+                self.scope = _Scope(key(FIRST_SEED))
             return self.scope.next(path)
 
 
@@ -150,9 +153,13 @@ class _Scopes(threading.local):
 _SCOPES = _Scopes()
 
 
-def seed(number: int) -> None:
-    """Set the global state: the same seed, the same numbers from here on."""
-    _GLOBAL.seed(number)
+def seed(number: int | None) -> None:
+    """Set the global state: the same seed, the same numbers from here on.
+
+    A process starts from seed 0, so a program that is run again repeats. None takes a seed from the
+    operating system: other numbers at every run.
+    """
+    _GLOBAL.seed(int.from_bytes(os.urandom(8)) if number is None else number)
 
 
 set_seed = seed
