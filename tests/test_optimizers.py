@@ -226,7 +226,7 @@ def test_configurations_go_there_and_back(make, rule):
 
 OPTIONS = [
     {"clipnorm": 0.5, "weight_decay": 0.01},
-    {"global_clipnorm": 0.5, "use_ema": True, "ema_momentum": 0.5},
+    {"global_clipnorm": 0.5, "use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2},
     {"clipvalue": 0.5, "gradient_accumulation_steps": 2, "use_ema": True},
     {"learning_rate": schedules.CosineDecay(0.001, 4, warmup_target=0.1, warmup_steps=2)},
 ]

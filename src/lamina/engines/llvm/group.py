@@ -235,7 +235,8 @@ class _Grouper:
         g.stores.append(node)
         self.stored[node] = g
         for reader in readers:
-            reader.needs.add(g)
+            if not self._reaches(g, reader):  # else it goes on computing the node for itself
+                reader.needs.add(g)
 
     def _neighbour(self, node: Node, readers: set[Group]) -> Group | None:
         """A group that already stores an operand of this free map, and can compute it alongside."""
