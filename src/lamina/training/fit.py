@@ -18,7 +18,7 @@ from lamina.training.callbacks.history import History
 from lamina.training.columns import Columns, columns
 from lamina.training.interrupts import Deferred
 from lamina.training.progress import Progress
-from lamina.training.session import Session
+from lamina.training.session import Runner, Session
 from lamina.training.sources import (
     Pace,
     Resident,
@@ -54,11 +54,9 @@ def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
     done = 0
     for data, order in course.source.chunks(epoch, course.pace):
         if not done or isinstance(course.source, Stream):
-            if isinstance(course.source, Stream):
-                session.prepare(model, data, course.kind)
-            runner = session.runner(model, course.kind, data)
-            if not done:
-                session.reset(model)
+            runner = _runner(session, model, course, data)
+        if not done:
+            session.reset(model)
         course.callbacks.tell(f"{course.hooks}_begin", done, {})
         course.pace.begin()
         results = runner(order, *data.arrays)
@@ -71,6 +69,18 @@ def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
         if course.kind == "train" and model.stop_training:
             break
     return logs
+
+
+def _runner(session: Session, model: Any, course: Course, data: Columns) -> Runner:
+    """The program for these columns. Of arrays it stays the same for all epochs, unless there are
+    callbacks, which may freeze layers."""
+    source = course.source
+    if isinstance(source, Stream):
+        session.prepare(model, data, course.kind)
+        return session.runner(model, course.kind, data)
+    if source.runner is None or len(course.callbacks.callbacks) > 1:
+        source.runner = session.runner(model, course.kind, data)
+    return source.runner
 
 
 # ---- fit ---------------------------------------------------------------------------------------

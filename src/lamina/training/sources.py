@@ -7,7 +7,7 @@ the rows that each step takes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -27,18 +27,23 @@ class Pace:
     before, since first steps are slow.
     """
 
-    def __init__(self, seconds: float = 0.075, most: int | None = None) -> None:
-        self.seconds, self.most = seconds, most
+    def __init__(
+        self,
+        seconds: float = 0.075,
+        most: int | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.seconds, self.most, self.clock = seconds, most, clock
         self.steps = 1
         self._began = 0.0
 
     def begin(self) -> None:
-        self._began = time.perf_counter()
+        self._began = self.clock()
 
     def end(self, steps: int) -> None:
         if self.most == 1:
             return
-        each = (time.perf_counter() - self._began) / steps
+        each = (self.clock() - self._began) / steps
         fitting = int(self.seconds / max(each, 1e-7))
         self.steps = max(1, min(fitting, 8 * self.steps))
 
@@ -68,6 +73,7 @@ class Resident:
             )
         self.steps: int | None = limit or whole
         self.limit = limit
+        self.runner: Any = None  # the program of the epoch before
 
     def order(self, epoch: int) -> np.ndarray:
         """The rows of an epoch in the order in which they are used: the same for the same seed."""
