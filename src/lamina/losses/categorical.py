@@ -13,9 +13,11 @@ import numpy as np
 from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir import types
+from lamina.ir.types import Dim
 from lamina.losses.base import NamedLoss
 from lamina.losses.provenance import softmax_logits
 from lamina.losses.shapes import floating, paired, reshaped, shown
+from lamina.operations.reductions import as_number
 from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import stop_gradient
 
@@ -152,14 +154,14 @@ def picked(hit: Tensor, x: Tensor, axis: int) -> Tensor:
 def smoothed(y: Tensor, label_smoothing: float, axis: int) -> Tensor:
     if not label_smoothing:
         return y
-    return y * (1.0 - label_smoothing) + label_smoothing / y.shape[axis]
+    return y * (1.0 - label_smoothing) + label_smoothing / as_number(y.shape[axis])
 
 
 def hits(labels: Tensor, scores: Tensor, axis: int) -> Tensor:
     """True at each label's class. A comparison, not a gather: it fuses into what reads it."""
     axis = axis % scores.ndim
-    count = [1] * scores.ndim
-    count[axis] = scores.shape[axis]  # type: ignore[call-overload]
+    count: list[Dim] = [1] * scores.ndim
+    count[axis] = scores.shape[axis]
     classes = ops.reshape(ops.arange(scores.shape[axis], dtype=types.int32), tuple(count))
     return ops.expand_dims(labels, axis=axis) == classes
 

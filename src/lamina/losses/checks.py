@@ -65,7 +65,9 @@ def _check_indices(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
         raise ShapeError(
             f"{loss.name}: targets have shape {shown(y.shape)}, one sample's predictions "
             f"{shown(outputs)}; class indices would have shape {shown((len(y), *labels))}",
-            hint="give one class index for each row of the predictions",
+            hint="for a distribution over the classes in each row use categorical_crossentropy"
+            if y.shape[1:] == outputs
+            else "give one class index for each row of the predictions",
         )
     _check_whole(loss, y)
     _check_classes(loss, y, classes)

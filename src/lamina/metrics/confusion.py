@@ -330,7 +330,7 @@ class AUC(Metric):
         self.own_thresholds = None if thresholds is None else sorted(thresholds)
         if thresholds is None and num_thresholds <= 1:
             raise RangeError(f"AUC: num_thresholds must be above 1, not {num_thresholds}")
-        inner = _even(num_thresholds)[1:-1] if thresholds is None else list(self.own_thresholds)
+        inner = _even(num_thresholds)[1:-1] if self.own_thresholds is None else self.own_thresholds
         self.thresholds = [-MARGIN, *inner, 1.0 + MARGIN]
         self.num_thresholds = len(self.thresholds)
         self.multi_label, self.num_labels = multi_label, num_labels

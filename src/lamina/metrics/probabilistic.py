@@ -59,7 +59,9 @@ class SparseCategoricalCrossentropy(NamedMean):
     ) -> None:
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         values = self.fn(y_true, y_pred, **self.fn_arguments)
         if self.fn_arguments["ignore_class"] is not None:
             labels = reshaped(as_tensor(y_true), values.shape)
