@@ -106,7 +106,7 @@ def test_functional_models_and_shared_layers(path):
         loaded.fit([X, X], [X[:, :3], X[:, :1]])
 
 
-class Doubled(lm.layers.Layer):
+class TimesFactor(lm.layers.Layer):
     def __init__(self, factor=2.0, **kwargs):
         super().__init__(**kwargs)
         self.factor = factor
@@ -116,21 +116,21 @@ class Doubled(lm.layers.Layer):
 
 
 def test_layers_of_ones_own_need_their_class(path):
-    lm.Sequential([lm.Input(shape=(4,)), Doubled(3.0)]).save(path)
+    lm.Sequential([lm.Input(shape=(4,)), TimesFactor(3.0)]).save(path)
     assert np.array_equal(lm.load_model(path).predict(X), X * 3)
-    content = path.read_bytes().replace(b"Doubled", b"Trebled")
+    content = path.read_bytes().replace(b"TimesFactor", b"FactorTimes")
     path.write_bytes(resealed(content))
-    with pytest.raises(UnknownNameError, match=r"Trebled(.|\n)*custom_objects"):
+    with pytest.raises(UnknownNameError, match=r"FactorTimes(.|\n)*custom_objects"):
         lm.load_model(path)
 
-    class Trebled(Doubled):
+    class FactorTimes(TimesFactor):
         pass
 
-    loaded = lm.load_model(path, custom_objects={"Trebled": Trebled})
-    assert type(loaded.layers[-1]) is Trebled
+    loaded = lm.load_model(path, custom_objects={"FactorTimes": FactorTimes})
+    assert type(loaded.layers[-1]) is FactorTimes
 
 
-class Own(lm.Model):
+class OneDense(lm.Model):
     def __init__(self, units=3):
         super().__init__()
         self.dense = lm.layers.Dense(units)
@@ -140,7 +140,7 @@ class Own(lm.Model):
 
 
 def test_subclassed_models_are_built_again(path):
-    model = Own(units=2)
+    model = OneDense(units=2)
     model.predict(X)
     model.save(path)
     assert np.array_equal(lm.load_model(path).predict(X), model.predict(X))
