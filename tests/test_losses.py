@@ -317,10 +317,11 @@ def test_a_second_softmax_is_refused(loss, squash, y):
     assert "from_logits=False" in str(error.value)
 
 
-def test_traced_losses_serve_every_batch_size():
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_traced_losses_serve_every_batch_size(engine):
     loss = losses.SparseCategoricalCrossentropy()
     signature = [lm.Spec(("n",), "int32"), lm.Spec(("n", C))]
-    with lm.settings(engine="numpy"):
+    with lm.settings(engine=engine):
         f = lm.compile(lambda y, z: loss(y, lm.softmax(z)), signature=signature)
         for n in (1, 3, 6):
             z = NUMBERS[0][:n].astype("float32")

@@ -297,15 +297,16 @@ def test_definition(cls, arguments, data, expected):
     assert not any(v.numpy().any() for v in metric.variables)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
 @pytest.mark.parametrize(("cls", "arguments", "data", "expected"), DEFINITIONS, ids=NAMES)
-def test_in_a_compiled_program(cls, arguments, data, expected):
+def test_in_a_compiled_program(cls, arguments, data, expected, engine):
     metric = cls(**arguments)
     y, p = (np.asarray(each) for each in data)
     # a first batch makes the state of those metrics that wait for the number of outputs
     metric.update_state(y[:2], p[:2], WEIGHTS[:2])
     metric.reset_state()
     specs = [lm.Spec(("n", *x.shape[1:]), x.dtype) for x in (y, p, WEIGHTS)]
-    with lm.settings(engine="numpy"):
+    with lm.settings(engine=engine):
         update = lm.compile(lambda y, p, w: metric.update_state(y, p, w), signature=specs)
         before = lm.compile_stats().count
         for part in (slice(0, 5), slice(5, 6), slice(6, N)):

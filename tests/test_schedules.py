@@ -98,9 +98,10 @@ def test_formula(schedule, formula):
     np.testing.assert_allclose(got, [formula(t) for t in STEPS], rtol=2e-5, atol=2e-7)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
 @pytest.mark.parametrize(("schedule", "formula"), CASES, ids=lambda case: type(case).__name__)
-def test_in_a_compiled_program(schedule, formula):
-    with lm.settings(engine="numpy"):
+def test_in_a_compiled_program(schedule, formula, engine):
+    with lm.settings(engine=engine):
         f = lm.compile(schedule)
         for t in (0, 11, 100):
             rate = f(lm.asarray(t, "int64"))
