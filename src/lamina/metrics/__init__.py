@@ -20,9 +20,9 @@ from lamina.metrics.accuracy import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
+from lamina.metrics.area import AUC
 from lamina.metrics.base import Mean, MeanMetricWrapper, Metric, Sum
 from lamina.metrics.confusion import (
-    AUC,
     ConfusionMatrix,
     FalseNegatives,
     FalsePositives,
