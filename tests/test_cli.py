@@ -91,6 +91,18 @@ def test_info_says_what_there_is(capsys):
         assert row.variable in out
 
 
+def test_info_without_llvmlite():
+    code = "import sys; sys.modules['llvmlite'] = None; from lamina.cli import main; main(['info'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "vectors" in done.stdout
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["--version"]])
 def test_help(capsys, arguments):
     with pytest.raises(SystemExit) as ended:

@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `lamina info | head -1`
         sys.stderr.close()
         return 141
+    except OSError as error:  # a full disk, a folder that belongs to somebody else
+        print(f"lamina {options.command}: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
