@@ -36,13 +36,28 @@ from lamina.activations import (
 )
 from lamina.errors import DTypeError, RangeError, ShapeError
 from lamina.operations import creation, elementwise, indexing, random, reductions, shaping
+from lamina.operations.convolution import conv, conv_transpose, depthwise_conv, separable_conv
+from lamina.operations.images import depth_to_space, resize, space_to_depth
 from lamina.operations.neural import l2_normalize
+from lamina.operations.pooling import (
+    adaptive_average_pool,
+    adaptive_max_pool,
+    average_pool,
+    max_pool,
+)
 from lamina.operations.promote import floating
 from lamina.operations.sorting import top_k
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
+    "average_pool",
     "celu",
+    "conv",
+    "conv_transpose",
+    "depth_to_space",
+    "depthwise_conv",
     "dropout",
     "elu",
     "embedding_lookup",
@@ -58,11 +73,14 @@ __all__ = [
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
+    "max_pool",
     "mish",
     "moments",
     "relu",
     "relu6",
+    "resize",
     "selu",
+    "separable_conv",
     "sigmoid",
     "sigmoid_cross_entropy_with_logits",
     "silu",
@@ -71,6 +89,7 @@ __all__ = [
     "softmax_cross_entropy_with_logits",
     "softplus",
     "softsign",
+    "space_to_depth",
     "sparse_plus",
     "sparse_softmax_cross_entropy_with_logits",
     "sparsemax",

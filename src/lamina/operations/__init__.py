@@ -1,7 +1,8 @@
 """What users call: NumPy-shaped functions of tensors, written in primitives, one file a family.
 
 Importing this package gives tensors their operators and methods. `__all__` is what stands in
-`lamina` itself; activations are in `lamina.nn`, random numbers in `lamina.random`.
+`lamina` itself; activations and convolutions are in `lamina.nn`, random numbers in
+`lamina.random`.
 """
 
 from lamina.operations import (
@@ -19,11 +20,14 @@ from lamina.operations import (
 from lamina.operations.arithmetic import *  # noqa: F403
 from lamina.operations.attach import attach
 from lamina.operations.comparison import *  # noqa: F403
+from lamina.operations.convolution import *  # noqa: F403
 from lamina.operations.creation import *  # noqa: F403
+from lamina.operations.images import *  # noqa: F403
 from lamina.operations.indexing import *  # noqa: F403
 from lamina.operations.linear_algebra import *  # noqa: F403
 from lamina.operations.neural import *  # noqa: F403
 from lamina.operations.neural import log_sigmoid, log_softmax, logits_of, softplus
+from lamina.operations.pooling import *  # noqa: F403
 from lamina.operations.random import erfinv
 from lamina.operations.reductions import *  # noqa: F403
 from lamina.operations.shaping import *  # noqa: F403

@@ -1,0 +1,398 @@
+"""Convolutions as layers: plain, transposed, depthwise and separable, over 1 to 3 spatial axes.
+
+Arguments, defaults, shapes and names of weights are those of Keras 3. Inputs are (batch,
+spatial..., channels); with data_format="channels_first", (batch, channels, spatial...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from lamina import activations, constraints, initializers, regularizers
+from lamina.errors import ArgumentError, ShapeError
+from lamina.layers.base import Layer
+from lamina.layers.core import positive_integer
+from lamina.layers.spec import InputSpec
+from lamina.operations import convolution, creation
+from lamina.operations.windows import checked_format, per_axis
+from lamina.tensor import Tensor, Variable
+
+Sizes = int | Sequence[int]
+
+
+class Convolution(Layer):
+    """What all of them share: windows and where they lie, the bias and the activation."""
+
+    rank: ClassVar[int] = 2
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+
+    def _settle(
+        self,
+        kernel_size: Sizes,
+        strides: Sizes,
+        padding: str,
+        data_format: str | None,
+        dilation_rate: Sizes,
+    ) -> None:
+        """Checks and keeps what says where the windows lie."""
+        own = type(self).__name__
+        self.kernel_size = per_axis(own, "kernel_size", kernel_size, self.rank)
+        self.strides = per_axis(own, "strides", strides, self.rank)
+        self.dilation_rate = per_axis(own, "dilation_rate", dilation_rate, self.rank)
+        self.padding = padding.lower() if isinstance(padding, str) else padding
+        if self.padding not in self.paddings:
+            raise ArgumentError(f"{own}: padding must be one of {self.paddings}, not {padding!r}")
+        self.data_format = checked_format(own, data_format)
+        self._channel_axis = -1 if self.data_format == "channels_last" else 1
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.bias: Variable | None = None
+
+    def _settle_result(self, activation: Any, use_bias: bool, initializer: Any, *rest: Any) -> None:
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.bias_initializer = initializers.get(initializer)
+        self.bias_regularizer = regularizers.get(rest[0])
+        self.bias_constraint = constraints.get(rest[1])
+
+    def _channels(self, input_shape: Sequence[int | None]) -> int:
+        """The number of input channels, by which inputs are checked from now on."""
+        channels = input_shape[self._channel_axis]
+        if channels is None:
+            raise ShapeError(
+                f"{self._label()}: the number of channels of inputs of shape {tuple(input_shape)} "
+                "must be known",
+                hint="Input((None, None, 3)) leaves rows and columns open, not the channels",
+            )
+        axes = {self._channel_axis: int(channels)}
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes=axes)
+        return channels
+
+    def _add_kernel(self, shape: tuple[Any, ...], name: str, prefix: str = "") -> Variable:
+        """A kernel over the window, with the initializer and the like that `prefix` names."""
+        return self.add_weight(
+            name=name,
+            shape=(*self.kernel_size, *shape),
+            initializer=getattr(self, f"{prefix or name}_initializer"),
+            regularizer=getattr(self, f"{prefix or name}_regularizer"),
+            constraint=getattr(self, f"{prefix or name}_constraint"),
+        )
+
+    def _add_bias(self, filters: int) -> None:
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(filters,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _windows(self) -> dict[str, Any]:
+        return {
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
+
+    def _result(self, x: Tensor) -> Tensor:
+        if self.bias is not None:
+            bias = self.bias.read()
+            ones = (1,) * self.rank if self.data_format == "channels_first" else ()
+            x = x + (bias.reshape((bias.shape[0], *ones)) if ones else bias)  # type: ignore[attr-defined,operator]
+        return self.activation(x)  # type: ignore[no-any-return]
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return self._result(self.convolve(creation.astype(inputs, self.dtype)))
+
+    def convolve(self, inputs: Tensor) -> Tensor:
+        """The sums over windows, before bias and activation."""
+        raise TypeError(f"{type(self).__name__} must define convolve(inputs)")
+
+
+class _Conv(Convolution):
+    """activation(conv(inputs, kernel) + bias), `filters` features for each window.
+
+    kernel (*kernel_size, channels / groups, filters), bias (filters,). padding "valid" takes
+    windows that lie inside, "same" gives ceil(extent / strides) of them. Kernels are not flipped.
+    Raises ShapeError where channels or filters do not divide by groups, where a window is larger
+    than its padded input, or where the channels are not those it was built for.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        own = type(self).__name__
+        self.filters = positive_integer(own, "filters", filters)
+        self.groups = positive_integer(own, "groups", groups)
+        if self.filters % self.groups:
+            raise ArgumentError(
+                f"{own}: {self.filters} filters do not divide by {self.groups} groups"
+            )
+        self._settle(kernel_size, strides, padding, data_format, dilation_rate)
+        rest = (bias_regularizer, bias_constraint)
+        self._settle_result(activation, use_bias, bias_initializer, *rest)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        channels = self._channels(input_shape)
+        if channels % self.groups:
+            raise ShapeError(
+                f"{self._label()}: inputs of shape {tuple(input_shape)} have {channels} channels, "
+                f"which do not divide by {self.groups} groups"
+            )
+        self.kernel = self._add_kernel((channels // self.groups, self.filters), "kernel")
+        self._add_bias(self.filters)
+
+    def convolve(self, inputs: Tensor) -> Tensor:
+        return convolution.conv(inputs, self.kernel.read(), **self._windows())
+
+
+class Conv1D(_Conv):
+    """Convolution over steps: (batch, steps, channels) -> (batch, new steps, filters); padding
+    may also be "causal": no output depends on later inputs."""
+
+    rank = 1
+    paddings = ("valid", "same", "causal")
+
+
+class Conv2D(_Conv):
+    """Convolution over pictures: (batch, rows, columns, channels) -> (batch, new rows, new
+    columns, filters)."""
+
+    rank = 2
+
+
+class Conv3D(_Conv):
+    """Convolution over volumes: (batch, depth, rows, columns, channels)."""
+
+    rank = 3
+
+
+class _ConvTranspose(Convolution):
+    """activation(conv_transpose(inputs, kernel) + bias): the gradient of a convolution as a layer,
+    which makes images larger by its strides. kernel (*kernel_size, filters, channels).
+
+    Without output_padding an extent n becomes n * strides ("same") or (n - 1) * strides +
+    max(window, strides) ("valid").
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        output_padding: Sizes | None = None,
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive_integer(type(self).__name__, "filters", filters)
+        self._settle(kernel_size, strides, padding, data_format, dilation_rate)
+        rest = (bias_regularizer, bias_constraint)
+        self._settle_result(activation, use_bias, bias_initializer, *rest)
+        self.output_padding: tuple[int, ...] | None = None
+        if output_padding is not None:
+            self.output_padding = self._extra(output_padding)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+
+    def _extra(self, output_padding: Sizes) -> tuple[int, ...]:
+        own = type(self).__name__
+        extra = per_axis(own, "output_padding", output_padding, self.rank, least=0)
+        if any(e >= s for e, s in zip(extra, self.strides, strict=True)):
+            raise ArgumentError(
+                f"{own}: output_padding {extra} must be below the strides {self.strides}"
+            )
+        return extra
+
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self._add_kernel((self.filters, self._channels(input_shape)), "kernel")
+        self._add_bias(self.filters)
+
+    def convolve(self, inputs: Tensor) -> Tensor:
+        windows = {**self._windows(), "output_padding": self.output_padding}
+        return convolution.conv_transpose(inputs, self.kernel.read(), **windows)
+
+
+class Conv1DTranspose(_ConvTranspose):
+    """Transposed convolution over steps: (batch, steps, channels)."""
+
+    rank = 1
+
+
+class Conv2DTranspose(_ConvTranspose):
+    """Transposed convolution over pictures: (batch, rows, columns, channels)."""
+
+    rank = 2
+
+
+class Conv3DTranspose(_ConvTranspose):
+    """Transposed convolution over volumes: (batch, depth, rows, columns, channels)."""
+
+    rank = 3
+
+
+class _DepthwiseConv(Convolution):
+    """Each channel convolved by `depth_multiplier` kernels of its own: channels * depth_multiplier
+    outputs. kernel (*kernel_size, channels, depth_multiplier)."""
+
+    def __init__(
+        self,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        own = type(self).__name__
+        self.depth_multiplier = positive_integer(own, "depth_multiplier", depth_multiplier)
+        self._settle(kernel_size, strides, padding, data_format, dilation_rate)
+        rest = (bias_regularizer, bias_constraint)
+        self._settle_result(activation, use_bias, bias_initializer, *rest)
+        self.depthwise_initializer = initializers.get(depthwise_initializer)
+        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        channels = self._channels(input_shape)
+        self.kernel = self._add_kernel((channels, self.depth_multiplier), "kernel", "depthwise")
+        self._add_bias(channels * self.depth_multiplier)
+
+    def convolve(self, inputs: Tensor) -> Tensor:
+        return convolution.depthwise_conv(inputs, self.kernel.read(), **self._windows())
+
+
+class DepthwiseConv1D(_DepthwiseConv):
+    """Depthwise convolution over steps: (batch, steps, channels)."""
+
+    rank = 1
+
+
+class DepthwiseConv2D(_DepthwiseConv):
+    """Depthwise convolution over pictures: (batch, rows, columns, channels)."""
+
+    rank = 2
+
+
+class _SeparableConv(Convolution):
+    """A depthwise convolution, then one of windows of 1 that mixes its channels: far fewer
+    products than a full one (Chollet 2017). depthwise_kernel (*kernel_size, channels,
+    depth_multiplier), pointwise_kernel (1..., channels * depth_multiplier, filters)."""
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        own = type(self).__name__
+        self.filters = positive_integer(own, "filters", filters)
+        self.depth_multiplier = positive_integer(own, "depth_multiplier", depth_multiplier)
+        self._settle(kernel_size, strides, padding, data_format, dilation_rate)
+        rest = (bias_regularizer, bias_constraint)
+        self._settle_result(activation, use_bias, bias_initializer, *rest)
+        self.depthwise_initializer = initializers.get(depthwise_initializer)
+        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        channels = self._channels(input_shape)
+        shape = (channels, self.depth_multiplier)
+        self.depthwise_kernel = self._add_kernel(shape, "depthwise_kernel", "depthwise")
+        self.pointwise_kernel = self.add_weight(
+            name="pointwise_kernel",
+            shape=(*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
+            initializer=self.pointwise_initializer,
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+        )
+        self._add_bias(self.filters)
+
+    def convolve(self, inputs: Tensor) -> Tensor:
+        kernels = (self.depthwise_kernel.read(), self.pointwise_kernel.read())
+        return convolution.separable_conv(inputs, *kernels, **self._windows())
+
+
+class SeparableConv1D(_SeparableConv):
+    """Separable convolution over steps: (batch, steps, channels)."""
+
+    rank = 1
+
+
+class SeparableConv2D(_SeparableConv):
+    """Separable convolution over pictures: (batch, rows, columns, channels)."""
+
+    rank = 2
+
+
+Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
+Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

@@ -1,0 +1,293 @@
+"""Normalizations as layers: over the batch, over features, over groups of channels, by length.
+
+Arguments, defaults, weights and moving statistics are those of Keras 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina import constraints, initializers, regularizers
+from lamina.errors import ArgumentError, ShapeError
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec
+from lamina.operations import creation, elementwise, reductions
+from lamina.operations.promote import axis_of
+from lamina.tensor import Tensor, Variable, bind
+
+Axes = int | Sequence[int]
+
+
+class _Affine(Layer):
+    """What is normalized is multiplied by gamma and gets beta added, one of each per channel."""
+
+    gamma: Variable | None = None
+    beta: Variable | None = None
+
+    def _settle(self, center: bool, scale: bool, beta: Any, gamma: Any, *rest: Any) -> None:
+        """rest: the regularizers and the constraints of beta and gamma."""
+        self.center, self.scale = center, scale
+        self.beta_initializer = initializers.get(beta)
+        self.gamma_initializer = initializers.get(gamma)
+        self.beta_regularizer = regularizers.get(rest[0])
+        self.gamma_regularizer = regularizers.get(rest[1])
+        self.beta_constraint = constraints.get(rest[2])
+        self.gamma_constraint = constraints.get(rest[3])
+
+    def _add_affine(self, shape: tuple[Any, ...]) -> None:
+        for name, wanted in (("gamma", self.scale), ("beta", self.center)):
+            if wanted:
+                weight = self.add_weight(
+                    name=name,
+                    shape=shape,
+                    initializer=getattr(self, f"{name}_initializer"),
+                    regularizer=getattr(self, f"{name}_regularizer"),
+                    constraint=getattr(self, f"{name}_constraint"),
+                )
+                setattr(self, name, weight)
+
+    def _normalized(self, x: Tensor, mean: Any, variance: Any, shape: tuple[Any, ...]) -> Any:
+        """gamma (x - mean) / sqrt(variance + epsilon) + beta, as one factor and one summand.
+
+        Weights take `shape`; the factor is made before it meets x, which is larger.
+        """
+        factor = elementwise.rsqrt(variance + self.epsilon)  # type: ignore[attr-defined]
+        if self.gamma is not None:
+            factor = factor * _shaped(self.gamma.read(), shape)
+        result = (x - mean) * factor
+        return result if self.beta is None else result + _shaped(self.beta.read(), shape)
+
+
+def _shaped(weight: Tensor, shape: tuple[Any, ...]) -> Any:
+    """The weight's extents along the axes of `shape` that are not 1."""
+    return bind("reshape", weight, shape=shape)
+
+
+class BatchNormalization(_Affine):
+    """Every channel to mean 0 and variance 1 over the batch (Ioffe & Szegedy 2015), then times
+    gamma plus beta.
+
+    In training, mean and variance are the batch's own (variance over n, not n - 1), and the moving
+    ones become moving * momentum + batch * (1 - momentum). In inference, and when `trainable` is
+    False, the moving ones count and stay. axis: that of the channels. A mask, of one axis less
+    than the inputs, leaves entries out of the statistics. Weights: gamma, beta, moving_mean,
+    moving_variance, all (channels,).
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(axis, (list, tuple)) and len(axis) == 1:
+            (axis,) = axis
+        if not hasattr(axis, "__index__"):
+            raise ArgumentError(f"BatchNormalization: axis must be an integer, not {axis!r}")
+        self.axis = int(axis)
+        self.momentum, self.epsilon = float(momentum), float(epsilon)
+        rest = (beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint)
+        self._settle(center, scale, beta_initializer, gamma_initializer, *rest)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+
+    def build(self, input_shape: Any) -> None:
+        axis = axis_of(self._label(), self.axis, len(input_shape))
+        channels = input_shape[axis]
+        self._add_affine((channels,))
+        self.moving_mean = self.add_weight(
+            name="moving_mean",
+            shape=(channels,),
+            initializer=self.moving_mean_initializer,
+            trainable=False,
+        )
+        self.moving_variance = self.add_weight(
+            name="moving_variance",
+            shape=(channels,),
+            initializer=self.moving_variance_initializer,
+            trainable=False,
+        )
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
+
+    def call(self, inputs: Tensor, training: bool = False, mask: Any = None) -> Any:
+        x = creation.astype(inputs, self.dtype)
+        axis = self.axis % x.ndim
+        shape = tuple(n if d == axis else 1 for d, n in enumerate(x.shape))
+        if not training:
+            mean, variance = self.moving_mean.read(), self.moving_variance.read()
+            return self._normalized(x, _shaped(mean, shape), _shaped(variance, shape), shape)
+        mean, variance = self._moments(x, tuple(d for d in range(x.ndim) if d != axis), mask)
+        self._move(self.moving_mean, mean)
+        self._move(self.moving_variance, variance)
+        return self._normalized(x, mean, variance, shape)
+
+    def _moments(self, x: Tensor, axes: tuple[int, ...], mask: Any) -> Any:
+        if mask is None:
+            mean = reductions.mean(x, axes, keepdims=True)
+            return mean, reductions.mean(elementwise.square(x - mean), axes, keepdims=True)  # type: ignore[operator]
+        if mask.ndim != x.ndim - 1:
+            raise ShapeError(
+                f"{self._label()}: the mask, {mask.shape}, must have one axis less than the "
+                f"inputs, {x.shape}"
+            )
+        kept = creation.astype(bind("reshape", mask, shape=(*mask.shape, 1)), x.dtype)
+        kept = kept + creation.zeros_like(x)
+        count = reductions.sum(kept, axes, keepdims=True) + 1e-7
+        mean = reductions.sum(x * kept, axes, keepdims=True) / count  # type: ignore[operator]
+        centred = elementwise.square(x - mean) * kept  # type: ignore[operator]
+        return mean, reductions.sum(centred, axes, keepdims=True) / count  # type: ignore[operator]
+
+    def _move(self, moving: Variable, batch: Tensor) -> None:
+        flat = bind("reshape", batch, shape=moving.shape)
+        moving.assign(moving.read() * self.momentum + flat * (1.0 - self.momentum))  # type: ignore[operator]
+
+
+class LayerNormalization(_Affine):
+    """Every example by itself to mean 0 and variance 1 over `axis` (Ba et al. 2016), then times
+    gamma plus beta, both of the normalized axes' shape."""
+
+    def __init__(
+        self,
+        axis: Axes = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+        self.epsilon = epsilon
+        rest = (beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint)
+        self._settle(center, scale, beta_initializer, gamma_initializer, *rest)
+
+    def build(self, input_shape: Any) -> None:
+        axes = _axes(self, self.axis, len(input_shape))
+        self._add_affine(tuple(input_shape[a] for a in axes))
+
+    def call(self, inputs: Tensor) -> Any:
+        x = creation.astype(inputs, self.dtype)
+        axes = _axes(self, self.axis, x.ndim)
+        shape = tuple(n if d in axes else 1 for d, n in enumerate(x.shape))
+        mean = reductions.mean(x, axes, keepdims=True)
+        variance = reductions.mean(elementwise.square(x - mean), axes, keepdims=True)  # type: ignore[operator]
+        factor = elementwise.rsqrt(variance + self.epsilon)  # type: ignore[operator]
+        result = (x - mean) * factor  # type: ignore[operator]
+        if self.gamma is not None:
+            result = result * _shaped(self.gamma.read(), shape)
+        return result if self.beta is None else result + _shaped(self.beta.read(), shape)
+
+
+class GroupNormalization(_Affine):
+    """Every example's channels in `groups`, each to mean 0 and variance 1 over its channels and
+    all positions (Wu & He 2018), then times gamma plus beta, one per channel.
+
+    groups=-1 is one group a channel (instance normalization), groups=1 one for all.
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(groups, int) or (groups < 1 and groups != -1):
+            raise ArgumentError(
+                f"GroupNormalization: groups must be a positive integer, or -1, not {groups!r}"
+            )
+        self.groups, self.axis, self.epsilon = groups, axis, epsilon
+        rest = (beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint)
+        self._settle(center, scale, beta_initializer, gamma_initializer, *rest)
+
+    def build(self, input_shape: Any) -> None:
+        channels = input_shape[axis_of(self._label(), self.axis, len(input_shape))]
+        self._add_affine((channels,))
+        if self.groups == -1:
+            self.groups = channels
+        if channels % self.groups:
+            raise ShapeError(
+                f"{self._label()}: inputs of shape {tuple(input_shape)} have {channels} channels, "
+                f"which do not divide into {self.groups} groups",
+                hint="groups must divide the channels; -1 makes every channel a group",
+            )
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
+
+    def call(self, inputs: Tensor) -> Any:
+        x = creation.astype(inputs, self.dtype)
+        axis = self.axis % x.ndim
+        parts = (self.groups, self.input_spec.axes[self.axis] // self.groups)  # type: ignore[union-attr,index]
+        apart = bind("reshape", x, shape=(*x.shape[:axis], *parts, *x.shape[axis + 1 :]))
+        shape = tuple(n if d in (axis, axis + 1) else 1 for d, n in enumerate(apart.shape))
+        axes = tuple(d for d in range(1, apart.ndim) if d != axis)
+        mean = reductions.mean(apart, axes, keepdims=True)
+        variance = reductions.mean(elementwise.square(apart - mean), axes, keepdims=True)
+        return bind("reshape", self._normalized(apart, mean, variance, shape), shape=x.shape)
+
+
+class RMSNormalization(Layer):
+    """x / sqrt(mean(x^2) + epsilon) over `axis`, times the weight `scale` (Zhang & Sennrich
+    2019)."""
+
+    def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Any) -> None:
+        axes = _axes(self, self.axis, len(input_shape))
+        shape = tuple(input_shape[a] for a in axes)
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
+
+    def call(self, inputs: Tensor) -> Any:
+        x = creation.astype(inputs, self.dtype)
+        axes = _axes(self, self.axis, x.ndim)
+        shape = tuple(n if d in axes else 1 for d, n in enumerate(x.shape))
+        mean = reductions.mean(elementwise.square(x), axes, keepdims=True)
+        return x * elementwise.rsqrt(mean + self.epsilon) * _shaped(self.scale.read(), shape)  # type: ignore[operator]
+
+
+class UnitNormalization(Layer):
+    """x divided by its length, sqrt(sum(x^2)), over `axis`; lengths below 1e-12 count as that."""
+
+    def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+
+    def call(self, inputs: Tensor) -> Any:
+        x = creation.astype(inputs, self.dtype)
+        total = reductions.sum(elementwise.square(x), _axes(self, self.axis, x.ndim), keepdims=True)
+        return x * elementwise.rsqrt(elementwise.maximum(total, 1e-24))  # type: ignore[operator]
+
+
+def _axes(layer: Layer, axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes to normalize over, counted from the front, in order."""
+    given = axis if isinstance(axis, list) else [axis]
+    return tuple(sorted(axis_of(layer._label(), a, ndim) for a in given))

@@ -1,0 +1,204 @@
+"""Convolutions, as `keras.ops` has them: plain, transposed, depthwise, separable.
+
+x is (batch, spatial..., channels) with 1 to 3 spatial axes, or (batch, channels, spatial...) where
+data_format is "channels_first", which costs a transpose there and back. Kernels are not flipped:
+what deep learning calls a convolution is a cross-correlation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.errors import ShapeError
+from lamina.ir import types
+from lamina.ir.types import Shape
+from lamina.operations.promote import promoted, widened
+from lamina.operations.windows import (
+    Pairs,
+    channels_back,
+    channels_last,
+    need_rank,
+    padding_of,
+    per_axis,
+)
+from lamina.tensor import Tensor, as_tensor, bind
+
+__all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
+
+
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
+    """Each window of the inputs times the kernel, summed over the window and its channels:
+
+        out[n, y, o] = sum over k, i of inputs[n, y stride + k dilation - low, i] kernel[k, i, o]
+
+    kernel: (spatial..., channels / groups, filters); the groups follow from its channels.
+    padding: "valid", "same", "causal" (one spatial axis only), an integer, or (low, high) per axis.
+    Raises ShapeError where ranks, channels or groups do not fit, or a window exceeds its input.
+    """
+    x, weights, rank, dtype = _operands("conv", inputs, kernel, data_format)
+    window = _static("conv", weights.shape)
+    groups = _groups(x.shape, window)
+    steps = per_axis("conv", "strides", strides, rank)
+    gaps = per_axis("conv", "dilation_rate", dilation_rate, rank)
+    pairs = padding_of("conv", padding, x.shape[1:-1], window[:rank], steps, gaps)
+    result = _convolution(x, weights, steps, pairs, (1,) * rank, gaps, groups)
+    return channels_back(as_tensor(result, dtype), data_format)
+
+
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    output_padding: int | Sequence[int] | None = None,
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
+    """The gradient of `conv` with respect to its inputs, as an operation: it makes images larger.
+
+    kernel: (spatial..., filters, channels). Without output_padding, an extent n becomes n * stride
+    ("same") or (n - 1) * stride + max(window, stride) ("valid"); with it, (n - 1) * stride +
+    window + output_padding ("valid"), or window % 2 in the place of window ("same").
+    """
+    function = "conv_transpose"
+    x, weights, rank, dtype = _operands(function, inputs, kernel, data_format)
+    window = _static(function, weights.shape)
+    if x.shape[-1] != window[-1]:
+        raise ShapeError(
+            f"{function}: inputs of shape {x.shape} have {x.shape[-1]} channels; the kernel of "
+            f"shape {window} (spatial..., filters, channels) takes {window[-1]}"
+        )
+    steps = per_axis(function, "strides", strides, rank)
+    gaps = per_axis(function, "dilation_rate", dilation_rate, rank)
+    extra: Sequence[int | None] = [None] * rank
+    if output_padding is not None:
+        extra = per_axis(function, "output_padding", output_padding, rank, least=0)
+    sizes = zip(window, gaps, steps, extra, strict=False)
+    pairs = tuple(transposed_padding(padding, (w - 1) * d + 1, s, e) for w, d, s, e in sizes)
+    turned = bind("reverse", weights, dimensions=tuple(range(rank)))
+    swapped = bind("transpose", turned, permutation=(*range(rank), rank + 1, rank))
+    result = _convolution(x, swapped, (1,) * rank, pairs, steps, gaps, 1)
+    return channels_back(as_tensor(result, dtype), data_format)
+
+
+def transposed_padding(padding: str, reach: int, stride: int, extra: int | None) -> tuple[int, int]:
+    """(low, high) around inputs spread out by the stride; Keras's rule for all its backends."""
+    name = padding.lower() if isinstance(padding, str) else ""
+    if name == "valid":
+        return reach - 1, reach - 1 + (max(reach, stride) - reach if extra is None else extra)
+    if name == "same":
+        total = stride + reach - 2 if extra is None else reach + reach % 2 - 2 + extra
+        low = min(total // 2 + total % 2, reach - 1)
+        return low, total - low
+    raise ShapeError(f"conv_transpose: padding must be 'valid' or 'same'; got {padding!r}")
+
+
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
+    """Each channel convolved by kernels of its own, kernel: (spatial..., channels, multiplier);
+    output c * multiplier + m is channel c with its kernel m."""
+    x, weights, rank, dtype = _operands("depthwise_conv", inputs, kernel, data_format)
+    window = _static("depthwise_conv", weights.shape)
+    if x.shape[-1] != window[-2]:
+        raise ShapeError(
+            f"depthwise_conv: inputs of shape {x.shape} have {x.shape[-1]} channels; the kernel "
+            f"of shape {window} (spatial..., channels, multiplier) takes {window[-2]}"
+        )
+    steps = per_axis("depthwise_conv", "strides", strides, rank)
+    gaps = per_axis("depthwise_conv", "dilation_rate", dilation_rate, rank)
+    pairs = padding_of("depthwise_conv", padding, x.shape[1:-1], window[:rank], steps, gaps)
+    flat = bind("reshape", weights, shape=(*window[:rank], 1, window[-2] * window[-1]))
+    result = _convolution(x, flat, steps, pairs, (1,) * rank, gaps, window[-2])
+    return channels_back(as_tensor(result, dtype), data_format)
+
+
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Tensor:
+    """`depthwise_conv`, then a convolution of windows of 1: pointwise_kernel is (1..., channels *
+    multiplier, filters)."""
+    spread = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(spread, pointwise_kernel, 1, "valid", data_format)
+
+
+# ---- what they share ---------------------------------------------------------------------------
+def _operands(function: str, inputs: Any, kernel: Any, data_format: str | None) -> Any:
+    """Inputs with channels last, the kernel, the number of spatial axes, the result's dtype."""
+    x, weights = promoted([inputs, kernel])
+    rank = need_rank(function, x)
+    if weights.ndim != x.ndim:
+        raise ShapeError(
+            f"{function}: inputs of shape {x.shape} need a kernel of {x.ndim} axes (spatial..., "
+            f"then two of channels); got shape {weights.shape}"
+        )
+    return channels_last(function, widened(x), data_format), widened(weights), rank, x.dtype
+
+
+def _static(function: str, shape: Shape) -> tuple[int, ...]:
+    if not types.is_static(shape):
+        raise ShapeError(f"{function}: the kernel's shape {shape} must be known")
+    return tuple(int(n) for n in shape)  # type: ignore[arg-type]
+
+
+def _groups(shape: Shape, kernel: tuple[int, ...]) -> int:
+    """channels / (channels that the kernel takes), where both it and the filters divide."""
+    channels, inputs, filters = shape[-1], kernel[-2], kernel[-1]
+    groups = channels // inputs if isinstance(channels, int) and inputs else 0
+    groups = groups if groups * inputs == channels else 0
+    if not groups or filters % groups:
+        why = f" in {groups} groups, which do not divide its {filters} filters" if groups else ""
+        raise ShapeError(
+            f"conv: inputs of shape {tuple(shape)} have {channels} channels; a kernel of shape "
+            f"{kernel} (spatial..., channels, filters) takes {inputs}{why}",
+            hint="channels must be the kernel's, or with groups a multiple that divides the "
+            "filters; data_format='channels_first' takes channels in axis 1",
+        )
+    return groups
+
+
+def _convolution(
+    x: Tensor,
+    kernel: Tensor,
+    strides: tuple[int, ...],
+    padding: Pairs,
+    spreading: tuple[int, ...],
+    dilations: tuple[int, ...],
+    groups: int,
+) -> Tensor:
+    """The primitive, with channels in the last axis and kernels (spatial..., inputs, outputs)."""
+    rank = x.ndim - 2
+    space = tuple(range(1, rank + 1))
+    data = (0, rank + 1, *space)
+    return bind(  # type: ignore[no-any-return]
+        "convolution",
+        x,
+        kernel,
+        window_strides=strides,
+        padding=padding,
+        lhs_dilation=spreading,
+        rhs_dilation=dilations,
+        lhs_spec=data,
+        rhs_spec=(rank + 1, rank, *range(rank)),
+        out_spec=data,
+        feature_group_count=groups,
+    )

@@ -1,0 +1,141 @@
+"""Pictures in other sizes: resizing by any factor, and moving channels into space and back.
+
+Resizing is linear along each axis, so it is a product with a matrix of weights made beforehand;
+kernels and sampling positions are those of `jax.image.resize` (half pixels, as TensorFlow 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ShapeError, unknown_name
+from lamina.ir.types import is_static
+from lamina.operations.linear_algebra import tensordot
+from lamina.operations.promote import floating, widened
+from lamina.operations.shaping import moveaxis, permute_dims
+from lamina.operations.windows import channels_back, channels_last, per_axis
+from lamina.tensor import Tensor, as_tensor, bind
+
+__all__ = ["depth_to_space", "resize", "space_to_depth"]
+
+Array = np.ndarray
+
+
+def resize(
+    images: Any,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images (batch, height, width, channels), or without a batch, in another height and width.
+
+    interpolation: "nearest", "bilinear", "bicubic" (Keys, a = -0.5), "lanczos3", "lanczos5".
+    antialias widens the kernel where the picture becomes smaller.
+    Raises ShapeError, and UnknownNameError for another interpolation.
+    """
+    x = floating(images)
+    if x.ndim not in (3, 4):
+        raise ShapeError(
+            f"resize: needs images (batch, height, width, channels), or one of them; got {x.shape}"
+        )
+    batch = x if x.ndim == 4 else bind("reshape", x, shape=(1, *x.shape))
+    data = channels_last("resize", widened(batch), data_format)
+    for axis, count in enumerate(per_axis("resize", "size", tuple(size), 2), 1):
+        data = resized_along(data, axis, count, interpolation, antialias)
+    found = channels_back(as_tensor(data, x.dtype), data_format)
+    return found if x.ndim == 4 else bind("reshape", found, shape=found.shape[1:])  # type: ignore[no-any-return]
+
+
+def resized_along(
+    x: Tensor, axis: int, count: int, interpolation: str, antialias: bool = False
+) -> Tensor:
+    """x with `count` elements along an axis, in the place of those it has."""
+    n = x.shape[axis]
+    if not is_static(n):
+        raise ShapeError(f"resize: the extent {n} of axis {axis} must be known")
+    if n == count:
+        return x
+    weights = as_tensor(_weights(int(n), count, interpolation, antialias), x.dtype)  # type: ignore[arg-type]
+    return moveaxis(tensordot(x, weights, axes=([axis], [0])), -1, axis)
+
+
+def _triangle(x: Array) -> Array:
+    return np.maximum(0.0, 1.0 - np.abs(x))
+
+
+def _keys(x: Array) -> Array:
+    """Keys's cubic with a = -0.5."""
+    x = np.abs(x)
+    near = ((1.5 * x - 2.5) * x) * x + 1.0
+    far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    return np.where(x >= 1.0, np.where(x >= 2.0, 0.0, far), near)
+
+
+def _lanczos(radius: float) -> Callable[[Array], Array]:
+    def kernel(x: Array) -> Array:
+        inside = np.sinc(x) * np.sinc(x / radius)
+        return np.where(np.abs(x) < radius, inside, 0.0)
+
+    return kernel
+
+
+KERNELS: dict[str, Callable[[Array], Array]] = {
+    "bilinear": _triangle,
+    "bicubic": _keys,
+    "lanczos3": _lanczos(3.0),
+    "lanczos5": _lanczos(5.0),
+}
+
+
+@lru_cache(maxsize=64)
+def _weights(n: int, count: int, interpolation: str, antialias: bool) -> Array:
+    """A matrix (n, count): how much each old element counts for each new one."""
+    scale = n / count
+    middles = (np.arange(count) + 0.5) * scale
+    if interpolation == "nearest":
+        return (np.floor(middles) == np.arange(n)[:, None]).astype(np.float64)
+    if interpolation not in KERNELS:
+        raise unknown_name("interpolation of resize", interpolation, {"nearest", *KERNELS})
+    wide = max(scale, 1.0) if antialias else 1.0
+    weights = KERNELS[interpolation]((middles - 0.5 - np.arange(n)[:, None]) / wide)
+    return np.asarray(weights / weights.sum(0))
+
+
+# ---- channels and space ------------------------------------------------------------------------
+def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
+    """Channels become blocks of pixels: (batch, h, w, c r^2) to (batch, h r, w r, c), r the block
+    size; the pixel shuffle of sub-pixel convolution (Shi et al. 2016), in TensorFlow's order."""
+    data, r = _blocks("depth_to_space", x, block_size, data_format)
+    n, h, w, c = data.shape
+    if not is_static(c) or c % (r * r):  # type: ignore[operator]
+        raise ShapeError(f"depth_to_space: {c} channels do not divide by {r} * {r}: {data.shape}")
+    apart = bind("reshape", data, shape=(n, h, w, r, r, c // (r * r)))
+    moved = permute_dims(apart, (0, 1, 3, 2, 4, 5))
+    return channels_back(bind("reshape", moved, shape=(n, h * r, w * r, c // (r * r))), data_format)
+
+
+def space_to_depth(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
+    """Blocks of pixels become channels: (batch, h r, w r, c) to (batch, h, w, c r^2); undoes
+    `depth_to_space`."""
+    data, r = _blocks("space_to_depth", x, block_size, data_format)
+    n, h, w, c = data.shape
+    if not is_static((h, w)) or h % r or w % r:  # type: ignore[operator]
+        raise ShapeError(
+            f"space_to_depth: height {h} and width {w} must divide by the block size {r}"
+        )
+    apart = bind("reshape", data, shape=(n, h // r, r, w // r, r, c))
+    moved = permute_dims(apart, (0, 1, 3, 2, 4, 5))
+    return channels_back(bind("reshape", moved, shape=(n, h // r, w // r, r * r * c)), data_format)
+
+
+def _blocks(function: str, x: Any, block_size: Any, data_format: Any) -> tuple[Tensor, int]:
+    tensor = as_tensor(x)
+    if tensor.ndim != 4:
+        raise ShapeError(f"{function}: needs (batch, height, width, channels); got {tensor.shape}")
+    (size,) = per_axis(function, "block_size", block_size, 1)
+    return channels_last(function, tensor, data_format), size

@@ -1,0 +1,150 @@
+"""Pooling, as `keras.ops` has it: the max or average over windows, or over a given number of them.
+
+x is (batch, spatial..., channels) with 1 to 3 spatial axes, or (batch, channels, spatial...) where
+data_format is "channels_first".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ShapeError
+from lamina.ir.types import is_static
+from lamina.operations import reductions
+from lamina.operations.elementwise import divide, multiply
+from lamina.operations.promote import floating, need_kind, widened
+from lamina.operations.shaping import concat, sliced
+from lamina.operations.windows import (
+    Pairs,
+    channels_back,
+    channels_last,
+    need_rank,
+    padding_of,
+    per_axis,
+)
+from lamina.tensor import Tensor, as_tensor, bind
+
+__all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "max_pool"]
+
+
+def max_pool(
+    inputs: Any,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Any = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """The largest of each window; strides are the windows' size where not said. Padding never wins.
+
+    Raises ShapeError where a window exceeds its padded input.
+    """
+    x = as_tensor(inputs)
+    need_kind("max_pool", x, "iuf", "numbers")
+    data, window, steps, pairs = _windows("max_pool", x, pool_size, strides, padding, data_format)
+    return channels_back(
+        as_tensor(_reduced(data, "max", window, steps, pairs), x.dtype), data_format
+    )
+
+
+def average_pool(
+    inputs: Any,
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: Any = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """The mean of each window; what padding adds is not counted."""
+    x = floating(inputs)
+    name = "average_pool"
+    data, window, steps, pairs = _windows(name, x, pool_size, strides, padding, data_format)
+    total = _reduced(data, "sum", window, steps, pairs)
+    if all(pair == (0, 0) for pair in pairs):
+        mean = multiply(total, 1.0 / float(np.prod(window)))
+    else:
+        mean = divide(total, _counts(data, window, steps, pairs))
+    return channels_back(as_tensor(mean, x.dtype), data_format)
+
+
+def _windows(
+    function: str, x: Tensor, pool_size: Any, strides: Any, padding: Any, data_format: Any
+) -> tuple[Tensor, tuple[int, ...], tuple[int, ...], Pairs]:
+    rank = need_rank(function, x)
+    data = channels_last(function, widened(x), data_format)
+    window = per_axis(function, "pool_size", pool_size, rank)
+    steps = window if strides is None else per_axis(function, "strides", strides, rank)
+    pairs = padding_of(function, padding, data.shape[1:-1], window, steps, (1,) * rank)
+    return data, window, steps, pairs
+
+
+def _reduced(
+    x: Tensor, kind: str, window: tuple[int, ...], steps: tuple[int, ...], pairs: Pairs
+) -> Tensor:
+    return bind(  # type: ignore[no-any-return]
+        "reduce_window",
+        x,
+        kind=kind,
+        window_dimensions=(1, *window, 1),
+        window_strides=(1, *steps, 1),
+        padding=((0, 0), *pairs, (0, 0)),
+        window_dilations=(1,) * x.ndim,
+    )
+
+
+def _counts(x: Tensor, window: tuple[int, ...], steps: tuple[int, ...], pairs: Pairs) -> Tensor:
+    """How many of each window's elements are the input's own: a product of one count per axis."""
+    counts = np.ones((1,) * x.ndim, x.dtype.storage)
+    for axis, (w, s, (low, high)) in enumerate(zip(window, steps, pairs, strict=True), 1):
+        extent = x.shape[axis]
+        if not is_static(extent):
+            raise ShapeError(
+                f"average_pool: with padding, the extent {extent} must be known",
+                hint="give the input's spatial axes sizes, or pool with padding='valid'",
+            )
+        n = int(extent)  # type: ignore[arg-type]
+        starts = np.arange((n + low + high - w) // s + 1) * s - low
+        own = np.minimum(starts + w, n) - np.maximum(starts, 0)
+        shape = [1] * x.ndim
+        shape[axis] = -1
+        counts = counts * np.maximum(own, 1).astype(counts.dtype).reshape(shape)
+    return as_tensor(counts)
+
+
+# ---- a given number of windows -----------------------------------------------------------------
+def adaptive_average_pool(
+    inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
+) -> Tensor:
+    """The means of `output_size` windows that cover each axis evenly: window i of m over n
+    elements is from floor(i n / m) to ceil((i + 1) n / m)."""
+    return _adaptive("adaptive_average_pool", "mean", floating(inputs), output_size, data_format)
+
+
+def adaptive_max_pool(
+    inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
+) -> Tensor:
+    """As `adaptive_average_pool`, the largest of each window."""
+    return _adaptive("adaptive_max_pool", "max", as_tensor(inputs), output_size, data_format)
+
+
+def _adaptive(function: str, kind: str, x: Tensor, size: Any, data_format: str | None) -> Tensor:
+    rank = need_rank(function, x)
+    data = channels_last(function, widened(x), data_format)
+    for axis, count in enumerate(per_axis(function, "output_size", size, rank), 1):
+        data = _along(function, kind, data, axis, count)
+    return channels_back(as_tensor(data, x.dtype), data_format)
+
+
+def _along(function: str, kind: str, x: Tensor, axis: int, count: int) -> Tensor:
+    n = x.shape[axis]
+    if not is_static(n):
+        raise ShapeError(f"{function}: the extent {n} of axis {axis} must be known")
+    extent = int(n)  # type: ignore[arg-type]
+    reduce = reductions.mean if kind == "mean" else reductions.max
+    bounds = [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
+    if extent % count == 0:
+        shape = (*x.shape[:axis], count, extent // count, *x.shape[axis + 1 :])
+        return reduce(bind("reshape", x, shape=shape), axis + 1)
+    parts = [reduce(sliced(x, axis, a, z), axis, keepdims=True) for a, z in bounds]
+    return concat(parts, axis=axis)

@@ -1,0 +1,118 @@
+"""Arguments of operations over windows: one number or one per axis, padding, data format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.errors import RangeError, ShapeError, UnknownNameError
+from lamina.ir.types import Dim, is_static
+from lamina.ir.windows import spread
+from lamina.operations.shaping import moveaxis
+from lamina.tensor import Tensor
+
+Pairs = tuple[tuple[int, int], ...]
+FORMATS = ("channels_last", "channels_first")
+
+
+def per_axis(function: str, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
+    """One integer for each spatial axis; a single one counts for all."""
+    found = value if isinstance(value, (tuple, list)) else (value,) * rank
+    fine = all(hasattr(n, "__index__") and not isinstance(n, bool) and n >= least for n in found)
+    if len(found) != rank or not fine:
+        raise RangeError(
+            f"{function}: {name} must be an integer of at least {least}, or {rank} of them, "
+            f"one for each spatial axis; got {value!r}"
+        )
+    return tuple(int(n) for n in found)
+
+
+def checked_format(function: str, data_format: str | None) -> str:
+    """The data format; channels_last where none is said."""
+    if data_format is not None and data_format not in FORMATS:
+        raise UnknownNameError(
+            f"{function}: data_format must be one of {FORMATS}; got {data_format!r}"
+        )
+    return data_format or "channels_last"
+
+
+def channels_last(function: str, x: Tensor, data_format: str | None) -> Tensor:
+    """x with its channels in the last axis."""
+    is_first = checked_format(function, data_format) == "channels_first"
+    return moveaxis(x, 1, -1) if is_first else x
+
+
+def channels_back(x: Tensor, data_format: str | None) -> Tensor:
+    """A result of `channels_last`, with its channels where the data format has them."""
+    return moveaxis(x, -1, 1) if data_format == "channels_first" else x
+
+
+def need_rank(function: str, x: Tensor) -> int:
+    """The number of spatial axes, 1 to 3, of x (batch, spatial..., channels)."""
+    if not 3 <= x.ndim <= 5:
+        raise ShapeError(
+            f"{function}: needs a batch, 1 to 3 spatial axes and channels; got shape {x.shape}",
+            hint="x[None] makes a batch of one example, x[..., None] one channel of a picture",
+        )
+    return x.ndim - 2
+
+
+def padding_of(
+    function: str,
+    padding: Any,
+    extents: Sequence[Dim],
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> Pairs:
+    """(low, high) for each spatial axis; raises ShapeError where a window does not fit.
+
+    padding: "valid" (none), "same" (ceil(extent / stride) windows, an odd one of the places added
+    at the end), "causal" (all in front), an integer, or a pair per axis.
+    """
+    reach = [int(spread(w, d)) for w, d in zip(window, dilations, strict=True)]  # type: ignore[arg-type]
+    pairs = tuple(_pairs(function, padding, extents, reach, strides))
+    for n, r, (low, high) in zip(extents, reach, pairs, strict=True):
+        if is_static(n) and n + low + high < r:  # type: ignore[operator]
+            raise ShapeError(
+                f"{function}: a window of {tuple(reach)}, dilation included, does not fit an input "
+                f"of spatial shape {tuple(extents)} with padding {pairs}",
+                hint="take a smaller window, larger inputs, or padding='same'",
+            )
+    return pairs
+
+
+def _pairs(
+    function: str, padding: Any, extents: Sequence[Dim], reach: Sequence[int], strides: Any
+) -> list[tuple[int, int]]:
+    name = padding.lower() if isinstance(padding, str) else None
+    if name == "valid":
+        return [(0, 0)] * len(reach)
+    if name == "same":
+        return [_same(function, *each) for each in zip(extents, reach, strides, strict=True)]
+    if name == "causal" and len(reach) == 1:
+        return [(reach[0] - 1, 0)]
+    if isinstance(padding, int) and padding >= 0:
+        return [(padding, padding)] * len(reach)
+    pairs = isinstance(padding, (tuple, list)) and len(padding) == len(reach)
+    if pairs and all(isinstance(p, (tuple, list)) and len(p) == 2 for p in padding):
+        return [(int(low), int(high)) for low, high in padding]
+    more = ", 'causal'" if len(reach) == 1 else ""
+    raise UnknownNameError(
+        f"{function}: padding must be 'valid', 'same'{more}, an integer, or (low, high) for each "
+        f"of {len(reach)} spatial axes; got {padding!r}"
+    )
+
+
+def _same(function: str, extent: Dim, reach: int, stride: int) -> tuple[int, int]:
+    if stride == 1:
+        total = reach - 1
+    elif is_static(extent):
+        total = max((-(-int(extent) // stride) - 1) * stride + reach - int(extent), 0)  # type: ignore[arg-type]
+    else:
+        raise ShapeError(
+            f"{function}: padding 'same' with strides {stride} depends on the extent {extent}, "
+            "which is not known",
+            hint="give the input's spatial axes sizes, or the padding in numbers",
+        )
+    return total // 2, total - total // 2
