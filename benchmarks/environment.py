@@ -24,6 +24,8 @@ THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+REAL_TIME = (1, 2)
+"""Linux's SCHED_FIFO and SCHED_RR: what `chrt` gives, for a machine where others are working."""
 PACKAGES = ("numpy", "llvmlite", "torch", "jax", "jaxlib", "keras", "tensorflow", "tensorflow-cpu")
 
 
@@ -84,6 +86,7 @@ def describe(threads: int) -> dict[str, str]:
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         "threads": str(threads),
         "load when it began": load(),
+        "scheduling": scheduling(),
         "Lamina": revision(),
         "Python": platform.python_version(),
         **installed,
@@ -101,6 +104,12 @@ def version_of(package: str) -> str:
 def load() -> str:
     """The load average over a minute: more than about 0.3 means that others were working too."""
     return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def scheduling() -> str:
+    """Whether contestants had to share their cores with whatever else the machine did."""
+    policy = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else 0
+    return "real-time priority" if policy in REAL_TIME else "as any other process"
 
 
 def processor() -> str:
