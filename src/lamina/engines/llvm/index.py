@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.ir.types import Dim, Shape, exact_division, is_static
+from lamina.ir.types import Dim, Extent, Shape, exact_division, is_static
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -157,15 +157,7 @@ def divmod_(index: Index, by: Dim) -> tuple[Index, Index]:
     """index div by and index mod by, with whatever divides exactly taken out."""
     if by == 1 or by == 0:  # of no elements, none is ever asked for
         return index, at(0)
-    quotient, rest = Index({}), Index({})
-    for atom, coefficient in index.terms.items():
-        exact = exact_division(coefficient, by)
-        if exact is None:
-            rest = rest + Index({atom: coefficient})
-        else:
-            quotient = quotient + Index({atom: exact})
-    whole, left = _split(index.offset, by)
-    quotient, rest = quotient + whole, rest + left
+    quotient, rest = _split(index, by)
     if _below(rest, by):
         return quotient, rest
     if not rest.terms and is_static((rest.offset, by)):
@@ -174,11 +166,43 @@ def divmod_(index: Index, by: Dim) -> tuple[Index, Index]:
     return quotient + Index({Div(rest, by): 1}), Index({Mod(rest, by): 1})
 
 
-def _split(offset: Dim, by: Dim) -> tuple[Dim, Dim]:
+def _split(index: Index, by: Dim) -> tuple[Index, Index]:
+    """index = quotient * by + rest, the rest no less than 0: as much of it divided as can be."""
+    quotient, rest = Index({}), Index({})
+    for atom, coefficient in index.terms.items():
+        exact = exact_division(coefficient, by)
+        if exact is None:
+            rest = rest + Index({atom: coefficient})
+        else:
+            quotient = quotient + Index({atom: exact})
+    whole, left = _split_offset(index.offset, by)
+    if not rest.terms or _is_natural(rest + left):
+        return quotient + whole, rest + left
+    if _is_natural(rest + index.offset):  # as of -i + 30: the offset makes up for the minus
+        return quotient, rest + index.offset
+    return Index({}), index
+
+
+def _split_offset(offset: Dim, by: Dim) -> tuple[Dim, Dim]:
     if is_static((offset, by)):
         return divmod(offset, by)  # type: ignore[operator, no-any-return]
     exact = exact_division(offset, by)
     return (exact, 0) if exact is not None else (0, offset)
+
+
+def _is_natural(index: Index) -> bool:
+    """Whether the index is at least 0 for sure, knowing nothing but its loops' extents."""
+    least = bounds(index)[0]
+    if least is not None:
+        return least >= 0
+    return all(_is_sum(c) for c in (index.offset, *index.terms.values()))
+
+
+def _is_sum(extent: Dim) -> bool:
+    """Whether an extent has no minus in it."""
+    if isinstance(extent, Extent):
+        return all(c >= 0 for c in extent.terms.values())
+    return extent >= 0
 
 
 def _below(index: Index, limit: Dim) -> bool:
@@ -219,8 +243,8 @@ def _most(atom: Atom) -> int | None:
     if isinstance(atom, Mod):
         inner = bounds(atom.index)[1]
         most = atom.by - 1 if is_static(atom.by) else None
-        known = [m for m in (inner, most) if m is not None]
-        return int(min(known)) if known else None  # type: ignore[arg-type]
+        known = [int(m) for m in (inner, most) if m is not None]  # type: ignore[arg-type]
+        return min(known) if known else None
     if isinstance(atom, Div):
         inner = bounds(atom.index)[1]
         return inner // int(atom.by) if inner is not None and is_static(atom.by) else None  # type: ignore[arg-type]
