@@ -82,7 +82,8 @@ class Grower:
     # ---- making nodes --------------------------------------------------------------------------
     def parameter(self, shape: Shape, dtype: DType, domain: str = "") -> Node:
         """A new input, with an array for it."""
-        if self.closed or len(self.parameters) >= MOST_PARAMETERS:
+        large = prod(self.concrete(shape)) > MOST_ELEMENTS
+        if self.closed or len(self.parameters) >= MOST_PARAMETERS or large:
             raise Refused
         node = parameter(TensorType(shape, dtype), f"x{len(self.parameters)}")
         array = sample(self.rng, self.concrete(shape), dtype, domain or self.lane)
