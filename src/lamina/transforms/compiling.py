@@ -112,7 +112,7 @@ class Compiled:
         """What a call with these arguments runs, and all arrays that its program takes."""
         key, tensors = self._key(*tree.flatten((args, kwargs)))
         known = self._programs.get(key)
-        found = known[0] if known else self.record(*key[:3], key[4:])
+        found = known[0] if known else self.record(key)
         return found, _arrays(found, tensors)
 
     def _key(self, leaves: Sequence[Any], structure: Any) -> tuple[Any, list[Tensor]]:
@@ -138,12 +138,14 @@ class Compiled:
         return found
 
     def _compile(self, key: Any, tensors: Sequence[Tensor]) -> tuple[Recorded, Executable]:
-        recorded = self.record(*key[:3], key[4:])
+        recorded = self.record(key)
         shapes = ", ".join(map(str, key[4:]))
         reason = "first call" if not self._programs else "new shapes, dtypes or static arguments"
         return recorded, build(recorded, f"{self._name}({shapes}): {reason}")
 
-    def record(self, structure: Any, dynamic: Any, static: Any, types_: Any) -> Recorded:
+    def record(self, key: Any) -> Recorded:
+        structure, dynamic, static, _, *types_ = key
+
         def flat(*tensors: Tensor) -> Any:
             data, rest = iter(tensors), iter(static)
             leaves = [next(data) if d else next(rest) for d in dynamic]

@@ -344,8 +344,8 @@ class Addresses:
         for atom, c in index.terms.items():
             if not isinstance(atom, Var):
                 level = max((self.level[v] for v in atom_vars(atom)), default=0)
-                key = (atom, c, self._key(atom_vars(atom), point))
-                steps.append((level, key, lambda a=atom, c=c: self._term(a, c, point)))
+                term = (atom, c, self._key(atom_vars(atom), point))
+                steps.append((level, term, lambda a=atom, c=c: self._term(a, c, point)))
                 continue
             base, more = self.turn(atom, point.get(atom, 0))
             if more and is_static(c):

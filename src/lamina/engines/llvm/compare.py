@@ -78,8 +78,8 @@ class Compared:
         expected = interpreter.run(check.graph, given)
         moved = interpreter.run(check.graph, [_moved(a) for a in given])
         for node, want, near in zip(check.stores, expected, moved, strict=True):
-            floats = [_floats(node, a) for a in (values[node], want, near)]
-            difference = first_difference(*floats, check.unit)
+            found, right, shaken = (_floats(node, a) for a in (values[node], want, near))
+            difference = first_difference(found, right, shaken, check.unit)
             if difference:
                 raise ComparisonError(
                     f"{self.graph.name}: a kernel that stores {node.op} : {node.type} computed "
@@ -92,8 +92,8 @@ class Compared:
         """The program itself, which updates state in place, beside the probe, which does not."""
         for number, (got, want) in enumerate(zip(results, probed, strict=True)):
             node = self.graph.results[number]
-            floats = [_floats(node, a) for a in (got, want, want)]
-            difference = first_difference(*floats, self.unit)
+            found, expected = _floats(node, got), _floats(node, want)
+            difference = first_difference(found, expected, expected, self.unit)
             if difference:
                 raise ComparisonError(
                     f"{self.graph.name}: result {number} differs from what its kernels computed "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,12 +37,13 @@ class LlvmProgram:
             for axis, symbol, coefficient in bindable(argument.shape)
         ]
         self._first = {s: k for k, (_, _, s, _) in reversed(list(enumerate(self._axes)))}
-        self._checked: set[tuple[tuple[int, ...], ...]] = set()
+        self._checked: set[Any] = set()
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        shapes = tuple([a.shape for a in arrays])
-        if shapes not in self._checked:
+        types = tuple([(a.shape, a.dtype, a.flags.c_contiguous) for a in arrays])
+        if types not in self._checked:
             self._check(arrays)
+            self._checked.add(types)
         with self._lock:
             bound = self._bind(arrays)
             results = bound.results(arrays)
@@ -83,7 +85,6 @@ class LlvmProgram:
                     f"program: argument {k} has shape {array.shape}, expected {shape} "
                     f"({', '.join(map(str, want.shape))}), contiguous"
                 )
-        self._checked.add(tuple([a.shape for a in arrays]))
 
 
 class _Bound:

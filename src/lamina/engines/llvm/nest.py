@@ -47,7 +47,7 @@ class Expr:
         cost: float = 0,
     ) -> None:
         self.kind, self.args, self.params, self.dtype = kind, args, params, dtype
-        self.vars = vars_.union(*(a.vars for a in args))
+        self.vars: frozenset[Var] = vars_.union(*(a.vars for a in args))
         self.cost = cost
 
     def __repr__(self) -> str:

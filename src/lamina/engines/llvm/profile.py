@@ -27,6 +27,7 @@ from lamina.engines.llvm.count import Work, work_of
 from lamina.engines.llvm.driver import Driver
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.plan import Plan, bindable
+from lamina.engines.llvm.prepare import prepare
 from lamina.engines.llvm.schedule import is_serial
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.graph import Graph, parameter
@@ -111,7 +112,8 @@ class _Timed:
     """The graph with one more parameter, the counters, under a driver that fills them."""
 
     def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
-        count = sum(not isinstance(i, While) for i in leaves(assemble(graph, updates).items))
+        items = assemble(prepare(graph), updates).items
+        count = sum(not isinstance(i, While) for i in leaves(items))
         self.shape = (1 + 2 * count,)
         counters = parameter(TensorType(self.shape, int64), "counters")
         extended = Graph([*graph.parameters, counters], graph.results, graph.name)
