@@ -17,6 +17,8 @@ class ReLU(Layer):
     """max_value where x >= max_value, x where threshold <= x < max_value, and
     negative_slope * (x - threshold) below; max(x, 0) unless told otherwise."""
 
+    supports_masking = True
+
     def __init__(
         self,
         max_value: float | None = None,
@@ -37,6 +39,8 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """x where positive, negative_slope * x elsewhere."""
 
+    supports_masking = True
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         _not_negative("LeakyReLU", negative_slope=negative_slope)
@@ -48,6 +52,8 @@ class LeakyReLU(Layer):
 
 class ELU(Layer):
     """x where positive, alpha * (exp(x) - 1) elsewhere."""
+
+    supports_masking = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,6 +68,8 @@ class PReLU(Layer):
 
     shared_axes: axes along which one alpha serves all, counted from 1; (1, 2) for one a channel.
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -98,6 +106,8 @@ class PReLU(Layer):
 
 class Softmax(Layer):
     """exp(x) / sum(exp(x)) along an axis, or several. Where `mask` is False the result is 0."""
+
+    supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

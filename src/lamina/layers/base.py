@@ -9,6 +9,9 @@
 
 The first call builds the layer for the shape that comes. Called on an `Input`, a layer becomes part
 of a functional model; what its outputs look like is found out by tracing `call`.
+
+A layer with `supports_masking = True` passes on which steps of its inputs are there at all: the
+mask of its outputs is what `compute_mask` says, by default that of the inputs.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from lamina import constraints, initializers, regularizers, tree
 from lamina.configuration import plain, restored
 from lamina.errors import LaminaError, ShapeError
 from lamina.ir import types
-from lamina.layers import arguments, building, frames, spec, symbolic
+from lamina.layers import arguments, building, frames, propagation, spec, symbolic
 from lamina.layers.tracking import Tracked
 from lamina.operations import elementwise, reductions
 from lamina.tensor import Tensor, Variable, as_tensor, bind
@@ -41,8 +44,9 @@ class Layer(Tracked):
 
     family = "lamina.layers"
     input_spec: spec.InputSpec | Sequence[spec.InputSpec] | None = None
+    supports_masking: bool = False
     activity_regularizer: Any
-    _call_parameters: ClassVar[frozenset[str]]
+    _call_parameters: ClassVar[tuple[str, ...]]
     _dtype: types.DType
     _calls: list[weakref.ref[symbolic.Call]]
     _losses: list[Tensor]
@@ -171,7 +175,10 @@ class Layer(Tracked):
             spec.check(self._label(), self.input_spec, first)
             if not self.built:  # no class between Layer and this one defines `build`
                 self._set_built(None)
+        kwargs = propagation.with_masks(self._taken(), args, kwargs)
         outputs = self.call(*args, **self._accepted(frame, kwargs))
+        if self.supports_masking:
+            propagation.passed_on(self, first, kwargs.get("mask"), outputs)
         if self._output_shape is None:
             self._output_shape = arguments.batched(
                 symbolic.shapes_of(tree.map_structure(as_tensor, outputs))
@@ -193,10 +200,19 @@ class Layer(Tracked):
         return {**kwargs, "training": frame.training} if self._takes("training") else kwargs
 
     def _takes(self, argument: str) -> bool:
+        return argument in self._taken()
+
+    def _taken(self) -> tuple[str, ...]:
+        """The names of the arguments of `call`."""
         cls = type(self)
         if "_call_parameters" not in vars(cls):
-            cls._call_parameters = frozenset(arguments.parameters(cls.call))
-        return argument in cls._call_parameters
+            cls._call_parameters = tuple(arguments.parameters(cls.call))[1:]
+        return cls._call_parameters
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the outputs, of the inputs' (or a nest of either): asked only of layers that
+        say `supports_masking = True`. The inputs' own, unless a layer knows better."""
+        return mask
 
     def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Arrays as tensors; floating ones of this layer's dtype."""
@@ -215,7 +231,7 @@ class Layer(Tracked):
             return tensor
         if tensor._value is None and isinstance(tensor, symbolic.SymbolicTensor):
             return tensor  # cast when values come, inside `call`'s own trace
-        return bind("convert", tensor, dtype=self._dtype)  # type: ignore[no-any-return]
+        return propagation.like(tensor, bind("convert", tensor, dtype=self._dtype))
 
     @contextmanager
     def _errors_named(self) -> Iterator[None]:

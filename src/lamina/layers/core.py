@@ -93,6 +93,7 @@ class Dense(Layer):
     (units,). Raises ShapeError where the number of features is not the one it was built for.
     """
 
+    supports_masking = True
     input_spec = InputSpec(min_ndim=2)
 
     def __init__(
@@ -150,6 +151,8 @@ class Dense(Layer):
 class Activation(Layer):
     """An activation, by name or as a function, as a layer of its own."""
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -160,6 +163,8 @@ class Activation(Layer):
 
 class Identity(Layer):
     """The inputs as they are."""
+
+    supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         return inputs

@@ -23,6 +23,8 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 class Noise(Layer):
     """What layers with chance in them share: their rate, seed and key."""
 
+    supports_masking = True
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = _fraction(type(self).__name__, "rate", rate)
@@ -162,6 +164,8 @@ class AlphaDropout(Dropout):
 class ActivityRegularization(Layer):
     """Gives its inputs back, and adds (l1 * sum(|x|) + l2 * sum(x**2)) / batch size to the
     loss."""
+
+    supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

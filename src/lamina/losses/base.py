@@ -10,6 +10,7 @@ from lamina.configuration import Configurable, snake_case
 from lamina.errors import unknown_name
 from lamina.ir import types
 from lamina.losses.shapes import floating, weights_for
+from lamina.operations import masks
 from lamina.tensor import Tensor, as_tensor
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
@@ -42,11 +43,14 @@ class Loss(Configurable):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """The loss: a scalar, or one value per sample with reduction "none".
 
+        Steps that a mask of the predictions says are not there do not count.
         Raises ShapeError where targets don't fit the predictions, or weights the samples.
         """
+        there = masks.mask_of(y_pred)
         y_true, y_pred = as_tensor(y_true), floating(y_pred, self.dtype)
         values = self.call(y_true, y_pred)
-        return reduced(values, sample_weight, self.mask(y_true, values), self.reduction)
+        mask = masks.both(self.mask(y_true, values), masks.counted(there, values))
+        return reduced(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """One value per sample (the axes of the predictions without the last)."""

@@ -18,6 +18,7 @@ from lamina.ir import types
 from lamina.ir.types import float32, float64
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import floating, shown, weights_for
+from lamina.operations import masks
 from lamina.operations.reductions import as_number
 from lamina.tensor import Tensor, Variable, as_tensor
 
@@ -154,6 +155,12 @@ class MeanMetricWrapper(Mean):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
         values = floating(self.fn(y_true, y_pred, **self.fn_arguments))
+        there = masks.counted(masks.mask_of(y_pred), values)
+        if there is not None:  # steps that are not there do not count
+            weights = as_tensor(there, values.dtype)
+            values = ops.where(there, values, 0)
+            given = None if sample_weight is None else weights_for(values, sample_weight)
+            sample_weight = weights if given is None else weights * given
         super().update_state(values, sample_weight)
 
 

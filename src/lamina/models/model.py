@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import tree
 from lamina.errors import ArgumentError, NotBuiltError, UnknownNameError, unknown_name
-from lamina.layers import Layer, frames, symbolic
+from lamina.layers import Layer, frames, propagation, symbolic
 from lamina.layers.arguments import batched
 from lamina.models.functional import FunctionalGraph
 from lamina.tensor import Variable
@@ -79,7 +79,7 @@ class Model(Layer, Trainer):
                 f"{type(self).__name__} must define call(self, inputs), or be made of inputs and "
                 "outputs: Model(inputs=..., outputs=...)"
             )
-        return self._graph.run(self._label(), inputs)
+        return self._graph.run(self._label(), propagation.given(inputs, mask))
 
     # ---- building ------------------------------------------------------------------------------
     def build(self, input_shape: Any = None) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, ShapeError, describe
-from lamina.layers import InputLayer, Layer, frames, symbolic
+from lamina.layers import InputLayer, Layer, frames, propagation, symbolic
 from lamina.layers.spec import known_shape
 from lamina.models.model import Model
 
@@ -151,6 +151,7 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if self._graph is not None:
             (inputs,) = self._graph.matched(self._label(), inputs)
+        inputs = propagation.given(inputs, mask)
         for layer in self._layers:
             inputs = layer(inputs)
         return inputs

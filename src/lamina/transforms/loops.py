@@ -115,7 +115,15 @@ def _captured(parameters: list[Node], results: list[Node]) -> list[Node]:
         if any(a in inside for a in node.args):
             inside.add(node)
     needed = [a for n in order if n in inside for a in n.args] + results
+    needed = [n if n in inside else _before_repeating(n) for n in needed]
     return list(dict.fromkeys(n for n in needed if n not in inside and not _small(n)))
+
+
+def _before_repeating(node: Node) -> Node:
+    """A known value that is only repeated is better fetched as it is, and repeated inside; then a
+    loop whose operands all have values has a value too."""
+    is_known = node.op == "broadcast_in_dim" and node.value is None
+    return node.args[0] if is_known and node.args[0].value is not None else node
 
 
 CHEAP = {"convert", "broadcast_in_dim", "reshape", "compare", "negate", "add", "multiply", "divide"}

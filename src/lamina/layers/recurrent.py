@@ -1,0 +1,373 @@
+"""Recurrent layers: RNN around any cell, and SimpleRNN, LSTM and GRU around their own.
+
+Inputs (batch, steps, features). The product of all steps with `kernel` is one, before the loop; the
+loop is a `scan` that carries the states, one recurrent product a turn. Neither the batch nor the
+number of steps is part of the program, so sequences of any length run the same one.
+
+A mask (batch, steps) says which steps are there (True). A step that is not there leaves the states
+as they are and repeats the output, wherever it stands; a row without any gives zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lamina import tree
+from lamina.errors import ShapeError, StateError, unknown_name
+from lamina.ir.types import Dim, Extent, bool_, is_static
+from lamina.layers import arguments, building, recurrent_cells
+from lamina.layers.base import Layer
+from lamina.layers.recurrent_cells import (
+    GRUCell,
+    LSTMCell,
+    Parts,
+    RecurrentCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    checked_cell,
+    initial_state,
+    output_size,
+    parts_of,
+)
+from lamina.layers.spec import InputSpec, shape_text
+from lamina.operations import creation, elementwise, indexing, masks, shaping, updating
+from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.transforms.loops import scan
+
+
+class RNN(Layer):
+    """A cell, applied step by step; a list of cells is a stack of them.
+
+    A cell has `call(inputs, states) -> output, new_states` for one step, and `state_size`.
+
+    return_sequences: give the output of every step, (batch, steps, units), instead of the last,
+    (batch, units). return_state: give the states too, after the output, one after the other.
+    go_backwards: from the last step to the first; the outputs stand in the order they were made.
+    stateful: each call begins where the last one ended, until `reset_state`; the batch needs a
+    size. zero_output_for_mask: zeros for steps that are not there, instead of the output before.
+    unroll is accepted, and makes no difference.
+    """
+
+    input_spec = InputSpec(min_ndim=3)
+    supports_masking = True
+    _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"states"}
+    states: Any
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        stacked = isinstance(cell, (list, tuple))
+        self.cell = StackedRNNCells(cell, dtype=self.dtype) if stacked else checked_cell(cell)
+        self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
+        self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.states = None
+
+    def build(self, input_shape: Any) -> None:
+        if isinstance(self.cell, Layer):
+            self.cell.build((None, *input_shape[2:]))
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={-1: input_shape[-1]})
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the outputs: that of the inputs, if there is an output for every step."""
+        if not self.return_sequences or mask is None:
+            return None
+        return shaping.flip(mask, axis=1) if self.go_backwards else mask
+
+    # ---- calling -------------------------------------------------------------------------------
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Any = None,
+        training: bool = False,
+    ) -> Any:
+        steps_first = shaping.swapaxes(creation.astype(sequences, self.dtype), 0, 1)
+        valid = self._valid(mask, sequences)
+        if valid is not None:  # whatever stands at steps that are not there must not matter
+            steps_first = elementwise.where(masks.fitted(valid, sequences.ndim), steps_first, 0)
+        batch, features = sequences.shape[0], sequences.shape[-1]
+        parts = parts_of(self.cell, batch, features, training)
+        states, from_zero = self._begin(initial_state, batch)
+        last, states, outputs = self._run_steps(
+            parts, parts.project(steps_first), states, valid, from_zero, batch
+        )
+        if self.stateful:
+            self._keep(states, batch)
+        if self.return_sequences:
+            outputs = shaping.flip(outputs, axis=0) if self.go_backwards else outputs
+            last = shaping.swapaxes(outputs, 0, 1)
+        return (last, *states) if self.return_state else last
+
+    def _run_steps(
+        self,
+        parts: Parts,
+        xs: Tensor,
+        states: list[Any],
+        valid: Tensor | None,
+        from_zero: bool,
+        batch: Dim,
+    ) -> tuple[Any, list[Any], Any]:
+        """The last output (None where nobody needs it), the last states, and all outputs.
+
+        The output before, which a masked step repeats, is carried along only where it is not one
+        of the states.
+        """
+        place = _place_of_output(self.cell)
+        is_state = place is not None and (
+            valid is None or (from_zero and not self.zero_output_for_mask)
+        )
+        needed = not is_state and (valid is not None or not self.return_sequences)
+        held = creation.zeros((batch, output_size(self.cell)), dtype=self.dtype) if needed else None
+
+        def turn(carry: Any, this: Any) -> Any:
+            (states, held), (x, there) = carry, this
+            output, new = parts.step(x, states)
+            if there is not None:
+                before = output * 0 if self.zero_output_for_mask or is_state else held
+                output = _select(there, output, before)
+                new = tree.map_structure(lambda a, b: _select(there, a, b), new, states)
+            if is_state:
+                output = tree.leaves(new)[place]
+            return (new, output if needed else None), output if self.return_sequences else None
+
+        (states, held), outputs = scan(turn, (states, held), (xs, valid), reverse=self.go_backwards)
+        return tree.leaves(states)[place] if is_state else held, states, outputs
+
+    def _valid(self, mask: Any, sequences: Tensor) -> Tensor | None:
+        """The mask with the steps first, (steps, batch), as bools."""
+        if mask is None:
+            return None
+        mask = as_tensor(as_tensor(mask), bool_)
+        pairs = zip(mask.shape, sequences.shape, strict=False)
+        if mask.ndim != 2 or any(is_static(m) and is_static(n) and m != n for m, n in pairs):
+            raise ShapeError(
+                f"{self._label()}: the mask has shape {shape_text(mask.shape)}, the sequences have "
+                f"shape {shape_text(sequences.shape)}",
+                hint="a mask has one bool a step, (batch, steps): True where the step is there",
+            )
+        return shaping.swapaxes(mask, 0, 1)
+
+    # ---- states --------------------------------------------------------------------------------
+    def get_initial_state(self, batch_size: Dim) -> list[Any]:
+        """What the cell begins with where nobody says otherwise: zeros."""
+        return initial_state(self.cell, batch_size, self.dtype)
+
+    def _begin(self, given: Any, batch: Dim) -> tuple[list[Any], bool]:
+        """The first states, and whether they are known to be zeros."""
+        zeros = self.get_initial_state(batch)
+        if given is not None:
+            return self._fitting(given, zeros), False
+        if not self.stateful:
+            return zeros, True
+        if self.states is None:
+            self._make_states(zeros, batch)
+        return tree.map_structure(lambda v: _rows(self, v, batch), self.states), False
+
+    def _fitting(self, given: Any, zeros: list[Any]) -> list[Any]:
+        """The initial state that was given, if it looks like one."""
+        given = list(given) if isinstance(given, (list, tuple)) else [given]
+        flat, structure = tree.flatten(zeros)
+        states = [as_tensor(as_tensor(s), self.dtype) for s in tree.leaves(given)]
+        wanted = [z.shape for z in flat]
+        fits = len(states) == len(flat) and all(
+            _may_be(s.shape, z.shape) for s, z in zip(states, flat, strict=True)
+        )
+        if not fits:
+            raise ShapeError(
+                f"{self._label()}: initial_state has shapes "
+                f"{[shape_text(s.shape) for s in states]}; the cell's states have shapes "
+                f"{[shape_text(w) for w in wanted]}",
+                hint="pass the states of a layer of as many units: initial_state=[h, c] for an "
+                "LSTM, initial_state=h for the others",
+            )
+        return tree.unflatten(structure, states)  # type: ignore[no-any-return]
+
+    def _make_states(self, zeros: list[Any], batch: Dim) -> None:
+        if isinstance(batch, Extent):
+            raise ShapeError(
+                f"{self._label()}: a stateful layer needs to know how many sequences run side by "
+                "side",
+                hint="give the size of the batch: Input(batch_shape=(32, None, 8))",
+            )
+        with building.outside_traces():
+            self.states = tree.map_structure(
+                lambda z: Variable(
+                    np.zeros(z.shape, z.dtype.storage), trainable=False, name="rnn_state"
+                ),
+                zeros,
+            )
+
+    def _keep(self, states: list[Any], batch: Dim) -> None:
+        for variable, state in zip(tree.leaves(self.states), tree.leaves(states), strict=True):
+            if batch == variable.shape[0]:
+                variable.assign(state)
+            else:
+                first = creation.arange(batch)
+                variable.assign(updating.at(variable.read())[first].set(state))
+
+    def reset_state(self) -> None:
+        """Let a stateful layer begin anew."""
+        if not self.stateful:
+            raise StateError(f"{self._label()}: reset_state needs stateful=True")
+        for variable in tree.leaves(self.states):
+            variable.assign(np.zeros(variable.shape, variable.dtype.storage))
+
+    reset_states = reset_state
+
+
+def _select(there: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    return elementwise.where(masks.fitted(there, new.ndim), new, old)
+
+
+def _may_be(shape: Sequence[Dim], wanted: Sequence[Dim]) -> bool:
+    if len(shape) != len(wanted):
+        return False
+    pairs = zip(shape, wanted, strict=True)
+    return all(not is_static(s) or not is_static(w) or s == w for s, w in pairs)
+
+
+def _rows(layer: RNN, variable: Variable, batch: Dim) -> Tensor:
+    """The state of the first `batch` rows: of all, but where a program serves any batch."""
+    count = variable.shape[0]
+    if batch == count:
+        return variable.read()
+    if not isinstance(batch, Extent):
+        raise ShapeError(
+            f"{layer._label()}: is stateful and holds the state of {count} sequences; now "
+            f"{batch} came",
+            hint="batches of one size only; call reset_state() and make a new layer for another",
+        )
+    return indexing.take(variable.read(), creation.arange(batch), axis=0)
+
+
+def _place_of_output(cell: Any) -> int | None:
+    """Which of a cell's states, counted flat, is its output; None where that is not known."""
+    if isinstance(cell, RecurrentCell):
+        return 0
+    if isinstance(cell, StackedRNNCells) and isinstance(cell.cells[-1], RecurrentCell):
+        return len(tree.leaves(cell.state_size[:-1]))
+    return None
+
+
+# ---- layers with a cell of their own -----------------------------------------------------------
+class _OfCell(RNN):
+    """A layer around a cell that it makes itself."""
+
+    input_spec = InputSpec(ndim=3)
+    cell_class: ClassVar[type[RecurrentCell]]
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        for_cell = _parameters(self.cell_class) - {"units"}
+        for_layer = _parameters(RNN) | set(arguments.KEYWORDS)
+        for name in kwargs:
+            if name not in for_cell | for_layer:
+                known = for_cell | for_layer - {"cell"}
+                raise unknown_name(f"argument of {type(self).__name__}", name, known)
+        own = {k: v for k, v in kwargs.items() if k in for_cell}
+        rest = {k: v for k, v in kwargs.items() if k not in for_cell}
+        cell = self.cell_class(units, **own, dtype=rest.get("dtype"))
+        super().__init__(cell, **rest)
+
+    @property
+    def units(self) -> int:
+        return self.cell.units  # type: ignore[no-any-return]
+
+
+def _parameters(cls: type) -> set[str]:
+    """What a class and those it derives from take, but for what every layer does."""
+    names: set[str] = set()
+    for each in cls.__mro__:
+        if each is Layer:
+            break
+        names |= set(arguments.parameters(each.__init__))  # type: ignore[misc]
+    return names - {"self", "args", "kwargs"}
+
+
+class SimpleRNN(_OfCell):
+    """h' = activation(x @ kernel + h @ recurrent_kernel + bias): a fully connected recurrent layer
+    (Elman 1990).
+
+    Weights: kernel (features, units), recurrent_kernel (units, units), bias (units,). Further
+    arguments are those of `RNN` and of the cell: `kernel_`, `recurrent_` and `bias_initializer`,
+    `_regularizer` and `_constraint`, `dropout`, `recurrent_dropout`, `seed`.
+    """
+
+    cell_class = SimpleRNNCell
+
+    def __init__(
+        self, units: int, activation: Any = "tanh", use_bias: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
+
+
+class LSTM(_OfCell):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000), states h and c.
+
+        i, f, g, o = x @ kernel + h @ recurrent_kernel + bias, in four parts
+        c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h' = sigmoid(o) * tanh(c')
+
+    sigmoid is `recurrent_activation`, tanh `activation`. Weights: kernel (features, 4 units),
+    recurrent_kernel (units, 4 units), bias (4 units,). Further arguments are those of `RNN`, those
+    of `SimpleRNN`, and `unit_forget_bias`: the bias of f begins with 1.
+
+        >>> import lamina as lm
+        >>> lm.layers.LSTM(4, return_sequences=True)(lm.zeros((2, 5, 3))).shape
+        (2, 5, 4)
+    """
+
+    cell_class = LSTMCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["recurrent_activation"] = recurrent_activation
+        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
+
+
+class GRU(_OfCell):
+    """Gated recurrent unit (Cho et al. 2014).
+
+        z, r, n = x @ kernel + input bias, in three parts; and of h @ recurrent_kernel + its bias
+        z = sigmoid(z_x + z_h)      r = sigmoid(r_x + r_h)
+        n = tanh(n_x + r * n_h)     with reset_after=False: tanh(n_x + (r * h) @ its kernel)
+        h' = z * h + (1 - z) * n
+
+    sigmoid is `recurrent_activation`, tanh `activation`. Weights: kernel (features, 3 units),
+    recurrent_kernel (units, 3 units), bias (2, 3 units), or (3 units,) without `reset_after`.
+    Further arguments are those of `RNN` and of `SimpleRNN`.
+    """
+
+    cell_class = GRUCell
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["recurrent_activation"] = recurrent_activation
+        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
+
+
+__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN", *recurrent_cells.__all__]

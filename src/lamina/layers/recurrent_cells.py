@@ -1,0 +1,404 @@
+"""One step of a recurrent network: the cells of SimpleRNN, LSTM and GRU, and stacks of cells.
+
+    cell(inputs, states) -> output, [new state, ...]
+
+inputs (batch, features), states and output (batch, units). So that a layer can run a cell fast,
+each of these also knows how to take itself apart (`Parts`): what it does to inputs, which can be
+done for all steps in one product, and what must wait for the state of the step before. Whatever is
+drawn at random, is drawn once for all steps (Gal and Ghahramani 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lamina import activations, constraints, initializers, regularizers
+from lamina.errors import ArgumentError, RangeError
+from lamina.ir.types import Dim
+from lamina.layers.base import Layer
+from lamina.layers.core import positive_integer
+from lamina.layers.spec import InputSpec
+from lamina.operations import creation, linear_algebra, random
+from lamina.operations.shaping import concat, sliced
+from lamina.tensor import Tensor
+
+States = list[Tensor]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A cell, taken apart: cell(x, states) is step(project(x), states).
+
+    `project` takes inputs of any leading axes; `step` what it gives, (batch, ...), and the states.
+    """
+
+    project: Callable[[Tensor], Tensor]
+    step: Callable[[Tensor, States], tuple[Tensor, States]]
+
+
+class RecurrentCell(Layer):
+    """What the cells share: weights `kernel` (features, gates * units), `recurrent_kernel`
+    (units, gates * units) and `bias`, dropout, and the call.
+
+    dropout: fraction of the inputs to drop. recurrent_dropout: fraction of the state that the
+    recurrent product does not see.
+    """
+
+    input_spec = InputSpec(ndim=2)
+    gates = 1
+    number_of_states = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive_integer(type(self).__name__, "units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = _rate(self, "dropout", dropout)
+        self.recurrent_dropout = _rate(self, "recurrent_dropout", recurrent_dropout)
+        self.seed = seed
+
+    @property
+    def state_size(self) -> Any:
+        """Features of each state: an integer, or a list where there are several states."""
+        sizes = [self.units] * self.number_of_states
+        return sizes[0] if len(sizes) == 1 else sizes
+
+    @property
+    def output_size(self) -> int:
+        return self.units
+
+    # ---- weights -------------------------------------------------------------------------------
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self._weight("kernel", (input_shape[-1], self.gates * self.units))
+        width = self.gates * self.units
+        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, width), "recurrent")
+        self.bias = self._weight("bias", self.bias_shape()) if self.use_bias else None
+        self.input_spec = InputSpec(ndim=2, axes={-1: input_shape[-1]})
+
+    def _weight(self, name: str, shape: tuple[int, ...], kind: str | None = None) -> Any:
+        kind = kind or name
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=self._initializer(kind),
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+        )
+
+    def _initializer(self, kind: str) -> Any:
+        return getattr(self, f"{kind}_initializer")
+
+    def bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    # ---- computing -----------------------------------------------------------------------------
+    def get_initial_state(self, batch_size: Dim) -> States:
+        """Zeros."""
+        shape = (batch_size, self.units)
+        return [creation.zeros(shape, dtype=self.dtype) for _ in range(self.number_of_states)]
+
+    def call(
+        self, inputs: Tensor, states: Any, training: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
+        parts = self.parts(inputs.shape[0], inputs.shape[-1], training)
+        nested = isinstance(states, (list, tuple))
+        return parts.step(parts.project(inputs), list(states) if nested else [states])
+
+    def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
+        """The cell taken apart for sequences of this many rows; draws what is to be dropped."""
+        outer = self._kept("dropout", (batch, features), training)
+        inner = self._kept("recurrent_dropout", (batch, self.units), training)
+        recurrent_kernel = self.recurrent_kernel.read()
+        bias = self.bias.read() if self.bias is not None else None
+
+        def project(x: Tensor) -> Tensor:
+            x = creation.astype(x, self.dtype)
+            x = x if outer is None else x * outer
+            product = linear_algebra.matmul(x, self.kernel.read())
+            own = self.input_bias(bias)
+            return product if own is None else product + own
+
+        def step(x: Tensor, states: States) -> tuple[Tensor, States]:
+            seen = states[0] if inner is None else states[0] * inner
+            return self.advance(x, seen, states, recurrent_kernel, bias)
+
+        return Parts(project, step)
+
+    def input_bias(self, bias: Tensor | None) -> Tensor | None:
+        """The part of the bias that is added to the product with the inputs."""
+        return bias
+
+    def advance(
+        self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, States]:
+        """Output and new states, of projected inputs and what the recurrent product sees of the
+        first state."""
+        raise TypeError(f"{type(self).__name__} must define advance")
+
+    def _kept(self, which: str, shape: tuple[Dim, ...], training: bool) -> Tensor | None:
+        """What to multiply with: 0 for what is dropped, 1 / (1 - rate) for the rest."""
+        rate = getattr(self, which)
+        if not training or rate == 0:
+            return None
+        key = random.scoped_key(f"{self.path}/{which}")
+        key = key if self.seed is None else random.fold_in(key, self.seed)
+        kept = random.bernoulli(shape, 1 - rate, key=key)
+        return creation.astype(kept, self.dtype) * (1 / (1 - rate))
+
+
+def _rate(cell: Layer, name: str, value: Any) -> float:
+    if not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise RangeError(
+            f"{type(cell).__name__}: {name} must be at least 0 and below 1, not {value!r}"
+        )
+    return float(value)
+
+
+def gates_of(x: Tensor, count: int) -> list[Tensor]:
+    """The last axis cut into equal parts."""
+    axis, width = x.ndim - 1, x.shape[-1] // count
+    return [sliced(x, axis, k * width, (k + 1) * width) for k in range(count)]
+
+
+class SimpleRNNCell(RecurrentCell):
+    """h' = activation(x @ kernel + h @ recurrent_kernel + bias) (Elman 1990)."""
+
+    def advance(
+        self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, States]:
+        h = self.activation(x + linear_algebra.matmul(seen, kernel))
+        return h, [h]
+
+
+class LSTMCell(RecurrentCell):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000); states h, c.
+
+        i, f, g, o = x @ kernel + h @ recurrent_kernel + bias, in four parts
+        c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h' = sigmoid(o) * tanh(c')
+
+    sigmoid is `recurrent_activation`, tanh `activation`. unit_forget_bias: the bias of f begins
+    with 1, so that memory lasts from the start (Jozefowicz et al. 2015).
+    """
+
+    gates = 4
+    number_of_states = 2
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, activation, use_bias, **kwargs)
+        self.recurrent_activation = activations.get(recurrent_activation)
+        self.unit_forget_bias = bool(unit_forget_bias)
+
+    def _initializer(self, kind: str) -> Any:
+        return self._bias_begins if kind == "bias" else super()._initializer(kind)
+
+    def _bias_begins(self, shape: Any, dtype: Any = None) -> Tensor:
+        if not self.unit_forget_bias:
+            return self.bias_initializer(shape, dtype=dtype)  # type: ignore[no-any-return]
+        u = self.units
+        first, rest = self.bias_initializer((u,), dtype=dtype), (2 * u,)
+        ones = creation.ones((u,), dtype=dtype)
+        return concat([first, ones, self.bias_initializer(rest, dtype=dtype)])
+
+    def advance(
+        self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, States]:
+        gate = self.recurrent_activation
+        i, f, g, o = gates_of(x + linear_algebra.matmul(seen, kernel), 4)
+        c = gate(f) * states[1] + gate(i) * self.activation(g)
+        h = gate(o) * self.activation(c)
+        return h, [h, c]
+
+
+class GRUCell(RecurrentCell):
+    """Gated recurrent unit (Cho et al. 2014).
+
+        z, r, n = x @ kernel + input bias, in three parts; and of h @ recurrent_kernel + its bias
+        z = sigmoid(z_x + z_h)      r = sigmoid(r_x + r_h)
+        n = tanh(n_x + r * n_h)     with reset_after=False: tanh(n_x + (r * h) @ its kernel)
+        h' = z * h + (1 - z) * n
+
+    sigmoid is `recurrent_activation`, tanh `activation`. With reset_after the bias has two rows, of
+    the inputs' product and the state's; without, it has one.
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        reset_after: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, activation, use_bias, **kwargs)
+        self.recurrent_activation = activations.get(recurrent_activation)
+        self.reset_after = bool(reset_after)
+
+    def bias_shape(self) -> tuple[int, ...]:
+        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+
+    def input_bias(self, bias: Tensor | None) -> Tensor | None:
+        return bias if bias is None or not self.reset_after else bias[0]
+
+    def advance(
+        self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, States]:
+        find = self._reset_after if self.reset_after else self._reset_before
+        z, n = find(gates_of(x, 3), seen, kernel, bias)
+        h = z * seen + (1 - z) * n
+        return h, [h]
+
+    def _reset_after(
+        self, x: list[Tensor], h: Tensor, kernel: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        product = linear_algebra.matmul(h, kernel)
+        inner = gates_of(product if bias is None else product + bias[1], 3)
+        z = self.recurrent_activation(x[0] + inner[0])
+        r = self.recurrent_activation(x[1] + inner[1])
+        return z, self.activation(x[2] + r * inner[2])
+
+    def _reset_before(
+        self, x: list[Tensor], h: Tensor, kernel: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        edge = 2 * self.units
+        inner = gates_of(linear_algebra.matmul(h, sliced(kernel, 1, 0, edge)), 2)
+        z = self.recurrent_activation(x[0] + inner[0])
+        r = self.recurrent_activation(x[1] + inner[1])
+        product = linear_algebra.matmul(r * h, sliced(kernel, 1, edge, 3 * self.units))
+        return z, self.activation(x[2] + product)
+
+
+class StackedRNNCells(Layer):
+    """Cells above each other, as one: the output of each is the input of the next. The states are
+    a list with those of each cell."""
+
+    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cells = [checked_cell(cell) for cell in cells]
+        if not self.cells:
+            raise ArgumentError("StackedRNNCells: needs at least one cell")
+
+    @property
+    def state_size(self) -> list[Any]:
+        return [cell.state_size for cell in self.cells]
+
+    @property
+    def output_size(self) -> int:
+        return output_size(self.cells[-1])
+
+    def build(self, input_shape: Any) -> None:
+        features = input_shape[-1]
+        for cell in self.cells:
+            if isinstance(cell, Layer):
+                cell.build((None, features))
+            features = output_size(cell)
+
+    def get_initial_state(self, batch_size: Dim) -> list[Any]:
+        return [initial_state(cell, batch_size, self.dtype) for cell in self.cells]
+
+    def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, list[Any]]:
+        parts = self.parts(inputs.shape[0], inputs.shape[-1], training)
+        return parts.step(parts.project(inputs), states)
+
+    def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
+        """The first cell's inputs are all known before; those of the others come step by step."""
+        each = []
+        for cell in self.cells:
+            each.append(parts_of(cell, batch, features, training))
+            features = output_size(cell)
+
+        def step(x: Tensor, states: Any) -> tuple[Tensor, list[Any]]:
+            new = []
+            for k, (parts, own) in enumerate(zip(each, states, strict=True)):
+                x, state = parts.step(x if k == 0 else parts.project(x), own)
+                new.append(state)
+            return x, new
+
+        return Parts(each[0].project, step)
+
+
+# ---- any cell ----------------------------------------------------------------------------------
+def checked_cell(cell: Any) -> Any:
+    """A cell, or an ArgumentError that says what is missing."""
+    for needed in ("call", "state_size"):
+        if not hasattr(type(cell), needed) and not hasattr(cell, needed):
+            raise ArgumentError(
+                f"RNN: a cell needs `{needed}`, which {type(cell).__name__} does not have",
+                hint="a cell has call(inputs, states) -> output, new_states, and state_size",
+            )
+    return cell
+
+
+def output_size(cell: Any) -> int:
+    """Features of a cell's output: by default those of its first state."""
+    found = getattr(cell, "output_size", None)
+    if found is None:
+        found = cell.state_size
+        found = found[0] if isinstance(found, (list, tuple)) else found
+    return int(found)
+
+
+def initial_state(cell: Any, batch: Dim, dtype: Any) -> list[Any]:
+    """What a cell begins with, as a list: its own `get_initial_state`, or zeros."""
+    if hasattr(cell, "get_initial_state"):
+        found = cell.get_initial_state(batch_size=batch)
+        return list(found) if isinstance(found, (list, tuple)) else [found]
+    sizes = cell.state_size
+    sizes = sizes if isinstance(sizes, (list, tuple)) else [sizes]
+    return [creation.zeros((batch, n), dtype=dtype) for n in sizes]
+
+
+def parts_of(cell: Any, batch: Dim, features: Dim, training: bool) -> Parts:
+    """A cell taken apart; of one that cannot be, everything is done step by step."""
+    if hasattr(cell, "parts"):
+        return cell.parts(batch, features, training)  # type: ignore[no-any-return]
+    options = {"training": training} if isinstance(cell, Layer) else {}
+
+    def step(x: Tensor, states: Any) -> tuple[Tensor, list[Any]]:
+        output, new = cell(x, states, **options)
+        return output, list(new) if isinstance(new, (list, tuple)) else [new]
+
+    return Parts(lambda x: x, step)
+
+
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
