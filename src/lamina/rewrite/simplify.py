@@ -1,6 +1,7 @@
 """Simplification: markers removed, constants folded, algebra applied, equal nodes made one.
 
-One walk in topological order rebuilds the graph; every rule looks at a node whose operands are
+First a loop and the longer one that its gradient made of it become one. Then one walk in
+topological order rebuilds the graph; every rule looks at a node whose operands are
 already simple, and says what it is instead (or None). Rules are rows of `RULES`, by primitive.
 """
 
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.autodiff.scan import share_loops
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node
 from lamina.ir.types import is_static
@@ -21,7 +23,8 @@ FOLDED = 64  # constants of more elements are not folded: they would make the pr
 
 def simplify(graph: Graph) -> Graph:
     """The same function of the same parameters, simplified."""
-    return Graph(graph.parameters, _Simplifier().run(graph), graph.name)
+    shared = Graph(graph.parameters, share_loops(graph.results), graph.name)
+    return Graph(graph.parameters, _Simplifier().run(shared), graph.name)
 
 
 class _Simplifier:
