@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ShapeError, unknown_name
-from lamina.ir.types import is_static
+from lamina.ir.types import Shape, is_static
 from lamina.operations.linear_algebra import tensordot
 from lamina.operations.promote import floating, widened
 from lamina.operations.shaping import moveaxis, permute_dims
-from lamina.operations.windows import channels_back, channels_last, per_axis
+from lamina.operations.windows import channels_back, channels_last, checked_format, per_axis
 from lamina.tensor import Tensor, as_tensor, bind
 
 __all__ = ["depth_to_space", "resize", "space_to_depth"]
@@ -109,33 +109,45 @@ def _weights(n: int, count: int, interpolation: str, antialias: bool) -> Array:
 # ---- channels and space ------------------------------------------------------------------------
 def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
     """Channels become blocks of pixels: (batch, h, w, c r^2) to (batch, h r, w r, c), r the block
-    size; the pixel shuffle of sub-pixel convolution (Shi et al. 2016), in TensorFlow's order."""
-    data, r = _blocks("depth_to_space", x, block_size, data_format)
-    n, h, w, c = data.shape
+    size; the pixel shuffle of sub-pixel convolution (Shi et al. 2016).
+
+    As in Keras, the c r^2 channels are (r, r, c), TensorFlow's order; with "channels_first" they
+    are (c, r, r), PyTorch's.
+    """
+    data, r, first = _blocks("depth_to_space", x, block_size, data_format)
+    n, c, h, w = data.shape if first else tuple(data.shape[d] for d in (0, 3, 1, 2))
     if not is_static(c) or c % (r * r):  # type: ignore[operator]
         raise ShapeError(f"depth_to_space: {c} channels do not divide by {r} * {r}: {data.shape}")
-    apart = bind("reshape", data, shape=(n, h, w, r, r, c // (r * r)))
-    moved = permute_dims(apart, (0, 1, 3, 2, 4, 5))
-    return channels_back(bind("reshape", moved, shape=(n, h * r, w * r, c // (r * r))), data_format)
+    k = c // (r * r)
+    if first:
+        return _moved(data, (n, k, r, r, h, w), (0, 1, 4, 2, 5, 3), (n, k, h * r, w * r))
+    return _moved(data, (n, h, w, r, r, k), (0, 1, 3, 2, 4, 5), (n, h * r, w * r, k))
 
 
 def space_to_depth(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
     """Blocks of pixels become channels: (batch, h r, w r, c) to (batch, h, w, c r^2); undoes
     `depth_to_space`."""
-    data, r = _blocks("space_to_depth", x, block_size, data_format)
-    n, h, w, c = data.shape
+    data, r, first = _blocks("space_to_depth", x, block_size, data_format)
+    n, c, h, w = data.shape if first else tuple(data.shape[d] for d in (0, 3, 1, 2))
     if not is_static((h, w)) or h % r or w % r:  # type: ignore[operator]
         raise ShapeError(
             f"space_to_depth: height {h} and width {w} must divide by the block size {r}"
         )
-    apart = bind("reshape", data, shape=(n, h // r, r, w // r, r, c))
-    moved = permute_dims(apart, (0, 1, 3, 2, 4, 5))
-    return channels_back(bind("reshape", moved, shape=(n, h // r, w // r, r * r * c)), data_format)
+    h, w, k = h // r, w // r, c * r * r
+    if first:
+        return _moved(data, (n, c, h, r, w, r), (0, 1, 3, 5, 2, 4), (n, k, h, w))
+    return _moved(data, (n, h, r, w, r, c), (0, 1, 3, 2, 4, 5), (n, h, w, k))
 
 
-def _blocks(function: str, x: Any, block_size: Any, data_format: Any) -> tuple[Tensor, int]:
+def _blocks(function: str, x: Any, block_size: Any, data_format: Any) -> tuple[Tensor, int, bool]:
     tensor = as_tensor(x)
     if tensor.ndim != 4:
         raise ShapeError(f"{function}: needs (batch, height, width, channels); got {tensor.shape}")
     (size,) = per_axis(function, "block_size", block_size, 1)
-    return channels_last(function, tensor, data_format), size
+    return tensor, size, checked_format(function, data_format) == "channels_first"
+
+
+def _moved(x: Tensor, apart: Shape, order: tuple[int, ...], shape: Shape) -> Tensor:
+    """x with its axes taken apart, put in order, and together again."""
+    moved = permute_dims(bind("reshape", x, shape=apart), order)
+    return bind("reshape", moved, shape=shape)  # type: ignore[no-any-return]
