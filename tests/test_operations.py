@@ -702,16 +702,10 @@ def test_constants_in_a_program_stay_small():
     def f(x):
         return lm.relu(x * 2.0) + lm.zeros(x.shape) + lm.ones((64, 64)) + lm.eye(64)
 
-    recorded = lm.compile(f).record(*_call_of(lm.ones((64, 64))), [lm.ones((64, 64))._type])
+    recorded, _ = lm.compile(f).recorded(lm.ones((64, 64)))
     assert recorded.captured == []
     sizes = [n.params["value"].size for n in recorded.graph.nodes() if n.op == "constant"]
     assert max(sizes) == 1
-
-
-def _call_of(x):
-    from lamina import tree
-
-    return tree.flatten(((x,), {}))[1], [True], ()
 
 
 # ---- random shapes -----------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lamina import settings as module
 from lamina.errors import SettingError, UnknownNameError
 from lamina.settings import available_cpus, settings
+
+module = sys.modules["lamina.settings"]  # `lamina.settings` is the object, not its module
 
 VARIABLES = [row.variable for row in settings.rows()]
 

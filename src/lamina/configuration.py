@@ -20,7 +20,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_name
 
-_CLASSES: weakref.WeakValueDictionary[tuple[str, str], type] = weakref.WeakValueDictionary()
+_CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
 NAMED_FUNCTIONS: dict[Callable[..., Any], str] = {}  # functions of Lamina that files may name
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -38,7 +38,8 @@ class Configurable:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _CLASSES[cls.family, registered_name(cls)] = cls
+        same = _CLASSES.setdefault((cls.family, registered_name(cls)), [])
+        same[:] = [other for other in same if other() is not None] + [weakref.ref(cls)]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
@@ -158,15 +159,19 @@ def _class_of(written: Mapping[str, Any], family: str | None) -> Any:
     if family is None:
         family = "lamina." + str(written.get("module") or "").rpartition(".")[2]
     name = written.get("registered_name") or written["class_name"]
-    found = _CLASSES.get((family, name))
-    if found is None:
-        known = [each for where, each in _CLASSES if where == family]
+    alive = [found for each in _CLASSES.get((family, name), []) if (found := each()) is not None]
+    if not alive:
+        known = [
+            each
+            for (where, each), same in _CLASSES.items()
+            if where == family and any(s() for s in same)
+        ]
         error = unknown_name(f"class in {family}", name, known)
         raise UnknownNameError(
             error.message,
             hint=f"define or import it first, or pass it in custom_objects. {error.hint}",
         )
-    return found
+    return alive[-1]
 
 
 # ---- names that users write --------------------------------------------------------------------
