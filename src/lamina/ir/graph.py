@@ -2,9 +2,10 @@
 
     graph = name(parameter, ...) { node ... return result, ... }
     node  = primitive(node, ..., parameter=constant, ...) : type
-    type  = tensor type | (tensor type, ...)         the second is taken apart by `get_tuple_element`
+    type  = tensor type | (tensor type, ...)        `get_tuple_element` takes the second apart
 
-Nodes are immutable; equality is identity. A node whose value is already known (eager code) carries it.
+Nodes are immutable; equality is identity. A node whose value is known already (eager code) carries
+it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Node builders by name, for rules and rewrites: `ops.add(x, y)`, `ops.reduce(x, kind="sum", ...)`."""
+"""Node builders by name, for rules and rewrites: `ops.add(x, y)`, `ops.reduce(x, kind="sum")`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def __getattr__(name: str) -> Primitive:
         raise AttributeError(f"no primitive is named {name!r}") from None
 
 
-def fill(value: float, like: Node | None = None, *, shape: Shape = (), dtype: DType | None = None) -> Node:
+def fill(
+    value: float, like: Node | None = None, *, shape: Shape = (), dtype: DType | None = None
+) -> Node:
     """A constant repeated over the shape and dtype of `like`, or those given."""
     if like is not None:
         shape, dtype = like.shape, like.dtype

@@ -2,7 +2,8 @@
 
 Names and meanings are StableHLO's (https://openxla.org/stablehlo/spec), plus `scan`, and four that
 only gradients read: `identity`, `stop_gradient`, `custom_gradient`, `parameter`. Operands must have
-the very shapes and dtypes a primitive asks for: broadcasting and promotion are the operations' work.
+the very shapes and dtypes a primitive asks for: broadcasting and promotion are the work of the
+operations.
 Where StableHLO takes a region for a reduction or an update, ours takes its `kind`.
 
 Each function below infers the type of its result; calling it makes a node:
@@ -70,14 +71,16 @@ def _need_dtype(condition: bool, name: str, constraint: str, *came: object) -> N
 
 
 # ---- elementwise -------------------------------------------------------------------------------
-FLOAT_UNARY = (
-    "exponential exponential_minus_one log log_plus_one tanh logistic sqrt rsqrt cbrt sine cosine "
-    "erf floor ceil round_nearest_even"
-).split()
+FLOAT_UNARY = [
+    *("exponential", "exponential_minus_one", "log", "log_plus_one", "tanh", "logistic", "erf"),
+    *("sqrt", "rsqrt", "cbrt", "sine", "cosine", "floor", "ceil", "round_nearest_even"),
+]
 NUMBER_UNARY = ["negate", "abs", "sign"]
 INTEGER_UNARY = ["population_count", "count_leading_zeros"]
 FLOAT_BINARY = ["atan2"]
-NUMBER_BINARY = "add subtract multiply divide remainder power maximum minimum".split()
+NUMBER_BINARY = [
+    *("add", "subtract", "multiply", "divide", "remainder", "power", "maximum", "minimum"),
+]
 BIT_BINARY = ["and", "or", "xor"]
 SHIFTS = ["shift_left", "shift_right_arithmetic", "shift_right_logical"]
 COMPARISONS = ("EQ", "NE", "LT", "LE", "GT", "GE")
@@ -126,7 +129,9 @@ def is_finite(x: TensorType) -> TensorType:
 def compare(x: TensorType, y: TensorType, *, direction: str) -> TensorType:
     """x (direction) y, where direction is one of EQ NE LT LE GT GE."""
     _need(x == y, "compare", "(C1) operands must have one type", x, y)
-    _need(direction in COMPARISONS, "compare", f"(C2) direction must be in {COMPARISONS}", direction)
+    _need(
+        direction in COMPARISONS, "compare", f"(C2) direction must be in {COMPARISONS}", direction
+    )
     _need_dtype(_computes(x), "compare", "(C3) convert 16-bit floats to float32 first", x.dtype)
     return TensorType(x.shape, bool_)
 
@@ -150,7 +155,7 @@ def clamp(low: TensorType, x: TensorType, high: TensorType) -> TensorType:
 
 @primitive
 def convert(x: TensorType, *, dtype: DType) -> TensorType:
-    """x as another dtype. Floats to integers truncate and saturate (NaN gives 0); to bool: x != 0."""
+    """x as another dtype. Floats to integers truncate and saturate, NaN gives 0; to bool: x != 0."""
     return TensorType(x.shape, dtype)
 
 
@@ -209,7 +214,7 @@ def size_of(*, extent: Dim) -> TensorType:
 
 @primitive
 def rng_bit_generator(key: TensorType, *, shape: Shape) -> TensorType:
-    """Random uint32 bits: Threefry-2x32 (Salmon et al. 2011), 20 rounds, of (key, element's index)."""
+    """Random bits: Threefry-2x32 (Salmon et al. 2011), 20 rounds, of (key, element's index)."""
     _need(key == TensorType((2,), uint32), "rng_bit_generator", "(C1) key must be uint32[2]", key)
     return TensorType(tuple(shape), uint32)
 
@@ -270,7 +275,9 @@ def pad(
     interior_padding: Sequence[int],
 ) -> TensorType:
     """x with `value` around it and between its elements; negative edges cut."""
-    _need(value == TensorType((), x.dtype), "pad", "(C1) value must be a scalar of x's dtype", value)
+    _need(
+        value == TensorType((), x.dtype), "pad", "(C1) value must be a scalar of x's dtype", value
+    )
     sizes = zip(x.shape, edge_padding_low, edge_padding_high, interior_padding, strict=True)
     shape: list[Dim] = []
     for n, low, high, inner in sizes:

@@ -1,7 +1,7 @@
 """What a value is: a dtype and a shape whose extents are integers or symbolic polynomials.
 
-    type   = dtype [ extent, ... ]           float32[batch, 784]
-    extent = integer | polynomial            32,  batch,  28*batch + 1,  floor(length / 2)
+type   = dtype [ extent, ... ]           float32[batch, 784]
+extent = integer | polynomial            32,  batch,  28*batch + 1,  floor(length / 2)
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -77,11 +77,8 @@ uint8, uint16, uint32, uint64 = (_dtype(f"uint{n}", "u", n) for n in (8, 16, 32,
 float16, float32, float64 = (_dtype(f"float{n}", "f", n) for n in (16, 32, 64))
 bfloat16 = _dtype("bfloat16", "f", 16, "uint16")
 
-DTYPES = {
-    d.name: d
-    for d in (bool_, int8, int16, int32, int64, uint8, uint16, uint32, uint64)
-    + (float16, bfloat16, float32, float64)
-}
+_INTEGERS = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
+DTYPES = {d.name: d for d in (bool_, *_INTEGERS, float16, bfloat16, float32, float64)}
 
 
 def dtype(spec: object) -> DType:
@@ -107,7 +104,7 @@ def dtype(spec: object) -> DType:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(x: DType, y: DType) -> DType:
     """The dtype of an operation on both, as NumPy 2 promotes arrays."""
     if x == y:
@@ -317,6 +314,8 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             from lamina.errors import ShapeError
 
             listed = " and ".join(str(s) for s in shapes)
-            raise ShapeError(f"shapes {listed} do not broadcast: axis {axis} has {sorted(map(str, wide))}")
+            raise ShapeError(
+                f"shapes {listed} do not broadcast: axis {axis} has {sorted(map(str, wide))}"
+            )
         result.append(wide[0] if wide else 1)
     return tuple(result)

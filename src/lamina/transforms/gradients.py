@@ -20,9 +20,9 @@ def value_and_grad(
 ) -> Callable[..., Any]:
     """A function that gives f's value and its gradient with respect to the arguments `argnums`.
 
-    f must return a scalar tensor (with `has_aux`, a pair of one and anything else). Arguments may be
-    nests of tensors; a gradient has its argument's structure, shapes and dtypes. A Variable given
-    as an argument counts as its value, also where f reads it by another name.
+    f must return a scalar tensor (with `has_aux`, a pair of one and anything else). Arguments may
+    be nests of tensors; a gradient has its argument's structure, shapes and dtypes. A Variable
+    given as an argument counts as its value, also where f reads it by another name.
 
         >>> import lamina as lm
         >>> value, gradient = lm.value_and_grad(lambda x: lm.sum(x**2))(lm.asarray([1.0, 2.0]))

@@ -7,7 +7,6 @@ from typing import Any
 
 from lamina import tree
 from lamina.errors import ShapeError
-from lamina.ir import types
 from lamina.ir.graph import Graph, Node, parameter, substitute, topological
 from lamina.ir.types import Dim, TensorType
 from lamina.tensor import Tensor, as_node, as_tensor, bind, current_trace, from_node
@@ -23,9 +22,10 @@ def scan(
 ) -> tuple[Any, Any]:
     """A loop that compiles once, whatever its length; gradients flow through it.
 
-    f(carry, x) -> (carry, y) is applied to each x = xs[t] in turn (`reverse`: last first). Returns the
-    last carry and the ys stacked along a new leading axis. init, xs and y are nests of tensors; the
-    carry keeps its structure, shapes and dtypes. With xs None, `length` says how many turns.
+    f(carry, x) -> (carry, y) is applied to each x = xs[t] in turn (`reverse`: last first). Returns
+    the last carry and the ys stacked along a new leading axis. init, xs and y are nests of
+    tensors; the carry keeps its structure, shapes and dtypes. With xs None, `length` says how many
+    turns.
 
         >>> import lamina as lm
         >>> total, sums = lm.scan(lambda c, x: (c + x, c + x), 0.0, lm.asarray([1.0, 2.0, 3.0]))

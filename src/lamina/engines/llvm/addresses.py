@@ -53,7 +53,9 @@ class Addresses:
         self.b, self.nest, self.schedule = b, nest, schedule
         self.buffers, self.sizes = buffers, sizes
         self.vector, self.lanes = schedule.vector, schedule.lanes
-        self.unrolled = [v for v in (*nest.loops, *nest.reductions) if schedule.unroll.get(v, 1) > 1]
+        self.unrolled = [
+            v for v in (*nest.loops, *nest.reductions) if schedule.unroll.get(v, 1) > 1
+        ]
         self.scopes: list[dict[Any, Any]] = [{}]
         self.first: dict[Var, Value] = {}
         self.left: dict[Var, Value] = {}
@@ -353,9 +355,7 @@ class Addresses:
             elif more:
                 steps.append((0, ("more", more, c), lambda m=more, c=c: self._times(m, c)))
             key = (base.text, c)
-            steps.append(
-                (self.level[atom], key, lambda v=base, c=c: self.b.mul(v, self.dim(c)))
-            )
+            steps.append((self.level[atom], key, lambda v=base, c=c: self.b.mul(v, self.dim(c))))
         return fixed, sorted(steps, key=lambda s: s[0])
 
     def _times(self, number: int, extent: Dim) -> Value:
@@ -456,13 +456,10 @@ class Addresses:
     def _hoist_address(self, buffer: Buffer, index: Index) -> None:
         if self.vector is not None and index.coefficient(self.vector) not in (0, 1):
             return
-        for atom in index.terms:
-            if isinstance(atom, (Div, Mod, Data)) and not atom_vars(atom) <= self.first.keys():
-                if any(v in self.first for v in atom_vars(atom)):
-                    return
-        known = {
-            a: c for a, c in index.terms.items() if atom_vars(a) <= self.first.keys()
-        }
+        open_ = self.first.keys()
+        if any(atom_vars(a) & open_ and not atom_vars(a) <= open_ for a in index.terms):
+            return  # an atom of open and of inner loops can be emitted only inside
+        known = {a: c for a, c in index.terms.items() if atom_vars(a) <= self.first.keys()}
         partial = Index(known, index.offset)
         for point in self._points(partial.vars):
             _, steps = self._steps(partial, point)

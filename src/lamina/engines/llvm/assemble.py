@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.group import Group, Grouping, group
-
 from lamina.engines.llvm.lower import Kernel, copy, lower, zeros
 from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.routines_whole import scratch_types
@@ -105,9 +104,7 @@ def _mentioned(item: Kernel | Routine | While) -> list[Slot]:
 # ---- assembling --------------------------------------------------------------------------------
 def assemble(graph: Graph, updates: Mapping[int, int]) -> Program:
     """The program of a simplified graph; `updates` as an engine's `compile` takes them."""
-    arguments = [
-        Slot(p.shape, p.dtype, "argument", k) for k, p in enumerate(graph.parameters)
-    ]
+    arguments = [Slot(p.shape, p.dtype, "argument", k) for k, p in enumerate(graph.parameters)]
     owners = {result: parameter for parameter, result in updates.items()}
     results = [
         arguments[owners[k]] if k in owners else Slot(r.shape, r.dtype, "argument")
@@ -296,7 +293,10 @@ class _Assembly:
         writes = [s.index for s in nest.stores if slots[s.buffer.number] is source]
         summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
         for expr in walk(nest.roots()):
-            if expr.kind != "load" or slots[expr.params["buffer"].number].memory is not target.memory:
+            if (
+                expr.kind != "load"
+                or slots[expr.params["buffer"].number].memory is not target.memory
+            ):
                 continue
             if id(expr) in summed or any(expr.params["index"] != w for w in writes):
                 return False
@@ -350,5 +350,3 @@ def _touched(item: Item) -> set[Slot]:
     for leaf in leaves([item]):
         found |= {s.memory for s in _mentioned(leaf)}
     return found
-
-

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 
 FLOATS = {"half": 16, "bfloat": 16, "float": 32, "double": 64}
 
@@ -33,19 +33,19 @@ class Value:
 
 
 # ---- types -------------------------------------------------------------------------------------
-@lru_cache(maxsize=None)
+@cache
 def lanes(type_: str) -> int:
     """Number of lanes of a vector type; 0 for a scalar."""
     return int(type_[1 : type_.index(" ")]) if type_[0] == "<" else 0
 
 
-@lru_cache(maxsize=None)
+@cache
 def scalar(type_: str) -> str:
     """The element type of a vector type; a scalar type is its own."""
     return type_[type_.index("x") + 2 : -1] if type_[0] == "<" else type_
 
 
-@lru_cache(maxsize=None)
+@cache
 def vector(type_: str, count: int) -> str:
     """`count` lanes of a scalar type; 0 lanes is the scalar itself."""
     return f"<{count} x {type_}>" if count else type_
@@ -56,7 +56,7 @@ def like(type_: str, element: str) -> str:
     return vector(element, lanes(type_))
 
 
-@lru_cache(maxsize=None)
+@cache
 def bits(type_: str) -> int:
     """Width of the element type in bits."""
     element = scalar(type_)
@@ -67,7 +67,7 @@ def is_float(type_: str) -> bool:
     return scalar(type_) in FLOATS
 
 
-@lru_cache(maxsize=None)
+@cache
 def suffix(type_: str) -> str:
     """How an intrinsic's name spells a type: v16f32."""
     element = scalar(type_)
@@ -289,7 +289,7 @@ class Builder:
         return self.emit(yes.type, f"select {condition}, {yes}, {no}")
 
     def cast(self, op: str, x: Value, type_: str) -> Value:
-        """op: trunc zext sext fptrunc fpext fptosi fptoui sitofp uitofp bitcast; to LLVM `type_`."""
+        """op: trunc zext sext fptrunc fpext fptosi fptoui sitofp uitofp bitcast; to `type_`."""
         return self.emit(type_, f"{op} {x} to {type_}")
 
     def bitcast(self, x: Value, type_: str) -> Value:

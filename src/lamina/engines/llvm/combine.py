@@ -40,15 +40,15 @@ def _neutral(kind: str, dtype: DType) -> float | int:
         return float("-inf") if kind == "max" else float("inf")
     if dtype.kind == "b":
         return 0 if kind == "max" else 1
-    low, high = (0, 2**dtype.bits - 1) if dtype.kind == "u" else (
-        -(2 ** (dtype.bits - 1)), 2 ** (dtype.bits - 1) - 1
+    low, high = (
+        (0, 2**dtype.bits - 1)
+        if dtype.kind == "u"
+        else (-(2 ** (dtype.bits - 1)), 2 ** (dtype.bits - 1) - 1)
     )
     return low if kind == "max" else high
 
 
-def combine(
-    b: Builder, kind: str, dtype: DType, x: list[Value], y: list[Value]
-) -> list[Value]:
+def combine(b: Builder, kind: str, dtype: DType, x: list[Value], y: list[Value]) -> list[Value]:
     """x combined with y, which comes after it."""
     if kind.startswith("arg"):
         return best(b, kind, dtype, x, y)

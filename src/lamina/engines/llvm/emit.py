@@ -143,9 +143,8 @@ class NestEmitter:
         for var, count in zip(reversed(outer), reversed(counts[:-1]), strict=True):
             tiles[var] = b.binary("srem", number, count)
             number = b.binary("sdiv", number, count)
-        with self._tiles_open(tiles, outer):
-            with b.loop(first, stop, hint=inner.name) as loop:
-                self._tile({inner: loop.value}, [inner])
+        with self._tiles_open(tiles, outer), b.loop(first, stop, hint=inner.name) as loop:
+            self._tile({inner: loop.value}, [inner])
         following = b.add(unit, b.sub(stop, first))
         b.lines[at:at] = [
             f"  {unit.text} = phi i64 [ {begin.text}, %{entry} ], [ {following.text}, %{b.block} ]"
@@ -335,5 +334,3 @@ class NestEmitter:
         wide = b.splat(value, self.schedule.lanes)
         wide = to_memory(b, wide, dtype)
         space.store_lanes(wide, store.buffer, store.index, point)
-
-

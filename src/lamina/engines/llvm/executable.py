@@ -71,9 +71,7 @@ class LlvmProgram:
     def _check(self, arrays: Sequence[np.ndarray]) -> None:
         """The arguments have the types that the program was compiled for."""
         if len(arrays) != len(self.plan.arguments):
-            raise ShapeError(
-                f"program: takes {len(self.plan.arguments)} arrays, got {len(arrays)}"
-            )
+            raise ShapeError(f"program: takes {len(self.plan.arguments)} arrays, got {len(arrays)}")
         key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
         sizes = self._sizes(key)
         for k, (want, array) in enumerate(zip(self.plan.arguments, arrays, strict=True)):

@@ -18,13 +18,19 @@ from dataclasses import dataclass, field
 
 from lamina.engines.llvm.cores import PRODUCTS, core_of
 from lamina.engines.llvm.cores import ROWS as CORES
-from lamina.engines.llvm.index import Index, Var, at, of, reshaped
+from lamina.engines.llvm.index import Var, at, of, reshaped
 from lamina.engines.llvm.pull import VIEWS, Position
 from lamina.engines.llvm.scalar import COST
 from lamina.ir.graph import Graph, Node, users
 from lamina.ir.types import Dim, Shape
 
-WHOLE = {"scan", "while", "sort", "scatter", "select_and_scatter"}  # computed by code of their own, from stored operands
+WHOLE = {
+    "scan",
+    "while",
+    "sort",
+    "scatter",
+    "select_and_scatter",
+}  # computed by code of their own, from stored operands
 SOURCES = {"parameter"}
 RECOMPUTE = 8  # a free value that costs more, and is read in several places, is stored
 REREAD = 2  # an operand of a product is read again and again: what costs more is stored

@@ -102,7 +102,9 @@ class Maker:
         vars_ = frozenset(v for i, _, _ in tests for v in i.vars)
         return self._make(key, "guard", (inside, other), inside.dtype, vars_, tests=tests)
 
-    def op(self, name: str, args: tuple[Expr, ...], dtype: DType, params: Mapping[str, Any]) -> Expr:
+    def op(
+        self, name: str, args: tuple[Expr, ...], dtype: DType, params: Mapping[str, Any]
+    ) -> Expr:
         key = (name, tuple(map(id, args)), dtype, tuple(sorted(params.items(), key=str)))
         return self._make(key, name, args, dtype, (), **params)
 

@@ -144,9 +144,7 @@ def _plan(graph: Graph, program: Program, driven: Driven, kernels: list[Kernel])
         Array(list(r.shape), r.dtype, program.arguments.index(s) if s in program.arguments else -1)
         for r, s in zip(graph.results, program.results, strict=True)
     ]
-    blocks = [
-        Block(s.kind, s.number, s.bytes, driven.lives.get(s, (0, 0))) for s in driven.slots
-    ]
+    blocks = [Block(s.kind, s.number, s.bytes, driven.lives.get(s, (0, 0))) for s in driven.slots]
     return Plan(driven.symbols, arguments, results, blocks, [_work(k) for k in kernels])
 
 

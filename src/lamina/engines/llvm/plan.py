@@ -102,5 +102,3 @@ def bindable(shape: list[Dim]) -> list[tuple[int, str, int]]:
             if len(monomial) == 1 and monomial[0] not in FLOORS:
                 found.append((axis, monomial[0], coefficient))
     return found
-
-

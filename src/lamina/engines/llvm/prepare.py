@@ -147,13 +147,17 @@ def _select_and_scatter(node: Node) -> Node:
         turn = ops.iota(shape=shape, dtype=int32, iota_dimension=kept[d] + 1)
         number = ops.add(ops.multiply(number, ops.fill(window[d], number)), turn)
     here = ops.compare(ops.broadcast(place, shape, kept), number, direction="EQ")
-    chosen = ops.select(here, ops.broadcast(source, shape, kept), ops.fill(0, shape=shape, dtype=x.dtype))
+    chosen = ops.select(
+        here, ops.broadcast(source, shape, kept), ops.fill(0, shape=shape, dtype=x.dtype)
+    )
     whole = ops.reshaped(chosen, tuple(w * m for w, m in zip(window, source.shape, strict=True)))
     if all(r == 0 for r in rest):
         return whole
     zero = ops.fill(0, shape=(), dtype=x.dtype)
     none = (0,) * x.ndim
-    return ops.pad(whole, zero, edge_padding_low=none, edge_padding_high=rest, interior_padding=none)
+    return ops.pad(
+        whole, zero, edge_padding_low=none, edge_padding_high=rest, interior_padding=none
+    )
 
 
 def _apart(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]:

@@ -122,7 +122,9 @@ class _Timed:
         def drive(program: Any, kernels: Any, symbols: list[str]) -> Any:
             driver = TimedDriver(program, kernels, symbols)
             self.items = driver.timed
-            return driver.run()
+            driven = driver.run()
+            assert len(self.items) <= count, "there are more kernels than counters"
+            return driven
 
         self.stages = pipeline.stages_of(extended, updates, drive=drive)
         self.program = pipeline.built(self.stages)[0]

@@ -8,12 +8,11 @@ where the walk ends: at memory, or at an accumulator of the nest being built.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from lamina.engines.llvm.index import Data, Div, Index, Mod, at, bounds, divmod_, linear, reshaped
+from lamina.engines.llvm.index import Data, Div, Index, Mod, at, bounds, linear, reshaped
 from lamina.engines.llvm.nest import Expr, Maker
 from lamina.ir.graph import Node
-from lamina.ir.types import Dim, Extent, bool_, dtype, int64, is_static, symbols
+from lamina.ir.types import Dim, int64, is_static
 
 Position = tuple[Index, ...]
 Leaf = Callable[[Node, Position], Expr | None]
@@ -61,7 +60,9 @@ def _always(index: Index, low: Dim, high: Dim) -> bool:
         return most < high  # type: ignore[operator]
     only = list(index.terms.items())
     return (
-        len(only) == 1 and index.offset == 0 and only[0][1] == 1
+        len(only) == 1
+        and index.offset == 0
+        and only[0][1] == 1
         and getattr(only[0][0], "extent", None) == high
     )
 
@@ -114,7 +115,10 @@ def _pad(p: Puller, node: Node, position: Position) -> Expr:
     tests: list[Test] = []
     inner = []
     rows = zip(
-        position, x.shape, node.params["edge_padding_low"], node.params["interior_padding"],
+        position,
+        x.shape,
+        node.params["edge_padding_low"],
+        node.params["interior_padding"],
         strict=True,
     )
     for index, extent, low, gap in rows:

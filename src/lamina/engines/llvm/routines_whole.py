@@ -1,7 +1,7 @@
 """Primitives whose code is no loop nest: scatter, the gradient of overlapping pooling, sort.
 
-Each row of `ROUTINES` is given a `Site`: where the code goes, and the addresses of the operands, the
-results and the scratch memory that `scratch_types` asks for.
+Each row of `ROUTINES` is given a `Site`: where the code goes, and the addresses of the operands,
+the results and the scratch memory that `scratch_types` asks for.
 """
 
 from __future__ import annotations
@@ -203,8 +203,8 @@ class Row:
 
 
 def sort(s: Site) -> None:
-    """A stable merge sort, bottom up, of each row's positions; then every operand is fetched in that
-    order. Threads take rows."""
+    """A stable merge sort, bottom up, of each row's positions; then every operand is fetched in
+    that order. Threads take rows."""
     b, axis = s.b, s.node.params["dimension"]
     type_ = s.node.args[0].type
     count, step = s.dim(type_.shape[axis]), s.strides(type_)[axis]

@@ -2,8 +2,8 @@
 
     schedule = order ; vector ; lanes ; unroll
 
-`order` lists the spatial loops, outermost first. `vector` is the loop whose turns fill the `lanes` of
-a register: a spatial loop, a reduction, or none. `unroll` says how many turns (for the vector loop:
+`order` lists the spatial loops, outermost first. `vector` is the loop whose turns fill the `lanes`
+of a register: a spatial loop, a reduction, or none. `unroll` says how many turns (for the vector loop:
 registers) of a loop are taken side by side, so that
 
     unroll {i: 8, j: 2}, vector j, 16 lanes      is a register tile of 8 x 32 sums
@@ -43,7 +43,9 @@ class Schedule:
     def __str__(self) -> str:
         order = ", ".join(v.name for v in self.order)
         tile = " x ".join(f"{v.name} {n}" for v, n in self.unroll.items())
-        return f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
+        return (
+            f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
+        )
 
 
 def guess(extent: Dim) -> int:
@@ -98,9 +100,7 @@ def _lanes(nest: Nest, machine: Machine) -> int:
     """As many as fit of the widest element that is read, stored or summed."""
     widths = [s.buffer.dtype.bits for s in nest.stores] + [a.dtype.bits for a in nest.accumulators]
     for expr in walk(nest.roots()):
-        if expr.kind == "load" and expr.vars:
-            widths.append(expr.dtype.bits)
-        elif expr.dtype.kind == "f":
+        if (expr.kind == "load" and expr.vars) or expr.dtype.kind == "f":
             widths.append(expr.dtype.bits)
     return max(machine.lanes(max([32, *widths])), 1)
 
@@ -222,5 +222,3 @@ def _dot_tile(nest: Nest, vector: Var, reused: list[Var], lanes: int) -> dict[Va
     if len(two) == 2:
         return {two[0]: 4, two[1]: 4}
     return {vector: _fitting(guess(vector.extent), lanes, (4, 2, 1))}
-
-
