@@ -190,8 +190,8 @@ def test_a_profile_adds_up(operands):
     assert len(products) == 3 and all(row.calls == 1 for row in products)
     assert sum(row.share for row in profile.rows) == pytest.approx(1)
     inside = sum(row.seconds for row in profile.rows)
-    assert 0 < inside < 2 * profile.median
-    assert all(0 < row.fraction < 1.5 for row in products)
+    assert profile.quickest <= profile.median and 0 < inside < 20 * profile.median
+    assert all(row.fraction > 0 and row.gflops > 0 for row in products)
     assert profile.rows == sorted(profile.rows, key=lambda row: -row.seconds)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from lamina.inspect.subject import subject
 
+TRIES = 4  # measurements of the machine's limits, at most
 SHORT = 1e-6  # seconds a call, below which no limit of the machine tells anything
 
 
@@ -109,19 +110,33 @@ def profile(f: Any, *args: Any, seconds: float = 0.5, **kwargs: Any) -> Profile:
         >>> lm.inspect.profile(lambda x: lm.tanh(x @ x), x).rows[0].name
         'dot_general[64 x 64 over 64]'
     """
-    from lamina.engines.llvm.ceilings import ceilings
     from lamina.engines.llvm.profile import measure
 
     seen = subject(f, args, kwargs)
     times = measure(seen.simplified, seen.updates, seen.arrays, seconds)
-    limits = ceilings()
-    rows = sorted(_rows(times, limits), key=lambda row: -row.seconds)
+    rows, limits = _beside_limits(times)
+    rows.sort(key=lambda row: -row.seconds)
     told = (
         f"{limits.gflops_all:.0f} GFLOP/s ({limits.gflops_one:.0f} on one thread); reads "
         f"{limits.l2:.0f} GB/s from L2, {limits.l3:.0f} from L3, {limits.dram:.0f} from memory"
     )
     name = seen.recorded.name
     return Profile(name, rows, times.quickest, times.median, times.threads, times.runs, told)
+
+
+def _beside_limits(times: Any) -> tuple[list[Row], Any]:
+    """The rows, and the machine's limits: measured again where a kernel seems to be faster than
+    they allow, which means that something else kept the machine busy before."""
+    from lamina.engines.llvm.ceilings import ceilings
+
+    limits = ceilings()
+    for _ in range(TRIES):
+        rows = _rows(times, limits)
+        if all(row.fraction <= 1 or row.limit == "short" for row in rows):
+            break
+        again = ceilings.__wrapped__()
+        limits = type(limits)(*map(max, astuple(limits), astuple(again)))
+    return rows, limits
 
 
 def _rows(times: Any, limits: Any) -> list[Row]:
