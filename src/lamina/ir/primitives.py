@@ -155,7 +155,7 @@ def clamp(low: TensorType, x: TensorType, high: TensorType) -> TensorType:
 
 @primitive
 def convert(x: TensorType, *, dtype: DType) -> TensorType:
-    """x as another dtype. Floats to integers truncate and saturate, NaN gives 0; to bool: x != 0."""
+    """x as another dtype. Float to integer truncates, saturates, NaN gives 0; to bool: x != 0."""
     return TensorType(x.shape, dtype)
 
 

@@ -24,7 +24,7 @@ from lamina.engines.llvm.builder import (
     zero,
 )
 from lamina.engines.llvm.combine import best, combine
-from lamina.engines.llvm.index import Atom, Data, Div, Index, Mod, Var, atom_vars
+from lamina.engines.llvm.index import Atom, Data, Div, Index, Var, atom_vars
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Nest, index_exprs, walk
 from lamina.engines.llvm.scalar import (
     SCALAR,

@@ -3,8 +3,8 @@
     schedule = order ; vector ; lanes ; unroll
 
 `order` lists the spatial loops, outermost first. `vector` is the loop whose turns fill the `lanes`
-of a register: a spatial loop, a reduction, or none. `unroll` says how many turns (for the vector loop:
-registers) of a loop are taken side by side, so that
+of a register: a spatial loop, a reduction, or none. `unroll` says how many turns (for the vector
+loop: registers) of a loop are taken side by side, so that
 
     unroll {i: 8, j: 2}, vector j, 16 lanes      is a register tile of 8 x 32 sums
 
