@@ -10,7 +10,7 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import broadcast_shapes, is_static
 from lamina.layers.base import Layer
 from lamina.layers.spec import shape_text
-from lamina.operations import elementwise, linear_algebra, neural, shaping
+from lamina.operations import creation, elementwise, linear_algebra, neural, shaping
 from lamina.tensor import Tensor
 
 
@@ -19,6 +19,7 @@ class Merge(Layer):
 
     fewest = 2
     most: int | None = None
+    supports_masking = True
 
     def call(self, inputs: Any) -> Tensor:
         if not isinstance(inputs, (list, tuple)):
@@ -32,6 +33,11 @@ class Merge(Layer):
             wanted = f"{few}" if few == most else f"at least {few}"
             raise ArgumentError(f"{self._label()}: expected {wanted} inputs, got {len(inputs)}")
         return self.merge(list(inputs))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """A step of the output is there if it is in any input that has a mask, as in Keras."""
+        found = [m for m in mask or () if m is not None]
+        return functools.reduce(elementwise.logical_or, found) if found else None
 
     def merge(self, inputs: list[Tensor]) -> Tensor:
         """The output for a list of tensors."""
@@ -116,6 +122,20 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = axis
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Side by side, a step is there if it is in all inputs; one after the other, so are the
+        masks; an input without one is there as a whole. None along other axes."""
+        if mask is None or all(m is None for m in mask):
+            return None
+        each = [
+            creation.ones(x.shape[:2], dtype="bool") if m is None else m
+            for x, m in zip(inputs, mask, strict=True)
+        ]
+        axis = self.axis % inputs[0].ndim
+        if axis > 1:
+            return functools.reduce(elementwise.logical_and, each)
+        return shaping.concat(each, axis=axis)
+
     def merge(self, inputs: list[Tensor]) -> Tensor:
         first = inputs[0]
         same_rank = all(t.ndim == first.ndim for t in inputs)
@@ -139,6 +159,7 @@ class Dot(Merge):
     """
 
     most = 2
+    supports_masking = False
 
     def __init__(self, axes: int | tuple[int, int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

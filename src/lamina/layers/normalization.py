@@ -22,6 +22,7 @@ Axes = int | Sequence[int]
 class _Affine(Layer):
     """What is normalized is multiplied by gamma and gets beta added, one of each per channel."""
 
+    supports_masking = True
     gamma: Variable | None = None
     beta: Variable | None = None
 

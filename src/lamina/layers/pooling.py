@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from lamina.errors import ArgumentError
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
-from lamina.operations import creation, pooling, reductions, shaping
+from lamina.operations import creation, elementwise, pooling, reductions, shaping
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
 
@@ -128,7 +128,7 @@ class GlobalMaxPooling3D(_GlobalPooling):
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean over all steps: (batch, steps, channels) -> (batch, channels).
 
-    A mask (batch, steps) leaves out the steps where it is False.
+    A mask (batch, steps) leaves out the steps where it is False; without any step the mean is 0.
     """
 
     rank, operation = 1, staticmethod(reductions.mean)
@@ -137,9 +137,11 @@ class GlobalAveragePooling1D(_GlobalPooling):
         if mask is None:
             return super().call(inputs)
         axis = 1 if self.data_format == "channels_last" else 2
-        kept = creation.astype(shaping.expand_dims(mask, 3 - axis), inputs.dtype)
-        total = reductions.sum(inputs * kept, axis, keepdims=self.keepdims)
-        return total / reductions.sum(kept, axis, keepdims=self.keepdims)  # type: ignore[no-any-return,operator]
+        there = creation.astype(shaping.expand_dims(mask, 3 - axis), "bool")
+        kept = creation.astype(there, inputs.dtype)
+        total = reductions.sum(elementwise.where(there, inputs, 0.0), axis, keepdims=self.keepdims)
+        count = reductions.sum(kept, axis, keepdims=self.keepdims)
+        return total / elementwise.maximum(count, 1.0)  # type: ignore[no-any-return,operator]
 
 
 class GlobalAveragePooling2D(_GlobalPooling):

@@ -1,0 +1,348 @@
+"""Attention: weighted means of values, the weights found by comparing queries with keys.
+
+    scores (queries, keys) -> softmax over the keys that are there -> weights -> weights @ values
+
+A mask says which keys are there (True). Where a query has none, its weights and its output are
+zeros, and so are their gradients; never NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lamina import constraints, initializers, regularizers
+from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.ir.types import bool_
+from lamina.layers.base import Layer
+from lamina.layers.core import positive_integer
+from lamina.layers.regularization import Dropout
+from lamina.layers.spec import InputSpec, shape_text
+from lamina.operations import creation, elementwise, linear_algebra, masks, neural, reductions
+from lamina.operations.creation import iota
+from lamina.operations.shaping import expand_dims, swapaxes
+from lamina.tensor import Tensor, as_tensor, bind
+
+
+def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """softmax over the last axis, of the scores where the mask is True; zeros elsewhere.
+
+    scores (..., keys); the mask broadcasts to them. A row that is masked altogether gives zeros.
+    """
+    if mask is None:
+        return neural.softmax(scores)
+    seen = elementwise.where(mask, scores, -1e30)
+    top = bind("stop_gradient", reductions.max(seen, -1, keepdims=True))
+    powers = elementwise.where(mask, elementwise.exp(seen - top), 0.0)
+    total = reductions.sum(powers, -1, keepdims=True)
+    return powers / elementwise.where(total == 0, 1.0, total)
+
+
+def causal_mask(queries: Any, keys: Any) -> Tensor:
+    """True where a key is not later than the query: bool (queries, keys)."""
+    return iota((queries, keys), 0) >= iota((queries, keys), 1)  # type: ignore[no-any-return]
+
+
+def _as_mask(value: Any) -> Tensor | None:
+    return None if value is None else as_tensor(as_tensor(value), bool_)
+
+
+# ---- attention without heads -------------------------------------------------------------------
+class _PlainAttention(Layer):
+    """What Attention and AdditiveAttention share: [query, value, key], masks, dropout."""
+
+    supports_masking = True
+
+    def __init__(
+        self, use_scale: bool, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.use_scale = bool(use_scale)
+        self.dropout = Dropout(dropout, seed=seed, name="dropout")
+        self.scale: Any = None
+
+    def scores(self, query: Tensor, key: Tensor) -> Tensor:
+        """How well each query goes with each key: (batch, queries, keys)."""
+        raise TypeError(f"{type(self).__name__} must define scores(query, key)")
+
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        training: bool = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        query, value, *rest = self._three(inputs)
+        key = rest[0] if rest else value
+        query_mask, value_mask = _pair(self, mask)
+        scores = self.scores(query, key)
+        there = None if value_mask is None else expand_dims(value_mask, 1)
+        if use_causal_mask:
+            there = masks.both(there, causal_mask(*scores.shape[-2:]))
+        weights = self.dropout(masked_softmax(scores, there), training=training)
+        outputs = linear_algebra.matmul(weights, value)
+        if query_mask is not None:
+            outputs = elementwise.where(expand_dims(query_mask, -1), outputs, 0.0)
+        return (outputs, weights) if return_attention_scores else outputs
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the queries."""
+        return mask[0] if isinstance(mask, (list, tuple)) else None
+
+    def _three(self, inputs: Any) -> list[Tensor]:
+        if not isinstance(inputs, (list, tuple)) or len(inputs) not in (2, 3):
+            raise ArgumentError(
+                f"{self._label()}: takes a list, [query, value] or [query, value, key]",
+                hint="for self-attention: layer([x, x])",
+            )
+        query, value, *rest = inputs
+        key = rest[0] if rest else value
+        if key.shape[1] != value.shape[1]:
+            raise ShapeError(
+                f"{self._label()}: {shape_text(key.shape)[1:-1]} are {key.shape[1]} keys and "
+                f"{shape_text(value.shape)[1:-1]} are {value.shape[1]} values; each value needs "
+                "one key"
+            )
+        return [query, value, *rest]
+
+
+def _pair(layer: Layer, mask: Any) -> tuple[Tensor | None, Tensor | None]:
+    if mask is None:
+        return None, None
+    if not isinstance(mask, (list, tuple)) or len(mask) not in (2, 3):
+        raise ArgumentError(f"{layer._label()}: mask is a list, [query_mask, value_mask]")
+    return _as_mask(mask[0]), _as_mask(mask[1])
+
+
+class Attention(_PlainAttention):
+    """softmax(query . key) @ value (Luong et al. 2015).
+
+    Called with [query, value] or [query, value, key], (batch, queries, d), (batch, keys, d) twice;
+    gives (batch, queries, d). use_scale: multiply the scores by a weight. score_mode: "dot", or
+    "concat" for sum(tanh(query + key)) times a weight. dropout: of the weights. mask: [query_mask,
+    value_mask]. use_causal_mask: no query sees later keys.
+    """
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(use_scale, dropout, seed, **kwargs)
+        if score_mode not in ("dot", "concat"):
+            raise RangeError(f"Attention: score_mode is 'dot' or 'concat', not {score_mode!r}")
+        self.score_mode = score_mode
+
+    def build(self, input_shape: Any) -> None:
+        if self.use_scale:
+            self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight(
+                name="concat_score_weight", shape=(), initializer="ones"
+            )
+
+    def scores(self, query: Tensor, key: Tensor) -> Tensor:
+        if self.score_mode == "dot":
+            found = linear_algebra.contract(query, key, ((2,), (2,)), ((0,), (0,)))
+            return found if self.scale is None else found * self.scale.read()
+        both = expand_dims(query, 2) + expand_dims(key, 1)
+        both = both if self.scale is None else both * self.scale.read()
+        return reductions.sum(elementwise.tanh(both), -1) * self.concat_score_weight.read()
+
+
+class AdditiveAttention(_PlainAttention):
+    """softmax(sum(scale * tanh(query + key))) @ value (Bahdanau et al. 2015).
+
+    Inputs, outputs and masks as those of `Attention`; `scale` is a weight (d,).
+    """
+
+    def __init__(
+        self,
+        use_scale: bool = True,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(use_scale, dropout, seed, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        if self.use_scale:
+            self.scale = self.add_weight(
+                name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform"
+            )
+
+    def scores(self, query: Tensor, key: Tensor) -> Tensor:
+        compared = elementwise.tanh(expand_dims(query, 2) + expand_dims(key, 1))
+        return reductions.sum(compared if self.scale is None else compared * self.scale.read(), -1)
+
+
+# ---- heads -------------------------------------------------------------------------------------
+class Projection(Layer):
+    """The last axes of the inputs times a kernel, plus a bias: Dense with several axes.
+
+    Inputs (..., *inner), kernel (*inner, *outer), bias and the new last axes of the outputs outer.
+    """
+
+    def __init__(
+        self,
+        inner: Sequence[int],
+        outer: Sequence[int],
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.inner, self.outer = tuple(inner), tuple(outer)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def build(self, input_shape: Any = None) -> None:
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self.inner, *self.outer),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=self.outer,
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        count = len(self.inner)
+        axes = tuple(range(inputs.ndim - count, inputs.ndim))
+        x = creation.astype(inputs, self.dtype)
+        product = linear_algebra.contract(x, self.kernel.read(), (axes, tuple(range(count))))
+        return product if self.bias is None else product + self.bias.read()
+
+
+class MultiHeadAttention(Layer):
+    """Attention in several heads, each with projections of its own (Vaswani et al. 2017).
+
+        heads = softmax(query_h . key_h / sqrt(key_dim)) @ value_h;  output = heads @ kernel + bias
+
+    num_heads, and the features of each one's queries and keys, key_dim, and values, value_dim (as
+    key_dim unless said). query (batch, queries, features), value and key (batch, keys, features);
+    the output is (batch, queries, output_shape), by default as many features as the query has.
+    dropout: of the weights. With `return_attention_scores` the weights (batch, heads, queries,
+    keys) are given too. Masks: query_mask (batch, queries), value_mask and key_mask (batch, keys),
+    attention_mask (batch, queries, keys), and `use_causal_mask`: no query sees later keys.
+
+        >>> import lamina as lm
+        >>> x = lm.zeros((2, 7, 16))
+        >>> lm.layers.MultiHeadAttention(num_heads=2, key_dim=8)(x, x).shape
+        (2, 7, 16)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = positive_integer("MultiHeadAttention", "num_heads", num_heads)
+        self.key_dim = positive_integer("MultiHeadAttention", "key_dim", key_dim)
+        value_dim = key_dim if value_dim is None else value_dim
+        self.value_dim = positive_integer("MultiHeadAttention", "value_dim", value_dim)
+        if attention_axes not in (None, 1, (1,), [1]):
+            raise ArgumentError("MultiHeadAttention: attention runs over axis 1, the steps")
+        self.output_features = output_shape
+        self.dropout = Dropout(dropout, seed=seed, name="dropout")
+        self._options = {
+            "use_bias": use_bias,
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": kernel_regularizer,
+            "bias_regularizer": bias_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+        }
+
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+        features = query_shape[-1] if self.output_features is None else self.output_features
+        outer = tuple(features) if isinstance(features, (list, tuple)) else (features,)
+        key_shape = value_shape if key_shape is None else key_shape
+        heads = self.num_heads
+        self.query = self._projection("query", (query_shape[-1],), (heads, self.key_dim))
+        self.key = self._projection("key", (key_shape[-1],), (heads, self.key_dim))
+        self.value = self._projection("value", (value_shape[-1],), (heads, self.value_dim))
+        self.attention_output = self._projection("attention_output", (heads, self.value_dim), outer)
+        for each in (self.query, self.key, self.value, self.attention_output):
+            each.build(None)
+        self.input_spec = InputSpec(ndim=3, axes={-1: query_shape[-1]})
+
+    def _projection(self, name: str, inner: Any, outer: Any) -> Projection:
+        return Projection(inner, outer, **self._options, name=name, dtype=self.dtype)
+
+    def call(
+        self,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        keys = self.key(value if key is None else key)
+        there = _combined(query_mask, value_mask, key_mask, attention_mask)
+        if use_causal_mask:
+            there = masks.both(there, causal_mask(query.shape[1], keys.shape[1]))
+        queries = self.query(query) * (1 / math.sqrt(self.key_dim))
+        # (batch, steps, heads, features): heads are a batch of products
+        scores = linear_algebra.contract(queries, keys, ((3,), (3,)), ((0, 2), (0, 2)))
+        weights = self.dropout(masked_softmax(scores, there), training=training)
+        values = self.value(value)
+        means = linear_algebra.contract(weights, values, ((3,), (1,)), ((0, 1), (0, 2)))
+        outputs = self.attention_output(swapaxes(means, 1, 2))
+        return (outputs, weights) if return_attention_scores else outputs
+
+
+def _combined(query_mask: Any, value_mask: Any, key_mask: Any, mask: Any) -> Tensor | None:
+    """All masks as one that broadcasts to (batch, heads, queries, keys)."""
+    found = _as_mask(mask)
+    if found is not None and found.ndim == 3:
+        found = expand_dims(found, 1)
+    for each, axes in ((query_mask, (1, 3)), (value_mask, (1, 2)), (key_mask, (1, 2))):
+        if each is not None:
+            found = masks.both(found, expand_dims(_as_mask(each), axes))
+    return found

@@ -1,0 +1,106 @@
+"""Embedding: a vector of numbers, to be learnt, for each of a number of things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import constraints, initializers, regularizers
+from lamina.errors import ArgumentError, OutOfBoundsError
+from lamina.ir.types import int32
+from lamina.layers.base import Layer
+from lamina.layers.core import positive_integer
+from lamina.operations import elementwise, indexing
+from lamina.tensor import Tensor, as_tensor
+
+
+class Embedding(Layer):
+    """Rows of a table by number: whole numbers (batch, ...) become (batch, ..., output_dim).
+
+    input_dim: how many numbers there are; they run from 0 to input_dim - 1. mask_zero: 0 stands for
+    "nothing here" (padding); the layers further on do not see such steps. weights: the table to
+    begin with, (input_dim, output_dim). The weight is called `embeddings`.
+
+    Raises OutOfBoundsError for a number outside of the table, and says where it stands. A compiled
+    program, which cannot raise, takes the nearest row.
+
+        >>> import lamina as lm
+        >>> lm.layers.Embedding(1000, 64)(lm.asarray([[4, 20, 7]])).shape
+        (1, 3, 64)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        input_length: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_dim = positive_integer("Embedding", "input_dim", input_dim)
+        self.output_dim = positive_integer("Embedding", "output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = bool(mask_zero)
+        self._first_table = _table(self, weights)
+        self._arguments.pop("weights", None)  # weights are saved as weights
+
+    def build(self, input_shape: Any = None) -> None:
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
+        if self._first_table is not None:
+            self.embeddings.assign(self._first_table)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """With `mask_zero`, True where the number is not 0; without, there is none."""
+        return as_tensor(inputs) != 0 if self.mask_zero else None
+
+    def call(self, inputs: Tensor) -> Tensor:
+        numbers = inputs if inputs.dtype.is_integer else as_tensor(inputs, int32)
+        if numbers.is_traced:
+            numbers = elementwise.clip(numbers, 0, self.input_dim - 1)
+        else:
+            self._check(numbers)
+        return indexing.take(self.embeddings.read(), numbers, axis=0)
+
+    def _check(self, numbers: Tensor) -> None:
+        values = numbers.numpy()
+        outside = (values < 0) | (values >= self.input_dim)
+        if not outside.any():
+            return
+        place = tuple(int(k) for k in np.argwhere(outside)[0])
+        raise OutOfBoundsError(
+            f"{self._label()}: the number {int(values[place])} at position {place} of the inputs "
+            f"is outside of the vocabulary, 0 to {self.input_dim - 1}",
+            hint=f"input_dim must be larger than every number: at least {int(values.max()) + 1}"
+            if values.max() >= self.input_dim
+            else "numbers begin with 0; is -1 a mark for something unknown?",
+        )
+
+
+def _table(layer: Embedding, weights: Any) -> np.ndarray | None:
+    if weights is None:
+        return None
+    if isinstance(weights, (list, tuple)) and len(weights) == 1:
+        weights = weights[0]
+    table = np.asarray(weights)
+    if table.shape != (layer.input_dim, layer.output_dim):
+        raise ArgumentError(
+            f"Embedding: weights of shape {table.shape} are not a table of "
+            f"{layer.input_dim} rows of {layer.output_dim}"
+        )
+    return table

@@ -1,0 +1,298 @@
+"""Transformer blocks and what tells them where a step stands: position encodings and embeddings.
+
+Names and formulas are those of KerasHub. Blocks take and give (batch, steps, features).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import activations, initializers
+from lamina.errors import RangeError, ShapeError
+from lamina.ir.types import bool_, is_static
+from lamina.layers.attention import MultiHeadAttention
+from lamina.layers.base import Layer
+from lamina.layers.core import Dense, positive_integer
+from lamina.layers.embedding import Embedding
+from lamina.layers.normalization import LayerNormalization
+from lamina.layers.regularization import Dropout
+from lamina.layers.spec import InputSpec
+from lamina.operations import creation, elementwise, indexing, masks
+from lamina.operations.creation import iota
+from lamina.operations.shaping import broadcast_to, expand_dims, sliced
+from lamina.tensor import Tensor, as_tensor
+
+
+# ---- positions ---------------------------------------------------------------------------------
+class SinePositionEncoding(Layer):
+    """sin(p / w^(i / d)) in even features i, cos of the same rate in the odd ones behind them, for
+    position p, d features and w = max_wavelength (Vaswani et al. 2017). Of the shape of the inputs,
+    to be added to them: x + SinePositionEncoding()(x)."""
+
+    supports_masking = True
+    input_spec = InputSpec(min_ndim=2)
+
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_wavelength = float(max_wavelength)
+
+    def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
+        steps, features = inputs.shape[-2:]
+        place = iota((steps, features), 0) + start_index
+        feature = iota((steps, features), 1)
+        even = creation.astype(feature - feature % 2, self.dtype)
+        rate = elementwise.power(self.max_wavelength, even / -features)
+        angle = creation.astype(place, self.dtype) * rate
+        wave = elementwise.where(feature % 2 == 0, elementwise.sin(angle), elementwise.cos(angle))
+        return broadcast_to(wave, inputs.shape)
+
+
+class PositionEmbedding(Layer):
+    """A vector to be learnt for each position, up to `sequence_length`. Of the shape of the inputs,
+    to be added to them. Raises ShapeError for longer sequences."""
+
+    supports_masking = True
+    input_spec = InputSpec(min_ndim=2)
+
+    def __init__(
+        self, sequence_length: int, initializer: Any = "glorot_uniform", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sequence_length = positive_integer(
+            "PositionEmbedding", "sequence_length", sequence_length
+        )
+        self.initializer = initializers.get(initializer)
+
+    def build(self, input_shape: Any) -> None:
+        self.position_embeddings = self.add_weight(
+            name="position_embeddings",
+            shape=(self.sequence_length, input_shape[-1]),
+            initializer=self.initializer,
+        )
+
+    def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
+        steps = inputs.shape[-2]
+        table = self.position_embeddings.read()
+        if is_static(steps) and steps > self.sequence_length:
+            raise ShapeError(
+                f"{self._label()}: sequences of {steps} steps came, and it has positions for "
+                f"{self.sequence_length}",
+                hint=f"sequence_length must be at least {steps}, or cut the sequences",
+            )
+        if is_static(steps) and isinstance(start_index, int) and start_index == 0:
+            rows = sliced(table, 0, 0, steps)
+        else:
+            rows = indexing.take(table, iota((steps,), 0) + start_index, axis=0)
+        return broadcast_to(rows, inputs.shape)
+
+
+class TokenAndPositionEmbedding(Layer):
+    """The embedding of each token plus that of its position: (batch, steps) whole numbers become
+    (batch, steps, embedding_dim). mask_zero: token 0 is padding."""
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        sequence_length: int,
+        embedding_dim: int,
+        embeddings_initializer: Any = "uniform",
+        mask_zero: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.token_embedding = Embedding(
+            vocabulary_size,
+            embedding_dim,
+            embeddings_initializer,
+            mask_zero=mask_zero,
+            name="token_embedding",
+            dtype=self.dtype,
+        )
+        self.position_embedding = PositionEmbedding(
+            sequence_length, embeddings_initializer, name="position_embedding", dtype=self.dtype
+        )
+
+    def build(self, input_shape: Any) -> None:
+        self.token_embedding.build(input_shape)
+        self.position_embedding.build((*input_shape, self.token_embedding.output_dim))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self.token_embedding.compute_mask(inputs, mask)
+
+    def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
+        tokens = self.token_embedding(inputs)
+        return tokens + self.position_embedding(tokens, start_index=start_index)  # type: ignore[no-any-return]
+
+
+# ---- blocks ------------------------------------------------------------------------------------
+class _Block(Layer):
+    """What the two blocks share: parts that look at other steps and one that does not, each with a
+    way around it and a normalization before or after."""
+
+    supports_masking = True
+    input_spec = InputSpec(ndim=3)
+
+    def __init__(
+        self,
+        intermediate_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        activation: Any = "relu",
+        layer_norm_epsilon: float = 1e-5,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        normalize_first: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        owner = type(self).__name__
+        self.intermediate_dim = positive_integer(owner, "intermediate_dim", intermediate_dim)
+        self.num_heads = positive_integer(owner, "num_heads", num_heads)
+        self.rate = float(dropout)
+        self.activation = activations.get(activation)
+        self.layer_norm_epsilon = float(layer_norm_epsilon)
+        self.normalize_first = bool(normalize_first)
+        self._initial = {
+            "kernel_initializer": kernel_initializer,
+            "bias_initializer": bias_initializer,
+            "dtype": self.dtype,
+        }
+
+    def _attention(self, name: str, shape: Any, other: Any) -> MultiHeadAttention:
+        width = shape[-1]
+        if width % self.num_heads:
+            raise RangeError(
+                f"{self._label()}: {width} features do not divide into {self.num_heads} heads"
+            )
+        layer = MultiHeadAttention(
+            self.num_heads, width // self.num_heads, dropout=self.rate, name=name, **self._initial
+        )
+        layer.build(shape, other)
+        return layer
+
+    def _norm(self, name: str, shape: Any) -> LayerNormalization:
+        layer = LayerNormalization(epsilon=self.layer_norm_epsilon, name=name, dtype=self.dtype)
+        layer.build(shape)
+        return layer
+
+    def _build_rest(self, shape: Any) -> None:
+        """The part that looks at each step alone."""
+        self.feedforward_norm = self._norm("feedforward_layer_norm", shape)
+        self.feedforward_in = Dense(
+            self.intermediate_dim, self.activation, name="feedforward_intermediate_dense",
+            **self._initial,
+        )  # fmt: skip
+        self.feedforward_out = Dense(shape[-1], name="feedforward_output_dense", **self._initial)
+        self.feedforward_in.build(shape)
+        self.feedforward_out.build((*shape[:-1], self.intermediate_dim))
+        self.dropout = Dropout(self.rate, name="dropout")
+
+    def _around(self, x: Tensor, norm: Any, part: Any, training: bool) -> Tensor:
+        """norm(x + dropout(part(x))), or, with `normalize_first`, x + dropout(part(norm(x)))."""
+        inside = part(norm(x) if self.normalize_first else x)
+        y = x + self.dropout(inside, training=training)
+        return y if self.normalize_first else norm(y)  # type: ignore[no-any-return]
+
+    def _feedforward(self, x: Tensor) -> Tensor:
+        return self.feedforward_out(self.feedforward_in(x))  # type: ignore[no-any-return]
+
+
+class TransformerEncoder(_Block):
+    """Self-attention and a network of two Dense layers on each step (Vaswani et al. 2017).
+
+    intermediate_dim: units of the first Dense layer. normalize_first: normalizations stand before
+    their parts instead of after (Xiong et al. 2020). padding_mask: (batch, steps), True where a
+    step is there; by default the mask of the inputs. attention_mask: (batch, queries, keys).
+    """
+
+    def build(self, input_shape: Any) -> None:
+        self.self_attention = self._attention("self_attention_layer", input_shape, input_shape)
+        self.self_attention_norm = self._norm("self_attention_layer_norm", input_shape)
+        self._build_rest(input_shape)
+
+    def call(
+        self,
+        inputs: Tensor,
+        padding_mask: Any = None,
+        attention_mask: Any = None,
+        mask: Any = None,
+        training: bool = False,
+    ) -> Tensor:
+        there = _key_mask(mask if padding_mask is None else padding_mask, attention_mask)
+
+        def attend(x: Tensor) -> Any:
+            return self.self_attention(x, x, attention_mask=there, training=training)
+
+        x = self._around(inputs, self.self_attention_norm, attend, training)
+        return self._around(x, self.feedforward_norm, self._feedforward, training)
+
+
+class TransformerDecoder(_Block):
+    """Causal self-attention, attention to an encoder's output if there is one, and a network of two
+    Dense layers on each step (Vaswani et al. 2017).
+
+    Called with decoder_sequence, and encoder_sequence or without; arguments and masks as those of
+    `TransformerEncoder`, of either sequence. Without an encoder it is a block of a language model.
+    """
+
+    def build(self, decoder_sequence_shape: Any, encoder_sequence_shape: Any = None) -> None:
+        shape, other = decoder_sequence_shape, encoder_sequence_shape
+        self.self_attention = self._attention("self_attention", shape, shape)
+        self.self_attention_norm = self._norm("self_attention_layer_norm", shape)
+        self.cross_attention = None
+        if other is not None:
+            self.cross_attention = self._attention("cross_attention", shape, other)
+            self.cross_attention_norm = self._norm("cross_attention_layer_norm", shape)
+        self._build_rest(shape)
+
+    def call(
+        self,
+        decoder_sequence: Tensor,
+        encoder_sequence: Tensor | None = None,
+        decoder_padding_mask: Any = None,
+        decoder_attention_mask: Any = None,
+        encoder_padding_mask: Any = None,
+        encoder_attention_mask: Any = None,
+        mask: Any = None,
+        training: bool = False,
+        use_causal_mask: bool = True,
+    ) -> Tensor:
+        own = mask if decoder_padding_mask is None else decoder_padding_mask
+        there = _key_mask(own, decoder_attention_mask)
+
+        def attend(x: Tensor) -> Any:
+            return self.self_attention(
+                x, x, attention_mask=there, use_causal_mask=use_causal_mask, training=training
+            )
+
+        x = self._around(decoder_sequence, self.self_attention_norm, attend, training)
+        if encoder_sequence is not None:
+            x = self._cross(
+                x, encoder_sequence, encoder_padding_mask, encoder_attention_mask, training
+            )
+        return self._around(x, self.feedforward_norm, self._feedforward, training)
+
+    def _cross(
+        self, x: Tensor, other: Tensor, padding: Any, attention: Any, training: bool
+    ) -> Tensor:
+        if self.cross_attention is None:
+            raise ShapeError(
+                f"{self._label()}: was built without an encoder's sequence, and one came",
+                hint="call it with encoder_sequence from the first time on",
+            )
+        there = _key_mask(masks.mask_of(other) if padding is None else padding, attention)
+
+        def attend(x: Tensor) -> Any:
+            return self.cross_attention(x, other, attention_mask=there, training=training)  # type: ignore[misc]
+
+        return self._around(x, self.cross_attention_norm, attend, training)
+
+
+def _key_mask(padding: Any, attention: Any) -> Tensor | None:
+    """Both masks as one of shape (batch, queries or 1, keys)."""
+    found = None if attention is None else as_tensor(as_tensor(attention), bool_)
+    if padding is None:
+        return found
+    return masks.both(found, expand_dims(as_tensor(as_tensor(padding), bool_), 1))

@@ -1,0 +1,178 @@
+"""Layers around layers: Wrapper, TimeDistributed, Bidirectional."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.configuration import deserialize, serialize
+from lamina.errors import ArgumentError, unknown_name
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec
+from lamina.operations import shaping
+from lamina.tensor import Tensor
+
+MERGES = ("concat", "sum", "mul", "ave", None)
+
+
+class Wrapper(Layer):
+    """A layer that contains another, `layer`, and by itself does what that one does."""
+
+    def __init__(self, layer: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = _as_layer(type(self).__name__, layer)
+
+    def call(self, inputs: Any) -> Any:
+        return self.layer(inputs)
+
+
+def _as_layer(owner: str, layer: Any) -> Any:
+    if not isinstance(layer, Layer):
+        raise ArgumentError(
+            f"{owner}: needs a layer, not {type(layer).__name__}",
+            hint=f"{owner}(lm.layers.Dense(10))",
+        )
+    return layer
+
+
+class TimeDistributed(Wrapper):
+    """The same layer on each step: inputs (batch, steps, ...), outputs (batch, steps, ...).
+
+    The steps are taken as so many more examples, so that it costs one call of the layer.
+    """
+
+    input_spec = InputSpec(min_ndim=3)
+    supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        self.layer.build((None, *input_shape[2:]))
+        if not self.layer.built:
+            self.layer._set_built((None, *input_shape[2:]))
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        batch, steps = inputs.shape[:2]
+        rows = shaping.reshape(inputs, (batch * steps, *inputs.shape[2:]))
+        outputs = self.layer(rows, training=training)
+        return shaping.reshape(outputs, (batch, steps, *outputs.shape[1:]))
+
+
+class Bidirectional(Layer):
+    """A recurrent layer forwards, and another like it backwards (Schuster and Paliwal 1997).
+
+    merge_mode: what becomes of the two outputs: "concat" (beside each other), "sum", "mul", "ave",
+    or None for a list of both. backward_layer: the second one, if it is not to be a copy of the
+    first. With `return_state` the states of the first come before those of the second, and
+    `initial_state` takes them in this order. Where the outputs of all steps are given, steps that a
+    mask says are not there give zeros.
+
+        >>> import lamina as lm
+        >>> layer = lm.layers.Bidirectional(lm.layers.LSTM(8, return_sequences=True))
+        >>> layer(lm.zeros((2, 5, 3))).shape
+        (2, 5, 16)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        layer: Any,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        layer = _as_layer("Bidirectional", layer)
+        for needed in ("go_backwards", "return_sequences", "return_state", "stateful"):
+            if not hasattr(layer, needed):
+                raise ArgumentError(
+                    f"Bidirectional: needs a recurrent layer, not {type(layer).__name__}",
+                    hint="LSTM, GRU, SimpleRNN or RNN(cell)",
+                )
+        if merge_mode not in MERGES:
+            raise unknown_name("merge_mode", merge_mode, [str(m) for m in MERGES])
+        self.merge_mode = merge_mode
+        self.forward_layer = _copy(layer, "forward", layer.go_backwards)
+        if backward_layer is None:
+            self.backward_layer = _copy(layer, "backward", not layer.go_backwards)
+        else:
+            self.backward_layer = _as_layer("Bidirectional", backward_layer)
+        self._check_pair()
+        self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
+        self.stateful = layer.stateful
+        for each in (self.forward_layer, self.backward_layer):
+            each.zero_output_for_mask = each.return_sequences
+        self._first_weights = weights
+        self._arguments.pop("weights", None)
+
+    def _check_pair(self) -> None:
+        first, second = self.forward_layer, self.backward_layer
+        if first.go_backwards == second.go_backwards:
+            raise ArgumentError(
+                "Bidirectional: both layers go in the same direction",
+                hint="give backward_layer go_backwards=True",
+            )
+        for name in ("return_sequences", "return_state", "stateful"):
+            if getattr(first, name) != getattr(second, name):
+                raise ArgumentError(f"Bidirectional: the two layers differ in {name}")
+
+    def build(self, input_shape: Any) -> None:
+        self.forward_layer.build(input_shape)
+        self.backward_layer.build(input_shape)
+        if self._first_weights is not None:
+            half = len(self._first_weights) // 2
+            self.forward_layer.set_weights(self._first_weights[:half])
+            self.backward_layer.set_weights(self._first_weights[half:])
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the outputs: that of the inputs, if there is an output for every step."""
+        if not self.return_sequences or mask is None:
+            return None
+        return [mask, mask] if self.merge_mode is None else mask
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Any = None,
+        training: bool = False,
+    ) -> Any:
+        half = len(initial_state) // 2 if initial_state is not None else 0
+        pair = (None, None) if not half else (initial_state[:half], initial_state[half:])
+        results = [
+            layer(sequences, initial_state=state, mask=mask, training=training)
+            for layer, state in zip((self.forward_layer, self.backward_layer), pair, strict=True)
+        ]
+        states: list[Any] = []
+        if self.return_state:
+            states = [s for result in results for s in result[1:]]
+            results = [result[0] for result in results]
+        if self.return_sequences:
+            results[1] = shaping.flip(results[1], axis=1)
+        outputs = self._merged(*results)
+        if not states:
+            return outputs
+        return (*outputs, *states) if self.merge_mode is None else (outputs, *states)
+
+    def _merged(self, ahead: Tensor, back: Tensor) -> Any:
+        if self.merge_mode is None:
+            return [ahead, back]
+        if self.merge_mode == "concat":
+            return shaping.concat([ahead, back], axis=-1)
+        if self.merge_mode == "mul":
+            return ahead * back
+        return (ahead + back) * (0.5 if self.merge_mode == "ave" else 1.0)
+
+    def reset_state(self) -> None:
+        """Let both stateful layers begin anew."""
+        self.forward_layer.reset_state()
+        self.backward_layer.reset_state()
+
+    reset_states = reset_state
+
+
+def _copy(layer: Any, direction: str, go_backwards: bool) -> Any:
+    """A new layer of the same arguments, which runs this way."""
+    written = serialize(layer)
+    name = f"{direction}_{layer.name.removeprefix(direction + '_')}"
+    config = {**written["config"], "go_backwards": go_backwards, "name": name}
+    return deserialize({**written, "config": config})
