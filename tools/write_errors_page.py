@@ -1,4 +1,4 @@
-"""Writes docs/errors.md from the docstrings in src/lamina/errors.py: `python tools/write_errors_page.py`.
+"""Writes docs/errors.md from the docstrings of errors.py: `python tools/write_errors_page.py`.
 
 A test compares the page with what this file would write.
 """

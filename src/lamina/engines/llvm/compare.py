@@ -21,7 +21,6 @@ import numpy as np
 
 from lamina.engines.llvm.group import Group, group
 from lamina.engines.llvm.pipeline import compile_graph
-from lamina.engines.llvm.prepare import prepare
 from lamina.errors import ComparisonError
 from lamina.ir.graph import Graph, Node, parameter, substitute
 from lamina.ir.types import DType, TensorType, bfloat16
@@ -55,11 +54,11 @@ class Compared:
     def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
         self.graph, self.updates = graph, dict(updates)
         self.program = compile_graph(graph, updates)
-        prepared = prepare(simplify(graph))
-        self.checks = checks(prepared)
+        simple = simplify(graph)
+        self.checks = checks(simple)
         self.stored = list(dict.fromkeys(node for c in self.checks for node in c.stores))
         self.unit = max((c.unit for c in self.checks), default=0.0)
-        results = [*prepared.results, *self.stored]
+        results = [*simple.results, *self.stored]
         self.probe = compile_graph(Graph(graph.parameters, results, f"{graph.name} probe"), {})
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -104,7 +103,11 @@ class Compared:
 
 
 def checks(graph: Graph) -> list[Check]:
-    """One for each kernel outside of loops, and for each loop, of a prepared graph."""
+    """One for each kernel outside of loops, and for each loop, of a simplified graph.
+
+    What `prepare` then makes of the graph are the engine's own nodes, which have no meaning on the
+    reference: a check may so cover a kernel and one that only lays out its operand.
+    """
     stored = group(graph).stored
     kernels: dict[Group, list[Node]] = {}
     for node in graph.nodes():
