@@ -154,6 +154,18 @@ def test_a_gather_moves_the_rows_that_it_takes_only():
     assert sum(work_of(k, {}).read for k in seen.stages.kernels) == 5 * 8 * 4 + 5 * 4
 
 
+def test_a_scatter_moves_what_it_changes():
+    def f(table, rows):
+        return lm.asarray(table).at[rows].add(1.0)
+
+    table, rows = np.ones((1000, 8), np.float32), np.arange(5, dtype=np.int32)
+    profile = inspect.profile(f, table, rows, seconds=0.01)
+    (row,) = [row for row in profile.rows if row.name == "scatter[1000 x 8]"]
+    assert row.bytes < 1000 and row.operations == 0
+    view = inspect.kernels(f, table, rows)[row.number]
+    assert (view.nest, view.llvm, view.assembly) == ("", "", "") and "scatter" in str(view)
+
+
 def test_a_polynomial_counts_its_operations():
     seen = subject(lambda x: lm.exp(x), (np.ones(100, np.float32),), {})
     (kernel,) = seen.stages.kernels

@@ -45,7 +45,8 @@ class KernelView:
         return native.assembly(self.llvm) if self.llvm else ""
 
     def __str__(self) -> str:
-        inner = [*self.buffers, *self.nest.splitlines(), f"schedule: {self.schedule}"]
+        inner = [*self.buffers, *self.nest.splitlines()]
+        inner += [f"schedule: {self.schedule}"] if self.schedule else []
         return "\n".join([f"kernel {self.number}: {self.name}", *("  " + each for each in inner)])
 
 

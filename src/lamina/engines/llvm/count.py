@@ -43,11 +43,18 @@ class Work:
 def work_of(item: Kernel | Routine, sizes: Sizes) -> Work:
     """What one call does when the symbolic extents have these sizes."""
     if isinstance(item, Routine):
-        read, written = (
-            sum(evaluate(s.bytes, sizes) for s in slots) for slots in (item.inputs, item.outputs)
-        )
-        return Work(0, read, written)
+        return _work_of_routine(item, sizes)
     return Work(operations(item.nest, sizes), *_transfers(item, sizes))
+
+
+def _work_of_routine(item: Routine, sizes: Sizes) -> Work:
+    read, written = (
+        [evaluate(s.bytes, sizes) for s in slots] for slots in (item.inputs, item.outputs)
+    )
+    if item.node.op == "scatter":  # the result holds a copy of the operand before it begins
+        _, indices, updates = read
+        return Work(0, indices + 2 * updates, updates)
+    return Work(0, sum(read), sum(written))
 
 
 def operations(nest: Nest, sizes: Sizes) -> int:
