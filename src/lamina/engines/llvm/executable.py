@@ -15,7 +15,7 @@ from lamina.ir.graph import Graph
 from lamina.ir.types import evaluate
 from lamina.settings import settings
 
-SMALL = 30_000  # operations for which waking a second thread doesn't pay
+SMALL = 200_000  # operations for which waking a second thread doesn't pay
 KEPT = 8  # sizes whose arena stays allocated
 
 
