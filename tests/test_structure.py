@@ -34,7 +34,7 @@ FLOORS = [
     ["training", "models", "callbacks", "saving"],
     ["inspect"],
     ["nn", "datasets", "keras"],
-    ["demo", "cli", "__main__"],
+    ["demo", "cli", "fuzz", "__main__"],
     ["__init__"],
 ]
 FLOOR = {name: height for height, row in enumerate(FLOORS) for name in row}
