@@ -30,13 +30,17 @@ UNBOUNDED = {
 def check_targets(loss: Loss, y: Any, output_shape: Sequence[Any]) -> None:
     """Raise unless the targets `y` (an array, samples first) suit the loss and the predictions.
 
-    `output_shape` is the predictions' shape; its first extent, the batch, is not looked at.
+    `output_shape` is the predictions' shape; its first extent, the batch, is not looked at, and an
+    extent that is None, such as a number of steps, may be anything.
     Raises ShapeError for shapes that don't fit (class indices for a loss of one-hot labels and the
     reverse among them), RangeError for labels outside of the classes, DataError for labels that are
     no labels. Warns where rows that should be distributions don't sum to 1.
     """
     array = np.asarray(y)
-    outputs = tuple(output_shape)[1:]
+    outputs = tuple(
+        array.shape[axis] if n is None and axis < array.ndim else n
+        for axis, n in enumerate(output_shape)
+    )[1:]
     if array.size:
         _check_of(loss)(loss, array, outputs)
 
