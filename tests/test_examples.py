@@ -20,6 +20,8 @@ ACCURACY = {  # after so many epochs on the small MNIST
     "mnist_mlp_one_hot": (3, 0.85),
 }
 
+CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet"}
+
 
 @pytest.fixture(scope="module")
 def small_mnist(tmp_path_factory):
@@ -49,7 +51,7 @@ def place(monkeypatch, small_mnist, tmp_path):
 
 
 def test_every_example_is_tested():
-    tested = {*ACCURACY, "lecture_mnist", "alvinn"}
+    tested = {*ACCURACY, "lecture_mnist", "alvinn", *CONVOLUTIONAL}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
 
@@ -59,6 +61,21 @@ def test_example_on_a_small_mnist(name, capsys):
     accuracy = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](epochs)
     assert accuracy > least
     assert f"Epoch {epochs}/{epochs}" in capsys.readouterr().out
+
+
+def test_the_convolution_by_hand(capsys):
+    runpy.run_path(str(EXAMPLES / "convolution_by_hand.py"))["main"]()
+    assert "      10    7    4\n      27   24   21\n" in capsys.readouterr().out
+
+
+def test_shallow_vggnet_reads_digits(capsys):
+    names = runpy.run_path(str(EXAMPLES / "shallow_vggnet.py"))
+    assert names["main"](epochs=9) > 0.93
+    names["ShallowVGGNet"].build(32, 32, 3, 10).summary()
+    printed = capsys.readouterr().out
+    assert "2,171,178" in printed  # as Keras counts them, of which
+    assert "2,169,770" in printed  # trainable and
+    assert "1,408" in printed  # not
 
 
 def test_alvinn_learns_to_steer(capsys, tmp_path):
