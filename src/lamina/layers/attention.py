@@ -59,7 +59,7 @@ class _PlainAttention(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.use_scale = bool(use_scale)
-        self.dropout = Dropout(dropout, seed=seed, name="dropout")
+        self.dropout = Dropout(dropout, seed=seed, name="dropout", dtype=self.dtype)
         self.scale: Any = None
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
@@ -283,7 +283,7 @@ class MultiHeadAttention(Layer):
         if attention_axes not in (None, 1, (1,), [1]):
             raise ArgumentError("MultiHeadAttention: attention runs over axis 1, the steps")
         self.output_features = output_shape
-        self.dropout = Dropout(dropout, seed=seed, name="dropout")
+        self.dropout = Dropout(dropout, seed=seed, name="dropout", dtype=self.dtype)
         self._options = {
             "use_bias": use_bias,
             "kernel_initializer": kernel_initializer,

@@ -187,7 +187,7 @@ class _Block(Layer):
         self.feedforward_out = Dense(shape[-1], name="feedforward_output_dense", **self._initial)
         self.feedforward_in.build(shape)
         self.feedforward_out.build((*shape[:-1], self.intermediate_dim))
-        self.dropout = Dropout(self.rate, name="dropout")
+        self.dropout = Dropout(self.rate, name="dropout", dtype=self.dtype)
 
     def _around(self, x: Tensor, norm: Any, part: Any, training: bool) -> Tensor:
         """norm(x + dropout(part(x))), or, with `normalize_first`, x + dropout(part(norm(x)))."""
