@@ -26,6 +26,7 @@ from lamina.ir.types import Dim, is_static
 
 TYPICAL = 32  # an extent that is known only when the program runs is guessed to be this
 GATHER = 20.0  # a register filled from scattered places costs as much as this many loads
+MANY_TURNS = 128  # sums of so many terms take longer than what follows them
 SERIAL = 4096  # a nest of less work than this is not worth a second thread
 
 
@@ -149,11 +150,24 @@ def _access(coefficient: Dim | None, weight: float) -> float:
 
 
 def _order(nest: Nest, vector: Var, unroll: dict[Var, int]) -> tuple[Var, ...]:
-    """Rows of a tile innermost, so that a panel of the right-hand side stays in the cache."""
+    """Rows of a tile innermost, so that a panel of the right-hand side stays in the cache; but
+    outside of the vector loop where more is read and written after the sums than for them, so that
+    memory is walked through as it lies."""
     rows = [v for v in nest.loops if v is not vector and unroll.get(v, 1) > 1]
     rest = [v for v in nest.loops if v is not vector and v not in rows]
     inner = [vector] if vector in nest.loops else []
+    if _streams(nest):
+        return (*rest, *rows, *inner)
     return (*rest, *inner, *rows)
+
+
+def _streams(nest: Nest) -> bool:
+    """Whether short sums are followed by an update of several arrays, as an optimizer's is."""
+    turns = math.prod(guess(v.extent) for v in nest.reductions)
+    summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
+    after = [e for e in walk([s.expr for s in nest.stores]) if id(e) not in summed]
+    dense = [e for e in after if e.kind == "load" and set(nest.loops) <= e.vars]
+    return turns < MANY_TURNS and len(dense) + len(nest.stores) >= 4
 
 
 # ---- unrolling ---------------------------------------------------------------------------------
