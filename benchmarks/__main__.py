@@ -27,6 +27,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, help="samples of each contestant; each case has its own number")
     add("--steps", type=int, help="steps a turn; each case has its own number")
     add("--threads", type=int, default=2, help="cores and threads for every contestant (default 2)")
+    add("--note", help="a remark to keep with the results, such as what else the machine did")
     add("--json", type=Path, help="write every sample to this file, after each case")
     add("--markdown", type=Path, help="write the tables to this file, as RESULTS.md is")
     add("--show", type=Path, metavar="JSON", help="run nothing; show an earlier run's file")
@@ -51,6 +52,8 @@ def main(words: list[str] | None = None) -> Result:
 def measure(options: argparse.Namespace, console: Console) -> Result:
     """Runs the chosen cases, showing each when it is done."""
     result: Result = {"about": environment.describe(options.threads), "cases": {}}
+    if options.note:
+        result["about"]["note"] = options.note
     folder = tempfile.TemporaryDirectory(prefix="lamina-benchmarks-")
     with folder as home, environment.pinned(options.threads):
         for case in chosen(options.cases):
