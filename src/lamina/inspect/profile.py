@@ -90,11 +90,14 @@ class Profile:
     def _head(self) -> list[str]:
         inside = sum(row.seconds for row in self.rows)
         crew = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return [
+        lines = [
             f"{self.name}: {_time(self.quickest)} a run at best, {_time(self.median)} median "
             f"({crew}, {self.runs} runs); in kernels {_time(inside)}",
             f"this machine: {self.ceilings}",
         ]
+        if any(row.fraction > 1.05 and row.limit != "short" for row in self.rows):
+            lines.append("(it was busy with something else: at rest its limits are higher)")
+        return lines
 
 
 def profile(f: Any, *args: Any, seconds: float = 0.5, **kwargs: Any) -> Profile:
