@@ -5,7 +5,8 @@ loop is a `scan` that carries the states, one recurrent product a turn. Neither 
 number of steps is part of the program, so sequences of any length run the same one.
 
 A mask (batch, steps) says which steps are there (True). A step that is not there leaves the states
-as they are and repeats the output, wherever it stands; a row without any gives zeros.
+as they are and repeats the output, wherever it stands; a row without any gives what it began with,
+zeros unless said.
 """
 
 from __future__ import annotations
@@ -100,10 +101,8 @@ class RNN(Layer):
             steps_first = elementwise.where(masks.fitted(valid, sequences.ndim), steps_first, 0)
         batch, features = sequences.shape[0], sequences.shape[-1]
         parts = parts_of(self.cell, batch, features, training)
-        states, from_zero = self._begin(initial_state, batch)
-        last, states, outputs = self._run_steps(
-            parts, parts.project(steps_first), states, valid, from_zero, batch
-        )
+        states = self._begin(initial_state, batch)
+        last, states, outputs = self._run_steps(parts, parts.project(steps_first), states, valid)
         if self.stateful:
             self._keep(states, batch)
         if self.return_sequences:
@@ -112,13 +111,7 @@ class RNN(Layer):
         return (last, *states) if self.return_state else last
 
     def _run_steps(
-        self,
-        parts: Parts,
-        xs: Tensor,
-        states: list[Any],
-        valid: Tensor | None,
-        from_zero: bool,
-        batch: Dim,
+        self, parts: Parts, xs: Tensor, states: list[Any], valid: Tensor | None
     ) -> tuple[Any, list[Any], Any]:
         """The last output (None where nobody needs it), the last states, and all outputs.
 
@@ -126,18 +119,18 @@ class RNN(Layer):
         of the states.
         """
         place = _place_of_output(self.cell)
-        is_state = place is not None and (
-            valid is None or (from_zero and not self.zero_output_for_mask)
-        )
+        is_state = place is not None and (valid is None or not self.zero_output_for_mask)
         needed = not is_state and (valid is not None or not self.return_sequences)
-        held = creation.zeros((batch, output_size(self.cell)), dtype=self.dtype) if needed else None
+        shape = (xs.shape[1], output_size(self.cell))
+        held = creation.zeros(shape, dtype=self.dtype) if needed else None
 
         def turn(carry: Any, this: Any) -> Any:
             (states, held), (x, there) = carry, this
             output, new = parts.step(x, states)
             if there is not None:
-                before = output * 0 if self.zero_output_for_mask or is_state else held
-                output = _select(there, output, before)
+                if not is_state:
+                    before = output * 0 if self.zero_output_for_mask else held
+                    output = _select(there, output, before)
                 new = tree.map_structure(lambda a, b: _select(there, a, b), new, states)
             if is_state:
                 output = tree.leaves(new)[place]
@@ -165,16 +158,16 @@ class RNN(Layer):
         """What the cell begins with where nobody says otherwise: zeros."""
         return initial_state(self.cell, batch_size, self.dtype)
 
-    def _begin(self, given: Any, batch: Dim) -> tuple[list[Any], bool]:
-        """The first states, and whether they are known to be zeros."""
+    def _begin(self, given: Any, batch: Dim) -> list[Any]:
+        """The first states."""
         zeros = self.get_initial_state(batch)
         if given is not None:
-            return self._fitting(given, zeros), False
+            return self._fitting(given, zeros)
         if not self.stateful:
-            return zeros, True
+            return zeros
         if self.states is None:
             self._make_states(zeros, batch)
-        return tree.map_structure(lambda v: _rows(self, v, batch), self.states), False
+        return tree.map_structure(lambda v: _rows(self, v, batch), self.states)  # type: ignore[no-any-return]
 
     def _fitting(self, given: Any, zeros: list[Any]) -> list[Any]:
         """The initial state that was given, if it looks like one."""

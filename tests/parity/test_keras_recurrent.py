@@ -1,0 +1,146 @@
+"""Recurrent layers and attention beside Keras's: same weights, same inputs, same numbers."""
+
+import os
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+keras = pytest.importorskip("keras")
+
+from lamina import layers  # noqa: E402
+
+pytestmark = pytest.mark.parity
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(3, 7, 4)).astype("float32")
+Y = rng.normal(size=(3, 5, 4)).astype("float32")
+MASK = np.array([[1, 1, 1, 1, 0, 0, 0], [0, 0, 1, 0, 1, 1, 0], [1] * 7], bool)
+KEYS = np.array([[1, 1, 0, 0, 1], [1, 0, 0, 0, 0], [1] * 5], bool)
+NUMBERS = np.array([[3, 1, 0, 0], [5, 2, 2, 0], [1, 0, 4, 0]])
+
+OPTIONS = [
+    {},
+    {"return_sequences": True},
+    {"return_sequences": True, "return_state": True, "go_backwards": True},
+    {"use_bias": False, "activation": "relu"},
+    {"return_sequences": True, "zero_output_for_mask": True},
+]
+GATED = [{"recurrent_activation": "hard_sigmoid"}]
+CASES = [
+    *[("SimpleRNN", {"units": 5, **o}) for o in OPTIONS],
+    *[("LSTM", {"units": 5, **o}) for o in OPTIONS + GATED],
+    *[("GRU", {"units": 5, **o}) for o in OPTIONS + GATED],
+    ("GRU", {"units": 5, "reset_after": False}),
+    ("GRU", {"units": 5, "reset_after": False, "use_bias": False, "return_sequences": True}),
+]
+
+
+def names(case):
+    return "-".join([case[0], *(f"{k}={v}" for k, v in case[1].items() if k != "units")])
+
+
+def pair(name, arguments, *shapes):
+    """A layer of each kind, with the same random weights."""
+    theirs, ours = (getattr(m, name)(**arguments) for m in (keras.layers, layers))
+    return alike(theirs, ours, *shapes)
+
+
+def alike(theirs, ours, *shapes):
+    theirs.build(*shapes)
+    ours.build(*shapes)
+    weights = [rng.normal(size=w.shape, scale=0.4).astype("float32") for w in theirs.weights]
+    assert [w.shape for w in ours.weights] == [w.shape for w in weights]
+    assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+    theirs.set_weights(weights)
+    ours.set_weights(weights)
+    return theirs, ours
+
+
+def same(ours, theirs):
+    several = isinstance(theirs, (list, tuple))
+    for a, b in zip(*((ours, theirs) if several else ([ours], [theirs])), strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=3e-5, atol=3e-6)
+
+
+@pytest.mark.parametrize("case", CASES, ids=names)
+@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+def test_recurrent_layers(case, mask):
+    theirs, ours = pair(*case, X.shape)
+    same(ours(X, mask=mask), theirs(X, mask=mask))
+    count = 2 if case[0] == "LSTM" else 1
+    first = [rng.normal(size=(3, 5)).astype("float32") for _ in range(count)]
+    same(ours(X, initial_state=first, mask=mask), theirs(X, initial_state=first, mask=mask))
+
+
+@pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", None])
+@pytest.mark.parametrize(
+    "options", [{}, {"return_sequences": True}, {"return_state": True}], ids=str
+)
+@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+def test_bidirectional(mode, options, mask):
+    theirs, ours = (
+        m.Bidirectional(m.LSTM(5, **options), merge_mode=mode) for m in (keras.layers, layers)
+    )
+    alike(theirs, ours, X.shape)
+    same(ours(X, mask=mask), theirs(X, mask=mask))
+
+
+def test_stacked_cells():
+    theirs, ours = (
+        m.RNN([m.LSTMCell(5), m.GRUCell(3)], return_sequences=True) for m in (keras.layers, layers)
+    )
+    alike(theirs, ours, X.shape)
+    same(ours(X), theirs(X))
+
+
+def test_time_distributed_embedding_and_masks_through_a_model():
+    def model(m, keras_like):
+        x = m.Input((None,), dtype="int32")
+        h = m.Embedding(6, 4, mask_zero=True)(x)
+        h = m.Bidirectional(m.GRU(3, return_sequences=True))(h)
+        h = m.TimeDistributed(m.Dense(4, activation="tanh"))(h)
+        return keras_like(x, m.LSTM(2)(h))
+
+    from lamina import Model
+
+    theirs, ours = model(keras.layers, keras.Model), model(layers, Model)
+    weights = [rng.normal(size=w.shape).astype("float32") for w in theirs.weights]
+    theirs.set_weights(weights)
+    ours.set_weights(weights)
+    same(ours(NUMBERS), theirs(NUMBERS))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"use_bias": False, "value_dim": 6, "dropout": 0.1}, {"output_shape": 5}]
+)
+def test_multi_head_attention(options):
+    arguments = {"num_heads": 2, "key_dim": 3, **options}
+    theirs, ours = (m.MultiHeadAttention(**arguments) for m in (keras.layers, layers))
+    alike(theirs, ours, X.shape, Y.shape)
+    same(ours(X, Y), theirs(X, Y))
+    attend = rng.random((3, 7, 5)) < 0.7
+    attend[:, :, 0] = True
+    for call in (
+        {"value_mask": KEYS},
+        {"attention_mask": attend, "return_attention_scores": True},
+        {"use_causal_mask": True},
+    ):
+        same(ours(X, Y, **call), theirs(X, Y, **call))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("Attention", {}),
+        ("Attention", {"use_scale": True}),
+        ("Attention", {"score_mode": "concat", "use_scale": True}),
+        ("AdditiveAttention", {}),
+    ],
+)
+def test_attention_without_heads(name, arguments):
+    theirs, ours = pair(name, arguments, [X.shape, Y.shape])
+    same(ours([X, Y]), theirs([X, Y]))
+    mask = [MASK, KEYS]
+    same(ours([X, Y], mask=mask), theirs([X, Y], mask=mask))
+    same(ours([X, Y], use_causal_mask=True), theirs([X, Y], use_causal_mask=True))
