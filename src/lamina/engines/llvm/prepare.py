@@ -24,20 +24,29 @@ from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
 SHORT = 64  # sums of fewer terms aren't worth filling lanes with
 MANY = 128  # rows for which a copy of the right side pays whatever its size
 FEW_ROWS = 8
+Copies = dict[tuple[object, ...], Node]  # what has been copied already, and how
 NARROW = 1024  # results of a reduction that two threads cannot share well
 
 
 def prepare(graph: Graph) -> Graph:
     """The graph as the grouping wants it; loop bodies too."""
-    return Graph(graph.parameters, substitute(graph.results, {}, _prepared), graph.name)
+    copies: Copies = {}
+    results = substitute(graph.results, {}, lambda node: _prepared(node, copies))
+    return Graph(graph.parameters, results, graph.name)
 
 
-def _prepared(node: Node) -> Node:
+def _prepared(node: Node, copies: Copies) -> Node:
     if node.op in ("scan", "while"):
         bodies = {k: prepare(v) if isinstance(v, Graph) else v for k, v in node.params.items()}
         return Node(node.op, node.args, bodies, node.type, origin=node.origin)
     rule = RULES.get(node.op)
-    return rule(node) if rule else node
+    return rule(node, copies) if rule else node
+
+
+def _stored(view: Node, copies: Copies) -> Node:
+    """The view as a value in memory; equal views are one copy."""
+    key = (view.op, view.args[0], repr(sorted(view.params.items())))
+    return copies.setdefault(key, ops.identity(view))
 
 
 def _total(extents: Iterable[Dim]) -> int:
@@ -45,7 +54,7 @@ def _total(extents: Iterable[Dim]) -> int:
 
 
 # dot(x, y), y's last axis not free -> dot(x, stored(y transposed))
-def _product(node: Node) -> Node:
+def _product(node: Node, copies: Copies) -> Node:
     x, y = node.args
     p = node.params
     batch, over = tuple(p["rhs_batching_dimensions"]), tuple(p["rhs_contracting_dimensions"])
@@ -58,7 +67,7 @@ def _product(node: Node) -> Node:
     if rows < FEW_ROWS or (terms >= SHORT and rows < MANY):
         return node
     order = (*batch, *over, *free)
-    turned = ops.identity(ops.transpose(y, permutation=order))
+    turned = _stored(ops.transpose(y, permutation=order), copies)
     at = {d: k for k, d in enumerate(order)}
     moved = {
         **p,
@@ -69,7 +78,7 @@ def _product(node: Node) -> Node:
 
 
 # sum(x over a, b, c) -> sum(sum(x over b, c) over a): threads share the first
-def _reduction(node: Node) -> Node:
+def _reduction(node: Node, copies: Copies) -> Node:
     (x,) = node.args
     axes = sorted(node.params["dimensions"])
     kept = _total(node.shape)
@@ -83,7 +92,7 @@ def _reduction(node: Node) -> Node:
 
 # conv(x, w, padding, lhs dilation) -> conv(stored(x padded and spread), w)
 # a kernel whose output features don't lie side by side -> a stored copy in which they do
-def _convolution(node: Node) -> Node:
+def _convolution(node: Node, copies: Copies) -> Node:
     x, w = node.args
     p = dict(node.params)
     space = p["lhs_spec"][2:]
@@ -93,19 +102,18 @@ def _convolution(node: Node) -> Node:
         for axis, (before, after), dilation in rows:
             low[axis], high[axis], inner[axis] = before, after, dilation - 1
         zero = ops.fill(0, shape=(), dtype=x.dtype)
-        x = ops.identity(
-            ops.pad(x, zero, edge_padding_low=low, edge_padding_high=high, interior_padding=inner)
-        )
+        edges = {"edge_padding_low": low, "edge_padding_high": high}
+        x = _stored(ops.pad(x, zero, **edges, interior_padding=inner), copies)
         p |= {"padding": ((0, 0),) * len(space), "lhs_dilation": (1,) * len(space)}
     if p["rhs_spec"][0] != w.ndim - 1 or w.op in ("transpose", "reverse"):
         order = (*p["rhs_spec"][2:], p["rhs_spec"][1], p["rhs_spec"][0])
-        w = ops.identity(ops.transposed(w, order))
+        w = _stored(ops.transpose(w, permutation=order), copies)
         p["rhs_spec"] = (w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
     return ops.convolution(x, w, **p)
 
 
 # windows of x, padded -> windows of padded x
-def _windows(node: Node) -> Node:
+def _windows(node: Node, copies: Copies) -> Node:
     (x,) = node.args
     p = node.params
     if not any(low or high for low, high in p["padding"]):
@@ -129,7 +137,7 @@ def _neutral(kind: str, dtype: DType) -> float | int:
 
 
 # gradient of pooling, windows side by side -> each window's extreme by number, then a map
-def _select_and_scatter(node: Node) -> Node:
+def _select_and_scatter(node: Node, copies: Copies) -> Node:
     x, source = node.args
     p = node.params
     window = tuple(p["window_dimensions"])
@@ -170,7 +178,7 @@ def _apart(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]
     return tuple(split), tuple(kept)
 
 
-RULES: dict[str, Callable[[Node], Node]] = {
+RULES: dict[str, Callable[[Node, Copies], Node]] = {
     "dot_general": _product,
     "reduce": _reduction,
     "convolution": _convolution,
