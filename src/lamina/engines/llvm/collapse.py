@@ -1,20 +1,22 @@
-"""Neighbouring loops that every index steps through as one become one loop.
+"""Loops put in the order of memory, and neighbours that every index steps through as one joined.
 
+for k in 32: for n in 8: x[k + 32*n]    ->   for n in 8: for k in 32: x[k + 32*n]
 for i in 32: for j in 10: x[10*i + j]   ->   for i in 320: x[i]
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from lamina.engines.llvm.index import Data, Div, Index, Mod, Var, atom_vars
+from lamina.engines.llvm.index import Data, Div, Index, Mod, Var
 from lamina.engines.llvm.nest import Accumulator, Expr, Maker, Nest, Store, walk
+from lamina.ir.types import FLOORS, evaluate
 
 
 def collapse(nest: Nest, maker: Maker) -> Nest:
     """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
     nest.loops = [v for v in nest.loops if v.extent != 1]
-    nest.reductions = [v for v in nest.reductions if v.extent != 1]
+    nest.reductions = _by_stride(nest, [v for v in nest.reductions if v.extent != 1])
     for kind in ("loops", "reductions"):
         position = len(getattr(nest, kind)) - 1
         while position > 0:
@@ -23,6 +25,29 @@ def collapse(nest: Nest, maker: Maker) -> Nest:
                 nest = _merged(nest, maker, kind, outer, inner)
             position -= 1
     return nest
+
+
+def _by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
+    """Reduction loops with the longest steps outermost; argmax counts positions, and keeps them."""
+    if any(a.kind.startswith("arg") for a in nest.accumulators):
+        return loops
+    loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
+
+    def stride(var: Var) -> int:
+        steps = [e.params["index"].coefficient(var) for e in loads]
+        return sum(evaluate(s, _Typical()) for s in steps if s is not None)
+
+    return sorted(loops, key=stride, reverse=True)
+
+
+class _Typical(dict[str, int]):
+    """Every symbolic size, before it is known."""
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol not in FLOORS
+
+    def __missing__(self, symbol: str) -> int:
+        return 32
 
 
 def indices(nest: Nest) -> list[Index]:
@@ -116,10 +141,3 @@ def _with_data(index: Index, new: Mapping[int, Expr]) -> Index:
             atom = type(atom)(_with_data(atom.index, new), atom.by)
         result = result + Index({atom: coefficient})
     return result
-
-
-def uses(exprs: Sequence[Expr], var: Var) -> bool:
-    return any(var in e.vars for e in exprs)
-
-
-__all__ = ["atom_vars", "collapse", "indices", "rewrite", "uses"]
