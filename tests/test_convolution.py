@@ -178,6 +178,26 @@ def test_compiled_pooling_is_that_of_the_reference(pool, size, strides, padding)
     close(lm.compile(lm.grad(loss))(lm.asarray(x)), lm.grad(loss)(x))
 
 
+SECOND = [
+    (lambda x, k: lm.nn.conv(x, k, 2, "same"), [(2, 5, 6, 4), (3, 2, 2, 6)]),
+    (lambda x, k: lm.nn.conv_transpose(x, k, 2, "same"), [(2, 3, 4, 3), (3, 3, 5, 3)]),
+    (lambda x: lm.nn.max_pool(x, 2), [(2, 4, 6, 3)]),
+    (lambda x: lm.nn.max_pool(x, 3, 2, "same"), [(2, 5, 6, 3)]),
+    (lambda x: lm.nn.average_pool(x, 3, 1, "same"), [(2, 5, 6, 3)]),
+]
+
+
+@pytest.mark.parametrize(("f", "shapes"), SECOND)
+def test_compiled_second_derivatives_are_those_of_the_reference(f, shapes):
+    rng = np.random.default_rng(5)
+    arrays = [lm.asarray(rng.normal(size=s).astype("float32")) for s in shapes]
+    which = tuple(range(len(arrays)))
+    first = lm.grad(lambda *xs: lm.sum(lm.tanh(f(*xs))), argnums=which)
+    second = lm.grad(lambda *xs: sum(lm.sum(lm.sin(g)) for g in first(*xs)), argnums=which)
+    for one, other in zip(lm.compile(second)(*arrays), second(*arrays), strict=True):
+        close(one, other)
+
+
 def test_a_batch_of_any_size_is_one_program():
     kernel = lm.asarray(np.random.default_rng(1).normal(size=(3, 3, 2, 4)).astype("float32"))
 

@@ -18,6 +18,8 @@ ACCURACY = {  # after so many epochs on the small MNIST
     "mnist_softmax_regression": (8, 0.8),
     "mnist_mlp": (3, 0.85),
     "mnist_mlp_one_hot": (3, 0.85),
+    "lenet5": (6, 0.85),
+    "mnist_convnet": (2, 0.9),
 }
 
 CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet"}
