@@ -23,6 +23,7 @@ _LAZY = {
     "models": "lamina.keras.models",
     "ops": "lamina.operations",
     "optimizers": "lamina.keras.optimizers",
+    "preprocessing": "lamina.keras.preprocessing",
     "random": "lamina.operations.random",
     "regularizers": "lamina.keras.regularizers",
     "utils": "lamina.keras.utils",

@@ -7,10 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.sequences import pad_sequences, timeseries_dataset_from_array
 from lamina.errors import DTypeError, RangeError, describe
 from lamina.operations.random import set_seed
 
-__all__ = ["normalize", "set_random_seed", "to_categorical"]
+__all__ = [
+    "normalize",
+    "pad_sequences",
+    "set_random_seed",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -1,0 +1,162 @@
+"""Sequences as arrays: those of several lengths made equally long, and windows of one long series.
+
+Both return NumPy arrays, or batches of them, which `fit` takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from lamina.errors import ArgumentError, DataError, RangeError, ShapeError, unknown_name
+
+SIDES = ("pre", "post")
+
+
+def pad_sequences(
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: DTypeLike = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: Any = 0.0,
+) -> np.ndarray:
+    """Sequences of several lengths as one array (sequences, maxlen, ...).
+
+    Shorter ones are filled with `value`, before ("pre") or after ("post") what they hold; longer
+    ones lose their beginning ("pre") or their end ("post"). maxlen: by default the longest length.
+    Raises ShapeError where the elements of two sequences differ in shape.
+
+        >>> pad_sequences([[1, 2, 3], [4]], padding="post").tolist()
+        [[1, 2, 3], [4, 0, 0]]
+    """
+    for name, side in (("padding", padding), ("truncating", truncating)):
+        if side not in SIDES:
+            raise unknown_name(name, side, SIDES)
+    arrays = [_as_sequence(k, each) for k, each in enumerate(sequences)]
+    length = maxlen if maxlen is not None else max((len(a) for a in arrays), default=0)
+    filled = np.full((len(arrays), length, *_element_shape(arrays)), value, np.dtype(dtype))
+    for row, array in zip(filled, arrays, strict=True):
+        kept = array[max(0, len(array) - length) :] if truncating == "pre" else array[:length]
+        if len(kept):
+            row[slice(length - len(kept), None) if padding == "pre" else slice(len(kept))] = kept
+    return filled
+
+
+def _as_sequence(position: int, sequence: Any) -> np.ndarray:
+    if not hasattr(sequence, "__len__"):
+        raise DataError(
+            f"pad_sequences: number {position} of the sequences is {sequence!r}, which has no "
+            "length",
+            hint="give a list of sequences: [[1, 2], [3]]",
+        )
+    return np.asarray(sequence)
+
+
+def _element_shape(arrays: Sequence[np.ndarray]) -> tuple[int, ...]:
+    shapes = {array.shape[1:]: k for k, array in enumerate(arrays) if len(array)}
+    if len(shapes) > 1:
+        (one, k), (other, j) = list(shapes.items())[:2]
+        raise ShapeError(
+            f"pad_sequences: the elements of sequence {k} have shape {one}, those of sequence {j} "
+            f"{other}"
+        )
+    return next(iter(shapes), ())
+
+
+# ---- windows of a series -----------------------------------------------------------------------
+class Windows:
+    """Batches of windows of a series, made when they are asked for: for `fit`, or a `for` loop.
+
+    len() is the number of batches; `arrays()` gives everything at once. With `shuffle`, each
+    epoch has an order of its own, which follows from the seed.
+    """
+
+    def __init__(
+        self,
+        data: np.ndarray,
+        targets: np.ndarray | None,
+        starts: np.ndarray,
+        offsets: np.ndarray,
+        batch_size: int | None,
+        shuffle: np.random.Generator | None,
+    ) -> None:
+        self.data, self.targets = data, targets
+        self.starts, self.offsets = starts, offsets
+        self.batch_size, self._shuffle = batch_size, shuffle
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.starts) / (self.batch_size or 1))
+
+    def __iter__(self) -> Iterator[Any]:
+        starts = self.starts
+        if self._shuffle is not None:
+            starts = self._shuffle.permutation(starts)
+        for first in range(0, len(starts), self.batch_size or 1):
+            part = starts[first : first + self.batch_size] if self.batch_size else starts[first]
+            yield self._taken(part)
+
+    def arrays(self) -> Any:
+        """All windows in order: an array (windows, steps, ...), or a pair with the targets."""
+        return self._taken(self.starts)
+
+    def _taken(self, starts: Any) -> Any:
+        x = self.data[np.asarray(starts)[..., None] + self.offsets]
+        return x if self.targets is None else (x, self.targets[starts])
+
+
+def timeseries_dataset_from_array(
+    data: Any,
+    targets: Any,
+    sequence_length: int,
+    sequence_stride: int = 1,
+    sampling_rate: int = 1,
+    batch_size: int | None = 128,
+    shuffle: bool = False,
+    seed: int | None = None,
+    start_index: int | None = None,
+    end_index: int | None = None,
+) -> Windows:
+    """Windows of a series (steps, ...): batches (batch, sequence_length, ...), with targets.
+
+    The window that begins at step t holds t, t + sampling_rate, ..., and goes with targets[t]:
+    to predict the step after it, give data[:-sequence_length] and data[sequence_length:]. The next
+    one begins sequence_stride later. targets may be None. batch_size None: one window at a time.
+    start_index, end_index: the part of the data to use. Names and rules are those of Keras.
+
+        >>> windows = timeseries_dataset_from_array(np.arange(6), None, sequence_length=3)
+        >>> windows.arrays().tolist()
+        [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
+    """
+    series = np.asarray(data)
+    _positive(sequence_length=sequence_length)
+    _positive(sequence_stride=sequence_stride, sampling_rate=sampling_rate)
+    if batch_size is not None:
+        _positive(batch_size=batch_size)
+    series = series[start_index or 0 : len(series) if end_index is None else end_index]
+    answers = None if targets is None else np.asarray(targets)[start_index or 0 :]
+    span = (sequence_length - 1) * sampling_rate
+    count = len(series) - span
+    count = count if answers is None else min(count, len(answers))
+    if count < 1:
+        raise ArgumentError(
+            f"timeseries_dataset_from_array: a window spans {span + 1} steps, and there are "
+            f"{len(series)}" + ("" if answers is None else f" and {len(answers)} targets"),
+            hint="a shorter sequence_length, or a longer series",
+        )
+    generator = np.random.default_rng(0 if seed is None else seed) if shuffle else None
+    offsets = np.arange(sequence_length) * sampling_rate
+    starts = np.arange(0, count, sequence_stride)
+    return Windows(series, answers, starts, offsets, batch_size, generator)
+
+
+def _positive(**values: Any) -> None:
+    for name, value in values.items():
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise RangeError(
+                f"timeseries_dataset_from_array: {name} must be a positive integer, not {value!r}"
+            )
