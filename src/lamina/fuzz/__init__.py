@@ -1,6 +1,6 @@
 """The random-graph fuzzer: programs nobody would write, through an engine and its shadow.
 
-    python -m lamina.fuzz --seconds 60 --seed 0
+python -m lamina.fuzz --seconds 60 --seed 0
 """
 
 from lamina.fuzz.check import Failure, check

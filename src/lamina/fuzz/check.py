@@ -27,7 +27,7 @@ PATTERN = 0xA5
 
 @dataclass
 class Failure:
-    """What went wrong: "refused" (an error), "value", "repeat", "threads", "argument" or "fence"."""
+    """What went wrong: "refused" (an error), "value", "repeat", "threads", "argument", "fence"."""
 
     kind: str
     message: str

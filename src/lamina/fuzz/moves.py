@@ -195,7 +195,7 @@ def product(g: Grower) -> None:
         raise Refused
     x = g.pick(lambda n: _numeric(n) and n.ndim >= 1)
     axes = g.rng.sample(range(x.ndim), g.rng.randint(1, min(x.ndim, 3)))
-    contracted = axes[: g.rng.choice((1, 1, 1, len(axes)))]
+    contracted = axes[: g.rng.choice((1, 1, len(axes)))]
     batch = axes[len(contracted) :] if g.rng.random() < 0.5 else []
     y, rhs_batch, rhs_contracted = _other_side(g, x, batch, contracted)
     g.put(
@@ -435,9 +435,11 @@ def sorted_(g: Grower) -> None:
 
 
 # ---- loops -------------------------------------------------------------------------------------
-def _body(g: Grower, given: list[Node], shadows: list[Any]) -> tuple[Grower, list[Node]]:
+def _body(
+    g: Grower, given: list[Node], shadows: list[Any], turns: int
+) -> tuple[Grower, list[Node]]:
     """A grower for a loop's body, and its parameters."""
-    inner = Grower(g.rng, g.lane, g.extents, g.sizes, closed=True, depth=g.depth + 1)
+    inner = Grower(g.rng, g.lane, g.extents, g.sizes, True, g.depth + 1, g.turns * turns)
     copies = [parameter(n.type, f"p{k}") for k, n in enumerate(given)]
     inner.parameters = copies
     for copy, shadow in zip(copies, shadows, strict=True):
@@ -463,7 +465,8 @@ def scanned(g: Grower) -> None:
         raise Refused
     x = g.pick(lambda n: n.ndim >= 1 and g.concrete(n.shape)[0] <= 17)
     length = x.shape[0]
-    sequences = [x] + [n for n in g.nodes if n.ndim and n.shape[0] == length and n is not x][:1]
+    others = [n for n in g.nodes if n.ndim and n.shape[0] == length and n is not x]
+    sequences = [x, *others[:1]]
     carries = [g.pick() for _ in range(g.rng.randint(0, 2))]
     consts = [g.pick() for _ in range(g.rng.randint(0, 2))]
     if g.concrete((length,)) == (0,):
@@ -471,7 +474,7 @@ def scanned(g: Grower) -> None:
     shadows = [g.shadows[n] for n in (*consts, *carries)]
     shadows += [type(s)(s.value[0], s.error[0]) for s in (g.shadows[n] for n in sequences)]
     elements = [parameter(TensorType(n.shape[1:], n.dtype)) for n in sequences]
-    inner, copies = _body(g, [*consts, *carries, *elements], shadows)
+    inner, copies = _body(g, [*consts, *carries, *elements], shadows, g.concrete((length,))[0])
     for _ in range(g.rng.randint(1, 5)):
         grow(inner, [row for row in MOVES if row[0] not in OUTSIDE])
     first = len(consts)
@@ -499,7 +502,7 @@ def repeated(g: Grower) -> None:
     count = constant_of(g.rng.randint(0, 4), int32)
     start = constant_of(0, int32)
     shadows = [g.shadows[g.put(n)] for n in (count, start)] + [g.shadows[x]]
-    inner, copies = _body(g, [count, start, x], shadows)
+    inner, copies = _body(g, [count, start, x], shadows, 4)
     for _ in range(g.rng.randint(1, 4)):
         grow(inner, [row for row in MOVES if row[0] not in OUTSIDE])
     following = ops.add(copies[1], ops.fill(1, copies[1]))
@@ -521,7 +524,7 @@ MOVES: list[tuple[Any, float]] = [
     (integer_bits, 0.5),
     (counted, 1),
     (sized, 0.5),
-    (noise, 0.7),
+    (noise, 1.2),
     (reduced, 5),
     (normalised, 4),
     (softmax, 2),

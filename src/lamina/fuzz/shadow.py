@@ -5,7 +5,7 @@
 Each primitive has a rule that carries its operands' errors over and adds what rounding its result
 adds (Higham, Accuracy and Stability of Numerical Algorithms, 2002, chapter 3). An integer, a truth
 value or a position either follows exactly (error 0) or hangs on a rounded comparison and may be
-anything (error infinite). Where a float may overflow, its bound is infinite too: nothing is claimed.
+anything (error infinite). Where a float may overflow its bound is infinite too: nothing is claimed.
 """
 
 from __future__ import annotations
@@ -259,7 +259,9 @@ def _atan2(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
     cut = (np.abs(y.value) <= y.error) & (x.value - x.error < 0) & (y.error > 0)
     known = (radius > 2 * error) & ~cut
     moved = np.where(error > 0, 2 * error / radius, 0.0)
-    return _rounded(node, np.arctan2(y.value, x.value), np.where(known | (error == 0), moved, np.inf))
+    return _rounded(
+        node, np.arctan2(y.value, x.value), np.where(known | (error == 0), moved, np.inf)
+    )
 
 
 def _choice(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
@@ -358,7 +360,9 @@ def _reduce(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
         return _rounded(node, value, x.error.sum(axes) + _growth(node, count) * size.sum(axes))
     error = np.multiply.reduce(size, axis=axes) * (1 + _growth(node, count)) - np.abs(value)
     on_the_way = np.multiply.reduce(np.maximum(size, 1), axis=axes)  # before a zero comes
-    return _rounded(node, value, np.where(on_the_way < ROUNDING[node.dtype.name].most, error, np.inf))
+    return _rounded(
+        node, value, np.where(on_the_way < ROUNDING[node.dtype.name].most, error, np.inf)
+    )
 
 
 def _growth(node: Node, count: int) -> float:
@@ -424,7 +428,12 @@ def _sort(node: Node, xs: Sequence[Shadow], params: dict[str, Any]) -> tuple[Sha
     rest = np.where(unknown > 0, np.inf, 0.0)
     errors = [first, *[rest] * (len(xs) - 1)]
     return tuple(
-        Shadow(v, np.maximum(np.broadcast_to(e, v.shape), np.max(x.error, axis, keepdims=True, initial=0.0)))
+        Shadow(
+            v,
+            np.maximum(
+                np.broadcast_to(e, v.shape), np.max(x.error, axis, keepdims=True, initial=0.0)
+            ),
+        )
         for v, e, x in zip(values, errors, xs, strict=True)
     )
 
@@ -440,7 +449,11 @@ def _run(graph: Graph, given: Sequence[Shadow], sizes: Sizes) -> list[Any]:
 
 def _scan(args: Sequence[Shadow], p: dict[str, Any], sizes: Sizes) -> tuple[Shadow, ...]:
     first = p["num_consts"] + p["num_carry"]
-    consts, carries, sequences = args[: p["num_consts"]], args[p["num_consts"] : first], args[first:]
+    consts, carries, sequences = (
+        args[: p["num_consts"]],
+        args[p["num_consts"] : first],
+        args[first:],
+    )
     turns = range(p["length"])
     stacked: list[list[Shadow]] = [[] for _ in p["body"].results[p["num_carry"] :]]
     for i in reversed(turns) if p["reverse"] else turns:
@@ -449,8 +462,10 @@ def _scan(args: Sequence[Shadow], p: dict[str, Any], sizes: Sizes) -> tuple[Shad
         carries = out[: p["num_carry"]]
         for whole, element in zip(stacked, out[p["num_carry"] :], strict=True):
             whole.append(element)
-    ends = [_stack(w[::-1] if p["reverse"] else w, r, sizes) for w, r in
-            zip(stacked, p["body"].results[p["num_carry"] :], strict=True)]
+    ends = [
+        _stack(w[::-1] if p["reverse"] else w, r, sizes)
+        for w, r in zip(stacked, p["body"].results[p["num_carry"] :], strict=True)
+    ]
     return (*carries, *ends)
 
 

@@ -19,7 +19,7 @@ Fails = Callable[[Case], bool]
 
 
 def shrink(case: Case, fails: Fails, tries: int = 400) -> Case:
-    """Keep replacing the case by a smaller one that fails, until none does or `tries` are used up."""
+    """Replace the case by a smaller one that fails, until none does or the tries are used up."""
     progress = True
     while progress and tries > 0:
         progress = False
