@@ -118,9 +118,13 @@ class Grower:
             raise Refused
         if node.op == "dot_general":
             x = node.args[0].shape
-            turns = self.concrete([x[d] for d in node.params["lhs_contracting_dimensions"]])
-            if sizes[0] * prod(turns) * self.turns > MOST_PRODUCTS:
-                raise Refused
+            turns = prod(self.concrete([x[d] for d in node.params["lhs_contracting_dimensions"]]))
+        elif node.op == "convolution":
+            turns = prod(self.concrete(node.args[1].shape))
+        else:
+            return
+        if sizes[0] * turns * self.turns > MOST_PRODUCTS:
+            raise Refused
 
     def _shadow(self, node: Node, args: Sequence[Any]) -> Any:
         shadow = step(node, args, self.sizes)

@@ -243,6 +243,50 @@ def _places(n: Node, wanted: list[Dim]) -> list[int] | None:
     return found
 
 
+def convolved(g: Grower) -> None:
+    """A convolution, channels last, of whatever has a batch, an axis of space and features."""
+    if g.lane == "special":
+        raise Refused
+    x = g.pick(lambda n: _numeric(n) and n.ndim in (3, 4) and is_static(n.shape[1:]))
+    space = x.ndim - 2
+    window = tuple(g.rng.choice((1, 2, 3)) for _ in range(space))
+    kernel = g.parameter((*window, x.shape[-1], g.rng.choice((1, 2, 7, 16))), x.dtype)
+    axes = tuple(range(1, space + 1))
+    g.put(
+        ops.convolution(
+            x,
+            kernel,
+            window_strides=tuple(g.rng.choice((1, 1, 2)) for _ in axes),
+            padding=tuple(g.rng.choice(((0, 0), (1, 1), (0, 2), (1, 0))) for _ in axes),
+            lhs_dilation=tuple(g.rng.choice((1, 1, 1, 2)) for _ in axes),
+            rhs_dilation=tuple(g.rng.choice((1, 1, 1, 2)) for _ in axes),
+            lhs_spec=(0, space + 1, *axes),
+            rhs_spec=(space + 1, space, *range(space)),
+            out_spec=(0, space + 1, *axes),
+        )
+    )
+
+
+def windowed(g: Grower) -> None:
+    """The reductions of windows, and sometimes where their extremes lie."""
+    x = g.pick(lambda n: _numeric(n) and n.ndim >= 1)
+    window, strides, padding = [], [], []
+    for extent in x.shape:
+        moves = is_static(extent) and extent != 0 and g.rng.random() < 0.7
+        window.append(g.rng.choice((1, 2, 3)) if moves else 1)
+        strides.append(g.rng.choice((1, 2)) if moves else 1)
+        padding.append(g.rng.choice(((0, 0), (1, 1), (0, 1))) if moves else (0, 0))
+    kind = g.rng.choice(["max", "min"] if g.lane == "special" else ["sum", "max", "min"])
+    sizes: dict[str, Any] = {
+        "window_dimensions": tuple(window),
+        "window_strides": tuple(strides),
+        "padding": tuple(padding),
+    }
+    y = g.put(ops.reduce_window(x, kind=kind, window_dilations=(1,) * x.ndim, **sizes))
+    if kind != "sum" and g.lane != "special" and g.rng.random() < 0.5:
+        g.put(ops.select_and_scatter(x, g.like(y), kind=kind, **sizes))
+
+
 # ---- views -------------------------------------------------------------------------------------
 def transposed(g: Grower) -> None:
     x = g.pick(lambda n: n.ndim >= 2)
@@ -529,6 +573,8 @@ MOVES: list[tuple[Any, float]] = [
     (normalised, 4),
     (softmax, 2),
     (product, 7),
+    (convolved, 2),
+    (windowed, 2),
     (transposed, 3),
     (reshaped, 3),
     (broadcast, 3),

@@ -91,13 +91,16 @@ def shadows(graph: Graph, arrays: Sequence[Array], lane: str) -> list[Shadow]:
     return [found[r] for r in graph.results]
 
 
+SUMS = {"reduce", "dot_general", "scatter", "convolution", "reduce_window", "select_and_scatter"}
+
+
 def claimed(node: Node, shadow: Any, lane: str) -> Any:
     """What the lane claims: within the bound, or exactly (in sums, if no part of them rounds)."""
     if lane == "smooth":
         return shadow
     if isinstance(shadow, tuple):
         return tuple(claimed(node, part, lane) for part in shadow)
-    if lane == "exact" and node.op in ("reduce", "dot_general", "scatter"):
+    if lane == "exact" and node.op in SUMS:
         error = shadow.error
         if error.size and float(error.max()) > 0.25:
             raise Refused
@@ -393,6 +396,46 @@ def _dot_general(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow
     return _rounded(node, dot(x.value, y.value), error)
 
 
+def _convolution(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
+    x, y = xs
+
+    def convolved(a: Array, b: Array) -> Array:
+        return np.asarray(MEANING["convolution"](a, b, **params))
+
+    outputs = y.value.shape[params["rhs_spec"][0]]
+    count = y.value.size // max(outputs, 1)
+    sizes = convolved(np.abs(x.value) + x.error, np.abs(y.value) + y.error)
+    error = _product_error(x, y, convolved) + _growth(node, count + 1) * sizes
+    return _rounded(node, convolved(x.value, y.value), error)
+
+
+def _reduce_window(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
+    (x,) = xs
+
+    def windows(a: Array, kind: str = params["kind"]) -> Array:
+        return np.asarray(MEANING["reduce_window"](a, **{**params, "kind": kind}))
+
+    value = windows(x.value)
+    if params["kind"] != "sum":
+        return Shadow(value, np.maximum(windows(x.error, "max"), 0.0))
+    sizes = windows(np.abs(x.value) + x.error)
+    grown = _growth(node, prod(params["window_dimensions"]))
+    return _rounded(node, value, windows(x.error) + grown * sizes)
+
+
+def _select_and_scatter(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
+    x, source = xs
+
+    def spread(a: Array) -> Array:
+        return np.asarray(MEANING["select_and_scatter"](x.value, a, **params))
+
+    if not x.exact:  # another position may be the extreme
+        return Shadow(spread(source.value), np.full(x.value.shape, np.inf))
+    grown = _growth(node, prod(params["window_dimensions"]))
+    error = spread(source.error) + grown * spread(np.abs(source.value) + source.error)
+    return _rounded(node, spread(source.value), error)
+
+
 def _scatter(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
     x, indices, updates = xs
 
@@ -513,4 +556,7 @@ RULES: dict[str, Rule] = {
     "reduce": _reduce,
     "dot_general": _float(_dot_general),
     "scatter": _scatter,
+    "convolution": _float(_convolution),
+    "reduce_window": _float(_reduce_window),
+    "select_and_scatter": _float(_select_and_scatter),
 }
