@@ -1,7 +1,8 @@
 """LeNet-5 (LeCun et al. 1998): two convolutions, two poolings, three dense layers, on MNIST.
 
-Written as today: every filter of the second convolution sees all maps, the output is a softmax.
-Reaches about 99% on MNIST.
+Written as today: ReLU and the largest of each window in the place of tanh and averages, every
+filter of the second convolution sees all maps, the output is a softmax, the rate falls along half
+a cosine. Reaches 99% on MNIST.
 
     python examples/lenet5.py [--epochs 12]
 """
@@ -18,13 +19,13 @@ def network() -> lm.Sequential:
     return lm.Sequential(
         [
             lm.Input(shape=(28, 28, 1)),
-            lm.layers.Conv2D(6, 5, padding="same", activation="tanh"),
-            lm.layers.AveragePooling2D(2),
-            lm.layers.Conv2D(16, 5, activation="tanh"),
-            lm.layers.AveragePooling2D(2),
+            lm.layers.Conv2D(6, 5, padding="same", activation="relu"),
+            lm.layers.MaxPooling2D(2),
+            lm.layers.Conv2D(16, 5, activation="relu"),
+            lm.layers.MaxPooling2D(2),
             lm.layers.Flatten(),
-            lm.layers.Dense(120, activation="tanh"),
-            lm.layers.Dense(84, activation="tanh"),
+            lm.layers.Dense(120, activation="relu"),
+            lm.layers.Dense(84, activation="relu"),
             lm.layers.Dense(10, activation="softmax"),
         ]
     )
@@ -38,7 +39,9 @@ def main(epochs: int = 12) -> float:
 
     lm.set_seed(1)
     model = network()
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    steps = epochs * -(-len(x_train) // 64)
+    rate = lm.schedules.CosineDecay(2e-3, steps)
+    model.compile(lm.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.summary()
     model.fit(x_train, y_train, batch_size=64, epochs=epochs)
     _, accuracy = model.evaluate(x_test, y_test)

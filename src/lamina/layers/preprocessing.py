@@ -1,0 +1,340 @@
+"""Layers that prepare pictures and features: scaling, standardizing, resizing, random changes.
+
+They are part of the model, so they are compiled into its step and saved with it. Integer inputs,
+such as the bytes of pictures, become floats. What is random happens in training only, a sample at
+a time, with numbers of the layer's own key. Arguments and defaults are those of Keras 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, RangeError, ShapeError, StateError
+from lamina.ir.types import is_static
+from lamina.layers.base import Layer
+from lamina.layers.core import positive_integer
+from lamina.layers.spec import InputSpec, shape_text
+from lamina.operations import creation, elementwise, images, random, reductions, shaping
+from lamina.operations.promote import axis_of
+from lamina.operations.windows import channels_back, channels_last, checked_format
+from lamina.tensor import Tensor, bind
+
+EPSILON = 1e-7  # standard deviations below count as this
+
+
+class Rescaling(Layer):
+    """inputs * scale + offset: Rescaling(1 / 255) takes bytes to 0 .. 1."""
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale, self.offset = scale, offset
+
+    def call(self, inputs: Tensor) -> Any:
+        x = creation.astype(inputs, self.dtype)
+        scale, offset = (_number(v, self.dtype) for v in (self.scale, self.offset))
+        return x * scale + offset
+
+
+def _number(value: Any, dtype: Any) -> Any:
+    return creation.asarray(value, dtype=dtype) if isinstance(value, (list, tuple)) else value
+
+
+class Normalization(Layer):
+    """(inputs - mean) / sqrt(variance), along `axis` (None: one mean for everything).
+
+    mean and variance are given, or learned from data by `adapt`; then they are weights, which do
+    not train. invert=True undoes it: inputs * sqrt(variance) + mean.
+    """
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: Any = None,
+        variance: Any = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if (mean is None) != (variance is None):
+            raise ArgumentError("Normalization: give both mean and variance, or neither and adapt")
+        self.axis = () if axis is None else tuple(axis) if isinstance(axis, Sequence) else (axis,)
+        self.input_mean, self.input_variance, self.invert = mean, variance, invert
+        self.is_adapted = mean is not None
+
+    def _kept(self, ndim: int) -> tuple[int, ...]:
+        """The axes that have means of their own, counted from the front."""
+        kept = tuple(sorted(axis_of("Normalization", a, ndim) for a in self.axis))
+        if 0 in kept:
+            raise ArgumentError("Normalization: the batch axis, 0, cannot be kept")
+        return kept
+
+    def build(self, input_shape: Any) -> None:
+        kept = self._kept(len(input_shape))
+        shape = tuple(input_shape[a] for a in kept)
+        if self.input_mean is None:
+            self.mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
+            self.variance = self.add_weight(shape, "ones", trainable=False, name="variance")
+            self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
+
+    def adapt(self, data: Any) -> None:
+        """Learn mean and variance from an array, or from an iterable of batches; anew each time."""
+        if self.input_mean is not None:
+            raise StateError(f"{self._label()}: mean and variance were given; nothing to adapt")
+        batches = [data] if hasattr(data, "__array__") or hasattr(data, "shape") else data
+        count, mean, square, shape = self._moments(batches)
+        if not self.built:
+            self.build((None, *shape))
+        self.mean.assign(mean.astype(np.float32).reshape(self.mean.shape))
+        self.variance.assign((square / count).astype(np.float32).reshape(self.mean.shape))
+        self.count.assign(np.int32(min(count, 2**31 - 1)))
+        self.is_adapted = True
+
+    def _moments(self, batches: Iterable[Any]) -> tuple[int, Any, Any, tuple[int, ...]]:
+        """Number, mean and sum of squared distances, merged batch by batch (Chan et al. 1979)."""
+        count, mean, square, shape = 0, np.float64(0), np.float64(0), None
+        for batch in batches:
+            x = np.asarray(batch[0] if isinstance(batch, tuple) else batch, np.float64)
+            shape = x.shape[1:]
+            axes = tuple(d for d in range(x.ndim) if d not in self._kept(x.ndim))
+            n = int(np.prod([x.shape[d] for d in axes]))
+            if n:
+                found = x.mean(axes)
+                step = found - mean
+                square = square + x.var(axes) * n + step**2 * (count * n / (count + n))
+                mean, count = mean + step * (n / (count + n)), count + n
+        if not count or shape is None:
+            raise ArgumentError(f"{self._label()}: adapt got no data")
+        return count, mean, square, shape
+
+    def call(self, inputs: Tensor) -> Any:
+        x = creation.astype(inputs, self.dtype)
+        kept = self._kept(x.ndim)
+        shape = tuple(n if d in kept else 1 for d, n in enumerate(x.shape))
+        mean, variance = self._statistics()
+        if mean.size > 1 or mean.ndim:
+            mean, variance = (bind("reshape", t, shape=shape) for t in (mean, variance))
+        deviation = elementwise.maximum(elementwise.sqrt(variance), EPSILON)
+        return x * deviation + mean if self.invert else (x - mean) / deviation
+
+    def _statistics(self) -> Any:
+        if self.input_mean is None:
+            return self.mean.read(), self.variance.read()
+        both = (self.input_mean, self.input_variance)
+        return tuple(creation.asarray(v, dtype=self.dtype) for v in both)
+
+
+# ---- pictures in other sizes -------------------------------------------------------------------
+class _Pictures(Layer):
+    """A layer over pictures (batch, rows, columns, channels)."""
+
+    input_spec = InputSpec(ndim=4)
+
+    def _settle(self, height: Any, width: Any, data_format: str | None) -> None:
+        own = type(self).__name__
+        self.height = positive_integer(own, "height", height)
+        self.width = positive_integer(own, "width", width)
+        self.data_format = checked_format(own, data_format)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        x = creation.astype(inputs, self.dtype)
+        x = channels_last(type(self).__name__, x, self.data_format)
+        if not is_static(x.shape[1:3]):
+            raise ShapeError(
+                f"{self._label()}: rows and columns of {shape_text(x.shape)} must be known"
+            )
+        return channels_back(self.changed(x), self.data_format)
+
+    def changed(self, x: Tensor) -> Tensor:
+        """The pictures, channels last, as the layer makes them."""
+        raise TypeError(f"{type(self).__name__} must define changed(x)")
+
+
+class Resizing(_Pictures):
+    """Pictures of `height` rows and `width` columns, by any interpolation of `lm.nn.resize`.
+
+    crop_to_aspect_ratio cuts off what would be distorted; pad_to_aspect_ratio puts `fill_value`
+    around instead.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(height, width, data_format)
+        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+            raise ArgumentError("Resizing: crop to the aspect ratio, or pad to it, not both")
+        if fill_mode != "constant":
+            raise ArgumentError(f"Resizing: fill_mode must be 'constant', not {fill_mode!r}")
+        self.interpolation, self.antialias = interpolation, antialias
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
+        self.pad_to_aspect_ratio = pad_to_aspect_ratio
+        self.fill_mode, self.fill_value = fill_mode, fill_value
+
+    def changed(self, x: Tensor) -> Tensor:
+        if self.crop_to_aspect_ratio:
+            x = centred(x, *_fitting(x, self.height, self.width, min))
+        if self.pad_to_aspect_ratio:
+            x = _bordered(x, *_fitting(x, self.height, self.width, max), self.fill_value)
+        return images.resize(x, (self.height, self.width), self.interpolation, self.antialias)
+
+
+class CenterCrop(_Pictures):
+    """The middle of pictures, `height` by `width`; pictures too small for that are made larger
+    first."""
+
+    def __init__(
+        self, height: int, width: int, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(height, width, data_format)
+
+    def changed(self, x: Tensor) -> Tensor:
+        rows, columns = x.shape[1:3]
+        if rows >= self.height and columns >= self.width:  # type: ignore[operator]
+            return centred(x, self.height, self.width)
+        x = centred(x, *_fitting(x, self.height, self.width, min))
+        return images.resize(x, (self.height, self.width))
+
+
+def _fitting(x: Tensor, height: int, width: int, choose: Any) -> tuple[int, int]:
+    """Rows and columns in the ratio of height and width, within (min) or around (max) x's own."""
+    rows, columns = (int(n) for n in x.shape[1:3])  # type: ignore[arg-type]
+    fit = (int(columns * height / width), int(rows * width / height))
+    return max(choose(rows, fit[0]), 1), max(choose(columns, fit[1]), 1)
+
+
+def centred(x: Tensor, height: int, width: int) -> Tensor:
+    """The middle rows and columns."""
+    for axis, count in ((1, height), (2, width)):
+        start = (int(x.shape[axis]) - count) // 2  # type: ignore[arg-type]
+        x = shaping.sliced(x, axis, start, start + count)
+    return x
+
+
+def _bordered(x: Tensor, height: int, width: int, value: float) -> Tensor:
+    """x in the middle of more rows and columns, filled with a value; the same on both sides, as
+    Keras has it, so that an odd one is left out."""
+    room = [n - int(own) for n, own in zip((height, width), x.shape[1:3], strict=True)]  # type: ignore[arg-type]
+    sides = [(n // 2, n // 2) for n in room]
+    return shaping.pad(x, [(0, 0), *sides, (0, 0)], constant_values=value)
+
+
+# ---- random changes ----------------------------------------------------------------------------
+class _Random(Layer):
+    """In training, another change for each picture; otherwise the pictures as they are."""
+
+    input_spec = InputSpec(ndim=4)
+
+    def _settle(self, seed: int | None, data_format: str | None = None) -> None:
+        self.seed = seed
+        self.data_format = checked_format(type(self).__name__, data_format)
+
+    def key(self) -> Tensor:
+        key = random.scoped_key(self.path)
+        return key if self.seed is None else random.fold_in(key, self.seed)
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        x = creation.astype(inputs, self.dtype)
+        if not training:
+            return x
+        x = channels_last(type(self).__name__, x, self.data_format)
+        return channels_back(self.changed(x, self.key()), self.data_format)
+
+    def changed(self, x: Tensor, key: Tensor) -> Tensor:
+        """The pictures, channels last, as training sees them."""
+        raise TypeError(f"{type(self).__name__} must define changed(x, key)")
+
+
+class RandomFlip(_Random):
+    """Mirrors pictures, each with a chance of one half: "horizontal" exchanges left and right,
+    "vertical" top and bottom."""
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        modes = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
+        if mode not in modes:
+            raise ArgumentError(f"RandomFlip: mode must be one of {', '.join(modes)}, not {mode!r}")
+        self.mode, self._axes = mode, modes[mode]
+
+    def changed(self, x: Tensor, key: Tensor) -> Tensor:
+        for number, axis in enumerate(self._axes):
+            chosen = random.bernoulli((x.shape[0], 1, 1, 1), 0.5, key=random.fold_in(key, number))
+            x = elementwise.where(chosen, shaping.flip(x, axis=axis), x)
+        return x
+
+
+class RandomContrast(_Random):
+    """(inputs - mean) * f + mean, each channel's own mean, f from 1 - factor to 1 + factor; within
+    value_range. factor: a number within 0 and 1, or a pair of them (below, above)."""
+
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        pair = tuple(factor) if isinstance(factor, Sequence) else (factor, factor)
+        if len(pair) != 2 or not all(0 <= f <= 1 for f in pair):
+            raise RangeError(
+                f"RandomContrast: factor must be a number within 0 and 1, or two; got {factor!r}"
+            )
+        self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
+
+    def changed(self, x: Tensor, key: Tensor) -> Tensor:
+        below, above = self._pair
+        f = random.uniform((x.shape[0], 1, 1, 1), 1.0 - below, 1.0 + above, x.dtype, key=key)
+        mean = reductions.mean(x, (1, 2), keepdims=True)
+        return elementwise.clip((x - mean) * f + mean, *self.value_range)  # type: ignore[operator]
+
+
+class RandomBrightness(_Random):
+    """inputs + f * (width of value_range), f from -factor to factor; within value_range. factor: a
+    number within 0 and 1, or a pair (lowest, highest) within -1 and 1."""
+
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        given = tuple(factor) if isinstance(factor, Sequence) else (-factor, factor)
+        pair = tuple(sorted(given))
+        if len(pair) != 2 or not -1 <= pair[0] <= pair[1] <= 1:
+            raise RangeError(
+                "RandomBrightness: factor must be a number within 0 and 1, or two within -1 and "
+                f"1; got {factor!r}"
+            )
+        self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
+
+    def changed(self, x: Tensor, key: Tensor) -> Tensor:
+        low, high = self.value_range
+        f = random.uniform((x.shape[0], 1, 1, 1), *self._pair, x.dtype, key=key)
+        return elementwise.clip(x + f * float(high - low), low, high)  # type: ignore[operator]

@@ -1,0 +1,175 @@
+"""Layers that prepare pictures and features: values, learned statistics, random changes."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import layers as L
+from lamina.configuration import deserialize, serialize
+from lamina.errors import ArgumentError, RangeError, ShapeError, StateError
+
+rng = np.random.default_rng(0)
+BYTES = rng.integers(0, 256, (3, 4, 6, 2)).astype("uint8")
+TABLE = rng.normal(size=(50, 3)).astype("float32") * [1, 10, 0.1] + [0, 5, -3]
+
+
+def test_rescaling_takes_bytes():
+    found = L.Rescaling(1 / 127.5, offset=-1)(BYTES)
+    assert found.dtype == "float32"
+    np.testing.assert_allclose(found.numpy(), BYTES / 127.5 - 1, rtol=1e-6, atol=1e-6)
+    found = L.Rescaling([0.5, 2.0])(BYTES)
+    np.testing.assert_allclose(found.numpy(), BYTES * np.array([0.5, 2.0]))
+
+
+def batches():
+    yield TABLE[:7]
+    yield TABLE[7:40], np.zeros(33)  # with labels
+    yield TABLE[40:]
+
+
+@pytest.mark.parametrize("data", [TABLE, TABLE.astype("float64"), batches()])
+def test_adapt_learns_mean_and_variance(data):
+    layer = L.Normalization()
+    layer.adapt(data)
+    found = layer(TABLE).numpy()
+    np.testing.assert_allclose(found, (TABLE - TABLE.mean(0)) / TABLE.std(0), atol=1e-4)
+    mean, variance, count = layer.get_weights()
+    np.testing.assert_allclose(mean, TABLE.mean(0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(variance, TABLE.var(0), rtol=1e-5)
+    assert count == 50
+    assert layer.trainable_weights == []
+
+
+def test_normalization_along_several_axes_or_none():
+    layer = L.Normalization(axis=None)
+    layer.adapt(TABLE)
+    np.testing.assert_allclose(layer(TABLE).numpy().std(), 1, rtol=1e-5)
+    layer = L.Normalization(axis=(1, 3))
+    layer.adapt(BYTES.astype("float32"))
+    assert layer.mean.shape == (4, 2)
+    np.testing.assert_allclose(layer(BYTES).numpy().mean((0, 2)), np.zeros((4, 2)), atol=1e-5)
+
+
+def test_given_statistics_and_back():
+    there = L.Normalization(mean=[1, 2, 3], variance=[4, 4, 4])
+    back = L.Normalization(mean=[1, 2, 3], variance=[4, 4, 4], invert=True)
+    np.testing.assert_allclose(there(TABLE).numpy(), (TABLE - [1, 2, 3]) / 2, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(back(there(TABLE)).numpy(), TABLE, rtol=1e-5, atol=1e-5)
+    with pytest.raises(StateError, match="given"):
+        there.adapt(TABLE)
+
+
+def test_an_adapted_model_is_saved_with_what_it_learned(tmp_path):
+    layer = L.Normalization()
+    layer.adapt(TABLE)
+    model = lm.Sequential([lm.Input((3,)), layer, L.Dense(2)])
+    expected = model.predict(TABLE, verbose=0)
+    model.save(tmp_path / "model.lamina")
+    again = lm.load_model(tmp_path / "model.lamina")
+    np.testing.assert_array_equal(again.predict(TABLE, verbose=0), expected)
+
+
+def test_resizing_and_cropping():
+    ramp = np.arange(6, dtype=np.float32).reshape(1, 1, 6, 1).repeat(4, 1)
+    assert L.Resizing(2, 3)(ramp).numpy()[0, 0, :, 0].tolist() == [0.5, 2.5, 4.5]
+    assert L.Resizing(2, 2, crop_to_aspect_ratio=True)(ramp).numpy()[0, 0, :, 0].tolist() == [
+        1.5,
+        3.5,
+    ]
+    padded = L.Resizing(6, 6, pad_to_aspect_ratio=True, fill_value=9.0)(ramp).numpy()[0, :, 1, 0]
+    assert padded.tolist() == [9, 1, 1, 1, 1, 9]
+    assert L.CenterCrop(2, 4)(ramp).numpy()[0, :, :, 0].tolist() == [[1, 2, 3, 4]] * 2
+    assert L.CenterCrop(8, 8)(ramp).shape == (1, 8, 8, 1)
+    first = L.Resizing(2, 3, data_format="channels_first")(ramp.transpose(0, 3, 1, 2))
+    assert first.shape == (1, 1, 2, 3)
+
+
+RANDOM = [
+    L.RandomFlip(), L.RandomFlip("horizontal"), L.RandomContrast(0.5), L.RandomBrightness(0.2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", RANDOM, ids=lambda layer: layer.name)
+def test_random_layers_act_in_training_only_and_repeat_with_the_seed(layer):
+    x = BYTES.astype("float32")
+    np.testing.assert_array_equal(layer(x).numpy(), x)
+    runs = []
+    for _ in range(2):
+        lm.set_seed(3)
+        runs.append(layer(np.tile(x, (6, 1, 1, 1)), training=True).numpy())
+    np.testing.assert_array_equal(*runs)
+    assert (runs[0][:3] != runs[0][3:6]).any() or (runs[0][:3] != runs[0][6:9]).any()
+    assert runs[0].min() >= 0
+    assert runs[0].max() <= 255
+
+
+def test_flips_are_the_picture_or_its_mirror():
+    x = np.tile(BYTES[:1].astype("float32"), (64, 1, 1, 1))
+    found = L.RandomFlip("vertical", seed=1)(x, training=True).numpy()
+    turned = (found == x[:, ::-1]).all((1, 2, 3))
+    assert ((found == x).all((1, 2, 3)) ^ turned).all()
+    assert 15 < turned.sum() < 49
+
+
+def test_brightness_is_one_number_a_picture():
+    x = np.full((40, 2, 2, 3), 100.0, np.float32)
+    found = L.RandomBrightness((0.0, 0.2))(x, training=True).numpy()
+    assert (found == found[:, :1, :1, :1]).all()
+    assert found.min() >= 100
+    assert found.max() <= 100 + 0.2 * 255
+    assert found.std() > 5
+
+
+def test_contrast_keeps_the_mean():
+    x = rng.uniform(100, 150, (20, 8, 8, 1)).astype("float32")
+    found = L.RandomContrast(0.5)(x, training=True).numpy()
+    np.testing.assert_allclose(found.mean((1, 2)), x.mean((1, 2)), rtol=1e-4)
+    assert (found.std((1, 2)) / x.std((1, 2))).min() < 0.8
+
+
+def test_they_train_inside_a_model():
+    model = lm.Sequential(
+        [
+            lm.Input((4, 6, 2), dtype="uint8"),
+            L.RandomFlip(),
+            L.RandomContrast(0.2),
+            L.Rescaling(1 / 255),
+            L.Flatten(),
+            L.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    history = model.fit(BYTES, np.array([0, 1, 0]), epochs=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        L.Rescaling(2.0), L.Normalization(mean=1.0, variance=4.0), L.Resizing(3, 3, "nearest"),
+        L.CenterCrop(2, 2), *RANDOM,
+    ],
+    ids=lambda layer: layer.name,
+)  # fmt: skip
+def test_configurations_make_equal_layers(layer):
+    copy = deserialize(serialize(layer))
+    assert copy.get_config() == layer.get_config()
+    np.testing.assert_array_equal(copy(BYTES).numpy(), layer(BYTES).numpy())
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "match"),
+    [
+        (lambda: L.Normalization(mean=1.0), ArgumentError, "both"),
+        (lambda: L.Normalization(axis=0)(TABLE), ArgumentError, "batch axis"),
+        (lambda: L.Normalization().adapt([]), ArgumentError, "no data"),
+        (lambda: L.Resizing(0, 3), RangeError, "height"),
+        (lambda: L.CenterCrop(3, 3)(TABLE), ShapeError, "4 axes"),
+        (lambda: L.RandomFlip("sideways"), ArgumentError, "horizontal"),
+        (lambda: L.RandomContrast(2.0), RangeError, "factor"),
+        (lambda: L.RandomBrightness((-2, 0)), RangeError, "factor"),
+    ],
+)
+def test_errors(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
