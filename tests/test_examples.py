@@ -20,6 +20,7 @@ ACCURACY = {  # after so many epochs on the small MNIST
     "mnist_mlp_one_hot": (3, 0.85),
     "lenet5": (6, 0.85),
     "mnist_convnet": (2, 0.9),
+    "mnist_by_rows": (12, 0.8),
 }
 
 CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet"}
@@ -53,7 +54,7 @@ def place(monkeypatch, small_mnist, tmp_path):
 
 
 def test_every_example_is_tested():
-    tested = {*ACCURACY, "lecture_mnist", "alvinn", *CONVOLUTIONAL}
+    tested = {*ACCURACY, "lecture_mnist", "alvinn", "elman_1990", *CONVOLUTIONAL}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
 
@@ -78,6 +79,17 @@ def test_shallow_vggnet_reads_digits(capsys):
     assert "2,171,178" in printed  # as Keras counts them, of which
     assert "2,169,770" in printed  # trainable and
     assert "1,408" in printed  # not
+
+
+def test_elman_finds_the_structure_in_time(capsys, tmp_path):
+    names = runpy.run_path(str(EXAMPLES / "elman_1990.py"))
+    unknowable, also, known = names["main"](epochs=24, picture="gradients.png")
+    assert known < 0.02 < 0.2 < min(unknowable, also)
+    assert (tmp_path / "gradients.png").stat().st_size > 10_000
+    reach = {name: norms[-1] for name, norms in names["reach"]().items()}
+    assert reach["SimpleRNN"] < reach["LSTM"] / 10
+    assert reach["LSTM, forget bias 4"] > 0.1
+    assert "a XOR b" in capsys.readouterr().out
 
 
 def test_alvinn_learns_to_steer(capsys, tmp_path):
