@@ -86,6 +86,8 @@ def test_resizing_and_cropping():
 
 RANDOM = [
     L.RandomFlip(), L.RandomFlip("horizontal"), L.RandomContrast(0.5), L.RandomBrightness(0.2),
+    L.RandomTranslation(0.3, (0.0, 0.5)), L.RandomRotation(0.2, "wrap"),
+    L.RandomZoom(0.4, fill_mode="nearest"), L.RandomZoom(0.4, 0.2, "constant", "nearest"),
 ]  # fmt: skip
 
 
@@ -127,11 +129,55 @@ def test_contrast_keeps_the_mean():
     assert (found.std((1, 2)) / x.std((1, 2))).min() < 0.8
 
 
+def exactly(f):
+    """A range of one number: nothing is left to chance."""
+    return (f, f)
+
+
+def test_translations_by_whole_pixels():
+    x = BYTES.astype("float32")
+    moved = L.RandomTranslation(exactly(0.25), exactly(-1 / 3), "constant", fill_value=7.0)
+    found = moved(x, training=True).numpy()
+    np.testing.assert_allclose(found[:, 1:, :4], x[:, :-1, 2:], atol=1e-2)
+    np.testing.assert_allclose(found[:, 0], 7)
+    around = L.RandomTranslation(exactly(0.25), exactly(0.0), "wrap")(x, training=True).numpy()
+    np.testing.assert_allclose(around, np.roll(x, 1, axis=1), atol=1e-2)
+    mirrored = L.RandomTranslation(exactly(0.5), exactly(0.0))(x, training=True).numpy()
+    np.testing.assert_allclose(mirrored, x[:, [1, 0, 0, 1]], atol=1e-2)
+
+
+def test_a_quarter_turn_is_counter_clockwise():
+    x = rng.normal(size=(2, 5, 5, 3)).astype("float32")
+    found = L.RandomRotation(exactly(0.25))(x, training=True).numpy()
+    np.testing.assert_allclose(found, np.rot90(x, axes=(1, 2)), atol=1e-4)
+
+
+def test_zooming_in_shows_the_middle():
+    x = rng.normal(size=(1, 9, 9, 1)).astype("float32")
+    found = L.RandomZoom(exactly(-0.5))(x, training=True).numpy()
+    np.testing.assert_allclose(found[:, ::2, ::2], x[:, 2:7, 2:7], atol=1e-5)
+
+
+def test_random_crops_are_parts_of_the_picture():
+    x = np.arange(30, dtype=np.float32).reshape(1, 5, 6, 1).repeat(60, 0)
+    found = L.RandomCrop(2, 4)(x, training=True).numpy()
+    first = found[:, 0, 0, 0]
+    np.testing.assert_array_equal(
+        found[..., 0] - first[:, None, None], np.tile([[0, 1, 2, 3], [6, 7, 8, 9]], (60, 1, 1))
+    )
+    assert {*first} == {6 * i + j for i in range(4) for j in range(3)}
+    middle = L.RandomCrop(2, 4)(x).numpy()
+    np.testing.assert_array_equal(middle, x[:, 1:3, 1:5])
+
+
 def test_they_train_inside_a_model():
     model = lm.Sequential(
         [
             lm.Input((4, 6, 2), dtype="uint8"),
             L.RandomFlip(),
+            L.RandomTranslation(0.2, 0.2),
+            L.RandomRotation(0.1),
+            L.RandomCrop(3, 4),
             L.RandomContrast(0.2),
             L.Rescaling(1 / 255),
             L.Flatten(),
@@ -147,7 +193,7 @@ def test_they_train_inside_a_model():
     "layer",
     [
         L.Rescaling(2.0), L.Normalization(mean=1.0, variance=4.0), L.Resizing(3, 3, "nearest"),
-        L.CenterCrop(2, 2), *RANDOM,
+        L.CenterCrop(2, 2), L.RandomCrop(2, 2), *RANDOM,
     ],
     ids=lambda layer: layer.name,
 )  # fmt: skip
@@ -166,6 +212,8 @@ def test_configurations_make_equal_layers(layer):
         (lambda: L.Resizing(0, 3), RangeError, "height"),
         (lambda: L.CenterCrop(3, 3)(TABLE), ShapeError, "4 axes"),
         (lambda: L.RandomFlip("sideways"), ArgumentError, "horizontal"),
+        (lambda: L.RandomZoom((0.2, -0.2)), RangeError, "in order"),
+        (lambda: L.RandomRotation(0.1, fill_mode="mirror"), RangeError, "fill_mode"),
         (lambda: L.RandomContrast(2.0), RangeError, "factor"),
         (lambda: L.RandomBrightness((-2, 0)), RangeError, "factor"),
     ],

@@ -46,3 +46,26 @@ def test_adapt(axis):
     theirs.adapt(PICTURE)
     ours.adapt(PICTURE)
     np.testing.assert_allclose(ours(PICTURE).numpy(), np.asarray(theirs(PICTURE)), atol=2e-4)
+
+
+# ranges of one number: no chance in them
+GEOMETRY = [
+    ("RandomTranslation", {"height_factor": (0.25, 0.25), "width_factor": (-0.3, -0.3)}),
+    ("RandomRotation", {"factor": (0.1, 0.1)}),
+    ("RandomRotation", {"factor": (-0.3, -0.3)}),
+    ("RandomZoom", {"height_factor": (0.3, 0.3)}),
+    ("RandomZoom", {"height_factor": (-0.3, -0.3), "width_factor": (0.22, 0.22)}),
+]
+FILLS = ["reflect", "wrap", "nearest", "constant"]
+
+
+@pytest.mark.parametrize(("name", "arguments"), GEOMETRY)
+@pytest.mark.parametrize("fill_mode", FILLS)
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_geometry(name, arguments, fill_mode, interpolation):
+    more = {"fill_mode": fill_mode, "interpolation": interpolation, "fill_value": 3.0}
+    theirs = getattr(keras.layers, name)(**arguments, **more)
+    expected = np.asarray(theirs(PICTURE, training=True))
+    found = getattr(layers, name)(**arguments, **more)(PICTURE, training=True).numpy()
+    wrong = np.abs(found - expected) > 1e-2
+    assert wrong.mean() < (0.02 if interpolation == "nearest" else 0.001)  # ties round either way

@@ -105,6 +105,12 @@ from lamina.layers.preprocessing import (
     Rescaling,
     Resizing,
 )
+from lamina.layers.random_geometry import (
+    RandomCrop,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from lamina.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from lamina.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from lamina.layers.regularization import (
@@ -222,7 +228,11 @@ __all__ = [
     "RNN",
     "RandomBrightness",
     "RandomContrast",
+    "RandomCrop",
     "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",

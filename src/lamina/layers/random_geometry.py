@@ -1,0 +1,190 @@
+"""Layers that move, turn, enlarge or cut pictures at random while training.
+
+Pictures (batch, rows, columns, channels). Each gets a change of its own. Arguments and defaults
+are those of Keras 3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.errors import RangeError, ShapeError
+from lamina.ir.types import float32, is_static
+from lamina.layers.core import positive_integer
+from lamina.layers.preprocessing import CenterCrop, _Random
+from lamina.layers.spec import shape_text
+from lamina.operations import creation, elementwise, random
+from lamina.operations.sampling import FILLS, INTERPOLATIONS, sample
+from lamina.tensor import Tensor
+
+Factor = float | Sequence[float]
+
+
+class _Moving(_Random):
+    """Every pixel of the result shows what lies somewhere else in the picture."""
+
+    def _settle_sampling(self, interpolation: str, fill_mode: str, fill_value: float) -> None:
+        own = type(self).__name__
+        known = (("interpolation", interpolation, INTERPOLATIONS), ("fill_mode", fill_mode, FILLS))
+        for name, value, among in known:
+            if value not in among:
+                raise RangeError(f"{own}: {name} must be one of {', '.join(among)}, not {value!r}")
+        self.interpolation, self.fill_mode, self.fill_value = interpolation, fill_mode, fill_value
+
+    def changed(self, x: Tensor, key: Tensor) -> Tensor:
+        height, width = x.shape[1:3]
+        if not is_static((height, width)):
+            raise ShapeError(
+                f"{self._label()}: rows and columns of {shape_text(x.shape)} must be known"
+            )
+        shape = (1, int(height), int(width))  # type: ignore[arg-type]
+        rows, columns = (creation.iota(shape, axis, float32) for axis in (1, 2))
+        middle = ((shape[1] - 1) / 2, (shape[2] - 1) / 2)
+        places = self.places(x, rows - middle[0], columns - middle[1], key)  # type: ignore[operator]
+        down, right = (p + m for p, m in zip(places, middle, strict=True))
+        return sample(x, down, right, self.interpolation, self.fill_mode, self.fill_value)
+
+    def places(self, x: Tensor, rows: Any, columns: Any, key: Tensor) -> tuple[Any, Any]:
+        """Rows and columns (batch, height, width), counted from the middle, where each pixel of
+        the result looks; `rows` and `columns` are its own."""
+        raise TypeError(f"{type(self).__name__} must define places(x, rows, columns, key)")
+
+
+def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tuple[float, float]:
+    """(lowest, highest) of a factor: a number f means -f to f."""
+    pair = tuple(factor) if isinstance(factor, Sequence) else (-abs(factor), abs(factor))
+    if len(pair) != 2 or not least <= pair[0] <= pair[1] <= most:
+        raise RangeError(
+            f"{owner}: {name} must be a number, or two in order, within {least} and {most}; got "
+            f"{factor!r}"
+        )
+    return float(pair[0]), float(pair[1])
+
+
+def _draw(x: Tensor, pair: tuple[float, float], key: Tensor, number: int) -> Any:
+    """A number for each picture, between the two."""
+    shape = (x.shape[0], 1, 1)
+    return random.uniform(shape, pair[0], pair[1], float32, key=random.fold_in(key, number))
+
+
+class RandomTranslation(_Moving):
+    """Moves pictures down by a fraction of their height within `height_factor`, and to the right
+    by one of their width within `width_factor`: (lowest, highest), or f for (-f, f)."""
+
+    def __init__(
+        self,
+        height_factor: Factor,
+        width_factor: Factor,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        self._settle_sampling(interpolation, fill_mode, fill_value)
+        self._height = _pair("RandomTranslation", "height_factor", height_factor, -1, 1)
+        self._width = _pair("RandomTranslation", "width_factor", width_factor, -1, 1)
+
+    def places(self, x: Tensor, rows: Any, columns: Any, key: Tensor) -> tuple[Any, Any]:
+        down, right = _draw(x, self._height, key, 0), _draw(x, self._width, key, 1)
+        zero = (rows + columns) * 0.0
+        return rows + zero - down * x.shape[1], columns + zero - right * x.shape[2]
+
+
+class RandomRotation(_Moving):
+    """Turns pictures counter-clockwise by an angle within `factor`, in parts of a full turn:
+    0.1 is -36 to 36 degrees, (0, 0.5) up to half a turn."""
+
+    def __init__(
+        self,
+        factor: Factor,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        self._settle_sampling(interpolation, fill_mode, fill_value)
+        self._factor = _pair("RandomRotation", "factor", factor, -1, 1)
+
+    def places(self, x: Tensor, rows: Any, columns: Any, key: Tensor) -> tuple[Any, Any]:
+        angle = _draw(x, self._factor, key, 0) * (2 * math.pi)
+        cosine, sine = elementwise.cos(angle), elementwise.sin(angle)
+        return sine * columns + cosine * rows, cosine * columns - sine * rows
+
+
+class RandomZoom(_Moving):
+    """Pictures at 1 + f times the extent they show, f within `height_factor`: above 0 they look
+    smaller, below 0 larger. width_factor: for columns; None keeps the ratio."""
+
+    def __init__(
+        self,
+        height_factor: Factor,
+        width_factor: Factor | None = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        self._settle_sampling(interpolation, fill_mode, fill_value)
+        self._height = _pair("RandomZoom", "height_factor", height_factor, -1, 1)
+        self._width = None
+        if width_factor is not None:
+            self._width = _pair("RandomZoom", "width_factor", width_factor, -1, 1)
+
+    def places(self, x: Tensor, rows: Any, columns: Any, key: Tensor) -> tuple[Any, Any]:
+        tall = _draw(x, self._height, key, 0) + 1.0
+        wide = tall if self._width is None else _draw(x, self._width, key, 1) + 1.0
+        zero = (rows + columns) * 0.0
+        return rows * tall + zero, columns * wide + zero
+
+
+class RandomCrop(_Random):
+    """A part of `height` rows and `width` columns: anywhere in training, the middle otherwise
+    (made larger first where a picture is too small, as `CenterCrop` does)."""
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        self.height = positive_integer("RandomCrop", "height", height)
+        self.width = positive_integer("RandomCrop", "width", width)
+        self._middle = CenterCrop(height, width, data_format)
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        first = 1 if self.data_format == "channels_last" else 2
+        rows, columns = inputs.shape[first : first + 2]
+        fits = is_static((rows, columns)) and rows >= self.height and columns >= self.width  # type: ignore[operator]
+        return super().call(inputs, training) if training and fits else self._middle(inputs)
+
+    def changed(self, x: Tensor, key: Tensor) -> Tensor:
+        rows, columns = creation.iota((1, self.height, 1), 1), creation.iota((1, 1, self.width), 2)
+        top = self._start(x, int(x.shape[1]) - self.height, key, 0)  # type: ignore[arg-type]
+        left = self._start(x, int(x.shape[2]) - self.width, key, 1)  # type: ignore[arg-type]
+        zero = (rows + columns) * 0  # type: ignore[operator]
+        down = creation.astype(rows + zero + top, float32)  # type: ignore[operator]
+        right = creation.astype(columns + zero + left, float32)  # type: ignore[operator]
+        return sample(x, down, right, "nearest", "nearest")
+
+    def _start(self, x: Tensor, room: int, key: Tensor, number: int) -> Any:
+        """The first row or column of each part: 0 to the room that is left."""
+        drawn = _draw(x, (0.0, 1.0), key, number) * (room + 1)
+        return elementwise.minimum(creation.astype(drawn, "int32"), room)
