@@ -1,8 +1,9 @@
 """Simplification: markers removed, constants folded, algebra applied, equal nodes made one.
 
-First a loop and the longer one that its gradient made of it become one. Then one walk in
-topological order rebuilds the graph; every rule looks at a node whose operands are
-already simple, and says what it is instead (or None). Rules are rows of `RULES`, by primitive.
+First a loop and the longer one that its gradient made of it become one, and loops lose what nobody
+reads. Then one walk in topological order rebuilds the graph; every rule looks at a node whose
+operands are already simple, and says what it is instead (or None). Rules are rows of `RULES`, by
+primitive.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lamina.ir.graph import Graph, Node
 from lamina.ir.types import is_static
 from lamina.reference import interpreter
 from lamina.rewrite.algebra import RULES
+from lamina.rewrite.loops import prune_loops
 
 FOLDED = 64  # constants of more elements are not folded: they would make the program large
 
@@ -24,7 +26,7 @@ FOLDED = 64  # constants of more elements are not folded: they would make the pr
 def simplify(graph: Graph) -> Graph:
     """The same function of the same parameters, simplified."""
     shared = Graph(graph.parameters, share_loops(graph.results), graph.name)
-    return Graph(graph.parameters, _Simplifier().run(shared), graph.name)
+    return Graph(graph.parameters, _Simplifier().run(prune_loops(shared)), graph.name)
 
 
 class _Simplifier:

@@ -1,0 +1,113 @@
+"""Loops without what nobody reads: results, carries that feed none of them, operands.
+
+scan(a, b, unused; body -> a', b', x, y), of which y alone is read, and needs a alone
+    -> scan(a; body -> a', y)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.ir import ops
+from lamina.ir.graph import Graph, Node, topological
+from lamina.ir.primitives import PRIMITIVES
+
+
+def prune_loops(graph: Graph) -> Graph:
+    """The graph with each loop reduced to what is read of it."""
+    read: dict[Node, set[int]] = {}
+    nodes = graph.nodes()
+    for node in nodes:
+        if node.op == "get_tuple_element" and node.args[0].op in KEEP:
+            read.setdefault(node.args[0], set()).add(node.params["index"])
+    if not read:
+        return graph
+    new: dict[Node, Node] = {}
+    places: dict[Node, list[int]] = {}
+    for node in nodes:
+        args = [new[a] for a in node.args]
+        if node in read:
+            places[node] = _needed(node, read[node])
+            new[node] = KEEP[node.op](node, args, places[node])
+        elif node.op == "get_tuple_element" and node.args[0] in places:
+            index = places[node.args[0]].index(node.params["index"])
+            new[node] = ops.get_tuple_element(*args, index=index)
+        else:
+            new[node] = _with(node, args)
+    return Graph(graph.parameters, [new[r] for r in graph.results], graph.name)
+
+
+def _with(node: Node, args: Sequence[Node]) -> Node:
+    if all(x is y for x, y in zip(args, node.args, strict=True)):
+        return node
+    return Node(node.op, args, node.params, node.type, node.value, node.origin)
+
+
+def _needed(node: Node, read: set[int]) -> list[int]:
+    """The results that are read, and the carries that they, or whether to go on, depend on."""
+    p, body = node.params, node.params["body"]
+    count = p["num_carry"] if node.op == "scan" else len(body.results)
+    first = p["num_consts"]
+    carries = body.parameters[first : first + count]
+    needed = set(read)
+    if node.op == "while":
+        used = set(topological(p["cond"].results))
+        needed |= {k for k in range(count) if p["cond"].parameters[first + k] in used}
+    while True:
+        used = set(topological([body.results[k] for k in needed]))
+        more = {k for k, carry in enumerate(carries) if carry in used} - needed
+        if not more:
+            return sorted(needed)
+        needed |= more
+
+
+def _scan(node: Node, args: Sequence[Node], kept: list[int]) -> Node:
+    p, body = node.params, node.params["body"]
+    consts, carry = p["num_consts"], p["num_consts"] + p["num_carry"]
+    results = [body.results[k] for k in kept]
+    used = set(topological(results))
+    stays = [
+        k - consts in kept if consts <= k < carry else parameter in used
+        for k, parameter in enumerate(body.parameters)
+    ]
+    if all(stays) and len(kept) == len(body.results):
+        return _with(node, args)
+    inner = Graph([x for x, s in zip(body.parameters, stays) if s], results, body.name)
+    return _again(
+        node,
+        [x for x, s in zip(args, stays) if s],
+        body=inner,
+        num_consts=sum(stays[:consts]),
+        num_carry=sum(stays[consts:carry]),
+        length=p["length"],
+        reverse=p["reverse"],
+    )
+
+
+def _while(node: Node, args: Sequence[Node], kept: list[int]) -> Node:
+    p, body, cond = node.params, node.params["body"], node.params["cond"]
+    consts = p["num_consts"]
+    results = [body.results[k] for k in kept]
+    used = set(topological(results)) | set(topological(cond.results))
+    stays = [
+        k - consts in kept if k >= consts else bool({x, y} & used)
+        for k, (x, y) in enumerate(zip(body.parameters, cond.parameters, strict=True))
+    ]
+    if all(stays):
+        return _with(node, args)
+    return _again(
+        node,
+        [x for x, s in zip(args, stays) if s],
+        cond=Graph([x for x, s in zip(cond.parameters, stays) if s], cond.results, cond.name),
+        body=Graph([x for x, s in zip(body.parameters, stays) if s], results, body.name),
+        num_consts=sum(stays[:consts]),
+    )
+
+
+def _again(node: Node, args: Sequence[Node], **params: Any) -> Node:
+    made = PRIMITIVES[node.op](*args, **params)
+    return Node(made.op, made.args, made.params, made.type, origin=node.origin)
+
+
+KEEP = {"scan": _scan, "while": _while}
