@@ -294,7 +294,9 @@ class MultiHeadAttention(Layer):
             "bias_constraint": bias_constraint,
         }
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
         features = query_shape[-1] if self.output_features is None else self.output_features
         outer = tuple(features) if isinstance(features, (list, tuple)) else (features,)
         key_shape = value_shape if key_shape is None else key_shape

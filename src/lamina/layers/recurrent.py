@@ -133,11 +133,11 @@ class RNN(Layer):
                     output = _select(there, output, before)
                 new = tree.map_structure(lambda a, b: _select(there, a, b), new, states)
             if is_state:
-                output = tree.leaves(new)[place]
+                output = tree.leaves(new)[place or 0]
             return (new, output if needed else None), output if self.return_sequences else None
 
         (states, held), outputs = scan(turn, (states, held), (xs, valid), reverse=self.go_backwards)
-        return tree.leaves(states)[place] if is_state else held, states, outputs
+        return tree.leaves(states)[place or 0] if is_state else held, states, outputs
 
     def _valid(self, mask: Any, sequences: Tensor) -> Tensor | None:
         """The mask with the steps first, (steps, batch), as bools."""
@@ -276,7 +276,7 @@ class _OfCell(RNN):
 
     @property
     def units(self) -> int:
-        return self.cell.units  # type: ignore[no-any-return]
+        return self.cell.units  # type: ignore[no-any-return,union-attr]
 
 
 def _parameters(cls: type) -> set[str]:

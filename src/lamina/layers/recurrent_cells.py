@@ -284,28 +284,32 @@ class GRUCell(RecurrentCell):
         self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, States]:
         find = self._reset_after if self.reset_after else self._reset_before
-        z, n = find(gates_of(x, 3), seen, kernel, bias)
+        z, n = find(x, seen, kernel, bias)
         h = z * seen + (1 - z) * n
         return h, [h]
 
     def _reset_after(
-        self, x: list[Tensor], h: Tensor, kernel: Tensor, bias: Tensor | None
+        self, x: Tensor, h: Tensor, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         product = linear_algebra.matmul(h, kernel)
-        inner = gates_of(product if bias is None else product + bias[1], 3)
-        z = self.recurrent_activation(x[0] + inner[0])
-        r = self.recurrent_activation(x[1] + inner[1])
-        return z, self.activation(x[2] + r * inner[2])
+        product = product if bias is None else product + bias[1]
+        edge = 2 * self.units
+        z, r = self._both(sliced(x, 1, 0, edge) + sliced(product, 1, 0, edge))
+        inner = sliced(product, 1, edge, 3 * self.units)
+        return z, self.activation(sliced(x, 1, edge, 3 * self.units) + r * inner)
+
+    def _both(self, zr: Tensor) -> list[Tensor]:
+        """The update and the reset gate, found together."""
+        return gates_of(self.recurrent_activation(zr), 2)
 
     def _reset_before(
-        self, x: list[Tensor], h: Tensor, kernel: Tensor, bias: Tensor | None
+        self, x: Tensor, h: Tensor, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        edge = 2 * self.units
-        inner = gates_of(linear_algebra.matmul(h, sliced(kernel, 1, 0, edge)), 2)
-        z = self.recurrent_activation(x[0] + inner[0])
-        r = self.recurrent_activation(x[1] + inner[1])
-        product = linear_algebra.matmul(r * h, sliced(kernel, 1, edge, 3 * self.units))
-        return z, self.activation(x[2] + product)
+        edge, end = 2 * self.units, 3 * self.units
+        product = linear_algebra.matmul(h, sliced(kernel, 1, 0, edge))
+        z, r = self._both(sliced(x, 1, 0, edge) + product)
+        product = linear_algebra.matmul(r * h, sliced(kernel, 1, edge, end))
+        return z, self.activation(sliced(x, 1, edge, end) + product)
 
 
 class StackedRNNCells(Layer):

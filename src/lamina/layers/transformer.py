@@ -9,7 +9,7 @@ from typing import Any
 
 from lamina import activations, initializers
 from lamina.errors import RangeError, ShapeError
-from lamina.ir.types import bool_, is_static
+from lamina.ir.types import bool_
 from lamina.layers.attention import MultiHeadAttention
 from lamina.layers.base import Layer
 from lamina.layers.core import Dense, positive_integer
@@ -73,13 +73,13 @@ class PositionEmbedding(Layer):
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
         steps = inputs.shape[-2]
         table = self.position_embeddings.read()
-        if is_static(steps) and steps > self.sequence_length:
+        if isinstance(steps, int) and steps > self.sequence_length:
             raise ShapeError(
                 f"{self._label()}: sequences of {steps} steps came, and it has positions for "
                 f"{self.sequence_length}",
                 hint=f"sequence_length must be at least {steps}, or cut the sequences",
             )
-        if is_static(steps) and isinstance(start_index, int) and start_index == 0:
+        if isinstance(steps, int) and isinstance(start_index, int) and start_index == 0:
             rows = sliced(table, 0, 0, steps)
         else:
             rows = indexing.take(table, iota((steps,), 0) + start_index, axis=0)
