@@ -31,7 +31,7 @@ def windows_of(
 ) -> Array:
     """A view: axes that number the windows of x, then axes that lie within one."""
     sizes = zip(x.shape, window, strides, dilations, strict=True)
-    counts = tuple(window_count(n, w, s, 0, 0, d) for n, w, s, d in sizes)
+    counts = tuple(int(window_count(n, w, s, 0, 0, d)) for n, w, s, d in sizes)
     steps = tuple(k * s for k, s in zip(x.strides, strides, strict=True))
     inner = tuple(k * d for k, d in zip(x.strides, dilations, strict=True))
     return np.lib.stride_tricks.as_strided(x, (*counts, *window), (*steps, *inner), writeable=False)
