@@ -35,7 +35,10 @@ class Failure:
 
 def check(case: Case, name: str = "llvm", threads: Sequence[int] = (1, 2, 3)) -> Failure | None:
     """Compile the case and call it at each of its sizes; None where all is well."""
-    with settings(cache=False, threads=threads[0]), everything_threaded(len(threads) > 1):
+    with (
+        settings(cache=False, check=True, threads=threads[0]),
+        everything_threaded(len(threads) > 1),
+    ):
         try:
             executable = engine(name).compile(case.graph, case.updates)
             for arrays in (case.arrays, *case.more):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -39,6 +39,7 @@ from lamina.ir.types import (
     is_static,
     uint8,
 )
+from lamina.ir.verify import regions
 
 EXTENTS = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65)
 USUAL = EXTENTS[1:]
@@ -300,7 +301,22 @@ def _finished(grower: Grower, seed: str) -> Case:
 
 
 def _other_sizes(grower: Grower) -> list[int]:
-    return [grower.rng.choice(EXTENTS) for _ in range(2)] if grower.sizes else []
+    """Sizes of the symbol, besides the one it grew with, at which nothing is large."""
+    sizes = [grower.rng.choice(EXTENTS) for _ in range(2)] if grower.sizes else []
+    return [n for n in sizes if _affords(replace(grower, sizes={"n": n}), grower.nodes)]
+
+
+def _affords(grower: Grower, roots: Sequence[Node]) -> bool:
+    for node in topological(roots):
+        try:
+            grower._afford(node)
+        except Refused:
+            return False
+        turns = grower.concrete([node.params.get("length", 4)])[0]
+        for body in regions(node).values():
+            if not _affords(replace(grower, turns=grower.turns * max(turns, 1)), body.results):
+                return False
+    return True
 
 
 def _resampled(grower: Grower, size: int) -> list[np.ndarray]:
