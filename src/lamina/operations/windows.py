@@ -74,9 +74,11 @@ def padding_of(
     pairs = tuple(_pairs(function, padding, extents, reach, strides))
     for n, r, (low, high) in zip(extents, reach, pairs, strict=True):
         if is_static(n) and n + low + high < r:  # type: ignore[operator]
+            how = ", dilation included," if any(d > 1 for d in dilations) else ""
+            how += f" does not fit an input of spatial shape {tuple(extents)}"
+            how += f" with padding {pairs}" if any(map(any, pairs)) else ""
             raise ShapeError(
-                f"{function}: a window of {tuple(reach)}, dilation included, does not fit an input "
-                f"of spatial shape {tuple(extents)} with padding {pairs}",
+                f"{function}: a window of {tuple(reach)}{how}",
                 hint="take a smaller window, larger inputs, or padding='same'",
             )
     return pairs
