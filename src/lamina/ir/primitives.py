@@ -518,10 +518,12 @@ def reduce_window(
     """The sum, max or min of each window of x; what lies beyond the edges takes no part.
 
     One extent, stride, padding and dilation for each axis of x. A NaN in a window is its extreme.
+    argmax and argmin give the first position of the extreme in its window, in C order, int32.
     """
     lists = (window_dimensions, window_strides, padding, window_dilations)
-    _need_kind("reduce_window", WINDOW_KINDS, kind, x)
-    return TensorType(_over_windows("reduce_window", x, *lists), x.dtype)
+    _need_kind("reduce_window", (*WINDOW_KINDS, "argmax", "argmin"), kind, x)
+    dtype = int32 if kind.startswith("arg") else x.dtype
+    return TensorType(_over_windows("reduce_window", x, *lists), dtype)
 
 
 @primitive

@@ -60,8 +60,12 @@ def reduce_window(
     window_dilations: Sequence[int],
 ) -> Array:
     """Each window of x, padded by the kind's neutral element, combined."""
-    wide = padded(x, _neutral(kind, x.dtype), padding, [1] * x.ndim)
+    wide = padded(x, _neutral(kind.removeprefix("arg"), x.dtype), padding, [1] * x.ndim)
     windows = windows_of(wide, window_dimensions, window_strides, window_dilations)
+    if kind.startswith("arg"):
+        flat = windows.reshape(*windows.shape[: x.ndim], prod(window_dimensions))
+        find = np.argmax if kind == "argmax" else np.argmin
+        return np.asarray(find(flat, axis=-1)).astype(np.int32)
     return REDUCE[kind](windows, axis=tuple(range(x.ndim, 2 * x.ndim)), dtype=x.dtype)
 
 

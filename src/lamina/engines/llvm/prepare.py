@@ -118,7 +118,7 @@ def _windows(node: Node, copies: Copies) -> Node:
     p = node.params
     if not any(low or high for low, high in p["padding"]):
         return node
-    neutral = _neutral(p["kind"], node.dtype)
+    neutral = _neutral(p["kind"].removeprefix("arg"), x.dtype)
     low, high = zip(*p["padding"], strict=True)
     edges = {"edge_padding_low": low, "edge_padding_high": high}
     padded = ops.pad(
