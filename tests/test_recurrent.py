@@ -512,3 +512,19 @@ def test_a_simple_rnn_learns_to_remember():
     history = model.fit(x, y, epochs=40, batch_size=64, verbose=0)
     assert history.history["accuracy"][-1] > 0.95
     assert math.isfinite(history.history["loss"][-1])
+
+
+def test_a_vector_spread_inside_of_an_eager_scan_leaves_a_value():
+    bias = lm.asarray(RNG.normal(size=5).astype("float32"))
+    total, _ = lm.scan(lambda c, x: (c + x + bias, None), lm.zeros((3, 5)), lm.ones((4, 3, 5)))
+    close(total, np.broadcast_to(4 + 4 * bias.numpy(), (3, 5)))
+
+
+def test_a_compiled_stateful_layer_streams():
+    layer = made("gru", stateful=True)
+    layer(X[:, :1])
+    layer.reset_state()
+    step = lm.compile(layer)
+    for t in range(6):
+        last = step(X[:, t : t + 1])
+    close(last, looped("gru", layer, X)[0][:, -1])
