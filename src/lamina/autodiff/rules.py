@@ -6,8 +6,7 @@
 None where nothing came back. None as a cotangent means zero. Rows never ask for the value of an
 extent, so they hold for symbolic ones, and they are differentiable themselves. `NO_VJP` says why a
 primitive has no row. Longer rows live in `shape_rules.py`, `indexing_rules.py`, `window_rules.py`
-and
-`scan.py`.
+and `scan.py`.
 
 Where a function has a corner, the row's choice is: ties of maximum and minimum are shared evenly,
 but against a constant nothing passes at the tie (so relu'(0) = 0); abs'(0) = 0; clamp passes at its
