@@ -113,15 +113,9 @@ def _iota(original: Any) -> Any:
     return lambda p, node, position: original(p, node, [i + 1 for i in position])
 
 
-def _no_guard(original: Any) -> Any:
-    """An update's edges are forgotten: it is everywhere (a slice of everything stays right)."""
-
-    def rule(p: Puller, node: Any, position: Any) -> Any:
-        if node.args[1].shape != node.shape:
-            return original(p, node, position)
-        return p.pull(node.args[0], position)
-
-    return rule
+def _not_written(original: Any) -> Any:
+    """What is written over is still there."""
+    return lambda p, node, position: p.pull(node.args[0], position)
 
 
 def _clamped_early(original: Any) -> Any:
@@ -279,7 +273,7 @@ FAULTS = [
     Fault("parts joined in reverse", VIEWS, "concatenate", _concatenate),
     Fault("padding between elements repeats them", VIEWS, "pad", _pad),
     Fault("positions count from one", VIEWS, "iota", _iota),
-    Fault("an update is dropped", VIEWS, "dynamic_update_slice", _no_guard),
+    Fault("an update is dropped", VIEWS, "dynamic_update_slice", _not_written),
     Fault("positions are clamped too early", Puller, "data", _clamped_early),
     Fault("random bits do not count", VIEWS, "rng_bit_generator", _counter),
     Fault("strides swapped", lower, "linear", _swapped_strides),

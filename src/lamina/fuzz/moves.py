@@ -354,6 +354,21 @@ def reversed_(g: Grower) -> None:
     g.put(ops.reverse(x, dimensions=tuple(sorted(axes))))
 
 
+def mirrored(g: Grower) -> None:
+    """A value beside a view of itself: x + x.T, a difference of neighbours."""
+    x = g.pick(lambda n: _numeric(n) and n.ndim >= 1)
+    axis = g.rng.randrange(x.ndim)
+    order = g.rng.sample(range(x.ndim), x.ndim)
+    if tuple(x.shape[d] for d in order) == x.shape and g.rng.random() < 0.6:
+        view = ops.transpose(x, permutation=tuple(order))
+    else:
+        view = ops.reverse(x, dimensions=(axis,))
+    if g.rng.random() < 0.5 and x.dtype.kind in "if":
+        view = ops.negate(view)
+    names = ["maximum", "minimum"] if g.lane == "special" else ["add", "subtract", "maximum"]
+    g.put(PRIMITIVES[g.rng.choice(names)](x, view))
+
+
 def padded(g: Grower) -> None:
     x = g.pick(lambda n: n.ndim >= 1)
     low, high, inner = [], [], []
@@ -580,11 +595,12 @@ MOVES: list[tuple[Any, float]] = [
     (broadcast, 3),
     (sliced, 3),
     (reversed_, 1.5),
+    (mirrored, 3),
     (padded, 3),
     (joined, 2),
-    (gathered, 2),
+    (gathered, 3),
     (scattered, 1.5),
-    (window, 1),
+    (window, 1.5),
     (overwritten, 1.5),
     (sorted_, 1),
     (scanned, 2),

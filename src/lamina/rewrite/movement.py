@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.ir.types import is_static
@@ -191,7 +193,9 @@ def _reduced_broadcast(x: Node, axes: Sequence[int], kind: str) -> Node | None:
     shape = tuple(x.shape[d] for d in kept)
     small = ops.broadcast(inner, shape, tuple(kept.index(d) for d in dims))
     if kind == "sum":
-        small = ops.multiply(small, ops.fill(int(times), small))  # type: ignore[arg-type]
+        count = np.asarray(times).astype(x.dtype.storage)  # small integers wrap, as their sums do
+        number = ops.constant(value=count, dtype=x.dtype)
+        small = ops.multiply(small, ops.broadcast(number, small.shape, ()))
     rest = tuple(kept.index(d) for d in axes if d in own)
     return ops.reduce(small, kind=kind, dimensions=rest) if rest else small
 
