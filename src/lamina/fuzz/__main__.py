@@ -1,7 +1,8 @@
 """`python -m lamina.fuzz`: random programs through the compiler until the time is up.
 
-    --seconds 60     how long        --seed 0      where to begin: the programs follow from it
-    --only 0:17      one program     --threads 2   numbers of threads, such as 1,2,3
+    --seconds 60      how long             --seed 0      where to begin: the programs follow from it
+    --programs 100    how many at most     --threads 2   numbers of threads, such as 1,2,3
+    --only 0:17       one program
 
 Each program's seed is written to the journal before it runs, so that a crash of the process can be
 laid at its door: `--only` runs that program again. A failure is shrunk, printed with its seed, and
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _report(options.only, threads)
     stop = time.monotonic() + options.seconds
     number = failures = 0
-    while time.monotonic() < stop and failures < options.most:
+    while number < options.programs and time.monotonic() < stop and failures < options.most:
         seed = f"{options.seed}:{number}"
         if options.journal:
             options.journal.write_text(f"{seed}\n")
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lamina.fuzz", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--programs", type=int, default=10**9)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--only", help="the seed of one program, such as 0:17")
     parser.add_argument("--threads", default="1,2,3")
