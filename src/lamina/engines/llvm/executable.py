@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina.engines.llvm import memory, native, threads
+from lamina.engines.llvm.pace import Pace
 from lamina.engines.llvm.plan import Plan, bindable
 from lamina.errors import DTypeError, ShapeError
 from lamina.ir.graph import Graph
@@ -48,7 +50,10 @@ class LlvmProgram:
             bound = self._bind(arrays)
             results = bound.results(arrays)
             bound.point(arrays, results)
-            threads.run(self.address, bound.table_address, bound.threads())
+            count = 1 if bound.small else bound.pace.threads(settings.threads)
+            began = time.perf_counter()
+            threads.run(self.address, bound.table_address, count)
+            bound.pace.took(time.perf_counter() - began, count)
         return results
 
     def poison(self) -> None:
@@ -115,11 +120,8 @@ class _Bound:
         count = len(plan.arguments)
         self.inputs = [(n, at) for n, at in arguments.items() if n < count]
         self.outputs = [(n - count, at) for n, at in arguments.items() if n >= count]
-        work = sum(evaluate(w, sizes) for w in plan.work)
-        self.small = work < SMALL
-
-    def threads(self) -> int:
-        return 1 if self.small else settings.threads
+        self.small = sum(evaluate(w, sizes) for w in plan.work) < SMALL
+        self.pace = Pace()
 
     def results(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """An array for each result: a new one, or the argument that it updates."""
