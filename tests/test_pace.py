@@ -1,6 +1,6 @@
 """How many threads a program takes where others want the processors too."""
 
-from lamina.engines.llvm.pace import ALONE, PATIENCE, Pace
+from lamina.engines.llvm.pace import ALONE, PATIENCE, PROBE, Pace
 
 
 def after(*seconds: float) -> Pace:
@@ -11,19 +11,37 @@ def after(*seconds: float) -> Pace:
 
 
 def test_a_program_that_is_as_fast_as_ever_keeps_its_threads():
-    assert after(*[1e-3, 1.2e-3, 0.9e-3] * 10).threads(2) == 2
+    assert after(*[10e-3, 12e-3, 9e-3] * 10).threads(2) == 2
 
 
 def test_one_slow_call_changes_nothing():
-    assert after(1e-3, 9e-3, 1e-3, 9e-3, 1e-3).threads(2) == 2
+    assert after(10e-3, 90e-3, 10e-3, 90e-3, 10e-3).threads(2) == 2
 
 
 def test_slow_calls_in_a_row_leave_it_one_thread_for_a_while():
-    pace = after(1e-3, *[9e-3] * PATIENCE)
+    pace = after(5e-3, *[45e-3] * PATIENCE)
     assert pace.threads(2) == 1
     calls = 0
     while pace.threads(2) == 1:
-        pace.took(2e-3, 1)
+        pace.took(10e-3, 1)
         calls += 1
-    assert calls == round(ALONE / 2e-3)
+    assert calls == round(ALONE / 10e-3)
     assert pace.threads(2) == 2
+
+
+def test_short_calls_are_compared_with_one_on_one_thread():
+    crowded = after(*[200e-6] * PROBE)  # from the first call on, so it knows of nothing better
+    assert crowded.threads(2) == 1
+    crowded.took(30e-6, 1)
+    for _ in range(PATIENCE):
+        assert crowded.threads(2) == 2
+        crowded.took(200e-6, 2)
+    assert crowded.threads(2) == 1
+
+
+def test_short_calls_that_gain_from_threads_keep_them():
+    quiet = after(*[20e-6] * PROBE)
+    quiet.took(30e-6, quiet.threads(2))
+    for _ in range(100):
+        assert quiet.threads(2) == 2
+        quiet.took(21e-6, 2)
