@@ -16,7 +16,7 @@ from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.types import DTYPES, Extent, TensorType, bool_, float32, int32
 from lamina.ir.verify import verify
 from lamina.reference import interpreter
-from lamina.rewrite import simplify
+from lamina.rewrite import hoist_loops, simplify
 from lamina.rewrite.algebra import RULES
 
 X, Y = (parameter(TensorType((3, 4), float32), name) for name in "xy")
@@ -208,6 +208,39 @@ def test_what_nobody_reads_of_a_loop_is_not_computed(
         interpreter.run(graph, arrays), interpreter.run(simple, arrays), strict=True
     ):
         np.testing.assert_array_equal(got, want)
+
+
+def test_what_is_the_same_in_each_turn_is_computed_before() -> None:
+    """A product and an exponential of consts leave the loop; a light map of one stays."""
+    w, c, e = (
+        parameter(TensorType(s, float32), n) for s, n in (((4, 4), "w"), ((4,), "c"), ((4,), "e"))
+    )
+    square = _dot(w, w)
+    step = ops.dot_general(
+        c, square, lhs_contracting_dimensions=(0,), rhs_contracting_dimensions=(0,)
+    )
+    shift = ops.reduce(ops.exponential(w), kind="sum", dimensions=(0,))
+    light = ops.reshape(_slice(ops.negate(w), (0, 0), (1, 4)), shape=(4,))
+    new = ops.tanh(ops.add(ops.add(step, shift), ops.add(light, e)))
+    body = Graph([w, c, e], [new, light], "body")
+    weights, xs = (parameter(TensorType(s, float32), n) for s, n in (((4, 4), "w"), ((5, 4), "xs")))
+    node = ops.scan(weights, V, xs, body=body, num_consts=1, num_carry=1, length=5)
+    graph = Graph([V, weights, xs], ops.elements(node))
+    hoisted = hoist_loops(graph)
+    verify(hoisted)
+    (loop,) = [n for n in hoisted.nodes() if n.op == "scan"]
+    assert loop.params["num_consts"] == 3
+    inside = {n.op for n in loop.params["body"].nodes()}
+    assert "negate" in inside
+    assert not {"exponential", "reduce"} & inside
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(0, 0.5, p.shape).astype(np.float32) for p in graph.parameters]
+    for want, got in zip(
+        interpreter.run(graph, arrays), interpreter.run(hoisted, arrays), strict=True
+    ):
+        np.testing.assert_array_equal(got, want)
+    again = hoist_loops(hoisted)
+    assert [n.op for n in again.nodes()] == [n.op for n in hoisted.nodes()]
 
 
 # ---- time --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Graph to graph: the same values with less work."""
 
+from lamina.rewrite.hoisting import hoist_loops
 from lamina.rewrite.simplify import simplify
 
-__all__ = ["simplify"]
+__all__ = ["hoist_loops", "simplify"]

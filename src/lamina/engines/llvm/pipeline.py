@@ -2,6 +2,7 @@
 
     simplify    graph -> graph          rewrite/: constants, algebra, equal nodes
     prepare     graph -> graph          layouts and sums made to suit loops and vectors
+    hoist       graph -> graph          what a loop computes alike in each turn, before it
     assemble    graph -> program        which values are stored, by which kernels, in which order
     schedule    nest -> nest, schedule  tiles, vectors, order of loops
     emit        -> LLVM text            one module a kernel, equal kernels once
@@ -36,7 +37,7 @@ from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.ir.types import Dim, symbols
-from lamina.rewrite import simplify
+from lamina.rewrite import hoist_loops, simplify
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
 MOST_OBJECTS = 2048
@@ -79,6 +80,8 @@ def stages_of(
     """All passes up to LLVM text, of a simplified graph; `drive` writes the driver."""
     graph = prepare(graph)
     log.passed("prepare", graph)
+    graph = hoist_loops(graph)
+    log.passed("hoist", graph)
     program = assemble(graph, updates)
     log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
