@@ -7,15 +7,15 @@ is slower than on one thread runs on one for a while, then tries again.
 
 from __future__ import annotations
 
-PROBE = 5  # the call that is made on one thread, to know how long that takes, if calls are short
-SHORT = 2e-3  # seconds
+PROBE = 5  # the call that is made on one thread, to know how long that takes
+SHORT = 0.2  # seconds
 SLOW = 1.3  # where that is not known: how much longer than at perfect scaling calls may take
 PATIENCE = 3  # slow calls in a row before it is believed
 ALONE = 0.05  # seconds on one thread before the others are tried again
 
 
 class Pace:
-    """What is known of a program at given sizes: its shortest calls, and whether it is alone now."""
+    """What is known of a program at given sizes: its shortest calls, and if it is alone now."""
 
     def __init__(self) -> None:
         self.best = self.one = float("inf")  # seconds, on all threads and on one
