@@ -142,6 +142,7 @@ def compile_forever():
     while not stop:
         native.compile_objects([doubling(f"f{k}") for k in range(4)], workers=2)
 
+native.compile_object(doubling())  # llvmlite is imported: Python itself keeps no fork from that
 other = threading.Thread(target=compile_forever)
 other.start()
 try:
