@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,22 @@ def test_a_planted_fault_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch)
         if check(case(number), threads=fault.threads) is not None:
             return
     pytest.fail(f"{CASES} programs did not show that {fault}")
+
+
+def test_the_tool_names_the_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Exit status, seed and text of what failed; the journal names the program that ran last."""
+    fault = next(f for f in FAULTS if f.name == "a sum begins at one")
+    fault.plant(monkeypatch)
+    journal = tmp_path / "journal"
+    options = ["--seed", "tool", "--programs", "60", "--threads", "1", "--most", "1"]
+    assert main([*options, "--journal", str(journal)]) == 1
+    shown = capsys.readouterr().out
+    seed = journal.read_text().strip()
+    assert f"FAILED {seed}" in shown
+    assert "kind=sum" in shown or "dot_general" in shown
+    assert main(["--only", seed, "--threads", "1"]) == 1
 
 
 def test_a_failure_is_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamina.engines import Executable, engine
+from lamina.errors import ShapeError
 from lamina.fuzz.generate import Case
 from lamina.fuzz.shadow import Refused, Shadow, shadows
 from lamina.ir.graph import Node
@@ -69,7 +70,7 @@ def _at(
 ) -> Failure | None:
     try:
         expected = shadows(case.graph, arrays, case.lane)
-    except Refused:
+    except (Refused, ShapeError):  # the latter: a shrunk program from which a size is gone
         return None
     first: list[np.ndarray] = []
     for count in (threads[0], *threads):

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from lamina.autodiff import gradients
 from lamina.fuzz.generate import Grower, Refused, grow
 from lamina.ir import ops
-from lamina.ir.graph import Graph, Node, parameter
+from lamina.ir.graph import Graph, Node, parameter, topological
 from lamina.ir.primitives import PRIMITIVES, constant_of
 from lamina.ir.types import (
     DTYPES,
     Dim,
-    Extent,
     TensorType,
     bool_,
     exact_division,
@@ -573,6 +571,19 @@ def repeated(g: Grower) -> None:
         g.put(part)
 
 
+# ---- gradients ---------------------------------------------------------------------------------
+def derived(g: Grower) -> None:
+    """The gradient of a node with respect to an input: the shapes of a training step."""
+    if g.depth or g.lane == "special" or len(g.nodes) > 60:
+        raise Refused
+    y = g.pick(lambda n: _float(n) and n.op != "parameter")
+    inputs = [p for p in g.parameters if _float(p) and p in topological([y])]
+    if not inputs:
+        raise Refused
+    (gradient,) = gradients([y], [g.like(y)], [g.rng.choice(inputs)])
+    g.put(gradient)
+
+
 MOVES: list[tuple[Any, float]] = [
     (unary, 8),
     (binary, 12),
@@ -605,6 +616,6 @@ MOVES: list[tuple[Any, float]] = [
     (sorted_, 1),
     (scanned, 2),
     (repeated, 0.5),
+    (derived, 2),
 ]
-OUTSIDE = {sorted_, scattered, sized}
-__all__ = ["MOVES", "Extent", "np"]
+OUTSIDE = {sorted_, scattered, sized}  # not in the bodies of loops

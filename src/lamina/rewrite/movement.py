@@ -119,7 +119,7 @@ def _reverse(node: Node) -> Node | None:
 def _pad(node: Node) -> Node | None:
     p = node.params
     amounts = (*p["edge_padding_low"], *p["edge_padding_high"], *p["interior_padding"])
-    return node.args[0] if not any(amounts) else None
+    return node.args[0] if all(a == 0 for a in amounts) else None
 
 
 # concatenate(x) -> x;  empty parts go;  of fills with one scalar -> fill
