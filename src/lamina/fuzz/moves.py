@@ -574,7 +574,7 @@ def repeated(g: Grower) -> None:
 # ---- gradients ---------------------------------------------------------------------------------
 def derived(g: Grower) -> None:
     """The gradient of a node with respect to an input: the shapes of a training step."""
-    if g.depth or g.lane == "special" or len(g.nodes) > 60:
+    if g.depth or g.lane != "smooth" or len(g.nodes) > 60:  # of ties, gradients are fractions
         raise Refused
     y = g.pick(lambda n: _float(n) and n.op != "parameter")
     inputs = [p for p in g.parameters if _float(p) and p in topological([y])]
