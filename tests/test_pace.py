@@ -1,6 +1,8 @@
 """How many threads a program takes where others want the processors too."""
 
-from lamina.engines.llvm.pace import ALONE, PATIENCE, PROBE, Pace
+import math
+
+from lamina.engines.llvm.pace import ALONE, LASTING, PATIENCE, PROBE, Pace
 
 
 def after(*seconds: float) -> Pace:
@@ -33,7 +35,7 @@ def test_short_calls_are_compared_with_one_on_one_thread():
     crowded = after(*[200e-6] * PROBE)  # from the first call on, so it knows of nothing better
     assert crowded.threads(2) == 1
     crowded.took(30e-6, 1)
-    for _ in range(PATIENCE):
+    for _ in range(math.ceil(LASTING / 200e-6)):
         assert crowded.threads(2) == 2
         crowded.took(200e-6, 2)
     assert crowded.threads(2) == 1

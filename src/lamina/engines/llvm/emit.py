@@ -13,8 +13,9 @@ before it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from lamina.engines.llvm.addresses import Addresses
 from lamina.engines.llvm.builder import Builder, Function, Module, Value, constant
@@ -22,7 +23,7 @@ from lamina.engines.llvm.combine import combine, finished, horizontal, neutral
 from lamina.engines.llvm.index import Var
 from lamina.engines.llvm.nest import Nest, Store
 from lamina.engines.llvm.scalar import to_memory
-from lamina.engines.llvm.schedule import Schedule, narrow, row_of
+from lamina.engines.llvm.schedule import MANY_TURNS, Schedule, narrow, row_of, unknown
 from lamina.ir.types import Dim, is_static, symbols
 
 Coordinates = dict[Var, int]
@@ -64,21 +65,42 @@ def emit(
     restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
     function = module.function(name, args, noalias=restrict)
     values = dict(zip(sizes, function.args[buffers : buffers + len(sizes)], strict=True))
-    row = row_of(nest, schedule)
-    if row is None:
-        NestEmitter(function, nest, schedule, values).run()
+    over = unknown(nest)
+    if schedule.longer is not None and over is not None:
+        short = partial(_emit_rows, function, nest, schedule, values)
+        long = partial(_emit_rows, function, nest, schedule.longer, values)
+        extent = NestEmitter(function, nest, schedule, values).dim(over.extent)
+        _either(function.builder, extent, MANY_TURNS, short, long)
     else:
-        b = function.builder
-        extent = NestEmitter(function, nest, schedule, values).dim(row.extent)
-        few, many, done = b.label("few"), b.label("many"), b.label("done")
-        b.branch_if(b.icmp("slt", extent, constant("i64", FEW)), few, many)
-        for label, plan in ((few, narrow(nest, schedule, row)), (many, schedule)):
-            b.place(label)
-            NestEmitter(function, nest, plan, values).run()
-            b.branch(done)
-        b.place(done)
+        _emit_rows(function, nest, schedule, values)
     function.builder.ret()
     return module, sizes
+
+
+def _emit_rows(
+    function: Function, nest: Nest, schedule: Schedule, values: dict[str, Value]
+) -> None:
+    """The nest; where the number of rows is known only when it runs, also in a form for few."""
+    row = row_of(nest, schedule)
+    many = NestEmitter(function, nest, schedule, values)
+    if row is None:
+        many.run()
+        return
+    few = NestEmitter(function, nest, narrow(nest, schedule, row), values)
+    _either(function.builder, many.dim(row.extent), FEW, few.run, many.run)
+
+
+def _either(
+    b: Builder, extent: Value, limit: int, below: Callable[[], None], above: Callable[[], None]
+) -> None:
+    """One form of the code where the extent is below a limit, and another elsewhere."""
+    small, large, done = b.label("small"), b.label("large"), b.label("done")
+    b.branch_if(b.icmp("slt", extent, constant("i64", limit)), small, large)
+    for label, write in ((small, below), (large, above)):
+        b.place(label)
+        write()
+        b.branch(done)
+    b.place(done)
 
 
 class NestEmitter:

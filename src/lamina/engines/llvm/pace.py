@@ -10,7 +10,8 @@ from __future__ import annotations
 PROBE = 5  # the call that is made on one thread, to know how long that takes
 SHORT = 0.2  # seconds
 SLOW = 1.3  # where that is not known: how much longer than at perfect scaling calls may take
-PATIENCE = 3  # slow calls in a row before it is believed
+PATIENCE = 3  # slow calls in a row before it is believed,
+LASTING = 3e-3  # and their seconds together: threads that just woke are slow for a moment
 ALONE = 0.05  # seconds on one thread before the others are tried again
 
 
@@ -20,6 +21,7 @@ class Pace:
     def __init__(self) -> None:
         self.best = self.one = float("inf")  # seconds, on all threads and on one
         self.calls = self.slow = 0
+        self.lost = 0.0  # seconds of the slow calls in a row
         self.alone = 0.0  # seconds that it has still to run on one thread
 
     def threads(self, most: int) -> int:
@@ -36,8 +38,8 @@ class Pace:
             return
         self.best = min(self.best, seconds)
         if seconds <= min(self.one, self.best * threads * SLOW):
-            self.slow = 0
+            self.slow, self.lost = 0, 0.0
             return
-        self.slow += 1
-        if self.slow >= PATIENCE:
-            self.slow, self.alone = 0, max(ALONE, seconds)
+        self.slow, self.lost = self.slow + 1, self.lost + seconds
+        if self.slow >= PATIENCE and self.lost >= LASTING:
+            self.slow, self.lost, self.alone = 0, 0.0, max(ALONE, seconds)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lamina.engines.llvm.index import Var
 from lamina.engines.llvm.machine import Machine
@@ -36,6 +36,7 @@ class Schedule:
     vector: Var | None
     lanes: int
     unroll: dict[Var, int] = field(default_factory=dict)
+    longer: Schedule | None = None  # what to run if sums of unknown extent turn out long
 
     def step(self, var: Var) -> int:
         """How many turns of a loop one tile covers."""
@@ -76,8 +77,21 @@ def choose(nest: Nest, machine: Machine) -> Schedule:
     vector = _vector(nest, lanes)
     if vector is None:
         return Schedule(tuple(nest.loops), None, 1, {})
-    unroll = _unroll(nest, vector, lanes, machine)
-    return Schedule(_order(nest, vector, unroll), vector, lanes, unroll)
+    streams = _streams(nest)
+    longer = None
+    if streams and unknown(nest) is not None:
+        longer = _plan(nest, vector, lanes, machine, streams=False)
+    return replace(_plan(nest, vector, lanes, machine, streams), longer=longer)
+
+
+def _plan(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) -> Schedule:
+    unroll = _unroll(nest, vector, lanes, machine, streams)
+    return Schedule(_order(nest, vector, unroll, streams), vector, lanes, unroll)
+
+
+def unknown(nest: Nest) -> Var | None:
+    """The first reduction whose extent is known only when the program runs."""
+    return next((v for v in nest.reductions if not is_static(v.extent)), None)
 
 
 def narrow(nest: Nest, schedule: Schedule, row: Var) -> Schedule:
@@ -149,14 +163,14 @@ def _access(coefficient: Dim | None, weight: float) -> float:
     return weight if coefficient == 1 else GATHER * weight
 
 
-def _order(nest: Nest, vector: Var, unroll: dict[Var, int]) -> tuple[Var, ...]:
+def _order(nest: Nest, vector: Var, unroll: dict[Var, int], streams: bool) -> tuple[Var, ...]:
     """Rows of a tile innermost, so that a panel of the right-hand side stays in the cache; but
     outside of the vector loop where more is read and written after the sums than for them, so that
     memory is walked through as it lies."""
     rows = [v for v in nest.loops if v is not vector and unroll.get(v, 1) > 1]
     rest = [v for v in nest.loops if v is not vector and v not in rows]
     inner = [vector] if vector in nest.loops else []
-    if _streams(nest):
+    if streams:
         return (*rest, *rows, *inner)
     return (*rest, *inner, *rows)
 
@@ -171,7 +185,7 @@ def _streams(nest: Nest) -> bool:
 
 
 # ---- unrolling ---------------------------------------------------------------------------------
-def _unroll(nest: Nest, vector: Var, lanes: int, machine: Machine) -> dict[Var, int]:
+def _unroll(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) -> dict[Var, int]:
     if not nest.accumulators:
         heavy = sum(expr_cost(e) for e in walk(nest.roots())) > 30
         return {vector: 1 if heavy else _fitting(guess(vector.extent), lanes, (2, 1))}
@@ -180,7 +194,7 @@ def _unroll(nest: Nest, vector: Var, lanes: int, machine: Machine) -> dict[Var, 
         return _dot_tile(nest, vector, reused, lanes)
     if not reused:
         return {vector: _fitting(guess(vector.extent), lanes, (4, 2, 1))}
-    return _register_tile(nest, vector, reused, lanes, machine)
+    return _register_tile(vector, reused, lanes, machine, streams, nest)
 
 
 def _fitting(extent: int, lanes: int, counts: Iterable[int]) -> int:
@@ -203,14 +217,16 @@ def _reused(nest: Nest, vector: Var) -> list[Var]:
 
 
 def _register_tile(
-    nest: Nest, vector: Var, reused: list[Var], lanes: int, machine: Machine
+    vector: Var, reused: list[Var], lanes: int, machine: Machine, streams: bool, nest: Nest
 ) -> dict[Var, int]:
     """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
     # the longest, and of equals the innermost: neighbouring rows lie closest together
     row = max(reused, key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)))
     best: tuple[float, int, int] = (float("inf"), 1, 1)
-    for columns in (1, 2, 3, 4):
-        for rows in range(1, 17):
+    # each row of a tile that updates arrays is a stream of memory of its own for each of them
+    most = 8 if streams else 16
+    for columns in (1, 2) if streams else (1, 2, 3, 4):
+        for rows in range(1, most + 1):
             if rows * columns + columns + 1 > machine.vector_registers:
                 continue
             cost = _tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes)
