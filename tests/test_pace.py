@@ -25,9 +25,9 @@ def test_slow_calls_in_a_row_leave_it_one_thread_for_a_while():
     assert pace.threads(2) == 1
     calls = 0
     while pace.threads(2) == 1:
-        pace.took(10e-3, 1)
+        pace.took(7e-3, 1)
         calls += 1
-    assert calls == round(ALONE / 10e-3)
+    assert calls == math.ceil(ALONE / 7e-3)
     assert pace.threads(2) == 2
 
 

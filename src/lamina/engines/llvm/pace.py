@@ -11,8 +11,8 @@ PROBE = 5  # the call that is made on one thread, to know how long that takes
 SHORT = 0.2  # seconds
 SLOW = 1.3  # where that is not known: how much longer than at perfect scaling calls may take
 PATIENCE = 3  # slow calls in a row before it is believed,
-LASTING = 3e-3  # and their seconds together: threads that just woke are slow for a moment
-ALONE = 0.05  # seconds on one thread before the others are tried again
+LASTING = 12e-3  # and their seconds together: threads that just woke may share a processor at first
+ALONE = 0.1  # seconds on one thread before the others are tried again
 
 
 class Pace:
