@@ -110,10 +110,6 @@ def integers(type_: str, values: Sequence[int]) -> Value:
     return Value("<" + ", ".join(f"{element} {v}" for v in values) + ">", type_)
 
 
-def undefined(type_: str) -> Value:
-    return Value("poison", type_)
-
-
 def zero(type_: str) -> Value:
     return Value("zeroinitializer", type_) if lanes(type_) else constant(type_, 0)
 
@@ -213,9 +209,6 @@ class Builder:
         """Start the basic block `label`."""
         self.lines.append(f"{label}:")
         self.block = label
-
-    def comment(self, text: str) -> None:
-        self.lines.append(f"  ; {text}")
 
     # ---- arithmetic ----------------------------------------------------------------------------
     def binary(self, op: str, x: Value, y: Value, flags: str = "") -> Value:
@@ -328,9 +321,6 @@ class Builder:
 
     def extract(self, x: Value, lane: int) -> Value:
         return self.emit(scalar(x.type), f"extractelement {x}, i64 {lane}")
-
-    def insert(self, x: Value, element: Value, lane: int) -> Value:
-        return self.emit(x.type, f"insertelement {x}, {element}, i64 {lane}")
 
     # ---- memory --------------------------------------------------------------------------------
     def element(self, base: Value, index: Value | int, type_: str) -> Value:

@@ -35,7 +35,7 @@ class Buffer:
 class Expr:
     """A scalar value at one point of the loops. Equal expressions are one object (see Maker)."""
 
-    __slots__ = ("args", "cost", "dtype", "kind", "params", "vars")
+    __slots__ = ("args", "dtype", "kind", "params", "vars")
 
     def __init__(
         self,
@@ -44,11 +44,9 @@ class Expr:
         params: Mapping[str, Any],
         dtype: DType,
         vars_: frozenset[Var],
-        cost: float = 0,
     ) -> None:
         self.kind, self.args, self.params, self.dtype = kind, args, params, dtype
         self.vars: frozenset[Var] = vars_.union(*(a.vars for a in args))
-        self.cost = cost
 
     def __repr__(self) -> str:
         p = self.params
@@ -125,7 +123,7 @@ class Store:
 
 @dataclass
 class Nest:
-    """A kernel's meaning. `window` marks statements whose order matters (scatter): no tiling."""
+    """A kernel's meaning: what it stores at every turn of its spatial loops."""
 
     name: str
     loops: list[Var]
