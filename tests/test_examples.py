@@ -23,7 +23,7 @@ ACCURACY = {  # after so many epochs on the small MNIST
     "mnist_by_rows": (12, 0.8),
 }
 
-CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet"}
+CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet", "resnet"}
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,14 @@ def test_shallow_vggnet_reads_digits(capsys):
     assert "2,171,178" in printed  # as Keras counts them, of which
     assert "2,169,770" in printed  # trainable and
     assert "1,408" in printed  # not
+
+
+def test_resnet_18_has_its_weights_and_reads_digits():
+    names = runpy.run_path(str(EXAMPLES / "resnet.py"))
+    counts = [sum(v.size for v in names["resnet"]().trainable_weights)]
+    counts += [sum(v.size for v in names["resnet"](blocks=(3, 4, 6, 3)).trainable_weights)]
+    assert counts == [11_173_962, 21_282_122]
+    assert names["main"](epochs=6) > 0.93
 
 
 def test_elman_finds_the_structure_in_time(capsys, tmp_path):
