@@ -55,6 +55,7 @@ def place(monkeypatch, small_mnist, tmp_path):
 
 def test_every_example_is_tested():
     tested = {*ACCURACY, "lecture_mnist", "alvinn", "elman_1990", *CONVOLUTIONAL}
+    tested |= {"character_language_model"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
 
@@ -98,6 +99,15 @@ def test_elman_finds_the_structure_in_time(capsys, tmp_path):
     assert reach["SimpleRNN"] < reach["LSTM"] / 10
     assert reach["LSTM, forget bias 4"] > 0.1
     assert "a XOR b" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["lstm", "transformer"])
+def test_characters_are_learnt(name, tmp_path, capsys):
+    names = runpy.run_path(str(EXAMPLES / "character_language_model.py"))
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat, and that was that.\n" * 200, encoding="utf-8")
+    assert names["main"](name, steps=50, text=text) < 1.8  # of log2(15) = 3.9 knowing nothing
+    assert "bits a character" in capsys.readouterr().out
 
 
 def test_alvinn_learns_to_steer(capsys, tmp_path):
