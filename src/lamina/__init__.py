@@ -67,6 +67,7 @@ _LAZY = {
     "activations": "lamina.activations",
     "callbacks": "lamina.callbacks",
     "constraints": "lamina.constraints",
+    "data": "lamina.data",
     "datasets": "lamina.data.datasets",
     "errors": "lamina.errors",
     "initializers": "lamina.initializers",

@@ -1,11 +1,20 @@
 """Data sets to learn with; each is a module with a `load_data()` that returns what Keras returns.
 
-mnist           handwritten digits 28x28     downloaded, or from the folder LAMINA_DATA
-fashion_mnist   clothes 28x28                the same
-digits          handwritten digits 8x8       in the package
-playground      points in the plane          drawn: circle, xor, gaussian, spiral
+mnist             handwritten digits 28x28     downloaded, or from the folder LAMINA_DATA
+fashion_mnist     clothes 28x28                the same
+digits            handwritten digits 8x8       in the package
+playground        points in the plane          drawn: circle, xor, gaussian, spiral
+tiny_shakespeare  plays, as one text           downloaded, or from the folder LAMINA_DATA
+wikitext2         articles, as texts of words  the same; the training part is not downloaded
 """
 
-from lamina.data.datasets import digits, fashion_mnist, mnist, playground
+from lamina.data.datasets import (
+    digits,
+    fashion_mnist,
+    mnist,
+    playground,
+    tiny_shakespeare,
+    wikitext2,
+)
 
-__all__ = ["digits", "fashion_mnist", "mnist", "playground"]
+__all__ = ["digits", "fashion_mnist", "mnist", "playground", "tiny_shakespeare", "wikitext2"]

@@ -7,8 +7,8 @@ file in the cache is always whole, also after a crash and with several processes
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lamina.errors import CacheError, DownloadError, FileFormatError
@@ -24,8 +24,11 @@ class Source:
     name: folder of the data set, below `LAMINA_DATA` and in the cache.
     title: its name for people.
     mirrors: addresses before the file's name; the first that answers is taken.
-    digests: file (without .gz) -> SHA-256 of the published .gz file, or of what is in it.
+    digests: file (without .gz) -> SHA-256 of the published .gz file, or of what is in it; "" for
+        a file that is not downloaded.
     flat: its files may also lie in `LAMINA_DATA` itself.
+    suffix: what the names of the published files have at the end; "" where they are not gzipped.
+    other_names: file -> where else below `LAMINA_DATA` it may lie.
     """
 
     name: str
@@ -33,6 +36,8 @@ class Source:
     mirrors: tuple[str, ...]
     digests: dict[str, str]
     flat: bool = False
+    suffix: str = ".gz"
+    other_names: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_file(source: Source, filename: str) -> Path:
@@ -54,7 +59,10 @@ def find_file(source: Source, filename: str) -> Path:
                 if not trusted:
                     _check_published(source, filename, path)
                 return path
-    cached = _cache_folder(source) / f"{filename}.gz"
+    other = _other_name(source, filename)
+    if other is not None and other.is_file():
+        return other
+    cached = _cache_folder(source) / f"{filename}{source.suffix}"
     return cached if cached.is_file() else _download(source, filename, cached)
 
 
@@ -67,6 +75,11 @@ def _own_folders(source: Source) -> Iterator[tuple[Path, bool]]:
     yield root / source.name.replace("_", "-"), True
     if source.flat:
         yield root, False
+
+
+def _other_name(source: Source, filename: str) -> Path | None:
+    other = source.other_names.get(filename)
+    return settings.data / other if settings.data is not None and other is not None else None
 
 
 def _spellings(filename: str) -> Iterator[str]:
@@ -107,8 +120,10 @@ def _forms(content: bytes) -> Iterator[bytes]:
 def _download(source: Source, filename: str, target: Path) -> Path:
     """Fetch from the first mirror that has the right file, and put it in place in one step."""
     failures: list[str] = []
+    if not source.digests[filename]:
+        raise _nowhere(source, filename, ["nowhere: its SHA-256 is not known"])
     for mirror in () if settings.offline else source.mirrors:
-        address = f"{mirror}{filename}.gz"
+        address = f"{mirror}{filename}{source.suffix}"
         print(f"downloading {source.title}: {address}", file=sys.stderr)
         content = _fetch(address, failures)
         if content is None:
@@ -137,14 +152,17 @@ def _fetch(address: str, failures: list[str]) -> bytes | None:
 
 def _nowhere(source: Source, filename: str, failures: list[str]) -> DownloadError:
     folders = [str(folder) for folder, _ in _own_folders(source)] or ["LAMINA_DATA is not set"]
-    looked = [*folders, str(_cache_folder(source))]
+    other = _other_name(source, filename)
+    looked = [*folders, *([str(other)] if other else []), str(_cache_folder(source))]
     own = settings.data or Path("FOLDER")
     return DownloadError(
-        f"{source.title}: {filename}.gz is not on this machine and could not be downloaded\n"
+        f"{source.title}: {filename}{source.suffix} is not on this machine and could not be "
+        "downloaded\n"
         + "\n".join(f"  looked in: {each}" for each in looked)
         + "\n"
         + "\n".join(f"  tried: {each}" for each in failures),
-        hint=f"put {', '.join(f'{each}.gz' for each in source.digests)} into {own / source.name} "
+        hint=f"put {', '.join(f'{each}{source.suffix}' for each in source.digests)} into "
+        f"{own / source.name} "
         f"and set LAMINA_DATA={own}",
     )
 
