@@ -54,6 +54,8 @@ def child(contestant: Contestant, threads: int, home: Path, caches: Path) -> dic
     `home` holds what all may share (Keras's data sets); `caches` is where compiled code is kept.
     """
     environment = dict(os.environ)
+    # an installed package is kept as bytecode: whoever runs from a checkout may be, too
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment.update({name: str(threads) for name in THREAD_VARIABLES})
     environment.update(
         LAMINA_CACHE_DIR=str(caches / "lamina"),

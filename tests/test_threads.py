@@ -208,6 +208,15 @@ def test_denormals_are_kept_whatever_the_caller_has_set(library):
         set_flushing(False)
 
 
+@pytest.mark.skipif(barrier.architecture() not in ("x86_64", "amd64"), reason="sets MXCSR")
+def test_denormal_results_become_zero_on_every_thread_when_asked(library):
+    for count in (1, 2):
+        values = np.full(count, 1e-37, np.float32)
+        threads.run(library.address("shrinking"), values.ctypes.data, count, flush_denormals=True)
+        assert not values.any()
+    assert np.all(np.full(4, 1e-37, np.float32) * np.float32(1e-3))  # here they stay
+
+
 @pytest.mark.parametrize(
     ("system", "architecture", "triple"),
     [

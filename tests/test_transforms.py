@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina.engines.llvm import barrier
 
 pytestmark = pytest.mark.usefixtures("numpy_engine")
 
@@ -350,3 +351,12 @@ def test_erfinv():
         back = lm.erf(lm.erfinv(lm.asarray(x, dtype)))
         np.testing.assert_allclose(back, x, atol=tolerance)
     assert lm.erfinv([1.0, -1.0, 0.0]).tolist() == [np.inf, -np.inf, 0.0]
+
+
+@pytest.mark.skipif(barrier.architecture() not in ("x86_64", "amd64"), reason="fast elsewhere")
+@pytest.mark.parametrize("flush", [False, True])
+def test_compile_flushes_denormals_only_when_asked(flush):
+    f = lm.compile(lambda x: x * 1e-3, flush_denormals=flush)
+    tiny = np.float32(1e-37)
+    with lm.settings(engine="llvm"):
+        assert f(lm.asarray(tiny)).item() == (0.0 if flush else tiny * np.float32(1e-3))

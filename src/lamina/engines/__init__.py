@@ -1,10 +1,11 @@
 """An engine turns a graph into something that runs: the protocol, and the choice of one.
 
-    engine.compile(graph, updates) -> executable
+    engine.compile(graph, updates, flush_denormals) -> executable
     executable(arrays) -> arrays
 
 `updates` maps a parameter's position to a result's: that result is the parameter's next value, and
-the engine writes it into the parameter's own array.
+the engine writes it into the parameter's own array. With `flush_denormals` an engine may make
+results below the smallest normal number zero, where the processor is slow with them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Executable(Protocol):
 class Engine(Protocol):
     name: str
 
-    def compile(self, graph: Graph, updates: Mapping[int, int]) -> Executable: ...
+    def compile(
+        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+    ) -> Executable: ...
 
 
 _ENGINES: dict[str, Engine] = {}

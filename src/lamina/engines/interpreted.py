@@ -11,11 +11,14 @@ from lamina.reference import interpreter
 
 
 class NumpyEngine:
-    """Runs graphs node by node in NumPy: slow, plain, and what the others are compared with."""
+    """Runs graphs node by node in NumPy: slow, plain, and what the others are compared with. It
+    keeps denormals, whatever it is asked for."""
 
     name = "numpy"
 
-    def compile(self, graph: Graph, updates: Mapping[int, int]) -> NumpyProgram:
+    def compile(
+        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+    ) -> NumpyProgram:
         return NumpyProgram(graph, dict(updates))
 
 

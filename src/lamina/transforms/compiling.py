@@ -59,21 +59,29 @@ def compile_stats() -> CompileStats:
     return CompileStats(STATS.count, STATS.seconds, list(STATS.reasons))
 
 
-def build(recorded: Recorded, reason: str) -> Executable:
+def build(recorded: Recorded, reason: str, flush_denormals: bool = False) -> Executable:
     """Compile a recorded function on the engine in force, and note it in the statistics."""
     began = time.perf_counter()
-    executable = engine().compile(recorded.graph, recorded.updates)
+    executable = engine().compile(recorded.graph, recorded.updates, flush_denormals)
     STATS.note(reason, time.perf_counter() - began)
     return executable
 
 
-def compile(f: Callable[..., Any] | None = None, *, signature: Sequence[Spec] | None = None) -> Any:
+def compile(
+    f: Callable[..., Any] | None = None,
+    *,
+    signature: Sequence[Spec] | None = None,
+    flush_denormals: bool = False,
+) -> Any:
     """f as a compiled program: the first call records and compiles, later ones run.
 
     Tensors, arrays and Variables among the arguments (nests too) are inputs; every other value
     (numbers, strings, flags) is part of the program, and a new one compiles anew. Without
     `signature` each combination of shapes and dtypes compiles once; with it, extents named or None
-    in a Spec are symbolic and serve every size. Also a decorator.
+    in a Spec are symbolic and serve every size. With `flush_denormals` results below the smallest
+    normal number (1.2e-38 in float32) become zero where the processor is slow with them, as in
+    `fit`: right for a training step, whose running means otherwise decay into such numbers. Also a
+    decorator.
 
         >>> import lamina as lm
         >>> f = lm.compile(lambda x: lm.sum(x * x), signature=[lm.Spec(("n",))])
@@ -83,17 +91,23 @@ def compile(f: Callable[..., Any] | None = None, *, signature: Sequence[Spec] | 
     Inside f a tensor's value is not known: asking for it raises TracedValueError.
     """
     if f is None:
-        return functools.partial(compile, signature=signature)
-    return Compiled(f, signature)
+        return functools.partial(compile, signature=signature, flush_denormals=flush_denormals)
+    return Compiled(f, signature, flush_denormals)
 
 
 class Compiled:
     """What `compile` returns: called like the function it was made of."""
 
-    def __init__(self, f: Callable[..., Any], signature: Sequence[Spec] | None = None) -> None:
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        signature: Sequence[Spec] | None = None,
+        flush_denormals: bool = False,
+    ) -> None:
         functools.update_wrapper(self, f)
         self.function = f
         self.signature = list(signature) if signature is not None else None
+        self.flush_denormals = flush_denormals
         self._programs: dict[Any, tuple[Recorded, Executable]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -141,7 +155,8 @@ class Compiled:
         recorded = self.record(key)
         shapes = ", ".join(map(str, key[4:]))
         reason = "first call" if not self._programs else "new shapes, dtypes or static arguments"
-        return recorded, build(recorded, f"{self._name}({shapes}): {reason}")
+        why = f"{self._name}({shapes}): {reason}"
+        return recorded, build(recorded, why, self.flush_denormals)
 
     def record(self, key: Any) -> Recorded:
         structure, dynamic, static, _, *types_ = key

@@ -1,7 +1,7 @@
 """Where the threads of a compiled program meet, and the memory that they share for it.
 
     synchronisation memory = lines of 128 bytes, so that no two threads write to one cache line:
-        count | turn | sleepers | gate | job | body: function, arguments | constants
+        count | turn | sleepers | gate | job | body: function, arguments, flush | constants
     constants = spins, spins in a crowd, idle spins, processors, barrier, wait, wake
 
 The last three are addresses: of the barrier's code, and of the system's functions (sleep.py).
@@ -17,7 +17,7 @@ LINE = 128  # bytes: two lines of 64 are fetched together on x86, and Apple's ar
 
 COUNT, TURN, SLEEPERS, GATE, JOB, BODY, CONSTANTS = (LINE * k for k in range(7))
 SIZE = 8 * LINE
-FUNCTION, ARGUMENTS = BODY, BODY + 8
+FUNCTION, ARGUMENTS, FLUSH = BODY, BODY + 8, BODY + 16
 SPINS, IDLE_SPINS, PROCESSORS, BARRIER, WAIT, WAKE = (CONSTANTS + 8 * k for k in range(6))
 
 # How a processor is told that this is a waiting loop; others are told nothing.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from lamina.engines.llvm import barrier
 from lamina.engines.llvm.barrier import add_atomic, field, integer, load_atomic, store_atomic
-from lamina.engines.llvm.builder import Builder, Module, Value, constant
+from lamina.engines.llvm.builder import Builder, Module, Value
 from lamina.engines.llvm.sleep import System
 
 SYMBOLS = ["go", "work", "dismiss", "barrier", "rest"]
@@ -25,7 +25,8 @@ LEAVE = 0xFFFF  # in place of a number of threads: workers are to return
 OPEN, SHUT = 0, 1
 
 _MXCSR = 0x1F80  # x86: round to nearest, denormals as they are, no traps
-_FPCR = 0  # AArch64: the same
+_FLUSH = 15  # the bit that makes denormal results zero
+_FPCR = 0  # AArch64: as _MXCSR; denormals cost nothing there, so they always stay
 
 
 def text(system: System) -> str:
@@ -140,27 +141,30 @@ def _barrier(module: Module) -> None:
 
 # ---- entering ----------------------------------------------------------------------------------
 def _enter(module: Module) -> None:
-    """Call the program with floating point as IEEE 754 has it: other libraries switch denormals off
-    in the threads they run in, and a thread hands that down to those it starts."""
-    args = [("function", "ptr"), ("arguments", "ptr"), ("thread", "i64"), ("threads", "i64")]
-    made = module.function("crew_enter", [*args, ("sync", "ptr")], internal=True)
-    b, (function, arguments, thread, threads, sync) = made.builder, made.args
+    """Call the program with floating point as IEEE 754 has it, or with denormal results made zero
+    if `flush` is 1. Other libraries switch denormals off in the threads they run in, and a thread
+    hands that down to those it starts."""
+    args = [("function", "ptr"), ("arguments", "ptr"), ("flush", "i64"), ("thread", "i64")]
+    more = [("threads", "i64"), ("sync", "ptr")]
+    made = module.function("crew_enter", [*args, *more], internal=True)
+    b, (function, arguments, flush, thread, threads, sync) = made.builder, made.args
     call = f"  call void {function.text}({arguments}, {thread}, {threads}, {sync})"
-    around = _AROUND.get(barrier.architecture(), lambda b, call: b.lines.append(call))
-    around(b, call)
+    around = _AROUND.get(barrier.architecture(), lambda b, call, flush: b.lines.append(call))
+    around(b, call, flush)
     b.ret()
 
 
-def _with_mxcsr(b: Builder, call: str) -> None:
+def _with_mxcsr(b: Builder, call: str, flush: Value) -> None:
     found, wanted = (b.emit("ptr", "alloca i32, align 4") for _ in range(2))
     b.call("llvm.x86.sse.stmxcsr", "void", [found])
-    b.store(constant("i32", _MXCSR), wanted)
+    control = b.or_(b.shl(flush, integer(_FLUSH)), integer(_MXCSR))
+    b.store(b.emit("i32", f"trunc {control} to i32"), wanted)
     b.call("llvm.x86.sse.ldmxcsr", "void", [wanted])
     b.lines.append(call)
     b.call("llvm.x86.sse.ldmxcsr", "void", [found])
 
 
-def _with_fpcr(b: Builder, call: str) -> None:
+def _with_fpcr(b: Builder, call: str, flush: Value) -> None:
     found = b.call("llvm.aarch64.get.fpcr", "i64", [])
     b.call("llvm.aarch64.set.fpcr", "void", [integer(_FPCR)])
     b.lines.append(call)
@@ -177,19 +181,19 @@ _AROUND = {
 
 # ---- the dispatcher ----------------------------------------------------------------------------
 def _go(module: Module) -> None:
-    """go(sync, function, arguments, threads) -> 0, or 1 if `threads` is not from 1 to MOST.
+    """go(sync, function, arguments, flush, threads) -> 0, or 1 if `threads` is not from 1 to MOST.
 
     With one thread, or with the gate shut by another dispatcher, this thread runs it alone.
     """
-    args = [("sync", "ptr"), ("function", "ptr"), ("arguments", "ptr"), ("threads", "i64")]
-    made = module.function("go", args, returns="i64")
-    b, (sync, function, arguments, threads) = made.builder, made.args
+    args = [("sync", "ptr"), ("function", "ptr"), ("arguments", "ptr"), ("flush", "i64")]
+    made = module.function("go", [*args, ("threads", "i64")], returns="i64")
+    b, (sync, function, arguments, flush, threads) = made.builder, made.args
     gate = field(b, sync, barrier.GATE)
     several, alone, shut = b.label("several"), b.label("alone"), b.label("shut")
     begin, refuse = b.label("begin"), b.label("refuse")
 
     def enter(count: Value) -> None:
-        b.call("crew_enter", "void", [function, arguments, integer(0), count, sync])
+        b.call("crew_enter", "void", [function, arguments, flush, integer(0), count, sync])
 
     b.branch_if(b.icmp("eq", threads, integer(1)), alone, several)
 
@@ -203,6 +207,7 @@ def _go(module: Module) -> None:
     b.place(begin)
     b.store(function, field(b, sync, barrier.FUNCTION), align=8)
     b.store(arguments, field(b, sync, barrier.ARGUMENTS), align=8)
+    b.store(flush, field(b, sync, barrier.FLUSH), align=8)
     _publish(b, sync, threads)
     enter(threads)
     b.call("barrier", "void", [sync, threads])
@@ -252,7 +257,8 @@ def _work(module: Module) -> None:
     b.place(mine)
     function = b.load("ptr", field(b, sync, barrier.FUNCTION), align=8)
     arguments = b.load("ptr", field(b, sync, barrier.ARGUMENTS), align=8)
-    b.call("crew_enter", "void", [function, arguments, thread, threads, sync])
+    flush = b.load("i64", field(b, sync, barrier.FLUSH), align=8)
+    b.call("crew_enter", "void", [function, arguments, flush, thread, threads, sync])
     b.call("barrier", "void", [sync, threads])
     b.branch(look)
 

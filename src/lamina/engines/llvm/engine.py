@@ -16,9 +16,12 @@ class LlvmEngine:
 
     name = "llvm"
 
-    def compile(self, graph: Graph, updates: Mapping[int, int]) -> Executable:
+    def compile(
+        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+    ) -> Executable:
         if settings.compare:
             return Compared(graph, updates)
         program = compile_graph(graph, updates)
         program.graph, program.updates = graph, dict(updates)
+        program.flush_denormals = flush_denormals
         return program

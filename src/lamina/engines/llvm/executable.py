@@ -26,6 +26,7 @@ class LlvmProgram:
 
     graph: Graph  # what it was compiled from, for those who want to look
     updates: dict[int, int]
+    flush_denormals = False
 
     def __init__(self, plan: Plan, objects: Sequence[bytes], tables: Sequence[np.ndarray]) -> None:
         self.plan, self.tables = plan, [np.ascontiguousarray(t) for t in tables]
@@ -52,7 +53,7 @@ class LlvmProgram:
             bound.point(arrays, results)
             count = 1 if bound.small else bound.pace.threads(settings.threads)
             began = time.perf_counter()
-            threads.run(self.address, bound.table_address, count)
+            threads.run(self.address, bound.table_address, count, self.flush_denormals)
             bound.pace.took(time.perf_counter() - began, count)
         return results
 

@@ -35,11 +35,12 @@ IDLE = 100e-6  # seconds that a worker spins for the next job before it sleeps
 SPIN = 30e-6  # seconds that a thread spins for the others inside a program before it sleeps
 
 
-def run(address: int, arguments: int, threads: int) -> None:
+def run(address: int, arguments: int, threads: int, flush_denormals: bool = False) -> None:
     """Enter the program at `address` on this many threads, and return when all have left it.
 
-    `arguments` is the address that the program is handed. Any number of Python threads may call
-    this at once. The program must stay in memory until the call returns.
+    `arguments` is the address that the program is handed. With `flush_denormals` its results below
+    the smallest normal number become zero, on processors where such numbers are slow. Any number of
+    Python threads may call this at once. The program must stay in memory until the call returns.
 
     Raises:
         RangeError: `threads` is not from 1 to 1024.
@@ -47,7 +48,7 @@ def run(address: int, arguments: int, threads: int) -> None:
     workers = _crew or _assemble()
     if threads > workers.size:
         threads = workers.grow(threads)
-    if workers.go(workers.sync, address, arguments, threads):
+    if workers.go(workers.sync, address, arguments, flush_denormals, threads):
         raise _impossible(threads)
 
 
@@ -160,7 +161,7 @@ class _Entries:
         self.library = native.link([image], crew.SYMBOLS)
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         types: dict[str, tuple[Any, ...]] = {
-            "go": (number, pointer, pointer, pointer, number),
+            "go": (number, pointer, pointer, pointer, number, number),
             "work": (None, pointer, number, number),
             "dismiss": (number, pointer),
             "rest": (None, number),
