@@ -1,5 +1,6 @@
 """Training: it learns, repeats, compiles once, weighs and validates right, and can be stopped."""
 
+import copy
 import gc
 import os
 import signal
@@ -681,3 +682,15 @@ def test_an_order_holds_every_row_once():
 
 def _columns(rows):
     return columns(np.zeros((rows, 2), np.float32), np.zeros(rows))
+
+
+def test_a_copy_of_a_trained_model_goes_on_as_the_model_would():
+    model = network(lm.layers.Dropout(0.5))
+    model.fit(X, Y, epochs=2, verbose=0)
+    before = model.predict(X, verbose=0)
+    twin = copy.deepcopy(model)
+    twin.fit(X, Y, epochs=2, verbose=0, seed=1)
+    np.testing.assert_array_equal(model.predict(X, verbose=0), before)
+    model.fit(X, Y, epochs=2, verbose=0, seed=1)
+    for own, copied in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, copied)

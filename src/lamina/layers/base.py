@@ -162,6 +162,7 @@ class Layer(Tracked):
             self._settle_name()
         with frames.entered(self, training) as frame, self._errors_named():
             outputs = self._run(frame, args, kwargs)
+            frames.told(self, outputs)
             if is_outermost:
                 self._losses = frame.losses
         return outputs

@@ -8,7 +8,7 @@ Frame   one call in progress: layer, scope, training or not, losses added so far
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,9 +61,13 @@ class Frame:
         self.is_build = False
 
 
+Watcher = Callable[[Any, Any], None]
+
+
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.frames: list[Frame] = []
+        self.watchers: list[Watcher] = []
 
 
 _STACK = _Stack()
@@ -91,6 +95,22 @@ def entered(
         yield frame
     finally:
         _STACK.frames.pop()
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Within: `watcher(layer, outputs)` is called at the end of each call of a layer."""
+    _STACK.watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _STACK.watchers.remove(watcher)
+
+
+def told(layer: Any, outputs: Any) -> None:
+    """Tell who watches what a layer made."""
+    for watcher in _STACK.watchers:
+        watcher(layer, outputs)
 
 
 def unique(name: str, taken: set[str]) -> str:

@@ -30,13 +30,15 @@ class Model(Layer, Trainer):
         10
     """
 
-    _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_graph"}
+    _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_graph", "_watched"}
 
     _graph: FunctionalGraph | None
+    _watched: dict[Any, Any]  # the programs of `representations`
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls, *args, **kwargs)
         self._graph = None
+        self._watched = {}
         return self
 
     def __init__(self, inputs: Any = None, outputs: Any = None, **kwargs: Any) -> None:
@@ -188,6 +190,34 @@ class Model(Layer, Trainer):
     @property
     def input_names(self) -> list[str]:
         return list(self._symbolic("input_names").input_names)
+
+    def representations(
+        self, x: Any, layers: Any = None, batch_size: int | None = None
+    ) -> dict[str, Any]:
+        """What every layer makes of x, by name: {"conv2d": array (rows, 32, 32, 32), ...}.
+
+        Each layer's output is another way to represent the data; this shows all of them, in the
+        order in which they are computed, as NumPy arrays in inference mode (dropout passes all).
+        A layer inside a model inside this one is called "inner/dense", and the inner model's own
+        output "inner"; the second call of a shared layer "dense:2", and so on. A layer with several
+        outputs has a list (or whatever nest it returns).
+
+        x: as for `predict`. layers: names, as in the result, or layers; all by default, which takes
+        memory for all of them, so name those you need where the data are many. batch_size: rows
+        that are computed at once, 32 by default. One program computes them all; it is compiled at
+        the first call for these layers.
+
+        Raises UnknownNameError for a name that no layer has, and ArgumentError for a layer that
+        the model does not call, or calls only inside a loop.
+
+            >>> import numpy as np, lamina as lm
+            >>> model = lm.Sequential([lm.layers.Dense(8, "relu"), lm.layers.Dense(2)])
+            >>> {k: v.shape for k, v in model.representations(np.ones((5, 3), "float32")).items()}
+            {'dense': (5, 8), 'dense_1': (5, 2)}
+        """
+        from lamina.models.representations import representations
+
+        return representations(self, x, layers, batch_size)
 
     # ---- weights -------------------------------------------------------------------------------
     def named_weights(self) -> dict[str, Variable]:

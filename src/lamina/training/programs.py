@@ -12,6 +12,7 @@ for long, and a step of the lecture's network was a quarter slower for it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -36,13 +37,16 @@ ROUNDS = 3  # recordings until all that a step changes is known
 class Program:
     """A recorded function and its executable. Arrays of state are bound once: they never move."""
 
-    __slots__ = ("_bound", "_executable", "_leaf", "_outputs", "_state", "_structure")
+    __slots__ = (
+        "_bound", "_captured", "_executable", "_leaf", "_outputs", "_state", "_structure",
+    )  # fmt: skip
 
     def __init__(self, f: Callable[..., Any], inputs: Sequence[TensorType], name: str, why: str):
         recorded = record(f, inputs, name)
         self._executable: Executable = build(recorded, f"{name}: {why}", flush_denormals=True)
         self._state = recorded.state  # keeps the variables alive as long as their arrays are used
-        self._bound = [*(v._array for v in recorded.state), *recorded.captured]
+        self._captured = recorded.captured
+        self._bound = [*(v._array for v in self._state), *self._captured]
         self._outputs, self._structure = recorded.outputs, recorded.structure
         self._leaf = recorded.structure == tree.LEAF
 
@@ -52,6 +56,13 @@ class Program:
         if self._leaf:
             return results[0]
         return tree.unflatten(self._structure, results[: self._outputs])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Program:
+        """The same program on copies of the state: what a copied model runs."""
+        twin = copy.copy(self)
+        twin._state = copy.deepcopy(self._state, memo)
+        twin._bound = [*(v._array for v in twin._state), *self._captured]
+        return twin
 
     def inside(self, *arrays: np.ndarray) -> tuple[Executable, list[np.ndarray]]:
         """What runs, and all arrays that it takes: for those who want to look."""
