@@ -1,5 +1,26 @@
-"""Data: the sets that one learns with, and the checks of what the user brings."""
+"""Data: the sets that one learns with, batches made when needed, and checks of what users bring."""
 
-from lamina.data.corpora import CharacterCorpus, WordCorpus
+import importlib
+from typing import Any
 
-__all__ = ["CharacterCorpus", "WordCorpus"]
+# Loaded when first asked for.
+_LAZY = {
+    "AUTOTUNE": "lamina.data.dataset",
+    "CharacterCorpus": "lamina.data.corpora",
+    "Dataset": "lamina.data.dataset",
+    "WordCorpus": "lamina.data.corpora",
+    "pad_sequences": "lamina.data.sequences",
+    "timeseries_dataset_from_array": "lamina.data.sequences",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'lamina.data' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

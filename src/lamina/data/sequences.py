@@ -1,17 +1,17 @@
 """Sequences as arrays: those of several lengths made equally long, and windows of one long series.
 
-Both return NumPy arrays, or batches of them, which `fit` takes.
+`pad_sequences` returns an array, `timeseries_dataset_from_array` a Dataset of batches.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from lamina.data.dataset import Dataset, order_seed
 from lamina.errors import ArgumentError, DataError, RangeError, ShapeError, unknown_name
 
 SIDES = ("pre", "post")
@@ -69,46 +69,6 @@ def _element_shape(arrays: Sequence[np.ndarray]) -> tuple[int, ...]:
 
 
 # ---- windows of a series -----------------------------------------------------------------------
-class Windows:
-    """Batches of windows of a series, made when they are asked for: for `fit`, or a `for` loop.
-
-    len() is the number of batches; `arrays()` gives everything at once. With `shuffle`, each
-    epoch has an order of its own, which follows from the seed.
-    """
-
-    def __init__(
-        self,
-        data: np.ndarray,
-        targets: np.ndarray | None,
-        starts: np.ndarray,
-        offsets: np.ndarray,
-        batch_size: int | None,
-        shuffle: np.random.Generator | None,
-    ) -> None:
-        self.data, self.targets = data, targets
-        self.starts, self.offsets = starts, offsets
-        self.batch_size, self._shuffle = batch_size, shuffle
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.starts) / (self.batch_size or 1))
-
-    def __iter__(self) -> Iterator[Any]:
-        starts = self.starts
-        if self._shuffle is not None:
-            starts = self._shuffle.permutation(starts)
-        for first in range(0, len(starts), self.batch_size or 1):
-            part = starts[first : first + self.batch_size] if self.batch_size else starts[first]
-            yield self._taken(part)
-
-    def arrays(self) -> Any:
-        """All windows in order: an array (windows, steps, ...), or a pair with the targets."""
-        return self._taken(self.starts)
-
-    def _taken(self, starts: Any) -> Any:
-        x = self.data[np.asarray(starts)[..., None] + self.offsets]
-        return x if self.targets is None else (x, self.targets[starts])
-
-
 def timeseries_dataset_from_array(
     data: Any,
     targets: Any,
@@ -120,13 +80,14 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
-) -> Windows:
+) -> Dataset:
     """Windows of a series (steps, ...): batches (batch, sequence_length, ...), with targets.
 
     The window that begins at step t holds t, t + sampling_rate, ..., and goes with targets[t]:
     to predict the step after it, give data[:-sequence_length] and data[sequence_length:]. The next
     one begins sequence_stride later. targets may be None. batch_size None: one window at a time.
-    start_index, end_index: the part of the data to use. Names and rules are those of Keras.
+    start_index, end_index: the part of the data to use. Names and rules are those of Keras. With
+    `shuffle` each pass has an order of its own, which follows from the seed.
 
         >>> windows = timeseries_dataset_from_array(np.arange(6), None, sequence_length=3)
         >>> windows.arrays().tolist()
@@ -148,10 +109,16 @@ def timeseries_dataset_from_array(
             f"{len(series)}" + ("" if answers is None else f" and {len(answers)} targets"),
             hint="a shorter sequence_length, or a longer series",
         )
-    generator = np.random.default_rng(0 if seed is None else seed) if shuffle else None
     offsets = np.arange(sequence_length) * sampling_rate
     starts = np.arange(0, count, sequence_stride)
-    return Windows(series, answers, starts, offsets, batch_size, generator)
+
+    def rows(chosen: Any) -> Any:
+        first = starts[chosen]
+        x = series[first[..., None] + offsets]
+        return x if answers is None else (x, answers[first])
+
+    order = order_seed(seed) if shuffle else None
+    return Dataset.of_rows(rows, len(starts), batch_size, order)
 
 
 def _positive(**values: Any) -> None:

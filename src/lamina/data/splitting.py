@@ -10,11 +10,19 @@ import numpy as np
 
 from lamina.errors import DataError, RangeError
 
+GOLDEN = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: spreads seeds over the 64 bits
+
 
 def shuffled(count: int, seed: int) -> np.ndarray:
     """The numbers 0 to count-1 in a random order that depends on `seed` only; int64, (count,)."""
     bits = np.random.Philox(key=seed % 2**64).random_raw(count)
     return np.argsort(bits, kind="stable")
+
+
+def epoch_order(count: int, seed: int | None, epoch: int) -> np.ndarray:
+    """The numbers 0 to count-1 in the order of a pass over the data: the same for the same seed and
+    epoch, and rising for None."""
+    return np.arange(count) if seed is None else shuffled(count, seed * GOLDEN + epoch)
 
 
 def class_labels(y: Any) -> np.ndarray | None:

@@ -87,10 +87,10 @@ def columns(
     weights, weight_structure, rest = _flat(sample_weight, f"{prefix}sample_weight")
     check_lengths(**named, **more, **rest)
     weights = [_checked_weights(w) for w in weights]
+    data = Columns(inputs, targets, weights, input_structure, target_structure, weight_structure)
     if class_weight is not None:
-        of_class = class_weights(class_weight, targets)
-        weights, weight_structure = _combined(weights, of_class), tree.LEAF
-    return Columns(inputs, targets, weights, input_structure, target_structure, weight_structure)
+        weigh_classes(data, class_weight)
+    return data
 
 
 def _rows(value: Any) -> Any:
@@ -145,10 +145,19 @@ def _combined(weights: list[np.ndarray], of_class: np.ndarray) -> list[np.ndarra
     return [weights[0] * of_class if weights else of_class]
 
 
-def class_weights(by_class: Mapping[int, float], targets: Sequence[np.ndarray]) -> np.ndarray:
+def weigh_classes(data: Columns, by_class: Mapping[int, float], complete: bool = True) -> None:
+    """Multiply class weights into the sample weights; arguments as in `class_weights`."""
+    of_class = class_weights(by_class, data.targets, complete)
+    data.weights, data.weight_structure = _combined(data.weights, of_class), tree.LEAF
+
+
+def class_weights(
+    by_class: Mapping[int, float], targets: Sequence[np.ndarray], complete: bool = True
+) -> np.ndarray:
     """A weight for each row, float32 (n,), by its class; classes not named count 1.
 
-    Raises ArgumentError where the targets are no classes, or a class is named that none has.
+    Raises ArgumentError where the targets are no classes, or a class is named that none has (of a
+    single batch, which is not `complete`, that may be).
     """
     labels = class_labels(targets[0]) if len(targets) == 1 else None
     if labels is None:
@@ -158,7 +167,7 @@ def class_weights(by_class: Mapping[int, float], targets: Sequence[np.ndarray]) 
         )
     found = set(np.unique(labels).tolist())
     for each in by_class:
-        if each not in found:
+        if complete and each not in found:
             shown = ", ".join(map(str, sorted(found)[:20]))
             raise ArgumentError(
                 f"class_weight names class {each!r}, which no label has; the labels are {shown}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,26 +49,27 @@ class Course:
 
 
 def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
-    """Go through the source once; the logs at its end."""
+    """Go through the source once; the logs at its end. Left early, it leaves no threads behind."""
     session: Session = model._session
     logs: Logs = {}
     done = 0
-    for data, order in course.source.chunks(epoch, course.pace):
-        if not done or isinstance(course.source, Stream):
-            runner = _runner(session, model, course, data)
-        if not done:
-            session.reset(model)
-        course.callbacks.tell(f"{course.hooks}_begin", done, {})
-        course.pace.begin()
-        results = runner(order, *data.arrays)
-        course.pace.end(len(order))
-        interrupt.check()
-        done += len(order)
-        logs = session.logs(results)
-        course.callbacks.tell(f"{course.hooks}_end", done - 1, dict(logs))
-        course.progress.update(done, logs)
-        if course.kind == "train" and model.stop_training:
-            break
+    with closing(course.source.chunks(epoch, course.pace)) as chunks:
+        for data, order in chunks:
+            if not done or isinstance(course.source, Stream):
+                runner = _runner(session, model, course, data)
+            if not done:
+                session.reset(model)
+            course.callbacks.tell(f"{course.hooks}_begin", done, {})
+            course.pace.begin()
+            results = runner(order, *data.arrays)
+            course.pace.end(len(order))
+            interrupt.check()
+            done += len(order)
+            logs = session.logs(results)
+            course.callbacks.tell(f"{course.hooks}_end", done - 1, dict(logs))
+            course.progress.update(done, logs)
+            if course.kind == "train" and model.stop_training:
+                break
     return logs
 
 
@@ -132,7 +134,7 @@ def fit(
     order_seed = seed if shuffle else None
     if is_iterable_of_batches(x):
         _need_arrays(y=y, sample_weight=sample_weight, validation_split=validation_split)
-        source: Source = Stream(x, steps_per_epoch)
+        source: Source = Stream(x, steps_per_epoch, class_weight)
     else:
         data = columns(x, y, sample_weight, class_weight)
         model._session.prepare(model, data, "fit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,8 @@ def predict(
     progress._drawn += SHOWN
     told.tell("on_predict_begin", {})
     parts: list[Any] = []
-    with Deferred() as interrupt:
-        for k, part in enumerate(_batches(x, batch_size, steps, progress)):
+    with Deferred() as interrupt, closing(_batches(x, batch_size, steps, progress)) as batches:
+        for k, part in enumerate(batches):
             told.tell("on_predict_batch_begin", k, {})
             build_for(model, part)
             parts.append(model._predictor.program(model, part)(*part.inputs))
@@ -101,8 +102,11 @@ def _joined(*parts: np.ndarray) -> np.ndarray:
 
 def _batches(x: Any, batch_size: int | None, steps: int | None, progress: Progress) -> Any:
     if is_iterable_of_batches(x):
-        for data, _ in Stream(x, steps).chunks(0, None):  # type: ignore[arg-type]
-            yield Columns(data.inputs, input_structure=data.input_structure)
+        source = Stream(x, steps)
+        progress.total = source.steps
+        with closing(source.chunks(0)) as chunks:
+            for data, _ in chunks:
+                yield Columns(data.inputs, input_structure=data.input_structure)
         return
     data = columns(x)
     size = batch_size_of(batch_size, BATCH)

@@ -7,17 +7,18 @@ the rows that each step takes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
-from lamina.data.splitting import shuffled
+from lamina.data.dataset import Dataset
+from lamina.data.splitting import epoch_order
 from lamina.errors import ArgumentError, DataError, describe
-from lamina.training.columns import Columns, columns
+from lamina.training.columns import Columns, columns, weigh_classes
 
 Chunk = tuple[Columns, np.ndarray]
-GOLDEN = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: spreads seeds over the 64 bits
 
 
 class Pace:
@@ -79,9 +80,9 @@ class Resident:
         """The rows of an epoch in the order in which they are used: the same for the same seed."""
         if self.seed is None:
             return self.rows
-        return self.rows[shuffled(len(self.rows), self.seed * GOLDEN + epoch)]
+        return self.rows[epoch_order(len(self.rows), self.seed, epoch)]
 
-    def chunks(self, epoch: int, pace: Pace) -> Iterator[Chunk]:
+    def chunks(self, epoch: int, pace: Pace) -> Generator[Chunk, None, None]:
         order = self.order(epoch)
         if self.limit is not None:
             order = order[: self.limit * self.batch_size]
@@ -98,30 +99,34 @@ class Resident:
 
 
 class Stream:
-    """An iterable of batches (x, y) or (x, y, sample_weight): a generator, a list, a Sequence.
+    """An iterable of batches (x, y) or (x, y, sample_weight): a Dataset, a generator, a list.
 
     `steps` batches are an epoch, or all there are. An iterator that is used up goes on where it
-    stopped, and ends.
+    stopped, and ends. A Dataset is asked for the batches of just this epoch.
     """
 
-    def __init__(self, batches: Any, steps: int | None = None, has_targets: bool = True) -> None:
-        self.batches, self.has_targets = batches, has_targets
+    def __init__(
+        self,
+        batches: Any,
+        steps: int | None = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> None:
+        if isinstance(batches, Dataset) and not batches.batched:
+            raise ArgumentError(
+                f"{batches!r} gives single samples, expected batches", hint="dataset.batch(32)"
+            )
+        self.batches, self.class_weight = batches, class_weight
         self.limit = steps
         self.steps = steps if steps is not None else _length(batches)
         self._running: Iterator[Any] | None = None
 
-    def chunks(self, epoch: int, pace: Pace) -> Iterator[Chunk]:
-        if self._running is None:
-            self._running = _iterate(self.batches)
+    def chunks(self, epoch: int, pace: Pace | None = None) -> Generator[Chunk, None, None]:
         done = 0
-        while self.limit is None or done < self.limit:
-            batch = next(self._running, None)
-            if batch is None:
-                self._running = None
-                break
-            done += 1
-            data = self._columns(batch)
-            yield data, np.arange(data.rows, dtype=np.int32)[None]
+        with closing(self._epoch(epoch)) as batches:
+            for batch in batches:
+                done += 1
+                data = self._columns(batch)
+                yield data, np.arange(data.rows, dtype=np.int32)[None]
         if not done:
             raise DataError(
                 f"epoch {epoch + 1}: the iterable of batches gave none",
@@ -129,14 +134,34 @@ class Stream:
                 "__len__ and __getitem__, or steps_per_epoch with an endless generator",
             )
 
+    def _epoch(self, epoch: int) -> Generator[Any, None, None]:
+        if isinstance(self.batches, Dataset):
+            steps = self.steps or 0
+            with closing(self.batches.stream(epoch * steps, steps)) as batches:
+                yield from batches
+            return
+        if self._running is None:
+            self._running = _iterate(self.batches)
+        taken = 0
+        while self.limit is None or taken < self.limit:
+            try:
+                batch = next(self._running)
+            except StopIteration:
+                self._running = None
+                return
+            taken += 1
+            yield batch
+
     def _columns(self, batch: Any) -> Columns:
-        if not isinstance(batch, tuple):
-            return columns(batch)
-        if len(batch) > 3 or not batch:
+        parts = batch if isinstance(batch, tuple) else (batch,)
+        if len(parts) > 3 or not parts:
             raise ArgumentError(
-                f"a batch is a tuple of {len(batch)}, expected (x, y) or (x, y, sample_weight)"
+                f"a batch is a tuple of {len(parts)}, expected (x, y) or (x, y, sample_weight)"
             )
-        return columns(*batch)
+        data = columns(*parts)
+        if self.class_weight is not None:
+            weigh_classes(data, self.class_weight, complete=False)
+        return data
 
 
 def _length(batches: Any) -> int | None:

@@ -1,0 +1,263 @@
+"""Dataset: batches that are made when they are asked for, for `fit` or a `for` loop.
+
+A dataset is a length and a function that makes any batch of any pass over the data,
+
+    make(epoch, number) -> batch        batch = x | (x, y) | (x, y, sample_weight)
+
+which depends on these two numbers only. So batches can be made by any number of threads, in any
+order, and a training that goes on at an epoch sees what it would have seen there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from lamina import tree
+from lamina.data.background import default_workers, in_order
+from lamina.data.splitting import epoch_order
+from lamina.errors import DataError, RangeError, describe
+from lamina.operations.random import scoped_key
+from lamina.tensor import Tensor
+
+Make = Callable[[int, int], Any]
+AUTOTUNE = -1  # "as many as there are processors"
+
+
+class Dataset:
+    """Batches of NumPy arrays, made when they are asked for.
+
+    make: (epoch, number) -> the batch, an array or a tuple (x, y) or (x, y, sample_weight) of
+        arrays or nests of them; called in several threads at once. None leaves the batch out.
+    length: how many there are in a pass.
+    workers: threads that make them; 0 for none. ahead: how many may be waiting or in the making.
+    class_names: of the labels, where there are any. batched: whether these are batches and not
+        single samples, which `batch` makes into some. finish: called after each whole pass.
+
+    Each `for` loop over it is the next pass, with another order where it is shuffled; `fit` counts
+    passes by its own epochs. `len()` is the number of batches. Methods give new datasets and leave
+    this one as it is; their names are those of `tf.data`.
+
+        >>> squares = Dataset(lambda epoch, number: np.full(2, number**2), 4)
+        >>> [batch.tolist() for batch in squares.map(lambda x: x + 1).take(2)]
+        [[1, 1], [2, 2]]
+    """
+
+    def __init__(
+        self,
+        make: Make,
+        length: int,
+        *,
+        workers: int = 0,
+        ahead: int | None = None,
+        class_names: Sequence[str] | None = None,
+        batched: bool = True,
+        finish: Callable[[], None] | None = None,
+    ) -> None:
+        self._make, self._length = make, int(length)
+        self.workers = default_workers() if workers == AUTOTUNE else workers
+        self.ahead = self.workers + 2 if ahead is None else ahead
+        self.class_names = None if class_names is None else list(class_names)
+        self.batched, self._finish = batched, finish
+        self._passes = 0
+
+    # ---- made from -----------------------------------------------------------------------------
+    @classmethod
+    def of_rows(
+        cls,
+        rows: Callable[[Any], Any],
+        count: int,
+        batch_size: int | None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> Dataset:
+        """Batches of `count` rows: rows(numbers) gives the batch of these, int64 (batch,).
+
+        seed: of the order of the rows, another one in each pass; None for their own order. With
+        batch_size None it gives samples, rows(number). `options` are those of the class.
+        """
+        _check("batch_size", batch_size, optional=True)
+        order = functools.lru_cache(maxsize=2)(functools.partial(epoch_order, count, seed))
+        size = batch_size or 1
+
+        def make(epoch: int, number: int) -> Any:
+            chosen = order(epoch)[number * size : (number + 1) * size]
+            return rows(chosen if batch_size else chosen[0])
+
+        return cls(make, -(-count // size), batched=bool(batch_size), **options)
+
+    @classmethod
+    def from_tensor_slices(cls, tensors: Any) -> Dataset:
+        """The rows of an array, or of a nest of arrays of equal length, as single samples.
+
+        >>> batches = Dataset.from_tensor_slices((x, y)).shuffle(seed=1).batch(32)
+        """
+        arrays = tree.map_structure(np.asarray, tensors)
+        lengths = {len(leaf) if leaf.ndim else 0 for leaf in tree.leaves(arrays)}
+        if len(lengths) != 1:
+            raise DataError(
+                f"from_tensor_slices: arrays of {sorted(lengths)} rows, expected equally many",
+                hint="each row of one belongs to the same row of the others",
+            )
+        return cls(
+            lambda epoch, number: tree.map_structure(lambda leaf: leaf[number], arrays),
+            lengths.pop(),
+            batched=False,
+        )
+
+    # ---- gone through --------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return self._length
+
+    def cardinality(self) -> int:
+        """The number of batches, as `len()`."""
+        return self._length
+
+    def __iter__(self) -> Iterator[Any]:
+        self._passes += 1
+        return self.epoch(self._passes - 1)
+
+    def epoch(self, number: int) -> Generator[Any, None, None]:
+        """The batches of the pass of this number, from 0: always the same ones."""
+        return self.stream(number * self._length, self._length)
+
+    def stream(self, first: int, count: int) -> Generator[Any, None, None]:
+        """`count` batches from number `first` on, numbered through all passes.
+
+        Number n is batch n % len of pass n // len, so that any part of a long training can be had.
+        """
+        batches = in_order(self._numbered, range(first, first + count), self.workers, self.ahead)
+        with closing(batches):
+            for number, batch in enumerate(batches, first):
+                if batch is not None:
+                    yield batch
+                if self._finish is not None and (number + 1) % self._length == 0:
+                    self._finish()
+
+    def _numbered(self, number: int) -> Any:
+        return self._make(*divmod(number, self._length))
+
+    def as_numpy_iterator(self) -> Iterator[Any]:
+        """The same as `iter()`: batches are NumPy arrays."""
+        return iter(self)
+
+    def arrays(self) -> Any:
+        """Everything at once: the first pass's batches as one array, or one nest of arrays."""
+        parts = list(self.epoch(0))
+        if not parts:
+            raise DataError("arrays: this dataset has no batches")
+        join = np.concatenate if self.batched else _stacked
+        return tree.map_structure(lambda *leaves: join(leaves), *parts)
+
+    # ---- made into others ----------------------------------------------------------------------
+    def map(
+        self, function: Callable[..., Any], num_parallel_calls: int | None = None, **_: Any
+    ) -> Dataset:
+        """function(x) or function(x, y) of each batch, called where the batch is made.
+
+        That may be several threads at once, so it must not change anything that others read. A
+        number of `num_parallel_calls` is the number of threads from here on.
+        """
+
+        def make(epoch: int, number: int) -> Any:
+            batch = self._make(epoch, number)
+            if batch is None:
+                return None
+            result = function(*batch) if isinstance(batch, tuple) else function(batch)
+            return tree.map_structure(_plain, result)
+
+        workers = self.workers if num_parallel_calls is None else num_parallel_calls
+        return self._with(make, workers=workers)
+
+    def take(self, count: int) -> Dataset:
+        """The first `count` batches; all for -1."""
+        return self._with(length=self._length if count < 0 else min(count, self._length))
+
+    def skip(self, count: int) -> Dataset:
+        """Without the first `count` batches."""
+        count = min(max(count, 0), self._length)
+        return self._with(
+            lambda epoch, number: self._make(epoch, number + count), self._length - count
+        )
+
+    def shuffle(self, buffer_size: int | None = None, seed: int | None = None) -> Dataset:
+        """In another order in each pass, which follows from the seed.
+
+        Whatever `buffer_size` says, all batches (or samples) are shuffled, not those in a window.
+        """
+        order = functools.lru_cache(maxsize=2)(
+            functools.partial(epoch_order, self._length, order_seed(seed))
+        )
+        return self._with(lambda epoch, number: self._make(epoch, int(order(epoch)[number])))
+
+    def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
+        """Batches of `batch_size` samples (of batches, one axis more in front)."""
+        _check("batch_size", batch_size)
+        whole, rest = divmod(self._length, batch_size)
+
+        def make(epoch: int, number: int) -> Any:
+            stop = min((number + 1) * batch_size, self._length)
+            samples = [self._make(epoch, k) for k in range(number * batch_size, stop)]
+            present = [sample for sample in samples if sample is not None]
+            return tree.map_structure(lambda *s: _stacked(s), *present) if present else None
+
+        return self._with(make, whole + bool(rest and not drop_remainder), batched=True)
+
+    def cache(self) -> Dataset:
+        """Made once and kept in memory: all of it has to fit there.
+
+        What is random before it stays as it was in the first pass; shuffle after it.
+        """
+        kept: dict[int, Any] = {}
+
+        def make(epoch: int, number: int) -> Any:
+            if number not in kept:
+                kept[number] = self._make(0, number)
+            return kept[number]
+
+        return self._with(make)
+
+    def prefetch(self, buffer_size: int = AUTOTUNE) -> Dataset:
+        """Made ahead in the background, `buffer_size` batches at most (-1: as many as is good)."""
+        ahead = None if buffer_size < 0 else buffer_size
+        return self._with(workers=max(self.workers, 1), ahead=ahead)
+
+    def _with(self, make: Make | None = None, length: int | None = None, **options: Any) -> Dataset:
+        own: dict[str, Any] = {
+            "workers": self.workers,
+            "ahead": None if options.get("workers", self.workers) != self.workers else self.ahead,
+            "class_names": self.class_names,
+            "batched": self.batched,
+            "finish": self._finish,
+        }
+        count = self._length if length is None else length
+        return Dataset(make or self._make, count, **(own | options))
+
+    def __repr__(self) -> str:
+        what = "batches" if self.batched else "samples"
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        return f"<Dataset: {self._length:,} {what}{classes}>"
+
+
+def order_seed(seed: int | None) -> int:
+    """The seed of an order: the given one, else the next from the state that `set_seed` sets."""
+    return int(scoped_key("data").numpy()[1]) if seed is None else int(seed)
+
+
+def _check(name: str, value: Any, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise RangeError(f"{name} is {describe(value)}, expected a whole number from 1")
+
+
+def _stacked(samples: Iterable[Any]) -> np.ndarray:
+    return np.stack([np.asarray(sample) for sample in samples])
+
+
+def _plain(leaf: Any) -> Any:
+    return leaf.numpy() if isinstance(leaf, Tensor) else leaf
