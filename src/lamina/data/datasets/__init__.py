@@ -2,6 +2,8 @@
 
 mnist             handwritten digits 28x28     downloaded, or from the folder LAMINA_DATA
 fashion_mnist     clothes 28x28                the same
+cifar10           photographs 32x32            the same
+cifar100          photographs 32x32            the same
 digits            handwritten digits 8x8       in the package
 playground        points in the plane          drawn: circle, xor, gaussian, spiral
 tiny_shakespeare  plays, as one text           downloaded, or from the folder LAMINA_DATA
@@ -9,6 +11,8 @@ wikitext2         articles, as texts of words  the same; the training part is no
 """
 
 from lamina.data.datasets import (
+    cifar10,
+    cifar100,
     digits,
     fashion_mnist,
     mnist,
@@ -17,4 +21,13 @@ from lamina.data.datasets import (
     wikitext2,
 )
 
-__all__ = ["digits", "fashion_mnist", "mnist", "playground", "tiny_shakespeare", "wikitext2"]
+__all__ = [
+    "cifar10",
+    "cifar100",
+    "digits",
+    "fashion_mnist",
+    "mnist",
+    "playground",
+    "tiny_shakespeare",
+    "wikitext2",
+]

@@ -14,7 +14,7 @@ from pathlib import Path
 from lamina.errors import CacheError, DownloadError, FileFormatError
 from lamina.settings import settings
 
-_MOST_BYTES = 1 << 27  # no file of these data sets is larger; a server that sends more is not one
+_MOST_BYTES = 1 << 28  # no file of these data sets is larger; a server that sends more is not one
 
 
 @dataclass(frozen=True)
