@@ -67,8 +67,8 @@ def _function(f: Callable[..., Any]) -> Callable[..., Any]:
 def _of_model(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Subject:
     """Prediction of x, or one training step on the batch (x, y)."""
     from lamina.training.columns import columns
+    from lamina.training.outputs import build_for
     from lamina.training.programs import Program
-    from lamina.training.session import build_for
 
     data = columns(x, y, sample_weight)
     if y is None:

@@ -124,13 +124,14 @@ class FunctionalGraph:
         """The inputs in the order of the model's, their shapes checked."""
         tensors = [
             _adjusted(node, tensor)
-            for node, tensor in zip(self.input_nodes, self._ordered(label, inputs), strict=True)
+            for node, tensor in zip(self.input_nodes, self.ordered(label, inputs), strict=True)
         ]
         for node, tensor, name in zip(self.input_nodes, tensors, self.input_names, strict=True):
             _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
         return tensors
 
-    def _ordered(self, label: str, inputs: Any) -> list[Tensor]:
+    def ordered(self, label: str, inputs: Any) -> list[Any]:
+        """The leaves of a nest, or of a dict by the Inputs' names, in the order of the Inputs."""
         if isinstance(inputs, dict):
             by_key = isinstance(self.inputs, dict)
             names = sorted(self.inputs, key=str) if by_key else self.input_names

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from lamina.configuration import plain, restored
-from lamina.errors import ArgumentError, ShapeError, describe
-from lamina.layers import InputLayer, Layer, frames, propagation, symbolic
+from lamina.errors import ArgumentError, LaminaError, ShapeError, describe
+from lamina.layers import InputLayer, Layer, building, frames, propagation, symbolic
 from lamina.layers.spec import known_shape
 from lamina.models.model import Model
 
@@ -38,6 +40,7 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._own_scope = frames.Scope()
         self._stage: list[Any] = []  # the symbolic input, then what each layer makes of it
+        self._decided_by_data = False  # what the shapes are: no Input said it
         if layers is not None and not isinstance(layers, (list, tuple)):
             raise ArgumentError(f"Sequential: layers must be a list, got {describe(layers)}")
         for layer in layers or ():
@@ -140,16 +143,44 @@ class Sequential(Model):
         frame = frames.current()
         scope = frame.scope if frame is not None and frame.layer is self else self._own_scope
         layer = InputLayer(batch_shape=tuple(input_shape), dtype=self.dtype)
-        self._stage = [layer.tensor(scope)]
+        self._stage, self._decided_by_data = [layer.tensor(scope)], True
         try:
             self._extend()
         except Exception:
-            self._stage = []
+            self._stage, self._decided_by_data = [], False
             raise
+
+    def build_for(self, inputs: Any, **kwargs: Any) -> None:
+        """Make all weights for data like these; after that, be open to their extents."""
+        super().build_for(inputs, **kwargs)
+        self._widen(np.shape(inputs) if hasattr(inputs, "shape") else ())
+
+    def _widen(self, shape: Sequence[Any]) -> None:
+        """Where data decided on the shapes of this model, other data may: extents that differ from
+        those before become open, if the layers can do with that."""
+        if not self._decided_by_data or self._graph is None:
+            return
+        node = self._graph.input_nodes[0]
+        known, came = known_shape(node.shape), known_shape(shape)
+        if len(came) != len(known) or known[1:] == came[1:]:
+            return
+        wider = (n if n == size else None for n, size in zip(known[1:], came[1:], strict=True))
+        layer = InputLayer(batch_shape=(known[0], *wider), dtype=self.dtype)
+        if layer.batch_shape == known:
+            return
+        stage = self._stage
+        with building.outside_traces():
+            self._stage = [layer.tensor(symbolic.source_of(node)[0].scope)]  # type: ignore[index]
+            try:
+                self._extend()
+            except (LaminaError, TypeError):  # a layer needs this extent: the shape is refused
+                self._stage = stage
+                self._set_graph(stage[0], stage[-1])
 
     # ---- being a model -------------------------------------------------------------------------
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if self._graph is not None:
+            self._widen(getattr(inputs, "shape", ()))
             (inputs,) = self._graph.matched(self._label(), inputs)
         inputs = propagation.given(inputs, mask)
         for layer in self._layers:

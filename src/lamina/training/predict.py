@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.ir.types import TensorType
 from lamina.settings import settings
 from lamina.training.callbacks.base import CallbackList
 from lamina.training.columns import Columns, columns
 from lamina.training.interrupts import Deferred
+from lamina.training.openness import Programs
+from lamina.training.outputs import build_for
 from lamina.training.programs import Program
 from lamina.training.progress import Progress
-from lamina.training.session import build_for
 from lamina.training.sources import Stream, batch_size_of, is_iterable_of_batches
 
 BATCH = 256
@@ -25,7 +27,7 @@ class Predictor:
     """The prediction programs of a model, by the kind of their inputs."""
 
     def __init__(self) -> None:
-        self._programs: dict[Any, Program] = {}
+        self._programs: Programs[Program] = Programs()
         self._quick: dict[Any, Program] = {}
         self._graph: Any = None
 
@@ -51,25 +53,25 @@ class Predictor:
     def program(self, model: Any, data: Columns) -> Program:
         """The program for such inputs, made at the first need."""
         if self._graph is not model._graph:  # layers were added or taken away
-            self._programs.clear()
+            self._programs = Programs()
             self._quick.clear()
             self._graph = model._graph
-        key = (data.kind, settings.engine)
-        found = self._programs.get(key)
-        if found is None:
-            found = self._programs[key] = self._make(model, data)
+
+        def make(types_: list[TensorType], reason: str) -> Program:
+            return self._make(model, data, types_, reason)
+
+        found = self._programs.find(settings.engine, model, data, make)
         if data.input_structure == tree.LEAF:
             array = data.inputs[0]
             self._quick[array.shape[1:], array.dtype.char, settings.engine] = found
         return found
 
-    def _make(self, model: Any, data: Columns) -> Program:
+    def _make(self, model: Any, data: Columns, types_: list[TensorType], reason: str) -> Program:
         def outputs(*leaves: Any) -> Any:
             return model(tree.unflatten(data.input_structure, leaves), training=False)
 
         try:
-            why = "other element types or shapes of a row" if self._programs else "first call"
-            return Program(outputs, data.types, f"predict {model.name}", why)
+            return Program(outputs, types_, f"predict {model.name}", reason)
         finally:
             model.reset_losses()
 

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
-from lamina.layers import symbolic
+from lamina.ir.types import TensorType
 from lamina.metrics import Metric
 from lamina.settings import settings
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.training import checks
 from lamina.training.columns import Columns
 from lamina.training.objectives import Compilation, Output, objectives
+from lamina.training.openness import Programs
+from lamina.training.outputs import build_for, output_shapes
 from lamina.training.programs import loop_program
 from lamina.training.step import Steps, aligned, has_own
 
@@ -29,7 +31,8 @@ class Session:
         self.compilation = compilation
         self.steps: Steps | None = None
         self.first_step = (0, 0)  # seed and number, for steps that are yet to come
-        self._programs: dict[Any, Runner] = {}
+        self._programs: Programs[Runner] = Programs()
+        self._shapes: dict[Any, tuple[list[Any], list[str]]] = {}  # of outputs, by those of data
 
     # ---- before the first step -----------------------------------------------------------------
     def prepare(self, model: Any, columns: Columns, what: str) -> Steps:
@@ -45,7 +48,10 @@ class Session:
         return self.steps
 
     def _outputs(self, model: Any, columns: Columns) -> list[Output]:
-        shapes, names = output_shapes(model, columns)
+        key = (model._graph, columns.kind)
+        if key not in self._shapes:
+            self._shapes[key] = output_shapes(model, columns)
+        shapes, names = self._shapes[key]
         y = tree.unflatten(columns.target_structure, columns.targets)
         targets = aligned(y, names, "y") if columns.targets else [None] * len(names)
         return [
@@ -63,17 +69,20 @@ class Session:
     def runner(self, model: Any, kind: str, columns: Columns) -> Runner:
         """The program "train" or "evaluate" for such columns, or with run_eagerly a function of the
         same arguments: (order, *arrays) -> logs."""
-        key = (kind, columns.kind, self._state_key(model), settings.engine)
-        found = self._programs.get(key)
-        if found is None:
-            found = self._programs[key] = self._make(model, kind, columns)
-        return found
+        key = (kind, self._state_key(model), settings.engine)
+
+        def make(types_: list[TensorType], reason: str) -> Runner:
+            return self._make(model, kind, columns, types_, reason)
+
+        return self._programs.find(key, model, columns, make)
 
     def _state_key(self, model: Any) -> Any:
         """What is frozen is part of a program: another choice is another program."""
         return tuple(layer.trainable for layer in model._flatten_layers())
 
-    def _make(self, model: Any, kind: str, columns: Columns) -> Runner:
+    def _make(
+        self, model: Any, kind: str, columns: Columns, types_: list[TensorType], reason: str
+    ) -> Runner:
         steps = self.steps
         assert steps is not None
         own = has_own(model, STEPS[kind])
@@ -82,9 +91,7 @@ class Session:
         if self.compilation.run_eagerly:
             return eager(step, results)
         carried = self._carried(model, steps, kind)
-        made = [k for k in self._programs if k[0] == kind]
-        why = "first call" if not made else "other element types, shapes of a row, or frozen layers"
-        return loop_program(step, results, carried, columns.types, f"{kind} {model.name}", why)
+        return loop_program(step, results, carried, types_, f"{kind} {model.name}", reason)
 
     def _step(self, model: Any, steps: Steps, kind: str, columns: Columns, own: bool) -> Any:
         """One step on the leaves of a batch; the model's own method where it has one."""
@@ -137,37 +144,3 @@ def eager(step: Any, results: Callable[[], Mapping[str, Any]]) -> Runner:
 
 def plain(value: Any) -> Any:
     return float(value) if value.size == 1 else np.array(value)
-
-
-# ---- the model's side --------------------------------------------------------------------------
-def build_for(model: Any, columns: Columns) -> None:
-    """Make the weights, if they are not there, for data like these."""
-    if not model.built:
-        model.build_for(tree.unflatten(columns.input_structure, columns.inputs))
-
-
-def output_shapes(model: Any, columns: Columns) -> tuple[list[Any], list[str]]:
-    """The shape of each output, None for the batch, and what each is called."""
-    nest = model._output_shape
-    if nest is None:
-        shapes = [(None, *a.shape[1:]) for a in columns.inputs]
-        nest = model.compute_output_shape(tree.unflatten(columns.input_structure, shapes))
-    return shapes_and_names(model, nest)
-
-
-def shapes_and_names(model: Any, nest: Any) -> tuple[list[Any], list[str]]:
-    found: list[Any] = []
-    symbolic.map_shapes(found.append, nest)
-    if isinstance(nest, dict):
-        keys = sorted(nest, key=str)
-        return [nest[key] for key in keys], [str(key) for key in keys]
-    return found, _names(model, len(found))
-
-
-def _names(model: Any, count: int) -> list[str]:
-    """Outputs are called as the layers they come from; numbered where that is not known."""
-    layers = checks.output_layers(model)
-    names = [layer.name for layer in layers] if len(layers) == count else []
-    if len(set(names)) == count:
-        return names
-    return [f"output_{k}" for k in range(count)] if count > 1 else ["output"]
