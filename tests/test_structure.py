@@ -32,7 +32,7 @@ FLOORS = [
     ["losses", "metrics", "schedules", "optimizers", "layers"],
     ["data", "files"],
     ["training", "models", "callbacks", "saving"],
-    ["inspect"],
+    ["inspect", "plot"],
     ["nn", "datasets", "keras"],
     ["demo", "cli", "fuzz", "__main__"],
     ["__init__"],

@@ -80,6 +80,7 @@ _LAZY = {
     "models": "lamina.models",
     "nn": "lamina.nn",
     "optimizers": "lamina.optimizers",
+    "plot": "lamina.plot",
     "random": "lamina.operations.random",
     "regularizers": "lamina.regularizers",
     "saving": "lamina.saving",

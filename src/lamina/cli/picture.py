@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import need_extra
+from lamina.plot.style import BLUE, GREY, INK, RED, plain_axes
 
-INK, GREY, BLUE, RED = "#222222", "#8a8f98", "#1f6fb4", "#c8332b"
 ROWS, COLUMNS = 4, 8
 WRONG = 6  # of the images shown, at most so many that were read wrongly
 
@@ -50,8 +50,7 @@ def _curves(axes: Any, history: dict[str, list[float]]) -> None:
     axes.set(xlabel="epoch", ylabel="loss (cross-entropy)")
     axes.set_ylim(bottom=0)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    plain_axes(axes)
     axes.legend(frameon=False)
 
 

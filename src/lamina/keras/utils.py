@@ -14,6 +14,7 @@ from lamina.operations.random import set_seed
 __all__ = [
     "normalize",
     "pad_sequences",
+    "plot_model",
     "set_random_seed",
     "timeseries_dataset_from_array",
     "to_categorical",
@@ -49,6 +50,18 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
     norms = np.linalg.norm(np.atleast_1d(array), order, axis, keepdims=True)
     norms[norms == 0] = 1
     return np.asarray(array / norms)
+
+
+def plot_model(
+    model: Any,
+    to_file: Any = "model.png",
+    show_shapes: bool = False,
+    show_layer_names: bool = False,
+) -> Any:
+    """Draw the layers of a model into a file, with matplotlib: `lamina.plot.model`."""
+    from lamina.plot import model as drawn
+
+    return drawn(model, show_shapes, show_layer_names, path=to_file)
 
 
 def set_random_seed(seed: int) -> None:

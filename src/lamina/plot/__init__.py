@@ -1,0 +1,21 @@
+"""Pictures of networks and of what they do, drawn with matplotlib (`pip install 'lamina[plot]'`).
+
+    lm.plot.history(model.fit(...))                    loss and metrics over the epochs
+    lm.plot.filters(model, "conv2d")                   the kernels of a convolution
+    lm.plot.feature_maps(model, image)                 what each layer makes of one picture
+    lm.plot.projection(model.representations(x), y)    representations in two dimensions, by class
+    lm.plot.confusion(y_true, y_pred)                  which class is taken for which
+    lm.plot.model(model)                               layers as boxes, values as arrows
+
+Each returns a matplotlib Figure, which notebooks show and whose axes can be drawn on; with `path=`
+it is saved as well, in the format that the ending says (.png, .svg, .pdf). No window is opened and
+matplotlib's global state stays as it is. Without matplotlib they raise MissingExtraError.
+"""
+
+from lamina.plot.confusion import confusion
+from lamina.plot.curves import history
+from lamina.plot.maps import feature_maps, filters
+from lamina.plot.network import model
+from lamina.plot.projection import projection
+
+__all__ = ["confusion", "feature_maps", "filters", "history", "model", "projection"]

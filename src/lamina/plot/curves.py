@@ -1,0 +1,92 @@
+"""Loss and metrics over the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, describe
+from lamina.plot import style
+
+Run = Mapping[str, Sequence[float]]
+
+
+def history(
+    runs: Any,
+    metrics: str | Sequence[str] | None = None,
+    title: str | None = None,
+    path: style.Path | None = None,
+) -> Any:
+    """Curves of training: a panel for each metric, the training data's thin, validation's thick.
+
+    runs: what `fit` returned, or its dict {"loss": [...], "val_loss": [...]}; or a dict of several
+        by name, {"with dropout": history, "without": history}, to compare them.
+    metrics: which ones, without "val_"; by default all (but a learning rate).
+
+    Returns a matplotlib Figure, saved to `path` if one is given. Raises ArgumentError where there
+    is nothing to draw, and MissingExtraError without matplotlib.
+    """
+    by_name = _runs(runs)
+    shown = [metrics] if isinstance(metrics, str) else list(metrics or _metrics(by_name))
+    for metric in shown:
+        if not any(key in run for run in by_name.values() for key in (metric, f"val_{metric}")):
+            raise ArgumentError(
+                f"plot.history: there is no {metric!r}",
+                hint=f"there are {', '.join(_metrics(by_name)) or 'no metrics'}",
+            )
+    if not shown:
+        raise ArgumentError("plot.history: no epoch has been trained, so there is nothing to draw")
+    drawn = style.figure("plot.history", 0.6 + 4.4 * len(shown), 3.4)
+    for axes, metric in zip(np.ravel(drawn.subplots(1, len(shown))), shown, strict=True):
+        _panel(axes, metric, by_name)
+    if title:
+        drawn.suptitle(title, color=style.INK, fontsize=12)
+    return style.finished(drawn, path)
+
+
+def _runs(given: Any) -> dict[str, Run]:
+    """The runs by name; a single one is called ""."""
+    run = getattr(given, "history", given)
+    if not isinstance(run, Mapping):
+        raise ArgumentError(
+            f"plot.history: got {describe(given)}, expected what `fit` returned, or a dict of such"
+        )
+    inner: dict[str, Any] = {
+        str(name): getattr(each, "history", each) for name, each in run.items()
+    }
+    several = bool(inner) and all(isinstance(each, Mapping) for each in inner.values())
+    return inner if several else {"": run}
+
+
+def _metrics(runs: Mapping[str, Run]) -> list[str]:
+    """The metrics of all runs in order; values that are no numbers, and rates, are left out."""
+    names = [name for run in runs.values() for name in run if _drawable(run[name])]
+    metrics = dict.fromkeys(name.removeprefix("val_") for name in names)
+    return [name for name in metrics if name not in ("lr", "learning_rate")]
+
+
+def _drawable(values: Any) -> bool:
+    return len(values) > 0 and all(np.ndim(value) == 0 for value in values)
+
+
+def _panel(axes: Any, metric: str, runs: Mapping[str, Run]) -> None:
+    colours = style.colours(len(runs))
+    for (name, run), colour in zip(runs.items(), colours, strict=True):
+        prefix = f"{name}, " if name else ""
+        grey = style.GREY if len(runs) == 1 else colour
+        _curve(axes, run.get(metric), prefix + "training", color=grey, linewidth=1.1, alpha=0.9)
+        validation = run.get(f"val_{metric}")
+        _curve(axes, validation, prefix + "validation", color=colour, linewidth=2.0, marker="o")
+    axes.set_xlabel("epoch")
+    axes.set_title(metric, color=style.INK, fontsize=11)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    style.plain_axes(axes)
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _curve(axes: Any, values: Sequence[float] | None, label: str, **how: Any) -> None:
+    if values is not None:
+        size = 3.5 if len(values) <= 40 else 0
+        axes.plot(np.arange(1, len(values) + 1), values, label=label, markersize=size, **how)

@@ -1,0 +1,159 @@
+"""What convolutions look for, and what they find: kernels, and the maps of one picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, ShapeError, describe, unknown_name
+from lamina.plot import style
+
+COLUMNS = 16  # pictures in a row, at most
+
+
+# ---- filters -----------------------------------------------------------------------------------
+def filters(
+    model: Any, layer: Any = None, most: int | None = None, path: style.Path | None = None
+) -> Any:
+    """The kernels of a convolution, what it looks for.
+
+    Over one or three channels each filter is one picture; of three it is coloured, grey being 0.
+    Over others a row is a filter and a column a channel of the input. Blue is below 0, red above,
+    white 0, on one scale.
+
+    model: a model and, as `layer`, the name of a layer in it ("inner/conv2d" for one of a model
+    inside), or a layer itself. most: filters shown, by default 64, and 16 where each is a row.
+
+    Returns a matplotlib Figure, saved to `path` if one is given. Raises ArgumentError for a layer
+    without a kernel of one or two dimensions in space, and MissingExtraError without matplotlib.
+    """
+    chosen = _layer(model, layer)
+    kernel = _kernel(chosen)
+    height, width, channels, number = kernel.shape
+    single = channels in (1, 3)
+    count = min(most or (64 if single else 16), number)
+    columns = min(COLUMNS, count if single else channels)
+    if channels == 3:
+        pictures = [_coloured(kernel[..., k]) for k in range(count)]
+    else:
+        inside = 1 if single else columns
+        pictures = [kernel[:, :, c, k] for k in range(count) for c in range(inside)]
+    rows = -(-len(pictures) // columns)
+    drawn = style.figure("plot.filters", 0.55 * columns + 0.4, 0.55 * rows + 0.6)
+    largest = float(np.abs(kernel).max()) or 1.0
+    cells = drawn.subplots(rows, columns, squeeze=False)
+    for axes, picture in zip(cells.flat, pictures, strict=False):
+        axes.imshow(picture, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+    _without_axes(cells)
+    shown = f"{count} of {number}" if count < number else f"{number}"
+    over = "one channel" if channels == 1 else f"{channels} channels"
+    seen = f" ({columns} shown)" if not single and columns < channels else ""
+    title = f"{chosen.name}: {shown} filters of {height}x{width} over {over}{seen}"
+    drawn.suptitle(title, color=style.INK, fontsize=10)
+    return style.finished(drawn, path)
+
+
+def _layer(model: Any, layer: Any) -> Any:
+    if layer is None:
+        return model
+    if not isinstance(layer, str):
+        return layer
+    from lamina.models.representations import layers_by_name
+
+    known = layers_by_name(model)
+    if layer not in known:
+        raise unknown_name("layer", layer, known)
+    return known[layer]
+
+
+def _kernel(layer: Any) -> np.ndarray:
+    """A layer's kernel as (height, width, channels, filters); in one dimension the height is 1."""
+    variable = getattr(layer, "kernel", None)
+    array = None if variable is None else np.asarray(variable.numpy(), np.float32)
+    if array is not None and array.ndim == 3:
+        return array[None]
+    if array is None or array.ndim != 4:
+        raise ArgumentError(
+            f"plot.filters: {describe(layer)} has no kernel of a convolution in one or two "
+            "dimensions",
+            hint="name a layer such as Conv2D of a model that is built: filters(model, 'conv2d')",
+        )
+    return array
+
+
+def _coloured(kernel: np.ndarray) -> np.ndarray:
+    """One filter over three channels as a picture, 0 being the middle grey."""
+    return 0.5 + 0.5 * kernel / (np.abs(kernel).max() or 1.0)  # type: ignore[no-any-return]
+
+
+# ---- feature maps ------------------------------------------------------------------------------
+def feature_maps(
+    model: Any,
+    image: Any,
+    layers: Any = None,
+    most: int = COLUMNS,
+    path: style.Path | None = None,
+) -> Any:
+    """What each layer makes of one picture: a row for each layer, a column for each channel.
+
+    image: (height, width, channels), as the model takes it, or a batch of one. layers: names as in
+    `Model.representations`; by default all whose output is a picture. most: channels of each layer
+    that are shown. Each map has its own scale, from its smallest value (dark) to its largest.
+
+    Returns a matplotlib Figure, saved to `path` if one is given. Raises ShapeError for what is no
+    picture, ArgumentError where no layer makes one, and MissingExtraError without matplotlib.
+    """
+    batch = np.asarray(image)
+    batch = batch[None] if batch.ndim == 3 else batch
+    if batch.ndim != 4 or len(batch) != 1:
+        raise ShapeError(
+            f"plot.feature_maps: image is {describe(np.asarray(image))}, expected one picture of "
+            "shape (height, width, channels)"
+        )
+    found = model.representations(batch, layers=layers)
+    maps = {name: each[0] for name, each in found.items() if getattr(each, "ndim", 0) == 4}
+    if not maps:
+        raise ArgumentError(
+            "plot.feature_maps: none of these layers makes pictures (batch, height, width, "
+            f"channels): {', '.join(found)}"
+        )
+    columns = min(most, max(each.shape[-1] for each in maps.values()))
+    drawn = style.figure("plot.feature_maps", 2.6 + 0.6 * columns, 0.3 + 0.62 * len(maps))
+    left, right = drawn.subfigures(1, 2, width_ratios=(1.5, 1.1 + 0.6 * columns))
+    _picture(left.subplots(), batch[0])
+    _rows(right.subplots(len(maps), columns, squeeze=False), maps)
+    return style.finished(drawn, path)
+
+
+def _rows(cells: Any, maps: dict[str, np.ndarray]) -> None:
+    _without_axes(cells)
+    for row, (name, each) in zip(cells, maps.items(), strict=True):
+        text = f"{name}\n{'x'.join(map(str, each.shape))}"
+        row[0].text(
+            -0.15, 0.5, text, transform=row[0].transAxes, ha="right", va="center", fontsize=7,
+            color=style.INK,
+        )  # fmt: skip
+        for axes, channel in zip(row, np.moveaxis(each, -1, 0), strict=False):
+            axes.imshow(channel, cmap="magma", interpolation="nearest")
+
+
+def _picture(axes: Any, image: np.ndarray) -> None:
+    axes.imshow(as_picture(image), cmap="gray", interpolation="nearest")
+    _without_axes(axes)
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """Numbers from 0 to 1 of shape (height, width) or (height, width, 3): bytes are divided by 255,
+    other numbers beyond 0 and 1 brought there; of other numbers of channels the mean is taken."""
+    if image.dtype == np.uint8:
+        image = image / 255
+    low, high = float(image.min()), float(image.max())
+    if low < 0 or high > 1:
+        image = (image - low) / max(high - low, 1e-12)
+    return image if image.shape[-1] == 3 else image.mean(axis=-1)  # type: ignore[no-any-return]
+
+
+def _without_axes(cells: Any) -> None:
+    for axes in np.ravel(cells):
+        axes.set_axis_off()

@@ -1,0 +1,107 @@
+"""Representations in two dimensions, coloured by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, DataError, ShapeError, describe, unknown_name
+from lamina.plot import style
+from lamina.plot.reduction import principal_components, tsne
+
+METHODS = ("pca", "tsne")
+COLUMNS = 3  # panels in a row
+
+
+def projection(
+    representations: Any,
+    labels: Any = None,
+    names: Sequence[str] | None = None,
+    method: str = "pca",
+    path: style.Path | None = None,
+) -> Any:
+    """Where the examples lie in a layer's representation, as points in the plane.
+
+    representations: an array (rows, ...), or a dict of such by layer, as `Model.representations`
+        returns; a panel for each. labels: class numbers (rows,), which are the colours. names: of
+        the classes.
+    method: "pca", the two directions of largest variance, or "tsne", which keeps neighbours
+        together and says nothing of large distances (van der Maaten & Hinton 2008); a few thousand
+        rows at most.
+
+    Returns a matplotlib Figure, saved to `path` if one is given. Raises DataError where labels and
+    rows differ in number, and MissingExtraError without matplotlib.
+    """
+    if method not in METHODS:
+        raise unknown_name("method", method, METHODS)
+    given = representations if isinstance(representations, Mapping) else {"": representations}
+    if not given:
+        raise ArgumentError("plot.projection: there is no representation to draw")
+    arrays = {str(name): _flat(each, str(name)) for name, each in given.items()}
+    classes = None if labels is None else _classes(labels, arrays)
+    called = [] if classes is None else style.class_names(classes, names, "plot.projection")
+    columns = min(COLUMNS, len(arrays))
+    rows = -(-len(arrays) // columns)
+    drawn = style.figure("plot.projection", 3.9 * columns + 0.9, 3.7 * rows)
+    cells = np.ravel(drawn.subplots(rows, columns))
+    for axes, (name, array) in zip(cells, arrays.items(), strict=False):
+        _panel(axes, name, array, classes, method)
+    for axes in cells[len(arrays) :]:
+        axes.set_axis_off()
+    if called:
+        _legend(drawn, called)
+    return style.finished(drawn, path)
+
+
+def _flat(value: Any, name: str) -> np.ndarray:
+    array = np.asarray(value)
+    if array.ndim < 2 or len(array) < 2 or array.dtype.kind not in "fiub":
+        raise ShapeError(
+            f"plot.projection: {name or 'the representation'} is {describe(array)}, expected "
+            "numbers of shape (rows, ...) with two rows at least"
+        )
+    return array.reshape(len(array), -1)
+
+
+def _classes(labels: Any, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    array = np.asarray(labels)
+    array = array.argmax(axis=1) if array.ndim == 2 and array.shape[1] > 1 else np.ravel(array)
+    for name, each in arrays.items():
+        if len(each) != len(array):
+            raise DataError(
+                f"plot.projection: {len(array)} labels for {len(each)} rows"
+                + (f" of {name!r}" if name else "")
+            )
+    return array.astype(np.int64)
+
+
+def _panel(
+    axes: Any, name: str, array: np.ndarray, classes: np.ndarray | None, method: str
+) -> None:
+    if method == "tsne":
+        points = tsne(array)
+    else:
+        points, shares = principal_components(array)
+        axes.set_xlabel(f"first component, {shares[0]:.0%} of the variance", fontsize=8)
+        axes.set_ylabel(f"second, {shares[1]:.0%}", fontsize=8)
+    size = float(np.clip(6000 / len(points), 2, 20))
+    if classes is None:
+        axes.scatter(*points.T, s=size, color=style.BLUE, linewidths=0, alpha=0.7)
+    else:
+        palette = np.array(style.colours(int(classes.max()) + 1), dtype=object)
+        axes.scatter(*points.T, s=size, c=list(palette[classes]), linewidths=0, alpha=0.7)
+    axes.set_title(name, color=style.INK, fontsize=10)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_color(style.FAINT)
+
+
+def _legend(drawn: Any, names: Sequence[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    dots = [
+        Line2D([], [], marker="o", linestyle="", markersize=6, color=colour, label=name)
+        for name, colour in zip(names, style.colours(len(names)), strict=True)
+    ]
+    drawn.legend(handles=dots, loc="outside right center", frameon=False, fontsize=9)

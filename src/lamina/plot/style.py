@@ -1,0 +1,77 @@
+"""What all pictures have in common: colours, figures without windows, files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, need_extra
+
+INK, GREY, BLUE, RED = "#222222", "#8a8f98", "#1f6fb4", "#c8332b"
+FAINT = "#e6e6e6"
+
+# Curves and classes: distinct in hue and in lightness. After the tenth a colour map goes on.
+COLOURS = (
+    "#1f6fb4", "#e07b1a", "#2f9e55", "#c8332b", "#8458b3",
+    "#8c5a3c", "#d55fa8", "#6f747c", "#a5a315", "#17a2b8",
+)  # fmt: skip
+
+Path = str | os.PathLike[str]
+
+
+def figure(what: str, width: float, height: float) -> Any:
+    """An empty Figure of this many inches, that belongs to no window."""
+    module = need_extra("matplotlib.figure", "plot", what)
+    return module.Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def finished(drawn: Any, path: Path | None) -> Any:
+    """The figure; with a path it is saved there.
+
+    Raises ArgumentError where matplotlib does not know the ending.
+    """
+    if path is not None:
+        ending = os.path.splitext(path)[1].lstrip(".").lower()
+        known = drawn.canvas.get_supported_filetypes()
+        if ending not in known:
+            raise ArgumentError(
+                f"plot: {os.fspath(path)!r} has an ending that is no format of pictures",
+                hint=f"end it with one of {', '.join('.' + name for name in sorted(known))}",
+            )
+        drawn.savefig(path)
+    return drawn
+
+
+def colours(count: int) -> list[Any]:
+    """`count` colours that can be told apart."""
+    if count <= len(COLOURS):
+        return list(COLOURS[:count])
+    import matplotlib
+
+    return list(matplotlib.colormaps["turbo"](np.linspace(0.03, 0.97, count)))
+
+
+def plain_axes(axes: Any, grid: str = "y") -> None:
+    """Only what is needed to read values off."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(colors=INK, labelsize=9)
+    if grid:
+        axes.grid(axis=grid, color=FAINT, linewidth=0.8)
+        axes.set_axisbelow(True)
+
+
+def class_names(labels: np.ndarray, names: Sequence[str] | None, what: str) -> list[str]:
+    """What the classes 0, 1, ... up to the largest label are called."""
+    count = int(labels.max()) + 1 if labels.size else 0
+    if names is None:
+        return [str(k) for k in range(count)]
+    if len(names) < count:
+        raise ArgumentError(
+            f"{what}: labels go up to {count - 1}, but there are {len(names)} names",
+            hint="give a name for each class, in the order of the labels",
+        )
+    return [str(name) for name in names]

@@ -1,0 +1,309 @@
+"""lm.plot: pictures show what they should; components, t-SNE and layout are right."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import layers as L
+from lamina.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    MissingExtraError,
+    RangeError,
+    ShapeError,
+    UnknownNameError,
+)
+from lamina.plot.layout import laid_out
+from lamina.plot.maps import as_picture
+from lamina.plot.reduction import gradient, neighbourhood, principal_components, tsne
+
+pytest.importorskip("matplotlib")
+
+RNG = np.random.default_rng(0)
+RUN = {"loss": [2.0, 1.0, 0.5], "val_loss": [2.5, 1.5, 1.0], "accuracy": [0.1, 0.5, 0.9]}
+
+
+@pytest.fixture(scope="module")
+def model():
+    lm.set_seed(0)
+    return lm.Sequential(
+        [
+            lm.Input((8, 8, 3)),
+            L.Conv2D(4, 3, activation="relu", name="first"),
+            L.Conv2D(20, 3, activation="relu", name="second"),
+            L.GlobalAveragePooling2D(name="mean"),
+            L.Dense(3, activation="softmax", name="out"),
+        ]
+    )
+
+
+def lines(axes):
+    return {line.get_label(): line.get_ydata().tolist() for line in axes.lines}
+
+
+def texts(figure):
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def images(figure):
+    return [np.asarray(image.get_array()) for axes in figure.axes for image in axes.images]
+
+
+# ---- files -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_a_picture_is_saved_in_the_format_of_its_ending(ending, start, tmp_path):
+    path = tmp_path / f"curve.{ending}"
+    lm.plot.history(RUN, path=path)
+    assert path.read_bytes().startswith(start)
+
+
+def test_an_unknown_ending_is_told(tmp_path):
+    with pytest.raises(ArgumentError, match=r"end it with one of .*png"):
+        lm.plot.history(RUN, path=tmp_path / "curve.doc")
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    def missing(name, package=None):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(MissingExtraError, match=r"lamina\[plot\]"):
+        lm.plot.history(RUN)
+
+
+# ---- curves ------------------------------------------------------------------------------------
+def test_history_has_a_panel_for_each_metric():
+    figure = lm.plot.history({**RUN, "learning_rate": [0.1, 0.1, 0.1]})
+    assert [axes.get_title() for axes in figure.axes] == ["loss", "accuracy"]
+    drawn = lines(figure.axes[0])
+    assert drawn == {"training": RUN["loss"], "validation": RUN["val_loss"]}
+    assert lines(figure.axes[1]) == {"training": RUN["accuracy"]}
+
+
+def test_history_of_what_fit_returned(model):
+    model.compile("adam", "mse")
+    history = model.fit(np.ones((4, 8, 8, 3), "f"), np.ones((4, 3), "f"), epochs=2, verbose=0)
+    (axes,) = lm.plot.history(history).axes
+    assert lines(axes) == {"training": history.history["loss"]}
+
+
+def test_several_runs_are_compared():
+    figure = lm.plot.history({"with": RUN, "without": {"loss": [3.0, 2.0]}}, metrics="loss")
+    drawn = lines(figure.axes[0])
+    assert list(drawn) == ["with, training", "with, validation", "without, training"]
+
+
+def test_history_errors():
+    with pytest.raises(ArgumentError, match="there are loss, accuracy"):
+        lm.plot.history(RUN, metrics="recall")
+    with pytest.raises(ArgumentError, match="nothing to draw"):
+        lm.plot.history({})
+    with pytest.raises(ArgumentError, match="what `fit` returned"):
+        lm.plot.history([1, 2])
+
+
+# ---- confusion ---------------------------------------------------------------------------------
+def test_confusion_counts():
+    figure = lm.plot.confusion([0, 0, 1, 2], [0, 1, 1, 1], names=["a", "b", "c"])
+    cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
+    assert cells == {(0, 0): "1", (1, 0): "1", (1, 1): "1", (1, 2): "1"}
+    np.testing.assert_array_equal(images(figure)[0], [[0.5, 0.5, 0], [0, 1, 0], [0, 1, 0]])
+    assert figure.get_suptitle() == "50.0% of 4 right"
+
+
+def test_confusion_of_probabilities_and_rows_with_a_one():
+    true, seen = np.eye(3)[[0, 1, 2]], np.array([[0.9, 0.1, 0], [0.2, 0.7, 0.1], [0, 1, 0]])
+    figure = lm.plot.confusion(true, seen, normalize=True)
+    assert sorted(texts(figure)) == ["1.00"] * 3
+
+
+@pytest.mark.parametrize(
+    ("true", "seen", "kind", "message"),
+    [
+        ([0, 1], [0], DataError, "2 true labels and 1 predictions"),
+        ([0, 1], [0.2, 0.7], DTypeError, "p > 0.5"),
+        ([0, -1], [0, 1], DTypeError, "class numbers"),
+        (np.zeros((2, 2, 2)), [0, 1], ShapeError, "expected"),
+    ],
+)
+def test_confusion_errors(true, seen, kind, message):
+    with pytest.raises(kind, match=message):
+        lm.plot.confusion(true, seen)
+
+
+# ---- filters and maps --------------------------------------------------------------------------
+def test_filters_over_three_channels_are_coloured_pictures(model):
+    drawn = images(lm.plot.filters(model, "first"))
+    kernel = model.get_layer("first").kernel.numpy()
+    assert len(drawn) == 4
+    expected = 0.5 + 0.5 * kernel[..., 1] / np.abs(kernel[..., 1]).max()
+    np.testing.assert_allclose(drawn[1], expected, atol=1e-6)
+
+
+def test_filters_over_others_are_a_row_each(model):
+    figure = lm.plot.filters(model.get_layer("second"))
+    drawn, kernel = images(figure), model.get_layer("second").kernel.numpy()
+    assert len(drawn) == 16 * 4  # 16 of 20 filters over 4 channels
+    np.testing.assert_allclose(drawn[4 * 3 + 2], kernel[:, :, 2, 3])
+    assert "16 of 20 filters of 3x3 over 4 channels" in figure.get_suptitle()
+
+
+def test_filters_of_a_sequence():
+    layer = L.Conv1D(2, 5)
+    layer.build((None, 9, 1))
+    assert [each.shape for each in images(lm.plot.filters(layer))] == [(1, 5), (1, 5)]
+
+
+def test_filters_errors(model):
+    with pytest.raises(ArgumentError, match="has no kernel of a convolution"):
+        lm.plot.filters(model, "out")
+    with pytest.raises(UnknownNameError, match="did you mean 'first'"):
+        lm.plot.filters(model, "frist")
+
+
+def test_feature_maps_show_what_representations_says(model):
+    image = RNG.random((8, 8, 3), np.float32)
+    figure = lm.plot.feature_maps(model, image, most=5)
+    found = model.representations(image[None])
+    drawn = images(figure)
+    np.testing.assert_allclose(drawn[0], image, atol=1e-6)
+    assert len(drawn) == 1 + 4 + 5
+    np.testing.assert_allclose(drawn[2], found["first"][0, ..., 1])
+    np.testing.assert_allclose(drawn[-1], found["second"][0, ..., 4])
+    assert texts(figure) == ["first\n6x6x4", "second\n4x4x20"]
+
+
+def test_feature_maps_errors(model):
+    with pytest.raises(ShapeError, match="one picture"):
+        lm.plot.feature_maps(model, np.zeros((2, 8, 8, 3), np.float32))
+    with pytest.raises(ArgumentError, match="none of these layers makes pictures"):
+        lm.plot.feature_maps(model, np.zeros((8, 8, 3), np.float32), layers="out")
+
+
+def test_pixels_are_brought_between_0_and_1():
+    np.testing.assert_allclose(as_picture(np.uint8([[[0, 51, 255]]])), [[[0, 0.2, 1]]])
+    np.testing.assert_allclose(as_picture(np.array([[[-1.0], [3.0]]])), [[0, 1]])
+    np.testing.assert_allclose(as_picture(np.array([[[0.2, 0.4]]])), [[0.3]])
+
+
+# ---- two dimensions ----------------------------------------------------------------------------
+@pytest.mark.parametrize("shape", [(40, 7), (7, 40), (5, 1)])
+def test_principal_components_are_those_of_the_singular_values(shape):
+    x = RNG.standard_normal(shape) * np.linspace(3, 1, shape[1]) + 5
+    found, shares = principal_components(x)
+    u, s, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    expected = np.pad((u * s)[:, :2], ((0, 0), (0, max(0, 2 - len(s)))))
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-9)
+    np.testing.assert_allclose(shares[: len(s)], (s**2 / (s**2).sum())[:2])
+    assert (np.abs(found).max(axis=0) == found.max(axis=0)).all()
+
+
+def test_each_row_of_a_neighbourhood_has_the_perplexity():
+    x = RNG.standard_normal((50, 4)) * 100
+    near = neighbourhood(x, perplexity=10)
+    assert near.sum() == pytest.approx(1)
+    np.testing.assert_allclose(near, near.T)
+    assert (np.diag(near) == 0).all()
+    twins = np.repeat(RNG.standard_normal((10, 3)), 5, axis=0)  # distances of 0
+    assert np.isfinite(neighbourhood(twins, 5)).all()
+
+
+def test_the_gradient_of_tsne_is_that_of_its_divergence():
+    near = neighbourhood(RNG.standard_normal((12, 3)), 3)
+    near = np.maximum(near, 1e-12) * (1 - np.eye(12))
+
+    def divergence(y):
+        apart = y[:, None] - y[None]
+        weights = (1 / (1 + lm.sum(apart * apart, axis=-1))) * (1 - lm.eye(12, dtype=lm.float64))
+        q = weights / lm.sum(weights)
+        inside = lm.asarray(near > 0)
+        return lm.sum(lm.where(inside, near * lm.log(lm.where(inside, near / (q + 1e-300), 1)), 0))
+
+    y = lm.asarray(RNG.standard_normal((12, 2)))
+    found = gradient(lm.asarray(near / near.sum()), y)
+    np.testing.assert_allclose(found.numpy(), lm.grad(divergence)(y).numpy(), rtol=1e-6, atol=1e-9)
+
+
+def test_tsne_keeps_groups_together():
+    centres = np.repeat(np.eye(3) * 10, 40, axis=0)
+    points = tsne(centres + RNG.standard_normal((120, 3)), perplexity=15)
+    groups = points.reshape(3, 40, 2)
+    middles = groups.mean(axis=1)
+    spread = np.linalg.norm(groups - middles[:, None], axis=-1).max()
+    apart = min(np.linalg.norm(middles[i] - middles[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+    assert apart > 2 * spread
+    again = tsne(centres, perplexity=15)
+    assert np.isfinite(again).all()
+
+
+def test_projection_has_a_panel_for_each_layer_and_a_colour_for_each_class(model):
+    x, y = RNG.random((30, 8, 8, 3), np.float32), np.arange(30) % 3
+    found = model.representations(x, layers=["first", "mean"])
+    figure = lm.plot.projection(found, y, names=["a", "b", "c"])
+    assert [axes.get_title() for axes in figure.axes] == ["first", "mean"]
+    (points,) = figure.axes[1].collections
+    expected, _ = principal_components(found["mean"])
+    np.testing.assert_allclose(points.get_offsets(), expected)
+    assert len(np.unique(points.get_facecolors(), axis=0)) == 3
+    assert [text.get_text() for text in figure.legends[0].texts] == ["a", "b", "c"]
+
+
+def test_projection_errors():
+    with pytest.raises(DataError, match="2 labels for 5 rows"):
+        lm.plot.projection(np.ones((5, 3)), [0, 1])
+    with pytest.raises(UnknownNameError, match="'tsne'"):
+        lm.plot.projection(np.ones((5, 3)), method="t-sne")
+    with pytest.raises(RangeError, match="more than 90 rows"):
+        lm.plot.projection(np.ones((5, 3)), method="tsne")
+    with pytest.raises(ShapeError, match="expected"):
+        lm.plot.projection(np.ones(5))
+    with pytest.raises(ArgumentError, match="labels go up to 2, but there are 2 names"):
+        lm.plot.projection(np.ones((5, 3)), [0, 1, 2, 1, 1], names=["a", "b"])
+
+
+# ---- the network -------------------------------------------------------------------------------
+def test_boxes_stand_below_those_they_read_and_arrows_beside_those_they_pass():
+    placed = laid_out(5, [(0, 1), (1, 2), (0, 2), (2, 3), (2, 4)], box=1.0)
+    assert [row for _, row in placed.places] == [0, 1, 2, 3, 3]
+    xs = [x for x, _ in placed.places]
+    assert xs[:3] == [0, 0, 0] and xs[4] - xs[3] > 1
+    passing = placed.ways[2]
+    assert passing[0] == (0, 0) and passing[-1] == (0, 2)
+    assert passing[1][0] > 0.5 and passing[1][1] == 1
+    assert placed.left <= xs[3] - 0.5 and placed.left + placed.width >= xs[4] + 0.5
+
+
+def test_model_names_layers_shapes_and_weights():
+    x = lm.Input((4,), name="x")
+    h = L.Dense(4, name="inner")(x)
+    drawn = lm.plot.model(lm.Model(x, L.Add(name="sum")([x, h])))
+    assert texts(drawn) == [
+        "InputLayer  x",
+        "(None, 4)",
+        "Dense  inner",
+        "(None, 4),  20 weights",
+        "Add  sum",
+        "(None, 4)",
+    ]
+    arrows = [p for p in drawn.axes[0].patches if type(p).__name__ == "FancyArrowPatch"]
+    assert len(arrows) == 3
+
+
+def test_plot_model_of_keras(model, tmp_path):
+    lm.keras.utils.plot_model(model, to_file=tmp_path / "model.svg")
+    assert b"<svg" in (tmp_path / "model.svg").read_bytes()
+
+
+class Subclassed(lm.Model):
+    def call(self, inputs):
+        return inputs
+
+
+def test_a_subclassed_model_has_no_picture():
+    with pytest.raises(ArgumentError, match=r"lm\.inspect\.dot"):
+        lm.plot.model(Subclassed())
