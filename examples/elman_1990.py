@@ -1,9 +1,10 @@
-"""Finding structure in time (Elman 1990): XOR spread over time, and how far back gradients reach.
+"""Finding structure in time (Elman 1990): XOR spread over time, and where words begin.
 
-A stream of bits, in which every third is the XOR of the two before. A network with a context layer,
-which keeps what its hidden units were a step ago, is asked for the next bit. Two of three cannot be
-known; the error at the third says that it has found the structure. Then: how strongly the output
-depends on an input so many steps ago, for this kind of network and for an LSTM (1997).
+A network with a context layer, which keeps what its hidden units were a step ago, is asked for what
+comes next. First a stream of bits, in which every third is the XOR of the two before: two of three
+cannot be known, and the error falls at the third. Then a stream of letters, words without spaces
+between them: the first letter of a word surprises, the others less and less. So the error alone
+tells where the words are.
 
     python examples/elman_1990.py [--epochs 60] [--picture elman.png]
 """
@@ -14,99 +15,100 @@ import numpy as np
 
 import lamina as lm
 
-UNITS = 32
+WORDS = "many years ago a boy and girl lived by the sea they played happily".split()
+LETTERS = sorted({letter for word in WORDS for letter in word})
 
 
-def xor_stream(sequences: int, triples: int, seed: int = 0) -> np.ndarray:
+def xor_stream(sequences: int, triples: int, seed: int) -> np.ndarray:
     """Bits (sequences, 3 * triples): a, b, a XOR b, and so on."""
     ab = np.random.default_rng(seed).integers(0, 2, (sequences, triples, 2))
     return np.concatenate([ab, ab[..., :1] ^ ab[..., 1:]], axis=-1).reshape(sequences, -1)
 
 
-def network() -> lm.Sequential:
-    """One bit in, one out, at each step."""
-    return lm.Sequential(
+def learn_xor(epochs: int) -> np.ndarray:
+    """The root mean squared error of the prediction of each bit: the second, the third, ..."""
+    model = lm.Sequential(
         [
             lm.Input(shape=(None, 1)),
-            lm.layers.SimpleRNN(UNITS, return_sequences=True),
+            lm.layers.SimpleRNN(32, return_sequences=True),
             lm.layers.Dense(1, activation="sigmoid"),
         ]
     )
+    model.compile(lm.optimizers.Adam(0.01), "mse")
+    train, test = xor_stream(512, 16, seed=0)[..., None], xor_stream(256, 16, seed=9)[..., None]
+    model.fit(train[:, :-1], train[:, 1:], epochs=epochs, verbose=0)
+    wrong = model.predict(test[:, :-1], verbose=0) - test[:, 1:]
+    return np.sqrt(np.square(wrong).mean(axis=(0, 2)))
 
 
-def errors_by_place(model: lm.Sequential, bits: np.ndarray) -> list[float]:
-    """The mean squared error of the prediction of a, of b, and of a XOR b."""
-    predicted = model.predict(bits[:, :-1, None].astype("float32"), verbose=0)[..., 0]
-    squares = np.square(predicted - bits[:, 1:])
-    # the first prediction is that of b
-    return [float(squares[:, start::3].mean()) for start in (2, 0, 1)]
+def text(words: list[str]) -> np.ndarray:
+    """The letters of the words, without spaces, as numbers."""
+    return np.array([LETTERS.index(letter) for letter in "".join(words)])
 
 
-def gradient_by_distance(layer: lm.layers.Layer, steps: int = 40) -> np.ndarray:
-    """How strongly the last output depends on the input so many steps ago: norms of gradients,
-    the last step's being 1."""
-    x = lm.random.normal((64, steps, 8), key=0)
-    key = lm.random.normal((UNITS,), key=1)
-    g = lm.grad(lambda x: lm.sum(layer(x) * key))(x).numpy()
-    norms = np.sqrt(np.square(g).sum(axis=(0, 2)))[::-1]
-    return norms / norms[0]
+def learn_letters(epochs: int) -> np.ndarray:
+    """How much each letter of WORDS surprises, in bits; the first, which nobody expects, is 0."""
+    model = lm.Sequential(
+        [
+            lm.layers.Embedding(len(LETTERS), 16),
+            lm.layers.SimpleRNN(40, return_sequences=True),
+            lm.layers.Dense(len(LETTERS), activation="softmax"),
+        ]
+    )
+    model.compile(lm.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
+    letters = text(list(np.random.default_rng(1).choice(WORDS, 8000)))
+    rows = letters[: len(letters) // 41 * 41].reshape(-1, 41)
+    model.fit(rows[:, :-1], rows[:, 1:], epochs=epochs, verbose=0)
+    sentence = text(WORDS)
+    expected = model.predict(sentence[None, :-1], verbose=0)[0]
+    given = expected[np.arange(len(sentence) - 1), sentence[1:]]
+    return np.concatenate([[np.nan], -np.log2(given)])
 
 
-def reach() -> dict[str, np.ndarray]:
-    """The gradients of three untrained layers."""
-    lm.set_seed(2)
-    remembering = lm.layers.LSTM(UNITS)
-    remembering.build((None, None, 8))
-    kernel, recurrent, bias = remembering.get_weights()
-    bias[UNITS : 2 * UNITS] = 4.0  # forget gates that are almost open
-    remembering.set_weights([kernel, recurrent, bias])
-    layers = {
-        "SimpleRNN": lm.layers.SimpleRNN(UNITS, recurrent_initializer="glorot_uniform"),
-        "LSTM": lm.layers.LSTM(UNITS),
-        "LSTM, forget bias 4": remembering,
-    }
-    return {name: gradient_by_distance(layer) for name, layer in layers.items()}
+def at_beginnings(bits: np.ndarray) -> tuple[float, float]:
+    """The mean surprise of the first letter of a word, and of the last one."""
+    ends = np.cumsum([len(word) for word in WORDS])
+    return float(bits[ends[:-1]].mean()), float(bits[ends - 1].mean())
 
 
-def draw(curves: dict[str, np.ndarray], picture: str) -> None:
-    """The gradients over the distance, as a picture (needs matplotlib)."""
+def draw(xor: np.ndarray, bits: np.ndarray, picture: str) -> None:
+    """Both errors over time, as a picture (needs matplotlib)."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for name, norms in curves.items():
-        axes.semilogy(norms, label=name)
-    axes.set_xlabel("steps ago")
-    axes.set_ylabel("gradient, relative to the last step's")
-    axes.legend(frameon=False)
-    figure.savefig(picture, dpi=120)
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    above, below = figure.subplots(2)
+    places = range(2, 2 + len(xor))
+    above.plot(places, xor, "o-", color="#1d4e89")
+    above.set_xticks(places[1::3])
+    above.set(xlabel="bit", ylabel="error", title="a, b, a XOR b: every third bit can be known")
+    begins = np.cumsum([0, *(len(word) for word in WORDS[:-1])])
+    below.plot(bits, "o-", color="#1d4e89")
+    below.plot(begins, bits[begins], "o", color="#e4572e", label="first letter of a word")
+    below.set_xticks(range(len(bits)), "".join(WORDS))
+    below.set(ylabel="surprise, bits", title="letters of words without spaces")
+    below.legend(frameon=False, loc="upper right")
+    figure.savefig(picture, dpi=110)
 
 
-def main(epochs: int = 60, picture: str | None = None) -> list[float]:
-    """Train, print what was found; returns the errors by place."""
+def main(epochs: int = 60, picture: str | None = None) -> tuple[list[float], tuple[float, float]]:
+    """Train both; returns the errors of a, b and a XOR b, and what `at_beginnings` says."""
     lm.set_seed(1)
-    bits = xor_stream(512, 16)
-    model = network()
-    model.compile(lm.optimizers.Adam(0.01), "mse")
-    x, y = bits[:, :-1, None].astype("float32"), bits[:, 1:, None].astype("float32")
-    model.fit(x, y, epochs=epochs, verbose=0)
-    errors = errors_by_place(model, xor_stream(256, 16, seed=9))
-    print("mean squared error of the next bit (knowing nothing: 0.25)")
-    for name, error in zip(("a", "b", "a XOR b"), errors, strict=True):
+    xor = learn_xor(epochs)
+    by_place = [float(xor[start::3].mean()) for start in (2, 0, 1)]  # xor[0] is that of a b
+    print("error of the next bit (knowing nothing: 0.5)")
+    for name, error in zip(("a", "b", "a XOR b"), by_place, strict=True):
         print(f"    {name:8}{error:.3f}")
-    curves = reach()
-    print("gradient of the last output by an input so many steps ago")
-    print("    steps ago          " + "".join(f"{d:>10}" for d in (1, 10, 20, 39)))
-    for name, norms in curves.items():
-        print(f"    {name:19}" + "".join(f"{norms[d]:10.1e}" for d in (1, 10, 20, 39)))
+    bits = learn_letters(epochs)
+    begin, end = at_beginnings(bits)
+    print(f"surprise of a word's first letter {begin:.2f} bits, of its last {end:.2f}")
     if picture:
-        draw(curves, picture)
-    return errors
+        draw(xor, bits, picture)
+    return by_place, (begin, end)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--picture")
+    parser.add_argument("--picture", help="write a picture of the errors over time here")
     arguments = parser.parse_args()
     main(arguments.epochs, arguments.picture)
