@@ -15,7 +15,8 @@ import numpy as np
 
 import lamina as lm
 
-WORDS = "many years ago a boy and girl lived by the sea they played happily".split()
+SENTENCE = "many years ago a boy and girl lived by the sea they played happily"
+WORDS = SENTENCE.split()
 LETTERS = sorted({letter for word in WORDS for letter in word})
 
 

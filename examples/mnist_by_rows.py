@@ -2,7 +2,7 @@
 
 Reaches about 98.5% in six epochs.
 
-    python examples/mnist_by_rows.py [--epochs 6]
+    python examples/mnist_by_rows.py [--epochs 6] [--picture mnist_by_rows.png]
 """
 
 import argparse
@@ -10,7 +10,7 @@ import argparse
 import lamina as lm
 
 
-def main(epochs: int = 6) -> float:
+def main(epochs: int = 6, picture: str | None = None) -> float:
     """Train and test; returns the test accuracy."""
     (x_train, y_train), (x_test, y_test) = lm.datasets.mnist.load_data()
     x_train, x_test = x_train / 255.0, x_test / 255.0  # (pictures, 28 steps, 28 features)
@@ -25,12 +25,31 @@ def main(epochs: int = 6) -> float:
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.summary()
-    model.fit(x_train, y_train, epochs=epochs, validation_split=0.1)
+    history = model.fit(x_train, y_train, epochs=epochs, validation_split=0.1)
     _, accuracy = model.evaluate(x_test, y_test)
+    if picture:
+        draw(history.history, accuracy, picture)
     return accuracy
+
+
+def draw(history: dict[str, list[float]], accuracy: float, picture: str) -> None:
+    """The accuracies over the epochs (needs matplotlib)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    epochs = range(1, len(history["accuracy"]) + 1)
+    axes.plot(epochs, history["accuracy"], "o-", label="training")
+    axes.plot(epochs, history["val_accuracy"], "o-", label="validation")
+    axes.axhline(accuracy, color="gray", linestyle=":", label=f"test, at the end: {accuracy:.2%}")
+    axes.set(xlabel="epoch", ylabel="accuracy", xticks=epochs)
+    axes.legend(frameon=False)
+    figure.savefig(picture, dpi=110)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=6)
-    main(parser.parse_args().epochs)
+    parser.add_argument("--picture", help="write a picture of the accuracies here")
+    arguments = parser.parse_args()
+    main(arguments.epochs, arguments.picture)

@@ -1,10 +1,10 @@
 """Time sequence prediction: an LSTM learns sine waves, and continues them on its own.
 
 A hundred sines of one period, each shifted by chance; the network sees a value and says the next.
-After the end of what it was given it feeds on its own predictions. (After the example
-time_sequence_prediction of PyTorch, which trains with LBFGS; Adam with a falling rate does as well.)
+After the end of what it was given it feeds on its own predictions. (After PyTorch's example
+time_sequence_prediction, which trains with LBFGS; Adam with a falling rate does as well.)
 
-    python examples/sine_waves.py [--epochs 150] [--picture sine_waves.png]
+    python examples/sine_waves.py [--epochs 60] [--picture sine_waves.png]
 """
 
 import argparse
@@ -59,12 +59,12 @@ def draw(whole: np.ndarray, found: np.ndarray, picture: str) -> None:
         axes.plot(wave[:GIVEN], color="#1d4e89", label="given")
         axes.plot(range(GIVEN, STEPS), wave[GIVEN:], color="#c0c0c0", linewidth=4, label="true")
         axes.plot(range(GIVEN, STEPS), said, "--", color="#e4572e", label="continued")
-    axes.legend(frameon=False, ncols=3, loc="lower left")
     axes.set_xlabel("step")
+    figure.legend(*axes.get_legend_handles_labels(), ncols=3, loc="outside upper center")
     figure.savefig(picture, dpi=110)
 
 
-def main(epochs: int = 150, count: int = 97, picture: str | None = None) -> float:
+def main(epochs: int = 60, count: int = 97, picture: str | None = None) -> float:
     """Train, continue three new waves; returns the mean absolute error of the continuation."""
     lm.set_seed(1)
     train, test = waves(count, seed=0), waves(3, seed=1)
@@ -76,7 +76,9 @@ def main(epochs: int = 150, count: int = 97, picture: str | None = None) -> floa
     history = model.fit(train[:, :-1], train[:, 1:], batch_size=16, epochs=epochs, verbose=0)
     found = continued(model, test[:, :GIVEN], STEPS - GIVEN)
     error = float(np.abs(found - test[:, GIVEN:]).mean())
-    print(f"loss {history.history['loss'][-1]:.1e}; {STEPS - GIVEN} steps on its own are {error:.3f}")
+    print(
+        f"loss {history.history['loss'][-1]:.1e}; {STEPS - GIVEN} steps on its own are {error:.3f}"
+    )
     print("beside the wave on average")
     if picture:
         draw(test[..., 0], found[..., 0], picture)
@@ -85,7 +87,7 @@ def main(epochs: int = 150, count: int = 97, picture: str | None = None) -> floa
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--picture", help="write a picture of three continuations here")
     arguments = parser.parse_args()
     main(arguments.epochs, picture=arguments.picture)

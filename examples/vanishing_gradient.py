@@ -89,7 +89,9 @@ def draw(found: dict, errors: dict, lengths: tuple, picture: str) -> None:
         right.semilogy(lengths, values, "o-" if name == "LSTM" else "o--", label=name)
     right.axhline(1 / 6, color="gray", linewidth=0.8)
     right.text(lengths[0], 0.18, "knowing nothing", color="gray", fontsize="small")
-    right.set(xlabel="steps", ylabel="mean squared error", title="the adding problem", ylim=(None, 0.4))
+    right.set(
+        xlabel="steps", ylabel="mean squared error", title="the adding problem", ylim=(None, 0.4)
+    )
     right.set_xticks(lengths)
     right.legend(frameon=False, loc="center right")
     figure.savefig(picture, dpi=110)
@@ -101,7 +103,9 @@ def main(
     """Measure and print; returns the gradients by distance and the errors by length."""
     lm.set_seed(2)
     found = curves()
-    print(f"{'gradient by an input so many steps ago':40}" + "".join(f"{d:>9}" for d in (10, 30, 59)))
+    print(
+        f"{'gradient by an input so many steps ago':40}" + "".join(f"{d:>9}" for d in (10, 30, 59))
+    )
     for name, norms in found.items():
         print(f"    {name:36}" + "".join(f"{norms[d]:9.0e}" for d in (10, 30, 59)))
     print(f"{'error in the adding problem, steps':40}" + "".join(f"{n:>9}" for n in lengths))

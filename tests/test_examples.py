@@ -24,6 +24,13 @@ ACCURACY = {  # after so many epochs on the small MNIST
 }
 
 CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet", "resnet"}
+SEQUENCES = {  # in test_sequence_examples.py
+    "elman_1990",
+    "vanishing_gradient",
+    "sine_waves",
+    "bidirectional_1997",
+    "dates_with_attention",
+}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +61,7 @@ def place(monkeypatch, small_mnist, tmp_path):
 
 
 def test_every_example_is_tested():
-    tested = {*ACCURACY, "lecture_mnist", "alvinn", "elman_1990", *CONVOLUTIONAL}
+    tested = {*ACCURACY, "lecture_mnist", "alvinn", *CONVOLUTIONAL, *SEQUENCES}
     tested |= {"character_language_model"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
@@ -88,17 +95,6 @@ def test_resnet_18_has_its_weights_and_reads_digits():
     counts += [sum(v.size for v in names["resnet"](blocks=(3, 4, 6, 3)).trainable_weights)]
     assert counts == [11_173_962, 21_282_122]
     assert names["main"](epochs=6) > 0.93
-
-
-def test_elman_finds_the_structure_in_time(capsys, tmp_path):
-    names = runpy.run_path(str(EXAMPLES / "elman_1990.py"))
-    unknowable, also, known = names["main"](epochs=24, picture="gradients.png")
-    assert known < 0.02 < 0.2 < min(unknowable, also)
-    assert (tmp_path / "gradients.png").stat().st_size > 10_000
-    reach = {name: norms[-1] for name, norms in names["reach"]().items()}
-    assert reach["SimpleRNN"] < reach["LSTM"] / 10
-    assert reach["LSTM, forget bias 4"] > 0.1
-    assert "a XOR b" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["lstm", "transformer"])
