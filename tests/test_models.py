@@ -370,6 +370,27 @@ def test_what_cannot_be_written_down_says_so():
         Sequential([L.Input((8,)), L.Lambda(lambda x: x)]).get_config()
 
 
+def test_steps_that_no_input_declared_may_be_of_any_number(tmp_path):
+    """What a Sequential learnt from its first data is no promise, also after saving."""
+    model = Sequential([L.Embedding(9, 4), L.GRU(3, return_sequences=True), L.Dense(2)])
+    model(np.zeros((2, 40), int))
+    model.save(tmp_path / "model.lamina")
+    same = lm.models.load_model(tmp_path / "model.lamina")
+    copied = Sequential.from_config(model.get_config())
+    for each in (model, same, copied):
+        assert each.input_shape == (None, 40)
+        assert each(np.zeros((2, 7), int)).shape == (2, 7, 2)
+        with pytest.raises(ShapeError, match="expected data of shape"):
+            each(np.zeros((2, 7, 3, 3), int))
+    with pytest.raises(ShapeError, match="Dense.*4 features"):
+        unbuilt = Sequential([L.Dense(2)])
+        unbuilt(np.zeros((1, 4)))
+        unbuilt(np.zeros((1, 5)))
+    declared = Sequential([L.Input((40,), dtype="int32"), L.Embedding(9, 4)])
+    with pytest.raises(ShapeError, match="expected data of shape"):
+        declared(np.zeros((2, 7), int))
+
+
 # ---- mistakes -----------------------------------------------------------------------------------
 def unbuilt():
     return Sequential([L.Dense(2)])
