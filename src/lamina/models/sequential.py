@@ -200,20 +200,26 @@ class Sequential(Model):
         if type(self).__init__ is not Sequential.__init__:
             return Layer.get_config(self)
         layers: list[Any] = list(self._layers)
-        if self._graph is not None:
+        if self._graph is not None and not self._decided_by_data:
             layers.insert(0, symbolic.source_of(self._graph.input_nodes[0])[0].layer)  # type: ignore[index]
-        return {
+        config = {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": self.dtype.name,
             "layers": [plain(layer) for layer in layers],
         }
+        if self._decided_by_data and self._graph is not None:
+            config["build_shape"] = list(self.input_shape)
+        return config
 
     @classmethod
     def from_config(
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         layers = [restored(each, custom_objects) for each in config.get("layers", [])]
-        return cls(
+        model = cls(
             layers, **{k: v for k, v in config.items() if k in ("name", "trainable", "dtype")}
         )
+        if config.get("build_shape") is not None:
+            model.build(config["build_shape"])
+        return model
