@@ -9,6 +9,7 @@ _LAZY = {
     "CharacterCorpus": "lamina.data.corpora",
     "Dataset": "lamina.data.dataset",
     "WordCorpus": "lamina.data.corpora",
+    "image_dataset_from_directory": "lamina.data.image_folders",
     "pad_sequences": "lamina.data.sequences",
     "timeseries_dataset_from_array": "lamina.data.sequences",
 }

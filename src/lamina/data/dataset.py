@@ -47,6 +47,8 @@ class Dataset:
         [[1, 1], [2, 2]]
     """
 
+    file_paths: list[str] | None = None  # of the rows, unshuffled, where they are files
+
     def __init__(
         self,
         make: Make,

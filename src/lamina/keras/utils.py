@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.image_folders import image_dataset_from_directory
 from lamina.data.sequences import pad_sequences, timeseries_dataset_from_array
 from lamina.errors import DTypeError, RangeError, describe
 from lamina.operations.random import set_seed
 
 __all__ = [
+    "image_dataset_from_directory",
     "normalize",
     "pad_sequences",
     "plot_model",

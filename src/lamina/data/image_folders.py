@@ -1,0 +1,313 @@
+"""Folders of images as datasets: decoded in the background, when they are needed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.data.background import default_workers
+from lamina.data.dataset import Dataset, order_seed
+from lamina.data.folders import Index, index, open_folder
+from lamina.data.images import (
+    CHANNELS,
+    INTERPOLATIONS,
+    SUFFIXES,
+    Decoder,
+    pillow,
+    unreadable,
+)
+from lamina.data.splitting import stratified_split
+from lamina.errors import ArgumentError, FileFormatError, ShapeError, describe, unknown_name
+
+LABEL_MODES = ("int", "categorical", "binary")
+SUBSETS = ("training", "validation", "both")
+_NAMED = 5  # files that a warning names
+
+
+def image_dataset_from_directory(
+    directory: Any,
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    color_mode: str = "rgb",
+    batch_size: int | None = 32,
+    image_size: tuple[int, int] | None = (256, 256),
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    interpolation: str = "bilinear",
+    follow_links: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    data_format: str | None = None,
+    verbose: bool = True,
+    *,
+    on_error: str = "warn",
+    workers: int | None = None,
+) -> Any:
+    """A Dataset of the images in a folder that has one folder for each class.
+
+    Batches are (images, labels), or images alone without labels: images float32 (batch, height,
+    width, channels) from 0 to 255; labels int32 (batch,), or float32 (batch, classes) with
+    label_mode "categorical", float32 (batch, 1) with "binary". Names, arguments and defaults are
+    those of Keras; `on_error` and `workers` are Lamina's.
+
+    directory: a folder, a .zip file of one, or a folder in a .zip file ("photos.zip/train").
+        Images are .bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff and .webp files; others are left out.
+    labels: "inferred" from the folders; None; or the number of the class of each file, in the order
+        of the sorted paths. class_names: the folders in the order in which they are numbered,
+        instead of the alphabet's.
+    batch_size: None for single samples. image_size: (height, width); None keeps the images' own,
+        which then have to be equal within a batch.
+    shuffle: in each pass in another order, which follows from `seed` (drawn from the state that
+        `set_seed` sets, if None). Validation data stay in order.
+    validation_split: the fraction held out, of each class its share; subset: which part to return,
+        "training", "validation", or "both" as a pair. The split follows from `seed`, and no seed is
+        the same as 0.
+    interpolation: "bilinear", "nearest", "bicubic", "area" or "lanczos3", each with antialiasing
+        where images get smaller.
+    on_error: "warn": images that cannot be read are left out, and named in a warning after the
+        pass; "raise": the first is an error.
+    workers: threads that decode, by default one for each processor. Batches are the same, in the
+        same order, with any number.
+
+    The dataset has `class_names` and `file_paths` (in order, unshuffled). At most `workers` + 3
+    batches are in memory at any time.
+
+        >>> train, validation = lm.data.image_dataset_from_directory(
+        ...     "photos", image_size=(64, 64), validation_split=0.2, subset="both", seed=1)
+        >>> model.fit(train, validation_data=validation, epochs=5)
+
+    Raises:
+        DataError: no such folder, no images, or no folders of classes in it.
+        FileFormatError: a damaged .zip file, or, with on_error="raise", an image.
+        ShapeError: with image_size None, images of several sizes in a batch; two are named.
+        ArgumentError, UnknownNameError: arguments that are not possible, or not together.
+        MissingExtraError: Pillow is not installed.
+    """
+    _check_names(color_mode, interpolation, label_mode, on_error, data_format)
+    _check_split(validation_split, subset)
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ArgumentError("crop_to_aspect_ratio and pad_to_aspect_ratio: give one of them")
+    pillow().preinit()
+    size = None if image_size is None else _checked_size(image_size)
+    decode = Decoder(size, color_mode, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+    labels = None if label_mode is None else labels
+    folder = open_folder(directory, follow_links)
+    files = index(folder, is_image, "images", labels, class_names)
+    _check_labels(files, label_mode)
+    images = Images(files, decode, label_mode, data_format == "channels_first", on_error)
+    if verbose:
+        print(_found(files))
+    threads = default_workers() if workers is None else workers
+    order = order_seed(seed) if shuffle else None
+    if subset is None:
+        return images.dataset(np.arange(len(files)), batch_size, order, threads)
+    training, held_out = _split(files, float(validation_split or 0), seed)
+    if verbose:
+        print(_used(subset, training, held_out))
+    parts = {
+        "training": lambda: images.dataset(training, batch_size, order, threads),
+        "validation": lambda: images.dataset(held_out, batch_size, None, threads),
+    }
+    return parts[subset]() if subset in parts else (parts["training"](), parts["validation"]())
+
+
+def is_image(path: str) -> bool:
+    """Whether a file is called like an image that Pillow reads."""
+    name = path.rpartition("/")[2].lower()
+    return name.endswith(SUFFIXES) and not name.startswith(".")
+
+
+class Images:
+    """Images by their number in the index, decoded; remembers which ones could not be."""
+
+    def __init__(
+        self,
+        files: Index,
+        decode: Decoder,
+        label_mode: str | None,
+        channels_first: bool,
+        on_error: str,
+    ) -> None:
+        self.files, self.decode, self.on_error = files, decode, on_error
+        self.channels_first = channels_first
+        self.labels = _encoded(files, label_mode)
+        self._bad: dict[str, str] = {}
+        self._reported: set[str] = set()
+        self._expected = unreadable()
+
+    def dataset(
+        self, rows: np.ndarray, batch_size: int | None, order: int | None, workers: int
+    ) -> Dataset:
+        """The images of these numbers, in the order of a seed, or as they are."""
+
+        def made(chosen: Any) -> Any:
+            return self.batch(rows[chosen]) if batch_size else self.sample(int(rows[chosen]))
+
+        data = Dataset.of_rows(
+            made,
+            len(rows),
+            batch_size,
+            order,
+            workers=workers,
+            class_names=self.files.class_names,
+            finish=self.report,
+        )
+        data.file_paths = [self.files.folder.name(self.files.paths[row]) for row in rows]
+        return data
+
+    def batch(self, rows: np.ndarray) -> Any:
+        """(images, labels) of those that can be read, or images; None where none can."""
+        read = [(row, image) for row in rows.tolist() if (image := self._read(row)) is not None]
+        if not read:
+            return None
+        images = np.empty((len(read), *read[0][1].shape), np.float32)
+        for k, (row, image) in enumerate(read):
+            if image.shape != images.shape[1:]:
+                raise self._unequal(read[0], (row, image))
+            images[k] = image
+        if self.labels is None:
+            return images
+        return images, self.labels[[row for row, _ in read]]
+
+    def sample(self, row: int) -> Any:
+        image = self._read(row)
+        if image is None:
+            return None
+        pixels = image.astype(np.float32)
+        return pixels if self.labels is None else (pixels, self.labels[row])
+
+    def _read(self, row: int) -> np.ndarray | None:
+        path = self.files.paths[row]
+        try:
+            image = self.decode(self.files.folder.read(path))
+        except self._expected as error:
+            if self.on_error == "raise":
+                raise FileFormatError(
+                    f"{self.files.folder.name(path)}: cannot be read: {_reason(error)}",
+                    hint="on_error='warn' leaves such files out, and names them",
+                ) from error
+            self._bad[path] = _reason(error)
+            return None
+        return np.moveaxis(image, -1, 0) if self.channels_first else image
+
+    def _unequal(self, one: tuple[int, np.ndarray], other: tuple[int, np.ndarray]) -> ShapeError:
+        (a, first), (b, second) = one, other
+        name = self.files.folder.name
+        return ShapeError(
+            f"images of different sizes in one batch: {name(self.files.paths[a])} is "
+            f"{first.shape}, {name(self.files.paths[b])} is {second.shape}",
+            hint="give an image_size=(height, width), or take batch_size=1",
+        )
+
+    def report(self) -> None:
+        """Warn of the files that could not be read and have not been named yet."""
+        new = {path: why for path, why in self._bad.items() if path not in self._reported}
+        if not new:
+            return
+        self._reported |= set(new)
+        shown = sorted(new.items())[:_NAMED]
+        lines = [f"  {self.files.folder.name(path)}: {why}" for path, why in shown]
+        more = [f"  and {len(new) - len(shown)} more"] if len(new) > len(shown) else []
+        what = "1 image" if len(new) == 1 else f"{len(new):,} images"
+        warnings.warn(
+            "\n".join([f"{what} could not be read, left out:", *lines, *more]), stacklevel=2
+        )
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "cannot identify image file" in text:
+        return "not an image, or damaged in its first bytes"
+    return describe(text or type(error).__name__, 120).strip("'\"")
+
+
+# ---- labels and parts --------------------------------------------------------------------------
+def _encoded(files: Index, label_mode: str | None) -> np.ndarray | None:
+    if files.labels is None:
+        return None
+    if label_mode == "categorical":
+        classes = len(files.class_names or ())
+        return np.eye(classes, dtype=np.float32)[files.labels]
+    return files.labels.astype(np.float32)[:, None] if label_mode == "binary" else files.labels
+
+
+def _split(files: Index, fraction: float, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.zeros(len(files)) if files.labels is None else files.labels
+    return stratified_split(labels, fraction, seed or 0)
+
+
+def _found(files: Index) -> str:
+    text = f"Found {len(files):,} files"
+    if files.labels is None or files.class_names is None:
+        return f"{text}."
+    counts = np.bincount(files.labels, minlength=len(files.class_names))
+    empty = [name for name, n in zip(files.class_names, counts, strict=False) if not n]
+    text += f" belonging to {len(files.class_names)} classes."
+    return f"{text} None of them in {', '.join(empty)}." if empty else text
+
+
+def _used(subset: str, training: np.ndarray, held_out: np.ndarray) -> str:
+    parts = {"training": len(training), "validation": len(held_out)}
+    chosen = parts if subset == "both" else {subset: parts[subset]}
+    return "\n".join(f"Using {count:,} files for {name}." for name, count in chosen.items())
+
+
+# ---- arguments ---------------------------------------------------------------------------------
+def _check_names(
+    color_mode: str,
+    interpolation: str,
+    label_mode: str | None,
+    on_error: str,
+    data_format: str | None,
+) -> None:
+    rows: list[tuple[str, Any, Sequence[Any]]] = [
+        ("color_mode", color_mode, list(CHANNELS)),
+        ("interpolation", interpolation, list(INTERPOLATIONS)),
+        ("label_mode", label_mode, [*LABEL_MODES, None]),
+        ("on_error", on_error, ["warn", "raise"]),
+        ("data_format", data_format, ["channels_last", "channels_first", None]),
+    ]
+    for name, value, known in rows:
+        if value not in known:
+            raise unknown_name(name, value, [each for each in known if each is not None])
+
+
+def _check_split(validation_split: float | None, subset: str | None) -> None:
+    if subset is not None and subset not in SUBSETS:
+        raise unknown_name("subset", subset, SUBSETS)
+    if (validation_split is None) != (subset is None):
+        raise ArgumentError(
+            f"validation_split is {validation_split!r}, subset is {subset!r}: give both, or none",
+            hint='validation_split=0.2 and subset="training", "validation" or "both"',
+        )
+
+
+def _check_labels(files: Index, label_mode: str | None) -> None:
+    classes = files.class_names
+    if label_mode == "binary" and classes is not None and len(classes) != 2:
+        raise ArgumentError(
+            f"label_mode='binary' needs two classes, and there are {len(classes)}: "
+            f"{describe(classes)}"
+        )
+    if files.labels is not None and label_mode == "categorical":
+        top = int(files.labels.max(initial=0))
+        if files.labels.min(initial=0) < 0 or top >= len(classes or ()):
+            raise ArgumentError(
+                f"label_mode='categorical' needs classes numbered 0 to {len(classes or ()) - 1}; "
+                f"labels run from {files.labels.min()} to {top}"
+            )
+
+
+def _checked_size(image_size: Any) -> tuple[int, int]:
+    pair = tuple(image_size) if isinstance(image_size, (tuple, list)) else ()
+    if len(pair) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in pair):
+        raise ArgumentError(
+            f"image_size is {describe(image_size)}, expected (height, width), two whole numbers"
+        )
+    return int(pair[0]), int(pair[1])
