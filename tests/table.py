@@ -13,6 +13,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,27 @@ def _while(dtype: DType) -> dict[str, Any]:
         return ops.compare(most, ops.fill(100, most), direction="LT")
 
     return {"cond": graph(below, "cond"), "body": graph(lambda x: ops.add(x, x), "body")}
+
+
+def _if(dtype: DType) -> dict[str, Any]:
+    """x * y and y, or tanh(y) and x."""
+
+    def graph(results: Callable[[Node, Node], list[Node]], name: str) -> Graph:
+        x, y = parameter(_type(dtype, 7), "x"), parameter(_type(dtype, 7), "y")
+        return Graph([x, y], results(x, y), name)
+
+    return {
+        "true_branch": graph(lambda x, y: [ops.multiply(x, y), y], "if_true"),
+        "false_branch": graph(lambda x, y: [ops.tanh(y), x], "if_false"),
+    }
+
+
+def _choice(x: Node, y: Node, above: float, **branches: Graph) -> Node:
+    """`if`, by whether the first element of x is above a limit."""
+    first = ops.slice(x, start_indices=(0,), limit_indices=(1,), strides=(1,))
+    first = ops.reshape(first, shape=())
+    pred = ops.compare(first, ops.fill(above, first), direction="GT")
+    return ops.if_(pred, x, y, **branches)
 
 
 def _size_of(x: Node, extent: Any) -> Node:
@@ -438,6 +460,11 @@ ROWS += [
         for params in (_scan, _backwards)
     ),
     Row("while", ((7,),), "positive", (*FLOATS, "int32"), _while),
+    *(
+        Row("if", ((7,), (7,)), ("positive", "any"), FLOATS, _if, 16,
+            make=partial(_choice, above=limit))
+        for limit in (0.0, 9.0)
+    ),
 ]  # fmt: skip
 
 # windows: strides, padding, dilations (of both operands), groups (of features, or of the batch)

@@ -12,7 +12,7 @@ from lamina.ir.graph import parameter
 from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import DTYPES, TensorType, bfloat16, float32
 from lamina.ir.verify import verify
-from lamina.reference.interpreter import LOOPS, apply, run
+from lamina.reference.interpreter import REGIONS, apply, run
 from lamina.reference.meaning import MEANING
 from lamina.reference.special import convert, erf
 from lamina.reference.threefry import random_bits
@@ -21,6 +21,7 @@ from table import ROWS, Row, build, label
 NO_EXPECTATION = {
     "scan": "test_scan_is_a_loop",
     "while": "test_while_is_a_loop",
+    "if": "test_if_runs_one_branch",
     "rng_bit_generator": "test_random_bits",
     "convert": "test_convert_saturates_and_rounds",
 }
@@ -28,7 +29,7 @@ NO_EXPECTATION = {
 
 def test_every_primitive_has_its_rows() -> None:
     names = set(PRIMITIVES)
-    assert names - {"parameter"} == set(MEANING) | set(LOOPS)
+    assert names - {"parameter"} == set(MEANING) | set(REGIONS)
     assert names == set(VJP) | set(NO_VJP)
     assert not set(VJP) & set(NO_VJP)
     assert names == {row.op for row in ROWS}
@@ -94,6 +95,16 @@ def test_while_is_a_loop() -> None:
     graph, (x,) = build(rows_of("while")[0], "float64")
     (found,) = run(graph, [x])
     np.testing.assert_array_equal(found, x * 2 ** np.ceil(np.log2(100 / x.max())))
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["true", "false"])
+def test_if_runs_one_branch(which: int) -> None:
+    row = rows_of("if")[which]
+    graph, (x, y) = build(row, "float64")
+    found = run(graph, [x, y])
+    expected = ((x * y, y), (np.tanh(y), x))[which]
+    for each, value in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(each, value)
 
 
 def test_random_bits() -> None:

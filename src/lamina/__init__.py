@@ -37,10 +37,12 @@ from lamina.transforms import (
     Spec,
     compile,
     compile_stats,
+    cond,
     custom_gradient,
     grad,
     scan,
     stop_gradient,
+    switch,
     value_and_grad,
     while_loop,
 )
@@ -50,10 +52,11 @@ from lamina.version import __version__
 __all__ = [
     "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable", "__array_namespace_info__",
     "__version__", "as_tensor",
-    "bfloat16", "bool", "bool_", "compile", "compile_stats", "custom_gradient", "dtype", "e",
+    "bfloat16", "bool", "bool_", "compile", "compile_stats", "cond", "custom_gradient",
+    "dtype", "e",
     "float16", "float32", "float64", "grad", "inf", "int8", "int16", "int32", "int64",
-    "nan", "newaxis", "pi", "scan", "settings", "stop_gradient", "uint8", "uint16", "uint32",
-    "uint64", "value_and_grad", "while_loop",
+    "nan", "newaxis", "pi", "scan", "settings", "stop_gradient", "switch", "uint8", "uint16",
+    "uint32", "uint64", "value_and_grad", "while_loop",
 ]
 # fmt: on
 __all__ += operations.__all__

@@ -95,9 +95,9 @@ class Tensor(Equality):
             raise TracedValueError(
                 f"{what} asks for the value of a traced tensor {self._type}: inside lm.compile and "
                 "Model.fit values exist only when the compiled program runs.",
-                hint="use lm.where(condition, a, b) instead of `if`, lm.scan or lm.while_loop "
-                "instead of a Python loop over values, x.shape instead of x.numpy().shape; or call "
-                "the function without lm.compile to run it eagerly.",
+                hint="use lm.where(condition, a, b) or lm.cond instead of `if`, lm.scan or "
+                "lm.while_loop instead of a Python loop over values, x.shape instead of "
+                "x.numpy().shape; or call the function without lm.compile to run it eagerly.",
             )
         return self._value
 

@@ -9,6 +9,7 @@ from lamina.autodiff.rules import NO_VJP, VJP
 from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Node, topological
+from lamina.ir.primitives import WITH_REGIONS
 from lamina.ir.types import TensorType, float32
 
 
@@ -79,8 +80,8 @@ def _back(node: Node, g: Any, needed: list[bool]) -> Sequence[Any]:
         found = VJP[node.op](g, node, *node.args, **node.params)
         return _checked(node, found) if node.op == "custom_gradient" else found
     parts = [g.get(k) for k in range(len(node.type))]
-    if node.op == "scan":  # the one row that is long enough to be told what is needed
-        return VJP["scan"](parts, node, *node.args, needed=needed, **node.params)
+    if node.op in WITH_REGIONS:  # rows that are long enough to be told what is needed
+        return VJP[node.op](parts, node, *node.args, needed=needed, **node.params)
     return VJP[node.op](parts, node, *node.args, **node.params)
 
 

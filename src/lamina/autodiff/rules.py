@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.autodiff.branches import if_rule
 from lamina.autodiff.indexing_rules import (
     dynamic_slice_rule,
     dynamic_update_slice_rule,
@@ -223,6 +224,7 @@ VJP: dict[str, Rule] = {
     "select_and_scatter": select_and_scatter_rule,
     "sort": sort_rule,
     "scan": scan_rule,
+    "if": if_rule,
 }
 
 _DISCRETE = "its result is no floating point number, or changes in jumps"

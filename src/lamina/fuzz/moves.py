@@ -280,6 +280,27 @@ def repeated(g: Grower) -> None:
         g.put(part)
 
 
+def chosen(g: Grower) -> None:
+    """One of two branches, by a comparison of what a value comes to."""
+    if g.depth >= 2:
+        raise Refused
+    x, other = g.pick(numeric), g.pick()
+    least = ops.reduce(x, kind="min", dimensions=tuple(range(x.ndim))) if x.ndim else x
+    if 0 in g.concrete(x.shape):
+        raise Refused
+    pred = g.put(ops.compare(least, ops.fill(g.rng.choice((0, 1)), least), direction="LT"))
+    shadows = [g.shadows[x], g.shadows[other]]
+    branches = []
+    for name in ("if_true", "if_false"):
+        inner, copies = _body(g, [x, other], shadows, 1)
+        for _ in range(g.rng.randint(1, 3)):
+            grow(inner, [row for row in MOVES if row[0] not in OUTSIDE])
+        branches.append(Graph(copies, [_next(inner, copy) for copy in copies], name))
+    node = ops.if_(pred, x, other, true_branch=branches[0], false_branch=branches[1])
+    for part in ops.elements(node):
+        g.put(part)
+
+
 # ---- gradients ---------------------------------------------------------------------------------
 def derived(g: Grower) -> None:
     """The gradient of a node with respect to an input: the shapes of a training step."""
@@ -325,6 +346,7 @@ MOVES: list[tuple[Any, float]] = [
     (sorted_, 1),
     (scanned, 2),
     (repeated, 0.5),
+    (chosen, 1),
     (derived, 2),
 ]
 OUTSIDE = {sorted_, scattered, sized}  # not in the bodies of loops

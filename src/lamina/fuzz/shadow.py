@@ -115,6 +115,8 @@ def step(node: Node, args: Sequence[Any], sizes: Sizes) -> Shadow | tuple[Shadow
         return _scan(args, params, sizes)
     if node.op == "while":
         return _while(args, params, sizes)
+    if node.op == "if":
+        return _if(args, params, sizes)
     if node.op == "get_tuple_element":
         return args[0][params["index"]]  # type: ignore[no-any-return]
     if node.op == "sort":
@@ -481,7 +483,7 @@ def _sort(node: Node, xs: Sequence[Shadow], params: dict[str, Any]) -> tuple[Sha
     )
 
 
-# ---- loops -------------------------------------------------------------------------------------
+# ---- loops and branches --------------------------------------------------------------------------
 def _run(graph: Graph, given: Sequence[Shadow], sizes: Sizes) -> list[Any]:
     found: dict[Node, Any] = dict(zip(graph.parameters, given, strict=True))
     for node in graph.nodes():
@@ -530,6 +532,14 @@ def _while(args: Sequence[Shadow], p: dict[str, Any], sizes: Sizes) -> tuple[Sha
             return tuple(carries)
         carries = _run(p["body"], [*consts, *carries], sizes)
     raise RecursionError("while: a thousand turns have not ended it")
+
+
+def _if(args: Sequence[Shadow], p: dict[str, Any], sizes: Sizes) -> tuple[Shadow, ...]:
+    pred, *operands = args
+    found = _run(p["true_branch" if pred.value else "false_branch"], operands, sizes)
+    if pred.exact:
+        return tuple(found)
+    return tuple(Shadow(f.value, np.full(f.value.shape, np.inf)) for f in found)
 
 
 RULES: dict[str, Rule] = {

@@ -9,7 +9,7 @@ from lamina.inspect.subject import subject
 from lamina.ir.graph import Graph, Node
 from lamina.ir.types import TensorType
 
-HEAVY = {"dot_general", "reduce", "scan", "while", "sort", "scatter", "gather"}
+HEAVY = {"dot_general", "reduce", "scan", "while", "if", "sort", "scatter", "gather"}
 
 
 def dot(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:

@@ -4,12 +4,13 @@
     node  = primitive(node, ..., parameter=constant, ...) : type
     type  = tensor type | (tensor type, ...)        `get_tuple_element` takes the second apart
 
-Nodes are immutable; equality is identity. A node whose value is known already (eager code) carries
-it.
+Nodes are immutable; equality is identity, and `number` says in which order they were made. A node
+whose value is known already (eager code) carries it.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,18 @@ import numpy as np
 
 from lamina.ir.types import DType, Shape, TensorType
 
+_NUMBERS = itertools.count()
+
+
+def next_number() -> int:
+    """A number larger than that of every node so far, smaller than that of every one to come."""
+    return next(_NUMBERS)
+
 
 class Node:
     """One application of a primitive; `type` is inferred when the node is made."""
 
-    __slots__ = ("__weakref__", "args", "op", "origin", "params", "type", "value")
+    __slots__ = ("__weakref__", "args", "number", "op", "origin", "params", "type", "value")
 
     def __init__(
         self,
@@ -33,6 +41,7 @@ class Node:
         value: Any = None,
         origin: str = "",
     ) -> None:
+        self.number = next(_NUMBERS)
         self.op = op
         self.args = tuple(args)
         self.params = params

@@ -656,6 +656,26 @@ def while_(
     return carries
 
 
+@primitive
+def if_(
+    pred: TensorType, *types: TensorType, true_branch: Graph, false_branch: Graph
+) -> tuple[TensorType, ...]:
+    """The results of one branch, of true_branch where pred holds; the other does not run. Both take
+    all operands behind pred."""
+    _need(pred == TensorType((), bool_), "if", "(C1) pred must be one bool scalar", pred)
+    results = []
+    for name, branch in (("true_branch", true_branch), ("false_branch", false_branch)):
+        taken = tuple(p.type for p in branch.parameters)
+        _need(taken == types, "if", f"(C2) {name} must take the operands' types", *taken, *types)
+        results.append(tuple(r.type for r in branch.results))
+    ok = results[0] == results[1]
+    _need(ok, "if", "(C3) the branches must give the same types", *results[0], *results[1])
+    return results[0]
+
+
+WITH_REGIONS = {"scan", "while", "if"}  # the primitives that have graphs among their params
+
+
 def constant_of(value: Any, spec: DType | None = None) -> Node:
     """A constant node of a NumPy array or a Python number."""
     array = np.asarray(value, dtype=spec.storage if spec else None)

@@ -13,8 +13,8 @@ from lamina.ir.types import TensorType
 MOVING = {
     *("parameter", "constant", "convert", "bitcast_convert", "select", "reshape", "transpose"),
     *("broadcast_in_dim", "slice", "pad", "concatenate", "reverse", "dynamic_slice"),
-    *("dynamic_update_slice", "gather", "scatter", "sort", "scan", "while", "get_tuple_element"),
-    *("identity", "stop_gradient", "custom_gradient"),
+    *("dynamic_update_slice", "gather", "scatter", "sort", "scan", "while", "if"),
+    *("get_tuple_element", "identity", "stop_gradient", "custom_gradient"),
 }
 
 

@@ -35,8 +35,8 @@ def apply(
     `dtype` is the first operand's; it is needed only to `convert` from bfloat16, which NumPy holds
     as uint16. Raises EngineError, naming the primitive, where NumPy raises an error.
     """
-    if op in LOOPS:
-        return LOOPS[op](*arrays, **params, sizes={})
+    if op in REGIONS:
+        return REGIONS[op](*arrays, **params, sizes={})
     if op == "convert" and dtype == bfloat16:
         params = {**params, "source": bfloat16}
     try:
@@ -119,7 +119,7 @@ def _resolved(value: Any, sizes: Sizes) -> Any:
     return tuple(evaluate(v, sizes) for v in value) if is_symbolic(value) else value
 
 
-# ---- loops -------------------------------------------------------------------------------------
+# ---- loops and branches --------------------------------------------------------------------------
 def _scan(
     *arrays: Any,
     body: Graph,
@@ -151,7 +151,13 @@ def _while(
     return tuple(carries)
 
 
-LOOPS: dict[str, Callable[..., tuple[Any, ...]]] = {"scan": _scan, "while": _while}
+def _if(
+    pred: Any, *arrays: Any, true_branch: Graph, false_branch: Graph, sizes: Sizes
+) -> tuple[Any, ...]:
+    return tuple(run(true_branch if pred else false_branch, arrays, sizes))
+
+
+REGIONS: dict[str, Callable[..., tuple[Any, ...]]] = {"scan": _scan, "while": _while, "if": _if}
 
 
 # ---- graphs ------------------------------------------------------------------------------------
@@ -191,8 +197,8 @@ def _execute(steps: Sequence[_Step], values: dict[Node, Any], sizes: Sizes) -> N
         node = step.node
         arrays = [values.get(a, a.value) for a in node.args]
         params = resolve(node.params, sizes) if step.symbolic else node.params
-        if node.op in LOOPS:
-            values[node] = LOOPS[node.op](*arrays, **params, sizes=sizes)
+        if node.op in REGIONS:
+            values[node] = REGIONS[node.op](*arrays, **params, sizes=sizes)
         elif node.op == "parameter":
             raise EngineError(f"parameter {node.params.get('name')!r} was given no value")
         else:

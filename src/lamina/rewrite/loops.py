@@ -1,4 +1,4 @@
-"""Loops without what nobody reads: results, carries that feed none of them, operands.
+"""Loops and branches without what nobody reads: results, carries that feed none, operands.
 
 scan(a, b, unused; body -> a', b', x, y), of which y alone is read, and needs a alone
     -> scan(a; body -> a', y)
@@ -15,7 +15,7 @@ from lamina.ir.primitives import PRIMITIVES
 
 
 def prune_loops(graph: Graph) -> Graph:
-    """The graph with each loop reduced to what is read of it."""
+    """The graph with each loop and branch reduced to what is read of it."""
     read: dict[Node, set[int]] = {}
     nodes = graph.nodes()
     for node in nodes:
@@ -46,6 +46,8 @@ def _with(node: Node, args: Sequence[Node]) -> Node:
 
 def _needed(node: Node, read: set[int]) -> list[int]:
     """The results that are read, and the carries that they, or whether to go on, depend on."""
+    if node.op == "if":
+        return sorted(read)
     p, body = node.params, node.params["body"]
     count = p["num_carry"] if node.op == "scan" else len(body.results)
     first = p["num_consts"]
@@ -105,9 +107,26 @@ def _while(node: Node, args: Sequence[Node], kept: list[int]) -> Node:
     )
 
 
+def _if(node: Node, args: Sequence[Node], kept: list[int]) -> Node:
+    names = ("true_branch", "false_branch")
+    branches = [node.params[name] for name in names]
+    results = [[b.results[k] for k in kept] for b in branches]
+    used = set(topological([r for each in results for r in each]))
+    pairs = zip(*(b.parameters for b in branches), strict=True)
+    stays = [x in used or y in used for x, y in pairs]
+    if all(stays) and len(kept) == len(branches[0].results):
+        return _with(node, args)
+    smaller = [
+        Graph([x for x, s in zip(b.parameters, stays) if s], r, b.name)
+        for b, r in zip(branches, results, strict=True)
+    ]
+    operands = [x for x, s in zip(args[1:], stays) if s]
+    return _again(node, [args[0], *operands], **dict(zip(names, smaller, strict=True)))
+
+
 def _again(node: Node, args: Sequence[Node], **params: Any) -> Node:
     made = PRIMITIVES[node.op](*args, **params)
     return Node(made.op, made.args, made.params, made.type, origin=node.origin)
 
 
-KEEP = {"scan": _scan, "while": _while}
+KEEP = {"scan": _scan, "while": _while, "if": _if}

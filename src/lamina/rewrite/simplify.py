@@ -15,6 +15,7 @@ import numpy as np
 from lamina.autodiff.scan import share_loops
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node
+from lamina.ir.primitives import WITH_REGIONS
 from lamina.ir.types import is_static
 from lamina.reference import interpreter
 from lamina.rewrite.algebra import RULES
@@ -42,7 +43,7 @@ class _Simplifier:
 
     def _rebuilt(self, node: Node, args: list[Node]) -> Node:
         params = node.params
-        if node.op in ("scan", "while"):
+        if node.op in WITH_REGIONS:
             params = {k: simplify(v) if isinstance(v, Graph) else v for k, v in params.items()}
         elif all(x is y for x, y in zip(args, node.args, strict=True)):
             return node
@@ -92,7 +93,7 @@ def _hashable(value: Any) -> Any:
 
 def _folded(node: Node) -> Node:
     """A small node of constants alone is a constant."""
-    if not node.args or node.op in ("scan", "while", "get_tuple_element", "sort"):
+    if not node.args or node.op in WITH_REGIONS or node.op in ("get_tuple_element", "sort"):
         return node
     if not all(a.op == "constant" for a in node.args) or isinstance(node.type, tuple):
         return node

@@ -7,9 +7,10 @@ from typing import Any
 
 from lamina import tree
 from lamina.errors import ShapeError
-from lamina.ir.graph import Graph, Node, parameter, substitute, topological
+from lamina.ir.graph import parameter
 from lamina.ir.types import Dim, TensorType
-from lamina.tensor import Tensor, as_node, as_tensor, bind, current_trace, from_node
+from lamina.tensor import Tensor, as_node, bind, current_trace, from_node
+from lamina.transforms.closing import captured, close, closed_over, tensors
 
 
 def scan(
@@ -32,8 +33,8 @@ def scan(
         >>> sums.tolist()
         [1.0, 3.0, 6.0]
     """
-    carry, carry_structure = _tensors(init)
-    sequences, xs_structure = _tensors(xs)
+    carry, carry_structure = tensors(init)
+    sequences, xs_structure = tensors(xs)
     turns = _turns(sequences, length)
     inner_carry = [parameter(t._type, f"carry{k}") for k, t in enumerate(carry)]
     inner_xs = [parameter(_element(t), f"x{k}") for k, t in enumerate(sequences)]
@@ -43,9 +44,9 @@ def scan(
         tree.unflatten(xs_structure, map(from_node, inner_xs)),
     )
     _refuse_assignments(assigned_before, "scan")
-    flat_carry, new_structure = _tensors(new_carry)
+    flat_carry, new_structure = tensors(new_carry)
     _same_carry("scan", carry, carry_structure, flat_carry, new_structure)
-    ys, y_structure = _tensors(y)
+    ys, y_structure = tensors(y)
     results = [as_node(t) for t in (*flat_carry, *ys)]
     consts, body = close([*inner_carry, *inner_xs], results, "scan_body")
     out = bind(
@@ -69,21 +70,21 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     The carry is a nest of tensors that keeps its structure, shapes and dtypes. Forward only: a
     gradient through a loop of unknown length needs `scan`.
     """
-    carry, structure = _tensors(init)
+    carry, structure = tensors(init)
     graphs = []
     for f, what in ((cond, "cond"), (body, "body")):
         inner = [parameter(t._type, f"carry{k}") for k, t in enumerate(carry)]
         before = _assignments()
         answer = f(tree.unflatten(structure, map(from_node, inner)))
         _refuse_assignments(before, "while_loop")
-        flat, new_structure = _tensors(answer)
+        flat, new_structure = tensors(answer)
         if what == "body":
             _same_carry("while_loop", carry, structure, flat, new_structure)
         graphs.append((inner, [as_node(t) for t in flat]))
-    consts = _captured(*graphs[0]) + _captured(*graphs[1])
+    consts = captured(*graphs[0]) + captured(*graphs[1])
     consts = list(dict.fromkeys(consts))
     cond_graph, body_graph = (
-        _closed_over(consts, inner, results, name)
+        closed_over(consts, inner, results, name)
         for (inner, results), name in zip(graphs, ("while_cond", "while_body"), strict=True)
     )
     out = bind(
@@ -97,60 +98,7 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     return tree.unflatten(structure, out)
 
 
-# ---- closing a body ----------------------------------------------------------------------------
-def close(parameters: list[Node], results: list[Node], name: str) -> tuple[list[Node], Graph]:
-    """A body that stands alone: whatever it needs from around becomes a leading parameter.
-
-    Nodes that don't depend on the body's parameters are such constants: what does not change from
-    turn to turn is computed once, outside.
-    """
-    consts = _captured(parameters, results)
-    return consts, _closed_over(consts, parameters, results, name)
-
-
-def _captured(parameters: list[Node], results: list[Node]) -> list[Node]:
-    inside = set(parameters)
-    order = topological(results)
-    for node in order:
-        if any(a in inside for a in node.args):
-            inside.add(node)
-    needed = [a for n in order if n in inside for a in n.args] + results
-    needed = [n if n in inside else _before_repeating(n) for n in needed]
-    return list(dict.fromkeys(n for n in needed if n not in inside and not _small(n)))
-
-
-def _before_repeating(node: Node) -> Node:
-    """A known value that is only repeated is better fetched as it is, and repeated inside; then a
-    loop whose operands all have values has a value too."""
-    is_known = node.op == "broadcast_in_dim" and node.value is None
-    return node.args[0] if is_known and node.args[0].value is not None else node
-
-
-CHEAP = {"convert", "broadcast_in_dim", "reshape", "compare", "negate", "add", "multiply", "divide"}
-
-
-def _small(node: Node, depth: int = 4) -> bool:
-    """What is made of sizes and scalars known now is cheaper inside than fetched from outside."""
-    if node.op in ("iota", "size_of"):
-        return True
-    if node.op == "constant":
-        return bool(node.params["value"].size <= 1)
-    return node.op in CHEAP and depth > 0 and all(_small(a, depth - 1) for a in node.args)
-
-
-def _closed_over(
-    consts: list[Node], parameters: list[Node], results: list[Node], name: str
-) -> Graph:
-    inner = {c: parameter(c.type, f"const{k}") for k, c in enumerate(consts)}
-    return Graph([*inner.values(), *parameters], substitute(results, inner), name)
-
-
 # ---- checks ------------------------------------------------------------------------------------
-def _tensors(nest: Any) -> tuple[list[Tensor], Any]:
-    leaves, structure = tree.flatten(nest)
-    return [as_tensor(leaf) for leaf in leaves], structure
-
-
 def _element(t: Tensor) -> TensorType:
     return TensorType(t.shape[1:], t.dtype)
 

@@ -1,7 +1,7 @@
 """Kernels in order, loops around them, memory for everything: what a compiled program will do.
 
     program = slot ... ; item ...
-    item    = kernel | loop ( item ... ) | while ( item ... ) | routine
+    item    = kernel | loop ( item ... ) | while ( item ... ) | if ( item ... ) | routine
 
 A graph's groups are ordered by what they need. State that is updated is written into its own memory
 where every other reader has read it before; else through a temporary, copied at the end.
@@ -40,6 +40,15 @@ class While:
 
 
 @dataclass(eq=False)
+class If:
+    """`items` where `condition` holds, else the `otherwise` items."""
+
+    condition: Slot
+    items: list[Item] = field(default_factory=list)
+    otherwise: list[Item] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Routine:
     """A primitive that has code of its own (sort, scatter): its node, operands and results."""
 
@@ -61,7 +70,7 @@ class Routine:
         return {s.memory for s in self.slots}
 
 
-Item = Kernel | Loop | While | Routine
+Item = Kernel | Loop | While | If | Routine
 
 
 @dataclass(eq=False)
@@ -84,8 +93,8 @@ class Program:
         return list(seen)
 
 
-def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While]:
-    """Every kernel and routine, those inside loops included."""
+def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While | If]:
+    """Every kernel and routine, those inside loops and branches included."""
     for item in items:
         if isinstance(item, Loop):
             yield from leaves(item.items)
@@ -93,12 +102,16 @@ def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While]:
             yield from leaves(item.test)
             yield item
             yield from leaves(item.items)
+        elif isinstance(item, If):
+            yield item
+            yield from leaves(item.items)
+            yield from leaves(item.otherwise)
         else:
             yield item
 
 
-def _mentioned(item: Kernel | Routine | While) -> list[Slot]:
-    return [item.condition] if isinstance(item, While) else item.slots
+def _mentioned(item: Kernel | Routine | While | If) -> list[Slot]:
+    return [item.condition] if isinstance(item, (While, If)) else item.slots
 
 
 # ---- assembling --------------------------------------------------------------------------------
@@ -163,7 +176,7 @@ class _Assembly:
         return {g.whole for g in self.grouping.groups if g.whole is not None}
 
     def _place_elements(self, node: Node) -> None:
-        """A slot for each result of a scan, while or sort; scatter has one result."""
+        """A slot for each result of a scan, while, if or sort; scatter has one result."""
         if not isinstance(node.type, tuple):
             self.where[node] = Slot(node.shape, node.dtype)
             return
@@ -182,6 +195,8 @@ class _Assembly:
             return self._scan(node)
         if node.op == "while":
             return self._while(node)
+        if node.op == "if":
+            return self._if(node)
         outputs = self.elements.get(node) or [self.where[node]]
         inputs = [self._slot(a) for a in node.args]
         scratch = [Slot(t.shape, t.dtype) for t in scratch_types(node)]
@@ -227,6 +242,15 @@ class _Assembly:
         loop.items = _Assembly(p["body"], parameters, carries, self.tables).items()
         starts = zip(carries, inputs[p["num_consts"] :], strict=True)
         return [*(copy(into, source) for into, source in starts), loop]
+
+    def _if(self, node: Node) -> list[Item]:
+        p = node.params
+        condition, *inputs = [self._slot(a) for a in node.args]
+        outputs = self.elements[node]
+        choice = If(condition)
+        choice.items = _Assembly(p["true_branch"], inputs, outputs, self.tables).items()
+        choice.otherwise = _Assembly(p["false_branch"], inputs, outputs, self.tables).items()
+        return [choice]
 
     # ---- results -------------------------------------------------------------------------------
     def _place_results(self) -> list[Item]:

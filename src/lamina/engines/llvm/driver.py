@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.engines.llvm.assemble import Item, Loop, Program, Routine, While
+from lamina.engines.llvm.assemble import If, Item, Loop, Program, Routine, While
 from lamina.engines.llvm.barrier import emit_barrier
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.lower import Kernel
@@ -73,6 +73,8 @@ class Driver:
                 self._loop(item)
             elif isinstance(item, While):
                 self._while(item)
+            elif isinstance(item, If):
+                self._if(item)
             elif isinstance(item, Kernel):
                 self._kernel(item)
             else:
@@ -135,6 +137,23 @@ class Driver:
             self._items(item.items)
             self._barrier()
             b.branch(head)
+        b.place(done)
+
+    def _if(self, item: If) -> None:
+        b = self.b
+        self._barrier()
+        memory = item.condition.memory
+        holds = b.load("i8", self._address(item.condition))
+        branches, done = (b.label("iftrue"), b.label("iffalse")), b.label("ifdone")
+        b.branch_if(b.icmp("ne", holds, constant("i8", 0)), *branches)
+        for label, items in zip(branches, (item.items, item.otherwise), strict=True):
+            b.place(label)
+            # a thread may still be reading the condition, until the first barrier of a branch
+            self._touch(memory)
+            self.read[memory] = False
+            self._items(items)
+            self._barrier()
+            b.branch(done)
         b.place(done)
 
     def _inside(self) -> _Inside:

@@ -27,6 +27,7 @@ from lamina.ir.types import Dim, Shape
 WHOLE = {
     "scan",
     "while",
+    "if",
     "sort",
     "scatter",
     "select_and_scatter",

@@ -19,6 +19,7 @@ import numpy as np
 from lamina.engines.llvm.schedule import guess
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute
+from lamina.ir.primitives import WITH_REGIONS
 from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
 
 SHORT = 64  # sums of fewer terms aren't worth filling lanes with
@@ -36,7 +37,7 @@ def prepare(graph: Graph) -> Graph:
 
 
 def _prepared(node: Node, copies: Copies) -> Node:
-    if node.op in ("scan", "while"):
+    if node.op in WITH_REGIONS:
         bodies = {k: prepare(v) if isinstance(v, Graph) else v for k, v in node.params.items()}
         return Node(node.op, node.args, bodies, node.type, origin=node.origin)
     rule = RULES.get(node.op)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.llvm import barrier, native, pipeline
-from lamina.engines.llvm.assemble import Routine, While, assemble, leaves
+from lamina.engines.llvm.assemble import If, Routine, While, assemble, leaves
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.count import Work, work_of
 from lamina.engines.llvm.driver import Driver
@@ -113,7 +113,7 @@ class _Timed:
 
     def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
         items = assemble(prepare(graph), updates).items
-        count = sum(not isinstance(i, While) for i in leaves(items))
+        count = sum(not isinstance(i, (While, If)) for i in leaves(items))
         self.shape = (1 + 2 * count,)
         counters = parameter(TensorType(self.shape, int64), "counters")
         extended = Graph([*graph.parameters, counters], graph.results, graph.name)

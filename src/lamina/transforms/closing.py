@@ -1,0 +1,82 @@
+"""Bodies of loops and branches that stand alone: what they need from around becomes parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import tree
+from lamina.ir.graph import Graph, Node, parameter, substitute, topological
+from lamina.tensor import Tensor, as_tensor
+
+
+def tensors(nest: Any) -> tuple[list[Tensor], Any]:
+    """The leaves of a nest as tensors, and its structure."""
+    leaves, structure = tree.flatten(nest)
+    return [as_tensor(leaf) for leaf in leaves], structure
+
+
+def close(parameters: list[Node], results: list[Node], name: str) -> tuple[list[Node], Graph]:
+    """A body that stands alone: whatever it needs from around becomes a leading parameter.
+
+    Nodes that don't depend on the body's parameters are such constants: what does not change from
+    turn to turn is computed once, outside.
+    """
+    consts = captured(parameters, results)
+    return consts, closed_over(consts, parameters, results, name)
+
+
+def captured(parameters: list[Node], results: list[Node]) -> list[Node]:
+    """What results need that does not depend on the parameters."""
+    inside = set(parameters)
+    order = topological(results)
+    for node in order:
+        if any(a in inside for a in node.args):
+            inside.add(node)
+    needed = [a for n in order if n in inside for a in n.args] + results
+    needed = [n if n in inside else _before_repeating(n) for n in needed]
+    return list(dict.fromkeys(n for n in needed if n not in inside and not _small(n)))
+
+
+def _before_repeating(node: Node) -> Node:
+    """A known value that is only repeated is better fetched as it is, and repeated inside; then a
+    loop whose operands all have values has a value too."""
+    is_known = node.op == "broadcast_in_dim" and node.value is None
+    return node.args[0] if is_known and node.args[0].value is not None else node
+
+
+CHEAP = {"convert", "broadcast_in_dim", "reshape", "compare", "negate", "add", "multiply", "divide"}
+
+
+def _small(node: Node, depth: int = 4) -> bool:
+    """What is made of sizes and scalars known now is cheaper inside than fetched from outside."""
+    if node.op in ("iota", "size_of"):
+        return True
+    if node.op == "constant":
+        return bool(node.params["value"].size <= 1)
+    return node.op in CHEAP and depth > 0 and all(_small(a, depth - 1) for a in node.args)
+
+
+def made_before(first: int, parameters: list[Node], results: list[Node]) -> list[Node]:
+    """What results need that is older than the node numbered `first`, or is no work: parameters of
+    what is around, large constants."""
+    found: dict[Node, None] = {}
+    stack, seen = list(results), set(parameters)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        is_given = node.number < first or node.op in ("parameter", "constant")
+        if is_given and not _small(node):
+            found[_before_repeating(node)] = None
+        else:
+            stack.extend(node.args)
+    return sorted(found, key=lambda n: n.number)
+
+
+def closed_over(
+    consts: list[Node], parameters: list[Node], results: list[Node], name: str
+) -> Graph:
+    """The graph of results, with consts as its first parameters."""
+    inner = {c: parameter(c.type, f"const{k}") for k, c in enumerate(consts)}
+    return Graph([*inner.values(), *parameters], substitute(results, inner), name)
