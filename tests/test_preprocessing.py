@@ -94,13 +94,13 @@ RANDOM = [
 @pytest.mark.parametrize("layer", RANDOM, ids=lambda layer: layer.name)
 def test_random_layers_act_in_training_only_and_repeat_with_the_seed(layer):
     x = BYTES.astype("float32")
-    np.testing.assert_array_equal(layer(x).numpy(), x)
+    np.testing.assert_array_equal(layer(x, training=False).numpy(), x)
     runs = []
     for _ in range(2):
         lm.set_seed(3)
         runs.append(layer(np.tile(x, (6, 1, 1, 1)), training=True).numpy())
     np.testing.assert_array_equal(*runs)
-    assert (runs[0][:3] != runs[0][3:6]).any() or (runs[0][:3] != runs[0][6:9]).any()
+    assert (runs[0].reshape(6, *x.shape) != runs[0][:3]).any()
     assert runs[0].min() >= 0
     assert runs[0].max() <= 255
 
@@ -166,7 +166,7 @@ def test_random_crops_are_parts_of_the_picture():
         found[..., 0] - first[:, None, None], np.tile([[0, 1, 2, 3], [6, 7, 8, 9]], (60, 1, 1))
     )
     assert {*first} == {6 * i + j for i in range(4) for j in range(3)}
-    middle = L.RandomCrop(2, 4)(x).numpy()
+    middle = L.RandomCrop(2, 4)(x, training=False).numpy()
     np.testing.assert_array_equal(middle, x[:, 1:3, 1:5])
 
 
@@ -200,7 +200,8 @@ def test_they_train_inside_a_model():
 def test_configurations_make_equal_layers(layer):
     copy = deserialize(serialize(layer))
     assert copy.get_config() == layer.get_config()
-    np.testing.assert_array_equal(copy(BYTES).numpy(), layer(BYTES).numpy())
+    how = {"training": False} if layer.needs_samples else {}
+    np.testing.assert_array_equal(copy(BYTES, **how).numpy(), layer(BYTES, **how).numpy())
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_configurations_make_equal_layers(layer):
         (lambda: L.Normalization(axis=0)(TABLE), ArgumentError, "batch axis"),
         (lambda: L.Normalization().adapt([]), ArgumentError, "no data"),
         (lambda: L.Resizing(0, 3), RangeError, "height"),
-        (lambda: L.CenterCrop(3, 3)(TABLE), ShapeError, "4 axes"),
+        (lambda: L.CenterCrop(3, 3)(TABLE), ShapeError, "at least 3 axes"),
         (lambda: L.RandomFlip("sideways"), ArgumentError, "horizontal"),
         (lambda: L.RandomZoom((0.2, -0.2)), RangeError, "in order"),
         (lambda: L.RandomRotation(0.1, fill_mode="mirror"), RangeError, "fill_mode"),

@@ -8,7 +8,7 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras")
 
-from lamina import layers  # noqa: E402
+from lamina import Sequential, layers  # noqa: E402
 
 pytestmark = pytest.mark.parity
 
@@ -36,8 +36,17 @@ CASES = [
 def test_layers(name, arguments):
     more = {"training": False} if name.startswith("Random") else {}
     expected = np.asarray(getattr(keras.layers, name)(**arguments)(PICTURE, **more))
-    found = getattr(layers, name)(**arguments)(PICTURE).numpy()
+    found = getattr(layers, name)(**arguments)(PICTURE, **more).numpy()
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-4)
+
+
+def test_called_directly_they_change_pictures_as_in_keras():
+    for m, model in ((keras.layers, keras.Sequential), (layers, Sequential)):
+        one = m.RandomBrightness(0.5, seed=1)
+        assert not np.array_equal(np.asarray(one(PICTURE)), PICTURE)
+        assert not np.array_equal(np.asarray(model([one])(PICTURE)), PICTURE)
+        assert np.array_equal(np.asarray(model([one]).predict(PICTURE, verbose=0)), PICTURE)
+        assert np.asarray(one(PICTURE[0])).shape == PICTURE[0].shape
 
 
 @pytest.mark.parametrize("axis", [-1, None, (1, 3)])

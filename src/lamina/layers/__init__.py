@@ -96,21 +96,14 @@ from lamina.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from lamina.layers.preprocessing import (
-    CenterCrop,
-    Normalization,
-    RandomBrightness,
-    RandomContrast,
-    RandomFlip,
-    Rescaling,
-    Resizing,
-)
+from lamina.layers.preprocessing import CenterCrop, Normalization, Rescaling, Resizing
 from lamina.layers.random_geometry import (
     RandomCrop,
     RandomRotation,
     RandomTranslation,
     RandomZoom,
 )
+from lamina.layers.random_pictures import RandomBrightness, RandomContrast, RandomFlip
 from lamina.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from lamina.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from lamina.layers.regularization import (

@@ -45,6 +45,8 @@ class Layer(Tracked):
     family = "lamina.layers"
     input_spec: spec.InputSpec | Sequence[spec.InputSpec] | None = None
     supports_masking: bool = False
+    needs_samples: bool = False  # training says which samples of the data set a batch holds
+    trains_unless_told: bool = False  # what `training` is where no caller says it
     activity_regularizer: Any
     _call_parameters: ClassVar[tuple[str, ...]]
     _dtype: types.DType
@@ -198,7 +200,10 @@ class Layer(Tracked):
     def _accepted(self, frame: frames.Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keyword arguments, with `training` and `mask` only where `call` takes them."""
         kwargs = {k: v for k, v in kwargs.items() if k != "mask" or self._takes("mask")}
-        return {**kwargs, "training": frame.training} if self._takes("training") else kwargs
+        if not self._takes("training"):
+            return kwargs
+        said = frame.training
+        return {**kwargs, "training": self.trains_unless_told if said is None else said}
 
     def _takes(self, argument: str) -> bool:
         return argument in self._taken()
@@ -295,7 +300,7 @@ class Layer(Tracked):
         call = symbolic.Call(self, args, dict(kwargs), scope)
         training = kwargs.pop("training", None)
         with (
-            frames.entered(self, training, scope.child(self.name)) as frame,
+            frames.entered(self, bool(training), scope.child(self.name)) as frame,
             self._errors_named(),
             symbolic.inferring(),
         ):

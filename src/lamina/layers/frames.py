@@ -56,7 +56,7 @@ class Frame:
 
     __slots__ = ("is_build", "layer", "losses", "scope", "training")
 
-    def __init__(self, layer: Any, scope: Scope, training: bool, losses: list[Any]) -> None:
+    def __init__(self, layer: Any, scope: Scope, training: bool | None, losses: list[Any]) -> None:
         self.layer, self.scope, self.training, self.losses = layer, scope, training, losses
         self.is_build = False
 
@@ -81,15 +81,18 @@ def current() -> Frame | None:
 def entered(
     layer: Any, training: bool | None = None, scope: Scope | None = None
 ) -> Iterator[Frame]:
-    """Within: `layer` is being called. Without an explicit `training` the caller's mode counts, and
-    outside of every call it is inference. A frozen layer is in inference whatever is said."""
+    """Within: `layer` is being called. Without an explicit `training` the caller's mode counts;
+    None, where nobody said anything, leaves it to the layer. A frozen layer is in inference
+    whatever is said."""
     outer = current()
     if training is None:
-        training = outer.training if outer is not None else False
+        training = outer.training if outer is not None else None
+    if not layer.trainable:
+        training = False
     if scope is None:
         scope = outer.scope.child(layer.name) if outer is not None else Scope()
     losses = outer.losses if outer is not None else []
-    frame = Frame(layer, scope, bool(training) and layer.trainable, losses)
+    frame = Frame(layer, scope, training if training is None else bool(training), losses)
     _STACK.frames.append(frame)
     try:
         yield frame

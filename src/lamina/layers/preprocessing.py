@@ -1,8 +1,7 @@
-"""Layers that prepare pictures and features: scaling, standardizing, resizing, random changes.
+"""Layers that prepare pictures and features: scaling, standardizing, resizing.
 
 They are part of the model, so they are compiled into its step and saved with it. Integer inputs,
-such as the bytes of pictures, become floats. What is random happens in training only, a sample at
-a time, with numbers of the layer's own key. Arguments and defaults are those of Keras 3.
+such as the bytes of pictures, become floats. Arguments and defaults are those of Keras 3.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from lamina.errors import ArgumentError, RangeError, ShapeError, StateError
+from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.ir.types import is_static
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
 from lamina.layers.spec import InputSpec, shape_text
-from lamina.operations import creation, elementwise, images, random, reductions, shaping
+from lamina.operations import creation, elementwise, images, shaping
 from lamina.operations.promote import axis_of
 from lamina.operations.windows import channels_back, channels_last, checked_format
 from lamina.tensor import Tensor, bind
@@ -128,9 +127,9 @@ class Normalization(Layer):
 
 # ---- pictures in other sizes -------------------------------------------------------------------
 class _Pictures(Layer):
-    """A layer over pictures (batch, rows, columns, channels)."""
+    """A layer over pictures (batch, rows, columns, channels), or one (rows, columns, channels)."""
 
-    input_spec = InputSpec(ndim=4)
+    input_spec = InputSpec(min_ndim=3, max_ndim=4)
 
     def _settle(self, height: Any, width: Any, data_format: str | None) -> None:
         own = type(self).__name__
@@ -140,12 +139,14 @@ class _Pictures(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         x = creation.astype(inputs, self.dtype)
+        x = shaping.expand_dims(x, 0) if inputs.ndim == 3 else x
         x = channels_last(type(self).__name__, x, self.data_format)
         if not is_static(x.shape[1:3]):
             raise ShapeError(
                 f"{self._label()}: rows and columns of {shape_text(x.shape)} must be known"
             )
-        return channels_back(self.changed(x), self.data_format)
+        x = channels_back(self.changed(x), self.data_format)
+        return shaping.squeeze(x, 0) if inputs.ndim == 3 else x
 
     def changed(self, x: Tensor) -> Tensor:
         """The pictures, channels last, as the layer makes them."""
@@ -230,111 +231,3 @@ def _bordered(x: Tensor, height: int, width: int, value: float) -> Tensor:
     room = [n - int(own) for n, own in zip((height, width), x.shape[1:3], strict=True)]  # type: ignore[arg-type]
     sides = [(n // 2, n // 2) for n in room]
     return shaping.pad(x, [(0, 0), *sides, (0, 0)], constant_values=value)
-
-
-# ---- random changes ----------------------------------------------------------------------------
-class _Random(Layer):
-    """In training, another change for each picture; otherwise the pictures as they are."""
-
-    input_spec = InputSpec(ndim=4)
-
-    def _settle(self, seed: int | None, data_format: str | None = None) -> None:
-        self.seed = seed
-        self.data_format = checked_format(type(self).__name__, data_format)
-
-    def key(self) -> Tensor:
-        key = random.scoped_key(self.path)
-        return key if self.seed is None else random.fold_in(key, self.seed)
-
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        x = creation.astype(inputs, self.dtype)
-        if not training:
-            return x
-        x = channels_last(type(self).__name__, x, self.data_format)
-        return channels_back(self.changed(x, self.key()), self.data_format)
-
-    def changed(self, x: Tensor, key: Tensor) -> Tensor:
-        """The pictures, channels last, as training sees them."""
-        raise TypeError(f"{type(self).__name__} must define changed(x, key)")
-
-
-class RandomFlip(_Random):
-    """Mirrors pictures, each with a chance of one half: "horizontal" exchanges left and right,
-    "vertical" top and bottom."""
-
-    def __init__(
-        self,
-        mode: str = "horizontal_and_vertical",
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
-        modes = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
-        if mode not in modes:
-            raise ArgumentError(f"RandomFlip: mode must be one of {', '.join(modes)}, not {mode!r}")
-        self.mode, self._axes = mode, modes[mode]
-
-    def changed(self, x: Tensor, key: Tensor) -> Tensor:
-        for number, axis in enumerate(self._axes):
-            chosen = random.bernoulli((x.shape[0], 1, 1, 1), 0.5, key=random.fold_in(key, number))
-            x = elementwise.where(chosen, shaping.flip(x, axis=axis), x)
-        return x
-
-
-class RandomContrast(_Random):
-    """(inputs - mean) * f + mean, each channel's own mean, f from 1 - factor to 1 + factor; within
-    value_range. factor: a number within 0 and 1, or a pair of them (below, above)."""
-
-    def __init__(
-        self,
-        factor: float | Sequence[float],
-        value_range: Sequence[float] = (0, 255),
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
-        pair = tuple(factor) if isinstance(factor, Sequence) else (factor, factor)
-        if len(pair) != 2 or not all(0 <= f <= 1 for f in pair):
-            raise RangeError(
-                f"RandomContrast: factor must be a number within 0 and 1, or two; got {factor!r}"
-            )
-        self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
-
-    def changed(self, x: Tensor, key: Tensor) -> Tensor:
-        below, above = self._pair
-        f = random.uniform((x.shape[0], 1, 1, 1), 1.0 - below, 1.0 + above, x.dtype, key=key)
-        mean = reductions.mean(x, (1, 2), keepdims=True)
-        return elementwise.clip((x - mean) * f + mean, *self.value_range)  # type: ignore[operator]
-
-
-class RandomBrightness(_Random):
-    """inputs + f * (width of value_range), f from -factor to factor; within value_range. factor: a
-    number within 0 and 1, or a pair (lowest, highest) within -1 and 1."""
-
-    def __init__(
-        self,
-        factor: float | Sequence[float],
-        value_range: Sequence[float] = (0, 255),
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
-        given = tuple(factor) if isinstance(factor, Sequence) else (-factor, factor)
-        pair = tuple(sorted(given))
-        if len(pair) != 2 or not -1 <= pair[0] <= pair[1] <= 1:
-            raise RangeError(
-                "RandomBrightness: factor must be a number within 0 and 1, or two within -1 and "
-                f"1; got {factor!r}"
-            )
-        self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
-
-    def changed(self, x: Tensor, key: Tensor) -> Tensor:
-        low, high = self.value_range
-        f = random.uniform((x.shape[0], 1, 1, 1), *self._pair, x.dtype, key=key)
-        return elementwise.clip(x + f * float(high - low), low, high)  # type: ignore[operator]

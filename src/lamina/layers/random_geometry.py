@@ -13,17 +13,20 @@ from typing import Any
 from lamina.errors import RangeError, ShapeError
 from lamina.ir.types import float32, is_static
 from lamina.layers.core import positive_integer
-from lamina.layers.preprocessing import CenterCrop, _Random
+from lamina.layers.preprocessing import CenterCrop
+from lamina.layers.random_pictures import RandomPictures, between
 from lamina.layers.spec import shape_text
-from lamina.operations import creation, elementwise, random
+from lamina.operations import creation, elementwise
 from lamina.operations.sampling import FILLS, INTERPOLATIONS, sample
 from lamina.tensor import Tensor
 
 Factor = float | Sequence[float]
 
 
-class _Moving(_Random):
+class _Moving(RandomPictures):
     """Every pixel of the result shows what lies somewhere else in the picture."""
+
+    draws = 2
 
     def _settle_sampling(self, interpolation: str, fill_mode: str, fill_value: float) -> None:
         own = type(self).__name__
@@ -33,7 +36,7 @@ class _Moving(_Random):
                 raise RangeError(f"{own}: {name} must be one of {', '.join(among)}, not {value!r}")
         self.interpolation, self.fill_mode, self.fill_value = interpolation, fill_mode, fill_value
 
-    def changed(self, x: Tensor, key: Tensor) -> Tensor:
+    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
         height, width = x.shape[1:3]
         if not is_static((height, width)):
             raise ShapeError(
@@ -42,14 +45,14 @@ class _Moving(_Random):
         shape = (1, int(height), int(width))  # type: ignore[arg-type]
         rows, columns = (creation.iota(shape, axis, float32) for axis in (1, 2))
         middle = ((shape[1] - 1) / 2, (shape[2] - 1) / 2)
-        places = self.places(x, rows - middle[0], columns - middle[1], key)  # type: ignore[operator]
+        places = self.places(x, rows - middle[0], columns - middle[1], chances)  # type: ignore[operator]
         down, right = (p + m for p, m in zip(places, middle, strict=True))
         return sample(x, down, right, self.interpolation, self.fill_mode, self.fill_value)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, key: Tensor) -> tuple[Any, Any]:
+    def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
         """Rows and columns (batch, height, width), counted from the middle, where each pixel of
         the result looks; `rows` and `columns` are its own."""
-        raise TypeError(f"{type(self).__name__} must define places(x, rows, columns, key)")
+        raise TypeError(f"{type(self).__name__} must define places(x, rows, columns, chances)")
 
 
 def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tuple[float, float]:
@@ -61,12 +64,6 @@ def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tupl
             f"{factor!r}"
         )
     return float(pair[0]), float(pair[1])
-
-
-def _draw(x: Tensor, pair: tuple[float, float], key: Tensor, number: int) -> Any:
-    """A number for each picture, between the two."""
-    shape = (x.shape[0], 1, 1)
-    return random.uniform(shape, pair[0], pair[1], float32, key=random.fold_in(key, number))
 
 
 class RandomTranslation(_Moving):
@@ -90,8 +87,8 @@ class RandomTranslation(_Moving):
         self._height = _pair("RandomTranslation", "height_factor", height_factor, -1, 1)
         self._width = _pair("RandomTranslation", "width_factor", width_factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, key: Tensor) -> tuple[Any, Any]:
-        down, right = _draw(x, self._height, key, 0), _draw(x, self._width, key, 1)
+    def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
+        down, right = between(chances, 0, *self._height, 3), between(chances, 1, *self._width, 3)
         zero = (rows + columns) * 0.0
         return rows + zero - down * x.shape[1], columns + zero - right * x.shape[2]
 
@@ -115,8 +112,8 @@ class RandomRotation(_Moving):
         self._settle_sampling(interpolation, fill_mode, fill_value)
         self._factor = _pair("RandomRotation", "factor", factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, key: Tensor) -> tuple[Any, Any]:
-        angle = _draw(x, self._factor, key, 0) * (2 * math.pi)
+    def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
+        angle = between(chances, 0, *self._factor, 3) * (2 * math.pi)
         cosine, sine = elementwise.cos(angle), elementwise.sin(angle)
         return sine * columns + cosine * rows, cosine * columns - sine * rows
 
@@ -144,16 +141,18 @@ class RandomZoom(_Moving):
         if width_factor is not None:
             self._width = _pair("RandomZoom", "width_factor", width_factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, key: Tensor) -> tuple[Any, Any]:
-        tall = _draw(x, self._height, key, 0) + 1.0
-        wide = tall if self._width is None else _draw(x, self._width, key, 1) + 1.0
+    def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
+        tall = between(chances, 0, *self._height, 3) + 1.0
+        wide = tall if self._width is None else between(chances, 1, *self._width, 3) + 1.0
         zero = (rows + columns) * 0.0
         return rows * tall + zero, columns * wide + zero
 
 
-class RandomCrop(_Random):
+class RandomCrop(RandomPictures):
     """A part of `height` rows and `width` columns: anywhere in training, the middle otherwise
     (made larger first where a picture is too small, as `CenterCrop` does)."""
+
+    draws = 2
 
     def __init__(
         self,
@@ -169,22 +168,22 @@ class RandomCrop(_Random):
         self.width = positive_integer("RandomCrop", "width", width)
         self._middle = CenterCrop(height, width, data_format)
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        first = 1 if self.data_format == "channels_last" else 2
+    def call(self, inputs: Tensor, training: bool = True) -> Tensor:
+        first = inputs.ndim - (3 if self.data_format == "channels_last" else 2)
         rows, columns = inputs.shape[first : first + 2]
         fits = is_static((rows, columns)) and rows >= self.height and columns >= self.width  # type: ignore[operator]
         return super().call(inputs, training) if training and fits else self._middle(inputs)
 
-    def changed(self, x: Tensor, key: Tensor) -> Tensor:
+    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
         rows, columns = creation.iota((1, self.height, 1), 1), creation.iota((1, 1, self.width), 2)
-        top = self._start(x, int(x.shape[1]) - self.height, key, 0)  # type: ignore[arg-type]
-        left = self._start(x, int(x.shape[2]) - self.width, key, 1)  # type: ignore[arg-type]
+        top = self._start(int(x.shape[1]) - self.height, chances, 0)  # type: ignore[arg-type]
+        left = self._start(int(x.shape[2]) - self.width, chances, 1)  # type: ignore[arg-type]
         zero = (rows + columns) * 0  # type: ignore[operator]
         down = creation.astype(rows + zero + top, float32)  # type: ignore[operator]
         right = creation.astype(columns + zero + left, float32)  # type: ignore[operator]
         return sample(x, down, right, "nearest", "nearest")
 
-    def _start(self, x: Tensor, room: int, key: Tensor, number: int) -> Any:
+    def _start(self, room: int, chances: Tensor, number: int) -> Any:
         """The first row or column of each part: 0 to the room that is left."""
-        drawn = _draw(x, (0.0, 1.0), key, number) * (room + 1)
+        drawn = between(chances, number, 0.0, 1.0, 3) * (room + 1)
         return elementwise.minimum(creation.astype(drawn, "int32"), room)

@@ -107,7 +107,7 @@ def split(key: Any, n: int = 2) -> tuple[Tensor, ...]:
 
 
 # ---- where keys come from when none is given ---------------------------------------------------
-class _Scope:
+class Scope:
     """A key, and how often each path has asked for one derived from it."""
 
     def __init__(self, key: Tensor) -> None:
@@ -129,16 +129,16 @@ class _Global:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.scope: _Scope | None = None
+        self.scope: Scope | None = None
 
     def seed(self, number: int) -> None:
         with self.lock:
-            self.scope = _Scope(key(number))
+            self.scope = Scope(key(number))
 
     def next(self, path: str) -> Tensor:
         with self.lock:
             if self.scope is None:
-                self.scope = _Scope(key(FIRST_SEED))
+                self.scope = Scope(key(FIRST_SEED))
             return self.scope.next(path)
 
 
@@ -147,7 +147,7 @@ _GLOBAL = _Global()
 
 class _Scopes(threading.local):
     def __init__(self) -> None:
-        self.stack: list[_Scope] = []
+        self.stack: list[Scope] = []
 
 
 _SCOPES = _Scopes()
@@ -168,7 +168,7 @@ set_seed = seed
 @contextmanager
 def key_scope(key: Any) -> Iterator[None]:
     """Within: keys that nobody gives are derived from this one."""
-    _SCOPES.stack.append(_Scope(_as_key(key)))
+    _SCOPES.stack.append(Scope(_as_key(key)))
     try:
         yield
     finally:
@@ -215,7 +215,12 @@ def _unit(key: Tensor, shape: Shape, dtype: DType) -> Tensor:
             as_tensor(bitwise_right_shift(low, 6), float64),
         )
         return multiply(whole, 2.0**-53)
-    return multiply(_signed_float(bitwise_right_shift(bits(key, shape), 8)), 2.0**-24)
+    return unit_of(bits(key, shape))
+
+
+def unit_of(bits: Tensor) -> Tensor:
+    """uint32 bits as float32 in [0, 1)."""
+    return multiply(_signed_float(bitwise_right_shift(bits, 8)), 2.0**-24)
 
 
 def _halves(pair: Tensor) -> tuple[Tensor, ...]:

@@ -31,10 +31,13 @@ class Columns:
     input_structure: Any = tree.LEAF
     target_structure: Any = (None, (), ())
     weight_structure: Any = (None, (), ())
+    numbers: np.ndarray | None = None  # of the rows in the data set, where a model needs them
 
     @property
     def arrays(self) -> list[np.ndarray]:
-        return [*self.inputs, *self.targets, *self.weights]
+        """All arrays, the numbers last."""
+        numbers = [] if self.numbers is None else [self.numbers]
+        return [*self.inputs, *self.targets, *self.weights, *numbers]
 
     @property
     def rows(self) -> int:
@@ -57,8 +60,13 @@ class Columns:
         return (
             tree.unflatten(self.input_structure, leaves[:n]),
             tree.unflatten(self.target_structure, leaves[n:m]),
-            tree.unflatten(self.weight_structure, leaves[m:]),
+            tree.unflatten(self.weight_structure, leaves[m : m + len(self.weights)]),
         )
+
+    def number_rows(self, first: int = 0) -> None:
+        """Give the rows the numbers from `first` on, if they have none."""
+        if self.numbers is None:
+            self.numbers = np.arange(first, first + self.rows, dtype=np.int32)
 
 
 def row_type(array: np.ndarray, extent: str) -> TensorType:

@@ -52,19 +52,21 @@ def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
     """Go through the source once; the logs at its end. Left early, it leaves no threads behind."""
     session: Session = model._session
     logs: Logs = {}
-    done = 0
+    done = rows = 0
     with closing(course.source.chunks(epoch, course.pace)) as chunks:
         for data, order in chunks:
             if not done or isinstance(course.source, Stream):
-                runner = _runner(session, model, course, data)
+                runner = _runner(session, model, course, data, rows)
             if not done:
                 session.reset(model)
+                session.begin_epoch(epoch if course.kind == "train" else 0)
             course.callbacks.tell(f"{course.hooks}_begin", done, {})
             course.pace.begin()
             results = runner(order, *data.arrays)
             course.pace.end(len(order))
             interrupt.check()
             done += len(order)
+            rows += order.size
             logs = session.logs(results)
             course.callbacks.tell(f"{course.hooks}_end", done - 1, dict(logs))
             course.progress.update(done, logs)
@@ -73,12 +75,12 @@ def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
     return logs
 
 
-def _runner(session: Session, model: Any, course: Course, data: Columns) -> Runner:
-    """The program for these columns. Of arrays it stays the same for all epochs, unless there are
-    callbacks, which may freeze layers."""
+def _runner(session: Session, model: Any, course: Course, data: Columns, first: int) -> Runner:
+    """The program for these columns, whose first row is number `first` of the epoch. Of arrays it
+    stays the same for all epochs, unless there are callbacks, which may freeze layers."""
     source = course.source
     if isinstance(source, Stream):
-        session.prepare(model, data, course.kind)
+        session.prepare(model, data, course.kind, first)
         return session.runner(model, course.kind, data)
     if source.runner is None or len(course.callbacks.callbacks) > 1:
         source.runner = session.runner(model, course.kind, data)

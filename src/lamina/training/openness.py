@@ -107,6 +107,7 @@ def open_types(model: Any, data: Columns, varying: frozenset[Axis] = frozenset()
         shapes = _varying_shapes(data, varying, names)
     else:
         shapes = _of_inputs(model, graph, data, names) + _of_outputs(model, data, names)
+        shapes += [()] if data.numbers is not None else []
     return [
         TensorType((Extent.symbol("rows"), *shape), types.dtype(array.dtype))
         for shape, array in zip(shapes, data.arrays, strict=True)

@@ -10,6 +10,7 @@ import numpy as np
 from lamina import tree
 from lamina.ir.types import TensorType
 from lamina.metrics import Metric
+from lamina.operations import samples
 from lamina.settings import settings
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.training import checks
@@ -35,10 +36,12 @@ class Session:
         self._shapes: dict[Any, tuple[list[Any], list[str]]] = {}  # of outputs, by those of data
 
     # ---- before the first step -----------------------------------------------------------------
-    def prepare(self, model: Any, columns: Columns, what: str) -> Steps:
+    def prepare(self, model: Any, columns: Columns, what: str, first: int = 0) -> Steps:
         """Build the model, resolve objectives, check data against them. Raises before anything is
-        computed."""
+        computed. `first` is the number of the first row in the data set."""
         build_for(model, columns)
+        if any(layer.needs_samples for layer in model._flatten_layers()):
+            columns.number_rows(first)
         outputs = self._outputs(model, columns)
         if self.steps is None:
             self.steps = Steps(objectives(self.compilation, outputs))
@@ -46,6 +49,11 @@ class Session:
         checks.check_targets(model, self.steps, columns, [o.shape for o in outputs], what)
         self.compilation.optimizer.build(model.trainable_weights)
         return self.steps
+
+    def begin_epoch(self, number: int) -> None:
+        """From here on samples draw what they draw in this epoch."""
+        assert self.steps is not None
+        self.steps.epoch.assign(number)
 
     def _outputs(self, model: Any, columns: Columns) -> list[Output]:
         key = (model._graph, columns.kind)
@@ -103,7 +111,19 @@ class Session:
         def usual(leaves: Sequence[Tensor]) -> None:
             getattr(steps, kind)(model, *columns.assembled(leaves))
 
-        return of_model if own else usual
+        return self._told_of_samples(of_model if own else usual, columns)
+
+    def _told_of_samples(self, step: Any, columns: Columns) -> Any:
+        """The step, whose layers can ask which samples the batch holds."""
+        steps = self.steps
+        if columns.numbers is None or steps is None:
+            return step
+
+        def told(leaves: Sequence[Tensor]) -> Any:
+            with samples.numbered(steps.epoch_key, leaves[-1]):
+                return step(leaves)
+
+        return told
 
     def _carried(self, model: Any, steps: Steps, kind: str) -> list[Variable]:
         """The Variables that a step changes, as far as is known before it is recorded."""

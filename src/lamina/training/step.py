@@ -20,12 +20,14 @@ from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.training.objectives import Objective
 from lamina.transforms.gradients import value_and_grad
 
+OF_SAMPLES = 0x53414D50 << 32  # sets the keys of epochs apart from those of steps
+
 
 class Steps:
     """The state of a training beside weights and optimizer, and the steps that change it.
 
     objectives: one an output, or None while they are not known. `seed` and `count` give each step
-    the key that its random layers draw from.
+    the key that its random layers draw from; `seed` and `epoch`, what is drawn for each sample.
     """
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
@@ -33,6 +35,11 @@ class Steps:
         self.tracker = Mean(name="loss")
         self.seed = Variable(np.zeros(2, np.uint32), trainable=False, name="seed")
         self.count = Variable(np.int32(0), trainable=False, name="step")
+        self.epoch = Variable(np.int32(0), trainable=False, name="epoch")
+
+    def epoch_key(self) -> Tensor:
+        """The key of what is drawn for samples by their numbers, another one in each epoch."""
+        return random.fold_in(random.fold_in(self.seed.read(), OF_SAMPLES), self.epoch.read())
 
     def begin(self, seed: int, count: int = 0) -> None:
         """From here on random layers draw from this seed; the next step is number `count`."""

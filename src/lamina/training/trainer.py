@@ -186,8 +186,10 @@ class Trainer:
         session = self._session
         assert session is not None
         data = columns(x, y, sample_weight, class_weight)
-        session.prepare(self, data, kind)
+        steps = session.prepare(self, data, kind)
         session.reset(self)
+        if data.numbers is not None:  # each batch of its own is an epoch
+            session.begin_epoch(steps.count.numpy().item())
         order = np.arange(data.rows, dtype=np.int32)[None]
         results = session.runner(self, kind, data)(order, *data.arrays)
         return _returned(session.logs(results), return_dict)

@@ -1,0 +1,145 @@
+"""Layers that change pictures at random while training: mirroring, contrast, brightness.
+
+What becomes of a picture depends on the seed, the epoch, the layer and the picture's number in the
+data set, and on nothing else: not on the order, nor on how pictures are batched, nor on threads. In
+`fit` the seed is that of `fit`, and of an iterable of batches the number is the position in the
+epoch. Where a layer is called by itself, a picture's number is its position, each call is another
+epoch, and the seed is that of `lamina.random`.
+
+Arguments and defaults are those of Keras 3; as there, a layer, or a model, that is called directly
+changes the pictures unless `training=False` is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from lamina.errors import ArgumentError, RangeError
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec
+from lamina.operations import creation, elementwise, reductions, samples, shaping
+from lamina.operations.windows import channels_back, channels_last, checked_format
+from lamina.tensor import Tensor, bind
+
+
+class RandomPictures(Layer):
+    """In training, another change for each picture; otherwise the pictures as they are.
+
+    `draws` is how many random numbers a picture takes. A single picture, (rows, columns, channels),
+    is a batch of one.
+    """
+
+    input_spec = InputSpec(min_ndim=3, max_ndim=4)
+    needs_samples = True
+    trains_unless_told = True
+    draws: ClassVar[int] = 1
+
+    def _settle(self, seed: int | None, data_format: str | None = None) -> None:
+        self.seed = seed
+        self.data_format = checked_format(type(self).__name__, data_format)
+
+    def call(self, inputs: Tensor, training: bool = True) -> Tensor:
+        x = creation.astype(inputs, self.dtype)
+        if not training:
+            return x
+        batch = x if x.ndim == 4 else shaping.expand_dims(x, 0)
+        batch = channels_last(type(self).__name__, batch, self.data_format)
+        chances = samples.uniform(self.path, batch.shape[0], self.draws, self.seed)
+        changed = channels_back(self.changed(batch, chances), self.data_format)
+        return changed if x.ndim == 4 else shaping.squeeze(changed, 0)
+
+    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+        """The pictures, channels last, as training sees them; chances (batch, draws), in [0, 1)."""
+        raise TypeError(f"{type(self).__name__} must define changed(x, chances)")
+
+
+def between(chances: Tensor, number: int, low: float, high: float, ndim: int) -> Any:
+    """Chance number so and so of each picture, from low to high, with so many axes."""
+    one = shaping.sliced(chances, 1, number, number + 1)
+    shaped = bind("reshape", one, shape=(chances.shape[0], *[1] * (ndim - 1)))
+    return shaped * (high - low) + low
+
+
+class RandomFlip(RandomPictures):
+    """Mirrors pictures, each with a chance of one half: "horizontal" exchanges left and right,
+    "vertical" top and bottom."""
+
+    draws = 2
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        modes = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
+        if mode not in modes:
+            raise ArgumentError(f"RandomFlip: mode must be one of {', '.join(modes)}, not {mode!r}")
+        self.mode, self._axes = mode, modes[mode]
+
+    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+        for number, axis in enumerate(self._axes):
+            chosen = between(chances, number, 0.0, 1.0, 4) < 0.5
+            x = elementwise.where(chosen, shaping.flip(x, axis=axis), x)
+        return x
+
+
+class RandomContrast(RandomPictures):
+    """(inputs - mean) * f + mean, each channel's own mean, f from 1 - factor to 1 + factor; within
+    value_range. factor: a number within 0 and 1, or a pair of them (below, above)."""
+
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        pair = tuple(factor) if isinstance(factor, Sequence) else (factor, factor)
+        if len(pair) != 2 or not all(0 <= f <= 1 for f in pair):
+            raise RangeError(
+                f"RandomContrast: factor must be a number within 0 and 1, or two; got {factor!r}"
+            )
+        self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
+
+    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+        below, above = self._pair
+        f = creation.astype(between(chances, 0, 1.0 - below, 1.0 + above, 4), x.dtype)
+        mean = reductions.mean(x, (1, 2), keepdims=True)
+        return elementwise.clip((x - mean) * f + mean, *self.value_range)  # type: ignore[operator]
+
+
+class RandomBrightness(RandomPictures):
+    """inputs + f * (width of value_range), f from -factor to factor; within value_range. factor: a
+    number within 0 and 1, or a pair (lowest, highest) within -1 and 1."""
+
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._settle(seed, data_format)
+        given = tuple(factor) if isinstance(factor, Sequence) else (-factor, factor)
+        pair = tuple(sorted(given))
+        if len(pair) != 2 or not -1 <= pair[0] <= pair[1] <= 1:
+            raise RangeError(
+                "RandomBrightness: factor must be a number within 0 and 1, or two within -1 and "
+                f"1; got {factor!r}"
+            )
+        self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
+
+    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+        low, high = self.value_range
+        f = creation.astype(between(chances, 0, *self._pair, 4), x.dtype)
+        return elementwise.clip(x + f * float(high - low), low, high)  # type: ignore[operator]

@@ -1,0 +1,96 @@
+"""Random numbers of samples: which ones a sample gets depends on its number in the data set.
+
+    number = uniform(key of the epoch, path of the layer, number of the sample)
+
+So they are the same in whatever order samples come, in batches of whatever size. Training says
+which samples a batch holds (`numbered`); elsewhere a sample's number is its position in the batch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lamina.ir.types import Dim, int32, uint32
+from lamina.operations import random
+from lamina.operations.creation import iota
+from lamina.operations.elementwise import (
+    add,
+    bitwise_left_shift,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+)
+from lamina.operations.shaping import expand_dims, sliced
+from lamina.reference.threefry import PARITY, ROTATIONS
+from lamina.tensor import Tensor, as_tensor, bind
+
+
+class _Batch:
+    """The samples of a batch: their numbers, and the key of the epoch, made when it is needed."""
+
+    def __init__(self, key: Callable[[], Tensor], numbers: Tensor) -> None:
+        self.numbers, self._key = numbers, key
+        self._scope: random.Scope | None = None
+
+    def next(self, path: str) -> Tensor:
+        self._scope = self._scope or random.Scope(self._key())
+        return self._scope.next(path)
+
+
+class _Here(threading.local):
+    def __init__(self) -> None:
+        self.batches: list[_Batch] = []
+
+
+_HERE = _Here()
+
+
+@contextmanager
+def numbered(key: Callable[[], Tensor], numbers: Tensor) -> Iterator[None]:
+    """Within: batches hold the samples of these numbers, int32 (batch,), and what is drawn for them
+    is drawn from what `key` returns."""
+    _HERE.batches.append(_Batch(key, numbers))
+    try:
+        yield
+    finally:
+        _HERE.batches.pop()
+
+
+def uniform(path: str, batch: Dim, count: int, seed: int | None = None) -> Tensor:
+    """float32 (batch, count), uniform in [0, 1): `count` numbers for each sample of a batch.
+
+    path: of the layer that asks; each has its own stream, and each time that it asks in a step
+    another one. seed: a further number to draw from. Raises StateError as `random.scoped_key` does.
+    """
+    here = _HERE.batches[-1] if _HERE.batches else None
+    key = random.scoped_key(path) if here is None else here.next(path)
+    key = key if seed is None else random.fold_in(key, seed)
+    if here is not None and here.numbers.shape == (batch,):
+        numbers = here.numbers
+    else:  # nobody knows these samples
+        numbers = iota((batch,), 0, int32)
+        if here is not None:
+            key = random.fold_in(key, here.numbers[0])
+    places = expand_dims(as_tensor(numbers, uint32), -1) * count + iota((1, count), 1, uint32)
+    return random.unit_of(bits_at(key, places))
+
+
+def bits_at(key: Any, places: Tensor) -> Tensor:
+    """random.bits(key, n)[places] for places below n < 2^32, uint32, whatever n may be."""
+    k0, k1 = (sliced(as_tensor(key), 0, k, k + 1) for k in (0, 1))
+    k0, k1 = (bind("reshape", k, shape=(1,) * places.ndim) for k in (k0, k1))
+    keys = (k0, k1, bitwise_xor(bitwise_xor(k0, k1), PARITY))
+    x0, x1 = k0, add(places, k1)
+    for group in range(5):
+        for amount in ROTATIONS[group % 2]:
+            x0 = add(x0, x1)
+            turned = bitwise_or(
+                bitwise_left_shift(x1, amount), bitwise_right_shift(x1, 32 - amount)
+            )
+            x1 = bitwise_xor(turned, x0)
+        x0 = add(x0, keys[(group + 1) % 3])
+        x1 = add(x1, add(keys[(group + 2) % 3], group + 1))
+    return bitwise_xor(x0, x1)
