@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pytest
 
 from lamina.engines import engine
+from lamina.engines.llvm.assemble import leaves
+from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.pipeline import stages_of
 from lamina.fuzz.check import difference, everything_threaded
 from lamina.fuzz.shadow import Shadow, shadows
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.types import Extent, TensorType, bool_, float32, float64, int32, uint32
 from lamina.reference import interpreter
+from lamina.rewrite import simplify
 from lamina.settings import settings
 from table import ROWS, Row, build
 
@@ -268,3 +272,34 @@ def test_nan_and_infinity_follow_the_reference(dtype: object) -> None:
             np.testing.assert_allclose(got, want, rtol=1e-6, atol=2e-38)
         else:
             np.testing.assert_array_equal(got, want)
+
+
+# ---- long sums ---------------------------------------------------------------------------------
+def _weight_gradient() -> tuple[Graph, list[np.ndarray]]:
+    """The gradient of a convolution's kernel, whose sums run over images, rows and columns."""
+    x, dy = _x(N, 34, 34, 16), _x(N, 32, 32, 32, name="dy")
+    specs = {"lhs_spec": (3, 0, 1, 2), "rhs_spec": (3, 0, 1, 2), "out_spec": (2, 3, 0, 1)}
+    once = {"window_strides": (1, 1), "lhs_dilation": (1, 1), "rhs_dilation": (1, 1)}
+    groups = {"feature_group_count": 1, "batch_group_count": 1}
+    out = ops.convolution(x, dy, **specs, **once, **groups, padding=((0, 0), (0, 0)))
+    graph = Graph([x, dy], [ops.multiply(out, out)], "weight_gradient")
+    rng = np.random.default_rng(0)
+    return graph, [rng.standard_normal((2, *p.shape[1:]), np.float32) for p in (x, dy)]
+
+
+def _deep_product() -> tuple[Graph, list[np.ndarray]]:
+    x, y = _x(N, 4096), _x(4096, 70, name="y")
+    graph = Graph([x, y], [ops.tanh(_dot(x, y, 1, 0))], "deep_product")
+    rng = np.random.default_rng(0)
+    shapes = [(33, 4096), (4096, 70)]
+    return graph, [rng.standard_normal(s, np.float32) / 64 for s in shapes]
+
+
+@pytest.mark.parametrize("make", [_weight_gradient, _deep_product])
+def test_sums_in_blocks(make: Callable[[], tuple[Graph, list[np.ndarray]]]) -> None:
+    graph, arrays = make()
+    kernels = list(leaves(stages_of(simplify(graph), {}).program.items))
+    assert any(isinstance(k, Kernel) and k.nest.outermost is not None for k in kernels)
+    found = [run(graph, arrays, threads) for threads in (1, 2, 3)]
+    agree(graph, arrays, found[0], graph.name)
+    assert all(np.array_equal(found[0][0], other[0]) for other in found[1:])

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lamina.engines.llvm.blocks import in_blocks
 from lamina.engines.llvm.group import Group, Grouping, group
 from lamina.engines.llvm.lower import Kernel, copy, lower, zeros
+from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.routines_whole import scratch_types
 from lamina.engines.llvm.slots import Slot
@@ -189,7 +191,7 @@ class _Assembly:
     # ---- groups --------------------------------------------------------------------------------
     def _lowered(self, g: Group) -> list[Item]:
         if g.whole is None:
-            return [lower(g, self.where, self.grouping.stored)]
+            return list(in_blocks(lower(g, self.where, self.grouping.stored), machine()))
         node = g.whole
         if node.op == "scan":
             return self._scan(node)
@@ -311,8 +313,10 @@ class _Assembly:
 
     def _in_place(self, g: Group, source: Slot, target: Slot) -> bool:
         """Whether the writer reads target only at the very element that it then writes."""
-        (kernel,) = self.kernels[g]
+        *before, kernel = self.kernels[g]
         assert isinstance(kernel, Kernel)
+        if any(target.memory in _touched(item) for item in before):
+            return False
         nest, slots = kernel.nest, kernel.slots
         writes = [s.index for s in nest.stores if slots[s.buffer.number] is source]
         summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}

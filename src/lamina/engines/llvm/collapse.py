@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lamina.engines.llvm.index import Data, Div, Index, Mod, Var
-from lamina.engines.llvm.nest import Accumulator, Expr, Maker, Nest, Store, walk
+from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
 from lamina.ir.types import FLOORS, evaluate
 
 
@@ -94,19 +94,32 @@ def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
 
 
 # ---- rewriting every index of a nest -----------------------------------------------------------
-def rewrite(nest: Nest, maker: Maker, change: Callable[[Index], Index]) -> Nest:
-    """The nest with each index replaced by what `change` makes of it."""
+def rewrite(
+    nest: Nest,
+    maker: Maker,
+    change: Callable[[Index], Index],
+    buffers: Mapping[Buffer, Buffer] | None = None,
+) -> Nest:
+    """The nest with each index replaced by what `change` makes of it, and buffers by others."""
+    renamed: Mapping[Buffer, Buffer] = buffers or {}
     new: dict[int, Expr] = {}
     numbered = {id(e): e for e in walk(nest.roots())}
     for key, expr in numbered.items():
-        new[key] = _rebuilt(expr, maker, new, change)
+        new[key] = _rebuilt(expr, maker, new, change, renamed)
     accs = [Accumulator(a.kind, new[id(a.expr)], a.dtype) for a in nest.accumulators]
-    stores = [Store(s.buffer, change(s.index), new[id(s.expr)]) for s in nest.stores]
-    return Nest(nest.name, nest.loops, nest.reductions, accs, stores)
+    stores = [
+        Store(renamed.get(s.buffer, s.buffer), change(s.index), new[id(s.expr)])
+        for s in nest.stores
+    ]
+    return Nest(nest.name, nest.loops, nest.reductions, accs, stores, nest.outermost)
 
 
 def _rebuilt(
-    expr: Expr, maker: Maker, new: Mapping[int, Expr], change: Callable[[Index], Index]
+    expr: Expr,
+    maker: Maker,
+    new: Mapping[int, Expr],
+    change: Callable[[Index], Index],
+    buffers: Mapping[Buffer, Buffer],
 ) -> Expr:
     args = tuple(new[id(a)] for a in expr.args)
     p = expr.params
@@ -115,7 +128,7 @@ def _rebuilt(
         return change(_with_data(index, new))
 
     if expr.kind == "load":
-        return maker.load(p["buffer"], moved(p["index"]))
+        return maker.load(buffers.get(p["buffer"], p["buffer"]), moved(p["index"]))
     if expr.kind == "index":
         return maker.index(moved(p["index"]), expr.dtype)
     if expr.kind == "guard":

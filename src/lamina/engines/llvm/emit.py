@@ -118,7 +118,18 @@ class NestEmitter:
 
     # ---- loops over tiles ----------------------------------------------------------------------
     def run(self) -> None:
-        b, order = self.b, self.schedule.order
+        outermost = self.nest.outermost
+        if outermost is None:
+            self._share(self.schedule.order)
+            return
+        inner = [v for v in self.schedule.order if v is not outermost]
+        with self.b.loop(0, self.dim(outermost.extent)) as loop, self.space.scope():
+            self.space.open(outermost, loop.value, None)
+            self._share(inner)
+
+    def _share(self, order: Sequence[Var]) -> None:
+        """This thread's run of consecutive tiles."""
+        b = self.b
         counts = [self._tiles(v) for v in order]
         total = constant("i64", 1)
         for count in counts:
@@ -130,7 +141,7 @@ class NestEmitter:
         with b.when(b.icmp("slt", begin, end)), self.space.scope():
             self.space.hoist()
             if order:
-                self._runs(begin, end, counts)
+                self._runs(order, begin, end, counts)
             else:
                 self._tile({}, [])
 
@@ -141,35 +152,45 @@ class NestEmitter:
         up = self.b.add(self.dim(var.extent), constant("i64", step - 1))
         return self.b.binary("sdiv", up, constant("i64", step))
 
-    def _runs(self, begin: Value, end: Value, counts: Sequence[Value]) -> None:
+    def _runs(
+        self, order: Sequence[Var], begin: Value, end: Value, counts: Sequence[Value]
+    ) -> None:
         """Tiles begin..end: an outer loop over runs of the innermost tile loop."""
         b = self.b
-        *outer, inner = self.schedule.order
+        *outer, inner = order
         if not outer:
             with b.loop(begin, end, hint=inner.name) as loop:
                 self._tile({inner: loop.value}, [inner])
             return
         head, body, done = b.label("run"), b.label("runbody"), b.label("rundone")
+        # the counters at this thread's first tile; from then on they go round like an odometer's
+        number, first = b.binary("sdiv", begin, counts[-1]), b.binary("srem", begin, counts[-1])
+        starts = [begin, first]
+        for var, count in zip(reversed(outer), reversed(counts[:-1]), strict=True):
+            starts.append(b.binary("srem", number, count) if var is not outer[0] else number)
+            number = b.binary("sdiv", number, count) if var is not outer[0] else number
         entry = b.block
         b.branch(head)
         b.place(head)
         at = len(b.lines)
-        unit = Value(b.name("unit"), "i64")
+        now = [Value(b.name("unit"), "i64") for _ in starts]
+        unit, first, *places = now
         b.branch_if(b.icmp("slt", unit, end), body, done)
         b.place(body)
-        number = b.binary("sdiv", unit, counts[-1])
-        first = b.binary("srem", unit, counts[-1])
-        left = b.sub(end, unit)
-        stop = b.intrinsic("llvm.smin", counts[-1], b.add(first, left))
-        tiles: dict[Var, Value] = {}
-        for var, count in zip(reversed(outer), reversed(counts[:-1]), strict=True):
-            tiles[var] = b.binary("srem", number, count)
-            number = b.binary("sdiv", number, count)
+        stop = b.intrinsic("llvm.smin", counts[-1], b.add(first, b.sub(end, unit)))
+        tiles = dict(zip(reversed(outer), places, strict=True))
         with self._tiles_open(tiles, outer), b.loop(first, stop, hint=inner.name) as loop:
             self._tile({inner: loop.value}, [inner])
-        following = b.add(unit, b.sub(stop, first))
+        following = [b.add(unit, b.sub(stop, first)), constant("i64", 0)]
+        carry = constant("i64", 1)
+        for place, count in zip(places, reversed(counts[:-1]), strict=True):
+            more = b.add(place, carry)
+            full = b.icmp("eq", more, count)
+            following.append(b.select(full, constant("i64", 0), more))
+            carry = b.cast("zext", full, "i64")
         b.lines[at:at] = [
-            f"  {unit.text} = phi i64 [ {begin.text}, %{entry} ], [ {following.text}, %{b.block} ]"
+            f"  {value.text} = phi i64 [ {start.text}, %{entry} ], [ {then.text}, %{b.block} ]"
+            for value, start, then in zip(now, starts, following, strict=True)
         ]
         b.branch(head)
         b.place(done)

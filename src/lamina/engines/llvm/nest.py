@@ -123,13 +123,15 @@ class Store:
 
 @dataclass
 class Nest:
-    """A kernel's meaning: what it stores at every turn of its spatial loops."""
+    """A kernel's meaning: what it stores at every turn of its spatial loops. The turns of the
+    `outermost`, if there is one, follow one another: each may read what the last has stored."""
 
     name: str
     loops: list[Var]
     reductions: list[Var] = field(default_factory=list)
     accumulators: list[Accumulator] = field(default_factory=list)
     stores: list[Store] = field(default_factory=list)
+    outermost: Var | None = None
 
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]

@@ -122,6 +122,7 @@ def _lanes(nest: Nest, machine: Machine) -> int:
 
 def _vector(nest: Nest, lanes: int) -> Var | None:
     candidates = [v for v in (*nest.loops, *nest.reductions) if v.extent != 1]
+    candidates = [v for v in candidates if v is not nest.outermost]
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         candidates = [v for v in candidates if v in nest.loops]
     costs = {v: _cost(nest, v, lanes) for v in candidates}
@@ -210,6 +211,7 @@ def _reused(nest: Nest, vector: Var) -> list[Var]:
         v
         for v in nest.loops
         if v is not vector
+        and v is not nest.outermost
         and guess(v.extent) > 1
         and any(v not in e.vars for e in loads)
         and any(v in e.vars for e in loads)

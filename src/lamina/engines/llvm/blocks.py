@@ -1,0 +1,151 @@
+"""Long sums of products, a block at a time: what a block reads stays in the nearest caches.
+
+    for tile: for k in 131072: acc += x[k] y[k]                 each tile reads all of x and y
+        ->  sums = 0
+            for block: for tile: for k in 1024: acc += ...      a block of x and y serves all tiles
+                                 sums += acc
+            for tile: result <- what follows the sums
+
+The blocks follow one another in the same order on any number of threads, each of which keeps to its
+own tiles (`Nest.outermost`).
+"""
+
+from __future__ import annotations
+
+import math
+
+from lamina.engines.llvm.collapse import collapse, rewrite
+from lamina.engines.llvm.index import Div, Index, Mod, Var, linear, of
+from lamina.engines.llvm.lower import Kernel, zeros
+from lamina.engines.llvm.machine import Machine
+from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
+from lamina.engines.llvm.schedule import guess
+from lamina.engines.llvm.slots import Slot
+from lamina.ir.types import is_static
+
+PRODUCTS = {"dot_general", "convolution"}
+COLUMNS = 2  # registers side by side in a tile of products
+FEWEST, MOST = 64, 1100  # terms of a block: tiles are worth starting, and a panel fits a cache
+ROWS = 16  # results for each column of a panel: fewer, and there is little to read again
+
+
+def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
+    """The kernel, or in its place three: sums put to zero, summed in blocks, and used."""
+    nest = kernel.nest
+    if not _pays(nest, machine):
+        return [kernel]
+    maker = Maker()
+    nest, block = _cut(nest, maker)
+    if block is None:
+        return [kernel]
+    sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
+    place = linear([of(v) for v in nest.loops], sums.shape)
+    return [
+        zeros(sums),
+        _summed(nest, maker, kernel.slots, block, sums, place),
+        _used(nest, maker, kernel.slots, sums, place),
+    ]
+
+
+def _pays(nest: Nest, machine: Machine) -> bool:
+    """Whether the right side of one tile is more than a cache keeps until the next one needs it."""
+    if nest.name not in PRODUCTS or nest.accumulators[0].dtype.name not in ("float32", "float64"):
+        return False
+    size = nest.accumulators[0].dtype.itemsize
+    terms = math.prod(guess(v.extent) for v in nest.reductions)
+    results = math.prod(guess(v.extent) for v in nest.loops)
+    panel = COLUMNS * machine.lanes(8 * size)
+    widest = max((guess(v.extent) for v in nest.loops), default=1)
+    enough = widest >= panel and results >= ROWS * panel
+    return enough and terms * panel * size >= machine.l2 // 4 and results * size <= machine.l2
+
+
+def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
+    """The nest with the loop over blocks among its sums, and that loop."""
+    first, *rest = nest.reductions
+    inside = math.prod(guess(v.extent) for v in rest)
+    if FEWEST <= inside <= MOST:
+        return nest, first
+    longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
+    others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
+    if not is_static(longest.extent):
+        return nest, None
+    extent = int(longest.extent)  # type: ignore[arg-type]
+    fitting = [
+        n
+        for n in range(2, extent + 1)
+        if extent % n == 0 and FEWEST <= extent // n * others <= MOST // 2
+    ]
+    if not fitting:
+        return nest, None
+    outer, inner = Var(f"{longest.name}b", fitting[0]), Var(longest.name, extent // fitting[0])
+    cut = rewrite(nest, maker, lambda index: _split(index, longest, outer, inner))
+    cut.reductions = [outer, *(inner if v is longest else v for v in nest.reductions)]
+    return cut, outer
+
+
+def _split(index: Index, var: Var, outer: Var, inner: Var) -> Index:
+    """The index with `outer * extent of inner + inner` in the place of a variable."""
+    if var not in index.vars:
+        return index
+    result = Index({}, index.offset)
+    for atom, coefficient in index.terms.items():
+        if atom is var:
+            both = of(outer) * inner.extent + of(inner)
+            result = result + both * coefficient
+            continue
+        if isinstance(atom, (Div, Mod)):
+            atom = type(atom)(_split(atom.index, var, outer, inner), atom.by)
+        result = result + Index({atom: coefficient})
+    return result
+
+
+def _summed(
+    nest: Nest, maker: Maker, slots: list[Slot], block: Var, sums: Slot, place: Index
+) -> Kernel:
+    """The kernel that adds each block's products to the sums."""
+    (acc,) = nest.accumulators
+    buffer = Buffer(len(slots), sums.dtype)
+    before = maker.load(buffer, place)
+    total = maker.acc(0, acc.dtype, frozenset(nest.loops))
+    after = maker.op("add", (before, total), acc.dtype, {"operand": acc.dtype})
+    reductions = [v for v in nest.reductions if v is not block]
+    summed = Nest(
+        nest.name,
+        [block, *nest.loops],
+        reductions,
+        [Accumulator("sum", acc.expr, acc.dtype)],
+        [Store(buffer, place, after)],
+        outermost=block,
+    )
+    return _trimmed(collapse(summed, maker), maker, [*slots, sums])
+
+
+def _used(nest: Nest, maker: Maker, slots: list[Slot], sums: Slot, place: Index) -> Kernel:
+    """The kernel of what follows the sums."""
+    buffer = Buffer(len(slots), sums.dtype)
+    new: dict[int, Expr] = {}
+    for expr in walk([s.expr for s in nest.stores]):
+        if expr.kind == "acc":
+            new[id(expr)] = maker.load(buffer, place)
+        elif any(new[id(a)] is not a for a in expr.args):
+            args = tuple(new[id(a)] for a in expr.args)
+            if expr.kind == "guard":
+                new[id(expr)] = maker.guard(expr.params["tests"], *args)
+            else:
+                new[id(expr)] = maker.op(expr.kind, args, expr.dtype, expr.params)
+        else:
+            new[id(expr)] = expr
+    stores = [Store(s.buffer, s.index, new[id(s.expr)]) for s in nest.stores]
+    used = Nest("map", list(nest.loops), stores=stores)
+    return _trimmed(collapse(used, maker), maker, [*slots, sums])
+
+
+def _trimmed(nest: Nest, maker: Maker, slots: list[Slot]) -> Kernel:
+    """A kernel of the slots that its nest touches, and no others."""
+    touched = {e.params["buffer"] for e in walk(nest.roots()) if e.kind == "load"}
+    touched |= {s.buffer for s in nest.stores}
+    kept = sorted(touched, key=lambda b: b.number)
+    new = {b: Buffer(k, b.dtype) for k, b in enumerate(kept)}
+    renamed = rewrite(nest, maker, lambda index: index, new)
+    return Kernel(renamed, [slots[b.number] for b in kept])
