@@ -694,3 +694,19 @@ def test_a_copy_of_a_trained_model_goes_on_as_the_model_would():
     model.fit(X, Y, epochs=2, verbose=0, seed=1)
     for own, copied in zip(model.get_weights(), twin.get_weights(), strict=True):
         np.testing.assert_array_equal(own, copied)
+
+
+def test_a_subclassed_model_called_on_other_steps_before():
+    class Words(lm.Model):
+        def __init__(self):
+            super().__init__()
+            self.table, self.out = lm.layers.Embedding(9, 4), lm.layers.Dense(9)
+
+        def call(self, tokens):
+            return self.out(self.table(tokens))
+
+    model = Words()
+    model(np.zeros((2, 1), "int32"))
+    model.compile("sgd", lm.losses.SparseCategoricalCrossentropy(from_logits=True))
+    words = np.random.default_rng(0).integers(0, 9, (8, 5))
+    assert len(model.fit(words, words, verbose=0).history["loss"]) == 1

@@ -26,6 +26,9 @@ from lamina.layers.convolution import (
 )
 from lamina.layers.core import Activation, Dense, Identity, Input, InputLayer, Lambda
 from lamina.layers.embedding import Embedding
+from lamina.layers.encoding import CategoryEncoding, Discretization
+from lamina.layers.hashing import Hashing
+from lamina.layers.lookup import IntegerLookup, StringLookup
 from lamina.layers.masking import Masking
 from lamina.layers.merging import (
     Add,
@@ -118,6 +121,7 @@ from lamina.layers.regularization import (
 )
 from lamina.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from lamina.layers.spec import InputSpec
+from lamina.layers.text_vectorization import TextVectorization
 from lamina.layers.transformer import (
     PositionEmbedding,
     SinePositionEncoding,
@@ -149,6 +153,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
     "Conv1D",
@@ -169,6 +174,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "ELU",
@@ -191,10 +197,12 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -243,7 +251,9 @@ __all__ = [
     "SpatialDropout2D",
     "SpatialDropout3D",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "TokenAndPositionEmbedding",
     "TransformerDecoder",

@@ -1,0 +1,208 @@
+"""Numbers of things as rows of zeros and ones, or of counts: CategoryEncoding; and Discretization,
+which makes such numbers of measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+
+from lamina.errors import ArgumentError, OutOfBoundsError, RangeError, StateError, unknown_name
+from lamina.ir.types import DType, int32
+from lamina.layers.base import Layer
+from lamina.layers.core import positive_integer
+from lamina.operations import creation, elementwise, shaping, sorting, updating
+from lamina.tensor import Tensor, as_tensor
+
+MODES = ("one_hot", "multi_hot", "count")
+OLD_NAMES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
+
+
+def checked_mode(owner: str, mode: Any, known: Sequence[str] = MODES) -> str:
+    mode = OLD_NAMES.get(mode, mode)
+    if mode not in known:
+        raise unknown_name(f"output_mode of {owner}", mode, known)
+    return str(mode)
+
+
+def refuse_sparse(owner: str, **asked: Any) -> None:
+    """Keras' `sparse` and `ragged` need tensors that Lamina does not have."""
+    for name, value in asked.items():
+        if value:
+            raise ArgumentError(
+                f"{owner}: {name}=True is not supported: all tensors are dense",
+                hint=f"leave {name} out",
+            )
+
+
+def encoded(numbers: Tensor, mode: str, depth: int, dtype: DType, weights: Any = None) -> Tensor:
+    """Numbers from 0 to depth - 1 as rows of `depth` columns; those outside leave no mark.
+
+    "one_hot": each number is a row with a 1 in its column; a last axis of 1 is dropped first.
+    "multi_hot" and "count": the last axis is one row together, in which a number that occurs has 1,
+    or as many as it has occurrences (or the sum of their `weights`).
+    """
+    if numbers.ndim == 0:
+        numbers = shaping.reshape(numbers, (1,))
+    if mode == "one_hot":
+        if numbers.ndim > 1 and numbers.shape[-1] == 1:
+            numbers = shaping.squeeze(numbers, axis=-1)
+        return creation.one_hot(numbers, depth, dtype=dtype)
+    single = numbers.ndim == 1
+    if single:
+        numbers = shaping.expand_dims(numbers, axis=0)
+    front, steps = numbers.shape[:-1], numbers.shape[-1]
+    flat = shaping.reshape(numbers, (-1, steps))
+    outside = (flat < 0) | (flat >= depth)
+    columns = elementwise.where(outside, depth, flat)  # a column that is cut off again
+    rows = shaping.expand_dims(creation.arange(flat.shape[0]), axis=1)
+    ones = creation.ones(flat.shape, dtype=dtype)
+    if weights is not None:
+        ones = shaping.reshape(creation.astype(as_tensor(weights), dtype), flat.shape)
+    table = creation.zeros((flat.shape[0], depth + 1), dtype=dtype)
+    counts = updating.at(table)[rows, columns].add(ones)[:, :depth]
+    if mode == "multi_hot":
+        counts = elementwise.minimum(counts, 1)
+    return shaping.reshape(counts, (depth,) if single else (*front, depth))
+
+
+class CategoryEncoding(Layer):
+    """Whole numbers from 0 to num_tokens - 1 as float rows of num_tokens columns.
+
+    output_mode: "multi_hot" (1 for each number that is there), "count" (how often) or "one_hot" (a
+    row for each single number). Of inputs (..., n) the first two make (..., num_tokens), the last
+    (..., n, num_tokens), or (..., num_tokens) where n is 1. `call(inputs, count_weights=...)`
+    counts each number by its weight.
+
+    Raises OutOfBoundsError for other numbers, and says where they stand. A compiled program, which
+    cannot raise, leaves them out.
+
+        >>> import lamina as lm
+        >>> lm.layers.CategoryEncoding(4)(lm.asarray([[0, 1], [3, 3]])).tolist()
+        [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        output_mode: str = "multi_hot",
+        sparse: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        refuse_sparse("CategoryEncoding", sparse=sparse)
+        self.num_tokens = positive_integer("CategoryEncoding", "num_tokens", num_tokens)
+        self.output_mode = checked_mode("CategoryEncoding", output_mode)
+
+    def call(self, inputs: Any, count_weights: Any = None) -> Tensor:
+        if count_weights is not None and self.output_mode != "count":
+            raise ArgumentError(
+                f"{self._label()}: count_weights go with output_mode='count', and it is "
+                f"{self.output_mode!r}"
+            )
+        numbers = as_tensor(inputs)
+        numbers = numbers if numbers.dtype.is_integer else as_tensor(numbers, int32)
+        if not numbers.is_traced:
+            _check_within(self._label(), numbers.numpy(), self.num_tokens)
+        return encoded(numbers, self.output_mode, self.num_tokens, self.dtype, count_weights)
+
+
+def _check_within(label: str, values: np.ndarray, depth: int) -> None:
+    outside = (values < 0) | (values >= depth)
+    if outside.any():
+        place = tuple(int(k) for k in np.argwhere(outside)[0])
+        raise OutOfBoundsError(
+            f"{label}: the number {int(values[place])} at position {place} of the inputs is "
+            f"outside of 0 to {depth - 1}",
+            hint="num_tokens must be larger than every number; IntegerLookup takes any numbers",
+        )
+
+
+class Discretization(Layer):
+    """Measurements as the numbers of the bins that they fall into.
+
+    bin_boundaries: [b1, b2, ...]; bin 0 is below b1, bin 1 from b1 to below b2, and so on. Or
+    num_bins, and `adapt` finds boundaries that share out the data evenly: its quantiles, exactly
+    (Keras estimates them to within `epsilon`, which has no effect here). output_mode: "int" for
+    int32 numbers, or as for CategoryEncoding.
+
+        >>> import lamina as lm
+        >>> lm.layers.Discretization([0.0, 1.0, 2.0])(lm.asarray([-1.5, 1.0, 3.4])).tolist()
+        [0, 2, 3]
+    """
+
+    def __init__(
+        self,
+        bin_boundaries: Sequence[float] | None = None,
+        num_bins: int | None = None,
+        epsilon: float = 0.01,
+        output_mode: str = "int",
+        sparse: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        refuse_sparse("Discretization", sparse=sparse)
+        if (bin_boundaries is None) == (num_bins is None):
+            raise ArgumentError("Discretization: give either bin_boundaries or num_bins")
+        self.output_mode = checked_mode("Discretization", output_mode, ("int", *MODES))
+        self.epsilon = epsilon
+        self.num_bins = num_bins
+        if num_bins is not None:
+            positive_integer("Discretization", "num_bins", num_bins)
+        self.bin_boundaries: list[float] | None = None
+        if bin_boundaries is not None:
+            self.bin_boundaries = _increasing(bin_boundaries)
+
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Learn the boundaries from an array, or from an iterable of batches; anew each time."""
+        if self.num_bins is None:
+            raise StateError(f"{self._label()}: bin_boundaries were given; nothing to adapt")
+        values = np.concatenate([np.ravel(b) for b in batches_of(data, steps)] or [np.empty(0)])
+        if not values.size:
+            raise ArgumentError(f"{self._label()}: adapt got no data")
+        shares = np.arange(1, self.num_bins) / self.num_bins
+        self.bin_boundaries = np.quantile(values.astype(np.float32), shares).tolist()
+
+    def call(self, inputs: Any) -> Tensor:
+        if self.bin_boundaries is None:
+            raise StateError(
+                f"{self._label()}: has no boundaries yet", hint="call adapt(data) once, before"
+            )
+        x = creation.astype(as_tensor(inputs), self.dtype)
+        line = creation.asarray(self.bin_boundaries, dtype=self.dtype)
+        bins = as_tensor(sorting.searchsorted(line, x, side="right"), int32)
+        if self.output_mode == "int":
+            return bins
+        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "bin_boundaries": self.bin_boundaries}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        if config.get("num_bins") is None:
+            return super().from_config(config)
+        layer = super().from_config({**config, "bin_boundaries": None})
+        layer.bin_boundaries = config.get("bin_boundaries")
+        return layer
+
+
+def _increasing(boundaries: Sequence[float]) -> list[float]:
+    values = [float(b) for b in boundaries]
+    if any(not low < high for low, high in pairwise(values)):
+        raise RangeError(f"Discretization: bin_boundaries must increase, got {values}")
+    return values
+
+
+def batches_of(data: Any, steps: int | None = None) -> Iterator[Any]:
+    """The inputs in what `adapt` is given: an array or list, or an iterable of batches, of which
+    `steps` are taken. Of a batch (x, y), x."""
+    if isinstance(data, (str, bytes, list, tuple)) or hasattr(data, "__array__"):
+        yield data
+        return
+    for k, batch in enumerate(data):
+        if steps is not None and k >= steps:
+            return
+        yield batch[0] if isinstance(batch, tuple) else batch

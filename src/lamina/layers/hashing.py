@@ -1,0 +1,86 @@
+"""Hashing: strings and numbers as numbers of bins, without a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, describe
+from lamina.layers.core import positive_integer
+from lamina.layers.encoding import MODES, checked_mode, encoded, refuse_sparse
+from lamina.layers.fingerprints import farmhash64, siphash64
+from lamina.layers.host import HostLayer, as_strings
+from lamina.operations import creation
+from lamina.tensor import Tensor
+
+Salt = int | Sequence[int] | None
+
+
+class Hashing(HostLayer):
+    """Anything as one of num_bins numbers, by a hash that is the same on every machine.
+
+    Different things may share a bin. FarmHash64, or with a `salt` (one whole number, or two)
+    SipHash-2-4, of the text of each input; the numbers are those that Keras gives. mask_value: what
+    gets bin 0, which is then for it alone. output_mode: "int" for int64 numbers, or as for
+    CategoryEncoding. Floating numbers lose their fraction first.
+
+        >>> import lamina as lm
+        >>> lm.layers.Hashing(3)([["A"], ["B"], ["C"]]).tolist()
+        [[1], [0], [1]]
+    """
+
+    def __init__(
+        self,
+        num_bins: int,
+        mask_value: Any = None,
+        salt: Salt = None,
+        output_mode: str = "int",
+        sparse: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        refuse_sparse("Hashing", sparse=sparse)
+        self.num_bins = positive_integer("Hashing", "num_bins", num_bins)
+        self.mask_value, self.salt = mask_value, salt
+        self.output_mode = checked_mode("Hashing", output_mode, ("int", *MODES))
+        self._hash = hasher("Hashing", salt)
+
+    def call(self, inputs: Any) -> Tensor:
+        values = _values(inputs)
+        reserved = self.mask_value is not None and self.num_bins > 1
+        bins = self.num_bins - reserved
+        found: dict[Any, int] = {self.mask_value: 0} if reserved else {}
+        flat = values.reshape(-1).tolist()
+        for value in dict.fromkeys(flat):
+            if value not in found:
+                found[value] = self._hash(str(value)) % bins + reserved
+        numbers = np.fromiter((found[v] for v in flat), np.int64, len(flat))
+        tensor = creation.asarray(numbers.reshape(values.shape))
+        if self.output_mode == "int":
+            return tensor
+        return encoded(tensor, self.output_mode, self.num_bins, self.dtype)
+
+
+def hasher(owner: str, salt: Salt) -> Callable[[str], int]:
+    """The hash of a string that goes with a salt."""
+    if salt is None:
+        return lambda text: farmhash64(text.encode())
+    pair = (salt, salt) if isinstance(salt, int) else tuple(salt)
+    if len(pair) != 2 or not all(isinstance(k, (int, np.integer)) for k in pair):
+        raise ArgumentError(f"{owner}: salt must be one whole number or two, got {describe(salt)}")
+    key = (int(pair[0]), int(pair[1]))
+    return lambda text: siphash64(text.encode(), key)
+
+
+def _values(inputs: Any) -> np.ndarray:
+    """Strings as objects, numbers as int64."""
+    array = inputs if isinstance(inputs, np.ndarray) else None
+    if array is None and hasattr(inputs, "__array__"):
+        array = np.asarray(inputs)
+    if array is None:
+        array = np.array(inputs, object)
+        if array.size and isinstance(array.reshape(-1)[0], (int, float, np.number)):
+            array = np.asarray(inputs)
+    return array.astype(np.int64) if array.dtype.kind in "iufb" else as_strings(array)

@@ -1,0 +1,86 @@
+"""Layers that take strings: they work on the host, on NumPy arrays, before any compiled program.
+
+A program computes with numbers, so a layer of this kind cannot stand inside one. It is called on
+the data: on lists or arrays of strings, or batch by batch in `Dataset.map`; or it stands first in a
+Sequential, which then calls it on what `fit`, `evaluate` and `predict` are given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import tree
+from lamina.errors import DataError, DTypeError, StateError, describe
+from lamina.layers.base import Layer
+from lamina.tensor import Tensor
+
+
+class HostLayer(Layer):
+    """A layer that computes in Python and NumPy. It has no weights, and is never compiled."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.built = True
+
+    def __call__(self, inputs: Any) -> Any:
+        """The outputs for these strings or numbers, at once."""
+        if any(isinstance(leaf, Tensor) and leaf.is_traced for leaf in tree.leaves(inputs)):
+            raise StateError(
+                f"{self._label()}: works on strings, before a compiled program; here it was called "
+                "inside of one, or on an Input",
+                hint=f"call it on the data first: model.fit({self.name}(texts), labels); or make "
+                "it the first layer of a Sequential",
+            )
+        with self._errors_named():
+            return self.call(inputs)
+
+
+def as_strings(data: Any, encoding: str = "utf-8") -> np.ndarray:
+    """Strings as an object array, however they come: one, nested lists, arrays; bytes are decoded.
+
+    Object arrays, since those of fixed width would make each string as long as the longest. Raises
+    DTypeError for what is no string, and DataError for lists of unequal lengths.
+    """
+    if isinstance(data, (str, bytes)) or not hasattr(data, "__array__"):
+        array = _of_lists(data)
+    else:
+        array = np.asarray(data)
+    if array.dtype.kind not in "USTO":
+        raise DTypeError(f"expected strings, got {describe(array)}")
+    if array.dtype.kind != "O":
+        array = array.astype(object)
+    flat = [_string(value, k, encoding) for k, value in enumerate(array.reshape(-1))]
+    result = np.empty(len(flat), object)
+    result[:] = flat
+    return result.reshape(array.shape)
+
+
+def _of_lists(data: Any) -> np.ndarray:
+    try:
+        return np.array(data, object)
+    except ValueError as error:
+        raise DataError(
+            "expected rows with equally many strings each, got rows of several lengths",
+            hint="join the words of each row: TextVectorization splits them again",
+        ) from error
+
+
+def _string(value: Any, position: int, encoding: str) -> str:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"number {position} of the strings is not text in {encoding}: {error.reason} at "
+                f"byte {error.start}",
+                hint="give the encoding that the text has: encoding='latin-1'",
+            ) from error
+    what = "rows of several lengths" if isinstance(value, list) else describe(value)
+    raise DTypeError(
+        f"expected strings, got {what} as number {position}",
+        hint="fill in missing texts with '' first" if value is None or value != value else None,
+    )

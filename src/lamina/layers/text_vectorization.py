@@ -1,0 +1,196 @@
+"""TextVectorization: texts as numbers of their words, or as rows of zeros and ones."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lamina.errors import ArgumentError, RangeError, ShapeError, describe, unknown_name
+from lamina.layers.encoding import refuse_sparse
+from lamina.layers.host import as_strings
+from lamina.layers.lookup import LEFT_OUT, StringLookup
+from lamina.operations import creation
+from lamina.tensor import Tensor
+
+WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
+STANDARDIZE: dict[str, Callable[[str], str]] = {
+    "lower": str.lower,
+    "strip_punctuation": lambda text: text.translate(WITHOUT_PUNCTUATION),
+    "lower_and_strip_punctuation": lambda text: text.lower().translate(WITHOUT_PUNCTUATION),
+}
+SPLIT: dict[str, Callable[[str], list[str]]] = {"whitespace": str.split, "character": list}
+
+Rows = Sequence[Sequence[str]]
+
+
+class TextVectorization(StringLookup):
+    """Texts (batch,) or (batch, 1) as numbers (batch, words), or as rows (batch, vocabulary).
+
+    Each text is standardized, split into words, recombined to n-grams, looked up in the vocabulary.
+    It runs on the host, before the compiled program: call it on the data.
+
+    max_tokens: how large the vocabulary may be, the reserved '' (padding; only for "int") and
+        '[UNK]' included.
+    standardize: "lower_and_strip_punctuation", "lower", "strip_punctuation", None, or a function of
+        an array of strings. Letters of all alphabets are lowered; punctuation is that of ASCII.
+    split: "whitespace", "character", None (a text is one token), or a function from an array of
+        strings to a list of their lists of tokens.
+    ngrams: n for runs of 1 to n words, or a tuple of lengths; joined by spaces.
+    output_mode: "int" for int64 numbers, padded with 0; "multi_hot", "count" or "tf_idf" for float
+        rows of the vocabulary's size, or of max_tokens with pad_to_max_tokens.
+    output_sequence_length: with "int", pad or cut to exactly so many; else to the longest of a
+        call.
+    vocabulary, idf_weights: the words (or the path of a file, one a line) instead of `adapt`.
+
+    A layer with a function of your own cannot be saved. The vocabulary is saved with the layer.
+
+        >>> import lamina as lm
+        >>> vectorize = lm.layers.TextVectorization(output_sequence_length=4)
+        >>> vectorize.adapt(["foo bar", "bar baz", "baz bada boom"])
+        >>> vectorize(["Foo qux, bar!", "qux baz"]).tolist()
+        [[4, 1, 3, 0], [1, 2, 0, 0]]
+    """
+
+    _modes: ClassVar[tuple[str, ...]] = ("int", "multi_hot", "count", "tf_idf")
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        standardize: str | Callable[[Any], Any] | None = "lower_and_strip_punctuation",
+        split: str | Callable[[Any], Any] | None = "whitespace",
+        ngrams: int | Sequence[int] | None = None,
+        output_mode: str = "int",
+        output_sequence_length: int | None = None,
+        pad_to_max_tokens: bool = False,
+        vocabulary: Any = None,
+        idf_weights: Any = None,
+        sparse: bool = False,
+        ragged: bool = False,
+        encoding: str = "utf-8",
+        **kwargs: Any,
+    ) -> None:
+        refuse_sparse("TextVectorization", ragged=ragged)
+        super().__init__(
+            max_tokens=max_tokens,
+            mask_token="",
+            vocabulary=vocabulary,
+            idf_weights=idf_weights,
+            output_mode=output_mode,
+            pad_to_max_tokens=pad_to_max_tokens,
+            sparse=sparse,
+            encoding=encoding,
+            **kwargs,
+        )
+        self.standardize = _known("standardize", standardize, STANDARDIZE)
+        self.split = _known("split", split, SPLIT)
+        self.ngrams = _lengths(ngrams)
+        if output_sequence_length is not None and not self._is_int:
+            raise ArgumentError(
+                "TextVectorization: output_sequence_length goes with output_mode='int', and it is "
+                f"{self.output_mode!r}"
+            )
+        if output_sequence_length is not None and output_sequence_length < 1:
+            raise RangeError(
+                f"TextVectorization: output_sequence_length is {output_sequence_length}, expected "
+                "at least 1"
+            )
+        self.output_sequence_length = output_sequence_length
+
+    def call(self, inputs: Any) -> Tensor:
+        texts = self._as_tokens(inputs)
+        rows = self._rows(texts)
+        numbers = [self._numbers(row) for row in rows]
+        filler = 0 if self._is_int else LEFT_OUT
+        length = self.output_sequence_length or max(map(len, numbers), default=0)
+        table = np.full((len(numbers), length), filler, np.int64)
+        for row, found in zip(table, numbers, strict=True):
+            row[: len(found)] = found[:length]
+        outputs = self._formed(creation.asarray(table))
+        is_flat = self.split is None and texts.ndim == 1 and self._is_int and length == 1
+        return outputs[0] if texts.ndim == 0 else outputs[:, 0] if is_flat else outputs
+
+    # ---- texts to tokens -----------------------------------------------------------------------
+    def _documents(self, batch: Any) -> Iterator[Sequence[Any]]:
+        yield from self._rows(self._as_tokens(batch))
+
+    def _rows(self, texts: np.ndarray) -> Rows:
+        """The tokens of each text."""
+        texts = self._standardized(texts.reshape(1) if texts.ndim == 0 else texts)
+        if self.split is None:
+            rows: Rows = texts.reshape(len(texts), -1).tolist()
+        else:
+            rows = self._split(self._single(texts))
+        return rows if self.ngrams is None else [_ngrams(row, self.ngrams) for row in rows]
+
+    def _standardized(self, texts: np.ndarray) -> np.ndarray:
+        if self.standardize is None:
+            return texts
+        if callable(self.standardize):
+            changed = as_strings(self.standardize(texts.astype(str)), self.encoding)
+            if changed.shape != texts.shape:
+                raise ShapeError(
+                    f"{self._label()}: standardize made strings of shape {changed.shape} of those "
+                    f"of shape {texts.shape}, expected one for each"
+                )
+            return changed
+        change = STANDARDIZE[self.standardize]
+        flat = np.empty(texts.size, object)
+        flat[:] = [change(text) for text in texts.reshape(-1)]
+        return flat.reshape(texts.shape)
+
+    def _single(self, texts: np.ndarray) -> np.ndarray:
+        """Texts as one axis, which is what can be split."""
+        if (texts.ndim > 1 and texts.shape[-1] != 1) or texts.ndim > 2:
+            raise ShapeError(
+                f"{self._label()}: expected texts of shape (batch,) or (batch, 1), got "
+                f"{texts.shape}",
+                hint="join the columns, or use split=None if each string is a token already",
+            )
+        return texts.reshape(-1)
+
+    def _split(self, texts: np.ndarray) -> Rows:
+        if isinstance(self.split, str):
+            return [SPLIT[self.split](text) for text in texts]
+        assert self.split is not None
+        rows = [
+            as_strings(list(row), self.encoding).tolist() for row in self.split(texts.astype(str))
+        ]
+        if len(rows) != len(texts):
+            raise ShapeError(
+                f"{self._label()}: split made {len(rows)} lists of {len(texts)} texts, expected a "
+                "list of tokens for each"
+            )
+        return rows
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        ngrams = config.get("ngrams")
+        return super().from_config(
+            {**config, "ngrams": tuple(ngrams) if isinstance(ngrams, list) else ngrams}
+        )
+
+
+def _known(argument: str, value: Any, names: Mapping[str, Any]) -> Any:
+    if value is None or callable(value) or value in names:
+        return value
+    raise unknown_name(f"{argument} of TextVectorization", value, names)
+
+
+def _lengths(ngrams: Any) -> tuple[int, ...] | None:
+    if ngrams is None:
+        return None
+    lengths = tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else tuple(ngrams)
+    if not lengths or not all(isinstance(n, int) and n >= 1 for n in lengths):
+        raise ArgumentError(
+            "TextVectorization: ngrams must be a whole number from 1, or a tuple of such; got "
+            f"{describe(ngrams)}"
+        )
+    return lengths
+
+
+def _ngrams(words: Sequence[str], lengths: Sequence[int]) -> list[str]:
+    """Runs of words, those of the first length first."""
+    return [" ".join(words[k : k + n]) for n in lengths for k in range(len(words) - n + 1)]
