@@ -1,5 +1,7 @@
 """Convolutions and pooling: by hand, compiled against the reference, their gradients, errors."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -138,21 +140,94 @@ def convolutions(draw):
     return x, kernel, how
 
 
-@given(convolutions())
-@examples(max_examples=12, deadline=None)
-def test_compiled_convolutions_are_those_of_the_reference(case):
-    x, kernel, how = case
+@st.composite
+def transposed(draw):
+    """x, kernel, and how to convolve them the other way round."""
+    rank = draw(st.integers(1, 2))
+    window = [draw(WINDOW) for _ in range(rank)]
+    how = {
+        "strides": tuple(draw(st.integers(1, 3)) for _ in range(rank)),
+        "dilation_rate": tuple(draw(SMALL) for _ in range(rank)),
+        "padding": draw(st.sampled_from(["valid", "same"])),
+    }
+    rng = np.random.default_rng(draw(st.integers(0, 9)))
+    inputs, outputs = draw(st.integers(1, 18)), draw(st.integers(1, 18))
+    extents = [draw(st.integers(1, 5)) for _ in range(rank)]
+    x = rng.normal(size=(draw(SMALL), *extents, inputs)).astype("float32")
+    kernel = rng.normal(size=(*window, outputs, inputs)).astype("float32")
+    return x, kernel, how
 
-    def loss(x, kernel):
-        y = lm.nn.conv(x, kernel, **how)
+
+@st.composite
+def depthwise(draw):
+    """x with many channels, a kernel for each, and how to convolve them."""
+    x, kernel, how = draw(convolutions())
+    channels, multiplier = draw(st.integers(1, 20)), draw(SMALL)
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(*x.shape[:-1], channels)).astype("float32")
+    kernel = rng.normal(size=(*kernel.shape[:-2], channels, multiplier)).astype("float32")
+    return x, kernel, how
+
+
+@st.composite
+def pools(draw):
+    """A function of one array, and the array: pooling of any kind that fits."""
+    rank, padding = draw(st.integers(1, 3)), draw(st.sampled_from(["valid", "same"]))
+    pool = draw(st.sampled_from([lm.nn.max_pool, lm.nn.average_pool]))
+    size = tuple(draw(WINDOW) for _ in range(rank))
+    strides = tuple(draw(WINDOW) for _ in range(rank))
+    shape = [draw(SMALL), *(n + draw(st.integers(0, 5)) for n in size), draw(st.integers(1, 18))]
+    x = np.random.default_rng(2).normal(size=shape).astype("float32")
+    return lambda x: pool(x, size, strides, padding), (x,)
+
+
+def same_as_the_reference(f, *arrays):
+    """f and its gradient, compiled, are what the reference computes."""
+
+    def loss(*arrays):
+        y = f(*arrays)
         return lm.sum(y * y), y
 
-    both = lm.value_and_grad(loss, argnums=(0, 1), has_aux=True)
-    (_, y), found = lm.compile(both)(lm.asarray(x), lm.asarray(kernel))
-    (_, expected_y), expected = both(lm.asarray(x), lm.asarray(kernel))
+    both = lm.value_and_grad(loss, argnums=tuple(range(len(arrays))), has_aux=True)
+    tensors = [lm.asarray(a) for a in arrays]
+    (_, y), found = lm.compile(both)(*tensors)
+    (_, expected_y), expected = both(*tensors)
     close(y, expected_y)
     for one, other in zip(found, expected, strict=True):
         close(one, other)
+
+
+def applied(function, case):
+    """A function of arrays, and the arrays."""
+    x, kernel, how = case
+    return lambda x, kernel: function(x, kernel, **how), (x, kernel)
+
+
+PLAIN_ONES = convolutions().map(partial(applied, lm.nn.conv))
+OTHERS = st.one_of(
+    transposed().map(partial(applied, lm.nn.conv_transpose)),
+    depthwise().map(partial(applied, lm.nn.depthwise_conv)),
+    pools(),
+)
+
+
+@given(PLAIN_ONES)
+@examples(max_examples=12, deadline=None)
+def test_compiled_convolutions_are_those_of_the_reference(case):
+    same_as_the_reference(case[0], *case[1])
+
+
+@given(OTHERS)
+@examples(max_examples=12, deadline=None)
+def test_compiled_relatives_of_convolutions_are_those_of_the_reference(case):
+    same_as_the_reference(case[0], *case[1])
+
+
+@pytest.mark.slow
+@given(st.one_of(PLAIN_ONES, OTHERS))
+@examples(max_examples=500, deadline=None)
+def test_many_more_configurations(case):
+    same_as_the_reference(case[0], *case[1])
 
 
 def close(found, expected):

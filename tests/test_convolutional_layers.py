@@ -261,11 +261,40 @@ def test_rows_and_columns_may_be_open():
         (lambda: L.GroupNormalization(0), PICTURE, ArgumentError, "positive"),
         (lambda: L.BatchNormalization(axis=4), PICTURE, LaminaError, "axis 4"),
         (lambda: L.PixelShuffle(3), PICTURE, ShapeError, "4 channels"),
+        (lambda: L.Conv2D(6, 3, groups=3), PICTURE, ShapeError, "hint.*that divides 4"),
+        (lambda: L.Conv2D(4, 3), PICTURE[0], ShapeError, r"hint: x\[None\] makes a batch"),
+        (lambda: L.Cropping2D(4), PICTURE, ShapeError, "hint: crop fewer than the 6 places"),
+        (lambda: L.AveragePooling1D(10), STEPS, ShapeError, "AveragePooling1D.*does not fit"),
+        (lambda: L.DepthwiseConv2D(7), PICTURE, ShapeError, "DepthwiseConv2D.*does not fit"),
+        (lambda: L.SeparableConv2D(3, 7), PICTURE, ShapeError, "SeparableConv2D.*does not fit"),
+        (lambda: L.Conv2D(4, 3, dilation_rate=3), PICTURE, ShapeError, "dilation included"),
     ],
 )
 def test_errors_name_layer_shapes_and_cure(make, inputs, error, match):
     with pytest.raises(error, match=match):
         make()(inputs)
+
+
+def test_a_network_that_shrinks_pictures_to_nothing_names_the_layer_while_it_is_put_together():
+    model = lm.Sequential([lm.Input((8, 8, 3)), *(L.MaxPooling2D() for _ in range(3))])
+    with pytest.raises(ShapeError, match=r"MaxPooling2D 'sequential/last'.*\(1, 1\)\n  hint"):
+        model.add(L.MaxPooling2D(name="last"))
+
+
+def test_data_that_are_no_batches_of_pictures_are_told_apart():
+    model = lm.Sequential([lm.Input((8, 8, 1)), L.Conv2D(4, 3)])
+    for shape, cure in [((8, 8, 1), r"x\[None\]"), ((5, 1, 8, 8), r"moveaxis\(x, 1, -1\)")]:
+        with pytest.raises(ShapeError, match=cure):
+            model.predict(np.zeros(shape, np.float32), verbose=0)
+    pictures = [np.zeros((8, 8, 1), np.float32), np.zeros((9, 9, 1), np.float32)]
+    with pytest.raises(LaminaError, match=r"x\[0\] has 8, x\[1\] has 9\n.*one size: .*Resizing"):
+        model.predict(pictures, verbose=0)
+    held = np.empty(2, object)
+    held[:] = pictures
+    with pytest.raises(ShapeError, match=r"row 0 has \(8, 8, 1\), row 1 has \(9, 9, 1\)"):
+        model.predict(held, verbose=0)
+    with pytest.raises(ShapeError, match="their shapes differ"):
+        lm.asarray(pictures)
 
 
 def test_a_layer_built_for_other_channels_refuses():

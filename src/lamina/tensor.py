@@ -244,7 +244,7 @@ def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
     is_array = hasattr(value, "__array__") or isinstance(value, np.generic)
     if not is_array and hasattr(value, "__dlpack__"):
         value, is_array = np.from_dlpack(value), True
-    array = np.array(value, copy=True) if copy else np.asarray(value)
+    array = _numpy(value, copy)
     if array.dtype.kind not in "biuf":
         from lamina.errors import DTypeError
 
@@ -257,6 +257,18 @@ def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
     if not array.dtype.isnative or array.dtype.itemsize > 8:
         array = array.astype(array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else float)
     return from_array(array)
+
+
+def _numpy(value: Any, copy: bool) -> np.ndarray:
+    try:
+        return np.array(value, copy=True) if copy else np.asarray(value)
+    except ValueError as error:
+        if not isinstance(value, (list, tuple)):
+            raise
+        raise ShapeError(
+            f"a list of {len(value)} entries is no array, because their shapes differ: {error}",
+            hint="a tensor's rows are all of one shape: pad series, and resize pictures",
+        ) from error
 
 
 def _holds_tensor(nest: Any) -> bool:

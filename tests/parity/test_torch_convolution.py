@@ -44,7 +44,9 @@ def compiled_gradients(f, *arrays):
     return y.numpy(), [g.numpy() for g in found]
 
 
-@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "batch", "channels"), grid())
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "dilation", "batch", "channels"), list(grid())
+)
 def test_convolution(kernel, stride, padding, dilation, batch, channels):
     inputs, outputs, groups = channels
     rng = np.random.default_rng(0)
@@ -60,6 +62,45 @@ def test_convolution(kernel, stride, padding, dilation, batch, channels):
     close(y.transpose(0, 3, 1, 2), ty)
     close(found[0].transpose(0, 3, 1, 2), tx.grad)
     close(found[1].transpose(3, 2, 0, 1), tw.grad)
+
+
+LAYERS = [(32, 3, 32), (32, 32, 32), (16, 32, 64), (16, 64, 64), (9, 64, 65)]  # of ShallowVGGNet
+
+
+@pytest.mark.parametrize(("size", "inputs", "outputs"), LAYERS)
+def test_the_layers_of_a_real_network(size, inputs, outputs):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(3, size, size, inputs)).astype("float32")
+    w = rng.normal(size=(3, 3, inputs, outputs)).astype("float32")
+    y, found = compiled_gradients(lambda x, w: lm.nn.conv(x, w, padding="same"), x, w)
+    tx = torch.tensor(x.transpose(0, 3, 1, 2).copy(), requires_grad=True)
+    tw = torch.tensor(w.transpose(3, 2, 0, 1).copy(), requires_grad=True)
+    ty = torch.nn.functional.conv2d(tx, tw, padding=1)
+    (ty**2).sum().backward()
+    close(y.transpose(0, 3, 1, 2), ty)
+    close(found[0].transpose(0, 3, 1, 2), tx.grad)
+    close(found[1].transpose(3, 2, 0, 1), tw.grad)
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+@pytest.mark.parametrize(
+    ("stride", "dilation", "groups"), list(itertools.product((1, 2), (1, 2), (1, 3)))
+)
+def test_sequences_and_volumes(rank, stride, dilation, groups):
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(2, *(9, 6, 7)[:rank], 6)).astype("float32")
+    w = rng.normal(size=(*(3, 2, 1)[:rank], 6 // groups, 9)).astype("float32")
+    y, found = compiled_gradients(
+        lambda x, w: lm.nn.conv(x, w, stride, 1, dilation_rate=dilation), x, w
+    )
+    tx = torch.tensor(np.moveaxis(x, -1, 1).copy(), requires_grad=True)
+    tw = torch.tensor(np.moveaxis(w, (-1, -2), (0, 1)).copy(), requires_grad=True)
+    convolution = torch.nn.functional.conv1d if rank == 1 else torch.nn.functional.conv3d
+    ty = convolution(tx, tw, None, stride, 1, dilation, groups)
+    (ty**2).sum().backward()
+    close(np.moveaxis(y, -1, 1), ty)
+    close(np.moveaxis(found[0], -1, 1), tx.grad)
+    close(np.moveaxis(found[1], (-1, -2), (0, 1)), tw.grad)
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -78,7 +119,7 @@ def test_pictures_of_few_pixels(size):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "stride", "dilation"), itertools.product((2, 3), (1, 2, 3), (1, 2))
+    ("kernel", "stride", "dilation"), list(itertools.product((2, 3), (1, 2, 3), (1, 2)))
 )
 def test_transposed_convolution(kernel, stride, dilation):
     rng = np.random.default_rng(2)
@@ -117,7 +158,9 @@ def test_pooling(kind, size, stride, padding):
     close(found.transpose(0, 3, 1, 2), tx.grad)
 
 
-@pytest.mark.parametrize(("output", "kind"), itertools.product((3, 4, (2, 5)), ("max", "average")))
+@pytest.mark.parametrize(
+    ("output", "kind"), list(itertools.product((3, 4, (2, 5)), ("max", "average")))
+)
 def test_adaptive_pooling(output, kind):
     x = np.random.default_rng(4).normal(size=(2, 8, 7, 3)).astype("float32")
     pool = lm.nn.adaptive_max_pool if kind == "max" else lm.nn.adaptive_average_pool

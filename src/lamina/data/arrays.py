@@ -13,6 +13,10 @@ from numpy.typing import DTypeLike
 from lamina.data import columns
 from lamina.errors import DataError, DTypeError, LaminaError, ShapeError, describe
 
+_ONE_SIZE = (
+    "pictures must be of one size: lamina.layers.Resizing(height, width) brings each to it "
+    "(series are padded to one length by lamina.keras.utils.pad_sequences)"
+)
 _PLAIN = (list, tuple, range, int, float)
 _REFUSED = {
     "c": ("complex numbers", "give real and imaginary part as two features"),
@@ -58,6 +62,8 @@ def as_array(data: Any, name: str, dtype: DTypeLike = np.float32) -> np.ndarray:
     dtype('float32')
     """
     array = _converted(data, name)
+    if array.dtype.kind == "O" and array.ndim == 1:
+        _check_no_arrays(array, name)
     if array.dtype.kind in "OUST":
         array = columns.numbers(array, name, columns.names(data))
     if array.dtype.kind in _REFUSED and array.dtype.name != "bfloat16":
@@ -106,9 +112,13 @@ def check_lengths(**arrays: np.ndarray | None) -> int:
     lengths = {name: len(array) for name, array in arrays.items() if array is not None}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
+        are_pictures = any(name.endswith("x[0]") and arrays[name].ndim == 3 for name in lengths)  # type: ignore[union-attr]
         raise DataError(
             f"unequal numbers of rows: {found}",
-            hint="each row of one belongs to the same row of the others; was one of them "
+            hint="a list of arrays is a list of inputs; if these are the pictures of one input, "
+            f"numpy.stack(list) makes one array of them; {_ONE_SIZE}"
+            if are_pictures
+            else "each row of one belongs to the same row of the others; was one of them "
             "filtered, or transposed?",
         )
     rows = next(iter(lengths.values()), 0)
@@ -158,6 +168,23 @@ def _not_an_array(data: Any, name: str, error: Exception) -> LaminaError:
                 hint="pad the short ones, or cut the long ones",
             )
     return DTypeError(f"{name}: {type(data).__name__} cannot become an array: {error}")
+
+
+def _check_no_arrays(array: np.ndarray, name: str) -> None:
+    """Nothing, or an error for rows that are arrays, which is how NumPy holds unequal ones."""
+    shapes = [each.shape for each in array if isinstance(each, np.ndarray)]
+    if not shapes or len(shapes) < len(array):
+        return
+    odd = next((row for row, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if odd is None:
+        raise ShapeError(
+            f"{name}: each row is an array of its own, of shape {shapes[0]}",
+            hint=f"numpy.stack(list({name})) makes one array of them",
+        )
+    raise ShapeError(
+        f"{name}: rows of differing shapes: row 0 has {shapes[0]}, row {odd} has {shapes[odd]}",
+        hint=_ONE_SIZE,
+    )
 
 
 def _in_type(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:

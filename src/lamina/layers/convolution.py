@@ -146,7 +146,8 @@ class _Conv(Convolution):
         self.groups = positive_integer(own, "groups", groups)
         if self.filters % self.groups:
             raise ArgumentError(
-                f"{own}: {self.filters} filters do not divide by {self.groups} groups"
+                f"{own}: {self.filters} filters do not divide by {self.groups} groups",
+                hint="each group makes an equal part of the filters: change one of the two numbers",
             )
         self._settle(kernel_size, strides, padding, data_format, dilation_rate)
         rest = (bias_regularizer, bias_constraint)
@@ -160,7 +161,9 @@ class _Conv(Convolution):
         if channels % self.groups:
             raise ShapeError(
                 f"{self._label()}: inputs of shape {tuple(input_shape)} have {channels} channels, "
-                f"which do not divide by {self.groups} groups"
+                f"which do not divide by {self.groups} groups",
+                hint=f"each group sees an equal part of the channels: take a number of groups that "
+                f"divides {channels}, or a 1x1 convolution before for other channels",
             )
         self.kernel = self._add_kernel((channels // self.groups, self.filters), "kernel")
         self._add_bias(self.filters)

@@ -97,7 +97,9 @@ class _Cropping(_Spatial):
             if is_static(extent) and before + after >= extent:  # type: ignore[operator]
                 raise ShapeError(
                     f"{self._label()}: cropping {self.cropping} leaves nothing of axis {axis} of "
-                    f"inputs of shape {shape_text(inputs.shape)}"
+                    f"inputs of shape {shape_text(inputs.shape)}",
+                    hint=f"crop fewer than the {extent} places that there are, or take larger "
+                    "inputs",
                 )
             inputs = shaping.sliced(inputs, axis, before, extent - after)
         return inputs

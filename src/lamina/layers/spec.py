@@ -81,11 +81,16 @@ def _check_rank(label: str, spec: InputSpec, tensor: Tensor) -> None:
             raise ShapeError(
                 f"{label}: expected an input of {expected} axes (the batch included), got shape "
                 f"{shape_text(tensor.shape)}, which has {tensor.ndim}",
-                hint=_rank_hint(tensor),
+                hint=_rank_hint(tensor, rank),
             )
 
 
-def _rank_hint(tensor: Tensor) -> str:
+def _rank_hint(tensor: Tensor, rank: int | None) -> str:
+    if rank is not None and tensor.ndim == rank - 1 >= 2:
+        return (
+            "x[None] makes a batch of one example, x[..., None] gives each place one channel "
+            "(grey pictures, a single series)"
+        )
     if tensor.ndim == 0:
         return "layers take batches: x.reshape(1, -1) makes a batch of one example"
     if tensor.ndim == 1:

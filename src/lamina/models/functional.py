@@ -169,22 +169,20 @@ def _node(value: Any, what: str) -> Node:
 
 
 def _adjusted(node: Node, tensor: Tensor) -> Tensor:
-    """Numbers without an axis for their one feature get it, and the reverse, as in Keras."""
+    """Numbers without an axis for their one feature get it, and the reverse, as in Keras; where
+    that does not make them fit they stay, so that the error tells what came."""
+    changed = tensor
     if tensor.ndim == node.ndim - 1 and node.shape[-1] == 1:
-        return shaping.expand_dims(tensor, -1)
-    if tensor.ndim == node.ndim + 1 and tensor.shape[-1] == 1:
-        return shaping.squeeze(tensor, -1)
-    return tensor
+        changed = shaping.expand_dims(tensor, -1)
+    elif tensor.ndim == node.ndim + 1 and tensor.shape[-1] == 1:
+        changed = shaping.squeeze(tensor, -1)
+    return changed if _fits(node.type.shape, changed.shape) else tensor
 
 
 def _check_shape(label: str, name: str, node: Node, tensor: Tensor) -> None:
     """Every extent the Input gave must be there."""
     expected, came = node.type.shape, tensor.shape
-    fits = len(expected) == len(came) and all(
-        isinstance(e, Extent) or isinstance(c, Extent) or e == c
-        for e, c in zip(expected, came, strict=True)
-    )
-    if not fits:
+    if not _fits(expected, came):
         which = f" for input '{name}'" if name else ""
         raise ShapeError(
             f"{label}: expected data of shape {shape_text(expected)}{which}, got shape "
@@ -193,9 +191,20 @@ def _check_shape(label: str, name: str, node: Node, tensor: Tensor) -> None:
         )
 
 
+def _fits(expected: Any, came: Any) -> bool:
+    return len(expected) == len(came) and all(
+        isinstance(e, Extent) or isinstance(c, Extent) or e == c
+        for e, c in zip(expected, came, strict=True)
+    )
+
+
 def _shape_hint(expected: Any, came: Any) -> str:
     if len(came) == len(expected) - 1:
         return "models take batches: x[None] makes a batch of one example"
     if len(came) > len(expected) and len(expected) == 2:
         return "flatten the examples, x.reshape(len(x), -1), or put a Flatten layer in front"
+    if len(came) > 3 and _fits(expected, (came[0], *came[2:], came[1])):
+        return "channels come last: numpy.moveaxis(x, 1, -1) puts them there"
+    if len(came) > 3 and _fits(expected, (came[0], came[-1], *came[1:-1])):
+        return "the Input has its channels first: numpy.moveaxis(x, -1, 1) puts them there"
     return "the first axis is the batch; the others must be as the model's Input says"
