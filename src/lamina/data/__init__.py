@@ -11,6 +11,7 @@ _LAZY = {
     "WordCorpus": "lamina.data.corpora",
     "image_dataset_from_directory": "lamina.data.image_folders",
     "pad_sequences": "lamina.data.sequences",
+    "text_dataset_from_directory": "lamina.data.text_folders",
     "timeseries_dataset_from_array": "lamina.data.sequences",
 }
 

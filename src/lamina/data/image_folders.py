@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina.data.background import default_workers
-from lamina.data.dataset import Dataset, order_seed
+from lamina.data.dataset import Dataset
 from lamina.data.folders import Index, index, open_folder
 from lamina.data.images import (
     CHANNELS,
@@ -19,11 +19,14 @@ from lamina.data.images import (
     pillow,
     unreadable,
 )
-from lamina.data.splitting import stratified_split
+from lamina.data.labelled_folders import (
+    check_arguments,
+    check_labels,
+    divided,
+    encoded_labels,
+)
 from lamina.errors import ArgumentError, FileFormatError, ShapeError, describe, unknown_name
 
-LABEL_MODES = ("int", "categorical", "binary")
-SUBSETS = ("training", "validation", "both")
 _NAMED = 5  # files that a warning names
 
 
@@ -89,8 +92,8 @@ def image_dataset_from_directory(
         ArgumentError, UnknownNameError: arguments that are not possible, or not together.
         MissingExtraError: Pillow is not installed.
     """
-    _check_names(color_mode, interpolation, label_mode, on_error, data_format)
-    _check_split(validation_split, subset)
+    _check_names(color_mode, interpolation, on_error, data_format)
+    check_arguments(label_mode, validation_split, subset)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("crop_to_aspect_ratio and pad_to_aspect_ratio: give one of them")
     pillow().preinit()
@@ -99,22 +102,14 @@ def image_dataset_from_directory(
     labels = None if label_mode is None else labels
     folder = open_folder(directory, follow_links)
     files = index(folder, is_image, "images", labels, class_names)
-    _check_labels(files, label_mode)
+    check_labels(files, label_mode)
     images = Images(files, decode, label_mode, data_format == "channels_first", on_error)
-    if verbose:
-        print(_found(files))
     threads = default_workers() if workers is None else workers
-    order = order_seed(seed) if shuffle else None
-    if subset is None:
-        return images.dataset(np.arange(len(files)), batch_size, order, threads)
-    training, held_out = _split(files, float(validation_split or 0), seed)
-    if verbose:
-        print(_used(subset, training, held_out))
-    parts = {
-        "training": lambda: images.dataset(training, batch_size, order, threads),
-        "validation": lambda: images.dataset(held_out, batch_size, None, threads),
-    }
-    return parts[subset]() if subset in parts else (parts["training"](), parts["validation"]())
+
+    def dataset(rows: np.ndarray, order: int | None) -> Dataset:
+        return images.dataset(rows, batch_size, order, threads)
+
+    return divided(files, dataset, shuffle, seed, validation_split, subset, verbose)
 
 
 def is_image(path: str) -> bool:
@@ -136,7 +131,7 @@ class Images:
     ) -> None:
         self.files, self.decode, self.on_error = files, decode, on_error
         self.channels_first = channels_first
-        self.labels = _encoded(files, label_mode)
+        self.labels = encoded_labels(files, label_mode)
         self._bad: dict[str, str] = {}
         self._reported: set[str] = set()
         self._expected = unreadable()
@@ -227,81 +222,22 @@ def _reason(error: Exception) -> str:
     return describe(text or type(error).__name__, 120).strip("'\"")
 
 
-# ---- labels and parts --------------------------------------------------------------------------
-def _encoded(files: Index, label_mode: str | None) -> np.ndarray | None:
-    if files.labels is None:
-        return None
-    if label_mode == "categorical":
-        classes = len(files.class_names or ())
-        return np.eye(classes, dtype=np.float32)[files.labels]
-    return files.labels.astype(np.float32)[:, None] if label_mode == "binary" else files.labels
-
-
-def _split(files: Index, fraction: float, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
-    labels = np.zeros(len(files)) if files.labels is None else files.labels
-    return stratified_split(labels, fraction, seed or 0)
-
-
-def _found(files: Index) -> str:
-    text = f"Found {len(files):,} files"
-    if files.labels is None or files.class_names is None:
-        return f"{text}."
-    counts = np.bincount(files.labels, minlength=len(files.class_names))
-    empty = [name for name, n in zip(files.class_names, counts, strict=False) if not n]
-    text += f" belonging to {len(files.class_names)} classes."
-    return f"{text} None of them in {', '.join(empty)}." if empty else text
-
-
-def _used(subset: str, training: np.ndarray, held_out: np.ndarray) -> str:
-    parts = {"training": len(training), "validation": len(held_out)}
-    chosen = parts if subset == "both" else {subset: parts[subset]}
-    return "\n".join(f"Using {count:,} files for {name}." for name, count in chosen.items())
-
-
 # ---- arguments ---------------------------------------------------------------------------------
 def _check_names(
     color_mode: str,
     interpolation: str,
-    label_mode: str | None,
     on_error: str,
     data_format: str | None,
 ) -> None:
     rows: list[tuple[str, Any, Sequence[Any]]] = [
         ("color_mode", color_mode, list(CHANNELS)),
         ("interpolation", interpolation, list(INTERPOLATIONS)),
-        ("label_mode", label_mode, [*LABEL_MODES, None]),
         ("on_error", on_error, ["warn", "raise"]),
         ("data_format", data_format, ["channels_last", "channels_first", None]),
     ]
     for name, value, known in rows:
         if value not in known:
             raise unknown_name(name, value, [each for each in known if each is not None])
-
-
-def _check_split(validation_split: float | None, subset: str | None) -> None:
-    if subset is not None and subset not in SUBSETS:
-        raise unknown_name("subset", subset, SUBSETS)
-    if (validation_split is None) != (subset is None):
-        raise ArgumentError(
-            f"validation_split is {validation_split!r}, subset is {subset!r}: give both, or none",
-            hint='validation_split=0.2 and subset="training", "validation" or "both"',
-        )
-
-
-def _check_labels(files: Index, label_mode: str | None) -> None:
-    classes = files.class_names
-    if label_mode == "binary" and classes is not None and len(classes) != 2:
-        raise ArgumentError(
-            f"label_mode='binary' needs two classes, and there are {len(classes)}: "
-            f"{describe(classes)}"
-        )
-    if files.labels is not None and label_mode == "categorical":
-        top = int(files.labels.max(initial=0))
-        if files.labels.min(initial=0) < 0 or top >= len(classes or ()):
-            raise ArgumentError(
-                f"label_mode='categorical' needs classes numbered 0 to {len(classes or ()) - 1}; "
-                f"labels run from {files.labels.min()} to {top}"
-            )
 
 
 def _checked_size(image_size: Any) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina.data.image_folders import image_dataset_from_directory
 from lamina.data.sequences import pad_sequences, timeseries_dataset_from_array
+from lamina.data.text_folders import text_dataset_from_directory
 from lamina.errors import DTypeError, RangeError, describe
 from lamina.operations.random import set_seed
 
@@ -18,6 +19,7 @@ __all__ = [
     "pad_sequences",
     "plot_model",
     "set_random_seed",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
 ]

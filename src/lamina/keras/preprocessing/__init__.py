@@ -2,6 +2,12 @@
 
 from lamina.data.image_folders import image_dataset_from_directory
 from lamina.data.sequences import timeseries_dataset_from_array
+from lamina.data.text_folders import text_dataset_from_directory
 from lamina.keras.preprocessing import sequence
 
-__all__ = ["image_dataset_from_directory", "sequence", "timeseries_dataset_from_array"]
+__all__ = [
+    "image_dataset_from_directory",
+    "sequence",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
+]

@@ -1,0 +1,134 @@
+"""Folders of texts as datasets: read in the background, when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.data.background import default_workers
+from lamina.data.dataset import Dataset
+from lamina.data.folders import Index, index, open_folder
+from lamina.data.labelled_folders import (
+    check_arguments,
+    check_labels,
+    divided,
+    encoded_labels,
+)
+from lamina.errors import FileFormatError, RangeError
+
+
+def text_dataset_from_directory(
+    directory: Any,
+    labels: Any = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    batch_size: int | None = 32,
+    max_length: int | None = None,
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    follow_links: bool = False,
+    verbose: bool = True,
+    *,
+    encoding: str = "utf-8",
+    workers: int | None = None,
+) -> Any:
+    """A Dataset of the .txt files in a folder that has one folder for each class.
+
+    Batches are (texts, labels), or texts alone without labels: texts an object array (batch,) of
+    strings; labels int32 (batch,), or float32 (batch, classes) with label_mode "categorical",
+    float32 (batch, 1) with "binary". `map` a TextVectorization over them, or put one first in a
+    Sequential. Names, arguments and defaults are those of Keras; `encoding` and `workers` are
+    Lamina's.
+
+    directory: a folder, a .zip file of one, or a folder in a .zip file ("reviews.zip/train").
+    labels: "inferred" from the folders; None; or the number of the class of each file, in the order
+        of the sorted paths. class_names: the folders in the order in which they are numbered,
+        instead of the alphabet's.
+    batch_size: None for single samples. max_length: only so many bytes of a text are kept, whole
+        characters of them.
+    shuffle: in each pass in another order, which follows from `seed`. validation_split: the
+        fraction held out, of each class its share; subset: "training", "validation", or "both" as a
+        pair.
+
+    The dataset has `class_names` and `file_paths` (in order, unshuffled).
+
+        >>> train = lm.data.text_dataset_from_directory("reviews", batch_size=64)
+        >>> vectorize.adapt(train)
+        >>> model.fit(train.map(lambda texts, labels: (vectorize(texts), labels)), epochs=5)
+
+    Raises:
+        DataError: no such folder, no texts, or no folders of classes in it.
+        FileFormatError: a file that is no text in this encoding, named with the place.
+        ArgumentError, UnknownNameError, RangeError: arguments that are not possible.
+    """
+    check_arguments(label_mode, validation_split, subset)
+    if max_length is not None and max_length < 1:
+        raise RangeError(f"max_length is {max_length}, expected a whole number from 1")
+    labels = None if label_mode is None else labels
+    folder = open_folder(directory, follow_links)
+    files = index(folder, is_text, "texts (.txt)", labels, class_names)
+    check_labels(files, label_mode)
+    texts = Texts(files, label_mode, max_length, encoding)
+    threads = default_workers() if workers is None else workers
+
+    def dataset(rows: np.ndarray, order: int | None) -> Dataset:
+        return texts.dataset(rows, batch_size, order, threads)
+
+    return divided(files, dataset, shuffle, seed, validation_split, subset, verbose)
+
+
+def is_text(path: str) -> bool:
+    """Whether a file is called like a text."""
+    name = path.rpartition("/")[2].lower()
+    return name.endswith(".txt") and not name.startswith(".")
+
+
+class Texts:
+    """Texts by their number in the index."""
+
+    def __init__(
+        self, files: Index, label_mode: str | None, max_length: int | None, encoding: str
+    ) -> None:
+        self.files, self.max_length, self.encoding = files, max_length, encoding
+        self.labels = encoded_labels(files, label_mode)
+
+    def dataset(
+        self, rows: np.ndarray, batch_size: int | None, order: int | None, workers: int
+    ) -> Dataset:
+        """The texts of these numbers, in the order of a seed, or as they are."""
+        data = Dataset.of_rows(
+            lambda chosen: self.batch(rows[chosen]),
+            len(rows),
+            batch_size,
+            order,
+            workers=workers,
+            class_names=self.files.class_names,
+        )
+        data.file_paths = [self.files.folder.name(self.files.paths[row]) for row in rows]
+        return data
+
+    def batch(self, rows: Any) -> Any:
+        """(texts, labels), or texts; of one row, a text of no axes."""
+        texts = np.empty(np.shape(rows), object)
+        for place, row in np.ndenumerate(rows):
+            texts[place] = self._read(int(row))
+        return texts if self.labels is None else (texts, self.labels[rows])
+
+    def _read(self, row: int) -> str:
+        path = self.files.paths[row]
+        content = self.files.folder.read(path)
+        try:
+            text = content.decode(self.encoding)
+        except UnicodeDecodeError as error:
+            raise FileFormatError(
+                f"{self.files.folder.name(path)}: is not text in {self.encoding}: {error.reason} "
+                f"at byte {error.start}",
+                hint="give the encoding that the files have: encoding='latin-1'",
+            ) from error
+        if self.max_length is None or len(content) <= self.max_length:
+            return text
+        return content[: self.max_length].decode(self.encoding, errors="ignore")
