@@ -226,6 +226,41 @@ class TestTraining:
         history = small_model().fit(endless(), steps_per_epoch=3, epochs=2, verbose=0)
         assert len(history.history["loss"]) == 2
 
+    def test_a_generator_that_ends_says_so(self):
+        history = small_model().fit((b for b in [arrays(8)] * 3), verbose=0).history
+        assert len(history["loss"]) == 1
+        with (
+            pytest.warns(UserWarning, match="epoch 2 has 1 of 2 batches"),
+            pytest.raises(DataError, match="epoch 3: the iterable of batches gave none"),
+        ):
+            generator = (b for b in [arrays(8)] * 3)
+            small_model().fit(generator, steps_per_epoch=2, epochs=3, verbose=0)
+
+    @pytest.mark.parametrize("shuffle", [False, True])
+    def test_a_dataset_by_inheritance(self, shuffle):
+        class Squares(lm.keras.utils.PyDataset):
+            def __init__(self):  # without super().__init__(), as older programs
+                self.asked, self.ended = [], 0
+
+            def __len__(self):
+                return 6
+
+            def __getitem__(self, index):
+                self.asked.append(index)
+                return arrays(8)
+
+            def on_epoch_end(self):
+                self.ended += 1
+
+        data = Squares()
+        small_model().fit(data, epochs=2, seed=1, shuffle=shuffle, verbose=0)
+        assert data.ended == 2
+        first, second = data.asked[:6], data.asked[6:]
+        assert sorted(first) == sorted(second) == list(range(6))
+        assert (first == second == list(range(6))) is not shuffle
+        assert len(small_model().predict(data)) == 48
+        assert repr(data) == "<Squares: 6 batches>"
+
     def test_single_samples_are_refused(self):
         with pytest.raises(ArgumentError, match="single samples") as caught:
             small_model().fit(Dataset.from_tensor_slices(arrays()), verbose=0)

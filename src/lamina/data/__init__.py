@@ -8,6 +8,7 @@ _LAZY = {
     "AUTOTUNE": "lamina.data.dataset",
     "CharacterCorpus": "lamina.data.corpora",
     "Dataset": "lamina.data.dataset",
+    "PyDataset": "lamina.data.dataset",
     "WordCorpus": "lamina.data.corpora",
     "image_dataset_from_directory": "lamina.data.image_folders",
     "pad_sequences": "lamina.data.sequences",

@@ -20,7 +20,7 @@ import numpy as np
 from lamina import tree
 from lamina.data.background import default_workers, in_order
 from lamina.data.splitting import epoch_order
-from lamina.errors import DataError, RangeError, describe
+from lamina.errors import DataError, RangeError, StateError, describe
 from lamina.operations.random import scoped_key
 from lamina.tensor import Tensor
 
@@ -117,7 +117,7 @@ class Dataset:
 
     def cardinality(self) -> int:
         """The number of batches, as `len()`."""
-        return self._length
+        return len(self)
 
     def __iter__(self) -> Iterator[Any]:
         self._passes += 1
@@ -125,23 +125,25 @@ class Dataset:
 
     def epoch(self, number: int) -> Generator[Any, None, None]:
         """The batches of the pass of this number, from 0: always the same ones."""
-        return self.stream(number * self._length, self._length)
+        return self.stream(number * len(self), len(self))
 
     def stream(self, first: int, count: int) -> Generator[Any, None, None]:
         """`count` batches from number `first` on, numbered through all passes.
 
         Number n is batch n % len of pass n // len, so that any part of a long training can be had.
         """
-        batches = in_order(self._numbered, range(first, first + count), self.workers, self.ahead)
+        length = len(self)
+
+        def make(n: int) -> Any:
+            return self._make(*divmod(n, length))
+
+        batches = in_order(make, range(first, first + count), self.workers, self.ahead)
         with closing(batches):
             for number, batch in enumerate(batches, first):
                 if batch is not None:
                     yield batch
-                if self._finish is not None and (number + 1) % self._length == 0:
+                if self._finish is not None and (number + 1) % length == 0:
                     self._finish()
-
-    def _numbered(self, number: int) -> Any:
-        return self._make(*divmod(number, self._length))
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """The same as `iter()`: batches are NumPy arrays."""
@@ -177,13 +179,13 @@ class Dataset:
 
     def take(self, count: int) -> Dataset:
         """The first `count` batches; all for -1."""
-        return self._with(length=self._length if count < 0 else min(count, self._length))
+        return self._with(length=len(self) if count < 0 else min(count, len(self)))
 
     def skip(self, count: int) -> Dataset:
         """Without the first `count` batches."""
-        count = min(max(count, 0), self._length)
+        count = min(max(count, 0), len(self))
         return self._with(
-            lambda epoch, number: self._make(epoch, number + count), self._length - count
+            lambda epoch, number: self._make(epoch, number + count), len(self) - count
         )
 
     def shuffle(self, buffer_size: int | None = None, seed: int | None = None) -> Dataset:
@@ -192,17 +194,18 @@ class Dataset:
         Whatever `buffer_size` says, all batches (or samples) are shuffled, not those in a window.
         """
         order = functools.lru_cache(maxsize=2)(
-            functools.partial(epoch_order, self._length, order_seed(seed))
+            functools.partial(epoch_order, len(self), order_seed(seed))
         )
         return self._with(lambda epoch, number: self._make(epoch, int(order(epoch)[number])))
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """Batches of `batch_size` samples (of batches, one axis more in front)."""
         _check("batch_size", batch_size)
-        whole, rest = divmod(self._length, batch_size)
+        length = len(self)
+        whole, rest = divmod(length, batch_size)
 
         def make(epoch: int, number: int) -> Any:
-            stop = min((number + 1) * batch_size, self._length)
+            stop = min((number + 1) * batch_size, length)
             samples = [self._make(epoch, k) for k in range(number * batch_size, stop)]
             present = [sample for sample in samples if sample is not None]
             return tree.map_structure(lambda *s: _stacked(s), *present) if present else None
@@ -236,13 +239,53 @@ class Dataset:
             "batched": self.batched,
             "finish": self._finish,
         }
-        count = self._length if length is None else length
+        count = len(self) if length is None else length
         return Dataset(make or self._make, count, **(own | options))
 
     def __repr__(self) -> str:
         what = "batches" if self.batched else "samples"
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
-        return f"<Dataset: {self._length:,} {what}{classes}>"
+        return f"<{type(self).__name__}: {len(self):,} {what}{classes}>"
+
+
+class PyDataset(Dataset):
+    """A Dataset by inheritance, as in Keras: define `__len__` and `__getitem__(number) -> batch`.
+
+    `on_epoch_end` is called after each pass. workers: threads that call `__getitem__`, by default
+    one, so that a batch is made while the step before runs; max_queue_size: how many may wait.
+    `fit` takes the batches in another order in each epoch, unless shuffle=False.
+    use_multiprocessing is there so that programs for Keras run: threads do all.
+    """
+
+    def __new__(cls, *arguments: Any, **named: Any) -> PyDataset:
+        """With the defaults, for classes whose __init__ does not call this one's."""
+        data = super().__new__(cls)
+        PyDataset.__init__(data)
+        return data
+
+    def __init__(
+        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
+    ) -> None:
+        super().__init__(
+            lambda epoch, number: self[number],
+            0,
+            workers=workers,
+            ahead=max_queue_size,
+            finish=self.on_epoch_end,
+        )
+
+    def __len__(self) -> int:
+        raise StateError(f"{type(self).__name__} must define __len__, the number of batches")
+
+    def __getitem__(self, index: int) -> Any:
+        raise StateError(f"{type(self).__name__} must define __getitem__, the batch of a number")
+
+    @property
+    def num_batches(self) -> int:
+        return len(self)
+
+    def on_epoch_end(self) -> None:
+        """Called after each pass."""
 
 
 def order_seed(seed: int | None) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.dataset import PyDataset
 from lamina.data.image_folders import image_dataset_from_directory
 from lamina.data.sequences import pad_sequences, timeseries_dataset_from_array
 from lamina.data.text_folders import text_dataset_from_directory
@@ -14,6 +15,8 @@ from lamina.errors import DTypeError, RangeError, describe
 from lamina.operations.random import set_seed
 
 __all__ = [
+    "PyDataset",
+    "Sequence",
     "image_dataset_from_directory",
     "normalize",
     "pad_sequences",
@@ -23,6 +26,9 @@ __all__ = [
     "timeseries_dataset_from_array",
     "to_categorical",
 ]
+
+
+Sequence = PyDataset  # its name before Keras 3
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

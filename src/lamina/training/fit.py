@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.dataset import PyDataset
 from lamina.data.splitting import class_labels, stratified_split
 from lamina.errors import ArgumentError, describe
 from lamina.operations import random
@@ -136,7 +137,8 @@ def fit(
     order_seed = seed if shuffle else None
     if is_iterable_of_batches(x):
         _need_arrays(y=y, sample_weight=sample_weight, validation_split=validation_split)
-        source: Source = Stream(x, steps_per_epoch, class_weight)
+        batches = x.shuffle(seed=seed) if shuffle and isinstance(x, PyDataset) else x
+        source: Source = Stream(batches, steps_per_epoch, class_weight)
     else:
         data = columns(x, y, sample_weight, class_weight)
         model._session.prepare(model, data, "fit")

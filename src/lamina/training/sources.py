@@ -7,6 +7,7 @@ the rows that each step takes.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -127,6 +128,12 @@ class Stream:
                 done += 1
                 data = self._columns(batch)
                 yield data, np.arange(data.rows, dtype=np.int32)[None]
+        if not isinstance(self.batches, Dataset) and 0 < done < (self.limit or 0):
+            warnings.warn(
+                f"the iterable of batches has ended: epoch {epoch + 1} has {done} of {self.limit} "
+                "batches",
+                stacklevel=2,
+            )
         if not done:
             raise DataError(
                 f"epoch {epoch + 1}: the iterable of batches gave none",
