@@ -103,6 +103,10 @@ class Layer(Tracked):
         """The outputs. May take `training` and `mask`; gets them only if it does."""
         raise TypeError(f"{type(self).__name__} must define call(self, inputs)")
 
+    def check_data(self, values: Any, first: int = 0) -> None:
+        """Raise where an array that is about to be this layer's input holds what the layer cannot
+        take, and a compiled program could not tell; its rows are counted from `first`."""
+
     # ---- weights -------------------------------------------------------------------------------
     def add_weight(
         self,

@@ -22,8 +22,9 @@ class Embedding(Layer):
     "nothing here" (padding); the layers further on do not see such steps. weights: the table to
     begin with, (input_dim, output_dim). The weight is called `embeddings`.
 
-    Raises OutOfBoundsError for a number outside of the table, and says where it stands. A compiled
-    program, which cannot raise, takes the nearest row.
+    Raises OutOfBoundsError for a number outside of the table, and says where it stands; `fit`,
+    `evaluate` and `predict` look at data that go straight into such a layer before they begin. A
+    compiled program itself, which cannot raise, takes the nearest row.
 
         >>> import lamina as lm
         >>> lm.layers.Embedding(1000, 64)(lm.asarray([[4, 20, 7]])).shape
@@ -74,17 +75,22 @@ class Embedding(Layer):
         if numbers.is_traced:
             numbers = elementwise.clip(numbers, 0, self.input_dim - 1)
         else:
-            self._check(numbers)
+            self.check_data(numbers.numpy())
         return indexing.take(self.embeddings.read(), numbers, axis=0)
 
-    def _check(self, numbers: Tensor) -> None:
-        values = numbers.numpy()
-        outside = (values < 0) | (values >= self.input_dim)
-        if not outside.any():
+    def check_data(self, values: Any, first: int = 0) -> None:
+        """Raise OutOfBoundsError for a number outside of the table, with its position; the rows of
+        `values`, an array, are counted from `first`."""
+        if not values.size or (values.min() >= 0 and values.max() < self.input_dim):
             return
+        outside = (values < 0) | (values >= self.input_dim)
         place = tuple(int(k) for k in np.argwhere(outside)[0])
+        number = values[place].item()
+        position = (place[0] + first, *place[1:]) if place else ()
+        shown = f"({', '.join(map(str, position))})"
+        axes = {1: " (sample)", 2: " (sample, step)"}.get(len(place), "")
         raise OutOfBoundsError(
-            f"{self._label()}: the number {int(values[place])} at position {place} of the inputs "
+            f"{self._label()}: the number {number:g} at position {shown}{axes} of the inputs "
             f"is outside of the vocabulary, 0 to {self.input_dim - 1}",
             hint=f"input_dim must be larger than every number: at least {int(values.max()) + 1}"
             if values.max() >= self.input_dim

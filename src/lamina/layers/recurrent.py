@@ -11,7 +11,6 @@ zeros unless said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,12 +28,13 @@ from lamina.layers.recurrent_cells import (
     SimpleRNNCell,
     StackedRNNCells,
     checked_cell,
+    checked_states,
     initial_state,
     output_size,
     parts_of,
 )
 from lamina.layers.spec import InputSpec, shape_text
-from lamina.operations import creation, elementwise, indexing, masks, shaping, updating
+from lamina.operations import creation, elementwise, indexing, limits, masks, shaping, updating
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms.loops import scan
 
@@ -173,20 +173,9 @@ class RNN(Layer):
         """The initial state that was given, if it looks like one."""
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         flat, structure = tree.flatten(zeros)
-        states = [as_tensor(as_tensor(s), self.dtype) for s in tree.leaves(given)]
         wanted = [z.shape for z in flat]
-        fits = len(states) == len(flat) and all(
-            _may_be(s.shape, z.shape) for s, z in zip(states, flat, strict=True)
-        )
-        if not fits:
-            raise ShapeError(
-                f"{self._label()}: initial_state has shapes "
-                f"{[shape_text(s.shape) for s in states]}; the cell's states have shapes "
-                f"{[shape_text(w) for w in wanted]}",
-                hint="pass the states of a layer of as many units: initial_state=[h, c] for an "
-                "LSTM, initial_state=h for the others",
-            )
-        return tree.unflatten(structure, states)  # type: ignore[no-any-return]
+        states = checked_states(self._label(), "initial_state", tree.leaves(given), wanted)
+        return tree.unflatten(structure, [as_tensor(s, self.dtype) for s in states])  # type: ignore[no-any-return]
 
     def _make_states(self, zeros: list[Any], batch: Dim) -> None:
         if isinstance(batch, Extent):
@@ -225,24 +214,22 @@ def _select(there: Tensor, new: Tensor, old: Tensor) -> Tensor:
     return elementwise.where(masks.fitted(there, new.ndim), new, old)
 
 
-def _may_be(shape: Sequence[Dim], wanted: Sequence[Dim]) -> bool:
-    if len(shape) != len(wanted):
-        return False
-    pairs = zip(shape, wanted, strict=True)
-    return all(not is_static(s) or not is_static(w) or s == w for s, w in pairs)
-
-
 def _rows(layer: RNN, variable: Variable, batch: Dim) -> Tensor:
     """The state of the first `batch` rows: of all, but where a program serves any batch."""
     count = variable.shape[0]
     if batch == count:
         return variable.read()
-    if not isinstance(batch, Extent):
-        raise ShapeError(
+
+    def other(came: int) -> ShapeError:
+        return ShapeError(
             f"{layer._label()}: is stateful and holds the state of {count} sequences; now "
-            f"{batch} came",
-            hint="batches of one size only; call reset_state() and make a new layer for another",
+            f"{came} came",
+            hint=f"batches of one size only: batch_size={count}, or a new layer for another",
         )
+
+    if not isinstance(batch, Extent):
+        raise other(batch)
+    limits.at_most(batch, int(count), other)
     return indexing.take(variable.read(), creation.arange(batch), axis=0)
 
 

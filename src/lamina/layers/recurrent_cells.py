@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
-from lamina.errors import ArgumentError, RangeError
-from lamina.ir.types import Dim
+from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.ir.types import Dim, is_static
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
-from lamina.layers.spec import InputSpec
+from lamina.layers.spec import InputSpec, shape_text
 from lamina.operations import creation, linear_algebra, random
 from lamina.operations.shaping import concat, sliced
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, as_tensor
 
 States = list[Tensor]
 
@@ -129,9 +129,11 @@ class RecurrentCell(Layer):
     def call(
         self, inputs: Tensor, states: Any, training: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
+        states = list(states) if isinstance(states, (list, tuple)) else [states]
+        wanted = [(inputs.shape[0], self.units)] * self.number_of_states
+        states = checked_states(self._label(), "states", states, wanted)
         parts = self.parts(inputs.shape[0], inputs.shape[-1], training)
-        nested = isinstance(states, (list, tuple))
-        return parts.step(parts.project(inputs), list(states) if nested else [states])
+        return parts.step(parts.project(inputs), states)
 
     def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
         """The cell taken apart for sequences of this many rows; draws what is to be dropped."""
@@ -359,6 +361,27 @@ class StackedRNNCells(Layer):
             return x, new
 
         return Parts(each[0].project, step)
+
+
+# ---- states ------------------------------------------------------------------------------------
+def checked_states(label: str, what: str, given: Any, wanted: Sequence[Any]) -> list[Tensor]:
+    """The states that were given, as tensors. Raises ShapeError unless they have these shapes."""
+    states = [as_tensor(state) for state in given]
+    if len(states) != len(wanted) or not all(
+        len(state.shape) == len(shape)
+        and all(not is_static(s) or not is_static(n) or s == n for s, n in zip(state.shape, shape))
+        for state, shape in zip(states, wanted)
+    ):
+        raise ShapeError(
+            f"{label}: {what} has shapes {_listed([s.shape for s in states])}; the cell's states "
+            f"have shapes {_listed(wanted)}",
+            hint="pass the states of a layer of as many units: [h, c] for an LSTM, else h",
+        )
+    return states
+
+
+def _listed(shapes: Sequence[Any]) -> str:
+    return ", ".join(map(shape_text, shapes)) or "none"
 
 
 # ---- any cell ----------------------------------------------------------------------------------

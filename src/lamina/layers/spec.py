@@ -56,7 +56,14 @@ def check(label: str, spec: InputSpec | Sequence[InputSpec] | None, inputs: Any)
             hint="numpy.asarray(...) makes an array of nested lists of numbers",
         )
     if len(specs) != len(tensors):
-        raise ShapeError(f"{label}: expected {len(specs)} inputs, got {len(tensors)}")
+        raise ShapeError(
+            f"{label}: expected {len(specs)} input{'s' if len(specs) > 1 else ''}, got "
+            f"{len(tensors)}",
+            hint=None
+            if len(specs) > 1
+            else "does the layer in front give several outputs (return_state=True)? A functional "
+            "model, Model(inputs, outputs), says which one goes where",
+        )
     for each, tensor in zip(specs, tensors, strict=True):
         _check_one(label, each, tensor)
 

@@ -17,7 +17,7 @@ from lamina.layers.embedding import Embedding
 from lamina.layers.normalization import LayerNormalization
 from lamina.layers.regularization import Dropout
 from lamina.layers.spec import InputSpec
-from lamina.operations import creation, elementwise, indexing, masks
+from lamina.operations import creation, elementwise, indexing, limits, masks
 from lamina.operations.creation import iota
 from lamina.operations.shaping import broadcast_to, expand_dims, sliced
 from lamina.tensor import Tensor, as_tensor
@@ -73,17 +73,19 @@ class PositionEmbedding(Layer):
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
         steps = inputs.shape[-2]
         table = self.position_embeddings.read()
-        if isinstance(steps, int) and steps > self.sequence_length:
-            raise ShapeError(
-                f"{self._label()}: sequences of {steps} steps came, and it has positions for "
-                f"{self.sequence_length}",
-                hint=f"sequence_length must be at least {steps}, or cut the sequences",
-            )
+        limits.at_most(steps, self.sequence_length, self._too_long)
         if isinstance(steps, int) and isinstance(start_index, int) and start_index == 0:
             rows = sliced(table, 0, 0, steps)
         else:
             rows = indexing.take(table, iota((steps,), 0) + start_index, axis=0)
         return broadcast_to(rows, inputs.shape)
+
+    def _too_long(self, steps: int) -> ShapeError:
+        return ShapeError(
+            f"{self._label()}: sequences of {steps} steps came, and it has positions for "
+            f"{self.sequence_length}",
+            hint=f"sequence_length must be at least {steps}, or cut the sequences",
+        )
 
 
 class TokenAndPositionEmbedding(Layer):
@@ -120,6 +122,10 @@ class TokenAndPositionEmbedding(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return self.token_embedding.compute_mask(inputs, mask)
+
+    def check_data(self, values: Any, first: int = 0) -> None:
+        """Raise OutOfBoundsError for a token that is not in the vocabulary."""
+        self.token_embedding.check_data(values, first)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
         tokens = self.token_embedding(inputs)

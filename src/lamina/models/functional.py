@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from lamina import tree
 from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.graph import Node
 from lamina.ir.types import Extent
+from lamina.layers.base import Layer
 from lamina.layers.spec import shape_text
 from lamina.layers.symbolic import Call, source_of
 from lamina.models.replay import Replay
@@ -101,6 +103,19 @@ class FunctionalGraph:
         leaves = [n for t in call.inputs if t._node is not None for n in self._leaves(t._node)]
         found = (source_of(n) for n in leaves if n not in self.input_nodes)
         return [s[0] for s in found if s is not None and s[0] in self.calls]
+
+    @cached_property
+    def readers(self) -> list[tuple[int, Any]]:
+        """The layers that are called on an Input itself and check data: (number of it, layer)."""
+        found: list[tuple[int, Any]] = []
+        for call in self.calls:
+            inner = getattr(call.layer, "_graph", None)
+            own = [(k, call.layer) for k in range(len(call.inputs))]
+            for k, layer in own if inner is None else inner.readers:
+                node = call.inputs[k]._node if k < len(call.inputs) else None
+                if node in self.input_nodes and type(layer).check_data is not Layer.check_data:
+                    found.append((self.input_nodes.index(node), layer))
+        return found
 
     # ---- running -------------------------------------------------------------------------------
     def run(self, label: str, inputs: Any) -> Any:

@@ -29,6 +29,18 @@ def need_weights(model: Any, what: str) -> None:
         )
 
 
+def check_inputs(model: Any, columns: Columns, first: int = 0) -> None:
+    """Raise where the data hold what a layer that takes them cannot, such as a number outside of a
+    vocabulary; rows are counted from `first`."""
+    graph = getattr(model, "_graph", None)
+    if graph is None or not graph.readers:
+        return
+    numbers = tree.unflatten(columns.input_structure, range(len(columns.inputs)))
+    places = graph.ordered(model._label(), numbers)
+    for k, layer in graph.readers:
+        layer.check_data(columns.inputs[places[k]], first)
+
+
 def check_targets(
     model: Any, steps: Steps, columns: Columns, shapes: Sequence[Any], what: str
 ) -> None:

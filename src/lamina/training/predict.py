@@ -10,6 +10,7 @@ import numpy as np
 from lamina import tree
 from lamina.ir.types import TensorType
 from lamina.settings import settings
+from lamina.training import checks
 from lamina.training.callbacks.base import CallbackList
 from lamina.training.columns import Columns, columns
 from lamina.training.interrupts import Deferred
@@ -28,7 +29,7 @@ class Predictor:
 
     def __init__(self) -> None:
         self._programs: Programs[Program] = Programs()
-        self._quick: dict[Any, Program] = {}
+        self._quick: dict[Any, tuple[Program, list[Any]]] = {}
         self._graph: Any = None
 
     def quick(self, model: Any, x: np.ndarray) -> Any:
@@ -41,9 +42,12 @@ class Predictor:
             return None
         if x.dtype.char == "d":
             x = x.astype(np.float32)
-        program = self._quick.get((x.shape[1:], x.dtype.char, settings.engine))
-        if program is None or not 0 < x.shape[0] <= BATCH or not x.flags.c_contiguous:
+        known = self._quick.get((x.shape[1:], x.dtype.char, settings.engine))
+        if known is None or not 0 < x.shape[0] <= BATCH or not x.flags.c_contiguous:
             return None
+        program, readers = known
+        for layer in readers:
+            layer.check_data(x)
         if x.dtype.char == "f":
             flat = x.reshape(-1)
             if not np.dot(flat, flat) < np.inf:
@@ -63,7 +67,8 @@ class Predictor:
         found = self._programs.find(settings.engine, model, data, make)
         if data.input_structure == tree.LEAF:
             array = data.inputs[0]
-            self._quick[array.shape[1:], array.dtype.char, settings.engine] = found
+            readers = [layer for _, layer in model._graph.readers] if model._graph else []
+            self._quick[array.shape[1:], array.dtype.char, settings.engine] = found, readers
         return found
 
     def _make(self, model: Any, data: Columns, types_: list[TensorType], reason: str) -> Program:
@@ -85,10 +90,13 @@ def predict(
     progress._drawn += SHOWN
     told.tell("on_predict_begin", {})
     parts: list[Any] = []
+    rows = 0
     with Deferred() as interrupt, closing(_batches(x, batch_size, steps, progress)) as batches:
         for k, part in enumerate(batches):
             told.tell("on_predict_batch_begin", k, {})
             build_for(model, part)
+            checks.check_inputs(model, part, rows)
+            rows += part.rows
             parts.append(model._predictor.program(model, part)(*part.inputs))
             told.tell("on_predict_batch_end", k, {})
             interrupt.check()

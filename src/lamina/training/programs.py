@@ -23,6 +23,7 @@ from lamina.engines import Executable
 from lamina.errors import StateError
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
+from lamina.operations import limits
 from lamina.tensor import Tensor, Variable, bind, bound
 from lamina.transforms.compiling import build
 from lamina.transforms.loops import scan
@@ -38,11 +39,14 @@ class Program:
     """A recorded function and its executable. Arrays of state are bound once: they never move."""
 
     __slots__ = (
-        "_bound", "_captured", "_executable", "_leaf", "_outputs", "_state", "_structure",
+        "_bound", "_captured", "_executable", "_leaf", "_limits", "_outputs", "_state",
+        "_structure", "_types",
     )  # fmt: skip
 
     def __init__(self, f: Callable[..., Any], inputs: Sequence[TensorType], name: str, why: str):
-        recorded = record(f, inputs, name)
+        with limits.collected() as self._limits:
+            recorded = record(f, inputs, name)
+        self._types = list(inputs)
         self._executable: Executable = build(recorded, f"{name}: {why}", flush_denormals=True)
         self._state = recorded.state  # keeps the variables alive as long as their arrays are used
         self._captured = recorded.captured
@@ -51,7 +55,12 @@ class Program:
         self._leaf = recorded.structure == tree.LEAF
 
     def __call__(self, *arrays: np.ndarray) -> Any:
-        """What the function returned, as NumPy arrays; state has changed in place."""
+        """What the function returned, as NumPy arrays; state has changed in place. Raises
+        ShapeError where an extent is beyond the limit of a layer."""
+        if self._limits:
+            sizes = _sizes(self._types, arrays)
+            for limit in self._limits:
+                limit.check(sizes)
         results = self._executable([*arrays, *self._bound])
         if self._leaf:
             return results[0]
@@ -67,6 +76,17 @@ class Program:
     def inside(self, *arrays: np.ndarray) -> tuple[Executable, list[np.ndarray]]:
         """What runs, and all arrays that it takes: for those who want to look."""
         return self._executable, [*arrays, *self._bound]
+
+
+def _sizes(types_: Sequence[TensorType], arrays: Sequence[np.ndarray]) -> dict[str, int]:
+    """What the symbols are that are an extent by themselves."""
+    pairs = zip(types_, arrays, strict=False)
+    return {
+        str(extent): size
+        for type_, array in pairs
+        for extent, size in zip(type_.shape, array.shape, strict=True)
+        if isinstance(extent, Extent)
+    }
 
 
 # ---- loops over batches ------------------------------------------------------------------------

@@ -40,6 +40,7 @@ class Session:
         """Build the model, resolve objectives, check data against them. Raises before anything is
         computed. `first` is the number of the first row in the data set."""
         build_for(model, columns)
+        checks.check_inputs(model, columns, first)
         if any(layer.needs_samples for layer in model._flatten_layers()):
             columns.number_rows(first)
         outputs = self._outputs(model, columns)

@@ -1,0 +1,59 @@
+"""Limits of extents that a program leaves open: stated while it is recorded, checked when it runs.
+
+A table of 512 positions serves sequences of every length up to 512, and no longer ones.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lamina.errors import LaminaError
+from lamina.ir.types import Dim, Extent, evaluate, symbols
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`error(n)` is what to raise where the extent is n, above `most`."""
+
+    extent: Extent
+    most: int
+    error: Callable[[int], LaminaError]
+
+    def check(self, sizes: Mapping[str, int]) -> None:
+        """Raise where the extent, at these sizes of its symbols, is too large."""
+        if symbols((self.extent,)) <= sizes.keys():
+            size = evaluate(self.extent, sizes)
+            if size > self.most:
+                raise self.error(size)
+
+
+class _Here(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[list[Limit]] = []
+
+
+_HERE = _Here()
+
+
+def at_most(extent: Dim, most: int, error: Callable[[int], LaminaError]) -> None:
+    """Raise `error(extent)` if an extent is above `most`; a symbolic one, when it is known."""
+    if not isinstance(extent, Extent):
+        if extent > most:
+            raise error(extent)
+    elif _HERE.stack:
+        found = _HERE.stack[-1]
+        if not any(limit.extent == extent and limit.most == most for limit in found):
+            found.append(Limit(extent, most, error))
+
+
+@contextmanager
+def collected() -> Iterator[list[Limit]]:
+    """Within: the limits of symbolic extents are gathered in the list."""
+    _HERE.stack.append([])
+    try:
+        yield _HERE.stack[-1]
+    finally:
+        _HERE.stack.pop()
