@@ -49,6 +49,8 @@ CONTESTANTS: tuple[Contestant, ...] = (
     Contestant("numpy", "NumPy by hand", ("numpy",), "numpy_by_hand:WORK"),
     Contestant("torch", "PyTorch eager", ("torch",), "pytorch:EAGER"),
     Contestant("torch-compile", "PyTorch, torch.compile", ("torch",), "pytorch:COMPILED"),
+    Contestant("torch-cell", "PyTorch, LSTMCell", ("torch",), "pytorch:CELL"),
+    Contestant("onnx", "ONNX Runtime", ("onnxruntime", "onnx"), "onnx_runtime:WORK"),
     Contestant("jax", "JAX, jit", ("jax",), "with_jax:STEPS"),
     Contestant("jax-scan", "JAX, jit of a scan", ("jax",), "with_jax:SCAN"),
     _keras("jax", "jax", "JAX"),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.networks import Network
+
 MNIST_FILES = {
     "x_train": "train-images-idx3-ubyte.gz",
     "y_train": "train-labels-idx1-ubyte.gz",
@@ -33,12 +35,36 @@ def classes(rows: int, shape: tuple[int, ...], seed: int = 7) -> tuple[np.ndarra
     return x, labels
 
 
-def weights(seed: int = 11) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Weights and biases of the lecture's network, 784-512-10, for those who have no layers."""
+def examples(network: Network, rows: int, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
+    """What the network is trained on: `classes`, or `text` for those that have a vocabulary."""
+    if network.vocabulary:
+        return text(rows, network.inputs[0], network.vocabulary, seed)
+    return classes(rows, network.inputs, seed)
+
+
+def text(rows: int, steps: int, vocabulary: int, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
+    """Learnable text: half of the characters follow from the one before, the others are random.
+
+    Returns the characters, and those one step later: int32, each of shape `(rows, steps)`.
+    """
     rng = np.random.default_rng(seed)
-    first = rng.standard_normal((784, 512), dtype=np.float32) * np.float32(784**-0.5)
-    last = rng.standard_normal((512, 10), dtype=np.float32) * np.float32(512**-0.5)
-    return first, np.zeros(512, np.float32), last, np.zeros(10, np.float32)
+    follower = rng.permutation(vocabulary)
+    characters = rng.integers(0, vocabulary, (rows, steps + 1))
+    follows = rng.random((rows, steps + 1)) < 0.5
+    for t in range(1, steps + 1):
+        after = follower[characters[:, t - 1]]
+        characters[:, t] = np.where(follows[:, t], after, characters[:, t])
+    characters = characters.astype(np.int32)
+    return characters[:, :-1].copy(), characters[:, 1:].copy()
+
+
+def witness(probabilities: np.ndarray) -> float:
+    """One number that tells whether an answer (rows, classes) is right: the mean class.
+
+    Rows that sum to one give something between 0 and the number of classes less one.
+    """
+    answer = np.asarray(probabilities, np.float64)
+    return float((answer * np.arange(answer.shape[-1])).sum() / len(answer))
 
 
 def mnist_folder() -> Path | None:

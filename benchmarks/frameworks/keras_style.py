@@ -1,7 +1,4 @@
-"""The contestants that speak Keras: Keras itself on its three backends, and Lamina.
-
-Each network is written once and given the module to build it with.
-"""
+"""The contestants that speak Keras: Keras itself on its three backends, and Lamina."""
 
 from __future__ import annotations
 
@@ -12,68 +9,31 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contestants import Prepare, Turn
-from benchmarks.data import classes
+from benchmarks.data import examples, witness
+from benchmarks.frameworks import keras_networks
+from benchmarks.frameworks.keras_networks import Namespace
+from benchmarks.networks import BY_NAME
 
-Namespace = Any
-"""What holds `Sequential`, `Input` and `layers`: the module `keras`, or `lamina.keras`."""
-
-
-def mlp(keras: Namespace) -> Any:
-    """The lecture's network, 784-512-10."""
-    return keras.Sequential(
-        [
-            keras.Input((784,)),
-            keras.layers.Dense(512, activation="relu"),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
+Load = Callable[[], Namespace]
 
 
-def vgg(keras: Namespace) -> Any:
-    """ShallowVGGNet: two pairs of 3x3 convolutions, pooled, then two dense layers."""
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input((32, 32, 3)),
-            layers.Conv2D(32, 3, padding="same", activation="relu"),
-            layers.Conv2D(32, 3, padding="same", activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(64, 3, padding="same", activation="relu"),
-            layers.Conv2D(64, 3, padding="same", activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Flatten(),
-            layers.Dense(512, activation="relu"),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
-
-
-def lstm(keras: Namespace) -> Any:
-    """A picture read row by row."""
-    layers = keras.layers
-    return keras.Sequential(
-        [keras.Input((28, 28)), layers.LSTM(128), layers.Dense(10, activation="softmax")]
-    )
-
-
-def compiled(network: Callable[[Namespace], Any], keras: Namespace, **options: Any) -> Any:
+def compiled(network: str, keras: Namespace, **options: Any) -> Any:
     """The network, built and compiled with Adam and the cross-entropy of labels."""
-    model = network(keras)
+    model = keras_networks.built(network, keras)
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", **options)
     return model
 
 
 def fitting(
-    load: Callable[[], Namespace],
-    network: Callable[[Namespace], Any],
-    shape: tuple[int, ...],
+    load: Load,
     options: Callable[[int], dict[str, Any]],
+    network: str,
     batch: int,
     steps: int,
 ) -> Turn:
     """A turn is one epoch of `fit`, in the order of the data, silent."""
     model = compiled(network, load(), **options(steps))
-    x, y = classes(batch * steps, shape)
+    x, y = examples(BY_NAME[network], batch * steps)
 
     def turn() -> float:
         history = model.fit(x, y, batch_size=batch, epochs=1, shuffle=False, verbose=0)
@@ -82,16 +42,10 @@ def fitting(
     return turn
 
 
-def stepping(
-    load: Callable[[], Namespace],
-    network: Callable[[Namespace], Any],
-    shape: tuple[int, ...],
-    batch: int,
-    steps: int,
-) -> Turn:
+def stepping(load: Load, network: str, batch: int, steps: int) -> Turn:
     """A turn calls `train_on_batch` in a loop: a step, and what it costs to come back to Python."""
     model = compiled(network, load())
-    x, y = classes(batch * steps, shape)
+    x, y = examples(BY_NAME[network], batch * steps)
     batches = list(zip(np.split(x, steps), np.split(y, steps), strict=True))
 
     def turn() -> float:
@@ -102,28 +56,28 @@ def stepping(
     return turn
 
 
-def predicting(load: Callable[[], Namespace], batch: int, steps: int) -> Turn:
-    """A turn calls `predict` on one row after another."""
-    model = mlp(load())
-    rows = np.split(classes(batch * steps, (784,))[0], steps)
+def predicting(load: Load, network: str, batch: int, steps: int) -> Turn:
+    """A turn calls `predict` on one batch after another."""
+    model = keras_networks.built(network, load())
+    batches = np.split(examples(BY_NAME[network], batch * steps)[0], steps)
 
     def turn() -> float:
-        for row in rows:
-            result = model.predict(row, verbose=0)
-        return float(np.asarray(result).sum()) / batch
+        for rows in batches:
+            result = model.predict(rows, batch_size=batch, verbose=0)
+        return witness(result)
 
     return turn
 
 
-def calling(load: Callable[[], Namespace], batch: int, steps: int) -> Turn:
-    """A turn calls the model itself on one row after another."""
-    model = mlp(load())
-    rows = np.split(classes(batch * steps, (784,))[0], steps)
+def calling(load: Load, network: str, batch: int, steps: int) -> Turn:
+    """A turn calls the model itself on one batch after another."""
+    model = keras_networks.built(network, load())
+    batches = np.split(examples(BY_NAME[network], batch * steps)[0], steps)
 
     def turn() -> float:
-        for row in rows:
-            result = np.asarray(model(row))
-        return float(result.sum()) / batch
+        for rows in batches:
+            result = np.asarray(model(rows))
+        return witness(result)
 
     return turn
 
@@ -154,23 +108,23 @@ def no_options(_: int) -> dict[str, Any]:
     return {}
 
 
-SHAPES = {mlp: (784,), vgg: (32, 32, 3), lstm: (28, 28)}
+PREDICTED = ("mlp", "vgg")
+"""The networks whose inference is measured, under `predict-NETWORK`."""
 
 
-def _table(prepare: Callable[..., Turn], load: Callable[[], Namespace], *more: Any) -> dict:
-    return {
-        network.__name__: partial(prepare, load, network, shape, *more)
-        for network, shape in SHAPES.items()
-    }
+def _predictions(prepare: Callable[..., Turn], load: Load) -> dict[str, Prepare]:
+    return {f"predict-{network}": partial(prepare, load, network) for network in PREDICTED}
 
 
 KERAS: dict[str, Prepare] = {
-    **_table(fitting, load_keras, keras_options),
-    "predict": partial(predicting, load_keras),
+    **{name: partial(fitting, load_keras, keras_options, name) for name in keras_networks.BOTH},
+    **_predictions(predicting, load_keras),
 }
-KERAS_CALL: dict[str, Prepare] = {"predict": partial(calling, load_keras)}
+KERAS_CALL: dict[str, Prepare] = _predictions(calling, load_keras)
 LAMINA: dict[str, Prepare] = {
-    **_table(fitting, load_lamina, no_options),
-    "predict": partial(predicting, load_lamina),
+    **{name: partial(fitting, load_lamina, no_options, name) for name in keras_networks.LAMINA},
+    **_predictions(predicting, load_lamina),
 }
-LAMINA_STEP: dict[str, Prepare] = _table(stepping, load_lamina)
+LAMINA_STEP: dict[str, Prepare] = {
+    name: partial(stepping, load_lamina, name) for name in keras_networks.LAMINA
+}

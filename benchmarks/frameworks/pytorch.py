@@ -1,8 +1,9 @@
-"""PyTorch's side: eager with its fused Adam, and the whole step as one `torch.compile` graph.
+"""PyTorch's side: eager with its fused Adam, and compiled in one of two forms.
 
-The compiled form differentiates with `torch.func` and writes Adam out, so that forward, backward
-and update are one graph; that was faster than compiling loss and optimizer each (0.50 against
-0.58 ms for the MLP at batch 32).
+Where nothing but weights is state, the compiled form differentiates with `torch.func` and writes
+Adam out, so that forward, backward and update are one graph; that was faster than compiling loss
+and optimizer each (0.50 against 0.58 ms for the MLP at batch 32). Batch normalization has other
+state, and `nn.GRU` is no graph: there model and loss are compiled, and Adam is the fused one.
 """
 
 from __future__ import annotations
@@ -16,99 +17,32 @@ from torch import nn
 from torch.nn import functional
 
 from benchmarks.contestants import Prepare, Turn
-from benchmarks.data import classes
+from benchmarks.data import examples, witness
+from benchmarks.frameworks import torch_networks
+from benchmarks.frameworks.torch_networks import filled
+from benchmarks.networks import BY_NAME
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 
+NO_GRAPH = (nn.RNNBase, nn.BatchNorm1d, nn.BatchNorm2d)
+"""Modules with which a whole step cannot be one graph."""
 
-def mlp() -> nn.Module:
-    """The lecture's network, 784-512-10."""
-    return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10))
-
-
-def vgg() -> nn.Module:
-    """ShallowVGGNet, channels last, which is PyTorch's faster layout here."""
-    network = nn.Sequential(
-        *_convolution(3, 32),
-        *_convolution(32, 32),
-        nn.MaxPool2d(2),
-        *_convolution(32, 64),
-        *_convolution(64, 64),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(4096, 512),
-        nn.ReLU(),
-        nn.Linear(512, 10),
-    )
-    return network.to(memory_format=torch.channels_last)
+Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""`x, labels -> loss`, and the model is updated."""
 
 
-def _convolution(channels: int, filters: int) -> tuple[nn.Module, nn.Module]:
-    return nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()
-
-
-class Recurrent(nn.Module):
-    """PyTorch's own LSTM over the rows of a picture, its last output into a dense layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(28, 128, batch_first=True)
-        self.head = nn.Linear(128, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.lstm(x)[0][:, -1])
-
-
-class Unrolled(nn.Module):
-    """The same network written out step by step, which `torch.compile` can fuse."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inputs = nn.Linear(28, 512)
-        self.state = nn.Linear(128, 512, bias=False)
-        self.head = nn.Linear(128, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        projected = self.inputs(x)
-        h = c = x.new_zeros(x.shape[0], 128)
-        for t in range(x.shape[1]):
-            i, f, g, o = (projected[:, t] + self.state(h)).chunk(4, dim=1)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
-        return self.head(h)
-
-
-def batches(batch: int, steps: int, shape: tuple[int, ...]) -> list[tuple[torch.Tensor, ...]]:
+def batches(network: str, batch: int, steps: int) -> list[tuple[torch.Tensor, ...]]:
     """The data as resident tensors, one pair a step; pictures as NCHW in channels-last memory."""
-    x, y = classes(batch * steps, shape)
+    x, y = examples(BY_NAME[network], batch * steps)
     inputs, labels = torch.from_numpy(x), torch.from_numpy(y).long()
-    if len(shape) == 3:
+    if x.ndim == 4:
         inputs = inputs.permute(0, 3, 1, 2)
     return list(zip(inputs.split(batch), labels.split(batch), strict=True))
 
 
-def eager(network: Callable[[], nn.Module], shape: tuple[int, ...], batch: int, steps: int) -> Turn:
-    """The training loop of every PyTorch tutorial."""
-    model, data = network(), batches(batch, steps, shape)
-    optimizer = torch.optim.Adam(model.parameters(), fused=True)
-
-    def turn() -> float:
-        for x, y in data:
-            optimizer.zero_grad()
-            loss = functional.cross_entropy(model(x), y)
-            loss.backward()
-            optimizer.step()
-        return loss.item()
-
-    return turn
-
-
-def compiled(
-    network: Callable[[], nn.Module], shape: tuple[int, ...], batch: int, steps: int
-) -> Turn:
-    """Forward, backward and Adam as one compiled graph that updates its state in place."""
-    model, data = network(), batches(batch, steps, shape)
-    step = whole_step(model)
+def training(prepare: Callable[[str], Step], network: str, batch: int, steps: int) -> Turn:
+    """A turn takes a step on each batch."""
+    step, data = prepare(network), batches(network, batch, steps)
 
     def turn() -> float:
         for x, y in data:
@@ -118,8 +52,37 @@ def compiled(
     return turn
 
 
-def whole_step(model: nn.Module) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """One graph: `x, labels -> loss`, which also updates the model's parameters by Adam."""
+def eager(network: str) -> Step:
+    """The training loop of every PyTorch tutorial."""
+    model = filled(torch_networks.EAGER[network](), network)
+    return with_fused_adam(model, lambda x, y: functional.cross_entropy(model(x), y))
+
+
+def compiled(network: str) -> Step:
+    """The faster compiled form of the two."""
+    model = filled(torch_networks.COMPILED[network](), network)
+    if any(isinstance(part, NO_GRAPH) for part in model.modules()):
+        loss_of = torch.compile(lambda x, y: functional.cross_entropy(model(x), y))
+        return with_fused_adam(model, loss_of)
+    return whole_step(model)
+
+
+def with_fused_adam(model: nn.Module, loss_of: Step) -> Step:
+    """`zero_grad`, `backward` and `step` around a loss."""
+    optimizer = torch.optim.Adam(model.parameters(), eps=1e-7, fused=True)
+
+    def step(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = loss_of(x, y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def whole_step(model: nn.Module) -> Step:
+    """One graph, which also updates the model's parameters by Adam, in place."""
     parameters = {name: value.detach() for name, value in model.named_parameters()}
     means = {name: torch.zeros_like(value) for name, value in parameters.items()}
     squares = {name: torch.zeros_like(value) for name, value in parameters.items()}
@@ -142,30 +105,73 @@ def whole_step(model: nn.Module) -> Callable[[torch.Tensor, torch.Tensor], torch
     return step
 
 
-def predict(compile: bool, batch: int, steps: int) -> Turn:
-    """The forward pass with its softmax, on resident tensors, without recording gradients."""
-    model = nn.Sequential(*mlp(), nn.Softmax(dim=1)).eval()
-    forward = torch.compile(model) if compile else model
-    rows = [x for x, _ in batches(batch, steps, (784,))]
+def predict(compile: bool, network: str, batch: int, steps: int) -> Turn:
+    """The forward pass with its softmax, on resident tensors, without recording gradients.
+
+    Compiled with `freezing`: weights are constants, and are laid out anew for the products.
+    """
+    model = nn.Sequential(filled(torch_networks.EAGER[network](), network), nn.Softmax(dim=1))
+    model.eval()
+    forward = torch.compile(model, options={"freezing": True}) if compile else model
+    rows = [x for x, _ in batches(network, batch, steps)]
 
     @torch.inference_mode()
     def turn() -> float:
         for row in rows:
             result = forward(row)
-        return result.sum().item() / batch
+        return witness(result.numpy())
 
     return turn
 
 
+# ---- one step of a stream ----------------------------------------------------------------------
+def stream(form: Callable[[], Callable], batch: int, steps: int) -> Turn:
+    """One time step a call, the state kept from call to call, until the turn ends."""
+    step = form()
+    units = BY_NAME["stream"].classes
+    rows = [x[:, 0] for x, _ in batches("stream", batch, steps)]
+
+    @torch.inference_mode()
+    def turn() -> float:
+        h = c = torch.zeros(batch, units)
+        for row in rows:
+            h, c = step(row, h, c)
+        return witness(h.numpy())
+
+    return turn
+
+
+def cell(compile: bool) -> Callable:
+    """`nn.LSTMCell`."""
+    module = nn.LSTMCell(64, 256)
+    torch_networks.fill_cell(module, iter(BY_NAME["stream"].weights()))
+    called = torch.compile(module, options={"freezing": True}) if compile else module
+    return lambda row, h, c: called(row, (h, c))
+
+
+def layer() -> Callable:
+    """`nn.LSTM`, given sequences of one step."""
+    module = nn.LSTM(64, 256)
+    torch_networks.fill_cell(module, iter(BY_NAME["stream"].weights()))
+
+    def step(row: torch.Tensor, h: torch.Tensor, c: torch.Tensor) -> tuple:
+        _, (h, c) = module(row[None], (h[None], c[None]))
+        return h[0], c[0]
+
+    return step
+
+
+TRAINED = tuple(torch_networks.EAGER)
+PREDICTED = ("mlp", "vgg")
+
 EAGER: dict[str, Prepare] = {
-    "mlp": partial(eager, mlp, (784,)),
-    "vgg": partial(eager, vgg, (32, 32, 3)),
-    "lstm": partial(eager, Recurrent, (28, 28)),
-    "predict": partial(predict, False),
+    **{name: partial(training, eager, name) for name in TRAINED},
+    **{f"predict-{name}": partial(predict, False, name) for name in PREDICTED},
+    "stream": partial(stream, layer),
 }
 COMPILED: dict[str, Prepare] = {
-    "mlp": partial(compiled, mlp, (784,)),
-    "vgg": partial(compiled, vgg, (32, 32, 3)),
-    "lstm": partial(compiled, Unrolled, (28, 28)),
-    "predict": partial(predict, True),
+    **{name: partial(training, compiled, name) for name in TRAINED},
+    **{f"predict-{name}": partial(predict, True, name) for name in PREDICTED},
+    "stream": partial(stream, partial(cell, True)),
 }
+CELL: dict[str, Prepare] = {"stream": partial(stream, partial(cell, False))}

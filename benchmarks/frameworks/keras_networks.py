@@ -1,0 +1,151 @@
+"""The networks in layers, for those who speak Keras: Keras itself, and Lamina.
+
+Each is written once, and given the module to build it with: `keras`, or `lamina.keras`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import networks
+
+Namespace = Any
+"""What holds `Sequential`, `Model`, `Input` and `layers`."""
+Build = Callable[[Namespace], Any]
+ORDERED = "part_"
+"""What the names of layers begin with where only names tell their order."""
+
+
+def mlp(keras: Namespace) -> Any:
+    """The lecture's network, 784-512-10."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((784,)),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def vgg(keras: Namespace) -> Any:
+    """ShallowVGGNet as the lecture prints it, with batch normalization and dropout."""
+    return _vgg(keras, norms=True)
+
+
+def vgg_plain(keras: Namespace) -> Any:
+    """ShallowVGGNet's convolutions, pooling and dense layers alone."""
+    return _vgg(keras, norms=False)
+
+
+def _vgg(keras: Namespace, norms: bool) -> Any:
+    layers = keras.layers
+
+    def normalized(layer: Any) -> list[Any]:
+        return [layer, *[layers.BatchNormalization() for _ in range(norms)]]
+
+    def thinned(layer: Any, rate: float) -> list[Any]:
+        return [layer, *[layers.Dropout(networks.dropout(rate)) for _ in range(norms)]]
+
+    def convolved(filters: int) -> list[Any]:
+        return normalized(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            *convolved(32),
+            *convolved(32),
+            *thinned(layers.MaxPooling2D(2), 0.25),
+            *convolved(64),
+            *convolved(64),
+            *thinned(layers.MaxPooling2D(2), 0.25),
+            layers.Flatten(),
+            *normalized(layers.Dense(512, activation="relu")),
+            *[layers.Dropout(networks.dropout(0.5)) for _ in range(norms)],
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def resnet18(keras: Namespace) -> Any:
+    """ResNet-18 in its form for small pictures: a 3x3 convolution begins, and no pooling."""
+    layers, units = keras.layers, itertools.count(10)
+
+    def unit(x: Any, filters: int, size: int = 3, strides: int = 1) -> Any:
+        name = f"{ORDERED}{next(units)}"
+        if strides > 1 and size > 1:  # one row and column on each side, as with other strides
+            x = layers.ZeroPadding2D(1)(x)
+        options = {"padding": "valid" if strides > 1 else "same", "use_bias": False}
+        x = layers.Conv2D(filters, size, strides, name=f"{name}_convolution", **options)(x)
+        name = f"{name}_normalization"
+        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+
+    def block(x: Any, filters: int, strides: int = 1) -> Any:
+        y = layers.Activation("relu")(unit(x, filters, 3, strides))
+        y = unit(y, filters)
+        around = x if strides == 1 else unit(x, filters, 1, strides)
+        return layers.Activation("relu")(layers.Add()([y, around]))
+
+    inputs = keras.Input((32, 32, 3))
+    x = layers.Activation("relu")(unit(inputs, 64))
+    for number, filters in enumerate((64, 128, 256, 512)):
+        x = block(block(x, filters, 2 if number else 1), filters)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(10, activation="softmax", name=f"{ORDERED}{next(units)}_dense")(x)
+    return keras.Model(inputs, x)
+
+
+def _rows(layer: str, units: int, shape: tuple[int, int]) -> Build:
+    """A recurrent layer, and a dense one on its last output."""
+
+    def build(keras: Namespace) -> Any:
+        parts = [getattr(keras.layers, layer)(units), keras.layers.Dense(10, activation="softmax")]
+        return keras.Sequential([keras.Input(shape), *parts])
+
+    return build
+
+
+def transformer(lamina: Namespace) -> Any:
+    """The character Transformer in Lamina's own blocks; Keras itself has none."""
+    layers, width = lamina.layers, networks.WIDTH
+    tokens = lamina.Input((networks.CONTEXT,), dtype="int32")
+    x = layers.TokenAndPositionEmbedding(networks.VOCABULARY, networks.CONTEXT, width)(tokens)
+    for _ in range(networks.LAYERS):
+        x = layers.TransformerDecoder(
+            4 * width, networks.HEADS, activation="gelu", normalize_first=True
+        )(x)
+    x = layers.LayerNormalization(epsilon=1e-5)(x)
+    return lamina.Model(tokens, layers.Dense(networks.VOCABULARY, activation="softmax")(x))
+
+
+BOTH: dict[str, Build] = {
+    "mlp": mlp,
+    "vgg": vgg,
+    "vgg_plain": vgg_plain,
+    "resnet18": resnet18,
+    "lstm": _rows("LSTM", 128, (28, 28)),
+    "lstm_1000": _rows("LSTM", 128, (1000, 28)),
+    "gru": _rows("GRU", 256, (100, 64)),
+}
+"""What can be built of layers that both have."""
+LAMINA: dict[str, Build] = {**BOTH, "transformer": transformer}
+
+
+def built(name: str, keras: Namespace) -> Any:
+    """The network, with the weights that everyone begins with."""
+    model = LAMINA[name](keras)
+    weights = networks.BY_NAME[name].weights()
+    for variable, weight in zip(_variables(model), weights, strict=True):
+        variable.assign(weight.reshape(tuple(variable.shape)))  # heads are an axis of their own
+    return model
+
+
+def _variables(model: Any) -> list[Any]:
+    """Weights in the order in which the network was written, for branches by their names."""
+    named = [layer for layer in model.layers if layer.name.startswith(ORDERED)]
+    if not named:
+        return model.trainable_variables
+    ordered = sorted(named, key=lambda layer: layer.name)
+    return [variable for layer in ordered for variable in layer.trainable_variables]
