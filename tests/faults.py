@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.engines.llvm import addresses, combine, cores, emit, executable, lower
+from lamina.engines.llvm import addresses, combine, cores, emit, executable, slots
 from lamina.engines.llvm.addresses import Addresses
 from lamina.engines.llvm.assemble import _Assembly
 from lamina.engines.llvm.builder import Builder, constant
@@ -257,6 +257,11 @@ def _algebra(original: Any) -> Any:
     return lambda node: node.args[1] if node.args[0].op == "broadcast_in_dim" else original(node)
 
 
+def _first_part(original: Any) -> Any:
+    """All parts of a value begin where the first does."""
+    return lambda self, joint, part, start: original(self, joint, part, [0] * len(start))
+
+
 def _select(original: Any) -> Any:
     return lambda b, operand, result, p, x, y: original(b, operand, result, p, y, x)
 
@@ -276,7 +281,7 @@ FAULTS = [
     Fault("an update is dropped", VIEWS, "dynamic_update_slice", _not_written),
     Fault("positions are clamped too early", Puller, "data", _clamped_early),
     Fault("random bits do not count", VIEWS, "rng_bit_generator", _counter),
-    Fault("strides swapped", lower, "linear", _swapped_strides),
+    Fault("strides swapped", slots, "linear", _swapped_strides),
     Fault("contracted axes swapped", cores.ROWS, "dot_general", _rhs_contraction),
     Fault("the last lane is masked too", Addresses, "_edge_mask", _short_mask),
     Fault("the rest of a reduction is dropped", Builder, "loop", _no_rest),
@@ -292,6 +297,7 @@ FAULTS = [
     Fault("temporaries given up early", executable.memory, "plan", _one_phase),
     Fault("written in place whatever is read", _Assembly, "_in_place", _always(True)),
     Fault("readers after the writer", _Assembly, "_come_before", _always(True)),
+    Fault("parts lie over each other", _Assembly, "_part", _first_part),
     Fault("moves overwrite each other", _Assembly, "_is_overwritten", _always(False)),
     Fault("a group reads its values elsewhere", _Grouper, "_strays", _always(False)),
     Fault("loops run forwards only", Driver, "_loop", _forwards),

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 from lamina.engines.llvm.blocks import in_blocks
 from lamina.engines.llvm.group import Group, Grouping, group
+from lamina.engines.llvm.index import strides_of
+from lamina.engines.llvm.joints import is_joint, parts_of
 from lamina.engines.llvm.lower import Kernel, copy, lower, zeros
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import walk
@@ -173,6 +175,9 @@ class _Assembly:
         for node in self.grouping.stored:
             if node in self._multiple():
                 self._place_elements(node)
+        for node in self._multiple():
+            if is_joint(node):
+                self._place_parts(node)
 
     def _multiple(self) -> set[Node]:
         return {g.whole for g in self.grouping.groups if g.whole is not None}
@@ -188,11 +193,31 @@ class _Assembly:
             if other.op == "get_tuple_element" and other.args[0] is node:
                 self.where[other] = slots[other.params["index"]]
 
+    def _place_parts(self, joint: Node) -> None:
+        """The parts that kernels store lie in the joint's own memory."""
+        for part, start in parts_of(joint):
+            maker = self.grouping.stored.get(part)
+            if maker is not None and maker.whole is None and self.where[part].same is None:
+                self.where[part] = self._part(joint, part, start)
+
+    def _part(self, joint: Node, part: Node, start: Sequence[Dim]) -> Slot:
+        whole, strides = self.where[joint], strides_of(joint.shape)
+        offset: Dim = sum(n * stride for n, stride in zip(start, strides, strict=True))
+        return Slot(part.shape, part.dtype, same=whole, strides=strides, offset=offset)
+
+    def _joined(self, joint: Node) -> list[Item]:
+        """Copies of the parts that lie elsewhere."""
+        places = [(self._part(joint, part, start), part) for part, start in parts_of(joint)]
+        lying = [(place, self._slot(part)) for place, part in places]
+        return [copy(place, slot) for place, slot in lying if slot.same is not place.same]
+
     # ---- groups --------------------------------------------------------------------------------
     def _lowered(self, g: Group) -> list[Item]:
         if g.whole is None:
             return list(in_blocks(lower(g, self.where, self.grouping.stored), machine()))
         node = g.whole
+        if is_joint(node):
+            return self._joined(node)
         if node.op == "scan":
             return self._scan(node)
         if node.op == "while":
@@ -290,6 +315,8 @@ class _Assembly:
             return False
         writer = self.grouping.stored[node]
         readers = [g for g in self.grouping.groups if self._reads(g, target)]
+        if is_joint(node):  # its parts are written one by one, while others may read the whole
+            return False
         if writer.whole is not None:
             others = [g for g in readers if g is not writer]
             if not self._starts_with(writer, source, target):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from lamina.engines.llvm.cores import PRODUCTS, core_of
 from lamina.engines.llvm.cores import ROWS as CORES
 from lamina.engines.llvm.index import Var, at, of, reshaped
+from lamina.engines.llvm.joints import is_joint, parts_of
 from lamina.engines.llvm.pull import VIEWS, Position
 from lamina.engines.llvm.scalar import COST
 from lamina.ir.graph import Graph, Node, users
@@ -100,7 +101,9 @@ class _Grouper:
         elif node.op in WHOLE:
             for arg in node.args:
                 self._store(arg)
-            self._start_whole(node)
+            self._start_whole(node, node.args)
+        elif is_joint(node):
+            self._start_joint(node)
         elif node.op == "get_tuple_element":
             self._free(node, 0)
             self.stored[node] = self.stored[node.args[0]]
@@ -292,11 +295,17 @@ class _Grouper:
         self.home[node] = g
         return g
 
-    def _start_whole(self, node: Node) -> None:
+    def _start_joint(self, node: Node) -> None:
+        parts = [part for part, _ in parts_of(node)]
+        for part in parts:
+            self._store(part)
+        self._start_whole(node, parts)
+
+    def _start_whole(self, node: Node, operands: Iterable[Node]) -> None:
         g = self._new([])
         g.whole = node
         g.stores.append(node)
-        g.needs |= {self.stored[a] for a in node.args if a in self.stored}
+        g.needs |= {self.stored[a] for a in operands if a in self.stored}
         self.stored[node] = g
         self.cost[node] = 0
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lamina.engines.llvm.collapse import collapse
 from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.group import Group
-from lamina.engines.llvm.index import Var, linear, of
+from lamina.engines.llvm.index import Var, of
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store
 from lamina.engines.llvm.pull import Position, Puller
 from lamina.engines.llvm.slots import Slot
@@ -40,9 +40,9 @@ def copy(into: Slot, source: Slot) -> Kernel:
     """A kernel that copies one slot to another of the same shape."""
     maker = Maker()
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(source.shape)]
-    index = linear([of(v) for v in loops], source.shape)
-    value = maker.load(Buffer(1, source.dtype), index)
-    nest = Nest("copy", loops, stores=[Store(Buffer(0, into.dtype), index, value)])
+    position = [of(v) for v in loops]
+    value = maker.load(Buffer(1, source.dtype), source.place(position))
+    nest = Nest("copy", loops, stores=[Store(Buffer(0, into.dtype), into.place(position), value)])
     return Kernel(collapse(nest, maker), [into, source])
 
 
@@ -50,7 +50,7 @@ def zeros(into: Slot) -> Kernel:
     """A kernel that fills a slot with zeros."""
     maker = Maker()
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(into.shape)]
-    index = linear([of(v) for v in loops], into.shape)
+    index = into.place([of(v) for v in loops])
     store = Store(Buffer(0, into.dtype), index, maker.constant(0, into.dtype))
     return Kernel(collapse(Nest("zeros", loops, stores=[store]), maker), [into])
 
@@ -82,9 +82,9 @@ class _Lowering:
         return Accumulator("sum", product, core.dtype)
 
     def _store(self, node: Node) -> Store:
-        position = self.group.where[node]
+        position, slot = self.group.where[node], self.where_is[node]
         value = self.puller.pull(node, position)
-        return Store(self._buffer(self.where_is[node]), linear(position, node.shape), value)
+        return Store(self._buffer(slot), slot.place(position), value)
 
     def _leaf(self, node: Node, position: Position) -> Expr | None:
         if node is self.group.core and position == self.group.where[node]:
@@ -95,7 +95,7 @@ class _Lowering:
         maker = self.stored.get(node)
         if slot is None or (maker is not None and maker not in self.group.needs):
             return None  # computed here, though another group may store it later
-        return self.maker.load(self._buffer(slot), linear(position, node.shape))
+        return self.maker.load(self._buffer(slot), slot.place(position))
 
     def _buffer(self, slot: Slot) -> Buffer:
         if slot not in self.slots:

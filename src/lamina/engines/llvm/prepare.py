@@ -5,8 +5,8 @@ grouping must store, because what reads it wants it laid out that way.
 
     product whose right side steps along its rows   -> of a transposed copy of that side
     sum over several axes that keeps little         -> over all but the first, then the first
-    convolution with padding or spread input        -> without, of a stored padded copy
     gradient of pooling without overlap             -> maps over the windows' extremes
+    convolution                                     -> convolutions.py
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from lamina.engines.llvm.convolutions import convolution
+from lamina.engines.llvm.copies import Copies, stored
+from lamina.engines.llvm.joints import sink
 from lamina.engines.llvm.schedule import guess
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute
@@ -25,7 +28,6 @@ from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
 SHORT = 64  # sums of fewer terms aren't worth filling lanes with
 MANY = 128  # rows for which a copy of the right side pays whatever its size
 FEW_ROWS = 8
-Copies = dict[tuple[object, ...], Node]  # what has been copied already, and how
 NARROW = 1024  # results of a reduction that two threads cannot share well
 
 
@@ -33,7 +35,7 @@ def prepare(graph: Graph) -> Graph:
     """The graph as the grouping wants it; loop bodies too."""
     copies: Copies = {}
     results = substitute(graph.results, {}, lambda node: _prepared(node, copies))
-    return Graph(graph.parameters, results, graph.name)
+    return sink(Graph(graph.parameters, results, graph.name))
 
 
 def _prepared(node: Node, copies: Copies) -> Node:
@@ -42,12 +44,6 @@ def _prepared(node: Node, copies: Copies) -> Node:
         return Node(node.op, node.args, bodies, node.type, origin=node.origin)
     rule = RULES.get(node.op)
     return rule(node, copies) if rule else node
-
-
-def _stored(view: Node, copies: Copies) -> Node:
-    """The view as a value in memory; equal views are one copy."""
-    key = (view.op, view.args[0], repr(sorted(view.params.items())))
-    return copies.setdefault(key, ops.identity(view))
 
 
 def _total(extents: Iterable[Dim]) -> int:
@@ -68,7 +64,7 @@ def _product(node: Node, copies: Copies) -> Node:
     if rows < FEW_ROWS or (terms >= SHORT and rows < MANY):
         return node
     order = (*batch, *over, *free)
-    turned = _stored(ops.transpose(y, permutation=order), copies)
+    turned = stored(ops.transpose(y, permutation=order), copies)
     at = {d: k for k, d in enumerate(order)}
     moved = {
         **p,
@@ -89,28 +85,6 @@ def _reduction(node: Node, copies: Copies) -> Node:
     kind = node.params["kind"]
     inner = ops.reduce(x, kind=kind, dimensions=tuple(rest))
     return ops.reduce(inner, kind=kind, dimensions=(first,))
-
-
-# conv(x, w, padding, lhs dilation) -> conv(stored(x padded and spread), w)
-# a kernel whose output features don't lie side by side -> a stored copy in which they do
-def _convolution(node: Node, copies: Copies) -> Node:
-    x, w = node.args
-    p = dict(node.params)
-    space = p["lhs_spec"][2:]
-    if any(low or high for low, high in p["padding"]) or any(d > 1 for d in p["lhs_dilation"]):
-        low, high, inner = ([0] * x.ndim for _ in range(3))
-        rows = zip(space, p["padding"], p["lhs_dilation"], strict=True)
-        for axis, (before, after), dilation in rows:
-            low[axis], high[axis], inner[axis] = before, after, dilation - 1
-        zero = ops.fill(0, shape=(), dtype=x.dtype)
-        edges = {"edge_padding_low": low, "edge_padding_high": high}
-        x = _stored(ops.pad(x, zero, **edges, interior_padding=inner), copies)
-        p |= {"padding": ((0, 0),) * len(space), "lhs_dilation": (1,) * len(space)}
-    if p["rhs_spec"][0] != w.ndim - 1 or w.op in ("transpose", "reverse"):
-        order = (*p["rhs_spec"][2:], p["rhs_spec"][1], p["rhs_spec"][0])
-        w = _stored(ops.transpose(w, permutation=order), copies)
-        p["rhs_spec"] = (w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
-    return ops.convolution(x, w, **p)
 
 
 # windows of x, padded -> windows of padded x
@@ -182,7 +156,7 @@ def _apart(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]
 RULES: dict[str, Callable[[Node, Copies], Node]] = {
     "dot_general": _product,
     "reduce": _reduction,
-    "convolution": _convolution,
+    "convolution": convolution,
     "reduce_window": _windows,
     "select_and_scatter": _select_and_scatter,
 }

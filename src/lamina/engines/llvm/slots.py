@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from lamina.engines.llvm.index import Index, at, linear
 from lamina.ir.types import Dim, DType, Shape
 
 
 @dataclass(eq=False)
 class Slot:
-    """A contiguous array in memory. `kind` says who owns it:
+    """An array in memory, contiguous unless it is a part of another. `kind` says who owns it:
 
     argument    the caller: argument number `number` of the program
     table       the program: the constant `array`
@@ -29,6 +31,8 @@ class Slot:
     base: Slot | None = None
     loop: Any = None
     same: Slot | None = field(default=None, repr=False)  # another slot whose memory this one uses
+    strides: Sequence[Dim] | None = None  # of a part of `same`: elements from one to the next,
+    offset: Dim = 0  # and from the whole's first to its own
 
     @property
     def memory(self) -> Slot:
@@ -45,6 +49,15 @@ class Slot:
         while slot.same is not None:
             slot = slot.same
         return slot
+
+    def place(self, position: Sequence[Index]) -> Index:
+        """The number of the element at `position`, counted from the slot's address."""
+        if self.strides is None:
+            return linear(position, self.shape)
+        total = at(self.offset)
+        for index, stride in zip(position, self.strides, strict=True):
+            total = total + index * stride
+        return total
 
     @property
     def bytes(self) -> Dim:

@@ -1,0 +1,192 @@
+"""Convolutions as the grouping wants them: without padding, and without zeros to multiply by.
+
+    padding                             -> of a stored padded copy
+    kernel whose output features don't  -> a stored copy in which they do
+    lie side by side
+    input spread out by d               -> d convolutions of the input as it is, interleaved
+
+The last is what gradients of strided convolutions and transposed convolutions are. With x spread
+out, an output y sees only the taps k whose place y s + k e - low is a multiple of d. Which taps
+those are repeats with a period of d / gcd(d, s) outputs; the outputs of one residue are a phase: an
+ordinary convolution of x with stride s / gcd(d, s), with every d / gcd(d, e)th tap of the kernel,
+which then lie e / gcd(d, e) apart. Nothing is multiplied by an inserted zero.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lamina.engines.llvm.copies import Copies, stored
+from lamina.engines.llvm.joints import interleaved
+from lamina.ir import ops
+from lamina.ir.graph import Node
+from lamina.ir.types import is_static
+
+MOST_PHASES = 32  # each is a kernel
+
+
+def convolution(node: Node, copies: Copies) -> Node:
+    """The convolution, or what computes the same."""
+    axes = _axes(node)
+    if axes is not None and math.prod(a.period for a in axes) <= MOST_PHASES:
+        return _in_phases(node, axes, copies)
+    x, w = node.args
+    p = dict(node.params)
+    space = p["lhs_spec"][2:]
+    if any(low or high for low, high in p["padding"]) or any(d > 1 for d in p["lhs_dilation"]):
+        low, high, inner = ([0] * x.ndim for _ in range(3))
+        rows = zip(space, p["padding"], p["lhs_dilation"], strict=True)
+        for axis, (before, after), dilation in rows:
+            low[axis], high[axis], inner[axis] = before, after, dilation - 1
+        x = stored(_padded(x, low, high, inner), copies)
+        p |= {"padding": ((0, 0),) * len(space), "lhs_dilation": (1,) * len(space)}
+    if p["rhs_spec"][0] != w.ndim - 1 or w.op in ("transpose", "reverse"):
+        w = stored(_kernel(w, p["rhs_spec"]), copies)
+        p["rhs_spec"] = _features_last(w)
+    return ops.convolution(x, w, **p)
+
+
+def _padded(x: Node, low: Sequence[int], high: Sequence[int], inner: Sequence[int]) -> Node:
+    zero = ops.fill(0, shape=(), dtype=x.dtype)
+    return ops.pad(x, zero, edge_padding_low=low, edge_padding_high=high, interior_padding=inner)
+
+
+def _kernel(w: Node, spec: Sequence[int]) -> Node:
+    """The kernel as (window..., inputs, outputs)."""
+    return ops.transposed(w, (*spec[2:], spec[1], spec[0]))
+
+
+def _features_last(w: Node) -> tuple[int, ...]:
+    return (w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
+
+
+# ---- phases ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Phase:
+    """Along one axis: every `step`th tap from `first` on, `taps` of them; the first output's first
+    tap lies at `begin` of the input, the last output's last one before `end`."""
+
+    first: int
+    step: int
+    taps: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One spatial axis: output q * period + r is output q of phase r."""
+
+    period: int
+    outputs: int  # of each phase
+    stride: int
+    dilation: int
+    phases: list[_Phase]
+
+    @property
+    def low(self) -> int:
+        """Zeros that some phase reads in front of the input."""
+        return max([0, *(-f.begin for f in self.phases if f.taps)])
+
+    def high(self, extent: int) -> int:
+        """Zeros that some phase reads behind it."""
+        return max([0, *(f.end - extent for f in self.phases if f.taps)])
+
+
+def _axes(node: Node) -> list[_Axis] | None:
+    """The spatial axes, if the input is spread out and all extents are known."""
+    (x, w), p = node.args, node.params
+    dilations = p["lhs_dilation"]
+    window = [w.shape[d] for d in p["rhs_spec"][2:]]
+    outputs = [node.shape[d] for d in p["out_spec"][2:]]
+    inputs = [x.shape[d] for d in p["lhs_spec"][2:]]
+    if all(d == 1 for d in dilations) or not is_static((*window, *outputs, *inputs)):
+        return None
+    if 0 in (*window, *outputs, *inputs):
+        return None
+    lows = [low for low, _ in p["padding"]]
+    lists = (outputs, window, p["window_strides"], dilations, p["rhs_dilation"], lows)
+    return [_axis(*row) for row in zip(*lists, strict=True)]
+
+
+def _axis(outputs: Any, window: Any, stride: int, d: int, gap: int, low: int) -> _Axis:
+    period = d // math.gcd(d, stride)
+    each = -(-outputs // period)
+    steps, apart = stride // math.gcd(d, stride), gap // math.gcd(d, gap)
+    phases = []
+    for r in range(period):
+        taps = [k for k in range(window) if (r * stride + k * gap - low) % d == 0]
+        first = taps[0] if taps else 0
+        begin = (r * stride + first * gap - low) // d
+        end = begin + (each - 1) * steps + (len(taps) - 1) * apart + 1
+        phases.append(_Phase(first, d // math.gcd(d, gap), len(taps), begin, end))
+    return _Axis(period, each, steps, apart, phases)
+
+
+def _in_phases(node: Node, axes: Sequence[_Axis], copies: Copies) -> Node:
+    (x, w), p = node.args, node.params
+    space, out_space = p["lhs_spec"][2:], p["out_spec"][2:]
+    low, high = [0] * x.ndim, [0] * x.ndim
+    for d, axis in zip(space, axes, strict=True):
+        low[d], high[d] = axis.low, axis.high(int(x.shape[d]))  # type: ignore[arg-type]
+    if any(low) or any(high):
+        x = stored(_padded(x, low, high, [0] * x.ndim), copies)
+    w = _kernel(w, p["rhs_spec"])
+    count = len(axes)
+    changed = {
+        **p,
+        "padding": ((0, 0),) * count,
+        "lhs_dilation": (1,) * count,
+        "window_strides": tuple(a.stride for a in axes),
+        "rhs_dilation": tuple(a.dilation for a in axes),
+        "rhs_spec": _features_last(w),
+    }
+    shape = list(node.shape)
+    for d, axis in zip(out_space, axes, strict=True):
+        shape[d] = axis.outputs
+    split = [k for k, a in enumerate(axes) if a.period > 1]
+    parts = {}
+    for residues in itertools.product(*(range(a.period) for a in axes)):
+        phases = [a.phases[r] for a, r in zip(axes, residues, strict=True)]
+        if all(f.taps for f in phases):
+            kernel = stored(_every(w, phases), copies)
+            part = ops.convolution(_reach(x, space, low, phases), kernel, **changed)
+        else:
+            part = ops.fill(0, shape=tuple(shape), dtype=node.dtype)
+        parts[tuple(residues[k] for k in split)] = part
+    if not split:
+        return part
+    wide = interleaved(parts, [out_space[k] for k in split], [axes[k].period for k in split])
+    return _cut(wide, node.shape)
+
+
+def _every(w: Node, phases: Sequence[_Phase]) -> Node:
+    """The taps of a phase."""
+    last = [f.first + (f.taps - 1) * f.step + 1 for f in phases]
+    return ops.slice(
+        w,
+        start_indices=(*(f.first for f in phases), 0, 0),
+        limit_indices=(*last, *w.shape[-2:]),
+        strides=(*(f.step for f in phases), 1, 1),
+    )
+
+
+def _reach(x: Node, space: Sequence[int], low: Sequence[int], phases: Sequence[_Phase]) -> Node:
+    """What the phase reads of the padded input."""
+    begin, end = [0] * x.ndim, list(x.shape)
+    for d, phase in zip(space, phases, strict=True):
+        begin[d], end[d] = phase.begin + low[d], phase.end + low[d]
+    return _slice(x, begin, end)
+
+
+def _cut(x: Node, shape: Sequence[object]) -> Node:
+    """Its first elements: of the last phases some outputs lie beyond the result."""
+    return _slice(x, [0] * x.ndim, list(shape)) if list(x.shape) != list(shape) else x
+
+
+def _slice(x: Node, begin: Sequence[object], end: Sequence[object]) -> Node:
+    return ops.slice(x, start_indices=begin, limit_indices=end, strides=(1,) * x.ndim)
