@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from lamina.errors import ArgumentError
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
@@ -106,11 +108,27 @@ class _GlobalPooling(Layer):
         axes = tuple(range(first, first + self.rank))
         return type(self).operation(inputs, axes, keepdims=self.keepdims)
 
+    def _there(self, mask: Any) -> tuple[int, Tensor]:
+        """The axis of the steps, and a mask (batch, steps) with an axis of 1 for the channels."""
+        axis = 1 if self.data_format == "channels_last" else 2
+        return axis, creation.astype(shaping.expand_dims(mask, 3 - axis), "bool")
+
 
 class GlobalMaxPooling1D(_GlobalPooling):
-    """The largest over all steps: (batch, steps, channels) -> (batch, channels)."""
+    """The largest over all steps: (batch, steps, channels) -> (batch, channels).
+
+    A mask (batch, steps) leaves out the steps where it is False; without any step it is 0.
+    """
 
     rank, operation = 1, staticmethod(reductions.max)
+
+    def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
+        if mask is None:
+            return super().call(inputs)
+        axis, there = self._there(mask)
+        low = float(np.finfo(inputs.dtype.storage).min)
+        top = reductions.max(elementwise.where(there, inputs, low), axis, keepdims=self.keepdims)
+        return elementwise.where(reductions.any(there, axis, keepdims=self.keepdims), top, 0.0)
 
 
 class GlobalMaxPooling2D(_GlobalPooling):
@@ -136,8 +154,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
         if mask is None:
             return super().call(inputs)
-        axis = 1 if self.data_format == "channels_last" else 2
-        there = creation.astype(shaping.expand_dims(mask, 3 - axis), "bool")
+        axis, there = self._there(mask)
         kept = creation.astype(there, inputs.dtype)
         total = reductions.sum(elementwise.where(there, inputs, 0.0), axis, keepdims=self.keepdims)
         count = reductions.sum(kept, axis, keepdims=self.keepdims)

@@ -11,7 +11,7 @@ from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
-from lamina.metrics.base import Metric, accumulate
+from lamina.metrics.base import Metric, accumulate, counting
 from lamina.metrics.confusion import COUNTS, counts_at, even_thresholds
 from lamina.tensor import Tensor, Variable, as_tensor
 
@@ -73,6 +73,7 @@ class AUC(Metric):
         if not self.counts:
             self._build(int(p.shape[-1]))
         p = ops.sigmoid(p) if self.from_logits else p
+        p, sample_weight = counting(y_pred, p, sample_weight)
         weights = self._weights(p, sample_weight)
         counts = counts_at(y, p, weights, np.asarray(self.thresholds), self.multi_label)
         for count, variable in self.counts.items():

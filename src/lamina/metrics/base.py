@@ -155,13 +155,7 @@ class MeanMetricWrapper(Mean):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
         values = floating(self.fn(y_true, y_pred, **self.fn_arguments))
-        there = masks.counted(masks.mask_of(y_pred), values)
-        if there is not None:  # steps that are not there do not count
-            weights = as_tensor(there, values.dtype)
-            values = ops.where(there, values, 0)
-            given = None if sample_weight is None else weights_for(values, sample_weight)
-            sample_weight = weights if given is None else weights * given
-        super().update_state(values, sample_weight)
+        super().update_state(*counting(y_pred, values, sample_weight))
 
 
 class NamedMean(MeanMetricWrapper):
@@ -177,6 +171,17 @@ class NamedMean(MeanMetricWrapper):
 
 
 # ---- helpers for families ----------------------------------------------------------------------
+def counting(y_pred: Any, values: Tensor, sample_weight: Any) -> tuple[Tensor, Any]:
+    """Values and their weights (None: all count 1), both 0 where the mask of the predictions says
+    that there is nothing."""
+    there = masks.counted(masks.mask_of(y_pred), values)
+    if there is None:
+        return values, sample_weight
+    weights = as_tensor(there, values.dtype)
+    given = None if sample_weight is None else weights_for(values, sample_weight)
+    return ops.where(there, values, 0), weights if given is None else weights * given
+
+
 def need_matrix(owner: str, y_true: Tensor, y_pred: Tensor) -> int:
     """The number of columns of targets and predictions, both (samples, columns)."""
     if y_true.shape != y_pred.shape or y_pred.ndim != 2:

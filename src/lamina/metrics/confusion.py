@@ -15,7 +15,7 @@ from lamina.errors import RangeError
 from lamina.ir.types import float32
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
-from lamina.metrics.base import Metric, accumulate
+from lamina.metrics.base import Metric, accumulate, counting
 from lamina.tensor import Tensor, Variable, as_tensor
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -84,6 +84,7 @@ class ConfusionCounts(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = paired(y_true, y_pred, self.name)
+        p, sample_weight = counting(y_pred, p, sample_weight)
         weights = None
         if sample_weight is not None:
             weights = ops.broadcast_to(weights_for(p, sample_weight), p.shape)
@@ -327,7 +328,10 @@ class ConfusionMatrix(Metric):
             p = ops.argmax(p, axis=-1)
         y = ops.argmax(y, axis=-1) if y.ndim > p.ndim and y.shape[-1] == self.num_classes else y
         y, p = paired(y, p, self.name)
-        weights = None if sample_weight is None else weights_for(p, sample_weight)
+        p, sample_weight = counting(y_pred, p, sample_weight)
+        weights = None
+        if sample_weight is not None:
+            weights = ops.broadcast_to(weights_for(p, sample_weight), p.shape)
         accumulate(self.table, table_of(y, p, weights, self.num_classes))
 
     def result(self) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.shapes import paired, weights_for
-from lamina.metrics.base import Metric, accumulate, need_matrix
+from lamina.metrics.base import Metric, accumulate, counting, need_matrix
 from lamina.tensor import Tensor, Variable, as_tensor
 
 EPSILON = 1e-7
@@ -45,6 +45,7 @@ class FBetaScore(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = paired(y_true, y_pred, self.name)
         classes = need_matrix(self.name, y, p)
+        p, sample_weight = counting(y_pred, p, sample_weight)
         if not self.counts:
             shape = () if self.average == "micro" else (classes,)
             self.counts = {count: self.add_variable(shape, count) for count in COUNTS}

@@ -10,8 +10,9 @@ import numpy as np
 from lamina import operations as ops
 from lamina.errors import RangeError
 from lamina.losses.shapes import floating, paired, weights_for
-from lamina.metrics.base import Metric, accumulate
+from lamina.metrics.base import Metric, accumulate, counting
 from lamina.metrics.confusion import table_of
+from lamina.operations import masks
 from lamina.tensor import Tensor, as_tensor
 
 EPSILON = 1e-7
@@ -52,6 +53,7 @@ class IoU(Metric):
         y = y if self.sparse_y_true else ops.argmax(y, axis=self.axis)
         p = p if self.sparse_y_pred else ops.argmax(p, axis=self.axis)
         y, p = paired(y, floating(p), self.name)
+        p, sample_weight = counting(y_pred, p, sample_weight)
         weights = ops.ones_like(p)
         if sample_weight is not None:
             weights = weights * weights_for(p, sample_weight)
@@ -85,7 +87,11 @@ class BinaryIoU(IoU):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         p = floating(y_pred)
-        super().update_state(y_true, ops.astype(p >= self.threshold, p.dtype), sample_weight)
+        yes = ops.astype(p >= self.threshold, p.dtype)
+        mask = masks.mask_of(y_pred)
+        super().update_state(
+            y_true, yes if mask is None else masks.attach(yes, mask), sample_weight
+        )
 
 
 class MeanIoU(IoU):

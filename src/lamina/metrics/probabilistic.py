@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina import losses
 from lamina.losses.shapes import reshaped, weights_for
-from lamina.metrics.base import Mean, NamedMean
+from lamina.metrics.base import Mean, NamedMean, counting
 from lamina.tensor import as_tensor
 
 
@@ -68,7 +68,7 @@ class SparseCategoricalCrossentropy(NamedMean):
             counts = as_tensor(labels != self.fn_arguments["ignore_class"], values.dtype)
             weights = 1.0 if sample_weight is None else weights_for(values, sample_weight)
             sample_weight = counts * weights
-        Mean.update_state(self, values, sample_weight)
+        Mean.update_state(self, *counting(y_pred, values, sample_weight))
 
 
 class KLDivergence(NamedMean):

@@ -10,8 +10,7 @@ from lamina.errors import ArgumentError, RangeError
 from lamina.ir.types import float64
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
-from lamina.metrics.base import Mean, Metric, NamedMean, accumulate, need_matrix
-from lamina.operations.reductions import as_number
+from lamina.metrics.base import Mean, Metric, NamedMean, accumulate, counting, need_matrix
 from lamina.tensor import Tensor, Variable, as_tensor
 
 EPSILON = 1e-7
@@ -134,7 +133,7 @@ class RootMeanSquaredError(Mean):
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
         y, p = paired(y_true, y_pred, self.name)
-        super().update_state(ops.square(y - p), sample_weight)
+        super().update_state(*counting(y_pred, ops.square(y - p), sample_weight))
 
     def result(self) -> Tensor:
         mean = safe_divide(self.total.read(), self.count.read())
@@ -179,13 +178,12 @@ class R2Score(Metric):
             names = ("squared_sum", "sum", "residual", "count")
             self.sums = {name: self.add_variable((outputs,), name) for name in names}
         y, p = as_tensor(y, float64), as_tensor(p, float64)  # differences of large sums follow
-        w = ops.ones_like(y)
-        if sample_weight is not None:
-            w = w * weights_for(y, sample_weight)
+        there, sample_weight = counting(y_pred, ops.ones_like(y), sample_weight)
+        w = there if sample_weight is None else there * weights_for(y, sample_weight)
         terms = (w * y * y, w * y, w * ops.square(y - p), w)
         for variable, term in zip(self.sums.values(), terms, strict=True):
             accumulate(variable, ops.sum(term, axis=0))
-        accumulate(self.samples, as_number(y.size))
+        accumulate(self.samples, ops.sum(there))
 
     def result(self) -> Tensor:
         if not self.sums:
