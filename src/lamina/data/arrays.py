@@ -165,7 +165,7 @@ def _not_an_array(data: Any, name: str, error: Exception) -> LaminaError:
             return ShapeError(
                 f"{name}: rows of unequal lengths: row 0 has {lengths[0]} values, "
                 f"row {odd} has {lengths[odd]}",
-                hint="pad the short ones, or cut the long ones",
+                hint="pad_sequences makes them equally long: it pads the short, and cuts the long",
             )
     return DTypeError(f"{name}: {type(data).__name__} cannot become an array: {error}")
 

@@ -18,6 +18,8 @@ _STRINGS_CURE = (
     "kept as text with pandas.to_numeric(column, errors='coerce')"
 )
 
+_SEQUENCES_CURE = "pad_sequences makes one array of sequences of several lengths"
+
 
 def names(data: Any) -> list[str] | None:
     """The names of a frame's columns, or of a series (one name); None if there are none."""
@@ -46,7 +48,9 @@ def numbers(array: np.ndarray, name: str, columns: Sequence[str] | None = None) 
     kinds = {type(value) for value in array.ravel().tolist()}
     if not all(_is_number(kind) for kind in kinds):
         bad = np.frompyfunc(lambda value: not _is_number(type(value)), 1, 1)(array).astype(bool)
-        raise DTypeError(report(name, array, bad, _kind, columns), hint=_STRINGS_CURE)
+        sequences = all(issubclass(kind, list | tuple | np.ndarray) for kind in kinds)
+        cure = _SEQUENCES_CURE if sequences else _STRINGS_CURE
+        raise DTypeError(report(name, array, bad, _kind, columns), hint=cure)
     if any(kind.__name__ in _MISSING for kind in kinds):
         present = np.frompyfunc(lambda value: type(value).__name__ not in _MISSING, 1, 1)(array)
         return np.where(present.astype(bool), array, np.nan).astype(np.float64)

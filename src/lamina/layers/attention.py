@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import constraints, initializers, regularizers
-from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.errors import ArgumentError, RangeError
 from lamina.ir.types import bool_
+from lamina.layers.attention_checks import check_masks, check_parts
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
 from lamina.layers.regularization import Dropout
-from lamina.layers.spec import InputSpec, shape_text
+from lamina.layers.spec import InputSpec
 from lamina.operations import creation, elementwise, linear_algebra, masks, neural, reductions
 from lamina.operations.creation import iota
 from lamina.operations.shaping import expand_dims, swapaxes
@@ -74,9 +75,9 @@ class _PlainAttention(Layer):
         return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:
-        query, value, *rest = self._three(inputs)
-        key = rest[0] if rest else value
+        query, value, key = self._three(inputs)
         query_mask, value_mask = _pair(self, mask)
+        check_masks(self._label(), query, key, query_mask=query_mask, value_mask=value_mask)
         scores = self.scores(query, key)
         there = None if value_mask is None else expand_dims(value_mask, 1)
         if use_causal_mask:
@@ -99,13 +100,8 @@ class _PlainAttention(Layer):
             )
         query, value, *rest = inputs
         key = rest[0] if rest else value
-        if key.shape[1] != value.shape[1]:
-            raise ShapeError(
-                f"{self._label()}: {shape_text(key.shape)[1:-1]} are {key.shape[1]} keys and "
-                f"{shape_text(value.shape)[1:-1]} are {value.shape[1]} values; each value needs "
-                "one key"
-            )
-        return [query, value, *rest]
+        check_parts(self._label(), query, value, key, compared=True)
+        return [query, value, key]
 
 
 def _pair(layer: Layer, mask: Any) -> tuple[Tensor | None, Tensor | None]:
@@ -295,8 +291,13 @@ class MultiHeadAttention(Layer):
         }
 
     def build(  # type: ignore[override]
-        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+        self, query_shape: Any, value_shape: Any = None, key_shape: Any = None
     ) -> None:
+        if value_shape is None:
+            raise ArgumentError(
+                f"{self._label()}: takes query and value, and key if it is not the value",
+                hint="for self-attention: layer(x, x)",
+            )
         features = query_shape[-1] if self.output_features is None else self.output_features
         outer = tuple(features) if isinstance(features, (list, tuple)) else (features,)
         key_shape = value_shape if key_shape is None else key_shape
@@ -325,7 +326,11 @@ class MultiHeadAttention(Layer):
         training: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:
-        keys = self.key(value if key is None else key)
+        key = value if key is None else key
+        check_parts(self._label(), query, value, key, compared=False)
+        given = {"value_mask": value_mask, "key_mask": key_mask, "attention_mask": attention_mask}
+        check_masks(self._label(), query, key, query_mask=query_mask, **given)
+        keys = self.key(key)
         there = _combined(query_mask, value_mask, key_mask, attention_mask)
         if use_causal_mask:
             there = masks.both(there, causal_mask(query.shape[1], keys.shape[1]))

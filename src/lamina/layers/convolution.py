@@ -13,7 +13,7 @@ from lamina import activations, constraints, initializers, regularizers
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
-from lamina.layers.spec import InputSpec
+from lamina.layers.spec import InputSpec, layout
 from lamina.operations import convolution, creation
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor, Variable
@@ -45,7 +45,7 @@ class Convolution(Layer):
             raise ArgumentError(f"{own}: padding must be one of {self.paddings}, not {padding!r}")
         self.data_format = checked_format(own, data_format)
         self._channel_axis = -1 if self.data_format == "channels_last" else 1
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2, layout=layout(self.rank, self.data_format))
         self.bias: Variable | None = None
 
     def _settle_result(self, activation: Any, use_bias: bool, initializer: Any, *rest: Any) -> None:
@@ -65,7 +65,9 @@ class Convolution(Layer):
                 hint="Input((None, None, 3)) leaves rows and columns open, not the channels",
             )
         axes = {self._channel_axis: int(channels)}
-        self.input_spec = InputSpec(ndim=self.rank + 2, axes=axes)
+        self.input_spec = InputSpec(
+            ndim=self.rank + 2, axes=axes, layout=layout(self.rank, self.data_format)
+        )
         return channels
 
     def _add_kernel(self, shape: tuple[Any, ...], name: str, prefix: str = "") -> Variable:

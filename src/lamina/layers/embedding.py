@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from lamina import constraints, initializers, regularizers
-from lamina.errors import ArgumentError, OutOfBoundsError
+from lamina.errors import ArgumentError, DTypeError, OutOfBoundsError
+from lamina.ir.graph import Node
 from lamina.ir.types import int32
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
@@ -73,14 +77,17 @@ class Embedding(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         numbers = inputs if inputs.dtype.is_integer else as_tensor(inputs, int32)
         if numbers.is_traced:
+            _note(inputs, self)
             numbers = elementwise.clip(numbers, 0, self.input_dim - 1)
         else:
-            self.check_data(numbers.numpy())
+            self.check_data(inputs.numpy())
         return indexing.take(self.embeddings.read(), numbers, axis=0)
 
     def check_data(self, values: Any, first: int = 0) -> None:
-        """Raise OutOfBoundsError for a number outside of the table, with its position; the rows of
-        `values`, an array, are counted from `first`."""
+        """Raise OutOfBoundsError for a number outside of the table, with its position, DTypeError
+        for a fraction; the rows of `values`, an array, are counted from `first`."""
+        if values.size and values.dtype.kind == "f":
+            self._check_whole(values)
         if not values.size or (values.min() >= 0 and values.max() < self.input_dim):
             return
         outside = (values < 0) | (values >= self.input_dim)
@@ -96,6 +103,37 @@ class Embedding(Layer):
             if values.max() >= self.input_dim
             else "numbers begin with 0; is -1 a mark for something unknown?",
         )
+
+    def _check_whole(self, values: np.ndarray) -> None:
+        broken = values != np.floor(values)
+        if broken.any():
+            place = tuple(int(k) for k in np.argwhere(broken)[0])
+            raise DTypeError(
+                f"{self._label()}: takes whole numbers, one for each word or thing; got "
+                f"{values[place]:g} at position {place} of the inputs",
+                hint="measured features need no Embedding: give them to the next layer directly",
+            )
+
+
+# ---- which tensors come -----------------------------------------------------------------------
+_SEEN: ContextVar[list[tuple[Node, Embedding]] | None] = ContextVar("lookups", default=None)
+
+
+@contextmanager
+def watched() -> Iterator[list[tuple[Node, Embedding]]]:
+    """Within: the list of what is looked up where, as it is recorded."""
+    seen: list[tuple[Node, Embedding]] = []
+    token = _SEEN.set(seen)
+    try:
+        yield seen
+    finally:
+        _SEEN.reset(token)
+
+
+def _note(inputs: Tensor, layer: Embedding) -> None:
+    seen = _SEEN.get()
+    if seen is not None and inputs._node is not None:
+        seen.append((inputs._node, layer))
 
 
 def _table(layer: Embedding, weights: Any) -> np.ndarray | None:

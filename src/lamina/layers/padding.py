@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import is_static
 from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec, shape_text
+from lamina.layers.spec import InputSpec, layout, shape_text
 from lamina.operations import images, shaping
 from lamina.operations.windows import channels_back, channels_last, checked_format, per_axis
 from lamina.tensor import Tensor
@@ -41,7 +41,7 @@ class _Spatial(Layer):
 
     def _settle(self, data_format: str | None) -> None:
         self.data_format = checked_format(type(self).__name__, data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2, layout=layout(self.rank, self.data_format))
 
     @property
     def _first(self) -> int:

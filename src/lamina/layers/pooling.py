@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError
 from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers.spec import InputSpec, layout
 from lamina.operations import creation, elementwise, pooling, reductions, shaping
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
@@ -45,7 +45,7 @@ class _Pooling(Layer):
         if self.padding not in ("valid", "same"):
             raise ArgumentError(f"{own}: padding must be 'valid' or 'same', not {padding!r}")
         self.data_format = checked_format(own, data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2, layout=layout(self.rank, self.data_format))
 
     def call(self, inputs: Tensor) -> Tensor:
         pool = type(self).operation
@@ -101,7 +101,7 @@ class _GlobalPooling(Layer):
         super().__init__(**kwargs)
         self.data_format = checked_format(type(self).__name__, data_format)
         self.keepdims = keepdims
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2, layout=layout(self.rank, self.data_format))
 
     def call(self, inputs: Tensor) -> Tensor:
         first = 1 if self.data_format == "channels_last" else 2
@@ -186,7 +186,7 @@ class _AdaptivePooling(Layer):
         own = type(self).__name__
         self.output_size = per_axis(own, "output_size", output_size, self.rank)
         self.data_format = checked_format(own, data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self.input_spec = InputSpec(ndim=self.rank + 2, layout=layout(self.rank, self.data_format))
 
     def call(self, inputs: Tensor) -> Tensor:
         return type(self).operation(inputs, self.output_size, self.data_format)

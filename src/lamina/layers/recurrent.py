@@ -33,7 +33,7 @@ from lamina.layers.recurrent_cells import (
     output_size,
     parts_of,
 )
-from lamina.layers.spec import InputSpec, shape_text
+from lamina.layers.spec import SEQUENCES, InputSpec, shape_text
 from lamina.operations import creation, elementwise, indexing, limits, masks, shaping, updating
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms.loops import scan
@@ -79,7 +79,9 @@ class RNN(Layer):
     def build(self, input_shape: Any) -> None:
         if isinstance(self.cell, Layer):
             self.cell.build((None, *input_shape[2:]))
-        self.input_spec = InputSpec(ndim=len(input_shape), axes={-1: input_shape[-1]})
+        axes = {-1: input_shape[-1]}
+        words = SEQUENCES if len(input_shape) == 3 else None
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=axes, layout=words)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the outputs: that of the inputs, if there is an output for every step."""
@@ -182,7 +184,8 @@ class RNN(Layer):
             raise ShapeError(
                 f"{self._label()}: a stateful layer needs to know how many sequences run side by "
                 "side",
-                hint="give the size of the batch: Input(batch_shape=(32, None, 8))",
+                hint="give the size of the batch, such as 32: Input(batch_shape=(32, steps, "
+                "features))",
             )
         with building.outside_traces():
             self.states = tree.map_structure(
@@ -246,7 +249,7 @@ def _place_of_output(cell: Any) -> int | None:
 class _OfCell(RNN):
     """A layer around a cell that it makes itself."""
 
-    input_spec = InputSpec(ndim=3)
+    input_spec = InputSpec(ndim=3, layout=SEQUENCES)
     cell_class: ClassVar[type[RecurrentCell]]
 
     def __init__(self, units: int, **kwargs: Any) -> None:

@@ -387,6 +387,12 @@ def _listed(shapes: Sequence[Any]) -> str:
 # ---- any cell ----------------------------------------------------------------------------------
 def checked_cell(cell: Any) -> Any:
     """A cell, or an ArgumentError that says what is missing."""
+    if hasattr(cell, "return_sequences"):
+        kind = type(cell).__name__
+        raise ArgumentError(
+            f"RNN: {kind} is a whole layer, not a cell",
+            hint=f"use {kind}(...) without RNN, or RNN({kind}Cell(...))",
+        )
     for needed in ("call", "state_size"):
         if not hasattr(type(cell), needed) and not hasattr(cell, needed):
             raise ArgumentError(

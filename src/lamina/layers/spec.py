@@ -16,7 +16,8 @@ from lamina.tensor import Tensor
 class InputSpec:
     """What one input must be like; arguments as in Keras.
 
-    `shape` is the whole shape with None for any extent; `axes` maps an axis to its extent.
+    `shape` is the whole shape with None for any extent; `axes` maps an axis to its extent. `layout`
+    says for messages what the axes are; HINTS has more to say of some.
     """
 
     dtype: Any = None
@@ -25,6 +26,7 @@ class InputSpec:
     max_ndim: int | None = None
     min_ndim: int | None = None
     axes: Mapping[int, int] | None = None
+    layout: str | None = None
 
     def extents(self) -> dict[int, int]:
         """Every axis whose extent is prescribed."""
@@ -56,13 +58,9 @@ def check(label: str, spec: InputSpec | Sequence[InputSpec] | None, inputs: Any)
             hint="numpy.asarray(...) makes an array of nested lists of numbers",
         )
     if len(specs) != len(tensors):
+        expected = f"{len(specs)} input" + ("s" if len(specs) > 1 else "")
         raise ShapeError(
-            f"{label}: expected {len(specs)} input{'s' if len(specs) > 1 else ''}, got "
-            f"{len(tensors)}",
-            hint=None
-            if len(specs) > 1
-            else "does the layer in front give several outputs (return_state=True)? A functional "
-            "model, Model(inputs, outputs), says which one goes where",
+            f"{label}: expected {expected}, got {len(tensors)}", hint=_hint_of_number(specs)
         )
     for each, tensor in zip(specs, tensors, strict=True):
         _check_one(label, each, tensor)
@@ -86,10 +84,57 @@ def _check_rank(label: str, spec: InputSpec, tensor: Tensor) -> None:
     for is_wrong, expected in wrong:
         if is_wrong:
             raise ShapeError(
-                f"{label}: expected an input of {expected} axes (the batch included), got shape "
+                f"{label}: expected an input of {expected} axes{_layout(spec)}, got shape "
                 f"{shape_text(tensor.shape)}, which has {tensor.ndim}",
-                hint=_rank_hint(tensor, rank),
+                hint=_hint_of_layout(spec, tensor) or _rank_hint(tensor, rank),
             )
+
+
+def _hint_of_number(specs: Sequence[InputSpec]) -> str | None:
+    if len(specs) > 1:
+        return None
+    return (
+        "Concatenate()([a, b]) makes one of several; a recurrent layer gives its states beside its "
+        "output where return_state=True says so, and takes states as initial_state=[...]"
+    )
+
+
+# ---- what the axes are, by layout: hints where there is one too few, and one too many ----------
+SEQUENCES = "(batch, steps, features)"
+_NO_BATCH = "the shape given to an Input is without the batch"
+_STEPS = (
+    "below another recurrent layer, or one that goes over the steps, return_sequences=True gives "
+    "all steps; numbers of words need an Embedding in front; x[..., None] makes a series of "
+    "numbers one of single features"
+)
+HINTS: dict[str, tuple[str, str]] = {
+    SEQUENCES: (
+        _STEPS,
+        f"{_NO_BATCH}; an Embedding takes numbers of words, not one-hot rows; TimeDistributed("
+        "Flatten()) makes features of what a step has",
+    ),
+    "(batch, steps, channels)": (_STEPS, _NO_BATCH),
+    "(batch, channels, steps)": (_STEPS, _NO_BATCH),
+}
+
+
+def layout(rank: int, data_format: str = "channels_last") -> str:
+    """What the axes of inputs with so many spatial ones are."""
+    spatial = {1: ["steps"], 2: ["rows", "columns"], 3: ["layers", "rows", "columns"]}[rank]
+    axes = [*spatial, "channels"] if data_format == "channels_last" else ["channels", *spatial]
+    return f"(batch, {', '.join(axes)})"
+
+
+def _layout(spec: InputSpec) -> str:
+    return f", {spec.layout}" if spec.layout else " (the batch included)"
+
+
+def _hint_of_layout(spec: InputSpec, tensor: Tensor) -> str | None:
+    rank = spec.rank() or spec.min_ndim
+    if spec.layout is None or rank is None or spec.layout not in HINTS:
+        return None
+    too_few, too_many = HINTS[spec.layout]
+    return {rank - 1: too_few, rank + 1: too_many}.get(tensor.ndim)
 
 
 def _rank_hint(tensor: Tensor, rank: int | None) -> str:

@@ -27,9 +27,11 @@ class Wrapper(Layer):
 
 def _as_layer(owner: str, layer: Any) -> Any:
     if not isinstance(layer, Layer):
+        units = layer if isinstance(layer, int) else 10
+        kind = "LSTM" if owner == "Bidirectional" else "Dense"
         raise ArgumentError(
             f"{owner}: needs a layer, not {type(layer).__name__}",
-            hint=f"{owner}(lm.layers.Dense(10))",
+            hint=f"{owner}(lm.layers.{kind}({units}))",
         )
     return layer
 
@@ -40,7 +42,7 @@ class TimeDistributed(Wrapper):
     The steps are taken as so many more examples, so that it costs one call of the layer.
     """
 
-    input_spec = InputSpec(min_ndim=3)
+    input_spec = InputSpec(min_ndim=3, layout="(batch, steps, ...)")
     supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -136,8 +138,7 @@ class Bidirectional(Layer):
         mask: Any = None,
         training: bool = False,
     ) -> Any:
-        half = len(initial_state) // 2 if initial_state is not None else 0
-        pair = (None, None) if not half else (initial_state[:half], initial_state[half:])
+        pair = self._for_both(initial_state)
         results = [
             layer(sequences, initial_state=state, mask=mask, training=training)
             for layer, state in zip((self.forward_layer, self.backward_layer), pair, strict=True)
@@ -152,6 +153,21 @@ class Bidirectional(Layer):
         if not states:
             return outputs
         return (*outputs, *states) if self.merge_mode is None else (outputs, *states)
+
+    def _for_both(self, states: Any) -> tuple[Any, Any]:
+        """The initial states of the forward layer, and those of the backward one."""
+        if states is None:
+            return None, None
+        count = len(states) if isinstance(states, (list, tuple)) else 1
+        if count == 1 or count % 2:
+            raise ArgumentError(
+                f"{self._label()}: initial_state holds {count} state"
+                + ("" if count == 1 else "s")
+                + "; two directions need an even number",
+                hint="first those of the forward layer, then those of the backward one: "
+                "[forward_h, backward_h], for LSTM [forward_h, forward_c, backward_h, backward_c]",
+            )
+        return states[: count // 2], states[count // 2 :]
 
     def _merged(self, ahead: Tensor, back: Tensor) -> Any:
         if self.merge_mode is None:

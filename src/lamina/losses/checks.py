@@ -71,10 +71,27 @@ def _check_indices(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
             f"{shown(outputs)}; class indices would have shape {shown((len(y), *labels))}",
             hint="for a distribution over the classes in each row use categorical_crossentropy"
             if y.shape[1:] == outputs
-            else "give one class index for each row of the predictions",
+            else _cure_of_steps(y, labels)
+            or "give one class index for each row of the predictions",
         )
     _check_whole(loss, y)
     _check_classes(loss, y, classes)
+
+
+def _cure_of_steps(y: np.ndarray, expected: Outputs) -> str | None:
+    """One target a sequence where there is one for each step, or the reverse."""
+    one = y.shape[1:-1] if y.shape[1:] and y.shape[-1] == 1 else y.shape[1:]
+    if len(one) < len(expected):
+        return (
+            "for one target a sequence leave return_sequences=True out of the last recurrent "
+            "layer, or put a pooling layer behind it"
+        )
+    if len(one) > len(expected):
+        return (
+            "give one class index for each row of the predictions; predictions for each step come "
+            "from recurrent layers with return_sequences=True"
+        )
+    return None
 
 
 def _check_whole(loss: Loss, y: np.ndarray) -> None:
@@ -180,7 +197,8 @@ def _check_shape(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
         f"{shown((len(y), *outputs))}; a loss never broadcasts them",
         hint="for class indices use sparse_categorical_crossentropy"
         if labels and len(outputs) > 0
-        else "the last layer needs one output for each column of the targets",
+        else (_cure_of_steps(y, outputs[:-1]) if len(outputs) > 1 else None)
+        or "the last layer needs one output for each column of the targets",
     )
 
 

@@ -214,6 +214,8 @@ def _fits(expected: Any, came: Any) -> bool:
 
 
 def _shape_hint(expected: Any, came: Any) -> str:
+    if _fits(expected[1:-1], came[1:]) and not _fits(expected[2:], came[1:]):
+        return "the last axis, of features, is missing: x[..., None] adds one for a single feature"
     if len(came) == len(expected) - 1:
         return "models take batches: x[None] makes a batch of one example"
     if len(came) > len(expected) and len(expected) == 2:

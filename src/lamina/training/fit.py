@@ -25,9 +25,9 @@ from lamina.training.sources import (
     Pace,
     Resident,
     Stream,
-    batch_size_of,
     is_iterable_of_batches,
 )
+from lamina.training.stateful import check_rows, resident
 
 Source = Resident | Stream
 Logs = dict[str, Any]
@@ -82,6 +82,7 @@ def _runner(session: Session, model: Any, course: Course, data: Columns, first: 
     source = course.source
     if isinstance(source, Stream):
         session.prepare(model, data, course.kind, first)
+        check_rows(model, data.rows, batches=False)
         return session.runner(model, course.kind, data)
     if source.runner is None or len(course.callbacks.callbacks) > 1:
         source.runner = session.runner(model, course.kind, data)
@@ -143,11 +144,12 @@ def fit(
         data = columns(x, y, sample_weight, class_weight)
         model._session.prepare(model, data, "fit")
         rows, held_out = _split(data, validation_split, validation_data, seed, verbose)
-        size = batch_size_of(batch_size)
-        source = Resident(data, size, rows, order_seed, steps_per_epoch)
+        source = resident(
+            model, data, batch_size, 32, rows=rows, seed=order_seed, limit=steps_per_epoch
+        )
         if held_out is not None:
-            size = batch_size_of(validation_batch_size, EVALUATION_BATCH)
-            validation = Resident(data, size, held_out)
+            size = validation_batch_size
+            validation = resident(model, data, size, EVALUATION_BATCH, rows=held_out)
     if validation_data is not None:
         validation = _validation(model, validation_data, validation_batch_size, validation_steps)
     plan = Fit(epochs, initial_epoch, verbose, seed, validation, validation_freq)
@@ -209,7 +211,7 @@ def _validation(model: Any, given: Any, batch_size: int | None, steps: int | Non
     x, y, weights = (*given, None)[:3]
     data = columns(x, y, weights, prefix="validation_")
     model._session.prepare(model, data, "validation")
-    return Resident(data, batch_size_of(batch_size, EVALUATION_BATCH), limit=steps)
+    return resident(model, data, batch_size, EVALUATION_BATCH, limit=steps)
 
 
 def _is_pair(given: Any) -> bool:
@@ -326,7 +328,7 @@ def evaluate(
     else:
         data = columns(x, y, sample_weight)
         model._session.prepare(model, data, "evaluate")
-        source = Resident(data, batch_size_of(batch_size, EVALUATION_BATCH), limit=steps)
+        source = resident(model, data, batch_size, EVALUATION_BATCH, limit=steps)
         rows = f"{data.rows:,} rows"
     told = CallbackList(callbacks, model, steps=source.steps, verbose=verbose)
     progress = Progress(f"Evaluate  {rows}", source.steps, verbose)

@@ -18,7 +18,9 @@ from lamina.training.openness import Programs
 from lamina.training.outputs import build_for
 from lamina.training.programs import Program
 from lamina.training.progress import Progress
-from lamina.training.sources import Stream, batch_size_of, is_iterable_of_batches
+from lamina.training.sources import Stream, is_iterable_of_batches
+from lamina.training.stateful import batch_size_for, check_rows, sequences_held
+from lamina.training.vocabularies import Vocabularies
 
 BATCH = 256
 SHOWN = 1.0  # seconds after which a prediction shows how far it is
@@ -29,8 +31,9 @@ class Predictor:
 
     def __init__(self) -> None:
         self._programs: Programs[Program] = Programs()
-        self._quick: dict[Any, tuple[Program, list[Any]]] = {}
+        self._quick: dict[Any, tuple[Program, list[Any], int | None]] = {}
         self._graph: Any = None
+        self.vocabularies = Vocabularies()
 
     def quick(self, model: Any, x: np.ndarray) -> Any:
         """The outputs for a few rows of one known array; None where it takes the long way.
@@ -45,7 +48,9 @@ class Predictor:
         known = self._quick.get((x.shape[1:], x.dtype.char, settings.engine))
         if known is None or not 0 < x.shape[0] <= BATCH or not x.flags.c_contiguous:
             return None
-        program, readers = known
+        program, readers, held = known
+        if held is not None and held != x.shape[0]:
+            return None
         for layer in readers:
             layer.check_data(x)
         if x.dtype.char == "f":
@@ -67,8 +72,9 @@ class Predictor:
         found = self._programs.find(settings.engine, model, data, make)
         if data.input_structure == tree.LEAF:
             array = data.inputs[0]
-            readers = [layer for _, layer in model._graph.readers] if model._graph else []
-            self._quick[array.shape[1:], array.dtype.char, settings.engine] = found, readers
+            kind = array.shape[1:], array.dtype.char, settings.engine
+            readers = model._graph.readers if model._graph else self.vocabularies.of(model, data)
+            self._quick[kind] = found, [layer for _, layer in readers], sequences_held(model)
         return found
 
     def _make(self, model: Any, data: Columns, types_: list[TensorType], reason: str) -> Program:
@@ -91,11 +97,13 @@ def predict(
     told.tell("on_predict_begin", {})
     parts: list[Any] = []
     rows = 0
-    with Deferred() as interrupt, closing(_batches(x, batch_size, steps, progress)) as batches:
+    found = _batches(model, x, batch_size, steps, progress)
+    with Deferred() as interrupt, closing(found) as batches:
         for k, part in enumerate(batches):
             told.tell("on_predict_batch_begin", k, {})
             build_for(model, part)
             checks.check_inputs(model, part, rows)
+            model._predictor.vocabularies.check(model, part, rows)
             rows += part.rows
             parts.append(model._predictor.program(model, part)(*part.inputs))
             told.tell("on_predict_batch_end", k, {})
@@ -110,16 +118,21 @@ def _joined(*parts: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _batches(x: Any, batch_size: int | None, steps: int | None, progress: Progress) -> Any:
+def _batches(
+    model: Any, x: Any, batch_size: int | None, steps: int | None, progress: Progress
+) -> Any:
     if is_iterable_of_batches(x):
         source = Stream(x, steps)
         progress.total = source.steps
         with closing(source.chunks(0)) as chunks:
             for data, _ in chunks:
+                check_rows(model, data.rows, batches=False)
                 yield Columns(data.inputs, input_structure=data.input_structure)
         return
     data = columns(x)
-    size = batch_size_of(batch_size, BATCH)
+    size = batch_size_for(model, batch_size, BATCH)
+    if steps is None:
+        check_rows(model, data.rows)
     progress.total = -(-data.rows // size) if steps is None else steps
     for k in range(progress.total):
         rows = slice(k * size, (k + 1) * size)

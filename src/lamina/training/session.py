@@ -20,6 +20,7 @@ from lamina.training.openness import Programs
 from lamina.training.outputs import build_for, output_shapes
 from lamina.training.programs import loop_program
 from lamina.training.step import Steps, aligned, has_own
+from lamina.training.vocabularies import Vocabularies
 
 Runner = Callable[..., dict[str, Any]]
 STEPS = {"train": "train_step", "evaluate": "test_step"}  # what a model may define anew
@@ -33,6 +34,7 @@ class Session:
         self.steps: Steps | None = None
         self.first_step = (0, 0)  # seed and number, for steps that are yet to come
         self._programs: Programs[Runner] = Programs()
+        self._vocabularies = Vocabularies()
         self._shapes: dict[Any, tuple[list[Any], list[str]]] = {}  # of outputs, by those of data
 
     # ---- before the first step -----------------------------------------------------------------
@@ -41,6 +43,7 @@ class Session:
         computed. `first` is the number of the first row in the data set."""
         build_for(model, columns)
         checks.check_inputs(model, columns, first)
+        self._vocabularies.check(model, columns, first)
         if any(layer.needs_samples for layer in model._flatten_layers()):
             columns.number_rows(first)
         outputs = self._outputs(model, columns)

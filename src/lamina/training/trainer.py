@@ -15,6 +15,7 @@ from lamina.training.columns import columns
 from lamina.training.objectives import Compilation
 from lamina.training.predict import Predictor, predict
 from lamina.training.session import Session
+from lamina.training.stateful import check_rows
 
 
 def of_trainer(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -187,6 +188,7 @@ class Trainer:
         assert session is not None
         data = columns(x, y, sample_weight, class_weight)
         steps = session.prepare(self, data, kind)
+        check_rows(self, data.rows, batches=False)
         session.reset(self)
         if data.numbers is not None:  # each batch of its own is an epoch
             session.begin_epoch(steps.count.numpy().item())

@@ -1,0 +1,67 @@
+"""Batches for models with stateful layers: each as large as the number of sequences they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import tree
+from lamina.errors import DataError, ShapeError
+from lamina.training.sources import Resident, batch_size_of
+
+
+def batch_size_for(model: Any, given: Any, default: int = 32) -> int:
+    """The batch size: what was given, or as many sequences as stateful layers hold, or `default`.
+
+    Raises ShapeError where a stateful layer holds another number than was given.
+    """
+    held = _held(model)
+    if held is None:
+        return batch_size_of(given, default)
+    layer, count = held
+    size = batch_size_of(given, count)
+    if size != count:
+        raise ShapeError(
+            f"{layer._label()}: is stateful and holds the state of {count} sequences; now {size} "
+            "came",
+            hint=f"batches of one size only: batch_size={count}, or Input(batch_shape=({size}, "
+            "...)) in a new model",
+        )
+    return size
+
+
+def resident(model: Any, data: Any, batch_size: Any, default: int, **kwargs: Any) -> Resident:
+    """Arrays in batches of a size that the model can take."""
+    source = Resident(data, batch_size_for(model, batch_size, default), **kwargs)
+    if source.limit is None:
+        check_rows(model, len(source.rows))
+    return source
+
+
+def check_rows(model: Any, rows: int, batches: bool = True) -> None:
+    """Raise DataError where rows are no whole batches of a stateful layer's sequences; with
+    `batches` False, where they are not one."""
+    held = _held(model)
+    if held is None or rows == held[1] or (batches and rows % held[1] == 0):
+        return
+    layer, count = held
+    whole = rows // count * count if batches else count
+    raise DataError(
+        f"{layer._label()}: is stateful and takes batches of {count} sequences; there are {rows} "
+        "rows",
+        hint=f"leave rows out, x[:{whole}]" if 0 < whole < rows else "a model for fewer sequences",
+    )
+
+
+def sequences_held(model: Any) -> int | None:
+    """How many sequences a model with stateful layers holds; None for one without."""
+    held = _held(model)
+    return None if held is None else held[1]
+
+
+def _held(model: Any) -> tuple[Any, int] | None:
+    """A stateful layer of the model, and the number of sequences that it holds."""
+    for layer in model._flatten_layers():
+        states = getattr(layer, "states", None)
+        if getattr(layer, "stateful", False) and states is not None:
+            return layer, int(tree.leaves(states)[0].shape[0])
+    return None
