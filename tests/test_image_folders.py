@@ -459,6 +459,71 @@ class TestTraining:
             network().fit(read(put(photos, BAD)), epochs=2, verbose=0)
 
 
+class TestSingleImages:
+    def test_from_a_file_to_an_array_and_back(self, tmp_path):
+        utils = lm.keras.utils
+        pixels = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+        utils.save_img(tmp_path / "a.png", pixels, scale=False)
+        image = utils.load_img(tmp_path / "a.png")
+        array = utils.img_to_array(image)
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, pixels)
+        assert utils.img_to_array(image, "channels_first").shape == (3, 6, 9)
+        grey = utils.load_img(tmp_path / "a.png", "grayscale", target_size=(4, 5))
+        assert (grey.mode, grey.size, utils.img_to_array(grey).shape) == ("L", (5, 4), (4, 5, 1))
+        assert lm.keras.preprocessing.image.load_img is utils.load_img
+
+    def test_scaled_to_black_and_white(self):
+        image = lm.keras.utils.array_to_img(np.float32([[[-1.0], [0.0], [1.0]]]))
+        assert np.asarray(image).tolist() == [[0, 127, 255]]
+        assert lm.keras.utils.array_to_img(np.zeros((4, 2, 3)), "channels_first").size == (3, 2)
+
+    def test_transparency_is_lost_in_a_jpeg(self, tmp_path):
+        lm.keras.utils.save_img(tmp_path / "a.jpg", np.zeros((4, 4, 4)))
+        assert lm.keras.utils.load_img(tmp_path / "a.jpg").mode == "RGB"
+
+    def test_refuses(self, tmp_path):
+        (tmp_path / "a.png").write_bytes(b"text")
+        with pytest.raises(FileFormatError, match=r"a\.png: not an image"):
+            lm.keras.utils.load_img(tmp_path / "a.png")
+        with pytest.raises(FileNotFoundError):
+            lm.keras.utils.load_img(tmp_path / "b.png")
+        with pytest.raises(UnknownNameError, match="color_mode 'gray'"):
+            lm.keras.utils.load_img(tmp_path / "a.png", color_mode="gray")
+        with pytest.raises(ShapeError, match=r"expected .height, width, channels."):
+            lm.keras.utils.array_to_img(np.zeros((4, 4, 2)))
+
+
+CIFAR = "cifar10-jpeg.zip"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (lm.settings.data and (lm.settings.data / CIFAR).is_file()), reason="no CIFAR-10 as JPEG"
+)
+def test_a_network_learns_cifar_10_from_its_zip_file():
+    def part(name, **options):
+        folder = lm.settings.data / CIFAR / "cifar10" / name
+        return read(folder, image_size=(32, 32), batch_size=128, seed=1, **options)
+
+    train, test = part("train"), part("test", shuffle=False)
+    assert train.class_names == list(lm.datasets.cifar10.CLASS_NAMES)
+    lm.set_seed(0)
+    model = lm.Sequential(
+        [
+            lm.Input((32, 32, 3)),
+            lm.layers.Rescaling(1 / 255),
+            lm.layers.Conv2D(16, 3, strides=2, activation="relu"),
+            lm.layers.Conv2D(32, 3, strides=2, activation="relu"),
+            lm.layers.Flatten(),
+            lm.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(train, epochs=3, verbose=0)
+    assert model.evaluate(test, verbose=0)[1] > 0.5
+
+
 MEMORY = """
 import resource, sys
 import numpy as np

@@ -10,6 +10,7 @@ import numpy as np
 from lamina.data.dataset import PyDataset
 from lamina.data.image_folders import image_dataset_from_directory
 from lamina.data.sequences import pad_sequences, timeseries_dataset_from_array
+from lamina.data.single_images import array_to_img, img_to_array, load_img, save_img
 from lamina.data.text_folders import text_dataset_from_directory
 from lamina.errors import DTypeError, RangeError, describe
 from lamina.operations.random import set_seed
@@ -17,16 +18,19 @@ from lamina.operations.random import set_seed
 __all__ = [
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "image_dataset_from_directory",
+    "img_to_array",
+    "load_img",
     "normalize",
     "pad_sequences",
     "plot_model",
+    "save_img",
     "set_random_seed",
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
 ]
-
 
 Sequence = PyDataset  # its name before Keras 3
 

@@ -1,0 +1,100 @@
+"""Single images, from a file to an array and back: under the names of `keras.utils`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from lamina.data.images import CHANNELS, INTERPOLATIONS, Decoder, pillow, unreadable
+from lamina.errors import FileFormatError, ShapeError, describe, unknown_name
+
+_FORMATS = ("channels_last", "channels_first")
+
+
+def load_img(
+    path: Any,
+    color_mode: str = "rgb",
+    target_size: tuple[int, int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Any:
+    """The image in a file, as an image of Pillow's: upright, in the given colours and size.
+
+    path: of a file, or a file opened for reading bytes. target_size: (height, width);
+    keep_aspect_ratio cuts out the middle part of these proportions first. Raises FileFormatError
+    where the file cannot be read, UnknownNameError for an unknown color_mode or interpolation.
+    """
+    for name, value, known in (
+        ("color_mode", color_mode, CHANNELS),
+        ("interpolation", interpolation, INTERPOLATIONS),
+    ):
+        if value not in known:
+            raise unknown_name(name, value, known)
+    try:
+        content = path.read() if hasattr(path, "read") else Path(path).read_bytes()
+        pixels = Decoder(target_size, color_mode, interpolation, keep_aspect_ratio)(content)
+    except FileNotFoundError:
+        raise
+    except unreadable() as error:
+        raise FileFormatError(f"{path}: not an image that can be read: {error}") from error
+    return _image(pixels)
+
+
+def img_to_array(
+    img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
+) -> np.ndarray:
+    """An image of Pillow's as an array (height, width, channels), float32 by default, 0 to 255."""
+    array = np.asarray(img, np.float32 if dtype is None else dtype)
+    if array.ndim not in (2, 3):
+        raise ShapeError(f"img_to_array: {describe(array)}, expected two or three axes")
+    array = array[:, :, None] if array.ndim == 2 else array
+    return np.moveaxis(array, -1, 0) if _first(data_format) else array
+
+
+def array_to_img(
+    x: Any, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
+) -> Any:
+    """An array (height, width, channels) as an image of Pillow's, of 1, 3 or 4 channels.
+
+    scale: the smallest value becomes black and the largest white; else values are 0 to 255.
+    """
+    array = np.asarray(x, np.float32 if dtype is None else dtype)
+    array = np.moveaxis(array, 0, -1) if _first(data_format) and array.ndim == 3 else array
+    if array.ndim != 3 or array.shape[2] not in CHANNELS.values():
+        raise ShapeError(
+            f"array_to_img: {describe(array)}, expected (height, width, channels) with 1, 3 or 4 "
+            "channels"
+        )
+    if scale:
+        low, high = array.min(), array.max()
+        array = (array - low) * (255.0 / (high - low or 1))
+    return _image(np.clip(array, 0, 255).astype(np.uint8))
+
+
+def save_img(
+    path: Any,
+    x: Any,
+    data_format: str | None = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **options: Any,
+) -> None:
+    """Write an array to an image file; of RGBA, .jpg files get the colours only."""
+    image = array_to_img(x, data_format, scale)
+    form = (file_format or str(path).rpartition(".")[2]).lower()
+    if image.mode == "RGBA" and form in ("jpg", "jpeg"):
+        image = image.convert("RGB")
+    image.save(path, format="jpeg" if file_format == "jpg" else file_format, **options)
+
+
+def _image(pixels: np.ndarray) -> Any:
+    return pillow().fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+
+
+def _first(data_format: str | None) -> bool:
+    if data_format not in (*_FORMATS, None):
+        raise unknown_name("data_format", data_format, _FORMATS)
+    return data_format == "channels_first"
