@@ -134,11 +134,12 @@ class TestBatches:
 
 class TestThreads:
     def test_work_is_done_ahead_but_not_further(self):
-        begun = []
-        results = in_order(lambda n: begun.append(n) or n, range(100), workers=2, ahead=5)
+        begun = [threading.Event() for _ in range(100)]
+        results = in_order(lambda n: begun[n].set() or n, range(100), workers=2, ahead=5)
         assert next(results) == 0
-        time.sleep(0.05)
-        assert len(begun) <= 6 and len(begun) > 1
+        assert all(event.wait(10) for event in begun[:6])
+        time.sleep(0.02)
+        assert not any(event.is_set() for event in begun[6:])
         results.close()
         assert not data_threads()
 
@@ -162,11 +163,10 @@ class TestThreads:
         assert got == [0, 1, 2]
 
     def test_batches_are_made_while_others_are_used(self):
-        slow = Dataset(lambda epoch, n: time.sleep(0.02) or np.full(1, n), 10, workers=2)
-        began = time.perf_counter()
-        for _ in slow:
-            time.sleep(0.02)
-        assert time.perf_counter() - began < 0.37  # one after the other: 0.4 s
+        begun = [threading.Event() for _ in range(10)]
+        data = Dataset(lambda epoch, n: begun[n].set() or np.full(1, n), 10, workers=1, ahead=1)
+        for n, _ in enumerate(data):
+            assert n == 9 or begun[n + 1].wait(10)
 
     def test_settings_hold_in_threads(self):
         data = numbers(4, 4, workers=1).map(lambda x: np.full(1, lm.settings.timeout))

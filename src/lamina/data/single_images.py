@@ -46,7 +46,7 @@ def load_img(
 def img_to_array(
     img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
-    """An image of Pillow's as an array (height, width, channels), float32 by default, 0 to 255."""
+    """An image of Pillow's as an array (height, width, channels) from 0 to 255, float32."""
     array = np.asarray(img, np.float32 if dtype is None else dtype)
     if array.ndim not in (2, 3):
         raise ShapeError(f"img_to_array: {describe(array)}, expected two or three axes")
