@@ -68,7 +68,7 @@ class Case:
     metrics: tuple[Metric, ...]
     contestants: tuple[str, ...]
     rounds: int
-    arguments: dict[str, int] = field(default_factory=dict)
+    arguments: dict[str, int | str] = field(default_factory=dict)
     """turns: `batch` and `steps` a turn; program: the script's own options."""
     caches: Literal["kept", "fresh"] = "kept"
     """program: `kept` makes an uncounted run first, which fills caches; `fresh` empties them."""
@@ -152,6 +152,21 @@ def _start(name: str, title: str, caches: Literal["kept", "fresh"], goal: str) -
     )
 
 
+def _compile(name: str, title: str, work: str, caches: Literal["kept", "fresh"], goal: str) -> Case:
+    """What compiling a training step costs, in a process of its own."""
+    return Case(
+        name=name,
+        title=f"Compiling the training step, {title}",
+        kind="program",
+        work="compile_step",
+        metrics=(Metric("compile", "the first step's excess", "s", 1.0, goal, bar=1.0),),
+        contestants=("lamina", "torch-compile", "jax"),
+        rounds=3,
+        caches=caches,
+        arguments={"work": work, "batch": 32},
+    )
+
+
 def _lecture(
     name: str, title: str, caches: Literal["kept", "fresh"], contestants: tuple[str, ...]
 ) -> Case:
@@ -223,6 +238,18 @@ INFERENCE: tuple[Case, ...] = (
         ("lamina", *ONNX),
         1.0,
     ),
+    Case(
+        name="stream-one",
+        title="One step of a stream, in a loop, LSTM(256) of 64 features",
+        kind="turns",
+        work="stream",
+        metrics=(Metric("seconds", "step", "us", 1e6, bar=2.0),),
+        contestants=("lamina", "torch", "torch-cell", "torch-compile", "jax"),
+        rounds=15,
+        arguments={"batch": 1, "steps": 200},
+        witness=(-float("inf"), float("inf")),
+        least=Least("stream", "inference", 1),
+    ),
     _predict(
         "predict-vgg-64",
         "Predict 64 pictures, in a loop, ShallowVGGNet",
@@ -232,7 +259,44 @@ INFERENCE: tuple[Case, ...] = (
     ),
 )
 
+COMPILING: tuple[Case, ...] = (
+    _compile("compile-vgg", "ShallowVGGNet, batch 32, empty caches", "vgg", "fresh", "3 s"),
+    _compile("compile-vgg-cached", "ShallowVGGNet, batch 32, caches kept", "vgg", "kept", "0.5 s"),
+    _compile("compile-lstm", "LSTM(128), 28 steps, empty caches", "lstm", "fresh", "1.5 s"),
+    _compile(
+        "compile-lstm-1000", "LSTM(128), 1,000 steps, empty caches", "lstm_1000", "fresh", "1.5 s"
+    ),
+)
+
 PROGRAMS: tuple[Case, ...] = (
+    Case(
+        name="vgg-epoch",
+        title="ShallowVGGNet as a Keras program, 10,000 pictures of CIFAR-10's shape",
+        kind="program",
+        work="vgg_epoch",
+        metrics=(
+            Metric("fit", "fit, compiling included", "s", bar=2.5),
+            Metric("wall", "the whole process", "s"),
+            Metric("peak_bytes", "memory at peak", "MB", 1 / MEGABYTE),
+        ),
+        contestants=("lamina", *KERAS),
+        rounds=3,
+        arguments={"rows": 10_000},
+    ),
+    Case(
+        name="memory-vgg",
+        title="Memory of ShallowVGGNet's training step, batch 32",
+        kind="program",
+        work="memory",
+        metrics=(
+            Metric("steps_bytes", "at peak of the steps", "MB", 1 / MEGABYTE, bar=1.0),
+            Metric("own_bytes", "more than after the import", "MB", 1 / MEGABYTE),
+            Metric("peak_bytes", "at peak, compiling included", "MB", 1 / MEGABYTE),
+        ),
+        contestants=("lamina", "torch", "torch-compile", "jax", *KERAS),
+        rounds=2,
+        arguments={"work": "vgg", "batch": 32},
+    ),
     _start("cold-start", "First step from a cold start, empty caches", "fresh", "1.0 s"),
     _start("warm-start", "First step from a cold start, caches kept", "kept", "0.45 s"),
     _lecture(
@@ -255,5 +319,5 @@ PROGRAMS: tuple[Case, ...] = (
     ),
 )
 
-CASES = (*TRAINING, *INFERENCE, *PROGRAMS)
+CASES = (*TRAINING, *INFERENCE, *COMPILING, *PROGRAMS)
 BY_NAME = {case.name: case for case in CASES}

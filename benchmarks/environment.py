@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -26,7 +27,23 @@ THREAD_VARIABLES = (
 )
 REAL_TIME = (1, 2)
 """Linux's SCHED_FIFO and SCHED_RR: what `chrt` gives, for a machine where others are working."""
-PACKAGES = ("numpy", "llvmlite", "torch", "jax", "jaxlib", "keras", "tensorflow", "tensorflow-cpu")
+CEILINGS = """
+import json
+from lamina.engines.llvm.ceilings import ceilings
+found = ceilings()
+print(json.dumps({"gflops": found.gflops_all, "gigabytes": found.l3}))
+"""
+PACKAGES = (
+    "numpy",
+    "llvmlite",
+    "torch",
+    "jax",
+    "jaxlib",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "onnxruntime",
+)
 
 
 @contextlib.contextmanager
@@ -81,18 +98,36 @@ def search_path() -> list[str]:
 
 
 def describe(threads: int) -> dict[str, str]:
-    """Machine, versions and date, as label -> text."""
+    """Machine and versions, as label -> text."""
     installed = {name: version for name in PACKAGES if (version := version_of(name))}
     return {
-        "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         "threads": str(threads),
-        "load when it began": load(),
-        "scheduling": scheduling(),
-        "Lamina": revision(),
         "Python": platform.python_version(),
         **installed,
     }
+
+
+def moment() -> dict[str, str]:
+    """What may differ from case to case when results of several runs are put together."""
+    return {
+        "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        "load": load(),
+        "scheduling": scheduling(),
+        "Lamina": revision(),
+    }
+
+
+def ceilings() -> dict[str, float]:
+    """The machine's limits as Lamina measures them: GFLOP/s in float32, GB/s from the last cache.
+
+    Measured in a process of its own, whose threads are gone when contestants run.
+    """
+    variables = dict(os.environ, PYTHONPATH=os.pathsep.join(search_path()))
+    done = subprocess.run(
+        [sys.executable, "-c", CEILINGS], env=variables, check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)
 
 
 def version_of(package: str) -> str:

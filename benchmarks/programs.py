@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from benchmarks.cases import Case
 from benchmarks.contestants import Contestant
 from benchmarks.turns import ChildFailed, Sample, last_line
 
+PATIENCE = 600
+"""Seconds after which a program is ended, and counts as failed."""
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -72,11 +76,16 @@ def watched(command: list[str], variables: dict[str, str], log: Path) -> tuple[S
             command, env=variables, cwd=environment.ROOT, stdout=subprocess.PIPE, stderr=errors
         )
     assert process.stdout
+    watch = threading.Timer(PATIENCE, process.kill)
+    watch.start()
     with process.stdout:
         line = process.stdout.readline()
     spoke = time.perf_counter() - began
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
+    watch.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     seen = {"first_step": spoke, "wall": wall, "peak_bytes": float(usage.ru_maxrss * RSS_UNIT)}
+    if process.returncode == -signal.SIGKILL and wall >= PATIENCE:
+        raise ChildFailed(f"not done after {PATIENCE} s")
     return seen, b"" if process.returncode else line

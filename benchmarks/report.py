@@ -1,11 +1,13 @@
 """What a person reads of a run: ratios, as tables in the terminal and in RESULTS.md.
 
 A result is one JSON object: `about` (label -> text), and per case `samples` (contestant -> list of
-samples), `failures` and `missing` (contestant -> why).
+samples), `failures` and `missing` (contestant -> why), `run` (when, at which commit), `seconds`
+that it took, and `limits` of the machine at that time.
 """
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Iterator
 from typing import Any
@@ -23,11 +25,12 @@ Samples = dict[str, list[dict[str, float]]]
 HEADER = ("contestant", "min", "median", "max", "times Lamina: median", "min", "max")
 
 HOW = (
-    "Each table is of one run. In a case of steps the contestants are resident processes asked "
-    "in turn, A B C A B C, so that whatever else the machine does falls on all of them; a figure "
-    "is the mean over the steps of one turn. In a case of whole programs each sample is a fresh "
-    "process, in the same order. A ratio is the contestant's figure by Lamina's in the same round: "
-    "above 1, Lamina is ahead. float32 throughout. README.md in this folder says how to run it."
+    "Each table is of one run, named below it. In a case of steps the contestants are resident "
+    "processes asked in turn, A B C A B C, so that whatever else the machine does falls on all of "
+    "them; a figure is the mean over the steps of one turn. In a case of whole programs each "
+    "sample is a fresh process, in the same order. A ratio is the contestant's figure by Lamina's "
+    "in the same round: above 1, Lamina is ahead. float32 throughout. README.md in this folder "
+    "says how to run it."
 )
 
 
@@ -52,10 +55,19 @@ def ratios(metric: Metric, name: str, samples: Samples) -> tuple[str, str, str]:
     """The contestant by the baseline, round by round: median, least, greatest; else blank."""
     if not metric.compared or BASELINE not in samples:
         return "", "", ""
-    pairs = zip(samples[name], samples[BASELINE], strict=False)
-    values = [mine[metric.key] / base[metric.key] for mine, base in pairs]
-    least, median, greatest = spread(values)
+    least, median, greatest = spread(pairwise(metric, name, samples))
     return median, least, greatest
+
+
+def pairwise(metric: Metric, name: str, samples: Samples) -> list[float]:
+    """The contestant by the baseline in each round."""
+    pairs = zip(samples[name], samples[BASELINE], strict=False)
+    return [mine[metric.key] / base[metric.key] for mine, base in pairs]
+
+
+def ratio(metric: Metric, name: str, samples: Samples) -> float:
+    """The median of them."""
+    return statistics.median(pairwise(metric, name, samples))
 
 
 def figure(value: float) -> str:
@@ -71,48 +83,119 @@ def heading(case: Case, metric: Metric) -> str:
     return f"{case.title} ({quantity})"
 
 
+def verdict(metric: Metric, samples: Samples) -> Iterator[str]:
+    """The goal, and, where it is a ratio to the fastest peer, that ratio."""
+    if metric.goal:
+        yield f"Goal: {metric.goal}."
+    medians = {name: ratio(metric, name, samples) for name in peers(samples)}
+    if not metric.bar or not medians:
+        return
+    best = min(medians, key=medians.__getitem__)
+    reached = "reached" if medians[best] >= metric.bar else "not reached"
+    least = f"{figure(metric.bar)} times ahead of the best peer" if metric.bar != 1 else "the best"
+    yield f"Goal: {least}. {label(best)}: {figure(medians[best])} ({reached})."
+
+
+def peers(samples: Samples) -> list[str]:
+    """The contestants that are not Lamina; none where Lamina has no samples to compare with."""
+    return (
+        [name for name in samples if not name.startswith(BASELINE)] if BASELINE in samples else []
+    )
+
+
+def floor(case: Case, outcome: Result) -> Iterator[str]:
+    """What the case must do at least, the least time for that here, and how near Lamina comes."""
+    limits, least = outcome.get("limits"), case.least
+    if not least or not limits:
+        return
+    computing = least.work / limits["gflops"] / 1e9
+    moving = least.bytes / limits["gigabytes"] / 1e9
+    seconds, scale = max(computing, moving), case.metrics[0].scale
+    limit = "arithmetic" if computing >= moving else "memory"
+    yield (
+        f"At least {figure(least.work / 1e6)} MFLOP and {figure(least.bytes / 1e6)} MB: "
+        f"{figure(seconds * scale)} {case.metrics[0].unit} by {limit} at {limits['gflops']:.0f} "
+        f"GFLOP/s and {limits['gigabytes']:.0f} GB/s, as measured just before."
+    )
+    if taken := outcome["samples"].get(BASELINE):
+        share = seconds / min(sample["seconds"] for sample in taken)
+        yield f"Lamina's best turn reaches {share:.0%} of that."
+
+
+def ran(outcome: Result) -> str:
+    """When a case was run, at which commit, on how busy a machine, and how long it took."""
+    run = outcome["run"]
+    words = f"{run['date']}, Lamina {run['Lamina']}, load {run['load']}, {run['scheduling']}"
+    remark = f"; {run['note']}" if "note" in run else ""
+    return f"Run {words}, {outcome['seconds']:.0f} s{remark}."
+
+
 def notes(outcome: Result) -> Iterator[str]:
     """Who took no part, and why."""
-    for name, modules in outcome["missing"].items():
-        yield f"{label(name)}: not installed here ({', '.join(modules)})"
+    if outcome["missing"]:
+        yield f"Not installed here: {', '.join(map(label, outcome['missing']))}."
     for name, why in outcome["failures"].items():
         yield f"{contestants.BY_NAME[name].label if name in contestants.BY_NAME else name}: {why}"
 
 
-def tables(result: Result) -> Iterator[tuple[Case, Metric, list[tuple[str, ...]], list[str]]]:
-    """Every table of a result, in the order of `cases.CASES`: its rows, and its case's notes."""
+def tables(result: Result) -> Iterator[tuple[Case, Metric, Result]]:
+    """Every table of a result, in the order of `cases.CASES`: case, metric, and the outcome."""
     for case in cases.CASES:
         if case.name in result["cases"]:
-            outcome = result["cases"][case.name]
             for metric in case.metrics:
-                yield case, metric, list(rows(metric, outcome["samples"])), list(notes(outcome))
+                yield case, metric, result["cases"][case.name]
+
+
+def remarks(case: Case, metric: Metric, outcome: Result) -> list[str]:
+    """What is to be said of a table."""
+    first = metric is case.metrics[0]
+    work = floor(case, outcome) if first else ()
+    end = [*notes(outcome), ran(outcome)] if first else []
+    return [*verdict(metric, outcome["samples"]), *work, *end]
 
 
 def show(result: Result, console: Console) -> None:
     """Prints every table of a result."""
-    for case, metric, body, remarks in tables(result):
-        goal = f"goal: {metric.goal}" if metric.goal else None
-        table = Table(
-            title=heading(case, metric), caption="\n".join(filter(None, [goal, *remarks]))
-        )
+    for case, metric, outcome in tables(result):
+        caption = "\n".join(remarks(case, metric, outcome))
+        table = Table(title=heading(case, metric), caption=caption)
         for number, column in enumerate(HEADER):
             table.add_column(column, justify="left" if number == 0 else "right")
-        for row in body:
+        for row in rows(metric, outcome["samples"]):
             table.add_row(*row)
         console.print(table)
 
 
 def markdown(result: Result) -> str:
     """RESULTS.md: the machine and versions, then every table."""
-    lines = ["# Lamina beside its peers: figures of one run", "", HOW, ""]
+    lines = ["# Lamina beside its peers", "", HOW, "", *summary(result), ""]
     lines += [f"- {name}: {text}" for name, text in result["about"].items()]
-    for case, metric, body, remarks in tables(result):
+    lines += [f"- time that all of it took: {duration(result)} minutes"]
+    for case, metric, outcome in tables(result):
+        body = rows(metric, outcome["samples"])
         lines += ["", f"## {heading(case, metric)}", ""]
-        lines += [f"Goal: {metric.goal}.", ""] if metric.goal else []
         lines += ["| " + " | ".join(cells) + " |" for cells in (HEADER, RULE, *body)]
-        lines += [""] if remarks else []
-        lines += [f"- {remark}" for remark in remarks]
-    return "\n".join(lines) + "\n"
+        lines += ["", *(f"- {remark}" for remark in remarks(case, metric, outcome))]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
+
+
+def summary(result: Result) -> Iterator[str]:
+    """One row for each goal that is a ratio: the case, the goal, the best peer and the ratio."""
+    yield "| work | goal | best peer | ratio | |"
+    yield "| --- | ---: | --- | ---: | --- |"
+    for case, metric, outcome in tables(result):
+        samples = outcome["samples"]
+        medians = {name: ratio(metric, name, samples) for name in peers(samples)}
+        if metric.bar and medians:
+            best = min(medians, key=medians.__getitem__)
+            mark = "reached" if medians[best] >= metric.bar else "**not reached**"
+            cells = (heading(case, metric), figure(metric.bar), label(best), figure(medians[best]))
+            yield f"| {' | '.join(cells)} | {mark} |"
+
+
+def duration(result: Result) -> int:
+    """Minutes that all cases took together."""
+    return round(sum(outcome["seconds"] for outcome in result["cases"].values()) / 60)
 
 
 RULE = ("---", *["---:"] * (len(HEADER) - 1))

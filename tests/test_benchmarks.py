@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from benchmarks import cases, check, networks, report  # noqa: E402
 
 
 def harness(*words):
@@ -45,6 +47,48 @@ def test_contestants_are_compared_within_a_round(run):
     row = next(line for line in tables.splitlines() if line.startswith("| NumPy by hand |"))
     ratio = outcome["samples"]["numpy"][0]["seconds"] / outcome["samples"]["lamina"][0]["seconds"]
     assert any(float(cell) == pytest.approx(ratio, rel=0.02) for cell in row.split("|")[5:8])
+
+
+def test_cases_run_later_are_merged_with_those_of_the_file(tmp_path):
+    samples, tables = tmp_path / "run.json", tmp_path / "RESULTS.md"
+    common = ("--contestants", "numpy", "--json", samples, "--markdown", tables)
+    harness("predict-one", "--rounds", 2, *common)
+    kept = json.loads(samples.read_text())["cases"]
+    kept["mlp-32"] = kept["predict-one"]
+    samples.write_text(json.dumps({"about": {}, "cases": kept}))
+    harness("predict-one", "--quick", "--merge", *common)
+    merged = json.loads(samples.read_text())["cases"]
+    assert len(merged["mlp-32"]["samples"]["numpy"]) == 2
+    assert len(merged["predict-one"]["samples"]["numpy"]) == 3
+    assert "## Training step, MLP" in tables.read_text()
+
+
+def test_contestants_that_compute_the_same_are_told_from_others():
+    assert "agrees" in harness("predict-one", "--check", "--contestants", "lamina,numpy")
+    found = {"lamina": [2.0, 1.0, 0.5], "torch": [2.0, 1.1, 0.5], "jax": [2.0, 1.001, 0.5]}
+    verdicts = {line.split()[0]: line.split()[1] for line in check.compared(found)}
+    assert verdicts == {"lamina": "agrees", "torch": "DIFFERS", "jax": "agrees"}
+
+
+def test_the_fastest_peer_is_held_against_the_goal():
+    times = {"lamina": [1.0, 1.0], "jax": [1.4, 1.6], "torch": [3.0, 3.0]}
+    samples = {name: [{"seconds": each} for each in taken] for name, taken in times.items()}
+    case = cases.BY_NAME["vgg-32"]
+    (words,) = report.verdict(case.metrics[0], samples)
+    assert "JAX, jit: 1.50 (reached)" in words
+    outcome = {"samples": samples, "limits": {"gflops": 100.0, "gigabytes": 100.0}}
+    least, share = report.floor(case, outcome)
+    assert "5047 MFLOP" in least and "50.47 ms by arithmetic" in least
+    assert "5%" in share
+
+
+def test_floors_are_those_counted_by_hand():
+    assert networks.BY_NAME["mlp"].size == 784 * 512 + 512 + 512 * 10 + 10
+    products = 784 * 512 + 512 * 10
+    assert networks.BY_NAME["mlp"].training_work(32) == 2 * 32 * (3 * products - 784 * 512)
+    steps = 28 * (28 + 128) * 512 + 128 * 10
+    assert networks.BY_NAME["lstm"].inference_work(1) == 2 * steps
+    assert networks.BY_NAME["resnet18"].size == 11_173_962  # as PyTorch counts them
 
 
 def test_the_list_names_every_case_and_contestant():

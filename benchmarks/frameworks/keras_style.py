@@ -82,6 +82,24 @@ def calling(load: Load, network: str, batch: int, steps: int) -> Turn:
     return turn
 
 
+def streaming(load: Load, batch: int, steps: int) -> Turn:
+    """One time step a call, the state kept by the layer, until the turn ends."""
+    keras, network = load(), BY_NAME["stream"]
+    layer = keras.layers.LSTM(network.classes, stateful=True)
+    model = keras.Sequential([keras.Input(network.inputs, batch_size=batch), layer])
+    for variable, weight in zip(model.trainable_variables, network.weights(), strict=True):
+        variable.assign(weight)
+    rows = np.split(examples(network, batch * steps)[0], steps)
+
+    def turn() -> float:
+        layer.reset_state()
+        for row in rows:
+            result = model.predict(row, verbose=0)
+        return witness(result)
+
+    return turn
+
+
 def load_keras() -> Namespace:
     """Keras, on the backend that its environment names."""
     import keras
@@ -124,6 +142,7 @@ KERAS_CALL: dict[str, Prepare] = _predictions(calling, load_keras)
 LAMINA: dict[str, Prepare] = {
     **{name: partial(fitting, load_lamina, no_options, name) for name in keras_networks.LAMINA},
     **_predictions(predicting, load_lamina),
+    "stream": partial(streaming, load_lamina),
 }
 LAMINA_STEP: dict[str, Prepare] = {
     name: partial(stepping, load_lamina, name) for name in keras_networks.LAMINA
