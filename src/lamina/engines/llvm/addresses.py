@@ -34,6 +34,7 @@ from lamina.engines.llvm.scalar import (
     to_register,
 )
 from lamina.engines.llvm.schedule import Schedule
+from lamina.engines.llvm.turning import turned
 from lamina.ir.types import FLOORS, Dim, Extent, is_static
 
 Point = dict[Var, int]
@@ -298,12 +299,30 @@ class Addresses:
                 return to_register(b, b.load(type_, address), buffer.dtype)
             loaded = b.masked_load(type_, address, mask, zero(type_))
             return to_register(b, loaded, buffer.dtype)
+        if self.schedule.turned is not None:
+            return to_register(b, self._turned(buffer, index, point), buffer.dtype)
         places = self._places(buffer, index, point)
         mask = mask or constant(vector("i1", self.lanes), 1)
         align = constant("i32", buffer.dtype.itemsize)
         name = f"llvm.masked.gather.{suffix(type_)}.v{self.lanes}p0"
         loaded = b.call(name, type_, [places, align, mask, zero(type_)])
         return to_register(b, loaded, buffer.dtype)
+
+    def _turned(self, buffer: Buffer, index: Index, point: Point) -> Value:
+        """A register along the vector loop, out of a square loaded along the other."""
+        loop, step = self.schedule.turned, index.coefficient(self.vector)  # type: ignore[arg-type]
+        assert loop is not None and step is not None
+        corner = {**point, loop: 0}
+        key = ("turned", buffer.number, index, tuple(corner.values()))
+        known = self._known(key)
+        if known is None:
+            element = memory_type(buffer.dtype)
+            type_ = vector(element, self.lanes)
+            first = self.address(buffer, index, corner)
+            places = [self.b.element(first, k * int(step), element) for k in range(self.lanes)]  # type: ignore[arg-type]
+            rows = [self.b.load(type_, place) for place in places]
+            known = self._remember(key, turned(self.b, rows))
+        return known[point.get(loop, 0)]  # type: ignore[no-any-return]
 
     def store_lanes(self, value: Value, buffer: Buffer, index: Index, point: Point) -> None:
         b, mask = self.b, self.lane_mask(point)

@@ -22,6 +22,7 @@ from lamina.engines.llvm.index import Var
 from lamina.engines.llvm.machine import Machine
 from lamina.engines.llvm.nest import Expr, Nest, walk
 from lamina.engines.llvm.scalar import COST
+from lamina.engines.llvm.turning import turned_loop
 from lamina.ir.types import Dim, is_static
 
 TYPICAL = 32  # an extent that is known only when the program runs is guessed to be this
@@ -37,6 +38,7 @@ class Schedule:
     lanes: int
     unroll: dict[Var, int] = field(default_factory=dict)
     longer: Schedule | None = None  # what to run if sums of unknown extent turn out long
+    turned: Var | None = None  # the loop along which what `vector` would gather is loaded
 
     def step(self, var: Var) -> int:
         """How many turns of a loop one tile covers."""
@@ -77,6 +79,9 @@ def choose(nest: Nest, machine: Machine) -> Schedule:
     vector = _vector(nest, lanes)
     if vector is None:
         return Schedule(tuple(nest.loops), None, 1, {})
+    loop = turned_loop(nest, vector, lanes)
+    if loop is not None:
+        return _turned(nest, vector, loop, lanes)
     streams = _streams(nest)
     longer = None
     if streams and unknown(nest) is not None:
@@ -87,6 +92,13 @@ def choose(nest: Nest, machine: Machine) -> Schedule:
 def _plan(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) -> Schedule:
     unroll = _unroll(nest, vector, lanes, machine, streams)
     return Schedule(_order(nest, vector, unroll, streams), vector, lanes, unroll)
+
+
+def _turned(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
+    """Squares of `vector` and `loop`; what is written is written in one go."""
+    rest = [v for v in nest.loops if v is not vector and v is not loop]
+    order = (*rest, loop, vector)
+    return Schedule(order, vector, lanes, {loop: lanes, vector: 1}, turned=loop)
 
 
 def unknown(nest: Nest) -> Var | None:

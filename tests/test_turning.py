@@ -1,0 +1,52 @@
+"""Maps that read along one loop and write along another: squares turned in registers."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.engines.llvm.assemble import assemble, leaves
+from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.machine import machine
+from lamina.engines.llvm.prepare import prepare
+from lamina.engines.llvm.schedule import choose
+from lamina.ir import ops
+from lamina.ir.graph import Graph, parameter
+from lamina.ir.types import Extent, TensorType, float32
+from lamina.settings import settings
+
+
+def schedule(shape, permutation):
+    x = parameter(TensorType(shape, float32), "x")
+    graph = Graph([x], [ops.transpose(x, permutation=permutation)])
+    (kernel,) = leaves(assemble(prepare(graph), {}).items)
+    assert isinstance(kernel, Kernel)
+    return choose(kernel.nest, machine())
+
+
+@pytest.mark.skipif(machine().lanes(32) < 2, reason="the machine has no vectors")
+def test_transposes_go_by_squares_where_these_fit():
+    lanes, batch = machine().lanes(32), Extent.symbol("batch")
+    found = schedule((batch, 2 * lanes, 4 * lanes), (0, 2, 1))
+    assert found.turned is not None and found.unroll[found.turned] == lanes
+    assert found.order[-1] is found.vector and found.turned is not found.vector
+    assert schedule((batch, 2 * lanes, 4 * lanes + 1), (0, 2, 1)).turned is None
+    assert schedule((3, 2 * lanes, 4 * lanes), (1, 0, 2)).turned is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8", "int64", "bool"])
+def test_every_element_arrives(dtype):
+    rng = np.random.default_rng(0)
+    x = lm.asarray(rng.integers(-99, 99, (3, 64, 32)).astype(dtype))
+    y = lm.asarray(rng.integers(-99, 99, (3, 32, 64)).astype(dtype))
+
+    def f(x, y):
+        turned = lm.transpose(x, (0, 2, 1))
+        return turned, lm.where(turned == y, turned, y), lm.transpose(lm.flip(x, axis=1), (2, 0, 1))
+
+    found = []
+    for threads in (1, 2, 3):
+        with settings(threads=threads):
+            found.append([r.numpy() for r in lm.compile(f)(x, y)])
+    for results in zip(*found, f(x, y), strict=True):
+        for result in results[:3]:
+            np.testing.assert_array_equal(result, np.asarray(results[3]))
