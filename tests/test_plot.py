@@ -185,9 +185,11 @@ def test_feature_maps_errors(model):
         lm.plot.feature_maps(model, np.zeros((8, 8, 3), np.float32), layers="out")
 
 
-def test_pixels_are_brought_between_0_and_1():
+def test_colours_are_brought_between_0_and_1():
     np.testing.assert_allclose(as_picture(np.uint8([[[0, 51, 255]]])), [[[0, 0.2, 1]]])
-    np.testing.assert_allclose(as_picture(np.array([[[-1.0], [3.0]]])), [[0, 1]])
+    np.testing.assert_allclose(as_picture(np.array([[[0.0, 51, 102]]])), [[[0, 0.2, 0.4]]])
+    np.testing.assert_allclose(as_picture(np.array([[[-1.0, 1, 3]]])), [[[0, 0.5, 1]]])
+    np.testing.assert_allclose(as_picture(np.array([[[0.2, 0.4, 1]]])), [[[0.2, 0.4, 1]]])
     np.testing.assert_allclose(as_picture(np.array([[[0.2, 0.4]]])), [[0.3]])
 
 

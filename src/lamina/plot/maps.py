@@ -144,14 +144,19 @@ def _picture(axes: Any, image: np.ndarray) -> None:
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:
-    """Numbers from 0 to 1 of shape (height, width) or (height, width, 3): bytes are divided by 255,
-    other numbers beyond 0 and 1 brought there; of other numbers of channels the mean is taken."""
-    if image.dtype == np.uint8:
-        image = image / 255
+    """What matplotlib draws for an image (height, width, channels).
+
+    Of three channels colours from 0 to 1: numbers up to 255 are divided by that, others brought
+    there from their smallest and largest. Of other numbers of channels their mean (height, width).
+    """
+    if image.shape[-1] != 3:
+        return image.mean(axis=-1)  # type: ignore[no-any-return]
     low, high = float(image.min()), float(image.max())
+    if image.dtype == np.uint8 or (low >= 0 and 1 < high <= 255):
+        return image / 255
     if low < 0 or high > 1:
-        image = (image - low) / max(high - low, 1e-12)
-    return image if image.shape[-1] == 3 else image.mean(axis=-1)  # type: ignore[no-any-return]
+        return (image - low) / max(high - low, 1e-12)
+    return image
 
 
 def _without_axes(cells: Any) -> None:

@@ -42,7 +42,7 @@ def projection(
     arrays = {str(name): _flat(each, str(name)) for name, each in given.items()}
     classes = None if labels is None else _classes(labels, arrays)
     called = [] if classes is None else style.class_names(classes, names, "plot.projection")
-    columns = min(COLUMNS, len(arrays))
+    columns = 2 if len(arrays) == 4 else min(COLUMNS, len(arrays))
     rows = -(-len(arrays) // columns)
     drawn = style.figure("plot.projection", 3.9 * columns + 0.9, 3.7 * rows)
     cells = np.ravel(drawn.subplots(rows, columns))
@@ -86,7 +86,7 @@ def _panel(
         points, shares = principal_components(array)
         axes.set_xlabel(f"first component, {shares[0]:.0%} of the variance", fontsize=8)
         axes.set_ylabel(f"second, {shares[1]:.0%}", fontsize=8)
-    size = float(np.clip(6000 / len(points), 2, 20))
+    size = float(np.clip(9000 / len(points), 2, 20))
     if classes is None:
         axes.scatter(*points.T, s=size, color=style.BLUE, linewidths=0, alpha=0.7)
     else:
