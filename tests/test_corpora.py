@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 import lamina as lm
@@ -24,6 +25,7 @@ POEM = "a rose is a rose\n\nis a rose\n"
 
 
 class TestCharacters:
+    @limits(deadline=None)
     @given(st.text(min_size=1))
     def test_decode_undoes_encode(self, text):
         corpus = CharacterCorpus(text, validation=0.0)
@@ -91,6 +93,7 @@ class TestWords:
 
 
 class TestBatches:
+    @limits(deadline=None)
     @given(st.integers(2, 80), st.integers(1, 9), st.integers(1, 9))
     def test_windows(self, size, length, stride):
         corpus = CharacterCorpus("".join(map(chr, range(100, 100 + size))), 0.0)
@@ -104,6 +107,7 @@ class TestBatches:
         assert (y == x + 1).all()
         assert x.dtype == y.dtype == np.int32
 
+    @limits(deadline=None)
     @given(st.integers(8, 90), st.integers(1, 4), st.integers(1, 5))
     def test_lanes_go_on_from_batch_to_batch(self, size, batch_size, length):
         corpus = CharacterCorpus("".join(map(chr, range(100, 100 + size))), 0.0)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lamina as lm
@@ -67,6 +67,7 @@ class TestTextVectorization:
         layer = TextVectorization(vocabulary=["foo", "bar"])
         assert layer("bar foo bar").tolist() == [3, 2, 3]
 
+    @settings(deadline=None)
     @given(st.lists(st.text(), min_size=1, max_size=5))
     def test_any_text(self, texts):
         layer = TextVectorization(split="character", standardize=None)
@@ -202,6 +203,7 @@ class TestLookups:
         with pytest.raises(DataError, match="30, number 2 of the inputs, is not in"):
             numbers(np.array([20, 10, 30]))
 
+    @settings(deadline=None)
     @given(st.lists(st.text(), min_size=1))
     def test_there_and_back(self, words):
         layer = StringLookup(mask_token="[MASK]")
@@ -348,3 +350,111 @@ class TestCategories:
 def test_keras_users_find_them():
     for name in ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing"):
         assert getattr(lm.keras.layers, name) is getattr(lm.layers, name)
+
+
+# ---- first in a model --------------------------------------------------------------------------
+REVIEWS = ["a good film", "good, very good!", "a bad film", "bad, so bad"] * 8
+GOOD = np.array([1, 1, 0, 0] * 8, "float32")
+
+
+def sentiment(**arguments):
+    """Texts in, a probability out."""
+    vectorize = TextVectorization(**{"output_sequence_length": 4, **arguments})
+    vectorize.adapt(REVIEWS)
+    model = lm.Sequential(
+        [
+            vectorize,
+            lm.layers.Embedding(vectorize.vocabulary_size(), 4, mask_zero=True),
+            lm.layers.GlobalAveragePooling1D(),
+            lm.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(lm.optimizers.Adam(0.1), "binary_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class TestFirstInAModel:
+    def test_it_learns_from_texts(self):
+        model = sentiment()
+        model.fit(REVIEWS, GOOD, epochs=10, validation_data=(REVIEWS[:4], GOOD[:4]), verbose=0)
+        assert model.history.history["val_accuracy"][-1] == 1
+        assert model.evaluate(np.array(REVIEWS), GOOD, verbose=0)[1] == 1
+        odds = model.predict(["good", "so bad"], verbose=0)
+        assert odds[0] > 0.5 > odds[1]
+        np.testing.assert_allclose(model(["good", "so bad"]), odds, rtol=1e-5)
+        numbers = model.layers[0](["good", "so bad"])
+        np.testing.assert_allclose(model(numbers), odds, rtol=1e-5)
+        assert np.isfinite(model.train_on_batch(REVIEWS[:3], GOOD[:3])[0])
+
+    def test_it_is_saved_whole(self, tmp_path):
+        model = sentiment()
+        model.fit(REVIEWS, GOOD, epochs=1, verbose=0)
+        model.save(tmp_path / "texts.lamina")
+        again = lm.load_model(tmp_path / "texts.lamina")
+        expected = model.predict(REVIEWS, verbose=0)
+        np.testing.assert_array_equal(again.predict(REVIEWS, verbose=0), expected)
+        assert again.layers[0].get_vocabulary() == model.layers[0].get_vocabulary()
+
+    def test_a_model_that_was_trained_on_numbers(self):
+        """Keras' way: texts are vectorized for training, and a model around is for use."""
+        vectorize = TextVectorization(output_mode="multi_hot")
+        vectorize.adapt(REVIEWS)
+        inner = lm.Sequential(
+            [lm.Input((vectorize.vocabulary_size(),)), lm.layers.Dense(1, activation="sigmoid")]
+        )
+        inner.compile("adam", "binary_crossentropy")
+        inner.fit(vectorize(REVIEWS), GOOD, verbose=0)
+        model = lm.Sequential([vectorize, inner])
+        expected = inner.predict(vectorize(REVIEWS), verbose=0)
+        np.testing.assert_array_equal(model.predict(REVIEWS, verbose=0), expected)
+
+    @pytest.mark.parametrize("counted", [True, False])
+    def test_batches_of_texts(self, counted):
+        batches = [(REVIEWS[k : k + 4], GOOD[k : k + 4]) for k in range(0, 32, 4)]
+        model = sentiment()
+        given = batches if counted else (batch for batch in batches)
+        model.fit(given, epochs=1, validation_data=batches, verbose=0)
+        whole = model.predict(REVIEWS, verbose=0)
+        parts = model.predict((texts for texts, _ in batches), verbose=0)
+        np.testing.assert_allclose(parts, whole, rtol=1e-5)
+
+    def test_datasets_of_texts(self):
+        data = lm.data.Dataset(
+            lambda epoch, k: (
+                np.array(REVIEWS[4 * k : 4 * k + 4], object),
+                GOOD[4 * k : 4 * k + 4],
+            ),
+            8,
+        )
+        model = sentiment()
+        model.fit(data, epochs=5, verbose=0)
+        assert model.evaluate(data, verbose=0)[1] == 1
+
+    def test_step_by_step_in_python(self):
+        model = sentiment()
+        model.compile("sgd", "binary_crossentropy", run_eagerly=True)
+        assert np.isfinite(model.fit(REVIEWS, GOOD, verbose=0).history["loss"][0])
+
+    def test_summary_and_pop(self, capsys):
+        model = sentiment()
+        model.fit(REVIEWS, GOOD, verbose=0)
+        model.summary()
+        assert "text_vectorization" in capsys.readouterr().out
+        for _ in range(4):
+            model.pop()
+        assert model.layers == []
+
+    def test_places_where_it_cannot_be(self):
+        layer = TextVectorization(vocabulary=["a"])
+        with pytest.raises(ArgumentError, match="takes strings, so it can only come first"):
+            lm.Sequential([lm.layers.Dense(1), layer])
+        with pytest.raises(ArgumentError, match="can only come first"):
+            lm.Sequential([lm.Input((1,)), layer])
+        with pytest.raises(DTypeError, match="strings cannot enter a compiled program"):
+            lm.Input((1,), dtype="string")
+        model = lm.Sequential([layer, lm.layers.CategoryEncoding(3, "count")])
+        with pytest.raises(ArgumentError, match="a single string came"):
+            model("a a")
+        assert model(["a a b"]).tolist() == [[0, 1, 2]]
+        with pytest.raises(StateError, match="before a compiled program"):
+            lm.layers.TimeDistributed(layer)(lm.Input((2, 1)))

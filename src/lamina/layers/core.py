@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
-from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.ir import types
 from lamina.layers.base import Layer
 from lamina.layers.frames import Scope
@@ -39,6 +39,12 @@ class InputLayer(Layer):
         if shape is not None:
             batch_shape = (batch_size, *_as_shape(shape))
         self.batch_shape = _as_shape(batch_shape)
+        if dtype in ("string", str):
+            raise DTypeError(
+                "Input: strings cannot enter a compiled program",
+                hint="leave the Input out: a layer for strings, such as TextVectorization, comes "
+                "first in a Sequential, or is called on the data",
+            )
         self._dtype = types.dtype(dtype if dtype is not None else types.float32)
 
     def tensor(self, scope: Scope) -> SymbolicTensor:

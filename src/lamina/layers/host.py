@@ -24,8 +24,8 @@ class HostLayer(Layer):
         super().__init__(**kwargs)
         self.built = True
 
-    def __call__(self, inputs: Any) -> Any:
-        """The outputs for these strings or numbers, at once."""
+    def __call__(self, inputs: Any, *, training: Any = None, mask: Any = None) -> Any:
+        """The outputs for these strings or numbers, at once; while training as otherwise."""
         if any(isinstance(leaf, Tensor) and leaf.is_traced for leaf in tree.leaves(inputs)):
             raise StateError(
                 f"{self._label()}: works on strings, before a compiled program; here it was called "

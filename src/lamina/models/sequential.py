@@ -7,11 +7,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from lamina import tree
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, LaminaError, ShapeError, describe
 from lamina.layers import InputLayer, Layer, building, frames, propagation, symbolic
+from lamina.layers.host import HostLayer
 from lamina.layers.spec import known_shape
+from lamina.models import host_stage
 from lamina.models.model import Model
+from lamina.tensor import Tensor
 
 
 class Sequential(Model):
@@ -25,6 +29,9 @@ class Sequential(Model):
         >>> model.add(lm.layers.Dense(10, "softmax"))
         >>> model.count_params()
         407050
+
+    Layers that take strings, such as TextVectorization, may come first. They are not compiled:
+    `fit`, `evaluate`, `predict` and calls give them the data, and the program what they make of it.
     """
 
     _unseen: ClassVar[frozenset[str]] = Model._unseen | {"_stage", "_own_scope"}
@@ -37,6 +44,7 @@ class Sequential(Model):
         **kwargs: Any,
     ) -> None:
         Layer.__init__(self, trainable=trainable, name=name, **kwargs)
+        self._host: list[HostLayer] = []  # work on the data, before the program
         self._layers: list[Layer] = []
         self._own_scope = frames.Scope()
         self._stage: list[Any] = []  # the symbolic input, then what each layer makes of it
@@ -55,6 +63,9 @@ class Sequential(Model):
             self._begin(layer)
             return
         self._refuse_twice(layer)
+        if isinstance(layer, HostLayer):
+            self._add_host(layer)
+            return
         self._layers.append(layer)
         self._adopt()
         stage = list(self._stage)
@@ -64,6 +75,16 @@ class Sequential(Model):
             self._layers.pop()
             self._stage = stage
             raise
+
+    def _add_host(self, layer: HostLayer) -> None:
+        if self._layers or self._stage:
+            raise ArgumentError(
+                f"{self._label()}: {layer.name} takes strings, so it can only come first, before "
+                "what is compiled",
+                hint="put it in front, without an Input before it",
+            )
+        self._host.append(layer)
+        self._adopt()
 
     def _continue(self, layer: Layer) -> None:
         is_first = len(self._layers) == 1 and not self._stage
@@ -97,7 +118,7 @@ class Sequential(Model):
         return InputLayer(batch_shape=known_shape(node.shape), dtype=node.dtype)
 
     def _refuse_twice(self, layer: Layer) -> None:
-        given = [x.name for x in self._layers if x._is_given and x is not layer]
+        given = [x.name for x in self.layers if x._is_given and x is not layer]
         if layer._is_given and layer.name in given:
             raise ArgumentError(
                 f"{self._label()}: there is already a layer '{layer.name}'",
@@ -121,8 +142,10 @@ class Sequential(Model):
 
     def pop(self, rebuild: bool = True) -> Any:
         """Take the last layer off, and return it."""
-        if not self._layers:
+        if not self.layers:
             raise ArgumentError(f"{self._label()}: there is no layer to take off")
+        if not self._layers:
+            return self._host.pop()
         layer = self._layers.pop()
         if self._stage:
             self._stage.pop()
@@ -178,6 +201,16 @@ class Sequential(Model):
                 self._set_graph(stage[0], stage[-1])
 
     # ---- being a model -------------------------------------------------------------------------
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The outputs for these inputs: tensors as they are, data gone through the layers for
+        strings first."""
+        if self._host and not any(isinstance(leaf, Tensor) for leaf in tree.leaves(inputs)):
+            inputs = host_stage.through(self._host, inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def _prepared(self, data: Any) -> Any:
+        return host_stage.prepared(self._host, data) if self._host else data
+
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if self._graph is not None:
             self._widen(getattr(inputs, "shape", ()))
@@ -190,7 +223,7 @@ class Sequential(Model):
     @property
     def layers(self) -> list[Any]:
         """The layers in order, the Input not among them."""
-        return list(self._layers)
+        return [*self._host, *self._layers]
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         super()._set_graph(inputs, outputs)
@@ -206,7 +239,7 @@ class Sequential(Model):
             "name": self.name,
             "trainable": self.trainable,
             "dtype": self.dtype.name,
-            "layers": [plain(layer) for layer in layers],
+            "layers": [plain(layer) for layer in [*self._host, *layers]],
         }
         if self._decided_by_data and self._graph is not None:
             config["build_shape"] = list(self.input_shape)

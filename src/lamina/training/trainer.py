@@ -102,9 +102,10 @@ class Trainer:
         from lamina.training.fit import fit
 
         checks.need_compiled(self, "fit")
+        validation_data = self._prepared_pair(validation_data)
         return fit(
             self,
-            x,
+            self._prepared(x),
             y,
             batch_size=batch_size,
             epochs=epochs,
@@ -139,6 +140,7 @@ class Trainer:
         from lamina.training.fit import evaluate
 
         checks.need_compiled(self, "evaluate")
+        x = self._prepared(x)
         logs = evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
         return _returned(logs, return_dict)
 
@@ -152,6 +154,7 @@ class Trainer:
     ) -> Any:
         """The outputs for data, as NumPy arrays. A few rows take microseconds, so calling this in a
         loop is fine. A line shows how far it is if it takes more than a second."""
+        x = self._prepared(x)
         if type(x) is np.ndarray and callbacks is None and x.ndim and batch_size is None:
             quick = self._predictor.quick(self, x)
             if quick is not None:
@@ -186,7 +189,7 @@ class Trainer:
         checks.need_compiled(self, f"{kind}_on_batch".replace("evaluate", "test"))
         session = self._session
         assert session is not None
-        data = columns(x, y, sample_weight, class_weight)
+        data = columns(self._prepared(x), y, sample_weight, class_weight)
         steps = session.prepare(self, data, kind)
         check_rows(self, data.rows, batches=False)
         session.reset(self)
@@ -195,6 +198,16 @@ class Trainer:
         order = np.arange(data.rows, dtype=np.int32)[None]
         results = session.runner(self, kind, data)(order, *data.arrays)
         return _returned(session.logs(results), return_dict)
+
+    def _prepared(self, data: Any) -> Any:
+        """The inputs that the user gave, as the programs take them."""
+        return data
+
+    def _prepared_pair(self, data: Any) -> Any:
+        """The same of validation data: (x, y, ...), or an iterable of batches."""
+        if isinstance(data, (tuple, list)) and data and not isinstance(data[0], tuple):
+            return (self._prepared(data[0]), *data[1:])
+        return data if data is None else self._prepared(data)
 
     # ---- files ---------------------------------------------------------------------------------
     def save(
