@@ -303,3 +303,18 @@ def test_sums_in_blocks(make: Callable[[], tuple[Graph, list[np.ndarray]]]) -> N
     found = [run(graph, arrays, threads) for threads in (1, 2, 3)]
     agree(graph, arrays, found[0], graph.name)
     assert all(np.array_equal(found[0][0], other[0]) for other in found[1:])
+
+
+@pytest.mark.parametrize("name", ["numpy", "llvm"])
+def test_fixed_arrays_are_read_anew_at_each_run(name):
+    x, state = parameter(TensorType((3,), float32), "x"), parameter(TensorType((), float32), "s")
+    total = ops.add(state, ops.reduce(x, kind="sum", dimensions=(0,)))
+    graph = Graph([x, state], [ops.multiply(x, x), total])
+    given, kept = np.array([1, 2, 3], "float32"), np.zeros((), "float32")
+    (squares, sums), run = engine(name).compile(graph, {1: 1}).fixed([given, kept])
+    assert sums is kept
+    run()
+    given[...] = [1, 0, 0]
+    run()
+    assert squares.tolist() == [1.0, 0.0, 0.0]
+    assert kept.item() == 7.0

@@ -1,7 +1,7 @@
 """An engine turns a graph into something that runs: the protocol, and the choice of one.
 
     engine.compile(graph, updates, flush_denormals) -> executable
-    executable(arrays) -> arrays
+    executable(arrays) -> arrays        executable.fixed(arrays) -> arrays, run
 
 `updates` maps a parameter's position to a result's: that result is the parameter's next value, and
 the engine writes it into the parameter's own array. With `flush_denormals` an engine may make
@@ -11,7 +11,7 @@ results below the smallest normal number zero, where the processor is slow with 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +30,11 @@ class Executable(Protocol):
     updates: dict[int, int]
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]: ...
+
+    def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        """Arrays for the results, and a function that fills them from what these very arguments
+        hold when it is called: the shortest way to run a small program again and again."""
+        ...
 
 
 class Engine(Protocol):

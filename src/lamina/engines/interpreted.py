@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from lamina.engines.fixed import fixed
 from lamina.ir.graph import Graph
 from lamina.reference import interpreter
 
@@ -37,3 +38,6 @@ class NumpyProgram:
             np.copyto(arrays[parameter], results[result])
             results[result] = arrays[parameter]
         return results
+
+    def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        return fixed(self, arrays)

@@ -20,7 +20,16 @@ from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
 from lamina.layers.regularization import Dropout
 from lamina.layers.spec import InputSpec
-from lamina.operations import creation, elementwise, linear_algebra, masks, neural, reductions
+from lamina.layers.streaming import Streaming, refused
+from lamina.operations import (
+    creation,
+    elementwise,
+    indexing,
+    linear_algebra,
+    masks,
+    neural,
+    reductions,
+)
 from lamina.operations.creation import iota
 from lamina.operations.shaping import expand_dims, swapaxes
 from lamina.tensor import Tensor, as_tensor, bind
@@ -334,14 +343,60 @@ class MultiHeadAttention(Layer):
         there = _combined(query_mask, value_mask, key_mask, attention_mask)
         if use_causal_mask:
             there = masks.both(there, causal_mask(query.shape[1], keys.shape[1]))
+        return self._attend(
+            query, keys, self.value(value), there, training, return_attention_scores
+        )
+
+    def call_streaming(
+        self,
+        stream: Streaming,
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """One query, and the keys and values of all steps so far: kept, `stream.length` at most."""
+        if not use_causal_mask or value is not query or (key is not None and key is not query):
+            raise refused(self, "its queries see later steps, or another sequence")
+        if stream.most is None:
+            raise refused(self, "nobody said for how many steps: stream(length=...)")
+        batch, length, heads = stream.batch, stream.most, self.num_heads
+        stream.at_most(length)
+
+        def begin() -> Any:
+            keys = creation.zeros((batch, length, heads, self.key_dim), dtype=self.dtype)
+            values = creation.zeros((batch, length, heads, self.value_dim), dtype=self.dtype)
+            return keys, values, creation.zeros((batch, length), dtype=bool_)
+
+        kept = stream.state(self, begin)
+        keys, values, there = kept.read()
+        now = _combined(None, value_mask, key_mask, attention_mask)
+        now = creation.ones((batch, 1), dtype=bool_) if now is None else now[:, 0, 0]
+        place = stream.position.read()
+        keys = indexing.dynamic_update_slice(keys, self.key(value), (0, place, 0, 0))
+        values = indexing.dynamic_update_slice(values, self.value(value), (0, place, 0, 0))
+        there = indexing.dynamic_update_slice(there, now, (0, place))
+        kept.keep((keys, values, there))
+        seen = _combined(query_mask, there, None, None)
+        return self._attend(query, keys, values, seen, training, return_attention_scores)
+
+    def _attend(
+        self, query: Tensor, keys: Tensor, values: Tensor, there: Any, training: bool, scored: bool
+    ) -> Any:
+        """The output, and the weights if asked for, of projected keys and values."""
         queries = self.query(query) * (1 / math.sqrt(self.key_dim))
         # (batch, steps, heads, features): heads are a batch of products
         scores = linear_algebra.contract(queries, keys, ((3,), (3,)), ((0, 2), (0, 2)))
         weights = self.dropout(masked_softmax(scores, there), training=training)
-        values = self.value(value)
         means = linear_algebra.contract(weights, values, ((3,), (1,)), ((0, 1), (0, 2)))
         outputs = self.attention_output(swapaxes(means, 1, 2))
-        return (outputs, weights) if return_attention_scores else outputs
+        return (outputs, weights) if scored else outputs
 
 
 def _combined(query_mask: Any, value_mask: Any, key_mask: Any, mask: Any) -> Tensor | None:

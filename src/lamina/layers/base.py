@@ -26,7 +26,7 @@ from lamina import constraints, initializers, regularizers, tree
 from lamina.configuration import plain, restored
 from lamina.errors import LaminaError, ShapeError
 from lamina.ir import types
-from lamina.layers import arguments, building, frames, propagation, spec, symbolic
+from lamina.layers import arguments, building, frames, propagation, spec, streaming, symbolic
 from lamina.layers.tracking import Tracked
 from lamina.operations import elementwise, reductions
 from lamina.tensor import Tensor, Variable, as_tensor, bind
@@ -47,6 +47,7 @@ class Layer(Tracked):
     supports_masking: bool = False
     needs_samples: bool = False  # training says which samples of the data set a batch holds
     trains_unless_told: bool = False  # what `training` is where no caller says it
+    streams: ClassVar[bool | None] = None  # whether `call` looks at each step of time by itself
     activity_regularizer: Any
     _call_parameters: ClassVar[tuple[str, ...]]
     _dtype: types.DType
@@ -183,7 +184,7 @@ class Layer(Tracked):
             if not self.built:  # no class between Layer and this one defines `build`
                 self._set_built(None)
         kwargs = propagation.with_masks(self._taken(), args, kwargs)
-        outputs = self.call(*args, **self._accepted(frame, kwargs))
+        outputs = streaming.call_of(self)(*args, **self._accepted(frame, kwargs))
         if self.supports_masking:
             propagation.passed_on(self, first, kwargs.get("mask"), outputs)
         if self._output_shape is None:

@@ -14,7 +14,8 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
 from lamina.layers.spec import InputSpec, layout
-from lamina.operations import convolution, creation
+from lamina.layers.streaming import Streaming, refused
+from lamina.operations import convolution, creation, shaping
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor, Variable
 
@@ -180,6 +181,18 @@ class Conv1D(_Conv):
 
     rank = 1
     paddings = ("valid", "same", "causal")
+
+    def call_streaming(self, stream: Streaming, inputs: Tensor) -> Tensor:
+        """One step, and the steps before that the kernel reaches, which are kept."""
+        if self.padding != "causal" or self.strides != (1,) or self._channel_axis != -1:
+            raise refused(self, 'it is not padding="causal" of channels_last, step by step')
+        reach = self.dilation_rate[0] * (self.kernel_size[0] - 1)
+        shape = (stream.batch, reach, inputs.shape[-1])
+        kept = stream.state(self, lambda: creation.zeros(shape, dtype=self.dtype))
+        window = shaping.concat([kept.read(), creation.astype(inputs, self.dtype)], axis=1)
+        kept.keep(shaping.sliced(window, 1, 1, reach + 1))
+        windows = {**self._windows(), "padding": "valid"}
+        return self._result(convolution.conv(window, self.kernel.read(), **windows))
 
 
 class Conv2D(_Conv):

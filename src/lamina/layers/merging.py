@@ -160,6 +160,7 @@ class Dot(Merge):
 
     most = 2
     supports_masking = False
+    streams = False
 
     def __init__(self, axes: int | tuple[int, int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -23,7 +23,6 @@ from lamina.layers.base import Layer
 from lamina.layers.recurrent_cells import (
     GRUCell,
     LSTMCell,
-    Parts,
     RecurrentCell,
     SimpleRNNCell,
     StackedRNNCells,
@@ -34,6 +33,7 @@ from lamina.layers.recurrent_cells import (
     parts_of,
 )
 from lamina.layers.spec import SEQUENCES, InputSpec, shape_text
+from lamina.layers.streaming import Streaming, refused, streaming
 from lamina.operations import creation, elementwise, indexing, limits, masks, shaping, updating
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms.loops import scan
@@ -97,34 +97,65 @@ class RNN(Layer):
         mask: Any = None,
         training: bool = False,
     ) -> Any:
-        steps_first = shaping.swapaxes(creation.astype(sequences, self.dtype), 0, 1)
-        valid = self._valid(mask, sequences)
-        if valid is not None:  # whatever stands at steps that are not there must not matter
-            steps_first = elementwise.where(masks.fitted(valid, sequences.ndim), steps_first, 0)
-        batch, features = sequences.shape[0], sequences.shape[-1]
-        parts = parts_of(self.cell, batch, features, training)
+        batch = sequences.shape[0]
         states = self._begin(initial_state, batch)
-        last, states, outputs = self._run_steps(parts, parts.project(steps_first), states, valid)
+        last, states, outputs, _ = self._over(sequences, states, None, mask, training)
         if self.stateful:
             self._keep(states, batch)
+        return self._given(last, states, outputs)
+
+    def call_streaming(
+        self,
+        stream: Streaming,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Any = None,
+        training: bool = False,
+    ) -> Any:
+        """One step, from the states of the step before."""
+        if self.go_backwards or self.stateful or initial_state is not None:
+            what = "it goes backwards" if self.go_backwards else "its states come from elsewhere"
+            raise refused(self, what)
+        kept = stream.state(self, lambda: self._first(stream.batch))
+        states, held = kept.read()
+        with streaming(None):
+            last, states, outputs, new = self._over(sequences, states, held, mask, training)
+        kept.keep((states, held if new is None else new))
+        return self._given(last, states, outputs)
+
+    def _first(self, batch: int) -> tuple[list[Any], Tensor | None]:
+        """What a stream begins with: the states, and the output where that is not one of them."""
+        is_state = _place_of_output(self.cell) is not None and not self.zero_output_for_mask
+        held = creation.zeros((batch, output_size(self.cell)), dtype=self.dtype)
+        return self.get_initial_state(batch), None if is_state else held
+
+    def _given(self, last: Any, states: list[Any], outputs: Any) -> Any:
+        """What the caller asked for of all this."""
         if self.return_sequences:
             outputs = shaping.flip(outputs, axis=0) if self.go_backwards else outputs
             last = shaping.swapaxes(outputs, 0, 1)
         return (last, *states) if self.return_state else last
 
-    def _run_steps(
-        self, parts: Parts, xs: Tensor, states: list[Any], valid: Tensor | None
-    ) -> tuple[Any, list[Any], Any]:
-        """The last output (None where nobody needs it), the last states, and all outputs.
-
-        The output before, which a masked step repeats, is carried along only where it is not one
-        of the states.
+    def _over(
+        self, sequences: Tensor, states: list[Any], held: Tensor | None, mask: Any, training: bool
+    ) -> tuple[Any, list[Any], Any, Any]:
+        """The last output (None where nobody needs it), the last states, all outputs, and the
+        output before (`held`), which a masked step repeats: it is carried along only where it is
+        not one of the states.
         """
+        xs = shaping.swapaxes(creation.astype(sequences, self.dtype), 0, 1)
+        valid = self._valid(mask, sequences)
+        if valid is not None:  # whatever stands at steps that are not there must not matter
+            xs = elementwise.where(masks.fitted(valid, sequences.ndim), xs, 0)
+        parts = parts_of(self.cell, xs.shape[1], xs.shape[-1], training)
+        xs = parts.project(xs)
         place = _place_of_output(self.cell)
         is_state = place is not None and (valid is None or not self.zero_output_for_mask)
         needed = not is_state and (valid is not None or not self.return_sequences)
         shape = (xs.shape[1], output_size(self.cell))
-        held = creation.zeros(shape, dtype=self.dtype) if needed else None
+        if needed and held is None:
+            held = creation.zeros(shape, dtype=self.dtype)
+        held = held if needed else None
 
         def turn(carry: Any, this: Any) -> Any:
             (states, held), (x, there) = carry, this
@@ -139,7 +170,7 @@ class RNN(Layer):
             return (new, output if needed else None), output if self.return_sequences else None
 
         (states, held), outputs = scan(turn, (states, held), (xs, valid), reverse=self.go_backwards)
-        return tree.leaves(states)[place or 0] if is_state else held, states, outputs
+        return tree.leaves(states)[place or 0] if is_state else held, states, outputs, held
 
     def _valid(self, mask: Any, sequences: Tensor) -> Tensor | None:
         """The mask with the steps first, (steps, batch), as bools."""

@@ -17,6 +17,7 @@ from lamina.layers.embedding import Embedding
 from lamina.layers.normalization import LayerNormalization
 from lamina.layers.regularization import Dropout
 from lamina.layers.spec import InputSpec
+from lamina.layers.streaming import Streaming
 from lamina.operations import creation, elementwise, indexing, limits, masks
 from lamina.operations.creation import iota
 from lamina.operations.shaping import broadcast_to, expand_dims, sliced
@@ -35,6 +36,10 @@ class SinePositionEncoding(Layer):
     def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max_wavelength = float(max_wavelength)
+
+    def call_streaming(self, stream: Streaming, inputs: Tensor, start_index: Any = 0) -> Tensor:
+        """The step's own place."""
+        return self.call(inputs, stream.position.read() + start_index)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
         steps, features = inputs.shape[-2:]
@@ -69,6 +74,11 @@ class PositionEmbedding(Layer):
             shape=(self.sequence_length, input_shape[-1]),
             initializer=self.initializer,
         )
+
+    def call_streaming(self, stream: Streaming, inputs: Tensor, start_index: Any = 0) -> Tensor:
+        """The step's own place."""
+        stream.at_most(self.sequence_length)
+        return self.call(inputs, stream.position.read() + start_index)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
         steps = inputs.shape[-2]

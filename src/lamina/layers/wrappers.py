@@ -8,6 +8,7 @@ from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, unknown_name
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
+from lamina.layers.streaming import streaming
 from lamina.operations import shaping
 from lamina.tensor import Tensor
 
@@ -51,6 +52,14 @@ class TimeDistributed(Wrapper):
             self.layer._set_built((None, *input_shape[2:]))
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        with streaming(None):  # the layer inside is called on steps, whatever it does with each
+            return self._on_rows(inputs, training)
+
+    def call_streaming(self, stream: Any, inputs: Tensor, training: bool = False) -> Tensor:
+        """One step, as any other number of them."""
+        return self.call(inputs, training)
+
+    def _on_rows(self, inputs: Tensor, training: bool) -> Tensor:
         batch, steps = inputs.shape[:2]
         rows = shaping.reshape(inputs, (batch * steps, *inputs.shape[2:]))
         outputs = self.layer(rows, training=training)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -11,9 +11,13 @@ from lamina import tree
 from lamina.errors import ArgumentError, NotBuiltError, UnknownNameError, unknown_name
 from lamina.layers import Layer, frames, propagation, symbolic
 from lamina.layers.arguments import batched
+from lamina.layers.streaming import refused
 from lamina.models.functional import FunctionalGraph
 from lamina.tensor import Variable
 from lamina.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from lamina.models.streaming import Stream
 
 
 class Model(Layer, Trainer):
@@ -82,6 +86,37 @@ class Model(Layer, Trainer):
                 "outputs: Model(inputs=..., outputs=...)"
             )
         return self._graph.run(self._label(), propagation.given(inputs, mask))
+
+    # ---- one step at a time --------------------------------------------------------------------
+    def stream(self, batch_size: int = 1, length: int | None = None) -> Stream:
+        """The model for sequences that are revealed one element at a time, (batch, steps, ...).
+
+        `length` is how many steps attention can look back on: by default as many as the model's
+        PositionEmbedding has positions.
+
+            >>> import lamina as lm
+            >>> model = lm.Sequential([lm.Input((None, 3)), lm.layers.LSTM(8)])
+            >>> stream = model.stream()
+            >>> stream.step([0.1, 0.2, 0.3]).shape, stream.position
+            ((8,), 1)
+
+        Each output equals that of the whole sequence so far. Layers that need later steps
+        (Bidirectional, pooling, Flatten), or may, raise ArgumentError, with their name.
+        """
+        from lamina.models.streaming import Stream
+
+        return Stream(self, batch_size, length)
+
+    def call_streaming(self, stream: Any, *args: Any, **kwargs: Any) -> Any:
+        """One step of its layers; what a subclass does between them nobody can know."""
+        from lamina.models.streaming import check_between
+
+        own = next(c for c in type(self).__mro__ if "call" in vars(c))
+        if not self.streams and not own.__module__.startswith("lamina.models."):
+            raise refused(self, f"what {own.__name__}.call does with several steps is not known")
+        if self._graph is not None:
+            check_between(self, self._graph)
+        return self.call(*args, **kwargs)
 
     # ---- building ------------------------------------------------------------------------------
     def build(self, input_shape: Any = None) -> None:

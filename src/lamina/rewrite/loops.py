@@ -10,8 +10,39 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.ir import ops
-from lamina.ir.graph import Graph, Node, topological
+from lamina.ir.graph import Graph, Node, substitute, topological
 from lamina.ir.primitives import PRIMITIVES
+
+
+def open_loops(graph: Graph) -> Graph:
+    """The graph without loops of a single turn: their bodies stand in their place.
+
+    scan(a, xs[1, n]; body -> a', y), length 1    ->    a', y[None]  of  a, xs[0]
+    """
+    single = [n for n in graph.nodes() if n.op == "scan" and n.params["length"] == 1]
+    if not single:
+        return graph
+    new: dict[Node, Node] = {}
+    opened: dict[Node, list[Node]] = {}
+    for node in graph.nodes():
+        args = [new.get(a, a) for a in node.args]
+        if node.op == "get_tuple_element" and node.args[0] in opened:
+            new[node] = opened[node.args[0]][node.params["index"]]
+        elif node.op == "scan" and node.params["length"] == 1:
+            opened[node] = _one_turn(node, args)
+        else:
+            new[node] = _with(node, args)
+    return Graph(graph.parameters, [new[r] for r in graph.results], graph.name)
+
+
+def _one_turn(node: Node, args: Sequence[Node]) -> list[Node]:
+    p, body = node.params, open_loops(node.params["body"])
+    first = p["num_consts"] + p["num_carry"]
+    elements = [ops.reshaped(x, x.shape[1:]) for x in args[first:]]
+    given = dict(zip(body.parameters, [*args[:first], *elements], strict=True))
+    results = substitute(body.results, given)
+    stacked = [ops.reshaped(y, (1, *y.shape)) for y in results[p["num_carry"] :]]
+    return [*results[: p["num_carry"]], *stacked]
 
 
 def prune_loops(graph: Graph) -> Graph:

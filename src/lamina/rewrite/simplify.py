@@ -19,7 +19,7 @@ from lamina.ir.primitives import WITH_REGIONS
 from lamina.ir.types import is_static
 from lamina.reference import interpreter
 from lamina.rewrite.algebra import RULES
-from lamina.rewrite.loops import prune_loops
+from lamina.rewrite.loops import open_loops, prune_loops
 
 FOLDED = 64  # constants of more elements are not folded: they would make the program large
 
@@ -27,6 +27,7 @@ FOLDED = 64  # constants of more elements are not folded: they would make the pr
 def simplify(graph: Graph) -> Graph:
     """The same function of the same parameters, simplified."""
     shared = Graph(graph.parameters, share_loops(graph.results), graph.name)
+    shared = open_loops(shared)
     return Graph(graph.parameters, _Simplifier().run(prune_loops(shared)), graph.name)
 
 

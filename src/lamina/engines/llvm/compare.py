@@ -12,13 +12,14 @@ what that changes, times a generous factor, is allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from lamina.engines.fixed import fixed
 from lamina.engines.llvm.group import Group, group
 from lamina.engines.llvm.pipeline import compile_graph
 from lamina.errors import ComparisonError
@@ -70,6 +71,9 @@ class Compared:
         results: list[np.ndarray] = self.program(arrays)
         self._compare_whole(results, found[:count])
         return results
+
+    def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        return fixed(self, arrays)
 
     def _compare(
         self, check: Check, arrays: Sequence[np.ndarray], values: Mapping[Node, np.ndarray]

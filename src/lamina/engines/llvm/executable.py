@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,24 @@ class LlvmProgram:
             bound = self._bind(arrays)
             results = bound.results(arrays)
             bound.point(arrays, results)
-            count = 1 if bound.small else bound.pace.threads(settings.threads)
-            began = time.perf_counter()
-            threads.run(self.address, bound.table_address, count, self.flush_denormals)
-            bound.pace.took(time.perf_counter() - began, count)
+            self._enter(bound)
         return results
+
+    def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        self._check(arrays)
+        key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
+        bound, kept = _Bound(self, self._sizes(key)), list(arrays)
+        results = bound.results(kept)
+        bound.point(kept, results)
+        bound.holds = (kept, results)
+        return results, partial(self._enter, bound)
+
+    def _enter(self, bound: _Bound) -> None:
+        """Run once, on as many threads as pay."""
+        count = 1 if bound.small else bound.pace.threads(settings.threads)
+        began = time.perf_counter()
+        threads.run(self.address, bound.table_address, count, self.flush_denormals)
+        bound.pace.took(time.perf_counter() - began, count)
 
     def poison(self) -> None:
         """Fill the temporaries with NaN: a kernel that reads what none has written then shows."""
@@ -123,6 +137,7 @@ class _Bound:
         self.outputs = [(n - count, at) for n, at in arguments.items() if n >= count]
         self.small = sum(evaluate(w, sizes) for w in plan.work) < SMALL
         self.pace = Pace()
+        self.holds: Any = None  # arrays that must stay where they are
 
     def results(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """An array for each result: a new one, or the argument that it updates."""

@@ -1,0 +1,149 @@
+"""Streaming: what a layer does where steps come one at a time, instead of a whole sequence.
+
+Within `streaming(context)` each call of a layer is that of one step: inputs (batch, 1, ...). A
+layer is one of three kinds.
+
+    each step by itself    `call` is right as it is: those of EACH_STEP_ALONE, models, and classes
+                           that say `streams = True`
+    keeps a state          defines `call_streaming(stream, ...)` beside `call`; reads what it kept
+                           with `stream.state(layer, begin)`, and keeps what it needs next time
+    needs later steps      all others, which cannot be streamed: ArgumentError, with their name
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lamina import tree
+from lamina.errors import ArgumentError
+from lamina.ir.types import int32
+from lamina.layers import building
+from lamina.tensor import Variable
+
+EACH_STEP_ALONE = {
+    *("Activation", "ActivityRegularization", "BatchNormalization", "Dense", "ELU", "Embedding"),
+    *("Identity", "InputLayer", "LayerNormalization", "LeakyReLU", "Masking", "Merge", "Noise"),
+    *("Normalization", "Projection", "RMSNormalization", "ReLU", "Rescaling", "Softmax"),
+    *("TransformerDecoder", "TransformerEncoder", "TokenAndPositionEmbedding"),
+    *("UnitNormalization", "Wrapper"),
+}  # the classes that define `call`; of those with an `axis`, if it is the last
+
+
+class Streaming:
+    """A stream in progress: the number of the step, and what each layer keeps from step to step.
+
+    length: how many steps attention can look back on; None where nobody said.
+    """
+
+    def __init__(self, batch: int, length: int | None) -> None:
+        self.batch, self.length = batch, length
+        self.most = length  # steps after which no further can come
+        self.position = Variable(np.int32(0), trainable=False, dtype=int32, name="position")
+        self.states: dict[str, Any] = {}
+        self.first: dict[str, Any] = {}  # what they were before the first step
+        self._called: dict[str, int] = {}
+
+    def state(self, layer: Any, begin: Callable[[], Any]) -> State:
+        """What this call of the layer keeps: a nest of tensors, `begin()` before the first step."""
+        path = layer.path.split("/", 1)[-1]  # below the model
+        count = self._called[path] = self._called.get(path, 0) + 1
+        key = path if count == 1 else f"{path}:{count}"
+        if key not in self.states:
+            with building.outside_traces():
+                first = tree.map_structure(lambda t: t.numpy(), begin())
+            self.first[key] = first
+            self.states[key] = tree.map_structure(
+                lambda a: Variable(a, trainable=False, name=key), first
+            )
+        return State(self.states[key])
+
+    def at_most(self, steps: int) -> None:
+        """No more than so many steps can come."""
+        self.most = steps if self.most is None else min(self.most, steps)
+
+
+class State:
+    """What a layer keeps: read it, and keep what is to be read at the next step."""
+
+    def __init__(self, variables: Any) -> None:
+        self.variables = variables
+
+    def read(self) -> Any:
+        return tree.map_structure(lambda v: v.read(), self.variables)
+
+    def keep(self, new: Any) -> None:
+        pairs = zip(tree.leaves(self.variables), tree.leaves(new), strict=True)
+        for variable, tensor in pairs:
+            variable.assign(tensor)
+
+
+class _Local(threading.local):
+    stream: Streaming | None = None
+
+
+_LOCAL = _Local()
+
+
+@contextmanager
+def streaming(stream: Streaming | None) -> Iterator[None]:
+    """Within: calls of layers are of one step; with None, of whole sequences again."""
+    before, _LOCAL.stream = _LOCAL.stream, stream
+    if stream is not None:
+        stream._called.clear()
+    try:
+        yield
+    finally:
+        _LOCAL.stream = before
+
+
+def is_streaming() -> bool:
+    return _LOCAL.stream is not None
+
+
+def call_of(layer: Any) -> Callable[..., Any]:
+    """The layer's `call`, or in a stream what takes its place."""
+    stream = _LOCAL.stream
+    if stream is None:
+        return layer.call  # type: ignore[no-any-return]
+    if hasattr(layer, "call_streaming"):
+        return partial(layer.call_streaming, stream)
+    if streams(layer):
+        return layer.call  # type: ignore[no-any-return]
+    raise refused(layer, "it needs other steps than the one that comes, and keeps none of them")
+
+
+def streams(layer: Any) -> bool:
+    """Whether the layer's `call` looks at each step by itself."""
+    if layer.streams is not None:
+        return bool(layer.streams)
+    owner = next(c for c in type(layer).__mro__ if "call" in vars(c))
+    return (
+        owner.__name__ in EACH_STEP_ALONE
+        and owner.__module__.startswith("lamina.")
+        and _is_last(layer)
+    )
+
+
+def _is_last(layer: Any) -> bool:
+    """Whether the axis that the layer works along, if it has one, is that of the features."""
+    axis = getattr(layer, "axis", -1)
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    shape = layer._build_shape
+    last = len(shape) - 1 if shape and not isinstance(shape[0], (tuple, list)) else 2
+    return all(a in (-1, last) for a in axes)
+
+
+def refused(layer: Any, why: str) -> ArgumentError:
+    """The error of a layer that cannot be streamed."""
+    return ArgumentError(
+        f"{layer._label()} cannot be streamed: {why}",
+        hint="recurrent layers, causal convolutions, MultiHeadAttention with use_causal_mask, and "
+        "layers that look at each step by itself can; a class of your own that does so says "
+        "streams = True",
+    )
