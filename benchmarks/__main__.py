@@ -81,20 +81,29 @@ def workshop(threads: int) -> Iterator[Path]:
 
 def measure(options: argparse.Namespace, console: Console) -> Result:
     """Runs the chosen cases, showing each when it is done."""
-    result: Result = {"about": {}, "cases": {}}
-    if options.merge and options.json and options.json.exists():
-        result = json.loads(options.json.read_text())
-    result["about"] = environment.describe(options.threads)
+    result = beginning(options)
     with workshop(options.threads) as home:
-        limits = environment.ceilings()
         for case in chosen(options.cases):
             console.print(f"[dim]{case.name}: {case.title}[/dim]")
-            outcome = one(case, options, home) | {"limits": limits}
-            result["cases"][case.name] = outcome
-            report.show({"cases": {case.name: outcome}}, console)
+            result["limits"] = environment.limits(result["limits"])
+            result["cases"][case.name] = outcome = one(case, options, home)
+            report.show({**result, "cases": {case.name: outcome}}, console)
             if options.json:
                 options.json.write_text(json.dumps(result, separators=(",", ":")) + "\n")
     return result
+
+
+def beginning(options: argparse.Namespace) -> Result:
+    """A result without cases, or with those of an earlier run that it is to be merged with."""
+    about = environment.describe(options.threads)
+    if not (options.merge and options.json and options.json.exists()):
+        return {"about": about, "limits": {}, "cases": {}}
+    result = json.loads(options.json.read_text())
+    for name in ("machine", "threads"):
+        if result["about"][name] != about[name]:
+            there, here = result["about"][name], about[name]
+            sys.exit(f"{options.json} is of other {name}, {there}; here it is {here}: no --merge")
+    return {**result, "about": about}
 
 
 def checked(options: argparse.Namespace, console: Console) -> Result:
@@ -104,7 +113,7 @@ def checked(options: argparse.Namespace, console: Console) -> Result:
             console.print(f"{case.name}: {case.title}", highlight=False)
             for line in check.run(case, present(case, options), options.threads, home):
                 console.print("  " + line, highlight=False)
-    return {"about": {}, "cases": {}}
+    return {"about": {}, "limits": {}, "cases": {}}
 
 
 def chosen(names: list[str]) -> list[Case]:
@@ -162,7 +171,7 @@ def listing(console: Console) -> Result:
     for row in contestants.CONTESTANTS:
         state = f"not installed: {', '.join(row.missing)}" if row.missing else "installed"
         console.print(f"{row.name:18} {row.label:36} {state}", highlight=False)
-    return {"about": {}, "cases": {}}
+    return {"about": {}, "limits": {}, "cases": {}}
 
 
 if __name__ == "__main__":

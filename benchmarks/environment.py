@@ -118,16 +118,19 @@ def moment() -> dict[str, str]:
     }
 
 
-def ceilings() -> dict[str, float]:
+def limits(before: dict[str, float]) -> dict[str, float]:
     """The machine's limits as Lamina measures them: GFLOP/s in float32, GB/s from the last cache.
 
-    Measured in a process of its own, whose threads are gone when contestants run.
+    `before` are those measured earlier: the most counts, for others may be busy now. It is done in
+    a process of its own, whose threads are gone when contestants run.
     """
     variables = dict(os.environ, PYTHONPATH=os.pathsep.join(search_path()))
     done = subprocess.run(
         [sys.executable, "-c", CEILINGS], env=variables, check=True, capture_output=True, text=True
     )
-    return json.loads(done.stdout)
+    return {
+        name: max(value, before.get(name, 0.0)) for name, value in json.loads(done.stdout).items()
+    }
 
 
 def version_of(package: str) -> str:

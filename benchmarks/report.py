@@ -2,7 +2,7 @@
 
 A result is one JSON object: `about` (label -> text), and per case `samples` (contestant -> list of
 samples), `failures` and `missing` (contestant -> why), `run` (when, at which commit), `seconds`
-that it took, and `limits` of the machine at that time.
+that it took; and `limits`, the most that the machine was seen to do.
 """
 
 from __future__ import annotations
@@ -65,11 +65,6 @@ def pairwise(metric: Metric, name: str, samples: Samples) -> list[float]:
     return [mine[metric.key] / base[metric.key] for mine, base in pairs]
 
 
-def ratio(metric: Metric, name: str, samples: Samples) -> float:
-    """The median of them."""
-    return statistics.median(pairwise(metric, name, samples))
-
-
 def figure(value: float) -> str:
     """Three digits that count, without an exponent."""
     if value == 0 or abs(value) >= 100:
@@ -87,25 +82,28 @@ def verdict(metric: Metric, samples: Samples) -> Iterator[str]:
     """The goal, and, where it is a ratio to the fastest peer, that ratio."""
     if metric.goal:
         yield f"Goal: {metric.goal}."
-    medians = {name: ratio(metric, name, samples) for name in peers(samples)}
-    if not metric.bar or not medians:
-        return
-    best = min(medians, key=medians.__getitem__)
-    reached = "reached" if medians[best] >= metric.bar else "not reached"
-    least = f"{figure(metric.bar)} times ahead of the best peer" if metric.bar != 1 else "the best"
-    yield f"Goal: {least}. {label(best)}: {figure(medians[best])} ({reached})."
+    if metric.bar and (found := best_peer(metric, samples)):
+        name, ratio = found
+        reached = "reached" if ratio >= metric.bar else "not reached"
+        goal = (
+            f"{figure(metric.bar)} times ahead of the best peer" if metric.bar > 1 else "the best"
+        )
+        yield f"Goal: {goal}. {label(name)}: {figure(ratio)} ({reached})."
 
 
-def peers(samples: Samples) -> list[str]:
-    """The contestants that are not Lamina; none where Lamina has no samples to compare with."""
-    return (
-        [name for name in samples if not name.startswith(BASELINE)] if BASELINE in samples else []
-    )
+def best_peer(metric: Metric, samples: Samples) -> tuple[str, float] | None:
+    """Who comes nearest to Lamina, or before it, and the median of the ratios."""
+    names = [name for name in samples if not name.startswith(BASELINE)]
+    if not names or BASELINE not in samples:
+        return None
+    medians = {name: statistics.median(pairwise(metric, name, samples)) for name in names}
+    name = min(medians, key=medians.__getitem__)
+    return name, medians[name]
 
 
-def floor(case: Case, outcome: Result) -> Iterator[str]:
+def floor(case: Case, outcome: Result, limits: dict[str, float]) -> Iterator[str]:
     """What the case must do at least, the least time for that here, and how near Lamina comes."""
-    limits, least = outcome.get("limits"), case.least
+    least = case.least
     if not least or not limits:
         return
     computing = least.work / limits["gflops"] / 1e9
@@ -114,8 +112,7 @@ def floor(case: Case, outcome: Result) -> Iterator[str]:
     limit = "arithmetic" if computing >= moving else "memory"
     yield (
         f"At least {figure(least.work / 1e6)} MFLOP and {figure(least.bytes / 1e6)} MB: "
-        f"{figure(seconds * scale)} {case.metrics[0].unit} by {limit} at {limits['gflops']:.0f} "
-        f"GFLOP/s and {limits['gigabytes']:.0f} GB/s, as measured just before."
+        f"{figure(seconds * scale)} {case.metrics[0].unit} here, by {limit}."
     )
     if taken := outcome["samples"].get(BASELINE):
         share = seconds / min(sample["seconds"] for sample in taken)
@@ -146,18 +143,19 @@ def tables(result: Result) -> Iterator[tuple[Case, Metric, Result]]:
                 yield case, metric, result["cases"][case.name]
 
 
-def remarks(case: Case, metric: Metric, outcome: Result) -> list[str]:
-    """What is to be said of a table."""
-    first = metric is case.metrics[0]
-    work = floor(case, outcome) if first else ()
-    end = [*notes(outcome), ran(outcome)] if first else []
-    return [*verdict(metric, outcome["samples"]), *work, *end]
+def remarks(case: Case, metric: Metric, outcome: Result, limits: dict[str, float]) -> Iterator[str]:
+    """What is to be said of a table: of the whole case below its first."""
+    yield from verdict(metric, outcome["samples"])
+    if metric is case.metrics[0]:
+        yield from floor(case, outcome, limits)
+        yield from notes(outcome)
+        yield ran(outcome)
 
 
 def show(result: Result, console: Console) -> None:
     """Prints every table of a result."""
     for case, metric, outcome in tables(result):
-        caption = "\n".join(remarks(case, metric, outcome))
+        caption = "\n".join(remarks(case, metric, outcome, result["limits"]))
         table = Table(title=heading(case, metric), caption=caption)
         for number, column in enumerate(HEADER):
             table.add_column(column, justify="left" if number == 0 else "right")
@@ -170,12 +168,15 @@ def markdown(result: Result) -> str:
     """RESULTS.md: the machine and versions, then every table."""
     lines = ["# Lamina beside its peers", "", HOW, "", *summary(result), ""]
     lines += [f"- {name}: {text}" for name, text in result["about"].items()]
-    lines += [f"- time that all of it took: {duration(result)} minutes"]
+    lines += [limits_of(result["limits"]), f"- time for all of it: {duration(result)} minutes"]
     for case, metric, outcome in tables(result):
         body = rows(metric, outcome["samples"])
         lines += ["", f"## {heading(case, metric)}", ""]
         lines += ["| " + " | ".join(cells) + " |" for cells in (HEADER, RULE, *body)]
-        lines += ["", *(f"- {remark}" for remark in remarks(case, metric, outcome))]
+        lines += [
+            "",
+            *(f"- {remark}" for remark in remarks(case, metric, outcome, result["limits"])),
+        ]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
@@ -184,13 +185,20 @@ def summary(result: Result) -> Iterator[str]:
     yield "| work | goal | best peer | ratio | |"
     yield "| --- | ---: | --- | ---: | --- |"
     for case, metric, outcome in tables(result):
-        samples = outcome["samples"]
-        medians = {name: ratio(metric, name, samples) for name in peers(samples)}
-        if metric.bar and medians:
-            best = min(medians, key=medians.__getitem__)
-            mark = "reached" if medians[best] >= metric.bar else "**not reached**"
-            cells = (heading(case, metric), figure(metric.bar), label(best), figure(medians[best]))
+        found = best_peer(metric, outcome["samples"])
+        if metric.bar and found:
+            name, ratio = found
+            mark = "reached" if ratio >= metric.bar else "**not reached**"
+            cells = (heading(case, metric), figure(metric.bar), label(name), figure(ratio))
             yield f"| {' | '.join(cells)} | {mark} |"
+
+
+def limits_of(limits: dict[str, float]) -> str:
+    """The machine's limits, from which floors are reckoned."""
+    if not limits:
+        return ""
+    arithmetic, memory = limits["gflops"], limits["gigabytes"]
+    return f"- limits: {arithmetic:.0f} GFLOP/s, {memory:.0f} GB/s from the last cache"
 
 
 def duration(result: Result) -> int:
