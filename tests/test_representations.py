@@ -56,6 +56,14 @@ def test_the_batch_size_changes_no_value_and_compiles_nothing():
     assert lm.compile_stats().count == before
 
 
+def test_data_sets_of_batches():
+    model = network()
+    data = lm.data.Dataset.from_tensor_slices(X).batch(32)
+    found, whole = model.representations(data), model.representations(X)
+    assert found["conv"].shape == (70, 4, 4, 3)
+    np.testing.assert_allclose(found["out"], whole["out"], atol=1e-6)
+
+
 def test_chosen_layers_by_name_or_as_they_are():
     model = network()
     every = model.representations(X)

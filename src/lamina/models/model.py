@@ -237,10 +237,10 @@ class Model(Layer, Trainer):
         output "inner"; the second call of a shared layer "dense:2", and so on. A layer with several
         outputs has a list (or whatever nest it returns).
 
-        x: as for `predict`. layers: names, as in the result, or layers; all by default, which takes
-        memory for all of them, so name those you need where the data are many. batch_size: rows
-        that are computed at once, 32 by default. One program computes them all; it is compiled at
-        the first call for these layers.
+        x: as for `predict`, arrays or batches. layers: names, as in the result, or layers; all by
+        default, which takes memory for all of them, so name those you need where the data are
+        many. batch_size: rows that are computed at once, 32 by default. One program computes them
+        all; it is compiled at the first call for these layers.
 
         Raises UnknownNameError for a name that no layer has, and ArgumentError for a layer that
         the model does not call, or calls only inside a loop.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from lamina.errors import ArgumentError, unknown_name
 from lamina.layers import Layer, frames
 from lamina.settings import settings
 from lamina.tensor import LOCAL, as_tensor
-from lamina.training.columns import Columns, columns
+from lamina.training.columns import Columns
+from lamina.training.predict import batches_of, check_batch
 from lamina.training.programs import Program
-from lamina.training.session import build_for
-from lamina.training.sources import batch_size_of
+from lamina.training.progress import Progress
 
 BATCH = 32  # the outputs of all layers are there at once
 
@@ -24,14 +25,16 @@ Wanted = tuple[str, ...] | None
 
 def representations(model: Any, x: Any, layers: Any, batch_size: int | None) -> dict[str, Any]:
     """What `Model.representations` does."""
-    data = columns(x)
-    build_for(model, data)
-    names, program = _program(model, data, _wanted(model, layers))
-    size = batch_size_of(batch_size, BATCH)
-    parts = [
-        program(*(a[start : start + size] for a in data.inputs))
-        for start in range(0, data.rows, size)
-    ]
+    names: list[str] = []
+    parts: list[Any] = []
+    rows = 0
+    found = batches_of(model, x, batch_size or BATCH, None, Progress("Representations", None, 0))
+    with closing(found) as batches:
+        for part in batches:
+            check_batch(model, part, rows)
+            rows += part.rows
+            names, program = _program(model, part, _wanted(model, layers))
+            parts.append(program(*part.inputs))
     joined = parts[0] if len(parts) == 1 else tree.map_structure(_joined, *parts)
     return dict(zip(names, joined, strict=True))
 

@@ -97,13 +97,11 @@ def predict(
     told.tell("on_predict_begin", {})
     parts: list[Any] = []
     rows = 0
-    found = _batches(model, x, batch_size, steps, progress)
+    found = batches_of(model, x, batch_size, steps, progress)
     with Deferred() as interrupt, closing(found) as batches:
         for k, part in enumerate(batches):
             told.tell("on_predict_batch_begin", k, {})
-            build_for(model, part)
-            checks.check_inputs(model, part, rows)
-            model._predictor.vocabularies.check(model, part, rows)
+            check_batch(model, part, rows)
             rows += part.rows
             parts.append(model._predictor.program(model, part)(*part.inputs))
             told.tell("on_predict_batch_end", k, {})
@@ -118,9 +116,18 @@ def _joined(*parts: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _batches(
+def check_batch(model: Any, part: Columns, first: int) -> None:
+    """Build the model for the first data, and raise where they hold what it cannot take; rows are
+    counted from `first`."""
+    build_for(model, part)
+    checks.check_inputs(model, part, first)
+    model._predictor.vocabularies.check(model, part, first)
+
+
+def batches_of(
     model: Any, x: Any, batch_size: int | None, steps: int | None, progress: Progress
 ) -> Any:
+    """A generator of Columns of inputs: rows of arrays, or the batches of an iterable."""
     if is_iterable_of_batches(x):
         source = Stream(x, steps)
         progress.total = source.steps
