@@ -261,13 +261,13 @@ def test_masking_marks_steps_and_the_next_layer_skips_them():
 
 
 # ---- gradients, engines ------------------------------------------------------------------------
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_gradient_through_twenty_steps(kind):
-    x = RNG.normal(size=(2, 20, 3))
-    layer = ROWS[kind][0](4, dtype="float64")
+@each_kind
+def test_gradient_through_a_hundred_steps(kind):
+    x = RNG.normal(size=(2, 100, 3))
+    layer = ROWS[kind][0](4, dtype="float64", **ROWS[kind][1])
     layer.build((None, None, 3))
     variables = layer.trainable_weights
-    mask = RNG.random((2, 20)) < 0.8
+    mask = RNG.random((2, 100)) < 0.8
 
     def loss():
         return lm.sum(lm.sin(layer(x, mask=mask) * 3.0))
@@ -299,6 +299,26 @@ def test_training_on_both_engines_is_the_same(kind):
 
     for a, b in zip(trained("llvm"), trained("numpy"), strict=True):
         close(a, b, atol=1e-5)
+
+
+@each_kind
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_number_of_threads_changes_no_bit(kind, threads):
+    numbers = RNG.integers(0, 9, (70, 12))
+    targets = RNG.normal(size=(70, 12, 3)).astype("float32")
+
+    def trained(count):
+        lm.set_seed(3)
+        with lm.settings(threads=count):
+            layer = ROWS[kind][0](33, return_sequences=True, dropout=0.2, **ROWS[kind][1])
+            table = Embedding(9, 16, mask_zero=True)
+            model = lm.Sequential([Input((None,)), table, Bidirectional(layer), Dense(3)])
+            model.compile("adam", "mse")
+            model.fit(numbers, targets, epochs=2, batch_size=32, verbose=0, seed=1)
+            return model.get_weights()
+
+    for a, b in zip(trained(1), trained(threads), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_the_gradient_shares_the_loop_of_the_forward_pass():

@@ -25,6 +25,10 @@ OPTIONS = [
     {"return_sequences": True, "return_state": True, "go_backwards": True},
     {"use_bias": False, "activation": "relu"},
     {"return_sequences": True, "zero_output_for_mask": True},
+    {"return_sequences": True, "zero_output_for_mask": True, "go_backwards": True},
+    {"go_backwards": True, "unroll": True},
+    {"return_state": True, "activation": "linear"},
+    {"dropout": 0.4, "recurrent_dropout": 0.3},  # nothing is dropped in inference
 ]
 GATED = [{"recurrent_activation": "hard_sigmoid"}]
 CASES = [
@@ -57,6 +61,10 @@ def alike(theirs, ours, *shapes):
     return theirs, ours
 
 
+def values_of(layer):
+    return [np.asarray(w.value) for w in layer.weights]
+
+
 def same(ours, theirs):
     several = isinstance(theirs, (list, tuple))
     for a, b in zip(*((ours, theirs) if several else ([ours], [theirs])), strict=True):
@@ -71,6 +79,83 @@ def test_recurrent_layers(case, mask):
     count = 2 if case[0] == "LSTM" else 1
     first = [rng.normal(size=(3, 5)).astype("float32") for _ in range(count)]
     same(ours(X, initial_state=first, mask=mask), theirs(X, initial_state=first, mask=mask))
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+def test_stateful_layers(name, mask):
+    theirs, ours = pair(name, {"units": 5, "stateful": True, "return_sequences": True}, X.shape)
+    for _ in range(3):
+        same(ours(X, mask=mask), theirs(X, mask=mask))
+    theirs.reset_state()
+    ours.reset_state()
+    same(ours(X), theirs(X))
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+def test_penalties_constraints_and_initial_values(name):
+    arguments = {
+        "units": 5,
+        "kernel_regularizer": "l2",
+        "recurrent_regularizer": "l1",
+        "bias_regularizer": "l2",
+        "activity_regularizer": "l2",
+        "kernel_constraint": "max_norm",
+        "recurrent_constraint": "unit_norm",
+        "bias_constraint": "non_neg",
+        "bias_initializer": "ones",
+    }
+    if name == "SimpleRNN":  # where Keras takes one, and makes nothing of it
+        del arguments["activity_regularizer"]
+    theirs, ours = (getattr(m, name)(**arguments) for m in (keras.layers, layers))
+    theirs.build(X.shape)
+    ours.build(X.shape)
+    np.testing.assert_array_equal(ours.get_weights()[2], values_of(theirs)[2])
+    ours.set_weights(values_of(theirs))
+    same(ours(X), theirs(X))
+    assert float(sum(ours.losses)) == pytest.approx(float(sum(theirs.losses)), rel=1e-5)
+    for mine, other in zip(ours.weights, theirs.weights, strict=True):
+        value = rng.normal(size=mine.shape).astype("float32")
+        same(mine.constraint(value), other.constraint(value))
+
+
+def test_the_bias_of_the_forget_gate():
+    for given in (True, False):
+        theirs, ours = (m.LSTM(3, unit_forget_bias=given) for m in (keras.layers, layers))
+        theirs.build(X.shape)
+        ours.build(X.shape)
+        np.testing.assert_array_equal(ours.get_weights()[2], values_of(theirs)[2])
+
+
+@pytest.mark.parametrize("name", ["SimpleRNNCell", "LSTMCell", "GRUCell"])
+def test_cells(name):
+    theirs, ours = pair(name, {"units": 5}, (3, 4))
+    states = [rng.normal(size=(3, 5)).astype("float32") for _ in range(1 + (name == "LSTMCell"))]
+    (a, u), (b, v) = ours(X[:, 0], states), theirs(X[:, 0], states)
+    same([a, *u], [b, *v])
+
+
+@pytest.mark.parametrize("inner", ["SimpleRNN", "GRU"])
+def test_bidirectional_of_other_layers(inner):
+    theirs, ours = (
+        m.Bidirectional(getattr(m, inner)(5, return_sequences=True, return_state=True))
+        for m in (keras.layers, layers)
+    )
+    alike(theirs, ours, X.shape)
+    same(ours(X), theirs(X))
+    theirs, ours = (
+        m.Bidirectional(m.GRU(5), backward_layer=m.LSTM(3, go_backwards=True))
+        for m in (keras.layers, layers)
+    )
+    alike(theirs, ours, X.shape)
+    same(ours(X, mask=MASK), theirs(X, mask=MASK))
+
+
+def test_batch_normalization_with_a_mask():
+    theirs, ours = pair("BatchNormalization", {"momentum": 0.7}, X.shape)
+    for _ in range(2):
+        same(ours(X, training=True, mask=MASK), theirs(X, training=True, mask=MASK))
+    same(ours.get_weights(), values_of(theirs))
 
 
 @pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", None])
