@@ -100,6 +100,19 @@ class TestBatches:
         x, y = next(iter(pairs.map(lambda x, y: (x * 0, {"label": y}))))
         assert not x.any() and y["label"].tolist() == [0, 1] * 5
 
+    @pytest.mark.parametrize("workers", [0, 4])
+    def test_what_is_random_in_map_follows_from_the_seed_and_the_batch(self, workers):
+        def drawn():
+            lm.set_seed(2)
+            noise = lm.layers.GaussianNoise(1.0)
+            data = Dataset.of_rows(lambda rows: np.zeros((len(rows), 2), np.float32), 12, 2)
+            noisy = data.map(lambda x: noise(x, training=True), num_parallel_calls=workers)
+            return [np.stack(list(noisy)) for _ in range(2)]
+
+        (first, second), again = drawn(), drawn()
+        assert len(np.unique(np.concatenate([first, second]))) == 48
+        np.testing.assert_array_equal([first, second], again)
+
     def test_cache_makes_each_batch_once(self):
         made = []
         data = Dataset(lambda epoch, number: made.append(number) or np.full(2, number), 3).cache()

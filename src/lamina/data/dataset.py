@@ -21,7 +21,7 @@ from lamina import tree
 from lamina.data.background import default_workers, in_order
 from lamina.data.splitting import epoch_order
 from lamina.errors import DataError, RangeError, StateError, describe
-from lamina.operations.random import scoped_key
+from lamina.operations.random import fold_in, key_scope, scoped_key
 from lamina.tensor import Tensor
 
 Make = Callable[[int, int], Any]
@@ -163,15 +163,19 @@ class Dataset:
     ) -> Dataset:
         """function(x) or function(x, y) of each batch, called where the batch is made.
 
-        That may be several threads at once, so it must not change anything that others read. A
-        number of `num_parallel_calls` is the number of threads from here on.
+        That may be several threads at once, so it must not change anything that others read. What
+        Lamina's random functions and layers draw in it follows from `set_seed`, the pass and the
+        batch, whatever the threads. A number of `num_parallel_calls` is that of the threads from
+        here on.
         """
+        key = scoped_key("data")
 
         def make(epoch: int, number: int) -> Any:
             batch = self._make(epoch, number)
             if batch is None:
                 return None
-            result = function(*batch) if isinstance(batch, tuple) else function(batch)
+            with key_scope(fold_in(key, epoch << 32 | number)):
+                result = function(*batch) if isinstance(batch, tuple) else function(batch)
             return tree.map_structure(_plain, result)
 
         workers = self.workers if num_parallel_calls is None else num_parallel_calls
