@@ -16,7 +16,7 @@ from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.types import DTYPES, Extent, TensorType, bool_, float32, int32
 from lamina.ir.verify import verify
 from lamina.reference import interpreter
-from lamina.rewrite import hoist_loops, simplify
+from lamina.rewrite import hoist_loops, simplify, sink_sums
 from lamina.rewrite.algebra import RULES
 
 X, Y = (parameter(TensorType((3, 4), float32), name) for name in "xy")
@@ -261,3 +261,43 @@ def _seconds(graph: Graph) -> float:
     begun = time.perf_counter()
     simplify(graph)
     return time.perf_counter() - begun
+
+
+# ---- sums that a loop only adds to -------------------------------------------------------------
+def _summing_loop(uses_total: bool) -> Graph:
+    """total += u v for each step, with v made of what the loop carries."""
+    total = parameter(TensorType((40, 30), float32), "total")
+    h = parameter(TensorType((8, 30), float32), "h")
+    u = parameter(TensorType((8, 40), float32), "u")
+    v = ops.tanh(h)
+    product = ops.dot_general(
+        u, v, lhs_contracting_dimensions=(0,), rhs_contracting_dimensions=(0,)
+    )
+    bias = ops.fill(0.5, shape=(30,), dtype=float32)
+    if uses_total:
+        bias = ops.reduce(total, kind="sum", dimensions=(0,))
+    after = ops.add(ops.multiply(v, ops.fill(0.9, v)), ops.broadcast(bias, (8, 30), (1,)))
+    body = Graph([total, h, u], [ops.add(total, product), after, v], "body")
+    us = parameter(TensorType((5, 8, 40), float32), "us")
+    loop = ops.scan(total, h, us, body=body, num_consts=0, num_carry=2, length=5, reverse=True)
+    return Graph([total, h, us], ops.elements(loop), "summing")
+
+
+def test_a_sum_of_products_is_taken_out_of_its_loop() -> None:
+    graph = _summing_loop(uses_total=False)
+    sunk = sink_sums(graph)
+    verify(sunk)
+    (loop,) = [n for n in sunk.nodes() if n.op == "scan"]
+    assert all(n.op != "dot_general" for n in loop.params["body"].nodes())
+    assert loop.params["num_carry"] == 1
+    assert len(loop.type) == 2  # v is kept once, for the product and for its own sake
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(p.shape, np.float32) for p in graph.parameters]
+    wanted, found = (interpreter.run(each, arrays) for each in (graph, sunk))
+    for want, got in zip(wanted, found, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_a_sum_that_the_loop_reads_stays_in_it() -> None:
+    graph = _summing_loop(uses_total=True)
+    assert sink_sums(graph).results == graph.results

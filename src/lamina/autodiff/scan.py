@@ -6,10 +6,10 @@
                                                         -> d carries, d consts, d elements
 
 Residuals are the values of the forward body that its gradient reads: those that cost something, and
-depend on a carry or an element; the others (broadcasts, reshapes, what follows from consts alone)
-are computed again. Both are ordinary scans, so a gradient of a gradient is one too. The extended
-loop has the very nodes of the original as its body's first results, so that `share_loops` can make
-one loop of the two.
+depend on a carry or an element. The others (broadcasts, reshapes, what follows from consts alone)
+are computed again, and so is what one light operation makes of other residuals. Both are ordinary
+scans, so a gradient of a gradient is one too. The extended loop has the very nodes of the original
+as its body's first results, so that `share_loops` can make one loop of the two.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ FREE = {
     *("constant", "iota", "size_of", "broadcast_in_dim", "reshape", "transpose", "identity"),
     *("stop_gradient", "reverse", "slice"),
 }
+LIGHT = {"add", "subtract", "multiply", "negate", "maximum", "minimum", "select", "compare"}
 
 
 @dataclass
@@ -132,7 +133,18 @@ def _residuals(loop: _Loop, grads: Sequence[Node]) -> list[Node]:
             found.add(node)
         else:
             stack.extend(node.args)
+    for node in [n for n in order if n in found and n.op in LIGHT]:
+        if all(_at_hand(a, found, varying) for a in node.args):
+            found.remove(node)
     return [n for n in order if n in found]
+
+
+def _at_hand(node: Node, found: set[Node], varying: set[Node]) -> bool:
+    """Whether a value follows from residuals and constants for nothing."""
+    if node in found or node not in varying:
+        return True
+    free = _computed_again(node) and bool(node.args)
+    return free and all(_at_hand(a, found, varying) for a in node.args)
 
 
 def _computed_again(node: Node) -> bool:

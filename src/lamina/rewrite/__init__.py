@@ -2,5 +2,6 @@
 
 from lamina.rewrite.hoisting import hoist_loops
 from lamina.rewrite.simplify import simplify
+from lamina.rewrite.sinking import sink_sums
 
-__all__ = ["hoist_loops", "simplify"]
+__all__ = ["hoist_loops", "simplify", "sink_sums"]

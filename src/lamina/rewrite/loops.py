@@ -1,6 +1,6 @@
 """Loops and branches without what nobody reads: results, carries that feed none, operands.
 
-scan(a, b, unused; body -> a', b', x, y), of which y alone is read, and needs a alone
+scan(a, b, unused; body -> a', b', x, y, y), of which y alone is read, and needs a alone
     -> scan(a; body -> a', y)
 """
 
@@ -51,7 +51,7 @@ def prune_loops(graph: Graph) -> Graph:
     nodes = graph.nodes()
     for node in nodes:
         if node.op == "get_tuple_element" and node.args[0].op in KEEP:
-            read.setdefault(node.args[0], set()).add(node.params["index"])
+            read.setdefault(node.args[0], set()).add(_place(node))
     if not read:
         return graph
     new: dict[Node, Node] = {}
@@ -62,11 +62,20 @@ def prune_loops(graph: Graph) -> Graph:
             places[node] = _needed(node, read[node])
             new[node] = KEEP[node.op](node, args, places[node])
         elif node.op == "get_tuple_element" and node.args[0] in places:
-            index = places[node.args[0]].index(node.params["index"])
+            index = places[node.args[0]].index(_place(node))
             new[node] = ops.get_tuple_element(*args, index=index)
         else:
             new[node] = _with(node, args)
     return Graph(graph.parameters, [new[r] for r in graph.results], graph.name)
+
+
+def _place(element: Node) -> int:
+    """Which result of a loop an element is; of results that are one value, the first."""
+    (loop,), index = element.args, element.params["index"]
+    if loop.op != "scan" or index < loop.params["num_carry"]:
+        return index  # type: ignore[no-any-return]
+    results, first = loop.params["body"].results, loop.params["num_carry"]
+    return first + results[first:].index(results[index])  # type: ignore[no-any-return]
 
 
 def _with(node: Node, args: Sequence[Node]) -> Node:

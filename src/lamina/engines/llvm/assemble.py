@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.blocks import in_blocks
+from lamina.engines.llvm.fuse import fused
 from lamina.engines.llvm.group import Group, Grouping, group
 from lamina.engines.llvm.index import strides_of
 from lamina.engines.llvm.joints import is_joint, parts_of
 from lamina.engines.llvm.lower import Kernel, copy, lower, zeros
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import walk
+from lamina.engines.llvm.pieces import in_pieces
 from lamina.engines.llvm.routines_whole import scratch_types
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.graph import Graph, Node
@@ -156,7 +158,7 @@ class _Assembly:
             self.kernels[g] = self._lowered(g)
         moves = self._place_results()
         order = self._ordered()
-        return [item for g in order for item in self.kernels[g]] + moves
+        return _finished([item for g in order for item in self.kernels[g]] + moves)
 
     # ---- memory --------------------------------------------------------------------------------
     def _place_sources(self) -> None:
@@ -214,7 +216,7 @@ class _Assembly:
     # ---- groups --------------------------------------------------------------------------------
     def _lowered(self, g: Group) -> list[Item]:
         if g.whole is None:
-            return list(in_blocks(lower(g, self.where, self.grouping.stored), machine()))
+            return [in_pieces(lower(g, self.where, self.grouping.stored))]
         node = g.whole
         if is_joint(node):
             return self._joined(node)
@@ -340,10 +342,8 @@ class _Assembly:
 
     def _in_place(self, g: Group, source: Slot, target: Slot) -> bool:
         """Whether the writer reads target only at the very element that it then writes."""
-        *before, kernel = self.kernels[g]
+        (kernel,) = self.kernels[g]
         assert isinstance(kernel, Kernel)
-        if any(target.memory in _touched(item) for item in before):
-            return False
         nest, slots = kernel.nest, kernel.slots
         writes = [s.index for s in nest.stores if slots[s.buffer.number] is source]
         summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
@@ -392,6 +392,14 @@ class _Assembly:
                 else:
                     stack += sorted(needs, key=lambda n: -n.number)
         return order
+
+
+def _finished(items: Sequence[Item]) -> list[Item]:
+    """Neighbours made one, loops that go together joined, long sums in blocks."""
+    done: list[Item] = []
+    for item in fused(items):
+        done += in_blocks(item, machine()) if isinstance(item, Kernel) else [item]
+    return done
 
 
 def _element(slot: Slot, loop: Loop) -> Slot:

@@ -13,14 +13,15 @@ own tiles (`Nest.outermost`).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from lamina.engines.llvm.collapse import collapse, rewrite
-from lamina.engines.llvm.index import Div, Index, Mod, Var, linear, of
+from lamina.engines.llvm.collapse import by_stride, collapse, renamed, rewrite
+from lamina.engines.llvm.index import Index, Var, linear, of
 from lamina.engines.llvm.lower import Kernel, zeros
 from lamina.engines.llvm.machine import Machine
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
-from lamina.engines.llvm.schedule import guess
 from lamina.engines.llvm.slots import Slot
+from lamina.engines.llvm.typical import guess
 from lamina.ir.types import is_static
 
 PRODUCTS = {"dot_general", "convolution"}
@@ -30,21 +31,27 @@ ROWS = 16  # results for each column of a panel: fewer, and there is little to r
 
 
 def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
-    """The kernel, or in its place three: sums put to zero, summed in blocks, and used."""
-    nest = kernel.nest
-    if not _pays(nest, machine):
-        return [kernel]
+    """The kernel, or in its place three: sums put to zero, summed in blocks, and used. Its loops
+    are collapsed."""
     maker = Maker()
-    nest, block = _cut(nest, maker)
+    whole = Kernel(collapse(kernel.nest, maker), kernel.slots)
+    if not _pays(whole.nest, machine):
+        return [whole]
+    nest, block = _cut(kernel.nest, maker)
     if block is None:
-        return [kernel]
+        return [whole]
     sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
     place = linear([of(v) for v in nest.loops], sums.shape)
     return [
-        zeros(sums),
+        collapsed(zeros(sums)),
         _summed(nest, maker, kernel.slots, block, sums, place),
         _used(nest, maker, kernel.slots, sums, place),
     ]
+
+
+def collapsed(kernel: Kernel) -> Kernel:
+    """The kernel with its loops collapsed."""
+    return Kernel(collapse(kernel.nest, Maker()), kernel.slots)
 
 
 def _pays(nest: Nest, machine: Machine) -> bool:
@@ -57,11 +64,12 @@ def _pays(nest: Nest, machine: Machine) -> bool:
     panel = COLUMNS * machine.lanes(8 * size)
     widest = max((guess(v.extent) for v in nest.loops), default=1)
     enough = widest >= panel and results >= ROWS * panel
-    return enough and terms * panel * size >= machine.l2 // 4 and results * size <= machine.l2
+    return enough and terms * panel * size >= 2 * machine.l1 and results * size <= machine.l2
 
 
 def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
     """The nest with the loop over blocks among its sums, and that loop."""
+    nest = replace(nest, reductions=by_stride(nest, nest.reductions))
     first, *rest = nest.reductions
     inside = math.prod(guess(v.extent) for v in rest)
     if FEWEST <= inside <= MOST:
@@ -79,25 +87,10 @@ def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
     if not fitting:
         return nest, None
     outer, inner = Var(f"{longest.name}b", fitting[0]), Var(longest.name, extent // fitting[0])
-    cut = rewrite(nest, maker, lambda index: _split(index, longest, outer, inner))
+    both = {longest: of(outer) * inner.extent + of(inner)}
+    cut = rewrite(nest, maker, lambda index: renamed(index, both))
     cut.reductions = [outer, *(inner if v is longest else v for v in nest.reductions)]
     return cut, outer
-
-
-def _split(index: Index, var: Var, outer: Var, inner: Var) -> Index:
-    """The index with `outer * extent of inner + inner` in the place of a variable."""
-    if var not in index.vars:
-        return index
-    result = Index({}, index.offset)
-    for atom, coefficient in index.terms.items():
-        if atom is var:
-            both = of(outer) * inner.extent + of(inner)
-            result = result + both * coefficient
-            continue
-        if isinstance(atom, (Div, Mod)):
-            atom = type(atom)(_split(atom.index, var, outer, inner), atom.by)
-        result = result + Index({atom: coefficient})
-    return result
 
 
 def _summed(
@@ -147,5 +140,6 @@ def _trimmed(nest: Nest, maker: Maker, slots: list[Slot]) -> Kernel:
     touched |= {s.buffer for s in nest.stores}
     kept = sorted(touched, key=lambda b: b.number)
     new = {b: Buffer(k, b.dtype) for k, b in enumerate(kept)}
-    renamed = rewrite(nest, maker, lambda index: index, new)
-    return Kernel(renamed, [slots[b.number] for b in kept])
+    trimmed = rewrite(nest, maker, lambda index: index, lambda b, index: maker.load(new[b], index))
+    trimmed.stores = [Store(new[s.buffer], s.index, s.expr) for s in trimmed.stores]
+    return Kernel(trimmed, [slots[b.number] for b in kept])

@@ -7,16 +7,18 @@ for i in 32: for j in 10: x[10*i + j]   ->   for i in 320: x[i]
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from lamina.engines.llvm.index import Data, Div, Index, Mod, Var
+from lamina.engines.llvm.index import Data, Div, Index, Mod, Var, bounds
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
-from lamina.ir.types import FLOORS, evaluate
+from lamina.engines.llvm.typical import TYPICAL_SIZES
+from lamina.ir.types import Dim, evaluate, is_static
 
 
 def collapse(nest: Nest, maker: Maker) -> Nest:
     """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
     nest.loops = [v for v in nest.loops if v.extent != 1]
-    nest.reductions = _by_stride(nest, [v for v in nest.reductions if v.extent != 1])
+    nest.reductions = by_stride(nest, [v for v in nest.reductions if v.extent != 1])
     for kind in ("loops", "reductions"):
         position = len(getattr(nest, kind)) - 1
         while position > 0:
@@ -27,7 +29,7 @@ def collapse(nest: Nest, maker: Maker) -> Nest:
     return nest
 
 
-def _by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
+def by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
     """Reduction loops with the longest steps outermost; argmax counts positions, and keeps them."""
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         return loops
@@ -35,19 +37,9 @@ def _by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
 
     def stride(var: Var) -> int:
         steps = [e.params["index"].coefficient(var) for e in loads]
-        return sum(evaluate(s, _Typical()) for s in steps if s is not None)
+        return sum(evaluate(s, TYPICAL_SIZES) for s in steps if s is not None)
 
     return sorted(loops, key=stride, reverse=True)
-
-
-class _Typical(dict[str, int]):
-    """Every symbolic size, before it is known."""
-
-    def __contains__(self, symbol: object) -> bool:
-        return symbol not in FLOORS
-
-    def __missing__(self, symbol: str) -> int:
-        return 32
 
 
 def indices(nest: Nest) -> list[Index]:
@@ -94,52 +86,73 @@ def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
 
 
 # ---- rewriting every index of a nest -----------------------------------------------------------
+Load = Callable[[Buffer, Index], Expr]
+
+
 def rewrite(
     nest: Nest,
     maker: Maker,
     change: Callable[[Index], Index],
-    buffers: Mapping[Buffer, Buffer] | None = None,
+    load: Load | None = None,
+    first_sum: int = 0,
 ) -> Nest:
-    """The nest with each index replaced by what `change` makes of it, and buffers by others."""
-    renamed: Mapping[Buffer, Buffer] = buffers or {}
+    """The nest with each index replaced by what `change` makes of it, loads by what `load` makes of
+    their new index, and accumulators numbered from `first_sum`."""
     new: dict[int, Expr] = {}
-    numbered = {id(e): e for e in walk(nest.roots())}
-    for key, expr in numbered.items():
-        new[key] = _rebuilt(expr, maker, new, change, renamed)
+    rebuild = _Rebuild(maker, new, change, load or maker.load, first_sum)
+    for expr in walk(nest.roots()):
+        new[id(expr)] = rebuild(expr)
     accs = [Accumulator(a.kind, new[id(a.expr)], a.dtype) for a in nest.accumulators]
-    stores = [
-        Store(renamed.get(s.buffer, s.buffer), change(s.index), new[id(s.expr)])
-        for s in nest.stores
-    ]
+    stores = [Store(s.buffer, change(s.index), new[id(s.expr)]) for s in nest.stores]
     return Nest(nest.name, nest.loops, nest.reductions, accs, stores, nest.outermost)
 
 
-def _rebuilt(
-    expr: Expr,
-    maker: Maker,
-    new: Mapping[int, Expr],
-    change: Callable[[Index], Index],
-    buffers: Mapping[Buffer, Buffer],
-) -> Expr:
-    args = tuple(new[id(a)] for a in expr.args)
-    p = expr.params
+@dataclass
+class _Rebuild:
+    """An expression made of new operands (`new`, by the old ones' identity) and new indices."""
 
-    def moved(index: Index) -> Index:
-        return change(_with_data(index, new))
+    maker: Maker
+    new: Mapping[int, Expr]
+    change: Callable[[Index], Index]
+    load: Load
+    first_sum: int
 
-    if expr.kind == "load":
-        return maker.load(buffers.get(p["buffer"], p["buffer"]), moved(p["index"]))
-    if expr.kind == "index":
-        return maker.index(moved(p["index"]), expr.dtype)
-    if expr.kind == "guard":
-        tests = tuple((moved(i), low, high) for i, low, high in p["tests"])
-        return maker.guard(tests, *args)
-    if expr.kind == "constant":
-        return expr
-    if expr.kind == "acc":  # it depends on the loops, also on those that have just become one
-        vars_ = frozenset(v for old in expr.vars for v in change(Index({old: 1})).vars)
-        return maker.acc(p["number"], expr.dtype, vars_)
-    return maker.op(expr.kind, args, expr.dtype, p)
+    def __call__(self, expr: Expr) -> Expr:
+        args = tuple(self.new[id(a)] for a in expr.args)
+        p, maker = expr.params, self.maker
+        if expr.kind == "load":
+            return self.load(p["buffer"], self._moved(p["index"]))
+        if expr.kind == "index":
+            return maker.index(self._moved(p["index"]), expr.dtype)
+        if expr.kind == "guard":
+            return self._guard([(self._moved(i), low, high) for i, low, high in p["tests"]], *args)
+        if expr.kind == "constant":
+            return maker.constant(p["value"], expr.dtype)
+        if expr.kind == "acc":  # it depends on the loops, also on those that have just become one
+            vars_ = frozenset(v for old in expr.vars for v in self.change(Index({old: 1})).vars)
+            return maker.acc(p["number"] + self.first_sum, expr.dtype, vars_)
+        return maker.op(expr.kind, args, expr.dtype, p)
+
+    def _guard(self, tests: list[tuple[Index, Dim, Dim]], inside: Expr, other: Expr) -> Expr:
+        """The guard with the tests that are still open."""
+        verdicts = [_verdict(*test) for test in tests]
+        if False in verdicts:
+            return other
+        open_ = tuple(t for t, v in zip(tests, verdicts, strict=True) if v is None)
+        return self.maker.guard(open_, inside, other) if open_ else inside
+
+    def _moved(self, index: Index) -> Index:
+        return self.change(_with_data(index, self.new))
+
+
+def _verdict(index: Index, low: Dim, high: Dim) -> bool | None:
+    """Whether low <= index < high always (True), never (False), or depends (None)."""
+    least, most = bounds(index)
+    if least is None or most is None or not is_static((low, high)):
+        return None
+    if most < low or least >= high:  # type: ignore[operator]
+        return False
+    return True if least >= low and most < high else None  # type: ignore[operator]
 
 
 def _with_data(index: Index, new: Mapping[int, Expr]) -> Index:
@@ -152,5 +165,20 @@ def _with_data(index: Index, new: Mapping[int, Expr]) -> Index:
             atom = Data(new[id(atom.expr)], atom.most)
         elif isinstance(atom, (Div, Mod)):
             atom = type(atom)(_with_data(atom.index, new), atom.by)
+        result = result + Index({atom: coefficient})
+    return result
+
+
+def renamed(index: Index, new: Mapping[Var, Index]) -> Index:
+    """The index with an expression in the place of each variable that `new` names."""
+    if not index.vars & new.keys():
+        return index
+    result = Index({}, index.offset)
+    for atom, coefficient in index.terms.items():
+        if isinstance(atom, Var) and atom in new:
+            result = result + new[atom] * coefficient
+            continue
+        if isinstance(atom, (Div, Mod)):
+            atom = type(atom)(renamed(atom.index, new), atom.by)
         result = result + Index({atom: coefficient})
     return result

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lamina.ir import ops
 from lamina.ir.graph import Node
 
-Copies = dict[tuple[object, ...], Node]  # what has been copied already, and how
+
+class Copies(dict[tuple[object, ...], Node]):
+    """What has been copied already, and how. A copy of the `fixed`, which are the same in all turns
+    of a loop, is made once before it."""
+
+    def __init__(self, fixed: Iterable[Node] = ()) -> None:
+        self.fixed = frozenset(fixed)
 
 
 def stored(view: Node, copies: Copies) -> Node:

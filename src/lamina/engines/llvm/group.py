@@ -35,6 +35,7 @@ WHOLE = {
 }  # computed by code of their own, from stored operands
 SOURCES = {"parameter"}
 RECOMPUTE = 8  # a free value that costs more, and is read in several places, is stored
+MOST_READERS = 2  # groups that compute a light value again, so that it need not be stored
 REREAD = 2  # an operand of a product is read again and again: what costs more is stored
 LONGEST = 150  # a free value that costs more is stored even where it is read once
 
@@ -88,6 +89,8 @@ class _Grouper:
         for node in self.graph.results:
             if node.op != "parameter":
                 self._store(node)
+        for g in self.groups:
+            self._lighten(g)
         for g in self.groups:
             g.needs.discard(g)
         return Grouping(self.groups, self.stored)
@@ -282,6 +285,64 @@ class _Grouper:
                         seen.add(step)
                         stack.append(step)
         return False
+
+    # ---- storing less --------------------------------------------------------------------------
+    def _lighten(self, g: Group) -> None:
+        """Of several stored values, keep those from which others follow at little cost: these are
+        computed where they are read, so that one array goes through memory in place of several."""
+        for node in list(g.stores):
+            if len(g.stores) < 2 or node in self.results or node.op in (*VIEWS, "identity"):
+                continue
+            sources, cost = self._stored_below(node)
+            readers = self._direct_readers(node)
+            if cost <= RECOMPUTE and self._may_compute(readers, sources):
+                g.stores.remove(node)
+                del self.stored[node], self.home[node]
+                for reader in readers:
+                    reader.needs |= sources
+
+    def _stored_below(self, node: Node) -> tuple[set[Group], float]:
+        """The groups of the stored values from which node follows, and the cost of doing so."""
+        sources: set[Group] = set()
+        cost, stack, seen = 0.0, [node], {node}
+        while stack:
+            inner = stack.pop()
+            if inner.op in CORES or inner.op in WHOLE or inner.op == "get_tuple_element":
+                return sources, float("inf")
+            cost += self._own_cost(inner)
+            for arg in inner.args:
+                if arg in self.stored:
+                    sources.add(self.stored[arg])
+                elif arg not in seen and arg.op != "parameter" and not _is_table(arg):
+                    seen.add(arg)
+                    stack.append(arg)
+        return sources, cost
+
+    def _direct_readers(self, node: Node) -> set[Group]:
+        """The groups that load a stored node."""
+        found: set[Group] = set()
+        stack, seen = [node], {node}
+        while stack:
+            for user in self.users[stack.pop()]:
+                maker = self.stored.get(user) or self.home.get(user)
+                if maker is not None:
+                    found.add(maker)
+                elif user not in seen:
+                    seen.add(user)
+                    stack.append(user)
+        return found - {self.stored[node]}
+
+    def _may_compute(self, readers: set[Group], sources: set[Group]) -> bool:
+        """Whether these groups, few, may compute what they read for themselves, from sources."""
+        if not 0 < len(readers) <= MOST_READERS:
+            return False
+        for reader in readers:
+            core = reader.core.op if reader.core is not None else "map"
+            if reader.whole is not None or core in PRODUCTS or core == "reduce_window":
+                return False
+            if any(source is reader or self._reaches(source, reader) for source in sources):
+                return False
+        return True
 
     def _new(self, loops: list[Var]) -> Group:
         g = Group(len(self.groups), loops)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lamina.engines.llvm.collapse import collapse
 from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.group import Group
 from lamina.engines.llvm.index import Var, of
@@ -17,7 +16,8 @@ from lamina.ir.graph import Node
 
 @dataclass(eq=False)
 class Kernel:
-    """A nest and its memory: buffer number k of the nest is `slots[k]`."""
+    """A nest and its memory: buffer number k of the nest is `slots[k]`. Every loop is one of the
+    graph's axes, until the kernels are finished (assemble.py)."""
 
     nest: Nest
     slots: list[Slot]
@@ -43,7 +43,7 @@ def copy(into: Slot, source: Slot) -> Kernel:
     position = [of(v) for v in loops]
     value = maker.load(Buffer(1, source.dtype), source.place(position))
     nest = Nest("copy", loops, stores=[Store(Buffer(0, into.dtype), into.place(position), value)])
-    return Kernel(collapse(nest, maker), [into, source])
+    return Kernel(nest, [into, source])
 
 
 def zeros(into: Slot) -> Kernel:
@@ -52,7 +52,7 @@ def zeros(into: Slot) -> Kernel:
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(into.shape)]
     index = into.place([of(v) for v in loops])
     store = Store(Buffer(0, into.dtype), index, maker.constant(0, into.dtype))
-    return Kernel(collapse(Nest("zeros", loops, stores=[store]), maker), [into])
+    return Kernel(Nest("zeros", loops, stores=[store]), [into])
 
 
 class _Lowering:
@@ -70,7 +70,7 @@ class _Lowering:
         stores = [self._store(node) for node in g.stores]
         name = g.core.op if g.core is not None else "map"
         nest = Nest(name, g.loops, g.reductions, accumulators, stores)
-        return Kernel(collapse(nest, self.maker), self.slots)
+        return Kernel(nest, self.slots)
 
     def _accumulator(self, core: Node) -> Accumulator:
         args = zip(core.args, self.group.operands, strict=True)

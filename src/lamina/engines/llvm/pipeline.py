@@ -1,6 +1,7 @@
 """From a graph to machine code: every pass, named, in order.
 
     simplify    graph -> graph          rewrite/: constants, algebra, equal nodes
+    sink        graph -> graph          products that a loop only sums up, after it
     prepare     graph -> graph          layouts and sums made to suit loops and vectors
     hoist       graph -> graph          what a loop computes alike in each turn, before it
     assemble    graph -> program        which values are stored, by which kernels, in which order
@@ -37,7 +38,7 @@ from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.ir.types import Dim, symbols
-from lamina.rewrite import hoist_loops, simplify
+from lamina.rewrite import hoist_loops, simplify, sink_sums
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
 MOST_OBJECTS = 2048
@@ -78,6 +79,8 @@ def stages_of(
     drive: Callable[..., Driven] = drive,
 ) -> Compiled:
     """All passes up to LLVM text, of a simplified graph; `drive` writes the driver."""
+    graph = sink_sums(graph)
+    log.passed("sink", graph)
     graph = prepare(graph)
     log.passed("prepare", graph)
     graph = hoist_loops(graph)

@@ -19,7 +19,7 @@ import numpy as np
 from lamina.engines.llvm.convolutions import convolution
 from lamina.engines.llvm.copies import Copies, stored
 from lamina.engines.llvm.joints import sink
-from lamina.engines.llvm.schedule import guess
+from lamina.engines.llvm.typical import guess
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute
 from lamina.ir.primitives import WITH_REGIONS
@@ -31,16 +31,21 @@ FEW_ROWS = 8
 NARROW = 1024  # results of a reduction that two threads cannot share well
 
 
-def prepare(graph: Graph) -> Graph:
-    """The graph as the grouping wants it; loop bodies too."""
-    copies: Copies = {}
+def prepare(graph: Graph, fixed: Iterable[Node] = ()) -> Graph:
+    """The graph as the grouping wants it; loop bodies too. The `fixed` are those of its parameters
+    that a loop around it never changes."""
+    copies = Copies(fixed)
     results = substitute(graph.results, {}, lambda node: _prepared(node, copies))
     return sink(Graph(graph.parameters, results, graph.name))
 
 
 def _prepared(node: Node, copies: Copies) -> Node:
     if node.op in WITH_REGIONS:
-        bodies = {k: prepare(v) if isinstance(v, Graph) else v for k, v in node.params.items()}
+        count = node.params.get("num_consts", 0)
+        bodies = {
+            k: prepare(v, v.parameters[:count]) if isinstance(v, Graph) else v
+            for k, v in node.params.items()
+        }
         return Node(node.op, node.args, bodies, node.type, origin=node.origin)
     rule = RULES.get(node.op)
     return rule(node, copies) if rule else node
@@ -61,7 +66,7 @@ def _product(node: Node, copies: Copies) -> Node:
     used = (*p["lhs_batching_dimensions"], *p["lhs_contracting_dimensions"])
     rows = _total(n for d, n in enumerate(x.shape) if d not in used)
     terms = _total(y.shape[d] for d in over)
-    if rows < FEW_ROWS or (terms >= SHORT and rows < MANY):
+    if rows < FEW_ROWS or (terms >= SHORT and rows < MANY and y not in copies.fixed):
         return node
     order = (*batch, *over, *free)
     turned = stored(ops.transpose(y, permutation=order), copies)

@@ -23,11 +23,12 @@ from lamina.engines.llvm.machine import Machine
 from lamina.engines.llvm.nest import Expr, Nest, walk
 from lamina.engines.llvm.scalar import COST
 from lamina.engines.llvm.turning import turned_loop
+from lamina.engines.llvm.typical import guess
 from lamina.ir.types import Dim, is_static
 
-TYPICAL = 32  # an extent that is known only when the program runs is guessed to be this
 GATHER = 20.0  # a register filled from scattered places costs as much as this many loads
 MANY_TURNS = 128  # sums of so many terms take longer than what follows them
+MOST_SUMS = 12  # registers of sums side by side, where each is of a loop of its own
 SERIAL = 4096  # a nest of less work than this is not worth a second thread
 
 
@@ -50,11 +51,6 @@ class Schedule:
         return (
             f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
         )
-
-
-def guess(extent: Dim) -> int:
-    """An extent to reckon with: never 0, for costs are divided by it."""
-    return max(int(extent), 1) if is_static(extent) else TYPICAL  # type: ignore[arg-type]
 
 
 def work(nest: Nest) -> float:
@@ -206,7 +202,8 @@ def _unroll(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool
     if vector in nest.reductions:
         return _dot_tile(nest, vector, reused, lanes)
     if not reused:
-        return {vector: _fitting(guess(vector.extent), lanes, (4, 2, 1))}
+        counts = [n for n in (4, 2, 1) if n == 1 or n * len(nest.accumulators) <= MOST_SUMS]
+        return {vector: _fitting(guess(vector.extent), lanes, counts)}
     return _register_tile(vector, reused, lanes, machine, streams, nest)
 
 

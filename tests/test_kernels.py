@@ -1,0 +1,112 @@
+"""Which kernels the llvm engine makes of a graph, and that what it joins and cuts stays right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from lamina.engines import engine
+from lamina.engines.llvm.assemble import leaves
+from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.pipeline import stages_of
+from lamina.ir import ops
+from lamina.ir.graph import Graph, Node, parameter
+from lamina.ir.types import Extent, TensorType, float16, float32
+from lamina.reference import interpreter
+from lamina.rewrite import simplify
+from lamina.settings import settings
+
+N = Extent.symbol("n")
+
+
+def _x(*shape: object, dtype: object = float32, name: str = "x") -> Node:
+    return parameter(TensorType(tuple(shape), dtype), name)  # type: ignore[arg-type]
+
+
+def kernels(graph: Graph) -> list[Kernel]:
+    found = leaves(stages_of(simplify(graph), {}).program.items)
+    return [k for k in found if isinstance(k, Kernel)]
+
+
+def check(graph: Graph, rows: int = 5) -> None:
+    """The llvm engine computes what the reference does."""
+    rng = np.random.default_rng(0)
+    shapes = [tuple(rows if d is N else d for d in p.shape) for p in graph.parameters]
+    pairs = zip(shapes, graph.parameters, strict=True)
+    arrays = [rng.standard_normal(s).astype(p.dtype.storage) for s, p in pairs]
+    wanted = interpreter.run(graph, arrays)
+    for threads in (1, 2):
+        with settings(cache=False, threads=threads):
+            found = engine("llvm").compile(graph, {})(arrays)
+        for want, got in zip(wanted, found, strict=True):
+            np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-5)
+
+
+def _part(x: Node, first: int, last: int) -> Node:
+    begin, end = (0, first), (x.shape[0], last)
+    return ops.slice(x, start_indices=begin, limit_indices=end, strides=(1, 1))
+
+
+def _gates() -> Graph:
+    """Four parts of one array, each through a function of its own, and what they make together."""
+    x, c = _x(N, 64), _x(N, 16, name="c")
+    functions = (ops.logistic, ops.logistic, ops.tanh, ops.logistic)
+    i, f, g, o = (fn(_part(x, 16 * k, 16 * k + 16)) for k, fn in enumerate(functions))
+    state = ops.add(ops.multiply(f, c), ops.multiply(i, g))
+    return Graph([x, c], [i, f, g, o, state, ops.multiply(o, ops.tanh(state))], "gates")
+
+
+def _together() -> Graph:
+    """A concatenation of parts that cost something."""
+    x = _x(N, 16)
+    parts = [ops.tanh(x), ops.multiply(x, x), ops.exponential(x)]
+    return Graph([x], [ops.concatenate(*parts, dimension=1)], "together")
+
+
+def _several_sums() -> Graph:
+    """Two sums over the same elements, of which the second reads what the first also needs."""
+    x = _x(N, 300)
+    squares = ops.reduce(ops.multiply(x, x), kind="sum", dimensions=(1,))
+    return Graph([x], [ops.reduce(x, kind="sum", dimensions=(1,)), squares], "several_sums")
+
+
+@pytest.mark.parametrize("make", [_gates, _together, _several_sums])
+def test_one_kernel_does_what_goes_over_the_same_points(make: Callable[[], Graph]) -> None:
+    graph = make()
+    assert len(kernels(graph)) == 1
+    check(graph)
+
+
+def test_what_is_rounded_in_memory_is_read_back() -> None:
+    x = _x(N, 40)
+    y = ops.convert(ops.exponential(x), dtype=float16)
+    graph = Graph([x], [y, ops.log(ops.convert(y, dtype=float32))], "rounded")
+    check(graph)
+
+
+def test_a_kernel_reads_elsewhere_only_what_an_earlier_one_wrote() -> None:
+    x = _x(20, 20)
+    y = ops.tanh(x)
+    turned = ops.add(ops.transpose(y, permutation=(1, 0)), y)
+    graph = Graph([x], [y, turned], "turned")
+    check(graph)
+
+
+def test_pieces_of_unequal_length() -> None:
+    x, y = _x(N, 24), _x(N, 8, name="y")
+    graph = Graph([x, y], [ops.concatenate(ops.tanh(x), ops.exponential(y), dimension=1)], "parts")
+    assert len(kernels(graph)) == 1
+    check(graph)
+
+
+def test_light_values_are_computed_where_they_are_read() -> None:
+    """A product whose result is summed as it is, and times something else: one array is stored."""
+    x, w, z = _x(N, 16), _x(16, 24, name="w"), _x(N, 24, name="z")
+    y = ops.dot_general(x, w, lhs_contracting_dimensions=(1,), rhs_contracting_dimensions=(0,))
+    sums = [ops.reduce(v, kind="sum", dimensions=(0,)) for v in (y, ops.multiply(y, z))]
+    graph = Graph([x, w, z], sums, "light")
+    first, *_ = kernels(graph)
+    assert len(first.nest.stores) == 1
+    check(graph, rows=50)
