@@ -148,6 +148,7 @@ def one(case: Case, options: argparse.Namespace, home: Path) -> Result:
     samples, failures = RUN[case.kind](case, present(case, options), rounds, options.threads, home)
     return {
         "run": moment,
+        "arguments": case.arguments,
         "seconds": time.perf_counter() - began,
         "samples": rounded(samples),
         "failures": failures,

@@ -271,7 +271,7 @@ COMPILING: tuple[Case, ...] = (
 PROGRAMS: tuple[Case, ...] = (
     Case(
         name="vgg-epoch",
-        title="ShallowVGGNet as a Keras program, 10,000 pictures of CIFAR-10's shape",
+        title="ShallowVGGNet as a Keras program with progress bar, part of an epoch",
         kind="program",
         work="vgg_epoch",
         metrics=(

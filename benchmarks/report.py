@@ -1,8 +1,8 @@
 """What a person reads of a run: ratios, as tables in the terminal and in RESULTS.md.
 
 A result is one JSON object: `about` (label -> text), and per case `samples` (contestant -> list of
-samples), `failures` and `missing` (contestant -> why), `run` (when, at which commit), `seconds`
-that it took; and `limits`, the most that the machine was seen to do.
+samples), `failures` and `missing` (contestant -> why), `run` (when, at which commit),
+`arguments`, the `seconds` that it took; and `limits`, the most that the machine was seen to do.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def ran(outcome: Result) -> str:
     run = outcome["run"]
     words = f"{run['date']}, Lamina {run['Lamina']}, load {run['load']}, {run['scheduling']}"
     remark = f"; {run['note']}" if "note" in run else ""
-    return f"Run {words}, {outcome['seconds']:.0f} s{remark}."
+    sizes = ", ".join(f"{name} {value}" for name, value in outcome["arguments"].items())
+    return f"Run {words}, {outcome['seconds']:.0f} s{remark}. {sizes.capitalize()}".rstrip()
 
 
 def notes(outcome: Result) -> Iterator[str]:

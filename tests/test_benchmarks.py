@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from benchmarks import cases, check, networks, report  # noqa: E402
+from benchmarks import cases, check, environment, networks, report  # noqa: E402
 
 
 def harness(*words):
@@ -33,7 +33,7 @@ def run(tmp_path):
     return measure
 
 
-@pytest.mark.parametrize("case", ["mlp-32", "predict-one", "warm-start"])
+@pytest.mark.parametrize("case", ["mlp-32", "warm-start"])
 def test_lamina_alone_is_measured(run, case):
     outcome, tables = run(case, "lamina")
     assert outcome["failures"] == {}
@@ -51,16 +51,18 @@ def test_contestants_are_compared_within_a_round(run):
 
 def test_cases_run_later_are_merged_with_those_of_the_file(tmp_path):
     samples, tables = tmp_path / "run.json", tmp_path / "RESULTS.md"
+    run = {"date": "yesterday", "Lamina": "abcdef0", "load": "0.1", "scheduling": "as any other"}
+    earlier = {"run": run, "arguments": {}, "seconds": 60, "failures": {}, "missing": {}}
+    earlier["samples"] = {"lamina": [{"seconds": 1.0}], "jax": [{"seconds": 1.7}]}
+    about = environment.describe(threads=2)
+    samples.write_text(json.dumps({"about": about, "limits": {}, "cases": {"mlp-32": earlier}}))
     common = ("--contestants", "numpy", "--json", samples, "--markdown", tables)
-    harness("predict-one", "--rounds", 2, *common)
-    result = json.loads(samples.read_text())
-    result["cases"]["mlp-32"] = result["cases"]["predict-one"]
-    samples.write_text(json.dumps(result))
     harness("predict-one", "--quick", "--merge", *common)
     merged = json.loads(samples.read_text())["cases"]
-    assert len(merged["mlp-32"]["samples"]["numpy"]) == 2
+    assert merged["mlp-32"] == earlier
     assert len(merged["predict-one"]["samples"]["numpy"]) == 3
-    assert "## Training step, MLP" in tables.read_text()
+    assert "Run yesterday, Lamina abcdef0" in tables.read_text()
+    assert "| 1.60 | JAX, jit | 1.70 | reached |" in tables.read_text()
 
 
 def test_contestants_that_compute_the_same_are_told_from_others():

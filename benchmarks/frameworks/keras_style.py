@@ -82,19 +82,20 @@ def calling(load: Load, network: str, batch: int, steps: int) -> Turn:
     return turn
 
 
-def streaming(load: Load, batch: int, steps: int) -> Turn:
-    """One time step a call, the state kept by the layer, until the turn ends."""
-    keras, network = load(), BY_NAME["stream"]
-    layer = keras.layers.LSTM(network.classes, stateful=True)
-    model = keras.Sequential([keras.Input(network.inputs, batch_size=batch), layer])
+def streaming(batch: int, steps: int) -> Turn:
+    """Lamina's `stream`: one time step a call, the state kept from call to call."""
+    keras, network = load_lamina(), BY_NAME["stream"]
+    features = network.inputs[-1]
+    model = keras.Sequential([keras.Input((None, features)), keras.layers.LSTM(network.classes)])
     for variable, weight in zip(model.trainable_variables, network.weights(), strict=True):
         variable.assign(weight)
-    rows = np.split(examples(network, batch * steps)[0], steps)
+    rows = [row[:, 0] for row in np.split(examples(network, batch * steps)[0], steps)]
+    stream = model.stream(batch)
 
     def turn() -> float:
-        layer.reset_state()
+        stream.reset()
         for row in rows:
-            result = model.predict(row, verbose=0)
+            result = stream.step(row)
         return witness(result)
 
     return turn
@@ -142,7 +143,7 @@ KERAS_CALL: dict[str, Prepare] = _predictions(calling, load_keras)
 LAMINA: dict[str, Prepare] = {
     **{name: partial(fitting, load_lamina, no_options, name) for name in keras_networks.LAMINA},
     **_predictions(predicting, load_lamina),
-    "stream": partial(streaming, load_lamina),
+    "stream": streaming,
 }
 LAMINA_STEP: dict[str, Prepare] = {
     name: partial(stepping, load_lamina, name) for name in keras_networks.LAMINA
