@@ -26,7 +26,7 @@ from lamina.ir.types import is_static
 
 PRODUCTS = {"dot_general", "convolution"}
 COLUMNS = 2  # registers side by side in a tile of products
-FEWEST, MOST = 64, 1100  # terms of a block: tiles are worth starting, and a panel fits a cache
+FEWEST, MOST = 64, 1200  # terms of a block: tiles are worth starting, and a panel fits a cache
 ROWS = 16  # results for each column of a panel: fewer, and there is little to read again
 
 

@@ -87,7 +87,9 @@ def choose(nest: Nest, machine: Machine) -> Schedule:
 
 def _plan(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) -> Schedule:
     unroll = _unroll(nest, vector, lanes, machine, streams)
-    return Schedule(_order(nest, vector, unroll, streams), vector, lanes, unroll)
+    order = _order(nest, vector, unroll, streams)
+    schedule = Schedule(order, vector, lanes, unroll)
+    return replace(schedule, order=_panels_first(nest, schedule, machine)) if unroll else schedule
 
 
 def _turned(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
@@ -182,6 +184,40 @@ def _order(nest: Nest, vector: Var, unroll: dict[Var, int], streams: bool) -> tu
     if streams:
         return (*rest, *rows, *inner)
     return (*rest, *inner, *rows)
+
+
+def _panels_first(nest: Nest, schedule: Schedule, machine: Machine) -> tuple[Var, ...]:
+    """The order with the vector loop before all others where that fetches less: a panel of the right
+    side then stays for all of the left one, instead of all of the right side for a part of the left.
+    """
+    vector, order = schedule.vector, schedule.order
+    rows = [v for v in order if v is not vector and schedule.unroll.get(v, 1) > 1]
+    rest = [v for v in order if v is not vector and v is not nest.outermost and v not in rows]
+    if vector not in nest.loops or not rows or not rest or not nest.accumulators:
+        return order
+    right, left = 0, 0  # bytes
+    for load in (e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"):
+        size = _span(load, nest.outermost) * load.dtype.itemsize
+        if vector in load.vars:
+            if load.vars & {*rest, *rows}:
+                return order
+            right += size
+        else:
+            left += size
+    panels = -(-guess(vector.extent) // schedule.step(vector))
+    if right > machine.l2 // 2:
+        right *= math.prod(guess(v.extent) for v in rest)
+    if left > machine.l2 // 2:
+        left *= panels
+    if left >= right:
+        return order
+    return (*(v for v in order if v is nest.outermost), vector, *rest, *rows)
+
+
+def _span(load: Expr, besides: Var | None) -> int:
+    """How many elements lie between the first and the last that a load reads."""
+    steps = [(v, load.params["index"].coefficient(v)) for v in load.vars if v is not besides]
+    return 1 + sum(guess(c) * (guess(v.extent) - 1) for v, c in steps if c is not None)
 
 
 def _streams(nest: Nest) -> bool:
