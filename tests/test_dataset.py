@@ -1,9 +1,15 @@
 """Dataset: the same batches with any number of threads, and none of them left behind."""
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -145,6 +151,41 @@ class TestBatches:
             Dataset.from_tensor_slices((np.zeros(2), np.zeros(3)))
 
 
+STEPS = st.one_of(
+    st.tuples(st.just("take"), st.integers(-1, 30)),
+    st.tuples(st.just("skip"), st.integers(0, 12)),
+    st.tuples(st.just("map"), st.integers(-9, 9)),
+    st.tuples(st.just("batch"), st.integers(1, 5)),
+    st.tuples(st.just("cache"), st.none()),
+    st.tuples(st.just("prefetch"), st.integers(-1, 4)),
+)
+ON_LISTS = {
+    "take": lambda items, n: items if n < 0 else items[:n],
+    "skip": lambda items, n: items[n:],
+    "map": lambda items, n: [np.asarray(item) + n for item in items],
+    "batch": lambda items, n: [items[k : k + n] for k in range(0, len(items), n)],
+}
+
+
+@hypothesis.given(st.integers(0, 20), st.lists(STEPS, max_size=5), st.integers(0, 3))
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_any_chain_of_methods_does_what_it_does_to_lists(count, steps, workers):
+    data = Dataset(lambda epoch, n: np.int64(n), count, workers=workers, batched=False)
+    expected: list = list(range(count))
+    for name, argument in steps:
+        if name == "batch" and expected and len({np.shape(item) for item in expected}) > 1:
+            continue  # batches of unequal lengths have no array
+        if name == "map":
+            data = data.map(lambda x, add=argument: x + add)
+        else:
+            data = getattr(data, name)(*([] if argument is None else [argument]))
+        expected = ON_LISTS.get(name, lambda items, _: items)(expected, argument)
+    assert len(data) == len(expected)
+    for _ in range(2):
+        for got, item in zip(data, expected, strict=True):
+            np.testing.assert_array_equal(got, item)
+
+
 class TestThreads:
     def test_work_is_done_ahead_but_not_further(self):
         begun = [threading.Event() for _ in range(100)]
@@ -180,6 +221,17 @@ class TestThreads:
         data = Dataset(lambda epoch, n: begun[n].set() or np.full(1, n), 10, workers=1, ahead=1)
         for n, _ in enumerate(data):
             assert n == 9 or begun[n + 1].wait(10)
+
+    def test_a_program_ends_though_an_iteration_is_held(self):
+        code = (
+            "import numpy as np; from lamina.data import Dataset\n"
+            "held = iter(Dataset(lambda epoch, n: np.zeros(3), 10**6, workers=3)); next(held)"
+        )
+        environment = os.environ | {"PYTHONPATH": str(Path(lm.__file__).parents[1])}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, timeout=60, capture_output=True
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
 
     def test_settings_hold_in_threads(self):
         data = numbers(4, 4, workers=1).map(lambda x: np.full(1, lm.settings.timeout))
