@@ -110,6 +110,24 @@ def test_an_open_program_does_what_a_fixed_one_does():
         np.testing.assert_allclose(first, second, rtol=2e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (9, 11), (16, 7)])
+def test_so_do_open_pictures_whose_windows_leave_a_rest(size):
+    x, y = normal(2, *size, 3), normal(2, 2)
+
+    def trained(shape):
+        lm.set_seed(1)
+        model = lm.Sequential(
+            [Input(shape), Conv2D(4, 3), MaxPooling2D(), Conv2D(2, 2), GlobalAveragePooling2D()]
+        )
+        model.compile(lm.optimizers.SGD(0.1), "mse")
+        return [model.train_on_batch(x, y) for _ in range(3)], model.get_weights()
+
+    (a, u), (b, v) = trained((*size, 3)), trained((None, None, 3))
+    assert a == pytest.approx(b, rel=1e-5)
+    for first, second in zip(u, v, strict=True):
+        np.testing.assert_allclose(first, second, rtol=2e-4, atol=2e-6)
+
+
 def test_sequences_of_two_lengths_in_one_model():
     source, target = Input((None, 4)), Input((None, 3))
     _, *states = LSTM(6, return_state=True)(source)

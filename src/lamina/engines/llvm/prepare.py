@@ -23,7 +23,7 @@ from lamina.engines.llvm.typical import guess
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute
 from lamina.ir.primitives import WITH_REGIONS
-from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
+from lamina.ir.types import Dim, DType, Shape, TensorType, int32
 
 SHORT = 64  # sums of fewer terms aren't worth filling lanes with
 MANY = 128  # rows for which a copy of the right side pays whatever its size
@@ -123,7 +123,7 @@ def _select_and_scatter(node: Node, copies: Copies) -> Node:
     window = tuple(p["window_dimensions"])
     beside = window == tuple(p["window_strides"]) and not any(map(any, p["padding"]))
     rest = [n - w * m for n, w, m in zip(x.shape, window, source.shape, strict=True)]
-    if not beside or not is_static(rest):
+    if not beside:
         return node
     found = {**p, "kind": "arg" + p["kind"], "window_dilations": (1,) * x.ndim}
     type_ = TensorType(source.shape, int32)
