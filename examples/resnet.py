@@ -7,15 +7,22 @@ doubles the filters, and its input comes to that shape by a 1x1 convolution (opt
 3.3). For pictures of 32x32 the network begins with a 3x3 convolution, without the stride and the
 pooling that 224x224 need.
 
-    python examples/resnet.py [--epochs 20] [--filters 64]
+    python examples/resnet.py
+    python examples/resnet.py --data cifar10 --filters 64
 """
 
 import argparse
 
-import numpy as np
-
 import lamina as lm
-from lamina.layers import Activation, Add, BatchNormalization, Conv2D
+from lamina.layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Conv2D,
+    RandomFlip,
+    RandomTranslation,
+    Rescaling,
+)
 
 
 def convolution(x, filters: int, kernel: int = 3, strides: int = 1):
@@ -57,18 +64,22 @@ def resnet(
     return lm.Model(inputs, lm.layers.Dense(classes, activation="softmax")(x), name="resnet")
 
 
-def main(epochs: int = 20, filters: int = 8) -> float:
-    """Train on the digits of the package and test; returns the test accuracy."""
-    (x_train, y_train), (x_test, y_test) = lm.datasets.digits.load_data()
-    x_train, x_test = (np.float32(x[..., None] / 16) for x in (x_train, x_test))
+def main(epochs: int = 20, filters: int = 8, data: str = "digits", batch_size: int = 32) -> float:
+    """Train and test; returns the test accuracy."""
+    (x_train, y_train), (x_test, y_test) = getattr(lm.datasets, data).load_data()
+    if x_train.ndim == 3:  # grey
+        x_train, x_test = x_train[..., None], x_test[..., None]
 
     lm.set_seed(1)
-    model = resnet(x_train.shape[1:], filters=filters)
-    steps = epochs * -(-len(x_train) // 32)
-    rate = lm.schedules.CosineDecay(2e-3, steps)
+    model = lm.Sequential([lm.Input(x_train.shape[1:]), Rescaling(1 / float(x_train.max()))])
+    if data == "cifar10":  # pictures that may be mirrored and moved, as in section 4.2
+        model.add(RandomFlip("horizontal"))
+        model.add(RandomTranslation(0.125, 0.125, fill_mode="constant"))
+    model.add(resnet(x_train.shape[1:], filters=filters))
+    rate = lm.schedules.CosineDecay(2e-3, epochs * -(-len(x_train) // batch_size))
     model.compile(lm.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.summary()
-    model.fit(x_train, y_train, batch_size=32, epochs=epochs)
+    model.layers[-1].summary()
+    model.fit(x_train, y_train, batch_size=batch_size, epochs=epochs)
     _, accuracy = model.evaluate(x_test, y_test)
     return accuracy
 
@@ -77,5 +88,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--filters", type=int, default=8)
+    parser.add_argument("--data", default="digits", choices=["digits", "cifar10"])
     options = parser.parse_args()
-    main(options.epochs, options.filters)
+    main(options.epochs, options.filters, options.data)
