@@ -222,6 +222,8 @@ class Settings:
         "what runs compiled code: 'llvm', or 'numpy' (the reference)")
     threads = Setting("LAMINA_THREADS", _whole(1, 1024), available_cpus,
         "threads of compiled code; by default the CPUs available to this process")
+    winograd = Setting("LAMINA_WINOGRAD", _switch, True,
+        "0 computes every convolution as it is written, also where fewer products would do")
     cache = Setting("LAMINA_CACHE", _switch, True,
         "0 neither reads nor writes compiled code on disk")
     cache_dir = Setting("LAMINA_CACHE_DIR", _folder, _cache_dir,

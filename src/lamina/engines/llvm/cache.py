@@ -42,7 +42,7 @@ UNFINISHED = ".unfinished"
 STALE = 600.0  # seconds after which an unfinished file belongs to a writer that was killed
 SWEEP_EVERY = 64  # stores between two looks at the size of the whole folder
 
-CODE_SETTINGS = ("compare",)  # those whose value changes the code that is compiled
+CODE_SETTINGS = ("compare", "winograd")  # those whose value changes the code that is compiled
 
 _said: set[str] = set()
 _usable: dict[Path, bool] = {}

@@ -4,12 +4,13 @@
     kernel whose output features don't  -> a stored copy in which they do
     lie side by side
     input spread out by d               -> d convolutions of the input as it is, interleaved
+    3x3, of many features               -> winograd.py
 
-The last is what gradients of strided convolutions and transposed convolutions are. With x spread
-out, an output y sees only the taps k whose place y s + k e - low is a multiple of d. Which taps
-those are repeats with a period of d / gcd(d, s) outputs; the outputs of one residue are a phase: an
-ordinary convolution of x with stride s / gcd(d, s), with every d / gcd(d, e)th tap of the kernel,
-which then lie e / gcd(d, e) apart. Nothing is multiplied by an inserted zero.
+Gradients of strided convolutions, and transposed convolutions, have a spread-out input. An output y
+then sees only the taps k whose place y s + k e - low is a multiple of d. Which taps those are
+repeats with a period of d / gcd(d, s) outputs; the outputs of one residue are a phase: an ordinary
+convolution of x with stride s / gcd(d, s), with every d / gcd(d, e)th tap of the kernel, which then
+lie e / gcd(d, e) apart. Nothing is multiplied by an inserted zero.
 """
 
 from __future__ import annotations
@@ -22,11 +23,21 @@ from typing import Any
 
 from lamina.engines.llvm.copies import Copies, stored
 from lamina.engines.llvm.joints import interleaved
+from lamina.engines.llvm.winograd import pays, winograd
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.ir.types import is_static
+from lamina.settings import settings
 
 MOST_PHASES = 32  # each is a kernel
+TURNING = ("transpose", "reverse")
+
+
+def is_weights_gradient(node: Node) -> bool:
+    """Whether it is a convolution that sums over a batch of unknown size."""
+    if node.op != "convolution":
+        return False
+    return not is_static(node.args[0].shape[node.params["lhs_spec"][1]])
 
 
 def convolution(node: Node, copies: Copies) -> Node:
@@ -35,6 +46,8 @@ def convolution(node: Node, copies: Copies) -> Node:
     if axes is not None and math.prod(a.period for a in axes) <= MOST_PHASES:
         return _in_phases(node, axes, copies)
     x, w = node.args
+    if settings.winograd and pays(node, copies):
+        return winograd(node, _laid_out(w, node.params["rhs_spec"], copies), copies)
     p = dict(node.params)
     space = p["lhs_spec"][2:]
     if any(low or high for low, high in p["padding"]) or any(d > 1 for d in p["lhs_dilation"]):
@@ -44,10 +57,8 @@ def convolution(node: Node, copies: Copies) -> Node:
             low[axis], high[axis], inner[axis] = before, after, dilation - 1
         x = stored(_padded(x, low, high, inner), copies)
         p |= {"padding": ((0, 0),) * len(space), "lhs_dilation": (1,) * len(space)}
-    if p["rhs_spec"][0] != w.ndim - 1 or w.op in ("transpose", "reverse"):
-        w = stored(_kernel(w, p["rhs_spec"]), copies)
-        p["rhs_spec"] = _features_last(w)
-    return ops.convolution(x, w, **p)
+    w = _laid_out(w, p["rhs_spec"], copies)
+    return ops.convolution(x, w, **{**p, "rhs_spec": _features_last(w)})
 
 
 def _padded(x: Node, low: Sequence[int], high: Sequence[int], inner: Sequence[int]) -> Node:
@@ -58,6 +69,12 @@ def _padded(x: Node, low: Sequence[int], high: Sequence[int], inner: Sequence[in
 def _kernel(w: Node, spec: Sequence[int]) -> Node:
     """The kernel as (window..., inputs, outputs)."""
     return ops.transposed(w, (*spec[2:], spec[1], spec[0]))
+
+
+def _laid_out(w: Node, spec: Sequence[int], copies: Copies) -> Node:
+    """The same, stored if its outputs don't lie side by side."""
+    kernel = _kernel(w, spec)
+    return stored(kernel, copies) if spec[0] != w.ndim - 1 or w.op in TURNING else kernel
 
 
 def _features_last(w: Node) -> tuple[int, ...]:

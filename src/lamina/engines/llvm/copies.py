@@ -10,10 +10,11 @@ from lamina.ir.graph import Node
 
 class Copies(dict[tuple[object, ...], Node]):
     """What has been copied already, and how. A copy of the `fixed`, which are the same in all turns
-    of a loop, is made once before it."""
+    of a loop, is made once before it. `trains` says that the graph has gradients of weights: its
+    batches will not be single pictures."""
 
-    def __init__(self, fixed: Iterable[Node] = ()) -> None:
-        self.fixed = frozenset(fixed)
+    def __init__(self, fixed: Iterable[Node] = (), trains: bool = False) -> None:
+        self.fixed, self.trains = frozenset(fixed), trains
 
 
 def stored(view: Node, copies: Copies) -> Node:

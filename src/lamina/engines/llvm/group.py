@@ -244,14 +244,14 @@ class _Grouper:
         if node in self.stored or node.op == "parameter" or _is_table(node):
             return
         readers = self._readers(node)
-        g = self.home.get(node) or self._neighbour(node, readers) or self._start_map(node)
+        g = self.home.get(node) or self._neighbour(node) or self._start_map(node)
         g.stores.append(node)
         self.stored[node] = g
         for reader in readers:
             if not self._reaches(g, reader):  # else it goes on computing the node for itself
                 reader.needs.add(g)
 
-    def _neighbour(self, node: Node, readers: set[Group]) -> Group | None:
+    def _neighbour(self, node: Node) -> Group | None:
         """A group that already stores an operand of this free map, and can compute it alongside."""
         if node.op in VIEWS:
             return None
@@ -259,10 +259,8 @@ class _Grouper:
             g = self.stored.get(arg)
             if g is None or arg not in g.where or g.whole is not None:
                 continue
-            sources = self._sources(node) - {g}
-            circle = any(self._reaches(g, reader) for reader in readers - {g})
-            if self._may_need(g, sources) and not circle and not self._strays(node, g):
-                g.needs |= sources
+            if self._fits(node, g) and not self._strays(node, g):
+                g.needs |= self._sources(node) - {g}
                 g.where[node] = g.where[arg]
                 self.home[node] = g
                 return g
@@ -358,9 +356,28 @@ class _Grouper:
 
     def _start_joint(self, node: Node) -> None:
         parts = [part for part, _ in parts_of(node)]
+        alike: dict[Shape, Group] = {}
         for part in parts:
-            self._store(part)
+            self._store_beside(part, alike)
         self._start_whole(node, parts)
+
+    def _store_beside(self, part: Node, alike: dict[Shape, Group]) -> None:
+        """Free maps of one shape are made by one kernel: what they read, they read once."""
+        free = part not in self.home and part not in self.stored
+        g = alike.get(part.shape)
+        if free and g is not None and self._fits(part, g):
+            g.needs |= self._sources(part) - {g}
+            g.where[part] = next(iter(g.where.values()))
+            self.home[part] = g
+        self._store(part)
+        g = self.stored.get(part)
+        if free and g is not None and g.core is None:
+            alike[part.shape] = g
+
+    def _fits(self, node: Node, g: Group) -> bool:
+        """Whether g can compute a free node as well, without a circle."""
+        circle = any(self._reaches(g, reader) for reader in self._readers(node) - {g})
+        return self._may_need(g, self._sources(node) - {g}) and not circle
 
     def _start_whole(self, node: Node, operands: Iterable[Node]) -> None:
         g = self._new([])

@@ -1,9 +1,9 @@
 """A value made in parts: each by a kernel of its own, straight into its place in the whole.
 
-    joint = identity ( concatenate ( part, ... ) )        part = identity ( ... ) or concatenate
+    joint = identity ( concatenate ( part, ... ) )        part = any value, or concatenate
 
-`interleaved` makes one of the phases of a convolution, and says in graph terms what the whole is;
-to the grouping it is one stored value, and a part's memory is a view of it: an offset and a stride
+`interleaved` makes one of the phases of a convolution, `stacked` of parts that follow one another.
+To the grouping it is one stored value, and a part's memory is a view of it: an offset and a stride
 for each axis. A map of a joint is a joint of maps (`sink`), so that what follows a convolution is
 computed where its results are made.
 """
@@ -43,11 +43,17 @@ def interleaved(parts: Mapping[Residues, Node], axes: Sequence[int], counts: Seq
     """The value whose element q * count + r along each of `axes` is element q of part r."""
     some = next(iter(parts.values()))
     wide = [n for d, n in enumerate(some.shape) for n in ([n, 1] if d in axes else [n])]
-    leaves = {key: ops.identity(ops.reshaped(x, tuple(wide))) for key, x in parts.items()}
+    leaves = {key: ops.reshaped(x, tuple(wide)) for key, x in parts.items()}
     places = [d + 1 + sum(other < d for other in axes) for d in axes]
     whole = ops.identity(_joined(leaves, places, counts, ()))
     times = dict(zip(axes, counts, strict=True))
     return ops.reshaped(whole, tuple(n * times.get(d, 1) for d, n in enumerate(some.shape)))
+
+
+def stacked(parts: Sequence[Node]) -> Node:
+    """The parts along a new first axis."""
+    leaves = [ops.reshaped(x, (1, *x.shape)) for x in parts]
+    return ops.identity(ops.concatenate(*leaves, dimension=0))
 
 
 def _joined(
@@ -102,9 +108,8 @@ def _form(joint: Node) -> list[tuple[object, ...]]:
 def _mapped(node: Node, operands: Sequence[Node], joints: Set[int], first: int) -> Node:
     tree = operands[first]
     if tree.op != "concatenate":
-        args = tuple(x.args[0] if k in joints else x for k, x in enumerate(operands))
         type_ = TensorType(tree.shape, node.dtype)
-        return ops.identity(Node(node.op, args, node.params, type_, origin=node.origin))
+        return Node(node.op, operands, node.params, type_, origin=node.origin)
     axis, begin = tree.params["dimension"], 0
     mapped = []
     for number, part in enumerate(tree.args):

@@ -98,6 +98,7 @@ class _Lowering:
         return self.maker.load(self._buffer(slot), slot.place(position))
 
     def _buffer(self, slot: Slot) -> Buffer:
+        slot = slot if slot.strides is None else slot.actual
         if slot not in self.slots:
             self.slots.append(slot)
         return Buffer(self.slots.index(slot), slot.dtype)

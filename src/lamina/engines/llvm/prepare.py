@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from lamina.engines.llvm.convolutions import convolution
+from lamina.engines.llvm.convolutions import convolution, is_weights_gradient
 from lamina.engines.llvm.copies import Copies, stored
 from lamina.engines.llvm.joints import sink
 from lamina.engines.llvm.typical import guess
@@ -34,7 +34,7 @@ NARROW = 1024  # results of a reduction that two threads cannot share well
 def prepare(graph: Graph, fixed: Iterable[Node] = ()) -> Graph:
     """The graph as the grouping wants it; loop bodies too. The `fixed` are those of its parameters
     that a loop around it never changes."""
-    copies = Copies(fixed)
+    copies = Copies(fixed, any(map(is_weights_gradient, graph.nodes())))
     results = substitute(graph.results, {}, lambda node: _prepared(node, copies))
     return sink(Graph(graph.parameters, results, graph.name))
 

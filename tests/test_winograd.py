@@ -1,0 +1,84 @@
+"""Winograd's convolutions: values, where they are chosen, their error against float64."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.autodiff import gradients
+from lamina.engines.llvm.prepare import prepare
+from lamina.ir import ops
+from lamina.ir.graph import Graph, parameter
+from lamina.ir.types import Extent, TensorType, float32
+from lamina.settings import settings
+
+HALF_UNIT = 2.0**-24  # of float32
+
+
+def graph(batch, extent, features, trains=False):
+    x = parameter(TensorType((batch, extent, extent, features), float32), "x")
+    kernel = parameter(TensorType((3, 3, features, features), float32), "kernel")
+    ones = {"window_strides": (1, 1), "lhs_dilation": (1, 1), "rhs_dilation": (1, 1)}
+    places = {"lhs_spec": (0, 3, 1, 2), "rhs_spec": (3, 2, 0, 1), "out_spec": (0, 3, 1, 2)}
+    y = ops.convolution(x, kernel, padding=((1, 1), (1, 1)), **ones, **places)
+    return Graph([x, kernel], gradients([y], [y], [x, kernel]) if trains else [y])
+
+
+def counted(graph, op):
+    return sum(n.op == op for n in prepare(graph).nodes())
+
+
+def test_it_is_chosen_where_products_saved_outweigh_the_memory_moved():
+    batch = Extent.symbol("batch")
+    assert counted(graph(32, 8, 256), "dot_general") == 1
+    assert counted(graph(32, 32, 32), "dot_general") == 0  # too few features
+    assert counted(graph(1, 4, 512), "dot_general") == 0  # too few tiles for so many weights
+    assert counted(graph(batch, 8, 256), "dot_general") == 0  # may be single pictures
+    assert counted(graph(batch, 8, 256, trains=True), "dot_general") == 2  # forward, to the input
+    with settings(winograd=False):
+        assert counted(graph(32, 8, 256), "dot_general") == 0
+
+
+def arrays(extent, inputs, outputs, batch=6):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(batch, extent, extent, inputs)).astype("float32")
+    kernel = rng.normal(size=(3, 3, inputs, outputs)) / np.sqrt(9 * inputs)
+    return x, kernel.astype("float32")
+
+
+# a whole number of tiles, odd extents, cut padding, features that fill no register
+CASES = [(8, "same"), (7, "same"), (9, "valid"), (8, ((2, -1), (0, 3)))]
+
+
+@pytest.mark.parametrize(("extent", "padding"), CASES)
+def test_values_gradients_and_threads(extent, padding, monkeypatch):
+    monkeypatch.setattr("lamina.engines.llvm.winograd.PAYS", 0)
+    x, kernel = map(lm.asarray, arrays(extent, 5, 19, 2))
+
+    def loss(x, kernel):
+        y = lm.nn.relu(lm.nn.conv(x, kernel, padding=padding) + 0.1)
+        return lm.sum(lm.sin(y)), y
+
+    both = lm.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+    (_, y), expected = both(x, kernel)
+    found = []
+    for threads in (1, 2, 3):
+        with settings(threads=threads, cache=False):
+            (_, mine), slopes = lm.compile(both)(x, kernel)
+            found.append([a.numpy() for a in (mine, *slopes)])
+    for one, right in zip(found[0], (y, *expected), strict=True):
+        scale = float(np.abs(right.numpy()).max())
+        np.testing.assert_allclose(one, right.numpy(), rtol=1e-4, atol=1e-5 * scale)
+    assert len({tuple(a.tobytes() for a in arrays) for arrays in found}) == 1
+
+
+def test_its_error_is_that_of_a_direct_sum():
+    """As docs/engines.md states it: in half units of the last place of the root mean square."""
+    x, kernel = arrays(8, 256, 256)
+    exact = lm.nn.conv(x.astype("float64"), kernel.astype("float64"), padding="same").numpy()
+    size = np.sqrt(np.mean(exact**2)) * HALF_UNIT
+    for winograd in (False, True):
+        with settings(winograd=winograd):
+            compiled = lm.compile(lambda x, k: lm.nn.conv(x, k, padding="same"))
+            error = compiled(lm.asarray(x), lm.asarray(kernel)).numpy() - exact
+        assert np.sqrt(np.mean(error**2)) < 16 * size
+        assert np.abs(error).max() < 160 * size
