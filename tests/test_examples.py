@@ -25,6 +25,7 @@ ACCURACY = {  # after so many epochs on the small MNIST
 }
 
 CONVOLUTIONAL = {"convolution_by_hand", "shallow_vggnet", "resnet"}
+TEXTS = {"text_classification", "word_language_model"}  # in test_text_examples.py
 SEQUENCES = {  # in test_sequence_examples.py
     "elman_1990",
     "vanishing_gradient",
@@ -63,7 +64,7 @@ def place(monkeypatch, small_mnist, tmp_path):
 
 def test_every_example_is_tested():
     tested = {*ACCURACY, "lecture_mnist", "alvinn", *CONVOLUTIONAL, *SEQUENCES}
-    tested |= {"character_language_model"}
+    tested |= {"character_language_model", *TEXTS}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
 
