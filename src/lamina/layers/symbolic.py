@@ -58,12 +58,14 @@ class Call:
         self.order = next(_ORDER)
         self.structure: Any = None
         self._nodes: list[weakref.ref[Node]] = []
+        self._types: list[TensorType] = []
 
     def finish(self, outputs: Any) -> Any:
         """New symbolic tensors of the types of `outputs`, in the same nest."""
         leaves, self.structure = tree.flatten(outputs)
         nodes = [self._node(t._type, k) for k, t in enumerate(leaves)]
         self._nodes = [weakref.ref(n) for n in nodes]
+        self._types = [n.type for n in nodes]
         return tree.unflatten(self.structure, [_tensor(n) for n in nodes])
 
     def _node(self, type_: TensorType, index: int) -> Node:
@@ -76,10 +78,14 @@ class Call:
 
     @property
     def outputs(self) -> Any:
-        """The symbolic tensors this call made, while anybody holds them."""
-        nodes = [reference() for reference in self._nodes]
-        if any(n is None for n in nodes):
+        """The symbolic tensors this call made; new ones for those that nobody holds any more."""
+        if not self._types:
             return None
+        nodes = [reference() for reference in self._nodes]
+        for k, type_ in enumerate(self._types):
+            if nodes[k] is None:
+                nodes[k] = self._node(type_, k)
+                self._nodes[k] = weakref.ref(nodes[k])  # type: ignore[arg-type]
         return tree.unflatten(self.structure, [_tensor(n) for n in nodes])
 
 

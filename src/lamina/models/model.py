@@ -254,6 +254,14 @@ class Model(Layer, Trainer):
 
         return representations(self, x, layers, batch_size)
 
+    def reset_state(self) -> None:
+        """Let the stateful layers inside begin anew."""
+        for layer in self._flatten_layers():
+            if getattr(layer, "stateful", False):
+                layer.reset_state()
+
+    reset_states = reset_state
+
     # ---- weights -------------------------------------------------------------------------------
     def named_weights(self) -> dict[str, Variable]:
         """All weights by path below the model, such as "dense_1/kernel"."""

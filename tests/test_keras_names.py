@@ -1,0 +1,88 @@
+"""What programs written for Keras ask for by names that Lamina does not have itself."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import keras
+from lamina.keras import layers, ops
+
+
+def test_every_name_of_ops_is_there():
+    missing = [name for name in ops.__all__ if not hasattr(ops, name)]
+    assert not missing
+    assert {"shape", "cast", "one_hot", "matmul", "silu", "scan", "cond"} <= set(ops.__all__)
+
+
+X = np.float32([[3.0, 4.0], [0.0, 0.0]])
+VALUES = {
+    "norm": (lambda: ops.norm(X, axis=-1), [5.0, 0.0]),
+    "normalize": (lambda: ops.normalize(X), [[0.6, 0.8], [0.0, 0.0]]),
+    "average": (lambda: ops.average(X, axis=1, weights=[1.0, 3.0]), [3.75, 0.0]),
+    "mean": (lambda: ops.average(X), 1.75),
+    "divide_no_nan": (lambda: ops.divide_no_nan(X, X), [[1.0, 1.0], [0.0, 0.0]]),
+    "slice": (lambda: ops.slice(X, [0, 1], [2, 1]), [[4.0], [0.0]]),
+    "get_item": (lambda: ops.get_item(X, 0), [3.0, 4.0]),
+    "arange": (lambda: ops.arange(start=2, stop=8, step=3), [2, 5]),
+    "arange of one": (lambda: ops.arange(3), [0, 1, 2]),
+    "convert": (lambda: ops.convert_to_numpy(ops.convert_to_tensor([1, 2], "float32")), [1.0, 2.0]),
+    "mod": (lambda: ops.mod(-7, 4), 1),
+    "cond": (lambda: ops.cond(True, lambda: ops.zeros(2), lambda: ops.ones(2)), [0.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_operations_by_the_names_of_keras(name):
+    compute, expected = VALUES[name]
+    np.testing.assert_allclose(np.asarray(compute()), expected, atol=1e-6)
+
+
+def test_shapes_are_asked_for_in_layers():
+    class Positions(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.table = layers.Embedding(9, 4)
+
+        def call(self, x):
+            steps = ops.shape(x)[-1]
+            return self.table(ops.arange(start=0, stop=steps, step=1)) + ops.ndim(x)
+
+    inputs = keras.Input((None,))
+    model = keras.Model(inputs, Positions()(inputs))
+    assert model.predict(np.zeros((2, 5)), verbose=0).shape[-2:] == (5, 4)
+
+
+def test_a_class_may_be_registered():
+    @keras.saving.register_keras_serializable(package="Mine")
+    class Twice(layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    model = keras.Sequential([keras.Input((3,)), Twice()])
+    assert keras.models.clone_model(model)(np.ones((1, 3))).tolist() == [[2.0, 2.0, 2.0]]
+
+
+def test_outputs_that_nobody_holds_are_still_to_be_had():
+    """As the inference part of keras.io's lstm_seq2seq asks for."""
+    inputs = keras.Input((None, 3))
+    output, h, c = layers.LSTM(4, return_state=True, name="encoder")(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(h))
+    del output, c
+    _, h, c = model.get_layer("encoder").output
+    encoder = keras.Model(model.input, [h, c])
+    x = np.ones((2, 5, 3), "float32")
+    expected = model.get_layer("encoder")(x)
+    for a, b in zip(encoder.predict(x, verbose=0), expected[1:], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_the_states_of_a_model_begin_anew():
+    model = keras.Sequential([keras.Input(batch_shape=(2, None, 3))])
+    model.add(layers.Bidirectional(layers.LSTM(4, stateful=True, return_sequences=True)))
+    model.add(layers.GRU(4, stateful=True))
+    x = np.ones((2, 5, 3), "float32")
+    first = model.predict(x, verbose=0)
+    assert np.abs(model.predict(x, verbose=0) - first).max() > 1e-4
+    model.reset_states()
+    np.testing.assert_array_equal(model.predict(x, verbose=0), first)
+    lm.Sequential([layers.Dense(2)]).reset_states()
