@@ -9,6 +9,7 @@ import lamina as lm
 from lamina.layers import (
     GRU,
     LSTM,
+    Conv1D,
     Conv2D,
     Dense,
     Embedding,
@@ -110,22 +111,37 @@ def test_an_open_program_does_what_a_fixed_one_does():
         np.testing.assert_allclose(first, second, rtol=2e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("size", [(8, 8), (9, 11), (16, 7)])
-def test_so_do_open_pictures_whose_windows_leave_a_rest(size):
+def test_so_do_open_pictures_whose_windows_leave_a_rest(size, strides):
     x, y = normal(2, *size, 3), normal(2, 2)
 
     def trained(shape):
         lm.set_seed(1)
         model = lm.Sequential(
-            [Input(shape), Conv2D(4, 3), MaxPooling2D(), Conv2D(2, 2), GlobalAveragePooling2D()]
+            [
+                Input(shape),
+                Conv2D(4, 3),
+                MaxPooling2D() if strides == 1 else Conv2D(4, 2),
+                Conv2D(2, 2, strides=strides),
+                GlobalAveragePooling2D(),
+            ]
         )
         model.compile(lm.optimizers.SGD(0.1), "mse")
         return [model.train_on_batch(x, y) for _ in range(3)], model.get_weights()
 
     (a, u), (b, v) = trained((*size, 3)), trained((None, None, 3))
+    assert not any("a size is part of it" in r for r in lm.compile_stats().reasons[-1:])
     assert a == pytest.approx(b, rel=1e-5)
     for first, second in zip(u, v, strict=True):
         np.testing.assert_allclose(first, second, rtol=2e-4, atol=2e-6)
+
+
+def test_targets_may_be_shorter_by_the_strides():
+    model = lm.Sequential([Input((None, 28)), Conv1D(4, 3, strides=2), Conv1D(2, 2, strides=2)])
+    steps = [((x.shape[1] - 3) // 2 + 1 - 2) // 2 + 1 for x in STEPS]
+    batches = [(x, normal(4, n, 2)) for x, n in zip(STEPS, steps, strict=True)]
+    assert compilations(model, batches) == [1, 1, 1, 0]
 
 
 def test_sequences_of_two_lengths_in_one_model():

@@ -13,7 +13,7 @@ from typing import Any
 
 from lamina.ir import ops
 from lamina.ir.graph import Node
-from lamina.ir.types import Dim, bool_
+from lamina.ir.types import Dim, bool_, is_static
 from lamina.ir.windows import spread
 
 Cotangents = tuple[Node | None, ...]
@@ -22,8 +22,30 @@ Spec = tuple[int, ...]
 
 # ---- convolution -------------------------------------------------------------------------------
 def convolution_rule(g: Node, out: Node, lhs: Node, rhs: Node, **params: Any) -> Cotangents:
-    """Two convolutions; see the top of this file."""
-    return _to_lhs(g, lhs, rhs, params), _to_rhs(g, lhs, rhs, params)
+    """Two convolutions; see the top of this file. Where it is not known how much of lhs the last
+    window leaves, that is taken off before, and gets zeros after."""
+    rest = _unseen(g, lhs, rhs, params)
+    if all(is_static(n) for n in rest):
+        return _to_lhs(g, lhs, rhs, params), _to_rhs(g, lhs, rhs, params)
+    limits = tuple(n - r for n, r in zip(lhs.shape, rest, strict=True))
+    none = (0,) * lhs.ndim
+    seen = ops.slice(lhs, start_indices=none, limit_indices=limits, strides=(1,) * lhs.ndim)
+    back = _pad(_to_lhs(g, seen, rhs, params), 0.0, [(0, r) for r in rest], none)
+    return back, _to_rhs(g, seen, rhs, params)
+
+
+def _unseen(g: Node, lhs: Node, rhs: Node, p: dict[str, Any]) -> list[Dim]:
+    """How many of the last places of each axis of lhs no window holds, for axes that are neither
+    padded there nor dilated."""
+    rest: list[Dim] = [0] * lhs.ndim
+    wide = _extents(lhs, p["lhs_spec"], p["lhs_dilation"])
+    window = _extents(rhs, p["rhs_spec"], p["rhs_dilation"])
+    given = _extents(g, p["out_spec"], p["window_strides"])
+    lists = (p["lhs_spec"][2:], wide, window, given, p["padding"], p["lhs_dilation"])
+    for axis, n, w, m, (low, high), dilation in zip(*lists, strict=True):
+        if high == 0 and dilation == 1:
+            rest[axis] = n + low - (m + w - 1)
+    return rest
 
 
 def _exchanged(spec: Sequence[int]) -> Spec:
