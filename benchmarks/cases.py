@@ -291,7 +291,6 @@ PROGRAMS: tuple[Case, ...] = (
         metrics=(
             Metric("steps_bytes", "at peak of the steps", "MB", 1 / MEGABYTE, bar=1.0),
             Metric("own_bytes", "more than after the import", "MB", 1 / MEGABYTE),
-            Metric("peak_bytes", "at peak, compiling included", "MB", 1 / MEGABYTE),
         ),
         contestants=("lamina", "torch", "torch-compile", "jax", *KERAS),
         rounds=2,
