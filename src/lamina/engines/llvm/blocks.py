@@ -76,16 +76,14 @@ def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
         return nest, first
     longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
     others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
-    if not is_static(longest.extent):
-        return nest, None
-    extent = int(longest.extent)  # type: ignore[arg-type]
+    extent = int(longest.extent) if is_static(longest.extent) else 1  # type: ignore[arg-type]
     fitting = [
         n
         for n in range(2, extent + 1)
         if extent % n == 0 and FEWEST <= extent // n * others <= MOST // 2
     ]
     if not fitting:
-        return nest, None
+        return nest, first if FEWEST // 2 <= inside <= MOST else None
     outer, inner = Var(f"{longest.name}b", fitting[0]), Var(longest.name, extent // fitting[0])
     both = {longest: of(outer) * inner.extent + of(inner)}
     cut = rewrite(nest, maker, lambda index: renamed(index, both))

@@ -2,6 +2,8 @@
 
 for k in 32: for n in 8: x[k + 32*n]    ->   for n in 8: for k in 32: x[k + 32*n]
 for i in 32: for j in 10: x[10*i + j]   ->   for i in 320: x[i]
+
+Whether i lies between two numbers is asked of 10 i + j as well.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Sto
 from lamina.engines.llvm.typical import TYPICAL_SIZES
 from lamina.ir.types import Dim, evaluate, is_static
 
+Test = tuple[Index, Dim, Dim]  # low <= index < high
+SHORT = 16  # inner loops that leave vectors part empty, and are joined although a guard asks
+
 
 def collapse(nest: Nest, maker: Maker) -> Nest:
     """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
@@ -23,7 +28,9 @@ def collapse(nest: Nest, maker: Maker) -> Nest:
         position = len(getattr(nest, kind)) - 1
         while position > 0:
             outer, inner = getattr(nest, kind)[position - 1 : position + 1]
-            if all(_merges(i, outer, inner) for i in indices(nest)):
+            open_ = [t for t in tests(nest) if not _scales(t, outer, inner)]
+            places = [*indices(nest), *(index for index, _, _ in open_)]
+            if all(_merges(i, outer, inner) for i in places):
                 nest = _merged(nest, maker, kind, outer, inner)
             position -= 1
     return nest
@@ -43,14 +50,31 @@ def by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
 
 
 def indices(nest: Nest) -> list[Index]:
-    """Every index in the nest, those inside indices left to `_merges`."""
+    """Where the nest reads and writes, and the indices whose value it uses; those inside indices
+    are left to `_merges`."""
     found = [s.index for s in nest.stores]
-    for expr in walk(nest.roots()):
-        if "index" in expr.params:
-            found.append(expr.params["index"])
-        if expr.kind == "guard":
-            found += [i for i, _, _ in expr.params["tests"]]
-    return found
+    return found + [e.params["index"] for e in walk(nest.roots()) if "index" in e.params]
+
+
+def tests(nest: Nest) -> list[Test]:
+    """What the nest's guards ask."""
+    guards = [e for e in walk(nest.roots()) if e.kind == "guard"]
+    return [test for e in guards for test in e.params["tests"]]
+
+
+def _scales(test: Test, outer: Var, inner: Var) -> bool:
+    """Whether a test asks of the outer loop alone, of which the inner one is a short piece."""
+    index, low, high = test
+    plain = index.terms == {outer: 1} and is_static((index.offset, low, high, inner.extent))
+    return plain and inner.extent < SHORT  # type: ignore[operator]
+
+
+def _scaled(test: Test, outer: Var, inner: Var, both: Var) -> Test:
+    index, low, high = test
+    if not _scales(test, outer, inner):
+        return _joined(index, outer, inner, both), low, high
+    size = inner.extent
+    return Index({both: 1}, index.offset * size), low * size, high * size
 
 
 def _merges(index: Index, outer: Var, inner: Var) -> bool:
@@ -67,9 +91,14 @@ def _merges(index: Index, outer: Var, inner: Var) -> bool:
 def _merged(nest: Nest, maker: Maker, kind: str, outer: Var, inner: Var) -> Nest:
     both = Var(outer.name, outer.extent * inner.extent)
     loops = [both if v is inner else v for v in getattr(nest, kind) if v is not outer]
-    renamed = rewrite(nest, maker, lambda index: _joined(index, outer, inner, both))
-    setattr(renamed, kind, loops)
-    return renamed
+    merged = rewrite(
+        nest,
+        maker,
+        lambda index: _joined(index, outer, inner, both),
+        ask=lambda test: _scaled(test, outer, inner, both),
+    )
+    setattr(merged, kind, loops)
+    return merged
 
 
 def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
@@ -87,6 +116,7 @@ def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
 
 # ---- rewriting every index of a nest -----------------------------------------------------------
 Load = Callable[[Buffer, Index], Expr]
+Ask = Callable[[Test], Test]
 
 
 def rewrite(
@@ -95,11 +125,12 @@ def rewrite(
     change: Callable[[Index], Index],
     load: Load | None = None,
     first_sum: int = 0,
+    ask: Ask | None = None,
 ) -> Nest:
-    """The nest with each index replaced by what `change` makes of it, loads by what `load` makes of
-    their new index, and accumulators numbered from `first_sum`."""
+    """The nest with each index replaced by what `change` makes of it (a guard's tests: by `ask`),
+    loads by what `load` makes of their new index, and accumulators numbered from `first_sum`."""
     new: dict[int, Expr] = {}
-    rebuild = _Rebuild(maker, new, change, load or maker.load, first_sum)
+    rebuild = _Rebuild(maker, new, change, load or maker.load, first_sum, ask)
     for expr in walk(nest.roots()):
         new[id(expr)] = rebuild(expr)
     accs = [Accumulator(a.kind, new[id(a.expr)], a.dtype) for a in nest.accumulators]
@@ -116,6 +147,7 @@ class _Rebuild:
     change: Callable[[Index], Index]
     load: Load
     first_sum: int
+    ask: Ask | None
 
     def __call__(self, expr: Expr) -> Expr:
         args = tuple(self.new[id(a)] for a in expr.args)
@@ -125,7 +157,7 @@ class _Rebuild:
         if expr.kind == "index":
             return maker.index(self._moved(p["index"]), expr.dtype)
         if expr.kind == "guard":
-            return self._guard([(self._moved(i), low, high) for i, low, high in p["tests"]], *args)
+            return self._guard([self._asked(test) for test in p["tests"]], *args)
         if expr.kind == "constant":
             return maker.constant(p["value"], expr.dtype)
         if expr.kind == "acc":  # it depends on the loops, also on those that have just become one
@@ -133,13 +165,18 @@ class _Rebuild:
             return maker.acc(p["number"] + self.first_sum, expr.dtype, vars_)
         return maker.op(expr.kind, args, expr.dtype, p)
 
-    def _guard(self, tests: list[tuple[Index, Dim, Dim]], inside: Expr, other: Expr) -> Expr:
+    def _guard(self, tests: list[Test], inside: Expr, other: Expr) -> Expr:
         """The guard with the tests that are still open."""
         verdicts = [_verdict(*test) for test in tests]
         if False in verdicts:
             return other
         open_ = tuple(t for t, v in zip(tests, verdicts, strict=True) if v is None)
         return self.maker.guard(open_, inside, other) if open_ else inside
+
+    def _asked(self, test: Test) -> Test:
+        index, low, high = test
+        index = _with_data(index, self.new)
+        return self.ask((index, low, high)) if self.ask else (self.change(index), low, high)
 
     def _moved(self, index: Index) -> Index:
         return self.change(_with_data(index, self.new))

@@ -32,10 +32,10 @@ FEW = 4  # fewer rows than this are taken one at a time
 
 def kernel_symbols(nest: Nest) -> list[str]:
     """The symbolic sizes that a nest depends on, in the order of its arguments."""
-    from lamina.engines.llvm.collapse import indices
+    from lamina.engines.llvm.collapse import indices, tests
 
     extents: list[Dim] = [v.extent for v in (*nest.loops, *nest.reductions)]
-    for index in indices(nest):
+    for index in [*indices(nest), *(index for index, _, _ in tests(nest))]:
         extents += _dims(index)
     return sorted(symbols(extents))
 

@@ -29,6 +29,7 @@ from lamina.ir.types import Dim, is_static
 GATHER = 20.0  # a register filled from scattered places costs as much as this many loads
 MANY_TURNS = 128  # sums of so many terms take longer than what follows them
 MOST_SUMS = 12  # registers of sums side by side, where each is of a loop of its own
+SURE_ROWS = 8  # rows of a tile that are worth having for sure
 SERIAL = 4096  # a nest of less work than this is not worth a second thread
 
 
@@ -267,8 +268,10 @@ def _register_tile(
     vector: Var, reused: list[Var], lanes: int, machine: Machine, streams: bool, nest: Nest
 ) -> dict[Var, int]:
     """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
-    # the longest, and of equals the innermost: neighbouring rows lie closest together
-    row = max(reused, key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)))
+    # the longest, and of equals the innermost: neighbouring rows lie closest together. What is
+    # known to be long enough goes before what may be 1 when the program runs
+    sure = [v for v in reused if is_static(v.extent) and guess(v.extent) >= SURE_ROWS]
+    row = max(sure or reused, key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)))
     best: tuple[float, int, int] = (float("inf"), 1, 1)
     # each row of a tile that updates arrays is a stream of memory of its own for each of them
     most = 8 if streams else 16
