@@ -23,7 +23,7 @@ from typing import Any
 
 from lamina.engines.llvm.copies import Copies, stored
 from lamina.engines.llvm.joints import interleaved
-from lamina.engines.llvm.winograd import pays, winograd
+from lamina.engines.llvm.winograd import pays, pays_for_kernel, winograd, winograd_to_kernel
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.ir.types import is_static
@@ -48,6 +48,8 @@ def convolution(node: Node, copies: Copies) -> Node:
     x, w = node.args
     if settings.winograd and pays(node, copies):
         return winograd(node, _laid_out(w, node.params["rhs_spec"], copies), copies)
+    if settings.winograd and pays_for_kernel(node, copies):
+        return winograd_to_kernel(node, copies)
     p = dict(node.params)
     space = p["lhs_spec"][2:]
     if any(low or high for low, high in p["padding"]) or any(d > 1 for d in p["lhs_dilation"]):

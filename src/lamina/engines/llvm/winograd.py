@@ -7,24 +7,29 @@ algorithms for convolutional neural networks", F(2x2, 3x3)):
     V = B' d B        U = G g G'        M = sum over input features of V U        y = A' M A
 
 M is 16 matrix products, (tiles x inputs) times (inputs x outputs). The three transforms are maps
-that add and subtract; each is a joint, whose parts one kernel makes.
+that add and subtract; each is a joint, whose parts one kernel makes. The gradient to the kernel is
+F(3x3, 2x2): the same V, a tile of the cotangent in the place of the kernel, the sum over tiles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lamina.engines.llvm.copies import Copies, stored
 from lamina.engines.llvm.joints import interleaved, stacked
 from lamina.engines.llvm.typical import guess
 from lamina.ir import ops
 from lamina.ir.graph import Node
-from lamina.ir.types import is_static
+from lamina.ir.types import Dim, Shape, is_static
 
 # One row a result: what each element of a column of the operand counts.
 INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))  # B'
 KERNEL = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))  # G
 OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))  # A'
+TILE = ((1, 0), (0.5, 0.5), (0.5, -0.5), (0, -1))  # G of F(3x3, 2x2), for the same B'
+SLOPES = ((1, 1, 1, 0), (0, 1, -1, 0), (0, 1, 1, 1))  # A' of F(3x3, 2x2)
+FORWARD = {"lhs_spec": (0, 3, 1, 2), "out_spec": (0, 3, 1, 2)}
+TO_KERNEL = {"lhs_spec": (3, 0, 1, 2), "rhs_spec": (3, 0, 1, 2), "out_spec": (2, 3, 0, 1)}
 # Products saved for each element that is written and read again. A processor makes some 30 in the
 # time that takes, and the gain has to be clear.
 PAYS = 60
@@ -32,62 +37,96 @@ Square = list[list[Node]]
 
 
 def pays(node: Node, copies: Copies) -> bool:
-    """Whether the convolution can be computed so, and the products that it saves take longer than
-    what it writes and reads in between."""
-    if not _fits(node) or not (is_static(node.shape) or copies.trains):
-        return False
-    batch, rows, columns, outputs = map(guess, node.shape)
-    inputs, tiles = guess(node.args[0].shape[3]), batch * -(-rows // 2) * -(-columns // 2)
-    saved = inputs * outputs * (9 * batch * rows * columns - 16 * tiles)
-    moved = 16 * (tiles * (inputs + outputs) + inputs * outputs)
-    return saved >= PAYS * moved
+    """Whether `winograd` can compute the convolution, and faster."""
+    w, spec = node.args[1], node.params["rhs_spec"]
+    fits = _fits(node, FORWARD) and [w.shape[d] for d in spec[2:]] == [3, 3]
+    return fits and _saves(node.shape, node.args[0].shape[3], copies)
 
 
-def _fits(node: Node) -> bool:
-    """A 3x3 convolution of pictures, features last, that is nothing but that."""
-    (x, w), p = node.args, node.params
+def pays_for_kernel(node: Node, copies: Copies) -> bool:
+    """Whether `winograd_to_kernel` can compute the gradient to a kernel, and faster."""
+    x, g = node.args
+    fits = _fits(node, TO_KERNEL) and node.shape[:2] == (3, 3)
+    return fits and _saves(g.shape, x.shape[3], copies)
+
+
+def _fits(node: Node, specs: Mapping[str, Sequence[int]]) -> bool:
+    """A convolution of pictures, features last, that is nothing but that."""
+    p = node.params
     ones = [*p["window_strides"], *p["lhs_dilation"], *p["rhs_dilation"]]
     ones += [p["feature_group_count"], p["batch_group_count"]]
-    places = [tuple(p["lhs_spec"]), tuple(p["out_spec"])]
-    known = is_static((*x.shape[1:], *node.shape[1:]))
     return (
-        places == [(0, 3, 1, 2)] * 2
+        all(tuple(p[name]) == spec for name, spec in specs.items())
         and all(n == 1 for n in ones)
-        and [w.shape[d] for d in p["rhs_spec"][2:]] == [3, 3]
         and node.dtype.name in ("float32", "float64")
-        and known
     )
+
+
+def _saves(outputs: Shape, inputs: Dim, copies: Copies) -> bool:
+    """Whether the products saved take longer than what is written and read in between."""
+    if not is_static((*outputs[1:], inputs)) or not (is_static(outputs) or copies.trains):
+        return False
+    batch, rows, columns, features = map(guess, outputs)
+    depth, tiles = guess(inputs), batch * -(-rows // 2) * -(-columns // 2)
+    saved = depth * features * (9 * batch * rows * columns - 16 * tiles)
+    return saved >= PAYS * 16 * (tiles * (depth + features) + depth * features)
 
 
 def winograd(node: Node, kernel: Node, copies: Copies) -> Node:
     """The convolution; `kernel` is (3, 3, inputs, outputs)."""
-    x, padding = node.args[0], node.params["padding"]
-    rows, columns = (-(-int(n) // 2) for n in node.shape[1:3])  # type: ignore[arg-type]
-    x = _padded(x, padding, (2 * rows + 2, 2 * columns + 2), copies)
-    patch = [[_patch(x, i, j, rows, columns) for j in range(4)] for i in range(4)]
-    taps = [[_at(kernel, (i, j)) for j in range(3)] for i in range(3)]
-    v = stacked([e for row in _both(INPUT, patch) for e in row])
-    u = stacked([e for row in _both(KERNEL, taps) for e in row])
-    m = ops.dot_general(
-        v,
-        u,
-        lhs_batching_dimensions=(0,),
-        rhs_batching_dimensions=(0,),
-        lhs_contracting_dimensions=(4,),
-        rhs_contracting_dimensions=(1,),
-    )
-    found = [[_at(m, (4 * i + j,)) for j in range(4)] for i in range(4)]
-    y = _both(OUTPUT, found)
+    tiles = _tiles(node)
+    v = _patches(node, tiles, copies)
+    u = _transformed(KERNEL, [[_at(kernel, (i, j)) for j in range(3)] for i in range(3)])
+    m = _products(v, u, over=((4,), (1,)))
+    y = _both(OUTPUT, _square(m))
     whole = interleaved({(i, j): y[i][j] for i in (0, 1) for j in (0, 1)}, (1, 2), (2, 2))
     if whole.shape == node.shape:
         return whole
     return ops.slice(whole, start_indices=(0,) * 4, limit_indices=node.shape, strides=(1,) * 4)
 
 
+def winograd_to_kernel(node: Node, copies: Copies) -> Node:
+    """The gradient to a kernel, (3, 3, inputs, outputs): lhs is the input, rhs the cotangent."""
+    g = node.args[1]
+    rows, columns = tiles = _tiles(g)
+    v = _patches(node, tiles, copies)
+    g = _padded(g, ((0, 0), (0, 0)), (2 * rows, 2 * columns), copies)
+    places = [[_every_other(g, (i, j), tiles) for j in (0, 1)] for i in (0, 1)]
+    m = _products(v, _transformed(TILE, places), over=((1, 2, 3), (1, 2, 3)))
+    y = stacked([e for row in _both(SLOPES, _square(m)) for e in row])
+    return ops.reshaped(y, node.shape)
+
+
+def _tiles(outputs: Node) -> tuple[int, int]:
+    """Rows and columns of 2x2 tiles that cover the outputs."""
+    rows, columns = (-(-int(n) // 2) for n in outputs.shape[1:3])  # type: ignore[arg-type]
+    return rows, columns
+
+
+def _patches(node: Node, tiles: tuple[int, int], copies: Copies) -> Node:
+    """V, (16, batch, tiles..., inputs)."""
+    wanted = (2 * tiles[0] + 2, 2 * tiles[1] + 2)
+    x = _padded(node.args[0], node.params["padding"], wanted, copies)
+    return _transformed(
+        INPUT, [[_every_other(x, (i, j), tiles) for j in range(4)] for i in range(4)]
+    )
+
+
+def _products(v: Node, u: Node, over: tuple[tuple[int, ...], tuple[int, ...]]) -> Node:
+    return ops.dot_general(
+        v,
+        u,
+        lhs_batching_dimensions=(0,),
+        rhs_batching_dimensions=(0,),
+        lhs_contracting_dimensions=over[0],
+        rhs_contracting_dimensions=over[1],
+    )
+
+
 def _padded(
     x: Node, padding: Sequence[Sequence[int]], wanted: Sequence[int], copies: Copies
 ) -> Node:
-    """x with as many rows and columns as the patches cover."""
+    """x with the padding in front, and as many rows and columns as wanted."""
     low, high = [0] * 4, [0] * 4
     for axis, (before, _), extent in zip((1, 2), padding, wanted, strict=True):
         low[axis], high[axis] = before, extent - before - int(x.shape[axis])  # type: ignore[arg-type]
@@ -98,10 +137,11 @@ def _padded(
     return stored(ops.pad(x, zero, **edges, interior_padding=(0,) * 4), copies)
 
 
-def _patch(x: Node, i: int, j: int, rows: int, columns: int) -> Node:
-    """Element (i, j) of every patch."""
-    limits = (x.shape[0], i + 2 * rows - 1, j + 2 * columns - 1, x.shape[3])
-    return ops.slice(x, start_indices=(0, i, j, 0), limit_indices=limits, strides=(1, 2, 2, 1))
+def _every_other(x: Node, start: tuple[int, int], tiles: tuple[int, int]) -> Node:
+    """Of every tile, the element at `start`."""
+    ends = [k + 2 * n - 1 for k, n in zip(start, tiles, strict=True)]
+    limits = (x.shape[0], *ends, x.shape[3])
+    return ops.slice(x, start_indices=(0, *start, 0), limit_indices=limits, strides=(1, 2, 2, 1))
 
 
 def _at(x: Node, place: Sequence[int]) -> Node:
@@ -110,6 +150,17 @@ def _at(x: Node, place: Sequence[int]) -> Node:
     limits = (*(k + 1 for k in place), *x.shape[len(place) :])
     part = ops.slice(x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)
     return ops.reshaped(part, x.shape[len(place) :])
+
+
+# ---- transforms --------------------------------------------------------------------------------
+def _square(m: Node) -> Square:
+    """A value of 16 parts as a square of them."""
+    return [[_at(m, (4 * i + j,)) for j in range(4)] for i in range(4)]
+
+
+def _transformed(matrix: Sequence[Sequence[float]], square: Square) -> Node:
+    """matrix square matrix', stored one part after another."""
+    return stacked([e for row in _both(matrix, square) for e in row])
 
 
 def _both(matrix: Sequence[Sequence[float]], square: Square) -> Square:
@@ -126,8 +177,8 @@ def _sum(factors: Sequence[float], values: list[Node]) -> Node:
     """The terms with equal factors are added up first: one multiplication at most."""
     scale = max(abs(f) for f in factors)
     terms = [(f, v) for f, v in zip(factors, values, strict=True) if f]
-    terms.sort(key=lambda term: term[0] < 0)  # it begins with one that counts in full
-    total = terms[0][1]
+    terms.sort(key=lambda term: term[0] < 0)  # it begins with one to add, if there is one
+    total = terms[0][1] if terms[0][0] > 0 else ops.negate(terms[0][1])
     for factor, value in terms[1:]:
         total = ops.add(total, value) if factor > 0 else ops.subtract(total, value)
     return total if scale == 1 else ops.multiply(total, ops.fill(scale, total))
