@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -241,11 +242,10 @@ class Lookup(Layer):
         """The number of each token, int64."""
         self._need_vocabulary()
         if self.num_oov_indices == 1:
-            default, get = self._first_oov, self._index.get
-            return np.fromiter((get(t, default) for t in tokens), np.int64, len(tokens))
+            found = map(self._index.get, tokens, repeat(self._first_oov))
+            return np.fromiter(found, np.int64, len(tokens))
         try:
-            index = self._index
-            return np.fromiter((index[t] for t in tokens), np.int64, len(tokens))
+            return np.fromiter(map(self._index.__getitem__, tokens), np.int64, len(tokens))
         except KeyError:
             return np.fromiter(map(self._number, tokens, range(len(tokens))), np.int64, len(tokens))
 

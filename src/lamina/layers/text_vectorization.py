@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -102,12 +103,12 @@ class TextVectorization(StringLookup):
     def call(self, inputs: Any) -> Tensor:
         texts = self._as_tokens(inputs)
         rows = self._rows(texts)
-        numbers = [self._numbers(row) for row in rows]
-        filler = 0 if self._is_int else LEFT_OUT
-        length = self.output_sequence_length or max(map(len, numbers), default=0)
-        table = np.full((len(numbers), length), filler, np.int64)
-        for row, found in zip(table, numbers, strict=True):
-            row[: len(found)] = found[:length]
+        length = self.output_sequence_length or max(map(len, rows), default=0)
+        rows = [row[:length] for row in rows]
+        table = np.full((len(rows), length), 0 if self._is_int else LEFT_OUT, np.int64)
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        is_word = np.arange(length) < lengths[:, None]
+        table[is_word] = self._numbers(list(chain.from_iterable(rows)))
         outputs = self._formed(creation.asarray(table))
         is_flat = self.split is None and texts.ndim == 1 and self._is_int and length == 1
         return outputs[0] if texts.ndim == 0 else outputs[:, 0] if is_flat else outputs
