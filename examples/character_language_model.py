@@ -1,14 +1,15 @@
-"""A language model of characters: an LSTM, or a small Transformer, reads Shakespeare and goes on.
+"""Language models of characters: an LSTM and a small Transformer read Shakespeare, and go on.
 
 Windows of 128 characters; at each place the network says how likely every character is to come
-next. What it is worth is measured on a tenth of the text that it has not seen, in bits a character.
+next. What it is worth is measured on a tenth of the text that it has not seen, in bits a character
+(Graves 2013). Then it writes, one character at a time, as a stream: each costs the same.
 
-    python examples/character_language_model.py [--model lstm] [--steps 1500] [--text file.txt]
+    python examples/character_language_model.py [--model lstm] [--steps 1500] [--picture it.png]
 """
 
 import argparse
-import os
-from collections.abc import Iterator
+import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ import numpy as np
 import lamina as lm
 
 CONTEXT = 128  # characters in a window
-TEXT = Path(os.environ.get("LAMINA_DATA", ".")) / "text" / "tinyshakespeare.txt"
+PARTS = 6  # of the training, after each of which the network is tested
+Curve = list[tuple[int, float]]  # steps so far, bits a character
 
 
 # ---- the networks ------------------------------------------------------------------------------
@@ -28,9 +30,10 @@ def transformer(
     tokens = lm.Input((None,), dtype="int32")
     h = lm.layers.TokenAndPositionEmbedding(characters, context, width)(tokens)
     for _ in range(blocks):
-        h = lm.layers.TransformerDecoder(4 * width, heads, activation="gelu", normalize_first=True)(
-            h
+        block = lm.layers.TransformerDecoder(
+            4 * width, heads, activation="gelu", normalize_first=True
         )
+        h = block(h)
     h = lm.layers.LayerNormalization(epsilon=1e-5)(h)
     return lm.Model(tokens, lm.layers.Dense(characters)(h), name="transformer")
 
@@ -51,72 +54,109 @@ def lstm(characters: int, width: int = 128, units: int = 256) -> lm.Model:
 MODELS = {"lstm": (lstm, 3e-3), "transformer": (transformer, 1e-3)}  # and their learning rates
 
 
-# ---- the text ----------------------------------------------------------------------------------
-class Text:
-    """A text as numbers: `characters` lists what occurs in it, `train` and `test` are its first
-    nine tenths and the rest."""
-
-    def __init__(self, text: str) -> None:
-        self.characters = sorted(set(text))
-        number = {c: k for k, c in enumerate(self.characters)}
-        numbers = np.array([number[c] for c in text], np.int32)
-        cut = len(numbers) * 9 // 10
-        self.train, self.test = numbers[:cut], numbers[cut:]
-
-    def decode(self, numbers: np.ndarray) -> str:
-        return "".join(self.characters[k] for k in numbers)
-
-
-def windows(numbers: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of the text that start there, and the characters that follow each of theirs."""
-    places = np.asarray(starts)[:, None] + np.arange(CONTEXT + 1)
-    cut = numbers[places]
+# ---- training ----------------------------------------------------------------------------------
+def training_windows(numbers: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Windows that begin anywhere in the text, and the characters that follow each of theirs."""
+    starts = np.random.default_rng(0).integers(0, len(numbers) - CONTEXT, count)
+    cut = numbers[starts[:, None] + np.arange(CONTEXT + 1)]
     return cut[:, :-1], cut[:, 1:]
 
 
-def training_windows(text: Text, steps: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """What `steps` steps are trained on: windows from anywhere in the first part."""
-    last = len(text.train) - CONTEXT
-    return windows(text.train, np.random.default_rng(0).integers(0, last, steps * batch))
-
-
-def test_windows(text: Text) -> tuple[np.ndarray, np.ndarray]:
-    """The whole of the second part, window by window."""
-    return windows(text.test, np.arange(0, len(text.test) - CONTEXT, CONTEXT))
-
-
-# ---- training ----------------------------------------------------------------------------------
-def train(name: str, text: Text, steps: int, batch: int = 16, parts: int = 10) -> Iterator[tuple]:
-    """Trains a network, and yields (steps so far, bits a character on the test text, model) after
-    each of some parts of the training."""
+def train(
+    name: str, corpus: lm.data.CharacterCorpus, steps: int, batch: int = 16
+) -> tuple[lm.Model, Curve]:
+    """A trained network, and how well it did on the validation text on the way there."""
     make, rate = MODELS[name]
     lm.set_seed(0)
-    model = make(len(text.characters))
-    model.compile(
-        lm.optimizers.Adam(rate), lm.losses.SparseCategoricalCrossentropy(from_logits=True)
-    )
-    x, y = training_windows(text, steps, batch)
-    xs, ys = np.array_split(x, parts), np.array_split(y, parts)
-    done = 0
-    for x, y in zip(xs, ys, strict=True):
-        model.fit(x, y, batch_size=batch, shuffle=False, verbose=0)
-        done += len(x) // batch
-        nats = model.evaluate(*test_windows(text), batch_size=64, verbose=0)
-        yield done, float(nats / np.log(2)), model
+    model = make(corpus.vocabulary_size)
+    loss = lm.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(lm.optimizers.Adam(rate), loss)
+    x, y = training_windows(corpus.train, steps * batch)
+    unseen = corpus.windows(CONTEXT, "validation")
+    curve: Curve = []
+    for part in np.array_split(np.arange(steps), PARTS):
+        rows = slice(part[0] * batch, (part[-1] + 1) * batch)
+        model.fit(x[rows], y[rows], batch_size=batch, shuffle=False, verbose=0)
+        nats = model.evaluate(*unseen, batch_size=64, verbose=0)
+        curve.append((int(part[-1]) + 1, float(nats / np.log(2))))
+        print(f"{name:12}{curve[-1][0]:6} steps   {curve[-1][1]:.3f} bits a character", flush=True)
+    return model, curve
 
 
-def main(name: str = "lstm", steps: int = 1500, text: Path = TEXT) -> float:
-    """Train, print what was learnt; returns bits a character on the test text."""
-    corpus = Text(text.read_text(encoding="utf-8"))
-    for done, bits, _ in train(name, corpus, steps):
-        print(f"{done:6} steps   {bits:.3f} bits a character")
-    return bits
+# ---- writing -----------------------------------------------------------------------------------
+def write(
+    model: lm.Model,
+    corpus: lm.data.CharacterCorpus,
+    count: int = 400,
+    begin: str = "\n",
+    temperature: float = 0.8,
+    seed: int = 0,
+) -> tuple[str, np.ndarray]:
+    """What the model goes on with, and the seconds that each character took."""
+    rng = np.random.default_rng(seed)
+    stream = model.stream()
+    written = corpus.encode(begin).tolist()
+    for number in written:
+        logits = stream.step(number)
+    seconds = np.zeros(count)
+    for k in range(count):
+        started = time.perf_counter()
+        # the largest of logits with Gumbel noise is a draw from their softmax
+        written.append(int(np.argmax(logits / temperature + rng.gumbel(size=logits.shape))))
+        again = [written[-1]]
+        if model.name == "transformer" and stream.position == CONTEXT:  # no place is left:
+            stream.reset()  # half of what it sees is given to it anew
+            again = written[-CONTEXT // 2 :]
+        for number in again:
+            logits = stream.step(number)
+        seconds[k] = time.perf_counter() - started
+    return corpus.decode(written[len(begin) :]), seconds
+
+
+def draw(curves: dict[str, Curve], beside: dict[str, Curve], picture: str) -> None:
+    """Bits a character over the steps, as a picture (needs matplotlib)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    for (name, curve), color in zip(curves.items(), ("#1f5aa6", "#c8541b"), strict=False):
+        axes.plot(*zip(*curve, strict=True), label=name, color=color)
+        if name in beside:
+            label = f"{name}, PyTorch"
+            axes.plot(*zip(*beside[name], strict=True), ":", label=label, color=color, linewidth=3)
+    axes.set_xlabel("training steps of 16 windows")
+    axes.set_ylabel("bits a character, validation text")
+    axes.legend(frameon=False)
+    figure.savefig(picture, dpi=120)
+
+
+def main(
+    names: tuple[str, ...] = tuple(MODELS),
+    steps: int = 1500,
+    corpus: lm.data.CharacterCorpus | None = None,
+    picture: str | None = None,
+    beside: str | None = None,
+) -> dict[str, float]:
+    """Train, print what was learnt and what it writes; returns bits a character by model."""
+    corpus = corpus or lm.data.CharacterCorpus(*lm.datasets.tiny_shakespeare.load_data())
+    curves = {}
+    for name in names:
+        model, curves[name] = train(name, corpus, steps)
+        text, seconds = write(model, corpus)
+        early, late = (1e6 * np.mean(part) for part in np.array_split(seconds, 2))
+        print(text)
+        print(f"    {early:.0f} us a character in the first half, {late:.0f} in the second")
+    if picture:
+        peers = json.loads(Path(beside).read_text(encoding="utf-8")) if beside else {}
+        draw(curves, peers, picture)
+    return {name: curve[-1][1] for name, curve in curves.items()}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=MODELS, default="lstm")
+    parser.add_argument("--model", choices=MODELS, action="append")
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--text", type=Path, default=TEXT)
-    arguments = parser.parse_args()
-    main(arguments.model, arguments.steps, arguments.text)
+    parser.add_argument("--picture")
+    parser.add_argument("--beside", help="curves of another framework, JSON")
+    given = parser.parse_args()
+    main(tuple(given.model or MODELS), given.steps, picture=given.picture, beside=given.beside)

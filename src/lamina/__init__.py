@@ -35,6 +35,7 @@ from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms import (
     Compiled,
     Spec,
+    associative_scan,
     compile,
     compile_stats,
     cond,
@@ -51,7 +52,7 @@ from lamina.version import __version__
 # fmt: off
 __all__ = [
     "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable", "__array_namespace_info__",
-    "__version__", "as_tensor",
+    "__version__", "as_tensor", "associative_scan",
     "bfloat16", "bool", "bool_", "compile", "compile_stats", "cond", "custom_gradient",
     "dtype", "e",
     "float16", "float32", "float64", "grad", "inf", "int8", "int16", "int32", "int64",

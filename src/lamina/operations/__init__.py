@@ -9,6 +9,7 @@ from lamina.operations import (
     arithmetic,
     comparison,
     creation,
+    cumulative,
     indexing,
     linear_algebra,
     neural,
@@ -22,6 +23,7 @@ from lamina.operations.attach import attach
 from lamina.operations.comparison import *  # noqa: F403
 from lamina.operations.convolution import *  # noqa: F403
 from lamina.operations.creation import *  # noqa: F403
+from lamina.operations.cumulative import *  # noqa: F403
 from lamina.operations.images import *  # noqa: F403
 from lamina.operations.indexing import *  # noqa: F403
 from lamina.operations.linear_algebra import *  # noqa: F403
@@ -40,6 +42,7 @@ __all__ = ["erfinv", "log_sigmoid", "log_softmax", "logits_of", "softplus"]
 __all__ += arithmetic.__all__
 __all__ += comparison.__all__
 __all__ += creation.__all__
+__all__ += cumulative.__all__
 __all__ += indexing.__all__
 __all__ += linear_algebra.__all__
 __all__ += neural.__all__

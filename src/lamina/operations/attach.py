@@ -15,6 +15,7 @@ import numpy as np
 from lamina.errors import TracedValueError
 from lamina.operations import (
     creation,
+    cumulative,
     elementwise,
     indexing,
     linear_algebra,
@@ -147,8 +148,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "astype": creation.astype,
     "clip": elementwise.clip,
     "copy": _copy,
-    "cumprod": reductions.cumprod,
-    "cumsum": reductions.cumsum,
+    "cumprod": cumulative.cumprod,
+    "cumsum": cumulative.cumsum,
     "diagonal": linear_algebra.diagonal,
     "dot": linear_algebra.dot,
     "flatten": shaping.flatten,

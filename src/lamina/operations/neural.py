@@ -14,7 +14,7 @@ from typing import Any
 from lamina.errors import ShapeError
 from lamina.ir.graph import Node
 from lamina.ir.types import exact_division
-from lamina.operations import reductions
+from lamina.operations import cumulative, reductions
 from lamina.operations.creation import iota
 from lamina.operations.elementwise import (
     abs as absolute,
@@ -151,7 +151,7 @@ def sparsemax(x: Any, /, axis: int = -1) -> Tensor:
     place = axis_of("sparsemax", axis, tensor.ndim)
     (ordered,) = bind("sort", widened(tensor), dimension=place, descending=True)
     rank = as_tensor(add(iota(ordered.shape, place), 1), ordered.dtype)
-    sums = reductions.cumulative_sum(ordered, axis=place)
+    sums = cumulative.cumulative_sum(ordered, axis=place)
     chosen = greater(add(multiply(ordered, rank), 1), sums)
     count = reductions.sum(as_tensor(chosen, ordered.dtype), place, keepdims=True)
     total = reductions.sum(where(chosen, ordered, 0.0), place, keepdims=True)

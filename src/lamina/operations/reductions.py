@@ -1,4 +1,4 @@
-"""Reductions along axes: sums, extremes, statistics, running sums.
+"""Reductions along axes: sums, extremes, statistics; differences.
 
 `axis` is None (every axis), an integer or a tuple; `keepdims` leaves reduced axes with extent 1.
 Sums of integers and bools are int64 (uint64 of unsigned), floats keep their dtype; 16-bit
@@ -8,27 +8,25 @@ floats are summed in float32.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lamina.errors import ShapeError
-from lamina.ir import ops, types
-from lamina.ir.graph import Graph, parameter
-from lamina.ir.types import Dim, Extent, Shape, TensorType, bool_, int64, uint64
+from lamina.ir import types
+from lamina.ir.types import Dim, Extent, Shape, bool_, int64, uint64
 from lamina.operations.elementwise import (
     add,
     divide,
     exp,
     isfinite,
     log,
-    multiply,
     not_equal,
     sqrt,
     square,
     subtract,
     where,
 )
-from lamina.operations.promote import axes_of, axis_of, floating, like, scalar, spread, widened
+from lamina.operations.promote import axes_of, axis_of, floating, like, widened
 from lamina.operations.shaping import concat, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
@@ -37,9 +35,8 @@ Axis = int | Sequence[int] | None
 # the names that stand in `lamina` itself
 # fmt: off
 __all__ = [
-    "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "cumulative_prod",
-    "cumulative_sum", "diff", "logsumexp", "max", "mean", "median", "min", "prod", "std", "sum",
-    "var",
+    "all", "any", "argmax", "argmin", "count_nonzero", "diff", "logsumexp", "max", "mean", "median",
+    "min", "prod", "std", "sum", "var",
 ]
 # fmt: on
 
@@ -59,7 +56,7 @@ def _kept(result: Tensor, shape: Shape, axes: tuple[int, ...]) -> Tensor:
     return result if wanted == result.shape else bind("reshape", result, shape=wanted)
 
 
-def _summable(x: Any, dtype: Any) -> Tensor:
+def summable(x: Any, dtype: Any) -> Tensor:
     """x in the dtype that it is summed in."""
     tensor = as_tensor(x)
     if dtype is not None:
@@ -72,13 +69,13 @@ def _summable(x: Any, dtype: Any) -> Tensor:
 # ---- sums and products -------------------------------------------------------------------------
 def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """The sum of elements along axes."""
-    tensor = _summable(x, dtype)
+    tensor = summable(x, dtype)
     return _reduce(tensor, "sum", axes_of("sum", axis, tensor.ndim), keepdims)
 
 
 def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """The product of elements along axes."""
-    tensor = _summable(x, dtype)
+    tensor = summable(x, dtype)
     return _reduce(tensor, "product", axes_of("prod", axis, tensor.ndim), keepdims)
 
 
@@ -242,31 +239,7 @@ def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Ten
     return _kept(result, tensor.shape, axes) if keepdims else result
 
 
-# ---- running sums ------------------------------------------------------------------------------
-def cumulative_sum(
-    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Tensor:
-    """Sums of the first 1, 2, 3... elements along an axis; `include_initial` puts a 0 in front."""
-    return _running("cumulative_sum", add, 0, x, axis, dtype, include_initial)
-
-
-def cumulative_prod(
-    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Tensor:
-    """Products of the first 1, 2, 3... elements along an axis; `include_initial` puts a 1 first."""
-    return _running("cumulative_prod", multiply, 1, x, axis, dtype, include_initial)
-
-
-def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
-    """As `cumulative_sum`; without an axis, of the flattened elements."""
-    return cumulative_sum(_flat(x, axis), axis=axis or 0, dtype=dtype)
-
-
-def cumprod(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
-    """As `cumulative_prod`; without an axis, of the flattened elements."""
-    return cumulative_prod(_flat(x, axis), axis=axis or 0, dtype=dtype)
-
-
+# ---- differences -------------------------------------------------------------------------------
 def diff(
     x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
 ) -> Tensor:
@@ -280,72 +253,3 @@ def diff(
         later, earlier = sliced(tensor, axis, 1, length), sliced(tensor, axis, 0, length - 1)
         tensor = (not_equal if tensor.dtype.kind == "b" else subtract)(later, earlier)
     return tensor
-
-
-def _flat(x: Any, axis: int | None) -> Tensor:
-    tensor = as_tensor(x)
-    return bind("reshape", tensor, shape=(tensor.size,)) if axis is None else tensor
-
-
-def _running(
-    function: str,
-    combine: Callable[[Any, Any], Tensor],
-    start: int,
-    x: Any,
-    axis: int | None,
-    dtype: Any,
-    include_initial: bool,
-) -> Tensor:
-    tensor = _summable(x, dtype)
-    if axis is None:
-        if tensor.ndim != 1:
-            raise ShapeError(f"{function}: needs an axis for shape {tensor.shape}")
-        axis = 0
-    axis = axis_of(function, axis, tensor.ndim)
-    wide = widened(tensor)
-    if isinstance(tensor.shape[axis], Extent):
-        result = _by_scan(combine, start, wide, axis)
-    else:
-        result = _by_doubling(combine, start, wide, axis)
-    if include_initial:
-        result = _padded(result, axis, 1, 0, start)
-    return as_tensor(result, tensor.dtype)
-
-
-def _by_doubling(combine: Callable[[Any, Any], Tensor], start: int, x: Tensor, axis: int) -> Tensor:
-    """log2(n) steps, each adding what lies 1, 2, 4... before (Hillis and Steele, 1986)."""
-    distance = 1
-    while distance < x.shape[axis]:  # type: ignore[operator]
-        x = combine(x, _padded(x, axis, distance, -distance, start))
-        distance *= 2
-    return x
-
-
-def _padded(x: Tensor, axis: int, low: int, high: int, value: int) -> Tensor:
-    """x with `value` put in front of an axis, or cut off from its end."""
-
-    def at(amount: int) -> tuple[int, ...]:
-        return tuple(amount if d == axis else 0 for d in range(x.ndim))
-
-    return bind(  # type: ignore[no-any-return]
-        "pad",
-        x,
-        scalar(value, x.dtype),
-        edge_padding_low=at(low),
-        edge_padding_high=at(high),
-        interior_padding=at(0),
-    )
-
-
-def _by_scan(combine: Callable[[Any, Any], Tensor], start: int, x: Tensor, axis: int) -> Tensor:
-    """One step after the other, for an axis whose length is known when the program runs."""
-    front = (axis, *(d for d in range(x.ndim) if d != axis))
-    rows = bind("transpose", x, permutation=front)
-    element = TensorType(rows.shape[1:], x.dtype)
-    carry, row = parameter(element, "carry0"), parameter(element, "x0")
-    step = (ops.add if combine is add else ops.multiply)(carry, row)
-    body = Graph([carry, row], [step, step], "scan_body")
-    first = spread(scalar(start, x.dtype), element.shape, (), traced=True)
-    _, sums = bind("scan", first, rows, body=body, num_consts=0, num_carry=1, length=rows.shape[0])
-    back = tuple(front.index(d) for d in range(x.ndim))
-    return bind("transpose", sums, permutation=back)  # type: ignore[no-any-return]

@@ -1,5 +1,6 @@
 """Transforms of Python functions: gradients, compilation, loops, branches."""
 
+from lamina.transforms.associative import associative_scan
 from lamina.transforms.branches import cond, switch
 from lamina.transforms.compiling import Compiled, Spec, compile, compile_stats
 from lamina.transforms.gradients import custom_gradient, grad, stop_gradient, value_and_grad
@@ -8,6 +9,7 @@ from lamina.transforms.loops import scan, while_loop
 __all__ = [
     "Compiled",
     "Spec",
+    "associative_scan",
     "compile",
     "compile_stats",
     "cond",

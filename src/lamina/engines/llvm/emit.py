@@ -21,7 +21,7 @@ from lamina.engines.llvm.addresses import Addresses
 from lamina.engines.llvm.builder import Builder, Function, Module, Value, constant
 from lamina.engines.llvm.combine import combine, finished, horizontal, neutral
 from lamina.engines.llvm.index import Var
-from lamina.engines.llvm.nest import Nest, Store
+from lamina.engines.llvm.nest import Nest, Store, walk
 from lamina.engines.llvm.scalar import to_memory
 from lamina.engines.llvm.schedule import MANY_TURNS, Schedule, narrow, row_of, unknown
 from lamina.ir.types import Dim, is_static, symbols
@@ -37,6 +37,8 @@ def kernel_symbols(nest: Nest) -> list[str]:
     extents: list[Dim] = [v.extent for v in (*nest.loops, *nest.reductions)]
     for index in [*indices(nest), *(index for index, _, _ in tests(nest))]:
         extents += _dims(index)
+    guards = [e.params["tests"] for e in walk(nest.roots()) if e.kind == "guard"]
+    extents += [bound for tests in guards for _, *bounds in tests for bound in bounds]
     return sorted(symbols(extents))
 
 

@@ -1,0 +1,163 @@
+"""Running sums, products and extremes: what the first 1, 2, 3... elements along an axis come to.
+
+Along an axis of known length in about log2(length) passes over all elements, otherwise one element
+after the other. Integers and bools are summed in int64 (uint64 of unsigned), 16-bit floats in
+float32, as by the reductions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ShapeError
+from lamina.ir.graph import Graph, parameter
+from lamina.ir.types import Extent, TensorType
+from lamina.operations.elementwise import add, logaddexp, maximum, minimum, multiply
+from lamina.operations.promote import axis_of, floating, need_kind, scalar, spread, widened
+from lamina.operations.reductions import summable
+from lamina.operations.shaping import flip
+from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
+
+Combine = Callable[[Any, Any], Tensor]
+
+# fmt: off
+__all__ = [
+    "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "logcumsumexp",
+]
+# fmt: on
+
+
+# ---- sums and products -------------------------------------------------------------------------
+def cumulative_sum(
+    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """Sums of the first 1, 2, 3... elements along an axis; `include_initial` puts a 0 in front."""
+    return _summed("cumulative_sum", add, 0, x, axis, dtype, include_initial)
+
+
+def cumulative_prod(
+    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
+    """Products of the first 1, 2, 3... elements along an axis; `include_initial` puts a 1 first."""
+    return _summed("cumulative_prod", multiply, 1, x, axis, dtype, include_initial)
+
+
+def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
+    """As `cumulative_sum`; without an axis, of the flattened elements."""
+    return cumulative_sum(_flat(x, axis), axis=axis or 0, dtype=dtype)
+
+
+def cumprod(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
+    """As `cumulative_prod`; without an axis, of the flattened elements."""
+    return cumulative_prod(_flat(x, axis), axis=axis or 0, dtype=dtype)
+
+
+def logcumsumexp(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
+    """log(cumsum(exp(x))), without overflow on the way; without an axis, of the flattened elements.
+
+    `reverse` begins at the end of the axis.
+    """
+    tensor = floating(x)
+    return _running("logcumsumexp", logaddexp, -np.inf, _flat(tensor, axis), axis or 0, reverse)
+
+
+# ---- extremes ----------------------------------------------------------------------------------
+def cummax(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
+    """The largest of the first 1, 2, 3... elements along an axis; without one, of the flattened
+    elements. NaN stays from where it stands on. `reverse` begins at the end of the axis."""
+    return _extreme("cummax", maximum, "min", x, axis, reverse)
+
+
+def cummin(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
+    """The smallest of the first 1, 2, 3... elements, as `cummax` otherwise."""
+    return _extreme("cummin", minimum, "max", x, axis, reverse)
+
+
+def _extreme(
+    function: str, combine: Combine, worst: str, x: Any, axis: int | None, reverse: bool
+) -> Tensor:
+    tensor = as_tensor(x)
+    need_kind(function, tensor, "iuf", "numbers")
+    if tensor.dtype.is_float:
+        start = -np.inf if worst == "min" else np.inf
+    else:
+        start = getattr(np.iinfo(tensor.dtype.storage), worst)
+    return _running(function, combine, start, _flat(tensor, axis), axis or 0, reverse)
+
+
+# ---- how ---------------------------------------------------------------------------------------
+def _flat(x: Any, axis: int | None) -> Tensor:
+    tensor = as_tensor(x)
+    return bind("reshape", tensor, shape=(tensor.size,)) if axis is None else tensor
+
+
+def _summed(
+    function: str,
+    combine: Combine,
+    start: int,
+    x: Any,
+    axis: int | None,
+    dtype: Any,
+    include_initial: bool,
+) -> Tensor:
+    tensor = summable(x, dtype)
+    if axis is None:
+        if tensor.ndim != 1:
+            raise ShapeError(f"{function}: needs an axis for shape {tensor.shape}")
+        axis = 0
+    result = _running(function, combine, start, tensor, axis, False)
+    if include_initial:
+        result = _padded(result, axis_of(function, axis, tensor.ndim), 1, 0, start)
+    return result
+
+
+def _running(
+    function: str, combine: Combine, start: Any, x: Tensor, axis: int, reverse: bool
+) -> Tensor:
+    axis = axis_of(function, axis, x.ndim)
+    wide = flip(widened(x), axis=axis) if reverse else widened(x)
+    way = _by_scan if isinstance(x.shape[axis], Extent) else _by_doubling
+    result = way(combine, start, wide, axis)
+    return as_tensor(flip(result, axis=axis) if reverse else result, x.dtype)
+
+
+def _by_doubling(combine: Combine, start: Any, x: Tensor, axis: int) -> Tensor:
+    """log2(n) steps, each adding what lies 1, 2, 4... before (Hillis and Steele, 1986)."""
+    distance = 1
+    while distance < x.shape[axis]:  # type: ignore[operator]
+        x = combine(x, _padded(x, axis, distance, -distance, start))
+        distance *= 2
+    return x
+
+
+def _padded(x: Tensor, axis: int, low: int, high: int, value: Any) -> Tensor:
+    """x with `value` put in front of an axis, or cut off from its end."""
+
+    def at(amount: int) -> tuple[int, ...]:
+        return tuple(amount if d == axis else 0 for d in range(x.ndim))
+
+    return bind(  # type: ignore[no-any-return]
+        "pad",
+        x,
+        scalar(value, x.dtype),
+        edge_padding_low=at(low),
+        edge_padding_high=at(high),
+        interior_padding=at(0),
+    )
+
+
+def _by_scan(combine: Combine, start: Any, x: Tensor, axis: int) -> Tensor:
+    """One step after the other, for an axis whose length is known when the program runs."""
+    front = (axis, *(d for d in range(x.ndim) if d != axis))
+    rows = bind("transpose", x, permutation=front)
+    element = TensorType(rows.shape[1:], x.dtype)
+    carry, row = parameter(element, "carry0"), parameter(element, "x0")
+    step = as_node(combine(from_node(carry), from_node(row)))
+    body = Graph([carry, row], [step, step], "scan_body")
+    first = spread(scalar(start, x.dtype), element.shape, (), traced=True)
+    _, sums = bind("scan", first, rows, body=body, num_consts=0, num_carry=1, length=rows.shape[0])
+    back = tuple(front.index(d) for d in range(x.ndim))
+    return bind("transpose", sums, permutation=back)  # type: ignore[no-any-return]
