@@ -125,7 +125,7 @@ class Writer:
         rng = np.random.default_rng(seed)
         self.model.reset_state()
         written = self.corpus.encode(opening).tolist()[:-1]  # without the end of the line
-        for word in written:
+        for word in written or self.corpus.encode("\n"):
             logits = self.step(np.array([[word]], np.int32))
         unknown = self.corpus.encode("<unk>")[0]
         for _ in range(words):

@@ -143,6 +143,7 @@ class TestTextVectorization:
             ({"output_sequence_length": 0}, RangeError, "at least 1"),
             ({"max_tokens": 1}, RangeError, "max_tokens is 1"),
             ({"pad_to_max_tokens": True}, ArgumentError, "needs max_tokens"),
+            ({"invert": True}, UnknownNameError, "argument of TextVectorization 'invert'"),
             ({"sparse": True}, ArgumentError, "sparse=True is not supported"),
             ({"ragged": True}, ArgumentError, "ragged=True is not supported"),
             ({"idf_weights": [1.0]}, ArgumentError, "idf_weights need the vocabulary"),
@@ -439,7 +440,9 @@ class TestFirstInAModel:
         model = sentiment()
         model.fit(REVIEWS, GOOD, verbose=0)
         model.summary()
-        assert "text_vectorization" in capsys.readouterr().out
+        assert "text_vectorization (TextVectorization)             (None, 4)" in (
+            capsys.readouterr().out
+        )
         for _ in range(4):
             model.pop()
         assert model.layers == []

@@ -15,7 +15,8 @@ _MOST_COLUMNS = 5
 _MISSING = ("NoneType", "NAType", "NaTType")  # None, pandas.NA, pandas.NaT
 _STRINGS_CURE = (
     "drop these columns or turn them into numbers: categories with pandas.get_dummies, numbers "
-    "kept as text with pandas.to_numeric(column, errors='coerce')"
+    "kept as text with pandas.to_numeric(column, errors='coerce'), texts with a "
+    "TextVectorization layer, first in the model or called on them"
 )
 
 _SEQUENCES_CURE = "pad_sequences makes one array of sequences of several lengths"

@@ -34,7 +34,10 @@ class HostLayer(Layer):
                 "it the first layer of a Sequential",
             )
         with self._errors_named():
-            return self.call(inputs)
+            outputs = self.call(inputs)
+        if self._output_shape is None and isinstance(outputs, Tensor) and outputs.ndim:
+            self._output_shape = (None, *outputs.shape[1:])
+        return outputs
 
 
 def as_strings(data: Any, encoding: str = "utf-8") -> np.ndarray:

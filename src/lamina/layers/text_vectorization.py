@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe, unknown_name
+from lamina.layers.arguments import refuse_unknown
 from lamina.layers.encoding import refuse_sparse
 from lamina.layers.host import as_strings
 from lamina.layers.lookup import LEFT_OUT, StringLookup
@@ -73,6 +74,7 @@ class TextVectorization(StringLookup):
         encoding: str = "utf-8",
         **kwargs: Any,
     ) -> None:
+        refuse_unknown(type(self), kwargs)
         refuse_sparse("TextVectorization", ragged=ragged)
         super().__init__(
             max_tokens=max_tokens,
