@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,17 +50,29 @@ def convolution(node: Node, copies: Copies) -> Node:
         return winograd(node, _laid_out(w, node.params["rhs_spec"], copies), copies)
     if settings.winograd and pays_for_kernel(node, copies):
         return winograd_to_kernel(node, copies)
-    p = dict(node.params)
-    space = p["lhs_spec"][2:]
-    if any(low or high for low, high in p["padding"]) or any(d > 1 for d in p["lhs_dilation"]):
-        low, high, inner = ([0] * x.ndim for _ in range(3))
-        rows = zip(space, p["padding"], p["lhs_dilation"], strict=True)
-        for axis, (before, after), dilation in rows:
-            low[axis], high[axis], inner[axis] = before, after, dilation - 1
-        x = stored(_padded(x, low, high, inner), copies)
-        p |= {"padding": ((0, 0),) * len(space), "lhs_dilation": (1,) * len(space)}
+    p = node.params
+    x = _edged(x, p, copies)
+    plain = {"padding": ((0, 0),) * (x.ndim - 2), "lhs_dilation": (1,) * (x.ndim - 2)}
     w = _laid_out(w, p["rhs_spec"], copies)
-    return ops.convolution(x, w, **{**p, "rhs_spec": _features_last(w)})
+    return ops.convolution(x, w, **{**p, **plain, "rhs_spec": _features_last(w)})
+
+
+def _edged(x: Node, p: Mapping[str, Any], copies: Copies) -> Node:
+    """x as the padding and the spreading make it: cut, and, if zeros come to it, copied."""
+    begin, end = [0] * x.ndim, list(x.shape)
+    low, high, inner = ([0] * x.ndim for _ in range(3))
+    rows = zip(p["lhs_spec"][2:], p["padding"], p["lhs_dilation"], strict=True)
+    for axis, (before, after), dilation in rows:
+        first, last = max(-before, 0), end[axis] + min(after, 0)
+        if dilation == 1 and is_static(last) and first <= last:  # type: ignore[operator]
+            begin[axis], end[axis] = first, last
+            before, after = max(before, 0), max(after, 0)
+        low[axis], high[axis], inner[axis] = before, after, dilation - 1
+    if any(begin) or end != list(x.shape):
+        x = _slice(x, begin, end)
+    if not any((*low, *high, *inner)):
+        return x
+    return stored(_padded(x, low, high, inner), copies)
 
 
 def _padded(x: Node, low: Sequence[int], high: Sequence[int], inner: Sequence[int]) -> Node:

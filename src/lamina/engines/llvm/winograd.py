@@ -33,6 +33,7 @@ TO_KERNEL = {"lhs_spec": (3, 0, 1, 2), "rhs_spec": (3, 0, 1, 2), "out_spec": (2,
 # Products saved for each element that is written and read again. A processor makes some 30 in the
 # time that takes, and the gain has to be clear.
 PAYS = 60
+MOST = 2**26  # elements between the transforms: memory that a plain sum does not need
 Square = list[list[Node]]
 
 
@@ -68,6 +69,8 @@ def _saves(outputs: Shape, inputs: Dim, copies: Copies) -> bool:
         return False
     batch, rows, columns, features = map(guess, outputs)
     depth, tiles = guess(inputs), batch * -(-rows // 2) * -(-columns // 2)
+    if 16 * tiles * (depth + features) > MOST:
+        return False
     saved = depth * features * (9 * batch * rows * columns - 16 * tiles)
     return saved >= PAYS * 16 * (tiles * (depth + features) + depth * features)
 
