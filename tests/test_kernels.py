@@ -10,6 +10,7 @@ import pytest
 from lamina.engines import engine
 from lamina.engines.llvm.assemble import leaves
 from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.pipeline import stages_of
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter
@@ -110,3 +111,26 @@ def test_light_values_are_computed_where_they_are_read() -> None:
     first, *_ = kernels(graph)
     assert len(first.nest.stores) == 1
     check(graph, rows=50)
+
+
+def _convolved(x: Node, w: Node) -> Node:
+    """A 3x3 convolution with a border of one."""
+    specs = {"lhs_spec": (0, 3, 1, 2), "rhs_spec": (3, 2, 0, 1), "out_spec": (0, 3, 1, 2)}
+    once = {"window_strides": (1, 1), "lhs_dilation": (1, 1), "rhs_dilation": (1, 1)}
+    groups = {"feature_group_count": 1, "batch_group_count": 1}
+    return ops.convolution(x, w, **specs, **once, **groups, padding=((1, 1), (1, 1)))
+
+
+@pytest.mark.parametrize("read_again", [False, True])
+def test_what_a_convolution_pads_is_stored_inside_of_its_border(read_again: bool) -> None:
+    """And others read it there, as a whole or along an axis."""
+    x, w = _x(N, 16, 16, 16), _x(3, 3, 16, 16, name="w")
+    inner = _convolved(x, w)
+    results = [_convolved(inner, w)]
+    if read_again:
+        results += [ops.reduce(inner, kind="sum", dimensions=(1, 2)), ops.tanh(inner)]
+    graph = Graph([x, w], results, "bordered")
+    padded = [k for k in kernels(graph) if any(e.kind == "guard" for e in walk(k.nest.roots()))]
+    assert len(padded) == 1  # a copy of x, which is not the program's own
+    with settings(check=True):
+        check(graph, rows=3)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.blocks import in_blocks
+from lamina.engines.llvm.borders import border, bordered, middle_of
 from lamina.engines.llvm.fuse import fused
 from lamina.engines.llvm.group import Group, Grouping, group
 from lamina.engines.llvm.index import strides_of
@@ -180,6 +181,9 @@ class _Assembly:
         for node in self._multiple():
             if is_joint(node):
                 self._place_parts(node)
+        self.bordered = bordered(self.graph, self.grouping)
+        for padded, middle in self.bordered.items():
+            self.where[middle] = middle_of(self.where[padded], padded)
 
     def _multiple(self) -> set[Node]:
         return {g.whole for g in self.grouping.groups if g.whole is not None}
@@ -215,6 +219,8 @@ class _Assembly:
 
     # ---- groups --------------------------------------------------------------------------------
     def _lowered(self, g: Group) -> list[Item]:
+        if g.whole is None and g.stores[0] in self.bordered:
+            return list(border(self.where[g.stores[0]], g.stores[0]))
         if g.whole is None:
             return [in_pieces(lower(g, self.where, self.grouping.stored))]
         node = g.whole

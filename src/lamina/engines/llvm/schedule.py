@@ -188,8 +188,8 @@ def _order(nest: Nest, vector: Var, unroll: dict[Var, int], streams: bool) -> tu
 
 
 def _panels_first(nest: Nest, schedule: Schedule, machine: Machine) -> tuple[Var, ...]:
-    """The order with the vector loop before all others where that fetches less: a panel of the right
-    side then stays for all of the left one, instead of all of the right side for a part of the left.
+    """The order with the vector loop before all others where that fetches less: a panel of the
+    right side then stays for all of the left, instead of all of the right for a part of the left.
     """
     vector, order = schedule.vector, schedule.order
     rows = [v for v in order if v is not vector and schedule.unroll.get(v, 1) > 1]
