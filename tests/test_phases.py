@@ -92,6 +92,18 @@ def test_no_inserted_zero_is_multiplied():
     assert not any(any(n.params["interior_padding"]) for n in graph.nodes() if n.op == "pad")
 
 
+def test_the_gradient_to_the_kernel_of_a_transposed_convolution_is_one_convolution():
+    x = parameter(TensorType((Extent.symbol("batch"), 5, 4, 4), float32), "x")
+    kernel = parameter(TensorType((3, 3, 4, 6), float32), "kernel")
+    plain = {"window_strides": (1, 1), "rhs_dilation": (1, 1), **specs(2)}
+    y = ops.convolution(x, kernel, lhs_dilation=(2, 2), padding=((1, 2), (2, 1)), **plain)
+    (g,) = gradients([y], [ops.fill(1.0, y)], [kernel])
+    nodes = prepare(Graph([x, kernel], [g])).nodes()
+    (found,) = (n for n in nodes if n.op == "convolution")
+    assert math.prod(found.shape) == 9 * 4 * 6
+    assert {found.args[1].shape[d] for d in found.params["rhs_spec"][2:]} == {5, 4}
+
+
 def test_what_follows_is_computed_in_the_phases():
     graph = prepare(gradient_graph(lambda g, x: ops.reverse(ops.multiply(g, x), dimensions=(1,))))
     (joint,) = (n for n in graph.nodes() if is_joint(n))

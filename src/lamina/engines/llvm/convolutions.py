@@ -3,7 +3,8 @@
     padding                             -> of a stored padded copy
     kernel whose output features don't  -> a stored copy in which they do
     lie side by side
-    input spread out by d               -> d convolutions of the input as it is, interleaved
+    input spread out by d               -> d convolutions of the input as it is, interleaved; or
+                                           of the kernel by the input, if the results are few
     3x3, of many features               -> winograd.py
 
 Gradients of strided convolutions, and transposed convolutions, have a spread-out input. An output y
@@ -42,6 +43,8 @@ def is_weights_gradient(node: Node) -> bool:
 
 def convolution(node: Node, copies: Copies) -> Node:
     """The convolution, or what computes the same."""
+    if _is_narrow(node):
+        return _exchanged(node, copies)
     axes = _axes(node)
     if axes is not None and math.prod(a.period for a in axes) <= MOST_PHASES:
         return _in_phases(node, axes, copies)
@@ -93,6 +96,42 @@ def _laid_out(w: Node, spec: Sequence[int], copies: Copies) -> Node:
 
 def _features_last(w: Node) -> tuple[int, ...]:
     return (w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
+
+
+# conv(x spread out by d, w) -> reversed(conv(w, x as a kernel dilated by d))
+def _exchanged(node: Node, copies: Copies) -> Node:
+    """out[y] = sum over q of x[q] w[q d + low - y]: what a gradient to the kernel of a transposed
+    convolution is. Its few outputs would divide into phases with a rest."""
+    (x, w), p = node.args, node.params
+    out_batch, out_feature, *out_space = p["out_spec"]
+    padding = []
+    lists = (p["out_spec"][2:], p["lhs_spec"][2:], p["rhs_spec"][2:], p["lhs_dilation"])
+    for (low, _), out, axis, tap, d in zip(p["padding"], *lists, strict=True):
+        before = int(node.shape[out]) - 1 - low  # type: ignore[arg-type]
+        reach = (x.shape[axis] - 1) * d + node.shape[out] - w.shape[tap]
+        padding.append((before, reach - before))
+    turned = {
+        "padding": tuple(padding),
+        "lhs_dilation": p["rhs_dilation"],
+        "rhs_dilation": p["lhs_dilation"],
+        "lhs_spec": p["rhs_spec"],
+        "rhs_spec": p["lhs_spec"],
+        "out_spec": (out_feature, out_batch, *out_space),
+    }
+    found = convolution(ops.convolution(w, x, **{**p, **turned}), copies)
+    return ops.reverse(found, dimensions=tuple(out_space))
+
+
+def _is_narrow(node: Node) -> bool:
+    """Whether there are fewer outputs than taps, and the two sides can change places."""
+    w, p = node.args[1], node.params
+    ones = [*p["window_strides"], *p["rhs_dilation"]]
+    ones += [p["feature_group_count"], p["batch_group_count"]]
+    outputs = [node.shape[d] for d in p["out_spec"][2:]]
+    taps = [w.shape[d] for d in p["rhs_spec"][2:]]
+    known = is_static((*outputs, *taps, *(node.args[0].shape[d] for d in p["lhs_spec"][2:])))
+    spread = any(d > 1 for d in p["lhs_dilation"])
+    return known and spread and all(n == 1 for n in ones) and math.prod(outputs) < math.prod(taps)
 
 
 # ---- phases ------------------------------------------------------------------------------------
