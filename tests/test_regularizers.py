@@ -101,4 +101,4 @@ def test_mistakes():
     with pytest.raises(UnknownNameError, match="'l3'"):
         regularizers.get("l3")
     with pytest.raises(UnknownNameError, match="'max_norm'"):
-        Dense(2, kernel_constraint="maxnorm")
+        Dense(2, kernel_constraint="max_nrm")

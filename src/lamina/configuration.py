@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 import re
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -29,7 +29,7 @@ class Configurable:
     """Remembers the arguments it was made with; `get_config` gives them as plain JSON data.
 
     Subclasses set `family`, the module in which users find them ("lamina.layers"), and may set
-    `aliases`, further names that `Family.get` knows them by.
+    `aliases`, further names that their `Registry` knows them by.
     """
 
     family: ClassVar[str] = ""
@@ -179,48 +179,3 @@ def snake_case(name: str) -> str:
     """GlorotUniform -> glorot_uniform, as Keras does it (L1L2 -> l1_l2 is an alias)."""
     name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-
-
-class Family:
-    """The classes of one kind, by every name that users may write for them."""
-
-    def __init__(self, kind: str, classes: Iterable[type[Configurable]]) -> None:
-        self.kind = kind
-        self.by_name: dict[str, type[Configurable]] = {}
-        for cls in classes:
-            for name in (cls.__name__, snake_case(cls.__name__), *cls.aliases):
-                self.by_name[name] = cls
-
-    def get(self, identifier: Any) -> Any:
-        """The object meant by None (which stays), a name, a written object, a class, or an object
-        or function that is already there."""
-        if identifier is None:
-            return None
-        if isinstance(identifier, str):
-            return self._named(identifier)()
-        if isinstance(identifier, Mapping):
-            return self._written(identifier)
-        if isinstance(identifier, type) and issubclass(identifier, Configurable):
-            return identifier()
-        if callable(identifier):
-            return identifier
-        raise ArgumentError(
-            f"{self.kind}: {describe(identifier)} is neither a name, nor an object, nor a function"
-        )
-
-    def _named(self, name: str) -> Callable[[], Any]:
-        found = self.by_name.get(name) or self.by_name.get(name.lower())
-        if found is None:
-            names = sorted({snake_case(cls.__name__) for cls in self.by_name.values()})
-            raise unknown_name(self.kind, name, names)
-        return found
-
-    def _written(self, written: Mapping[str, Any]) -> Any:
-        """Keras lets `module` be left out where the kind is known."""
-        if "class_name" not in written:
-            raise ArgumentError(
-                f"{self.kind}: a dict needs 'class_name' and 'config', not {written}"
-            )
-        cls = self.by_name.get(written["class_name"])
-        config = written.get("config") or {}
-        return cls.from_config(config) if cls else deserialize(written)

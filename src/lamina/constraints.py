@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lamina.configuration import Configurable, Family, serialize
+from lamina.configuration import Configurable, serialize
 from lamina.operations import elementwise, reductions
+from lamina.registry import Registry
 from lamina.tensor import Tensor, as_tensor
 
 EPSILON = 1e-7  # Keras's: keeps the norm of a weight of zeros from dividing by zero
@@ -88,13 +89,13 @@ class UnitNorm(Constraint):
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
-_FAMILY = Family("constraint", [MaxNorm, MinMaxNorm, NonNeg, UnitNorm])
+_REGISTRY = Registry("constraint", Constraint.family, [MaxNorm, MinMaxNorm, NonNeg, UnitNorm])
 
 
 def get(identifier: Any) -> Any:
     """The constraint meant by None, a name ("max_norm", "min_max_norm", "non_neg", "unit_norm"), a
     written object, or a function of a weight. Raises UnknownNameError for an unknown name."""
-    return _FAMILY.get(identifier)
+    return _REGISTRY.get(identifier)
 
 
 def deserialize(config: Any) -> Any:

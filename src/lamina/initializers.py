@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from lamina.configuration import Configurable, Family, serialize
+from lamina.configuration import Configurable, serialize
 from lamina.errors import RangeError, ShapeError
 from lamina.ir import types
 from lamina.operations import random
+from lamina.registry import Registry
 from lamina.tensor import Tensor, as_tensor
 
 TRUNCATED_STDDEV = 0.87962566103423978  # of the standard normal distribution cut off at -2 and 2
@@ -381,13 +382,13 @@ _CLASSES: list[type[Initializer]] = [
     GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, STFT,
 ]
 # fmt: on
-_FAMILY = Family("initializer", _CLASSES)
+_REGISTRY = Registry("initializer", Initializer.family, _CLASSES)
 
 
 def get(identifier: Any) -> Any:
     """The initializer meant by None, a name ("glorot_uniform"), a written object, a class, or a
     function (shape, dtype). Raises UnknownNameError for an unknown name."""
-    return _FAMILY.get(identifier)
+    return _REGISTRY.get(identifier)
 
 
 def deserialize(config: Any) -> Any:

@@ -1,12 +1,13 @@
 """Things known by name: 'adam', 'Adam', {"class_name": "Adam", "config": {...}} or themselves.
 
-Losses, metrics, optimizers and schedules each keep one Registry. A class is known by its own name,
-by the snake_case of it, and by its short names ("mse"); a function by its own name.
+Losses, metrics, optimizers, schedules, initializers, regularizers and constraints each keep one
+Registry. A class is known by its own name, by the snake_case of it, and by its short names ("mse")
+and `aliases`; a function by its own name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lamina import configuration
@@ -22,12 +23,14 @@ class Registry:
     known ones.
     """
 
-    def __init__(self, kind: str, family: str) -> None:
+    def __init__(self, kind: str, family: str, classes: Iterable[type] = ()) -> None:
         self.kind, self.family = kind, family
         self.classes: dict[str, type] = {}
         self.functions: dict[str, Callable[..., Any]] = {}
         self._by_name: dict[str, Any] = {}
         self._listed: set[str] = set()  # what messages show: one spelling of each name
+        for cls in classes:
+            self.add_class(cls)
 
     def add_class(self, cls: type, *short_names: str) -> None:
         self.classes[cls.__name__] = cls
@@ -35,7 +38,8 @@ class Registry:
         usual = [name for name in short_names if name.replace("_", "") == plain]
         self._listed |= {usual[0] if usual else snake_case(cls.__name__)}
         self._listed |= {name for name in short_names if name.islower()}
-        for name in (cls.__name__, cls.__name__.lower(), snake_case(cls.__name__), *short_names):
+        own = (cls.__name__, cls.__name__.lower(), snake_case(cls.__name__))
+        for name in (*own, *short_names, *getattr(cls, "aliases", ())):
             self._by_name.setdefault(name, cls)
 
     def add_function(self, function: Callable[..., Any], *short_names: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina.configuration import Configurable, Family, serialize
+from lamina.configuration import Configurable, serialize
 from lamina.errors import RangeError, ShapeError
 from lamina.operations import creation, elementwise, linear_algebra, reductions, shaping
+from lamina.registry import Registry
 from lamina.tensor import Tensor, as_tensor
 
 
@@ -94,7 +95,7 @@ def _factor(owner: str, name: str, value: Any) -> float:
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
-_FAMILY = Family("regularizer", [L1, L2, L1L2, OrthogonalRegularizer])
+_REGISTRY = Registry("regularizer", Regularizer.family, [L1, L2, L1L2, OrthogonalRegularizer])
 
 
 def get(identifier: Any) -> Any:
@@ -102,7 +103,7 @@ def get(identifier: Any) -> Any:
     written object, or a function of a weight. Raises UnknownNameError for an unknown name."""
     if isinstance(identifier, str) and identifier in ("l1_l2", "L1L2"):
         return L1L2(l1=0.01, l2=0.01)
-    return _FAMILY.get(identifier)
+    return _REGISTRY.get(identifier)
 
 
 def deserialize(config: Any) -> Any:

@@ -102,10 +102,6 @@ def streaming(stream: Streaming | None) -> Iterator[None]:
         _LOCAL.stream = before
 
 
-def is_streaming() -> bool:
-    return _LOCAL.stream is not None
-
-
 def call_of(layer: Any) -> Callable[..., Any]:
     """The layer's `call`, or in a stream what takes its place."""
     stream = _LOCAL.stream

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import losses, tree
-from lamina.errors import ArgumentError, NotBuiltError, StateError
+from lamina.errors import ArgumentError, StateError
 from lamina.layers import symbolic
 from lamina.training.columns import Columns
 from lamina.training.step import Steps, aligned
@@ -17,15 +17,6 @@ def need_compiled(model: Any, what: str) -> None:
         raise StateError(
             f"{model._label()}: {what} comes before compile",
             hint="call model.compile(optimizer='adam', loss=..., metrics=[...]) first",
-        )
-
-
-def need_weights(model: Any, what: str) -> None:
-    if not model.built:
-        raise NotBuiltError(
-            f"{model._label()}: {what} needs weights, and they are not there before the model "
-            "knows the shape of its input",
-            hint="begin with Input(shape=...), or call the model on a batch once",
         )
 
 

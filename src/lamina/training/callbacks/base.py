@@ -11,7 +11,6 @@ Logs = dict[str, float]
 
 _TRAIN_BATCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 _TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
-_PREDICT_BATCH = ("on_predict_batch_begin", "on_predict_batch_end")
 
 
 class Callback:
@@ -96,10 +95,6 @@ class CallbackList:
     @property
     def each_test_batch(self) -> bool:
         return self._each(_TEST_BATCH)
-
-    @property
-    def each_predict_batch(self) -> bool:
-        return self._each(_PREDICT_BATCH)
 
     def _each(self, hooks: Iterable[str]) -> bool:
         return any(c.each_batch and any(_defines(c, h) for h in hooks) for c in self.callbacks)
