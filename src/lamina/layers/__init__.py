@@ -24,6 +24,7 @@ from lamina.layers.convolution import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
+from lamina.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from lamina.layers.core import Activation, Dense, Identity, Input, InputLayer, Lambda
 from lamina.layers.embedding import Embedding
 from lamina.layers.encoding import CategoryEncoding, Discretization
@@ -162,6 +163,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",

@@ -126,8 +126,14 @@ class RNN(Layer):
     def _first(self, batch: int) -> tuple[list[Any], Tensor | None]:
         """What a stream begins with: the states, and the output where that is not one of them."""
         is_state = _place_of_output(self.cell) is not None and not self.zero_output_for_mask
-        held = creation.zeros((batch, output_size(self.cell)), dtype=self.dtype)
-        return self.get_initial_state(batch), None if is_state else held
+        states = self.get_initial_state(batch)
+        return states, None if is_state else self._no_output(states, batch)
+
+    def _no_output(self, states: list[Any], batch: Dim) -> Tensor:
+        """Zeros, shaped as the output of a step."""
+        place = _place_of_output(self.cell)
+        like = None if place is None else tree.leaves(states)[place].shape
+        return creation.zeros(like or (batch, output_size(self.cell)), dtype=self.dtype)
 
     def _given(self, last: Any, states: list[Any], outputs: Any) -> Any:
         """What the caller asked for of all this."""
@@ -152,9 +158,8 @@ class RNN(Layer):
         place = _place_of_output(self.cell)
         is_state = place is not None and (valid is None or not self.zero_output_for_mask)
         needed = not is_state and (valid is not None or not self.return_sequences)
-        shape = (xs.shape[1], output_size(self.cell))
         if needed and held is None:
-            held = creation.zeros(shape, dtype=self.dtype)
+            held = self._no_output(states, xs.shape[1])
         held = held if needed else None
 
         def turn(carry: Any, this: Any) -> Any:

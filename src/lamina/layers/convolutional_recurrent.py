@@ -1,0 +1,210 @@
+"""ConvLSTM1D, 2D and 3D: the LSTM of pictures, whose products are convolutions (Shi et al. 2015).
+
+Inputs (batch, steps, spatial..., channels), states and outputs (batch, spatial..., filters). The
+convolution of all steps is one, before the loop; a step convolves the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from lamina.errors import ArgumentError, ShapeError
+from lamina.ir.types import Dim
+from lamina.layers.recurrent import _OfCell
+from lamina.layers.recurrent_cells import LSTMCell, Parts, States
+from lamina.layers.spec import InputSpec
+from lamina.operations import convolution, creation
+from lamina.operations.shaping import reshape, sliced
+from lamina.operations.windows import checked_format, per_axis
+from lamina.tensor import Tensor
+
+Sizes = int | Sequence[int]
+PADDINGS = ("valid", "same")
+
+
+class ConvLSTMCell(LSTMCell):
+    """One step of a ConvLSTM over `rank` spatial axes, with the gates of an LSTM:
+
+        i, f, g, o = conv(x, kernel) + conv(h, recurrent_kernel) + bias, in four parts
+
+    The convolution of x is as strides, padding and dilation_rate say, that of the state keeps its
+    size. Weights: kernel (*kernel_size, channels, 4 filters), recurrent_kernel (*kernel_size,
+    filters, 4 filters), bias (4 filters,).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        rank: int = 2,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(filters, **kwargs)
+        own = f"ConvLSTM{rank}D"
+        self.rank, self.filters = rank, self.units
+        self.kernel_size = per_axis(own, "kernel_size", kernel_size, rank)
+        self.strides = per_axis(own, "strides", strides, rank)
+        self.dilation_rate = per_axis(own, "dilation_rate", dilation_rate, rank)
+        self.padding = padding.lower()
+        if self.padding not in PADDINGS:
+            raise ArgumentError(f"{own}: padding must be one of {PADDINGS}, not {padding!r}")
+        self.data_format = checked_format(own, data_format)
+        self._channels = -1 if self.data_format == "channels_last" else 1
+        self.input_spec = InputSpec(ndim=rank + 2)
+
+    def build(self, input_shape: Any) -> None:
+        example = tuple(input_shape[1:])
+        if any(n is None for n in example):
+            raise ShapeError(
+                f"{self._label()}: pictures of shape {example} have open extents, and the states "
+                "need to know theirs",
+                hint="only the batch and the steps may be None: Input((None, 64, 64, 1))",
+            )
+        width, channels = 4 * self.units, input_shape[self._channels]
+        self.kernel = self._weight("kernel", (*self.kernel_size, channels, width))
+        shape = (*self.kernel_size, self.units, width)
+        self.recurrent_kernel = self._weight("recurrent_kernel", shape, "recurrent")
+        self.bias = self._weight("bias", (width,)) if self.use_bias else None
+        self._example = example
+        probe = creation.zeros((1, *example), dtype=self.dtype)
+        gates = self._convolved(probe, creation.zeros(self.kernel.shape, dtype=self.dtype))
+        self._state = self._gates(gates)[0].shape[1:]
+
+    def get_initial_state(self, batch_size: Dim) -> States:
+        """Zeros, (batch, spatial..., filters) each."""
+        shape = (batch_size, *self._state)
+        return [creation.zeros(shape, dtype=self.dtype) for _ in range(2)]
+
+    def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
+        outer = self._kept("dropout", (batch, *self._example), training)
+        inner = self._kept("recurrent_dropout", (batch, *self._state), training)
+        kernel, recurrent = self.kernel.read(), self.recurrent_kernel.read()
+        bias = None if self.bias is None else self._per_channel(self.bias.read())
+
+        def project(x: Tensor) -> Tensor:
+            x = creation.astype(x, self.dtype)
+            x = x if outer is None else x * outer
+            front = x.shape[: x.ndim - self.rank - 1]  # (steps, batch), or the batch alone
+            rows = reshape(x, (_product(front), *x.shape[len(front) :]))
+            found = self._convolved(rows, kernel)
+            found = found if bias is None else found + bias
+            return reshape(found, (*front, *found.shape[1:]))
+
+        def step(x: Tensor, states: States) -> tuple[Tensor, States]:
+            seen = states[0] if inner is None else states[0] * inner
+            around = convolution.conv(
+                seen, recurrent, padding="same", data_format=self.data_format
+            )
+            return self._advanced(x + around, states[1])
+
+        return Parts(project, step)
+
+    def _convolved(self, x: Tensor, kernel: Tensor) -> Tensor:
+        return convolution.conv(
+            x,
+            kernel,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+            dilation_rate=self.dilation_rate,
+        )
+
+    def _per_channel(self, bias: Tensor) -> Tensor:
+        after = (1,) * self.rank if self._channels == 1 else ()
+        return reshape(bias, (bias.shape[0], *after))
+
+    def _gates(self, x: Tensor) -> list[Tensor]:
+        """The four parts of the axis of channels."""
+        axis, width = self._channels % x.ndim, self.units
+        return [sliced(x, axis, k * width, (k + 1) * width) for k in range(4)]
+
+    def _advanced(self, gates: Tensor, c: Tensor) -> tuple[Tensor, States]:
+        gate = self.recurrent_activation
+        i, f, g, o = self._gates(gates)
+        c = gate(f) * c + gate(i) * self.activation(g)
+        h = gate(o) * self.activation(c)
+        return h, [h, c]
+
+
+def _product(extents: Sequence[Dim]) -> Dim:
+    total: Dim = 1
+    for extent in extents:
+        total = total * extent
+    return total
+
+
+# ---- layers ------------------------------------------------------------------------------------
+class _ConvLSTM(_OfCell):
+    """An LSTM whose products are convolutions (Shi et al. 2015).
+
+    filters, kernel_size, strides, padding, data_format, dilation_rate: of the convolution of the
+    inputs, as those of a Conv layer; that of the state keeps its size. Further arguments, states
+    and masks are those of `LSTM`. Weights: kernel (*kernel_size, channels, 4 filters),
+    recurrent_kernel (*kernel_size, filters, 4 filters), bias (4 filters,). The spatial extents of
+    the inputs must be known.
+    """
+
+    rank: ClassVar[int]
+    cell_class = ConvLSTMCell
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        kwargs |= {
+            "kernel_size": kernel_size,
+            "rank": self.rank,
+            "strides": strides,
+            "padding": padding,
+            "data_format": data_format,
+            "dilation_rate": dilation_rate,
+            "activation": activation,
+            "recurrent_activation": recurrent_activation,
+            "use_bias": use_bias,
+        }
+        super().__init__(filters, **kwargs)
+        self.input_spec = InputSpec(ndim=self.rank + 3)
+
+    @property
+    def filters(self) -> int:
+        return self.units
+
+
+class ConvLSTM1D(_ConvLSTM):
+    """A convolutional LSTM over rows: (batch, steps, places, channels) -> (batch, places,
+    filters), or with return_sequences (batch, steps, places, filters)."""
+
+    rank = 1
+
+
+class ConvLSTM2D(_ConvLSTM):
+    """A convolutional LSTM over pictures (Shi et al. 2015): (batch, steps, rows, columns,
+    channels) -> (batch, rows, columns, filters), or with return_sequences all steps.
+
+        >>> import lamina as lm
+        >>> film = lm.zeros((2, 5, 8, 8, 1))
+        >>> lm.layers.ConvLSTM2D(4, 3, padding="same", return_sequences=True)(film).shape
+        (2, 5, 8, 8, 4)
+    """
+
+    rank = 2
+
+
+class ConvLSTM3D(_ConvLSTM):
+    """A convolutional LSTM over volumes: (batch, steps, depth, rows, columns, channels)."""
+
+    rank = 3
