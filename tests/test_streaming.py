@@ -230,3 +230,9 @@ def test_what_is_no_step_is_refused():
         characters.stream().step([0.5])
     with pytest.raises(ShapeError, match="must be open"):
         lm.Sequential([lm.Input((4, 3)), L.LSTM(2)]).stream()
+
+
+def test_a_stream_can_be_looked_into():
+    stream = of_series(L.LSTM(4)).stream()
+    assert "dot_general" in str(lm.inspect.graph(stream))
+    assert "reduce" not in str(lm.inspect.graph(stream))

@@ -45,9 +45,13 @@ def subject(f: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Subject
     models = sys.modules.get("lamina.models.model")
     if models is not None and isinstance(f, models.Model):
         return _of_model(f, *args, **kwargs)
+    streams = sys.modules.get("lamina.models.streaming")
+    if streams is not None and isinstance(f, streams.Stream):
+        return _of_program(f.inside())
     if not callable(f):
         raise ArgumentError(
-            f"inspect: got {describe(f)}, expected a function, a compiled function or a model"
+            f"inspect: got {describe(f)}, expected a function, a compiled function, a model or its "
+            "stream"
         )
     compiled = f if isinstance(f, Compiled) else Compiled(_function(f))
     recorded, arrays = compiled.recorded(*args, **kwargs)

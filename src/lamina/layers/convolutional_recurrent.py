@@ -97,9 +97,7 @@ class ConvLSTMCell(LSTMCell):
 
         def step(x: Tensor, states: States) -> tuple[Tensor, States]:
             seen = states[0] if inner is None else states[0] * inner
-            around = convolution.conv(
-                seen, recurrent, padding="same", data_format=self.data_format
-            )
+            around = convolution.conv(seen, recurrent, padding="same", data_format=self.data_format)
             return self._advanced(x + around, states[1])
 
         return Parts(project, step)

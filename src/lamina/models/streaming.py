@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.engines import Executable
 from lamina.errors import DTypeError, ShapeError, StateError, describe
 from lamina.ir import primitives
 from lamina.ir.graph import Node, topological
@@ -51,8 +52,9 @@ class Stream:
         executable = build(recorded, f"stream {model.name}: one step")
         self._buffers = [np.zeros(t.shape, t.dtype.storage) for t in inputs]
         self._kept = (recorded.state, recorded.captured)  # alive as long as their memory is used
-        arrays = [*self._buffers, *(v._array for v in recorded.state), *recorded.captured]
-        results, self._run = executable.fixed(arrays)
+        self._arrays = [*self._buffers, *(v._array for v in recorded.state), *recorded.captured]
+        self._executable = executable
+        results, self._run = executable.fixed(self._arrays)
         self._outputs = results[: recorded.outputs]
         self._result_structure = recorded.structure
         first = self._buffers[0]
@@ -136,6 +138,10 @@ class Stream:
         first = self._stream.first
         pairs = list(zip(tree.leaves(kept), tree.leaves(first), strict=True))
         return [(self._stream.position, 0), *pairs]
+
+    def inside(self) -> tuple[Executable, list[np.ndarray]]:
+        """What runs, and all arrays that it takes: for those who want to look (`lm.inspect`)."""
+        return self._executable, list(self._arrays)
 
     # ---- inputs --------------------------------------------------------------------------------
     def _fill(self, x: Any) -> bool:
