@@ -27,6 +27,7 @@ from lamina.ir.types import is_static
 PRODUCTS = {"dot_general", "convolution"}
 COLUMNS = 2  # registers side by side in a tile of products
 FEWEST, MOST = 64, 1200  # terms of a block: tiles are worth starting, and a panel fits a cache
+GUESSED = 160  # at most, where their number is known only when the program runs
 ROWS = 16  # results for each column of a panel: fewer, and there is little to read again
 
 
@@ -77,10 +78,12 @@ def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
     longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
     others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
     extent = int(longest.extent) if is_static(longest.extent) else 1  # type: ignore[arg-type]
+    known = all(is_static(v.extent) for v in nest.reductions)
+    most = MOST // 2 if known else GUESSED  # what is guessed may well be four times as much
     fitting = [
         n
         for n in range(2, extent + 1)
-        if extent % n == 0 and FEWEST <= extent // n * others <= MOST // 2
+        if extent % n == 0 and FEWEST <= extent // n * others <= most
     ]
     if not fitting:
         return nest, first if FEWEST // 2 <= inside <= MOST else None
