@@ -11,8 +11,9 @@ from lamina.engines import engine
 from lamina.engines.llvm.assemble import leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.pipeline import stages_of
+from lamina.fuzz.bounds import Shadow
 from lamina.fuzz.check import difference, everything_threaded
-from lamina.fuzz.shadow import Shadow, shadows
+from lamina.fuzz.shadow import shadows
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.types import Extent, TensorType, bool_, float32, float64, int32, uint32

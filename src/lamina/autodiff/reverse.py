@@ -9,7 +9,7 @@ from lamina.autodiff.rules import NO_VJP, VJP
 from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Node, topological
-from lamina.ir.primitives import WITH_REGIONS
+from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import TensorType, float32
 
 

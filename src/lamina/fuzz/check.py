@@ -15,8 +15,9 @@ import numpy as np
 
 from lamina.engines import Executable, engine
 from lamina.errors import ShapeError
+from lamina.fuzz.bounds import Shadow
 from lamina.fuzz.generate import Case
-from lamina.fuzz.shadow import Refused, Shadow, shadows
+from lamina.fuzz.shadow import Refused, shadows
 from lamina.ir.graph import Node
 from lamina.ir.types import bfloat16, evaluate, float32
 from lamina.reference import interpreter, special

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import LaminaError
-from lamina.fuzz.shadow import Refused, Shadow, claimed, exact, step
+from lamina.fuzz.bounds import Shadow, exact
+from lamina.fuzz.shadow import Refused, claimed, step
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter, topological
 from lamina.ir.primitives import constant_of

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lamina.ir.graph import Node
-from lamina.ir.primitives import PRIMITIVES, Primitive, constant_of
+from lamina.ir.primitive import Primitive
+from lamina.ir.primitives import PRIMITIVES, constant_of
 from lamina.ir.types import DType, Shape
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from lamina.autodiff.scan import share_loops
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node
-from lamina.ir.primitives import WITH_REGIONS
+from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import is_static
 from lamina.reference import interpreter
 from lamina.rewrite.algebra import RULES

@@ -22,7 +22,7 @@ from lamina.engines.llvm.joints import sink
 from lamina.engines.llvm.typical import guess
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute
-from lamina.ir.primitives import WITH_REGIONS
+from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import Dim, DType, Shape, TensorType, int32
 
 SHORT = 64  # sums of fewer terms aren't worth filling lanes with
