@@ -178,6 +178,53 @@ def test_the_gradient_goes_through_the_batchs_statistics(engine):
     assert np.abs(found).max() > 1e-2
 
 
+@pytest.mark.parametrize(("center", "scale"), [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_the_closed_gradient_is_that_of_the_formula_to_the_second_order(center, scale, axis):
+    layer = L.BatchNormalization(axis, center=center, scale=scale, dtype="float64")
+    x = lm.asarray(PICTURE.astype(np.float64))
+    layer(x)
+    shape = [n if d == axis % 4 else 1 for d, n in enumerate(x.shape)]
+    axes = tuple(d for d in range(4) if d != axis % 4)
+    own = [lm.linspace(0.5, 2.0, shape[axis], dtype="float64") for _ in range(center + scale)]
+    layer.set_weights([w.numpy() for w in own] + layer.get_weights()[len(own) :])
+
+    def formula(x):
+        mean = lm.mean(x, axis=axes, keepdims=True)
+        variance = lm.mean((x - mean) ** 2, axis=axes, keepdims=True)
+        y = (x - mean) / lm.sqrt(variance + layer.epsilon)
+        y = y * lm.reshape(own[0], shape) if scale else y
+        return y + lm.reshape(own[-1], shape) if center else y
+
+    def first(f):
+        return lm.grad(lambda x: lm.sum(lm.tanh(f(x)) * lm.sin(x)))
+
+    def second(f):
+        return lm.grad(lambda x: lm.sum(lm.cos(first(f)(x) * 10.0)))
+
+    def trained(x):
+        return layer(x, training=True)
+
+    for order in (first, second):
+        expected = order(formula)(x).numpy()
+        np.testing.assert_allclose(order(trained)(x).numpy(), expected, rtol=1e-9, atol=1e-12)
+        assert np.abs(expected).max() > 1e-3
+
+
+def test_gradients_of_gamma_and_beta_are_sums_over_the_batch():
+    layer = L.BatchNormalization(name="norm")
+    model = lm.Sequential([lm.Input(PICTURE.shape[1:]), layer])
+    target = np.sin(PICTURE)
+    model.compile(lm.optimizers.SGD(1.0), "mse")
+    mean, deviation = PICTURE.mean((0, 1, 2)), np.sqrt(PICTURE.var((0, 1, 2)) + layer.epsilon)
+    normal = (PICTURE - mean) / deviation
+    g = 2 * (normal - target) / PICTURE.size
+    model.train_on_batch(PICTURE, target)
+    gamma, beta = layer.get_weights()[:2]
+    np.testing.assert_allclose(1 - gamma, (g * normal).sum((0, 1, 2)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(-beta, g.sum((0, 1, 2)), rtol=1e-4, atol=1e-6)
+
+
 def test_fit_moves_the_statistics_once_a_step():
     model = lm.Sequential([lm.Input((4,)), L.BatchNormalization(momentum=0.5), L.Dense(1)])
     model.compile("sgd", "mse")
