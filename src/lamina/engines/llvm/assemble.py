@@ -10,7 +10,7 @@ where every other reader has read it before; else through a temporary, copied at
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lamina.engines.llvm.blocks import in_blocks
 from lamina.engines.llvm.borders import border, bordered, middle_of
@@ -18,7 +18,7 @@ from lamina.engines.llvm.fuse import fused
 from lamina.engines.llvm.group import Group, Grouping, group
 from lamina.engines.llvm.index import strides_of
 from lamina.engines.llvm.joints import is_joint, parts_of
-from lamina.engines.llvm.lower import Kernel, copy, lower, zeros
+from lamina.engines.llvm.lower import Kernel, copy, lower, trimmed, zeros
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.pieces import in_pieces
@@ -159,7 +159,16 @@ class _Assembly:
             self.kernels[g] = self._lowered(g)
         moves = self._place_results()
         order = self._ordered()
-        return _finished([item for g in order for item in self.kernels[g]] + moves)
+        items = fused([item for g in order for item in self.kernels[g]] + moves)
+        return _finished(self._read_again(items))
+
+    def _read_again(self, items: Sequence[Item]) -> list[Item]:
+        """The items without stores to memory of this graph's own that nobody reads any more."""
+        own = {s for n, s in self.where.items() if n in self.grouping.stored and _is_own(s)}
+        own -= {s.memory for s in (*self.parameters, *self.targets)}
+        own -= {slot for item in items for slot in _read(item)}
+        kept = (_without_stores(i, own) if isinstance(i, Kernel) else i for i in items)
+        return [item for item in kept if item is not None]
 
     # ---- memory --------------------------------------------------------------------------------
     def _place_sources(self) -> None:
@@ -401,15 +410,35 @@ class _Assembly:
 
 
 def _finished(items: Sequence[Item]) -> list[Item]:
-    """Neighbours made one, loops that go together joined, long sums in blocks."""
+    """Loops that go together joined, long sums in blocks."""
     done: list[Item] = []
-    for item in fused(items):
+    for item in items:
         done += in_blocks(item, machine()) if isinstance(item, Kernel) else [item]
     return done
 
 
 def _element(slot: Slot, loop: Loop) -> Slot:
     return Slot(slot.shape[1:], slot.dtype, "element", base=slot, loop=loop)
+
+
+def _is_own(slot: Slot) -> bool:
+    return slot.kind == "temporary" and slot.same is None and slot.base is None
+
+
+def _read(item: Item) -> set[Slot]:
+    """The memory that an item reads; of all but kernels, whatever it touches."""
+    if not isinstance(item, Kernel):
+        return _touched(item)
+    loads = [e for e in walk(item.nest.roots()) if e.kind == "load"]
+    return {item.slots[e.params["buffer"].number].memory for e in loads}
+
+
+def _without_stores(kernel: Kernel, idle: set[Slot]) -> Kernel | None:
+    nest, slots = kernel.nest, kernel.slots
+    stores = [s for s in nest.stores if slots[s.buffer.number].memory not in idle]
+    if len(stores) == len(nest.stores):
+        return kernel
+    return trimmed(replace(nest, stores=stores), slots) if stores else None
 
 
 def _touched(item: Item) -> set[Slot]:

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from lamina.engines.llvm.collapse import by_stride, collapse, renamed, rewrite
 from lamina.engines.llvm.index import Index, Var, linear, of
-from lamina.engines.llvm.lower import Kernel, zeros
+from lamina.engines.llvm.lower import Kernel, trimmed, zeros
 from lamina.engines.llvm.machine import Machine
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
 from lamina.engines.llvm.slots import Slot
@@ -112,7 +112,7 @@ def _summed(
         [Store(buffer, place, after)],
         outermost=block,
     )
-    return _trimmed(collapse(summed, maker), maker, [*slots, sums])
+    return trimmed(collapse(summed, maker), [*slots, sums])
 
 
 def _used(nest: Nest, maker: Maker, slots: list[Slot], sums: Slot, place: Index) -> Kernel:
@@ -132,15 +132,4 @@ def _used(nest: Nest, maker: Maker, slots: list[Slot], sums: Slot, place: Index)
             new[id(expr)] = expr
     stores = [Store(s.buffer, s.index, new[id(s.expr)]) for s in nest.stores]
     used = Nest("map", list(nest.loops), stores=stores)
-    return _trimmed(collapse(used, maker), maker, [*slots, sums])
-
-
-def _trimmed(nest: Nest, maker: Maker, slots: list[Slot]) -> Kernel:
-    """A kernel of the slots that its nest touches, and no others."""
-    touched = {e.params["buffer"] for e in walk(nest.roots()) if e.kind == "load"}
-    touched |= {s.buffer for s in nest.stores}
-    kept = sorted(touched, key=lambda b: b.number)
-    new = {b: Buffer(k, b.dtype) for k, b in enumerate(kept)}
-    trimmed = rewrite(nest, maker, lambda index: index, lambda b, index: maker.load(new[b], index))
-    trimmed.stores = [Store(new[s.buffer], s.index, s.expr) for s in trimmed.stores]
-    return Kernel(trimmed, [slots[b.number] for b in kept])
+    return trimmed(collapse(used, maker), [*slots, sums])

@@ -22,7 +22,7 @@ from lamina.engines.llvm.slots import Slot
 KINDS = {"map": "map", "copy": "map", "zeros": "map", "reduce": "reduce"}
 ROUNDED = {"float16", "bfloat16"}  # what is read back is not what was stored
 REACH = 24  # how far up a kernel looks for its like
-MOST_STORES, MOST_SLOTS = 10, 24  # streams of memory that a processor follows side by side
+MOST_STORES, MOST_SLOTS = 12, 24  # streams of memory that a processor follows side by side
 
 
 def fused(items: Sequence[Any]) -> list[Any]:
@@ -32,8 +32,12 @@ def fused(items: Sequence[Any]) -> list[Any]:
         place = _place(done, item) if isinstance(item, Kernel) else None
         if place is None:
             done.append(item)
-        else:
-            done[place] = _joined(done[place], item)
+        while place is not None:  # the two together may have their like further up
+            item = _joined(done.pop(place), item)
+            above = _place(done[:place], item)
+            if above is None:
+                done.insert(place, item)
+            place = above
     return done
 
 

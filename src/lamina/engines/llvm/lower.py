@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lamina.engines.llvm.collapse import rewrite
 from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.group import Group
 from lamina.engines.llvm.index import Var, of
-from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store
+from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
 from lamina.engines.llvm.pull import Position, Puller
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.graph import Node
@@ -53,6 +54,18 @@ def zeros(into: Slot) -> Kernel:
     index = into.place([of(v) for v in loops])
     store = Store(Buffer(0, into.dtype), index, maker.constant(0, into.dtype))
     return Kernel(Nest("zeros", loops, stores=[store]), [into])
+
+
+def trimmed(nest: Nest, slots: Sequence[Slot]) -> Kernel:
+    """The kernel of a nest with the slots that it touches, and no others."""
+    maker = Maker()
+    touched = {e.params["buffer"] for e in walk(nest.roots()) if e.kind == "load"}
+    touched |= {s.buffer for s in nest.stores}
+    kept = sorted(touched, key=lambda b: b.number)
+    new = {b: Buffer(k, b.dtype) for k, b in enumerate(kept)}
+    made = rewrite(nest, maker, lambda index: index, lambda b, index: maker.load(new[b], index))
+    made.stores = [Store(new[s.buffer], s.index, s.expr) for s in made.stores]
+    return Kernel(made, [slots[b.number] for b in kept])
 
 
 class _Lowering:
