@@ -289,13 +289,13 @@ class Model(Layer, Trainer):
         show_trainable: bool = False,
         layer_range: tuple[str, str] | None = None,
     ) -> None:
-        """Print layers, output shapes (None is the batch) and parameter counts.
+        """Print layers, output shapes (None is the batch) and parameter counts; "?" and "unbuilt"
+        where no input was seen yet.
 
         A box in a terminal, plain text elsewhere; `print_fn` gets the text as one string instead.
         """
         from lamina.models.summary import show
 
-        self._need_built("summary()")
         show(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
 
     # ---- configuration -------------------------------------------------------------------------

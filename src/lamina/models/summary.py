@@ -22,6 +22,12 @@ class Row:
     connected: str = ""
     trainable: bool = True
     depth: int = 0
+    built: bool = True
+
+    @property
+    def count(self) -> str:
+        """The parameters as text; of a layer whose weights are still to be made, as in Keras."""
+        return f"{self.parameters:,}" if self.built else "0 (unbuilt)"
 
 
 @dataclass(frozen=True)
@@ -46,10 +52,11 @@ def show(
     shown = _between(model.layers, layer_range)
     rows = list(rows_of(model, shown, expand_nested))
     heading = f'Model: "{model.name}"'
+    sums = total_lines(totals_of(model), how_to_build(model))
     if print_fn is None and sys.stdout.isatty():
-        _print_box(heading, rows, totals_of(model), line_length, show_trainable)
+        _print_box(heading, rows, sums, line_length, show_trainable)
         return
-    text = plain_text(heading, rows, totals_of(model), line_length, show_trainable)
+    text = plain_text(heading, rows, sums, line_length, show_trainable)
     (print_fn or print)(text)
 
 
@@ -64,6 +71,7 @@ def rows_of(model: Any, layers: Sequence[Any], nested: bool, depth: int = 0) -> 
             sources.get(id(layer), ""),
             layer.trainable,
             depth,
+            layer.built,
         )
         if nested and hasattr(layer, "layers"):
             yield from rows_of(layer, layer.layers, nested, depth + 1)
@@ -93,7 +101,12 @@ def _is_chain(graph: Any) -> bool:
 
 
 def totals_of(model: Any) -> Totals:
-    trainable, frozen = model.trainable_weights, model.non_trainable_weights
+    if not model.built:  # what the layers have so far
+        variables = {id(v): v for v in model._named_variables().values()}.values()
+        trainable = [v for v in variables if v.trainable]
+        frozen = [v for v in variables if not v.trainable]
+    else:
+        trainable, frozen = model.trainable_weights, model.non_trainable_weights
     return Totals(_count(trainable), _count(frozen), _bytes(trainable), _bytes(frozen))
 
 
@@ -125,13 +138,25 @@ def size_text(size: int) -> str:
     return f"{amount:.2f} {unit}"
 
 
-def total_lines(totals: Totals) -> list[str]:
+def total_lines(totals: Totals, unbuilt: str | None = None) -> list[str]:
+    """The sums under the table; for a model that is not built yet also how it comes to weights."""
     count, size = totals.trainable + totals.frozen, totals.trainable_bytes + totals.frozen_bytes
-    return [
+    lines = [
         f"Total params: {count:,} ({size_text(size)})",
         f"Trainable params: {totals.trainable:,} ({size_text(totals.trainable_bytes)})",
         f"Non-trainable params: {totals.frozen:,} ({size_text(totals.frozen_bytes)})",
     ]
+    return lines if unbuilt is None else [*lines, unbuilt]
+
+
+def how_to_build(model: Any) -> str | None:
+    """What to do so that a model has weights; None if it has them."""
+    if model.built:
+        return None
+    return (
+        f"Not built: the input's shape is not known yet; {model.name}.build((None, features)), a "
+        "first call or an Input makes the weights"
+    )
 
 
 def _between(layers: Sequence[Any], names: tuple[str, str] | None) -> list[Any]:
@@ -151,7 +176,7 @@ def _between(layers: Sequence[Any], names: tuple[str, str] | None) -> list[Any]:
 def columns(rows: Sequence[Row], show_trainable: bool) -> tuple[list[str], list[list[str]]]:
     """Headings and cells; a column that would be empty is left out."""
     heads = ["Layer (type)", "Output Shape", "Param #"]
-    cells = [[f"{'  ' * r.depth}{r.layer}", r.output, f"{r.parameters:,}"] for r in rows]
+    cells = [[f"{'  ' * r.depth}{r.layer}", r.output, r.count] for r in rows]
     if any(row.connected for row in rows):
         heads.append("Connected to")
         cells = [[*cell, row.connected or "-"] for cell, row in zip(cells, rows, strict=True)]
@@ -164,7 +189,7 @@ def columns(rows: Sequence[Row], show_trainable: bool) -> tuple[list[str], list[
 def plain_text(
     heading: str,
     rows: Sequence[Row],
-    totals: Totals,
+    sums: Sequence[str],
     line_length: int | None = None,
     show_trainable: bool = False,
 ) -> str:
@@ -185,7 +210,7 @@ def plain_text(
 
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     body = [line(cell) for cell in cells]
-    lines = [heading, rule, line(heads), rule, *body, rule, *total_lines(totals)]
+    lines = [heading, rule, line(heads), rule, *body, rule, *sums]
     return "\n".join(lines)
 
 
@@ -193,7 +218,7 @@ def plain_text(
 def _print_box(
     heading: str,
     rows: Sequence[Row],
-    totals: Totals,
+    sums: Sequence[str],
     line_length: int | None,
     show_trainable: bool,
 ) -> None:
@@ -210,5 +235,5 @@ def _print_box(
     console = Console()
     console.print(Text(heading, style="bold"))
     console.print(table)
-    for line in total_lines(totals):
+    for line in sums:
         console.print(Text(f" {line}"))

@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -108,9 +108,10 @@ def split(key: Any, n: int = 2) -> tuple[Tensor, ...]:
 
 # ---- where keys come from when none is given ---------------------------------------------------
 class Scope:
-    """A key, and how often each path has asked for one derived from it."""
+    """A key, or what reads it whenever it is needed, and how often each path has asked for one
+    derived from it."""
 
-    def __init__(self, key: Tensor) -> None:
+    def __init__(self, key: Tensor | Callable[[], Tensor]) -> None:
         self.key = key
         self.requests: dict[int, int] = {}
 
@@ -118,7 +119,8 @@ class Scope:
         mark = zlib.crc32(path.encode())
         count = self.requests.get(mark, 0)
         self.requests[mark] = count + 1
-        return fold_in(self.key, (mark << 32) | count)
+        key = self.key() if callable(self.key) else self.key
+        return fold_in(key, (mark << 32) | count)
 
 
 FIRST_SEED = 0  # what a process starts from, so that a program run again does the same again
@@ -166,11 +168,13 @@ set_seed = seed
 
 
 @contextmanager
-def key_scope(key: Any) -> Iterator[None]:
-    """Within: keys that nobody gives are derived from this one."""
-    _SCOPES.stack.append(Scope(_as_key(key)))
+def key_scope(key: Any) -> Iterator[Scope]:
+    """Within: keys that nobody gives are derived from this one. A function in its place is called
+    whenever a key is asked for, so that a program where nobody asks does not read it."""
+    scope = Scope(key if callable(key) else _as_key(key))
+    _SCOPES.stack.append(scope)
     try:
-        yield
+        yield scope
     finally:
         _SCOPES.stack.pop()
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from lamina import losses, metrics, optimizers
-from lamina.errors import ArgumentError, unknown_name
+from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
 from lamina.optimizers import Optimizer
@@ -40,7 +43,9 @@ class Compilation:
         weighted_metrics: Any,
         run_eagerly: bool,
     ) -> Compilation:
-        """Raises UnknownNameError for a name that is none, with the nearest known one."""
+        """Raises UnknownNameError for a name that is none, with the nearest known one, and
+        ArgumentError for weights that are no numbers."""
+        _check_weights(loss_weights)
         return cls(
             optimizers.get(optimizer),
             _each(loss, losses.as_loss),
@@ -49,6 +54,18 @@ class Compilation:
             _each(weighted_metrics, _metric),
             bool(run_eagerly),
         )
+
+
+def _check_weights(given: Any) -> None:
+    """Loss weights are numbers; the third argument of compile is often meant as the metrics."""
+    values = given.values() if isinstance(given, Mapping) else _as_list(given)
+    for value in values:
+        if value is not None and not isinstance(value, Real | np.generic | np.ndarray):
+            raise ArgumentError(
+                f"compile: loss_weights holds {describe(value)}, expected a number for each output",
+                hint="the third argument of compile is loss_weights, as in Keras; are these "
+                "metrics? Name them: compile(optimizer, loss, metrics=[...])",
+            )
 
 
 def _each(given: Any, resolve: Any) -> Any:

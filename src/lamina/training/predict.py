@@ -13,6 +13,7 @@ from lamina.settings import settings
 from lamina.training import checks
 from lamina.training.callbacks.base import CallbackList
 from lamina.training.columns import Columns, columns
+from lamina.training.draws import Draws
 from lamina.training.interrupts import Deferred
 from lamina.training.openness import Programs
 from lamina.training.outputs import build_for
@@ -34,6 +35,7 @@ class Predictor:
         self._quick: dict[Any, tuple[Program, list[Any], int | None]] = {}
         self._graph: Any = None
         self.vocabularies = Vocabularies()
+        self._draws = Draws()
 
     def quick(self, model: Any, x: np.ndarray) -> Any:
         """The outputs for a few rows of one known array; None where it takes the long way.
@@ -79,7 +81,8 @@ class Predictor:
 
     def _make(self, model: Any, data: Columns, types_: list[TensorType], reason: str) -> Program:
         def outputs(*leaves: Any) -> Any:
-            return model(tree.unflatten(data.input_structure, leaves), training=False)
+            with self._draws.scope():
+                return model(tree.unflatten(data.input_structure, leaves), training=False)
 
         try:
             return Program(outputs, types_, f"predict {model.name}", reason)

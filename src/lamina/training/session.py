@@ -109,11 +109,13 @@ class Session:
         """One step on the leaves of a batch; the model's own method where it has one."""
 
         def of_model(leaves: Sequence[Tensor]) -> Any:
-            logs = getattr(model, STEPS[kind])(columns.assembled(leaves)) or {}
+            with steps.drawing(kind):
+                logs = getattr(model, STEPS[kind])(columns.assembled(leaves)) or {}
             return {name: as_tensor(value) for name, value in logs.items()}
 
         def usual(leaves: Sequence[Tensor]) -> None:
-            getattr(steps, kind)(model, *columns.assembled(leaves))
+            with steps.drawing(kind):
+                getattr(steps, kind)(model, *columns.assembled(leaves))
 
         return self._told_of_samples(of_model if own else usual, columns)
 

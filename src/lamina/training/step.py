@@ -6,6 +6,7 @@ What runs here is recorded into a program, or with run_eagerly=True runs as it s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from lamina.metrics import Mean
 from lamina.operations import random
 from lamina.operations.reductions import as_number
 from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.training.draws import drawing
 from lamina.training.objectives import Objective
 from lamina.transforms.gradients import value_and_grad
 
 OF_SAMPLES = 0x53414D50 << 32  # sets the keys of epochs apart from those of steps
+OF_EVALUATION = 0x45564C00 << 32
 
 
 class Steps:
@@ -36,10 +39,18 @@ class Steps:
         self.seed = Variable(np.zeros(2, np.uint32), trainable=False, name="seed")
         self.count = Variable(np.int32(0), trainable=False, name="step")
         self.epoch = Variable(np.int32(0), trainable=False, name="epoch")
+        self.turn = Variable(np.int32(0), trainable=False, name="turn")
 
     def epoch_key(self) -> Tensor:
         """The key of what is drawn for samples by their numbers, another one in each epoch."""
         return random.fold_in(random.fold_in(self.seed.read(), OF_SAMPLES), self.epoch.read())
+
+    def drawing(self, kind: str) -> AbstractContextManager[None]:
+        """Where a step draws random numbers from: in training by seed and step, in evaluation by
+        seed and batch."""
+        if kind == "train":
+            return drawing(self.seed.read, self.count)
+        return drawing(lambda: random.fold_in(self.seed.read(), OF_EVALUATION), self.turn)
 
     def begin(self, seed: int, count: int = 0) -> None:
         """From here on random layers draw from this seed; the next step is number `count`."""
@@ -62,6 +73,7 @@ class Steps:
         return [v for metric in self.metrics.values() for v in metric.variables]
 
     def reset(self) -> None:
+        self.turn.assign(0)
         for metric in self.metrics.values():
             metric.reset_state()
 

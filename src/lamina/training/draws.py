@@ -1,0 +1,34 @@
+"""Random numbers in programs where no key is given: in steps of the user's own, in evaluation, in
+prediction. Each turn of a program draws others, and a run that is repeated the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import numpy as np
+
+from lamina.operations import random
+from lamina.tensor import Tensor, Variable
+
+
+@contextmanager
+def drawing(key: Callable[[], Tensor], turn: Variable) -> Iterator[None]:
+    """Within: keys are derived from `key` and the number of the turn, which rises where one was
+    asked for. Programs that draw nothing read neither."""
+    with random.key_scope(lambda: random.fold_in(key(), turn.read())) as scope:
+        yield
+    if scope.requests:
+        turn.assign_add(1)
+
+
+class Draws:
+    """The state of what a model's prediction draws: a key, and how many programs have run."""
+
+    def __init__(self) -> None:
+        key = np.asarray(random.scoped_key("predict"))
+        self.key = Variable(key, trainable=False, name="key")
+        self.turn = Variable(np.int32(0), trainable=False, name="turn")
+
+    def scope(self) -> AbstractContextManager[None]:
+        return drawing(self.key.read, self.turn)
