@@ -5,6 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina import keras
+from lamina.errors import ArgumentError
 from lamina.keras import layers, ops
 
 
@@ -86,3 +87,64 @@ def test_the_states_of_a_model_begin_anew():
     model.reset_states()
     np.testing.assert_array_equal(model.predict(x, verbose=0), first)
     lm.Sequential([layers.Dense(2)]).reset_states()
+
+
+class Noisy(keras.Model):
+    """Draws where it is called, as the encoder of a variational autoencoder does."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.dropout = layers.Dense(3), layers.Dropout(0.5)
+
+    def call(self, x, training=False):
+        noise = layers.Lambda(lambda x: x + lm.random.normal(x.shape))
+        return noise(self.dropout(self.dense(x), training=training))
+
+
+class NoisySteps(Noisy):
+    """The same, with steps of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.mean = keras.metrics.Mean(name="loss")
+
+    def error(self, x, y, training):
+        return lm.mean((self(x, training=training) - y) ** 2)
+
+    def train_step(self, data):
+        x, y, _ = data
+        weights = self.trainable_weights
+        loss, g = lm.value_and_grad(lambda _: self.error(x, y, True))(weights)
+        self.optimizer.apply(g, weights)
+        self.mean.update_state(loss)
+        return {"loss": self.mean.result()}
+
+    def test_step(self, data):
+        self.mean.update_state(self.error(*data[:2], False))
+        return {"loss": self.mean.result()}
+
+
+@pytest.mark.parametrize("kind", [Noisy, NoisySteps])
+def test_random_numbers_without_keys(kind):
+    """Drawn anew in each step, each batch and each prediction; the same when run again."""
+    x = np.ones((8, 3), "float32")
+
+    def run():
+        lm.set_seed(3)
+        model = kind()
+        model.compile("sgd", "mse")
+        fitted = model.fit(x, x, batch_size=4, validation_data=(x, x), verbose=0, seed=1).history
+        scores = [model.evaluate(x, x, batch_size=size, verbose=0) for size in (8, 8, 4)]
+        return fitted, scores, [model.predict(x[:1], verbose=0).tolist() for _ in range(2)]
+
+    first = run()
+    assert first == run()
+    _, scores, predicted = first
+    assert scores[0] == scores[1] != scores[2] and predicted[0] != predicted[1]
+
+
+@pytest.mark.parametrize("third", [["accuracy"], "accuracy", [keras.metrics.AUC()]])
+def test_metrics_as_the_third_argument(third):
+    """Of compile, that is loss_weights, in Keras too."""
+    with pytest.raises(ArgumentError, match=r"loss_weights[^$]*metrics=\["):
+        keras.Sequential([layers.Dense(1)]).compile("adam", "mse", third)

@@ -106,3 +106,12 @@ def test_sizes():
         "1.00 KB",
         "1.55 MB",
     ]
+
+
+def test_a_model_that_is_not_built_yet():
+    inner = L.Dense(3)
+    inner.build((None, 2))
+    text = text_of(Sequential([inner, L.Dense(2)], name="later"))
+    assert "dense_1 (Dense)" in text and text.count("0 (unbuilt)") == 1
+    assert "Total params: 9 (36.00 B)" in text
+    assert text.splitlines()[-1].startswith("Not built: ") and "later.build(" in text

@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 
 from lamina import losses, nn, operations, transforms
+from lamina.keras import further_ops, numpy_names
+from lamina.keras.further_ops import *  # noqa: F403
+from lamina.keras.numpy_names import *  # noqa: F403
 from lamina.nn import *  # noqa: F403
 from lamina.operations import *  # noqa: F403
 from lamina.operations import creation, elementwise, linear_algebra, reductions, shaping
 from lamina.tensor import Tensor, as_tensor
 
 cond, scan, stop_gradient = transforms.cond, transforms.scan, transforms.stop_gradient
+associative_scan, switch = transforms.associative_scan, transforms.switch
+custom_gradient = transforms.custom_gradient
 amax, amin = reductions.max, reductions.min
 binary_crossentropy = losses.binary_crossentropy
 categorical_crossentropy = losses.categorical_crossentropy
@@ -96,6 +101,9 @@ __all__ = sorted(
     {
         *operations.__all__,
         *nn.__all__,
+        *numpy_names.__all__,
+        *further_ops.__all__,
+        *("associative_scan", "custom_gradient", "switch"),
         *("amax", "amin", "average", "binary_crossentropy", "categorical_crossentropy", "cond"),
         *("convert_to_numpy", "convert_to_tensor", "divide_no_nan", "fabs"),
         *("get_item", "mod", "ndim", "norm", "normalize", "scan", "shape", "size", "slice"),
