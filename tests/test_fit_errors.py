@@ -9,7 +9,6 @@ from lamina.errors import (
     DataError,
     DTypeError,
     LaminaError,
-    NotBuiltError,
     RangeError,
     ShapeError,
     StateError,
@@ -154,11 +153,6 @@ MISTAKES = {
         lambda: lm.Sequential([lm.layers.Dense(1, input_shape=(4,))]).evaluate(X, X[:, :1]),
         StateError,
         ["evaluate", "compile"],
-    ),
-    "summary before shapes are known": (
-        lambda: lm.Sequential([lm.layers.Dense(1)]).summary(),
-        NotBuiltError,
-        ["summary()", "Input(shape=...)"],
     ),
     "split and data for validation": (
         lambda: classifier().fit(X, LABELS, validation_split=0.1, validation_data=(X, LABELS)),

@@ -166,7 +166,7 @@ def test_an_unbuilt_model_has_nothing_to_save(path):
         lm.Sequential([lm.layers.Dense(1)]).save(path)
 
 
-@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model"])
+@pytest.mark.parametrize("name", ["model.h5", "model"])
 def test_other_suffixes_are_refused(tmp_path, name):
     with pytest.raises(ArgumentError, match=r"\.lamina"):
         classifier().save(tmp_path / name)
@@ -348,3 +348,22 @@ def test_damaged_weights(tmp_path):
         model.load_weights(file)
     with pytest.raises(ArgumentError, match=r"\.safetensors"):
         model.save_weights(tmp_path / "w.h5")
+
+
+# ---- names -------------------------------------------------------------------------------------
+def test_names_that_programs_for_keras_use(tmp_path):
+    model, other = classifier(), classifier()
+    with pytest.warns(UserWarning, match=r"Lamina's own format.*'\.lamina' would say so"):
+        model.save(tmp_path / "m.keras")
+    assert same(model, lm.load_model(tmp_path / "m.keras"))
+    with pytest.warns(UserWarning, match="safetensors, not HDF5"):
+        model.save_weights(tmp_path / "m.weights.h5")
+    other.load_weights(tmp_path / "m.weights.h5")
+    assert same(model, other)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_a_checkpoint_of_another_ending_is_refused_before_training(weights):
+    wanted = r"model\.save_weights\('best\.safetensors" if weights else r"save\('best\.lamina'"
+    with pytest.raises(ArgumentError, match=wanted):
+        lm.callbacks.ModelCheckpoint("best.h5", save_weights_only=weights)

@@ -333,7 +333,6 @@ class Own(lm.Model):
 
 def test_a_subclassed_model_is_built_by_the_data():
     model = Own()
-    model.compile("adam", lm.losses.SparseCategoricalCrossentropy(from_logits=True), ["acc"])
     model.compile(
         "adam", lm.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["acc"]
     )

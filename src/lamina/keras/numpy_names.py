@@ -18,12 +18,12 @@ from lamina.tensor import Tensor, as_tensor
 # fmt: off
 __all__ = [
     "allclose", "append", "bartlett", "bitwise_not", "blackman", "conj", "conjugate", "copy",
-    "deg2rad", "diagflat", "digitize", "dsplit", "dstack", "erfc", "fliplr", "flipud", "fmax", "fmin",
-    "geomspace", "hamming", "hanning", "heaviside", "hsplit", "isneginf", "isposinf", "isreal",
-    "kaiser", "kron", "ldexp", "left_shift", "logaddexp2", "nan_to_num", "nanargmax", "nanargmin",
-    "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum",
-    "nanvar", "percentile", "ptp", "quantile", "rad2deg", "real", "right_shift", "rot90", "select",
-    "sinc", "trapezoid", "tri", "unravel_index", "vander", "vdot", "vsplit",
+    "deg2rad", "diagflat", "digitize", "dsplit", "dstack", "erfc", "fliplr", "flipud", "fmax",
+    "fmin", "geomspace", "hamming", "hanning", "heaviside", "hsplit", "isneginf", "isposinf",
+    "isreal", "kaiser", "kron", "ldexp", "left_shift", "logaddexp2", "nan_to_num", "nanargmax",
+    "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd",
+    "nansum", "nanvar", "percentile", "ptp", "quantile", "rad2deg", "real", "right_shift",
+    "rot90", "select", "sinc", "trapezoid", "tri", "unravel_index", "vander", "vdot", "vsplit",
 ]
 # fmt: on
 bitwise_not = ops.bitwise_invert

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from lamina.configuration import deserialize, serialize
-from lamina.errors import ArgumentError, FileFormatError, LaminaError, describe
+from lamina.errors import FileFormatError, LaminaError, describe
 from lamina.saving import container
 from lamina.saving.compiled import compile_from, compiled_config
+from lamina.saving.names import warn_of_name
 from lamina.saving.weights import arrays, put, refuse_to_overwrite
-
-SUFFIX = ".lamina"
 
 
 def save_model(
@@ -25,15 +24,11 @@ def save_model(
 ) -> None:
     """Write a built model: layers, weights, what it was compiled for, and the optimizer's state.
 
-    The file is written whole or not at all. Raises ArgumentError where the model holds something
-    that only code can say, such as a Lambda layer, and names it.
+    The file is written whole or not at all. Its name ends in .lamina; .keras is possible too, with
+    a warning, since the content is not what Keras reads. Raises ArgumentError where the model holds
+    something that only code can say, such as a Lambda layer, and names it.
     """
-    if not str(path).endswith(SUFFIX):
-        raise ArgumentError(
-            f"save: {os.fspath(path)!r} does not end in {SUFFIX!r}",
-            hint=f"write model.save('{os.path.splitext(os.fspath(path))[0]}{SUFFIX}'); weights "
-            "alone go to a .safetensors file with model.save_weights",
-        )
+    warn_of_name(path)
     refuse_to_overwrite(path, overwrite)
     weights = arrays(model.named_weights())
     written = {"model": serialize(model), "build_shape": shapes(model._build_shape)}

@@ -8,21 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from lamina.errors import ArgumentError, FileFormatError, ShapeError
+from lamina.errors import FileFormatError, ShapeError
 from lamina.saving import container
+from lamina.saving.names import WEIGHTS, warn_of_name
 from lamina.tensor import Variable
-
-SUFFIX = ".safetensors"
 
 
 def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write the weights of a built model; any reader of safetensors can read them."""
-    if not str(path).endswith(SUFFIX):
-        raise ArgumentError(
-            f"save_weights: {os.fspath(path)!r} does not end in {SUFFIX!r}",
-            hint=f"weights are written in the safetensors format: '{os.fspath(path)}{SUFFIX}'; "
-            "model.save writes the whole model",
-        )
+    """Write the weights of a built model; any reader of safetensors can read them.
+
+    The name ends in .safetensors, or with a warning in .weights.h5, as programs for Keras have it.
+    """
+    warn_of_name(path, weights=True)
     refuse_to_overwrite(path, overwrite)
     container.write_whole(path, container.to_safetensors(arrays(model.named_weights())))
 
@@ -46,7 +43,7 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
     content = container.read_file(path)
     if content[:2] == b"PK":
         stored = container.unpack(path, content)[1]
-    elif container._is_safetensors(content) or str(path).endswith(SUFFIX):
+    elif container._is_safetensors(content) or str(path).endswith(WEIGHTS):
         stored = container.from_safetensors(path, content)
     else:
         raise container.not_a_model(path, content)

@@ -36,6 +36,9 @@ class ModelCheckpoint(Callback):
                 f"ModelCheckpoint: save_freq is {save_freq!r}, expected 'epoch' or a number of "
                 "batches"
             )
+        from lamina.saving.names import check_name
+
+        check_name(filepath, save_weights_only)  # now, not after the first epoch
         self.filepath, self.verbose = str(filepath), verbose
         self.monitor = Monitor(monitor, mode)
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
