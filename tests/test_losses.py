@@ -466,6 +466,9 @@ def test_rows_that_are_no_distribution_are_warned_of():
 
 
 def test_the_last_activation_must_fit_the_loss():
+    with pytest.raises(ArgumentError, match="softmax of one output, which is always 1"):
+        losses.check_activation(BINARY, "softmax", 1)
+    losses.check_activation(BINARY, "softmax", 2)
     for loss, kind in ((SPARSE, "softmax"), (DENSE, "softmax"), (BINARY, "sigmoid")):
         with pytest.raises(ArgumentError, match=f"activation='{kind}'"):
             losses.check_activation(loss, "linear")

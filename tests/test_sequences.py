@@ -31,6 +31,8 @@ def test_padding_of_vectors_and_errors():
         pad_sequences([np.ones((2, 3)), np.ones((1, 2))])
     with pytest.raises(lm.errors.DataError, match="number 1 of the sequences is 3"):
         pad_sequences([[1], 3])
+    with pytest.raises(lm.errors.DTypeError, match="holds strings, such as 'a'"):
+        pad_sequences([[1], ["a"]])
     with pytest.raises(lm.errors.UnknownNameError):
         pad_sequences([[1]], padding="front")
 

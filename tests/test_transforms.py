@@ -192,6 +192,13 @@ def test_scan_of_nests_with_constants_and_gradients():
         np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-5, atol=1e-6)
 
 
+def test_scan_needs_a_pair():
+    with pytest.raises(
+        lm.errors.ArgumentError, match=r"must return a pair, \(carry, y\); it returned"
+    ):
+        lm.scan(lambda carry, x: carry + x, 0.0, lm.ones(3))
+
+
 def test_scan_of_a_length():
     last, ys = lm.scan(lambda c, _: (c * 2, c), 1.0, length=4)
     assert (last.item(), ys.tolist()) == (16.0, [1.0, 2.0, 4.0, 8.0])

@@ -99,6 +99,7 @@ def get(identifier: Any) -> Any:
 
 
 def deserialize(config: Any) -> Any:
+    """The constraint that `serialize` wrote down."""
     return get(config)
 
 

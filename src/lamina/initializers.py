@@ -392,6 +392,7 @@ def get(identifier: Any) -> Any:
 
 
 def deserialize(config: Any) -> Any:
+    """The initializer that `serialize` wrote down."""
     return get(config)
 
 

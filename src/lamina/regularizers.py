@@ -107,6 +107,7 @@ def get(identifier: Any) -> Any:
 
 
 def deserialize(config: Any) -> Any:
+    """The regularizer that `serialize` wrote down."""
     return get(config)
 
 

@@ -12,7 +12,7 @@ from lamina.engines.llvm.machine import machine
 from lamina.settings import settings
 from lamina.version import __version__
 
-PACKAGES = ("llvmlite", "safetensors", "rich", "matplotlib")
+PACKAGES = ("llvmlite", "safetensors", "rich", "matplotlib", "pillow")
 
 
 def info() -> str:

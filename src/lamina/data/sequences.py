@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from lamina.data.dataset import Dataset, order_seed
-from lamina.errors import ArgumentError, DataError, RangeError, ShapeError, unknown_name
+from lamina.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    RangeError,
+    ShapeError,
+    unknown_name,
+)
 
 SIDES = ("pre", "post")
 
@@ -29,7 +36,8 @@ def pad_sequences(
 
     Shorter ones are filled with `value`, before ("pre") or after ("post") what they hold; longer
     ones lose their beginning ("pre") or their end ("post"). maxlen: by default the longest length.
-    Raises ShapeError where the elements of two sequences differ in shape.
+    Raises ShapeError where the elements of two sequences differ in shape, DTypeError for strings
+    that should be numbers.
 
         >>> pad_sequences([[1, 2, 3], [4]], padding="post").tolist()
         [[1, 2, 3], [4, 0, 0]]
@@ -37,7 +45,7 @@ def pad_sequences(
     for name, side in (("padding", padding), ("truncating", truncating)):
         if side not in SIDES:
             raise unknown_name(name, side, SIDES)
-    arrays = [_as_sequence(k, each) for k, each in enumerate(sequences)]
+    arrays = [_as_sequence(k, each, dtype) for k, each in enumerate(sequences)]
     length = maxlen if maxlen is not None else max((len(a) for a in arrays), default=0)
     filled = np.full((len(arrays), length, *_element_shape(arrays)), value, np.dtype(dtype))
     for row, array in zip(filled, arrays, strict=True):
@@ -47,14 +55,22 @@ def pad_sequences(
     return filled
 
 
-def _as_sequence(position: int, sequence: Any) -> np.ndarray:
+def _as_sequence(position: int, sequence: Any, dtype: DTypeLike) -> np.ndarray:
     if not hasattr(sequence, "__len__"):
         raise DataError(
             f"pad_sequences: number {position} of the sequences is {sequence!r}, which has no "
             "length",
             hint="give a list of sequences: [[1, 2], [3]]",
         )
-    return np.asarray(sequence)
+    array = np.asarray(sequence)
+    if array.dtype.kind in "US" and np.dtype(dtype).kind in "biuf":
+        raise DTypeError(
+            f"pad_sequences: number {position} of the sequences holds strings, such as "
+            f"{str(array.reshape(-1)[0])!r}, and dtype is {np.dtype(dtype)}",
+            hint="lm.layers.StringLookup or TextVectorization makes numbers of words; dtype=object "
+            "keeps strings",
+        )
+    return array
 
 
 def _element_shape(arrays: Sequence[np.ndarray]) -> tuple[int, ...]:

@@ -314,8 +314,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             from lamina.errors import ShapeError
 
             listed = " and ".join(str(s) for s in shapes)
-            raise ShapeError(
-                f"shapes {listed} do not broadcast: axis {axis} has {sorted(map(str, wide))}"
-            )
+            found = " and ".join(sorted(map(str, wide)))
+            raise ShapeError(f"shapes {listed} do not broadcast: axis {axis} has {found}")
         result.append(wide[0] if wide else 1)
     return tuple(result)

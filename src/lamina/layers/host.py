@@ -51,7 +51,10 @@ def as_strings(data: Any, encoding: str = "utf-8") -> np.ndarray:
     else:
         array = np.asarray(data)
     if array.dtype.kind not in "USTO":
-        raise DTypeError(f"expected strings, got {describe(array)}")
+        raise DTypeError(
+            f"expected strings, got {describe(array)}",
+            hint="IntegerLookup and Discretization are the layers for numbers",
+        )
     if array.dtype.kind != "O":
         array = array.astype(object)
     flat = [_string(value, k, encoding) for k, value in enumerate(array.reshape(-1))]

@@ -361,7 +361,7 @@ class StringLookup(Lookup, HostLayer):
         numbers = np.asarray(inputs)
         if numbers.dtype.kind not in "iu":
             raise DataError(f"{self._label()}: expected whole numbers, got {describe(numbers)}")
-        tokens = np.array([*self.get_vocabulary(), self.oov_token])
+        tokens = np.array([*self.get_vocabulary(), self.oov_token], object)  # as `as_strings` does
         inside = (numbers >= 0) & (numbers < len(tokens) - 1)
         return np.asarray(tokens[np.where(inside, numbers, -1)])
 

@@ -238,11 +238,18 @@ def takes_probabilities(loss: Loss) -> bool:
     return isinstance(loss, kinds) and not getattr(loss, "from_logits", False)
 
 
-def check_activation(loss: Loss, activation: str | None) -> None:
-    """Raise ArgumentError where the last layer's activation, by name, cannot go with the loss.
+def check_activation(loss: Loss, activation: str | None, outputs: Any = None) -> None:
+    """Raise ArgumentError where the last layer's activation, by name, cannot go with the loss, or
+    with the number of outputs.
 
     None or an unknown name says nothing, and passes.
     """
+    if activation == "softmax" and isinstance(outputs, int) and outputs == 1:
+        raise ArgumentError(
+            f"{loss.name}: the last layer is a softmax of one output, which is always 1",
+            hint="for two classes: one output, activation='sigmoid' and binary_crossentropy; or "
+            "two, 'softmax' and sparse_categorical_crossentropy",
+        )
     if activation in UNBOUNDED and takes_probabilities(loss):
         kind = "sigmoid" if "binary" in type(loss).__name__.lower() else "softmax"
         raise ArgumentError(

@@ -50,7 +50,8 @@ def check_targets(
                 + (f" for output '{row.name}'" if len(names) > 1 else ""),
                 hint=f"{what}(x, y)",
             )
-        losses.check_activation(row.loss, activation_of(layer))
+        along_last = bool(shape) and getattr(layer, "axis", -1) == -1
+        losses.check_activation(row.loss, activation_of(layer), shape[-1] if along_last else None)
         losses.check_targets(row.loss, target, shape)
     _refuse_double_softmax(model)
 

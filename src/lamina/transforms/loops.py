@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina import tree
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.graph import parameter
 from lamina.ir.types import Dim, TensorType
 from lamina.tensor import Tensor, as_node, bind, current_trace, from_node
@@ -26,7 +26,7 @@ def scan(
     f(carry, x) -> (carry, y) is applied to each x = xs[t] in turn (`reverse`: last first). Returns
     the last carry and the ys stacked along a new leading axis. init, xs and y are nests of
     tensors; the carry keeps its structure, shapes and dtypes. With xs None, `length` says how many
-    turns.
+    turns. Raises ArgumentError where f gives no pair, ShapeError where the carry changes its kind.
 
         >>> import lamina as lm
         >>> total, sums = lm.scan(lambda c, x: (c + x, c + x), 0.0, lm.asarray([1.0, 2.0, 3.0]))
@@ -39,10 +39,11 @@ def scan(
     inner_carry = [parameter(t._type, f"carry{k}") for k, t in enumerate(carry)]
     inner_xs = [parameter(_element(t), f"x{k}") for k, t in enumerate(sequences)]
     assigned_before = _assignments()
-    new_carry, y = f(
+    answer = f(
         tree.unflatten(carry_structure, map(from_node, inner_carry)),
         tree.unflatten(xs_structure, map(from_node, inner_xs)),
     )
+    new_carry, y = _pair(answer)
     _refuse_assignments(assigned_before, "scan")
     flat_carry, new_structure = tensors(new_carry)
     _same_carry("scan", carry, carry_structure, flat_carry, new_structure)
@@ -62,6 +63,15 @@ def scan(
     )
     last = tree.unflatten(carry_structure, out[: len(carry)])
     return last, tree.unflatten(y_structure, out[len(carry) :])
+
+
+def _pair(answer: Any) -> tuple[Any, Any]:
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise ArgumentError(
+            f"scan: f(carry, x) must return a pair, (carry, y); it returned {describe(answer)}",
+            hint="return carry, None where there is nothing to stack",
+        )
+    return answer[0], answer[1]
 
 
 def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
