@@ -1,6 +1,6 @@
 """Random programs, well typed by construction and computed as they grow.
 
-A `Grower` holds the nodes made so far, each with its shadow (shadow.py): what would overflow, or
+A `Grower` holds the nodes made so far, each with its Shadow (bounds.py): what would overflow, or
 hangs on rounding, is refused as soon as it is made. moves.py lists the ways to grow.
 
     lane     operands                                   compared

@@ -29,7 +29,7 @@ from lamina.layers.core import Activation, Dense, Identity, Input, InputLayer, L
 from lamina.layers.embedding import Embedding
 from lamina.layers.encoding import CategoryEncoding, Discretization
 from lamina.layers.hashing import Hashing
-from lamina.layers.lookup import IntegerLookup, StringLookup
+from lamina.layers.integer_lookup import IntegerLookup
 from lamina.layers.masking import Masking
 from lamina.layers.merging import (
     Add,
@@ -122,6 +122,7 @@ from lamina.layers.regularization import (
 )
 from lamina.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
 from lamina.layers.spec import InputSpec
+from lamina.layers.string_lookup import StringLookup
 from lamina.layers.text_vectorization import TextVectorization
 from lamina.layers.transformer import (
     PositionEmbedding,

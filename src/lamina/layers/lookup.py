@@ -1,4 +1,4 @@
-"""StringLookup and IntegerLookup: things as the numbers that a vocabulary gives them.
+"""What StringLookup and IntegerLookup have in common: a vocabulary, and the numbers it gives.
 
     number = 0                          the mask, with a mask_token and output_mode "int"
            | next num_oov_indices       what the vocabulary does not hold
@@ -17,14 +17,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lamina.errors import ArgumentError, DataError, RangeError, StateError, describe
-from lamina.ir.types import int64
+from lamina.errors import ArgumentError, DataError, RangeError, StateError
 from lamina.layers.base import Layer
 from lamina.layers.encoding import MODES, batches_of, checked_mode, encoded, refuse_sparse
-from lamina.layers.hashing import Salt, hasher
-from lamina.layers.host import HostLayer, as_strings
-from lamina.operations import creation, elementwise, indexing, sorting
-from lamina.tensor import Tensor, as_tensor
+from lamina.operations import creation
+from lamina.tensor import Tensor
 
 LEFT_OUT = -1  # the number of what leaves no mark in rows of zeros and ones
 
@@ -296,173 +293,3 @@ class Lookup(Layer):
         if config.get("vocabulary") is not None:
             layer.set_vocabulary(config["vocabulary"], config.get("idf_weights"))
         return layer
-
-
-class StringLookup(Lookup, HostLayer):
-    """Strings (...) as numbers, or as rows of zeros and ones; with `invert`, numbers as strings.
-
-    Strings are NumPy arrays, lists or nests of lists; it runs on the host, before the compiled
-    program. Several numbers for unknown strings are shared out by FarmHash64, or with a `salt` by
-    SipHash. Other arguments are those of `Lookup`; Keras' own example:
-
-        >>> import lamina as lm
-        >>> lookup = lm.layers.StringLookup(vocabulary=["a", "b", "c", "d"])
-        >>> lookup([["a", "c", "d"], ["d", "z", "b"]]).tolist()
-        [[1, 3, 4], [4, 0, 2]]
-    """
-
-    def __init__(
-        self,
-        max_tokens: int | None = None,
-        num_oov_indices: int = 1,
-        mask_token: str | None = None,
-        oov_token: str = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
-        invert: bool = False,
-        output_mode: str = "int",
-        pad_to_max_tokens: bool = False,
-        sparse: bool = False,
-        encoding: str = "utf-8",
-        salt: Salt = None,
-        **kwargs: Any,
-    ) -> None:
-        self.encoding = encoding
-        self._hash = hasher(type(self).__name__, salt)
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            pad_to_max_tokens,
-            sparse,
-            **kwargs,
-        )
-
-    def _as_tokens(self, data: Any) -> np.ndarray:
-        return as_strings(data, self.encoding)
-
-    def _bucket(self, token: Any) -> int:
-        return self._hash(token) % self.num_oov_indices
-
-    def call(self, inputs: Any) -> Any:
-        if self.invert:
-            return self._strings(inputs)
-        strings = self._as_tokens(inputs)
-        numbers = self._numbers(strings.reshape(-1).tolist())
-        return self._formed(creation.asarray(numbers.reshape(strings.shape)))
-
-    def _strings(self, inputs: Any) -> np.ndarray:
-        self._need_vocabulary()
-        numbers = np.asarray(inputs)
-        if numbers.dtype.kind not in "iu":
-            raise DataError(f"{self._label()}: expected whole numbers, got {describe(numbers)}")
-        tokens = np.array([*self.get_vocabulary(), self.oov_token], object)  # as `as_strings` does
-        inside = (numbers >= 0) & (numbers < len(tokens) - 1)
-        return np.asarray(tokens[np.where(inside, numbers, -1)])
-
-
-class IntegerLookup(Lookup):
-    """Whole numbers of any size as numbers from 0 on, or as rows; with `invert`, back.
-
-    It may stand in a model, and is compiled with it. Several numbers for what is not in the
-    vocabulary are shared out by the remainder. With num_oov_indices=0 such an input raises
-    DataError; a compiled program, which cannot raise, gives -1, or a row without a mark. Other
-    arguments are those of `Lookup`; Keras' own example:
-
-        >>> import lamina as lm
-        >>> lookup = lm.layers.IntegerLookup(vocabulary=[12, 36, 1138, 42])
-        >>> lookup(lm.asarray([[12, 1138, 42], [42, 1000, 36]])).tolist()
-        [[1, 3, 4], [4, 0, 2]]
-    """
-
-    def __init__(
-        self,
-        max_tokens: int | None = None,
-        num_oov_indices: int = 1,
-        mask_token: int | None = None,
-        oov_token: int = -1,
-        vocabulary: Any = None,
-        vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
-        invert: bool = False,
-        output_mode: str = "int",
-        sparse: bool = False,
-        pad_to_max_tokens: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        if vocabulary_dtype != "int64":
-            raise ArgumentError(
-                f"IntegerLookup: vocabulary_dtype must be 'int64', not {vocabulary_dtype!r}"
-            )
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            pad_to_max_tokens,
-            sparse,
-            **kwargs,
-        )
-
-    def _as_tokens(self, data: Any) -> np.ndarray:
-        array = np.asarray(data)
-        if array.dtype.kind == "U" and isinstance(data, list):  # the lines of a file
-            array = array.astype(np.int64)
-        if array.dtype.kind not in "iub":
-            raise DataError(f"{self._label()}: expected whole numbers, got {describe(array)}")
-        return array.astype(np.int64)
-
-    def _bucket(self, token: Any) -> int:
-        return int(token % self.num_oov_indices)
-
-    def call(self, inputs: Any) -> Tensor:
-        given = as_tensor(inputs)
-        if not given.dtype.is_integer:
-            raise DataError(f"{self._label()}: expected whole numbers, got {describe(given)}")
-        x = as_tensor(given, int64)
-        tokens = self._need_vocabulary()
-        if self.invert:
-            table = np.array([*self.get_vocabulary(), self.oov_token], np.int64)
-            last = len(table) - 1
-            place = elementwise.where((x >= 0) & (x < last), x, last)
-            return indexing.take(creation.asarray(table), place, axis=0)
-        keys = np.array(tokens, np.int64)
-        order = np.argsort(keys)
-        found, place = _found(creation.asarray(keys[order]), x)
-        numbers = indexing.take(creation.asarray(order + len(self._reserved())), place, axis=0)
-        numbers = elementwise.where(found, numbers, self._of_unknown(x))
-        if self.mask_token is not None:
-            number = 0 if self._is_int else LEFT_OUT
-            is_mask = x == self.mask_token
-            numbers, found = elementwise.where(is_mask, number, numbers), found | is_mask
-        if not self.num_oov_indices and not x.is_traced:
-            self._refuse_unknown(x.numpy(), found.numpy())
-        return self._formed(numbers)
-
-    def _of_unknown(self, x: Tensor) -> Any:
-        if self.num_oov_indices == 0:
-            return LEFT_OUT
-        if self.num_oov_indices == 1:
-            return self._first_oov
-        return x % self.num_oov_indices + self._first_oov
-
-    def _refuse_unknown(self, values: np.ndarray, found: np.ndarray) -> None:
-        if not found.all():
-            position = int(np.flatnonzero(~found.reshape(-1))[0])
-            raise self._unknown(int(values.reshape(-1)[position]), position)
-
-
-def _found(keys: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether each x is among the sorted keys, and where."""
-    last = int(keys.shape[0]) - 1  # type: ignore[arg-type]
-    place = elementwise.minimum(sorting.searchsorted(keys, x), last)
-    return indexing.take(keys, place, axis=0) == x, place

@@ -13,7 +13,8 @@ from lamina.errors import ArgumentError, RangeError, ShapeError, describe, unkno
 from lamina.layers.arguments import refuse_unknown
 from lamina.layers.encoding import refuse_sparse
 from lamina.layers.host import as_strings
-from lamina.layers.lookup import LEFT_OUT, StringLookup
+from lamina.layers.lookup import LEFT_OUT
+from lamina.layers.string_lookup import StringLookup
 from lamina.operations import creation
 from lamina.tensor import Tensor
 
