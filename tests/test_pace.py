@@ -2,7 +2,7 @@
 
 import math
 
-from lamina.engines.llvm.pace import ALONE, LASTING, PATIENCE, PROBE, Pace
+from lamina.engines.llvm.pace import ALONE, LASTING, PATIENCE, PROBE, Company, Pace
 
 
 def after(*seconds: float) -> Pace:
@@ -47,3 +47,30 @@ def test_short_calls_that_gain_from_threads_keep_them():
     for _ in range(100):
         assert quiet.threads(2) == 2
         quiet.took(21e-6, 2)
+
+
+def test_long_calls_are_compared_early():
+    crowded = after(0.4, 0.4)
+    assert crowded.threads(2) == 1
+    crowded.took(0.01, 1)
+    crowded.took(0.4, 2)  # forty times as long as alone: once is enough
+    assert crowded.threads(2) == 1
+
+
+def test_what_stays_slow_is_tried_ever_more_seldom():
+    pace = after(1e-3, *[45e-3] * PATIENCE)
+    pauses = []
+    for _ in range(4):
+        pauses.append(pace.company.alone)
+        pace.took(pace.company.alone, 1)
+        pace.one = 1e-3
+        pace.took(45e-3, pace.threads(2))
+    assert pauses == [ALONE, 2 * ALONE, 4 * ALONE, 8 * ALONE]
+
+
+def test_sizes_of_one_program_learn_from_one_another():
+    company = Company()
+    small, large = Pace(company), Pace(company)
+    for each in (5e-3, *[45e-3] * PATIENCE):
+        small.took(each, 2)
+    assert large.threads(2) == 1

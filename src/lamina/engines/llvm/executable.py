@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.llvm import memory, native, threads
-from lamina.engines.llvm.pace import Pace
+from lamina.engines.llvm.pace import Company, Pace
 from lamina.engines.llvm.plan import Plan, bindable
 from lamina.errors import DTypeError, ShapeError
 from lamina.ir.graph import Graph
@@ -35,6 +35,7 @@ class LlvmProgram:
         self.address = self.library.address("program")
         self._bound: dict[tuple[int, ...], _Bound] = {}
         self._lock = threading.Lock()
+        self.company = Company()
         self._axes = [
             (k, axis, symbol, coefficient)
             for k, argument in enumerate(plan.arguments)
@@ -136,7 +137,7 @@ class _Bound:
         self.inputs = [(n, at) for n, at in arguments.items() if n < count]
         self.outputs = [(n - count, at) for n, at in arguments.items() if n >= count]
         self.small = sum(evaluate(w, sizes) for w in plan.work) < SMALL
-        self.pace = Pace()
+        self.pace = Pace(program.company)
         self.holds: Any = None  # arrays that must stay where they are
 
     def results(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -7,39 +7,53 @@ is slower than on one thread runs on one for a while, then tries again.
 
 from __future__ import annotations
 
-PROBE = 5  # the call that is made on one thread, to know how long that takes
-SHORT = 0.2  # seconds
+PROBE = 5  # the call that is made on one thread, to know how long that takes; of long ones
+LONG = 20e-3  # (seconds)
+PROBE_LONG = 2  # it is this one
+LONGEST = 1.0  # seconds; what takes longer is not tried on one thread
 SLOW = 1.3  # where that is not known: how much longer than at perfect scaling calls may take
-PATIENCE = 3  # slow calls in a row before it is believed,
+PATIENCE = 3  # slow calls in a row before it is believed, or one twice as long as alone,
 LASTING = 12e-3  # and their seconds together: threads that just woke may share a processor at first
-ALONE = 0.1  # seconds on one thread before the others are tried again
+ALONE, ALONE_MOST = 0.1, 3.0  # seconds on one thread before the others are tried again
+
+
+class Company:
+    """What a program knows at all sizes: for how long it is alone, and for how long next time."""
+
+    def __init__(self) -> None:
+        self.alone = 0.0  # seconds that it has still to run on one thread
+        self.pause = ALONE  # twice as long each time that it comes back to slow calls
 
 
 class Pace:
-    """What is known of a program at given sizes: its shortest calls, and if it is alone now."""
+    """What is known of a program at given sizes: its shortest calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, company: Company | None = None) -> None:
+        self.company = company or Company()
         self.best = self.one = float("inf")  # seconds, on all threads and on one
         self.calls = self.slow = 0
         self.lost = 0.0  # seconds of the slow calls in a row
-        self.alone = 0.0  # seconds that it has still to run on one thread
 
     def threads(self, most: int) -> int:
         """How many threads the next call is to use."""
-        probing = self.calls == PROBE and self.best < SHORT
-        return 1 if self.alone > 0 or probing else most
+        due = self.calls >= (PROBE if self.best < LONG else PROBE_LONG)
+        probing = due and self.one == float("inf") and self.best < LONGEST
+        return 1 if self.company.alone > 0 or probing else most
 
     def took(self, seconds: float, threads: int) -> None:
         """A call on so many threads took so long."""
         self.calls += 1
+        company = self.company
         if threads == 1:
             self.one = min(self.one, seconds)
-            self.alone -= seconds
+            company.alone -= seconds
             return
         self.best = min(self.best, seconds)
         if seconds <= min(self.one, self.best * threads * SLOW):
             self.slow, self.lost = 0, 0.0
+            company.pause = max(ALONE, company.pause / 2)
             return
         self.slow, self.lost = self.slow + 1, self.lost + seconds
-        if self.slow >= PATIENCE and self.lost >= LASTING:
-            self.slow, self.lost, self.alone = 0, 0.0, max(ALONE, seconds)
+        if self.lost >= LASTING and (self.slow >= PATIENCE or seconds > 2 * self.one):
+            self.slow, self.lost, company.alone = 0, 0.0, max(company.pause, seconds)
+            company.pause = min(2 * company.pause, ALONE_MOST)
