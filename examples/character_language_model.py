@@ -63,11 +63,11 @@ def training_windows(numbers: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
 
 
 def train(
-    name: str, corpus: lm.data.CharacterCorpus, steps: int, batch: int = 16
+    name: str, corpus: lm.data.CharacterCorpus, steps: int, batch: int = 16, seed: int = 0
 ) -> tuple[lm.Model, Curve]:
     """A trained network, and how well it did on the validation text on the way there."""
     make, rate = MODELS[name]
-    lm.set_seed(0)
+    lm.set_seed(seed)
     model = make(corpus.vocabulary_size)
     loss = lm.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(lm.optimizers.Adam(rate), loss)
@@ -136,12 +136,13 @@ def main(
     corpus: lm.data.CharacterCorpus | None = None,
     picture: str | None = None,
     beside: str | None = None,
+    seed: int = 0,
 ) -> dict[str, float]:
     """Train, print what was learnt and what it writes; returns bits a character by model."""
     corpus = corpus or lm.data.CharacterCorpus(*lm.datasets.tiny_shakespeare.load_data())
     curves = {}
     for name in names:
-        model, curves[name] = train(name, corpus, steps)
+        model, curves[name] = train(name, corpus, steps, seed=seed)
         text, seconds = write(model, corpus)
         early, late = (1e6 * np.mean(part) for part in np.array_split(seconds, 2))
         print(text)
@@ -158,5 +159,12 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--picture")
     parser.add_argument("--beside", help="curves of another framework, JSON")
+    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    main(tuple(given.model or MODELS), given.steps, picture=given.picture, beside=given.beside)
+    main(
+        tuple(given.model or MODELS),
+        given.steps,
+        picture=given.picture,
+        beside=given.beside,
+        seed=given.seed,
+    )

@@ -86,7 +86,7 @@ def _dense(layer: nn.Linear) -> None:
 MODELS = {"lstm": Lstm, "transformer": Transformer}
 
 
-def train(name: str, text: str, steps: int) -> list[tuple[int, float]]:
+def train(name: str, text: str, steps: int, seed: int = 0) -> list[tuple[int, float]]:
     """Steps, and bits a character on the last tenth of the text after them."""
     numbers = {c: k for k, c in enumerate(sorted(set(text)))}
     encoded = np.array([numbers[c] for c in text])
@@ -95,7 +95,7 @@ def train(name: str, text: str, steps: int) -> list[tuple[int, float]]:
     windows = torch.from_numpy(encoded[starts[:, None] + np.arange(CONTEXT + 1)])
     pieces = np.lib.stride_tricks.sliding_window_view(encoded[border:], CONTEXT + 1)[::CONTEXT]
     unseen = torch.from_numpy(np.ascontiguousarray(pieces))
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = MODELS[name](len(numbers))
     optimizer = torch.optim.Adam(model.parameters(), model.rate, eps=1e-7)
     curve = []
@@ -123,9 +123,11 @@ if __name__ == "__main__":
     parser.add_argument("text", type=Path)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     text = options.text.read_text(encoding="utf-8")
-    curves = {name: train(name, text, options.steps) for name in options.model or MODELS}
+    names = options.model or MODELS
+    curves = {name: train(name, text, options.steps, options.seed) for name in names}
     if options.out:
         options.out.write_text(json.dumps(curves), encoding="utf-8")
