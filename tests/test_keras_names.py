@@ -148,3 +148,43 @@ def test_metrics_as_the_third_argument(third):
     """Of compile, that is loss_weights, in Keras too."""
     with pytest.raises(ArgumentError, match=r"loss_weights[^$]*metrics=\["):
         keras.Sequential([layers.Dense(1)]).compile("adam", "mse", third)
+
+
+def test_logs_as_a_table(tmp_path):
+    file, x = tmp_path / "log.csv", np.ones((4, 3), "float32")
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(x, x[:, 0], epochs=2, callbacks=keras.callbacks.CSVLogger(file), verbose=0)
+    history = model.fit(
+        *(x, x[:, 0]), epochs=4, initial_epoch=2, validation_data=(x, x[:, 0]), verbose=0,
+        callbacks=[keras.callbacks.CSVLogger(str(file), append=True)],
+    ).history  # fmt: skip
+    heading, *rows = [line.split(",") for line in file.read_text().splitlines()]
+    assert heading == ["epoch", "loss", "val_loss"]
+    assert [row[0] for row in rows] == ["0", "1", "2", "3"] and rows[1][2] == ""
+    assert [float(row[2]) for row in rows[2:]] == history["val_loss"]
+
+
+def test_what_there_is_instead():
+    with pytest.raises(AttributeError, match="CSVLogger"):
+        keras.callbacks.TensorBoard  # noqa: B018
+
+
+def test_classes_to_derive_from():
+    for name in ("Initializer", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer"):
+        assert isinstance(getattr(keras, name), type)
+    assert keras.metrics.mean_squared_error([1.0], [3.0]).item() == 4.0
+    assert keras.tree.flatten({"b": 1, "a": [2, 3]}) == [2, 3, 1]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_data_set_in_two(shuffle):
+    x = np.arange(10)
+    left, right = keras.utils.split_dataset((x, -x), left_size=0.8, shuffle=shuffle, seed=1)
+    rows = [[int(a) for a, _ in part] for part in (left, right)]
+    assert [len(part) for part in rows] == [8, 2] and sorted(rows[0] + rows[1]) == x.tolist()
+    assert (rows[0] == list(range(8))) != shuffle
+    _, right = keras.utils.split_dataset(x, right_size=3)
+    assert len(right) == 3
+    with pytest.raises(lm.errors.RangeError, match="8 and 5 samples of 10"):
+        keras.utils.split_dataset(x, 8, 5)

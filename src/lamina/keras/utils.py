@@ -7,26 +7,33 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.dataset import PyDataset
+from lamina import tree
+from lamina.data.dataset import Dataset, PyDataset
 from lamina.data.image_folders import image_dataset_from_directory
 from lamina.data.sequences import pad_sequences, timeseries_dataset_from_array
 from lamina.data.single_images import array_to_img, img_to_array, load_img, save_img
+from lamina.data.splitting import shuffled
 from lamina.data.text_folders import text_dataset_from_directory
 from lamina.errors import DTypeError, RangeError, describe
+from lamina.keras.backend import clear_session
+from lamina.keras.saving import register_keras_serializable
 from lamina.operations.random import set_seed
 
 __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "clear_session",
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
     "normalize",
     "pad_sequences",
     "plot_model",
+    "register_keras_serializable",
     "save_img",
     "set_random_seed",
+    "split_dataset",
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
@@ -83,3 +90,40 @@ def set_random_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (the global generator is what programs of others use)
     set_seed(seed)
+
+
+def split_dataset(
+    dataset: Any,
+    left_size: float | int | None = None,
+    right_size: float | int | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+) -> tuple[Dataset, Dataset]:
+    """Arrays, or a Dataset, as two Datasets of samples: the first rows, and the rest.
+
+    A size is a share (0.8) or a number of samples; one of the two is enough. shuffle: samples
+    drawn at random, the same for the same seed. Raises RangeError where the parts do not fit.
+    """
+    if isinstance(dataset, Dataset):
+        dataset = dataset.arrays()
+    leaves, structure = tree.flatten(dataset)
+    arrays = [np.asarray(leaf) for leaf in leaves]
+    count = len(arrays[0])
+    left, right = _share(left_size, count), _share(right_size, count)
+    if left is None and right is None:
+        raise RangeError("split_dataset: give left_size or right_size")
+    left = count - right if left is None and right is not None else left
+    right = count - left if right is None and left is not None else right
+    if left is None or right is None or min(left, right) < 0 or left + right > count:
+        raise RangeError(f"split_dataset: {left} and {right} samples of {count}")
+    order = shuffled(count, seed or 0) if shuffle else np.arange(count)
+    parts = order[:left], order[left : left + right]
+    first, second = (
+        Dataset.from_tensor_slices(tree.unflatten(structure, [a[rows] for a in arrays]))
+        for rows in parts
+    )
+    return first, second
+
+
+def _share(size: float | int | None, count: int) -> int | None:
+    return round(size * count) if isinstance(size, float) else size

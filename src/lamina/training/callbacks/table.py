@@ -1,0 +1,47 @@
+"""CSVLogger: the figures of each epoch as a row of a file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from lamina.training.callbacks.base import Callback, Logs
+
+
+class CSVLogger(Callback):
+    """Writes "epoch" and the logs, by name, to a file of separated values, a row after each epoch.
+
+    append: go on behind what the file holds; else it is begun anew. A quantity that comes later
+    (validation every other epoch) gets a column then, empty above. Rows are on disk as soon as the
+    epoch is over.
+    """
+
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+        super().__init__()
+        self.filename, self.separator, self.append = Path(filename), separator, append
+        self._names: list[str] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        rows = self._rows() if self.append and self.filename.exists() else []
+        self._names = rows[0] if rows else []
+        if not rows:
+            self._write([], "w")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        figures = {"epoch": epoch, **(logs or {})}
+        new = [name for name in figures if name not in self._names]
+        if new:
+            self._names += new
+            earlier = self._rows()[1:]
+            filled = [row + [""] * (len(self._names) - len(row)) for row in earlier]
+            self._write([self._names, *filled], "w")
+        self._write([[figures.get(name, "") for name in self._names]], "a")
+
+    def _rows(self) -> list[list[str]]:
+        with self.filename.open(newline="", encoding="utf-8") as file:
+            return list(csv.reader(file, delimiter=self.separator))
+
+    def _write(self, rows: list[Any], mode: str) -> None:
+        with self.filename.open(mode, newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=self.separator).writerows(rows)
