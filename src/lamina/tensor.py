@@ -51,14 +51,17 @@ class Tensor(Equality):
     # ---- what it is ----------------------------------------------------------------------------
     @property
     def shape(self) -> Shape:
+        """The extent of each axis: integers, or symbols inside of a program."""
         return self._type.shape
 
     @property
     def dtype(self) -> DType:
+        """The elements' type, such as lm.float32."""
         return self._type.dtype
 
     @property
     def ndim(self) -> int:
+        """Number of axes."""
         return len(self._type.shape)
 
     @property
@@ -73,9 +76,11 @@ class Tensor(Equality):
 
     @property
     def device(self) -> str:
+        """Where the values are: always 'cpu'."""
         return "cpu"
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
+        """This tensor; raises ValueError for any device but 'cpu'."""
         if device != "cpu":
             raise ValueError(f"to_device: no device {device!r}; this build has 'cpu'")
         return self
@@ -121,6 +126,7 @@ class Tensor(Equality):
         return memoryview(self.numpy())  # type: ignore[arg-type]
 
     def tolist(self) -> Any:
+        """The values as nested Python lists."""
         return self.numpy().tolist()
 
     def item(self) -> Any:
@@ -321,22 +327,27 @@ class Variable(Operators):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The extent of each axis."""
         return self._array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> DType:
+        """The elements' type, such as lm.float32."""
         return self._type.dtype
 
     @property
     def ndim(self) -> int:
+        """Number of axes."""
         return self._array.ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
+        """Number of elements."""
         return int(self._array.size)
 
     @property
     def value(self) -> Tensor:
+        """What `read` gives."""
         return self.read()
 
     def read(self) -> Tensor:
@@ -371,9 +382,11 @@ class Variable(Operators):
         return self
 
     def assign_add(self, value: Any) -> Variable:
+        """The value becomes itself plus `value`; gives the Variable back."""
         return self.assign(self.read() + as_tensor(value, self.dtype))  # type: ignore[operator]
 
     def assign_sub(self, value: Any) -> Variable:
+        """The value becomes itself minus `value`; gives the Variable back."""
         return self.assign(self.read() - as_tensor(value, self.dtype))  # type: ignore[operator]
 
     def __repr__(self) -> str:

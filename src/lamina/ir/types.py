@@ -36,18 +36,22 @@ class DType:
 
     @property
     def itemsize(self) -> int:
+        """Bytes of one element."""
         return self.storage.itemsize
 
     @property
     def is_float(self) -> bool:
+        """Whether it is float64, float32, float16 or bfloat16."""
         return self.kind == "f"
 
     @property
     def is_integer(self) -> bool:
+        """Whether it is an integer, with or without sign."""
         return self.kind in "iu"
 
     @property
     def is_storage_only(self) -> bool:
+        """Whether it is a 16-bit float: stored, but computed with as float32."""
         return self.kind == "f" and self.bits == 16
 
     def __eq__(self, other: object) -> bool:

@@ -88,10 +88,12 @@ def heaviside(x1: Any, x2: Any) -> Tensor:
 
 
 def isposinf(x: Any) -> Tensor:
+    """Where x is +infinity, as bool."""
     return ops.logical_and(ops.isinf(x), as_tensor(x) > 0)
 
 
 def isneginf(x: Any) -> Tensor:
+    """Where x is -infinity, as bool."""
     return ops.logical_and(ops.isinf(x), as_tensor(x) < 0)
 
 
@@ -140,18 +142,22 @@ def _but_nan(x: Any, instead: float) -> Tensor:
 
 
 def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum of the numbers; NaN counts as 0."""
     return ops.sum(_but_nan(x, 0.0), axis=axis, keepdims=keepdims)
 
 
 def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The product of the numbers; NaN counts as 1."""
     return ops.prod(_but_nan(x, 1.0), axis=axis, keepdims=keepdims)
 
 
 def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """Running sums, NaN counting as 0."""
     return ops.cumsum(_but_nan(x, 0.0), axis=axis, dtype=dtype)
 
 
 def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+    """Running products, NaN counting as 1."""
     return ops.cumprod(_but_nan(x, 1.0), axis=axis, dtype=dtype)
 
 
@@ -168,6 +174,7 @@ def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The root of `nanvar`."""
     return ops.sqrt(nanvar(x, axis, keepdims))
 
 
@@ -194,10 +201,12 @@ def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the largest of the numbers."""
     return ops.argmax(_but_nan(x, -math.inf), axis=axis, keepdims=keepdims)
 
 
 def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """The position of the smallest of the numbers."""
     return ops.argmin(_but_nan(x, math.inf), axis=axis, keepdims=keepdims)
 
 

@@ -195,6 +195,7 @@ class Model(Layer, Trainer):
 
     @property
     def outputs(self) -> list[Any]:
+        """The symbolic outputs, as a flat list."""
         return tree.leaves(self._symbolic("outputs").outputs)
 
     @property
@@ -215,15 +216,18 @@ class Model(Layer, Trainer):
 
     @property
     def input_shape(self) -> Any:
+        """The shape of the inputs, None where an extent is open; a nest where there are several."""
         return symbolic.shapes_of(self._symbolic("input_shape").inputs)
 
     @property
     def output_shape(self) -> Any:
+        """The shape of the outputs, as the inputs have it."""
         self._need_built("output_shape")
         return self._output_shape
 
     @property
     def input_names(self) -> list[str]:
+        """The names of the Inputs, in order."""
         return list(self._symbolic("input_names").input_names)
 
     def representations(
