@@ -188,3 +188,50 @@ def test_a_data_set_in_two(shuffle):
     assert len(right) == 3
     with pytest.raises(lm.errors.RangeError, match="8 and 5 samples of 10"):
         keras.utils.split_dataset(x, 8, 5)
+
+
+DRAWS = {
+    "normal": lambda seed: keras.random.normal((400,), 2.0, 0.5, seed=seed),
+    "uniform": lambda seed: keras.random.uniform((400,), 1.0, 3.0, seed=seed),
+    "truncated_normal": lambda seed: keras.random.truncated_normal((400,), 2.0, 0.5, seed=seed),
+    "randint": lambda seed: keras.random.randint((400,), 0, 5, seed=seed),
+    "categorical": lambda seed: keras.random.categorical(np.zeros((2, 5)), 200, seed=seed),
+    "shuffle": lambda seed: keras.random.shuffle(np.linspace(0, 4, 400), seed=seed),
+    "dropout": lambda seed: keras.random.dropout(np.full(400, 2.0), 0.5, seed=seed),
+    "dropout of rows": lambda seed: keras.random.dropout(
+        np.full((400, 2), 2.0), 0.5, (400, 1), seed
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_random_numbers_by_seed(name):
+    draw, seeds = DRAWS[name], keras.random.SeedGenerator(5)
+    once, again, other = draw(1), draw(1), draw(2)
+    assert np.array_equal(once, again) and not np.array_equal(once, other)
+    first, second, begun_anew = draw(seeds), draw(seeds), draw(keras.random.SeedGenerator(5))
+    assert not np.array_equal(first, second) and np.array_equal(first, begun_anew)
+    assert np.asarray(first).mean() == pytest.approx(2, abs=0.3)
+
+
+def test_the_encoder_of_a_variational_autoencoder():
+    class Sampling(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seed_generator = keras.random.SeedGenerator(1337)
+
+        def call(self, inputs):
+            mean, log_variance = inputs
+            noise = keras.random.normal(ops.shape(mean), seed=self.seed_generator)
+            return mean + ops.exp(0.5 * log_variance) * noise
+
+    inputs = keras.Input((6,))
+    codes = Sampling()([layers.Dense(2)(inputs), layers.Dense(2)(inputs)])
+    model = keras.Model(inputs, layers.Dense(6)(codes))
+    x = np.ones((8, 6), "float32")
+    first, second = model.predict(x, verbose=0), model.predict(x, verbose=0)
+    assert not np.array_equal(first, second)
+    model.compile("sgd", "mse")
+    before = model.get_layer(index=3).seed_generator.count.numpy()
+    model.fit(x, x, batch_size=4, epochs=2, verbose=0)
+    assert model.get_layer(index=3).seed_generator.count.numpy() == before + 4

@@ -24,7 +24,7 @@ _LAZY = {
     "ops": "lamina.keras.ops",
     "optimizers": "lamina.keras.optimizers",
     "preprocessing": "lamina.keras.preprocessing",
-    "random": "lamina.operations.random",
+    "random": "lamina.keras.random",
     "saving": "lamina.keras.saving",
     "regularizers": "lamina.keras.regularizers",
     "utils": "lamina.keras.utils",

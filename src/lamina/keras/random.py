@@ -1,0 +1,99 @@
+"""`keras.random`: random numbers by `seed`: a number, a SeedGenerator, or nothing.
+
+A number gives the same values at every call; a SeedGenerator, other ones each time; without a seed
+they come from the global state, or in a program from its own (`lamina.random`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import nn
+from lamina.operations import cast, random
+from lamina.operations.promote import shape_of
+from lamina.tensor import Tensor, Variable, as_tensor
+
+__all__ = [
+    "SeedGenerator",
+    "categorical",
+    "dropout",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
+
+class SeedGenerator:
+    """A key and how often it was used: state, which compiled programs change too.
+
+    seed: a whole number; None takes one from the global state.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        self.initial_seed, self.name = seed, name or "seed_generator"
+        key = random.scoped_key("seed_generator") if seed is None else random.key(seed)
+        self.key = Variable(np.asarray(key), trainable=False, name="key")
+        self.count = Variable(np.int32(0), trainable=False, name="count")
+
+    def next(self, ordered: bool = True) -> Tensor:
+        """The next key."""
+        key = random.fold_in(self.key.read(), self.count.read())
+        self.count.assign_add(1)
+        return key
+
+
+def _key(seed: Any) -> Any:
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    return random.key(int(seed)) if isinstance(seed, (int, np.integer)) else seed
+
+
+def normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Tensor:
+    """From the normal distribution."""
+    return random.normal(shape, mean, stddev, dtype, key=_key(seed))
+
+
+def uniform(
+    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Tensor:
+    """From minval up to below maxval, all equally likely."""
+    return random.uniform(shape, minval, maxval, dtype, key=_key(seed))
+
+
+def truncated_normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Tensor:
+    """From the normal distribution within two standard deviations."""
+    return random.truncated_normal(shape, mean, stddev, dtype, key=_key(seed))
+
+
+def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
+    """Whole numbers from minval up to below maxval."""
+    return random.randint(shape, minval, maxval, dtype, key=_key(seed))
+
+
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
+    """Classes drawn by the probabilities softmax(logits): (batch, classes) to (batch, samples)."""
+    drawn = random.categorical(logits, num_samples, key=_key(seed))
+    return cast(drawn, dtype)
+
+
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
+    """x with the entries along an axis in random order."""
+    return random.shuffle(x, axis=axis, key=_key(seed))
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:
+    """inputs with a share `rate` of elements 0, the others divided by 1 - rate; one draw for all
+    along the axes where `noise_shape` is 1."""
+    inputs, key = as_tensor(inputs), _key(seed)
+    if noise_shape is None:
+        return nn.dropout(inputs, rate, key=key)
+    kept = random.bernoulli(shape_of(noise_shape), 1.0 - rate, key=key)
+    return inputs * cast(kept, inputs.dtype) / (1.0 - rate)  # type: ignore[no-any-return]
