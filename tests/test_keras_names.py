@@ -235,3 +235,37 @@ def test_the_encoder_of_a_variational_autoencoder():
     before = model.get_layer(index=3).seed_generator.count.numpy()
     model.fit(x, x, batch_size=4, epochs=2, verbose=0)
     assert model.get_layer(index=3).seed_generator.count.numpy() == before + 4
+
+
+EINSUMS = [  # equation, output_shape, bias_axes, input, shapes of kernel and bias
+    ("abc,cd->abd", (None, 6), "d", (2, 4, 3), (3, 6), (6,)),
+    ("ab,bc->ac", 5, None, (2, 3), (3, 5), None),
+    ("...x,xy->...y", 5, "y", (2, 4, 7, 3), (3, 5), (5,)),
+    ("abcd,cde->abe", (None, 6), "e", (2, 4, 3, 5), (3, 5, 6), (6,)),
+    ("abc,bde->acde", (3, 5, 6), "cd", (2, 4, 3), (4, 5, 6), (3, 5, 1)),
+    ("ab...,bc->ac...", (5, None), "c", (2, 3, 4), (3, 5), (5, 1)),
+]
+
+
+@pytest.mark.parametrize("row", EINSUMS, ids=lambda row: row[0])
+def test_dense_layers_of_any_product(row):
+    equation, output_shape, bias_axes, shape, of_kernel, of_bias = row
+    layer = layers.EinsumDense(equation, output_shape, "tanh", bias_axes, bias_initializer="ones")
+    model = keras.Sequential([keras.Input(shape[1:]), layer])
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    assert layer.kernel.shape == of_kernel
+    assert (layer.bias.shape if layer.bias is not None else None) == of_bias
+    product = np.einsum(equation, x, layer.kernel.numpy())
+    expected = np.tanh(product + (0 if of_bias is None else np.ones(of_bias)))
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-5)
+    twin = keras.models.clone_model(model)
+    assert twin.output_shape == model.output_shape
+
+
+def test_mistakes_in_equations():
+    with pytest.raises(ArgumentError, match="inputs,kernel->outputs"):
+        layers.EinsumDense("ab->a", 3)
+    with pytest.raises(ArgumentError, match="extent of 'd'"):
+        layers.EinsumDense("abc,cd->abd", (4, None)).build((None, 4, 3))
+    with pytest.raises(ArgumentError, match="bias axis 'z'"):
+        layers.EinsumDense("ab,bc->ac", 5, bias_axes="z").build((None, 3))

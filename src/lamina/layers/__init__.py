@@ -26,6 +26,7 @@ from lamina.layers.convolution import (
 )
 from lamina.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from lamina.layers.core import Activation, Dense, Identity, Input, InputLayer, Lambda
+from lamina.layers.einsum_dense import EinsumDense
 from lamina.layers.embedding import Embedding
 from lamina.layers.encoding import CategoryEncoding, Discretization
 from lamina.layers.hashing import Hashing
@@ -183,6 +184,7 @@ __all__ = [
     "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GRU",

@@ -1,0 +1,114 @@
+"""EinsumDense: a dense layer whose product is any einsum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import activations, constraints, initializers, regularizers
+from lamina.errors import ArgumentError
+from lamina.layers.base import Layer
+from lamina.operations import creation, linear_algebra
+from lamina.tensor import Tensor, Variable
+
+ELLIPSIS = "..."
+
+
+class EinsumDense(Layer):
+    """activation(einsum(equation, inputs, kernel) + bias), as in Keras.
+
+    equation: "inputs,kernel->outputs", such as "abc,cd->abd", or with an ellipsis "...x,xy->...y".
+    output_shape: the extents of the outputs without the batch, None for what the inputs have.
+    bias_axes: the letters of the outputs along which the bias differs, none for no bias. Raises
+    ArgumentError for an equation of another form, or a letter whose extent nothing says.
+    """
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.equation = equation.replace(" ", "")
+        given = output_shape if isinstance(output_shape, (tuple, list)) else (output_shape,)
+        self.partial_output_shape, self.bias_axes = tuple(given), bias_axes
+        self.activation = activations.get(activation)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.bias: Variable | None = None
+        if self.equation.count(",") != 1 or self.equation.count("->") != 1:
+            raise ArgumentError(
+                f"EinsumDense: the equation is {equation!r}, expected 'inputs,kernel->outputs'"
+            )
+
+    def build(self, input_shape: Any) -> None:
+        operands, result = self.equation.split("->")
+        inputs, kernel = operands.split(",")
+        extents = _extents(result, (None, *self.partial_output_shape))
+        extents |= {k: n for k, n in _extents(inputs, tuple(input_shape)).items() if n is not None}
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=tuple(self._known(letter, extents) for letter in kernel),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        if self.bias_axes:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=self._bias_shape(result, extents, len(self.partial_output_shape) + 1),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _bias_shape(self, result: str, extents: Any, axes: int) -> tuple[int, ...]:
+        """Ones but along the bias's axes, from the first of these on."""
+        assert self.bias_axes is not None
+        letters = result.replace(ELLIPSIS, "")
+        for letter in self.bias_axes:
+            if letter not in letters:
+                raise ArgumentError(f"{self._label()}: bias axis {letter!r} is not in {result!r}")
+        shape = [self._known(k, extents) if k in self.bias_axes else 1 for k in letters]
+        if result.endswith(ELLIPSIS):
+            shape += [1] * (axes - len(letters))
+        return tuple(shape[min(letters.index(letter) for letter in self.bias_axes) :])
+
+    def _known(self, letter: str, extents: Any) -> int:
+        extent = extents.get(letter)
+        if extent is None:
+            raise ArgumentError(
+                f"{self._label()}: the extent of {letter!r} in {self.equation!r} is not known; "
+                f"output_shape is {self.partial_output_shape}"
+            )
+        return int(extent)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        inputs = creation.astype(inputs, self.dtype)
+        x = linear_algebra.einsum(self.equation, inputs, self.kernel.read())
+        if self.bias is not None:
+            x = x + self.bias.read()
+        return self.activation(x)  # type: ignore[no-any-return]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "output_shape": self.partial_output_shape}
+
+
+def _extents(letters: str, shape: tuple[Any, ...]) -> dict[str, Any]:
+    """The extents by letter; an ellipsis stands for the axes that no letter names."""
+    if letters.startswith(ELLIPSIS):
+        letters = letters.removeprefix(ELLIPSIS)
+        return dict(zip(letters, shape[len(shape) - len(letters) :], strict=True))
+    return dict(zip(letters.removesuffix(ELLIPSIS), shape, strict=False))
