@@ -301,11 +301,11 @@ def test_plot_model_of_keras(model, tmp_path):
     assert b"<svg" in (tmp_path / "model.svg").read_bytes()
 
 
-class Subclassed(lm.Model):
+class DrawnModel(lm.Model):
     def call(self, inputs):
         return inputs
 
 
 def test_a_subclassed_model_has_no_picture():
     with pytest.raises(ArgumentError, match=r"lm\.inspect\.dot"):
-        lm.plot.model(Subclassed())
+        lm.plot.model(DrawnModel())

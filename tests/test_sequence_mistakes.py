@@ -44,7 +44,7 @@ def stateful(batch=8, **how):
     fit(L.Input(batch_shape=(batch, 10, 3)), L.LSTM(8, stateful=True), end(), **how)
 
 
-class Subclassed(lm.Model):
+class EmbeddingModel(lm.Model):
     """Looks words up somewhere inside of its own code."""
 
     def __init__(self):
@@ -56,7 +56,7 @@ class Subclassed(lm.Model):
 
 
 def subclassed(x):
-    made = Subclassed()
+    made = EmbeddingModel()
     made.compile("sgd", "sparse_categorical_crossentropy")
     made.fit({"words": WORDS}, Y, verbose=0)
     made.predict({"words": x}, verbose=0)
