@@ -197,7 +197,7 @@ MISTAKES = {
     "a word outside, in code of one's own": (
         lambda: subclassed(WORDS + 5),
         OutOfBoundsError,
-        ["subclassed/embedding", " at position ("],
+        ["embedding_model/embedding", " at position ("],
     ),
     "no words at all": (lambda: words(X[:, :, 0]), DTypeError, ["whole numbers", "(0, 0)"]),
     # ---- masks
