@@ -65,7 +65,9 @@ def _pays(nest: Nest, machine: Machine) -> bool:
     panel = COLUMNS * machine.lanes(8 * size)
     widest = max((guess(v.extent) for v in nest.loops), default=1)
     enough = widest >= panel and results >= ROWS * panel
-    return enough and terms * panel * size >= 2 * machine.l1 and results * size <= machine.l2
+    known = all(is_static(v.extent) for v in nest.reductions)
+    least = (4 if known else 2) * machine.l1  # what is guessed may well be more
+    return enough and terms * panel * size >= least and results * size <= machine.l2
 
 
 def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
