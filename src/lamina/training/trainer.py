@@ -155,7 +155,7 @@ class Trainer:
         """The outputs for data, as NumPy arrays. A few rows take microseconds, so calling this in a
         loop is fine. A line shows how far it is if it takes more than a second."""
         x = self._prepared(x)
-        if type(x) is np.ndarray and callbacks is None and x.ndim and batch_size is None:
+        if type(x) is np.ndarray and callbacks is None and x.ndim and _holds(batch_size, len(x)):
             quick = self._predictor.quick(self, x)
             if quick is not None:
                 return quick
@@ -322,3 +322,8 @@ def _returned(logs: dict[str, Any], return_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
+
+
+def _holds(batch_size: Any, rows: int) -> bool:
+    """Whether one batch holds these rows."""
+    return batch_size is None or (type(batch_size) is int and batch_size >= rows)
