@@ -667,7 +667,7 @@ def test_the_pace_follows_the_time_of_a_step():
         pace.begin()
         now += each * pace.steps
         pace.end(pace.steps)
-    assert seen == [1, 8, 20, 20, 20, 1]
+    assert seen == [1, 8, 16, 16, 16, 1]  # powers of two
     assert pace.steps == 1
 
 

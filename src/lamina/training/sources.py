@@ -26,7 +26,8 @@ class Pace:
     """How many steps to do before native code returns: as many as fit in `seconds`.
 
     The first call does one. Then it goes by the time they took, at most eight times as many as
-    before, since first steps are slow.
+    before, since first steps are slow. Always a power of two, so that the same numbers come again,
+    for which programs have memory and know how many threads are best.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class Pace:
         if self.most == 1:
             return
         each = (self.clock() - self._began) / steps
-        fitting = int(self.seconds / max(each, 1e-7))
-        self.steps = max(1, min(fitting, 8 * self.steps))
+        fitting = max(1, int(self.seconds / max(each, 1e-7)))
+        self.steps = min(1 << fitting.bit_length() - 1, 8 * self.steps)
 
 
 class Resident:
