@@ -134,3 +134,12 @@ def test_what_a_convolution_pads_is_stored_inside_of_its_border(read_again: bool
     assert len(padded) == 1  # a copy of x, which is not the program's own
     with settings(check=True):
         check(graph, rows=3)
+
+
+def test_what_code_of_its_own_reads_is_in_one_piece() -> None:
+    """Sorting goes through memory as it lies, so a value that it reads has no border around it."""
+    x, w = _x(N, 16, 16, 16), _x(3, 3, 16, 16, name="w")
+    inner = _convolved(x, w)
+    ordered = ops.elements(ops.sort(inner, dimension=3))
+    graph = Graph([x, w], [_convolved(inner, w), *ordered], "sorted")
+    check(graph, rows=3)

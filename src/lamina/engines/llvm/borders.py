@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lamina.engines.llvm.group import Grouping
+from lamina.engines.llvm.group import WHOLE, Grouping
 from lamina.engines.llvm.index import Index, Var, at, of, strides_of
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.nest import Buffer, Maker, Nest, Store
@@ -26,12 +26,13 @@ def bordered(graph: Graph, grouping: Grouping) -> dict[Node, Node]:
     """The stored padded copies whose middle can be stored where it is, and those middles."""
     found: dict[Node, Node] = {}
     results = set(graph.results)
+    whole = {a for n in graph.nodes() if n.op in WHOLE for a in n.args}  # wanted in one piece
     for node, g in grouping.stored.items():
         if node.op != "identity" or node.args[0].op != "pad" or g.stores != [node]:
             continue
         middle, value = node.args[0].args
         maker = grouping.stored.get(middle)
-        alone = middle not in results and middle not in found.values() and node not in results
+        alone = not {middle, node} & results and middle not in {*found.values(), *whole}
         if maker is None or not alone or not _is_plain(node.args[0], middle, value):
             continue
         if maker.whole is None and middle.op not in OWN:
