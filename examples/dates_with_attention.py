@@ -1,10 +1,12 @@
-"""Translation with attention (Bahdanau, Cho and Bengio 2015): dates as people write them, to ISO.
+"""Translation with attention: dates as people write them, to ISO.
 
     "3rd of march, 1987" -> "1987-03-03"        after 6 epochs a thousand new dates come out right
 
 An encoder reads the letters in both directions; a decoder writes one letter after the other, and
-before each looks at all that the encoder made, weighted by how well it goes with the decoder's
-state. In training it gets the right letters before (teacher forcing); alone, its own.
+for each looks at all that the encoder made, weighted by how well it goes with the decoder's state.
+The weights are scored as by Bahdanau, Cho and Bengio (2015), after the decoder's step as by Luong,
+Pham and Manning (2015). In training it gets the right letters before (teacher forcing); alone, its
+own.
 
     python examples/dates_with_attention.py [--epochs 6] [--picture dates.png]
 """

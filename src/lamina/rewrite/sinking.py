@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, users
-from lamina.ir.types import Dim, is_static
+from lamina.ir.types import Dim
+from lamina.ir.typical import guess
 
 LEAST = 1024  # elements of a sum: a smaller one stays in the nearest cache
-TYPICAL = 32  # what an extent is guessed to be that is known only when the program runs
 
 
 def sink_sums(graph: Graph) -> Graph:
@@ -100,7 +100,7 @@ def _kept(added: Node, given: set[Node]) -> Sequence[Node]:
 
 
 def _size(shape: Sequence[Dim]) -> int:
-    return math.prod(int(n) if is_static(n) else TYPICAL for n in shape)  # type: ignore[arg-type]
+    return math.prod(map(guess, shape))
 
 
 class _Sinking:

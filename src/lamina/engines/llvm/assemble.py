@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from lamina.engines.llvm.blocks import in_blocks
 from lamina.engines.llvm.borders import border, bordered, middle_of
 from lamina.engines.llvm.fuse import fused
-from lamina.engines.llvm.group import Group, Grouping, group
+from lamina.engines.llvm.group import Group, Grouping, group, reaches
 from lamina.engines.llvm.index import strides_of
 from lamina.engines.llvm.joints import is_joint, parts_of
 from lamina.engines.llvm.lower import Kernel, copy, lower, trimmed, zeros
@@ -380,15 +380,10 @@ class _Assembly:
         return True
 
     def _reaches(self, start: Group, goal: Group) -> bool:
-        stack, seen = [start], {start}
-        while stack:
-            g = stack.pop()
-            if g is goal:
-                return True
-            for other in (g.needs | self.after.get(g, set())) - seen:
-                seen.add(other)
-                stack.append(other)
-        return False
+        return reaches(start, goal, self._needs)
+
+    def _needs(self, g: Group) -> set[Group]:
+        return g.needs | self.after.get(g, set())
 
     def _ordered(self) -> list[Group]:
         """Groups in an order that respects every need, otherwise as they were made."""
@@ -398,7 +393,7 @@ class _Assembly:
             stack = [root]
             while stack:
                 g = stack[-1]
-                needs = (g.needs | self.after.get(g, set())) - done
+                needs = self._needs(g) - done
                 if g in done or not needs:
                     stack.pop()
                     if g not in done:

@@ -16,15 +16,15 @@ import math
 from dataclasses import replace
 
 from lamina.engines.llvm.collapse import by_stride, collapse, renamed, rewrite
+from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.index import Index, Var, linear, of
 from lamina.engines.llvm.lower import Kernel, trimmed, zeros
 from lamina.engines.llvm.machine import Machine
-from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
+from lamina.engines.llvm.nest import Accumulator, Buffer, Maker, Nest, Store
 from lamina.engines.llvm.slots import Slot
-from lamina.engines.llvm.typical import guess
 from lamina.ir.types import is_static
+from lamina.ir.typical import guess
 
-PRODUCTS = {"dot_general", "convolution"}
 COLUMNS = 2  # registers side by side in a tile of products
 FEWEST, MOST = 64, 1200  # terms of a block: tiles are worth starting, and a panel fits a cache
 GUESSED = 160  # at most, where their number is known only when the program runs
@@ -119,19 +119,7 @@ def _summed(
 
 def _used(nest: Nest, maker: Maker, slots: list[Slot], sums: Slot, place: Index) -> Kernel:
     """The kernel of what follows the sums."""
-    buffer = Buffer(len(slots), sums.dtype)
-    new: dict[int, Expr] = {}
-    for expr in walk([s.expr for s in nest.stores]):
-        if expr.kind == "acc":
-            new[id(expr)] = maker.load(buffer, place)
-        elif any(new[id(a)] is not a for a in expr.args):
-            args = tuple(new[id(a)] for a in expr.args)
-            if expr.kind == "guard":
-                new[id(expr)] = maker.guard(expr.params["tests"], *args)
-            else:
-                new[id(expr)] = maker.op(expr.kind, args, expr.dtype, expr.params)
-        else:
-            new[id(expr)] = expr
-    stores = [Store(s.buffer, s.index, new[id(s.expr)]) for s in nest.stores]
-    used = Nest("map", list(nest.loops), stores=stores)
+    read = maker.load(Buffer(len(slots), sums.dtype), place)
+    after = Nest("map", list(nest.loops), stores=nest.stores)
+    used = rewrite(after, maker, lambda index: index, total=lambda _: read)
     return trimmed(collapse(used, maker), [*slots, sums])

@@ -8,7 +8,8 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 
 from lamina.engines.llvm.group import WHOLE, Grouping
 from lamina.engines.llvm.index import Index, Var, at, of, strides_of
@@ -17,9 +18,10 @@ from lamina.engines.llvm.nest import Buffer, Maker, Nest, Store
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.graph import Graph, Node
 from lamina.ir.types import Dim, is_static
+from lamina.ir.typical import guess
 
 OWN = {"identity", "get_tuple_element", "parameter"}  # these have their memory from elsewhere
-LARGE = 4096  # elements: a small value is copied sooner than its border is filled
+LARGE = 1 << 16  # elements: a small value is copied sooner than its border is filled
 
 
 def bordered(graph: Graph, grouping: Grouping) -> dict[Node, Node]:
@@ -45,15 +47,7 @@ def _is_plain(pad: Node, middle: Node, value: Node) -> bool:
     sides = [*p["edge_padding_low"], *p["edge_padding_high"]]
     outwards = is_static(sides) and min(sides) >= 0 and not any(p["interior_padding"])
     known = value.op == "constant" and value.params["value"].size == 1
-    rest = [n for n in middle.shape if is_static(n)]
-    return outwards and known and _product(rest) >= LARGE
-
-
-def _product(extents: Sequence[Dim]) -> int:
-    total = 1
-    for n in extents:
-        total *= int(n)  # type: ignore[arg-type]
-    return total
+    return outwards and known and math.prod(map(guess, middle.shape)) >= LARGE
 
 
 def middle_of(padded: Slot, node: Node) -> Slot:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from lamina.engines.llvm.index import Data, Div, Index, Mod, Var, bounds
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
-from lamina.engines.llvm.typical import TYPICAL_SIZES
 from lamina.ir.types import Dim, evaluate, is_static
+from lamina.ir.typical import TYPICAL_SIZES
 
 Test = tuple[Index, Dim, Dim]  # low <= index < high
 SHORT = 16  # inner loops that leave vectors part empty, and are joined although a guard asks
@@ -116,6 +116,7 @@ def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
 
 # ---- rewriting every index of a nest -----------------------------------------------------------
 Load = Callable[[Buffer, Index], Expr]
+Total = Callable[[Expr], Expr]
 Ask = Callable[[Test], Test]
 
 
@@ -124,13 +125,13 @@ def rewrite(
     maker: Maker,
     change: Callable[[Index], Index],
     load: Load | None = None,
-    first_sum: int = 0,
+    total: Total | None = None,
     ask: Ask | None = None,
 ) -> Nest:
     """The nest with each index replaced by what `change` makes of it (a guard's tests: by `ask`),
-    loads by what `load` makes of their new index, and accumulators numbered from `first_sum`."""
+    loads by what `load` makes of their new index, and sums by what `total` makes of them."""
     new: dict[int, Expr] = {}
-    rebuild = _Rebuild(maker, new, change, load or maker.load, first_sum, ask)
+    rebuild = _Rebuild(maker, new, change, load or maker.load, total, ask)
     for expr in walk(nest.roots()):
         new[id(expr)] = rebuild(expr)
     accs = [Accumulator(a.kind, new[id(a.expr)], a.dtype) for a in nest.accumulators]
@@ -146,7 +147,7 @@ class _Rebuild:
     new: Mapping[int, Expr]
     change: Callable[[Index], Index]
     load: Load
-    first_sum: int
+    total: Total | None
     ask: Ask | None
 
     def __call__(self, expr: Expr) -> Expr:
@@ -162,7 +163,8 @@ class _Rebuild:
             return maker.constant(p["value"], expr.dtype)
         if expr.kind == "acc":  # it depends on the loops, also on those that have just become one
             vars_ = frozenset(v for old in expr.vars for v in self.change(Index({old: 1})).vars)
-            return maker.acc(p["number"] + self.first_sum, expr.dtype, vars_)
+            made = maker.acc(p["number"], expr.dtype, vars_)
+            return self.total(made) if self.total else made
         return maker.op(expr.kind, args, expr.dtype, p)
 
     def _guard(self, tests: list[Test], inside: Expr, other: Expr) -> Expr:

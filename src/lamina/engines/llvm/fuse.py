@@ -155,6 +155,9 @@ def _moved(
         new = buffer(old)
         return known[new] if new in known else maker.load(new, index)
 
-    nest = rewrite(kernel.nest, maker, lambda index: renamed(index, names), load, first_sum)
+    def total(acc: Expr) -> Expr:
+        return maker.acc(acc.params["number"] + first_sum, acc.dtype, acc.vars)
+
+    nest = rewrite(kernel.nest, maker, lambda index: renamed(index, names), load, total)
     nest.stores = [Store(buffer(s.buffer), s.index, s.expr) for s in nest.stores]
     return nest

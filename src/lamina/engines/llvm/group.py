@@ -13,7 +13,7 @@ only where that makes no circle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.cores import PRODUCTS, core_of
@@ -70,6 +70,19 @@ class Grouping:
 def group(graph: Graph) -> Grouping:
     """Decide for a graph (already simplified) what is stored and where it is computed."""
     return _Grouper(graph).run()
+
+
+def reaches(start: Group, goal: Group, needs: Callable[[Group], set[Group]]) -> bool:
+    """Whether the start is the goal, or needs it, by way of others if need be."""
+    stack, seen = [start], {start}
+    while stack:
+        g = stack.pop()
+        if g is goal:
+            return True
+        new = needs(g) - seen
+        seen |= new
+        stack += new
+    return False
 
 
 class _Grouper:
@@ -217,15 +230,7 @@ class _Grouper:
         return not any(self._reaches(other, g) for other in others)
 
     def _reaches(self, start: Group, goal: Group) -> bool:
-        stack, seen = [start], {start}
-        while stack:
-            g = stack.pop()
-            if g is goal:
-                return True
-            for other in g.needs - seen:
-                seen.add(other)
-                stack.append(other)
-        return False
+        return reaches(start, goal, lambda g: g.needs)
 
     def _settle_others(self, node: Node, g: Group) -> None:
         for arg in node.args:

@@ -19,11 +19,11 @@ import numpy as np
 from lamina.engines.llvm.convolutions import convolution, is_weights_gradient
 from lamina.engines.llvm.copies import Copies, stored
 from lamina.engines.llvm.joints import sink
-from lamina.engines.llvm.typical import guess
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute
 from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import Dim, DType, Shape, TensorType, int32
+from lamina.ir.typical import guess
 
 SHORT = 64  # sums of fewer terms aren't worth filling lanes with
 MANY = 128  # rows for which a copy of the right side pays whatever its size

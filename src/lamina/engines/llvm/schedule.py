@@ -23,8 +23,8 @@ from lamina.engines.llvm.machine import Machine
 from lamina.engines.llvm.nest import Expr, Nest, walk
 from lamina.engines.llvm.scalar import COST
 from lamina.engines.llvm.turning import turned_loop
-from lamina.engines.llvm.typical import guess
 from lamina.ir.types import Dim, is_static
+from lamina.ir.typical import guess
 
 GATHER = 20.0  # a register filled from scattered places costs as much as this many loads
 MANY_TURNS = 128  # sums of so many terms take longer than what follows them

@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 
 from lamina.engines.llvm.copies import Copies, stored
 from lamina.engines.llvm.joints import interleaved, stacked
-from lamina.engines.llvm.typical import guess
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim, Shape, is_static
+from lamina.ir.typical import guess
 
 # One row a result: what each element of a column of the operand counts.
 INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))  # B'
