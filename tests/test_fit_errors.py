@@ -196,6 +196,33 @@ MISTAKES = {
         ArgumentError,
         ["validation_split", "iterable"],
     ),
+    "a batch size beside batches": (
+        lambda: classifier().fit([(X, LABELS)], batch_size=8, verbose=0),
+        ArgumentError,
+        ["batch_size is 8", "iterable", "dataset.batch"],
+    ),
+    "a batch size beside batches to evaluate": (
+        lambda: classifier().evaluate([(X, LABELS)], batch_size=8, verbose=0),
+        ArgumentError,
+        ["batch_size is 8"],
+    ),
+    "a batch size beside batches to predict": (
+        lambda: classifier().predict([(X, LABELS)], batch_size=8, verbose=0),
+        ArgumentError,
+        ["batch_size is 8"],
+    ),
+    "a batch size beside batches to validate with": (
+        lambda: classifier().fit(
+            X, LABELS, validation_data=[(X, LABELS)], validation_batch_size=8, verbose=0
+        ),
+        ArgumentError,
+        ["validation_batch_size is 8"],
+    ),
+    "targets beside batches to evaluate": (
+        lambda: classifier().evaluate([(X, LABELS)], LABELS, verbose=0),
+        ArgumentError,
+        ["y goes with arrays"],
+    ),
     "a batch that is no pair": (
         lambda: classifier().fit(iter([(X, LABELS, None, None)]), verbose=0),
         ArgumentError,

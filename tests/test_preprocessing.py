@@ -40,6 +40,29 @@ def test_adapt_learns_mean_and_variance(data):
     assert layer.trainable_weights == []
 
 
+def test_normalization_that_was_not_adapted_is_told():
+    model = lm.Sequential([lm.Input((3,)), lm.layers.Dense(3), L.Normalization()])
+    model.compile("sgd", "mse")
+    uses = [
+        lambda: L.Normalization()(TABLE),
+        lambda: model(TABLE),
+        lambda: model.predict(TABLE, verbose=0),
+        lambda: model.fit(TABLE, TABLE, verbose=0),
+    ]
+    for use in uses:
+        with pytest.raises(StateError, match=r"Normalization '.*normalization'.*\n.*adapt\(data\)"):
+            use()
+    model.layers[-1].adapt(TABLE)
+    model.fit(TABLE, TABLE, verbose=0)
+    copy = deserialize(serialize(model))
+    copy.set_weights(model.get_weights())
+    np.testing.assert_array_equal(copy.predict(TABLE), model.predict(TABLE))
+    by_hand = L.Normalization()
+    by_hand.build((None, 3))
+    by_hand.set_weights([np.ones(3), np.full(3, 4.0), 0])
+    np.testing.assert_allclose(by_hand(TABLE).numpy(), (TABLE - 1) / 2, rtol=1e-5, atol=1e-6)
+
+
 def test_normalization_along_several_axes_or_none():
     layer = L.Normalization(axis=None)
     layer.adapt(TABLE)

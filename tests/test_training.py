@@ -685,8 +685,9 @@ def _columns(rows):
     return columns(np.zeros((rows, 2), np.float32), np.zeros(rows))
 
 
-def test_a_copy_of_a_trained_model_goes_on_as_the_model_would():
-    model = network(lm.layers.Dropout(0.5))
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_copy_of_a_trained_model_goes_on_as_the_model_would(run_eagerly):
+    model = network(lm.layers.Dropout(0.5), run_eagerly=run_eagerly)
     model.fit(X, Y, epochs=2, verbose=0)
     before = model.predict(X, verbose=0)
     twin = copy.deepcopy(model)

@@ -406,6 +406,8 @@ def _aligned_copy(array: np.ndarray) -> np.ndarray:
 class Trace:
     """A program being recorded: which variables it has read, and what they hold by now."""
 
+    is_for_types = False  # it will not run: only the types of its results are of interest
+
     def __init__(self) -> None:
         self.inputs: dict[Variable, Node] = {}
         self.current: dict[Variable, Tensor] = {}

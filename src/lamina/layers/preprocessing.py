@@ -13,6 +13,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.ir.types import is_static
+from lamina.layers import symbolic
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
 from lamina.layers.spec import InputSpec, shape_text
@@ -46,6 +47,7 @@ class Normalization(Layer):
 
     mean and variance are given, or learned from data by `adapt`; then they are weights, which do
     not train. invert=True undoes it: inputs * sqrt(variance) + mean.
+    Raises StateError where it is called with neither.
     """
 
     def __init__(
@@ -108,7 +110,19 @@ class Normalization(Layer):
             raise ArgumentError(f"{self._label()}: adapt got no data")
         return count, mean, square, shape
 
+    def _need_statistics(self) -> None:
+        """Raise while mean and variance are those of a new layer, which would change nothing; those
+        that were loaded, or set, are there without `adapt`."""
+        if self.input_mean is not None or symbolic.is_inferring() or self.count.numpy() > 0:
+            return
+        if np.all(self.mean.numpy() == 0) and np.all(self.variance.numpy() == 1):
+            raise StateError(
+                f"{self._label()}: it has no mean and variance yet, and would change nothing",
+                hint="call adapt(data) once, before the model is used, or give mean= and variance=",
+            )
+
     def call(self, inputs: Tensor) -> Any:
+        self._need_statistics()
         x = creation.astype(inputs, self.dtype)
         kept = self._kept(x.ndim)
         shape = tuple(n if d in kept else 1 for d, n in enumerate(x.shape))

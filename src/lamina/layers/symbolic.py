@@ -137,8 +137,14 @@ def traced(type_: TensorType) -> Tensor:
 def inferring() -> Iterator[None]:
     """Within: programs are recorded for the types of their results alone, and thrown away. Any
     random key will do."""
-    with tracing(), random.key_scope(0):
+    with tracing() as trace, random.key_scope(0):
+        trace.is_for_types = True
         yield
+
+
+def is_inferring() -> bool:
+    """Whether what is computed now will never have values."""
+    return any(trace.is_for_types for trace in LOCAL.traces)
 
 
 def is_shape(value: Any) -> bool:

@@ -28,7 +28,7 @@ def representations(model: Any, x: Any, layers: Any, batch_size: int | None) -> 
     names: list[str] = []
     parts: list[Any] = []
     rows = 0
-    found = batches_of(model, x, batch_size or BATCH, None, Progress("Representations", None, 0))
+    found = batches_of(model, x, batch_size, None, Progress("Representations", None, 0), BATCH)
     with closing(found) as batches:
         for part in batches:
             check_batch(model, part, rows)

@@ -26,6 +26,7 @@ from lamina.training.sources import (
     Resident,
     Stream,
     is_iterable_of_batches,
+    refuse_batch_size,
 )
 from lamina.training.stateful import check_rows, resident
 
@@ -138,6 +139,7 @@ def fit(
     order_seed = seed if shuffle else None
     if is_iterable_of_batches(x):
         _need_arrays(y=y, sample_weight=sample_weight, validation_split=validation_split)
+        refuse_batch_size(batch_size)
         batches = x.shuffle(seed=seed) if shuffle and isinstance(x, PyDataset) else x
         source: Source = Stream(batches, steps_per_epoch, class_weight)
     else:
@@ -203,6 +205,7 @@ def _split(
 
 def _validation(model: Any, given: Any, batch_size: int | None, steps: int | None) -> Source:
     if is_iterable_of_batches(given) and not _is_pair(given):
+        refuse_batch_size(batch_size, "validation_batch_size")
         return Stream(given, steps)
     if not _is_pair(given):
         raise ArgumentError(
@@ -323,6 +326,8 @@ def evaluate(
 ) -> Logs:
     """What `Trainer.evaluate` does; logs by name."""
     if is_iterable_of_batches(x):
+        _need_arrays(y=y, sample_weight=sample_weight)
+        refuse_batch_size(batch_size)
         source: Source = Stream(x, steps)
         rows = "batches"
     else:

@@ -19,7 +19,7 @@ from lamina.training.openness import Programs
 from lamina.training.outputs import build_for
 from lamina.training.programs import Program
 from lamina.training.progress import Progress
-from lamina.training.sources import Stream, is_iterable_of_batches
+from lamina.training.sources import Stream, is_iterable_of_batches, refuse_batch_size
 from lamina.training.stateful import batch_size_for, check_rows, sequences_held
 from lamina.training.vocabularies import Vocabularies
 
@@ -128,10 +128,17 @@ def check_batch(model: Any, part: Columns, first: int) -> None:
 
 
 def batches_of(
-    model: Any, x: Any, batch_size: int | None, steps: int | None, progress: Progress
+    model: Any,
+    x: Any,
+    batch_size: int | None,
+    steps: int | None,
+    progress: Progress,
+    default: int = BATCH,
 ) -> Any:
-    """A generator of Columns of inputs: rows of arrays, or the batches of an iterable."""
+    """A generator of Columns of inputs: rows of arrays, `default` at once where no size is given,
+    or the batches of an iterable."""
     if is_iterable_of_batches(x):
+        refuse_batch_size(batch_size)
         source = Stream(x, steps)
         progress.total = source.steps
         with closing(source.chunks(0)) as chunks:
@@ -140,7 +147,7 @@ def batches_of(
                 yield Columns(data.inputs, input_structure=data.input_structure)
         return
     data = columns(x)
-    size = batch_size_for(model, batch_size, BATCH)
+    size = batch_size_for(model, batch_size, default)
     if steps is None:
         check_rows(model, data.rows)
     progress.total = -(-data.rows // size) if steps is None else steps

@@ -81,6 +81,8 @@ class Session:
     def runner(self, model: Any, kind: str, columns: Columns) -> Runner:
         """The program "train" or "evaluate" for such columns, or with run_eagerly a function of the
         same arguments: (order, *arrays) -> logs."""
+        if self.compilation.run_eagerly:  # costs nothing to make, and a copied model needs its own
+            return self._eager(model, kind, columns)
         key = (kind, self._state_key(model), settings.engine)
 
         def make(types_: list[TensorType], reason: str) -> Runner:
@@ -97,16 +99,18 @@ class Session:
     ) -> Runner:
         steps = self.steps
         assert steps is not None
-        own = has_own(model, STEPS[kind])
-        step = self._step(model, steps, kind, columns, own)
-        results = dict if own else steps.results
-        if self.compilation.run_eagerly:
-            return eager(step, results)
+        step, results = self._step(model, steps, kind, columns)
         carried = self._carried(model, steps, kind)
         return loop_program(step, results, carried, types_, f"{kind} {model.name}", reason)
 
-    def _step(self, model: Any, steps: Steps, kind: str, columns: Columns, own: bool) -> Any:
-        """One step on the leaves of a batch; the model's own method where it has one."""
+    def _eager(self, model: Any, kind: str, columns: Columns) -> Runner:
+        assert self.steps is not None
+        return eager(*self._step(model, self.steps, kind, columns))
+
+    def _step(self, model: Any, steps: Steps, kind: str, columns: Columns) -> tuple[Any, Any]:
+        """One step on the leaves of a batch, the model's own method where it has one; and the logs
+        of all steps together."""
+        own = has_own(model, STEPS[kind])
 
         def of_model(leaves: Sequence[Tensor]) -> Any:
             with steps.drawing(kind):
@@ -117,7 +121,8 @@ class Session:
             with steps.drawing(kind):
                 getattr(steps, kind)(model, *columns.assembled(leaves))
 
-        return self._told_of_samples(of_model if own else usual, columns)
+        step = self._told_of_samples(of_model if own else usual, columns)
+        return step, dict if own else steps.results
 
     def _told_of_samples(self, step: Any, columns: Columns) -> Any:
         """The step, whose layers can ask which samples the batch holds."""

@@ -193,6 +193,17 @@ def is_iterable_of_batches(x: Any) -> bool:
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
+def refuse_batch_size(given: Any, name: str = "batch_size") -> None:
+    """Raise where a size is asked for, and the data come in batches of their own."""
+    if given is not None:
+        raise ArgumentError(
+            f"{name} is {describe(given)}, but the data are an iterable that makes batches of its "
+            "own size",
+            hint=f"leave {name} out, and give the size where the batches are made: "
+            "dataset.batch(64), or image_dataset_from_directory(..., batch_size=64)",
+        )
+
+
 def batch_size_of(given: Any, default: int = 32) -> int:
     if given is None:
         return default
