@@ -16,8 +16,8 @@ from lamina.tensor import Tensor, as_tensor
 
 # fmt: off
 __all__ = [
-    "batch_normalization", "cdist", "dtype", "fori_loop", "in_top_k", "layer_normalization", "map",
-    "multi_hot", "psnr", "rms_normalization", "saturate_cast", "scatter", "scatter_update",
+    "batch_normalization", "cdist", "ctc_decode", "dtype", "fori_loop", "in_top_k",
+    "layer_normalization", "map", "multi_hot", "psnr", "rms_normalization", "saturate_cast", "scatter", "scatter_update",
     "segment_max", "segment_min", "segment_prod", "segment_sum", "slice_update", "sparse_sigmoid",
     "threshold", "while_loop",
 ]
@@ -235,3 +235,34 @@ def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
     """The peak signal-to-noise ratio of two pictures in decibels: 20 log10(max / rmse)."""
     apart = as_tensor(x1) - x2
     return 20 * math.log10(max_val) - 10 * ops.log10(ops.mean(apart * apart))  # type: ignore[no-any-return]
+
+
+# ---- labels without places ---------------------------------------------------------------------
+def ctc_decode(
+    inputs: Any,
+    sequence_lengths: Any,
+    strategy: str = "greedy",
+    beam_width: int = 100,
+    top_paths: int = 1,
+    merge_repeated: bool = True,
+    mask_index: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """The labels that the likeliest class of each step reads as, (1, batch, steps), -1 behind them,
+    and minus the sum of those logits, (batch, 1), as in Keras.
+
+    inputs: logits (batch, steps, classes); sequence_lengths: (batch,). Only strategy "greedy".
+    """
+    if strategy != "greedy":
+        raise ArgumentError(f"ctc_decode: strategy is {strategy!r}, expected 'greedy'")
+    logits = as_tensor(inputs)
+    place = ops.arange(logits.shape[1], dtype="int32")
+    is_there = place < ops.expand_dims(as_tensor(sequence_lengths), axis=-1)
+    best = ops.where(is_there, ops.astype(ops.argmax(logits, axis=-1), "int32"), mask_index)
+    is_label = best != mask_index
+    if merge_repeated:
+        before = ops.pad(best, ((0, 0), (1, 0)), constant_values=mask_index)[:, :-1]
+        is_label = ops.logical_and(is_label, best != before)
+    order = ops.argsort(ops.where(is_label, place, 2**30), axis=-1)
+    read = ops.take_along_axis(ops.where(is_label, best, -1), order, axis=-1)
+    score = -ops.sum(ops.where(is_there, ops.max(logits, axis=-1), 0.0), axis=-1, keepdims=True)
+    return ops.expand_dims(read, axis=0), score

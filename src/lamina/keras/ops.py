@@ -15,6 +15,7 @@ from lamina import losses, nn, operations, transforms
 from lamina.keras import further_ops, numpy_names
 from lamina.keras.further_ops import *  # noqa: F403
 from lamina.keras.numpy_names import *  # noqa: F403
+from lamina.losses.ctc import ctc_loss as ctc_loss
 from lamina.nn import *  # noqa: F403
 from lamina.operations import *  # noqa: F403
 from lamina.operations import creation, elementwise, linear_algebra, reductions, shaping
@@ -105,7 +106,7 @@ __all__ = sorted(
         *further_ops.__all__,
         *("associative_scan", "custom_gradient", "switch"),
         *("amax", "amin", "average", "binary_crossentropy", "categorical_crossentropy", "cond"),
-        *("convert_to_numpy", "convert_to_tensor", "divide_no_nan", "fabs"),
+        *("convert_to_numpy", "convert_to_tensor", "ctc_loss", "divide_no_nan", "fabs"),
         *("get_item", "mod", "ndim", "norm", "normalize", "scan", "shape", "size", "slice"),
         *("sparse_categorical_crossentropy", "stop_gradient", "true_divide"),
     }

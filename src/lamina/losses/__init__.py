@@ -30,6 +30,7 @@ from lamina.losses.categorical import (
 )
 from lamina.losses.checks import check_activation, check_predictions, check_targets
 from lamina.losses.checks import looks_like_logits as looks_like_logits
+from lamina.losses.ctc import CTC, ctc
 from lamina.losses.hinge import (
     CategoricalHinge,
     Hinge,
@@ -85,6 +86,7 @@ _ROWS: tuple[tuple[Any, ...], ...] = (
     (Dice, dice),
     (Tversky, tversky),
     (Circle, circle),
+    (CTC, ctc),
 )
 for _class, _function, *_short in _ROWS:
     REGISTRY.add_class(_class, *_short)
@@ -156,6 +158,7 @@ __all__ = [
     "Dice",
     "Tversky",
     "Circle",
+    "CTC",
     "mean_squared_error",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
@@ -177,6 +180,7 @@ __all__ = [
     "dice",
     "tversky",
     "circle",
+    "ctc",
     "as_loss",
     "check_activation",
     "check_predictions",

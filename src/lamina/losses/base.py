@@ -48,6 +48,8 @@ class Loss(Configurable):
         """
         there = masks.mask_of(y_pred)
         y_true, y_pred = as_tensor(y_true), floating(y_pred, self.dtype)
+        if there is not None:
+            masks.attach(y_pred, there)
         values = self.call(y_true, y_pred)
         mask = masks.both(self.mask(y_true, values), masks.counted(there, values))
         return reduced(values, sample_weight, mask, self.reduction)

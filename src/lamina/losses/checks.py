@@ -14,6 +14,7 @@ import numpy as np
 from lamina.errors import ArgumentError, DataError, RangeError, ShapeError
 from lamina.losses import binary, categorical, hinge
 from lamina.losses.base import Loss
+from lamina.losses.ctc import CTC, check_labels
 from lamina.losses.shapes import shown
 
 Outputs = tuple[Any, ...]  # one sample's shape of predictions
@@ -202,6 +203,19 @@ def _check_shape(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
     )
 
 
+def _check_orders(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
+    """Labels in order, zeros behind, for CTC."""
+    if y.ndim != 2 or len(outputs) != 2:
+        raise ShapeError(
+            f"{loss.name}: targets have shape {shown(y.shape)}, one sample's predictions "
+            f"{shown(outputs)}; expected (n, labels) and (steps, classes)",
+            hint="the last layer gives logits for each step: recurrent layers need "
+            "return_sequences=True",
+        )
+    _check_whole(loss, y)
+    check_labels(loss.name, y, None, outputs[1])
+
+
 _CHECKS: tuple[tuple[tuple[type, ...], Any], ...] = (
     (
         (
@@ -221,6 +235,7 @@ _CHECKS: tuple[tuple[tuple[type, ...], Any], ...] = (
     ),
     ((binary.BinaryCrossentropy, binary.BinaryFocalCrossentropy), _check_yes_or_no),
     ((hinge.Hinge, hinge.SquaredHinge), _check_signs),
+    ((CTC,), _check_orders),
 )
 
 
@@ -257,6 +272,12 @@ def check_activation(loss: Loss, activation: str | None, outputs: Any = None) ->
             "whose values are not",
             hint=f"use activation={kind!r} there, or the loss "
             f"{type(loss).__name__}(from_logits=True)",
+        )
+    if activation in PROBABILITIES and isinstance(loss, CTC):
+        raise ArgumentError(
+            f"{loss.name} takes logits, but the last layer's activation is {activation!r}: its "
+            "probabilities would go through a second one",
+            hint="leave the activation out",
         )
     if activation in PROBABILITIES and getattr(loss, "from_logits", False):
         raise ArgumentError(

@@ -1,0 +1,177 @@
+"""CTC: labels in order, of which nobody said at which steps they are (speech, handwriting).
+
+The predictions give for each step a class; class 0 is the blank, "no label here". A path, one class
+a step, reads as the labels that remain when repetitions are made one and blanks are left out. The
+loss is -log of the probability of all paths that read as the target: Graves et al. (2006),
+Connectionist temporal classification, equations 3 to 8.
+
+The sum over the paths goes through the states "blank, label, blank, ..., label, blank": a scan over
+the steps, which carries the log probability to be in each (alpha in the paper).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import operations as ops
+from lamina.errors import ArgumentError, DataError, RangeError, ShapeError
+from lamina.ir.types import int32, is_static
+from lamina.losses.base import NamedLoss
+from lamina.losses.shapes import floating, shown
+from lamina.operations import masks
+from lamina.operations.neural import logits_of
+from lamina.tensor import Tensor, as_tensor
+from lamina.transforms import scan
+
+NEVER = -1e30  # the logarithm of 0: no infinity, whose differences would be NaN
+BLANK = 0
+
+
+def ctc(y_true: Any, y_pred: Any) -> Tensor:
+    """-log of the probability that the steps read as the labels; one value per sample.
+
+    y_true: class indices from 1, (batch, labels), with zeros behind where a row has fewer. y_pred:
+    logits (batch, steps, classes), where class 0 is the blank. Steps that a mask of the predictions
+    says are not there are passed over. Infinite, with gradient 0, where there are fewer steps than
+    the labels need.
+
+    Raises ShapeError, RangeError for labels outside of the classes, and DataError for labels behind
+    a 0 or more of them than the steps can hold.
+
+    Example:
+        >>> import lamina as lm
+        >>> logits = lm.zeros((1, 2, 3))  # paths "1 1", "1 -" and "- 1" of the nine
+        >>> round(lm.losses.ctc([[1]], logits).item(), 4)
+        1.0986
+    """
+    _refuse_probabilities(y_pred)
+    mask, scores = masks.mask_of(y_pred), floating(y_pred)
+    labels = as_tensor(y_true)
+    _need_shapes("ctc", labels, scores)
+    if not labels.is_traced:
+        steps = scores.shape[1] if mask is None and is_static(scores.shape[1]) else None
+        check_labels("ctc", labels.numpy(), steps, scores.shape[2])
+    labels = as_tensor(labels, int32)
+    count = ops.sum(as_tensor(labels != BLANK, int32), axis=-1)
+    return _surprise(labels, scores, count, mask, BLANK)
+
+
+def ctc_loss(
+    target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0
+) -> Tensor:
+    """As `ctc`, for rows whose numbers of labels and of steps, (batch,), are given, and a blank of
+    any class: `keras.ops.ctc_loss`."""
+    labels, scores = as_tensor(target), floating(output)
+    _need_shapes("ctc_loss", labels, scores)
+    counts = as_tensor(as_tensor(target_length), int32)
+    is_label = ops.arange(labels.shape[1], dtype=int32) < ops.expand_dims(counts, axis=-1)
+    labels = ops.where(is_label, as_tensor(labels, int32), mask_index)
+    last = ops.expand_dims(as_tensor(output_length), axis=-1)
+    is_there = ops.arange(scores.shape[1], dtype=int32) < last
+    return _surprise(labels, scores, counts, is_there, mask_index)
+
+
+def _surprise(
+    labels: Tensor, scores: Tensor, count: Tensor, is_there: Tensor | None, blank: int
+) -> Tensor:
+    """The loss for `count` labels of each row, over the steps that are there."""
+    states = _with_blanks(labels, blank)
+    emitted = ops.moveaxis(_log_probabilities_of(states, scores), 1, 0)
+    before = ops.pad(states, ((0, 0), (2, 0)), constant_values=blank)[:, :-2]
+    skips = ops.logical_and(states != blank, states != before)
+    place = ops.expand_dims(ops.arange(states.shape[1], dtype=int32), axis=0)
+    start = ops.zeros_like(emitted[0]) + ops.where(place == 0, 0.0, NEVER)
+
+    def step(alpha: Tensor, now: Any) -> tuple[Tensor, None]:
+        log_p, there = now
+        wide = ops.pad(alpha, ((0, 0), (2, 0)), constant_values=NEVER)
+        skipped = ops.where(skips, wide[:, :-2], NEVER)
+        reached = ops.logsumexp(ops.stack([alpha, wide[:, 1:-1], skipped]), axis=0) + log_p
+        return (reached if there is None else ops.where(there, reached, alpha)), None
+
+    there = None if is_there is None else ops.expand_dims(ops.moveaxis(is_there, 1, 0), axis=-1)
+    alpha, _ = scan(step, start, (emitted, there))
+    end = 2 * ops.expand_dims(count, axis=-1)
+    is_end = ops.logical_or(place == end, place == end - 1)
+    total = ops.logsumexp(ops.where(is_end, alpha, NEVER), axis=-1)
+    return ops.where(total > NEVER / 2, -total, np.inf)
+
+
+def _with_blanks(labels: Tensor, blank: int) -> Tensor:
+    """blank, label, blank, ..., label, blank: (batch, 2 labels + 1)."""
+    rows, length = labels.shape
+    pairs = ops.stack([ops.full_like(labels, blank), labels], axis=-1)
+    return ops.pad(ops.reshape(pairs, (rows, 2 * length)), ((0, 0), (0, 1)), constant_values=blank)
+
+
+def _log_probabilities_of(states: Tensor, scores: Tensor) -> Tensor:
+    """The log probability of each state's class at each step, (batch, steps, states)."""
+    log_p = ops.log_softmax(scores, axis=-1)
+    return ops.take_along_axis(log_p, ops.expand_dims(states, axis=1), axis=-1)
+
+
+# ---- checks ------------------------------------------------------------------------------------
+def _need_shapes(name: str, labels: Tensor, scores: Tensor) -> None:
+    if labels.ndim != 2 or scores.ndim != 3:
+        raise ShapeError(
+            f"{name}: labels have shape {shown(labels.shape)}, predictions {shown(scores.shape)}; "
+            "expected (batch, labels) and (batch, steps, classes)",
+            hint="labels are class indices from 1, with zeros behind where a row has fewer; the "
+            "predictions are logits for each step",
+        )
+
+
+def _refuse_probabilities(y_pred: Any) -> None:
+    if logits_of(y_pred, "softmax") is not None:
+        raise ArgumentError(
+            "ctc takes logits, but the predictions went through a softmax already, and would go "
+            "through a second one",
+            hint="leave the softmax out of the last layer",
+        )
+
+
+def check_labels(name: str, labels: np.ndarray, steps: Any, classes: Any) -> None:
+    """Raise RangeError for labels outside of the classes, DataError for those that no steps could
+    read as. `steps` None: not known."""
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        row, place = (int(k) for k in np.argwhere(wrong)[0])
+        raise RangeError(
+            f"{name}: label {labels[row, place].item():g} at {[row, place]} is none of the "
+            f"{classes} classes; labels are 1 to {classes - 1}",
+            hint="class 0 is the blank, so the last layer needs one output more than there are "
+            "labels, which count from 1; 0 fills up short rows",
+        )
+    is_label = labels != BLANK
+    behind = is_label[:, 1:] & ~is_label[:, :-1]
+    if behind.any():
+        row, place = (int(k) for k in np.argwhere(behind)[0])
+        raise DataError(
+            f"{name}: row {row} has a label behind the 0 at {[row, place]}",
+            hint="0 is the blank and no label: it may only fill up the end of a row",
+        )
+    need = is_label.sum(1) + (is_label[:, 1:] & (labels[:, 1:] == labels[:, :-1])).sum(1)
+    if steps is not None and (need > steps).any():
+        row = int((need > steps).argmax())
+        raise DataError(
+            f"{name}: row {row} has {int(is_label[row].sum())} labels, which take {int(need[row])} "
+            f"steps, and the predictions have {steps}",
+            hint="equal labels side by side need a blank between them; keep more steps (smaller "
+            "strides), or leave the row out",
+        )
+
+
+class CTC(NamedLoss):
+    """-log of the probability that the steps read as the labels: see `ctc`."""
+
+    function = ctc
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "ctc",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
