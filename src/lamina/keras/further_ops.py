@@ -17,9 +17,9 @@ from lamina.tensor import Tensor, as_tensor
 # fmt: off
 __all__ = [
     "batch_normalization", "cdist", "ctc_decode", "dtype", "fori_loop", "in_top_k",
-    "layer_normalization", "map", "multi_hot", "psnr", "rms_normalization", "saturate_cast", "scatter", "scatter_update",
-    "segment_max", "segment_min", "segment_prod", "segment_sum", "slice_update", "sparse_sigmoid",
-    "threshold", "while_loop",
+    "layer_normalization", "map", "multi_hot", "psnr", "rms_normalization", "saturate_cast",
+    "scatter", "scatter_update", "segment_max", "segment_min", "segment_prod", "segment_sum",
+    "slice_update", "sparse_sigmoid", "threshold", "while_loop",
 ]
 # fmt: on
 
