@@ -176,8 +176,7 @@ class UpSampling2D(_UpSampling):
             return super().call(inputs)
         x = channels_last("UpSampling2D", inputs, self.data_format)
         for axis, times in enumerate(self.size, 1):
-            count = int(x.shape[axis]) * times  # type: ignore[arg-type]
-            x = images.resized_along(x, axis, count, self.interpolation)
+            x = images.resized_along(x, axis, x.shape[axis] * times, self.interpolation)
         return channels_back(x, self.data_format)
 
 

@@ -155,12 +155,17 @@ class _Pictures(Layer):
         x = creation.astype(inputs, self.dtype)
         x = shaping.expand_dims(x, 0) if inputs.ndim == 3 else x
         x = channels_last(type(self).__name__, x, self.data_format)
-        if not is_static(x.shape[1:3]):
-            raise ShapeError(
-                f"{self._label()}: rows and columns of {shape_text(x.shape)} must be known"
-            )
         x = channels_back(self.changed(x), self.data_format)
         return shaping.squeeze(x, 0) if inputs.ndim == 3 else x
+
+    def _need_size(self, x: Tensor, what: str) -> None:
+        if not is_static(x.shape[1:3]):
+            raise ShapeError(
+                f"{self._label()}: {what} needs to know the rows and columns of "
+                f"{shape_text(x.shape)}",
+                hint="give the Input a height and a width; Resizing without an aspect ratio, in "
+                "front, takes pictures of any size",
+            )
 
     def changed(self, x: Tensor) -> Tensor:
         """The pictures, channels last, as the layer makes them."""
@@ -199,6 +204,8 @@ class Resizing(_Pictures):
         self.fill_mode, self.fill_value = fill_mode, fill_value
 
     def changed(self, x: Tensor) -> Tensor:
+        if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio:
+            self._need_size(x, "an aspect ratio")
         if self.crop_to_aspect_ratio:
             x = centred(x, *_fitting(x, self.height, self.width, min))
         if self.pad_to_aspect_ratio:
@@ -217,6 +224,7 @@ class CenterCrop(_Pictures):
         self._settle(height, width, data_format)
 
     def changed(self, x: Tensor) -> Tensor:
+        self._need_size(x, "the middle")
         rows, columns = x.shape[1:3]
         if rows >= self.height and columns >= self.width:  # type: ignore[operator]
             return centred(x, self.height, self.width)

@@ -21,6 +21,7 @@ from lamina.operations.windows import (
     need_rank,
     padding_of,
     per_axis,
+    with_room,
 )
 from lamina.tensor import Tensor, as_tensor, bind
 
@@ -48,6 +49,7 @@ def conv(
     groups = _groups(x.shape, window)
     steps = per_axis("conv", "strides", strides, rank)
     gaps = per_axis("conv", "dilation_rate", dilation_rate, rank)
+    x, padding = with_room(x, padding, window[:rank], steps, gaps)
     pairs = padding_of("conv", padding, x.shape[1:-1], window[:rank], steps, gaps)
     result = _convolution(x, weights, steps, pairs, (1,) * rank, gaps, groups)
     return channels_back(as_tensor(result, dtype), data_format)
@@ -120,6 +122,7 @@ def depthwise_conv(
         )
     steps = per_axis("depthwise_conv", "strides", strides, rank)
     gaps = per_axis("depthwise_conv", "dilation_rate", dilation_rate, rank)
+    x, padding = with_room(x, padding, window[:rank], steps, gaps)
     pairs = padding_of("depthwise_conv", padding, x.shape[1:-1], window[:rank], steps, gaps)
     flat = bind("reshape", weights, shape=(*window[:rank], 1, window[-2] * window[-1]))
     result = _convolution(x, flat, steps, pairs, (1,) * rank, gaps, window[-2])

@@ -6,6 +6,7 @@ kernels and sampling positions are those of `jax.image.resize` (half pixels, as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,16 +14,17 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ShapeError, unknown_name
-from lamina.ir.types import Shape, is_static
+from lamina.ir.types import Dim, Shape, float64, is_static
+from lamina.operations.creation import arange
+from lamina.operations.elementwise import abs, floor, maximum, sin, where
 from lamina.operations.linear_algebra import tensordot
 from lamina.operations.promote import floating, widened
-from lamina.operations.shaping import moveaxis, permute_dims
+from lamina.operations.reductions import as_number, sum
+from lamina.operations.shaping import expand_dims, moveaxis, permute_dims
 from lamina.operations.windows import channels_back, channels_last, checked_format, per_axis
 from lamina.tensor import Tensor, as_tensor, bind
 
 __all__ = ["depth_to_space", "resize", "space_to_depth"]
-
-Array = np.ndarray
 
 
 def resize(
@@ -52,39 +54,45 @@ def resize(
 
 
 def resized_along(
-    x: Tensor, axis: int, count: int, interpolation: str, antialias: bool = False
+    x: Tensor, axis: int, count: Dim, interpolation: str, antialias: bool = False
 ) -> Tensor:
-    """x with `count` elements along an axis, in the place of those it has."""
+    """x with `count` elements along an axis, in the place of those it has; either may be open."""
     n = x.shape[axis]
-    if not is_static(n):
-        raise ShapeError(f"resize: the extent {n} of axis {axis} must be known")
     if n == count:
         return x
-    weights = as_tensor(_weights(int(n), count, interpolation, antialias), x.dtype)  # type: ignore[arg-type]
+    if interpolation not in {"nearest", *KERNELS}:
+        raise unknown_name("interpolation of resize", interpolation, {"nearest", *KERNELS})
+    make = _known_weights if is_static((n, count)) else _weights
+    weights = as_tensor(make(n, count, interpolation, antialias), x.dtype)
     return moveaxis(tensordot(x, weights, axes=([axis], [0])), -1, axis)
 
 
-def _triangle(x: Array) -> Array:
-    return np.maximum(0.0, 1.0 - np.abs(x))
+def _triangle(x: Tensor) -> Tensor:
+    return maximum(0.0, 1.0 - abs(x))
 
 
-def _keys(x: Array) -> Array:
+def _keys(x: Tensor) -> Tensor:
     """Keys's cubic with a = -0.5."""
-    x = np.abs(x)
+    x = abs(x)
     near = ((1.5 * x - 2.5) * x) * x + 1.0
     far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
-    return np.where(x >= 1.0, np.where(x >= 2.0, 0.0, far), near)
+    return where(x >= 1.0, where(x >= 2.0, 0.0, far), near)
 
 
-def _lanczos(radius: float) -> Callable[[Array], Array]:
-    def kernel(x: Array) -> Array:
-        inside = np.sinc(x) * np.sinc(x / radius)
-        return np.where(np.abs(x) < radius, inside, 0.0)
+def _lanczos(radius: float) -> Callable[[Tensor], Tensor]:
+    def kernel(x: Tensor) -> Tensor:
+        return where(abs(x) < radius, _sinc(x) * _sinc(x / radius), 0.0)
 
     return kernel
 
 
-KERNELS: dict[str, Callable[[Array], Array]] = {
+def _sinc(x: Tensor) -> Tensor:
+    """sin(pi x) / (pi x)."""
+    angle = where(x == 0.0, 1e-20, x * math.pi)
+    return sin(angle) / angle
+
+
+KERNELS: dict[str, Callable[[Tensor], Tensor]] = {
     "bilinear": _triangle,
     "bicubic": _keys,
     "lanczos3": _lanczos(3.0),
@@ -92,18 +100,21 @@ KERNELS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-@lru_cache(maxsize=64)
-def _weights(n: int, count: int, interpolation: str, antialias: bool) -> Array:
-    """A matrix (n, count): how much each old element counts for each new one."""
-    scale = n / count
-    middles = (np.arange(count) + 0.5) * scale
+def _weights(n: Dim, count: Dim, interpolation: str, antialias: bool) -> Tensor:
+    """A matrix (n, count), float64: how much each old element counts for each new one."""
+    old = expand_dims(arange(n, dtype=float64), axis=1)
+    scale = as_tensor(as_number(n), float64) / as_tensor(as_number(count), float64)
+    middles = (arange(count, dtype=float64) + 0.5) * scale
     if interpolation == "nearest":
-        return (np.floor(middles) == np.arange(n)[:, None]).astype(np.float64)
-    if interpolation not in KERNELS:
-        raise unknown_name("interpolation of resize", interpolation, {"nearest", *KERNELS})
-    wide = max(scale, 1.0) if antialias else 1.0
-    weights = KERNELS[interpolation]((middles - 0.5 - np.arange(n)[:, None]) / wide)
-    return np.asarray(weights / weights.sum(0))
+        return as_tensor(floor(middles) == old, float64)
+    wide = maximum(scale, 1.0) if antialias else 1.0
+    weights = KERNELS[interpolation]((middles - 0.5 - old) / wide)
+    return weights / sum(weights, axis=0)
+
+
+@lru_cache(maxsize=64)
+def _known_weights(n: int, count: int, interpolation: str, antialias: bool) -> np.ndarray:
+    return _weights(n, count, interpolation, antialias).numpy()
 
 
 # ---- channels and space ------------------------------------------------------------------------

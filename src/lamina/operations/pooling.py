@@ -14,6 +14,7 @@ import numpy as np
 from lamina.errors import ShapeError
 from lamina.ir.types import is_static
 from lamina.operations import reductions
+from lamina.operations.creation import ones
 from lamina.operations.elementwise import divide, multiply
 from lamina.operations.promote import floating, need_kind, widened
 from lamina.operations.shaping import concat, sliced
@@ -24,6 +25,7 @@ from lamina.operations.windows import (
     need_rank,
     padding_of,
     per_axis,
+    with_room,
 )
 from lamina.tensor import Tensor, as_tensor, bind
 
@@ -43,7 +45,10 @@ def max_pool(
     """
     x = as_tensor(inputs)
     need_kind("max_pool", x, "iuf", "numbers")
-    data, window, steps, pairs = _windows("max_pool", x, pool_size, strides, padding, data_format)
+    lowest = -np.inf if x.dtype.is_float else np.iinfo(x.dtype.storage).min
+    data, window, steps, pairs = _windows(
+        "max_pool", x, pool_size, strides, padding, data_format, lowest
+    )
     return channels_back(
         as_tensor(_reduced(data, "max", window, steps, pairs), x.dtype), data_format
     )
@@ -61,7 +66,11 @@ def average_pool(
     name = "average_pool"
     data, window, steps, pairs = _windows(name, x, pool_size, strides, padding, data_format)
     total = _reduced(data, "sum", window, steps, pairs)
-    if all(pair == (0, 0) for pair in pairs):
+    if not is_static(data.shape[1:-1]):
+        own = ones((1, *channels_last(name, x, data_format).shape[1:-1], 1), dtype=data.dtype)
+        counted = _windows(name, own, pool_size, strides, padding, None)
+        mean = divide(total, _reduced(counted[0], "sum", *counted[1:]))
+    elif all(pair == (0, 0) for pair in pairs):
         mean = multiply(total, 1.0 / float(np.prod(window)))
     else:
         mean = divide(total, _counts(data, window, steps, pairs))
@@ -69,12 +78,19 @@ def average_pool(
 
 
 def _windows(
-    function: str, x: Tensor, pool_size: Any, strides: Any, padding: Any, data_format: Any
+    function: str,
+    x: Tensor,
+    pool_size: Any,
+    strides: Any,
+    padding: Any,
+    data_format: Any,
+    fill: float = 0.0,
 ) -> tuple[Tensor, tuple[int, ...], tuple[int, ...], Pairs]:
     rank = need_rank(function, x)
     data = channels_last(function, widened(x), data_format)
     window = per_axis(function, "pool_size", pool_size, rank)
     steps = window if strides is None else per_axis(function, "strides", strides, rank)
+    data, padding = with_room(data, padding, window, steps, (1,) * rank, fill)
     pairs = padding_of(function, padding, data.shape[1:-1], window, steps, (1,) * rank)
     return data, window, steps, pairs
 
@@ -97,13 +113,7 @@ def _counts(x: Tensor, window: tuple[int, ...], steps: tuple[int, ...], pairs: P
     """How many of each window's elements are the input's own: a product of one count per axis."""
     counts = np.ones((1,) * x.ndim, x.dtype.storage)
     for axis, (w, s, (low, high)) in enumerate(zip(window, steps, pairs, strict=True), 1):
-        extent = x.shape[axis]
-        if not is_static(extent):
-            raise ShapeError(
-                f"average_pool: with padding, the extent {extent} must be known",
-                hint="give the input's spatial axes sizes, or pool with padding='valid'",
-            )
-        n = int(extent)  # type: ignore[arg-type]
+        n = int(x.shape[axis])  # type: ignore[arg-type]
         starts = np.arange((n + low + high - w) // s + 1) * s - low
         own = np.minimum(starts + w, n) - np.maximum(starts, 0)
         shape = [1] * x.ndim
@@ -139,7 +149,10 @@ def _adaptive(function: str, kind: str, x: Tensor, size: Any, data_format: str |
 def _along(function: str, kind: str, x: Tensor, axis: int, count: int) -> Tensor:
     n = x.shape[axis]
     if not is_static(n):
-        raise ShapeError(f"{function}: the extent {n} of axis {axis} must be known")
+        raise ShapeError(
+            f"{function}: the extent {n} of axis {axis} must be known",
+            hint="give the Input a height and a width, or put Resizing in front",
+        )
     extent = int(n)  # type: ignore[arg-type]
     reduce = reductions.mean if kind == "mean" else reductions.max
     bounds = [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]

@@ -8,8 +8,11 @@ from typing import Any
 from lamina.errors import RangeError, ShapeError, UnknownNameError
 from lamina.ir.types import Dim, is_static
 from lamina.ir.windows import spread
-from lamina.operations.shaping import moveaxis
-from lamina.tensor import Tensor
+from lamina.operations.elementwise import maximum
+from lamina.operations.indexing import dynamic_slice
+from lamina.operations.reductions import as_number
+from lamina.operations.shaping import moveaxis, pad
+from lamina.tensor import Tensor, as_tensor
 
 Pairs = tuple[tuple[int, int], ...]
 FORMATS = ("channels_last", "channels_first")
@@ -84,6 +87,37 @@ def padding_of(
     return pairs
 
 
+def with_room(
+    x: Tensor,
+    padding: Any,
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    fill: float = 0.0,
+) -> tuple[Tensor, Any]:
+    """x (batch, spatial..., channels) and its padding; where "same" padding depends on an extent
+    that is only known at run time, x with that border of `fill` around it.
+
+    How wide the border is depends on the extent's remainder by the stride: as much as there may be
+    is put around, and the part that counts cut out.
+    """
+    open_axes = [k for k, s in enumerate(strides) if s > 1 and not is_static(x.shape[k + 1])]
+    if not open_axes or not isinstance(padding, str) or padding.lower() != "same":
+        return x, padding
+    pairs = [(0, 0)] * len(strides)
+    widths, starts, sizes = [(0, 0)] * x.ndim, [as_tensor(0)] * x.ndim, list(x.shape)
+    for k, (w, s, d) in enumerate(zip(window, strides, dilations, strict=True)):
+        n, reach = x.shape[k + 1], (w - 1) * d + 1
+        if k not in open_axes:
+            pairs[k] = _same(n, reach, s)
+            continue
+        widths[k + 1] = ((reach - 1) // 2, reach // 2)
+        size = ((n + s - 1) // s - 1) * s + reach
+        total = maximum(as_number(size) - as_number(n), 0)
+        starts[k + 1], sizes[k + 1] = (reach - 1) // 2 - total // 2, size
+    return dynamic_slice(pad(x, widths, constant_values=fill), starts, sizes), pairs
+
+
 def _pairs(
     function: str, padding: Any, extents: Sequence[Dim], reach: Sequence[int], strides: Any
 ) -> list[tuple[int, int]]:
@@ -91,7 +125,7 @@ def _pairs(
     if name == "valid":
         return [(0, 0)] * len(reach)
     if name == "same":
-        return [_same(function, *each) for each in zip(extents, reach, strides, strict=True)]
+        return [_same(*each) for each in zip(extents, reach, strides, strict=True)]
     if name == "causal" and len(reach) == 1:
         return [(reach[0] - 1, 0)]
     if isinstance(padding, int) and padding >= 0:
@@ -106,15 +140,10 @@ def _pairs(
     )
 
 
-def _same(function: str, extent: Dim, reach: int, stride: int) -> tuple[int, int]:
-    if stride == 1:
-        total = reach - 1
-    elif is_static(extent):
-        total = max((-(-int(extent) // stride) - 1) * stride + reach - int(extent), 0)  # type: ignore[arg-type]
-    else:
-        raise ShapeError(
-            f"{function}: padding 'same' with strides {stride} depends on the extent {extent}, "
-            "which is not known",
-            hint="give the input's spatial axes sizes, or the padding in numbers",
-        )
+def _same(extent: Dim, reach: int, stride: int) -> tuple[int, int]:
+    """(low, high) for an extent that is known; where the stride is 1, for any."""
+    total = reach - 1
+    if stride > 1:
+        n = int(extent)  # type: ignore[arg-type]
+        total = max((-(-n // stride) - 1) * stride + reach - n, 0)
     return total // 2, total - total // 2
