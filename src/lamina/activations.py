@@ -95,11 +95,11 @@ def get(identifier: Any) -> Callable[..., Any]:
             raise unknown_name("activation", identifier, {**_BY_NAME, **_ALIASES})
         return found
     if isinstance(identifier, Mapping):
-        return deserialize(identifier)  # type: ignore[no-any-return]
+        return deserialize(identifier)
     if isinstance(identifier, type) and issubclass(identifier, Configurable):
         return identifier()  # type: ignore[return-value]
     if callable(identifier):
-        return identifier  # type: ignore[no-any-return]
+        return identifier
     raise ArgumentError(f"activation: {describe(identifier)} is neither a name nor a function")
 
 

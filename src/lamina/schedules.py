@@ -349,7 +349,7 @@ for _schedule in (
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """A configuration of a schedule, for `deserialize`."""
-    return REGISTRY.serialize(learning_rate_schedule)  # type: ignore[no-any-return]
+    return REGISTRY.serialize(learning_rate_schedule)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

@@ -93,7 +93,7 @@ class Tensor(Equality):
             return interpreter.apply("convert", [array], {"dtype": types.float32}, self.dtype)
         view = array.view()
         view.flags.writeable = False
-        return view  # type: ignore[no-any-return]
+        return view
 
     def _known(self, what: str) -> Any:
         if self._value is None:
@@ -240,8 +240,8 @@ def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> 
     if not isinstance(value, Tensor):
         value = _from_foreign(value, dtype, copy)
     if dtype is not None and value.dtype != dtype:
-        return bind("convert", value, dtype=dtype)  # type: ignore[no-any-return]
-    return value  # type: ignore[no-any-return]
+        return bind("convert", value, dtype=dtype)
+    return value
 
 
 def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
@@ -292,7 +292,7 @@ def _stacked(nest: Sequence[Any]) -> Tensor:
         if is_weak and "biuf".index(part.dtype.kind) > "biuf".index(dtype.kind):
             dtype = types.promote(dtype, part.dtype) if part.dtype.kind != "f" else part.dtype
     rows = [bind("reshape", as_tensor(p, dtype), shape=(1, *p.shape)) for p in parts]
-    return bind("concatenate", *rows, dimension=0)  # type: ignore[no-any-return]
+    return bind("concatenate", *rows, dimension=0)
 
 
 def _default_dtype(array: np.ndarray) -> np.dtype:
@@ -328,7 +328,7 @@ class Variable(Operators):
     @property
     def shape(self) -> tuple[int, ...]:
         """The extent of each axis."""
-        return self._array.shape  # type: ignore[no-any-return]
+        return self._array.shape
 
     @property
     def dtype(self) -> DType:
@@ -338,7 +338,7 @@ class Variable(Operators):
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._array.ndim  # type: ignore[no-any-return]
+        return self._array.ndim
 
     @property
     def size(self) -> int:
@@ -383,11 +383,11 @@ class Variable(Operators):
 
     def assign_add(self, value: Any) -> Variable:
         """The value becomes itself plus `value`; gives the Variable back."""
-        return self.assign(self.read() + as_tensor(value, self.dtype))  # type: ignore[operator]
+        return self.assign(self.read() + as_tensor(value, self.dtype))
 
     def assign_sub(self, value: Any) -> Variable:
         """The value becomes itself minus `value`; gives the Variable back."""
-        return self.assign(self.read() - as_tensor(value, self.dtype))  # type: ignore[operator]
+        return self.assign(self.read() - as_tensor(value, self.dtype))
 
     def __repr__(self) -> str:
         return f"<Variable {self.name!r}: {self._type}{'' if self.trainable else ', frozen'}>"
@@ -399,7 +399,7 @@ def _aligned_copy(array: np.ndarray) -> np.ndarray:
     start = -raw.ctypes.data % 64
     copy = raw[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
     np.copyto(copy, array)
-    return copy  # type: ignore[no-any-return]
+    return copy
 
 
 # ---- traces ------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def train(
         f"\n{epochs * len(x):,} examples in {seconds:.1f} s, of which {compiled:.2f} s went into "
         f"compiling: {rate:,.0f} examples per second"
     )
-    return history.history  # type: ignore[no-any-return]
+    return history.history
 
 
 def report_test(model: Any, x: np.ndarray, y: np.ndarray) -> None:

@@ -67,7 +67,7 @@ def step(node: Node, args: Sequence[Any], sizes: Sizes) -> Shadow | tuple[Shadow
     if node.op == "if":
         return _if(args, params, sizes)
     if node.op == "get_tuple_element":
-        return args[0][params["index"]]  # type: ignore[no-any-return]
+        return args[0][params["index"]]
     if node.op == "sort":
         return _sort(node, args, params)
     rule = RULES.get(node.op, whole)

@@ -67,7 +67,7 @@ def sliced(g: Grower) -> None:
         start: Dim = 0
         limit = extent
         if is_static(extent) and g.rng.random() < 0.7:
-            start, limit = sorted((g.rng.randint(0, int(extent)), g.rng.randint(0, int(extent))))  # type: ignore[arg-type]
+            start, limit = sorted((g.rng.randint(0, int(extent)), g.rng.randint(0, int(extent))))
         starts.append(start)
         limits.append(limit)
         strides.append(stride)
@@ -197,7 +197,7 @@ def _starts(g: Grower, x: Node) -> list[Node]:
 def window(g: Grower) -> None:
     """dynamic_slice, its starts often beyond the ends."""
     x = g.pick(lambda n: n.ndim >= 1)
-    sizes = tuple(g.rng.randint(0, int(n)) if is_static(n) else n for n in x.shape)  # type: ignore[arg-type]
+    sizes = tuple(g.rng.randint(0, int(n)) if is_static(n) else n for n in x.shape)
     g.put(ops.dynamic_slice(x, *_starts(g, x), slice_sizes=sizes))
 
 

@@ -64,7 +64,7 @@ for _names, _arity, _allowed, _what in (
     (SHIFTS, 2, lambda d: d.is_integer, "needs integers"),
 ):
     for _name in _names:
-        _elementwise(_name, _arity, _allowed, _what)  # type: ignore[arg-type]
+        _elementwise(_name, _arity, _allowed, _what)
 
 
 @primitive
@@ -229,7 +229,7 @@ def pad(
     for n, low, high, inner in sizes:
         spread = n + (n - 1) * inner if inner and n != 0 else n
         extent = spread + low + high
-        need(not is_static(extent) or extent >= 0, "pad", "(C2) extents must not be negative", x)  # type: ignore[operator]
+        need(not is_static(extent) or extent >= 0, "pad", "(C2) extents must not be negative", x)
         shape.append(extent)
     return TensorType(tuple(shape), x.dtype)
 

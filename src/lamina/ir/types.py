@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeGuard, overload
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class DType:
         if self.name == "bfloat16" or other is None:
             return False
         try:
-            return self.storage == np.dtype(other)  # type: ignore[call-overload, no-any-return]
+            return self.storage == np.dtype(other)  # type: ignore[call-overload]
         except TypeError:
             return False
 
@@ -202,7 +203,7 @@ class Extent:
             "of Python integers."
         )
 
-    __bool__ = None  # type: ignore[assignment]
+    __bool__ = None
 
 
 Dim = int | Extent
@@ -220,6 +221,10 @@ def _simplified(terms: Mapping[Monomial, int]) -> Dim:
     return extent
 
 
+@overload
+def is_static(value: Dim) -> TypeGuard[int]: ...
+@overload
+def is_static(value: Sequence[Dim]) -> TypeGuard[tuple[int, ...]]: ...
 def is_static(value: Dim | Sequence[Dim]) -> bool:
     """True where an extent, or every extent of a shape, is an integer."""
     if isinstance(value, Extent):

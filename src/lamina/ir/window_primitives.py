@@ -57,7 +57,7 @@ def convolution(
     need(ok, name, f"(C7) {what}", lhs, rhs, feature, inputs)
     for extent, what in ((outputs, "rhs's output features"), (batch, "lhs's batch")):
         count = parts if what == "lhs's batch" else groups * parts
-        ok = not is_static(extent) or extent % count == 0  # type: ignore[operator]
+        ok = not is_static(extent) or extent % count == 0
         need(ok, name, f"(C8) {what} must divide by {count} groups", extent)
     wide = [spread(m, d) for m, d in zip(space, lhs_dilation, strict=True)]
     found = _windows(name, "(C9)", wide, window, window_strides, padding, rhs_dilation)

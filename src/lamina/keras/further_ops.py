@@ -84,7 +84,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
         raise ArgumentError(
             f"scatter_update: reduction is {reduction!r}, expected None, 'add', 'max', 'min', 'mul'"
         )
-    return getattr(_at(as_tensor(inputs), indices), _REDUCTIONS[reduction])(updates)  # type: ignore[no-any-return]
+    return getattr(_at(as_tensor(inputs), indices), _REDUCTIONS[reduction])(updates)
 
 
 def _at(x: Tensor, indices: Any) -> Any:
@@ -103,7 +103,7 @@ def _segments(kind: str, identity: Any, data: Any, ids: Any, count: int | None) 
     if count is None:
         count = int(ops.max(ids).item()) + 1
     start = ops.full((count, *data.shape[1:]), identity(data.dtype), dtype=data.dtype)
-    return getattr(start.at[ids], kind)(data)  # type: ignore[no-any-return]
+    return getattr(start.at[ids], kind)(data)
 
 
 def _lowest(dtype: Any) -> Any:
@@ -191,7 +191,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Tensor:
     """Whether fewer than k predictions of a row are above that of its target."""
     predictions = as_tensor(predictions)
     own = ops.take_along_axis(predictions, ops.expand_dims(targets, axis=-1), axis=-1)
-    return ops.sum(ops.cast(predictions > own, "int32"), axis=-1) < k  # type: ignore[no-any-return]
+    return ops.sum(ops.cast(predictions > own, "int32"), axis=-1) < k
 
 
 def multi_hot(
@@ -234,7 +234,7 @@ def cdist(x: Any, y: Any) -> Tensor:
 def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
     """The peak signal-to-noise ratio of two pictures in decibels: 20 log10(max / rmse)."""
     apart = as_tensor(x1) - x2
-    return 20 * math.log10(max_val) - 10 * ops.log10(ops.mean(apart * apart))  # type: ignore[no-any-return]
+    return 20 * math.log10(max_val) - 10 * ops.log10(ops.mean(apart * apart))
 
 
 # ---- labels without places ---------------------------------------------------------------------

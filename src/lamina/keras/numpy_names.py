@@ -56,17 +56,17 @@ def isreal(x: Any) -> Tensor:
 
 def deg2rad(x: Any) -> Tensor:
     """Degrees as radians."""
-    return as_tensor(x) * (math.pi / 180)  # type: ignore[no-any-return]
+    return as_tensor(x) * (math.pi / 180)
 
 
 def rad2deg(x: Any) -> Tensor:
     """Radians as degrees."""
-    return as_tensor(x) * (180 / math.pi)  # type: ignore[no-any-return]
+    return as_tensor(x) * (180 / math.pi)
 
 
 def erfc(x: Any) -> Tensor:
     """1 - erf(x); for large x it is 0 where the exact value is below the dtype's epsilon."""
-    return 1 - ops.erf(x)  # type: ignore[no-any-return]
+    return 1 - ops.erf(x)
 
 
 def fmax(x1: Any, x2: Any) -> Tensor:
@@ -100,13 +100,13 @@ def isneginf(x: Any) -> Tensor:
 def ldexp(x1: Any, x2: Any) -> Tensor:
     """x1 2^x2."""
     x1 = as_tensor(x1)
-    return x1 * ops.exp2(ops.cast(x2, x1.dtype))  # type: ignore[no-any-return]
+    return x1 * ops.exp2(ops.cast(x2, x1.dtype))
 
 
 def logaddexp2(x1: Any, x2: Any) -> Tensor:
     """log2(2^x1 + 2^x2), without overflow."""
     high, low = ops.maximum(x1, x2), ops.minimum(x1, x2)
-    return high + ops.log1p(ops.exp2(low - high)) * (1 / math.log(2))  # type: ignore[no-any-return]
+    return high + ops.log1p(ops.exp2(low - high)) * (1 / math.log(2))
 
 
 def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
@@ -164,7 +164,7 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of the numbers; NaN where there are none."""
     total = nansum(x, axis, keepdims)
-    return total / _numbers(x, axis, keepdims)  # type: ignore[no-any-return]
+    return total / _numbers(x, axis, keepdims)
 
 
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -214,7 +214,7 @@ def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Peak to peak: the largest less the smallest."""
     high = ops.max(x, axis=axis, keepdims=keepdims)
-    return high - ops.min(x, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    return high - ops.min(x, axis=axis, keepdims=keepdims)
 
 
 def quantile(
@@ -404,4 +404,4 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     if x is not None:
         width = as_tensor(x)
         width = ops.diff(ops.moveaxis(width, axis, -1) if width.ndim > 1 else width)
-    return ops.sum((y[..., 1:] + y[..., :-1]) * width, axis=-1) / 2  # type: ignore[no-any-return]
+    return ops.sum((y[..., 1:] + y[..., :-1]) * width, axis=-1) / 2

@@ -77,7 +77,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
     if weights is None:
         return reductions.mean(x, axis=axis)
     weights = shaping.broadcast_to(as_tensor(weights), as_tensor(x).shape)
-    return reductions.sum(x * weights, axis=axis) / reductions.sum(weights, axis=axis)  # type: ignore[no-any-return]
+    return reductions.sum(x * weights, axis=axis) / reductions.sum(weights, axis=axis)
 
 
 def divide_no_nan(x1: Any, x2: Any) -> Tensor:
@@ -95,7 +95,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
 def normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float = 1e-12) -> Tensor:
     """x divided by its norm along an axis."""
     length = norm(x, order, axis, keepdims=True)
-    return x / elementwise.maximum(length, epsilon)  # type: ignore[no-any-return]
+    return x / elementwise.maximum(length, epsilon)
 
 
 __all__ = sorted(

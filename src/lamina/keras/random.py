@@ -96,4 +96,4 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     if noise_shape is None:
         return nn.dropout(inputs, rate, key=key)
     kept = random.bernoulli(shape_of(noise_shape), 1.0 - rate, key=key)
-    return inputs * cast(kept, inputs.dtype) / (1.0 - rate)  # type: ignore[no-any-return]
+    return inputs * cast(kept, inputs.dtype) / (1.0 - rate)

@@ -51,7 +51,7 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 def causal_mask(queries: Any, keys: Any) -> Tensor:
     """True where a key is not later than the query: bool (queries, keys)."""
-    return iota((queries, keys), 0) >= iota((queries, keys), 1)  # type: ignore[no-any-return]
+    return iota((queries, keys), 0) >= iota((queries, keys), 1)
 
 
 def _as_mask(value: Any) -> Tensor | None:
@@ -299,9 +299,7 @@ class MultiHeadAttention(Layer):
             "bias_constraint": bias_constraint,
         }
 
-    def build(  # type: ignore[override]
-        self, query_shape: Any, value_shape: Any = None, key_shape: Any = None
-    ) -> None:
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
         if value_shape is None:
             raise ArgumentError(
                 f"{self._label()}: takes query and value, and key if it is not the value",

@@ -103,8 +103,8 @@ class Convolution(Layer):
         if self.bias is not None:
             bias = self.bias.read()
             ones = (1,) * self.rank if self.data_format == "channels_first" else ()
-            x = x + (bias.reshape((bias.shape[0], *ones)) if ones else bias)  # type: ignore[attr-defined,operator]
-        return self.activation(x)  # type: ignore[no-any-return]
+            x = x + (bias.reshape((bias.shape[0], *ones)) if ones else bias)
+        return self.activation(x)
 
     def call(self, inputs: Tensor) -> Tensor:
         return self._result(self.convolve(creation.astype(inputs, self.dtype)))

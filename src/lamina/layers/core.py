@@ -52,7 +52,7 @@ class InputLayer(Layer):
         type_ = symbolic_type(self.batch_shape, self._dtype)
         self._set_built(self.batch_shape)
         self._output_shape = self.batch_shape
-        return Call(self, (), {}, scope).finish(Tensor(type_))  # type: ignore[no-any-return]
+        return Call(self, (), {}, scope).finish(Tensor(type_))
 
     def call(self, inputs: Any) -> Any:
         return inputs
@@ -151,7 +151,7 @@ class Dense(Layer):
         x = linear_algebra.matmul(creation.astype(inputs, self.dtype), self.kernel.read())
         if self.bias is not None:
             x = x + self.bias.read()
-        return self.activation(x)  # type: ignore[no-any-return]
+        return self.activation(x)
 
 
 class Activation(Layer):
@@ -164,7 +164,7 @@ class Activation(Layer):
         self.activation = activations.get(activation)
 
     def call(self, inputs: Tensor) -> Tensor:
-        return self.activation(inputs)  # type: ignore[no-any-return]
+        return self.activation(inputs)
 
 
 class Identity(Layer):

@@ -100,7 +100,7 @@ class EinsumDense(Layer):
         x = linear_algebra.einsum(self.equation, inputs, self.kernel.read())
         if self.bias is not None:
             x = x + self.bias.read()
-        return self.activation(x)  # type: ignore[no-any-return]
+        return self.activation(x)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "output_shape": self.partial_output_shape}

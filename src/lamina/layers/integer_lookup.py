@@ -110,6 +110,6 @@ class IntegerLookup(Lookup):
 
 def _found(keys: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Whether each x is among the sorted keys, and where."""
-    last = int(keys.shape[0]) - 1  # type: ignore[arg-type]
+    last = int(keys.shape[0]) - 1
     place = elementwise.minimum(sorting.searchsorted(keys, x), last)
     return indexing.take(keys, place, axis=0) == x, place

@@ -149,7 +149,7 @@ class Lookup(Layer):
         tokens = self._as_tokens(vocabulary).reshape(-1).tolist()
         if not tokens:
             raise ArgumentError(f"{self._label()}: the vocabulary is empty")
-        return tokens  # type: ignore[no-any-return]
+        return tokens
 
     def _check_tokens(self, tokens: list[Any], reserved: list[Any]) -> None:
         twice = [token for token, count in Counter(tokens).items() if count > 1]

@@ -110,7 +110,7 @@ class Average(_Elementwise):
     pairwise = staticmethod(elementwise.add)
 
     def merge(self, inputs: list[Tensor]) -> Tensor:
-        return super().merge(inputs) / len(inputs)  # type: ignore[operator]
+        return super().merge(inputs) / len(inputs)
 
 
 class Concatenate(Merge):

@@ -172,7 +172,7 @@ class BatchNormalization(_Affine):
     def _moments(self, x: Tensor, axes: tuple[int, ...], mask: Any) -> Any:
         if mask is None:
             mean = reductions.mean(x, axes, keepdims=True)
-            return mean, reductions.mean(elementwise.square(x - mean), axes, keepdims=True)  # type: ignore[operator]
+            return mean, reductions.mean(elementwise.square(x - mean), axes, keepdims=True)
         if mask.ndim != x.ndim - 1:
             raise ShapeError(
                 f"{self._label()}: the mask, {mask.shape}, must have one axis less than the "
@@ -181,13 +181,13 @@ class BatchNormalization(_Affine):
         kept = creation.astype(bind("reshape", mask, shape=(*mask.shape, 1)), x.dtype)
         kept = kept + creation.zeros_like(x)
         count = reductions.sum(kept, axes, keepdims=True) + 1e-7
-        mean = reductions.sum(x * kept, axes, keepdims=True) / count  # type: ignore[operator]
-        centred = elementwise.square(x - mean) * kept  # type: ignore[operator]
-        return mean, reductions.sum(centred, axes, keepdims=True) / count  # type: ignore[operator]
+        mean = reductions.sum(x * kept, axes, keepdims=True) / count
+        centred = elementwise.square(x - mean) * kept
+        return mean, reductions.sum(centred, axes, keepdims=True) / count
 
     def _move(self, moving: Variable, batch: Tensor) -> None:
         flat = bind("reshape", batch, shape=moving.shape)
-        moving.assign(moving.read() * self.momentum + flat * (1.0 - self.momentum))  # type: ignore[operator]
+        moving.assign(moving.read() * self.momentum + flat * (1.0 - self.momentum))
 
 
 class LayerNormalization(_Affine):
@@ -223,9 +223,9 @@ class LayerNormalization(_Affine):
         axes = _axes(self, self.axis, x.ndim)
         shape = tuple(n if d in axes else 1 for d, n in enumerate(x.shape))
         mean = reductions.mean(x, axes, keepdims=True)
-        variance = reductions.mean(elementwise.square(x - mean), axes, keepdims=True)  # type: ignore[operator]
-        factor = elementwise.rsqrt(variance + self.epsilon)  # type: ignore[operator]
-        result = (x - mean) * factor  # type: ignore[operator]
+        variance = reductions.mean(elementwise.square(x - mean), axes, keepdims=True)
+        factor = elementwise.rsqrt(variance + self.epsilon)
+        result = (x - mean) * factor
         if self.gamma is not None:
             result = result * _shaped(self.gamma.read(), shape)
         return result if self.beta is None else result + _shaped(self.beta.read(), shape)
@@ -306,7 +306,7 @@ class RMSNormalization(Layer):
         axes = _axes(self, self.axis, x.ndim)
         shape = tuple(n if d in axes else 1 for d, n in enumerate(x.shape))
         mean = reductions.mean(elementwise.square(x), axes, keepdims=True)
-        return x * elementwise.rsqrt(mean + self.epsilon) * _shaped(self.scale.read(), shape)  # type: ignore[operator]
+        return x * elementwise.rsqrt(mean + self.epsilon) * _shaped(self.scale.read(), shape)
 
 
 class UnitNormalization(Layer):
@@ -319,7 +319,7 @@ class UnitNormalization(Layer):
     def call(self, inputs: Tensor) -> Any:
         x = creation.astype(inputs, self.dtype)
         total = reductions.sum(elementwise.square(x), _axes(self, self.axis, x.ndim), keepdims=True)
-        return x * elementwise.rsqrt(elementwise.maximum(total, 1e-24))  # type: ignore[operator]
+        return x * elementwise.rsqrt(elementwise.maximum(total, 1e-24))
 
 
 def _axes(layer: Layer, axis: Any, ndim: int) -> tuple[int, ...]:

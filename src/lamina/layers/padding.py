@@ -94,7 +94,7 @@ class _Cropping(_Spatial):
     def call(self, inputs: Tensor) -> Tensor:
         for axis, (before, after) in enumerate(self.cropping, self._first):
             extent = inputs.shape[axis]
-            if is_static(extent) and before + after >= extent:  # type: ignore[operator]
+            if is_static(extent) and before + after >= extent:
                 raise ShapeError(
                     f"{self._label()}: cropping {self.cropping} leaves nothing of axis {axis} of "
                     f"inputs of shape {shape_text(inputs.shape)}",

@@ -158,7 +158,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
         kept = creation.astype(there, inputs.dtype)
         total = reductions.sum(elementwise.where(there, inputs, 0.0), axis, keepdims=self.keepdims)
         count = reductions.sum(kept, axis, keepdims=self.keepdims)
-        return total / elementwise.maximum(count, 1.0)  # type: ignore[no-any-return,operator]
+        return total / elementwise.maximum(count, 1.0)
 
 
 class GlobalAveragePooling2D(_GlobalPooling):

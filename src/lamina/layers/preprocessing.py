@@ -234,7 +234,7 @@ class CenterCrop(_Pictures):
 
 def _fitting(x: Tensor, height: int, width: int, choose: Any) -> tuple[int, int]:
     """Rows and columns in the ratio of height and width, within (min) or around (max) x's own."""
-    rows, columns = (int(n) for n in x.shape[1:3])  # type: ignore[arg-type]
+    rows, columns = (int(n) for n in x.shape[1:3])
     fit = (int(columns * height / width), int(rows * width / height))
     return max(choose(rows, fit[0]), 1), max(choose(columns, fit[1]), 1)
 
@@ -242,7 +242,7 @@ def _fitting(x: Tensor, height: int, width: int, choose: Any) -> tuple[int, int]
 def centred(x: Tensor, height: int, width: int) -> Tensor:
     """The middle rows and columns."""
     for axis, count in ((1, height), (2, width)):
-        start = (int(x.shape[axis]) - count) // 2  # type: ignore[arg-type]
+        start = (int(x.shape[axis]) - count) // 2
         x = shaping.sliced(x, axis, start, start + count)
     return x
 
@@ -250,6 +250,6 @@ def centred(x: Tensor, height: int, width: int) -> Tensor:
 def _bordered(x: Tensor, height: int, width: int, value: float) -> Tensor:
     """x in the middle of more rows and columns, filled with a value; the same on both sides, as
     Keras has it, so that an odd one is left out."""
-    room = [n - int(own) for n, own in zip((height, width), x.shape[1:3], strict=True)]  # type: ignore[arg-type]
+    room = [n - int(own) for n, own in zip((height, width), x.shape[1:3], strict=True)]
     sides = [(n // 2, n // 2) for n in room]
     return shaping.pad(x, [(0, 0), *sides, (0, 0)], constant_values=value)

@@ -42,10 +42,10 @@ class _Moving(RandomPictures):
             raise ShapeError(
                 f"{self._label()}: rows and columns of {shape_text(x.shape)} must be known"
             )
-        shape = (1, int(height), int(width))  # type: ignore[arg-type]
+        shape = (1, int(height), int(width))
         rows, columns = (creation.iota(shape, axis, float32) for axis in (1, 2))
         middle = ((shape[1] - 1) / 2, (shape[2] - 1) / 2)
-        places = self.places(x, rows - middle[0], columns - middle[1], chances)  # type: ignore[operator]
+        places = self.places(x, rows - middle[0], columns - middle[1], chances)
         down, right = (p + m for p, m in zip(places, middle, strict=True))
         return sample(x, down, right, self.interpolation, self.fill_mode, self.fill_value)
 
@@ -176,11 +176,11 @@ class RandomCrop(RandomPictures):
 
     def changed(self, x: Tensor, chances: Tensor) -> Tensor:
         rows, columns = creation.iota((1, self.height, 1), 1), creation.iota((1, 1, self.width), 2)
-        top = self._start(int(x.shape[1]) - self.height, chances, 0)  # type: ignore[arg-type]
-        left = self._start(int(x.shape[2]) - self.width, chances, 1)  # type: ignore[arg-type]
-        zero = (rows + columns) * 0  # type: ignore[operator]
-        down = creation.astype(rows + zero + top, float32)  # type: ignore[operator]
-        right = creation.astype(columns + zero + left, float32)  # type: ignore[operator]
+        top = self._start(int(x.shape[1]) - self.height, chances, 0)
+        left = self._start(int(x.shape[2]) - self.width, chances, 1)
+        zero = (rows + columns) * 0
+        down = creation.astype(rows + zero + top, float32)
+        right = creation.astype(columns + zero + left, float32)
         return sample(x, down, right, "nearest", "nearest")
 
     def _start(self, room: int, chances: Tensor, number: int) -> Any:

@@ -113,7 +113,7 @@ class RandomContrast(RandomPictures):
         below, above = self._pair
         f = creation.astype(between(chances, 0, 1.0 - below, 1.0 + above, 4), x.dtype)
         mean = reductions.mean(x, (1, 2), keepdims=True)
-        return elementwise.clip((x - mean) * f + mean, *self.value_range)  # type: ignore[operator]
+        return elementwise.clip((x - mean) * f + mean, *self.value_range)
 
 
 class RandomBrightness(RandomPictures):
@@ -142,4 +142,4 @@ class RandomBrightness(RandomPictures):
     def changed(self, x: Tensor, chances: Tensor) -> Tensor:
         low, high = self.value_range
         f = creation.astype(between(chances, 0, *self._pair, 4), x.dtype)
-        return elementwise.clip(x + f * float(high - low), low, high)  # type: ignore[operator]
+        return elementwise.clip(x + f * float(high - low), low, high)

@@ -205,7 +205,7 @@ class RNN(Layer):
             return zeros
         if self.states is None:
             self._make_states(zeros, batch)
-        return tree.map_structure(lambda v: _rows(self, v, batch), self.states)  # type: ignore[no-any-return]
+        return tree.map_structure(lambda v: _rows(self, v, batch), self.states)
 
     def _fitting(self, given: Any, zeros: list[Any]) -> list[Any]:
         """The initial state that was given, if it looks like one."""
@@ -213,7 +213,7 @@ class RNN(Layer):
         flat, structure = tree.flatten(zeros)
         wanted = [z.shape for z in flat]
         states = checked_states(self._label(), "initial_state", tree.leaves(given), wanted)
-        return tree.unflatten(structure, [as_tensor(s, self.dtype) for s in states])  # type: ignore[no-any-return]
+        return tree.unflatten(structure, [as_tensor(s, self.dtype) for s in states])
 
     def _make_states(self, zeros: list[Any], batch: Dim) -> None:
         if isinstance(batch, Extent):
@@ -302,7 +302,7 @@ class _OfCell(RNN):
 
     @property
     def units(self) -> int:
-        return self.cell.units  # type: ignore[no-any-return,union-attr]
+        return self.cell.units  # type: ignore[union-attr]
 
 
 def _parameters(cls: type) -> set[str]:

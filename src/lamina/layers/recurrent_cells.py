@@ -233,7 +233,7 @@ class LSTMCell(RecurrentCell):
 
     def _bias_begins(self, shape: Any, dtype: Any = None) -> Tensor:
         if not self.unit_forget_bias:
-            return self.bias_initializer(shape, dtype=dtype)  # type: ignore[no-any-return]
+            return self.bias_initializer(shape, dtype=dtype)
         u = self.units
         first, rest = self.bias_initializer((u,), dtype=dtype), (2 * u,)
         ones = creation.ones((u,), dtype=dtype)
@@ -424,7 +424,7 @@ def initial_state(cell: Any, batch: Dim, dtype: Any) -> list[Any]:
 def parts_of(cell: Any, batch: Dim, features: Dim, training: bool) -> Parts:
     """A cell taken apart; of one that cannot be, everything is done step by step."""
     if hasattr(cell, "parts"):
-        return cell.parts(batch, features, training)  # type: ignore[no-any-return]
+        return cell.parts(batch, features, training)
     options = {"training": training} if isinstance(cell, Layer) else {}
 
     def step(x: Tensor, states: Any) -> tuple[Tensor, list[Any]]:

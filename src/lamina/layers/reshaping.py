@@ -32,7 +32,7 @@ class Flatten(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         if self.data_format == "channels_first" and inputs.ndim > 2:
             inputs = shaping.moveaxis(inputs, 1, -1)
-        return bind("reshape", inputs, shape=(inputs.shape[0], math.prod(inputs.shape[1:])))  # type: ignore[no-any-return]
+        return bind("reshape", inputs, shape=(inputs.shape[0], math.prod(inputs.shape[1:])))
 
 
 class Reshape(Layer):
@@ -60,7 +60,7 @@ class Reshape(Layer):
                 hint="one entry of target_shape may be -1: whatever is left",
             )
         target = tuple(rest if n == -1 else n for n in self.target_shape)
-        return bind("reshape", inputs, shape=(inputs.shape[0], *target))  # type: ignore[no-any-return]
+        return bind("reshape", inputs, shape=(inputs.shape[0], *target))
 
 
 class Permute(Layer):

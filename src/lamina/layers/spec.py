@@ -171,6 +171,6 @@ def _flatten_hint(axis: int, extent: int, tensor: Tensor) -> str:
     for n in rest:
         if not is_static(n):
             return ""
-        size *= int(n)  # type: ignore[arg-type]
+        size *= int(n)
     flat = axis == -1 and tensor.ndim > 2 and size == extent
     return f". {shape_text(rest)} has {size} entries: put a Flatten layer in front" if flat else ""

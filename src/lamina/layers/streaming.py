@@ -106,11 +106,11 @@ def call_of(layer: Any) -> Callable[..., Any]:
     """The layer's `call`, or in a stream what takes its place."""
     stream = _LOCAL.stream
     if stream is None:
-        return layer.call  # type: ignore[no-any-return]
+        return layer.call
     if hasattr(layer, "call_streaming"):
         return partial(layer.call_streaming, stream)
     if streams(layer):
-        return layer.call  # type: ignore[no-any-return]
+        return layer.call
     raise refused(layer, "it needs other steps than the one that comes, and keeps none of them")
 
 

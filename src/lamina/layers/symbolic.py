@@ -130,7 +130,7 @@ def symbolic_type(shape: Sequence[Any], dtype: Any) -> TensorType:
 
 def traced(type_: TensorType) -> Tensor:
     """A tensor of this type without a value, for tracing a layer's `call`."""
-    return from_node(parameter(type_, "x"))  # type: ignore[no-any-return]
+    return from_node(parameter(type_, "x"))
 
 
 @contextmanager

@@ -139,7 +139,7 @@ class TokenAndPositionEmbedding(Layer):
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
         tokens = self.token_embedding(inputs)
-        return tokens + self.position_embedding(tokens, start_index=start_index)  # type: ignore[no-any-return]
+        return tokens + self.position_embedding(tokens, start_index=start_index)
 
 
 # ---- blocks ------------------------------------------------------------------------------------
@@ -209,10 +209,10 @@ class _Block(Layer):
         """norm(x + dropout(part(x))), or, with `normalize_first`, x + dropout(part(norm(x)))."""
         inside = part(norm(x) if self.normalize_first else x)
         y = x + self.dropout(inside, training=training)
-        return y if self.normalize_first else norm(y)  # type: ignore[no-any-return]
+        return y if self.normalize_first else norm(y)
 
     def _feedforward(self, x: Tensor) -> Tensor:
-        return self.feedforward_out(self.feedforward_in(x))  # type: ignore[no-any-return]
+        return self.feedforward_out(self.feedforward_in(x))
 
 
 class TransformerEncoder(_Block):

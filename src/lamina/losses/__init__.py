@@ -114,14 +114,14 @@ def as_loss(identifier: Any) -> Loss:
     if isinstance(identifier, str):
         found = REGISTRY.named(identifier)
         if isinstance(found, type):
-            return found()  # type: ignore[no-any-return]
+            return found()
         identifier = found
     loss = get(identifier)
     if isinstance(loss, Loss):
         return loss
     for cls, function, *_ in _ROWS:
         if loss is function:
-            return cls()  # type: ignore[no-any-return]
+            return cls()
     return LossFunctionWrapper(loss)
 
 

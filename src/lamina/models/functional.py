@@ -180,7 +180,7 @@ def _node(value: Any, what: str) -> Node:
         raise ArgumentError(
             "Model: an input must come from Input(...) or from a layer, not from an operation"
         )
-    return value._node  # type: ignore[no-any-return]
+    return value._node
 
 
 def _adjusted(node: Node, tensor: Tensor) -> Tensor:

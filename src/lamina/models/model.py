@@ -320,7 +320,7 @@ class Model(Layer, Trainer):
             return super().from_config(config)
         from lamina.models.writing import functional_from_config
 
-        return functional_from_config(cls, config, custom_objects)  # type: ignore[no-any-return]
+        return functional_from_config(cls, config, custom_objects)
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as JSON text; `model_from_json` reads it."""

@@ -95,7 +95,7 @@ def _size(symbol: str, sizes: Mapping[str, Dim]) -> Dim:
         return sizes[symbol]
     if symbol in FLOORS:
         value, by = (instantiated(v, sizes) for v in FLOORS[symbol])
-        return value // by  # type: ignore[no-any-return]
+        return value // by
     raise ShapeError(
         f"the size of {symbol!r} differs between the inputs, and an operation between the layers "
         "depends on it",

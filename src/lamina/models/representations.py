@@ -89,7 +89,7 @@ def _program(model: Any, data: Columns, wanted: Wanted) -> tuple[list[str], Prog
     if found is None or graph is not model._graph:
         found = _recorded(model, data, wanted)
         model._watched[key] = model._graph, found
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _recorded(model: Any, data: Columns, wanted: Wanted) -> tuple[list[str], Program]:

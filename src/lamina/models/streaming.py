@@ -69,7 +69,7 @@ class Stream:
         rows = [shaping.expand_dims(x, 1) for x in inputs]
         with streaming(stream):
             outputs = self.model(tree.unflatten(self._structure, rows), training=False)
-        stream.position.assign(stream.position.read() + 1)  # type: ignore[operator]
+        stream.position.assign(stream.position.read() + 1)
         flat, structure = tree.flatten(outputs)
         pairs = zip(flat, self._has_steps, strict=True)
         return tree.unflatten(structure, [shaping.squeeze(y, 1) if s else y for y, s in pairs])

@@ -18,7 +18,7 @@ def narrowed(result: Tensor, x: Tensor) -> Tensor:
 def unary(primitive: str, x: Tensor) -> Tensor:
     """A primitive of one operand; 16-bit floats are computed in float32."""
     if not x._type.dtype.is_storage_only:
-        return bind(primitive, x)  # type: ignore[no-any-return]
+        return bind(primitive, x)
     return narrowed(bind(primitive, widened(x)), x)
 
 
@@ -45,4 +45,4 @@ def binary(function: str, primitive: str, x: Any, y: Any, *, floats: bool = Fals
         primitive = _ON_BOOLS[primitive]
     if dtype.is_storage_only:
         return narrowed(bind(primitive, widened(a), widened(b)), a)
-    return bind(primitive, a, b)  # type: ignore[no-any-return]
+    return bind(primitive, a, b)

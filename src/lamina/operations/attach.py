@@ -234,7 +234,7 @@ def _counterpart(function: Any) -> Callable[..., Any] | None:
     for module in MODULES:
         found = vars(module).get(name)
         if callable(found) and not name.startswith("_"):
-            return found  # type: ignore[no-any-return]
+            return found
     return None
 
 

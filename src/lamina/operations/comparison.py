@@ -25,7 +25,7 @@ __all__ = [
 def _compare(function: str, direction: str, x: Any, y: Any) -> Tensor:
     x, y = _fitting(x, y), _fitting(y, x)
     a, b = aligned(function, x, y)
-    return bind("compare", widened(a), widened(b), direction=direction)  # type: ignore[no-any-return]
+    return bind("compare", widened(a), widened(b), direction=direction)
 
 
 def _fitting(value: Any, beside: Any) -> Any:
@@ -76,7 +76,7 @@ def isfinite(x: Any, /) -> Tensor:
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
         return equal(tensor, tensor)
-    return bind("is_finite", widened(tensor))  # type: ignore[no-any-return]
+    return bind("is_finite", widened(tensor))
 
 
 def isinf(x: Any, /) -> Tensor:
@@ -97,7 +97,7 @@ def isnan(x: Any, /) -> Tensor:
 def _bits(function: str, primitive: str, x: Any, y: Any) -> Tensor:
     a, b = aligned(function, x, y)
     need_kind(function, a, "biu", "integers or bools")
-    return bind(primitive, a, b)  # type: ignore[no-any-return]
+    return bind(primitive, a, b)
 
 
 def _as_bool(x: Any) -> Tensor:
@@ -121,7 +121,7 @@ def logical_xor(x: Any, y: Any, /) -> Tensor:
 
 def logical_not(x: Any, /) -> Tensor:
     """True where x is zero."""
-    return bind("not", _as_bool(x))  # type: ignore[no-any-return]
+    return bind("not", _as_bool(x))
 
 
 def bitwise_and(x: Any, y: Any, /) -> Tensor:
@@ -143,14 +143,14 @@ def bitwise_invert(x: Any, /) -> Tensor:
     """Every bit turned over; of bools, not x."""
     tensor = as_tensor(x)
     need_kind("bitwise_invert", tensor, "biu", "integers or bools")
-    return bind("not", tensor)  # type: ignore[no-any-return]
+    return bind("not", tensor)
 
 
 def bitwise_left_shift(x: Any, y: Any, /) -> Tensor:
     """x * 2^y by moving bits."""
     a, b = aligned("bitwise_left_shift", x, y)
     need_kind("bitwise_left_shift", a, "iu", "integers")
-    return bind("shift_left", a, b)  # type: ignore[no-any-return]
+    return bind("shift_left", a, b)
 
 
 def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
@@ -158,7 +158,7 @@ def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
     a, b = aligned("bitwise_right_shift", x, y)
     need_kind("bitwise_right_shift", a, "iu", "integers")
     kind = "arithmetic" if a.dtype.kind == "i" else "logical"
-    return bind(f"shift_right_{kind}", a, b)  # type: ignore[no-any-return]
+    return bind(f"shift_right_{kind}", a, b)
 
 
 # ---- choice --------------------------------------------------------------------------------------
@@ -167,4 +167,4 @@ def where(condition: Any, x: Any, y: Any, /) -> Tensor:
     test = as_tensor(condition, bool_)
     a, b = promoted((x, y))
     test, a, b = broadcast((test, a, b), "where")
-    return bind("select", test, a, b)  # type: ignore[no-any-return]
+    return bind("select", test, a, b)

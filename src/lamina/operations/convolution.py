@@ -160,7 +160,7 @@ def _operands(function: str, inputs: Any, kernel: Any, data_format: str | None) 
 def _static(function: str, shape: Shape) -> tuple[int, ...]:
     if not types.is_static(shape):
         raise ShapeError(f"{function}: the kernel's shape {shape} must be known")
-    return tuple(int(n) for n in shape)  # type: ignore[arg-type]
+    return tuple(int(n) for n in shape)
 
 
 def _groups(shape: Shape, kernel: tuple[int, ...]) -> int:
@@ -192,7 +192,7 @@ def _convolution(
     rank = x.ndim - 2
     space = tuple(range(1, rank + 1))
     data = (0, rank + 1, *space)
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "convolution",
         x,
         kernel,

@@ -137,11 +137,11 @@ def iota(shape: Shape, axis: int, dtype: DType = int32, *, traced: bool = False)
     instead of holding it as a constant. `traced` leaves the value out."""
     params = {"shape": shape, "dtype": dtype, "iota_dimension": axis}
     if traced:
-        return from_node(PRIMITIVES["iota"](**params))  # type: ignore[no-any-return]
+        return from_node(PRIMITIVES["iota"](**params))
     counted = bind("iota", **params)
     if current_trace() is None or counted._value is None:
-        return counted  # type: ignore[no-any-return]
-    return from_node(Node("iota", (), params, counted._type, value=counted._value))  # type: ignore[no-any-return]
+        return counted
+    return from_node(Node("iota", (), params, counted._type, value=counted._value))
 
 
 def arange(
@@ -214,7 +214,7 @@ def eye(
         return known
     node = as_node(_diagonal(shape, k, wanted, traced=True))
     node.value = known._value  # the program computes it anew, as it does an iota
-    return from_node(node)  # type: ignore[no-any-return]
+    return from_node(node)
 
 
 def _diagonal(shape: Shape, k: int, dtype: DType, *, traced: bool) -> Tensor:

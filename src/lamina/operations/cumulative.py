@@ -139,7 +139,7 @@ def _padded(x: Tensor, axis: int, low: int, high: int, value: Any) -> Tensor:
     def at(amount: int) -> tuple[int, ...]:
         return tuple(amount if d == axis else 0 for d in range(x.ndim))
 
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "pad",
         x,
         scalar(value, x.dtype),
@@ -160,4 +160,4 @@ def _by_scan(combine: Combine, start: Any, x: Tensor, axis: int) -> Tensor:
     first = spread(scalar(start, x.dtype), element.shape, (), traced=True)
     _, sums = bind("scan", first, rows, body=body, num_consts=0, num_carry=1, length=rows.shape[0])
     back = tuple(front.index(d) for d in range(x.ndim))
-    return bind("transpose", sums, permutation=back)  # type: ignore[no-any-return]
+    return bind("transpose", sums, permutation=back)

@@ -50,7 +50,7 @@ def resize(
     for axis, count in enumerate(per_axis("resize", "size", tuple(size), 2), 1):
         data = resized_along(data, axis, count, interpolation, antialias)
     found = channels_back(as_tensor(data, x.dtype), data_format)
-    return found if x.ndim == 4 else bind("reshape", found, shape=found.shape[1:])  # type: ignore[no-any-return]
+    return found if x.ndim == 4 else bind("reshape", found, shape=found.shape[1:])
 
 
 def resized_along(
@@ -127,7 +127,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> T
     """
     data, r, first = _blocks("depth_to_space", x, block_size, data_format)
     n, c, h, w = data.shape if first else tuple(data.shape[d] for d in (0, 3, 1, 2))
-    if not is_static(c) or c % (r * r):  # type: ignore[operator]
+    if not is_static(c) or c % (r * r):
         raise ShapeError(f"depth_to_space: {c} channels do not divide by {r} * {r}: {data.shape}")
     k = c // (r * r)
     if first:
@@ -161,4 +161,4 @@ def _blocks(function: str, x: Any, block_size: Any, data_format: Any) -> tuple[T
 def _moved(x: Tensor, apart: Shape, order: tuple[int, ...], shape: Shape) -> Tensor:
     """x with its axes taken apart, put in order, and together again."""
     moved = permute_dims(bind("reshape", x, shape=apart), order)
-    return bind("reshape", moved, shape=shape)  # type: ignore[no-any-return]
+    return bind("reshape", moved, shape=shape)

@@ -306,7 +306,7 @@ def _index_vectors(arrays: Sequence[Tensor]) -> Tensor:
     columns = [reshape(as_tensor(a, dtype), (*a.shape, 1)) for a in arrays]
     if len(columns) == 1:
         return columns[0]
-    return bind("concatenate", *columns, dimension=columns[0].ndim - 1)  # type: ignore[no-any-return]
+    return bind("concatenate", *columns, dimension=columns[0].ndim - 1)
 
 
 @dataclass
@@ -332,7 +332,7 @@ def windows_of(x: Tensor, arrays: dict[int, Tensor], together: bool) -> Windows:
 
 def _gathered(x: Tensor, plan: Plan) -> Tensor:
     w = windows_of(x, plan.arrays, plan.together)
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "gather",
         x,
         w.indices,
@@ -380,7 +380,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     )
     places = _within(array, tensor.shape[axis], axis)
     others = tuple(d for d in range(tensor.ndim) if d != axis)
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "gather",
         tensor,
         _index_vectors([places]),
@@ -397,14 +397,14 @@ def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[Dim], /) -> Ten
     """A part of x of fixed sizes at starts that may be traced; moved where it would not fit."""
     tensor = as_tensor(x)
     places = _starts("dynamic_slice", tensor, starts)
-    return bind("dynamic_slice", tensor, *places, slice_sizes=tuple(sizes))  # type: ignore[no-any-return]
+    return bind("dynamic_slice", tensor, *places, slice_sizes=tuple(sizes))
 
 
 def dynamic_update_slice(x: Any, update: Any, starts: Sequence[Any], /) -> Tensor:
     """x with `update` written at starts that may be traced; moved where it would not fit."""
     tensor = as_tensor(x)
     places = _starts("dynamic_update_slice", tensor, starts)
-    return bind("dynamic_update_slice", tensor, as_tensor(update, tensor.dtype), *places)  # type: ignore[no-any-return]
+    return bind("dynamic_update_slice", tensor, as_tensor(update, tensor.dtype), *places)
 
 
 def _starts(function: str, x: Tensor, starts: Sequence[Any]) -> list[Tensor]:

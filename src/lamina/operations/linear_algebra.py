@@ -261,7 +261,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: float | str | None = 
         raise ArgumentError(f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf; got {ord!r}")
     summed = -2 if ord in (1, -1) else -1
     sums = reductions.sum(absolute(tensor), summed, keepdims=True)
-    pick = reductions.max if ord > 0 else reductions.min  # type: ignore[operator]
+    pick = reductions.max if ord > 0 else reductions.min
     return pick(sums, (-2, -1), keepdims=keepdims)
 
 
@@ -275,7 +275,7 @@ def norm(
     tensor = floating(x)
     two = isinstance(axis, tuple) and len(axis) == 2
     if ord is not None and (two or (axis is None and tensor.ndim == 2)):
-        moved = tensor if axis is None else moveaxis(tensor, axis, (-2, -1))  # type: ignore[arg-type]
+        moved = tensor if axis is None else moveaxis(tensor, axis, (-2, -1))
         return matrix_norm(moved, ord=ord, keepdims=keepdims)
     return vector_norm(tensor, axis=axis, keepdims=keepdims, ord=2 if ord is None else float(ord))
 

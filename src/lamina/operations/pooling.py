@@ -98,7 +98,7 @@ def _windows(
 def _reduced(
     x: Tensor, kind: str, window: tuple[int, ...], steps: tuple[int, ...], pairs: Pairs
 ) -> Tensor:
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "reduce_window",
         x,
         kind=kind,
@@ -113,7 +113,7 @@ def _counts(x: Tensor, window: tuple[int, ...], steps: tuple[int, ...], pairs: P
     """How many of each window's elements are the input's own: a product of one count per axis."""
     counts = np.ones((1,) * x.ndim, x.dtype.storage)
     for axis, (w, s, (low, high)) in enumerate(zip(window, steps, pairs, strict=True), 1):
-        n = int(x.shape[axis])  # type: ignore[arg-type]
+        n = int(x.shape[axis])
         starts = np.arange((n + low + high - w) // s + 1) * s - low
         own = np.minimum(starts + w, n) - np.maximum(starts, 0)
         shape = [1] * x.ndim
@@ -153,7 +153,7 @@ def _along(function: str, kind: str, x: Tensor, axis: int, count: int) -> Tensor
             f"{function}: the extent {n} of axis {axis} must be known",
             hint="give the Input a height and a width, or put Resizing in front",
         )
-    extent = int(n)  # type: ignore[arg-type]
+    extent = int(n)
     reduce = reductions.mean if kind == "mean" else reductions.max
     bounds = [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
     if extent % count == 0:

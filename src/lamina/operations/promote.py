@@ -56,7 +56,7 @@ def _default(rank: int, numbers: Sequence[Any]) -> DType:
 def scalar(value: Any, dtype: DType) -> Tensor:
     """A Python number as a tensor without axes."""
     if dtype.name == "bfloat16":
-        return bind("convert", scalar(value, float32), dtype=dtype)  # type: ignore[no-any-return]
+        return bind("convert", scalar(value, float32), dtype=dtype)
     if isinstance(value, float) and dtype.bits < 64 and abs(value) > 6e4 and math.isfinite(value):
         with np.errstate(over="ignore"):
             return Tensor(TensorType((), dtype), np.asarray(value, dtype.storage))
@@ -131,16 +131,16 @@ def spread(x: Tensor, shape: Shape, dims: Sequence[int] | None = None, *, traced
         return x
     dims = tuple(range(len(shape) - x.ndim, len(shape)) if dims is None else dims)
     if x._value is None:
-        return bind("broadcast_in_dim", x, shape=shape, broadcast_dimensions=dims)  # type: ignore[no-any-return]
+        return bind("broadcast_in_dim", x, shape=shape, broadcast_dimensions=dims)
     value = None
     if not traced and types.is_static(shape):
         repeated = bind("broadcast_in_dim", x, shape=shape, broadcast_dimensions=dims)
         if current_trace() is None:
-            return repeated  # type: ignore[no-any-return]
+            return repeated
         value = repeated._value
     node = PRIMITIVES["broadcast_in_dim"](as_node(x), shape=shape, broadcast_dimensions=dims)
     node.value = value
-    return from_node(node)  # type: ignore[no-any-return]
+    return from_node(node)
 
 
 def like(value: float, x: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ def axis_of(function: str, axis: Any, ndim: int) -> int:
         raise OutOfBoundsError(
             f"{function}: axis {number} is out of bounds for a tensor of {ndim} axes"
         )
-    return number % ndim if ndim else 0  # type: ignore[no-any-return]
+    return number % ndim if ndim else 0
 
 
 def axes_of(function: str, axis: Any, ndim: int) -> tuple[int, ...]:

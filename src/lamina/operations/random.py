@@ -76,7 +76,7 @@ def _as_key(value: Any) -> Tensor:
 
 def bits(key: Any, shape: Any) -> Tensor:
     """Random uint32 numbers, uniform over all of them (Threefry-2x32)."""
-    return bind("rng_bit_generator", _as_key(key), shape=shape_of(shape))  # type: ignore[no-any-return]
+    return bind("rng_bit_generator", _as_key(key), shape=shape_of(shape))
 
 
 def fold_in(key: Any, data: Any) -> Tensor:
@@ -94,7 +94,7 @@ def _words(data: Any) -> Tensor:
     low = as_tensor(number, uint32) if number.dtype.bits <= 32 else _low_word(number)
     high = bitwise_right_shift(number, 32) if number.dtype.bits == 64 else 0
     high = as_tensor(high, uint32)
-    return bind("concatenate", reshape(high, (1,)), reshape(low, (1,)), dimension=0)  # type: ignore[no-any-return]
+    return bind("concatenate", reshape(high, (1,)), reshape(low, (1,)), dimension=0)
 
 
 def _low_word(number: Tensor) -> Tensor:
@@ -386,7 +386,7 @@ def _random_order(n: Any, key: Any) -> Tensor:
     first, second = split(_key_or_next(key), 2)
     extent = n if isinstance(n, Extent) else int(n)
     line = iota((extent,), 0)
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "sort", bits(first, (extent,)), bits(second, (extent,)), line, dimension=0, num_keys=2
     )[2]
 

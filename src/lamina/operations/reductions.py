@@ -209,7 +209,7 @@ def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor
 
 def squeezed(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     shape = tuple(n for d, n in enumerate(x.shape) if d not in axes)
-    return bind("reshape", x, shape=shape)  # type: ignore[no-any-return]
+    return bind("reshape", x, shape=shape)
 
 
 def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:

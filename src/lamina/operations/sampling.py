@@ -59,9 +59,9 @@ def sample(
     total: Any = None
     for i, weight in ((0, 1.0 - down), (1, down)):
         for j, other in ((0, 1.0 - right), (1, right)):
-            part = _pixels(x, top + i, left + j, fill_mode, fill_value) * (weight * other)  # type: ignore[operator]
+            part = _pixels(x, top + i, left + j, fill_mode, fill_value) * (weight * other)
             total = part if total is None else total + part
-    return total  # type: ignore[no-any-return]
+    return total
 
 
 def _channel(x: Any) -> Any:
@@ -74,15 +74,15 @@ def _pixels(x: Tensor, rows: Any, columns: Any, fill_mode: str, fill_value: floa
     batch, height, width, channels = x.shape
     i, j = (astype(p, int32) for p in (rows, columns))
     fill = FILLS[fill_mode]
-    at = fill(i, int(height)) * int(width) + fill(j, int(width))  # type: ignore[arg-type]
+    at = fill(i, int(height)) * int(width) + fill(j, int(width))
     count = at.shape[1] * at.shape[2]
     wide = broadcast_to(bind("reshape", at, shape=(batch, count, 1)), (batch, count, channels))
     flat = bind("reshape", x, shape=(batch, height * width, channels))
     found = bind("reshape", take_along_axis(flat, wide, axis=1), shape=(*at.shape, channels))
     if fill_mode != "constant":
-        return found  # type: ignore[no-any-return]
+        return found
     inside = logical_and(
-        logical_and(i >= 0, i < height),  # type: ignore[operator]
-        logical_and(j >= 0, j < width),  # type: ignore[operator]
+        logical_and(i >= 0, i < height),
+        logical_and(j >= 0, j < width),
     )
     return where(_channel(inside), found, fill_value)

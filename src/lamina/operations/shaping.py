@@ -44,7 +44,7 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Tensor:
     wanted = _solved(tensor, shape_of(shape))
     if wanted == tensor.shape:
         return tensor
-    return bind("reshape", tensor, shape=wanted)  # type: ignore[no-any-return]
+    return bind("reshape", tensor, shape=wanted)
 
 
 def _solved(x: Tensor, shape: Shape) -> Shape:
@@ -111,7 +111,7 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
         raise ShapeError(f"permute_dims: axes {tuple(axes)} do not name all axes of {tensor.shape}")
     if order == tuple(range(tensor.ndim)):
         return tensor
-    return bind("transpose", tensor, permutation=order)  # type: ignore[no-any-return]
+    return bind("transpose", tensor, permutation=order)
 
 
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Tensor:
@@ -236,7 +236,7 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
             raise ShapeError(f"concat: shapes {shapes} may differ along axis {axis} only")
     if len(tensors) == 1:
         return first
-    return bind("concatenate", *tensors, dimension=axis)  # type: ignore[no-any-return]
+    return bind("concatenate", *tensors, dimension=axis)
 
 
 def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
@@ -286,9 +286,7 @@ def sliced(x: Tensor, axis: int, start: Dim, limit: Dim) -> Tensor:
         return x
     starts = tuple(start if d == axis else 0 for d in range(x.ndim))
     limits = tuple(limit if d == axis else n for d, n in enumerate(x.shape))
-    return bind(  # type: ignore[no-any-return]
-        "slice", x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim
-    )
+    return bind("slice", x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)
 
 
 def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
@@ -377,7 +375,7 @@ def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: f
     if any(w < 0 for pair in widths for w in pair):
         raise ArgumentError(f"pad: widths must not be negative; got {pad_width}")
     if mode == "constant":
-        return bind(  # type: ignore[no-any-return]
+        return bind(
             "pad",
             tensor,
             scalar(constant_values, tensor.dtype),

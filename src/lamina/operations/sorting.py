@@ -51,9 +51,7 @@ def argsort(
 
 def _with_positions(x: Tensor, axis: int, descending: bool) -> tuple[Tensor, Tensor]:
     places = iota(x.shape, axis)
-    return bind(  # type: ignore[no-any-return]
-        "sort", widened(x), places, dimension=axis, descending=descending, num_keys=1
-    )
+    return bind("sort", widened(x), places, dimension=axis, descending=descending, num_keys=1)
 
 
 class TopK(NamedTuple):
@@ -169,7 +167,7 @@ def bincount(x: Any, /, *, minlength: int = 0, length: int | None = None) -> Ten
     if length is None:
         values = tensor._known("bincount without length")
         length = max(minlength, int(values.max()) + 1 if values.size else 0)
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "scatter",
         zeros((length,), dtype=int32),
         reshape(tensor, (-1, 1)),

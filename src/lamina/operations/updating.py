@@ -108,7 +108,7 @@ def _updated_block(x: Tensor, plan: Plan, value: Tensor, kind: str) -> Tensor:
     if block.size == 0:
         return x
     starts = [as_tensor(as_number(s.start), int32) for s in plan.slices]
-    return bind("dynamic_update_slice", x, new, *starts)  # type: ignore[no-any-return]
+    return bind("dynamic_update_slice", x, new, *starts)
 
 
 def _updated_windows(x: Tensor, plan: Plan, value: Tensor, kind: str) -> Tensor:
@@ -120,7 +120,7 @@ def _updated_windows(x: Tensor, plan: Plan, value: Tensor, kind: str) -> Tensor:
     )
     ndim = w.indices.ndim - 1 + len(w.offset)
     shape = tuple(next(kept) if d in w.offset else next(batch) for d in range(ndim))
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "scatter",
         x,
         w.indices,

@@ -73,10 +73,10 @@ def padding_of(
     padding: "valid" (none), "same" (ceil(extent / stride) windows, an odd one of the places added
     at the end), "causal" (all in front), an integer, or a pair per axis.
     """
-    reach = [int(spread(w, d)) for w, d in zip(window, dilations, strict=True)]  # type: ignore[arg-type]
+    reach = [int(spread(w, d)) for w, d in zip(window, dilations, strict=True)]
     pairs = tuple(_pairs(function, padding, extents, reach, strides))
     for n, r, (low, high) in zip(extents, reach, pairs, strict=True):
-        if is_static(n) and n + low + high < r:  # type: ignore[operator]
+        if is_static(n) and n + low + high < r:
             how = ", dilation included," if any(d > 1 for d in dilations) else ""
             how += f" does not fit an input of spatial shape {tuple(extents)}"
             how += f" with padding {pairs}" if any(map(any, pairs)) else ""
@@ -144,6 +144,6 @@ def _same(extent: Dim, reach: int, stride: int) -> tuple[int, int]:
     """(low, high) for an extent that is known; where the stride is 1, for any."""
     total = reach - 1
     if stride > 1:
-        n = int(extent)  # type: ignore[arg-type]
+        n = int(extent)
         total = max((-(-n // stride) - 1) * stride + reach - n, 0)
     return total // 2, total - total // 2

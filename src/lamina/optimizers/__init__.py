@@ -33,12 +33,12 @@ def get(identifier: Any) -> Optimizer:
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """A configuration of an optimizer, without its state, for `deserialize`."""
-    return REGISTRY.serialize(optimizer)  # type: ignore[no-any-return]
+    return REGISTRY.serialize(optimizer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
     """The optimizer that `serialize` wrote down."""
-    return REGISTRY.deserialize(config, custom_objects)  # type: ignore[no-any-return]
+    return REGISTRY.deserialize(config, custom_objects)
 
 
 __all__ = [

@@ -84,7 +84,7 @@ def _kernel(layer: Any) -> np.ndarray:
 
 def _coloured(kernel: np.ndarray) -> np.ndarray:
     """One filter over three channels as a picture, 0 being the middle grey."""
-    return 0.5 + 0.5 * kernel / (np.abs(kernel).max() or 1.0)  # type: ignore[no-any-return]
+    return 0.5 + 0.5 * kernel / (np.abs(kernel).max() or 1.0)
 
 
 # ---- feature maps ------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def as_picture(image: np.ndarray) -> np.ndarray:
     there from their smallest and largest. Of other numbers of channels their mean (height, width).
     """
     if image.shape[-1] != 3:
-        return image.mean(axis=-1)  # type: ignore[no-any-return]
+        return image.mean(axis=-1)
     low, high = float(image.min()), float(image.max())
     if image.dtype == np.uint8 or (low >= 0 and 1 < high <= 255):
         return image / 255

@@ -73,9 +73,9 @@ def _place(element: Node) -> int:
     """Which result of a loop an element is; of results that are one value, the first."""
     (loop,), index = element.args, element.params["index"]
     if loop.op != "scan" or index < loop.params["num_carry"]:
-        return index  # type: ignore[no-any-return]
+        return index
     results, first = loop.params["body"].results, loop.params["num_carry"]
-    return first + results[first:].index(results[index])  # type: ignore[no-any-return]
+    return first + results[first:].index(results[index])
 
 
 def _with(node: Node, args: Sequence[Node]) -> Node:

@@ -153,7 +153,7 @@ def loop(
 def rows_of(column: Tensor, picked: Tensor) -> Tensor:
     """column[picked] for numbers of rows that are known to exist: one gather, nothing else."""
     indices = bind("reshape", picked, shape=(*picked.shape, 1))
-    return bind(  # type: ignore[no-any-return]
+    return bind(
         "gather",
         column,
         indices,

@@ -75,7 +75,7 @@ def _scanned(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
 def _by_halves(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
     """Neighbours are combined, and the half as many results scanned: these are the odd places; the
     even ones lie one element further."""
-    length = int(xs[0].shape[0])  # type: ignore[arg-type]
+    length = int(xs[0].shape[0])
     if length < 2:
         return xs
     pairs = combine([x[: length - 1 : 2] for x in xs], [x[1::2] for x in xs])
@@ -90,7 +90,7 @@ def _by_halves(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
 
 def _interleaved(even: Tensor, odd: Tensor) -> Tensor:
     """even[0], odd[0], even[1], ...; of even there may be one more."""
-    count = int(odd.shape[0])  # type: ignore[arg-type]
+    count = int(odd.shape[0])
     both = shaping.stack([even[:count], odd], axis=1)
     joined = shaping.reshape(both, (2 * count, *odd.shape[1:]))
     return joined if even.shape[0] == count else shaping.concat([joined, even[count:]], axis=0)
@@ -108,7 +108,7 @@ def _one_by_one(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
         chosen = [elementwise.where(here, x, y[0]) for x, y in zip(new, both, strict=True)]
         return chosen, chosen
 
-    return scan(turn, begin, (xs, is_first))[1]  # type: ignore[no-any-return]
+    return scan(turn, begin, (xs, is_first))[1]
 
 
 def _first(x: Tensor) -> Tensor:

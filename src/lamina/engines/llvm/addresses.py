@@ -111,11 +111,11 @@ class Addresses:
     def dim(self, extent: Dim) -> Value:
         """An extent as an i64."""
         if is_static(extent):
-            return constant("i64", int(extent))  # type: ignore[arg-type]
+            return constant("i64", int(extent))
         key = ("dim", extent)
         known = self._known(key)
         if known is not None:
-            return known  # type: ignore[no-any-return]
+            return known
         assert isinstance(extent, Extent)
         b, total = self.b, constant("i64", 0)
         for monomial, coefficient in extent.terms.items():
@@ -123,7 +123,7 @@ class Addresses:
             for symbol in monomial:
                 term = b.mul(term, self._symbol(symbol))
             total = b.add(total, term)
-        return self._remember(key, total)  # type: ignore[no-any-return]
+        return self._remember(key, total)
 
     def _symbol(self, symbol: str) -> Value:
         if symbol in self.sizes:
@@ -160,7 +160,7 @@ class Addresses:
         known = self._known(key)
         if known is None:
             known = self._remember(key, self._emitted(expr, point))
-        return known  # type: ignore[no-any-return]
+        return known
 
     def _emitted(self, expr: Expr, point: Point) -> Value:
         kind, p = expr.kind, expr.params
@@ -200,7 +200,7 @@ class Addresses:
         known = self._known(key)
         if known is None:
             known = self._remember(key, self.b.splat(value, self.lanes))
-        return known  # type: ignore[no-any-return]
+        return known
 
     def accumulate(self, acc: Accumulator, old: list[Value], point: Point) -> list[Value]:
         """The partial result with one more turn combined in."""
@@ -277,7 +277,7 @@ class Addresses:
         if known is None:
             numbers = self._lane_numbers(position * self.lanes)
             known = self._remember(key, self.b.icmp("slt", numbers, self.wide(left)))
-        return known  # type: ignore[no-any-return]
+        return known
 
     def _lane_numbers(self, start: int = 0) -> Value:
         return integers(vector("i64", self.lanes), range(start, start + self.lanes))
@@ -319,10 +319,10 @@ class Addresses:
             element = memory_type(buffer.dtype)
             type_ = vector(element, self.lanes)
             first = self.address(buffer, index, corner)
-            places = [self.b.element(first, k * int(step), element) for k in range(self.lanes)]  # type: ignore[arg-type]
+            places = [self.b.element(first, k * int(step), element) for k in range(self.lanes)]
             rows = [self.b.load(type_, place) for place in places]
             known = self._remember(key, turned(self.b, rows))
-        return known[point.get(loop, 0)]  # type: ignore[no-any-return]
+        return known[point.get(loop, 0)]
 
     def store_lanes(self, value: Value, buffer: Buffer, index: Index, point: Point) -> None:
         b, mask = self.b, self.lane_mask(point)
@@ -359,7 +359,7 @@ class Addresses:
         fixed = 0
         steps: list[tuple[int, Any, Any]] = []
         if is_static(index.offset):
-            fixed += int(index.offset)  # type: ignore[arg-type]
+            fixed += int(index.offset)
         else:
             steps.append((0, ("offset", index.offset), lambda: self.dim(index.offset)))
         for atom, c in index.terms.items():
@@ -370,7 +370,7 @@ class Addresses:
                 continue
             base, more = self.turn(atom, point.get(atom, 0))
             if more and is_static(c):
-                fixed += more * int(c)  # type: ignore[arg-type]
+                fixed += more * int(c)
             elif more:
                 steps.append((0, ("more", more, c), lambda m=more, c=c: self._times(m, c)))
             key = (base.text, c)

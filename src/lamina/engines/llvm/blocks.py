@@ -79,7 +79,7 @@ def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
         return nest, first
     longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
     others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
-    extent = int(longest.extent) if is_static(longest.extent) else 1  # type: ignore[arg-type]
+    extent = int(longest.extent) if is_static(longest.extent) else 1
     known = all(is_static(v.extent) for v in nest.reductions)
     most = MOST // 2 if known else GUESSED  # what is guessed may well be four times as much
     fitting = [

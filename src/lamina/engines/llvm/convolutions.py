@@ -67,7 +67,7 @@ def _edged(x: Node, p: Mapping[str, Any], copies: Copies) -> Node:
     rows = zip(p["lhs_spec"][2:], p["padding"], p["lhs_dilation"], strict=True)
     for axis, (before, after), dilation in rows:
         first, last = max(-before, 0), end[axis] + min(after, 0)
-        if dilation == 1 and is_static(last) and first <= last:  # type: ignore[operator]
+        if dilation == 1 and is_static(last) and first <= last:
             begin[axis], end[axis] = first, last
             before, after = max(before, 0), max(after, 0)
         low[axis], high[axis], inner[axis] = before, after, dilation - 1
@@ -107,7 +107,7 @@ def _exchanged(node: Node, copies: Copies) -> Node:
     padding = []
     lists = (p["out_spec"][2:], p["lhs_spec"][2:], p["rhs_spec"][2:], p["lhs_dilation"])
     for (low, _), out, axis, tap, d in zip(p["padding"], *lists, strict=True):
-        before = int(node.shape[out]) - 1 - low  # type: ignore[arg-type]
+        before = int(node.shape[out]) - 1 - low
         reach = (x.shape[axis] - 1) * d + node.shape[out] - w.shape[tap]
         padding.append((before, reach - before))
     turned = {
@@ -202,7 +202,7 @@ def _in_phases(node: Node, axes: Sequence[_Axis], copies: Copies) -> Node:
     space, out_space = p["lhs_spec"][2:], p["out_spec"][2:]
     low, high = [0] * x.ndim, [0] * x.ndim
     for d, axis in zip(space, axes, strict=True):
-        low[d], high[d] = axis.low, axis.high(int(x.shape[d]))  # type: ignore[arg-type]
+        low[d], high[d] = axis.low, axis.high(int(x.shape[d]))
     if any(low) or any(high):
         x = stored(_padded(x, low, high, [0] * x.ndim), copies)
     w = _kernel(w, p["rhs_spec"])

@@ -207,7 +207,7 @@ class Driver:
     def dim(self, extent: Dim) -> Value:
         """An extent as an i64."""
         if is_static(extent):
-            return constant("i64", int(extent))  # type: ignore[arg-type]
+            return constant("i64", int(extent))
         assert isinstance(extent, Extent)
         total = constant("i64", 0)
         for monomial, coefficient in extent.terms.items():

@@ -150,7 +150,7 @@ class NestEmitter:
     def _tiles(self, var: Var) -> Value:
         step = self.schedule.step(var)
         if is_static(var.extent):
-            return constant("i64", -(-int(var.extent) // step))  # type: ignore[arg-type]
+            return constant("i64", -(-int(var.extent) // step))
         up = self.b.add(self.dim(var.extent), constant("i64", step - 1))
         return self.b.binary("sdiv", up, constant("i64", step))
 
@@ -208,7 +208,7 @@ class NestEmitter:
     def _open(self, var: Var, tile: Value) -> None:
         step = self.schedule.step(var)
         first = self.b.mul(tile, constant("i64", step))
-        whole = is_static(var.extent) and int(var.extent) % step == 0  # type: ignore[arg-type]
+        whole = is_static(var.extent) and int(var.extent) % step == 0
         left = None if whole or step == 1 else self.b.sub(self.dim(var.extent), first)
         self.space.open(var, first, left)
 
@@ -228,7 +228,7 @@ class NestEmitter:
             return
         step = self.schedule.step(vector)  # type: ignore[arg-type]
         extent = vector.extent  # type: ignore[union-attr]
-        if is_static(extent) and int(extent) < step:  # type: ignore[arg-type]
+        if is_static(extent) and int(extent) < step:
             with self.space.masked():
                 self._body()
             return
@@ -304,7 +304,7 @@ class NestEmitter:
         var, *rest = loops
         step = self.schedule.step(var)
         extent = self.dim(var.extent)
-        whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)  # type: ignore[arg-type]
+        whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
         space.hoist(sums_only=True)
         stop = extent
         if not whole:

@@ -156,4 +156,4 @@ class _Bound:
 
 
 def _pointer(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]  # type: ignore[no-any-return]
+    return array.__array_interface__["data"][0]

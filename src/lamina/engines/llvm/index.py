@@ -127,7 +127,7 @@ def atom_vars(atom: Atom) -> frozenset[Var]:
     if isinstance(atom, Var):
         return frozenset((atom,))
     if isinstance(atom, Data):
-        return atom.expr.vars  # type: ignore[no-any-return]
+        return atom.expr.vars
     return atom.index.vars
 
 
@@ -185,7 +185,7 @@ def _split(index: Index, by: Dim) -> tuple[Index, Index]:
 
 def _split_offset(offset: Dim, by: Dim) -> tuple[Dim, Dim]:
     if is_static((offset, by)):
-        return divmod(offset, by)  # type: ignore[operator, no-any-return]
+        return divmod(offset, by)  # type: ignore[operator]
     exact = exact_division(offset, by)
     return (exact, 0) if exact is not None else (0, offset)
 
@@ -215,26 +215,26 @@ def _below(index: Index, limit: Dim) -> bool:
         ):
             return True
     low, high = bounds(index)
-    return low is not None and low >= 0 and high is not None and is_static(limit) and high < limit  # type: ignore[operator]
+    return low is not None and low >= 0 and high is not None and is_static(limit) and high < limit
 
 
 def bounds(index: Index) -> tuple[int | None, int | None]:
     """The least and the greatest value, where they are known now."""
     if not is_static(index.offset):
         return None, None
-    low: int | None = int(index.offset)  # type: ignore[arg-type]
+    low: int | None = int(index.offset)
     high: int | None = low
     for atom, coefficient in index.terms.items():
         most = _most(atom)
         if not is_static(coefficient):
             return None, None
         if most is None:
-            positive = coefficient > 0  # type: ignore[operator]
+            positive = coefficient > 0
             low, high = (low, None) if positive else (None, high)
-        elif coefficient > 0:  # type: ignore[operator]
-            high = None if high is None else high + int(coefficient) * most  # type: ignore[arg-type]
+        elif coefficient > 0:
+            high = None if high is None else high + int(coefficient) * most
         else:
-            low = None if low is None else low + int(coefficient) * most  # type: ignore[arg-type]
+            low = None if low is None else low + int(coefficient) * most
     return low, high
 
 
@@ -243,13 +243,13 @@ def _most(atom: Atom) -> int | None:
     if isinstance(atom, Mod):
         inner = bounds(atom.index)[1]
         most = atom.by - 1 if is_static(atom.by) else None
-        known = [int(m) for m in (inner, most) if m is not None]  # type: ignore[arg-type]
+        known = [int(m) for m in (inner, most) if m is not None]
         return min(known) if known else None
     if isinstance(atom, Div):
         inner = bounds(atom.index)[1]
-        return inner // int(atom.by) if inner is not None and is_static(atom.by) else None  # type: ignore[arg-type]
+        return inner // int(atom.by) if inner is not None and is_static(atom.by) else None
     extent = atom.extent - 1 if isinstance(atom, Var) else atom.most
-    return max(int(extent), 0) if is_static(extent) else None  # type: ignore[arg-type]
+    return max(int(extent), 0) if is_static(extent) else None
 
 
 # ---- shapes ------------------------------------------------------------------------------------

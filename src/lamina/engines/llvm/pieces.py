@@ -39,7 +39,7 @@ def _piece(nest: Nest, var: Var) -> int | None:
     """The length of the pieces into which guards cut a loop, if there are several."""
     if not is_static(var.extent):
         return None
-    extent = int(var.extent)  # type: ignore[arg-type]
+    extent = int(var.extent)
     cuts = {cut for cut in _cuts(nest, var) if 0 < cut < extent}
     if not cuts:
         return None
@@ -61,7 +61,7 @@ def _cuts(nest: Nest, var: Var) -> Iterator[int]:
 def _cut(nest: Nest, var: Var, size: int) -> Nest:
     maker, inner = Maker(), Var(var.name, size)
     stores: list[Store] = []
-    for piece in range(int(var.extent) // size):  # type: ignore[arg-type]
+    for piece in range(int(var.extent) // size):
         place: dict[Var, Index] = {var: of(inner) + piece * size}
         moved = rewrite(nest, maker, lambda index, at=place: renamed(index, at))  # type: ignore[misc]
         stores += [Store(s.buffer, s.index, s.expr) for s in moved.stores]

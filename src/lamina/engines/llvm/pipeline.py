@@ -64,12 +64,12 @@ def compile_graph(graph: Graph, updates: Mapping[int, int]) -> LlvmProgram:
     found = None if log.shows_kernels else cache.lookup(key)
     log.looked_up(found is not None)
     if found is not None:
-        return log.ready(_restored(found))  # type: ignore[no-any-return]
+        return log.ready(_restored(found))
     stages = stages_of(graph, updates, log)
     program, payload = built(stages)
     log.passed("compile, link")
     cache.store(key, payload)
-    return log.ready(program)  # type: ignore[no-any-return]
+    return log.ready(program)
 
 
 def stages_of(
@@ -107,7 +107,7 @@ def built(stages: Compiled) -> tuple[LlvmProgram, bytes]:
     """The executable, and what the cache keeps of it."""
     texts = list({symbol: text for _, symbol, text in stages.kernels.values() if text}.values())
     objects = _objects([*texts, str(stages.driven.module)])
-    tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]  # type: ignore[arg-type]
+    tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]
     payload = _packed(stages.plan, objects, tables)
     return LlvmProgram(stages.plan, objects, tables), payload
 

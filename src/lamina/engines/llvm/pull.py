@@ -54,10 +54,10 @@ class Puller:
 
 def _always(index: Index, low: Dim, high: Dim) -> bool:
     least, most = bounds(index)
-    if least is None or not is_static(low) or least < low:  # type: ignore[operator]
+    if least is None or not is_static(low) or least < low:
         return False
     if most is not None and is_static(high):
-        return most < high  # type: ignore[operator]
+        return most < high
     only = list(index.terms.items())
     return (
         len(only) == 1
@@ -155,7 +155,7 @@ def _size_of(p: Puller, node: Node, position: Position) -> Expr:
 
 def _number(p: Puller, index: Index, node: Node) -> Expr:
     if not index.terms and is_static(index.offset):
-        return p.maker.constant(int(index.offset), node.dtype)  # type: ignore[arg-type]
+        return p.maker.constant(int(index.offset), node.dtype)
     wide = p.maker.index(index, int64)
     if node.dtype == int64:
         return wide

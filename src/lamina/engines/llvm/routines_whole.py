@@ -111,7 +111,7 @@ def _starts(s: Site, indices: TensorType, batch: Sequence[Value]) -> list[Value]
     strides = s.strides(indices)
     base = _dot(s, batch, strides[:-1])
     found = []
-    for k in range(int(indices.shape[-1])):  # type: ignore[arg-type]
+    for k in range(int(indices.shape[-1])):
         value = s.load(s.inputs[1], s.b.add(base, constant("i64", k)), indices.dtype)
         if indices.dtype.bits < 64:
             extend = "sext" if indices.dtype.kind == "i" else "zext"

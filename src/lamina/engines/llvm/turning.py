@@ -8,6 +8,8 @@ Both sides then move whole registers, and each line of memory is touched once.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lamina.engines.llvm.builder import Builder, Value
 from lamina.engines.llvm.index import Var
 from lamina.engines.llvm.nest import Expr, Nest, walk
@@ -24,7 +26,7 @@ def turned_loop(nest: Nest, vector: Var, lanes: int) -> Var | None:
     for loop in nest.loops:
         if loop is vector or not loads or not all(turns(e, vector, loop) for e in loads):
             continue
-        whole = all(is_static(v.extent) and v.extent % lanes == 0 for v in (loop, vector))  # type: ignore[operator]
+        whole = all(is_static(v.extent) and v.extent % lanes == 0 for v in (loop, vector))
         side_by_side = all(s.index.coefficient(vector) == 1 for s in nest.stores)
         return loop if whole and side_by_side else None
     return None
@@ -33,10 +35,10 @@ def turned_loop(nest: Nest, vector: Var, lanes: int) -> Var | None:
 def turns(load: Expr, vector: Var, loop: Var) -> bool:
     """Whether a load goes by whole, known steps along `vector`, and side by side along `loop`."""
     step = _steps(load, vector)
-    return step not in (None, 0, 1) and is_static(step) and _steps(load, loop) == 1  # type: ignore[arg-type]
+    return step not in (None, 0, 1) and is_static(step) and _steps(load, loop) == 1
 
 
-def _steps(load: Expr, var: Var) -> object:
+def _steps(load: Expr, var: Var) -> Any:
     return load.params["index"].coefficient(var)
 
 

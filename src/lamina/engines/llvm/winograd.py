@@ -102,7 +102,7 @@ def winograd_to_kernel(node: Node, copies: Copies) -> Node:
 
 def _tiles(outputs: Node) -> tuple[int, int]:
     """Rows and columns of 2x2 tiles that cover the outputs."""
-    rows, columns = (-(-int(n) // 2) for n in outputs.shape[1:3])  # type: ignore[arg-type]
+    rows, columns = (-(-int(n) // 2) for n in outputs.shape[1:3])
     return rows, columns
 
 
@@ -132,7 +132,7 @@ def _padded(
     """x with the padding in front, and as many rows and columns as wanted."""
     low, high = [0] * 4, [0] * 4
     for axis, (before, _), extent in zip((1, 2), padding, wanted, strict=True):
-        low[axis], high[axis] = before, extent - before - int(x.shape[axis])  # type: ignore[arg-type]
+        low[axis], high[axis] = before, extent - before - int(x.shape[axis])
     if not any(low) and not any(high):
         return x
     zero = ops.fill(0, shape=(), dtype=x.dtype)
