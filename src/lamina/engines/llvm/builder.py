@@ -339,6 +339,12 @@ class Builder:
         align = align or max(bits(value.type) // 8, 1)
         self.lines.append(f"  store {value}, {address}, align {align}")
 
+    def reserve(self, type_: str, align: int) -> Value:
+        """Memory of the function's own, until it returns."""
+        place = self.name("own")
+        self.lines.insert(0, f"  {place} = alloca {type_}, align {align}")
+        return Value(place, "ptr")
+
     def masked_load(self, type_: str, address: Value, mask: Value, other: Value) -> Value:
         """Lanes whose mask is false read nothing and take `other`."""
         align = constant("i32", max(bits(type_) // 8, 1))

@@ -83,6 +83,11 @@ def _emit_rows(
     function: Function, nest: Nest, schedule: Schedule, values: dict[str, Value]
 ) -> None:
     """The nest; where the number of rows is known only when it runs, also in a form for few."""
+    if schedule.overlap:
+        from lamina.engines.llvm.overlap import Overlapping
+
+        Overlapping(function, nest, schedule, values).run()
+        return
     row = row_of(nest, schedule)
     many = NestEmitter(function, nest, schedule, values)
     if row is None:
@@ -142,10 +147,18 @@ class NestEmitter:
         end = b.binary("sdiv", b.mul(total, following), threads)
         with b.when(b.icmp("slt", begin, end)), self.space.scope():
             self.space.hoist()
+            self._begin()
             if order:
                 self._runs(order, begin, end, counts)
             else:
                 self._tile({}, [])
+            self._end()
+
+    def _begin(self) -> None:
+        """Before the first tile."""
+
+    def _end(self) -> None:
+        """After the last tile."""
 
     def _tiles(self, var: Var) -> Value:
         step = self.schedule.step(var)

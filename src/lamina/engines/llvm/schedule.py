@@ -28,6 +28,7 @@ from lamina.ir.typical import guess
 
 GATHER = 20.0  # a register filled from scattered places costs as much as this many loads
 MANY_TURNS = 128  # sums of so many terms take longer than what follows them
+UPDATES = 4  # arrays read and written for each sum: an optimizer's update
 MOST_SUMS = 12  # registers of sums side by side, where each is of a loop of its own
 SURE_ROWS = 8  # rows of a tile that are worth having for sure
 SERIAL = 4096  # a nest of less work than this is not worth a second thread
@@ -41,6 +42,7 @@ class Schedule:
     unroll: dict[Var, int] = field(default_factory=dict)
     longer: Schedule | None = None  # what to run if sums of unknown extent turn out long
     turned: Var | None = None  # the loop along which what `vector` would gather is loaded
+    overlap: bool = False  # what follows a tile's sums is done during the next tile's (overlap.py)
 
     def step(self, var: Var) -> int:
         """How many turns of a loop one tile covers."""
@@ -51,6 +53,7 @@ class Schedule:
         tile = " x ".join(f"{v.name} {n}" for v, n in self.unroll.items())
         return (
             f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
+            + (", overlap" if self.overlap else "")
         )
 
 
@@ -90,7 +93,35 @@ def _plan(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) 
     unroll = _unroll(nest, vector, lanes, machine, streams)
     order = _order(nest, vector, unroll, streams)
     schedule = Schedule(order, vector, lanes, unroll)
-    return replace(schedule, order=_panels_first(nest, schedule, machine)) if unroll else schedule
+    if unroll:
+        order = _panels_first(nest, schedule, machine)
+    return replace(schedule, order=order, overlap=_overlaps(nest, schedule))
+
+
+def _overlaps(nest: Nest, schedule: Schedule) -> bool:
+    """Whether what follows the sums is worth doing beside the next tile's (overlap.py)."""
+    vector, kinds = schedule.vector, [a.kind for a in nest.accumulators]
+    if kinds != ["sum"] or len(nest.reductions) != 1 or vector not in nest.loops:
+        return False
+    if not nest.accumulators[0].expr.dtype.is_float or nest.outermost is not None:
+        return False
+    if sum(n > 1 for v, n in schedule.unroll.items() if v is not vector) != 1:
+        return False
+    if not is_static(vector.extent) or int(vector.extent) % schedule.step(vector):
+        return False
+    return _updates(nest)
+
+
+def updated(nest: Nest) -> list[Expr]:
+    """What is read for each sum, after it."""
+    summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
+    after = [e for e in walk([s.expr for s in nest.stores]) if id(e) not in summed]
+    return [e for e in after if e.kind == "load" and set(nest.loops) <= e.vars]
+
+
+def _updates(nest: Nest) -> bool:
+    """Whether sums are followed by an update of several arrays, as an optimizer's is."""
+    return len(updated(nest)) + len(nest.stores) >= UPDATES
 
 
 def _turned(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
@@ -224,10 +255,7 @@ def _span(load: Expr, besides: Var | None) -> int:
 def _streams(nest: Nest) -> bool:
     """Whether short sums are followed by an update of several arrays, as an optimizer's is."""
     turns = math.prod(guess(v.extent) for v in nest.reductions)
-    summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
-    after = [e for e in walk([s.expr for s in nest.stores]) if id(e) not in summed]
-    dense = [e for e in after if e.kind == "load" and set(nest.loops) <= e.vars]
-    return turns < MANY_TURNS and len(dense) + len(nest.stores) >= 4
+    return turns < MANY_TURNS and _updates(nest)
 
 
 # ---- unrolling ---------------------------------------------------------------------------------
