@@ -216,3 +216,19 @@ def test_the_softmax_of_the_lecture():
 def test_a_misspelt_name_has_a_nearest_one():
     with pytest.raises(AttributeError, match="did you mean 'softmax'"):
         lm.sofmax  # noqa: B018
+
+
+def test_elements_are_not_assigned():
+    """The message holds what to write instead, for a tensor and for a variable."""
+    x, v = lm.ones(3), lm.Variable(lm.ones(3))
+    with pytest.raises(ValueError, match=r"x = x\.at\[index\]\.set\(value\)"):
+        x[0] = 2.0
+    with pytest.raises(ValueError, match=r"x\.assign\(x\.at\[index\]\.set\(value\)\)"):
+        v[0] += 1.0
+    v.assign(v.at[0].set(2.0))
+    assert v.numpy().tolist() == [2.0, 1.0, 1.0]
+
+
+def test_the_truth_of_several_elements():
+    with pytest.raises(ValueError, match=r"shape \(3,\)\n.*any\(\)"):
+        assert lm.ones(3)

@@ -137,7 +137,10 @@ class Tensor(Equality):
         self._known(what)
         if self.size != 1:
             raise ShapeError(
-                f"{what} needs a tensor of one element; this one has shape {self.shape}"
+                f"{what} needs a tensor of one element; this one has shape {self.shape}",
+                hint="x.any() or x.all(), or lm.where(x, a, b) for each"
+                if "bool" in what
+                else None,
             )
         return self.numpy().item()
 

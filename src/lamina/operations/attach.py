@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from lamina.errors import TracedValueError
+from lamina.errors import ArgumentError, TracedValueError
 from lamina.operations import (
     creation,
     cumulative,
@@ -190,6 +190,16 @@ def _iterate(self: Any) -> Iterator[Tensor]:
     return iter([indexing.getitem(tensor, i) for i in range(len(tensor))])
 
 
+def _set_item(self: Any, index: Any, value: Any) -> NoReturn:
+    variable = isinstance(self, Variable)
+    raise ArgumentError(
+        f"x[...] = value: a {type(self).__name__} cannot be changed in part",
+        hint="x.assign(x.at[index].set(value))"
+        if variable
+        else "x = x.at[index].set(value) makes a new tensor; .add, .multiply, .min, .max as well",
+    )
+
+
 def _contains(self: Any, value: Any) -> bool:
     return bool(reductions.any(elementwise.equal(self, value)))
 
@@ -314,6 +324,7 @@ def attach() -> None:
 
 PROTOCOLS: dict[str, Callable[..., Any]] = {
     "__getitem__": indexing.getitem,
+    "__setitem__": _set_item,
     "__iter__": _iterate,
     "__contains__": _contains,
     "__round__": lambda self, digits=0: elementwise.round(self, digits or 0),
