@@ -36,6 +36,17 @@ def fit(x=X, y=LABELS, **how):
     classifier(**how).fit(x, y, verbose=0)
 
 
+def on_pictures():
+    model = lm.Sequential(
+        [
+            lm.layers.Conv2D(4, 3, input_shape=(8, 8, 3)),
+            lm.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
 MISTAKES = {
     "wrong feature count": (
         lambda: fit(X[:, :3]),
@@ -46,6 +57,25 @@ MISTAKES = {
         lambda: fit(np.zeros((40, 2, 2), np.float32)),
         ShapeError,
         ["Flatten", "(None, 2, 2)"],
+    ),
+    "pictures of another size": (
+        lambda: lm.Sequential([lm.Input((8, 8, 3)), lm.layers.Conv2D(2, 3)]).predict(
+            np.zeros((2, 8, 9, 3))
+        ),
+        ShapeError,
+        ["(None, 8, 9, 3)", "Input((8, None, 3))", "Resizing"],
+    ),
+    "sequences of another length": (
+        lambda: lm.Sequential([lm.Input((None, 8, 4)), lm.layers.Reshape((-1, 4))]).predict(
+            np.zeros((2, 3, 5, 4))
+        ),
+        ShapeError,
+        ["Input((None, None, 4))"],
+    ),
+    "one label for each place of a picture": (
+        lambda: on_pictures().fit(np.zeros((40, 8, 8, 3)), LABELS, verbose=0),
+        ShapeError,
+        ["(6, 6, 3)", "Flatten()"],
     ),
     "label out of range": (
         lambda: fit(y=np.where(LABELS == 2, 7, LABELS)),

@@ -82,6 +82,11 @@ def _check_indices(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
 def _cure_of_steps(y: np.ndarray, expected: Outputs) -> str | None:
     """One target a sequence where there is one for each step, or the reverse."""
     one = y.shape[1:-1] if y.shape[1:] and y.shape[-1] == 1 else y.shape[1:]
+    if len(one) + 1 < len(expected):
+        return (
+            "the predictions are for each place of a picture; for one target a picture put "
+            "Flatten() or GlobalAveragePooling2D() before the last layers"
+        )
     if len(one) < len(expected):
         return (
             "for one target a sequence leave return_sequences=True out of the last recurrent "

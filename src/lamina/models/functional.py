@@ -224,4 +224,8 @@ def _shape_hint(expected: Any, came: Any) -> str:
         return "channels come last: numpy.moveaxis(x, 1, -1) puts them there"
     if len(came) > 3 and _fits(expected, (came[0], came[-1], *came[1:-1])):
         return "the Input has its channels first: numpy.moveaxis(x, -1, 1) puts them there"
+    if len(came) == len(expected) > 2 and _fits(expected[-1:], came[-1:]):
+        wider = tuple(e if e == c else None for e, c in zip(expected[1:], came[1:], strict=True))
+        tool = "keras.utils.pad_sequences" if len(came) == 3 else "layers.Resizing"
+        return f"Input({wider}) takes any size there; or bring the data to one: {tool}"
     return "the first axis is the batch; the others must be as the model's Input says"
