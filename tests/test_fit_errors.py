@@ -77,6 +77,34 @@ MISTAKES = {
         ShapeError,
         ["(6, 6, 3)", "Flatten()"],
     ),
+    "a metric of one-hot labels for class indices": (
+        lambda: fit(metrics=["precision"]),
+        ShapeError,
+        ["precision never broadcasts", "one_hot(y, 3)", "sparse_categorical"],
+    ),
+    "a metric that needs arguments, by name": (
+        lambda: fit(metrics=["confusion_matrix"]),
+        ArgumentError,
+        ["num_classes must be given", "ConfusionMatrix(num_classes=...)"],
+    ),
+    "the likeliest of one class": (
+        lambda: fit(
+            y=LABELS > 0,
+            loss="binary_crossentropy",
+            activation="sigmoid",
+            units=1,
+            metrics=["f1_score"],
+        ),
+        ArgumentError,
+        ["one class", "F1Score(threshold=0.5)"],
+    ),
+    "watching several values at once": (
+        lambda: classifier("categorical_crossentropy", metrics=["f1_score"]).fit(
+            X, ONE_HOT, verbose=0, callbacks=[lm.callbacks.EarlyStopping("f1_score")]
+        ),
+        ArgumentError,
+        ["EarlyStopping watches 'f1_score', which has 3 values", "macro"],
+    ),
     "label out of range": (
         lambda: fit(y=np.where(LABELS == 2, 7, LABELS)),
         RangeError,

@@ -229,6 +229,15 @@ def test_elements_are_not_assigned():
     assert v.numpy().tolist() == [2.0, 1.0, 1.0]
 
 
+def test_variables_of_one_element_are_python_numbers():
+    rate = lm.optimizers.SGD(0.5).learning_rate
+    assert (float(rate), int(lm.Variable(3)), bool(lm.Variable(0))) == (0.5, 3, False)
+    with pytest.raises(ValueError, match="one element"):
+        float(lm.Variable(lm.ones(3)))
+    with pytest.raises(TypeError, match="traced"):
+        lm.compile(lambda x: x if rate else -x)(lm.ones(3))
+
+
 def test_the_truth_of_several_elements():
     with pytest.raises(ValueError, match=r"shape \(3,\)\n.*any\(\)"):
         assert lm.ones(3)

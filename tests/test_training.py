@@ -712,3 +712,12 @@ def test_a_subclassed_model_called_on_other_steps_before():
     model.compile("sgd", lm.losses.SparseCategoricalCrossentropy(from_logits=True))
     words = np.random.default_rng(0).integers(0, 9, (8, 5))
     assert len(model.fit(words, words, verbose=0).history["loss"]) == 1
+
+
+def test_a_metric_of_one_value_in_an_array_is_a_number():
+    score = lm.metrics.F1Score(threshold=0.5)
+    model = lm.Sequential([lm.layers.Dense(1, "sigmoid", input_shape=(2,))])
+    model.compile("adam", "binary_crossentropy", metrics=[score])
+    x = np.random.default_rng(0).normal(size=(20, 2)).astype("float32")
+    logs = model.fit(x, x[:, 0] > 0, verbose=2).history
+    assert isinstance(logs["f1_score"][0], float)

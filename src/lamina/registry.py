@@ -7,6 +7,7 @@ and `aliases`; a function by its own name.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -63,17 +64,33 @@ class Registry:
             return None
         if isinstance(identifier, str):
             found = self.named(identifier)
-            return found() if isinstance(found, type) else found
+            return self._made(found) if isinstance(found, type) else found
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
         if isinstance(identifier, type):
-            return identifier()
+            return self._made(identifier)
         if callable(identifier) or isinstance(identifier, configuration.Configurable):
             return identifier
         raise ArgumentError(
             f"{self.kind}: one is given by name, configuration or as an object; "
             f"this is {describe(identifier)}"
         )
+
+    def _made(self, cls: type) -> Any:
+        """An object of a class that was named; some cannot be made of a name alone."""
+        parameters = inspect.signature(cls).parameters.values()
+        needed = [
+            p.name
+            for p in parameters
+            if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        if needed:
+            raise ArgumentError(
+                f"{self.kind} {cls.__name__}: {' and '.join(needed)} must be given, which a name "
+                "does not say",
+                hint=f"an object in place of the name: {cls.__name__}({needed[0]}=...)",
+            )
+        return cls()
 
     def deserialize(self, written: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The thing that `configuration.serialize` wrote down, or that a name stands for."""

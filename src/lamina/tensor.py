@@ -368,6 +368,15 @@ class Variable(Operators):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
+    def __float__(self) -> float:
+        return float(self.read())
+
+    def __int__(self) -> int:
+        return int(self.read())
+
+    def __bool__(self) -> bool:
+        return bool(self.read())
+
     def assign(self, value: Any) -> Variable:
         """Replace the value; shape must be equal, dtype is converted."""
         tensor = as_tensor(value, self.dtype)

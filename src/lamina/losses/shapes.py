@@ -50,15 +50,15 @@ def paired_shape(true: Shape, pred: Shape, name: str) -> Shape:
 
 
 def _cure(true: Shape, pred: Shape, name: str) -> str:
-    never = "a loss never broadcasts targets onto predictions"
+    never = f"{name} never broadcasts targets onto predictions"
     if not pred:
         return "the first axis of both is that of the samples: reshape them to (1,)"
     labels = true if len(true) < len(pred) or not true else true[:-1]
     if labels == pred[:-1] and len(pred) > 1 and (true == labels or true[-1] == 1):
         return (
-            f"{never}. If the targets are class indices, use sparse_categorical_crossentropy, or "
-            f"one_hot(y, {pred[-1]}); if they are numbers, the last layer should have 1 output, "
-            f"not {pred[-1]}"
+            f"{never}. If the targets are class indices, give one_hot(y, {pred[-1]}), or take a "
+            "loss or metric whose name begins with sparse_categorical; if they are numbers, the "
+            f"last layer should have 1 output, not {pred[-1]}"
         )
     if true[:1] == pred[:1] and len(true) == len(pred) == 2:
         return f"{never}. The last layer has {pred[-1]} outputs and the targets {true[-1]} columns"

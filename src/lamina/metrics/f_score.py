@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError
-from lamina.losses.shapes import paired, weights_for
+from lamina.losses.shapes import paired, shown, weights_for
 from lamina.metrics.base import Metric, accumulate, counting, need_matrix
 from lamina.tensor import Tensor, Variable, as_tensor
 
@@ -45,6 +45,12 @@ class FBetaScore(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = paired(y_true, y_pred, self.name)
         classes = need_matrix(self.name, y, p)
+        if classes == 1 and self.threshold is None:
+            raise ArgumentError(
+                f"{self.name}: predictions of shape {shown(p.shape)} have one class, which is the "
+                "likeliest in every row",
+                hint=f"{type(self).__name__}(threshold=0.5) says which of them are a yes",
+            )
         p, sample_weight = counting(y_pred, p, sample_weight)
         if not self.counts:
             shape = () if self.average == "micro" else (classes,)

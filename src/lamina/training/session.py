@@ -174,4 +174,4 @@ def eager(step: Any, results: Callable[[], Mapping[str, Any]]) -> Runner:
 
 
 def plain(value: Any) -> Any:
-    return float(value) if value.size == 1 else np.array(value)
+    return float(value.item()) if value.size == 1 else np.array(value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lamina.errors import UnknownNameError, unknown_name
+import numpy as np
+
+from lamina.errors import ArgumentError, UnknownNameError, unknown_name
 
 # names of quantities that are better when they are larger
 _LARGER = ("acc", "auc", "precision", "recall", "f1", "fbeta", "f_score", "iou", "r2", "top_k")
@@ -29,7 +31,13 @@ class Monitor:
         """The value in the logs. Raises UnknownNameError where it is not there: a callback that
         watches nothing would do nothing, silently."""
         if logs and self.name in logs:
-            return float(logs[self.name])
+            value = logs[self.name]
+            if np.size(value) > 1:
+                raise ArgumentError(
+                    f"{who} watches {self.name!r}, which has {np.size(value)} values",
+                    hint="a metric of one number, such as F1Score(average='macro')",
+                )
+            return float(value)
         error = unknown_name(f"quantity watched by {who}", self.name, logs or ())
         cure = error.hint or ""
         if self.name.startswith("val_") and not any(n.startswith("val_") for n in logs or ()):
