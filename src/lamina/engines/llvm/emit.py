@@ -27,6 +27,7 @@ from lamina.engines.llvm.schedule import MANY_TURNS, Schedule, narrow, row_of, u
 from lamina.ir.types import Dim, is_static, symbols
 
 Coordinates = dict[Var, int]
+MASKED = 24  # values of part of a register that are made before any is stored
 FEW = 4  # fewer rows than this are taken one at a time
 
 
@@ -354,14 +355,35 @@ class NestEmitter:
         self.space.sum_vars = spatial
         rows = self._coordinates(guarded)
         others = [v for v in spatial if v not in guarded]
+        if self.space.mask_on:
+            self._store_masked(rows, self._coordinates(others))
+            return
         for row in rows:
             with self._row_exists(row), self.space.scope():
                 for point in self._coordinates(others):
                     self._store_at({**row, **point})
 
+    def _store_masked(self, rows: list[Coordinates], others: list[Coordinates]) -> None:
+        """Several rows' values before they are stored: where rows are shorter than a register, what
+        is stored of one reaches over the next, which a processor then waits to read."""
+        points = [(row, {**row, **point}) for row in rows for point in others]
+        count = max(MASKED // len(self.nest.stores), 1)
+        for first in range(0, len(points), count):
+            few = points[first : first + count]
+            with self.space.scope():
+                values = [self._values(point) for _, point in few]
+                for (row, point), found in zip(few, values, strict=True):
+                    with self._row_exists(row), self.space.scope():
+                        self._store_values(found, point)
+
     def _store_at(self, point: Coordinates) -> None:
         """All values first: a store may overwrite what another value is made of."""
-        values = [self.space.value(s.expr, point) for s in self.nest.stores]
+        self._store_values(self._values(point), point)
+
+    def _values(self, point: Coordinates) -> list[Value]:
+        return [self.space.value(s.expr, point) for s in self.nest.stores]
+
+    def _store_values(self, values: list[Value], point: Coordinates) -> None:
         for store, value in zip(self.nest.stores, values, strict=True):
             self._store(store, value, point)
 
