@@ -192,6 +192,8 @@ class TestNowhere:
             f"set LAMINA_DATA={places / 'data'}",
         ):
             assert part in text
+        places_named = [line for line in text.splitlines() if "looked in" in line]
+        assert len(places_named) == len(set(places_named))
 
     def test_without_a_folder_of_ones_own(self, tmp_path):
         nowhere = settings(data=None, cache_dir=tmp_path, offline=True)

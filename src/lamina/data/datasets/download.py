@@ -153,7 +153,7 @@ def _fetch(address: str, failures: list[str]) -> bytes | None:
 def _nowhere(source: Source, filename: str, failures: list[str]) -> DownloadError:
     folders = [str(folder) for folder, _ in _own_folders(source)] or ["LAMINA_DATA is not set"]
     other = _other_name(source, filename)
-    looked = [*folders, *([str(other)] if other else []), str(_cache_folder(source))]
+    looked = dict.fromkeys([*folders, *([str(other)] if other else []), str(_cache_folder(source))])
     own = settings.data or Path("FOLDER")
     return DownloadError(
         f"{source.title}: {filename}{source.suffix} is not on this machine and could not be "
