@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import lamina as lm
 from lamina import errors
 from lamina.errors import LaminaError, MissingExtraError, UnknownNameError
 
@@ -121,3 +122,13 @@ class TestNeedExtra:
 )
 def test_describe(value, text):
     assert errors.describe(value) == text
+
+
+def test_warnings_stand_at_the_users_line():
+    """Whatever was in between: the file that is named is the one that called Lamina."""
+    model = lm.Sequential([lm.layers.Dense(1, input_shape=(1,))])
+    model.compile(lm.optimizers.SGD(1e30), "mse")
+    x = np.ones((4, 1), "float32")
+    with pytest.warns(UserWarning, match="smaller learning rate") as caught:
+        model.fit(x, x, epochs=2, verbose=0)
+    assert {warning.filename for warning in caught} == {__file__}

@@ -105,6 +105,11 @@ MISTAKES = {
         ArgumentError,
         ["EarlyStopping watches 'f1_score', which has 3 values", "macro"],
     ),
+    "class weights as a list": (
+        lambda: classifier().fit(X, LABELS, class_weight=[1.0, 2.0, 3.0], verbose=0),
+        ArgumentError,
+        ["[1.0, 2.0, 3.0]", "dict(enumerate(weights))"],
+    ),
     "label out of range": (
         lambda: fit(y=np.where(LABELS == 2, 7, LABELS)),
         RangeError,

@@ -440,3 +440,40 @@ MISTAKES = [
 def test_mistakes_are_named(mistake, kind, message):
     with pytest.raises(kind, match=message):
         mistake()
+
+
+def test_layers_that_nobody_keeps_are_refused():
+    """Made in `call`, held by a function: their weights would not be trained."""
+
+    class Forgetful(lm.Model):
+        def call(self, x):
+            return lm.layers.Bidirectional(lm.layers.LSTM(2))(x)
+
+    held_by_a_function = lm.layers.Dense(2)
+    x = np.ones((2, 3, 4), "float32")
+    message = r"does not keep.*\n.*make the layer in __init__"
+    with pytest.raises(lm.errors.StateError, match=f"'forgetful' .*{message}"):
+        Forgetful()(x)
+    with pytest.raises(lm.errors.StateError, match=f"'lambda' .*{message}"):
+        lm.layers.Lambda(lambda t: held_by_a_function(t))(x)
+    nothing_to_train = lm.layers.Lambda(lambda t: lm.layers.Rescaling(2.0)(lm.layers.ReLU()(t)))
+    assert (nothing_to_train(x).numpy() == 2.0).all()
+
+
+def test_layers_are_kept_in_lists_dicts_and_made_while_building():
+    class Blocks(lm.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.blocks = {"a": [lm.layers.Dense(3)], "b": (lm.layers.Dense(4),)}
+
+        def build(self, input_shape):
+            last = lm.layers.Dense(2)
+            last(lm.zeros((1, 4)))
+            self.last = last
+
+        def call(self, x):
+            return self.last(self.blocks["b"][0](self.blocks["a"][0](x)))
+
+    layer = Blocks()
+    assert layer(lm.ones((2, 3))).shape == (2, 2)
+    assert len(layer.trainable_weights) == 6

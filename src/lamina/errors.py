@@ -11,6 +11,9 @@ values, and what was expected. The cure goes into `hint`, and is printed on a li
 """
 
 import importlib
+import os
+import sys
+import warnings
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
@@ -230,6 +233,15 @@ def need_extra(module_name: str, extra: str, purpose: str) -> ModuleType:
             f"{purpose} needs {package}, which is not installed",
             hint=f"pip install 'lamina[{extra}]'",
         ) from error
+
+
+def warn(message: str) -> None:
+    """A UserWarning at the line of the user's program that called into Lamina."""
+    package, level = os.path.dirname(__file__), 2
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def describe(value: Any, limit: int = 80) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ from lamina.data.labelled_folders import (
     divided,
     encoded_labels,
 )
-from lamina.errors import ArgumentError, FileFormatError, ShapeError, describe, unknown_name
+from lamina.errors import ArgumentError, FileFormatError, ShapeError, describe, unknown_name, warn
 
 _NAMED = 5  # files that a warning names
 
@@ -210,9 +209,7 @@ class Images:
         lines = [f"  {self.files.folder.name(path)}: {why}" for path, why in shown]
         more = [f"  and {len(new) - len(shown)} more"] if len(new) > len(shown) else []
         what = "1 image" if len(new) == 1 else f"{len(new):,} images"
-        warnings.warn(
-            "\n".join([f"{what} could not be read, left out:", *lines, *more]), stacklevel=2
-        )
+        warn("\n".join([f"{what} could not be read, left out:", *lines, *more]))
 
 
 def _reason(error: Exception) -> str:

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Self
 
 from lamina import constraints, initializers, regularizers, tree
 from lamina.configuration import plain, restored
-from lamina.errors import LaminaError, ShapeError
+from lamina.errors import LaminaError, ShapeError, StateError
 from lamina.ir import types
 from lamina.layers import arguments, building, frames, propagation, spec, streaming, symbolic
 from lamina.layers.tracking import Tracked
@@ -127,6 +127,7 @@ class Layer(Tracked):
         shape = (int(shape),) if isinstance(shape, int) else tuple(shape)
         name = name or frames.unique("variable", {v.name for v in self._weights})
         self._need_known(name, shape)
+        self._need_holder(trainable)
         dtype = types.dtype(dtype) if dtype is not None else self._dtype
         default = "glorot_uniform" if dtype.is_float else "zeros"
         make = initializers.get(initializer if initializer is not None else default)
@@ -152,6 +153,18 @@ class Layer(Tracked):
                 "depends on, may be None",
             )
 
+    def _need_holder(self, trainable: bool) -> None:
+        """Raise where the weight would belong to nobody: new at each call, and never trained."""
+        frame = frames.stray() if trainable else None
+        if frame is not None:
+            layer, holder = type(frame.layer).__name__, frame.stray_in._label()
+            raise StateError(
+                f"{layer}: the call of {holder} makes weights that it does not keep: they would be "
+                "others at every call, and never be trained",
+                hint=f"make the layer in __init__, self.layer = {layer}(...), and call "
+                "self.layer(x); lists and dicts of layers are fine",
+            )
+
     def _scope(self) -> frames.Scope:
         frame = frames.current()
         return frame.scope if frame is not None and frame.layer is self else frames.Scope()
@@ -165,9 +178,9 @@ class Layer(Tracked):
             return self._record(scope, args, kwargs)
         training = kwargs.pop("training", None)
         is_outermost = frames.current() is None
-        if not self.built:
-            self._settle_name()
+        holder = None if self.built else self._settle_name()
         with frames.entered(self, training) as frame, self._errors_named():
+            frame.stray_in = holder
             outputs = self._run(frame, args, kwargs)
             frames.told(self, outputs)
             if is_outermost:
@@ -257,14 +270,17 @@ class Layer(Tracked):
             raise
 
     # ---- building ------------------------------------------------------------------------------
-    def _settle_name(self) -> None:
+    def _settle_name(self) -> Any:
         """A name of its own before weights are drawn from it, if the layer that calls this one has
-        not given it one yet."""
+        not given it one yet. Returns the layer that calls it, if that does not hold it."""
         outer = frames.current()
-        if outer is not None and outer.layer is not self and self._parent is None:
-            outer.layer._adopt()
-            if not self._is_named:
-                self._take_name(outer.scope.root.names)
+        if outer is None or outer.layer is self or self._parent is not None:
+            return None
+        outer.layer._adopt()
+        is_stray = self._parent is None and not outer.is_build
+        if not self._is_named:
+            self._take_name(outer.scope.root.names)
+        return outer.layer if is_stray else None
 
     def _build_for(self, args: Any, kwargs: Any) -> None:
         shapes = [arguments.batched(symbolic.shapes_of(a)) for a in args if arguments.has_tensor(a)]

@@ -52,13 +52,17 @@ class Scope:
 
 
 class Frame:
-    """One layer's call, or build, in progress."""
+    """One layer's call, or build, in progress.
 
-    __slots__ = ("is_build", "layer", "losses", "scope", "training")
+    stray_in: the layer that made this one in its own call, so that nobody keeps it; else None.
+    """
+
+    __slots__ = ("is_build", "layer", "losses", "scope", "stray_in", "training")
 
     def __init__(self, layer: Any, scope: Scope, training: bool | None, losses: list[Any]) -> None:
         self.layer, self.scope, self.training, self.losses = layer, scope, training, losses
         self.is_build = False
+        self.stray_in: Any = None
 
 
 Watcher = Callable[[Any, Any], None]
@@ -75,6 +79,11 @@ _STACK = _Stack()
 
 def current() -> Frame | None:
     return _STACK.frames[-1] if _STACK.frames else None
+
+
+def stray() -> Frame | None:
+    """The frame of the layer that nobody holds, where one is being called."""
+    return next((frame for frame in _STACK.frames if frame.stray_in is not None), None)
 
 
 @contextmanager

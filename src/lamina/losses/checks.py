@@ -5,13 +5,12 @@ A compiled program cannot stop at a wrong label; these look at the arrays, once,
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lamina.errors import ArgumentError, DataError, RangeError, ShapeError
+from lamina.errors import ArgumentError, DataError, RangeError, ShapeError, warn
 from lamina.losses import binary, categorical, hinge
 from lamina.losses.base import Loss
 from lamina.losses.ctc import CTC, check_labels
@@ -144,11 +143,10 @@ def _check_distributions(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
     sums = y.sum(axis=getattr(loss, "axis", -1))
     off = np.abs(sums - 1.0) > 1e-3
     if off.any():
-        warnings.warn(
+        warn(
             f"{loss.name}: {int(off.sum())} of {off.size} rows of targets do not sum to 1 (the "
             f"first sums to {_first(sums, off)}). For several classes at once use sigmoid outputs "
-            "and binary_crossentropy",
-            stacklevel=4,
+            "and binary_crossentropy"
         )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from lamina import losses, metrics, optimizers
-from lamina.errors import ArgumentError, describe
+from lamina.errors import ArgumentError, describe, warn
 from lamina.training.objectives import Labelled
 
 
@@ -26,10 +25,9 @@ def compiled_config(model: Any) -> dict[str, Any] | None:
         }
         json.dumps(written)
     except (ArgumentError, TypeError) as error:
-        warnings.warn(
+        warn(
             f"save: what {model.name} was compiled for cannot be written ({describe(str(error))}), "
-            "and is left out: call compile again after load_model",
-            stacklevel=5,
+            "and is left out: call compile again after load_model"
         )
         return None
     return written

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
 
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, warn
 
 MODEL, WEIGHTS = ".lamina", ".safetensors"
 KERAS_MODEL, KERAS_WEIGHTS = ".keras", ".weights.h5"
@@ -37,8 +36,7 @@ def warn_of_name(path: str | os.PathLike[str], weights: bool = False) -> None:
     if check_name(path, weights):
         return
     own = "safetensors, not HDF5" if weights else "Lamina's own format"
-    warnings.warn(
+    warn(
         f"{os.fspath(path)!r} is written as {own}: Lamina reads it, Keras does not; "
-        f"the ending {WEIGHTS if weights else MODEL!r} would say so",
-        stacklevel=4,
+        f"the ending {WEIGHTS if weights else MODEL!r} would say so"
     )

@@ -167,6 +167,11 @@ def class_weights(
     Raises ArgumentError where the targets are no classes, or a class is named that none has (of a
     single batch, which is not `complete`, that may be).
     """
+    if not isinstance(by_class, Mapping):
+        raise ArgumentError(
+            f"class_weight is {describe(by_class)}, expected a dict, {{class: weight}}",
+            hint="dict(enumerate(weights)) makes one of a list with a weight for each class",
+        )
     labels = class_labels(targets[0]) if len(targets) == 1 else None
     if labels is None:
         raise ArgumentError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 
 from lamina.data.dataset import PyDataset
 from lamina.data.splitting import class_labels, stratified_split
-from lamina.errors import ArgumentError, describe
+from lamina.errors import ArgumentError, describe, warn
 from lamina.operations import random
 from lamina.training.callbacks.base import CallbackList
 from lamina.training.callbacks.history import History
@@ -306,10 +305,9 @@ def _validated(model: Any, plan: Fit, told: CallbackList, interrupt: Deferred) -
 
 def _warn_of_nan(logs: Logs, epoch: int) -> None:
     if not math.isfinite(logs.get("loss", 0.0)):
-        warnings.warn(
+        warn(
             f"epoch {epoch + 1}: the loss is {logs['loss']}. Try a smaller learning rate, scale "
-            "the inputs to about -1 to 1, or clip gradients (clipnorm=1.0)",
-            stacklevel=5,
+            "the inputs to about -1 to 1, or clip gradients (clipnorm=1.0)"
         )
 
 

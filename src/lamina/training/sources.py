@@ -7,7 +7,6 @@ the rows that each step takes.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 
 from lamina.data.dataset import Dataset
 from lamina.data.splitting import epoch_order
-from lamina.errors import ArgumentError, DataError, describe
+from lamina.errors import ArgumentError, DataError, describe, warn
 from lamina.training.columns import Columns, columns, weigh_classes
 
 Chunk = tuple[Columns, np.ndarray]
@@ -130,10 +129,9 @@ class Stream:
                 data = self._columns(batch)
                 yield data, np.arange(data.rows, dtype=np.int32)[None]
         if not isinstance(self.batches, Dataset) and 0 < done < (self.limit or 0):
-            warnings.warn(
+            warn(
                 f"the iterable of batches has ended: epoch {epoch + 1} has {done} of {self.limit} "
-                "batches",
-                stacklevel=2,
+                "batches"
             )
         if not done:
             raise DataError(
