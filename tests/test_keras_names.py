@@ -1,10 +1,14 @@
 """What programs written for Keras ask for by names that Lamina does not have itself."""
 
+import functools
+import re
+
 import numpy as np
 import pytest
 
 import lamina as lm
 from lamina import keras
+from lamina.elsewhere import ELSEWHERE
 from lamina.errors import ArgumentError
 from lamina.keras import layers, ops
 
@@ -269,3 +273,14 @@ def test_mistakes_in_equations():
         layers.EinsumDense("abc,cd->abd", (4, None)).build((None, 4, 3))
     with pytest.raises(ArgumentError, match="bias axis 'z'"):
         layers.EinsumDense("ab,bc->ac", 5, bias_axes="z").build((None, 3))
+
+
+def test_names_of_other_frameworks_are_answered():
+    """Each answer names something that is here, and no name that is here is answered."""
+    for name, answer in ELSEWHERE.items():
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'; instead: "):
+            getattr(lm, name)
+        for path in re.findall(r"lamina\.([\w.]*\w)", answer):
+            functools.reduce(getattr, path.split("."), lm)
+    with pytest.raises(AttributeError, match="did you mean 'concat'"):
+        lm.concatt  # noqa: B018

@@ -112,7 +112,11 @@ def __getattr__(name: str) -> Any:
 def _nearest(name: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, [*globals(), *_LAZY], n=1)
+    from lamina.elsewhere import ELSEWHERE
+
+    if name in ELSEWHERE:
+        return f"; instead: {ELSEWHERE[name]}"
+    near = difflib.get_close_matches(name, [*globals(), *_LAZY], n=1, cutoff=0.7)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -7,6 +7,7 @@ Each part is loaded when it is first asked for.
 """
 
 import importlib
+import sys
 from typing import Any
 
 # a module below this one, or a name in a module
@@ -45,7 +46,9 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'lamina.keras' has no attribute {name!r}")
+        module = sys.modules[__name__]
+        message = f"module 'lamina.keras' has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=module)
     module, _, attribute = _LAZY[name].partition(":")
     found = importlib.import_module(module)
     value = getattr(found, attribute) if attribute else found
