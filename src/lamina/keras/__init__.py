@@ -46,9 +46,9 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        module = sys.modules[__name__]
+        own = sys.modules[__name__]
         message = f"module 'lamina.keras' has no attribute {name!r}"
-        raise AttributeError(message, name=name, obj=module)
+        raise AttributeError(message, name=name, obj=own)
     module, _, attribute = _LAZY[name].partition(":")
     found = importlib.import_module(module)
     value = getattr(found, attribute) if attribute else found
