@@ -367,3 +367,30 @@ def test_compile_flushes_denormals_only_when_asked(flush):
     tiny = np.float32(1e-37)
     with lm.settings(engine="llvm"):
         assert f(lm.asarray(tiny)).item() == (0.0 if flush else tiny * np.float32(1e-3))
+
+
+@pytest.mark.parametrize(
+    ("loss", "what"),
+    [
+        (lambda x: lm.sum(lm.asarray(x.numpy() ** 2)), r"numpy\(\)"),
+        (lambda x: lm.asarray(np.asarray(x).sum()), "NumPy"),
+        (lambda x: lm.asarray(lm.sum(x).item() ** 2), r"item\(\)"),
+        (lambda x: lm.asarray(float(lm.sum(x))), r"float\(\)"),
+    ],
+)
+def test_values_taken_out_of_the_record_are_no_silent_zero(loss, what):
+    x = lm.ones(3)
+    with pytest.raises(lm.errors.GradientError, match=f"{what} took their values out"):
+        lm.grad(loss)(x)
+
+
+def test_looking_at_values_is_no_mistake(capsys):
+    def loss(x):
+        total = lm.sum(x**2)
+        print(total, repr(x), f"{total:.1f}", float(total), x.numpy())
+        return total if total > 0 else -total
+
+    assert lm.grad(loss)(lm.ones(3)).tolist() == [2.0, 2.0, 2.0]
+    assert lm.grad(lambda x: 3.0)(1.0).item() == 0.0  # a constant is a constant
+    assert lm.grad(lambda x: (print(x), 3.0)[1])(1.0).item() == 0.0
+    assert capsys.readouterr().out

@@ -99,8 +99,9 @@ class TracedValueError(LaminaError, TypeError):
 class GradientError(LaminaError, ValueError):
     """A gradient that does not exist, or that cannot be asked for in this way.
 
-    Cause: the result is not a scalar, or an argument is an integer or a boolean. Cure: reduce the
-    result to a scalar (`lm.mean`, `lm.sum`), or convert the argument to a floating point type.
+    Cause: a way through something that has none, such as `while_loop`, or through NumPy or Python
+    numbers (`x.numpy()`, `float(x)`), which nobody records. Cure: use `lm.scan`, and tensors to the
+    end.
     """
 
 

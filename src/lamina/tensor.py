@@ -88,6 +88,10 @@ class Tensor(Equality):
     # ---- values --------------------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
         """The value as a NumPy array: a read-only view where no copy is needed."""
+        self._taken_out("numpy()")
+        return self._as_array()
+
+    def _as_array(self) -> np.ndarray:
         array = self._known("numpy()")
         if self.dtype.name == "bfloat16":
             return interpreter.apply("convert", [array], {"dtype": types.float32}, self.dtype)
@@ -106,8 +110,14 @@ class Tensor(Equality):
             )
         return self._value
 
+    def _taken_out(self, what: str) -> None:
+        """Note that a value has left what is being recorded: no gradient comes back to it."""
+        if LOCAL.recording and self._node is not None:
+            LOCAL.taken_out = what
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy()
+        self._taken_out("NumPy")
+        array = self._as_array()
         if copy:
             return np.array(array, dtype=dtype)
         return array if dtype is None or array.dtype == dtype else array.astype(dtype)
@@ -131,6 +141,7 @@ class Tensor(Equality):
 
     def item(self) -> Any:
         """The value of a tensor of one element as a Python number."""
+        self._taken_out("item()")
         return self._scalar("item()")
 
     def _scalar(self, what: str) -> Any:
@@ -142,12 +153,13 @@ class Tensor(Equality):
                 if "bool" in what
                 else None,
             )
-        return self.numpy().item()
+        return self._as_array().item()
 
     def __bool__(self) -> bool:
         return bool(self._scalar("if / and / or / not (bool)"))
 
     def __float__(self) -> float:
+        self._taken_out("float()")
         return float(self._scalar("float()"))
 
     def __int__(self) -> int:
@@ -168,16 +180,17 @@ class Tensor(Equality):
         return self.shape[0].__index__()
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
+        one = spec and self.size == 1
+        return format(self._scalar("format()") if one else str(self), spec)
 
     def __repr__(self) -> str:
         if self._value is None:
             return f"Tensor(traced, {self._type})"
-        body = np.array2string(self.numpy(), separator=", ", prefix="Tensor(")
+        body = np.array2string(self._as_array(), separator=", ", prefix="Tensor(")
         return f"Tensor({body}, {self._type})"
 
     def __str__(self) -> str:
-        return repr(self) if self._value is None else str(self.numpy())
+        return repr(self) if self._value is None else str(self._as_array())
 
     __hash__ = object.__hash__
 
@@ -444,6 +457,7 @@ class _Local(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
         self.recording = 0  # how many gradients are being taken around here
+        self.taken_out: str | None = None  # what made a Python or NumPy value of a recorded tensor
 
 
 LOCAL = _Local()

@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina import tree
 from lamina.autodiff.reverse import gradients
-from lamina.errors import DTypeError, ShapeError
+from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.reference import interpreter
@@ -29,8 +29,9 @@ def value_and_grad(
         >>> gradient.tolist()
         [2.0, 4.0]
 
-    Raises ShapeError where f's value is no scalar and DTypeError where an argument or the value is
-    not floating.
+    Raises ShapeError where f's value is no scalar, DTypeError where an argument or the value is
+    not floating, and GradientError where f went through NumPy or Python numbers, so that nothing of
+    it was recorded.
     """
 
     @functools.wraps(f)
@@ -46,6 +47,7 @@ def value_and_grad(
             leaf.source: leaf.inside for leaf in leaves if isinstance(leaf.source, Variable)
         }
         LOCAL.recording += 1
+        LOCAL.taken_out = None
         try:
             if variables:
                 with bound(variables):
@@ -53,6 +55,7 @@ def value_and_grad(
             else:
                 result = f(*inner, **kwargs)
             value, aux = result if has_aux else (result, None)
+            _need_record(as_tensor(value))
             found = _gradients(as_tensor(value), [leaf.node for leaf in leaves])
         finally:
             LOCAL.recording -= 1
@@ -102,6 +105,18 @@ class _Leaf:
         self.node = ops.identity(as_node(outer))
         self.node.value = outer._value
         self.inside = from_node(self.node)
+
+
+def _need_record(value: Tensor) -> None:
+    """Raise where values were taken out of the record and nothing of it has reached the result: the
+    gradient would be 0 without a word."""
+    if LOCAL.taken_out is not None and value._node is None:
+        raise GradientError(
+            f"grad: the result does not depend on the arguments, since {LOCAL.taken_out} took "
+            "their values out of what is recorded",
+            hint="compute with tensors to the end: lm.sum(x) or np.sum(x), and not "
+            "np.sum(x.numpy()) or float(x)",
+        )
 
 
 def _gradients(value: Tensor, leaves: list[Node]) -> list[Tensor]:
