@@ -8,7 +8,7 @@ import pytest
 from lamina import activations
 from lamina.errors import ArgumentError, UnknownNameError
 from lamina.layers import Activation, Dense, ReLU
-from lamina.operations.neural import logits_of
+from lamina.operations.logits import logits_of
 
 X = np.array([-80.0, -6.0, -2.0, -1.0, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0, 2.0, 6.0, 7.0, 80.0])
 ERF = np.vectorize(math.erf)

@@ -284,6 +284,27 @@ def test_sigmoid_then_crossentropy_is_stable():
     np.testing.assert_allclose(gradient.numpy(), [[0.5], [-0.5]])
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_crossentropy_written_by_hand_is_stable(compiled):
+    """-sum(y log(softmax(z))), where probabilities round to 0: also by NumPy's logarithm."""
+    y, t = np.array([[0, 0, 1.0], [1.0, 0, 0]], "float32"), np.array([[0.0], [1.0]], "float32")
+
+    def of_classes(z):
+        return -lm.mean(lm.sum(y * lm.log(lm.softmax(z)), axis=-1))
+
+    def of_yes(z):
+        return -lm.mean(t * np.log(lm.sigmoid(z)))
+
+    for loss, z, expected, slopes in (
+        (of_classes, FAR, 350.0, [[0.5, 0, -0.5], [-0.5, 0.5, 0]]),
+        (of_yes, np.array([[150.0], [-90.0]], "float32"), 45.0, [[0.0], [-0.5]]),
+    ):
+        both = lm.value_and_grad(loss)
+        value, gradient = (lm.compile(both) if compiled else both)(lm.asarray(z))
+        assert value.item() == pytest.approx(expected)
+        np.testing.assert_allclose(gradient.numpy(), slopes, atol=1e-7)
+
+
 def test_gradient_at_a_logit_of_0():
     """Where networks that begin with zeros are: sigmoid(0) - y, no subgradient of the pieces."""
     for y in (0.0, 1.0):

@@ -14,7 +14,7 @@ from lamina import transforms
 from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, NotBuiltError, ShapeError, UnknownNameError
 from lamina.models import Model, Sequential, clone_model, model_from_json
-from lamina.operations import elementwise, neural, random, shaping
+from lamina.operations import elementwise, logits, random, shaping
 from lamina.settings import settings
 
 X = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
@@ -56,7 +56,7 @@ def test_the_lectures_network():
     assert model.input_shape == (None, 784) and model.output_shape == (None, 10)
     found = model(np.ones((3, 784)))
     np.testing.assert_allclose(found.numpy().sum(axis=1), 1, rtol=1e-5)
-    assert neural.logits_of(found) is not None
+    assert logits.logits_of(found) is not None
     assert [layer.name for layer in model.layers] == ["dense", "dense_1"]
     assert model.layers[1].path == "sequential/dense_1"
 

@@ -9,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import lamina as lm
-from lamina.operations import neural, shaping
+from lamina.operations import logits, neural, shaping
 
 RNG = np.random.default_rng(0)
 
@@ -609,22 +609,22 @@ def test_other_activations():
 
 def test_softmax_remembers_its_logits():
     x = lm.asarray(of((2, 3)))
-    assert neural.logits_of(lm.softmax(x)) is x
-    assert neural.logits_of(lm.softmax(x), "sigmoid") is None
-    assert neural.logits_of(lm.sigmoid(x), "sigmoid") is x
-    assert neural.logits_of(x) is None
-    assert neural.logits_of(lm.softmax(x, axis=0), "softmax") is None
-    before = len(neural._LOGITS.by_id)
+    assert logits.logits_of(lm.softmax(x)) is x
+    assert logits.logits_of(lm.softmax(x), "sigmoid") is None
+    assert logits.logits_of(lm.sigmoid(x), "sigmoid") is x
+    assert logits.logits_of(x) is None
+    assert logits.logits_of(lm.softmax(x, axis=0), "softmax") is None
+    before = len(logits._ORIGINS.by_id)
     kept = lm.softmax(x)
-    assert len(neural._LOGITS.by_id) == before + 1
+    assert len(logits._ORIGINS.by_id) == before + 1
     del kept
-    assert len(neural._LOGITS.by_id) == before
+    assert len(logits._ORIGINS.by_id) == before
 
     seen = []
 
     def traced(x):
         y = lm.softmax(x)
-        seen.append(neural.logits_of(y) is not None)
+        seen.append(logits.logits_of(y) is not None)
         return y
 
     with lm.settings(engine="numpy"):

@@ -21,7 +21,7 @@ from lamina.ir.types import int32, is_static
 from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import floating, shown
 from lamina.operations import masks
-from lamina.operations.neural import logits_of
+from lamina.operations.logits import logits_of
 from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import scan
 

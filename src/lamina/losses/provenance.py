@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.errors import ArgumentError
-from lamina.operations.neural import logits_of
+from lamina.operations.logits import logits_of
 from lamina.tensor import Tensor, as_tensor
 
 

@@ -27,8 +27,9 @@ from lamina.operations.cumulative import *  # noqa: F403
 from lamina.operations.images import *  # noqa: F403
 from lamina.operations.indexing import *  # noqa: F403
 from lamina.operations.linear_algebra import *  # noqa: F403
+from lamina.operations.logits import logits_of
 from lamina.operations.neural import *  # noqa: F403
-from lamina.operations.neural import log_sigmoid, log_softmax, logits_of, softplus
+from lamina.operations.neural import log_sigmoid, log_softmax, softplus
 from lamina.operations.pooling import *  # noqa: F403
 from lamina.operations.random import erfinv
 from lamina.operations.reductions import *  # noqa: F403

@@ -1,20 +1,18 @@
 """The mathematics of activations, each written so that it neither overflows nor cancels.
 
-`softmax` and `sigmoid` remember what they were computed from: `logits_of` gives it back, so that a
-cross-entropy of their results can be computed from the logits, however it is written.
+`softmax` and `sigmoid` remember what they were computed from: see `logits`.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-import weakref
 from typing import Any
 
 from lamina.errors import ShapeError
 from lamina.ir.graph import Node
 from lamina.ir.types import exact_division
-from lamina.operations import cumulative, reductions
+from lamina.operations import cumulative, logits, reductions
 from lamina.operations.creation import iota
 from lamina.operations.elementwise import (
     abs as absolute,
@@ -53,49 +51,6 @@ __all__ = [
 # fmt: on
 
 
-# ---- what a probability was computed from ------------------------------------------------------
-class _Logits:
-    """Results (nodes, or eager tensors) to the logits they came from; forgets both together.
-
-    Keyed by identity: tensors compare elementwise, so a weak dictionary cannot hold them.
-    """
-
-    def __init__(self) -> None:
-        self.by_id: dict[int, tuple[weakref.ref[Any], str, Tensor]] = {}
-
-    def remember(self, result: Tensor, function: str, logits: Tensor) -> Tensor:
-        for key in (result, result._node):
-            if key is not None:
-                mark = id(key)
-                reference = weakref.ref(key, functools.partial(self._forget, mark))
-                self.by_id[mark] = (reference, function, logits)
-        return result
-
-    def _forget(self, mark: int, _: object) -> None:
-        self.by_id.pop(mark, None)
-
-    def find(self, tensor: Tensor) -> tuple[str, Tensor] | None:
-        for key in (tensor, tensor._node):
-            found = self.by_id.get(id(key)) if key is not None else None
-            if found is not None and found[0]() is key:
-                return found[1], found[2]
-        return None
-
-
-_LOGITS = _Logits()
-
-
-def logits_of(probabilities: Any, /, function: str | None = None) -> Tensor | None:
-    """The tensor whose softmax or sigmoid this is, or None. `function` asks for one of the two.
-
-    Not only while a program is recorded: eager results remember too, as long as they live.
-    """
-    found = _LOGITS.find(probabilities) if isinstance(probabilities, Tensor) else None
-    if found is None or function not in (None, found[0]):
-        return None
-    return found[1]
-
-
 # ---- probabilities -----------------------------------------------------------------------------
 def softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along an axis; the largest x is taken out first."""
@@ -103,9 +58,9 @@ def softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
     axes = _axes("softmax", tensor, axis)
     powers = exp(_shifted(widened(tensor), axes))
     result = divide(powers, reductions.sum(powers, axes, keepdims=True))
-    return _LOGITS.remember(
-        as_tensor(result, tensor.dtype), _named("softmax", axes, tensor), tensor
-    )
+    result = as_tensor(result, tensor.dtype)
+    logarithm = functools.partial(log_softmax, axis=axes)
+    return logits.remember(result, _named("softmax", axes, tensor), tensor, logarithm)
 
 
 def _named(function: str, axes: tuple[int, ...], x: Tensor) -> str:
@@ -137,7 +92,7 @@ def sigmoid(x: Any, /) -> Tensor:
     """1 / (1 + exp(-x))."""
     tensor = floating(x)
     result = as_tensor(bind("logistic", widened(tensor)), tensor.dtype)
-    return _LOGITS.remember(result, "sigmoid", tensor)
+    return logits.remember(result, "sigmoid", tensor, log_sigmoid)
 
 
 def log_sigmoid(x: Any, /) -> Tensor:

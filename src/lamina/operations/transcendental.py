@@ -23,6 +23,7 @@ from lamina.operations.arithmetic import (
     subtract,
 )
 from lamina.operations.comparison import equal, greater, isinf, less, logical_and, logical_or, where
+from lamina.operations.logits import logarithm_of
 from lamina.operations.promote import floating, like, widened
 from lamina.tensor import Tensor
 
@@ -54,8 +55,10 @@ def exp2(x: Any, /) -> Tensor:
 
 
 def log(x: Any, /) -> Tensor:
-    """The natural logarithm."""
-    return unary_float("log", x)
+    """The natural logarithm; of what softmax or sigmoid gave, computed from their argument, so that
+    it is finite where the probability itself is rounded to 0."""
+    known = logarithm_of(x)
+    return unary_float("log", x) if known is None else known
 
 
 def log1p(x: Any, /) -> Tensor:
