@@ -74,3 +74,12 @@ def test_what_needs_the_size_says_so():
     for layer in (L.CenterCrop(2, 2), L.Resizing(4, 4, crop_to_aspect_ratio=True)):
         with pytest.raises(lm.errors.ShapeError, match=r"\(None, None, None, 3\)\n.*Resizing"):
             lm.Sequential([lm.Input((None, None, 3)), layer])
+
+
+def test_sizes_that_may_differ_are_told():
+    """Halved and doubled again is not the same size for odd ones."""
+    pictures = lm.Input((None, None, 1))
+    there_and_back = L.Conv2DTranspose(1, 3, 2, "same")(L.Conv2D(4, 3, 2, "same")(pictures))
+    for merge in (L.Concatenate(), L.Add()):
+        with pytest.raises(lm.errors.ShapeError, match="give the Input its sizes"):
+            merge([pictures, there_and_back])

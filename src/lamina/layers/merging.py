@@ -60,6 +60,8 @@ class _Elementwise(Merge):
             broadcast_shapes(*(t.shape for t in spread))
         except ShapeError as error:
             hint = "all inputs need the same shape, or extents of 1 where they differ"
+            if not all(is_static(t.shape[1:]) for t in inputs):
+                hint = f"{hint}; {shaping.OPEN_EXTENTS}"
             raise self._misfit(inputs, "do not fit together", hint) from error
         return spread
 

@@ -233,10 +233,19 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
         )
         if not same:
             shapes = " and ".join(str(s.shape) for s in (first, t))
-            raise ShapeError(f"concat: shapes {shapes} may differ along axis {axis} only")
+            raise ShapeError(
+                f"concat: shapes {shapes} may differ along axis {axis} only",
+                hint=None if is_static((*first.shape, *t.shape)) else OPEN_EXTENTS,
+            )
     if len(tensors) == 1:
         return first
     return bind("concatenate", *tensors, dimension=axis)
+
+
+OPEN_EXTENTS = (
+    "extents that are open are equal only where they are computed in the same way: give the Input "
+    "its sizes"
+)
 
 
 def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
