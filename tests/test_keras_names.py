@@ -116,7 +116,7 @@ class NoisySteps(Noisy):
         return lm.mean((self(x, training=training) - y) ** 2)
 
     def train_step(self, data):
-        x, y, _ = data
+        x, y = data
         weights = self.trainable_weights
         loss, g = lm.value_and_grad(lambda _: self.error(x, y, True))(weights)
         self.optimizer.apply(g, weights)

@@ -34,7 +34,7 @@ class Diary(lm.Model):
         return self.one(lm.reshape(self.layer(x), (-1, int(np.prod(self.pages.shape[2:])))))
 
     def train_step(self, data):
-        x, numbers, _ = data
+        x, numbers = data
         self.optimizer.build(self.trainable_weights)
         changed = self.layer(x, training=True)
         epoch = self.taken.read() // self.batches

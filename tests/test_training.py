@@ -346,7 +346,7 @@ def test_a_subclassed_model_is_built_by_the_data():
 def test_a_step_of_ones_own():
     class Doubled(Own):
         def train_step(self, data):
-            x, y, _ = data
+            x, y = data
             weights = self.trainable_weights
 
             def loss(_):
@@ -376,7 +376,7 @@ def test_a_step_with_its_own_metric_optimizer_and_counter():
             return [self.mean]
 
         def train_step(self, data):
-            x, y, _ = data
+            x, y = data
             weights = self.trainable_weights
 
             def loss(_):
@@ -721,3 +721,39 @@ def test_a_metric_of_one_value_in_an_array_is_a_number():
     x = np.random.default_rng(0).normal(size=(20, 2)).astype("float32")
     logs = model.fit(x, x[:, 0] > 0, verbose=2).history
     assert isinstance(logs["f1_score"][0], float)
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_step_of_ones_own_gets_what_fit_was_given(run_eagerly):
+    """As in Keras: (x, y), with weights (x, y, sample_weight), and inputs alone as they are."""
+    seen = []
+
+    class Watching(Own):
+        def train_step(self, data):
+            seen.append(len(data) if isinstance(data, tuple) else "x")
+            x, y, weights = lm.keras.utils.unpack_x_y_sample_weight(data)
+            assert (y is None) == (seen[-1] == "x")
+            assert (weights is None) == (seen[-1] != 3)
+            return super().train_step(data) if y is not None else {"loss": lm.mean(self(x))}
+
+        def test_step(self, data):
+            x, y = data
+            return super().test_step((x, y))
+
+    loss = lm.losses.SparseCategoricalCrossentropy(True)
+    for given in ((X,), (X, Y, np.ones(len(X))), (X, Y)):
+        model = Watching()
+        model.compile("adam", loss if len(given) > 1 else None, run_eagerly=run_eagerly)
+        x, y, weights = (*given, None, None)[:3]
+        model.fit(
+            x[:64],
+            y if y is None else y[:64],
+            batch_size=64,
+            verbose=0,
+            sample_weight=weights if weights is None else weights[:64],
+        )
+        assert seen.pop() == {1: "x", 2: 2, 3: 3}[len(given)]
+        seen.clear()
+    model.fit(X[:64], Y[:64], class_weight={0: 2.0}, batch_size=64, verbose=0)
+    assert seen[0] == 3
+    assert isinstance(model.evaluate(X[:64], Y[:64], verbose=0), float)

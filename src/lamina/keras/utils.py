@@ -18,6 +18,8 @@ from lamina.errors import DTypeError, RangeError, describe
 from lamina.keras.backend import clear_session
 from lamina.keras.saving import register_keras_serializable
 from lamina.operations.random import set_seed
+from lamina.training.columns import packed as pack_x_y_sample_weight
+from lamina.training.columns import unpacked as unpack_x_y_sample_weight
 
 __all__ = [
     "PyDataset",
@@ -28,6 +30,7 @@ __all__ = [
     "img_to_array",
     "load_img",
     "normalize",
+    "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
@@ -37,6 +40,7 @@ __all__ = [
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
+    "unpack_x_y_sample_weight",
 ]
 
 Sequence = PyDataset  # its name before Keras 3

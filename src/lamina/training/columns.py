@@ -69,6 +69,28 @@ class Columns:
             self.numbers = np.arange(first, first + self.rows, dtype=np.int32)
 
 
+def packed(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """A batch as steps of a user's own get it, as in Keras: (x, y, sample_weight), (x, y), or where
+    there are only inputs x, in a tuple if it is one itself."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, (list, tuple)) else x
+
+
+def unpacked(data: Any) -> tuple[Any, Any, Any]:
+    """x, y and sample_weight of a batch, None for what is not there. Undoes `packed`."""
+    if not isinstance(data, (list, tuple)):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ArgumentError(
+            f"a batch is a tuple of {len(data)}, expected (x, y) or (x, y, sample_weight)"
+        )
+    x, y, sample_weight = (*data, None, None)[:3]
+    return x, y, sample_weight
+
+
 def row_type(array: np.ndarray, extent: str) -> TensorType:
     """The type of an array with a symbol for its number of rows."""
     return TensorType((Extent.symbol(extent), *array.shape[1:]), types.dtype(array.dtype))

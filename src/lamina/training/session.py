@@ -14,7 +14,7 @@ from lamina.operations import samples
 from lamina.settings import settings
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.training import checks
-from lamina.training.columns import Columns
+from lamina.training.columns import Columns, packed
 from lamina.training.objectives import Compilation, Output, objectives
 from lamina.training.openness import Programs
 from lamina.training.outputs import build_for, output_shapes
@@ -114,7 +114,8 @@ class Session:
 
         def of_model(leaves: Sequence[Tensor]) -> Any:
             with steps.drawing(kind):
-                logs = getattr(model, STEPS[kind])(columns.assembled(leaves)) or {}
+                data = packed(*columns.assembled(leaves))
+                logs = getattr(model, STEPS[kind])(data) or {}
             return {name: as_tensor(value) for name, value in logs.items()}
 
         def usual(leaves: Sequence[Tensor]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from lamina.training import checks
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history import History
-from lamina.training.columns import columns
+from lamina.training.columns import columns, unpacked
 from lamina.training.objectives import Compilation
 from lamina.training.predict import Predictor, predict
 from lamina.training.session import Session
@@ -239,21 +239,24 @@ class Trainer:
 
     # ---- to be defined anew where the usual step is not wanted ---------------------------------
     @of_trainer
-    def train_step(self, data: tuple[Any, Any, Any]) -> dict[str, Any]:
-        """One training step on (x, y, sample_weight), as tensor code; returns logs.
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One training step on a batch, as tensor code; returns logs.
+
+        data: (x, y), with sample or class weights (x, y, sample_weight), or x alone, as `fit` was
+        given them; `keras.utils.unpack_x_y_sample_weight` takes all three.
 
         Define it for a step of your own: it is recorded into the training program, so read the data
         as tensors, change Variables with `assign`, and use `self.optimizer.apply`.
         """
         assert self._session is not None and self._session.steps is not None
-        self._session.steps.train(self, *data)
+        self._session.steps.train(self, *unpacked(data))
         return self._session.steps.results()
 
     @of_trainer
-    def test_step(self, data: tuple[Any, Any, Any]) -> dict[str, Any]:
-        """One step of evaluation on (x, y, sample_weight); as `train_step`."""
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One step of evaluation on a batch; as `train_step`."""
         assert self._session is not None and self._session.steps is not None
-        self._session.steps.evaluate(self, *data)
+        self._session.steps.evaluate(self, *unpacked(data))
         return self._session.steps.results()
 
     @of_trainer
