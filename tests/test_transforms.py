@@ -394,3 +394,9 @@ def test_looking_at_values_is_no_mistake(capsys):
     assert lm.grad(lambda x: 3.0)(1.0).item() == 0.0  # a constant is a constant
     assert lm.grad(lambda x: (print(x), 3.0)[1])(1.0).item() == 0.0
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("call", [lambda g: g(), lambda g: g(x=1.0)])
+def test_a_gradient_of_an_argument_that_is_not_there(call):
+    with pytest.raises(lm.errors.ArgumentError, match=r"argument 0, but .* with 0 arguments"):
+        call(lm.grad(lambda x=2.0: x * x))

@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina import tree
 from lamina.autodiff.reverse import gradients
-from lamina.errors import DTypeError, GradientError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.reference import interpreter
@@ -37,6 +37,12 @@ def value_and_grad(
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> Any:
         positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        if not all(-len(args) <= p < len(args) for p in positions):
+            raise ArgumentError(
+                f"grad: asked for the gradient of argument {max(positions)}, but the function was "
+                f"called with {len(args)} arguments",
+                hint="arguments are counted from 0, and are given by position, not by name",
+            )
         nests = [tree.flatten(args[p]) for p in positions]
         leaves = [_Leaf(v) for flat, _ in nests for v in flat]
         rest = iter(leaves)
