@@ -61,6 +61,7 @@ class Addresses:
         self.first: dict[Var, Value] = {}
         self.left: dict[Var, Value] = {}
         self.level: dict[Var, int] = {}
+        self.kept: dict[Var, tuple[Value, Value]] = {}  # the turns that this thread keeps to
         self.mask_on = False
         self.guards: list[tuple[Any, Value]] = []
         self.sums: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
@@ -99,6 +100,16 @@ class Addresses:
         self.level[var] = len(self.scopes)
         if left is not None:
             self.left[var] = left
+
+    def keep(self, var: Var, begin: Value, end: Value) -> None:
+        """Of loop `var`, this thread does only the turns from `begin` to `end`."""
+        self.kept[var] = (begin, end)
+
+    def begin(self, var: Var) -> Value:
+        return self.kept[var][0] if var in self.kept else constant("i64", 0)
+
+    def end(self, var: Var) -> Value:
+        return self.kept[var][1] if var in self.kept else self.dim(var.extent)
 
     @contextmanager
     def masked(self) -> Iterator[None]:
@@ -145,7 +156,7 @@ class Addresses:
         known = self._known(key)
         if known is None:
             row = self.b.add(first, constant("i64", position))
-            last = self.b.sub(self.dim(var.extent), constant("i64", 1))
+            last = self.b.sub(self.end(var), constant("i64", 1))
             known = self._remember(key, self.b.intrinsic("llvm.smin", row, last))
         return known, 0
 

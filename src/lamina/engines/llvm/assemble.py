@@ -30,11 +30,13 @@ from lamina.ir.types import Dim
 
 @dataclass(eq=False)
 class Loop:
-    """`items` once for each of `count` turns; `reverse` counts down."""
+    """`items` once for each of `count` turns; `reverse` counts down. With `rows`, the threads may
+    divide so many rows among them, and need not wait for each other (apart.py)."""
 
     count: Dim
     reverse: bool
     items: list[Item] = field(default_factory=list)
+    rows: Dim | None = None
 
 
 @dataclass(eq=False)
@@ -98,6 +100,18 @@ class Program:
                 seen[slot.actual] = None
                 seen[slot.memory] = None
         return list(seen)
+
+
+def loops(items: Sequence[Item]) -> Iterator[Loop]:
+    """Every loop, those inside loops and branches included."""
+    for item in items:
+        if isinstance(item, Loop):
+            yield item
+            yield from loops(item.items)
+        elif isinstance(item, While):
+            yield from loops([*item.test, *item.items])
+        elif isinstance(item, If):
+            yield from loops([*item.items, *item.otherwise])
 
 
 def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While | If]:

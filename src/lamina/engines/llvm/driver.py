@@ -9,12 +9,14 @@ kernels are one thread's work, and need none among themselves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lamina.engines.llvm.assemble import If, Item, Loop, Program, Routine, While
 from lamina.engines.llvm.barrier import emit_barrier
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
+from lamina.engines.llvm.emit import APART
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.routines_whole import ROUTINES, Site
 from lamina.engines.llvm.schedule import is_serial
@@ -94,9 +96,17 @@ class Driver:
             self._call(name, kernel, sizes, zero, one)
 
     def _call(
-        self, name: str, kernel: Kernel, sizes: list[str], thread: Value, threads: Value
+        self,
+        name: str,
+        kernel: Kernel,
+        sizes: list[str],
+        thread: Value,
+        threads: Value,
+        alone: bool = False,
     ) -> None:
         args = [self._address(s) for s in kernel.slots] + [self._size(s) for s in sizes]
+        if kernel.nest.apart is not None:
+            args.append(constant("i64", int(alone)))
         self.b.call(name, "void", [*args, thread, threads])
 
     def _routine(self, item: Routine) -> None:
@@ -111,12 +121,52 @@ class Driver:
 
     def _loop(self, item: Loop) -> None:
         self._barrier()
+        rows = self._rows(item)
+        if rows is None:
+            self._together(item)
+            return
+        b = self.b
+        alone, shared, done = b.label("alone"), b.label("shared"), b.label("loopdone")
+        needed = b.mul(self.threads, constant("i64", APART))
+        b.branch_if(b.icmp("sge", self.dim(rows), needed), alone, shared)
+        b.place(alone)
+        self._alone(item)
+        b.branch(done)
+        b.place(shared)
+        self._together(item)
+        b.branch(done)
+        b.place(done)
+
+    def _rows(self, item: Loop) -> Dim | None:
+        """The rows of a loop that the threads may divide among them."""
+        return item.rows
+
+    def _alone(self, item: Loop) -> None:
+        """Each thread takes all turns over rows of its own."""
+        with self._turns(item):
+            for kernel in item.items:
+                assert isinstance(kernel, Kernel)
+                name, sizes = self.kernels[kernel]
+                for slot in kernel.touched:
+                    self._touch(slot)
+                if name:
+                    self._call(name, kernel, sizes, self.thread, self.threads, alone=True)
+        emit_barrier(self.b, self.sync, self.threads)
+        self.phase += 1
+
+    def _together(self, item: Loop) -> None:
+        with self._turns(item):
+            self._items(item.items)
+            self._barrier()
+
+    @contextmanager
+    def _turns(self, item: Loop) -> Iterator[None]:
+        """The turns of a loop, counted as it says."""
         count = self.dim(item.count)
         with self._inside(), self.b.loop(0, count, hint="scan") as loop:
             last = self.b.sub(count, constant("i64", 1))
             self.turns[item] = self.b.sub(last, loop.value) if item.reverse else loop.value
-            self._items(item.items)
-            self._barrier()
+            yield
 
     def _while(self, item: While) -> None:
         b = self.b

@@ -28,6 +28,7 @@ from lamina.ir.types import Dim, is_static, symbols
 
 Coordinates = dict[Var, int]
 MASKED = 24  # values of part of a register that are made before any is stored
+APART = 8  # rows of a thread's own begin at multiples of this
 FEW = 4  # fewer rows than this are taken one at a time
 
 
@@ -64,6 +65,7 @@ def emit(
     module = Module()
     args = [(f"b{k}", "ptr") for k in range(buffers)]
     args += [(f"s{k}", "i64") for k in range(len(sizes))]
+    args += [("apart", "i64")] if nest.apart is not None else []
     args += [("thread", "i64"), ("threads", "i64")]
     restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
     function = module.function(name, args, noalias=restrict)
@@ -138,11 +140,11 @@ class NestEmitter:
     def _share(self, order: Sequence[Var]) -> None:
         """This thread's run of consecutive tiles."""
         b = self.b
+        thread, threads = self._keep_apart() if self.nest.apart else self.function.args[-2:]
         counts = [self._tiles(v) for v in order]
         total = constant("i64", 1)
         for count in counts:
             total = b.mul(total, count)
-        thread, threads = self.function.args[-2:]
         begin = b.binary("sdiv", b.mul(total, thread), threads)
         following = b.add(thread, constant("i64", 1))
         end = b.binary("sdiv", b.mul(total, following), threads)
@@ -155,6 +157,26 @@ class NestEmitter:
                 self._tile({}, [])
             self._end()
 
+    def _keep_apart(self) -> tuple[Value, Value]:
+        """Rows of this thread's own, and then it is the only one; or all rows, and all threads."""
+        b, apart = self.b, self.nest.apart
+        assert apart is not None
+        told, thread, threads = self.function.args[-3:]
+        zero, one = constant("i64", 0), constant("i64", 1)
+        alone = b.icmp("ne", told, zero)
+        rows = self.dim(apart.rows)
+
+        def cut(number: Value) -> Value:
+            even = b.binary("sdiv", b.mul(rows, number), threads)
+            even = b.and_(even, constant("i64", -APART))
+            return b.select(b.icmp("eq", number, threads), rows, even)
+
+        first = b.select(alone, cut(thread), zero)
+        end = b.select(alone, cut(b.add(thread, one)), rows)
+        size = constant("i64", apart.size)
+        self.space.keep(apart.loop, b.mul(first, size), b.mul(end, size))
+        return b.select(alone, zero, thread), b.select(alone, one, threads)
+
     def _begin(self) -> None:
         """Before the first tile."""
 
@@ -165,7 +187,8 @@ class NestEmitter:
         step = self.schedule.step(var)
         if is_static(var.extent):
             return constant("i64", -(-int(var.extent) // step))
-        up = self.b.add(self.dim(var.extent), constant("i64", step - 1))
+        count = self.b.sub(self.space.end(var), self.space.begin(var))
+        up = self.b.add(count, constant("i64", step - 1))
         return self.b.binary("sdiv", up, constant("i64", step))
 
     def _runs(
@@ -221,9 +244,9 @@ class NestEmitter:
 
     def _open(self, var: Var, tile: Value) -> None:
         step = self.schedule.step(var)
-        first = self.b.mul(tile, constant("i64", step))
+        first = self.b.add(self.b.mul(tile, constant("i64", step)), self.space.begin(var))
         whole = is_static(var.extent) and int(var.extent) % step == 0
-        left = None if whole or step == 1 else self.b.sub(self.dim(var.extent), first)
+        left = None if whole or step == 1 else self.b.sub(self.space.end(var), first)
         self.space.open(var, first, left)
 
     def _tile(self, tiles: dict[Var, Value], variables: Sequence[Var]) -> None:

@@ -121,10 +121,20 @@ class Store:
     expr: Expr
 
 
+@dataclass(frozen=True)
+class Apart:
+    """A loop over rows that a thread may have for itself: how many, and how many turns each is."""
+
+    loop: Var
+    rows: Dim
+    size: int
+
+
 @dataclass
 class Nest:
     """A kernel's meaning: what it stores at every turn of its spatial loops. The turns of the
-    `outermost`, if there is one, follow one another: each may read what the last has stored."""
+    `outermost`, if there is one, follow one another: each may read what the last has stored. Of
+    the rows `apart`, a thread may be told to keep to its own (apart.py)."""
 
     name: str
     loops: list[Var]
@@ -132,6 +142,7 @@ class Nest:
     accumulators: list[Accumulator] = field(default_factory=list)
     stores: list[Store] = field(default_factory=list)
     outermost: Var | None = None
+    apart: Apart | None = None
 
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]

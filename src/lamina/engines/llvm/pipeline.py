@@ -25,7 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamina.engines.llvm import cache, debug, native
-from lamina.engines.llvm.assemble import Program, assemble, leaves
+from lamina.engines.llvm.apart import rows_of
+from lamina.engines.llvm.assemble import Program, assemble, leaves, loops
 from lamina.engines.llvm.driver import Driven, drive
 from lamina.engines.llvm.emit import emit
 from lamina.engines.llvm.executable import LlvmProgram
@@ -86,6 +87,8 @@ def stages_of(
     graph = hoist_loops(graph)
     log.passed("hoist", graph)
     program = assemble(graph, updates)
+    for loop in loops(program.items):
+        loop.rows = rows_of(loop.items)
     log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
     called: dict[Kernel, tuple[str, list[str]]] = {}

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.llvm import barrier, native, pipeline
-from lamina.engines.llvm.assemble import If, Routine, While, assemble, leaves
+from lamina.engines.llvm.assemble import If, Loop, Routine, While, assemble, leaves
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.count import Work, work_of
 from lamina.engines.llvm.driver import Driver
@@ -158,6 +158,9 @@ class TimedDriver(Driver):
         with self.b.when(is_first):
             self.b.store(self.threads, self._address(self.counters), align=8)
         return super().run()
+
+    def _rows(self, item: Loop) -> None:
+        """Kernels are timed between barriers, in loops too."""
 
     def _kernel(self, kernel: Kernel) -> None:
         if self.kernels[kernel][0] == "":  # a copy of memory onto itself

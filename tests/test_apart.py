@@ -1,0 +1,97 @@
+"""Loops in which each thread keeps to rows of its own."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.engines.llvm.apart import rows_of
+from lamina.engines.llvm.assemble import assemble, loops
+from lamina.engines.llvm.prepare import prepare
+from lamina.ir.types import Extent, TensorType, float32
+from lamina.settings import settings
+from lamina.transforms.compiling import build
+from lamina.transforms.loops import scan
+from lamina.transforms.tracing import record
+
+BATCHES = [1, 7, 8, 15, 16, 17, 24, 31, 33, 64, 100]
+UNITS = 32
+WEIGHTS = lm.asarray(np.random.default_rng(1).normal(size=(UNITS, UNITS)).astype(np.float32) / 8)
+
+# What a turn makes of its rows; whether each row needs itself alone.
+BODIES = {
+    "product": (lambda h, x: lm.tanh(h @ WEIGHTS + x), True),
+    "two products": (lambda h, x: lm.tanh((lm.sin(h @ WEIGHTS) + x) @ WEIGHTS), True),
+    "softmax": (lambda h, x: lm.softmax(h @ WEIGHTS + x), True),
+    "map": (lambda h, x: lm.sin(h) * 0.5 + x, True),
+    "turned round": (lambda h, x: lm.tanh(lm.flip(h, axis=1) @ WEIGHTS + x), True),
+    "upside down": (lambda h, x: lm.tanh(lm.flip(h, axis=0) @ WEIGHTS + x), False),
+    "centred": (lambda h, x: lm.tanh(h @ WEIGHTS + x - lm.mean(h, axis=0)), False),
+    "first row": (
+        lambda h, x: lm.tanh(h @ WEIGHTS + x * lm.take(h, lm.zeros((1,), dtype="int32"), axis=0)),
+        False,
+    ),
+}
+
+
+def loop(body):
+    def f(h, xs):
+        return scan(lambda h, x: (body(h, x), h * 2), h, xs)
+
+    return f
+
+
+def recorded(body):
+    batch = Extent.symbol("batch")
+    types = [TensorType((batch, UNITS), float32), TensorType((9, batch, UNITS), float32)]
+    return record(loop(body), types, "f")
+
+
+def given(batch):
+    rng = np.random.default_rng(batch)
+    h, xs = rng.normal(size=(batch, UNITS)), rng.normal(size=(9, batch, UNITS))
+    return [h.astype(np.float32), xs.astype(np.float32)]
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_only_rows_that_need_no_other_are_divided(name):
+    body, alone = BODIES[name]
+    program = assemble(prepare(recorded(body).graph), {})
+    (found,) = loops(program.items)
+    assert (rows_of(found.items) is not None) is alone
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_any_number_of_threads_and_rows_gives_the_same(name):
+    body, _ = BODIES[name]
+    program = recorded(body)
+    f = build(program, "")
+    for batch in BATCHES:
+        found = []
+        for threads in (1, 2, 3, 5):
+            with settings(threads=threads):
+                for _ in range(3):
+                    found.append([r.copy() for r in f([*given(batch), *program.captured])])
+        with settings(engine="numpy"):
+            expected = loop(body)(*map(lm.asarray, given(batch)))
+        for results in found:
+            for one, other, right in zip(results, found[0], expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+                np.testing.assert_allclose(one, np.asarray(right), rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+def test_recurrent_networks_learn_the_same_on_any_number_of_threads(kind):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(150, 11, 5)), rng.integers(0, 3, 150)
+    kept = []
+    for threads in (1, 2, 3):
+        with settings(threads=threads):
+            lm.keras.utils.set_random_seed(3)
+            recurrent = getattr(lm.keras.layers, kind)(24)
+            model = lm.keras.Sequential([recurrent, lm.keras.layers.Dense(3, "softmax")])
+            model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+            model.fit(x, y, batch_size=40, epochs=3, verbose=0, seed=1)  # 40, 40, 40 and 30 rows
+            kept.append(model.get_weights())
+    for one, two, three in zip(*kept, strict=True):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
