@@ -438,3 +438,45 @@ def test_select_and_scatter_wants_one_source_for_each_window():
     x, source = (parameter(TensorType(s, float32)) for s in ((3, 3), (3, 2)))
     with pytest.raises(ShapeError, match=r"\(C6\) source must be float32\[2, 2\]"):
         ops.select_and_scatter(x, source, **words)
+
+
+# ---- padding by a layer of its own -------------------------------------------------------------
+def padded(x, value):
+    return lm.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=value)
+
+
+def test_copies_with_different_borders_are_different():
+    rng = np.random.default_rng(0)
+    x = lm.asarray(rng.normal(size=(2, 8, 8, 16)).astype(np.float32))
+    w = lm.asarray(rng.normal(size=(3, 3, 16, 16)).astype(np.float32))
+
+    def f(x, w):
+        return [
+            lm.nn.conv(padded(x, 0), w, strides=2),
+            lm.nn.conv(padded(x, 1), w, strides=2),
+            lm.nn.conv(x, w, strides=2, padding=1),
+        ]
+
+    for found, expected in zip(lm.compile(f)(x, w), f(x, w), strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_sums_do_not_ask_whether_they_are_inside_of_a_padding_layer():
+    layers = lm.keras.layers
+    model = lm.keras.Sequential(
+        [
+            lm.keras.Input((8, 8, 16)),
+            layers.Conv2D(16, 3, padding="same"),
+            layers.ZeroPadding2D(1),
+            layers.Conv2D(32, 3, strides=2),
+            layers.GlobalAveragePooling2D(),
+        ]
+    )
+    model.compile(optimizer="sgd", loss="mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 8, 8, 16)).astype("f"), rng.normal(size=(4, 32)).astype("f")
+    model.fit(x, y, epochs=1, verbose=0)
+    told = str(lm.inspect.kernels(model, x, y))
+    sums = [line for line in told.splitlines() if "acc0 = sum" in line]
+    assert any("multiply" in line for line in sums)
+    assert not any("guard" in line for line in sums)

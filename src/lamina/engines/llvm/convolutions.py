@@ -61,7 +61,10 @@ def convolution(node: Node, copies: Copies) -> Node:
 
 
 def _edged(x: Node, p: Mapping[str, Any], copies: Copies) -> Node:
-    """x as the padding and the spreading make it: cut, and, if zeros come to it, copied."""
+    """x as the padding and the spreading make it: cut, and, if zeros come to it, copied. So is what
+    a layer of its own has padded."""
+    if x.op == "pad":
+        x = stored(x, copies)
     begin, end = [0] * x.ndim, list(x.shape)
     low, high, inner = ([0] * x.ndim for _ in range(3))
     rows = zip(p["lhs_spec"][2:], p["padding"], p["lhs_dilation"], strict=True)

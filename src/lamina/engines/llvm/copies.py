@@ -19,5 +19,13 @@ class Copies(dict[tuple[object, ...], Node]):
 
 def stored(view: Node, copies: Copies) -> Node:
     """The view as a value in memory; equal views are one copy."""
-    key = (view.op, view.args[0], repr(sorted(view.params.items())))
+    key = (view.op, *map(_meant, view.args), repr(sorted(view.params.items())))
     return copies.setdefault(key, ops.identity(view))
+
+
+def _meant(operand: Node) -> object:
+    """What tells an operand from others: of a number, such as what a border is filled with, its
+    value."""
+    if operand.op == "constant" and operand.type.size == 1:
+        return operand.dtype.name, operand.params["value"].tobytes()
+    return operand
