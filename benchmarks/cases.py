@@ -234,7 +234,7 @@ INFERENCE: tuple[Case, ...] = (
     _predict(
         "predict-vgg-1",
         "Predict one picture, in a loop, ShallowVGGNet",
-        (1, 20),
+        (1, 500),  # longer than threads that have slept take to find a processor each
         ("lamina", *ONNX),
         1.0,
     ),
@@ -246,14 +246,14 @@ INFERENCE: tuple[Case, ...] = (
         metrics=(Metric("seconds", "step", "us", 1e6, bar=2.0),),
         contestants=("lamina", "torch", "torch-cell", "torch-compile", "jax"),
         rounds=15,
-        arguments={"batch": 1, "steps": 200},
+        arguments={"batch": 1, "steps": 4000},
         witness=(-float("inf"), float("inf")),
         least=Least("stream", "inference", 1),
     ),
     _predict(
         "predict-vgg-64",
         "Predict 64 pictures, in a loop, ShallowVGGNet",
-        (64, 2),
+        (64, 16),
         ("lamina", *ONNX),
         1.2,
     ),

@@ -14,7 +14,7 @@ LONGEST = 1.0  # seconds; what takes longer is not tried on one thread
 SLOW = 1.3  # where that is not known: how much longer than at perfect scaling calls may take
 PATIENCE = 3  # slow calls in a row before it is believed, or one twice as long as alone,
 LASTING = 12e-3  # and their seconds together: threads that just woke may share a processor at first
-ALONE, ALONE_MOST = 0.1, 3.0  # seconds on one thread before the others are tried again
+ALONE, ALONE_MOST = 0.02, 3.0  # seconds on one thread before the others are tried again
 
 
 class Company:
