@@ -21,7 +21,7 @@ def test_one_slow_call_changes_nothing():
 
 
 def test_slow_calls_in_a_row_leave_it_one_thread_for_a_while():
-    pace = after(5e-3, *[45e-3] * PATIENCE)
+    pace = after(1e-3, *[9e-3] * PATIENCE)
     assert pace.threads(2) == 1
     calls = 0
     while pace.threads(2) == 1:
@@ -58,19 +58,19 @@ def test_long_calls_are_compared_early():
 
 
 def test_what_stays_slow_is_tried_ever_more_seldom():
-    pace = after(1e-3, *[45e-3] * PATIENCE)
+    pace = after(1e-3, *[15e-3] * PATIENCE)
     pauses = []
     for _ in range(4):
         pauses.append(pace.company.alone)
         pace.took(pace.company.alone, 1)
         pace.one = 1e-3
-        pace.took(45e-3, pace.threads(2))
+        pace.took(15e-3, pace.threads(2))
     assert pauses == [ALONE, 2 * ALONE, 4 * ALONE, 8 * ALONE]
 
 
 def test_sizes_of_one_program_learn_from_one_another():
     company = Company()
     small, large = Pace(company), Pace(company)
-    for each in (5e-3, *[45e-3] * PATIENCE):
+    for each in (5e-3, *[15e-3] * PATIENCE):
         small.took(each, 2)
     assert large.threads(2) == 1
