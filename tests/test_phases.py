@@ -169,3 +169,14 @@ def test_a_transposed_convolution_trains_in_place():
     kernel.assign(np.full((2, 2, 3, 4), 0.1, np.float32))
     compiled = lm.compile(step)
     np.testing.assert_allclose([float(compiled(x)) for _ in range(3)], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("x", "w"), [((31, 0, 1), (0, 1, 16)), ((2, 0, 3), (2, 3, 4)), ((2, 3, 3), (0, 3, 4))]
+)
+def test_windows_and_inputs_of_nothing_give_zeros(x, w):
+    def f(x, w):
+        return convolved(x, w, (1,), ((0, 0) if 0 in w.shape else (3, 3),), (2,), (1,))
+
+    given = [lm.asarray(np.ones(shape, np.float32)) for shape in (x, w)]
+    np.testing.assert_array_equal(lm.compile(f)(*given).numpy(), f(*given).numpy())

@@ -132,7 +132,8 @@ def _is_narrow(node: Node) -> bool:
     ones += [p["feature_group_count"], p["batch_group_count"]]
     outputs = [node.shape[d] for d in p["out_spec"][2:]]
     taps = [w.shape[d] for d in p["rhs_spec"][2:]]
-    known = is_static((*outputs, *taps, *(node.args[0].shape[d] for d in p["lhs_spec"][2:])))
+    inputs = [node.args[0].shape[d] for d in p["lhs_spec"][2:]]
+    known = is_static((*outputs, *taps, *inputs)) and 0 not in (*outputs, *taps, *inputs)
     spread = any(d > 1 for d in p["lhs_dilation"])
     return known and spread and all(n == 1 for n in ones) and math.prod(outputs) < math.prod(taps)
 
