@@ -172,7 +172,7 @@ def test_a_transposed_convolution_trains_in_place():
 
 
 @pytest.mark.parametrize(
-    ("x", "w"), [((31, 0, 1), (0, 1, 16)), ((2, 0, 3), (2, 3, 4)), ((2, 3, 3), (0, 3, 4))]
+    ("x", "w"), [((31, 0, 0), (1, 0, 16)), ((2, 0, 3), (2, 3, 4)), ((2, 3, 3), (0, 3, 4))]
 )
 def test_windows_and_inputs_of_nothing_give_zeros(x, w):
     def f(x, w):
