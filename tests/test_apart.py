@@ -5,7 +5,8 @@ import pytest
 
 import lamina as lm
 from lamina.engines.llvm.apart import rows_of
-from lamina.engines.llvm.assemble import assemble, loops
+from lamina.engines.llvm.assemble import assemble
+from lamina.engines.llvm.items import loops
 from lamina.engines.llvm.prepare import prepare
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.settings import settings

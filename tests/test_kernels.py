@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lamina.engines import engine
-from lamina.engines.llvm.assemble import leaves
+from lamina.engines.llvm.items import leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.pipeline import stages_of

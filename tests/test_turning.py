@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.engines.llvm.assemble import assemble, leaves
+from lamina.engines.llvm.assemble import assemble
+from lamina.engines.llvm.items import leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.prepare import prepare

@@ -10,71 +10,82 @@ settled when the program runs; with too few of them, the kernels are shared as e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lamina.engines.llvm.index import Atom, Index, Var
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
-from lamina.engines.llvm.nest import Apart, Nest, walk
+from lamina.engines.llvm.nest import Apart, walk
 from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.slots import Slot
-from lamina.ir.types import Dim, exact_division, is_static
-from lamina.ir.typical import guess
+from lamina.ir.types import Dim, Extent, is_static
 
 
 def rows_of(items: Sequence[Any]) -> Dim | None:
     """How many rows the threads may divide among them in a loop of these items; None: they may
     not. The kernels are told which of their loops goes over the rows."""
-    found: dict[Kernel, Var] = {}
+    apart: dict[Kernel, Apart] = {}
     for item in items:
-        loop = _open_loop(item.nest) if isinstance(item, Kernel) else None
-        if loop is None:
+        found = over_rows(item) if isinstance(item, Kernel) else None
+        if found is None:
             return None
-        found[item] = loop
-    rows = min((loop.extent for loop in found.values()), key=guess, default=1)
-    if is_static(rows):
+        apart[item] = found
+    rows = {a.rows for a in apart.values()}
+    if len(rows) != 1 or own_rows(apart) is None:
         return None
-    sizes = {k: exact_division(loop.extent, rows) for k, loop in found.items()}
-    apart = {k: Apart(found[k], rows, size) for k, size in sizes.items() if isinstance(size, int)}
-    if len(apart) < len(found) or not _are_apart(apart):
-        return None
-    if any(choose(kernel.nest, machine()).turned is not None for kernel in found):
+    if any(choose(kernel.nest, machine()).turned is not None for kernel in apart):
         return None  # squares reach over rows of others
-    for kernel in found:
-        kernel.nest.apart = apart[kernel]
-    return rows
+    for kernel, each in apart.items():
+        kernel.nest.apart = each
+    return rows.pop()
 
 
-def _open_loop(nest: Nest) -> Var | None:
-    """The one loop whose extent is known only when the program runs."""
+def over_rows(kernel: Kernel) -> Apart | None:
+    """Its loop over as many turns as only a run can tell, if there is one such loop."""
+    nest = kernel.nest
     open_ = [v for v in nest.loops if not is_static(v.extent)]
     known = all(is_static(v.extent) for v in nest.reductions)
-    return open_[0] if len(open_) == 1 and known and nest.outermost is None else None
+    if len(open_) != 1 or not known or nest.outermost is not None:
+        return None
+    (loop,) = open_
+    rows, size = counted(loop.extent)
+    return Apart(loop, rows, size) if size else None
 
 
-def _are_apart(kernels: dict[Kernel, Apart]) -> bool:
-    """Whether whatever is written is read and written within the row alone."""
+def own_rows(kernels: Mapping[Kernel, Apart]) -> dict[Slot, int] | None:
+    """How many elements a row is of each memory that is written, if whatever is written is read and
+    written within the row alone."""
     written = {slot for kernel in kernels for slot in kernel.written}
     layouts: dict[Slot, tuple[Slot, int]] = {}
     for kernel, apart in kernels.items():
-        for slot, index in _accesses(kernel):
+        for slot, index in accesses(kernel):
             if slot.memory not in written:
                 continue
             step = index.terms.get(apart.loop, 0)
             if not is_static(step) or not step:
-                return False
-            width = step * apart.size
+                return None
+            width = int(step) * apart.size
             layout = (slot.actual, width)
             if (
                 not _within(index, apart, width)
                 or layouts.setdefault(slot.memory, layout) != layout
             ):
-                return False
-    return True
+                return None
+    return {memory: width for memory, (_, width) in layouts.items()}
 
 
-def _accesses(kernel: Kernel) -> Iterator[tuple[Slot, Index]]:
+def counted(extent: Dim) -> tuple[Dim, int]:
+    """An extent as so many times what only a run can tell, or 0 times where it is a sum."""
+    assert isinstance(extent, Extent)
+    if len(extent.terms) != 1:
+        return extent, 0
+    ((monomial, coefficient),) = extent.terms.items()
+    return Extent({monomial: 1}), coefficient
+
+
+def accesses(kernel: Kernel) -> Iterator[tuple[Slot, Index]]:
+    """Every memory that a kernel reads or writes, and where."""
     nest, slots = kernel.nest, kernel.slots
     for expr in walk(nest.roots()):
         if expr.kind == "load":

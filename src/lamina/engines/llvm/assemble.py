@@ -9,14 +9,24 @@ where every other reader has read it before; else through a temporary, copied at
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from lamina.engines.llvm.blocks import in_blocks
 from lamina.engines.llvm.borders import border, bordered, middle_of
 from lamina.engines.llvm.fuse import fused
 from lamina.engines.llvm.group import Group, Grouping, group, reaches
 from lamina.engines.llvm.index import strides_of
+from lamina.engines.llvm.items import (
+    If,
+    Item,
+    Loop,
+    Routine,
+    While,
+    leaves,
+    mentioned,
+    touched,
+)
 from lamina.engines.llvm.joints import is_joint, parts_of
 from lamina.engines.llvm.lower import Kernel, copy, lower, trimmed, zeros
 from lamina.engines.llvm.machine import machine
@@ -26,60 +36,6 @@ from lamina.engines.llvm.routines_whole import scratch_types
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.graph import Graph, Node
 from lamina.ir.types import Dim
-
-
-@dataclass(eq=False)
-class Loop:
-    """`items` once for each of `count` turns; `reverse` counts down. With `rows`, the threads may
-    divide so many rows among them, and need not wait for each other (apart.py)."""
-
-    count: Dim
-    reverse: bool
-    items: list[Item] = field(default_factory=list)
-    rows: Dim | None = None
-
-
-@dataclass(eq=False)
-class While:
-    """`test` items, then, if `condition` holds, the `items`, and again."""
-
-    condition: Slot
-    test: list[Item] = field(default_factory=list)
-    items: list[Item] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class If:
-    """`items` where `condition` holds, else the `otherwise` items."""
-
-    condition: Slot
-    items: list[Item] = field(default_factory=list)
-    otherwise: list[Item] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Routine:
-    """A primitive that has code of its own (sort, scatter): its node, operands and results."""
-
-    node: Node
-    inputs: list[Slot]
-    outputs: list[Slot]
-    scratch: list[Slot]
-
-    @property
-    def slots(self) -> list[Slot]:
-        return [*self.inputs, *self.outputs, *self.scratch]
-
-    @property
-    def written(self) -> set[Slot]:
-        return {s.memory for s in (*self.outputs, *self.scratch)}
-
-    @property
-    def touched(self) -> set[Slot]:
-        return {s.memory for s in self.slots}
-
-
-Item = Kernel | Loop | While | If | Routine
 
 
 @dataclass(eq=False)
@@ -96,43 +52,10 @@ class Program:
         """Every slot that owns memory, or is an element of one that does."""
         seen: dict[Slot, None] = dict.fromkeys([*self.arguments, *self.results, *self.tables])
         for item in leaves(self.items):
-            for slot in _mentioned(item):
+            for slot in mentioned(item):
                 seen[slot.actual] = None
                 seen[slot.memory] = None
         return list(seen)
-
-
-def loops(items: Sequence[Item]) -> Iterator[Loop]:
-    """Every loop, those inside loops and branches included."""
-    for item in items:
-        if isinstance(item, Loop):
-            yield item
-            yield from loops(item.items)
-        elif isinstance(item, While):
-            yield from loops([*item.test, *item.items])
-        elif isinstance(item, If):
-            yield from loops([*item.items, *item.otherwise])
-
-
-def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While | If]:
-    """Every kernel and routine, those inside loops and branches included."""
-    for item in items:
-        if isinstance(item, Loop):
-            yield from leaves(item.items)
-        elif isinstance(item, While):
-            yield from leaves(item.test)
-            yield item
-            yield from leaves(item.items)
-        elif isinstance(item, If):
-            yield item
-            yield from leaves(item.items)
-            yield from leaves(item.otherwise)
-        else:
-            yield item
-
-
-def _mentioned(item: Kernel | Routine | While | If) -> list[Slot]:
-    return [item.condition] if isinstance(item, (While, If)) else item.slots
 
 
 # ---- assembling --------------------------------------------------------------------------------
@@ -363,11 +286,11 @@ class _Assembly:
         for kernel in kernels:
             if kernel.slots == [target, source] or kernel.slots == [source, target]:
                 others = [k for k in self.kernels[g] if k is not kernel]
-                return not any(target in _touched(k) for k in others)
-        return not any(target in _touched(k) for k in self.kernels[g])
+                return not any(target in touched(k) for k in others)
+        return not any(target in touched(k) for k in self.kernels[g])
 
     def _reads(self, g: Group, target: Slot) -> bool:
-        return any(target.memory in _touched(item) for item in self.kernels[g])
+        return any(target.memory in touched(item) for item in self.kernels[g])
 
     def _in_place(self, g: Group, source: Slot, target: Slot) -> bool:
         """Whether the writer reads target only at the very element that it then writes."""
@@ -437,7 +360,7 @@ def _is_own(slot: Slot) -> bool:
 def _read(item: Item) -> set[Slot]:
     """The memory that an item reads; of all but kernels, whatever it touches."""
     if not isinstance(item, Kernel):
-        return _touched(item)
+        return touched(item)
     loads = [e for e in walk(item.nest.roots()) if e.kind == "load"]
     return {item.slots[e.params["buffer"].number].memory for e in loads}
 
@@ -448,12 +371,3 @@ def _without_stores(kernel: Kernel, idle: set[Slot]) -> Kernel | None:
     if len(stores) == len(nest.stores):
         return kernel
     return trimmed(replace(nest, stores=stores), slots) if stores else None
-
-
-def _touched(item: Item) -> set[Slot]:
-    if isinstance(item, (Kernel, Routine)):
-        return item.touched
-    found: set[Slot] = set()
-    for leaf in leaves([item]):
-        found |= {s.memory for s in _mentioned(leaf)}
-    return found

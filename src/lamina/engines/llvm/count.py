@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lamina.engines.llvm.assemble import Routine
 from lamina.engines.llvm.index import Index, Var
+from lamina.engines.llvm.items import Routine
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.nest import Expr, Nest, walk
 from lamina.engines.llvm.scalar import SCALAR

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.engines.llvm import describe, native
-from lamina.engines.llvm.assemble import Routine
+from lamina.engines.llvm.items import Routine
 from lamina.engines.llvm.lower import Kernel
 from lamina.errors import VerifyError
 from lamina.ir.graph import Graph

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lamina.engines.llvm.assemble import Item, Routine, leaves
+from lamina.engines.llvm.items import Item, Routine, leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.schedule import Schedule, is_serial
 from lamina.engines.llvm.slots import Slot

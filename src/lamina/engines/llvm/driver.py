@@ -9,19 +9,24 @@ kernels are one thread's work, and need none among themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
-from lamina.engines.llvm.assemble import If, Item, Loop, Program, Routine, While
+from lamina.engines.llvm.assemble import Program
 from lamina.engines.llvm.barrier import emit_barrier
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
-from lamina.engines.llvm.emit import APART
+from lamina.engines.llvm.items import If, Item, Loop, Routine, Strip, While
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.routines_whole import ROUTINES, Site
 from lamina.engines.llvm.schedule import is_serial
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import FLOORS, Dim, Extent, is_static
+
+APART = 8  # rows of a thread's own begin at multiples of this in a loop
+AS_IT_LIES: Mapping[Slot, Value] = {}
+EVEN = 8  # the threads may have to wait for one an eighth of the time
 
 
 @dataclass
@@ -43,6 +48,8 @@ def drive(
 
 class Driver:
     """Writes the driver's function, item by item."""
+
+    divides = True  # rows among the threads, where they may be
 
     def __init__(
         self, program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]
@@ -73,6 +80,8 @@ class Driver:
         for item in items:
             if isinstance(item, Loop):
                 self._loop(item)
+            elif isinstance(item, Strip):
+                self._strip(item)
             elif isinstance(item, While):
                 self._while(item)
             elif isinstance(item, If):
@@ -88,26 +97,19 @@ class Driver:
             return
         serial = is_serial(kernel.nest)
         self._separate(kernel.written, kernel.touched, serial)
+        addresses = [self._address(s) for s in kernel.slots]
+        rows: list[Value] = []
+        if kernel.nest.apart is not None:
+            rows = [constant("i64", 0), self.dim(kernel.nest.apart.rows)]
         if not serial:
-            self._call(name, kernel, sizes, self.thread, self.threads)
+            self._call(name, addresses, sizes, *rows, self.thread, self.threads)
             return
         zero, one = constant("i64", 0), constant("i64", 1)
         with self.b.when(self.b.icmp("eq", self.thread, zero)):
-            self._call(name, kernel, sizes, zero, one)
+            self._call(name, addresses, sizes, *rows, zero, one)
 
-    def _call(
-        self,
-        name: str,
-        kernel: Kernel,
-        sizes: list[str],
-        thread: Value,
-        threads: Value,
-        alone: bool = False,
-    ) -> None:
-        args = [self._address(s) for s in kernel.slots] + [self._size(s) for s in sizes]
-        if kernel.nest.apart is not None:
-            args.append(constant("i64", int(alone)))
-        self.b.call(name, "void", [*args, thread, threads])
+    def _call(self, name: str, addresses: list[Value], sizes: list[str], *more: Value) -> None:
+        self.b.call(name, "void", [*addresses, *(self._size(s) for s in sizes), *more])
 
     def _routine(self, item: Routine) -> None:
         self._separate(item.written, item.touched, False)
@@ -121,38 +123,91 @@ class Driver:
 
     def _loop(self, item: Loop) -> None:
         self._barrier()
-        rows = self._rows(item)
-        if rows is None:
+        if item.rows is None or not self.divides:
             self._together(item)
             return
+        rows = self.dim(item.rows)
+        enough = self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", APART)))
+        self._either(enough, partial(self._alone, item, rows), partial(self._together, item))
+
+    def _either(self, test: Value, this: Callable[[], None], that: Callable[[], None]) -> None:
         b = self.b
-        alone, shared, done = b.label("alone"), b.label("shared"), b.label("loopdone")
-        needed = b.mul(self.threads, constant("i64", APART))
-        b.branch_if(b.icmp("sge", self.dim(rows), needed), alone, shared)
-        b.place(alone)
-        self._alone(item)
-        b.branch(done)
-        b.place(shared)
-        self._together(item)
-        b.branch(done)
+        alone, shared, done = b.label("alone"), b.label("shared"), b.label("done")
+        b.branch_if(test, alone, shared)
+        for label, write in ((alone, this), (shared, that)):
+            b.place(label)
+            write()
+            b.branch(done)
         b.place(done)
 
-    def _rows(self, item: Loop) -> Dim | None:
-        """The rows of a loop that the threads may divide among them."""
-        return item.rows
-
-    def _alone(self, item: Loop) -> None:
+    def _alone(self, item: Loop, rows: Value) -> None:
         """Each thread takes all turns over rows of its own."""
+
+        def cut(number: Value) -> Value:
+            even = self.b.and_(self._share(rows, number), constant("i64", -APART))
+            return self.b.select(self.b.icmp("eq", number, self.threads), rows, even)
+
+        first, end = cut(self.thread), cut(self.b.add(self.thread, constant("i64", 1)))
         with self._turns(item):
             for kernel in item.items:
                 assert isinstance(kernel, Kernel)
-                name, sizes = self.kernels[kernel]
-                for slot in kernel.touched:
-                    self._touch(slot)
-                if name:
-                    self._call(name, kernel, sizes, self.thread, self.threads, alone=True)
+                self._over(kernel, first, end)
         emit_barrier(self.b, self.sync, self.threads)
         self.phase += 1
+
+    def _share(self, rows: Value, number: Value) -> Value:
+        return self.b.binary("sdiv", self.b.mul(rows, number), self.threads)
+
+    def _over(
+        self, kernel: Kernel, first: Value, end: Value, moved: Mapping[Slot, Value] = AS_IT_LIES
+    ) -> None:
+        """The kernel on rows of this thread's own; `moved` says by how many bytes memory is."""
+        name, sizes = self.kernels[kernel]
+        for slot in kernel.touched:
+            self._touch(slot)
+        if not name:
+            return
+        addresses = [
+            self.b.element(self._address(s), moved[s.memory], "i8")
+            if s.memory in moved
+            else self._address(s)
+            for s in kernel.slots
+        ]
+        self._call(name, addresses, sizes, first, end, constant("i64", 0), constant("i64", 1))
+
+    def _strip(self, item: Strip) -> None:
+        self._barrier()
+        if not self.divides:
+            self._items(item.items)
+            return
+        b, rows = self.b, self.dim(item.rows)
+        up = b.add(rows, b.sub(self.threads, constant("i64", 1)))
+        most = b.mul(b.binary("sdiv", up, self.threads), self.threads)
+        slack = b.mul(b.sub(most, rows), constant("i64", EVEN))
+        even = b.icmp("sle", slack, rows)
+        self._either(even, partial(self._in_steps, item, rows), partial(self._in_turn, item))
+
+    def _in_steps(self, item: Strip, rows: Value) -> None:
+        """Each thread takes all kernels over a few of its rows, then the next. What lies between
+        the kernels is written where the first of its rows lie, again and again."""
+        b, step = self.b, constant("i64", item.step)
+        first = self._share(rows, self.thread)
+        end = self._share(rows, b.add(self.thread, constant("i64", 1)))
+        up = b.add(b.sub(end, first), constant("i64", item.step - 1))
+        with b.loop(0, b.binary("sdiv", up, step), hint="strip") as loop:
+            done = b.mul(loop.value, step)
+            row = b.add(first, done)
+            until = b.intrinsic("llvm.smin", b.add(row, step), end)
+            back = b.sub(constant("i64", 0), done)
+            moved = {s: b.mul(back, constant("i64", each)) for s, each in item.inner.items()}
+            for kernel in item.items:
+                self._over(kernel, row, until, moved)
+        emit_barrier(b, self.sync, self.threads)
+        self.phase += 1
+
+    def _in_turn(self, item: Strip) -> None:
+        self._items(item.items)
+        self._barrier()
 
     def _together(self, item: Loop) -> None:
         with self._turns(item):

@@ -21,14 +21,13 @@ from lamina.engines.llvm.addresses import Addresses
 from lamina.engines.llvm.builder import Builder, Function, Module, Value, constant
 from lamina.engines.llvm.combine import combine, finished, horizontal, neutral
 from lamina.engines.llvm.index import Var
-from lamina.engines.llvm.nest import Nest, Store, walk
+from lamina.engines.llvm.nest import Apart, Nest, Store, walk
 from lamina.engines.llvm.scalar import to_memory
 from lamina.engines.llvm.schedule import MANY_TURNS, Schedule, narrow, row_of, unknown
 from lamina.ir.types import Dim, is_static, symbols
 
 Coordinates = dict[Var, int]
 MASKED = 24  # values of part of a register that are made before any is stored
-APART = 8  # rows of a thread's own begin at multiples of this
 FEW = 4  # fewer rows than this are taken one at a time
 
 
@@ -65,7 +64,7 @@ def emit(
     module = Module()
     args = [(f"b{k}", "ptr") for k in range(buffers)]
     args += [(f"s{k}", "i64") for k in range(len(sizes))]
-    args += [("apart", "i64")] if nest.apart is not None else []
+    args += [("first", "i64"), ("end", "i64")] if nest.apart is not None else []
     args += [("thread", "i64"), ("threads", "i64")]
     restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
     function = module.function(name, args, noalias=restrict)
@@ -140,7 +139,9 @@ class NestEmitter:
     def _share(self, order: Sequence[Var]) -> None:
         """This thread's run of consecutive tiles."""
         b = self.b
-        thread, threads = self._keep_apart() if self.nest.apart else self.function.args[-2:]
+        thread, threads = self.function.args[-2:]
+        if self.nest.apart is not None:
+            self._keep_apart(self.nest.apart)
         counts = [self._tiles(v) for v in order]
         total = constant("i64", 1)
         for count in counts:
@@ -157,25 +158,11 @@ class NestEmitter:
                 self._tile({}, [])
             self._end()
 
-    def _keep_apart(self) -> tuple[Value, Value]:
-        """Rows of this thread's own, and then it is the only one; or all rows, and all threads."""
-        b, apart = self.b, self.nest.apart
-        assert apart is not None
-        told, thread, threads = self.function.args[-3:]
-        zero, one = constant("i64", 0), constant("i64", 1)
-        alone = b.icmp("ne", told, zero)
-        rows = self.dim(apart.rows)
-
-        def cut(number: Value) -> Value:
-            even = b.binary("sdiv", b.mul(rows, number), threads)
-            even = b.and_(even, constant("i64", -APART))
-            return b.select(b.icmp("eq", number, threads), rows, even)
-
-        first = b.select(alone, cut(thread), zero)
-        end = b.select(alone, cut(b.add(thread, one)), rows)
+    def _keep_apart(self, apart: Apart) -> None:
+        """Only the rows that this call is for."""
         size = constant("i64", apart.size)
-        self.space.keep(apart.loop, b.mul(first, size), b.mul(end, size))
-        return b.select(alone, zero, thread), b.select(alone, one, threads)
+        first, end = (self.b.mul(row, size) for row in self.function.args[-4:-2])
+        self.space.keep(apart.loop, first, end)
 
     def _begin(self) -> None:
         """Before the first tile."""

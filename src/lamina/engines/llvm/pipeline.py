@@ -26,16 +26,18 @@ import numpy as np
 
 from lamina.engines.llvm import cache, debug, native
 from lamina.engines.llvm.apart import rows_of
-from lamina.engines.llvm.assemble import Program, assemble, leaves, loops
+from lamina.engines.llvm.assemble import Program, assemble
 from lamina.engines.llvm.driver import Driven, drive
 from lamina.engines.llvm.emit import emit
 from lamina.engines.llvm.executable import LlvmProgram
+from lamina.engines.llvm.items import leaves, loops
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.plan import Array, Block, Plan
 from lamina.engines.llvm.prepare import prepare
 from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
+from lamina.engines.llvm.strips import in_strips
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.ir.types import Dim, symbols
@@ -89,6 +91,7 @@ def stages_of(
     program = assemble(graph, updates)
     for loop in loops(program.items):
         loop.rows = rows_of(loop.items)
+    program.items = in_strips(program)
     log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
     called: dict[Kernel, tuple[str, list[str]]] = {}

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.llvm import barrier, native, pipeline
-from lamina.engines.llvm.assemble import If, Loop, Routine, While, assemble, leaves
+from lamina.engines.llvm.assemble import assemble
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.count import Work, work_of
 from lamina.engines.llvm.driver import Driver
+from lamina.engines.llvm.items import If, Routine, While, leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.plan import Plan, bindable
 from lamina.engines.llvm.prepare import prepare
@@ -148,6 +149,8 @@ class _Timed:
 class TimedDriver(Driver):
     """A driver that takes the time of every kernel and routine."""
 
+    divides = False  # kernels are timed between barriers
+
     def __init__(self, program: Any, kernels: Any, symbols: list[str]) -> None:
         super().__init__(program, kernels, symbols)
         self.timed: list[Kernel | Routine] = []
@@ -158,9 +161,6 @@ class TimedDriver(Driver):
         with self.b.when(is_first):
             self.b.store(self.threads, self._address(self.counters), align=8)
         return super().run()
-
-    def _rows(self, item: Loop) -> None:
-        """Kernels are timed between barriers, in loops too."""
 
     def _kernel(self, kernel: Kernel) -> None:
         if self.kernels[kernel][0] == "":  # a copy of memory onto itself
