@@ -34,7 +34,8 @@ from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.pieces import in_pieces
 from lamina.engines.llvm.routines_whole import scratch_types
 from lamina.engines.llvm.slots import Slot
-from lamina.ir.graph import Graph, Node
+from lamina.engines.llvm.spread import spread
+from lamina.ir.graph import Graph, Node, users
 from lamina.ir.types import Dim
 
 
@@ -85,6 +86,7 @@ class _Assembly:
         self.where: dict[Node, Slot] = dict(zip(graph.parameters, parameters, strict=True))
         self.parameters = parameters
         self.grouping: Grouping = group(graph)
+        self.readers = users(graph.nodes())
         self.kernels: dict[Group, list[Item]] = {}
         self.after: dict[Group, set[Group]] = {}
         self.elements: dict[Node, list[Slot]] = {}  # the results of a node with several
@@ -120,7 +122,7 @@ class _Assembly:
         for node, g in self.grouping.stored.items():
             if node.op == "get_tuple_element" or g.whole is node:
                 continue
-            self.where[node] = Slot(node.shape, node.dtype)
+            self.where[node] = self._fresh(node)
         for node in self.grouping.stored:
             if node in self._multiple():
                 self._place_elements(node)
@@ -131,13 +133,18 @@ class _Assembly:
         for padded, middle in self.bordered.items():
             self.where[middle] = middle_of(self.where[padded], padded)
 
+    def _fresh(self, node: Node) -> Slot:
+        is_result = node in self.graph.results
+        gaps = None if is_result else spread(node, self.readers.get(node, []))
+        return Slot(node.shape, node.dtype, strides=gaps)
+
     def _multiple(self) -> set[Node]:
         return {g.whole for g in self.grouping.groups if g.whole is not None}
 
     def _place_elements(self, node: Node) -> None:
         """A slot for each result of a scan, while, if or sort; scatter has one result."""
         if not isinstance(node.type, tuple):
-            self.where[node] = Slot(node.shape, node.dtype)
+            self.where[node] = self._fresh(node)
             return
         slots = [Slot(t.shape, t.dtype) for t in node.type]
         self.elements[node] = slots
@@ -153,7 +160,8 @@ class _Assembly:
                 self.where[part] = self._part(joint, part, start)
 
     def _part(self, joint: Node, part: Node, start: Sequence[Dim]) -> Slot:
-        whole, strides = self.where[joint], strides_of(joint.shape)
+        whole = self.where[joint]
+        strides = whole.strides or strides_of(joint.shape)
         offset: Dim = sum(n * stride for n, stride in zip(start, strides, strict=True))
         return Slot(part.shape, part.dtype, same=whole, strides=strides, offset=offset)
 

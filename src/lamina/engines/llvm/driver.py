@@ -49,7 +49,7 @@ def drive(
 class Driver:
     """Writes the driver's function, item by item."""
 
-    divides = True  # rows among the threads, where they may be
+    divides = True  # the rows of loops among the threads, where they may be
 
     def __init__(
         self, program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]
@@ -177,9 +177,6 @@ class Driver:
 
     def _strip(self, item: Strip) -> None:
         self._barrier()
-        if not self.divides:
-            self._items(item.items)
-            return
         b, rows = self.b, self.dim(item.rows)
         up = b.add(rows, b.sub(self.threads, constant("i64", 1)))
         most = b.mul(b.binary("sdiv", up, self.threads), self.threads)

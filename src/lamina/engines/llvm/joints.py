@@ -10,12 +10,13 @@ computed where its results are made.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from lamina.engines.llvm.scalar import SCALAR
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, users
-from lamina.ir.types import Dim, TensorType
+from lamina.ir.types import Dim, Shape, TensorType
 
 Residues = tuple[int, ...]
 
@@ -50,10 +51,10 @@ def interleaved(parts: Mapping[Residues, Node], axes: Sequence[int], counts: Seq
     return ops.reshaped(whole, tuple(n * times.get(d, 1) for d, n in enumerate(some.shape)))
 
 
-def stacked(parts: Sequence[Node]) -> Node:
-    """The parts along a new first axis."""
-    leaves = [ops.reshaped(x, (1, *x.shape)) for x in parts]
-    return ops.identity(ops.concatenate(*leaves, dimension=0))
+def stacked(parts: Sequence[Node], axis: int = 0) -> Node:
+    """The parts along a new axis."""
+    leaves = [ops.reshaped(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in parts]
+    return ops.identity(ops.concatenate(*leaves, dimension=axis))
 
 
 def _joined(
@@ -95,7 +96,7 @@ def _sunk(node: Node, joints: Sequence[int]) -> Node:
     whole = node.args[joints[0]].args[0]
     alike = {k for k in joints if _form(node.args[k].args[0]) == _form(whole)}
     operands = [
-        x.args[0].args[0] if k in alike else ops.reshaped(x, whole.shape)
+        x.args[0].args[0] if k in alike else _shaped(x, whole.shape)
         for k, x in enumerate(node.args)
     ]
     return ops.reshaped(ops.identity(_mapped(node, operands, alike, joints[0])), node.shape)
@@ -123,7 +124,24 @@ def _mapped(node: Node, operands: Sequence[Node], joints: Set[int], first: int) 
     return ops.concatenate(*mapped, dimension=axis)
 
 
+def _shaped(x: Node, shape: Shape) -> Node:
+    """x reshaped; a broadcast stays one, so that of its parts none is stored as a whole."""
+    if x.op != "broadcast_in_dim" or x.shape == shape:
+        return ops.reshaped(x, shape)
+    (source,), dims = x.args, x.params["broadcast_dimensions"]
+    wide = [(d, n) for d, n in zip(dims, source.shape, strict=True) if n != 1]
+    behind = {(math.prod(shape[d:]), n): d for d, n in reversed(list(enumerate(shape)))}
+    keys = [(math.prod(x.shape[d:]), n) for d, n in wide]
+    if any(key not in behind for key in keys):
+        return ops.reshaped(x, shape)
+    source = ops.reshaped(source, tuple(n for _, n in wide))
+    return ops.broadcast(source, shape, [behind[key] for key in keys])
+
+
 def _between(x: Node, axis: int, begin: Dim, end: Dim) -> Node:
+    if x.op == "broadcast_in_dim" and axis not in x.params["broadcast_dimensions"]:
+        shape = tuple(end - begin if d == axis else n for d, n in enumerate(x.shape))
+        return ops.broadcast(x.args[0], shape, x.params["broadcast_dimensions"])
     starts = [begin if d == axis else 0 for d in range(x.ndim)]
     limits = [end if d == axis else n for d, n in enumerate(x.shape)]
     return ops.slice(x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -24,7 +24,7 @@ from lamina.engines.llvm import barrier, native, pipeline
 from lamina.engines.llvm.assemble import assemble
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.count import Work, work_of
-from lamina.engines.llvm.driver import Driver
+from lamina.engines.llvm.driver import AS_IT_LIES, Driver
 from lamina.engines.llvm.items import If, Routine, While, leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.plan import Plan, bindable
@@ -149,7 +149,7 @@ class _Timed:
 class TimedDriver(Driver):
     """A driver that takes the time of every kernel and routine."""
 
-    divides = False  # kernels are timed between barriers
+    divides = False  # in loops too, kernels are timed between barriers
 
     def __init__(self, program: Any, kernels: Any, symbols: list[str]) -> None:
         super().__init__(program, kernels, symbols)
@@ -157,34 +157,49 @@ class TimedDriver(Driver):
         self.counters: Slot = program.arguments[-1]
 
     def run(self) -> Any:
-        is_first = self.b.icmp("eq", self.thread, constant("i64", 0))
-        with self.b.when(is_first):
+        with self._on_first():
             self.b.store(self.threads, self._address(self.counters), align=8)
         return super().run()
 
     def _kernel(self, kernel: Kernel) -> None:
         if self.kernels[kernel][0] == "":  # a copy of memory onto itself
             return
-        with self._clock(kernel, is_serial(kernel.nest)):
+        with self._between_barriers(kernel, is_serial(kernel.nest)):
             super()._kernel(kernel)
 
     def _routine(self, item: Routine) -> None:
-        with self._clock(item, False):
+        with self._between_barriers(item, False):
             super()._routine(item)
 
+    def _over(
+        self, kernel: Kernel, first: Value, end: Value, moved: Mapping[Slot, Value] = AS_IT_LIES
+    ) -> None:
+        """Of the rows of thread 0; all of them are one call."""
+        is_new = self.b.cast("zext", self.b.icmp("eq", first, constant("i64", 0)), "i64")
+        begun = read_clock(self.b)
+        super()._over(kernel, first, end, moved)
+        self._took(kernel, begun, is_new)
+
     @contextmanager
-    def _clock(self, item: Kernel | Routine, serial: bool) -> Iterator[None]:
+    def _between_barriers(self, item: Kernel | Routine, serial: bool) -> Iterator[None]:
         self._barrier()
         begun = read_clock(self.b)
         yield
         if not serial:
             self._barrier()
+        self._took(item, begun, constant("i64", 1))
+
+    def _took(self, item: Kernel | Routine, begun: Value, calls: Value) -> None:
         ended = read_clock(self.b)
-        with self.b.when(self.b.icmp("eq", self.thread, constant("i64", 0))):
-            place = 1 + 2 * len(self.timed)
+        if item not in self.timed:
+            self.timed.append(item)
+        place = 1 + 2 * self.timed.index(item)
+        with self._on_first():
             self._count(place, self.b.sub(ended, begun))
-            self._count(place + 1, constant("i64", 1))
-        self.timed.append(item)
+            self._count(place + 1, calls)
+
+    def _on_first(self) -> AbstractContextManager[None]:
+        return self.b.when(self.b.icmp("eq", self.thread, constant("i64", 0)))
 
     def _count(self, place: int, amount: Value) -> None:
         at = self.b.element(self._address(self.counters), place, "i64")

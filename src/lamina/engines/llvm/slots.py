@@ -15,7 +15,7 @@ from lamina.ir.types import Dim, DType, Shape
 
 @dataclass(eq=False)
 class Slot:
-    """An array in memory, contiguous unless it is a part of another. `kind` says who owns it:
+    """An array in memory, contiguous unless it has strides. `kind` says who owns it:
 
     argument    the caller: argument number `number` of the program
     table       the program: the constant `array`
@@ -31,8 +31,8 @@ class Slot:
     base: Slot | None = None
     loop: Any = None
     same: Slot | None = field(default=None, repr=False)  # another slot whose memory this one uses
-    strides: Sequence[Dim] | None = None  # of a part of `same`: elements from one to the next,
-    offset: Dim = 0  # and from the whole's first to its own
+    strides: Sequence[Dim] | None = None  # elements from one to the next; of a part of `same` also
+    offset: Dim = 0  # from the whole's first to its own
 
     @property
     def memory(self) -> Slot:
@@ -61,4 +61,6 @@ class Slot:
 
     @property
     def bytes(self) -> Dim:
+        if self.strides is not None and self.same is None:
+            return self.shape[0] * self.strides[0] * self.dtype.itemsize
         return math.prod(self.shape) * self.dtype.itemsize

@@ -33,6 +33,9 @@ TO_KERNEL = {"lhs_spec": (3, 0, 1, 2), "rhs_spec": (3, 0, 1, 2), "out_spec": (2,
 # Products saved for each element that is written and read again. A processor makes some 30 in the
 # time that takes, and the gain has to be clear.
 PAYS = 60
+PAYS_NEAR = 16  # where it is a few pictures that go through all of it, in a cache (strips.py)
+NEAR = 5 << 18  # bytes of such a picture between the transforms
+WEIGHTS = 1 << 20  # bytes of weights that stay beside it
 MOST = 2**26  # elements between the transforms: memory that a plain sum does not need
 Square = list[list[Node]]
 
@@ -41,7 +44,7 @@ def pays(node: Node, copies: Copies) -> bool:
     """Whether `winograd` can compute the convolution, and faster."""
     w, spec = node.args[1], node.params["rhs_spec"]
     fits = _fits(node, FORWARD) and [w.shape[d] for d in spec[2:]] == [3, 3]
-    return fits and _saves(node.shape, node.args[0].shape[3], copies)
+    return fits and (_saves_near(node) or _saves(node.shape, node.args[0].shape[3], copies))
 
 
 def pays_for_kernel(node: Node, copies: Copies) -> bool:
@@ -71,8 +74,25 @@ def _saves(outputs: Shape, inputs: Dim, copies: Copies) -> bool:
     depth, tiles = guess(inputs), batch * -(-rows // 2) * -(-columns // 2)
     if 16 * tiles * (depth + features) > MOST:
         return False
-    saved = depth * features * (9 * batch * rows * columns - 16 * tiles)
-    return saved >= PAYS * 16 * (tiles * (depth + features) + depth * features)
+    return _gain(batch * rows * columns, tiles, depth, features) >= PAYS
+
+
+def _saves_near(node: Node) -> bool:
+    """The same of one picture of many, for which the caches are large enough."""
+    outputs, inputs, size = node.shape, node.args[0].shape[3], node.dtype.itemsize
+    if is_static(outputs) or not is_static((*outputs[1:], inputs)):
+        return False
+    rows, columns, features, depth = map(guess, (*outputs[1:], inputs))
+    tiles = -(-rows // 2) * -(-columns // 2)
+    if 16 * tiles * (depth + features) * size > NEAR or 16 * depth * features * size > WEIGHTS:
+        return False
+    return _gain(rows * columns, tiles, depth, features) >= PAYS_NEAR
+
+
+def _gain(outputs: int, tiles: int, depth: int, features: int) -> float:
+    """Products saved for each element that is written and read."""
+    saved = depth * features * (9 * outputs - 16 * tiles)
+    return saved / (16 * (tiles * (depth + features) + depth * features))
 
 
 def winograd(node: Node, kernel: Node, copies: Copies) -> Node:
@@ -80,8 +100,8 @@ def winograd(node: Node, kernel: Node, copies: Copies) -> Node:
     tiles = _tiles(node)
     v = _patches(node, tiles, copies)
     u = _transformed(KERNEL, [[_at(kernel, (i, j)) for j in range(3)] for i in range(3)])
-    m = _products(v, u, over=((4,), (1,)))
-    y = _both(OUTPUT, _square(m))
+    m = stored(ops.transpose(_products(v, u, 1, ((4,), (1,))), permutation=(1, 0, 2, 3, 4)), copies)
+    y = _both(OUTPUT, _square(m, 1))
     whole = interleaved({(i, j): y[i][j] for i in (0, 1) for j in (0, 1)}, (1, 2), (2, 2))
     if whole.shape == node.shape:
         return whole
@@ -95,8 +115,8 @@ def winograd_to_kernel(node: Node, copies: Copies) -> Node:
     v = _patches(node, tiles, copies)
     g = _padded(g, ((0, 0), (0, 0)), (2 * rows, 2 * columns), copies)
     places = [[_every_other(g, (i, j), tiles) for j in (0, 1)] for i in (0, 1)]
-    m = _products(v, _transformed(TILE, places), over=((1, 2, 3), (1, 2, 3)))
-    y = stacked([e for row in _both(SLOPES, _square(m)) for e in row])
+    m = _products(v, _transformed(TILE, places), 1, ((0, 2, 3), (1, 2, 3)))
+    y = stacked([e for row in _both(SLOPES, _square(m, 0)) for e in row])
     return ops.reshaped(y, node.shape)
 
 
@@ -107,19 +127,21 @@ def _tiles(outputs: Node) -> tuple[int, int]:
 
 
 def _patches(node: Node, tiles: tuple[int, int], copies: Copies) -> Node:
-    """V, (16, batch, tiles..., inputs)."""
+    """V, (batch, 16, tiles..., inputs)."""
     wanted = (2 * tiles[0] + 2, 2 * tiles[1] + 2)
     x = _padded(node.args[0], node.params["padding"], wanted, copies)
-    return _transformed(
-        INPUT, [[_every_other(x, (i, j), tiles) for j in range(4)] for i in range(4)]
-    )
+    places = [[_every_other(x, (i, j), tiles) for j in range(4)] for i in range(4)]
+    return _transformed(INPUT, places, 1)
 
 
-def _products(v: Node, u: Node, over: tuple[tuple[int, ...], tuple[int, ...]]) -> Node:
+def _products(
+    v: Node, u: Node, axis: int, over: tuple[tuple[int, ...], tuple[int, ...]]
+) -> Node:
+    """M, 16 first; these lie along `axis` of V."""
     return ops.dot_general(
         v,
         u,
-        lhs_batching_dimensions=(0,),
+        lhs_batching_dimensions=(axis,),
         rhs_batching_dimensions=(0,),
         lhs_contracting_dimensions=over[0],
         rhs_contracting_dimensions=over[1],
@@ -147,23 +169,24 @@ def _every_other(x: Node, start: tuple[int, int], tiles: tuple[int, int]) -> Nod
     return ops.slice(x, start_indices=(0, *start, 0), limit_indices=limits, strides=(1, 2, 2, 1))
 
 
-def _at(x: Node, place: Sequence[int]) -> Node:
-    """x[place], by its first axes."""
-    starts = (*place, *(0 for _ in x.shape[len(place) :]))
-    limits = (*(k + 1 for k in place), *x.shape[len(place) :])
+def _at(x: Node, place: Sequence[int], axis: int = 0) -> Node:
+    """x[place], by the axes from `axis` on."""
+    before, behind = x.shape[:axis], x.shape[axis + len(place) :]
+    starts = (*(0 for _ in before), *place, *(0 for _ in behind))
+    limits = (*before, *(k + 1 for k in place), *behind)
     part = ops.slice(x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)
-    return ops.reshaped(part, x.shape[len(place) :])
+    return ops.reshaped(part, (*before, *behind))
 
 
 # ---- transforms --------------------------------------------------------------------------------
-def _square(m: Node) -> Square:
-    """A value of 16 parts as a square of them."""
-    return [[_at(m, (4 * i + j,)) for j in range(4)] for i in range(4)]
+def _square(m: Node, axis: int) -> Square:
+    """A value of 16 parts along an axis as a square of them."""
+    return [[_at(m, (4 * i + j,), axis) for j in range(4)] for i in range(4)]
 
 
-def _transformed(matrix: Sequence[Sequence[float]], square: Square) -> Node:
-    """matrix square matrix', stored one part after another."""
-    return stacked([e for row in _both(matrix, square) for e in row])
+def _transformed(matrix: Sequence[Sequence[float]], square: Square, axis: int = 0) -> Node:
+    """matrix square matrix', stored one part after another along an axis."""
+    return stacked([e for row in _both(matrix, square) for e in row], axis)
 
 
 def _both(matrix: Sequence[Sequence[float]], square: Square) -> Square:
