@@ -19,7 +19,8 @@ class Copies(dict[tuple[object, ...], Node]):
 
 def stored(view: Node, copies: Copies) -> Node:
     """The view as a value in memory; equal views are one copy."""
-    key = (view.op, *map(_meant, view.args), repr(sorted(view.params.items())))
+    params = ((name, tuple(p) if isinstance(p, list) else p) for name, p in view.params.items())
+    key = (view.op, *map(_meant, view.args), repr(sorted(params)))
     return copies.setdefault(key, ops.identity(view))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from lamina.engines.llvm.apart import accesses, over_rows, own_rows
 from lamina.engines.llvm.assemble import Program
-from lamina.engines.llvm.items import Item, Strip, leaves, mentioned
+from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves, mentioned
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart
@@ -28,19 +28,33 @@ MOST = 3 << 20  # bytes that a row of everything takes
 
 
 def in_strips(program: Program) -> list[Item]:
-    """The program's items, those kernels together that are worth it."""
+    """The program's items, those kernels together that are worth it, in loops and branches too."""
+    return _in_strips(program.items, program)
+
+
+def _in_strips(items: Sequence[Item], program: Program) -> list[Item]:
     done: list[Item] = []
-    strip = _Rows()
-    for item in program.items:
-        if strip.takes(item):
+    rows = _Rows()
+    for item in items:
+        if rows.takes(item):
             continue
-        if not isinstance(item, Kernel) or strip.starts(item) or strip.clashes(item):
-            done += strip.items(program)
-            strip = _Rows()
-            if strip.takes(item):
+        if not isinstance(item, Kernel) or rows.clashes(item) or _Rows().takes(item):
+            done += rows.items(program)
+            rows = _Rows()
+            if rows.takes(item):
                 continue
-        done.append(item)  # before what it has nothing to do with
-    return [*done, *strip.items(program)]
+        done.append(_within(item, program))  # it may go before those that it does not clash with
+    return [*done, *rows.items(program)]
+
+
+def _within(item: Item, program: Program) -> Item:
+    """The item, with strips inside of it."""
+    if isinstance(item, While) or (isinstance(item, Loop) and item.rows is None):
+        item.items = _in_strips(item.items, program)
+    elif isinstance(item, If):
+        item.items = _in_strips(item.items, program)
+        item.otherwise = _in_strips(item.otherwise, program)
+    return item
 
 
 class _Rows:
@@ -65,10 +79,6 @@ class _Rows:
         self.kernels, self.widths = kernels, widths
         return True
 
-    def starts(self, item: Kernel) -> bool:
-        """Whether a kernel that these did not take could be the first of others."""
-        return bool(self.kernels) and _Rows().takes(item)
-
     def clashes(self, item: Kernel) -> bool:
         """Whether a kernel cannot go before all of these."""
         return any(
@@ -81,7 +91,7 @@ class _Rows:
         inner = {
             slot: width * slot.dtype.itemsize
             for slot, width in self.widths.items()
-            if slot.kind == "temporary" and not self._is_read_outside(slot, program)
+            if slot.kind == "temporary" and self._keeps(slot, program)
         }
         if sum(inner.values()) < LEAST:
             return list(self.kernels)
@@ -91,11 +101,13 @@ class _Rows:
         step = max(1, machine().l2 // 2 // sum(inner.values()))
         return [Strip(list(self.kernels), rows, step, inner)]
 
-    def _is_read_outside(self, slot: Slot, program: Program) -> bool:
+    def _keeps(self, slot: Slot, program: Program) -> bool:
+        """Whether nobody else touches the memory, of which each turn of a loop has all."""
         others = (leaf for leaf in leaves(program.items) if leaf not in self.kernels)
         if any(slot in {s.memory for s in mentioned(leaf)} for leaf in others):
-            return True
-        return any(slot is result.memory for result in program.results)
+            return False
+        elements = {s.memory for k in self.kernels for s in k.slots if s.actual.base is not None}
+        return slot not in elements and all(slot is not r.memory for r in program.results)
 
 
 def _bytes(kernels: dict[Kernel, Apart]) -> float:
