@@ -11,9 +11,9 @@ settled when the program runs; with too few of them, the kernels are shared as e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from lamina.engines.llvm.index import Atom, Index, Var
+from lamina.engines.llvm.index import Atom, Data, Index, Mod, Var, of
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart, walk
@@ -62,15 +62,11 @@ def own_rows(kernels: Mapping[Kernel, Apart]) -> dict[Slot, int] | None:
         for slot, index in accesses(kernel):
             if slot.memory not in written:
                 continue
-            step = index.terms.get(apart.loop, 0)
-            if not is_static(step) or not step:
+            row = row_at(index, apart)
+            if row is None or not 0 <= row.first <= row.last < row.width:
                 return None
-            width = int(step) * apart.size
-            layout = (slot.actual, width)
-            if (
-                not _within(index, apart, width)
-                or layouts.setdefault(slot.memory, layout) != layout
-            ):
+            layout = (slot.actual, row.width)
+            if layouts.setdefault(slot.memory, layout) != layout:
                 return None
     return {memory: width for memory, (_, width) in layouts.items()}
 
@@ -94,22 +90,39 @@ def accesses(kernel: Kernel) -> Iterator[tuple[Slot, Index]]:
         yield slots[store.buffer.number], store.index
 
 
-def _within(index: Index, apart: Apart, width: int) -> bool:
-    """Whether the index, but for its row, lies between 0 and the width of a row."""
+class Row(NamedTuple):
+    """Where an index leads: from one row to the next by `width`, in row 0 from first to last."""
+
+    width: int
+    first: int
+    last: int
+
+
+def row_at(index: Index, apart: Apart) -> Row | None:
+    """What an index reaches of each row; None where that is not known or not alike."""
     if not is_static(index.offset):
-        return False
-    first = last = index.offset
+        return None
+    width, first, last = 0, index.offset, index.offset
     for atom, step in index.terms.items():
-        turns = apart.size if atom is apart.loop else _turns(atom)
-        if turns is None or not is_static(step):
-            return False
+        found = _turns(atom, apart)
+        if found is None or not is_static(step):
+            return None
+        each_row, turns = found
+        width += step * each_row
         first += min(step, 0) * (turns - 1)
         last += max(step, 0) * (turns - 1)
-    return 0 <= first and last < width
+    return Row(width, first, last)
 
 
-def _turns(atom: Atom) -> int | None:
-    """How many turns a loop has, if that is known."""
-    if not isinstance(atom, Var) or not is_static(atom.extent):
+def _turns(atom: Atom, apart: Apart) -> tuple[int, int] | None:
+    """How far an atom goes from row to row, and how many values it has in one."""
+    if atom is apart.loop:
+        return apart.size, apart.size
+    if isinstance(atom, Var):
+        return (0, int(atom.extent)) if is_static(atom.extent) else None
+    if isinstance(atom, Data) or not is_static(atom.by) or atom.index != of(apart.loop):
         return None
-    return int(atom.extent)
+    by = int(atom.by)
+    if apart.size % by:
+        return None
+    return (0, by) if isinstance(atom, Mod) else (apart.size // by, apart.size // by)

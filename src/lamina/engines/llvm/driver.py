@@ -17,12 +17,12 @@ from functools import partial
 from lamina.engines.llvm.assemble import Program
 from lamina.engines.llvm.barrier import emit_barrier
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
-from lamina.engines.llvm.items import If, Item, Loop, Routine, Strip, While
+from lamina.engines.llvm.items import If, Item, Loop, Routine, Strip, While, leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.routines_whole import ROUTINES, Site
 from lamina.engines.llvm.schedule import is_serial
 from lamina.engines.llvm.slots import Slot
-from lamina.ir.types import FLOORS, Dim, Extent, is_static
+from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
 
 APART = 8  # rows of a thread's own begin at multiples of this in a loop
 AS_IT_LIES: Mapping[Slot, Value] = {}
@@ -197,8 +197,13 @@ class Driver:
             until = b.intrinsic("llvm.smin", b.add(row, step), end)
             back = b.sub(constant("i64", 0), done)
             moved = {s: b.mul(back, constant("i64", each)) for s, each in item.inner.items()}
-            for kernel in item.items:
-                self._over(kernel, row, until, moved)
+            for kernel in leaves(item.items):
+                assert isinstance(kernel, Kernel)
+                assert kernel.nest.apart is not None
+                finer = exact_division(kernel.nest.apart.rows, item.rows)
+                assert isinstance(finer, int)
+                first_of, end_of = (b.mul(n, constant("i64", finer)) for n in (row, until))
+                self._over(kernel, first_of, end_of, moved)
         emit_barrier(b, self.sync, self.threads)
         self.phase += 1
 

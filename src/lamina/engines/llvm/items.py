@@ -29,9 +29,10 @@ class Loop:
 @dataclass(eq=False)
 class Strip:
     """Kernels that each thread takes over `step` of its own rows at a time (strips.py). Of the
-    memory in `inner`, with the bytes of a row, nobody else reads anything."""
+    memory in `inner`, with the bytes of a row, nobody else reads anything. With fewer rows than
+    the threads can share, the items come in turn: some may be strips of finer rows."""
 
-    items: list[Kernel]
+    items: list[Item]
     rows: Dim
     step: int
     inner: Mapping[Slot, int]

@@ -10,9 +10,11 @@ it has to be little.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence, Set
+from functools import partial
 
-from lamina.engines.llvm.apart import accesses, over_rows, own_rows
+from lamina.engines.llvm.apart import accesses, counted, over_rows, own_rows, row_at
 from lamina.engines.llvm.assemble import Program
 from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves, mentioned
 from lamina.engines.llvm.lower import Kernel
@@ -20,63 +22,81 @@ from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart
 from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.slots import Slot
-from lamina.ir.types import Dim, is_static
+from lamina.ir.types import Dim
 from lamina.ir.typical import guess
 
-LEAST = 1 << 15  # bytes of a row between the kernels: less is not worth the calls
+LEAST = 1 << 15  # bytes between the kernels, of one turn of the batch: less is not worth the calls
 MOST = 3 << 20  # bytes that a row of everything takes
+Touching = Mapping[Slot, Set[object]]  # by whom a memory is read or written
 
 
 def in_strips(program: Program) -> list[Item]:
     """The program's items, those kernels together that are worth it, in loops and branches too."""
-    return _in_strips(program.items, program)
+    touching: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
+    for leaf in leaves(program.items):
+        for slot in mentioned(leaf):
+            touching.setdefault(slot.memory, set()).add(leaf)
+    return _in_strips(_in_strips(program.items, touching), touching, finer=True)
 
 
-def _in_strips(items: Sequence[Item], program: Program) -> list[Item]:
+def _in_strips(items: Sequence[Item], touching: Touching, finer: bool = False) -> list[Item]:
     done: list[Item] = []
-    rows = _Rows()
+    new = partial(_Rows, touching, finer)
+    rows = new()
     for item in items:
         if rows.takes(item):
             continue
-        if not isinstance(item, Kernel) or rows.clashes(item) or _Rows().takes(item):
-            done += rows.items(program)
-            rows = _Rows()
+        if not isinstance(item, Kernel) or rows.clashes(item) or new().takes(item):
+            done += rows.items()
+            rows = new()
             if rows.takes(item):
                 continue
-        done.append(_within(item, program))  # it may go before those that it does not clash with
-    return [*done, *rows.items(program)]
+        done.append(
+            _within(item, touching, finer)
+        )  # before what it does not clash with
+    return [*done, *rows.items()]
 
 
-def _within(item: Item, program: Program) -> Item:
+def _within(item: Item, touching: Touching, finer: bool) -> Item:
     """The item, with strips inside of it."""
     if isinstance(item, While) or (isinstance(item, Loop) and item.rows is None):
-        item.items = _in_strips(item.items, program)
+        item.items = _in_strips(item.items, touching, finer)
     elif isinstance(item, If):
-        item.items = _in_strips(item.items, program)
-        item.otherwise = _in_strips(item.otherwise, program)
+        item.items = _in_strips(item.items, touching, finer)
+        item.otherwise = _in_strips(item.otherwise, touching, finer)
+    elif isinstance(item, Strip):
+        item.items = _in_strips(item.items, touching, finer)
     return item
 
 
 class _Rows:
-    """Kernels over the same rows, in the making of a strip."""
+    """Kernels over the same rows, in the making of a strip. A row is one turn of the batch; or a
+    finer one, the least of which each kernel takes a whole number of turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, touching: Touching, finer: bool) -> None:
+        self.touching, self.finer = touching, finer
+        self.each: dict[Kernel, Apart] = {}
         self.kernels: dict[Kernel, Apart] = {}
         self.widths: dict[Slot, int] = {}
 
     def takes(self, item: Item) -> bool:
         """Add a kernel, if it can be one of them."""
         apart = over_rows(item) if isinstance(item, Kernel) else None
-        if apart is None or any(a.rows != apart.rows for a in self.kernels.values()):
+        if apart is None:
             return False
         assert isinstance(item, Kernel)
-        kernels = {**self.kernels, item: apart}
-        widths = own_rows(kernels)
-        if widths is None or _bytes(kernels) > MOST:
+        each = {**self.each, item: apart}
+        kernels = _with_finer_rows(each) if self.finer else each
+        if len({a.rows for a in each.values()}) > 1 or (self.finer and kernels[item] == apart):
             return False
         if choose(item.nest, machine()).turned is not None:
             return False
-        self.kernels, self.widths = kernels, widths
+        if self.kernels and _rows(kernels) != _rows(self.kernels) and self._is_worth_it():
+            return False  # this one has larger rows
+        widths = own_rows(kernels)
+        if widths is None or _bytes(kernels) > MOST:
+            return False
+        self.each, self.kernels, self.widths = each, kernels, widths
         return True
 
     def clashes(self, item: Kernel) -> bool:
@@ -86,28 +106,39 @@ class _Rows:
             for kernel in self.kernels
         )
 
-    def items(self, program: Program) -> Sequence[Item]:
+    def items(self) -> Sequence[Item]:
         """One strip; or the kernels, if that is better."""
-        inner = {
-            slot: width * slot.dtype.itemsize
-            for slot, width in self.widths.items()
-            if slot.kind == "temporary" and self._keeps(slot, program)
-        }
-        if sum(inner.values()) < LEAST:
+        if not self._is_worth_it():
             return list(self.kernels)
         for kernel, apart in self.kernels.items():
             kernel.nest.apart = apart
-        (rows,) = {a.rows for a in self.kernels.values()}
+        inner = self._inner()
         step = max(1, machine().l2 // 2 // sum(inner.values()))
-        return [Strip(list(self.kernels), rows, step, inner)]
+        return [Strip(list(self.kernels), _rows(self.kernels), step, inner)]
 
-    def _keeps(self, slot: Slot, program: Program) -> bool:
-        """Whether nobody else touches the memory, of which each turn of a loop has all."""
-        others = (leaf for leaf in leaves(program.items) if leaf not in self.kernels)
-        if any(slot in {s.memory for s in mentioned(leaf)} for leaf in others):
-            return False
+    def _is_worth_it(self) -> bool:
+        inner = sum(self._inner().values())
+        return bool(inner) and inner * counted(_rows(self.kernels))[1] >= LEAST
+
+    def _inner(self) -> dict[Slot, int]:
+        """Bytes of a row of the memory that nobody else touches."""
         elements = {s.memory for k in self.kernels for s in k.slots if s.actual.base is not None}
-        return slot not in elements and all(slot is not r.memory for r in program.results)
+        return {
+            slot: width * slot.dtype.itemsize
+            for slot, width in self.widths.items()
+            if slot.kind == "temporary"
+            and slot not in elements  # each turn of a loop has all of it
+            and self.touching[slot] <= self.kernels.keys()
+        }
+
+
+def _rows(kernels: Mapping[Kernel, Apart]) -> Dim:
+    return next(iter(kernels.values())).rows
+
+
+def _with_finer_rows(kernels: Mapping[Kernel, Apart]) -> dict[Kernel, Apart]:
+    times = math.gcd(*(a.size for a in kernels.values()))
+    return {k: Apart(a.loop, a.rows * times, a.size // times) for k, a in kernels.items()}
 
 
 def _bytes(kernels: dict[Kernel, Apart]) -> float:
@@ -115,11 +146,11 @@ def _bytes(kernels: dict[Kernel, Apart]) -> float:
     found: dict[Slot, float] = {}
     for kernel, apart in kernels.items():
         for slot, index in accesses(kernel):
-            step: Dim = index.terms.get(apart.loop, 0)
-            whole = slot.bytes if slot.base is None else slot.memory.bytes
-            if is_static(step) and step:
-                size: float = abs(int(step)) * apart.size * slot.dtype.itemsize
-            else:
-                size = guess(whole)
+            row = row_at(index, apart)
+            size: float = guess(slot.bytes if slot.base is None else slot.memory.bytes)
+            if row is not None and row.width:
+                size = abs(row.width) * slot.dtype.itemsize
+            elif apart.loop in index.vars:
+                size /= guess(apart.rows)
             found[slot.memory] = max(found.get(slot.memory, 0), size)
     return sum(found.values())

@@ -33,8 +33,8 @@ TO_KERNEL = {"lhs_spec": (3, 0, 1, 2), "rhs_spec": (3, 0, 1, 2), "out_spec": (2,
 # Products saved for each element that is written and read again. A processor makes some 30 in the
 # time that takes, and the gain has to be clear.
 PAYS = 60
-PAYS_NEAR = 16  # where it is a few pictures that go through all of it, in a cache (strips.py)
-NEAR = 5 << 18  # bytes of such a picture between the transforms
+PAYS_NEAR = 16  # where a few rows of tiles go through all of it, in a cache (strips.py)
+NEAR = 3 << 18  # bytes of a row of tiles between the transforms
 WEIGHTS = 1 << 20  # bytes of weights that stay beside it
 MOST = 2**26  # elements between the transforms: memory that a plain sum does not need
 Square = list[list[Node]]
@@ -84,7 +84,8 @@ def _saves_near(node: Node) -> bool:
         return False
     rows, columns, features, depth = map(guess, (*outputs[1:], inputs))
     tiles = -(-rows // 2) * -(-columns // 2)
-    if 16 * tiles * (depth + features) * size > NEAR or 16 * depth * features * size > WEIGHTS:
+    row = 16 * -(-columns // 2) * (depth + features) * size
+    if row > NEAR or 16 * depth * features * size > WEIGHTS:
         return False
     return _gain(rows * columns, tiles, depth, features) >= PAYS_NEAR
 
@@ -97,13 +98,15 @@ def _gain(outputs: int, tiles: int, depth: int, features: int) -> float:
 
 def winograd(node: Node, kernel: Node, copies: Copies) -> Node:
     """The convolution; `kernel` is (3, 3, inputs, outputs)."""
-    tiles = _tiles(node)
+    rows, columns = tiles = _tiles(node)
     v = _patches(node, tiles, copies)
     u = _transformed(KERNEL, [[_at(kernel, (i, j)) for j in range(3)] for i in range(3)])
-    m = stored(ops.transpose(_products(v, u, 1, ((4,), (1,))), permutation=(1, 0, 2, 3, 4)), copies)
+    m = stored(ops.transpose(_products(v, u, ((3,), (1,))), permutation=(1, 0, 2, 3)), copies)
     y = _both(OUTPUT, _square(m, 1))
-    whole = interleaved({(i, j): y[i][j] for i in (0, 1) for j in (0, 1)}, (1, 2), (2, 2))
-    if whole.shape == node.shape:
+    whole = interleaved({(i, j): y[i][j] for i in (0, 1) for j in (0, 1)}, (0, 1), (2, 2))
+    shape = (node.shape[0], 2 * rows, 2 * columns, node.shape[3])
+    whole = ops.reshaped(whole, shape)
+    if shape == node.shape:
         return whole
     return ops.slice(whole, start_indices=(0,) * 4, limit_indices=node.shape, strides=(1,) * 4)
 
@@ -115,7 +118,7 @@ def winograd_to_kernel(node: Node, copies: Copies) -> Node:
     v = _patches(node, tiles, copies)
     g = _padded(g, ((0, 0), (0, 0)), (2 * rows, 2 * columns), copies)
     places = [[_every_other(g, (i, j), tiles) for j in (0, 1)] for i in (0, 1)]
-    m = _products(v, _transformed(TILE, places), 1, ((0, 2, 3), (1, 2, 3)))
+    m = _products(v, _transformed(TILE, places), ((0, 2), (1, 2)))
     y = stacked([e for row in _both(SLOPES, _square(m, 0)) for e in row])
     return ops.reshaped(y, node.shape)
 
@@ -127,21 +130,19 @@ def _tiles(outputs: Node) -> tuple[int, int]:
 
 
 def _patches(node: Node, tiles: tuple[int, int], copies: Copies) -> Node:
-    """V, (batch, 16, tiles..., inputs)."""
+    """V, (rows of tiles of the whole batch, 16, tiles of a row, inputs)."""
     wanted = (2 * tiles[0] + 2, 2 * tiles[1] + 2)
     x = _padded(node.args[0], node.params["padding"], wanted, copies)
     places = [[_every_other(x, (i, j), tiles) for j in range(4)] for i in range(4)]
     return _transformed(INPUT, places, 1)
 
 
-def _products(
-    v: Node, u: Node, axis: int, over: tuple[tuple[int, ...], tuple[int, ...]]
-) -> Node:
-    """M, 16 first; these lie along `axis` of V."""
+def _products(v: Node, u: Node, over: tuple[tuple[int, ...], tuple[int, ...]]) -> Node:
+    """M, (16, ...)."""
     return ops.dot_general(
         v,
         u,
-        lhs_batching_dimensions=(axis,),
+        lhs_batching_dimensions=(1,),
         rhs_batching_dimensions=(0,),
         lhs_contracting_dimensions=over[0],
         rhs_contracting_dimensions=over[1],
@@ -163,10 +164,11 @@ def _padded(
 
 
 def _every_other(x: Node, start: tuple[int, int], tiles: tuple[int, int]) -> Node:
-    """Of every tile, the element at `start`."""
+    """Of every tile, the element at `start`: (rows of tiles, tiles of a row, features)."""
     ends = [k + 2 * n - 1 for k, n in zip(start, tiles, strict=True)]
     limits = (x.shape[0], *ends, x.shape[3])
-    return ops.slice(x, start_indices=(0, *start, 0), limit_indices=limits, strides=(1, 2, 2, 1))
+    part = ops.slice(x, start_indices=(0, *start, 0), limit_indices=limits, strides=(1, 2, 2, 1))
+    return ops.reshaped(part, (x.shape[0] * tiles[0], tiles[1], x.shape[3]))
 
 
 def _at(x: Node, place: Sequence[int], axis: int = 0) -> Node:
