@@ -78,7 +78,7 @@ def border(padded: Slot, node: Node) -> list[Kernel]:
             store = Store(
                 Buffer(0, node.dtype), padded.place(position), maker.constant(value, node.dtype)
             )
-            kernels.append(Kernel(Nest("zeros", loops, stores=[store]), [padded]))
+            kernels.append(Kernel(Nest("zeros", loops, stores=[store], border=True), [padded]))
     return kernels
 
 

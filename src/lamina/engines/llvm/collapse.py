@@ -9,7 +9,7 @@ Whether i lies between two numbers is asked of 10 i + j as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lamina.engines.llvm.index import Data, Div, Index, Mod, Var, bounds
 from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
@@ -136,7 +136,7 @@ def rewrite(
         new[id(expr)] = rebuild(expr)
     accs = [Accumulator(a.kind, new[id(a.expr)], a.dtype) for a in nest.accumulators]
     stores = [Store(s.buffer, change(s.index), new[id(s.expr)]) for s in nest.stores]
-    return Nest(nest.name, nest.loops, nest.reductions, accs, stores, nest.outermost)
+    return replace(nest, accumulators=accs, stores=stores)
 
 
 @dataclass

@@ -96,7 +96,7 @@ class Driver:
         if name == "":  # a copy of memory onto itself
             return
         serial = is_serial(kernel.nest)
-        self._separate(kernel.written, kernel.touched, serial)
+        self._separate(kernel.written, kernel.touched, serial, kernel.nest.border)
         addresses = [self._address(s) for s in kernel.slots]
         rows: list[Value] = []
         if kernel.nest.apart is not None:
@@ -267,9 +267,13 @@ class Driver:
         return _Inside(self)
 
     # ---- barriers ------------------------------------------------------------------------------
-    def _separate(self, written: set[Slot], touched: set[Slot], serial: bool) -> None:
-        """A barrier, if what follows touches what was written, or writes what was touched."""
-        clash = any(s in self.written and not (serial and self.written[s]) for s in touched)
+    def _separate(
+        self, written: set[Slot], touched: set[Slot], serial: bool, border: bool = False
+    ) -> None:
+        """A barrier, if what follows touches what was written, or writes what was touched. A border
+        may be written beside what it surrounds."""
+        read = touched - written if border else touched
+        clash = any(s in self.written and not (serial and self.written[s]) for s in read)
         clash = clash or any(s in self.read and not (serial and self.read[s]) for s in written)
         if clash:
             self._barrier()

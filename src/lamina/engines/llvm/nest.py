@@ -134,7 +134,8 @@ class Apart:
 class Nest:
     """A kernel's meaning: what it stores at every turn of its spatial loops. The turns of the
     `outermost`, if there is one, follow one another: each may read what the last has stored. Of
-    the rows `apart`, a thread may be told to keep to its own (apart.py)."""
+    the rows `apart`, a thread may be told to keep to its own (apart.py). A `border` is written
+    where none of the others write that fill the same memory (borders.py)."""
 
     name: str
     loops: list[Var]
@@ -143,6 +144,7 @@ class Nest:
     stores: list[Store] = field(default_factory=list)
     outermost: Var | None = None
     apart: Apart | None = None
+    border: bool = False
 
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]

@@ -51,9 +51,7 @@ def _in_strips(items: Sequence[Item], touching: Touching, finer: bool = False) -
             rows = new()
             if rows.takes(item):
                 continue
-        done.append(
-            _within(item, touching, finer)
-        )  # before what it does not clash with
+        done.append(_within(item, touching, finer))  # before what it does not clash with
     return [*done, *rows.items()]
 
 
