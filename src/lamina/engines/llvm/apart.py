@@ -10,16 +10,18 @@ settled when the program runs; with too few of them, the kernels are shared as e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lamina.engines.llvm.index import Atom, Data, Index, Mod, Var, of
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
-from lamina.engines.llvm.nest import Apart, walk
+from lamina.engines.llvm.nest import Apart, Expr, index_exprs
 from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import Dim, Extent, is_static
+
+Limits = dict[Atom, tuple[int, int]]  # low <= atom < high
 
 
 def rows_of(items: Sequence[Any]) -> Dim | None:
@@ -59,10 +61,10 @@ def own_rows(kernels: Mapping[Kernel, Apart]) -> dict[Slot, int] | None:
     written = {slot for kernel in kernels for slot in kernel.written}
     layouts: dict[Slot, tuple[Slot, int]] = {}
     for kernel, apart in kernels.items():
-        for slot, index in accesses(kernel):
+        for slot, index, limits in accesses(kernel):
             if slot.memory not in written:
                 continue
-            row = row_at(index, apart)
+            row = row_at(index, apart, limits)
             if row is None or not 0 <= row.first <= row.last < row.width:
                 return None
             layout = (slot.actual, row.width)
@@ -80,14 +82,36 @@ def counted(extent: Dim) -> tuple[Dim, int]:
     return Extent({monomial: 1}), coefficient
 
 
-def accesses(kernel: Kernel) -> Iterator[tuple[Slot, Index]]:
-    """Every memory that a kernel reads or writes, and where."""
+def accesses(kernel: Kernel) -> Iterator[tuple[Slot, Index, Limits]]:
+    """Every memory that a kernel reads or writes, and where; with what guards ask for there."""
     nest, slots = kernel.nest, kernel.slots
-    for expr in walk(nest.roots()):
-        if expr.kind == "load":
-            yield slots[expr.params["buffer"].number], expr.params["index"]
     for store in nest.stores:
-        yield slots[store.buffer.number], store.index
+        yield slots[store.buffer.number], store.index, {}
+    seen: set[tuple[int, frozenset[Any]]] = set()
+    stack: list[tuple[Expr, frozenset[Any]]] = [(root, frozenset()) for root in nest.roots()]
+    while stack:
+        expr, asked = stack.pop()
+        if (id(expr), asked) in seen:
+            continue
+        seen.add((id(expr), asked))
+        if expr.kind == "load":
+            index = expr.params["index"]
+            yield slots[expr.params["buffer"].number], index, dict(asked)
+        inside = asked
+        if expr.kind == "guard":
+            inside = frozenset({**dict(asked), **_limits(expr.params["tests"])}.items())
+        stack += [(e, inside if k == 0 else asked) for k, e in enumerate(expr.args)]
+        stack += [(e, asked) for e in index_exprs(expr)]
+
+
+def _limits(tests: Iterable[tuple[Index, Dim, Dim]]) -> Limits:
+    """Between which values an atom lies, where a test asks of it alone."""
+    found: Limits = {}
+    for index, low, high in tests:
+        if is_static((index.offset, low, high)) and list(index.terms.values()) == [1]:
+            (atom,) = index.terms
+            found[atom] = (int(low - index.offset), int(high - index.offset))
+    return found
 
 
 class Row(NamedTuple):
@@ -98,7 +122,7 @@ class Row(NamedTuple):
     last: int
 
 
-def row_at(index: Index, apart: Apart) -> Row | None:
+def row_at(index: Index, apart: Apart, limits: Limits) -> Row | None:
     """What an index reaches of each row; None where that is not known or not alike."""
     if not is_static(index.offset):
         return None
@@ -109,8 +133,9 @@ def row_at(index: Index, apart: Apart) -> Row | None:
             return None
         each_row, turns = found
         width += step * each_row
-        first += min(step, 0) * (turns - 1)
-        last += max(step, 0) * (turns - 1)
+        low, high = limits.get(atom, (0, turns)) if turns > 1 and not each_row else (0, turns)
+        ends = step * max(low, 0), step * (min(high, turns) - 1)
+        first, last = first + min(ends), last + max(ends)
     return Row(width, first, last)
 
 

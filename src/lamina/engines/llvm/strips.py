@@ -143,8 +143,8 @@ def _bytes(kernels: dict[Kernel, Apart]) -> float:
     """What a row of everything takes, with what all rows read."""
     found: dict[Slot, float] = {}
     for kernel, apart in kernels.items():
-        for slot, index in accesses(kernel):
-            row = row_at(index, apart)
+        for slot, index, limits in accesses(kernel):
+            row = row_at(index, apart, limits)
             size: float = guess(slot.bytes if slot.base is None else slot.memory.bytes)
             if row is not None and row.width:
                 size = abs(row.width) * slot.dtype.itemsize
