@@ -36,10 +36,11 @@ def in_strips(program: Program) -> list[Item]:
     for leaf in leaves(program.items):
         for slot in mentioned(leaf):
             touching.setdefault(slot.memory, set()).add(leaf)
-    return _in_strips(_in_strips(program.items, touching), touching, finer=True)
+    finer = _in_strips(program.items, touching, finer=True)
+    return _in_strips(finer, touching, finer=False)
 
 
-def _in_strips(items: Sequence[Item], touching: Touching, finer: bool = False) -> list[Item]:
+def _in_strips(items: Sequence[Item], touching: Touching, finer: bool) -> list[Item]:
     done: list[Item] = []
     new = partial(_Rows, touching, finer)
     rows = new()
@@ -62,38 +63,43 @@ def _within(item: Item, touching: Touching, finer: bool) -> Item:
     elif isinstance(item, If):
         item.items = _in_strips(item.items, touching, finer)
         item.otherwise = _in_strips(item.otherwise, touching, finer)
-    elif isinstance(item, Strip):
-        item.items = _in_strips(item.items, touching, finer)
     return item
 
 
 class _Rows:
     """Kernels over the same rows, in the making of a strip. A row is one turn of the batch; or a
-    finer one, the least of which each kernel takes a whole number of turns."""
+    finer one, the least of which each kernel takes a whole number of turns. Strips of finer rows
+    are taken as a whole."""
 
     def __init__(self, touching: Touching, finer: bool) -> None:
         self.touching, self.finer = touching, finer
-        self.each: dict[Kernel, Apart] = {}
-        self.kernels: dict[Kernel, Apart] = {}
+        self.members: list[Kernel | Strip] = []
+        self.each: dict[Kernel, Apart] = {}  # by turns of the batch,
+        self.kernels: dict[Kernel, Apart] = {}  # and by the rows of the strip
         self.widths: dict[Slot, int] = {}
 
     def takes(self, item: Item) -> bool:
-        """Add a kernel, if it can be one of them."""
-        apart = over_rows(item) if isinstance(item, Kernel) else None
-        if apart is None:
+        """Add a kernel, or a strip, if it can be one of them."""
+        if not isinstance(item, (Kernel, Strip)):
             return False
-        assert isinstance(item, Kernel)
-        each = {**self.each, item: apart}
+        each = dict(self.each)
+        for kernel in leaves([item]):
+            assert isinstance(kernel, Kernel)
+            apart = over_rows(kernel)
+            if apart is None or choose(kernel.nest, machine()).turned is not None:
+                return False
+            each[kernel] = apart
+        if len({a.rows for a in each.values()}) > 1:
+            return False
         kernels = _with_finer_rows(each) if self.finer else each
-        if len({a.rows for a in each.values()}) > 1 or (self.finer and kernels[item] == apart):
-            return False
-        if choose(item.nest, machine()).turned is not None:
+        if self.finer and _rows(kernels) == _rows(each):
             return False
         if self.kernels and _rows(kernels) != _rows(self.kernels) and self._is_worth_it():
             return False  # this one has larger rows
         widths = own_rows(kernels)
         if widths is None or _bytes(kernels) > MOST:
             return False
+        self.members.append(item)
         self.each, self.kernels, self.widths = each, kernels, widths
         return True
 
@@ -105,14 +111,15 @@ class _Rows:
         )
 
     def items(self) -> Sequence[Item]:
-        """One strip; or the kernels, if that is better."""
-        if not self._is_worth_it():
-            return list(self.kernels)
-        for kernel, apart in self.kernels.items():
-            kernel.nest.apart = apart
+        """One strip; or the members, if that is better."""
+        if len(self.members) < 2 or not self._is_worth_it():
+            return self.members
+        for member in self.members:
+            if isinstance(member, Kernel):
+                member.nest.apart = self.kernels[member]
         inner = self._inner()
         step = max(1, machine().l2 // 2 // sum(inner.values()))
-        return [Strip(list(self.kernels), _rows(self.kernels), step, inner)]
+        return [Strip(list(self.members), _rows(self.kernels), step, inner)]
 
     def _is_worth_it(self) -> bool:
         inner = sum(self._inner().values())
