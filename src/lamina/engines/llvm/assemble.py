@@ -16,7 +16,6 @@ from lamina.engines.llvm.blocks import in_blocks
 from lamina.engines.llvm.borders import border, bordered, middle_of
 from lamina.engines.llvm.fuse import fused
 from lamina.engines.llvm.group import Group, Grouping, group, reaches
-from lamina.engines.llvm.index import strides_of
 from lamina.engines.llvm.items import (
     If,
     Item,
@@ -134,8 +133,11 @@ class _Assembly:
             self.where[middle] = middle_of(self.where[padded], padded)
 
     def _fresh(self, node: Node) -> Slot:
-        is_result = node in self.graph.results
-        gaps = None if is_result else spread(node, self.readers.get(node, []))
+        """Memory for a value: laid out as its target is, or as suits its readers."""
+        if node in self.graph.results:
+            gaps = self.targets[self.graph.results.index(node)].strides
+        else:
+            gaps = spread(node, self.readers.get(node, []))
         return Slot(node.shape, node.dtype, strides=gaps)
 
     def _multiple(self) -> set[Node]:
@@ -150,7 +152,9 @@ class _Assembly:
         self.elements[node] = slots
         for other in self.grouping.stored:
             if other.op == "get_tuple_element" and other.args[0] is node:
-                self.where[other] = slots[other.params["index"]]
+                slot = self.where[other] = slots[other.params["index"]]
+                if node.op == "scan" and other.params["index"] >= node.params["num_carry"]:
+                    slot.strides = self._fresh(other).strides
 
     def _place_parts(self, joint: Node) -> None:
         """The parts that kernels store lie in the joint's own memory."""
@@ -161,7 +165,7 @@ class _Assembly:
 
     def _part(self, joint: Node, part: Node, start: Sequence[Dim]) -> Slot:
         whole = self.where[joint]
-        strides = whole.strides or strides_of(joint.shape)
+        strides = whole.layout
         offset: Dim = sum(n * stride for n, stride in zip(start, strides, strict=True))
         return Slot(part.shape, part.dtype, same=whole, strides=strides, offset=offset)
 
@@ -253,6 +257,7 @@ class _Assembly:
                 continue
             own = source.kind == "temporary" and source not in self.parameters
             free = own and source.same is None and target not in taken
+            free = free and list(source.layout) == list(target.layout)
             if free and self._may_use(node, source, target):
                 source.same = target
             elif target in self.parameters and self._is_overwritten(source):
@@ -358,7 +363,8 @@ def _finished(items: Sequence[Item]) -> list[Item]:
 
 
 def _element(slot: Slot, loop: Loop) -> Slot:
-    return Slot(slot.shape[1:], slot.dtype, "element", base=slot, loop=loop)
+    strides = slot.strides and slot.strides[1:]
+    return Slot(slot.shape[1:], slot.dtype, "element", base=slot, loop=loop, strides=strides)
 
 
 def _is_own(slot: Slot) -> bool:

@@ -49,8 +49,6 @@ def drive(
 class Driver:
     """Writes the driver's function, item by item."""
 
-    divides = True  # the rows of loops among the threads, where they may be
-
     def __init__(
         self, program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]
     ) -> None:
@@ -123,7 +121,7 @@ class Driver:
 
     def _loop(self, item: Loop) -> None:
         self._barrier()
-        if item.rows is None or not self.divides:
+        if item.rows is None:
             self._together(item)
             return
         rows = self.dim(item.rows)

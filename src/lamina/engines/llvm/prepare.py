@@ -19,15 +19,18 @@ import numpy as np
 from lamina.engines.llvm.convolutions import convolution, is_weights_gradient
 from lamina.engines.llvm.copies import Copies, stored
 from lamina.engines.llvm.joints import sink
+from lamina.engines.llvm.machine import machine
+from lamina.engines.llvm.spread import PERIOD
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute
 from lamina.ir.loop_primitives import WITH_REGIONS
-from lamina.ir.types import Dim, DType, Shape, TensorType, int32
+from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
 from lamina.ir.typical import guess
 
 SHORT = 64  # sums of fewer terms aren't worth filling lanes with
 MANY = 128  # rows for which a copy of the right side pays whatever its size
 FEW_ROWS = 8
+PANEL = 32  # columns of a matrix side by side that a product goes through together
 NARROW = 1024  # results of a reduction that two threads cannot share well
 
 
@@ -61,6 +64,8 @@ def _product(node: Node, copies: Copies) -> Node:
     p = node.params
     batch, over = tuple(p["rhs_batching_dimensions"]), tuple(p["rhs_contracting_dimensions"])
     free = [d for d in range(y.ndim) if d not in batch and d not in over]
+    if y in copies.fixed and _wants_panels(node):
+        return _in_panels(node, copies)
     if not free or y.ndim - 1 in free or _total(y.shape[d] for d in free) == 1:
         return node
     used = (*p["lhs_batching_dimensions"], *p["lhs_contracting_dimensions"])
@@ -77,6 +82,31 @@ def _product(node: Node, copies: Copies) -> Node:
         "rhs_contracting_dimensions": tuple(at[d] for d in over),
     }
     return ops.dot_general(x, turned, **moved)
+
+
+def _wants_panels(node: Node) -> bool:
+    """Whether the rows of a matrix on the right lie so that a cache cannot keep a few columns."""
+    y, p, size = node.args[1], node.params, node.dtype.itemsize
+    if y.ndim != 2 or p["rhs_contracting_dimensions"] != (0,) or not is_static(y.shape):
+        return False
+    rows, columns = map(int, y.shape)
+    step = columns * size
+    return (
+        columns % PANEL == 0
+        and step % PERIOD == 0
+        and step > PERIOD
+        and rows * PANEL * size <= machine().l1 * 3 // 4
+    )
+
+
+# dot(x, y) -> dot(x, stored(panels of y))
+def _in_panels(node: Node, copies: Copies) -> Node:
+    x, y = node.args
+    rows, columns = map(int, y.shape)
+    apart = ops.reshaped(y, (rows, columns // PANEL, PANEL))
+    panels = stored(ops.transpose(apart, permutation=(1, 0, 2)), copies)
+    found = ops.dot_general(x, panels, **{**node.params, "rhs_contracting_dimensions": (1,)})
+    return ops.reshaped(found, node.shape)
 
 
 # sum(x over a, b, c) -> sum(sum(x over b, c) over a): threads share the first

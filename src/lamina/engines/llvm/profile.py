@@ -3,7 +3,8 @@
 A second program is made of the same kernels, whose driver reads the clock before and after each of
 them on thread 0 and adds the difference up. A barrier before each reading makes the time of a
 kernel that all threads share that of the slowest; it costs some 0.2 us a kernel, so kernels
-shorter than a few microseconds look slower than they are.
+shorter than a few microseconds look slower than they are. Where threads have rows of their own and
+don't meet, the time is that of thread 0.
 
     counters = threads | ticks of kernel 0, calls of kernel 0 | ticks of kernel 1, ...
 """
@@ -149,8 +150,6 @@ class _Timed:
 class TimedDriver(Driver):
     """A driver that takes the time of every kernel and routine."""
 
-    divides = False  # in loops too, kernels are timed between barriers
-
     def __init__(self, program: Any, kernels: Any, symbols: list[str]) -> None:
         super().__init__(program, kernels, symbols)
         self.timed: list[Kernel | Routine] = []
@@ -174,7 +173,7 @@ class TimedDriver(Driver):
     def _over(
         self, kernel: Kernel, first: Value, end: Value, moved: Mapping[Slot, Value] = AS_IT_LIES
     ) -> None:
-        """Of the rows of thread 0; all of them are one call."""
+        """Of the rows of thread 0, without barriers; all of its rows are one call."""
         is_new = self.b.cast("zext", self.b.icmp("eq", first, constant("i64", 0)), "i64")
         begun = read_clock(self.b)
         super()._over(kernel, first, end, moved)

@@ -279,9 +279,10 @@ def _fitting(extent: int, lanes: int, counts: Iterable[int]) -> int:
 
 
 def _reused(nest: Nest, vector: Var) -> list[Var]:
-    """Spatial loops along which some operand of the sums stays the same: unrolling reuses it."""
+    """Spatial loops along which some operand of the sums stays the same: unrolling reuses it.
+    Better are those along which registers stay the same."""
     loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
-    return [
+    found = [
         v
         for v in nest.loops
         if v is not vector
@@ -290,6 +291,8 @@ def _reused(nest: Nest, vector: Var) -> list[Var]:
         and any(v not in e.vars for e in loads)
         and any(v in e.vars for e in loads)
     ]
+    wide = [e for e in loads if vector in e.vars]
+    return [v for v in found if not any(v in e.vars for e in wide)] or found
 
 
 def _register_tile(

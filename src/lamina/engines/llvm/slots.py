@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.engines.llvm.index import Index, at, linear
+from lamina.engines.llvm.index import Index, at, linear, strides_of
 from lamina.ir.types import Dim, DType, Shape
 
 
@@ -49,6 +49,11 @@ class Slot:
         while slot.same is not None:
             slot = slot.same
         return slot
+
+    @property
+    def layout(self) -> Sequence[Dim]:
+        """How many elements lie from one to the next along each axis."""
+        return self.strides if self.strides is not None else strides_of(self.shape)
 
     def place(self, position: Sequence[Index]) -> Index:
         """The number of the element at `position`, counted from the slot's address."""

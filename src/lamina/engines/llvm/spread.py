@@ -1,37 +1,57 @@
-"""Parts that are read or written side by side do not lie a power of two apart.
+"""What is read or written side by side does not lie a power of two apart.
 
 A cache has few places for addresses that agree in their lower bits: sixteen streams of memory, 32
-kB from each other, push one another out. So where a value is made or read in parts, the parts
-follow one another with a gap.
+kB from each other, push one another out, and so do the rows of a matrix of 512 columns, of which a
+product reads a few columns again and again. So where a value is made or read in parts, or is the
+right side of a product, the parts or rows follow one another with a gap.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from lamina.engines.llvm.group import WHOLE
 from lamina.engines.llvm.index import strides_of
 from lamina.engines.llvm.joints import is_joint, parts_of
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim, is_static
 
-SEVERAL = 8  # parts that a cache may not have places for
+SEVERAL = 8  # parts or rows that a cache may not have places for
 PERIOD = 1024  # bytes: steps of a multiple of it come back to few places
 GAP = 128
+PLAIN = {"slice", "dot_general"}
 
 
 def spread(node: Node, readers: Collection[Node]) -> Sequence[Dim] | None:
     """Strides (elements) of a stored value with gaps in it; None where it is better without."""
     axis = _axis_of_parts(node) if is_joint(node) else _axis_of_slices(readers)
-    if axis is None or not {r.op for r in readers} <= {"slice", "dot_general"}:
+    if axis is None or not {r.op for r in readers} <= PLAIN:
+        axis = _axis_of_rows(node, readers)
+    if axis is None:
         return None
     shape, strides, size = node.shape, strides_of(node.shape), node.dtype.itemsize
     count, step = shape[axis], strides[axis]
-    if not is_static(count) or not is_static(step) or count < SEVERAL or step * size % PERIOD:
+    if is_static(count) and count < SEVERAL:
+        return None
+    if not is_static(step) or step * size % PERIOD:
         return None
     strides[axis] = step + GAP // size
     for outer in reversed(range(axis)):
         strides[outer] = strides[outer + 1] * shape[outer + 1]
     return strides
+
+
+def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
+    """The axis that a product, whose right side the value is, sums over with whole rows apart."""
+    if any(r.op in WHOLE for r in readers):
+        return None
+    for reader in readers:
+        if reader.op == "dot_general" and reader.args[1] is node and node.ndim > 1:
+            over = reader.params["rhs_contracting_dimensions"]
+            used = (*over, *reader.params["rhs_batching_dimensions"])
+            if node.ndim - 2 in over and node.ndim - 1 not in used:
+                return node.ndim - 2
+    return None
 
 
 def _axis_of_parts(joint: Node) -> int | None:
