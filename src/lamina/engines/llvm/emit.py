@@ -21,6 +21,7 @@ from lamina.engines.llvm.addresses import Addresses
 from lamina.engines.llvm.builder import Builder, Function, Module, Value, constant
 from lamina.engines.llvm.combine import combine, finished, horizontal, neutral
 from lamina.engines.llvm.index import Var
+from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart, Nest, Store, walk
 from lamina.engines.llvm.scalar import to_memory
 from lamina.engines.llvm.schedule import MANY_TURNS, Schedule, narrow, row_of, unknown
@@ -95,7 +96,7 @@ def _emit_rows(
     if row is None:
         many.run()
         return
-    few = NestEmitter(function, nest, narrow(nest, schedule, row), values)
+    few = NestEmitter(function, nest, narrow(nest, schedule, row, machine()), values)
     _either(function.builder, many.dim(row.extent), FEW, few.run, many.run)
 
 

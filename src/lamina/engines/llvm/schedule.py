@@ -31,6 +31,7 @@ MANY_TURNS = 128  # sums of so many terms take longer than what follows them
 UPDATES = 4  # arrays read and written for each sum: an optimizer's update
 MOST_SUMS = 12  # registers of sums side by side, where each is of a loop of its own
 SURE_ROWS = 8  # rows of a tile that are worth having for sure
+FAR = 1 << 15  # bytes from one row to the next that is another place in memory
 SERIAL = 4096  # a nest of less work than this is not worth a second thread
 
 
@@ -136,12 +137,17 @@ def unknown(nest: Nest) -> Var | None:
     return next((v for v in nest.reductions if not is_static(v.extent)), None)
 
 
-def narrow(nest: Nest, schedule: Schedule, row: Var) -> Schedule:
-    """The schedule for few turns of `row`: one at a time, and wider along the vector instead."""
-    unroll = {v: n for v, n in schedule.unroll.items() if v is not row}
-    vector = schedule.vector
-    if vector is not None and vector in nest.loops:
-        unroll[vector] = _fitting(guess(vector.extent), schedule.lanes, (8, 4, 2, 1))
+def narrow(nest: Nest, schedule: Schedule, row: Var, machine: Machine) -> Schedule:
+    """The schedule for few turns of `row`: rows along another loop; or one at a time, and wider
+    along the vector instead."""
+    vector, unroll = schedule.vector, {v: n for v, n in schedule.unroll.items() if v is not row}
+    if vector is None or vector not in nest.loops:
+        return Schedule(schedule.order, vector, schedule.lanes, unroll)
+    others = _sure(_reused(nest, vector))
+    if others:
+        unroll = _register_tile(vector, others, schedule.lanes, machine, False, nest)
+        return Schedule(_order(nest, vector, unroll, False), vector, schedule.lanes, unroll)
+    unroll[vector] = _fitting(guess(vector.extent), schedule.lanes, (8, 4, 2, 1))
     return Schedule(schedule.order, vector, schedule.lanes, unroll)
 
 
@@ -299,10 +305,8 @@ def _register_tile(
     vector: Var, reused: list[Var], lanes: int, machine: Machine, streams: bool, nest: Nest
 ) -> dict[Var, int]:
     """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
-    # the longest, and of equals the innermost: neighbouring rows lie closest together. What is
-    # known to be long enough goes before what may be 1 when the program runs
-    sure = [v for v in reused if is_static(v.extent) and guess(v.extent) >= SURE_ROWS]
-    row = max(sure or reused, key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)))
+    # the longest, and of equals the innermost: neighbouring rows lie closest together
+    row = max(_rows(nest, reused), key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)))
     best: tuple[float, int, int] = (float("inf"), 1, 1)
     # each row of a tile that updates arrays is a stream of memory of its own for each of them
     most = 8 if streams else 16
@@ -314,6 +318,24 @@ def _register_tile(
             best = min(best, (cost, -rows * columns, columns * 100 + rows))
     columns, rows = divmod(best[2], 100)
     return {row: rows, vector: columns}
+
+
+def _rows(nest: Nest, reused: list[Var]) -> list[Var]:
+    """The loops of which the rows of a tile may be. What is known to be long enough goes before
+    what may be 1 when the program runs; but not if what it stores lies all over memory."""
+    sure = _sure(reused)
+    likely = [v for v in reused if v not in sure and guess(v.extent) >= SURE_ROWS]
+    return _near(nest, sure) or (sure and _near(nest, likely)) or sure or reused
+
+
+def _sure(loops: list[Var]) -> list[Var]:
+    return [v for v in loops if is_static(v.extent) and guess(v.extent) >= SURE_ROWS]
+
+
+def _near(nest: Nest, loops: list[Var]) -> list[Var]:
+    """Those of the loops of which neighbouring turns store near each other."""
+    steps = [(s.index.terms, s.buffer.dtype.itemsize) for s in nest.stores]
+    return [v for v in loops if all(guess(t.get(v, 0)) * size < FAR for t, size in steps)]
 
 
 def _tile_cost(n_rows: int, rows: int, n_columns: int, columns: int, lanes: int) -> float:
