@@ -39,7 +39,7 @@ def rows_of(items: Sequence[Any]) -> Dim | None:
     if any(choose(kernel.nest, machine()).turned is not None for kernel in apart):
         return None  # squares reach over rows of others
     for kernel, each in apart.items():
-        kernel.nest.apart = each
+        kernel.keep_apart(each)
     return rows.pop()
 
 

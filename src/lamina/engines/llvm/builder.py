@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
+NEAREST, DATA = 3, 1  # into the first cache; LLVM's words
 FLOATS = {"half": 16, "bfloat": 16, "float": 32, "double": 64}
 
 
@@ -301,6 +302,11 @@ class Builder:
             self.lines.append("  " + text)
             return Value("", "void")
         return self.emit(returns, text)
+
+    def fetch(self, address: Value, write: bool) -> None:
+        """Ask for the line of memory at an address, which will be read or written."""
+        how = [constant("i32", word) for word in (int(write), NEAREST, DATA)]
+        self.call("llvm.prefetch.p0", "void", [address, *how])
 
     # ---- vectors -------------------------------------------------------------------------------
     def splat(self, x: Value, count: int) -> Value:

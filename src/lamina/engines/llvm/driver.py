@@ -61,6 +61,7 @@ class Driver:
         self.table, self.thread, self.threads, self.sync = function.args
         self.place = {s: len(symbols) + k for k, s in enumerate(owners)}
         self.turns: dict[Loop, Value] = {}
+        self.is_first = self.is_not_last = constant("i1", 1)  # the turn of the loop around
         self.phase = 0
         self.written: dict[Slot, bool] = {}  # since the last barrier: slot -> by one thread alone
         self.read: dict[Slot, bool] = {}
@@ -90,23 +91,40 @@ class Driver:
                 self._routine(item)
 
     def _kernel(self, kernel: Kernel) -> None:
-        name, sizes = self.kernels[kernel]
-        if name == "":  # a copy of memory onto itself
+        if self.kernels[kernel][0] == "":  # a copy of memory onto itself
             return
         serial = is_serial(kernel.nest)
         self._separate(kernel.written, kernel.touched, serial, kernel.nest.border)
-        addresses = [self._address(s) for s in kernel.slots]
-        rows: list[Value] = []
+        all_rows: list[Value] = []
         if kernel.nest.apart is not None:
-            rows = [constant("i64", 0), self.dim(kernel.nest.apart.rows)]
+            all_rows = [constant("i64", 0), self.dim(kernel.nest.apart.rows)]
         if not serial:
-            self._call(name, addresses, sizes, *rows, self.thread, self.threads)
+            self._call(kernel, *all_rows, self.thread, self.threads)
             return
         zero, one = constant("i64", 0), constant("i64", 1)
         with self.b.when(self.b.icmp("eq", self.thread, zero)):
-            self._call(name, addresses, sizes, *rows, zero, one)
+            self._call(kernel, *all_rows, zero, one)
 
-    def _call(self, name: str, addresses: list[Value], sizes: list[str], *more: Value) -> None:
+    def _call(self, kernel: Kernel, *more: Value, moved: Mapping[Slot, Value] = AS_IT_LIES) -> None:
+        """The kernel, or what is there in its stead at this turn of a loop; `moved` says by how
+        many bytes memory is."""
+        if kernel.at_first is not None:
+            each = [partial(self._call_plain, k, moved, *more) for k in (kernel.at_first, kernel)]
+            self._either(self.is_first, *each)
+        elif kernel.not_at_last:
+            with self.b.when(self.is_not_last):
+                self._call_plain(kernel, moved, *more)
+        else:
+            self._call_plain(kernel, moved, *more)
+
+    def _call_plain(self, kernel: Kernel, moved: Mapping[Slot, Value], *more: Value) -> None:
+        name, sizes = self.kernels[kernel]
+        addresses = [
+            self.b.element(self._address(s), moved[s.memory], "i8")
+            if s.memory in moved
+            else self._address(s)
+            for s in kernel.slots
+        ]
         self.b.call(name, "void", [*addresses, *(self._size(s) for s in sizes), *more])
 
     def _routine(self, item: Routine) -> None:
@@ -159,19 +177,11 @@ class Driver:
     def _over(
         self, kernel: Kernel, first: Value, end: Value, moved: Mapping[Slot, Value] = AS_IT_LIES
     ) -> None:
-        """The kernel on rows of this thread's own; `moved` says by how many bytes memory is."""
-        name, sizes = self.kernels[kernel]
+        """The kernel on rows of this thread's own."""
         for slot in kernel.touched:
             self._touch(slot)
-        if not name:
-            return
-        addresses = [
-            self.b.element(self._address(s), moved[s.memory], "i8")
-            if s.memory in moved
-            else self._address(s)
-            for s in kernel.slots
-        ]
-        self._call(name, addresses, sizes, first, end, constant("i64", 0), constant("i64", 1))
+        if self.kernels[kernel][0]:
+            self._call(kernel, first, end, constant("i64", 0), constant("i64", 1), moved=moved)
 
     def _strip(self, item: Strip) -> None:
         self._barrier()
@@ -221,7 +231,11 @@ class Driver:
         with self._inside(), self.b.loop(0, count, hint="scan") as loop:
             last = self.b.sub(count, constant("i64", 1))
             self.turns[item] = self.b.sub(last, loop.value) if item.reverse else loop.value
+            around = self.is_first, self.is_not_last
+            self.is_first = self.b.icmp("eq", loop.value, constant("i64", 0))
+            self.is_not_last = self.b.icmp("slt", loop.value, last)
             yield
+            self.is_first, self.is_not_last = around
 
     def _while(self, item: While) -> None:
         b = self.b

@@ -13,6 +13,7 @@ before it.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -24,11 +25,13 @@ from lamina.engines.llvm.index import Var
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart, Nest, Store, walk
 from lamina.engines.llvm.scalar import to_memory
-from lamina.engines.llvm.schedule import MANY_TURNS, Schedule, narrow, row_of, unknown
+from lamina.engines.llvm.schedule import MANY_TURNS, Schedule, narrow, row_of, unknown, updated
 from lamina.ir.types import Dim, is_static, symbols
+from lamina.ir.typical import guess
 
 Coordinates = dict[Var, int]
 MASKED = 24  # values of part of a register that are made before any is stored
+ENOUGH = 32  # turns of the sums during which memory comes
 FEW = 4  # fewer rows than this are taken one at a time
 
 
@@ -275,8 +278,21 @@ class NestEmitter:
         if not self.nest.accumulators:
             self._store_all({})
             return
+        self._fetch_ahead()
         sums = self._reduce()
         self._store_all(sums)
+
+    def _fetch_ahead(self) -> None:
+        """Ask for what will be read after the sums, which take long enough for it to come."""
+        vector, over = self.schedule.vector, self.nest.reductions
+        turns = math.prod(guess(v.extent) for v in over)
+        if vector not in self.nest.loops or turns < ENOUGH:
+            return
+        for load in updated(self.nest):
+            buffer, index = load.params["buffer"], load.params["index"]
+            if index.coefficient(vector) == 1:
+                for point in self._coordinates(self._spatial()):
+                    self.b.fetch(self.space.address(buffer, index, point), write=False)
 
     def _coordinates(self, variables: Sequence[Var]) -> list[Coordinates]:
         counts = [range(self.schedule.unroll.get(v, 1)) for v in variables]

@@ -9,7 +9,7 @@ from lamina.engines.llvm.collapse import rewrite
 from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.group import Group
 from lamina.engines.llvm.index import Var, of
-from lamina.engines.llvm.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
+from lamina.engines.llvm.nest import Accumulator, Apart, Buffer, Expr, Maker, Nest, Store, walk
 from lamina.engines.llvm.pull import Position, Puller
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.graph import Node
@@ -18,10 +18,19 @@ from lamina.ir.graph import Node
 @dataclass(eq=False)
 class Kernel:
     """A nest and its memory: buffer number k of the nest is `slots[k]`. Every loop is one of the
-    graph's axes, until the kernels are finished (assemble.py)."""
+    graph's axes, until the kernels are finished (assemble.py). In the first turn of the loop around
+    it, another may take its place; in the last, none (turns.py)."""
 
     nest: Nest
     slots: list[Slot]
+    at_first: Kernel | None = None
+    not_at_last: bool = False
+
+    def keep_apart(self, apart: Apart) -> None:
+        """Let a call be for some of its rows only."""
+        self.nest.apart = apart
+        if self.at_first is not None:
+            self.at_first.nest.apart = apart
 
     @property
     def written(self) -> set[Slot]:

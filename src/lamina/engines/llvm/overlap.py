@@ -25,8 +25,6 @@ from lamina.engines.llvm.nest import Nest
 from lamina.engines.llvm.scalar import register_type
 from lamina.engines.llvm.schedule import Schedule, updated
 
-WRITE, NEAREST, DATA = 1, 3, 1  # LLVM's words for how to fetch
-
 
 class Overlapping(NestEmitter):
     """Emits a nest with one kind of sums over one loop, whose last tiles are whole along the
@@ -108,12 +106,11 @@ class Overlapping(NestEmitter):
 
     def _fetch(self, number: Value, tile: dict[Var, Value]) -> None:
         """Ask for what will be read and written after one of this tile's sums."""
-        b, space = self.b, self.follower.space
-        how = [constant("i32", word) for word in (WRITE, NEAREST, DATA)]
+        space = self.follower.space
         with self._at(number, tile):
             for load in updated(self.nest):
                 place = space.address(load.params["buffer"], load.params["index"], {})
-                b.call("llvm.prefetch.p0", "void", [place, *how])
+                self.b.fetch(place, write=True)
 
     @contextmanager
     def _at(self, number: Value, tile: dict[Var, Value]) -> Iterator[None]:

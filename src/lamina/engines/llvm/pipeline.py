@@ -38,6 +38,7 @@ from lamina.engines.llvm.plan import Array, Block, Plan
 from lamina.engines.llvm.prepare import prepare
 from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
 from lamina.engines.llvm.strips import in_strips
+from lamina.engines.llvm.turns import shorten
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.ir.types import Dim, symbols
@@ -89,14 +90,16 @@ def stages_of(
     graph = hoist_loops(graph)
     log.passed("hoist", graph)
     program = assemble(graph, updates)
+    shorten(program)
     for loop in loops(program.items):
         loop.rows = rows_of(loop.items)
     program.items = in_strips(program)
     log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
     called: dict[Kernel, tuple[str, list[str]]] = {}
-    for item in leaves(program.items):
-        if isinstance(item, Kernel):
+    found = [item for item in leaves(program.items) if isinstance(item, Kernel)]
+    for item in [*found, *(k.at_first for k in found)]:
+        if item is not None:
             schedule, symbol, text, sizes = _kernel(item)
             kernels[item] = (schedule, symbol, text)
             called[item] = (symbol, sizes)

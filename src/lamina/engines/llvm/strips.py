@@ -116,7 +116,7 @@ class _Rows:
             return self.members
         for member in self.members:
             if isinstance(member, Kernel):
-                member.nest.apart = self.kernels[member]
+                member.keep_apart(self.kernels[member])
         inner = self._inner()
         step = max(1, machine().l2 // 2 // sum(inner.values()))
         return [Strip(list(self.members), _rows(self.kernels), step, inner)]
