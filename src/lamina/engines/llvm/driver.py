@@ -320,7 +320,11 @@ class Driver:
         slot = slot.actual
         if slot.base is None:
             return self.b.load("ptr", self.b.element(self.table, self.place[slot], "i64"), align=8)
-        offset = self.b.mul(self.turns[slot.loop], self.dim(slot.bytes))
+        turn = self.turns[slot.loop]
+        if slot.turn:
+            later = -slot.turn if slot.loop.reverse else slot.turn
+            turn = self.b.add(turn, constant("i64", later))
+        offset = self.b.mul(turn, self.dim(slot.bytes))
         return self.b.element(self._address(slot.base), offset, "i8")
 
     def _size(self, symbol: str) -> Value:

@@ -130,12 +130,23 @@ class Apart:
     size: int
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """Memory to be fetched while sums are formed: the buffer's number, the bytes of a row, and how
+    many lines at a time."""
+
+    buffer: int
+    row: int
+    lines: int
+
+
 @dataclass
 class Nest:
     """A kernel's meaning: what it stores at every turn of its spatial loops. The turns of the
     `outermost`, if there is one, follow one another: each may read what the last has stored. Of
     the rows `apart`, a thread may be told to keep to its own (apart.py). A `border` is written
-    where none of the others write that fill the same memory (borders.py)."""
+    where none of the others write that fill the same memory (borders.py). What lies `ahead` is for
+    others (ahead.py)."""
 
     name: str
     loops: list[Var]
@@ -145,6 +156,7 @@ class Nest:
     outermost: Var | None = None
     apart: Apart | None = None
     border: bool = False
+    ahead: tuple[Ahead, ...] = ()
 
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]

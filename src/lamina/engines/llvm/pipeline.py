@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamina.engines.llvm import cache, debug, native
+from lamina.engines.llvm.ahead import fetch_ahead
 from lamina.engines.llvm.apart import rows_of
 from lamina.engines.llvm.assemble import Program, assemble
 from lamina.engines.llvm.driver import Driven, drive
@@ -93,6 +94,7 @@ def stages_of(
     shorten(program)
     for loop in loops(program.items):
         loop.rows = rows_of(loop.items)
+        fetch_ahead(loop)
     program.items = in_strips(program)
     log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
@@ -126,7 +128,7 @@ def _kernel(kernel: Kernel) -> tuple[Schedule, str, str, list[str]]:
     if nest.name == "copy" and slots[0].actual is slots[1].actual:
         return Schedule((), None, 1), "", "", []
     schedule = choose(nest, machine())
-    memories = [s.memory for s in slots]
+    memories = [s.memory for s in slots[: len(slots) - len(nest.ahead)]]
     aliased = len(set(memories)) < len(memories)
     module, sizes = emit(nest, schedule, "KERNEL", len(slots), aliased)
     text = str(module)

@@ -20,7 +20,8 @@ class Slot:
     argument    the caller: argument number `number` of the program
     table       the program: the constant `array`
     temporary   the arena, while it is needed
-    element     turn t's part of another slot, inside a loop: `base[t]`
+    element     turn t's part of another slot, inside a loop: `base[t]`; with `turn`, that of
+                so many turns later
     """
 
     shape: Shape
@@ -30,6 +31,7 @@ class Slot:
     array: np.ndarray | None = None
     base: Slot | None = None
     loop: Any = None
+    turn: int = 0
     same: Slot | None = field(default=None, repr=False)  # another slot whose memory this one uses
     strides: Sequence[Dim] | None = None  # elements from one to the next; of a part of `same` also
     offset: Dim = 0  # from the whole's first to its own
