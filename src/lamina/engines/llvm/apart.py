@@ -19,7 +19,7 @@ from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart, Expr, index_exprs
 from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.slots import Slot
-from lamina.ir.types import Dim, Extent, is_static
+from lamina.ir.types import Dim, Extent, exact_division, is_static
 
 Limits = dict[Atom, tuple[int, int]]  # low <= atom < high
 
@@ -59,7 +59,7 @@ def own_rows(kernels: Mapping[Kernel, Apart]) -> dict[Slot, int] | None:
     """How many elements a row is of each memory that is written, if whatever is written is read and
     written within the row alone."""
     written = {slot for kernel in kernels for slot in kernel.written}
-    layouts: dict[Slot, tuple[Slot, int]] = {}
+    widths: dict[Slot, int] = {}
     for kernel, apart in kernels.items():
         for slot, index, limits in accesses(kernel):
             if slot.memory not in written:
@@ -67,10 +67,16 @@ def own_rows(kernels: Mapping[Kernel, Apart]) -> dict[Slot, int] | None:
             row = row_at(index, apart, limits)
             if row is None or not 0 <= row.first <= row.last < row.width:
                 return None
-            layout = (slot.actual, row.width)
-            if layouts.setdefault(slot.memory, layout) != layout:
+            if slot.actual.base is not None and not _is_of_rows(slot.actual, row.width, apart):
                 return None
-    return {memory: width for memory, (_, width) in layouts.items()}
+            if widths.setdefault(slot.memory, row.width) != row.width:
+                return None
+    return widths
+
+
+def _is_of_rows(element: Slot, width: int, apart: Apart) -> bool:
+    """Whether what a turn of a loop has of a stack is all rows of it."""
+    return element.bytes == apart.rows * width * element.dtype.itemsize
 
 
 def counted(extent: Dim) -> tuple[Dim, int]:
@@ -115,7 +121,8 @@ def _limits(tests: Iterable[tuple[Index, Dim, Dim]]) -> Limits:
 
 
 class Row(NamedTuple):
-    """Where an index leads: from one row to the next by `width`, in row 0 from first to last."""
+    """Where an index leads: from one row to the next by `width`, in row 0 from first to last; but
+    for steps over all rows, to those of another turn."""
 
     width: int
     first: int
@@ -127,16 +134,26 @@ def row_at(index: Index, apart: Apart, limits: Limits) -> Row | None:
     if not is_static(index.offset):
         return None
     width, first, last = 0, index.offset, index.offset
+    over: list[Dim] = []
     for atom, step in index.terms.items():
         found = _turns(atom, apart)
-        if found is None or not is_static(step):
+        if found is None:
             return None
         each_row, turns = found
+        if not is_static(step):
+            over.append(step)
+            continue
         width += step * each_row
         low, high = limits.get(atom, (0, turns)) if turns > 1 and not each_row else (0, turns)
         ends = step * max(low, 0), step * (min(high, turns) - 1)
         first, last = first + min(ends), last + max(ends)
+    if over and not (width and all(_is_whole(step, apart.rows * width) for step in over)):
+        return None
     return Row(width, first, last)
+
+
+def _is_whole(step: Dim, rows: Dim) -> bool:
+    return isinstance(exact_division(step, rows), int)
 
 
 def _turns(atom: Atom, apart: Apart) -> tuple[int, int] | None:

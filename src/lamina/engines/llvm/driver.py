@@ -17,7 +17,7 @@ from functools import partial
 from lamina.engines.llvm.assemble import Program
 from lamina.engines.llvm.barrier import emit_barrier
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
-from lamina.engines.llvm.items import If, Item, Loop, Routine, Strip, While, leaves
+from lamina.engines.llvm.items import If, Item, Loop, Routine, Strip, While, leaves, mentioned
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.routines_whole import ROUTINES, Site
 from lamina.engines.llvm.schedule import is_serial
@@ -61,6 +61,7 @@ class Driver:
         self.table, self.thread, self.threads, self.sync = function.args
         self.place = {s: len(symbols) + k for k, s in enumerate(owners)}
         self.turns: dict[Loop, Value] = {}
+        self.in_turn = False  # there are too few rows for threads to have some of their own
         self.is_first = self.is_not_last = constant("i1", 1)  # the turn of the loop around
         self.phase = 0
         self.written: dict[Slot, bool] = {}  # since the last barrier: slot -> by one thread alone
@@ -139,12 +140,19 @@ class Driver:
 
     def _loop(self, item: Loop) -> None:
         self._barrier()
-        if item.rows is None:
+        if item.rows is None or self.in_turn:
             self._together(item)
             return
         rows = self.dim(item.rows)
-        enough = self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", APART)))
-        self._either(enough, partial(self._alone, item, rows), partial(self._together, item))
+        self._either(
+            self._are_enough(rows),
+            partial(self._alone, [item], rows),
+            partial(self._together, item),
+        )
+
+    def _are_enough(self, rows: Value) -> Value:
+        """Whether each thread can have rows of its own in a loop."""
+        return self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", APART)))
 
     def _either(self, test: Value, this: Callable[[], None], that: Callable[[], None]) -> None:
         b = self.b
@@ -156,19 +164,28 @@ class Driver:
             b.branch(done)
         b.place(done)
 
-    def _alone(self, item: Loop, rows: Value) -> None:
-        """Each thread takes all turns over rows of its own."""
+    def _alone(self, items: Sequence[Item], rows: Value) -> None:
+        """Each thread takes all items over rows of its own."""
 
         def cut(number: Value) -> Value:
             even = self.b.and_(self._share(rows, number), constant("i64", -APART))
             return self.b.select(self.b.icmp("eq", number, self.threads), rows, even)
 
         first, end = cut(self.thread), cut(self.b.add(self.thread, constant("i64", 1)))
-        with self._turns(item):
-            for kernel in item.items:
-                assert isinstance(kernel, Kernel)
-                self._over(kernel, first, end)
+        begun = self.phase
+        for item in items:
+            if isinstance(item, Loop):
+                with self._turns(item):
+                    for kernel in item.items:
+                        assert isinstance(kernel, Kernel)
+                        self._over(kernel, first, end)
+            else:
+                assert isinstance(item, Kernel)
+                self._over(item, first, end)
         emit_barrier(self.b, self.sync, self.threads)
+        for leaf in leaves(items):  # threads may be anywhere in it: all of its memory is in use
+            for slot in mentioned(leaf):
+                self.touches[slot.memory] += [(begun, self.loop_path), (self.phase, self.loop_path)]
         self.phase += 1
 
     def _share(self, rows: Value, number: Value) -> Value:
@@ -186,6 +203,10 @@ class Driver:
     def _strip(self, item: Strip) -> None:
         self._barrier()
         b, rows = self.b, self.dim(item.rows)
+        if item.step is None:
+            alone = partial(self._alone, item.items, rows)
+            self._either(self._are_enough(rows), alone, partial(self._in_turn, item))
+            return
         up = b.add(rows, b.sub(self.threads, constant("i64", 1)))
         most = b.mul(b.binary("sdiv", up, self.threads), self.threads)
         slack = b.mul(b.sub(most, rows), constant("i64", EVEN))
@@ -195,6 +216,7 @@ class Driver:
     def _in_steps(self, item: Strip, rows: Value) -> None:
         """Each thread takes all kernels over a few of its rows, then the next. What lies between
         the kernels is written where the first of its rows lie, again and again."""
+        assert item.step is not None
         b, step = self.b, constant("i64", item.step)
         first = self._share(rows, self.thread)
         end = self._share(rows, b.add(self.thread, constant("i64", 1)))
@@ -216,8 +238,10 @@ class Driver:
         self.phase += 1
 
     def _in_turn(self, item: Strip) -> None:
+        around, self.in_turn = self.in_turn, item.step is None
         self._items(item.items)
         self._barrier()
+        self.in_turn = around
 
     def _together(self, item: Loop) -> None:
         with self._turns(item):

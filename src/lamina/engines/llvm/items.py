@@ -28,13 +28,14 @@ class Loop:
 
 @dataclass(eq=False)
 class Strip:
-    """Kernels that each thread takes over `step` of its own rows at a time (strips.py). Of the
-    memory in `inner`, with the bytes of a row, nobody else reads anything. With fewer rows than
-    the threads can share, the items come in turn: some may be strips of finer rows."""
+    """Items that each thread takes over `step` of its own rows at a time (strips.py), or over all
+    of them (regions.py). Of the memory in `inner`, with the bytes of a row, nobody else reads
+    anything. With fewer rows than the threads can share, the items come in turn: some may be strips
+    of finer rows."""
 
     items: list[Item]
     rows: Dim
-    step: int
+    step: int | None
     inner: Mapping[Slot, int]
 
 

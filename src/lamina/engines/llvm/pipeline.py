@@ -37,6 +37,7 @@ from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.plan import Array, Block, Plan
 from lamina.engines.llvm.prepare import prepare
+from lamina.engines.llvm.regions import in_regions
 from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
 from lamina.engines.llvm.strips import in_strips
 from lamina.engines.llvm.turns import shorten
@@ -95,6 +96,7 @@ def stages_of(
     for loop in loops(program.items):
         loop.rows = rows_of(loop.items)
         fetch_ahead(loop)
+    program.items = in_regions(program)
     program.items = in_strips(program)
     log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}

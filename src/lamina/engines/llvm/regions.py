@@ -1,0 +1,116 @@
+"""From loop to loop, each thread keeps to rows of its own.
+
+    z <- x W;  for turn: h <- f(z, h);  y <- softmax(h);  for turn: dz <- ...
+        ->  z[mine] <- x[mine] W;  for turn: h[mine] <- ...;  y[mine] <- ...;  for turn: ...
+
+Loops whose rows need nothing of each other (apart.py) are often followed by kernels of the same
+kind, up to the gradients' loops. Then the threads do not meet in between, and none reads what
+another has written, which is slow where processors don't share a cache. What all rows read, such as
+weights, each thread reads for itself, so it has to be little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lamina.engines.llvm.apart import accesses, over_rows, own_rows
+from lamina.engines.llvm.assemble import Program
+from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves
+from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.machine import machine
+from lamina.engines.llvm.nest import Apart
+from lamina.engines.llvm.schedule import choose
+from lamina.engines.llvm.slots import Slot
+from lamina.ir.types import is_static
+
+FIXED = 1 << 18  # bytes that all rows of a kernel read
+NAMES = {"map", "copy", "zeros", "reduce", "dot_general"}
+
+
+def in_regions(program: Program) -> list[Item]:
+    """The program's items, with those around loops over rows of threads' own in their regions."""
+    return _in_regions(program.items)
+
+
+def _in_regions(items: Sequence[Item]) -> list[Item]:
+    done: list[Item] = []
+    region = _Region()
+    for item in items:
+        if region.takes(item):
+            continue
+        if not isinstance(item, Kernel) or region.clashes(item) or _Region().takes(item):
+            done += region.items()
+            region = _Region()
+            if region.takes(item):
+                continue
+        done.append(_within(item))  # before what it does not clash with
+    return [*done, *region.items()]
+
+
+def _within(item: Item) -> Item:
+    """The item, with regions inside of it."""
+    if isinstance(item, (While, Loop)):
+        item.items = _in_regions(item.items)
+    elif isinstance(item, If):
+        item.items, item.otherwise = _in_regions(item.items), _in_regions(item.otherwise)
+    return item
+
+
+class _Region:
+    """Kernels and loops over the same rows, in the making."""
+
+    def __init__(self) -> None:
+        self.members: list[Item] = []
+        self.kernels: dict[Kernel, Apart] = {}
+
+    def takes(self, item: Item) -> bool:
+        """Add an item, if it can be one of them."""
+        if isinstance(item, Loop):
+            if item.rows is None:
+                return False
+        elif not isinstance(item, Kernel) or not _is_small(item):
+            return False
+        kernels = dict(self.kernels)
+        for kernel in leaves([item]):
+            assert isinstance(kernel, Kernel)
+            apart = over_rows(kernel)
+            if apart is None or choose(kernel.nest, machine()).turned is not None:
+                return False
+            kernels[kernel] = apart
+        if len({a.rows for a in kernels.values()}) > 1 or own_rows(kernels) is None:
+            return False
+        self.members.append(item)
+        self.kernels = kernels
+        return True
+
+    def clashes(self, item: Kernel) -> bool:
+        """Whether a kernel cannot go before all of these."""
+        return any(
+            item.written & kernel.touched or item.touched & kernel.written
+            for kernel in self.kernels
+        )
+
+    def items(self) -> Sequence[Item]:
+        """One strip; or the members, if that is better."""
+        if len(self.members) < 2 or not any(isinstance(m, Loop) for m in self.members):
+            return self.members
+        for member in self.members:
+            if isinstance(member, Kernel):
+                member.keep_apart(self.kernels[member])
+        rows = next(iter(self.kernels.values())).rows
+        return [Strip(self.members, rows, None, {})]
+
+
+def _is_small(kernel: Kernel) -> bool:
+    """Whether all rows together read little besides their own."""
+    return kernel.nest.name in NAMES and sum(_fixed(kernel)) <= FIXED
+
+
+def _fixed(kernel: Kernel) -> Iterator[int]:
+    apart = over_rows(kernel)
+    seen: set[Slot] = set()
+    for slot, index, _ in accesses(kernel):
+        if apart is None or slot.memory in seen or apart.loop in index.vars:
+            continue
+        seen.add(slot.memory)
+        yield int(slot.bytes) if is_static(slot.bytes) else FIXED + 1
