@@ -9,7 +9,7 @@ where every other reader has read it before; else through a temporary, copied at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from lamina.engines.llvm.blocks import in_blocks
@@ -56,6 +56,18 @@ class Program:
                 seen[slot.actual] = None
                 seen[slot.memory] = None
         return list(seen)
+
+
+Touching = Mapping[Slot, Set[object]]
+
+
+def touching_of(program: Program) -> Touching:
+    """By whom each memory is read or written; results by the program."""
+    found: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
+    for leaf in leaves(program.items):
+        for slot in mentioned(leaf):
+            found.setdefault(slot.memory, set()).add(leaf)
+    return found
 
 
 # ---- assembling --------------------------------------------------------------------------------

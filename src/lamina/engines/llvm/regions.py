@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lamina.engines.llvm.apart import accesses, over_rows, own_rows
-from lamina.engines.llvm.assemble import Program
-from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves
+from lamina.engines.llvm.assemble import Program, Touching, touching_of
+from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves, mentioned
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart
@@ -29,30 +29,31 @@ NAMES = {"map", "copy", "zeros", "reduce", "dot_general"}
 
 def in_regions(program: Program) -> list[Item]:
     """The program's items, with those around loops over rows of threads' own in their regions."""
-    return _in_regions(program.items)
+    return _in_regions(program.items, touching_of(program))
 
 
-def _in_regions(items: Sequence[Item]) -> list[Item]:
+def _in_regions(items: Sequence[Item], touching: Touching) -> list[Item]:
     done: list[Item] = []
     region = _Region()
     for item in items:
         if region.takes(item):
             continue
         if not isinstance(item, Kernel) or region.clashes(item) or _Region().takes(item):
-            done += region.items()
+            done += region.items(touching)
             region = _Region()
             if region.takes(item):
                 continue
-        done.append(_within(item))  # before what it does not clash with
-    return [*done, *region.items()]
+        done.append(_within(item, touching))  # before what it does not clash with
+    return [*done, *region.items(touching)]
 
 
-def _within(item: Item) -> Item:
+def _within(item: Item, touching: Touching) -> Item:
     """The item, with regions inside of it."""
     if isinstance(item, (While, Loop)):
-        item.items = _in_regions(item.items)
+        item.items = _in_regions(item.items, touching)
     elif isinstance(item, If):
-        item.items, item.otherwise = _in_regions(item.items), _in_regions(item.otherwise)
+        item.items = _in_regions(item.items, touching)
+        item.otherwise = _in_regions(item.otherwise, touching)
     return item
 
 
@@ -90,15 +91,45 @@ class _Region:
             for kernel in self.kernels
         )
 
-    def items(self) -> Sequence[Item]:
+    def items(self, touching: Touching) -> Sequence[Item]:
         """One strip; or the members, if that is better."""
         if len(self.members) < 2 or not any(isinstance(m, Loop) for m in self.members):
             return self.members
         for member in self.members:
             if isinstance(member, Kernel):
                 member.keep_apart(self.kernels[member])
+        self._share(touching)
         rows = next(iter(self.kernels.values())).rows
         return [Strip(self.members, rows, None, {})]
+
+    def _share(self, touching: Touching) -> None:
+        """Where a value is read for the last time before another of the same form is made, that
+        takes its memory. Rows are in the same places, so no thread is in the way of another."""
+        free: list[tuple[int, Slot]] = []
+        for slot, (first, last) in self._lives().items():
+            if slot.kind != "temporary" or slot.memory is not slot:
+                continue
+            found = next((s for end, s in free if end < first and _is_alike(s, slot)), None)
+            if found is not None:
+                free = [(end, s) for end, s in free if s is not found]
+                slot.same = found
+            if touching[slot] <= self.kernels.keys():
+                free.append((last, found or slot))
+
+    def _lives(self) -> dict[Slot, tuple[int, int]]:
+        """The first and the last member that each memory is in use by, in order of the first."""
+        lives: dict[Slot, tuple[int, int]] = {}
+        for place, member in enumerate(self.members):
+            for leaf in leaves([member]):
+                for slot in mentioned(leaf):
+                    first, _ = lives.get(slot.memory, (place, place))
+                    lives[slot.memory] = first, place
+        return lives
+
+
+def _is_alike(slot: Slot, other: Slot) -> bool:
+    same = slot.shape == other.shape and slot.dtype == other.dtype
+    return same and list(slot.layout) == list(other.layout)
 
 
 def _is_small(kernel: Kernel) -> bool:

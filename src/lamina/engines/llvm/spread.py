@@ -42,10 +42,15 @@ def spread(node: Node, readers: Collection[Node]) -> Sequence[Dim] | None:
 
 
 def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
-    """The axis that a product, whose right side the value is, sums over with whole rows apart."""
-    if any(r.op in WHOLE for r in readers):
+    """The axis of rows that a product, whose right side the value is, sums over; or that a loop
+    goes through at each turn."""
+    if any(r.op in WHOLE - {"scan"} for r in readers):
         return None
     for reader in readers:
+        if reader.op == "scan" and node.ndim > 2:
+            before = reader.params["num_consts"] + reader.params["num_carry"]
+            if node not in reader.args[:before]:
+                return node.ndim - 2
         if reader.op == "dot_general" and reader.args[1] is node and node.ndim > 1:
             over = reader.params["rhs_contracting_dimensions"]
             used = (*over, *reader.params["rhs_batching_dimensions"])

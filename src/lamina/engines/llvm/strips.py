@@ -11,12 +11,12 @@ it has to be little.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from lamina.engines.llvm.apart import accesses, counted, over_rows, own_rows, row_at
-from lamina.engines.llvm.assemble import Program
-from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves, mentioned
+from lamina.engines.llvm.assemble import Program, Touching, touching_of
+from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart
@@ -27,15 +27,11 @@ from lamina.ir.typical import guess
 
 LEAST = 1 << 15  # bytes between the kernels, of one turn of the batch: less is not worth the calls
 MOST = 3 << 20  # bytes that a row of everything takes
-Touching = Mapping[Slot, Set[object]]  # by whom a memory is read or written
 
 
 def in_strips(program: Program) -> list[Item]:
     """The program's items, those kernels together that are worth it, in loops and branches too."""
-    touching: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
-    for leaf in leaves(program.items):
-        for slot in mentioned(leaf):
-            touching.setdefault(slot.memory, set()).add(leaf)
+    touching = touching_of(program)
     finer = _in_strips(program.items, touching, finer=True)
     return _in_strips(finer, touching, finer=False)
 
