@@ -11,7 +11,7 @@ weights, each thread reads for itself, so it has to be little.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from lamina.engines.llvm.apart import accesses, over_rows, own_rows
 from lamina.engines.llvm.assemble import Program, Touching, touching_of
@@ -35,16 +35,16 @@ def in_regions(program: Program) -> list[Item]:
 def _in_regions(items: Sequence[Item], touching: Touching) -> list[Item]:
     done: list[Item] = []
     region = _Region()
-    for item in items:
+    for place, item in enumerate(items):
         if region.takes(item):
             continue
         if not isinstance(item, Kernel) or region.clashes(item) or _Region().takes(item):
-            done += region.items(touching)
+            done += region.items(touching, items[place:])
             region = _Region()
             if region.takes(item):
                 continue
         done.append(_within(item, touching))  # before what it does not clash with
-    return [*done, *region.items(touching)]
+    return [*done, *region.items(touching, [])]
 
 
 def _within(item: Item, touching: Touching) -> Item:
@@ -91,23 +91,24 @@ class _Region:
             for kernel in self.kernels
         )
 
-    def items(self, touching: Touching) -> Sequence[Item]:
+    def items(self, touching: Touching, later: Sequence[Item]) -> Sequence[Item]:
         """One strip; or the members, if that is better."""
         if len(self.members) < 2 or not any(isinstance(m, Loop) for m in self.members):
             return self.members
         for member in self.members:
             if isinstance(member, Kernel):
                 member.keep_apart(self.kernels[member])
-        self._share(touching)
+        self._share(touching, {*self.kernels, *leaves(later)})
         rows = next(iter(self.kernels.values())).rows
         return [Strip(self.members, rows, None, {})]
 
-    def _share(self, touching: Touching) -> None:
+    def _share(self, touching: Touching, from_here: Set[object]) -> None:
         """Where a value is read for the last time before another of the same form is made, that
         takes its memory. Rows are in the same places, so no thread is in the way of another."""
         free: list[tuple[int, Slot]] = []
         for slot, (first, last) in self._lives().items():
-            if slot.kind != "temporary" or slot.memory is not slot:
+            own = slot.kind == "temporary" and slot.memory is slot
+            if not own or not touching[slot] <= from_here:
                 continue
             found = next((s for end, s in free if end < first and _is_alike(s, slot)), None)
             if found is not None:
