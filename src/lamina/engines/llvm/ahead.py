@@ -46,10 +46,13 @@ def fetch_ahead(loop: Loop) -> None:
 
 
 def _sums_long(nest: Nest) -> bool:
+    """Whether it is a product whose sums are of a whole number of stretches, term by term."""
     if nest.name != "dot_general" or len(nest.reductions) != 1 or len(nest.accumulators) != 1:
         return False
     (over,) = nest.reductions
-    return is_static(over.extent) and int(over.extent) % STRETCH == 0
+    schedule = choose(nest, machine())
+    by_term = schedule.vector in nest.loops and schedule.step(over) == 1
+    return by_term and is_static(over.extent) and int(over.extent) % STRETCH == 0
 
 
 def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, int]:

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from functools import partial
 
 from lamina.engines.llvm.addresses import Addresses
-from lamina.engines.llvm.ahead import LINE, STRETCH
 from lamina.engines.llvm.builder import Builder, Function, Module, Value, constant
 from lamina.engines.llvm.combine import combine, finished, horizontal, neutral
 from lamina.engines.llvm.index import Var
@@ -95,12 +94,17 @@ def _emit_rows(
 
         Overlapping(function, nest, schedule, values).run()
         return
+    kind = NestEmitter
+    if nest.ahead:
+        from lamina.engines.llvm.fetching import Fetching
+
+        kind = Fetching
     row = row_of(nest, schedule)
-    many = NestEmitter(function, nest, schedule, values)
+    many = kind(function, nest, schedule, values)
     if row is None:
         many.run()
         return
-    few = NestEmitter(function, nest, narrow(nest, schedule, row, machine()), values)
+    few = kind(function, nest, narrow(nest, schedule, row, machine()), values)
     _either(function.builder, many.dim(row.extent), FEW, few.run, many.run)
 
 
@@ -157,8 +161,6 @@ class NestEmitter:
         with b.when(b.icmp("slt", begin, end)), self.space.scope():
             self.space.hoist()
             self._begin()
-            if self.nest.ahead:
-                self._begin_fetching()
             if order:
                 self._runs(order, begin, end, counts)
             else:
@@ -354,8 +356,6 @@ class NestEmitter:
         if not whole:
             rest_turns = b.binary("srem", extent, constant("i64", step))
             stop = b.sub(extent, rest_turns)
-        if self.nest.ahead:
-            return self._turns_fetching(var, extent, carry, points, widths)
         with b.loop(0, stop, step, carry, hint=var.name) as loop, space.scope():
             space.open(var, loop.value, None)
             loop.next = self._turns(rest, loop.carried, points, widths)
@@ -366,46 +366,6 @@ class NestEmitter:
             with space.masked():
                 tail.next = self._turns(rest, tail.carried, points, widths)
         return tail.result
-
-    def _turns_fetching(
-        self,
-        var: Var,
-        extent: Value,
-        carry: list[Value],
-        points: list[Coordinates],
-        widths: list[int],
-    ) -> list[Value]:
-        """The one reduction loop in stretches, before each of which some lines are fetched."""
-        b, space, stretch = self.b, self.space, constant("i64", STRETCH)
-        with b.loop(0, extent, STRETCH, carry, hint="stretch") as outer:
-            self._fetch_next()
-            end = b.add(outer.value, stretch)
-            with b.loop(outer.value, end, 1, outer.carried) as loop, space.scope():
-                space.open(var, loop.value, None)
-                loop.next = self._update(loop.carried, points, widths)
-            outer.next = loop.result
-        return outer.result
-
-    def _fetch_next(self) -> None:
-        """The next lines of what lies ahead."""
-        b = self.b
-        number = b.load("i64", self.fetched)
-        for ahead, base in zip(self.nest.ahead, self.bases, strict=True):
-            for line in range(ahead.lines):
-                at = b.add(b.mul(number, constant("i64", ahead.lines)), constant("i64", line))
-                place = b.element(base, b.mul(at, constant("i64", LINE)), "i8")
-                b.fetch(place, write=False)
-        b.store(b.add(number, constant("i64", 1)), self.fetched)
-
-    def _begin_fetching(self) -> None:
-        """What lies ahead begins at the first of this call's rows."""
-        b, args = self.b, self.function.args
-        self.fetched = b.reserve("i64", 8)
-        b.store(constant("i64", 0), self.fetched)
-        self.bases = [
-            b.element(args[a.buffer], b.mul(args[-4], constant("i64", a.row)), "i8")
-            for a in self.nest.ahead
-        ]
 
     def _update(
         self, carry: list[Value], points: list[Coordinates], widths: list[int]
