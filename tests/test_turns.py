@@ -122,7 +122,15 @@ def models():
         yield keras.layers.Masking()
         yield keras.layers.LSTM(64)
 
-    return [stacked, bidirectional, after_a_convolution, masked]
+    def after_pictures():
+        yield keras.layers.Reshape((6, 5, 1))
+        yield keras.layers.UpSampling2D(4)
+        yield keras.layers.Conv2D(16, 3, padding="same", activation="relu")
+        yield keras.layers.Conv2D(16, 3, padding="same")
+        yield keras.layers.Reshape((24, 320))
+        yield keras.layers.SimpleRNN(64)
+
+    return [stacked, bidirectional, after_a_convolution, masked, after_pictures]
 
 
 @pytest.mark.parametrize("layers", models(), ids=lambda layers: layers.__name__)

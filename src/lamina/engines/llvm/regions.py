@@ -12,13 +12,14 @@ weights, each thread reads for itself, so it has to be little.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
+from functools import partial
 
 from lamina.engines.llvm.apart import accesses, over_rows, own_rows
 from lamina.engines.llvm.assemble import Program, Touching, touching_of
-from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves, mentioned
+from lamina.engines.llvm.gather import Group, gathered
+from lamina.engines.llvm.items import Item, Loop, Strip, leaves, mentioned
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
-from lamina.engines.llvm.nest import Apart
 from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import is_static
@@ -29,43 +30,18 @@ NAMES = {"map", "copy", "zeros", "reduce", "dot_general"}
 
 def in_regions(program: Program) -> list[Item]:
     """The program's items, with those around loops over rows of threads' own in their regions."""
-    return _in_regions(program.items, touching_of(program))
+    new = partial(_Region, touching_of(program))
+    return gathered(program.items, new, lambda loop: True)
 
 
-def _in_regions(items: Sequence[Item], touching: Touching) -> list[Item]:
-    done: list[Item] = []
-    region = _Region()
-    for place, item in enumerate(items):
-        if region.takes(item):
-            continue
-        if not isinstance(item, Kernel) or region.clashes(item) or _Region().takes(item):
-            done += region.items(touching, items[place:])
-            region = _Region()
-            if region.takes(item):
-                continue
-        done.append(_within(item, touching))  # before what it does not clash with
-    return [*done, *region.items(touching, [])]
-
-
-def _within(item: Item, touching: Touching) -> Item:
-    """The item, with regions inside of it."""
-    if isinstance(item, (While, Loop)):
-        item.items = _in_regions(item.items, touching)
-    elif isinstance(item, If):
-        item.items = _in_regions(item.items, touching)
-        item.otherwise = _in_regions(item.otherwise, touching)
-    return item
-
-
-class _Region:
+class _Region(Group):
     """Kernels and loops over the same rows, in the making."""
 
-    def __init__(self) -> None:
-        self.members: list[Item] = []
-        self.kernels: dict[Kernel, Apart] = {}
+    def __init__(self, touching: Touching) -> None:
+        super().__init__()
+        self.touching = touching
 
     def takes(self, item: Item) -> bool:
-        """Add an item, if it can be one of them."""
         if isinstance(item, Loop):
             if item.rows is None:
                 return False
@@ -84,37 +60,30 @@ class _Region:
         self.kernels = kernels
         return True
 
-    def clashes(self, item: Kernel) -> bool:
-        """Whether a kernel cannot go before all of these."""
-        return any(
-            item.written & kernel.touched or item.touched & kernel.written
-            for kernel in self.kernels
-        )
-
-    def items(self, touching: Touching, later: Sequence[Item]) -> Sequence[Item]:
+    def items(self, later: Sequence[Item]) -> Sequence[Item]:
         """One strip; or the members, if that is better."""
         if len(self.members) < 2 or not any(isinstance(m, Loop) for m in self.members):
             return self.members
         for member in self.members:
             if isinstance(member, Kernel):
                 member.keep_apart(self.kernels[member])
-        self._share(touching, {*self.kernels, *leaves(later)})
+        self._share({*self.kernels, *leaves(later)})
         rows = next(iter(self.kernels.values())).rows
         return [Strip(self.members, rows, None, {})]
 
-    def _share(self, touching: Touching, from_here: Set[object]) -> None:
+    def _share(self, from_here: Set[object]) -> None:
         """Where a value is read for the last time before another of the same form is made, that
         takes its memory. Rows are in the same places, so no thread is in the way of another."""
         free: list[tuple[int, Slot]] = []
         for slot, (first, last) in self._lives().items():
             own = slot.kind == "temporary" and slot.memory is slot
-            if not own or not touching[slot] <= from_here:
+            if not own or not self.touching[slot] <= from_here:
                 continue
             found = next((s for end, s in free if end < first and _is_alike(s, slot)), None)
             if found is not None:
                 free = [(end, s) for end, s in free if s is not found]
                 slot.same = found
-            if touching[slot] <= self.kernels.keys():
+            if self.touching[slot] <= self.kernels.keys():
                 free.append((last, found or slot))
 
     def _lives(self) -> dict[Slot, tuple[int, int]]:

@@ -16,7 +16,8 @@ from functools import partial
 
 from lamina.engines.llvm.apart import accesses, counted, over_rows, own_rows, row_at
 from lamina.engines.llvm.assemble import Program, Touching, touching_of
-from lamina.engines.llvm.items import If, Item, Loop, Strip, While, leaves
+from lamina.engines.llvm.gather import Group, gathered
+from lamina.engines.llvm.items import Item, Loop, Strip, leaves
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart
@@ -32,51 +33,27 @@ MOST = 3 << 20  # bytes that a row of everything takes
 def in_strips(program: Program) -> list[Item]:
     """The program's items, those kernels together that are worth it, in loops and branches too."""
     touching = touching_of(program)
-    finer = _in_strips(program.items, touching, finer=True)
-    return _in_strips(finer, touching, finer=False)
+    finer = gathered(program.items, partial(_Rows, touching, True), _has_no_rows)
+    return gathered(finer, partial(_Rows, touching, False), _has_no_rows)
 
 
-def _in_strips(items: Sequence[Item], touching: Touching, finer: bool) -> list[Item]:
-    done: list[Item] = []
-    new = partial(_Rows, touching, finer)
-    rows = new()
-    for item in items:
-        if rows.takes(item):
-            continue
-        if not isinstance(item, Kernel) or rows.clashes(item) or new().takes(item):
-            done += rows.items()
-            rows = new()
-            if rows.takes(item):
-                continue
-        done.append(_within(item, touching, finer))  # before what it does not clash with
-    return [*done, *rows.items()]
+def _has_no_rows(loop: Loop) -> bool:
+    return loop.rows is None
 
 
-def _within(item: Item, touching: Touching, finer: bool) -> Item:
-    """The item, with strips inside of it."""
-    if isinstance(item, While) or (isinstance(item, Loop) and item.rows is None):
-        item.items = _in_strips(item.items, touching, finer)
-    elif isinstance(item, If):
-        item.items = _in_strips(item.items, touching, finer)
-        item.otherwise = _in_strips(item.otherwise, touching, finer)
-    return item
-
-
-class _Rows:
+class _Rows(Group):
     """Kernels over the same rows, in the making of a strip. A row is one turn of the batch; or a
     finer one, the least of which each kernel takes a whole number of turns. Strips of finer rows
     are taken as a whole."""
 
     def __init__(self, touching: Touching, finer: bool) -> None:
+        super().__init__()
         self.touching, self.finer = touching, finer
-        self.members: list[Kernel | Strip] = []
-        self.each: dict[Kernel, Apart] = {}  # by turns of the batch,
-        self.kernels: dict[Kernel, Apart] = {}  # and by the rows of the strip
+        self.each: dict[Kernel, Apart] = {}  # by turns of the batch; `kernels` by the strip's rows
         self.widths: dict[Slot, int] = {}
 
     def takes(self, item: Item) -> bool:
-        """Add a kernel, or a strip, if it can be one of them."""
-        if not isinstance(item, (Kernel, Strip)):
+        if not isinstance(item, Kernel) and not (isinstance(item, Strip) and item.step):
             return False
         each = dict(self.each)
         for kernel in leaves([item]):
@@ -99,14 +76,7 @@ class _Rows:
         self.each, self.kernels, self.widths = each, kernels, widths
         return True
 
-    def clashes(self, item: Kernel) -> bool:
-        """Whether a kernel cannot go before all of these."""
-        return any(
-            item.written & kernel.touched or item.touched & kernel.written
-            for kernel in self.kernels
-        )
-
-    def items(self) -> Sequence[Item]:
+    def items(self, later: Sequence[Item]) -> Sequence[Item]:
         """One strip; or the members, if that is better."""
         if len(self.members) < 2 or not self._is_worth_it():
             return self.members
