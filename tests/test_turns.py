@@ -7,6 +7,7 @@ import pytest
 import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
+from lamina.engines.llvm.apart import own_rows
 from lamina.engines.llvm.items import Loop, Strip, leaves, loops
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
@@ -165,5 +166,111 @@ def test_what_lies_with_gaps_is_what_it_was(columns):
     found = lm.compile(f)(lm.asarray(x), lm.asarray(left))
     with settings(engine="numpy"):
         expected = f(lm.asarray(x), lm.asarray(left))
+    for one, right in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one.numpy(), np.asarray(right), rtol=2e-4, atol=2e-4)
+
+
+SQUARE = lm.asarray(rng.normal(size=(UNITS, UNITS)).astype(np.float32) / 8)
+FILTERS = lm.asarray(rng.normal(size=(3, UNITS, UNITS)).astype(np.float32) / 15)
+STRETCHED = lm.asarray(rng.normal(size=(5, UNITS)).astype(np.float32) / 2)
+
+
+def states(z, weights=SQUARE):
+    """The last state of a plain recurrent network, and all of them; z is (time, batch, units)."""
+    start = lm.zeros((z.shape[1], z.shape[2]))
+    return scan(lambda h, x: (lm.tanh(lm.matmul(h, weights) + x),) * 2, start, z)
+
+
+def turned(x):
+    return lm.transpose(lm.matmul(x, STRETCHED), (1, 0, 2))
+
+
+def before_strips(x):
+    """A region of a loop, and convolutions over the same rows with much between them."""
+    h, _ = scan(
+        lambda h, _: (lm.tanh(lm.matmul(h, SQUARE) + 1), None),
+        lm.tanh(lm.matmul(lm.mean(x, axis=1), STRETCHED)),
+        length=5,
+    )
+    y = lm.matmul(x, STRETCHED) * h[:, None]
+    return lm.nn.conv(lm.nn.conv(y, FILTERS, padding="valid"), FILTERS, padding="valid")
+
+
+def rows_elsewhere(x):
+    """The second loop's input has the form of the first's, but one row's turns lie together."""
+    h, _ = states(turned(x))
+    second = lm.matmul(lm.sin(lm.matmul(x, STRETCHED) + h[:, None]), SQUARE)
+    return states(lm.reshape(second, (x.shape[1], x.shape[0], UNITS)))[0]
+
+
+def one_sum(x):
+    """A product whose sums go along the registers, and what is read at the next turn."""
+    column = SQUARE[:, :1]
+
+    def turn(h, z):
+        return (lm.tanh(lm.sum(lm.sin(lm.matmul(h, column)), axis=1, keepdims=True) + z),) * 2
+
+    return scan(turn, lm.ones((x.shape[0], UNITS)), turned(x))
+
+
+OTHERS = {
+    "a region and a strip": (before_strips, 200),
+    "rows elsewhere": (rows_elsewhere, 40),
+    "one sum": (one_sum, 6),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_programs_with_loops_give_the_same_on_any_number_of_threads(name):
+    program, turns = OTHERS[name]
+    made = recorded(program, turns)
+    f = build(made, "")
+    for batch in (1, 17, 40, 200):
+        x = sequences(batch, turns)
+        with settings(engine="numpy"):
+            expected = program(lm.asarray(x))
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        for threads in (1, 2, 3, 5, 2, 3, 5):
+            with settings(threads=threads):
+                found = f([x, *made.captured])
+            for one, right in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, np.asarray(right), rtol=2e-4, atol=2e-5)
+
+
+def test_memory_is_taken_only_where_rows_are_in_the_same_places():
+    made = recorded(rows_elsewhere, 40)
+    program = pipeline.stages_of(simplify(made.graph), {}).program
+    (region,) = [item for item in program.items if isinstance(item, Strip)]
+    assert own_rows({k: k.nest.apart for k in leaves([region])}) is not None
+
+
+def stack(x, units=256):
+    weights = lm.asarray(np.random.default_rng(2).normal(size=(units, units)) / 16, "float32")
+    start = lm.zeros((units,))
+    return scan(lambda h, z: (lm.tanh(lm.matmul(h, weights) + z),) * 2, start, x)[1]
+
+
+def sorted_turns(x):
+    z = lm.sin(lm.reshape(lm.concatenate([x, x + 1, x * 2, x - 1], axis=0), (5, 8, 256)))
+    return scan(lambda h, v: (lm.tanh(h + lm.sort(v, axis=-1)), h), lm.zeros((8, 256)), z)[1]
+
+
+# What lies with gaps, and is made or read turn by turn.
+GAPS = {
+    "slices of a stack": lambda x: lm.sin(stack(x)[3]) + stack(x)[7],
+    "a product of a stack": lambda x: lm.matmul(lm.transpose(x[:, :7]), stack(x)),
+    "read by both": lambda x: (lm.matmul(x[:, :10], lm.sin(x)), stack(lm.sin(x))),
+    "sorted": sorted_turns,
+}
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_a_loop_finds_its_turns_between_gaps(name):
+    x = lm.asarray(np.random.default_rng(3).normal(size=(10, 256)).astype(np.float32))
+    found = lm.compile(GAPS[name])(x)
+    with settings(engine="numpy"):
+        expected = GAPS[name](x)
+    if not isinstance(found, tuple):
+        found, expected = (found,), (expected,)
     for one, right in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.numpy(), np.asarray(right), rtol=2e-4, atol=2e-4)

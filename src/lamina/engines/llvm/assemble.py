@@ -158,7 +158,7 @@ class _Assembly:
     def _place_elements(self, node: Node) -> None:
         """A slot for each result of a scan, while, if or sort; scatter has one result."""
         if not isinstance(node.type, tuple):
-            self.where[node] = self._fresh(node)
+            self.where[node] = self._fresh(node) if is_joint(node) else Slot(node.shape, node.dtype)
             return
         slots = [Slot(t.shape, t.dtype) for t in node.type]
         self.elements[node] = slots
@@ -203,15 +203,17 @@ class _Assembly:
         if node.op == "if":
             return self._if(node)
         outputs = self.elements.get(node) or [self.where[node]]
-        inputs = [self._slot(a) for a in node.args]
+        lying = [self._slot(a) for a in node.args]
+        inputs = [s if s.strides is None else Slot(s.shape, s.dtype) for s in lying]
         scratch = [Slot(t.shape, t.dtype) for t in scratch_types(node)]
+        before = [copy(x, s) for x, s in zip(inputs, lying, strict=True) if x is not s]
         if node.op == "select_and_scatter":
-            return [zeros(outputs[0]), Routine(node, inputs, outputs, scratch)]
+            return [*before, zeros(outputs[0]), Routine(node, inputs, outputs, scratch)]
         if node.op != "scatter":
-            return [Routine(node, inputs, outputs, scratch)]
+            return [*before, Routine(node, inputs, outputs, scratch)]
         # the result starts as a copy of x, and only the result is touched from then on
         routine = Routine(node, [outputs[0], *inputs[1:]], outputs, scratch)
-        return [copy(outputs[0], inputs[0]), routine]
+        return [*before, copy(outputs[0], inputs[0]), routine]
 
     def _slot(self, node: Node) -> Slot:
         if node in self.where:

@@ -348,7 +348,8 @@ class Driver:
         if slot.turn:
             later = -slot.turn if slot.loop.reverse else slot.turn
             turn = self.b.add(turn, constant("i64", later))
-        offset = self.b.mul(turn, self.dim(slot.bytes))
+        step = slot.base.layout[0] * slot.dtype.itemsize  # with the gap behind it
+        offset = self.b.mul(turn, self.dim(step))
         return self.b.element(self._address(slot.base), offset, "i8")
 
     def _size(self, symbol: str) -> Value:

@@ -73,13 +73,15 @@ class _Region(Group):
 
     def _share(self, from_here: Set[object]) -> None:
         """Where a value is read for the last time before another of the same form is made, that
-        takes its memory. Rows are in the same places, so no thread is in the way of another."""
+        takes its memory, if rows are in the same places: so no thread is in the way of another."""
         free: list[tuple[int, Slot]] = []
+        widths = own_rows(self.kernels) or {}
         for slot, (first, last) in self._lives().items():
             own = slot.kind == "temporary" and slot.memory is slot
             if not own or not self.touching[slot] <= from_here:
                 continue
-            found = next((s for end, s in free if end < first and _is_alike(s, slot)), None)
+            alike = (s for end, s in free if end < first and _is_alike(s, slot))
+            found = next((s for s in alike if widths.get(s) == widths.get(slot)), None)
             if found is not None:
                 free = [(end, s) for end, s in free if s is not found]
                 slot.same = found

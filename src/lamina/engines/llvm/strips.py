@@ -54,7 +54,7 @@ class _Rows(Group):
 
     def takes(self, item: Item) -> bool:
         if not isinstance(item, Kernel) and not (isinstance(item, Strip) and item.step):
-            return False
+            return False  # nor is a region, which has loops in it
         each = dict(self.each)
         for kernel in leaves([item]):
             assert isinstance(kernel, Kernel)
