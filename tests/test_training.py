@@ -757,3 +757,21 @@ def test_a_step_of_ones_own_gets_what_fit_was_given(run_eagerly):
     model.fit(X[:64], Y[:64], class_weight={0: 2.0}, batch_size=64, verbose=0)
     assert seen[0] == 3
     assert isinstance(model.evaluate(X[:64], Y[:64], verbose=0), float)
+
+
+def test_what_is_computed_again_finds_what_it_follows_from():
+    """Two normalisations of one feature: what joins the sums of one is read by way of the other."""
+    rng, kept = np.random.default_rng(0), []
+    x, y = rng.normal(size=(9, 6, 4, 1)), rng.integers(0, 3, 9)
+    for name in ("llvm", "numpy"):
+        with lm.settings(engine=name):
+            lm.keras.utils.set_random_seed(3)
+            layers = lm.keras.layers
+            normalised = [layers.BatchNormalization(), layers.LayerNormalization()]
+            head = [layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
+            model = lm.keras.Sequential([*normalised, *head])
+            model.compile("sgd", "sparse_categorical_crossentropy")
+            model.fit(x, y, batch_size=4, verbose=0, seed=1)
+            kept.append(model.get_weights())
+    for one, other in zip(*kept, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

@@ -322,18 +322,18 @@ class _Grouper:
         return sources, cost
 
     def _direct_readers(self, node: Node) -> set[Group]:
-        """The groups that load a stored node."""
-        found: set[Group] = set()
+        """The groups that load a stored node, also by way of what its own no longer stores."""
+        own, found = self.stored[node], set[Group]()
         stack, seen = [node], {node}
         while stack:
             for user in self.users[stack.pop()]:
                 maker = self.stored.get(user) or self.home.get(user)
-                if maker is not None:
+                if maker is not None and (maker is not own or user in self.stored):
                     found.add(maker)
                 elif user not in seen:
                     seen.add(user)
                     stack.append(user)
-        return found - {self.stored[node]}
+        return found - {own}
 
     def _may_compute(self, readers: set[Group], sources: set[Group]) -> bool:
         """Whether these groups, few, may compute what they read for themselves, from sources."""
