@@ -5,20 +5,22 @@ import pytest
 
 import lamina as lm
 from lamina import keras
+from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.assemble import assemble
 from lamina.engines.llvm.items import Strip, leaves
 from lamina.engines.llvm.prepare import prepare
 from lamina.engines.llvm.strips import in_strips
 from lamina.ir.types import Extent, TensorType, float32
+from lamina.rewrite import simplify
 from lamina.settings import settings
 from lamina.transforms.compiling import build
 from lamina.transforms.tracing import record
 
 BATCHES = [1, 2, 3, 5, 8, 16, 17]
-SIZE, FEATURES = 20, 24
+SIZE, FEATURES = 20, 40
 FIRST = lm.asarray([0])
 rng = np.random.default_rng(1)
-KERNELS = [lm.asarray(rng.normal(size=(3, 3, FEATURES, FEATURES)) / 15, "float32") for _ in "abc"]
+KERNELS = [lm.asarray(rng.normal(size=(3, 3, FEATURES, FEATURES)) / 19, "float32") for _ in "abc"]
 
 
 def conv(x, k=1, **options):
@@ -84,6 +86,13 @@ def test_any_number_of_threads_and_pictures_gives_the_same(name):
         np.testing.assert_allclose(found[0], right, rtol=2e-4, atol=2e-5)
         for other in found[1:]:
             np.testing.assert_array_equal(found[0], other)
+
+
+def test_each_thread_transforms_kernels_for_itself():
+    made = recorded(BODIES["one after another"][0])
+    program = pipeline.stages_of(simplify(made.graph), {}).program
+    slots = {s for k in leaves(program.items) for s in k.slots}
+    assert [s.shape for s in slots if s.each] == [(16, FEATURES, FEATURES)] * 2
 
 
 def network(shape):

@@ -99,10 +99,13 @@ class Driver:
         all_rows: list[Value] = []
         if kernel.nest.apart is not None:
             all_rows = [constant("i64", 0), self.dim(kernel.nest.apart.rows)]
+        zero, one = constant("i64", 0), constant("i64", 1)
+        if any(slot.each for slot in kernel.written):
+            self._call(kernel, zero, one)
+            return
         if not serial:
             self._call(kernel, *all_rows, self.thread, self.threads)
             return
-        zero, one = constant("i64", 0), constant("i64", 1)
         with self.b.when(self.b.icmp("eq", self.thread, zero)):
             self._call(kernel, *all_rows, zero, one)
 
@@ -308,15 +311,17 @@ class Driver:
     ) -> None:
         """A barrier, if what follows touches what was written, or writes what was touched. A border
         may be written beside what it surrounds."""
-        read = touched - written if border else touched
+        written = {s for s in written if not s.each}
+        read = {s for s in touched if not s.each and not (border and s in written)}
         clash = any(s in self.written and not (serial and self.written[s]) for s in read)
         clash = clash or any(s in self.read and not (serial and self.read[s]) for s in written)
         if clash:
             self._barrier()
         for slot in touched:
             self._touch(slot)
-            book = self.written if slot in written else self.read
-            book[slot] = serial and book.get(slot, True)
+            if not slot.each:
+                book = self.written if slot in written else self.read
+                book[slot] = serial and book.get(slot, True)
 
     def _barrier(self) -> None:
         if self.written or self.read:
@@ -343,7 +348,13 @@ class Driver:
     def _address(self, slot: Slot) -> Value:
         slot = slot.actual
         if slot.base is None:
-            return self.b.load("ptr", self.b.element(self.table, self.place[slot], "i64"), align=8)
+            at = self.b.element(self.table, self.place[slot], "i64")
+            address = self.b.load("ptr", at, align=8)
+            if not slot.each:
+                return address
+            return self.b.element(
+                address, self.b.mul(self.thread, constant("i64", slot.bytes_each)), "i8"
+            )
         turn = self.turns[slot.loop]
         if slot.turn:
             later = -slot.turn if slot.loop.reverse else slot.turn

@@ -12,7 +12,7 @@ import numpy as np
 
 from lamina.engines.llvm import memory, native, threads
 from lamina.engines.llvm.pace import Company, Pace
-from lamina.engines.llvm.plan import Plan, bindable
+from lamina.engines.llvm.plan import THREADS, Plan, bindable
 from lamina.errors import DTypeError, ShapeError
 from lamina.ir.graph import Graph
 from lamina.ir.types import evaluate
@@ -67,7 +67,7 @@ class LlvmProgram:
 
     def _enter(self, bound: _Bound) -> None:
         """Run once, on as many threads as pay."""
-        count = 1 if bound.small else bound.pace.threads(settings.threads)
+        count = 1 if bound.small else bound.pace.threads(min(settings.threads, bound.threads))
         began = time.perf_counter()
         threads.run(self.address, bound.table_address, count, self.flush_denormals)
         bound.pace.took(time.perf_counter() - began, count)
@@ -80,11 +80,12 @@ class LlvmProgram:
 
     def _bind(self, arrays: Sequence[np.ndarray]) -> _Bound:
         key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
-        if key not in self._bound:
+        bound = self._bound.get(key)
+        if bound is None or bound.threads < settings.threads:
             while len(self._bound) >= KEPT:
                 self._bound.pop(next(iter(self._bound)))
-            self._bound[key] = _Bound(self, self._sizes(key))
-        return self._bound[key]
+            bound = self._bound[key] = _Bound(self, self._sizes(key))
+        return bound
 
     def _sizes(self, key: tuple[int, ...]) -> dict[str, int]:
         return {symbol: key[at] // self._axes[at][3] for symbol, at in self._first.items()}
@@ -111,7 +112,8 @@ class _Bound:
 
     def __init__(self, program: LlvmProgram, sizes: dict[str, int]) -> None:
         plan = program.plan
-        self.plan = plan
+        self.plan, self.threads = plan, settings.threads
+        sizes = {**sizes, THREADS: self.threads}
         temporary = [k for k, b in enumerate(plan.blocks) if b.kind == "temporary"]
         bytes_ = [evaluate(plan.blocks[k].bytes, sizes) for k in temporary]
         offsets, total = memory.plan(bytes_, [plan.blocks[k].life for k in temporary])

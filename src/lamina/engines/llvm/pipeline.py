@@ -29,21 +29,23 @@ from lamina.engines.llvm.ahead import fetch_ahead
 from lamina.engines.llvm.apart import rows_of
 from lamina.engines.llvm.assemble import Program, assemble
 from lamina.engines.llvm.driver import Driven, drive
+from lamina.engines.llvm.duplicates import duplicate
 from lamina.engines.llvm.emit import emit
 from lamina.engines.llvm.executable import LlvmProgram
 from lamina.engines.llvm.items import leaves, loops
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import walk
-from lamina.engines.llvm.plan import Array, Block, Plan
+from lamina.engines.llvm.plan import THREADS, Array, Block, Plan
 from lamina.engines.llvm.prepare import prepare
 from lamina.engines.llvm.regions import in_regions
 from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
+from lamina.engines.llvm.slots import Slot
 from lamina.engines.llvm.strips import in_strips
 from lamina.engines.llvm.turns import shorten
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
-from lamina.ir.types import Dim, symbols
+from lamina.ir.types import Dim, Extent, symbols
 from lamina.rewrite import hoist_loops, simplify, sink_sums
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
@@ -98,6 +100,7 @@ def stages_of(
         fetch_ahead(loop)
     program.items = in_regions(program)
     program.items = in_strips(program)
+    duplicate(program)
     log.passed("assemble")
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
     called: dict[Kernel, tuple[str, list[str]]] = {}
@@ -163,8 +166,12 @@ def _plan(graph: Graph, program: Program, driven: Driven, kernels: list[Kernel])
         Array(list(r.shape), r.dtype, program.arguments.index(s) if s in program.arguments else -1)
         for r, s in zip(graph.results, program.results, strict=True)
     ]
-    blocks = [Block(s.kind, s.number, s.bytes, driven.lives.get(s, (0, 0))) for s in driven.slots]
+    blocks = [Block(s.kind, s.number, _bytes(s), driven.lives.get(s, (0, 0))) for s in driven.slots]
     return Plan(driven.symbols, arguments, results, blocks, [_work(k) for k in kernels])
+
+
+def _bytes(slot: Slot) -> Dim:
+    return slot.bytes_each * Extent.symbol(THREADS) if slot.each else slot.bytes
 
 
 def _work(kernel: Kernel) -> Dim:

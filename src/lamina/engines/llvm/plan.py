@@ -7,6 +7,8 @@ from typing import Any
 
 from lamina.ir.types import FLOORS, Dim, Extent, dtype
 
+THREADS = "number of threads"  # a symbol in a block's bytes
+
 
 @dataclass
 class Array:

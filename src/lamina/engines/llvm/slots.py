@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.llvm.index import Index, at, linear, strides_of
-from lamina.ir.types import Dim, DType, Shape
+from lamina.ir.types import Dim, DType, Shape, is_static
 
 
 @dataclass(eq=False)
@@ -32,6 +32,7 @@ class Slot:
     base: Slot | None = None
     loop: Any = None
     turn: int = 0
+    each: bool = False  # whether every thread has one of its own
     same: Slot | None = field(default=None, repr=False)  # another slot whose memory this one uses
     strides: Sequence[Dim] | None = None  # elements from one to the next; of a part of `same` also
     offset: Dim = 0  # from the whole's first to its own
@@ -71,3 +72,9 @@ class Slot:
         if self.strides is not None and self.same is None:
             return self.shape[0] * self.strides[0] * self.dtype.itemsize
         return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def bytes_each(self) -> int:
+        """From one thread's own to the next one's: whole lines of a cache."""
+        assert is_static(self.bytes)
+        return -(-int(self.bytes) // 64) * 64
