@@ -50,10 +50,11 @@ class LlvmProgram:
             self._check(arrays)
             self._checked.add(types)
         with self._lock:
-            bound = self._bind(arrays)
+            most = settings.threads
+            bound = self._bind(arrays, most)
             results = bound.results(arrays)
             bound.point(arrays, results)
-            self._enter(bound)
+            self._enter(bound, most)
         return results
 
     def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
@@ -63,11 +64,14 @@ class LlvmProgram:
         results = bound.results(kept)
         bound.point(kept, results)
         bound.holds = (kept, results)
-        return results, partial(self._enter, bound)
+        return results, partial(self._enter_fixed, bound)
 
-    def _enter(self, bound: _Bound) -> None:
+    def _enter_fixed(self, bound: _Bound) -> None:
+        self._enter(bound, min(settings.threads, bound.threads))
+
+    def _enter(self, bound: _Bound, most: int) -> None:
         """Run once, on as many threads as pay."""
-        count = 1 if bound.small else bound.pace.threads(min(settings.threads, bound.threads))
+        count = 1 if bound.small else bound.pace.threads(most)
         began = time.perf_counter()
         threads.run(self.address, bound.table_address, count, self.flush_denormals)
         bound.pace.took(time.perf_counter() - began, count)
@@ -78,10 +82,10 @@ class LlvmProgram:
             for bound in self._bound.values():
                 bound.arena.fill(0xFF)
 
-    def _bind(self, arrays: Sequence[np.ndarray]) -> _Bound:
+    def _bind(self, arrays: Sequence[np.ndarray], threads: int) -> _Bound:
         key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
         bound = self._bound.get(key)
-        if bound is None or bound.threads < settings.threads:
+        if bound is None or bound.threads < threads:
             while len(self._bound) >= KEPT:
                 self._bound.pop(next(iter(self._bound)))
             bound = self._bound[key] = _Bound(self, self._sizes(key))
