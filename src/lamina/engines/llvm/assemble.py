@@ -24,6 +24,7 @@ from lamina.engines.llvm.items import (
     While,
     leaves,
     mentioned,
+    read,
     touched,
 )
 from lamina.engines.llvm.joints import is_joint, parts_of
@@ -116,7 +117,7 @@ class _Assembly:
         """The items without stores to memory of this graph's own that nobody reads any more."""
         own = {s for n, s in self.where.items() if n in self.grouping.stored and _is_own(s)}
         own -= {s.memory for s in (*self.parameters, *self.targets)}
-        own -= {slot for item in items for slot in _read(item)}
+        own -= {slot for item in items for slot in read(item)}
         kept = (_without_stores(i, own) if isinstance(i, Kernel) else i for i in items)
         return [item for item in kept if item is not None]
 
@@ -383,14 +384,6 @@ def _element(slot: Slot, loop: Loop) -> Slot:
 
 def _is_own(slot: Slot) -> bool:
     return slot.kind == "temporary" and slot.same is None and slot.base is None
-
-
-def _read(item: Item) -> set[Slot]:
-    """The memory that an item reads; of all but kernels, whatever it touches."""
-    if not isinstance(item, Kernel):
-        return touched(item)
-    loads = [e for e in walk(item.nest.roots()) if e.kind == "load"]
-    return {item.slots[e.params["buffer"].number].memory for e in loads}
 
 
 def _without_stores(kernel: Kernel, idle: set[Slot]) -> Kernel | None:

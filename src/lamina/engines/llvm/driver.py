@@ -94,13 +94,14 @@ class Driver:
     def _kernel(self, kernel: Kernel) -> None:
         if self.kernels[kernel][0] == "":  # a copy of memory onto itself
             return
-        serial = is_serial(kernel.nest)
+        for_each = any(slot.each for slot in kernel.written)
+        serial = is_serial(kernel.nest) and not for_each
         self._separate(kernel.written, kernel.touched, serial, kernel.nest.border)
         all_rows: list[Value] = []
         if kernel.nest.apart is not None:
             all_rows = [constant("i64", 0), self.dim(kernel.nest.apart.rows)]
         zero, one = constant("i64", 0), constant("i64", 1)
-        if any(slot.each for slot in kernel.written):
+        if for_each:
             self._call(kernel, zero, one)
             return
         if not serial:

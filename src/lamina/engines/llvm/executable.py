@@ -60,7 +60,7 @@ class LlvmProgram:
     def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
         self._check(arrays)
         key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
-        bound, kept = _Bound(self, self._sizes(key)), list(arrays)
+        bound, kept = _Bound(self, self._sizes(key), settings.threads), list(arrays)
         results = bound.results(kept)
         bound.point(kept, results)
         bound.holds = (kept, results)
@@ -88,7 +88,7 @@ class LlvmProgram:
         if bound is None or bound.threads < threads:
             while len(self._bound) >= KEPT:
                 self._bound.pop(next(iter(self._bound)))
-            bound = self._bound[key] = _Bound(self, self._sizes(key))
+            bound = self._bound[key] = _Bound(self, self._sizes(key), threads)
         return bound
 
     def _sizes(self, key: tuple[int, ...]) -> dict[str, int]:
@@ -114,9 +114,9 @@ class LlvmProgram:
 class _Bound:
     """A program at given sizes: its arena, and the table that the native code reads."""
 
-    def __init__(self, program: LlvmProgram, sizes: dict[str, int]) -> None:
+    def __init__(self, program: LlvmProgram, sizes: dict[str, int], threads: int) -> None:
         plan = program.plan
-        self.plan, self.threads = plan, settings.threads
+        self.plan, self.threads = plan, threads
         sizes = {**sizes, THREADS: self.threads}
         temporary = [k for k, b in enumerate(plan.blocks) if b.kind == "temporary"]
         bytes_ = [evaluate(plan.blocks[k].bytes, sizes) for k in temporary]

@@ -7,11 +7,14 @@ it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from lamina.engines.llvm.items import If, Item, Loop, While
+from lamina.engines.llvm.apart import over_rows
+from lamina.engines.llvm.items import If, Item, Loop, While, leaves
 from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart
+from lamina.engines.llvm.schedule import choose
 
 
 class Group(ABC):
@@ -29,12 +32,30 @@ class Group(ABC):
     def items(self, later: Sequence[Item]) -> Sequence[Item]:
         """What becomes of the members; `later` are the items behind them."""
 
+    def keep_apart(self) -> None:
+        """Let calls of the members be for some rows only; those of strips and loops are already."""
+        for member in self.members:
+            if isinstance(member, Kernel):
+                member.keep_apart(self.kernels[member])
+
     def clashes(self, item: Kernel) -> bool:
         """Whether a kernel cannot go before all of these."""
         return any(
             item.written & kernel.touched or item.touched & kernel.written
             for kernel in self.kernels
         )
+
+
+def over_same_rows(kernels: Mapping[Kernel, Apart], item: Item) -> dict[Kernel, Apart] | None:
+    """The kernels and those of an item, if all of them go over as many rows."""
+    found = dict(kernels)
+    for kernel in leaves([item]):
+        assert isinstance(kernel, Kernel)
+        apart = over_rows(kernel)
+        if apart is None or choose(kernel.nest, machine()).turned is not None:
+            return None
+        found[kernel] = apart
+    return found if len({a.rows for a in found.values()}) == 1 else None
 
 
 def gathered(

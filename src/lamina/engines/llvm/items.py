@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.nest import walk
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim
@@ -122,3 +123,11 @@ def touched(item: Item) -> set[Slot]:
     for leaf in leaves([item]):
         found |= {s.memory for s in mentioned(leaf)}
     return found
+
+
+def read(item: Item) -> set[Slot]:
+    """The memory that an item reads; of all but kernels, whatever it touches."""
+    if not isinstance(item, Kernel):
+        return touched(item)
+    loads = [e for e in walk(item.nest.roots()) if e.kind == "load"]
+    return {item.slots[e.params["buffer"].number].memory for e in loads}

@@ -16,11 +16,9 @@ from functools import partial
 
 from lamina.engines.llvm.apart import accesses, over_rows, own_rows
 from lamina.engines.llvm.assemble import Program, Touching, touching_of
-from lamina.engines.llvm.gather import Group, gathered
+from lamina.engines.llvm.gather import Group, gathered, over_same_rows
 from lamina.engines.llvm.items import Item, Loop, Strip, leaves, mentioned
 from lamina.engines.llvm.lower import Kernel
-from lamina.engines.llvm.machine import machine
-from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import is_static
 
@@ -47,14 +45,8 @@ class _Region(Group):
                 return False
         elif not isinstance(item, Kernel) or not _is_small(item):
             return False
-        kernels = dict(self.kernels)
-        for kernel in leaves([item]):
-            assert isinstance(kernel, Kernel)
-            apart = over_rows(kernel)
-            if apart is None or choose(kernel.nest, machine()).turned is not None:
-                return False
-            kernels[kernel] = apart
-        if len({a.rows for a in kernels.values()}) > 1 or own_rows(kernels) is None:
+        kernels = over_same_rows(self.kernels, item)
+        if kernels is None or own_rows(kernels) is None:
             return False
         self.members.append(item)
         self.kernels = kernels
@@ -64,9 +56,7 @@ class _Region(Group):
         """One strip; or the members, if that is better."""
         if len(self.members) < 2 or not any(isinstance(m, Loop) for m in self.members):
             return self.members
-        for member in self.members:
-            if isinstance(member, Kernel):
-                member.keep_apart(self.kernels[member])
+        self.keep_apart()
         self._share({*self.kernels, *leaves(later)})
         rows = next(iter(self.kernels.values())).rows
         return [Strip(self.members, rows, None, {})]

@@ -14,14 +14,13 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from lamina.engines.llvm.apart import accesses, counted, over_rows, own_rows, row_at
+from lamina.engines.llvm.apart import accesses, counted, own_rows, row_at
 from lamina.engines.llvm.assemble import Program, Touching, touching_of
-from lamina.engines.llvm.gather import Group, gathered
-from lamina.engines.llvm.items import Item, Loop, Strip, leaves
+from lamina.engines.llvm.gather import Group, gathered, over_same_rows
+from lamina.engines.llvm.items import Item, Loop, Strip
 from lamina.engines.llvm.lower import Kernel
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.nest import Apart
-from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import Dim
 from lamina.ir.typical import guess
@@ -55,14 +54,8 @@ class _Rows(Group):
     def takes(self, item: Item) -> bool:
         if not isinstance(item, Kernel) and not (isinstance(item, Strip) and item.step):
             return False  # nor is a region, which has loops in it
-        each = dict(self.each)
-        for kernel in leaves([item]):
-            assert isinstance(kernel, Kernel)
-            apart = over_rows(kernel)
-            if apart is None or choose(kernel.nest, machine()).turned is not None:
-                return False
-            each[kernel] = apart
-        if len({a.rows for a in each.values()}) > 1:
+        each = over_same_rows(self.each, item)
+        if each is None:
             return False
         kernels = _with_finer_rows(each) if self.finer else each
         if self.finer and _rows(kernels) == _rows(each):
@@ -80,9 +73,7 @@ class _Rows(Group):
         """One strip; or the members, if that is better."""
         if len(self.members) < 2 or not self._is_worth_it():
             return self.members
-        for member in self.members:
-            if isinstance(member, Kernel):
-                member.keep_apart(self.kernels[member])
+        self.keep_apart()
         inner = self._inner()
         step = max(1, machine().l2 // 2 // sum(inner.values()))
         return [Strip(list(self.members), _rows(self.kernels), step, inner)]

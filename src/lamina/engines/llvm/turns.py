@@ -16,9 +16,9 @@ from functools import partial
 from lamina.engines.llvm.assemble import Program
 from lamina.engines.llvm.collapse import rewrite
 from lamina.engines.llvm.index import of
-from lamina.engines.llvm.items import If, Item, Loop, While, leaves, touched
+from lamina.engines.llvm.items import If, Item, Loop, While, leaves, read, touched
 from lamina.engines.llvm.lower import Kernel, trimmed
-from lamina.engines.llvm.nest import Expr, Maker, walk
+from lamina.engines.llvm.nest import Expr, Maker
 from lamina.engines.llvm.slots import Slot
 
 Readers = Mapping[Slot, Set[object]]
@@ -28,7 +28,7 @@ def shorten(program: Program) -> None:
     """Note for the kernels of every loop what its first and last turns can leave out."""
     readers: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
     for leaf in leaves(program.items):
-        for slot in _read(leaf):
+        for slot in read(leaf):
             readers.setdefault(slot, set()).add(leaf)
     for items, place, loop in _loops(program.items):
         _start(loop, _zeros_before(items[:place]))
@@ -52,13 +52,6 @@ def _inside(item: Item) -> list[Sequence[Item]]:
     if isinstance(item, If):
         return [item.items, item.otherwise]
     return [item.items] if isinstance(item, Loop) else []
-
-
-def _read(leaf: Item) -> set[Slot]:
-    if not isinstance(leaf, Kernel):
-        return touched(leaf)
-    loads = [e for e in walk(leaf.nest.roots()) if e.kind == "load"]
-    return {leaf.slots[e.params["buffer"].number].memory for e in loads}
 
 
 # ---- the first turn ----------------------------------------------------------------------------
