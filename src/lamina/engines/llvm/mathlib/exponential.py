@@ -10,7 +10,16 @@ from __future__ import annotations
 import math
 
 from lamina.engines.llvm.builder import Builder, Value
-from lamina.engines.llvm.mathlib.expression import Expr, at_least, at_most, fma, polynomial, where
+from lamina.engines.llvm.mathlib.expression import (
+    Expr,
+    at_least,
+    at_most,
+    fma,
+    has_scaling,
+    polynomial,
+    scaled,
+    where,
+)
 from lamina.engines.llvm.mathlib.formats import format_of
 
 
@@ -45,12 +54,12 @@ def logistic(b: Builder, x: Value) -> Value:
 
 # ---- pieces, which other pages use too ---------------------------------------------------------
 def reduce_by_ln2(x: Expr) -> tuple[Expr, Expr]:
-    """r = x - n ln2, and an integer whose low bits hold n."""
+    """r = x - n ln2, and n + magic, whose low bits hold the integer n."""
     f = format_of(x.type)
     shifted = fma(x, 1 / math.log(2), f.magic)
     minus_n = f.magic - shifted
     high, low = f.ln2
-    return fma(minus_n, low, fma(minus_n, high, x)), shifted.bits()
+    return fma(minus_n, low, fma(minus_n, high, x)), shifted
 
 
 def power_of_two(n: Expr) -> Expr:
@@ -64,8 +73,13 @@ def exp_reduced(r: Expr) -> Expr:
     return polynomial(r, (1.0, 1.0, *format_of(r.type).fitted("EXP")))
 
 
-def scale(x: Expr, n: Expr) -> Expr:
-    """x 2**n, over the whole range of exponents, in two halves; rounded once."""
+def scale(x: Expr, shifted: Expr) -> Expr:
+    """x 2**n, over the whole range of exponents, rounded once: by the one instruction that does,
+    or in two halves; n as `reduce_by_ln2` gives it."""
+    f = format_of(x.type)
+    if has_scaling(x.type):
+        return scaled(x, shifted - f.magic)
+    n = shifted.bits()
     half = n >> 1
     return x * power_of_two(n - half) * power_of_two(half)
 
@@ -81,7 +95,7 @@ def exp_of(x: Expr, may_overflow: bool = True) -> Expr:
 def exp_moderate(x: Expr) -> Expr:
     """exp(x) where neither x nor the result leaves the normal numbers."""
     r, n = reduce_by_ln2(x)
-    return exp_reduced(r) * power_of_two(n)
+    return exp_reduced(r) * power_of_two(n.bits())
 
 
 def _expm1_reduced(r: Expr) -> Expr:
@@ -91,12 +105,12 @@ def _expm1_reduced(r: Expr) -> Expr:
 def expm1_moderate(x: Expr) -> Expr:
     """expm1(x) = 2**n expm1(r) + (2**n - 1), where exp(x) stays a normal number."""
     r, n = reduce_by_ln2(x)
-    s = power_of_two(n)
+    s = power_of_two(n.bits())
     return fma(s, _expm1_reduced(r), s - 1.0)
 
 
 def expm1_half(x: Expr) -> Expr:
     """expm1(x) / 2, which doesn't overflow before expm1 does."""
     r, n = reduce_by_ln2(x)
-    s = power_of_two(n - 1)
+    s = power_of_two(n.bits() - 1)
     return fma(s, _expm1_reduced(r), s - 0.5)

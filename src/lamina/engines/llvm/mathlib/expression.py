@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lamina.engines.llvm.builder import Builder, Value, bits, constant, is_float, like
+from lamina.engines.llvm.machine import machine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,3 +171,23 @@ def at_most(x: Expr, limit: float) -> Expr:
 def at_least(x: Expr, limit: float) -> Expr:
     """max(x, limit), one instruction; NaN stays."""
     return where(x < limit, limit, x)
+
+
+# ---- what some processors have an instruction for ----------------------------------------------
+_SCALING = {  # of AVX-512: its intrinsic, and the type of its mask
+    "<16 x float>": ("llvm.x86.avx512.mask.scalef.ps.512", "i16"),
+    "<8 x double>": ("llvm.x86.avx512.mask.scalef.pd.512", "i8"),
+}
+CURRENT_ROUNDING = 4
+
+
+def has_scaling(type_: str) -> bool:
+    """Whether there is one instruction for x 2**n at this width."""
+    return type_ in _SCALING and machine().vector_bits == 512
+
+
+def scaled(x: Expr, n: Expr) -> Expr:
+    """x 2**n for n a whole number, rounded once."""
+    name, mask = _SCALING[x.type]
+    args = [x.value, n.value, x.value, constant(mask, -1), constant("i32", CURRENT_ROUNDING)]
+    return Expr(x.b, x.b.call(name, x.type, args))
