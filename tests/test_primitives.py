@@ -111,6 +111,9 @@ def test_random_bits() -> None:
     key = np.array([1, 2], np.uint32)
     bits = apply("rng_bit_generator", [key], {"shape": (3, 5)})
     np.testing.assert_array_equal(bits, random_bits(key, (3, 5)))
+    np.testing.assert_array_equal(
+        bits.ravel()[:4], random_bits(key, 4)
+    )  # a few are made one by one
     assert len(np.unique(bits)) == 15
 
 

@@ -671,6 +671,17 @@ def test_the_pace_follows_the_time_of_a_step():
     assert pace.steps == 1
 
 
+def test_a_fit_of_the_same_data_begins_at_the_pace_of_the_one_before():
+    model = network()
+    model.fit(X, Y, batch_size=8, verbose=0)
+    (known,) = model._session.paces.values()
+    assert known > 1
+    assert Pace(known=known).steps == known
+    assert Pace(known=known, most=1).steps == 1
+    model.fit(X, Y, batch_size=16, epochs=2, verbose=0)  # its steps take longer
+    assert len(model._session.paces) == 2
+
+
 def test_an_order_holds_every_row_once():
     source = Resident(_columns(100), 32, seed=4)
     for epoch in range(3):

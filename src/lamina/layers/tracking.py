@@ -7,7 +7,7 @@ of layers included, so a list that grows after it was assigned is seen too.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from types import FunctionType, NoneType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,8 @@ from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
 from lamina.layers.frames import unique
 from lamina.tensor import Variable
+
+PLAIN = frozenset({NoneType, bool, int, float, str, FunctionType})  # in which nothing hangs
 
 
 class Tracked(Configurable):
@@ -63,22 +65,29 @@ class Tracked(Configurable):
 
     def _adopt(self) -> None:
         """Give the layers inside that have no parent yet this one, and names unique in here."""
-        children = self._children()
+        self._name_children(self._children())
+
+    def _name_children(self, children: list[Any]) -> None:
         new = [c for c in children if c._parent is None or c._parent() is None]
+        if not new:
+            return
         taken = {c.name for c in children if c._is_named}
         for child in new:
             child._take_name(taken)
             child._parent = weakref.ref(self)
 
     # ---- what is inside ------------------------------------------------------------------------
-    def _attributes(self) -> Iterator[Any]:
+    def _attributes(self) -> list[Any]:
+        """The layers and variables that attributes hold."""
+        found: list[Any] = []
         for name, value in vars(self).items():
-            if name not in self._unseen:
-                yield from _leaves(value)
+            if type(value) not in PLAIN and name not in self._unseen:
+                _collect(value, found)
+        return found
 
     def _children(self) -> list[Any]:
         """The layers that hang on attributes, each once."""
-        return list({id(v): v for v in self._attributes() if isinstance(v, Tracked)}.values())
+        return _layers(self._attributes())
 
     def _flatten_layers(self) -> list[Any]:
         """This layer and all inside, each once, parents first."""
@@ -95,19 +104,24 @@ class Tracked(Configurable):
 
     def _own_variables(self) -> list[Variable]:
         """This very layer's weights: trainable ones first, each kind in order of creation."""
-        held = [v for v in self._attributes() if isinstance(v, Variable)]
+        return self._variables_first(self._attributes())
+
+    def _variables_first(self, found: list[Any]) -> list[Variable]:
+        held = [v for v in found if isinstance(v, Variable)]
         own = list({id(v): v for v in [*self._weights, *held]}.values())
         return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
 
     def _named_variables(self) -> dict[str, Variable]:
         """Every weight inside by its path below this layer: "dense_1/kernel"."""
-        self._adopt()
+        inner = self._attributes()
+        children = _layers(inner)
+        self._name_children(children)
         found: dict[str, Variable] = {}
         seen: set[int] = set()
         taken: set[str] = set()
         names: set[str] = set()
-        inside = [({v.name: v}, "") for v in self._own_variables()]
-        inside += [(c._named_variables(), unique(c.name, names) + "/") for c in self._children()]
+        inside = [({v.name: v}, "") for v in self._variables_first(inner)]
+        inside += [(c._named_variables(), unique(c.name, names) + "/") for c in children]
         for variables, prefix in inside:
             for name, variable in variables.items():
                 if id(variable) not in seen:
@@ -152,8 +166,9 @@ class Tracked(Configurable):
     def _trainable_ids(self) -> set[int]:
         if not self._trainable:
             return set()
-        found = {id(v) for v in self._own_variables() if v.trainable}
-        return found.union(*(child._trainable_ids() for child in self._children()))
+        inner = self._attributes()
+        found = {id(v) for v in self._variables_first(inner) if v.trainable}
+        return found.union(*(child._trainable_ids() for child in _layers(inner)))
 
     @property
     def trainable(self) -> bool:
@@ -199,12 +214,16 @@ def _listing(named: dict[str, Variable]) -> str:
     return ", ".join(f"{name} {variable.shape}" for name, variable in named.items()) or "none"
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def _layers(found: list[Any]) -> list[Any]:
+    return list({id(v): v for v in found if isinstance(v, Tracked)}.values())
+
+
+def _collect(value: Any, found: list[Any]) -> None:
     if isinstance(value, (Tracked, Variable)):
-        yield value
+        found.append(value)
     elif isinstance(value, (list, tuple)):
         for each in value:
-            yield from _leaves(each)
+            _collect(each, found)
     elif isinstance(value, dict):
         for each in value.values():
-            yield from _leaves(each)
+            _collect(each, found)

@@ -235,7 +235,10 @@ def _epochs(model: Any, plan: Fit, source: Source, callbacks: Any) -> History:
     )
     model.history, model.stop_training = history, False
     begin_steps(model, plan, source)
-    pace = Pace(most=1 if told.each_train_batch else None)
+    session: Session = model._session
+    same = source.likeness if isinstance(source, Resident) else None
+    known = session.paces.get(same, 1)
+    pace = Pace(most=1 if told.each_train_batch else None, known=known)
     told.tell("on_train_begin", {})
     logs: Logs = {}
     try:
@@ -249,6 +252,8 @@ def _epochs(model: Any, plan: Fit, source: Source, callbacks: Any) -> History:
             print("fit: stopped by Ctrl-C; the weights are those of the last completed step")
         told.tell("on_train_end", logs)
         raise
+    if same is not None and pace.most is None:
+        session.paces[same] = pace.steps
     _finish(model)
     told.tell("on_train_end", logs)
     return history

@@ -34,6 +34,7 @@ class Session:
         self.steps: Steps | None = None
         self.first_step = (0, 0)  # seed and number, for steps that are yet to come
         self._programs: Programs[Runner] = Programs()
+        self.paces: dict[Any, int] = {}  # steps that native code is to do at a time, by data
         self._vocabularies = Vocabularies()
         self._shapes: dict[Any, tuple[list[Any], list[str]]] = {}  # of outputs, by those of data
 

@@ -24,9 +24,10 @@ Chunk = tuple[Columns, np.ndarray]
 class Pace:
     """How many steps to do before native code returns: as many as fit in `seconds`.
 
-    The first call does one. Then it goes by the time they took, at most eight times as many as
-    before, since first steps are slow. Always a power of two, so that the same numbers come again,
-    for which programs have memory and know how many threads are best.
+    The first call does one, or as many as are `known` to fit. Then it goes by the time they took,
+    at most eight times as many as before, since first steps are slow. Always a power of two, so
+    that the same numbers come again, for which programs have memory and know how many threads are
+    best.
     """
 
     def __init__(
@@ -34,9 +35,10 @@ class Pace:
         seconds: float = 0.075,
         most: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        known: int = 1,
     ) -> None:
         self.seconds, self.most, self.clock = seconds, most, clock
-        self.steps = 1
+        self.steps = 1 if most == 1 else known
         self._began = 0.0
 
     def begin(self) -> None:
@@ -76,6 +78,11 @@ class Resident:
         self.steps: int | None = limit or whole
         self.limit = limit
         self.runner: Any = None  # the program of the epoch before
+
+    @property
+    def likeness(self) -> Any:
+        """What is equal for data whose steps take as long."""
+        return (self.batch_size, *self.data.types)
 
     def order(self, epoch: int) -> np.ndarray:
         """The rows of an epoch in the order in which they are used: the same for the same seed."""

@@ -138,6 +138,7 @@ class _Bound:
             if r.owner < 0
         ]
         self.owners = [r.owner for r in plan.results]
+        self.state: dict[int, np.ndarray | None] = {o: None for o in self.owners if o >= 0}
         arguments = {b.number: head + k for k, b in enumerate(plan.blocks) if b.kind == "argument"}
         count = len(plan.arguments)
         self.inputs = [(n, at) for n, at in arguments.items() if n < count]
@@ -154,9 +155,14 @@ class _Bound:
         return out  # type: ignore[return-value]
 
     def point(self, arrays: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
-        table = self.table
+        table, state = self.table, self.state
         for n, at in self.inputs:
-            table[at] = _pointer(arrays[n])
+            array = arrays[n]
+            if n in state:  # mostly the same as at the last call
+                if array is state[n]:
+                    continue
+                state[n] = array
+            table[at] = _pointer(array)
         for n, at in self.outputs:
             table[at] = _pointer(results[self.fresh[n][0]])
 
