@@ -38,7 +38,8 @@ def fetch_ahead(loop: Loop) -> None:
     rows = _rows_of([k for k in kernels if k is not product], loop)
     first = len(product.slots)
     ahead = [
-        Ahead(first + k, row, _lines(product.nest, row)) for k, row in enumerate(rows.values())
+        Ahead(first + k, row, each, _lines(product.nest, each))
+        for k, (row, each) in enumerate(rows.values())
     ]
     if ahead and sum(a.lines for a in ahead) <= MOST:
         product.nest.ahead = tuple(ahead)
@@ -55,9 +56,9 @@ def _sums_long(nest: Nest) -> bool:
     return by_term and is_static(over.extent) and int(over.extent) % STRETCH == 0
 
 
-def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, int]:
-    """The bytes of a row of each stack that these kernels read at this turn."""
-    found: dict[Slot, int] = {}
+def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, tuple[int, int]]:
+    """The stacks that these kernels read at this turn: bytes from row to row, and lines of each."""
+    found: dict[Slot, tuple[int, int]] = {}
     written = {slot for kernel in kernels for slot in kernel.written}
     for kernel in kernels:
         apart = over_rows(kernel)
@@ -67,11 +68,12 @@ def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, int]:
             if stack.base is None or stack.loop is not loop or slot.memory in written:
                 continue
             if row is not None:
-                found[stack] = abs(row.width) * slot.dtype.itemsize
+                size = slot.dtype.itemsize
+                found[stack] = abs(row.width) * size, -(-(row.last + 1) * size // LINE)
     return found
 
 
-def _lines(nest: Nest, row: int) -> int:
+def _lines(nest: Nest, each: int) -> int:
     """How many lines to fetch at a time, so that all rows are by the end."""
     schedule = choose(nest, machine())
     open_ = [v for v in nest.loops if not is_static(v.extent)]
@@ -79,7 +81,7 @@ def _lines(nest: Nest, row: int) -> int:
     others = (v for v in nest.loops if v is not open_[0])
     tiles = math.prod(-(-guess(v.extent) // schedule.step(v)) for v in others)
     stretches = tiles * guess(nest.reductions[0].extent) // STRETCH
-    return -(-rows * row // (LINE * stretches))
+    return -(-rows * each // stretches)
 
 
 def _following(slot: Slot, loop: Loop) -> Slot:

@@ -16,6 +16,7 @@ from lamina.engines.llvm.blocks import in_blocks
 from lamina.engines.llvm.borders import border, bordered, middle_of
 from lamina.engines.llvm.fuse import fused
 from lamina.engines.llvm.group import Group, Grouping, group, reaches
+from lamina.engines.llvm.halves import in_halves
 from lamina.engines.llvm.items import (
     If,
     Item,
@@ -111,7 +112,8 @@ class _Assembly:
         moves = self._place_results()
         order = self._ordered()
         items = fused([item for g in order for item in self.kernels[g]] + moves)
-        return _finished(self._read_again(items))
+        stacks = [s for slots in self.elements.values() for s in slots]
+        return _finished(self._read_again(items), stacks)
 
     def _read_again(self, items: Sequence[Item]) -> list[Item]:
         """The items without stores to memory of this graph's own that nobody reads any more."""
@@ -369,11 +371,15 @@ class _Assembly:
         return order
 
 
-def _finished(items: Sequence[Item]) -> list[Item]:
+def _finished(items: Sequence[Item], stacks: Sequence[Slot]) -> list[Item]:
     """Loops that go together joined, long sums in blocks."""
     done: list[Item] = []
     for item in items:
-        done += in_blocks(item, machine()) if isinstance(item, Kernel) else [item]
+        if isinstance(item, Kernel):
+            for part in in_halves(item, stacks):
+                done += in_blocks(part, machine())
+        else:
+            done.append(item)
     return done
 
 

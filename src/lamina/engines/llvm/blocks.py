@@ -1,9 +1,8 @@
 """Long sums of products, a block at a time: what a block reads stays in the nearest caches.
 
     for tile: for k in 131072: acc += x[k] y[k]                 each tile reads all of x and y
-        ->  sums = 0
-            for block: for tile: for k in 1024: acc += ...      a block of x and y serves all tiles
-                                 sums += acc
+        ->  for block: for tile: for k in 1024: acc += ...      a block of x and y serves all tiles
+                                 sums += acc                    (in the first block: sums <- acc)
             for tile: result <- what follows the sums
 
 The blocks follow one another in the same order on any number of threads, each of which keeps to its
@@ -13,14 +12,15 @@ own tiles (`Nest.outermost`).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lamina.engines.llvm.collapse import by_stride, collapse, renamed, rewrite
 from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.index import Index, Var, linear, of
-from lamina.engines.llvm.lower import Kernel, trimmed, zeros
+from lamina.engines.llvm.lower import Kernel, trimmed
 from lamina.engines.llvm.machine import Machine
-from lamina.engines.llvm.nest import Accumulator, Buffer, Maker, Nest, Store
+from lamina.engines.llvm.nest import Accumulator, Buffer, Maker, Nest, Store, walk
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
@@ -32,8 +32,8 @@ ROWS = 16  # results for each column of a panel: fewer, and there is little to r
 
 
 def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
-    """The kernel, or in its place three: sums put to zero, summed in blocks, and used. Its loops
-    are collapsed."""
+    """The kernel, or in its place two: sums in blocks, and what uses them. Its loops are
+    collapsed."""
     maker = Maker()
     whole = Kernel(collapse(kernel.nest, maker), kernel.slots)
     if not _pays(whole.nest, machine):
@@ -41,18 +41,31 @@ def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
     nest, block = _cut(kernel.nest, maker)
     if block is None:
         return [whole]
+    if _is_plain(nest, kernel.slots):
+        (store,) = nest.stores
+        slot = kernel.slots[store.buffer.number]
+        return [_summed(nest, maker, kernel.slots, block, slot, store.index)]
     sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
     place = linear([of(v) for v in nest.loops], sums.shape)
     return [
-        collapsed(zeros(sums)),
         _summed(nest, maker, kernel.slots, block, sums, place),
         _used(nest, maker, kernel.slots, sums, place),
     ]
 
 
-def collapsed(kernel: Kernel) -> Kernel:
-    """The kernel with its loops collapsed."""
-    return Kernel(collapse(kernel.nest, Maker()), kernel.slots)
+def _is_plain(nest: Nest, slots: Sequence[Slot]) -> bool:
+    """Whether the sums are stored as they are, where nothing is read."""
+    loads = [e for e in walk(nest.roots()) if e.kind == "load"]
+    read = {slots[e.params["buffer"].number].memory for e in loads}
+    return (
+        all(
+            s.expr.kind == "acc"
+            and s.buffer.dtype == nest.accumulators[0].dtype
+            and slots[s.buffer.number].memory not in read
+            for s in nest.stores
+        )
+        and len(nest.stores) == 1
+    )
 
 
 def _pays(nest: Nest, machine: Machine) -> bool:
@@ -66,7 +79,7 @@ def _pays(nest: Nest, machine: Machine) -> bool:
     widest = max((guess(v.extent) for v in nest.loops), default=1)
     enough = widest >= panel and results >= ROWS * panel
     known = all(is_static(v.extent) for v in nest.reductions)
-    least = (4 if known else 2) * machine.l1  # what is guessed may well be more
+    least = (4 if known else 1 if nest.halves else 2) * machine.l1  # what is guessed may be more
     return enough and terms * panel * size >= least and results * size <= machine.l2
 
 
@@ -75,7 +88,9 @@ def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
     nest = replace(nest, reductions=by_stride(nest, nest.reductions))
     first, *rest = nest.reductions
     inside = math.prod(guess(v.extent) for v in rest)
-    if FEWEST <= inside <= MOST:
+    # where there is no row of a half, nobody would put its sums to zero
+    may_be_first = nest.halves is None or first is not nest.halves.row
+    if may_be_first and FEWEST <= inside <= MOST:
         return nest, first
     longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
     others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
@@ -88,7 +103,7 @@ def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
         if extent % n == 0 and FEWEST <= extent // n * others <= most
     ]
     if not fitting:
-        return nest, first if FEWEST // 2 <= inside <= MOST else None
+        return nest, first if may_be_first and FEWEST // 2 <= inside <= MOST else None
     outer, inner = Var(f"{longest.name}b", fitting[0]), Var(longest.name, extent // fitting[0])
     both = {longest: of(outer) * inner.extent + of(inner)}
     cut = rewrite(nest, maker, lambda index: renamed(index, both))
@@ -102,7 +117,9 @@ def _summed(
     """The kernel that adds each block's products to the sums."""
     (acc,) = nest.accumulators
     buffer = Buffer(len(slots), sums.dtype)
-    before = maker.load(buffer, place)
+    later = ((of(block), 1, block.extent),)
+    zero = maker.constant(0, acc.dtype)
+    before = maker.guard(later, maker.load(buffer, place), zero)
     total = maker.acc(0, acc.dtype, frozenset(nest.loops))
     after = maker.op("add", (before, total), acc.dtype, {"operand": acc.dtype})
     reductions = [v for v in nest.reductions if v is not block]
@@ -113,6 +130,7 @@ def _summed(
         [Accumulator("sum", acc.expr, acc.dtype)],
         [Store(buffer, place, after)],
         outermost=block,
+        halves=nest.halves,
     )
     return trimmed(collapse(summed, maker), [*slots, sums])
 

@@ -30,10 +30,15 @@ def collapse(nest: Nest, maker: Maker) -> Nest:
             outer, inner = getattr(nest, kind)[position - 1 : position + 1]
             open_ = [t for t in tests(nest) if not _scales(t, outer, inner)]
             places = [*indices(nest), *(index for index, _, _ in open_)]
-            if all(_merges(i, outer, inner) for i in places):
+            if not _is_halved(nest, outer, inner) and all(_merges(i, outer, inner) for i in places):
                 nest = _merged(nest, maker, kind, outer, inner)
             position -= 1
     return nest
+
+
+def _is_halved(nest: Nest, *pair: Var) -> bool:
+    """Whether one of these is a loop of the halves of a sum."""
+    return nest.halves is not None and bool({*pair} & {nest.halves.half, nest.halves.row})
 
 
 def by_stride(nest: Nest, loops: list[Var]) -> list[Var]:

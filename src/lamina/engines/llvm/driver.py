@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from lamina.engines.llvm.assemble import Program
+from lamina.engines.llvm.assemble import Program, touching_of
 from lamina.engines.llvm.barrier import emit_barrier
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.items import If, Item, Loop, Routine, Strip, While, leaves, mentioned
@@ -26,6 +26,7 @@ from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
 
 APART = 8  # rows of a thread's own begin at multiples of this in a loop
 AS_IT_LIES: Mapping[Slot, Value] = {}
+BETWEEN = 12288  # bytes between the rows of two threads: as far as a processor fetches ahead
 EVEN = 8  # the threads may have to wait for one an eighth of the time
 
 
@@ -67,6 +68,8 @@ class Driver:
         self.written: dict[Slot, bool] = {}  # since the last barrier: slot -> by one thread alone
         self.read: dict[Slot, bool] = {}
         self.touches: dict[Slot, list[tuple[int, tuple[int, ...]]]] = {}
+        self.touching = touching_of(program)
+        self.own: set[Slot] = set()  # of which each thread writes what no other does
         self.loop_path: tuple[int, ...] = ()
         self.loop_span: list[list[int]] = []
 
@@ -97,6 +100,8 @@ class Driver:
         for_each = any(slot.each for slot in kernel.written)
         serial = is_serial(kernel.nest) and not for_each
         self._separate(kernel.written, kernel.touched, serial, kernel.nest.border)
+        if kernel.nest.halves is not None:
+            self.own |= kernel.written
         all_rows: list[Value] = []
         if kernel.nest.apart is not None:
             all_rows = [constant("i64", 0), self.dim(kernel.nest.apart.rows)]
@@ -169,7 +174,9 @@ class Driver:
         b.place(done)
 
     def _alone(self, items: Sequence[Item], rows: Value) -> None:
-        """Each thread takes all items over rows of its own."""
+        """Each thread takes all items over rows of its own. What nobody else touches lies apart for
+        each: else one would fetch ahead what its neighbour is about to write."""
+        moved = self._move_apart(items)
 
         def cut(number: Value) -> Value:
             even = self.b.and_(self._share(rows, number), constant("i64", -APART))
@@ -182,15 +189,26 @@ class Driver:
                 with self._turns(item):
                     for kernel in item.items:
                         assert isinstance(kernel, Kernel)
-                        self._over(kernel, first, end)
+                        self._over(kernel, first, end, moved)
             else:
                 assert isinstance(item, Kernel)
-                self._over(item, first, end)
+                self._over(item, first, end, moved)
         emit_barrier(self.b, self.sync, self.threads)
         for leaf in leaves(items):  # threads may be anywhere in it: all of its memory is in use
             for slot in mentioned(leaf):
                 self.touches[slot.memory] += [(begun, self.loop_path), (self.phase, self.loop_path)]
         self.phase += 1
+
+    def _move_apart(self, items: Sequence[Item]) -> Mapping[Slot, Value]:
+        """By how much each thread moves the memory of its own that these items alone touch."""
+        here = set(leaves(items))
+        written = {s for leaf in here if isinstance(leaf, Kernel) for s in leaf.written}
+        inner = {s for s in written if s.kind == "temporary" and self.touching[s] <= here}
+        self.own |= written
+        for slot in inner:
+            slot.between = BETWEEN
+        bytes_ = self.b.mul(self.thread, constant("i64", BETWEEN))
+        return dict.fromkeys(inner, bytes_)
 
     def _share(self, rows: Value, number: Value) -> Value:
         return self.b.binary("sdiv", self.b.mul(rows, number), self.threads)
@@ -342,7 +360,8 @@ class Driver:
                 if any(loop not in path for path in paths):  # it lives from turn to turn
                     first = min(first, self.loop_span[loop][0])
                     last = max(last, self.loop_span[loop][1])
-            lives[slot] = (first, last)
+            # what is a thread's own shares memory with nothing that others write
+            lives[slot] = (0, self.phase) if slot in self.own else (first, last)
         return lives
 
     # ---- values --------------------------------------------------------------------------------

@@ -293,11 +293,19 @@ class NestEmitter:
         turns = math.prod(guess(v.extent) for v in over)
         if vector not in self.nest.loops or turns < ENOUGH:
             return
+        if self.nest.halves is not None:
+            self._fetch_sums()
         for load in updated(self.nest):
             buffer, index = load.params["buffer"], load.params["index"]
             if index.coefficient(vector) == 1:
                 for point in self._coordinates(self._spatial()):
                     self.b.fetch(self.space.address(buffer, index, point), write=False)
+
+    def _fetch_sums(self) -> None:
+        """Ask for where the sums of a half will be written, which another thread has read."""
+        for store in self.nest.stores:
+            for point in self._coordinates(self._spatial()):
+                self.b.fetch(self.space.address(store.buffer, store.index, point), write=True)
 
     def _coordinates(self, variables: Sequence[Var]) -> list[Coordinates]:
         counts = [range(self.schedule.unroll.get(v, 1)) for v in variables]
@@ -349,7 +357,7 @@ class NestEmitter:
             return self._update(carry, points, widths)
         var, *rest = loops
         step = self.schedule.step(var)
-        extent = self.dim(var.extent)
+        extent = self._turns_of(var)
         whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
         space.hoist(sums_only=True)
         stop = extent
@@ -366,6 +374,16 @@ class NestEmitter:
             with space.masked():
                 tail.next = self._turns(rest, tail.carried, points, widths)
         return tail.result
+
+    def _turns_of(self, var: Var) -> Value:
+        """How many turns a reduction has here."""
+        halves, extent = self.nest.halves, self.dim(var.extent)
+        if halves is None or var is not halves.row:
+            return extent
+        b = self.b
+        half, _ = self.space.turn(halves.half, 0)
+        left = b.sub(self.dim(halves.limit), b.mul(half, extent))
+        return b.intrinsic("llvm.smin", extent, left)
 
     def _update(
         self, carry: list[Value], points: list[Coordinates], widths: list[int]

@@ -45,5 +45,8 @@ class Fetching(NestEmitter):
         for ahead, base in zip(self.nest.ahead, self.bases, strict=True):
             for line in range(ahead.lines):
                 at = b.add(b.mul(number, constant("i64", ahead.lines)), constant("i64", line))
-                b.fetch(b.element(base, b.mul(at, constant("i64", LINE)), "i8"), write=False)
+                each = constant("i64", ahead.each)
+                row = b.mul(b.binary("udiv", at, each), constant("i64", ahead.row))
+                along = b.mul(b.binary("urem", at, each), constant("i64", LINE))
+                b.fetch(b.element(base, b.add(row, along), "i8"), write=False)
         b.store(b.add(number, constant("i64", 1)), self.fetched)

@@ -131,12 +131,22 @@ class Apart:
 
 
 @dataclass(frozen=True)
+class Halves:
+    """A reduction over half of `limit` rows, and the loop over the two halves (halves.py)."""
+
+    half: Var
+    row: Var
+    limit: Dim
+
+
+@dataclass(frozen=True)
 class Ahead:
-    """Memory to be fetched while sums are formed: the buffer's number, the bytes of a row, and how
-    many lines at a time."""
+    """Memory to be fetched while sums are formed: the buffer's number, the bytes from one row to
+    the next, the lines of each, and how many lines at a time."""
 
     buffer: int
     row: int
+    each: int
     lines: int
 
 
@@ -157,6 +167,7 @@ class Nest:
     apart: Apart | None = None
     border: bool = False
     ahead: tuple[Ahead, ...] = ()
+    halves: Halves | None = None
 
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]

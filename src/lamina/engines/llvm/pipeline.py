@@ -171,7 +171,9 @@ def _plan(graph: Graph, program: Program, driven: Driven, kernels: list[Kernel])
 
 
 def _bytes(slot: Slot) -> Dim:
-    return slot.bytes_each * Extent.symbol(THREADS) if slot.each else slot.bytes
+    if slot.each:
+        return slot.bytes_each * Extent.symbol(THREADS)
+    return slot.bytes + slot.between * Extent.symbol(THREADS) if slot.between else slot.bytes
 
 
 def _work(kernel: Kernel) -> Dim:

@@ -22,7 +22,7 @@ from lamina.engines.llvm.joints import sink
 from lamina.engines.llvm.machine import machine
 from lamina.engines.llvm.spread import PERIOD
 from lamina.ir import ops
-from lamina.ir.graph import Graph, Node, substitute
+from lamina.ir.graph import Graph, Node, is_constant, substitute
 from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
 from lamina.ir.typical import guess
@@ -60,6 +60,7 @@ def _total(extents: Iterable[Dim]) -> int:
 
 # dot(x, y), y's last axis not free -> dot(x, stored(y transposed))
 def _product(node: Node, copies: Copies) -> Node:
+    node = _without_zeros(node)
     x, y = node.args
     p = node.params
     batch, over = tuple(p["rhs_batching_dimensions"]), tuple(p["rhs_contracting_dimensions"])
@@ -82,6 +83,40 @@ def _product(node: Node, copies: Copies) -> Node:
         "rhs_contracting_dimensions": tuple(at[d] for d in over),
     }
     return ops.dot_general(x, turned, **moved)
+
+
+# sum over turns of dot(h[turn], y[turn]), h[0] = 0  ->  sum over all turns but the first
+def _without_zeros(node: Node) -> Node:
+    """The product without the first turn of a stack that a loop begins with zeros."""
+    p = node.params
+    pairs = list(zip(p["lhs_contracting_dimensions"], p["rhs_contracting_dimensions"], strict=True))
+    for side, x in enumerate(node.args):
+        pair = next((pair for pair in pairs if pair[side] == 0), None)
+        if pair is not None and _begins_with_zeros(x):
+            reverse = x.args[0].params["reverse"]
+            args = [_without_turn(a, d, reverse) for a, d in zip(node.args, pair, strict=True)]
+            return ops.dot_general(*args, **p)
+    return node
+
+
+def _begins_with_zeros(x: Node) -> bool:
+    """Whether it stacks what a loop carries into each turn, and that begins with zeros."""
+    if x.op != "get_tuple_element" or x.args[0].op != "scan" or not is_static(x.shape[0]):
+        return False
+    loop, p = x.args[0], x.args[0].params
+    body, consts = p["body"], p["num_consts"]
+    stacked = body.results[x.params["index"]]
+    carries = body.parameters[consts : consts + p["num_carry"]]
+    if x.params["index"] < p["num_carry"] or stacked not in carries or x.shape[0] < 2:
+        return False
+    return is_constant(loop.args[consts + carries.index(stacked)], 0)
+
+
+def _without_turn(x: Node, axis: int, last: bool) -> Node:
+    """x without its first turn along an axis, or without its last."""
+    starts = [0 if d != axis or last else 1 for d in range(x.ndim)]
+    limits = [n - 1 if d == axis and last else n for d, n in enumerate(x.shape)]
+    return ops.slice(x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)
 
 
 def _wants_panels(node: Node) -> bool:
@@ -116,10 +151,11 @@ def _reduction(node: Node, copies: Copies) -> Node:
     kept = _total(node.shape)
     if len(axes) < 2 or kept >= NARROW or _total(x.shape) < 4 * NARROW:
         return node
-    first, *rest = axes
+    first = next((d for d in axes if not is_static(x.shape[d])), axes[0])  # rows of a batch
+    rest = [d for d in axes if d != first]
     kind = node.params["kind"]
     inner = ops.reduce(x, kind=kind, dimensions=tuple(rest))
-    return ops.reduce(inner, kind=kind, dimensions=(first,))
+    return ops.reduce(inner, kind=kind, dimensions=(sum(d not in rest for d in range(first)),))
 
 
 # windows of x, padded -> windows of padded x

@@ -15,7 +15,7 @@ The schedule never depends on the number of threads, so neither does any sum.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from lamina.engines.llvm.index import Var
@@ -30,6 +30,7 @@ GATHER = 20.0  # a register filled from scattered places costs as much as this m
 MANY_TURNS = 128  # sums of so many terms take longer than what follows them
 UPDATES = 4  # arrays read and written for each sum: an optimizer's update
 MOST_SUMS = 12  # registers of sums side by side, where each is of a loop of its own
+CLAMPED = 1.3  # rows past the end each need an address of their own, in several loops of sums
 SURE_ROWS = 8  # rows of a tile that are worth having for sure
 FAR = 1 << 15  # bytes from one row to the next that is another place in memory
 SERIAL = 4096  # a nest of less work than this is not worth a second thread
@@ -230,12 +231,13 @@ def _panels_first(nest: Nest, schedule: Schedule, machine: Machine) -> tuple[Var
     """
     vector, order = schedule.vector, schedule.order
     rows = [v for v in order if v is not vector and schedule.unroll.get(v, 1) > 1]
-    rest = [v for v in order if v is not vector and v is not nest.outermost and v not in rows]
+    first = [v for v in order if v is nest.outermost or (nest.halves and v is nest.halves.half)]
+    rest = [v for v in order if v is not vector and v not in first and v not in rows]
     if vector not in nest.loops or not rows or not rest or not nest.accumulators:
         return order
     right, left = 0, 0  # bytes
     for load in (e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"):
-        size = _span(load, nest.outermost) * load.dtype.itemsize
+        size = _span(load, first) * load.dtype.itemsize
         if vector in load.vars:
             if load.vars & {*rest, *rows}:
                 return order
@@ -249,12 +251,12 @@ def _panels_first(nest: Nest, schedule: Schedule, machine: Machine) -> tuple[Var
         left *= panels
     if left >= right:
         return order
-    return (*(v for v in order if v is nest.outermost), vector, *rest, *rows)
+    return (*first, vector, *rest, *rows)
 
 
-def _span(load: Expr, besides: Var | None) -> int:
+def _span(load: Expr, besides: Collection[Var]) -> int:
     """How many elements lie between the first and the last that a load reads."""
-    steps = [(v, load.params["index"].coefficient(v)) for v in load.vars if v is not besides]
+    steps = [(v, load.params["index"].coefficient(v)) for v in load.vars if v not in besides]
     return 1 + sum(guess(c) * (guess(v.extent) - 1) for v, c in steps if c is not None)
 
 
@@ -315,6 +317,8 @@ def _register_tile(
             if rows * columns + columns + 1 > machine.vector_registers:
                 continue
             cost = _tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes)
+            if nest.halves is not None and guess(row.extent) % rows:
+                cost *= CLAMPED
             best = min(best, (cost, -rows * columns, columns * 100 + rows))
     columns, rows = divmod(best[2], 100)
     return {row: rows, vector: columns}

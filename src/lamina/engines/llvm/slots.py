@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina.engines.llvm.index import Index, at, linear, strides_of
 from lamina.ir.types import Dim, DType, Shape, is_static
+from lamina.ir.typical import guess
 
 
 @dataclass(eq=False)
@@ -33,6 +34,7 @@ class Slot:
     loop: Any = None
     turn: int = 0
     each: bool = False  # whether every thread has one of its own
+    between: int = 0  # bytes by which each thread's rows are moved from those before (driver.py)
     same: Slot | None = field(default=None, repr=False)  # another slot whose memory this one uses
     strides: Sequence[Dim] | None = None  # elements from one to the next; of a part of `same` also
     offset: Dim = 0  # from the whole's first to its own
@@ -70,7 +72,8 @@ class Slot:
     @property
     def bytes(self) -> Dim:
         if self.strides is not None and self.same is None:
-            return self.shape[0] * self.strides[0] * self.dtype.itemsize
+            spans = [n * step for n, step in zip(self.shape, self.strides, strict=True)]
+            return max(spans, key=guess) * self.dtype.itemsize
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property

@@ -1,0 +1,89 @@
+"""Sums over what a loop has stacked: in two halves of the rows, and without turns that are zero."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.engines.llvm import pipeline
+from lamina.engines.llvm.items import leaves
+from lamina.engines.llvm.lower import Kernel
+from lamina.ir import types
+from lamina.ir.types import Extent, TensorType
+from lamina.rewrite import simplify
+from lamina.settings import settings
+from lamina.transforms.compiling import build
+from lamina.transforms.tracing import record
+
+UNITS, TURNS = 32, 6
+rng = np.random.default_rng(4)
+WEIGHTS = (rng.normal(size=(UNITS, UNITS)) / 8).astype(np.float32)
+
+
+def last_state(weights, x, start, reverse=False):
+    """The last state of a plain recurrent network; x is (batch, time, units)."""
+
+    def turn(h, z):
+        h = lm.tanh(lm.matmul(h, weights) + z)
+        return h, h
+
+    return lm.scan(turn, start, lm.transpose(x, (1, 0, 2)), reverse=reverse)[0]
+
+
+def gradient(reverse=False, start=0.0):
+    """Of the recurrent weights: a sum over turns and rows."""
+
+    def f(x):
+        begin = lm.full((x.shape[0], UNITS), start)
+        of = lm.grad(lambda w: lm.sum(lm.square(last_state(w, x, begin, reverse))))
+        return of(lm.asarray(WEIGHTS))
+
+    return f
+
+
+def recorded(f):
+    return record(
+        f, [TensorType((Extent.symbol("batch"), TURNS, UNITS), types.dtype("float32"))], "f"
+    )
+
+
+def halved(made):
+    """The kernels that sum up halves, and how many turns each goes over."""
+    program = pipeline.stages_of(simplify(made.graph), {}).program
+    kernels = [k for k in leaves(program.items) if isinstance(k, Kernel) and k.nest.halves]
+    static = [
+        int(np.prod([int(v.extent) for v in k.nest.reductions if v is not k.nest.halves.row]))
+        * (1 if k.nest.outermost is None else int(k.nest.outermost.extent))
+        for k in kernels
+    ]
+    return kernels, static
+
+
+VARIANTS = {
+    "from zeros": (gradient(), TURNS - 1),
+    "from zeros, backwards": (gradient(reverse=True), TURNS - 1),
+    "from ones": (gradient(start=1.0), TURNS),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_sums_of_stacks_are_made_in_halves_without_turns_that_are_zero(name):
+    kernels, turns = halved(recorded(VARIANTS[name][0]))
+    assert len(kernels) == 1
+    assert turns == [VARIANTS[name][1]]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("batch", [1, 2, 3, 8, 17, 33, 64])
+def test_halves_give_the_same_bits_on_any_number_of_threads(name, batch):
+    made = recorded(VARIANTS[name][0])
+    f = build(made, "")
+    x = np.random.default_rng(batch).normal(size=(batch, TURNS, UNITS)).astype(np.float32)
+    with settings(engine="numpy"):
+        expected = VARIANTS[name][0](lm.asarray(x)).numpy()
+    found = []
+    for threads in (1, 2, 3, 4, 5, 2):
+        with settings(threads=threads):
+            found.append(f([x, *made.captured])[0].copy())
+    np.testing.assert_allclose(found[0], expected, rtol=2e-4, atol=1e-4)
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
