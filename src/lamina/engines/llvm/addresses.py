@@ -112,6 +112,13 @@ class Addresses:
         return self.kept[var][1] if var in self.kept else self.dim(var.extent)
 
     @contextmanager
+    def whole(self, var: Var) -> Iterator[None]:
+        """Within, the tile does not reach past the end of loop `var`."""
+        left = self.left.pop(var)
+        yield
+        self.left[var] = left
+
+    @contextmanager
     def masked(self) -> Iterator[None]:
         """Within, lanes past the end of the vector loop are neither read nor written."""
         self.mask_on = True

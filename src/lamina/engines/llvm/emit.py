@@ -249,9 +249,29 @@ class NestEmitter:
         with self.space.scope():
             for var in variables:
                 self._open(var, tiles[var])
-            self._variants()
+            self._with_all_rows()
 
     # ---- the edges -----------------------------------------------------------------------------
+    def _with_all_rows(self) -> None:
+        """The tile in a form for when all of its rows exist, and in one for when some may not."""
+        row = row_of(self.nest, self.schedule)
+        left = self.space.left.get(row) if row is not None else None
+        if row is None or left is None or not self.nest.accumulators or self.schedule.overlap:
+            self._variants()
+            return
+        b = self.b
+        full, part, done = b.label("allrows"), b.label("somerows"), b.label("rowsdone")
+        b.branch_if(b.icmp("sge", left, constant("i64", self.schedule.step(row))), full, part)
+        b.place(full)
+        with self.space.scope(), self.space.whole(row):
+            self._variants()
+        b.branch(done)
+        b.place(part)
+        with self.space.scope():
+            self._variants()
+        b.branch(done)
+        b.place(done)
+
     def _variants(self) -> None:
         """The tile as such, and with masked lanes where the last one may be part empty."""
         vector = self.schedule.vector

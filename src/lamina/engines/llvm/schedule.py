@@ -127,9 +127,10 @@ def _updates(nest: Nest) -> bool:
 
 
 def _turned(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
-    """Squares of `vector` and `loop`; what is written is written in one go."""
+    """Squares of `vector` and `loop`; what is written is written in one go. Threads share the rows
+    of what is read, which mostly they have written themselves."""
     rest = [v for v in nest.loops if v is not vector and v is not loop]
-    order = (*rest, loop, vector)
+    order = (*rest, vector, loop)
     return Schedule(order, vector, lanes, {loop: lanes, vector: 1}, turned=loop)
 
 

@@ -57,9 +57,9 @@ def reduce_by_ln2(x: Expr) -> tuple[Expr, Expr]:
     """r = x - n ln2, and n + magic, whose low bits hold the integer n."""
     f = format_of(x.type)
     shifted = fma(x, 1 / math.log(2), f.magic)
-    minus_n = f.magic - shifted
+    n = shifted - f.magic
     high, low = f.ln2
-    return fma(minus_n, low, fma(minus_n, high, x)), shifted
+    return fma(-n, low, fma(-n, high, x)), shifted
 
 
 def power_of_two(n: Expr) -> Expr:
