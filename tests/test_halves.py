@@ -7,6 +7,7 @@ import lamina as lm
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.items import leaves
 from lamina.engines.llvm.lower import Kernel
+from lamina.fuzz.check import everything_threaded
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
 from lamina.rewrite import simplify
@@ -17,6 +18,12 @@ from lamina.transforms.tracing import record
 UNITS, TURNS = 32, 6
 rng = np.random.default_rng(4)
 WEIGHTS = (rng.normal(size=(UNITS, UNITS)) / 8).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _on_all_threads():
+    with settings(cache=False), everything_threaded(True):
+        yield
 
 
 def last_state(weights, x, start, reverse=False):
@@ -87,3 +94,30 @@ def test_halves_give_the_same_bits_on_any_number_of_threads(name, batch):
     np.testing.assert_allclose(found[0], expected, rtol=2e-4, atol=1e-4)
     for other in found[1:]:
         np.testing.assert_array_equal(found[0], other)
+
+
+def narrow(x, scale):
+    """A sum of which one factor is alike in both halves; 28 turns of one unit."""
+    z = lm.transpose(lm.sum(x, axis=2, keepdims=True), (1, 0, 2))
+    start = lm.ones((x.shape[0], 1))
+    h = lm.scan(lambda h, v: (lm.tanh(h * 0.5 + v),) * 2, start, z)[1]
+    return lm.einsum("tbu,bti->ui", h * scale, x)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 17, 33])
+def test_no_half_takes_a_row_that_is_not_there(batch):
+    inputs = [
+        TensorType((Extent.symbol("batch"), 28, 3), types.float32),
+        TensorType((1,), types.float32),
+    ]
+    made = record(narrow, inputs, "narrow")
+    f = build(made, "")
+    x = rng.normal(size=(batch + 1, 28, 3)).astype(np.float32)
+    x[batch] = np.nan  # past the end
+    scale = np.ones(1, np.float32)
+    with settings(engine="numpy"):
+        expected = narrow(lm.asarray(x[:batch]), lm.asarray(scale)).numpy()
+    for threads in (1, 2, 3):
+        with settings(threads=threads):
+            found = f([x[:batch], scale, *made.captured])[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)

@@ -10,6 +10,7 @@ from lamina.engines.llvm.assemble import assemble
 from lamina.engines.llvm.items import Strip, leaves
 from lamina.engines.llvm.prepare import prepare
 from lamina.engines.llvm.strips import in_strips
+from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
 from lamina.settings import settings
@@ -21,6 +22,12 @@ SIZE, FEATURES = 20, 40
 FIRST = lm.asarray([0])
 rng = np.random.default_rng(1)
 KERNELS = [lm.asarray(rng.normal(size=(3, 3, FEATURES, FEATURES)) / 19, "float32") for _ in "abc"]
+
+
+@pytest.fixture(autouse=True)
+def _on_all_threads():
+    with settings(cache=False), everything_threaded(True):
+        yield
 
 
 def conv(x, k=1, **options):

@@ -9,6 +9,7 @@ from lamina import keras
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.apart import own_rows
 from lamina.engines.llvm.items import Loop, Strip, leaves, loops
+from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
 from lamina.settings import settings
@@ -20,6 +21,12 @@ UNITS = 64  # 256 columns: a kilobyte, so that memory lies with gaps and weights
 rng = np.random.default_rng(1)
 RECURRENT = lm.asarray(rng.normal(size=(UNITS, 4 * UNITS)).astype(np.float32) / 16)
 KERNEL = lm.asarray(rng.normal(size=(5, 4 * UNITS)).astype(np.float32) / 4)
+
+
+@pytest.fixture(autouse=True)
+def _on_all_threads():
+    with settings(cache=False), everything_threaded(True):
+        yield
 
 
 def cell(h, x, recurrent):
@@ -174,6 +181,9 @@ SQUARE = lm.asarray(rng.normal(size=(UNITS, UNITS)).astype(np.float32) / 8)
 FILTERS = lm.asarray(rng.normal(size=(3, UNITS, UNITS)).astype(np.float32) / 15)
 STRETCHED = lm.asarray(rng.normal(size=(5, UNITS)).astype(np.float32) / 2)
 
+WIDENED = lm.asarray(rng.normal(size=(5, 512)).astype(np.float32) / 2)
+NARROWED = lm.asarray(rng.normal(size=(512, UNITS)).astype(np.float32) / 16)
+
 
 def states(z, weights=SQUARE):
     """The last state of a plain recurrent network, and all of them; z is (time, batch, units)."""
@@ -213,7 +223,16 @@ def one_sum(x):
     return scan(turn, lm.ones((x.shape[0], UNITS)), turned(x))
 
 
+def turn_by_turn(x):
+    """The turns of what is wide lie between the rows of other threads."""
+    wide = lm.sin(lm.transpose(lm.matmul(x, WIDENED), (1, 0, 2)))
+    start = lm.sin(lm.matmul(x[:, 0], STRETCHED))
+    given = lm.matmul(wide, NARROWED) + 0.5
+    return scan(lambda h, z: (lm.tanh(lm.matmul(h, SQUARE) + z),) * 2, start, given)
+
+
 OTHERS = {
+    "turn by turn": (turn_by_turn, 40),
     "a region and a strip": (before_strips, 200),
     "rows elsewhere": (rows_elsewhere, 40),
     "one sum": (one_sum, 6),
@@ -235,6 +254,19 @@ def test_programs_with_loops_give_the_same_on_any_number_of_threads(name):
                 found = f([x, *made.captured])
             for one, right in zip(found, expected, strict=True):
                 np.testing.assert_allclose(one, np.asarray(right), rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_threads_move_apart_only_rows_that_are_one_stretch(name):
+    program, turns = OTHERS[name]
+    made = recorded(program, turns)
+    slots = pipeline.stages_of(simplify(made.graph), {}).program.slots()
+    moved = [slot for slot in slots if slot.between]
+    assert moved
+    for slot in moved:
+        steps = dict(zip(slot.shape, slot.layout, strict=True))
+        (row,) = [step for extent, step in steps.items() if not isinstance(extent, int)]
+        assert all(isinstance(step, int) and step <= row for step in slot.layout)
 
 
 def test_memory_is_taken_only_where_rows_are_in_the_same_places():

@@ -25,6 +25,7 @@ from lamina.settings import settings
 
 FENCE = 64  # bytes before and after each argument
 PATTERN = 0xA5
+NEVER = 1 << 40  # calls, or seconds
 
 
 @dataclass
@@ -54,16 +55,19 @@ def check(case: Case, name: str = "llvm", threads: Sequence[int] = (1, 2, 3)) ->
 
 @contextmanager
 def everything_threaded(on: bool) -> Iterator[None]:
-    """Even the smallest kernels and programs run on all threads: small races show too."""
-    from lamina.engines.llvm import executable, schedule
+    """Even the smallest kernels and programs run on all threads, at every call and whatever else
+    the machine does: small races show too."""
+    from lamina.engines.llvm import executable, pace, schedule
 
-    kept = executable.SMALL, schedule.SERIAL
+    kept = executable.SMALL, schedule.SERIAL, pace.PROBE, pace.PROBE_LONG, pace.LASTING
     if on:
         executable.SMALL = schedule.SERIAL = 0
+        pace.PROBE = pace.PROBE_LONG = NEVER
+        pace.LASTING = float(NEVER)
     try:
         yield
     finally:
-        executable.SMALL, schedule.SERIAL = kept
+        executable.SMALL, schedule.SERIAL, pace.PROBE, pace.PROBE_LONG, pace.LASTING = kept
 
 
 def _at(

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from lamina.engines.llvm.apart import own_rows
 from lamina.engines.llvm.assemble import Program, touching_of
 from lamina.engines.llvm.barrier import emit_barrier
 from lamina.engines.llvm.builder import Builder, Module, Value, constant
@@ -200,10 +201,18 @@ class Driver:
         self.phase += 1
 
     def _move_apart(self, items: Sequence[Item]) -> Mapping[Slot, Value]:
-        """By how much each thread moves the memory of its own that these items alone touch."""
-        here = set(leaves(items))
-        written = {s for leaf in here if isinstance(leaf, Kernel) for s in leaf.written}
-        inner = {s for s in written if s.kind == "temporary" and self.touching[s] <= here}
+        """By how much each thread moves the memory of its own that these items alone touch, where
+        its rows are one stretch."""
+        kernels = {k: k.nest.apart for k in leaves(items) if isinstance(k, Kernel) and k.nest.apart}
+        written = {s for kernel in kernels for s in kernel.written}
+        widths, rows = own_rows(kernels) or {}, next(iter(kernels.values())).rows
+        inner = {
+            s
+            for s in written
+            if s.kind == "temporary"
+            and self.touching[s] <= kernels.keys()
+            and s.bytes == rows * widths.get(s, 0) * s.dtype.itemsize  # else turns lie between rows
+        }
         self.own |= written
         for slot in inner:
             slot.between = BETWEEN

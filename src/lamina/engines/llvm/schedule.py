@@ -172,7 +172,7 @@ def _lanes(nest: Nest, machine: Machine) -> int:
 
 def _vector(nest: Nest, lanes: int) -> Var | None:
     candidates = [v for v in (*nest.loops, *nest.reductions) if v.extent != 1]
-    candidates = [v for v in candidates if v is not nest.outermost]
+    candidates = [v for v in candidates if v is not nest.outermost and not _is_half(nest, v)]
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         candidates = [v for v in candidates if v in nest.loops]
     costs = {v: _cost(nest, v, lanes) for v in candidates}
@@ -296,12 +296,18 @@ def _reused(nest: Nest, vector: Var) -> list[Var]:
         for v in nest.loops
         if v is not vector
         and v is not nest.outermost
+        and not _is_half(nest, v)
         and guess(v.extent) > 1
         and any(v not in e.vars for e in loads)
         and any(v in e.vars for e in loads)
     ]
     wide = [e for e in loads if vector in e.vars]
     return [v for v in found if not any(v in e.vars for e in wide)] or found
+
+
+def _is_half(nest: Nest, var: Var) -> bool:
+    """Whether it is the loop over the halves of a sum, which need not be of as many rows."""
+    return nest.halves is not None and var is nest.halves.half
 
 
 def _register_tile(
