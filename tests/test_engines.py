@@ -306,6 +306,21 @@ def test_sums_in_blocks(make: Callable[[], tuple[Graph, list[np.ndarray]]]) -> N
     assert all(np.array_equal(found[0][0], other[0]) for other in found[1:])
 
 
+@pytest.mark.parametrize("rows", [0, 1, 40])
+def test_sums_over_blocks_of_which_there_may_be_none(rows):
+    x, y = (parameter(TensorType((N, 256, 64), float32), name) for name in "xy")
+    over = {"lhs_contracting_dimensions": (0, 1), "rhs_contracting_dimensions": (0, 1)}
+    none = {"lhs_batching_dimensions": (), "rhs_batching_dimensions": ()}
+    plain = ops.dot_general(x, y, **over, **none)
+    graph = Graph([x, y], [plain, ops.tanh(ops.dot_general(y, x, **over, **none))], "no_blocks")
+    kernels = leaves(stages_of(simplify(graph), {}).program.items)
+    blocks = [k.nest.outermost for k in kernels if isinstance(k, Kernel) and k.nest.outermost]
+    assert len(blocks) == 2
+    arrays = [np.random.default_rng(k).normal(size=(rows, 256, 64)).astype("f") for k in (1, 2)]
+    run(graph, [np.ones_like(a) for a in arrays])  # nothing of what was there before is left
+    agree(graph, arrays, run(graph, arrays), graph.name)
+
+
 @pytest.mark.parametrize("name", ["numpy", "llvm"])
 def test_fixed_arrays_are_read_anew_at_each_run(name):
     x, state = parameter(TensorType((3,), float32), "x"), parameter(TensorType((), float32), "s")

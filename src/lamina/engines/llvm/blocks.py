@@ -5,6 +5,8 @@
                                  sums += acc                    (in the first block: sums <- acc)
             for tile: result <- what follows the sums
 
+Where there may be no block at all, as in a batch of no rows, the sums are put to zero before.
+
 The blocks follow one another in the same order on any number of threads, each of which keeps to its
 own tiles (`Nest.outermost`).
 """
@@ -18,7 +20,7 @@ from dataclasses import replace
 from lamina.engines.llvm.collapse import by_stride, collapse, renamed, rewrite
 from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.index import Index, Var, linear, of
-from lamina.engines.llvm.lower import Kernel, trimmed
+from lamina.engines.llvm.lower import Kernel, trimmed, zeros
 from lamina.engines.llvm.machine import Machine
 from lamina.engines.llvm.nest import Accumulator, Buffer, Maker, Nest, Store, walk
 from lamina.engines.llvm.slots import Slot
@@ -32,8 +34,8 @@ ROWS = 16  # results for each column of a panel: fewer, and there is little to r
 
 
 def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
-    """The kernel, or in its place two: sums in blocks, and what uses them. Its loops are
-    collapsed."""
+    """The kernel, or in its place others: sums put to zero, if need be; sums in blocks; and what
+    uses them, if they are not the results. Its loops are collapsed."""
     maker = Maker()
     whole = Kernel(collapse(kernel.nest, maker), kernel.slots)
     if not _pays(whole.nest, machine):
@@ -41,30 +43,32 @@ def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
     nest, block = _cut(kernel.nest, maker)
     if block is None:
         return [whole]
+    after: list[Kernel] = []
     if _is_plain(nest, kernel.slots):
         (store,) = nest.stores
-        slot = kernel.slots[store.buffer.number]
-        return [_summed(nest, maker, kernel.slots, block, slot, store.index)]
-    sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
-    place = linear([of(v) for v in nest.loops], sums.shape)
-    return [
-        _summed(nest, maker, kernel.slots, block, sums, place),
-        _used(nest, maker, kernel.slots, sums, place),
-    ]
+        sums, place = kernel.slots[store.buffer.number], store.index
+    else:
+        sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
+        place = linear([of(v) for v in nest.loops], sums.shape)
+        after = [_used(nest, maker, kernel.slots, sums, place)]
+    before = [] if is_static(block.extent) else [_zeros(sums)]
+    return [*before, _summed(nest, maker, kernel.slots, block, sums, place), *after]
+
+
+def _zeros(sums: Slot) -> Kernel:
+    kernel = zeros(sums)
+    return Kernel(collapse(kernel.nest, Maker()), kernel.slots)
 
 
 def _is_plain(nest: Nest, slots: Sequence[Slot]) -> bool:
     """Whether the sums are stored as they are, where nothing is read."""
     loads = [e for e in walk(nest.roots()) if e.kind == "load"]
     read = {slots[e.params["buffer"].number].memory for e in loads}
-    return (
-        all(
-            s.expr.kind == "acc"
-            and s.buffer.dtype == nest.accumulators[0].dtype
-            and slots[s.buffer.number].memory not in read
-            for s in nest.stores
-        )
-        and len(nest.stores) == 1
+    return len(nest.stores) == 1 and all(
+        s.expr.kind == "acc"
+        and s.buffer.dtype == nest.accumulators[0].dtype
+        and slots[s.buffer.number].memory not in read
+        for s in nest.stores
     )
 
 
@@ -117,9 +121,10 @@ def _summed(
     """The kernel that adds each block's products to the sums."""
     (acc,) = nest.accumulators
     buffer = Buffer(len(slots), sums.dtype)
-    later = ((of(block), 1, block.extent),)
-    zero = maker.constant(0, acc.dtype)
-    before = maker.guard(later, maker.load(buffer, place), zero)
+    before = maker.load(buffer, place)
+    if is_static(block.extent):
+        later = ((of(block), 1, block.extent),)
+        before = maker.guard(later, before, maker.constant(0, acc.dtype))
     total = maker.acc(0, acc.dtype, frozenset(nest.loops))
     after = maker.op("add", (before, total), acc.dtype, {"operand": acc.dtype})
     reductions = [v for v in nest.reductions if v is not block]

@@ -156,7 +156,7 @@ class Nest:
     `outermost`, if there is one, follow one another: each may read what the last has stored. Of
     the rows `apart`, a thread may be told to keep to its own (apart.py). A `border` is written
     where none of the others write that fill the same memory (borders.py). What lies `ahead` is for
-    others (ahead.py)."""
+    others (ahead.py). In one of two `halves`, a reduction may have a turn less (halves.py)."""
 
     name: str
     loops: list[Var]
