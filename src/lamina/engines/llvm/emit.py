@@ -32,6 +32,7 @@ from lamina.ir.typical import guess
 Coordinates = dict[Var, int]
 MASKED = 24  # values of part of a register that are made before any is stored
 ENOUGH = 32  # turns of the sums during which memory comes
+SHORT_TILE = 512  # terms
 FEW = 4  # fewer rows than this are taken one at a time
 
 
@@ -256,7 +257,7 @@ class NestEmitter:
         """The tile in a form for when all of its rows exist, and in one for when some may not."""
         row = row_of(self.nest, self.schedule)
         left = self.space.left.get(row) if row is not None else None
-        if row is None or left is None or not self.nest.accumulators or self.schedule.overlap:
+        if row is None or left is None or not self._has_short_tiles():
             self._variants()
             return
         b = self.b
@@ -271,6 +272,14 @@ class NestEmitter:
             self._variants()
         b.branch(done)
         b.place(done)
+
+    def _has_short_tiles(self) -> bool:
+        """Whether the addresses of rows that may not exist take a while beside a tile's sums, at
+        every turn of a loop around."""
+        nest = self.nest
+        terms = math.prod(guess(v.extent) for v in nest.reductions)
+        repeated = nest.apart is not None and nest.name == "dot_general"
+        return repeated and len(nest.reductions) == 1 and terms <= SHORT_TILE
 
     def _variants(self) -> None:
         """The tile as such, and with masked lanes where the last one may be part empty."""
