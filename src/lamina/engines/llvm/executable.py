@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -138,7 +139,7 @@ class _Bound:
             if r.owner < 0
         ]
         self.owners = [r.owner for r in plan.results]
-        self.state: dict[int, np.ndarray | None] = {o: None for o in self.owners if o >= 0}
+        self.state: dict[int, Any] = {o: _nothing for o in self.owners if o >= 0}
         arguments = {b.number: head + k for k, b in enumerate(plan.blocks) if b.kind == "argument"}
         count = len(plan.arguments)
         self.inputs = [(n, at) for n, at in arguments.items() if n < count]
@@ -159,12 +160,16 @@ class _Bound:
         for n, at in self.inputs:
             array = arrays[n]
             if n in state:  # mostly the same as at the last call
-                if array is state[n]:
+                if state[n]() is array:
                     continue
-                state[n] = array
+                state[n] = weakref.ref(array)
             table[at] = _pointer(array)
         for n, at in self.outputs:
             table[at] = _pointer(results[self.fresh[n][0]])
+
+
+def _nothing() -> None:
+    """A reference to no array yet."""
 
 
 def _pointer(array: np.ndarray) -> int:
