@@ -14,8 +14,6 @@ import numpy as np
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))  # one row per group of four rounds, in turn
 PARITY = 0x1BD11BDA  # makes the third word of the key
-WORD = 0xFFFFFFFF
-FEW = 4  # elements
 
 
 def threefry2x32(
@@ -41,26 +39,6 @@ def random_bits(key: np.ndarray, shape: int | Sequence[int]) -> np.ndarray:
     key is uint32[2]; the counter is i, the position in C order, as the halves of 64 bits.
     """
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if math.prod(shape) <= FEW:
-        words = [int(k) for k in key]
-        return np.array([_element(words, i) for i in range(math.prod(shape))], np.uint32).reshape(
-            shape
-        )
     index = np.arange(math.prod(shape), dtype=np.uint64)
     x0, x1 = threefry2x32(key, (index >> np.uint64(32)).astype(np.uint32), index.astype(np.uint32))
     return (x0 ^ x1).reshape(shape)
-
-
-def _element(key: Sequence[int], number: int) -> int:
-    """What `random_bits` has as element `number`: the same steps on Python's integers, which are
-    faster than arrays of one element."""
-    k0, k1 = key
-    keys = (k0, k1, k0 ^ k1 ^ PARITY)
-    x0, x1 = ((number >> 32) + k0) & WORD, (number + k1) & WORD
-    for group in range(5):
-        for amount in ROTATIONS[group % 2]:
-            x0 = (x0 + x1) & WORD
-            x1 = ((x1 << amount | x1 >> 32 - amount) & WORD) ^ x0
-        x0 = (x0 + keys[(group + 1) % 3]) & WORD
-        x1 = (x1 + keys[(group + 2) % 3] + group + 1) & WORD
-    return x0 ^ x1

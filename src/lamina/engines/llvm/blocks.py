@@ -14,15 +14,15 @@ own tiles (`Nest.outermost`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 from lamina.engines.llvm.collapse import by_stride, collapse, renamed, rewrite
 from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.index import Index, Var, linear, of
-from lamina.engines.llvm.lower import Kernel, trimmed, zeros
+from lamina.engines.llvm.items import read
+from lamina.engines.llvm.lower import Kernel, trimmed, used, zeros
 from lamina.engines.llvm.machine import Machine
-from lamina.engines.llvm.nest import Accumulator, Buffer, Maker, Nest, Store, walk
+from lamina.engines.llvm.nest import Accumulator, Buffer, Maker, Nest, Store
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
@@ -37,37 +37,36 @@ def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
     """The kernel, or in its place others: sums put to zero, if need be; sums in blocks; and what
     uses them, if they are not the results. Its loops are collapsed."""
     maker = Maker()
-    whole = Kernel(collapse(kernel.nest, maker), kernel.slots)
+    whole = _collapsed(kernel)
     if not _pays(whole.nest, machine):
         return [whole]
     nest, block = _cut(kernel.nest, maker)
     if block is None:
         return [whole]
     after: list[Kernel] = []
-    if _is_plain(nest, kernel.slots):
+    if _is_plain(kernel):
         (store,) = nest.stores
         sums, place = kernel.slots[store.buffer.number], store.index
     else:
         sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
         place = linear([of(v) for v in nest.loops], sums.shape)
-        after = [_used(nest, maker, kernel.slots, sums, place)]
-    before = [] if is_static(block.extent) else [_zeros(sums)]
+        total = maker.load(Buffer(len(kernel.slots), sums.dtype), place)
+        after = [_collapsed(used(nest, [*kernel.slots, sums], maker, total))]
+    before = [] if is_static(block.extent) else [_collapsed(zeros(sums))]
     return [*before, _summed(nest, maker, kernel.slots, block, sums, place), *after]
 
 
-def _zeros(sums: Slot) -> Kernel:
-    kernel = zeros(sums)
+def _collapsed(kernel: Kernel) -> Kernel:
     return Kernel(collapse(kernel.nest, Maker()), kernel.slots)
 
 
-def _is_plain(nest: Nest, slots: Sequence[Slot]) -> bool:
+def _is_plain(kernel: Kernel) -> bool:
     """Whether the sums are stored as they are, where nothing is read."""
-    loads = [e for e in walk(nest.roots()) if e.kind == "load"]
-    read = {slots[e.params["buffer"].number].memory for e in loads}
+    nest = kernel.nest
     return len(nest.stores) == 1 and all(
         s.expr.kind == "acc"
         and s.buffer.dtype == nest.accumulators[0].dtype
-        and slots[s.buffer.number].memory not in read
+        and kernel.slots[s.buffer.number].memory not in read(kernel)
         for s in nest.stores
     )
 
@@ -138,11 +137,3 @@ def _summed(
         halves=nest.halves,
     )
     return trimmed(collapse(summed, maker), [*slots, sums])
-
-
-def _used(nest: Nest, maker: Maker, slots: list[Slot], sums: Slot, place: Index) -> Kernel:
-    """The kernel of what follows the sums."""
-    read = maker.load(Buffer(len(slots), sums.dtype), place)
-    after = Nest("map", list(nest.loops), stores=nest.stores)
-    used = rewrite(after, maker, lambda index: index, total=lambda _: read)
-    return trimmed(collapse(used, maker), [*slots, sums])

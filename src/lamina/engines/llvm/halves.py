@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import replace
 
 from lamina.engines.llvm.collapse import renamed, rewrite
 from lamina.engines.llvm.cores import PRODUCTS
 from lamina.engines.llvm.index import Index, Var, at, linear, of
-from lamina.engines.llvm.lower import Kernel, trimmed
+from lamina.engines.llvm.lower import Kernel, trimmed, used
 from lamina.engines.llvm.nest import Accumulator, Buffer, Halves, Maker, Nest, Store, walk
 from lamina.engines.llvm.slots import Slot
 from lamina.ir.types import is_static
@@ -54,10 +53,8 @@ def in_halves(kernel: Kernel, stacks: Collection[Slot]) -> list[Kernel]:
     )
     first, second = (maker.load(buffer, linear([at(k), *place], sums.shape)) for k in range(2))
     both = maker.op("add", (first, second), acc.dtype, {"operand": acc.dtype})
-    after = replace(nest, name="map", reductions=[], accumulators=[])
-    used = rewrite(after, maker, lambda index: index, total=lambda _: both)
     slots = [*kernel.slots, sums]
-    return [trimmed(summed, slots), trimmed(used, slots)]
+    return [trimmed(summed, slots), used(nest, slots, maker, both)]
 
 
 def _rows(kernel: Kernel, stacks: Collection[Slot]) -> Var | None:
@@ -69,15 +66,13 @@ def _rows(kernel: Kernel, stacks: Collection[Slot]) -> Var | None:
     if not any(kernel.slots[e.params["buffer"].number] in stacks for e in loads):
         return None
     open_ = [v for v in nest.reductions if not is_static(v.extent)]
-    known = all(is_static(v.extent) for v in nest.loops)
-    if (
-        not known
-        or len(open_) != 1
-        or any(e.params["index"].coefficient(open_[0]) is None for e in loads)
-    ):
+    if len(open_) != 1 or not all(is_static(v.extent) for v in nest.loops):
+        return None
+    (rows,) = open_
+    if any(e.params["index"].coefficient(rows) is None for e in loads):
         return None
     read = sum(_points(e.vars) for e in loads)
-    return open_[0] if read >= PAYS * _points(nest.loops) else None
+    return rows if read >= PAYS * _points(nest.loops) else None
 
 
 def _points(variables: Collection[Var]) -> int:

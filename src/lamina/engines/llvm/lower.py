@@ -77,6 +77,12 @@ def trimmed(nest: Nest, slots: Sequence[Slot]) -> Kernel:
     return Kernel(made, [slots[b.number] for b in kept])
 
 
+def used(nest: Nest, slots: Sequence[Slot], maker: Maker, total: Expr) -> Kernel:
+    """The kernel of what follows a nest's sums, with another value in their place."""
+    after = Nest("map", list(nest.loops), stores=nest.stores)
+    return trimmed(rewrite(after, maker, lambda index: index, total=lambda _: total), slots)
+
+
 class _Lowering:
     def __init__(
         self, group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]
