@@ -204,10 +204,35 @@ DTYPES = ["bool", "int8", "uint8", "int32", "uint32", "int64", "float16", "float
 
 @pytest.mark.parametrize("left", DTYPES)
 @pytest.mark.parametrize("right", DTYPES)
-def test_arrays_promote_as_in_numpy(left, right):
+def test_a_float_keeps_its_dtype_beside_integers_and_all_else_promotes_as_in_numpy(left, right):
+    floats = [name for name in (left, right) if "float" in name]
+    expected = floats[0] if len(floats) == 1 else np.result_type(left, right)
     x, y = np.ones(2, left), np.ones(2, right)
-    assert lm.multiply(x, y).dtype == np.multiply(x, y).dtype
-    assert lm.result_type(left, right) == np.result_type(left, right)
+    assert lm.result_type(left, right) == lm.result_type(x, right) == expected
+    for function in (lm.multiply, lm.maximum, lm.matmul, lambda x, y: lm.where(True, x, y)):
+        assert function(x, y).dtype == expected
+    assert lm.concat([x, y]).dtype == lm.asarray([lm.asarray(x), lm.asarray(y)]).dtype == expected
+    assert (x / lm.asarray(y)).dtype == (expected if floats else "float32")
+
+
+def test_a_loop_over_integers_and_floats_is_computed_in_float32():
+    x, n = lm.ones(3), lm.asarray([1, 2, 3])
+    compiled = lm.compile(lambda x, n: lm.sum(x * n + n) / lm.mean(n))
+    assert compiled(x, n).dtype == "float32" and compiled(x, n).item() == 6.0
+    assert lm.grad(lambda x: lm.sum(x * n))(x).dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kept"),
+    [
+        *(("int32", "float32", False), ("int16", "float32", True), ("int64", "float64", True)),
+        *(("bool", "bfloat16", True), ("uint8", "bfloat16", True), ("int16", "bfloat16", False)),
+        *(("bfloat16", "float32", True), ("bfloat16", "float16", False), ("int8", "int8", True)),
+        ("float16", "bfloat16", False),
+    ],
+)
+def test_can_cast_is_numpys_rule_of_safe_casts_and_knows_bfloat16(source, target, kept):
+    assert lm.can_cast(source, target) is kept
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -111,15 +111,28 @@ def dtype(spec: object) -> DType:
 
 @cache
 def promote(x: DType, y: DType) -> DType:
-    """The dtype of an operation on both, as NumPy 2 promotes arrays."""
+    """The dtype of an operation on both: a float keeps its dtype next to an integer or a bool.
+
+    Floats promote among themselves as in NumPy 2, and so do integers and bools. NumPy itself would
+    make float64 of float32 and int32, which halves the width of vectors.
+    """
     if x == y:
         return x
+    if x.is_float != y.is_float:
+        return x if x.is_float else y
     if bfloat16 in (x, y):
         other = y if x == bfloat16 else x
-        if other.kind in "biu":
-            return bfloat16
         return float32 if other == float16 else other
     return dtype(np.promote_types(x.storage, y.storage))
+
+
+def is_safe_cast(source: DType, target: DType) -> bool:
+    """True if NumPy calls the conversion safe: it keeps values, of int64 in float64 their size."""
+    if source == target:
+        return True
+    if target == bfloat16:
+        return source.bits == 8
+    return np.can_cast(float32.storage if source == bfloat16 else source.storage, target.storage)
 
 
 # ---- extents -----------------------------------------------------------------------------------

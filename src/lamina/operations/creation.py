@@ -367,9 +367,8 @@ def _array_or_dtype(value: Any) -> Any:
 
 
 def can_cast(from_: Any, to: Any, /) -> bool:
-    """True where a conversion keeps every value, as promotion does."""
-    source, target = _dtype_of(from_), types.dtype(to)
-    return types.promote(source, target) == target
+    """True if a conversion keeps every value, by the rule that NumPy calls "safe"."""
+    return types.is_safe_cast(_dtype_of(from_), types.dtype(to))
 
 
 def is_tensor(value: object, /) -> bool:

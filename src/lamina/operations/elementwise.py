@@ -1,7 +1,8 @@
 """Every elementwise function by one name: comparison, arithmetic and transcendental functions.
 
-Each takes tensors and anything `as_tensor` takes, promotes and broadcasts as NumPy 2 does; 16-bit
-floats are computed in float32. Names and meanings are the Array API standard's.
+Each takes tensors and anything `as_tensor` takes, promotes their dtypes (`promote`) and
+broadcasts as NumPy does; 16-bit floats are computed in float32. Names and meanings are those of the
+Array API standard.
 """
 
 from lamina.operations import arithmetic, comparison, transcendental

@@ -1,8 +1,10 @@
-"""One dtype and one shape for several operands: NumPy 2's promotion and broadcasting, as nodes.
+"""One dtype and one shape for several operands: promotion and NumPy's broadcasting, as nodes.
 
-Python's own `bool`, `int` and `float` are weak: they take the dtype of the tensors beside them, or
-the default of their kind (int32, float32) where those are of a lower kind. Everything else promotes
-as arrays do in NumPy 2.
+A float keeps its dtype next to integers and bools (`ir.types.promote`); floats among themselves,
+and integers and bools among themselves, promote as arrays do in NumPy 2. Python's own `bool`, `int`
+and `float` are weak: they take the dtype of the tensors beside them, or the default of their kind
+(int32, float32) if those are of a lower kind. A function that computes in floats, such as a
+division, makes float32 of integers.
 """
 
 from __future__ import annotations
