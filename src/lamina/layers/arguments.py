@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lamina import tree
@@ -20,9 +20,17 @@ KEYWORDS = (
 # fmt: on
 
 
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
 def parameters(f: Callable[..., Any]) -> list[str]:
     """The names of a function's parameters."""
     return list(inspect.signature(f).parameters)
+
+
+def positional_parameters(f: Callable[..., Any]) -> list[str]:
+    """The names of the parameters that a function takes by position."""
+    return [p.name for p in inspect.signature(f).parameters.values() if p.kind in _BY_PLACE]
 
 
 # ---- of the constructor ------------------------------------------------------------------------
@@ -60,6 +68,44 @@ def first_shape(
 
 
 # ---- of calls ----------------------------------------------------------------------------------
+def arranged(
+    names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call in one form: the first by position, and `mask`, `training` and what
+    follows them by name. `names` are those that the function takes by position."""
+    if not args and names and names[0] in kwargs:
+        return (kwargs[names[0]],), {k: v for k, v in kwargs.items() if k != names[0]}
+    if len(args) > len(names):
+        return args, kwargs
+    for place, name in enumerate(names[1 : len(args)], start=1):
+        if name in ("mask", "training"):
+            named = dict(zip(names[place:], args[place:], strict=False))
+            if not named.keys() & kwargs.keys():  # else the call itself raises TypeError
+                return args[:place], {**named, **kwargs}
+    return args, kwargs
+
+
+def build_arguments(
+    build: Callable[..., Any], names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """What `build` gets of a call: the shapes of its tensors, by name where `build` takes the
+    argument `x` of the call as `x_shape`, else in order."""
+    extra = (f"argument_{k}" for k in range(len(names), len(args)))  # those of *args
+    given = {**dict(zip([*names, *extra], args, strict=False)), **kwargs}
+    given.pop("mask", None)
+    shapes = {
+        f"{k}_shape": batched(symbolic.shapes_of(v)) for k, v in given.items() if has_tensor(v)
+    }
+    wanted = parameters(build)[1:]
+    first = next(iter(shapes.values()), None)
+    if first is None:
+        return [], {}
+    named = {k: shape for k, shape in shapes.items() if k in wanted[1:]}
+    if len(wanted) > 1 and named:
+        return [shapes.get(wanted[0], first)], named
+    return list(shapes.values())[: max(1, len(wanted))], {}
+
+
 def has_tensor(value: Any) -> bool:
     return any(isinstance(t, Tensor) for t in tree.leaves(value))
 

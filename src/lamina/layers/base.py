@@ -50,6 +50,7 @@ class Layer(Tracked):
     streams: ClassVar[bool | None] = None  # whether `call` looks at each step of time by itself
     activity_regularizer: Any
     _call_parameters: ClassVar[tuple[str, ...]]
+    _call_positions: ClassVar[tuple[str, ...]]
     _dtype: types.DType
     _calls: list[weakref.ref[symbolic.Call]]
     _losses: list[Tensor]
@@ -171,7 +172,9 @@ class Layer(Tracked):
 
     # ---- calling -------------------------------------------------------------------------------
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The layer's outputs for these inputs; on symbolic inputs, symbolic outputs."""
+        """The layer's outputs for these inputs; on symbolic inputs, symbolic outputs. All arguments
+        may be given by the names that `call` gives them."""
+        args, kwargs = arguments.arranged(self._placed(), args, kwargs)
         args, kwargs = self._converted(args, kwargs)
         scope = symbolic.functional_scope((args, kwargs))
         if scope is not None:
@@ -189,7 +192,7 @@ class Layer(Tracked):
 
     def _run(self, frame: frames.Frame, args: Any, kwargs: Any) -> Any:
         """One call inside its frame: build at first, check, compute, regularize."""
-        first = args[0] if args else ()
+        first = args[0] if args else next(filter(arguments.has_tensor, kwargs.values()), ())
         spec.check(self._label(), self.input_spec, first)
         if not self.built:
             self._build_for(args, kwargs)
@@ -231,7 +234,13 @@ class Layer(Tracked):
         cls = type(self)
         if "_call_parameters" not in vars(cls):
             cls._call_parameters = tuple(arguments.parameters(cls.call))[1:]
+            cls._call_positions = tuple(arguments.positional_parameters(cls.call))[1:]
         return cls._call_parameters
+
+    def _placed(self) -> tuple[str, ...]:
+        """The names of the arguments that `call` takes by position."""
+        self._taken()
+        return type(self)._call_positions
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the outputs, of the inputs' (or a nest of either): asked only of layers that
@@ -283,18 +292,9 @@ class Layer(Tracked):
         return outer.layer if is_stray else None
 
     def _build_for(self, args: Any, kwargs: Any) -> None:
-        shapes = [arguments.batched(symbolic.shapes_of(a)) for a in args if arguments.has_tensor(a)]
-        names = [n for n in arguments.parameters(type(self).build) if n != "self"]
-        if len(names) > 1 and len(shapes) == 1:  # build(query_shape, value_shape, ...)
-            named = {f"{k}_shape": v for k, v in kwargs.items() if arguments.has_tensor(v)}
-            extra = {
-                k: arguments.batched(symbolic.shapes_of(kwargs[k[:-6]]))
-                for k in named
-                if k in names
-            }
-            self.build(*shapes, **extra)
-        else:
-            self.build(*shapes[: max(1, len(names))])
+        """Call `build` with the shapes of the tensors among the arguments."""
+        shapes, named = arguments.build_arguments(type(self).build, self._placed(), args, kwargs)
+        self.build(*shapes, **named)
 
     def _set_built(self, input_shape: Any) -> None:
         self.built = True

@@ -155,7 +155,9 @@ def is_shape(value: Any) -> bool:
 
 
 def map_shapes(f: Any, nest: Any) -> Any:
-    """f of every shape in a nest of shapes."""
+    """f of every shape in a nest of shapes; None stays."""
+    if nest is None:
+        return None
     if is_shape(nest):
         return f(tuple(nest))
     if isinstance(nest, dict):
