@@ -66,7 +66,7 @@ class AUC(Metric):
 
     def _build(self, labels: int | None) -> None:
         shape = (self.num_thresholds,) if labels is None else (self.num_thresholds, labels)
-        self.counts = {count: self.add_variable(shape, count) for count in COUNTS}
+        self.counts = {count: self.add_variable(shape, name=count) for count in COUNTS}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = paired(y_true, y_pred, self.name)

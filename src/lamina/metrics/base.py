@@ -6,11 +6,12 @@ Sums are kept in float64, so that a mean over very many samples stays right.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina import initializers
 from lamina import operations as ops
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
@@ -28,6 +29,25 @@ class Metric(Configurable):
 
     Subclasses make their state with `add_variable`. Calling a metric updates it and gives the
     result so far. `dtype` is that of the result, float32 by default.
+
+    A metric may use other metrics: those that its attributes hold are reset with it.
+
+    Example:
+        >>> import lamina as lm
+        >>> class Largest(lm.metrics.Metric):
+        ...     def __init__(self, name="largest", **kwargs):
+        ...         super().__init__(name=name, **kwargs)
+        ...         self.value = self.add_weight(initializer=lm.initializers.Constant(-1e9))
+        ...
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         self.value.assign(lm.maximum(self.value, lm.max(y_pred)))
+        ...
+        ...     def result(self):
+        ...         return self.value
+        >>> largest = Largest()
+        >>> largest.update_state([0, 0], [2.0, 3.0])
+        >>> float(largest.result())
+        3.0
     """
 
     family = "lamina.metrics"
@@ -35,16 +55,53 @@ class Metric(Configurable):
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = types.dtype(dtype) if dtype is not None else float32
-        self.variables: list[Variable] = []
+        self._state: list[tuple[Variable, np.ndarray]] = []  # with the values to begin with
 
     def add_variable(
-        self, shape: tuple[int, ...] = (), name: str = "state", dtype: Any = None
+        self,
+        shape: Sequence[int] | int = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        aggregation: str | None = None,
+        name: str | None = None,
     ) -> Variable:
-        """A Variable of zeros that belongs to this metric's state."""
-        storage = types.dtype(dtype or float64).storage
-        variable = Variable(np.zeros(shape, storage), trainable=False, name=f"{self.name}_{name}")
-        self.variables.append(variable)
+        """Make a Variable of this metric's state; `reset_state` gives it its first values again.
+
+        Args:
+            shape: of the Variable; () for one number.
+            initializer: of the first values, a name or an Initializer; zeros by default.
+            dtype: of the Variable; float64 by default, so that sums over many samples stay exact.
+            aggregation: accepted for programs written for Keras; there is one device.
+            name: of the Variable, "state" by default.
+        """
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        dtype = types.dtype(dtype or float64)
+        make = initializers.get("zeros" if initializer is None else initializer)
+        name = f"{self.name}_{name or 'state'}"
+        variable = Variable(make(shape, dtype=dtype), trainable=False, dtype=dtype, name=name)
+        self._state.append((variable, variable.numpy()))
         return variable
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | int = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a Variable of this metric's state: `add_variable` by another name, as in Keras."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The Variables of the state: those of `add_variable`, and those that attributes hold, of
+        other metrics too."""
+        found: list[Any] = []
+        for name, value in vars(self).items():
+            if name != "_arguments":
+                _collect(value, found)
+        held = [v for each in found for v in getattr(each, "variables", [each])]
+        return list(dict.fromkeys([*(variable for variable, _ in self._state), *held]))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch into account; weights say how much each sample counts."""
@@ -55,9 +112,11 @@ class Metric(Configurable):
         raise TypeError(f"{type(self).__name__} must define result")
 
     def reset_state(self) -> None:
-        """Forget everything."""
+        """Forget everything: Variables of `add_variable` get their first values, others zeros."""
+        first = dict(self._state)
         for variable in self.variables:
-            variable.assign(np.zeros(variable.shape, variable.dtype.storage))
+            zeros = np.zeros(variable.shape, variable.dtype.storage)
+            variable.assign(first.get(variable, zeros))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.update_state(*args, **kwargs)
@@ -65,6 +124,18 @@ class Metric(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def _collect(value: Any, found: list[Any]) -> None:
+    """Append the Variables and metrics of a nest to `found`."""
+    if isinstance(value, (Variable, Metric)):
+        found.append(value)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            _collect(each, found)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            _collect(each, found)
 
 
 def accumulate(variable: Variable, amount: Any) -> None:

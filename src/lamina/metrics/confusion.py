@@ -79,7 +79,7 @@ class ConfusionCounts(Metric):
         super().__init__(dtype, name)
         self.levels, self.top_k, self.class_id = thresholds, top_k, class_id
         self.counts: dict[str, Variable] = {
-            count: self.add_variable((len(thresholds),), count) for count in self.kept
+            count: self.add_variable((len(thresholds),), name=count) for count in self.kept
         }
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -320,7 +320,7 @@ class ConfusionMatrix(Metric):
     ) -> None:
         super().__init__(dtype, name)
         self.num_classes, self.normalize = num_classes, normalize
-        self.table = self.add_variable((num_classes, num_classes), "table")
+        self.table = self.add_variable((num_classes, num_classes), name="table")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = as_tensor(y_true), as_tensor(y_pred)

@@ -54,7 +54,7 @@ class FBetaScore(Metric):
         p, sample_weight = counting(y_pred, p, sample_weight)
         if not self.counts:
             shape = () if self.average == "micro" else (classes,)
-            self.counts = {count: self.add_variable(shape, count) for count in COUNTS}
+            self.counts = {count: self.add_variable(shape, name=count) for count in COUNTS}
         yes = ops.astype(self._decided(p), p.dtype)
         terms = (yes * y, yes * (1.0 - y), (1.0 - yes) * y, y)
         for term, variable in zip(terms, self.counts.values(), strict=True):

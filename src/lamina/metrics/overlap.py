@@ -46,7 +46,7 @@ class IoU(Metric):
                 f"{self.name}: target class {max(self.target_class_ids)} is not one of "
                 f"{num_classes} classes, 0 to {num_classes - 1}"
             )
-        self.table = self.add_variable((num_classes, num_classes), "table")
+        self.table = self.add_variable((num_classes, num_classes), name="table")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = as_tensor(y_true), as_tensor(y_pred)

@@ -168,7 +168,7 @@ class R2Score(Metric):
         if num_regressors < 0:
             raise RangeError(f"R2Score: num_regressors must be 0 or above, not {num_regressors}")
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
-        self.samples = self.add_variable((), "num_samples")
+        self.samples = self.add_variable(name="num_samples")
         self.sums: dict[str, Variable] = {}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -176,7 +176,7 @@ class R2Score(Metric):
         outputs = need_matrix(self.name, y, p)
         if not self.sums:
             names = ("squared_sum", "sum", "residual", "count")
-            self.sums = {name: self.add_variable((outputs,), name) for name in names}
+            self.sums = {name: self.add_variable((outputs,), name=name) for name in names}
         y, p = as_tensor(y, float64), as_tensor(p, float64)  # differences of large sums follow
         there, sample_weight = counting(y_pred, ops.ones_like(y), sample_weight)
         w = there if sample_weight is None else there * weights_for(y, sample_weight)
