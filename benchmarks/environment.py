@@ -29,7 +29,7 @@ REAL_TIME = (1, 2)
 """Linux's SCHED_FIFO and SCHED_RR: what `chrt` gives, for a machine where others are working."""
 CEILINGS = """
 import json
-from lamina.engines.llvm.ceilings import ceilings
+from lamina.engines.llvm.tools.peaks import ceilings
 found = ceilings()
 print(json.dumps({"gflops": found.gflops_all, "gigabytes": found.l3}))
 """

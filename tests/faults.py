@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.engines.llvm import addresses, combine, cores, emit, executable, slots
-from lamina.engines.llvm.addresses import Addresses
-from lamina.engines.llvm.assemble import _Assembly
-from lamina.engines.llvm.builder import Builder, constant
-from lamina.engines.llvm.driver import Driver
-from lamina.engines.llvm.group import _Grouper
-from lamina.engines.llvm.index import Index, Mod, at, linear
-from lamina.engines.llvm.pull import VIEWS, Puller
-from lamina.engines.llvm.scalar import SCALAR
+from lamina.engines.llvm.codegen import expressions, kernel, reducers
+from lamina.engines.llvm.codegen.builder import Builder, constant
+from lamina.engines.llvm.codegen.elementwise import SCALAR
+from lamina.engines.llvm.codegen.expressions import Addresses
+from lamina.engines.llvm.codegen.program import Driver
+from lamina.engines.llvm.fusion import anchors
+from lamina.engines.llvm.fusion.plan import _Grouper
+from lamina.engines.llvm.loops import buffers
+from lamina.engines.llvm.loops.index import Index, Mod, at, linear
+from lamina.engines.llvm.lowering.inline import VIEWS, Puller
+from lamina.engines.llvm.program.bufferize import _Assembly
+from lamina.engines.llvm.runtime import executable
 from lamina.ir import ops
 from lamina.rewrite.algebra import RULES
 
@@ -281,20 +284,20 @@ FAULTS = [
     Fault("an update is dropped", VIEWS, "dynamic_update_slice", _not_written),
     Fault("positions are clamped too early", Puller, "data", _clamped_early),
     Fault("random bits do not count", VIEWS, "rng_bit_generator", _counter),
-    Fault("strides swapped", slots, "linear", _swapped_strides),
-    Fault("contracted axes swapped", cores.ROWS, "dot_general", _rhs_contraction),
+    Fault("strides swapped", buffers, "linear", _swapped_strides),
+    Fault("contracted axes swapped", anchors.ROWS, "dot_general", _rhs_contraction),
     Fault("the last lane is masked too", Addresses, "_edge_mask", _short_mask),
     Fault("the rest of a reduction is dropped", Builder, "loop", _no_rest),
-    Fault("a maximum begins at zero", combine, "_neutral", _neutral("max", 0)),
-    Fault("a minimum begins at zero", combine, "_neutral", _neutral("min", 0)),
-    Fault("a sum begins at one", combine, "_neutral", _neutral("sum", 1)),
-    Fault("lanes are not summed", emit, "horizontal", _half_across),
+    Fault("a maximum begins at zero", reducers, "_neutral", _neutral("max", 0)),
+    Fault("a minimum begins at zero", reducers, "_neutral", _neutral("min", 0)),
+    Fault("a sum begins at one", reducers, "_neutral", _neutral("sum", 1)),
+    Fault("lanes are not summed", kernel, "horizontal", _half_across),
     Fault("lanes past the end are reduced", Addresses, "accumulate", _no_sum_mask),
-    Fault("the last of equals wins", addresses, "best", _last_wins),
+    Fault("the last of equals wins", expressions, "best", _last_wins),
     Fault("select the other", SCALAR, "select", _select),
-    Fault("the last tile is nobody's", emit.NestEmitter, "_tiles", _missing_tile, (1, 2)),
+    Fault("the last tile is nobody's", kernel.NestEmitter, "_tiles", _missing_tile, (1, 2)),
     Fault("no barriers between kernels", Driver, "_separate", _no_barrier, (2, 3, 2, 3)),
-    Fault("temporaries given up early", executable.memory, "plan", _one_phase),
+    Fault("temporaries given up early", executable.arena, "plan", _one_phase),
     Fault("written in place whatever is read", _Assembly, "_in_place", _always(True)),
     Fault("readers after the writer", _Assembly, "_come_before", _always(True)),
     Fault("parts lie over each other", _Assembly, "_part", _first_part),

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.engines.llvm.apart import rows_of
-from lamina.engines.llvm.assemble import assemble
-from lamina.engines.llvm.items import loops
-from lamina.engines.llvm.prepare import prepare
+from lamina.engines.llvm.graph.legalize import prepare
+from lamina.engines.llvm.program.bufferize import assemble
+from lamina.engines.llvm.program.row_parallel import rows_of
+from lamina.engines.llvm.program.statements import loops
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.settings import settings
 from lamina.transforms.compiling import build

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lamina.engines.llvm import cache, native
+from lamina.engines.llvm.runtime import cache
+from lamina.engines.llvm.target import toolchain
 from lamina.settings import settings
 
 KEY = "0123456789abcdef" * 4
@@ -64,7 +65,7 @@ def test_keys_tell_programs_apart(monkeypatch):
     assert cache.key_of("a") == cache.key_of(b"a") == keys[0]
     with settings(compare=True):
         assert cache.key_of("a") != keys[0]
-    monkeypatch.setattr(native, "host", lambda: native.Host("triple", "other", ""))
+    monkeypatch.setattr(toolchain, "host", lambda: toolchain.Host("triple", "other", ""))
     assert cache.key_of("a") != keys[0]
 
 
@@ -285,7 +286,7 @@ def test_what_killed_writers_left_is_swept(place):
 
 WRITER = """
 import hashlib, sys
-from lamina.engines.llvm import cache
+from lamina.engines.llvm.runtime import cache
 for turn in range(40):
     for k in range(5):
         key = hashlib.sha256(b"%d" % k).hexdigest()

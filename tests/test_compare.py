@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.engines.llvm import scalar
-from lamina.engines.llvm.compare import Compared, first_difference
+from lamina.engines.llvm.codegen import elementwise
+from lamina.engines.llvm.tools.compare import Compared, first_difference
 from lamina.errors import ComparisonError
 from lamina.ir.types import TensorType, dtype
 from lamina.settings import settings
@@ -65,14 +65,14 @@ def test_training_passes_and_changes_state_once():
     ("right", "wrong"), [("tanh", "logistic"), ("maximum", "minimum"), ("subtract", "add")]
 )
 def test_a_planted_fault_is_found(right, wrong, monkeypatch):
-    monkeypatch.setitem(scalar.SCALAR, right, scalar.SCALAR[wrong])
+    monkeypatch.setitem(elementwise.SCALAR, right, elementwise.SCALAR[wrong])
     x = np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)
     with pytest.raises(ComparisonError, match=r"f: a kernel that stores .* of 600 differ"):
         compared(lambda x: lm.tanh(lm.maximum(x - 1.0, -0.5)), x)([x])
 
 
 def test_the_kernel_that_is_wrong_is_named_and_not_those_after_it(monkeypatch):
-    monkeypatch.setitem(scalar.SCALAR, "cosine", scalar.SCALAR["sine"])
+    monkeypatch.setitem(elementwise.SCALAR, "cosine", elementwise.SCALAR["sine"])
     x = np.random.default_rng(0).normal(size=(20, 20)).astype(np.float32)
     with pytest.raises(ComparisonError, match="stores cosine"):
         compared(lambda x: lm.sum((lm.cos(x @ x) @ x) @ x), x)([x])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lamina.engines import engine
-from lamina.engines.llvm.items import leaves
-from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.pipeline import stages_of
+from lamina.engines.llvm.program.statements import leaves
 from lamina.fuzz.bounds import Shadow
 from lamina.fuzz.check import difference, everything_threaded
 from lamina.fuzz.shadow import shadows

@@ -5,8 +5,8 @@ import pytest
 
 import lamina as lm
 from lamina.engines.llvm import pipeline
-from lamina.engines.llvm.items import leaves
-from lamina.engines.llvm.lower import Kernel
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.program.statements import leaves
 from lamina.fuzz.check import everything_threaded
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType

@@ -10,9 +10,10 @@ import pytest
 
 import lamina as lm
 from lamina import inspect
-from lamina.engines.llvm import ceilings, debug, machine
-from lamina.engines.llvm.count import Work, work_of
-from lamina.engines.llvm.roofline import bound
+from lamina.engines.llvm.target import machine
+from lamina.engines.llvm.tools import dump, peaks
+from lamina.engines.llvm.tools.roofline import bound
+from lamina.engines.llvm.tools.work import Work, work_of
 from lamina.errors import VerifyError
 from lamina.inspect.subject import subject
 from lamina.ir.graph import Graph, Node
@@ -174,7 +175,7 @@ def test_a_polynomial_counts_its_operations():
 
 
 def test_the_limit_that_binds():
-    ceilings_ = ceilings.Ceilings(100.0, 200.0, l2=400.0, l3=100.0, dram=20.0)
+    ceilings_ = peaks.Ceilings(100.0, 200.0, l2=400.0, l3=100.0, dram=20.0)
     this = replace(machine.machine(), cores=2)
     small = this.l3 or this.l2
 
@@ -326,10 +327,10 @@ def test_check_names_the_pass_that_broke_a_graph():
     wrong = Node("add", (), {}, TensorType((), float32))
     with settings(check=True):
         with pytest.raises(VerifyError, match="as recorded: main: %0 = add"):
-            debug.begin(Graph([], [wrong]), {})
+            dump.begin(Graph([], [wrong]), {})
         with pytest.raises(VerifyError, match="after simplify: main: %0 = add"):
-            debug.SILENT.passed("simplify", Graph([], [wrong]))
-    debug.begin(Graph([], [wrong]), {}).passed("simplify", Graph([], [wrong]))
+            dump.SILENT.passed("simplify", Graph([], [wrong]))
+    dump.begin(Graph([], [wrong]), {}).passed("simplify", Graph([], [wrong]))
 
 
 def test_check_accepts_a_training_step(model, batch):

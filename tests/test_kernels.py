@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from lamina.engines import engine
-from lamina.engines.llvm.items import leaves
-from lamina.engines.llvm.lower import Kernel
-from lamina.engines.llvm.nest import walk
+from lamina.engines.llvm.loops.nest import walk
+from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.pipeline import stages_of
+from lamina.engines.llvm.program.statements import leaves
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.types import Extent, TensorType, float16, float32

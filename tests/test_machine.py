@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lamina.engines.llvm import machine as machines
-from lamina.engines.llvm import native
-from lamina.engines.llvm.ceilings import ceilings
-from lamina.engines.llvm.machine import Machine, machine, vector_unit
+from lamina.engines.llvm.target import machine as machines
+from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.machine import Machine, machine, vector_unit
+from lamina.engines.llvm.tools.peaks import ceilings
 from lamina.errors import EngineError
 
 
@@ -34,7 +34,7 @@ def test_lanes_of_each_width():
 
 def test_this_machine():
     this = machine()
-    assert (this.triple, this.cpu, this.features) == native.host()
+    assert (this.triple, this.cpu, this.features) == toolchain.host()
     assert this.vector_bits in (128, 256, 512) and this.vector_registers in (16, 32)
     assert 8 << 10 <= this.l1 <= this.l2 <= 1 << 30
     assert this.l3 == 0 or this.l2 <= this.l3 <= 1 << 32
@@ -53,10 +53,10 @@ def test_features_agree_with_the_system():
 
 
 def test_without_llvmlite_the_machine_is_still_described(monkeypatch):
-    def missing() -> native.Host:
+    def missing() -> toolchain.Host:
         raise EngineError("no llvmlite here")
 
-    monkeypatch.setattr(native, "host", missing)
+    monkeypatch.setattr(toolchain, "host", missing)
     described = machine.__wrapped__()
     assert described.vector_bits == 128 and described.features == ""
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lamina.engines.llvm import mathlib
-from lamina.engines.llvm.mathlib import ERROR_BOUNDS
+from lamina.engines.llvm.codegen import mathlib
+from lamina.engines.llvm.codegen.mathlib import ERROR_BOUNDS
 from lamina.ir.types import DType, float32, float64
 from lamina.reference import special
 from llvm_kernel import Kernel

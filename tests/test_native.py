@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lamina.engines.llvm import native
-from lamina.engines.llvm.builder import Function, Module, constant
+from lamina.engines.llvm.codegen.builder import Function, Module, constant
+from lamina.engines.llvm.target import toolchain
 from lamina.errors import CompileError
 
 
@@ -30,26 +30,27 @@ def calling(name: str, callee: str) -> str:
     return str(function.module)
 
 
-def as_function(library: native.Library, name: str):
+def as_function(library: toolchain.Library, name: str):
     prototype = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float)
     return prototype(library.address(name))
 
 
-@pytest.mark.parametrize("level", native.LEVELS)
+@pytest.mark.parametrize("level", toolchain.LEVELS)
 def test_compiled_code_computes(level):
-    library = native.link([native.compile_object(doubling(), level)], ["doubled"])
+    library = toolchain.link([toolchain.compile_object(doubling(), level)], ["doubled"])
     assert as_function(library, "doubled")(1.5) == 3.0
 
 
 def test_objects_call_each_other():
-    images = native.compile_objects([doubling("f", 3.0), calling("g", "f")])
-    library = native.link(images, ["g"])
+    images = toolchain.compile_objects([doubling("f", 3.0), calling("g", "f")])
+    library = toolchain.link(images, ["g"])
     assert as_function(library, "g")(1.0) == 9.0
 
 
 def test_equal_names_in_two_libraries_do_not_meet():
     one, other = (
-        native.link([native.compile_object(doubling("f", factor))], ["f"]) for factor in (2.0, 5.0)
+        toolchain.link([toolchain.compile_object(doubling("f", factor))], ["f"])
+        for factor in (2.0, 5.0)
     )
     assert as_function(one, "f")(1.0) == 2.0
     assert as_function(other, "f")(1.0) == 5.0
@@ -58,17 +59,17 @@ def test_equal_names_in_two_libraries_do_not_meet():
 @pytest.mark.parametrize("level", [2, 3])
 def test_parallel_compilation_gives_the_same_bytes_in_order(level):
     texts = [doubling(f"f{k}", float(k)) for k in range(24)]
-    alone = [native.compile_object(text, level) for text in texts]
+    alone = [toolchain.compile_object(text, level) for text in texts]
     for workers in (1, 2, 5):
-        assert native.compile_objects(texts, workers, level) == alone
-    assert native.compile_objects([]) == []
+        assert toolchain.compile_objects(texts, workers, level) == alone
+    assert toolchain.compile_objects([]) == []
 
 
 def test_an_error_in_one_of_many_is_raised():
     texts = [doubling(), "define void @broken() { ret i32 0 }", doubling("other")]
     for workers in (1, 3):
         with pytest.raises(CompileError, match="broken"):
-            native.compile_objects(texts, workers)
+            toolchain.compile_objects(texts, workers)
 
 
 def test_text_that_parses_but_is_wrong_is_refused():
@@ -77,22 +78,22 @@ def test_text_that_parses_but_is_wrong_is_refused():
         "  %x = add i64 1, 2\n  br label %b\nb:\n  ret i64 %x\n}\n"
     )
     with pytest.raises(CompileError, match=r"code of f: .*dominate"):
-        native.compile_object(used_before_made)
+        toolchain.compile_object(used_before_made)
 
 
 def test_symbols_that_are_missing_or_twice_there():
-    image = native.compile_object(doubling())
+    image = toolchain.compile_object(doubling())
     with pytest.raises(CompileError, match="absent"):
-        native.link([image], ["absent"])
+        toolchain.link([image], ["absent"])
     with pytest.raises(CompileError, match="duplicate definition of symbol 'doubled'"):
-        native.link([image, image], ["doubled"])
+        toolchain.link([image, image], ["doubled"])
     with pytest.raises(CompileError, match="do not fit together"):
-        native.link([native.compile_object(calling("f", "helper"))], ["f"])
+        toolchain.link([toolchain.compile_object(calling("f", "helper"))], ["f"])
 
 
 def test_assembly_and_text_can_be_read():
-    assert "doubled" in native.assembly(doubling())
-    assert "fmul float" in native.optimised(doubling())
+    assert "doubled" in toolchain.assembly(doubling())
+    assert "fmul float" in toolchain.optimised(doubling())
 
 
 def test_simplification_moves_invariant_work_out_of_loops():
@@ -103,11 +104,11 @@ def test_simplification_moves_invariant_work_out_of_loops():
         heavy = b.mul(b.mul(outer.value, outer.value), n)
         b.store(b.add(heavy, inner.value), b.element(p, inner.value, "i64"))
     b.ret()
-    simplified = native.optimised(str(module), level=3)
+    simplified = toolchain.optimised(str(module), level=3)
     inner_body = simplified.rpartition("body.")[2]
     assert "mul" in str(module).rpartition("body.")[2]
     assert "mul" not in inner_body
-    assert native.optimised(str(module), level=2).count("mul") == str(module).count("mul")
+    assert toolchain.optimised(str(module), level=2).count("mul") == str(module).count("mul")
 
 
 def resident() -> int:
@@ -118,8 +119,8 @@ def resident() -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_dropped_libraries_free_their_code():
     def build(k: int) -> None:
-        images = native.compile_objects([doubling("f", float(k)), calling("g", "f")], workers=2)
-        library = native.link(images, ["f", "g"])
+        images = toolchain.compile_objects([doubling("f", float(k)), calling("g", "f")], workers=2)
+        library = toolchain.link(images, ["f", "g"])
         assert as_function(library, "g")(1.0) == float(k) ** 2
 
     for k in range(60):
@@ -134,15 +135,15 @@ def test_dropped_libraries_free_their_code():
 
 FORKING = """
 import os, signal, threading
-from lamina.engines.llvm import native
+from lamina.engines.llvm.target import toolchain
 from test_native import as_function, doubling
 
 stop = False
 def compile_forever():
     while not stop:
-        native.compile_objects([doubling(f"f{k}") for k in range(4)], workers=2)
+        toolchain.compile_objects([doubling(f"f{k}") for k in range(4)], workers=2)
 
-native.compile_object(doubling())  # llvmlite is imported: Python itself keeps no fork from that
+toolchain.compile_object(doubling())  # llvmlite is imported: Python itself keeps no fork from that
 other = threading.Thread(target=compile_forever)
 other.start()
 try:
@@ -150,7 +151,7 @@ try:
         child = os.fork()
         if child == 0:
             signal.alarm(20)
-            library = native.link([native.compile_object(doubling())], ["doubled"])
+            library = toolchain.link([toolchain.compile_object(doubling())], ["doubled"])
             os._exit(0 if as_function(library, "doubled")(4.0) == 8.0 else 1)
         assert os.waitpid(child, 0)[1] == 0
 finally:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.engines.llvm.machine import machine
+from lamina.engines.llvm.target.machine import machine
 from lamina.settings import settings
 
 ROWS = [1, 3, 8, 9, 40, 41]

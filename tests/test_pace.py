@@ -2,7 +2,7 @@
 
 import math
 
-from lamina.engines.llvm.pace import ALONE, LASTING, PATIENCE, PROBE, Company, Pace
+from lamina.engines.llvm.runtime.throttle import ALONE, LASTING, PATIENCE, PROBE, Company, Pace
 
 
 def after(*seconds: float) -> Pace:

@@ -7,9 +7,9 @@ import pytest
 
 import lamina as lm
 from lamina.autodiff import gradients
-from lamina.engines.llvm.convolutions import MOST_PHASES
-from lamina.engines.llvm.joints import is_joint
-from lamina.engines.llvm.prepare import prepare
+from lamina.engines.llvm.graph.convolutions import MOST_PHASES
+from lamina.engines.llvm.graph.legalize import prepare
+from lamina.engines.llvm.graph.partitions import is_joint
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lamina.engines import engine
-from lamina.engines.llvm.memory import ALIGNMENT, plan
 from lamina.engines.llvm.pipeline import stages_of
+from lamina.engines.llvm.runtime.arena import ALIGNMENT, plan
 from lamina.errors import LaminaError
 from lamina.fuzz.check import difference
 from lamina.fuzz.shadow import shadows

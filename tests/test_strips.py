@@ -6,10 +6,10 @@ import pytest
 import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
-from lamina.engines.llvm.assemble import assemble
-from lamina.engines.llvm.items import Strip, leaves
-from lamina.engines.llvm.prepare import prepare
-from lamina.engines.llvm.strips import in_strips
+from lamina.engines.llvm.graph.legalize import prepare
+from lamina.engines.llvm.program.bufferize import assemble
+from lamina.engines.llvm.program.row_tiling import in_strips
+from lamina.engines.llvm.program.statements import Strip, leaves
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify

@@ -13,8 +13,10 @@ import time
 import numpy as np
 import pytest
 
-from lamina.engines.llvm import barrier, crew, native, sleep, threads
-from lamina.engines.llvm.builder import Function, Module, constant
+from lamina.engines.llvm.codegen import barrier
+from lamina.engines.llvm.codegen.builder import Function, Module, constant
+from lamina.engines.llvm.runtime import parking, threadpool, worker
+from lamina.engines.llvm.target import toolchain
 from lamina.errors import RangeError
 
 PROGRAM = [("arguments", "ptr"), ("thread", "i64"), ("threads", "i64"), ("sync", "ptr")]
@@ -64,7 +66,7 @@ def library():
     for emit in (attendance, relay, shrinking):
         emit(module)
     names = ["attendance", "relay", "shrinking"]
-    return native.link([native.compile_object(str(module))], names)
+    return toolchain.link([toolchain.compile_object(str(module))], names)
 
 
 def relay_by_hand(start: np.ndarray) -> np.ndarray:
@@ -77,7 +79,7 @@ def relay_by_hand(start: np.ndarray) -> np.ndarray:
 def check_relay(program: int, count: int, seed: int) -> None:
     start = np.random.default_rng(seed).integers(0, 1 << 40, count)
     values = np.stack([start, start])
-    threads.run(program, values.ctypes.data, count)
+    threadpool.run(program, values.ctypes.data, count)
     np.testing.assert_array_equal(values[PHASES % 2], relay_by_hand(start))
 
 
@@ -85,14 +87,14 @@ def check_relay(program: int, count: int, seed: int) -> None:
 def test_every_thread_enters_once(library, count):
     marks = np.zeros(count + 1, np.int64)
     for turn in range(1, 20):
-        threads.run(library.address("attendance"), marks.ctypes.data, count)
+        threadpool.run(library.address("attendance"), marks.ctypes.data, count)
         assert marks.tolist() == [turn * (1000 * count + 1)] * count + [0]
 
 
 def test_the_number_of_threads_may_change_from_call_to_call(library):
     for count in [1, 4, 2, 3, 1, 2, 4] * 5:
         marks = np.zeros(4, np.int64)
-        threads.run(library.address("attendance"), marks.ctypes.data, count)
+        threadpool.run(library.address("attendance"), marks.ctypes.data, count)
         assert marks.tolist() == [1000 * count + 1] * count + [0] * (4 - count)
 
 
@@ -113,7 +115,7 @@ def test_workers_that_fell_asleep_wake_again(library):
 @pytest.mark.parametrize("count", [0, -1, 1025, 1 << 40])
 def test_impossible_numbers_of_threads(library, count):
     with pytest.raises(RangeError, match=f"threads is {count}, expected 1 to 1024"):
-        threads.run(library.address("attendance"), 0, count)
+        threadpool.run(library.address("attendance"), 0, count)
     check_relay(library.address("relay"), 2, 0)
 
 
@@ -125,7 +127,7 @@ def test_two_python_threads_at_once(library):
         try:
             for _ in range(300):
                 marks = np.zeros(2, np.int64)
-                threads.run(library.address("attendance"), marks.ctypes.data, 2)
+                threadpool.run(library.address("attendance"), marks.ctypes.data, 2)
                 assert marks.tolist() in ([2001, 2001], [1001, 0])
         except AssertionError as failure:
             failures.append(failure)
@@ -157,7 +159,7 @@ def test_interrupts_leave_the_crew_whole(library, monkeypatch):
     try:
         for seed in range(150):
             if seed % 3 == 1:
-                monkeypatch.setattr(threads, "_crew", None)
+                monkeypatch.setattr(threadpool, "_crew", None)
             try:
                 signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-3), 0.1)
                 while True:
@@ -192,7 +194,7 @@ def set_flushing(on: bool) -> None:
     b.store(constant("i32", wanted), place)
     b.call("llvm.x86.sse.ldmxcsr", "void", [place])
     b.ret()
-    library = native.link([native.compile_object(str(function.module))], ["set_flushing"])
+    library = toolchain.link([toolchain.compile_object(str(function.module))], ["set_flushing"])
     ctypes.CFUNCTYPE(None)(library.address("set_flushing"))()
 
 
@@ -203,7 +205,7 @@ def test_denormals_are_kept_whatever_the_caller_has_set(library):
     try:
         for count in (1, 2):
             values = np.full(count, tiny)
-            threads.run(library.address("shrinking"), values.ctypes.data, count)
+            threadpool.run(library.address("shrinking"), values.ctypes.data, count)
             bits = values.view(np.int32).copy()
             assert np.all(bits > 0) and np.all(bits < 0x00800000)
         assert not np.any((np.full(4, tiny) * np.float32(1e-3)).view(np.int32))  # as it was
@@ -215,7 +217,9 @@ def test_denormals_are_kept_whatever_the_caller_has_set(library):
 def test_denormal_results_become_zero_on_every_thread_when_asked(library):
     for count in (1, 2):
         values = np.full(count, 1e-37, np.float32)
-        threads.run(library.address("shrinking"), values.ctypes.data, count, flush_denormals=True)
+        threadpool.run(
+            library.address("shrinking"), values.ctypes.data, count, flush_denormals=True
+        )
         assert not values.any()
     assert np.all(np.full(4, 1e-37, np.float32) * np.float32(1e-3))  # here they stay
 
@@ -223,32 +227,32 @@ def test_denormal_results_become_zero_on_every_thread_when_asked(library):
 @pytest.mark.parametrize(
     ("system", "architecture", "triple"),
     [
-        (sleep.LINUX, "aarch64", "aarch64-unknown-linux-gnu"),
-        (sleep.MACOS, "arm64", "arm64-apple-macosx14.0"),
-        (sleep.WINDOWS, "amd64", "x86_64-pc-windows-msvc-elf"),
-        (sleep.OTHER, "riscv64", "riscv64-unknown-freebsd"),
+        (parking.LINUX, "aarch64", "aarch64-unknown-linux-gnu"),
+        (parking.MACOS, "arm64", "arm64-apple-macosx14.0"),
+        (parking.WINDOWS, "amd64", "x86_64-pc-windows-msvc-elf"),
+        (parking.OTHER, "riscv64", "riscv64-unknown-freebsd"),
     ],
     ids=["linux", "macos", "windows", "other"],
 )
 def test_the_crew_compiles_elsewhere(system, architecture, triple, monkeypatch):
     import llvmlite.binding as llvm
 
-    for module in (barrier, sleep):
+    for module in (barrier, parking):
         monkeypatch.setattr(module, "architecture", lambda: architecture)
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     machine = llvm.Target.from_triple(triple).create_target_machine(opt=2)
-    parsed = llvm.parse_assembly(crew.text(system), llvm.create_context())
+    parsed = llvm.parse_assembly(worker.text(system), llvm.create_context())
     parsed.verify()
     assembly = machine.emit_assembly(parsed)
-    assert all(name in assembly for name in crew.SYMBOLS)
+    assert all(name in assembly for name in worker.SYMBOLS)
     assert ("FPCR" in assembly.upper()) == (architecture in ("aarch64", "arm64"))
 
 
 def test_where_a_system_has_no_way_to_wake_threads(library, monkeypatch):
-    monkeypatch.setattr(threads, "system", lambda: sleep.OTHER)
-    monkeypatch.setattr(threads, "_entries", threads._Entries)
-    monkeypatch.setattr(threads, "_crew", None)
+    monkeypatch.setattr(threadpool, "system", lambda: parking.OTHER)
+    monkeypatch.setattr(threadpool, "_entries", threadpool._Entries)
+    monkeypatch.setattr(threadpool, "_crew", None)
     for count in (2, 3):
         for seed in range(5):
             check_relay(library.address("relay"), count, seed)
@@ -258,9 +262,9 @@ def test_without_more_threads_a_program_runs_alone(library, monkeypatch):
     def no_thread(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threads._thread, "start_new_thread", no_thread)
+    monkeypatch.setattr(threadpool._thread, "start_new_thread", no_thread)
     marks = np.zeros(9, np.int64)
-    threads.run(library.address("attendance"), marks.ctypes.data, 9)
+    threadpool.run(library.address("attendance"), marks.ctypes.data, 9)
     assert marks.tolist() == [1001] + [0] * 8
 
 
@@ -268,16 +272,17 @@ def test_without_more_threads_a_program_runs_alone(library, monkeypatch):
 PRELUDE = """
 import os, sys, time
 import numpy as np
-from lamina.engines.llvm import native, threads
-from lamina.engines.llvm.builder import Module
+from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.runtime import threadpool
+from lamina.engines.llvm.codegen.builder import Module
 from test_threads import attendance
 module = Module()
 attendance(module)
-library = native.link([native.compile_object(str(module))], ["attendance"])
+library = toolchain.link([toolchain.compile_object(str(module))], ["attendance"])
 
 def check(count):
     marks = np.zeros(count, np.int64)
-    threads.run(library.address("attendance"), marks.ctypes.data, count)
+    threadpool.run(library.address("attendance"), marks.ctypes.data, count)
     assert marks.tolist() == [1000 * count + 1] * count, marks
 """
 
@@ -307,7 +312,7 @@ def test_leaving_while_another_thread_runs_programs():
         def forever():
             while True:
                 marks = np.zeros(3, np.int64)
-                threads.run(library.address("attendance"), marks.ctypes.data, 3)
+                threadpool.run(library.address("attendance"), marks.ctypes.data, 3)
         threading.Thread(target=forever, daemon=True).start()
         time.sleep(0.1)
         """
@@ -342,7 +347,7 @@ def test_a_fork_in_the_middle_of_a_program():
         def forever():
             while not stop:
                 marks = np.zeros(2, np.int64)
-                threads.run(library.address("attendance"), marks.ctypes.data, 2)
+                threadpool.run(library.address("attendance"), marks.ctypes.data, 2)
         other = threading.Thread(target=forever)
         other.start()
         for _ in range(20):

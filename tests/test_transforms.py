@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.engines.llvm import barrier
+from lamina.engines.llvm.codegen import barrier
 
 pytestmark = pytest.mark.usefixtures("numpy_engine")
 

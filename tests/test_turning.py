@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.engines.llvm.assemble import assemble
-from lamina.engines.llvm.items import leaves
-from lamina.engines.llvm.lower import Kernel
-from lamina.engines.llvm.machine import machine
-from lamina.engines.llvm.prepare import prepare
-from lamina.engines.llvm.schedule import choose
+from lamina.engines.llvm.graph.legalize import prepare
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.program.bufferize import assemble
+from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.schedule.choose import choose
+from lamina.engines.llvm.target.machine import machine
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32

@@ -7,8 +7,8 @@ import pytest
 import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
-from lamina.engines.llvm.apart import own_rows
-from lamina.engines.llvm.items import Loop, Strip, leaves, loops
+from lamina.engines.llvm.program.row_parallel import own_rows
+from lamina.engines.llvm.program.statements import Loop, Strip, leaves, loops
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify

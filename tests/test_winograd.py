@@ -5,7 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.autodiff import gradients
-from lamina.engines.llvm.prepare import prepare
+from lamina.engines.llvm.graph.legalize import prepare
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32
@@ -52,7 +52,7 @@ CASES = [(8, "same"), (7, "same"), (9, "valid"), (8, ((2, -1), (0, 3)))]
 
 @pytest.mark.parametrize(("extent", "padding"), CASES)
 def test_values_gradients_and_threads(extent, padding, monkeypatch):
-    monkeypatch.setattr("lamina.engines.llvm.winograd.PAYS", 0)
+    monkeypatch.setattr("lamina.engines.llvm.graph.winograd.PAYS", 0)
     x, kernel = map(lm.asarray, arrays(extent, 5, 19, 2))
 
     def loss(x, kernel):

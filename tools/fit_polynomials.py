@@ -1,6 +1,6 @@
-"""Fits the polynomials of lamina.engines.llvm.mathlib and prints them as its coefficients page.
+"""Fit the polynomials of lamina.engines.llvm.codegen.mathlib; print its coefficients page.
 
-    python3 tools/fit_polynomials.py > src/lamina/engines/llvm/mathlib/coefficients.py
+    python3 tools/fit_polynomials.py > src/lamina/engines/llvm/codegen/mathlib/coefficients.py
 
 Each row of FITS is a minimax problem: a function, an interval, the powers to use, and a weight; the
 Remez exchange solves it in 90-digit arithmetic (mpmath, which only this tool needs). Coefficients

@@ -7,8 +7,8 @@ from importlib import metadata
 
 import numpy as np
 
-from lamina.engines.llvm import cache
-from lamina.engines.llvm.machine import machine
+from lamina.engines.llvm.runtime import cache
+from lamina.engines.llvm.target.machine import machine
 from lamina.settings import settings
 from lamina.version import __version__
 

@@ -57,17 +57,20 @@ def check(case: Case, name: str = "llvm", threads: Sequence[int] = (1, 2, 3)) ->
 def everything_threaded(on: bool) -> Iterator[None]:
     """Even the smallest kernels and programs run on all threads, at every call and whatever else
     the machine does: small races show too."""
-    from lamina.engines.llvm import executable, pace, schedule
+    from lamina.engines.llvm.runtime import executable, throttle
+    from lamina.engines.llvm.schedule import choose
 
-    kept = executable.SMALL, schedule.SERIAL, pace.PROBE, pace.PROBE_LONG, pace.LASTING
+    kept = executable.SMALL, choose.SERIAL, throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING
     if on:
-        executable.SMALL = schedule.SERIAL = 0
-        pace.PROBE = pace.PROBE_LONG = NEVER
-        pace.LASTING = float(NEVER)
+        executable.SMALL = choose.SERIAL = 0
+        throttle.PROBE = throttle.PROBE_LONG = NEVER
+        throttle.LASTING = float(NEVER)
     try:
         yield
     finally:
-        executable.SMALL, schedule.SERIAL, pace.PROBE, pace.PROBE_LONG, pace.LASTING = kept
+        executable.SMALL, choose.SERIAL, throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING = (
+            kept
+        )
 
 
 def _at(

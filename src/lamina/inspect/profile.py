@@ -113,7 +113,7 @@ def profile(f: Any, *args: Any, seconds: float = 0.5, **kwargs: Any) -> Profile:
         >>> lm.inspect.profile(lambda x: lm.tanh(x @ x), x).rows[0].name
         'dot_general[64 x 64 over 64]'
     """
-    from lamina.engines.llvm.profile import measure
+    from lamina.engines.llvm.tools.profile import measure
 
     seen = subject(f, args, kwargs)
     times = measure(seen.simplified, seen.updates, seen.arrays, seconds)
@@ -130,7 +130,7 @@ def profile(f: Any, *args: Any, seconds: float = 0.5, **kwargs: Any) -> Profile:
 def _beside_limits(times: Any) -> tuple[list[Row], Any]:
     """The rows, and the machine's limits: measured again where a kernel seems to be faster than
     they allow, which means that something else kept the machine busy before."""
-    from lamina.engines.llvm.ceilings import ceilings
+    from lamina.engines.llvm.tools.peaks import ceilings
 
     limits = ceilings()
     for _ in range(TRIES):
@@ -143,9 +143,9 @@ def _beside_limits(times: Any) -> tuple[list[Row], Any]:
 
 
 def _rows(times: Any, limits: Any) -> list[Row]:
-    from lamina.engines.llvm.describe import name_of
-    from lamina.engines.llvm.machine import machine
-    from lamina.engines.llvm.roofline import bound
+    from lamina.engines.llvm.target.machine import machine
+    from lamina.engines.llvm.tools.describe import name_of
+    from lamina.engines.llvm.tools.roofline import bound
 
     total = sum(t.seconds for t in times.kernels) or 1.0
     rows = []

@@ -40,9 +40,9 @@ class KernelView:
     @property
     def assembly(self) -> str:
         """This machine's instructions."""
-        from lamina.engines.llvm import native
+        from lamina.engines.llvm.target import toolchain
 
-        return native.assembly(self.llvm) if self.llvm else ""
+        return toolchain.assembly(self.llvm) if self.llvm else ""
 
     def __str__(self) -> str:
         inner = [*self.buffers, *self.nest.splitlines()]
@@ -67,8 +67,8 @@ def kernels(f: Any, *args: Any, **kwargs: Any) -> Kernels:
 
 def views(seen: Subject) -> Kernels:
     """The kernels of a subject."""
-    from lamina.engines.llvm import describe
-    from lamina.engines.llvm.lower import Kernel
+    from lamina.engines.llvm.lowering.lower import Kernel
+    from lamina.engines.llvm.tools import describe
 
     stages = seen.stages
     names = describe.Names(len(stages.graph.parameters))
@@ -96,9 +96,9 @@ def llvm(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
 
 def assembly(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
     """The instructions of this machine, of one kernel or of all, as `llvm`."""
-    from lamina.engines.llvm import native
+    from lamina.engines.llvm.target import toolchain
 
-    return _code(subject(f, args, kwargs), kernel, native.assembly)
+    return _code(subject(f, args, kwargs), kernel, toolchain.assembly)
 
 
 def _code(seen: Subject, kernel: int | None, write: Callable[[str], str]) -> str:

@@ -3,7 +3,8 @@
     MEANING[name](*arrays, **params) -> array, or a tuple of arrays for several results
 
 Params are concrete here: the interpreter has replaced symbolic extents by integers. Where NumPy
-and StableHLO leave a choice, the table at the top of `engines/llvm/scalar.py` says what is chosen.
+and StableHLO leave a choice, the table at the top of `engines/llvm/codegen/elementwise.py` says
+what is chosen.
 float32 stays float32. NumPy's warnings are off while these run; a row may return a NumPy scalar, or
 a view of an argument.
 """

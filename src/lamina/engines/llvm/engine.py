@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lamina.engines import Executable
-from lamina.engines.llvm.compare import Compared
 from lamina.engines.llvm.pipeline import compile_graph
+from lamina.engines.llvm.tools.compare import Compared
 from lamina.ir.graph import Graph
 from lamina.settings import settings
 

@@ -24,25 +24,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lamina.engines.llvm import cache, debug, native
-from lamina.engines.llvm.ahead import fetch_ahead
-from lamina.engines.llvm.apart import rows_of
-from lamina.engines.llvm.assemble import Program, assemble
-from lamina.engines.llvm.driver import Driven, drive
-from lamina.engines.llvm.duplicates import duplicate
-from lamina.engines.llvm.emit import emit
-from lamina.engines.llvm.executable import LlvmProgram
-from lamina.engines.llvm.items import leaves, loops
-from lamina.engines.llvm.lower import Kernel
-from lamina.engines.llvm.machine import machine
-from lamina.engines.llvm.nest import walk
-from lamina.engines.llvm.plan import THREADS, Array, Block, Plan
-from lamina.engines.llvm.prepare import prepare
-from lamina.engines.llvm.regions import in_regions
-from lamina.engines.llvm.schedule import Schedule, choose, expr_cost
-from lamina.engines.llvm.slots import Slot
-from lamina.engines.llvm.strips import in_strips
-from lamina.engines.llvm.turns import shorten
+from lamina.engines.llvm.codegen.kernel import emit
+from lamina.engines.llvm.codegen.program import Driven, drive
+from lamina.engines.llvm.graph.legalize import prepare
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.nest import walk
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.program.bufferize import Program, assemble
+from lamina.engines.llvm.program.parallel_regions import in_regions
+from lamina.engines.llvm.program.peel import shorten
+from lamina.engines.llvm.program.prefetch import fetch_ahead
+from lamina.engines.llvm.program.replicate import duplicate
+from lamina.engines.llvm.program.row_parallel import rows_of
+from lamina.engines.llvm.program.row_tiling import in_strips
+from lamina.engines.llvm.program.statements import leaves, loops
+from lamina.engines.llvm.runtime import cache
+from lamina.engines.llvm.runtime.executable import LlvmProgram
+from lamina.engines.llvm.runtime.manifest import THREADS, Array, Block, Plan
+from lamina.engines.llvm.schedule.choose import Schedule, choose, expr_cost
+from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.tools import dump
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.ir.types import Dim, Extent, symbols
@@ -65,7 +67,7 @@ class Compiled:
 
 def compile_graph(graph: Graph, updates: Mapping[int, int]) -> LlvmProgram:
     """The executable of a graph: from the cache, or compiled."""
-    log = debug.begin(graph, updates)
+    log = dump.begin(graph, updates)
     graph = simplify(graph)
     log.passed("simplify", graph)
     key = cache.key_of(to_text(graph, full=True), repr(sorted(updates.items())))
@@ -83,7 +85,7 @@ def compile_graph(graph: Graph, updates: Mapping[int, int]) -> LlvmProgram:
 def stages_of(
     graph: Graph,
     updates: Mapping[int, int],
-    log: debug.Log = debug.SILENT,
+    log: dump.Log = dump.SILENT,
     drive: Callable[..., Driven] = drive,
 ) -> Compiled:
     """All passes up to LLVM text, of a simplified graph; `drive` writes the driver."""
@@ -150,7 +152,7 @@ def _objects(texts: list[str]) -> list[bytes]:
     keys = [hashlib.sha256(t.encode()).hexdigest() for t in texts]
     missing = [k for k in dict.fromkeys(keys) if k not in OBJECTS]
     by_key = dict(zip(keys, texts, strict=True))
-    compiled = native.compile_objects([by_key[k] for k in missing])
+    compiled = toolchain.compile_objects([by_key[k] for k in missing])
     fresh = dict(zip(missing, compiled, strict=True))
     found = [fresh[k] if k in fresh else OBJECTS[k] for k in keys]
     OBJECTS.update(fresh)

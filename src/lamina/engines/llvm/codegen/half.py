@@ -1,0 +1,65 @@
+"""float16 and bfloat16 to and from float32, in integer arithmetic.
+
+Written out because LLVM, where the machine has no instruction for a conversion, calls a function of
+a run-time library that may not be there. Rounding is to nearest even; NaN stays NaN; float16 beyond
+65519 becomes infinity; denormals are exact.
+"""
+
+from __future__ import annotations
+
+from lamina.engines.llvm.codegen.builder import Builder, Value, like, scalar
+from lamina.engines.llvm.codegen.mathlib.expression import Expr, where
+
+
+def widen_float(b: Builder, x: Value) -> Value:
+    """Half or bfloat as float; always exact. Other types as they are."""
+    if scalar(x.type) not in ("half", "bfloat"):
+        return x
+    pattern = Expr(b, b.bitcast(x, like(x.type, "i16"))).cast("zext", "i32")
+    if scalar(x.type) == "bfloat":
+        return (pattern << 16).floating().value
+    sign, magnitude = (pattern & 0x8000) << 16, pattern & 0x7FFF
+    rebiased = (magnitude << 13).floating() * 2.0**112  # the product also normalises denormals
+    special = (magnitude << 13) | 0x7F800000
+    return (where(magnitude >= 0x7C00, special, rebiased.bits()) | sign).floating().value
+
+
+def narrow_float(b: Builder, x: Value, element: str) -> Value:
+    """Float or double as "half" or "bfloat", rounded once."""
+    single = _to_odd(Expr(b, x)) if scalar(x.type) == "double" else Expr(b, x)
+    pattern = (_to_half if element == "half" else _to_bfloat)(single)
+    return b.bitcast(pattern.cast("trunc", "i16").value, like(x.type, element))
+
+
+def _to_odd(x: Expr) -> Expr:
+    """Double as float, rounded to odd: inexact results get their last bit set, toward zero.
+
+    A second rounding to fewer bits is then the same as one rounding of the double (Boldo and
+    Melquiond, 2005).
+    """
+    nearest = x.cast("fptrunc", "float")
+    back = nearest.cast("fpext", "double")
+    toward_zero = nearest.bits() - (abs(back) > abs(x)).cast("zext", "i32")
+    odd = (toward_zero | back.differs(x).cast("zext", "i32")).floating()
+    return where(x.is_nan(), nearest, odd)
+
+
+def _to_bfloat(x: Expr) -> Expr:
+    pattern = x.bits()
+    even = (pattern >> 16) & 1
+    rounded = (pattern + even + 0x7FFF) >> 16
+    return where(x.is_nan(), (pattern >> 16) | 0x40, rounded)
+
+
+def _to_half(x: Expr) -> Expr:
+    """After Giesen, "Float to half" (2012): normal numbers are rounded as integers, denormal ones
+    by adding 0.5, whose last digit is the last digit of a denormal float16."""
+    sign = (x.bits() >> 16) & 0x8000
+    pattern = x.bits() & 0x7FFFFFFF
+    magnitude = pattern.floating()
+    even = (pattern >> 13) & 1
+    normal = (pattern + even + (0xFFF - (112 << 23))) >> 13
+    denormal = (magnitude + 0.5).bits() - 0x3F000000
+    finite = where(magnitude < 2.0**-14, denormal, normal)
+    special = where(x.is_nan(), finite.const(0x7E00), 0x7C00)
+    return where(pattern >= 0x47800000, special, finite) | sign

@@ -1,0 +1,502 @@
+"""A nest and its schedule become one LLVM function.
+
+    void kernel(ptr buffer ..., i64 size ..., i64 thread, i64 threads)
+
+The spatial loops, cut into tiles, are numbered through; a thread takes a run of consecutive tiles.
+Inside a tile, expressions are emitted once for each coordinate of the unrolled loops that they
+depend on, as vectors where they depend on the vector loop and as scalars elsewhere. That alone
+makes a register tile out of a product: its left side is loaded once a row, its right side once a
+column. Values live in scopes that follow the loops, and what doesn't change in a loop is emitted
+before it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from lamina.engines.llvm.codegen.builder import Builder, Function, Module, Value, constant
+from lamina.engines.llvm.codegen.elementwise import to_memory
+from lamina.engines.llvm.codegen.expressions import Addresses
+from lamina.engines.llvm.codegen.reducers import combine, finished, horizontal, neutral
+from lamina.engines.llvm.loops.index import Var
+from lamina.engines.llvm.loops.nest import Apart, Nest, Store, walk
+from lamina.engines.llvm.schedule.choose import (
+    MANY_TURNS,
+    Schedule,
+    narrow,
+    row_of,
+    unknown,
+    updated,
+)
+from lamina.engines.llvm.target.machine import machine
+from lamina.ir.types import Dim, is_static, symbols
+from lamina.ir.typical import guess
+
+Coordinates = dict[Var, int]
+MASKED = 24  # values of part of a register that are made before any is stored
+ENOUGH = 32  # turns of the sums during which memory comes
+SHORT_TILE = 512  # terms
+FEW = 4  # fewer rows than this are taken one at a time
+
+
+def kernel_symbols(nest: Nest) -> list[str]:
+    """The symbolic sizes that a nest depends on, in the order of its arguments."""
+    from lamina.engines.llvm.loopopt.coalesce import indices, tests
+
+    extents: list[Dim] = [v.extent for v in (*nest.loops, *nest.reductions)]
+    for index in [*indices(nest), *(index for index, _, _ in tests(nest))]:
+        extents += _dims(index)
+    guards = [e.params["tests"] for e in walk(nest.roots()) if e.kind == "guard"]
+    extents += [bound for tests in guards for _, *bounds in tests for bound in bounds]
+    return sorted(symbols(extents))
+
+
+def _dims(index: object) -> list[Dim]:
+    from lamina.engines.llvm.loops.index import Data, Div, Index, Mod
+
+    assert isinstance(index, Index)
+    found: list[Dim] = [index.offset, *index.terms.values()]
+    for atom in index.terms:
+        if isinstance(atom, (Div, Mod)):
+            found += [atom.by, *_dims(atom.index)]
+        elif isinstance(atom, Data):
+            found.append(atom.most)
+    return found
+
+
+def emit(
+    nest: Nest, schedule: Schedule, name: str, buffers: int, aliased: bool = False
+) -> tuple[Module, list[str]]:
+    """The module that holds the kernel, and the symbols whose sizes it takes."""
+    sizes = kernel_symbols(nest)
+    module = Module()
+    args = [(f"b{k}", "ptr") for k in range(buffers)]
+    args += [(f"s{k}", "i64") for k in range(len(sizes))]
+    args += [("first", "i64"), ("end", "i64")] if nest.apart is not None else []
+    args += [("thread", "i64"), ("threads", "i64")]
+    restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
+    function = module.function(name, args, noalias=restrict)
+    values = dict(zip(sizes, function.args[buffers : buffers + len(sizes)], strict=True))
+    over = unknown(nest)
+    if schedule.longer is not None and over is not None:
+        short = partial(_emit_rows, function, nest, schedule, values)
+        long = partial(_emit_rows, function, nest, schedule.longer, values)
+        extent = NestEmitter(function, nest, schedule, values).dim(over.extent)
+        _either(function.builder, extent, MANY_TURNS, short, long)
+    else:
+        _emit_rows(function, nest, schedule, values)
+    function.builder.ret()
+    return module, sizes
+
+
+def _emit_rows(
+    function: Function, nest: Nest, schedule: Schedule, values: dict[str, Value]
+) -> None:
+    """The nest; where the number of rows is known only when it runs, also in a form for few."""
+    if schedule.overlap:
+        from lamina.engines.llvm.codegen.pipelined_epilogue import Overlapping
+
+        Overlapping(function, nest, schedule, values).run()
+        return
+    kind = NestEmitter
+    if nest.ahead:
+        from lamina.engines.llvm.codegen.prefetching import Fetching
+
+        kind = Fetching
+    row = row_of(nest, schedule)
+    many = kind(function, nest, schedule, values)
+    if row is None:
+        many.run()
+        return
+    few = kind(function, nest, narrow(nest, schedule, row, machine()), values)
+    _either(function.builder, many.dim(row.extent), FEW, few.run, many.run)
+
+
+def _either(
+    b: Builder, extent: Value, limit: int, below: Callable[[], None], above: Callable[[], None]
+) -> None:
+    """One form of the code where the extent is below a limit, and another elsewhere."""
+    small, large, done = b.label("small"), b.label("large"), b.label("done")
+    b.branch_if(b.icmp("slt", extent, constant("i64", limit)), small, large)
+    for label, write in ((small, below), (large, above)):
+        b.place(label)
+        write()
+        b.branch(done)
+    b.place(done)
+
+
+class NestEmitter:
+    """Emits one nest under one schedule into a function."""
+
+    def __init__(
+        self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
+    ) -> None:
+        self.function, self.nest, self.schedule = function, nest, schedule
+        self.b: Builder = function.builder
+        self.space = Addresses(self.b, nest, schedule, function.args, sizes)
+
+    def dim(self, extent: Dim) -> Value:
+        return self.space.dim(extent)
+
+    # ---- loops over tiles ----------------------------------------------------------------------
+    def run(self) -> None:
+        outermost = self.nest.outermost
+        if outermost is None:
+            self._share(self.schedule.order)
+            return
+        inner = [v for v in self.schedule.order if v is not outermost]
+        with self.b.loop(0, self.dim(outermost.extent)) as loop, self.space.scope():
+            self.space.open(outermost, loop.value, None)
+            self._share(inner)
+
+    def _share(self, order: Sequence[Var]) -> None:
+        """This thread's run of consecutive tiles."""
+        b = self.b
+        thread, threads = self.function.args[-2:]
+        if self.nest.apart is not None:
+            self._keep_apart(self.nest.apart)
+        counts = [self._tiles(v) for v in order]
+        total = constant("i64", 1)
+        for count in counts:
+            total = b.mul(total, count)
+        begin = b.binary("sdiv", b.mul(total, thread), threads)
+        following = b.add(thread, constant("i64", 1))
+        end = b.binary("sdiv", b.mul(total, following), threads)
+        with b.when(b.icmp("slt", begin, end)), self.space.scope():
+            self.space.hoist()
+            self._begin()
+            if order:
+                self._runs(order, begin, end, counts)
+            else:
+                self._tile({}, [])
+            self._end()
+
+    def _keep_apart(self, apart: Apart) -> None:
+        """Only the rows that this call is for."""
+        size = constant("i64", apart.size)
+        first, end = (self.b.mul(row, size) for row in self.function.args[-4:-2])
+        self.space.keep(apart.loop, first, end)
+
+    def _begin(self) -> None:
+        """Before the first tile."""
+
+    def _end(self) -> None:
+        """After the last tile."""
+
+    def _tiles(self, var: Var) -> Value:
+        step = self.schedule.step(var)
+        if is_static(var.extent):
+            return constant("i64", -(-int(var.extent) // step))
+        count = self.b.sub(self.space.end(var), self.space.begin(var))
+        up = self.b.add(count, constant("i64", step - 1))
+        return self.b.binary("sdiv", up, constant("i64", step))
+
+    def _runs(
+        self, order: Sequence[Var], begin: Value, end: Value, counts: Sequence[Value]
+    ) -> None:
+        """Tiles begin..end: an outer loop over runs of the innermost tile loop."""
+        b = self.b
+        *outer, inner = order
+        if not outer:
+            with b.loop(begin, end, hint=inner.name) as loop:
+                self._tile({inner: loop.value}, [inner])
+            return
+        head, body, done = b.label("run"), b.label("runbody"), b.label("rundone")
+        # the counters at this thread's first tile; from then on they go round like an odometer's
+        number, first = b.binary("sdiv", begin, counts[-1]), b.binary("srem", begin, counts[-1])
+        starts = [begin, first]
+        for var, count in zip(reversed(outer), reversed(counts[:-1]), strict=True):
+            starts.append(b.binary("srem", number, count) if var is not outer[0] else number)
+            number = b.binary("sdiv", number, count) if var is not outer[0] else number
+        entry = b.block
+        b.branch(head)
+        b.place(head)
+        at = len(b.lines)
+        now = [Value(b.name("unit"), "i64") for _ in starts]
+        unit, first, *places = now
+        b.branch_if(b.icmp("slt", unit, end), body, done)
+        b.place(body)
+        stop = b.intrinsic("llvm.smin", counts[-1], b.add(first, b.sub(end, unit)))
+        tiles = dict(zip(reversed(outer), places, strict=True))
+        with self._tiles_open(tiles, outer), b.loop(first, stop, hint=inner.name) as loop:
+            self._tile({inner: loop.value}, [inner])
+        following = [b.add(unit, b.sub(stop, first)), constant("i64", 0)]
+        carry = constant("i64", 1)
+        for place, count in zip(places, reversed(counts[:-1]), strict=True):
+            more = b.add(place, carry)
+            full = b.icmp("eq", more, count)
+            following.append(b.select(full, constant("i64", 0), more))
+            carry = b.cast("zext", full, "i64")
+        b.lines[at:at] = [
+            f"  {value.text} = phi i64 [ {start.text}, %{entry} ], [ {then.text}, %{b.block} ]"
+            for value, start, then in zip(now, starts, following, strict=True)
+        ]
+        b.branch(head)
+        b.place(done)
+
+    @contextmanager
+    def _tiles_open(self, tiles: dict[Var, Value], variables: Sequence[Var]) -> Iterator[None]:
+        with self.space.scope():
+            for var in variables:
+                self._open(var, tiles[var])
+            self.space.hoist()
+            yield
+
+    def _open(self, var: Var, tile: Value) -> None:
+        step = self.schedule.step(var)
+        first = self.b.add(self.b.mul(tile, constant("i64", step)), self.space.begin(var))
+        whole = is_static(var.extent) and int(var.extent) % step == 0
+        left = None if whole or step == 1 else self.b.sub(self.space.end(var), first)
+        self.space.open(var, first, left)
+
+    def _tile(self, tiles: dict[Var, Value], variables: Sequence[Var]) -> None:
+        with self.space.scope():
+            for var in variables:
+                self._open(var, tiles[var])
+            self._with_all_rows()
+
+    # ---- the edges -----------------------------------------------------------------------------
+    def _with_all_rows(self) -> None:
+        """The tile in a form for when all of its rows exist, and in one for when some may not."""
+        row = row_of(self.nest, self.schedule)
+        left = self.space.left.get(row) if row is not None else None
+        if row is None or left is None or not self._has_short_tiles():
+            self._variants()
+            return
+        b = self.b
+        full, part, done = b.label("allrows"), b.label("somerows"), b.label("rowsdone")
+        b.branch_if(b.icmp("sge", left, constant("i64", self.schedule.step(row))), full, part)
+        b.place(full)
+        with self.space.scope(), self.space.whole(row):
+            self._variants()
+        b.branch(done)
+        b.place(part)
+        with self.space.scope():
+            self._variants()
+        b.branch(done)
+        b.place(done)
+
+    def _has_short_tiles(self) -> bool:
+        """Whether the addresses of rows that may not exist take a while beside a tile's sums, at
+        every turn of a loop around."""
+        nest = self.nest
+        terms = math.prod(guess(v.extent) for v in nest.reductions)
+        repeated = nest.apart is not None and nest.name == "dot_general"
+        return repeated and len(nest.reductions) == 1 and terms <= SHORT_TILE
+
+    def _variants(self) -> None:
+        """The tile as such, and with masked lanes where the last one may be part empty."""
+        vector = self.schedule.vector
+        left = self.space.left.get(vector) if vector in self.nest.loops else None
+        if left is None:
+            self._body()
+            return
+        step = self.schedule.step(vector)  # type: ignore[arg-type]
+        extent = vector.extent  # type: ignore[union-attr]
+        if is_static(extent) and int(extent) < step:
+            with self.space.masked():
+                self._body()
+            return
+        b = self.b
+        full, part, done = b.label("full"), b.label("part"), b.label("tiledone")
+        b.branch_if(b.icmp("sge", left, constant("i64", step)), full, part)
+        b.place(full)
+        with self.space.scope():
+            self._body()
+        b.branch(done)
+        b.place(part)
+        with self.space.scope(), self.space.masked():
+            self._body()
+        b.branch(done)
+        b.place(done)
+
+    # ---- one tile ------------------------------------------------------------------------------
+    def _body(self) -> None:
+        if not self.nest.accumulators:
+            self._store_all({})
+            return
+        self._fetch_ahead()
+        sums = self._reduce()
+        self._store_all(sums)
+
+    def _fetch_ahead(self) -> None:
+        """Ask for what will be read after the sums, which take long enough for it to come."""
+        vector, over = self.schedule.vector, self.nest.reductions
+        turns = math.prod(guess(v.extent) for v in over)
+        if vector not in self.nest.loops or turns < ENOUGH:
+            return
+        if self.nest.halves is not None:
+            self._fetch_sums()
+        for load in updated(self.nest):
+            buffer, index = load.params["buffer"], load.params["index"]
+            if index.coefficient(vector) == 1:
+                for point in self._coordinates(self._spatial()):
+                    self.b.fetch(self.space.address(buffer, index, point), write=False)
+
+    def _fetch_sums(self) -> None:
+        """Ask for where the sums of a half will be written, which another thread has read."""
+        for store in self.nest.stores:
+            for point in self._coordinates(self._spatial()):
+                self.b.fetch(self.space.address(store.buffer, store.index, point), write=True)
+
+    def _coordinates(self, variables: Sequence[Var]) -> list[Coordinates]:
+        counts = [range(self.schedule.unroll.get(v, 1)) for v in variables]
+        return [dict(zip(variables, c, strict=True)) for c in itertools.product(*counts)]
+
+    def _spatial(self) -> list[Var]:
+        return [v for v in self.nest.loops if self.schedule.unroll.get(v, 1) > 1]
+
+    def _reduce(self) -> dict[tuple[int, tuple[int, ...]], list[Value]]:
+        """The finished sums, by accumulator and spatial coordinate."""
+        spatial = self._spatial()
+        inner = [v for v in self.nest.reductions if self.schedule.unroll.get(v, 1) > 1]
+        points = self._coordinates([*spatial, *inner])
+        keys = [(k, tuple(p.values())) for k in range(len(self.nest.accumulators)) for p in points]
+        start = [self._start(k) for k, _ in keys]
+        widths = [len(s) for s in start]
+        flat = [v for group in start for v in group]
+        finished = self._turns(list(self.nest.reductions), flat, points, widths)
+        results: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
+        rest = iter(finished)
+        for (k, coordinate), width in zip(keys, widths, strict=True):
+            values = [next(rest) for _ in range(width)]
+            key = (k, coordinate[: len(spatial)])
+            if key in results:  # registers side by side along a reduction: a fixed tree
+                kind, dtype = self.nest.accumulators[k].kind, self.nest.accumulators[k].dtype
+                results[key] = combine(self.b, kind, dtype, results[key], values)
+            else:
+                results[key] = values
+        return {key: self._across_lanes(key[0], values) for key, values in results.items()}
+
+    def _start(self, k: int) -> list[Value]:
+        acc = self.nest.accumulators[k]
+        vector = self.schedule.vector
+        wide = vector is not None and (vector in self.nest.reductions or vector in acc.expr.vars)
+        return neutral(acc.kind, acc.expr.dtype, self.schedule.lanes if wide else 0)
+
+    def _across_lanes(self, k: int, values: list[Value]) -> list[Value]:
+        acc = self.nest.accumulators[k]
+        if self.schedule.vector in self.nest.reductions:
+            return horizontal(self.b, acc.kind, acc.dtype, values)
+        return finished(self.b, acc.kind, values)
+
+    def _turns(
+        self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
+    ) -> list[Value]:
+        """The reduction loops from the outermost on, around the sums' update."""
+        b, space = self.b, self.space
+        if not loops:
+            return self._update(carry, points, widths)
+        var, *rest = loops
+        step = self.schedule.step(var)
+        extent = self._turns_of(var)
+        whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
+        space.hoist(sums_only=True)
+        stop = extent
+        if not whole:
+            rest_turns = b.binary("srem", extent, constant("i64", step))
+            stop = b.sub(extent, rest_turns)
+        with b.loop(0, stop, step, carry, hint=var.name) as loop, space.scope():
+            space.open(var, loop.value, None)
+            loop.next = self._turns(rest, loop.carried, points, widths)
+        if whole:
+            return loop.result
+        with b.loop(stop, extent, step, loop.result, hint=var.name + "rest") as tail, space.scope():
+            space.open(var, tail.value, b.sub(extent, tail.value))
+            with space.masked():
+                tail.next = self._turns(rest, tail.carried, points, widths)
+        return tail.result
+
+    def _turns_of(self, var: Var) -> Value:
+        """How many turns a reduction has here."""
+        halves, extent = self.nest.halves, self.dim(var.extent)
+        if halves is None or var is not halves.row:
+            return extent
+        b = self.b
+        half, _ = self.space.turn(halves.half, 0)
+        left = b.sub(self.dim(halves.limit), b.mul(half, extent))
+        return b.intrinsic("llvm.smin", extent, left)
+
+    def _update(
+        self, carry: list[Value], points: list[Coordinates], widths: list[int]
+    ) -> list[Value]:
+        following: list[Value] = []
+        rest = iter(carry)
+        size = iter(widths)
+        for acc in self.nest.accumulators:
+            for point in points:
+                old = [next(rest) for _ in range(next(size))]
+                following += self.space.accumulate(acc, old, point)
+        return following
+
+    # ---- stores --------------------------------------------------------------------------------
+    def _store_all(self, sums: dict[tuple[int, tuple[int, ...]], list[Value]]) -> None:
+        spatial = self._spatial()
+        guarded = [v for v in spatial if v is not self.schedule.vector and v in self.space.left]
+        self.space.sums = sums
+        self.space.sum_vars = spatial
+        rows = self._coordinates(guarded)
+        others = [v for v in spatial if v not in guarded]
+        if self.space.mask_on:
+            self._store_masked(rows, self._coordinates(others))
+            return
+        for row in rows:
+            with self._row_exists(row), self.space.scope():
+                for point in self._coordinates(others):
+                    self._store_at({**row, **point})
+
+    def _store_masked(self, rows: list[Coordinates], others: list[Coordinates]) -> None:
+        """Several rows' values before they are stored: where rows are shorter than a register, what
+        is stored of one reaches over the next, which a processor then waits to read."""
+        points = [(row, {**row, **point}) for row in rows for point in others]
+        count = max(MASKED // len(self.nest.stores), 1)
+        for first in range(0, len(points), count):
+            few = points[first : first + count]
+            with self.space.scope():
+                values = [self._values(point) for _, point in few]
+                for (row, point), found in zip(few, values, strict=True):
+                    with self._row_exists(row), self.space.scope():
+                        self._store_values(found, point)
+
+    def _store_at(self, point: Coordinates) -> None:
+        """All values first: a store may overwrite what another value is made of."""
+        self._store_values(self._values(point), point)
+
+    def _values(self, point: Coordinates) -> list[Value]:
+        return [self.space.value(s.expr, point) for s in self.nest.stores]
+
+    def _store_values(self, values: list[Value], point: Coordinates) -> None:
+        for store, value in zip(self.nest.stores, values, strict=True):
+            self._store(store, value, point)
+
+    @contextmanager
+    def _row_exists(self, row: Coordinates) -> Iterator[None]:
+        """Rows past the end were computed with the last row's operands; they are not stored."""
+        tests = [
+            self.b.icmp("sgt", self.space.left[v], constant("i64", position))
+            for v, position in row.items()
+            if position
+        ]
+        if not tests:
+            yield
+            return
+        condition = tests[0]
+        for test in tests[1:]:
+            condition = self.b.and_(condition, test)
+        with self.b.when(condition):
+            yield
+
+    def _store(self, store: Store, value: Value, point: Coordinates) -> None:
+        space, b = self.space, self.b
+        dtype = store.buffer.dtype
+        vector = self.schedule.vector
+        if vector is None or vector not in store.index.vars:
+            b.store(to_memory(b, value, dtype), space.address(store.buffer, store.index, point))
+            return
+        wide = b.splat(value, self.schedule.lanes)
+        wide = to_memory(b, wide, dtype)
+        space.store_lanes(wide, store.buffer, store.index, point)

@@ -1,0 +1,126 @@
+"""Products that are followed by much: what follows one tile's sums is done during the next's.
+
+    for tile: for k: acc += x[k] y[k]                    multiply and add
+              for sum in acc: a, b, c <- f(sum, a, b, c)     read, divide, take roots, write
+        ->
+    for tile: for k: acc += x[k] y[k]; the k-th sum of the last tile: a, b, c <- f(sum, a, b, c)
+              sums <- acc
+
+A product with an optimizer's update behind it is of this kind: the one keeps the multipliers busy,
+the other the divider and the memory, and a processor looks ahead too little to find both by itself.
+Every value is computed as before, and in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from lamina.engines.llvm.codegen.builder import Function, Value, constant
+from lamina.engines.llvm.codegen.builder import vector as vector_of
+from lamina.engines.llvm.codegen.elementwise import register_type
+from lamina.engines.llvm.codegen.kernel import NestEmitter
+from lamina.engines.llvm.loops.index import Var
+from lamina.engines.llvm.loops.nest import Nest
+from lamina.engines.llvm.schedule.choose import Schedule, updated
+
+
+class Overlapping(NestEmitter):
+    """Emits a nest with one kind of sums over one loop, whose last tiles are whole along the
+    vector loop (`Schedule.overlap`)."""
+
+    def __init__(
+        self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
+    ) -> None:
+        super().__init__(function, nest, schedule, sizes)
+        single = replace(schedule, unroll={}, overlap=False)
+        self.follower = NestEmitter(function, nest, single, sizes)
+        vector = schedule.vector
+        assert vector is not None
+        self.rows = next(v for v, n in schedule.unroll.items() if v is not vector and n > 1)
+        self.columns = schedule.unroll.get(vector, 1)
+        self.points = self._coordinates([self.rows, vector])
+        self.width = vector_of(register_type(nest.accumulators[0].expr.dtype), schedule.lanes)
+        self.sums = self.b.reserve(f"[{len(self.points)} x {self.width}]", 64)
+        self.pending = self.b.reserve("i64", 8)
+        self.places = {v: self.b.reserve("i64", 8) for v in nest.loops}
+
+    def _begin(self) -> None:
+        self.follower.space.hoist()
+        self.b.store(constant("i64", 0), self.pending)
+
+    def _end(self) -> None:
+        """What follows the last tile."""
+        with self.b.loop(0, self.b.load("i64", self.pending), hint="last") as loop:
+            self._follow(loop.value, self._last())
+
+    def _last(self) -> dict[Var, Value]:
+        """Where the tile lies whose sums wait."""
+        return {v: self.b.load("i64", place) for v, place in self.places.items()}
+
+    # ---- one tile ------------------------------------------------------------------------------
+    def _body(self) -> None:
+        b, space = self.b, self.space
+        (over,) = self.nest.reductions
+        pending, last = b.load("i64", self.pending), self._last()
+        terms = self.dim(over.extent)
+        both = b.intrinsic("llvm.smin", terms, pending)
+        here = {v: space.first[v] for v in self.nest.loops}
+        space.hoist(sums_only=True)
+        sums = [value for _ in self.points for value in self._start(0)]
+        with b.loop(0, both, 1, sums, hint="both") as loop, space.scope():
+            loop.next = self._added(over, loop.value, loop.carried)
+            self._follow(loop.value, last)
+            self._fetch(loop.value, here)
+        with b.loop(both, pending, hint="left") as left:
+            self._follow(left.value, last)
+        with b.loop(both, terms, 1, loop.result, hint="terms") as rest, space.scope():
+            rest.next = self._added(over, rest.value, rest.carried)
+        for number, value in enumerate(rest.result):
+            b.store(value, b.element(self.sums, number, self.width))
+        for var, place in self.places.items():
+            b.store(here[var], place)
+        b.store(self._count(), self.pending)
+
+    def _added(self, over: Var, term: Value, sums: list[Value]) -> list[Value]:
+        self.space.open(over, term, None)
+        return self._update(sums, self.points, [1] * len(self.points))
+
+    def _count(self) -> Value:
+        """How many of this tile's sums are of rows that exist."""
+        left = self.space.left.get(self.rows)
+        if left is None:
+            return constant("i64", len(self.points))
+        rows = constant("i64", len(self.points) // self.columns)
+        exist = self.b.intrinsic("llvm.smin", rows, left)
+        return self.b.mul(exist, constant("i64", self.columns))
+
+    # ---- one of its sums -----------------------------------------------------------------------
+    def _follow(self, number: Value, tile: dict[Var, Value]) -> None:
+        """What follows one of the sums that wait."""
+        b, space = self.b, self.follower.space
+        with self._at(number, tile):
+            space.sums = {(0, ()): [b.load(self.width, b.element(self.sums, number, self.width))]}
+            self.follower._store_at({})
+
+    def _fetch(self, number: Value, tile: dict[Var, Value]) -> None:
+        """Ask for what will be read and written after one of this tile's sums."""
+        space = self.follower.space
+        with self._at(number, tile):
+            for load in updated(self.nest):
+                place = space.address(load.params["buffer"], load.params["index"], {})
+                self.b.fetch(place, write=True)
+
+    @contextmanager
+    def _at(self, number: Value, tile: dict[Var, Value]) -> Iterator[None]:
+        """The follower's loops at one of a tile's sums."""
+        b, space = self.b, self.follower.space
+        row = b.binary("udiv", number, constant("i64", self.columns))
+        column = b.binary("urem", number, constant("i64", self.columns))
+        along = b.mul(column, constant("i64", self.schedule.lanes))
+        with space.scope():
+            for var, first in tile.items():
+                more = row if var is self.rows else along if var is self.schedule.vector else None
+                space.open(var, first if more is None else b.add(first, more), None)
+            yield

@@ -1,0 +1,1 @@
+"""Fusion planning: which values are materialized, by which kernels."""

@@ -1,0 +1,1 @@
+"""Graph passes of this engine: legalization, layouts, convolution algorithms."""

@@ -1,0 +1,266 @@
+"""Convolutions as the grouping wants them: without padding, and without zeros to multiply by.
+
+    padding                             -> of a stored padded copy
+    kernel whose output features don't  -> a stored copy in which they do
+    lie side by side
+    input spread out by d               -> d convolutions of the input as it is, interleaved; or
+                                           of the kernel by the input, if the results are few
+    3x3, of many features               -> winograd.py
+
+Gradients of strided convolutions, and transposed convolutions, have a spread-out input. An output y
+then sees only the taps k whose place y s + k e - low is a multiple of d. Which taps those are
+repeats with a period of d / gcd(d, s) outputs; the outputs of one residue are a phase: an ordinary
+convolution of x with stride s / gcd(d, s), with every d / gcd(d, e)th tap of the kernel, which then
+lie e / gcd(d, e) apart. Nothing is multiplied by an inserted zero.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lamina.engines.llvm.graph.materialize import Copies, stored
+from lamina.engines.llvm.graph.partitions import interleaved
+from lamina.engines.llvm.graph.winograd import pays, pays_for_kernel, winograd, winograd_to_kernel
+from lamina.ir import ops
+from lamina.ir.graph import Node
+from lamina.ir.types import is_static
+from lamina.settings import settings
+
+MOST_PHASES = 32  # each is a kernel
+TURNING = ("transpose", "reverse")
+
+
+def is_weights_gradient(node: Node) -> bool:
+    """Whether it is a convolution that sums over a batch of unknown size."""
+    if node.op != "convolution":
+        return False
+    return not is_static(node.args[0].shape[node.params["lhs_spec"][1]])
+
+
+def convolution(node: Node, copies: Copies) -> Node:
+    """The convolution, or what computes the same."""
+    if _is_narrow(node):
+        return _exchanged(node, copies)
+    axes = _axes(node)
+    if axes is not None and math.prod(a.period for a in axes) <= MOST_PHASES:
+        return _in_phases(node, axes, copies)
+    x, w = node.args
+    if settings.winograd and pays(node, copies):
+        return winograd(node, _laid_out(w, node.params["rhs_spec"], copies), copies)
+    if settings.winograd and pays_for_kernel(node, copies):
+        return winograd_to_kernel(node, copies)
+    p = node.params
+    x = _edged(x, p, copies)
+    plain = {"padding": ((0, 0),) * (x.ndim - 2), "lhs_dilation": (1,) * (x.ndim - 2)}
+    w = _laid_out(w, p["rhs_spec"], copies)
+    return ops.convolution(x, w, **{**p, **plain, "rhs_spec": _features_last(w)})
+
+
+def _edged(x: Node, p: Mapping[str, Any], copies: Copies) -> Node:
+    """x as the padding and the spreading make it: cut, and, if zeros come to it, copied. So is what
+    a layer of its own has padded."""
+    if x.op == "pad":
+        x = stored(x, copies)
+    begin, end = [0] * x.ndim, list(x.shape)
+    low, high, inner = ([0] * x.ndim for _ in range(3))
+    rows = zip(p["lhs_spec"][2:], p["padding"], p["lhs_dilation"], strict=True)
+    for axis, (before, after), dilation in rows:
+        first, last = max(-before, 0), end[axis] + min(after, 0)
+        if dilation == 1 and is_static(last) and first <= last:
+            begin[axis], end[axis] = first, last
+            before, after = max(before, 0), max(after, 0)
+        low[axis], high[axis], inner[axis] = before, after, dilation - 1
+    if any(begin) or end != list(x.shape):
+        x = _slice(x, begin, end)
+    if not any((*low, *high, *inner)):
+        return x
+    return stored(_padded(x, low, high, inner), copies)
+
+
+def _padded(x: Node, low: Sequence[int], high: Sequence[int], inner: Sequence[int]) -> Node:
+    zero = ops.fill(0, shape=(), dtype=x.dtype)
+    return ops.pad(x, zero, edge_padding_low=low, edge_padding_high=high, interior_padding=inner)
+
+
+def _kernel(w: Node, spec: Sequence[int]) -> Node:
+    """The kernel as (window..., inputs, outputs)."""
+    return ops.transposed(w, (*spec[2:], spec[1], spec[0]))
+
+
+def _laid_out(w: Node, spec: Sequence[int], copies: Copies) -> Node:
+    """The same, stored if its outputs don't lie side by side."""
+    kernel = _kernel(w, spec)
+    return stored(kernel, copies) if spec[0] != w.ndim - 1 or w.op in TURNING else kernel
+
+
+def _features_last(w: Node) -> tuple[int, ...]:
+    return (w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
+
+
+# conv(x spread out by d, w) -> reversed(conv(w, x as a kernel dilated by d))
+def _exchanged(node: Node, copies: Copies) -> Node:
+    """out[y] = sum over q of x[q] w[q d + low - y]: what a gradient to the kernel of a transposed
+    convolution is. Its few outputs would divide into phases with a rest."""
+    (x, w), p = node.args, node.params
+    out_batch, out_feature, *out_space = p["out_spec"]
+    padding = []
+    lists = (p["out_spec"][2:], p["lhs_spec"][2:], p["rhs_spec"][2:], p["lhs_dilation"])
+    for (low, _), out, axis, tap, d in zip(p["padding"], *lists, strict=True):
+        before = int(node.shape[out]) - 1 - low
+        reach = (x.shape[axis] - 1) * d + node.shape[out] - w.shape[tap]
+        padding.append((before, reach - before))
+    turned = {
+        "padding": tuple(padding),
+        "lhs_dilation": p["rhs_dilation"],
+        "rhs_dilation": p["lhs_dilation"],
+        "lhs_spec": p["rhs_spec"],
+        "rhs_spec": p["lhs_spec"],
+        "out_spec": (out_feature, out_batch, *out_space),
+    }
+    found = convolution(ops.convolution(w, x, **{**p, **turned}), copies)
+    return ops.reverse(found, dimensions=tuple(out_space))
+
+
+def _is_narrow(node: Node) -> bool:
+    """Whether there are fewer outputs than taps, and the two sides can change places."""
+    w, p = node.args[1], node.params
+    ones = [*p["window_strides"], *p["rhs_dilation"]]
+    ones += [p["feature_group_count"], p["batch_group_count"]]
+    outputs = [node.shape[d] for d in p["out_spec"][2:]]
+    taps = [w.shape[d] for d in p["rhs_spec"][2:]]
+    inputs = [node.args[0].shape[d] for d in p["lhs_spec"][2:]]
+    known = is_static((*outputs, *taps, *inputs)) and 0 not in (*outputs, *taps, *inputs)
+    spread = any(d > 1 for d in p["lhs_dilation"])
+    return known and spread and all(n == 1 for n in ones) and math.prod(outputs) < math.prod(taps)
+
+
+# ---- phases ------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Phase:
+    """Along one axis: every `step`th tap from `first` on, `taps` of them; the first output's first
+    tap lies at `begin` of the input, the last output's last one before `end`."""
+
+    first: int
+    step: int
+    taps: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One spatial axis: output q * period + r is output q of phase r."""
+
+    period: int
+    outputs: int  # of each phase
+    stride: int
+    dilation: int
+    phases: list[_Phase]
+
+    @property
+    def low(self) -> int:
+        """Zeros that some phase reads in front of the input."""
+        return max([0, *(-f.begin for f in self.phases if f.taps)])
+
+    def high(self, extent: int) -> int:
+        """Zeros that some phase reads behind it."""
+        return max([0, *(f.end - extent for f in self.phases if f.taps)])
+
+
+def _axes(node: Node) -> list[_Axis] | None:
+    """The spatial axes, if the input is spread out and all extents are known."""
+    (x, w), p = node.args, node.params
+    dilations = p["lhs_dilation"]
+    window = [w.shape[d] for d in p["rhs_spec"][2:]]
+    outputs = [node.shape[d] for d in p["out_spec"][2:]]
+    inputs = [x.shape[d] for d in p["lhs_spec"][2:]]
+    if all(d == 1 for d in dilations) or not is_static((*window, *outputs, *inputs)):
+        return None
+    if 0 in (*window, *outputs, *inputs):
+        return None
+    lows = [low for low, _ in p["padding"]]
+    lists = (outputs, window, p["window_strides"], dilations, p["rhs_dilation"], lows)
+    return [_axis(*row) for row in zip(*lists, strict=True)]
+
+
+def _axis(outputs: Any, window: Any, stride: int, d: int, gap: int, low: int) -> _Axis:
+    period = d // math.gcd(d, stride)
+    each = -(-outputs // period)
+    steps, apart = stride // math.gcd(d, stride), gap // math.gcd(d, gap)
+    phases = []
+    for r in range(period):
+        taps = [k for k in range(window) if (r * stride + k * gap - low) % d == 0]
+        first = taps[0] if taps else 0
+        begin = (r * stride + first * gap - low) // d
+        end = begin + (each - 1) * steps + (len(taps) - 1) * apart + 1
+        phases.append(_Phase(first, d // math.gcd(d, gap), len(taps), begin, end))
+    return _Axis(period, each, steps, apart, phases)
+
+
+def _in_phases(node: Node, axes: Sequence[_Axis], copies: Copies) -> Node:
+    (x, w), p = node.args, node.params
+    space, out_space = p["lhs_spec"][2:], p["out_spec"][2:]
+    low, high = [0] * x.ndim, [0] * x.ndim
+    for d, axis in zip(space, axes, strict=True):
+        low[d], high[d] = axis.low, axis.high(int(x.shape[d]))
+    if any(low) or any(high):
+        x = stored(_padded(x, low, high, [0] * x.ndim), copies)
+    w = _kernel(w, p["rhs_spec"])
+    count = len(axes)
+    changed = {
+        **p,
+        "padding": ((0, 0),) * count,
+        "lhs_dilation": (1,) * count,
+        "window_strides": tuple(a.stride for a in axes),
+        "rhs_dilation": tuple(a.dilation for a in axes),
+        "rhs_spec": _features_last(w),
+    }
+    shape = list(node.shape)
+    for d, axis in zip(out_space, axes, strict=True):
+        shape[d] = axis.outputs
+    split = [k for k, a in enumerate(axes) if a.period > 1]
+    parts = {}
+    for residues in itertools.product(*(range(a.period) for a in axes)):
+        phases = [a.phases[r] for a, r in zip(axes, residues, strict=True)]
+        if all(f.taps for f in phases):
+            kernel = stored(_every(w, phases), copies)
+            part = ops.convolution(_reach(x, space, low, phases), kernel, **changed)
+        else:
+            part = ops.fill(0, shape=tuple(shape), dtype=node.dtype)
+        parts[tuple(residues[k] for k in split)] = part
+    if not split:
+        return part
+    wide = interleaved(parts, [out_space[k] for k in split], [axes[k].period for k in split])
+    return _cut(wide, node.shape)
+
+
+def _every(w: Node, phases: Sequence[_Phase]) -> Node:
+    """The taps of a phase."""
+    last = [f.first + (f.taps - 1) * f.step + 1 for f in phases]
+    return ops.slice(
+        w,
+        start_indices=(*(f.first for f in phases), 0, 0),
+        limit_indices=(*last, *w.shape[-2:]),
+        strides=(*(f.step for f in phases), 1, 1),
+    )
+
+
+def _reach(x: Node, space: Sequence[int], low: Sequence[int], phases: Sequence[_Phase]) -> Node:
+    """What the phase reads of the padded input."""
+    begin, end = [0] * x.ndim, list(x.shape)
+    for d, phase in zip(space, phases, strict=True):
+        begin[d], end[d] = phase.begin + low[d], phase.end + low[d]
+    return _slice(x, begin, end)
+
+
+def _cut(x: Node, shape: Sequence[object]) -> Node:
+    """Its first elements: of the last phases some outputs lie beyond the result."""
+    return _slice(x, [0] * x.ndim, list(shape)) if list(x.shape) != list(shape) else x
+
+
+def _slice(x: Node, begin: Sequence[object], end: Sequence[object]) -> Node:
+    return ops.slice(x, start_indices=begin, limit_indices=end, strides=(1,) * x.ndim)

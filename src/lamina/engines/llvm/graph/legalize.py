@@ -1,0 +1,233 @@
+"""The last pass on a graph: the shape of the work is made to suit loops and vectors.
+
+Same values (a sum's order apart), other memory: an `identity` in the result is a value that the
+grouping must store, because what reads it wants it laid out that way.
+
+    product whose right side steps along its rows   -> of a transposed copy of that side
+    sum over several axes that keeps little         -> over all but the first, then the first
+    gradient of pooling without overlap             -> maps over the windows' extremes
+    convolution                                     -> convolutions.py
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from lamina.engines.llvm.graph.convolutions import convolution, is_weights_gradient
+from lamina.engines.llvm.graph.materialize import Copies, stored
+from lamina.engines.llvm.graph.partitions import sink
+from lamina.engines.llvm.program.buffer_layout import PERIOD
+from lamina.engines.llvm.target.machine import machine
+from lamina.ir import ops
+from lamina.ir.graph import Graph, Node, is_constant, substitute
+from lamina.ir.loop_primitives import WITH_REGIONS
+from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
+from lamina.ir.typical import guess
+
+SHORT = 64  # sums of fewer terms aren't worth filling lanes with
+MANY = 128  # rows for which a copy of the right side pays whatever its size
+FEW_ROWS = 8
+PANEL = 32  # columns of a matrix side by side that a product goes through together
+NARROW = 1024  # results of a reduction that two threads cannot share well
+
+
+def prepare(graph: Graph, fixed: Iterable[Node] = ()) -> Graph:
+    """The graph as the grouping wants it; loop bodies too. The `fixed` are those of its parameters
+    that a loop around it never changes."""
+    copies = Copies(fixed, any(map(is_weights_gradient, graph.nodes())))
+    results = substitute(graph.results, {}, lambda node: _prepared(node, copies))
+    return sink(Graph(graph.parameters, results, graph.name))
+
+
+def _prepared(node: Node, copies: Copies) -> Node:
+    if node.op in WITH_REGIONS:
+        count = node.params.get("num_consts", 0)
+        bodies = {
+            k: prepare(v, v.parameters[:count]) if isinstance(v, Graph) else v
+            for k, v in node.params.items()
+        }
+        return Node(node.op, node.args, bodies, node.type, origin=node.origin)
+    rule = RULES.get(node.op)
+    return rule(node, copies) if rule else node
+
+
+def _total(extents: Iterable[Dim]) -> int:
+    return math.prod(guess(e) for e in extents)
+
+
+# dot(x, y), y's last axis not free -> dot(x, stored(y transposed))
+def _product(node: Node, copies: Copies) -> Node:
+    node = _without_zeros(node)
+    x, y = node.args
+    p = node.params
+    batch, over = tuple(p["rhs_batching_dimensions"]), tuple(p["rhs_contracting_dimensions"])
+    free = [d for d in range(y.ndim) if d not in batch and d not in over]
+    if y in copies.fixed and _wants_panels(node):
+        return _in_panels(node, copies)
+    if not free or y.ndim - 1 in free or _total(y.shape[d] for d in free) == 1:
+        return node
+    used = (*p["lhs_batching_dimensions"], *p["lhs_contracting_dimensions"])
+    rows = _total(n for d, n in enumerate(x.shape) if d not in used)
+    terms = _total(y.shape[d] for d in over)
+    if rows < FEW_ROWS or (terms >= SHORT and rows < MANY and y not in copies.fixed):
+        return node
+    order = (*batch, *over, *free)
+    turned = stored(ops.transpose(y, permutation=order), copies)
+    at = {d: k for k, d in enumerate(order)}
+    moved = {
+        **p,
+        "rhs_batching_dimensions": tuple(at[d] for d in batch),
+        "rhs_contracting_dimensions": tuple(at[d] for d in over),
+    }
+    return ops.dot_general(x, turned, **moved)
+
+
+# sum over turns of dot(h[turn], y[turn]), h[0] = 0  ->  sum over all turns but the first
+def _without_zeros(node: Node) -> Node:
+    """The product without the first turn of a stack that a loop begins with zeros."""
+    p = node.params
+    pairs = list(zip(p["lhs_contracting_dimensions"], p["rhs_contracting_dimensions"], strict=True))
+    for side, x in enumerate(node.args):
+        pair = next((pair for pair in pairs if pair[side] == 0), None)
+        if pair is not None and _begins_with_zeros(x):
+            reverse = x.args[0].params["reverse"]
+            args = [_without_turn(a, d, reverse) for a, d in zip(node.args, pair, strict=True)]
+            return ops.dot_general(*args, **p)
+    return node
+
+
+def _begins_with_zeros(x: Node) -> bool:
+    """Whether it stacks what a loop carries into each turn, and that begins with zeros."""
+    if x.op != "get_tuple_element" or x.args[0].op != "scan" or not is_static(x.shape[0]):
+        return False
+    loop, p = x.args[0], x.args[0].params
+    body, consts = p["body"], p["num_consts"]
+    stacked = body.results[x.params["index"]]
+    carries = body.parameters[consts : consts + p["num_carry"]]
+    if x.params["index"] < p["num_carry"] or stacked not in carries or x.shape[0] < 2:
+        return False
+    return is_constant(loop.args[consts + carries.index(stacked)], 0)
+
+
+def _without_turn(x: Node, axis: int, last: bool) -> Node:
+    """x without its first turn along an axis, or without its last."""
+    starts = [0 if d != axis or last else 1 for d in range(x.ndim)]
+    limits = [n - 1 if d == axis and last else n for d, n in enumerate(x.shape)]
+    return ops.slice(x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)
+
+
+def _wants_panels(node: Node) -> bool:
+    """Whether the rows of a matrix on the right lie so that a cache cannot keep a few columns."""
+    y, p, size = node.args[1], node.params, node.dtype.itemsize
+    if y.ndim != 2 or p["rhs_contracting_dimensions"] != (0,) or not is_static(y.shape):
+        return False
+    rows, columns = map(int, y.shape)
+    step = columns * size
+    return (
+        columns % PANEL == 0
+        and step % PERIOD == 0
+        and step > PERIOD
+        and rows * PANEL * size <= machine().l1 * 3 // 4
+    )
+
+
+# dot(x, y) -> dot(x, stored(panels of y))
+def _in_panels(node: Node, copies: Copies) -> Node:
+    x, y = node.args
+    rows, columns = map(int, y.shape)
+    apart = ops.reshaped(y, (rows, columns // PANEL, PANEL))
+    panels = stored(ops.transpose(apart, permutation=(1, 0, 2)), copies)
+    found = ops.dot_general(x, panels, **{**node.params, "rhs_contracting_dimensions": (1,)})
+    return ops.reshaped(found, node.shape)
+
+
+# sum(x over a, b, c) -> sum(sum(x over b, c) over a): threads share the first
+def _reduction(node: Node, copies: Copies) -> Node:
+    (x,) = node.args
+    axes = sorted(node.params["dimensions"])
+    kept = _total(node.shape)
+    if len(axes) < 2 or kept >= NARROW or _total(x.shape) < 4 * NARROW:
+        return node
+    first = next((d for d in axes if not is_static(x.shape[d])), axes[0])  # rows of a batch
+    rest = [d for d in axes if d != first]
+    kind = node.params["kind"]
+    inner = ops.reduce(x, kind=kind, dimensions=tuple(rest))
+    return ops.reduce(inner, kind=kind, dimensions=(sum(d not in rest for d in range(first)),))
+
+
+# windows of x, padded -> windows of padded x
+def _windows(node: Node, copies: Copies) -> Node:
+    (x,) = node.args
+    p = node.params
+    if not any(low or high for low, high in p["padding"]):
+        return node
+    neutral = _neutral(p["kind"].removeprefix("arg"), x.dtype)
+    low, high = zip(*p["padding"], strict=True)
+    edges = {"edge_padding_low": low, "edge_padding_high": high}
+    padded = ops.pad(
+        x, ops.fill(neutral, shape=(), dtype=x.dtype), **edges, interior_padding=(0,) * x.ndim
+    )
+    return ops.reduce_window(padded, **{**p, "padding": ((0, 0),) * x.ndim})
+
+
+def _neutral(kind: str, dtype: DType) -> float | int:
+    if kind == "sum":
+        return 0
+    if dtype.is_float:
+        return float("-inf") if kind == "max" else float("inf")
+    limits = np.iinfo(dtype.storage)
+    return int(limits.min if kind == "max" else limits.max)
+
+
+# gradient of pooling, windows side by side -> each window's extreme by number, then a map
+def _select_and_scatter(node: Node, copies: Copies) -> Node:
+    x, source = node.args
+    p = node.params
+    window = tuple(p["window_dimensions"])
+    beside = window == tuple(p["window_strides"]) and not any(map(any, p["padding"]))
+    rest = [n - w * m for n, w, m in zip(x.shape, window, source.shape, strict=True)]
+    if not beside:
+        return node
+    found = {**p, "kind": "arg" + p["kind"], "window_dilations": (1,) * x.ndim}
+    type_ = TensorType(source.shape, int32)
+    place = Node("reduce_window", (x,), found, type_)
+    wide = [d for d, w in enumerate(window) if w > 1]
+    shape, kept = _apart(source.shape, window)
+    number = ops.fill(0, shape=shape, dtype=int32)
+    for d in wide:
+        turn = ops.iota(shape=shape, dtype=int32, iota_dimension=kept[d] + 1)
+        number = ops.add(ops.multiply(number, ops.fill(window[d], number)), turn)
+    here = ops.compare(ops.broadcast(place, shape, kept), number, direction="EQ")
+    chosen = ops.select(
+        here, ops.broadcast(source, shape, kept), ops.fill(0, shape=shape, dtype=x.dtype)
+    )
+    whole = ops.reshaped(chosen, tuple(w * m for w, m in zip(window, source.shape, strict=True)))
+    if all(r == 0 for r in rest):
+        return whole
+    zero = ops.fill(0, shape=(), dtype=x.dtype)
+    none = (0,) * x.ndim
+    return ops.pad(
+        whole, zero, edge_padding_low=none, edge_padding_high=rest, interior_padding=none
+    )
+
+
+def _apart(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]:
+    """The shape with an axis for the window after each axis that has one, and where axes went."""
+    split: list[Dim] = []
+    kept = []
+    for extent, w in zip(shape, window, strict=True):
+        kept.append(len(split))
+        split += [extent] if w == 1 else [extent, w]
+    return tuple(split), tuple(kept)
+
+
+RULES: dict[str, Callable[[Node, Copies], Node]] = {
+    "dot_general": _product,
+    "reduce": _reduction,
+    "convolution": convolution,
+    "reduce_window": _windows,
+    "select_and_scatter": _select_and_scatter,
+}

@@ -1,0 +1,147 @@
+"""A value made in parts: each by a kernel of its own, straight into its place in the whole.
+
+    joint = identity ( concatenate ( part, ... ) )        part = any value, or concatenate
+
+`interleaved` makes one of the phases of a convolution, `stacked` of parts that follow one another.
+To the grouping it is one stored value, and a part's memory is a view of it: an offset and a stride
+for each axis. A map of a joint is a joint of maps (`sink`), so that what follows a convolution is
+computed where its results are made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
+
+from lamina.engines.llvm.codegen.elementwise import SCALAR
+from lamina.ir import ops
+from lamina.ir.graph import Graph, Node, users
+from lamina.ir.types import Dim, Shape, TensorType
+
+Residues = tuple[int, ...]
+
+
+def is_joint(node: Node) -> bool:
+    return node.op == "identity" and node.args[0].op == "concatenate"
+
+
+def parts_of(joint: Node) -> Iterator[tuple[Node, list[Dim]]]:
+    """The parts of a joint, and where the first element of each lies in it."""
+    yield from _parts(joint.args[0], [0] * joint.ndim)
+
+
+def _parts(tree: Node, start: Sequence[Dim]) -> Iterator[tuple[Node, list[Dim]]]:
+    if tree.op != "concatenate":
+        yield tree, list(start)
+        return
+    axis, begin = tree.params["dimension"], list(start)
+    for part in tree.args:
+        yield from _parts(part, begin)
+        begin[axis] += part.shape[axis]
+
+
+def interleaved(parts: Mapping[Residues, Node], axes: Sequence[int], counts: Sequence[int]) -> Node:
+    """The value whose element q * count + r along each of `axes` is element q of part r."""
+    some = next(iter(parts.values()))
+    wide = [n for d, n in enumerate(some.shape) for n in ([n, 1] if d in axes else [n])]
+    leaves = {key: ops.reshaped(x, tuple(wide)) for key, x in parts.items()}
+    places = [d + 1 + sum(other < d for other in axes) for d in axes]
+    whole = ops.identity(_joined(leaves, places, counts, ()))
+    times = dict(zip(axes, counts, strict=True))
+    return ops.reshaped(whole, tuple(n * times.get(d, 1) for d, n in enumerate(some.shape)))
+
+
+def stacked(parts: Sequence[Node], axis: int = 0) -> Node:
+    """The parts along a new axis."""
+    leaves = [ops.reshaped(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in parts]
+    return ops.identity(ops.concatenate(*leaves, dimension=axis))
+
+
+def _joined(
+    leaves: Mapping[Residues, Node], places: Sequence[int], counts: Sequence[int], at: Residues
+) -> Node:
+    if len(at) == len(places):
+        return leaves[at]
+    inner = [_joined(leaves, places, counts, (*at, r)) for r in range(counts[len(at)])]
+    return ops.concatenate(*inner, dimension=places[len(at)])
+
+
+# ---- maps --------------------------------------------------------------------------------------
+# map(joint(a, b), x) -> joint(map(a, part of x), map(b, part of x)) where nobody else reads it
+def sink(graph: Graph) -> Graph:
+    """The graph with maps of joints computed part by part; loop bodies are left as they are."""
+    nodes = graph.nodes()
+    if not any(map(is_joint, nodes)):
+        return graph
+    results = set(graph.results)
+    alone = {n for n, readers in users(nodes).items() if len(readers) == 1} - results
+    new: dict[Node, Node] = {}
+    for node in nodes:
+        args = tuple(new[a] for a in node.args)
+        same = all(x is y for x, y in zip(args, node.args, strict=True))
+        made = node if same else Node(node.op, args, node.params, node.type, origin=node.origin)
+        if node.op in SCALAR and node not in results:
+            joints = [k for k, a in enumerate(args) if node.args[k] in alone and _is_view(a)]
+            made = _sunk(made, joints) if joints else made
+        new[node] = made
+    return Graph(graph.parameters, [new[r] for r in graph.results], graph.name)
+
+
+def _is_view(node: Node) -> bool:
+    return node.op == "reshape" and is_joint(node.args[0])
+
+
+def _sunk(node: Node, joints: Sequence[int]) -> Node:
+    """The map inside of the joints among its operands, and of parts of the others."""
+    whole = node.args[joints[0]].args[0]
+    alike = {k for k in joints if _form(node.args[k].args[0]) == _form(whole)}
+    operands = [
+        x.args[0].args[0] if k in alike else _shaped(x, whole.shape)
+        for k, x in enumerate(node.args)
+    ]
+    return ops.reshaped(ops.identity(_mapped(node, operands, alike, joints[0])), node.shape)
+
+
+def _form(joint: Node) -> list[tuple[object, ...]]:
+    return [(*part.shape, *start) for part, start in parts_of(joint)]
+
+
+def _mapped(node: Node, operands: Sequence[Node], joints: Set[int], first: int) -> Node:
+    tree = operands[first]
+    if tree.op != "concatenate":
+        type_ = TensorType(tree.shape, node.dtype)
+        return Node(node.op, operands, node.params, type_, origin=node.origin)
+    axis, begin = tree.params["dimension"], 0
+    mapped = []
+    for number, part in enumerate(tree.args):
+        end = begin + part.shape[axis]
+        inner = [
+            x.args[number] if k in joints else _between(x, axis, begin, end)
+            for k, x in enumerate(operands)
+        ]
+        mapped.append(_mapped(node, inner, joints, first))
+        begin = end
+    return ops.concatenate(*mapped, dimension=axis)
+
+
+def _shaped(x: Node, shape: Shape) -> Node:
+    """x reshaped; a broadcast stays one, so that of its parts none is stored as a whole."""
+    if x.op != "broadcast_in_dim" or x.shape == shape:
+        return ops.reshaped(x, shape)
+    (source,), dims = x.args, x.params["broadcast_dimensions"]
+    wide = [(d, n) for d, n in zip(dims, source.shape, strict=True) if n != 1]
+    behind = {(math.prod(shape[d:]), n): d for d, n in reversed(list(enumerate(shape)))}
+    keys = [(math.prod(x.shape[d:]), n) for d, n in wide]
+    if any(key not in behind for key in keys):
+        return ops.reshaped(x, shape)
+    source = ops.reshaped(source, tuple(n for _, n in wide))
+    return ops.broadcast(source, shape, [behind[key] for key in keys])
+
+
+def _between(x: Node, axis: int, begin: Dim, end: Dim) -> Node:
+    if x.op == "broadcast_in_dim" and axis not in x.params["broadcast_dimensions"]:
+        shape = tuple(end - begin if d == axis else n for d, n in enumerate(x.shape))
+        return ops.broadcast(x.args[0], shape, x.params["broadcast_dimensions"])
+    starts = [begin if d == axis else 0 for d in range(x.ndim)]
+    limits = [end if d == axis else n for d, n in enumerate(x.shape)]
+    return ops.slice(x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)

@@ -1,0 +1,1 @@
+"""Passes from loop nest to loop nest."""

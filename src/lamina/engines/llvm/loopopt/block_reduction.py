@@ -1,0 +1,139 @@
+"""Long sums of products, a block at a time: what a block reads stays in the nearest caches.
+
+    for tile: for k in 131072: acc += x[k] y[k]                 each tile reads all of x and y
+        ->  for block: for tile: for k in 1024: acc += ...      a block of x and y serves all tiles
+                                 sums += acc                    (in the first block: sums <- acc)
+            for tile: result <- what follows the sums
+
+Where there may be no block at all, as in a batch of no rows, the sums are put to zero before.
+
+The blocks follow one another in the same order on any number of threads, each of which keeps to its
+own tiles (`Nest.outermost`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from lamina.engines.llvm.fusion.anchors import PRODUCTS
+from lamina.engines.llvm.loopopt.coalesce import by_stride, collapse, renamed, rewrite
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.index import Index, Var, linear, of
+from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Maker, Nest, Store
+from lamina.engines.llvm.lowering.lower import Kernel, trimmed, used, zeros
+from lamina.engines.llvm.program.statements import read
+from lamina.engines.llvm.target.machine import Machine
+from lamina.ir.types import is_static
+from lamina.ir.typical import guess
+
+COLUMNS = 2  # registers side by side in a tile of products
+FEWEST, MOST = 64, 1200  # terms of a block: tiles are worth starting, and a panel fits a cache
+GUESSED = 160  # at most, where their number is known only when the program runs
+ROWS = 16  # results for each column of a panel: fewer, and there is little to read again
+
+
+def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
+    """The kernel, or in its place others: sums put to zero, if need be; sums in blocks; and what
+    uses them, if they are not the results. Its loops are collapsed."""
+    maker = Maker()
+    whole = _collapsed(kernel)
+    if not _pays(whole.nest, machine):
+        return [whole]
+    nest, block = _cut(kernel.nest, maker)
+    if block is None:
+        return [whole]
+    after: list[Kernel] = []
+    if _is_plain(kernel):
+        (store,) = nest.stores
+        sums, place = kernel.slots[store.buffer.number], store.index
+    else:
+        sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
+        place = linear([of(v) for v in nest.loops], sums.shape)
+        total = maker.load(Buffer(len(kernel.slots), sums.dtype), place)
+        after = [_collapsed(used(nest, [*kernel.slots, sums], maker, total))]
+    before = [] if is_static(block.extent) else [_collapsed(zeros(sums))]
+    return [*before, _summed(nest, maker, kernel.slots, block, sums, place), *after]
+
+
+def _collapsed(kernel: Kernel) -> Kernel:
+    return Kernel(collapse(kernel.nest, Maker()), kernel.slots)
+
+
+def _is_plain(kernel: Kernel) -> bool:
+    """Whether the sums are stored as they are, where nothing is read."""
+    nest = kernel.nest
+    return len(nest.stores) == 1 and all(
+        s.expr.kind == "acc"
+        and s.buffer.dtype == nest.accumulators[0].dtype
+        and kernel.slots[s.buffer.number].memory not in read(kernel)
+        for s in nest.stores
+    )
+
+
+def _pays(nest: Nest, machine: Machine) -> bool:
+    """Whether the right side of one tile is more than a cache keeps until the next one needs it."""
+    if nest.name not in PRODUCTS or nest.accumulators[0].dtype.name not in ("float32", "float64"):
+        return False
+    size = nest.accumulators[0].dtype.itemsize
+    terms = math.prod(guess(v.extent) for v in nest.reductions)
+    results = math.prod(guess(v.extent) for v in nest.loops)
+    panel = COLUMNS * machine.lanes(8 * size)
+    widest = max((guess(v.extent) for v in nest.loops), default=1)
+    enough = widest >= panel and results >= ROWS * panel
+    known = all(is_static(v.extent) for v in nest.reductions)
+    least = (4 if known else 1 if nest.halves else 2) * machine.l1  # what is guessed may be more
+    return enough and terms * panel * size >= least and results * size <= machine.l2
+
+
+def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
+    """The nest with the loop over blocks among its sums, and that loop."""
+    nest = replace(nest, reductions=by_stride(nest, nest.reductions))
+    first, *rest = nest.reductions
+    inside = math.prod(guess(v.extent) for v in rest)
+    # where there is no row of a half, nobody would put its sums to zero
+    may_be_first = nest.halves is None or first is not nest.halves.row
+    if may_be_first and FEWEST <= inside <= MOST:
+        return nest, first
+    longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
+    others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
+    extent = int(longest.extent) if is_static(longest.extent) else 1
+    known = all(is_static(v.extent) for v in nest.reductions)
+    most = MOST // 2 if known else GUESSED  # what is guessed may well be four times as much
+    fitting = [
+        n
+        for n in range(2, extent + 1)
+        if extent % n == 0 and FEWEST <= extent // n * others <= most
+    ]
+    if not fitting:
+        return nest, first if may_be_first and FEWEST // 2 <= inside <= MOST else None
+    outer, inner = Var(f"{longest.name}b", fitting[0]), Var(longest.name, extent // fitting[0])
+    both = {longest: of(outer) * inner.extent + of(inner)}
+    cut = rewrite(nest, maker, lambda index: renamed(index, both))
+    cut.reductions = [outer, *(inner if v is longest else v for v in nest.reductions)]
+    return cut, outer
+
+
+def _summed(
+    nest: Nest, maker: Maker, slots: list[Slot], block: Var, sums: Slot, place: Index
+) -> Kernel:
+    """The kernel that adds each block's products to the sums."""
+    (acc,) = nest.accumulators
+    buffer = Buffer(len(slots), sums.dtype)
+    before = maker.load(buffer, place)
+    if is_static(block.extent):
+        later = ((of(block), 1, block.extent),)
+        before = maker.guard(later, before, maker.constant(0, acc.dtype))
+    total = maker.acc(0, acc.dtype, frozenset(nest.loops))
+    after = maker.op("add", (before, total), acc.dtype, {"operand": acc.dtype})
+    reductions = [v for v in nest.reductions if v is not block]
+    summed = Nest(
+        nest.name,
+        [block, *nest.loops],
+        reductions,
+        [Accumulator("sum", acc.expr, acc.dtype)],
+        [Store(buffer, place, after)],
+        outermost=block,
+        halves=nest.halves,
+    )
+    return trimmed(collapse(summed, maker), [*slots, sums])

@@ -1,0 +1,228 @@
+"""Loops put in the order of memory, and neighbours that every index steps through as one joined.
+
+for k in 32: for n in 8: x[k + 32*n]    ->   for n in 8: for k in 32: x[k + 32*n]
+for i in 32: for j in 10: x[10*i + j]   ->   for i in 320: x[i]
+
+Whether i lies between two numbers is asked of 10 i + j as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from lamina.engines.llvm.loops.index import Data, Div, Index, Mod, Var, bounds
+from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
+from lamina.ir.types import Dim, evaluate, is_static
+from lamina.ir.typical import TYPICAL_SIZES
+
+Test = tuple[Index, Dim, Dim]  # low <= index < high
+SHORT = 16  # inner loops that leave vectors part empty, and are joined although a guard asks
+
+
+def collapse(nest: Nest, maker: Maker) -> Nest:
+    """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
+    nest.loops = [v for v in nest.loops if v.extent != 1]
+    nest.reductions = by_stride(nest, [v for v in nest.reductions if v.extent != 1])
+    for kind in ("loops", "reductions"):
+        position = len(getattr(nest, kind)) - 1
+        while position > 0:
+            outer, inner = getattr(nest, kind)[position - 1 : position + 1]
+            open_ = [t for t in tests(nest) if not _scales(t, outer, inner)]
+            places = [*indices(nest), *(index for index, _, _ in open_)]
+            if not _is_halved(nest, outer, inner) and all(_merges(i, outer, inner) for i in places):
+                nest = _merged(nest, maker, kind, outer, inner)
+            position -= 1
+    return nest
+
+
+def _is_halved(nest: Nest, *pair: Var) -> bool:
+    """Whether one of these is a loop of the halves of a sum."""
+    return nest.halves is not None and bool({*pair} & {nest.halves.half, nest.halves.row})
+
+
+def by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
+    """Reduction loops with the longest steps outermost; argmax counts positions, and keeps them."""
+    if any(a.kind.startswith("arg") for a in nest.accumulators):
+        return loops
+    loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
+
+    def stride(var: Var) -> int:
+        steps = [e.params["index"].coefficient(var) for e in loads]
+        return sum(evaluate(s, TYPICAL_SIZES) for s in steps if s is not None)
+
+    return sorted(loops, key=stride, reverse=True)
+
+
+def indices(nest: Nest) -> list[Index]:
+    """Where the nest reads and writes, and the indices whose value it uses; those inside indices
+    are left to `_merges`."""
+    found = [s.index for s in nest.stores]
+    return found + [e.params["index"] for e in walk(nest.roots()) if "index" in e.params]
+
+
+def tests(nest: Nest) -> list[Test]:
+    """What the nest's guards ask."""
+    guards = [e for e in walk(nest.roots()) if e.kind == "guard"]
+    return [test for e in guards for test in e.params["tests"]]
+
+
+def _scales(test: Test, outer: Var, inner: Var) -> bool:
+    """Whether a test asks of the outer loop alone, of which the inner one is a short piece."""
+    index, low, high = test
+    plain = index.terms == {outer: 1} and is_static((index.offset, low, high, inner.extent))
+    return plain and inner.extent < SHORT  # type: ignore[operator]
+
+
+def _scaled(test: Test, outer: Var, inner: Var, both: Var) -> Test:
+    index, low, high = test
+    if not _scales(test, outer, inner):
+        return _joined(index, outer, inner, both), low, high
+    size = inner.extent
+    return Index({both: 1}, index.offset * size), low * size, high * size
+
+
+def _merges(index: Index, outer: Var, inner: Var) -> bool:
+    c_outer, c_inner = index.terms.get(outer, 0), index.terms.get(inner, 0)
+    if c_outer != c_inner * inner.extent:
+        return False
+    for atom in index.terms:
+        if isinstance(atom, (Div, Mod)) and not _merges(atom.index, outer, inner):
+            return False
+        # what an index reads is an expression of its own, seen by `indices`
+    return True
+
+
+def _merged(nest: Nest, maker: Maker, kind: str, outer: Var, inner: Var) -> Nest:
+    both = Var(outer.name, outer.extent * inner.extent)
+    loops = [both if v is inner else v for v in getattr(nest, kind) if v is not outer]
+    merged = rewrite(
+        nest,
+        maker,
+        lambda index: _joined(index, outer, inner, both),
+        ask=lambda test: _scaled(test, outer, inner, both),
+    )
+    setattr(merged, kind, loops)
+    return merged
+
+
+def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
+    if outer not in index.vars and inner not in index.vars:
+        return index
+    terms = {a: c for a, c in index.terms.items() if a is not outer and a is not inner}
+    step = index.terms.get(inner, 0)
+    result = Index({}, index.offset)
+    for atom, coefficient in terms.items():
+        if isinstance(atom, (Div, Mod)):
+            atom = type(atom)(_joined(atom.index, outer, inner, both), atom.by)
+        result = result + Index({atom: coefficient})
+    return result + Index({both: step})
+
+
+# ---- rewriting every index of a nest -----------------------------------------------------------
+Load = Callable[[Buffer, Index], Expr]
+Total = Callable[[Expr], Expr]
+Ask = Callable[[Test], Test]
+
+
+def rewrite(
+    nest: Nest,
+    maker: Maker,
+    change: Callable[[Index], Index],
+    load: Load | None = None,
+    total: Total | None = None,
+    ask: Ask | None = None,
+) -> Nest:
+    """The nest with each index replaced by what `change` makes of it (a guard's tests: by `ask`),
+    loads by what `load` makes of their new index, and sums by what `total` makes of them."""
+    new: dict[int, Expr] = {}
+    rebuild = _Rebuild(maker, new, change, load or maker.load, total, ask)
+    for expr in walk(nest.roots()):
+        new[id(expr)] = rebuild(expr)
+    accs = [Accumulator(a.kind, new[id(a.expr)], a.dtype) for a in nest.accumulators]
+    stores = [Store(s.buffer, change(s.index), new[id(s.expr)]) for s in nest.stores]
+    return replace(nest, accumulators=accs, stores=stores)
+
+
+@dataclass
+class _Rebuild:
+    """An expression made of new operands (`new`, by the old ones' identity) and new indices."""
+
+    maker: Maker
+    new: Mapping[int, Expr]
+    change: Callable[[Index], Index]
+    load: Load
+    total: Total | None
+    ask: Ask | None
+
+    def __call__(self, expr: Expr) -> Expr:
+        args = tuple(self.new[id(a)] for a in expr.args)
+        p, maker = expr.params, self.maker
+        if expr.kind == "load":
+            return self.load(p["buffer"], self._moved(p["index"]))
+        if expr.kind == "index":
+            return maker.index(self._moved(p["index"]), expr.dtype)
+        if expr.kind == "guard":
+            return self._guard([self._asked(test) for test in p["tests"]], *args)
+        if expr.kind == "constant":
+            return maker.constant(p["value"], expr.dtype)
+        if expr.kind == "acc":  # it depends on the loops, also on those that have just become one
+            vars_ = frozenset(v for old in expr.vars for v in self.change(Index({old: 1})).vars)
+            made = maker.acc(p["number"], expr.dtype, vars_)
+            return self.total(made) if self.total else made
+        return maker.op(expr.kind, args, expr.dtype, p)
+
+    def _guard(self, tests: list[Test], inside: Expr, other: Expr) -> Expr:
+        """The guard with the tests that are still open."""
+        verdicts = [_verdict(*test) for test in tests]
+        if False in verdicts:
+            return other
+        open_ = tuple(t for t, v in zip(tests, verdicts, strict=True) if v is None)
+        return self.maker.guard(open_, inside, other) if open_ else inside
+
+    def _asked(self, test: Test) -> Test:
+        index, low, high = test
+        index = _with_data(index, self.new)
+        return self.ask((index, low, high)) if self.ask else (self.change(index), low, high)
+
+    def _moved(self, index: Index) -> Index:
+        return self.change(_with_data(index, self.new))
+
+
+def _verdict(index: Index, low: Dim, high: Dim) -> bool | None:
+    """Whether low <= index < high always (True), never (False), or depends (None)."""
+    least, most = bounds(index)
+    if least is None or most is None or not is_static((low, high)):
+        return None
+    if most < low or least >= high:  # type: ignore[operator]
+        return False
+    return True if least >= low and most < high else None  # type: ignore[operator]
+
+
+def _with_data(index: Index, new: Mapping[int, Expr]) -> Index:
+    """The index with the expressions it reads replaced."""
+    if all(isinstance(a, Var) for a in index.terms):
+        return index
+    result = Index({}, index.offset)
+    for atom, coefficient in index.terms.items():
+        if isinstance(atom, Data):
+            atom = Data(new[id(atom.expr)], atom.most)
+        elif isinstance(atom, (Div, Mod)):
+            atom = type(atom)(_with_data(atom.index, new), atom.by)
+        result = result + Index({atom: coefficient})
+    return result
+
+
+def renamed(index: Index, new: Mapping[Var, Index]) -> Index:
+    """The index with an expression in the place of each variable that `new` names."""
+    if not index.vars & new.keys():
+        return index
+    result = Index({}, index.offset)
+    for atom, coefficient in index.terms.items():
+        if isinstance(atom, Var) and atom in new:
+            result = result + new[atom] * coefficient
+            continue
+        if isinstance(atom, (Div, Mod)):
+            atom = type(atom)(renamed(atom.index, new), atom.by)
+        result = result + Index({atom: coefficient})
+    return result

@@ -1,0 +1,69 @@
+"""A map that is put together of equal pieces computes each piece by itself.
+
+    for j in 512: y[j] <- guard(j < 128; f(j); guard(j < 256; g(j - 128); ...))
+        ->  for j in 128: y[j] <- f(j); y[j + 128] <- g(j); ...
+
+A concatenation is such a map, and so is a sum of padded parts, which is the gradient of cutting up.
+Nobody asks at each element which piece it is of; what the pieces share is computed once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from lamina.engines.llvm.loopopt.coalesce import renamed, rewrite
+from lamina.engines.llvm.loops.index import Index, Var, of
+from lamina.engines.llvm.loops.nest import Maker, Nest, Store, walk
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.ir.types import is_static
+
+SMALLEST = 8  # elements of a piece
+MOST = 8  # pieces
+MOST_STORES = 16  # streams of memory that are written side by side
+
+
+def in_pieces(kernel: Kernel) -> Kernel:
+    """The kernel with loops cut to one piece, where its guards cut them into equal ones."""
+    nest = kernel.nest
+    if nest.accumulators or nest.outermost is not None:
+        return kernel
+    for var in nest.loops:
+        size = _piece(nest, var)
+        if size is not None:
+            return Kernel(_cut(nest, var, size), kernel.slots)
+    return kernel
+
+
+def _piece(nest: Nest, var: Var) -> int | None:
+    """The length of the pieces into which guards cut a loop, if there are several."""
+    if not is_static(var.extent):
+        return None
+    extent = int(var.extent)
+    cuts = {cut for cut in _cuts(nest, var) if 0 < cut < extent}
+    if not cuts:
+        return None
+    size = math.gcd(extent, *cuts)
+    several = 1 < extent // size <= MOST and len(nest.stores) * (extent // size) <= MOST_STORES
+    return size if several and size >= SMALLEST else None
+
+
+def _cuts(nest: Nest, var: Var) -> Iterator[int]:
+    """The places along a loop where a guard changes."""
+    for expr in walk(nest.roots()):
+        for index, low, high in expr.params["tests"] if expr.kind == "guard" else ():
+            plain = index.terms == {var: 1} and is_static((index.offset, low, high))
+            if plain:
+                yield int(low - index.offset)
+                yield int(high - index.offset)
+
+
+def _cut(nest: Nest, var: Var, size: int) -> Nest:
+    maker, inner = Maker(), Var(var.name, size)
+    stores: list[Store] = []
+    for piece in range(int(var.extent) // size):
+        place: dict[Var, Index] = {var: of(inner) + piece * size}
+        moved = rewrite(nest, maker, lambda index, at=place: renamed(index, at))  # type: ignore[misc]
+        stores += [Store(s.buffer, s.index, s.expr) for s in moved.stores]
+    loops = [inner if v is var else v for v in nest.loops]
+    return Nest(nest.name, loops, stores=stores)

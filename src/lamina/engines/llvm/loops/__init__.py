@@ -1,0 +1,1 @@
+"""Loop nests: index algebra, expressions, buffers."""

@@ -1,0 +1,83 @@
+"""Memory as a program sees it: a slot for every argument, table, stored value and carried state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lamina.engines.llvm.loops.index import Index, at, linear, strides_of
+from lamina.ir.types import Dim, DType, Shape, is_static
+from lamina.ir.typical import guess
+
+
+@dataclass(eq=False)
+class Slot:
+    """An array in memory, contiguous unless it has strides. `kind` says who owns it:
+
+    argument    the caller: argument number `number` of the program
+    table       the program: the constant `array`
+    temporary   the arena, while it is needed
+    element     turn t's part of another slot, inside a loop: `base[t]`; with `turn`, that of
+                so many turns later
+    """
+
+    shape: Shape
+    dtype: DType
+    kind: str = "temporary"
+    number: int = 0
+    array: np.ndarray | None = None
+    base: Slot | None = None
+    loop: Any = None
+    turn: int = 0
+    each: bool = False  # whether every thread has one of its own
+    between: int = 0  # bytes by which each thread's rows are moved from those before (program.py)
+    same: Slot | None = field(default=None, repr=False)  # another slot whose memory this one uses
+    strides: Sequence[Dim] | None = None  # elements from one to the next; of a part of `same` also
+    offset: Dim = 0  # from the whole's first to its own
+
+    @property
+    def memory(self) -> Slot:
+        """The slot that owns the memory: what aliases and elements come down to."""
+        slot = self
+        while slot.same is not None or slot.base is not None:
+            slot = slot.same if slot.same is not None else slot.base  # type: ignore[assignment]
+        return slot
+
+    @property
+    def actual(self) -> Slot:
+        """The slot whose address this one has, aliases followed."""
+        slot = self
+        while slot.same is not None:
+            slot = slot.same
+        return slot
+
+    @property
+    def layout(self) -> Sequence[Dim]:
+        """How many elements lie from one to the next along each axis."""
+        return self.strides if self.strides is not None else strides_of(self.shape)
+
+    def place(self, position: Sequence[Index]) -> Index:
+        """The number of the element at `position`, counted from the slot's address."""
+        if self.strides is None:
+            return linear(position, self.shape)
+        total = at(self.offset)
+        for index, stride in zip(position, self.strides, strict=True):
+            total = total + index * stride
+        return total
+
+    @property
+    def bytes(self) -> Dim:
+        if self.strides is not None and self.same is None:
+            spans = [n * step for n, step in zip(self.shape, self.strides, strict=True)]
+            return max(spans, key=guess) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def bytes_each(self) -> int:
+        """From one thread's own to the next one's: whole lines of a cache."""
+        assert is_static(self.bytes)
+        return -(-int(self.bytes) // 64) * 64

@@ -1,0 +1,219 @@
+"""Loop nests: what one kernel computes, before it is said how.
+
+    nest    = name { spatial loop ... ; reduction loop ... ; accumulator ... ; store ... }
+    loop    = variable in extent
+    acc     = kind over expr                        sum, product, max, min, and, or, argmax, argmin
+    store   = buffer [ index ] <- expr              once per turn of the spatial loops
+    expr    = load buffer [ index ] | constant | index | primitive ( expr, ... )
+            | acc number | guard ( low <= index < high, ... ) expr else expr
+
+An index is a linear element number (index.py). A nest says nothing about tiles, vectors, threads:
+that is its schedule (choose.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lamina.engines.llvm.loops.index import Data, Div, Index, Mod, Var
+from lamina.ir.types import Dim, DType
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A kernel's argument: memory of elements of one dtype. `number` is its place in the list."""
+
+    number: int
+    dtype: DType
+
+    def __repr__(self) -> str:
+        return f"b{self.number}"
+
+
+class Expr:
+    """A scalar value at one point of the loops. Equal expressions are one object (see Maker)."""
+
+    __slots__ = ("args", "dtype", "kind", "params", "vars")
+
+    def __init__(
+        self,
+        kind: str,
+        args: tuple[Expr, ...],
+        params: Mapping[str, Any],
+        dtype: DType,
+        vars_: frozenset[Var],
+    ) -> None:
+        self.kind, self.args, self.params, self.dtype = kind, args, params, dtype
+        self.vars: frozenset[Var] = vars_.union(*(a.vars for a in args))
+
+    def __repr__(self) -> str:
+        p = self.params
+        if self.kind == "load":
+            return f"{p['buffer']}[{p['index']}]"
+        if self.kind == "constant":
+            return str(p["value"])
+        if self.kind in ("index", "size"):
+            return f"{self.kind}({p['index']})"
+        if self.kind == "acc":
+            return f"acc{p['number']}"
+        if self.kind == "guard":
+            tests = ", ".join(f"{lo} <= {i} < {hi}" for i, lo, hi in p["tests"])
+            return f"guard({tests}; {self.args[0]}; {self.args[1]})"
+        shown = {k: v for k, v in p.items() if k != "operand"}
+        extra = "".join(f", {k}={v}" for k, v in shown.items())
+        return f"{self.kind}({', '.join(map(repr, self.args))}{extra})"
+
+
+class Maker:
+    """Makes expressions, equal ones once."""
+
+    def __init__(self) -> None:
+        self._made: dict[Any, Expr] = {}
+
+    def _make(
+        self, key: Any, kind: str, args: tuple[Expr, ...], dtype: DType, vars_: Any, **params: Any
+    ) -> Expr:
+        if key not in self._made:
+            self._made[key] = Expr(kind, args, params, dtype, frozenset(vars_))
+        return self._made[key]
+
+    def load(self, buffer: Buffer, index: Index) -> Expr:
+        key = ("load", buffer, index)
+        return self._make(key, "load", (), buffer.dtype, index.vars, buffer=buffer, index=index)
+
+    def constant(self, value: Any, dtype: DType) -> Expr:
+        key = ("constant", repr(value), dtype)
+        return self._make(key, "constant", (), dtype, (), value=value)
+
+    def index(self, index: Index, dtype: DType) -> Expr:
+        key = ("index", index, dtype)
+        return self._make(key, "index", (), dtype, index.vars, index=index)
+
+    def acc(self, number: int, dtype: DType, vars_: frozenset[Var]) -> Expr:
+        return self._make(("acc", number, vars_), "acc", (), dtype, vars_, number=number)
+
+    def guard(self, tests: tuple[tuple[Index, Dim, Dim], ...], inside: Expr, other: Expr) -> Expr:
+        """`inside` where every low <= index < high, else `other`; inside is not read elsewhere."""
+        key = ("guard", tests, id(inside), id(other))
+        vars_ = frozenset(v for i, _, _ in tests for v in i.vars)
+        return self._make(key, "guard", (inside, other), inside.dtype, vars_, tests=tests)
+
+    def op(
+        self, name: str, args: tuple[Expr, ...], dtype: DType, params: Mapping[str, Any]
+    ) -> Expr:
+        key = (name, tuple(map(id, args)), dtype, tuple(sorted(params.items(), key=str)))
+        return self._make(key, name, args, dtype, (), **params)
+
+
+@dataclass
+class Accumulator:
+    kind: str
+    expr: Expr
+    dtype: DType
+
+
+@dataclass
+class Store:
+    buffer: Buffer
+    index: Index
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A loop over rows that a thread may have for itself: how many, and how many turns each is."""
+
+    loop: Var
+    rows: Dim
+    size: int
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A reduction over half of `limit` rows, and the loop over the two halves
+    (split_reduction.py)."""
+
+    half: Var
+    row: Var
+    limit: Dim
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Memory to be fetched while sums are formed: the buffer's number, the bytes from one row to
+    the next, the lines of each, and how many lines at a time."""
+
+    buffer: int
+    row: int
+    each: int
+    lines: int
+
+
+@dataclass
+class Nest:
+    """A kernel's meaning: what it stores at every turn of its spatial loops. The turns of the
+    `outermost`, if there is one, follow one another: each may read what the last has stored. Of
+    the rows `apart`, a thread may be told to keep to its own (row_parallel.py). A `border` is
+    written where none of the others write that fill the same memory (halo.py). What lies `ahead`
+    is for others (prefetch.py). In one of two `halves`, a reduction may have a turn less
+    (split_reduction.py)."""
+
+    name: str
+    loops: list[Var]
+    reductions: list[Var] = field(default_factory=list)
+    accumulators: list[Accumulator] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
+    outermost: Var | None = None
+    apart: Apart | None = None
+    border: bool = False
+    ahead: tuple[Ahead, ...] = ()
+    halves: Halves | None = None
+
+    def roots(self) -> list[Expr]:
+        return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]
+
+    def __str__(self) -> str:
+        head = ", ".join(f"{v.name} in {v.extent}" for v in self.loops)
+        lines = [f"nest {self.name} for ({head})"]
+        if self.reductions:
+            over = ", ".join(f"{v.name} in {v.extent}" for v in self.reductions)
+            for k, a in enumerate(self.accumulators):
+                lines.append(f"  acc{k} = {a.kind} over ({over}) of {a.expr}")
+        lines += [f"  {s.buffer}[{s.index}] <- {s.expr}" for s in self.stores]
+        return "\n".join(lines)
+
+
+def walk(roots: list[Expr]) -> Iterator[Expr]:
+    """Every distinct expression under the roots, operands first; those inside indices too."""
+    seen: set[int] = set()
+    stack = [(r, False) for r in reversed(roots)]
+    while stack:
+        expr, ready = stack.pop()
+        if ready:
+            yield expr
+        elif id(expr) not in seen:
+            seen.add(id(expr))
+            stack.append((expr, True))
+            stack += [(e, False) for e in (*expr.args, *index_exprs(expr)) if id(e) not in seen]
+
+
+def index_exprs(expr: Expr) -> list[Expr]:
+    """The expressions that an expression's own indices read."""
+    indices = []
+    if "index" in expr.params:
+        indices.append(expr.params["index"])
+    if expr.kind == "guard":
+        indices += [i for i, _, _ in expr.params["tests"]]
+    return [e for i in indices for e in _data(i)]
+
+
+def _data(index: Index) -> list[Expr]:
+    found: list[Expr] = []
+    for atom in index.terms:
+        if isinstance(atom, Data):
+            found.append(atom.expr)
+        elif isinstance(atom, (Div, Mod)):
+            found += _data(atom.index)
+    return found

@@ -1,0 +1,1 @@
+"""From a fusion group to a loop nest."""

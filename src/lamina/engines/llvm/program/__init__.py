@@ -1,0 +1,1 @@
+"""Programs of kernels, loops and branches, and the passes on them."""

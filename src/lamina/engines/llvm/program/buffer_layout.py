@@ -1,0 +1,117 @@
+"""What is read or written side by side does not lie a power of two apart.
+
+A cache has few places for addresses that agree in their lower bits: sixteen streams of memory, 32
+kB from each other, push one another out, and so do the rows of a matrix of 512 columns, of which a
+product reads a few columns again and again. So where a value is made or read in parts, or is the
+right side of a product, the parts or rows follow one another with a gap.
+
+Of the sequences that a loop goes through, each row's turns lie side by side: the rows of a thread
+(row_parallel.py) are then one stretch of memory, into which no other thread's fetching ahead
+reaches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from lamina.engines.llvm.fusion.plan import WHOLE
+from lamina.engines.llvm.graph.partitions import is_joint, parts_of
+from lamina.engines.llvm.loops.index import strides_of
+from lamina.ir.graph import Node
+from lamina.ir.types import Dim, is_static
+
+SEVERAL = 8  # parts or rows that a cache may not have places for
+PERIOD = 1024  # bytes: steps of a multiple of it come back to few places
+GAP = 128
+PLAIN = {"slice", "dot_general"}
+
+
+def spread(node: Node, readers: Collection[Node]) -> Sequence[Dim] | None:
+    """Strides (elements) of a stored value with gaps in it; None where it is better without."""
+    if _is_sequence(node, readers):
+        return _by_rows(node)
+    axis = _axis_of_parts(node) if is_joint(node) else _axis_of_slices(readers)
+    if axis is None or not {r.op for r in readers} <= PLAIN:
+        axis = _axis_of_rows(node, readers)
+    if axis is None:
+        return None
+    shape, strides, size = node.shape, strides_of(node.shape), node.dtype.itemsize
+    count, step = shape[axis], strides[axis]
+    if is_static(count) and count < SEVERAL:
+        return None
+    if not is_static(step) or step * size % PERIOD:
+        return None
+    strides[axis] = step + GAP // size
+    for outer in reversed(range(axis)):
+        strides[outer] = strides[outer + 1] * shape[outer + 1]
+    return strides
+
+
+def _is_sequence(node: Node, readers: Collection[Node]) -> bool:
+    """Whether it is what a loop reads or keeps of each turn, for rows of a batch."""
+    if node.ndim < 2 or is_static(node.shape[1]) or is_joint(node):
+        return False
+    if not is_static((node.shape[0], *node.shape[2:])) or node.shape[0] == 1:
+        return False
+    if any(r.op in WHOLE - {"scan"} for r in readers):
+        return False
+    kept = node.op == "get_tuple_element" and node.args[0].op == "scan"
+    kept = kept and node.params["index"] >= node.args[0].params["num_carry"]
+    return kept or any(_goes_through(reader, node) for reader in readers)
+
+
+def _goes_through(loop: Node, node: Node) -> bool:
+    """Whether a loop takes one turn of a value at a time."""
+    if loop.op != "scan":
+        return False
+    before = loop.params["num_consts"] + loop.params["num_carry"]
+    return node not in loop.args[:before]
+
+
+def _by_rows(node: Node) -> Sequence[Dim]:
+    """Strides with the turns of each row side by side."""
+    strides = strides_of(node.shape[2:])
+    each: Dim = math.prod(node.shape[2:])
+    row = node.shape[0] * each
+    if is_static(row) and row * node.dtype.itemsize % PERIOD == 0:
+        row += GAP // node.dtype.itemsize
+    return [each, row, *strides]
+
+
+def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
+    """The axis of rows that a product, whose right side the value is, sums over; or that a loop
+    goes through at each turn."""
+    if any(r.op in WHOLE - {"scan"} for r in readers):
+        return None
+    for reader in readers:
+        if node.ndim > 2 and _goes_through(reader, node):
+            return node.ndim - 2
+        if reader.op == "dot_general" and reader.args[1] is node and node.ndim > 1:
+            over = reader.params["rhs_contracting_dimensions"]
+            used = (*over, *reader.params["rhs_batching_dimensions"])
+            if node.ndim - 2 in over and node.ndim - 1 not in used:
+                return node.ndim - 2
+    return None
+
+
+def _axis_of_parts(joint: Node) -> int | None:
+    """The axis along which the parts of a joint follow one another, one turn each."""
+    parts = list(parts_of(joint))
+    axis: int = joint.args[0].params["dimension"]
+    plain = all(part.shape[axis] == 1 and start[axis] == k for k, (part, start) in enumerate(parts))
+    return axis if plain else None
+
+
+def _axis_of_slices(readers: Collection[Node]) -> int | None:
+    """The axis of which every reader takes one turn."""
+    found = None
+    for reader in readers:
+        if reader.op != "slice":
+            return None
+        whole = reader.args[0].shape
+        taken = [d for d, n in enumerate(reader.shape) if n != whole[d]]
+        if len(taken) != 1 or reader.shape[taken[0]] != 1 or found not in (None, taken[0]):
+            return None
+        found = taken[0]
+    return found

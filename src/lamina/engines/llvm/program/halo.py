@@ -1,0 +1,96 @@
+"""A value that somebody wants with a border around it is stored inside of that border.
+
+    y <- f(x);  padded <- pad(y)    ->    y, the middle of padded, <- f(x);  border of padded <- 0
+
+So the padded copy that a convolution reads costs no pass over memory; whoever reads y reads it
+there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from lamina.engines.llvm.fusion.plan import WHOLE, Grouping
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.index import Index, Var, at, of, strides_of
+from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.ir.graph import Graph, Node
+from lamina.ir.types import Dim, is_static
+from lamina.ir.typical import guess
+
+OWN = {"identity", "get_tuple_element", "parameter"}  # these have their memory from elsewhere
+LARGE = 1 << 16  # elements: a small value is copied sooner than its border is filled
+
+
+def bordered(graph: Graph, grouping: Grouping) -> dict[Node, Node]:
+    """The stored padded copies whose middle can be stored where it is, and those middles."""
+    found: dict[Node, Node] = {}
+    results = set(graph.results)
+    whole = {a for n in graph.nodes() if n.op in WHOLE for a in n.args}  # wanted in one piece
+    for node, g in grouping.stored.items():
+        if node.op != "identity" or node.args[0].op != "pad" or g.stores != [node]:
+            continue
+        middle, value = node.args[0].args
+        maker = grouping.stored.get(middle)
+        alone = not {middle, node} & results and middle not in {*found.values(), *whole}
+        if maker is None or not alone or not _is_plain(node.args[0], middle, value):
+            continue
+        if maker.whole is None and middle.op not in OWN:
+            found[node] = middle
+    return found
+
+
+def _is_plain(pad: Node, middle: Node, value: Node) -> bool:
+    p = pad.params
+    sides = [*p["edge_padding_low"], *p["edge_padding_high"]]
+    outwards = is_static(sides) and min(sides) >= 0 and not any(p["interior_padding"])
+    known = value.op == "constant" and value.params["value"].size == 1
+    return outwards and known and math.prod(map(guess, middle.shape)) >= LARGE
+
+
+def middle_of(padded: Slot, node: Node) -> Slot:
+    """The memory of a padded copy's middle."""
+    pad = node.args[0]
+    middle, strides = pad.args[0], strides_of(node.shape)
+    low = pad.params["edge_padding_low"]
+    offset: Dim = sum(n * stride for n, stride in zip(low, strides, strict=True))
+    return Slot(middle.shape, middle.dtype, same=padded, strides=strides, offset=offset)
+
+
+def border(padded: Slot, node: Node) -> list[Kernel]:
+    """Kernels that fill the border, two sides of an axis at a time where both are of one line."""
+    pad = node.args[0]
+    value = pad.args[1].params["value"].reshape(-1)[0].item()
+    kernels = []
+    for axis in range(node.ndim):
+        for extent, start, step in _sides(pad, axis):
+            loops, position = [], []
+            for d, whole in enumerate(node.shape):
+                low = pad.params["edge_padding_low"][d]
+                inside = pad.args[0].shape[d]
+                v = Var(f"i{d}", extent if d == axis else inside if d < axis else whole)
+                loops.append(v)
+                first: Index = at(start if d == axis else low if d < axis else 0)
+                position.append(of(v) * (step if d == axis else 1) + first)
+            maker = Maker()
+            store = Store(
+                Buffer(0, node.dtype), padded.place(position), maker.constant(value, node.dtype)
+            )
+            kernels.append(Kernel(Nest("zeros", loops, stores=[store], border=True), [padded]))
+    return kernels
+
+
+def _sides(pad: Node, axis: int) -> Iterator[tuple[int, Dim, Dim]]:
+    """Runs of places along an axis that are its border: how many, the first, and the step."""
+    low = int(pad.params["edge_padding_low"][axis])
+    high = int(pad.params["edge_padding_high"][axis])
+    inside = pad.args[0].shape[axis]
+    if low == high == 1:
+        yield 2, 0, inside + 1
+        return
+    if low:
+        yield low, 0, 1
+    if high:
+        yield high, inside + low, 1

@@ -1,0 +1,134 @@
+"""What the first and the last turn of a loop need not do.
+
+    h <- 0; for turn: z <- x[turn] + h U; ...       the first turn: z <- x[turn]
+    for turn: ...; g <- z U'                        the last turn: nobody reads g any more
+
+A recurrent network starts from zeros, and nobody asks for the gradient of those.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from functools import partial
+
+from lamina.engines.llvm.loopopt.coalesce import rewrite
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.index import of
+from lamina.engines.llvm.loops.nest import Expr, Maker
+from lamina.engines.llvm.lowering.lower import Kernel, trimmed
+from lamina.engines.llvm.program.bufferize import Program
+from lamina.engines.llvm.program.statements import If, Item, Loop, While, leaves, read, touched
+
+Readers = Mapping[Slot, Set[object]]
+
+
+def shorten(program: Program) -> None:
+    """Note for the kernels of every loop what its first and last turns can leave out."""
+    readers: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
+    for leaf in leaves(program.items):
+        for slot in read(leaf):
+            readers.setdefault(slot, set()).add(leaf)
+    for items, place, loop in _loops(program.items):
+        _start(loop, _zeros_before(items[:place]))
+        for kernel in loop.items:
+            if isinstance(kernel, Kernel):
+                kernel.not_at_last = _is_idle_at_last(kernel, loop, readers)
+
+
+def _loops(items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], int, Loop]]:
+    """Every loop, with the items among which it stands."""
+    for place, item in enumerate(items):
+        if isinstance(item, Loop):
+            yield items, place, item
+        for inner in _inside(item):
+            yield from _loops(inner)
+
+
+def _inside(item: Item) -> list[Sequence[Item]]:
+    if isinstance(item, While):
+        return [item.test, item.items]
+    if isinstance(item, If):
+        return [item.items, item.otherwise]
+    return [item.items] if isinstance(item, Loop) else []
+
+
+# ---- the first turn ----------------------------------------------------------------------------
+def _zeros_before(items: Sequence[Item]) -> set[Slot]:
+    """Memory that is zero after these items."""
+    found: set[Slot] = set()
+    for item in items:
+        found -= item.written if isinstance(item, Kernel) else touched(item)
+        found |= _zeroed(item) if isinstance(item, Kernel) else set()
+    return found
+
+
+def _zeroed(kernel: Kernel) -> set[Slot]:
+    """Memory all of which a kernel fills with zeros."""
+    nest, slots = kernel.nest, kernel.slots
+    if len(nest.loops) != 1 or nest.accumulators:
+        return set()
+    (loop,) = nest.loops
+    return {
+        slots[s.buffer.number]
+        for s in nest.stores
+        if s.expr.kind == "constant"
+        and s.expr.params["value"] == 0
+        and s.index == of(loop)
+        and _is_whole(slots[s.buffer.number], loop.extent)
+    }
+
+
+def _is_whole(slot: Slot, extent: object) -> bool:
+    return slot.memory is slot and slot.strides is None and math.prod(slot.shape) == extent
+
+
+def _start(loop: Loop, zeros: set[Slot]) -> None:
+    """Others in the place of kernels that sum up products with what is still zero."""
+    for item in loop.items:
+        if isinstance(item, Kernel) and _multiplies(item, zeros):
+            item.at_first = _without_sums(item)
+        zeros = zeros - (item.written if isinstance(item, Kernel) else touched(item))
+
+
+def _multiplies(kernel: Kernel, zeros: Set[Slot]) -> bool:
+    """Whether every sum is of products with one of these."""
+    sums = kernel.nest.accumulators
+    factors = [a.expr.args if a.expr.kind == "multiply" else () for a in sums]
+    return bool(sums) and all(
+        a.kind == "sum" and any(_loads(kernel, e, zeros) for e in args)
+        for a, args in zip(sums, factors, strict=True)
+    )
+
+
+def _loads(kernel: Kernel, expr: Expr, zeros: Set[Slot]) -> bool:
+    return expr.kind == "load" and kernel.slots[expr.params["buffer"].number].memory in zeros
+
+
+def _without_sums(kernel: Kernel) -> Kernel:
+    maker = Maker()
+    nest = rewrite(kernel.nest, maker, lambda index: index, total=partial(_zero, maker))
+    return trimmed(replace(nest, name="map", accumulators=[], reductions=[]), kernel.slots)
+
+
+def _zero(maker: Maker, total: Expr) -> Expr:
+    return maker.constant(0, total.dtype)
+
+
+# ---- the last turn -----------------------------------------------------------------------------
+def _is_idle_at_last(kernel: Kernel, loop: Loop, readers: Readers) -> bool:
+    """Whether what it writes is read by none but the next turn."""
+    place = loop.items.index(kernel)
+    here = set(leaves(loop.items))
+    later = set(leaves(loop.items[place + 1 :])) | {kernel}
+    return all(
+        slot.kind == "temporary"
+        and not _is_element(kernel, slot)
+        and readers.get(slot, set()) <= here - later
+        for slot in kernel.written
+    )
+
+
+def _is_element(kernel: Kernel, memory: Slot) -> bool:
+    return any(s.memory is memory and s.actual.base is not None for s in kernel.slots)

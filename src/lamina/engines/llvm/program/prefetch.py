@@ -1,0 +1,92 @@
+"""While one kernel of a loop multiplies, what the others will read next is fetched.
+
+    for turn: z <- dz U'; dz <- f(a[turn], b[turn])
+        ->  for turn: z <- dz U', meanwhile fetch a, b of the next turn; dz <- f(a[turn], b[turn])
+
+The stacked values of a recurrent network are more than a core's own caches hold, and its loop stops
+at each turn to read them. The product in the loop reads what is always the same, and leaves the
+memory idle. Only where threads have rows of their own (row_parallel.py), so that a thread knows
+which.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.nest import Ahead, Nest
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.program.row_parallel import accesses, over_rows, row_at
+from lamina.engines.llvm.program.statements import Loop
+from lamina.engines.llvm.schedule.choose import choose, work
+from lamina.engines.llvm.target.machine import machine
+from lamina.ir.types import is_static
+from lamina.ir.typical import guess
+
+STRETCH = 32  # terms of a sum between one fetch and the next
+LINE = 64  # bytes
+MOST = 12  # lines fetched at a time
+
+
+def fetch_ahead(loop: Loop) -> None:
+    """Tell the largest product of a loop what to fetch."""
+    kernels = [k for k in loop.items if isinstance(k, Kernel)]
+    products = [k for k in kernels if _sums_long(k.nest)]
+    if loop.rows is None or not products:
+        return
+    product = max(products, key=lambda k: work(k.nest))
+    rows = _rows_of([k for k in kernels if k is not product], loop)
+    first = len(product.slots)
+    ahead = [
+        Ahead(first + k, row, each, _lines(product.nest, each))
+        for k, (row, each) in enumerate(rows.values())
+    ]
+    if ahead and sum(a.lines for a in ahead) <= MOST:
+        product.nest.ahead = tuple(ahead)
+        product.slots += [_following(slot, loop) for slot in rows]
+
+
+def _sums_long(nest: Nest) -> bool:
+    """Whether it is a product whose sums are of a whole number of stretches, term by term."""
+    if nest.name != "dot_general" or len(nest.reductions) != 1 or len(nest.accumulators) != 1:
+        return False
+    (over,) = nest.reductions
+    schedule = choose(nest, machine())
+    by_term = schedule.vector in nest.loops and schedule.step(over) == 1
+    return by_term and is_static(over.extent) and int(over.extent) % STRETCH == 0
+
+
+def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, tuple[int, int]]:
+    """The stacks that these kernels read at this turn: bytes from row to row, and lines of each."""
+    found: dict[Slot, tuple[int, int]] = {}
+    written = {slot for kernel in kernels for slot in kernel.written}
+    for kernel in kernels:
+        apart = over_rows(kernel)
+        assert apart is not None
+        for slot, index, limits in accesses(kernel):
+            stack, row = slot.actual, row_at(index, apart, limits)
+            if stack.base is None or stack.loop is not loop or slot.memory in written:
+                continue
+            if row is not None:
+                size = slot.dtype.itemsize
+                found[stack] = abs(row.width) * size, -(-(row.last + 1) * size // LINE)
+    return found
+
+
+def _lines(nest: Nest, each: int) -> int:
+    """How many lines to fetch at a time, so that all rows are by the end."""
+    schedule = choose(nest, machine())
+    open_ = [v for v in nest.loops if not is_static(v.extent)]
+    rows = schedule.step(open_[0])
+    others = (v for v in nest.loops if v is not open_[0])
+    tiles = math.prod(-(-guess(v.extent) // schedule.step(v)) for v in others)
+    stretches = tiles * guess(nest.reductions[0].extent) // STRETCH
+    return -(-rows * each // stretches)
+
+
+def _following(slot: Slot, loop: Loop) -> Slot:
+    """The same at the next turn."""
+    return Slot(
+        slot.shape, slot.dtype, "element", base=slot.base, loop=loop, strides=slot.strides, turn=1
+    )

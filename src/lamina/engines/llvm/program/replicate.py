@@ -1,0 +1,55 @@
+"""What is small and all threads read whole, each of them makes for itself.
+
+    u <- f(w), shared; y[mine] <- g(x[mine], u)
+        ->  u of this thread's own <- f(w); y[mine] <- g(x[mine], u of this thread's own)
+
+Winograd's transform of a kernel is of this kind. Made together, half of it comes from another
+processor, and is written over while that still has it in its cache: with caches apart, this takes
+longer than to make all of it.
+"""
+
+from __future__ import annotations
+
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.program.bufferize import Program, Touching, touching_of
+from lamina.engines.llvm.program.statements import leaves
+from lamina.ir.types import is_static
+
+MOST = 1 << 19  # bytes that are made
+
+
+def duplicate(program: Program) -> None:
+    """Give each thread memory of its own for what it is to make itself."""
+    touching = touching_of(program)
+    for kernel in leaves(program.items):
+        if isinstance(kernel, Kernel) and _is_small_map(kernel):
+            (slot,) = kernel.written
+            if _is_read_by_rows(slot, kernel, touching):
+                slot.each = True
+
+
+def _is_small_map(kernel: Kernel) -> bool:
+    """Whether it makes one small value from arguments."""
+    nest = kernel.nest
+    known = all(is_static(v.extent) for v in nest.loops) and not nest.reductions
+    if not known or nest.border or len(kernel.written) != 1:
+        return False
+    (slot,) = kernel.written
+    others = {s.memory for s in kernel.slots} - {slot}
+    return is_static(slot.bytes) and slot.bytes <= MOST and _are_given(others)
+
+
+def _are_given(slots: set[Slot]) -> bool:
+    return bool(slots) and all(s.kind in ("argument", "table") for s in slots)
+
+
+def _is_read_by_rows(slot: Slot, maker: Kernel, touching: Touching) -> bool:
+    """Whether it is temporary, and read only by kernels over rows of threads' own."""
+    if slot.kind != "temporary" or slot.memory is not slot:
+        return False
+    readers = touching[slot] - {maker}
+    return bool(readers) and all(
+        isinstance(k, Kernel) and slot not in k.written and k.nest.apart is not None
+        for k in readers
+    )

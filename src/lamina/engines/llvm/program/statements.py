@@ -1,0 +1,133 @@
+"""What a program does, in order: kernels, routines, and what encloses them.
+
+item = kernel | routine | strip ( kernel ... ) | loop ( item ... )
+     | while ( item ... ; item ... ) | if ( item ... ; item ... )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.nest import walk
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.ir.graph import Node
+from lamina.ir.types import Dim
+
+
+@dataclass(eq=False)
+class Loop:
+    """`items` once for each of `count` turns; `reverse` counts down. With `rows`, the threads may
+    divide so many rows among them, and need not wait for each other (row_parallel.py)."""
+
+    count: Dim
+    reverse: bool
+    items: list[Item] = field(default_factory=list)
+    rows: Dim | None = None
+
+
+@dataclass(eq=False)
+class Strip:
+    """Items that each thread takes over `step` of its own rows at a time (row_tiling.py), or over
+    all of them (parallel_regions.py). Of the memory in `inner`, with the bytes of a row, nobody
+    else reads anything. With fewer rows than the threads can share, the items come in turn: some
+    may be strips of finer rows."""
+
+    items: list[Item]
+    rows: Dim
+    step: int | None
+    inner: Mapping[Slot, int]
+
+
+@dataclass(eq=False)
+class While:
+    """`test` items, then, if `condition` holds, the `items`, and again."""
+
+    condition: Slot
+    test: list[Item] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class If:
+    """`items` where `condition` holds, else the `otherwise` items."""
+
+    condition: Slot
+    items: list[Item] = field(default_factory=list)
+    otherwise: list[Item] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Routine:
+    """A primitive that has code of its own (sort, scatter): its node, operands and results."""
+
+    node: Node
+    inputs: list[Slot]
+    outputs: list[Slot]
+    scratch: list[Slot]
+
+    @property
+    def slots(self) -> list[Slot]:
+        return [*self.inputs, *self.outputs, *self.scratch]
+
+    @property
+    def written(self) -> set[Slot]:
+        return {s.memory for s in (*self.outputs, *self.scratch)}
+
+    @property
+    def touched(self) -> set[Slot]:
+        return {s.memory for s in self.slots}
+
+
+Item = Kernel | Routine | Strip | Loop | While | If
+
+
+def loops(items: Sequence[Item]) -> Iterator[Loop]:
+    """Every loop, those inside loops and branches included."""
+    for item in items:
+        if isinstance(item, Loop):
+            yield item
+            yield from loops(item.items)
+        elif isinstance(item, While):
+            yield from loops([*item.test, *item.items])
+        elif isinstance(item, If):
+            yield from loops([*item.items, *item.otherwise])
+
+
+def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While | If]:
+    """Every kernel and routine, those inside loops and branches included."""
+    for item in items:
+        if isinstance(item, (Loop, Strip)):
+            yield from leaves(item.items)
+        elif isinstance(item, While):
+            yield from leaves(item.test)
+            yield item
+            yield from leaves(item.items)
+        elif isinstance(item, If):
+            yield item
+            yield from leaves(item.items)
+            yield from leaves(item.otherwise)
+        else:
+            yield item
+
+
+def mentioned(item: Kernel | Routine | While | If) -> list[Slot]:
+    return [item.condition] if isinstance(item, (While, If)) else item.slots
+
+
+def touched(item: Item) -> set[Slot]:
+    if isinstance(item, (Kernel, Routine)):
+        return item.touched
+    found: set[Slot] = set()
+    for leaf in leaves([item]):
+        found |= {s.memory for s in mentioned(leaf)}
+    return found
+
+
+def read(item: Item) -> set[Slot]:
+    """The memory that an item reads; of all but kernels, whatever it touches."""
+    if not isinstance(item, Kernel):
+        return touched(item)
+    loads = [e for e in walk(item.nest.roots()) if e.kind == "load"]
+    return {item.slots[e.params["buffer"].number].memory for e in loads}

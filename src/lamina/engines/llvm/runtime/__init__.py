@@ -1,0 +1,1 @@
+"""Running programs: executables, memory, cache, threads."""

@@ -1,0 +1,177 @@
+"""A compiled program, ready to be called: binds sizes, holds the arena, enters the native code."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lamina.engines.llvm.runtime import arena, threadpool
+from lamina.engines.llvm.runtime.manifest import THREADS, Plan, bindable
+from lamina.engines.llvm.runtime.throttle import Company, Pace
+from lamina.engines.llvm.target import toolchain
+from lamina.errors import DTypeError, ShapeError
+from lamina.ir.graph import Graph
+from lamina.ir.types import evaluate
+from lamina.settings import settings
+
+SMALL = 200_000  # operations for which waking a second thread doesn't pay
+KEPT = 8  # sizes whose arena stays allocated
+
+
+class LlvmProgram:
+    """Called with arrays, returns arrays; several Python threads may share one."""
+
+    graph: Graph  # what it was compiled from, for those who want to look
+    updates: dict[int, int]
+    flush_denormals = False
+
+    def __init__(self, plan: Plan, objects: Sequence[bytes], tables: Sequence[np.ndarray]) -> None:
+        self.plan, self.tables = plan, [np.ascontiguousarray(t) for t in tables]
+        self.library = toolchain.link(list(objects), ["program"])
+        self.address = self.library.address("program")
+        self._bound: dict[tuple[int, ...], _Bound] = {}
+        self._lock = threading.Lock()
+        self.company = Company()
+        self._axes = [
+            (k, axis, symbol, coefficient)
+            for k, argument in enumerate(plan.arguments)
+            for axis, symbol, coefficient in bindable(argument.shape)
+        ]
+        self._first = {s: k for k, (_, _, s, _) in reversed(list(enumerate(self._axes)))}
+        self._checked: set[Any] = set()
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        types = tuple([(a.shape, a.dtype, a.flags.c_contiguous) for a in arrays])
+        if types not in self._checked:
+            self._check(arrays)
+            self._checked.add(types)
+        with self._lock:
+            most = settings.threads
+            bound = self._bind(arrays, most)
+            results = bound.results(arrays)
+            bound.point(arrays, results)
+            self._enter(bound, most)
+        return results
+
+    def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        self._check(arrays)
+        key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
+        bound, kept = _Bound(self, self._sizes(key), settings.threads), list(arrays)
+        results = bound.results(kept)
+        bound.point(kept, results)
+        bound.holds = (kept, results)
+        return results, partial(self._enter_fixed, bound)
+
+    def _enter_fixed(self, bound: _Bound) -> None:
+        self._enter(bound, min(settings.threads, bound.threads))
+
+    def _enter(self, bound: _Bound, most: int) -> None:
+        """Run once, on as many threads as pay."""
+        count = 1 if bound.small else bound.pace.threads(most)
+        began = time.perf_counter()
+        threadpool.run(self.address, bound.table_address, count, self.flush_denormals)
+        bound.pace.took(time.perf_counter() - began, count)
+
+    def poison(self) -> None:
+        """Fill the temporaries with NaN: a kernel that reads what none has written then shows."""
+        with self._lock:
+            for bound in self._bound.values():
+                bound.arena.fill(0xFF)
+
+    def _bind(self, arrays: Sequence[np.ndarray], threads: int) -> _Bound:
+        key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
+        bound = self._bound.get(key)
+        if bound is None or bound.threads < threads:
+            while len(self._bound) >= KEPT:
+                self._bound.pop(next(iter(self._bound)))
+            bound = self._bound[key] = _Bound(self, self._sizes(key), threads)
+        return bound
+
+    def _sizes(self, key: tuple[int, ...]) -> dict[str, int]:
+        return {symbol: key[at] // self._axes[at][3] for symbol, at in self._first.items()}
+
+    def _check(self, arrays: Sequence[np.ndarray]) -> None:
+        """The arguments have the types that the program was compiled for."""
+        if len(arrays) != len(self.plan.arguments):
+            raise ShapeError(f"program: takes {len(self.plan.arguments)} arrays, got {len(arrays)}")
+        key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
+        sizes = self._sizes(key)
+        for k, (want, array) in enumerate(zip(self.plan.arguments, arrays, strict=True)):
+            shape = tuple(evaluate(d, sizes) for d in want.shape)
+            if array.dtype != want.dtype.storage:
+                raise DTypeError(f"program: argument {k} is {array.dtype}, expected {want.dtype}")
+            if array.shape != shape or not array.flags.c_contiguous:
+                raise ShapeError(
+                    f"program: argument {k} has shape {array.shape}, expected {shape} "
+                    f"({', '.join(map(str, want.shape))}), contiguous"
+                )
+
+
+class _Bound:
+    """A program at given sizes: its arena, and the table that the native code reads."""
+
+    def __init__(self, program: LlvmProgram, sizes: dict[str, int], threads: int) -> None:
+        plan = program.plan
+        self.plan, self.threads = plan, threads
+        sizes = {**sizes, THREADS: self.threads}
+        temporary = [k for k, b in enumerate(plan.blocks) if b.kind == "temporary"]
+        bytes_ = [evaluate(plan.blocks[k].bytes, sizes) for k in temporary]
+        offsets, total = arena.plan(bytes_, [plan.blocks[k].life for k in temporary])
+        self.arena = np.empty(total + arena.ALIGNMENT, np.uint8)
+        base = -(-_pointer(self.arena) // arena.ALIGNMENT) * arena.ALIGNMENT
+        head = len(plan.symbols)
+        self.table = np.zeros(head + len(plan.blocks), np.int64)
+        self.table[:head] = [sizes[s] for s in plan.symbols]
+        for k, offset in zip(temporary, offsets, strict=True):
+            self.table[head + k] = base + offset
+        for k, block in enumerate(plan.blocks):
+            if block.kind == "table":
+                self.table[head + k] = _pointer(program.tables[block.number])
+        self.table_address = _pointer(self.table)
+        self.fresh = [
+            (k, tuple(evaluate(d, sizes) for d in r.shape), r.dtype.storage)
+            for k, r in enumerate(plan.results)
+            if r.owner < 0
+        ]
+        self.owners = [r.owner for r in plan.results]
+        self.state: dict[int, Any] = {o: _nothing for o in self.owners if o >= 0}
+        arguments = {b.number: head + k for k, b in enumerate(plan.blocks) if b.kind == "argument"}
+        count = len(plan.arguments)
+        self.inputs = [(n, at) for n, at in arguments.items() if n < count]
+        self.outputs = [(n - count, at) for n, at in arguments.items() if n >= count]
+        self.small = sum(evaluate(w, sizes) for w in plan.work) < SMALL
+        self.pace = Pace(program.company)
+        self.holds: Any = None  # arrays that must stay where they are
+
+    def results(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """An array for each result: a new one, or the argument that it updates."""
+        out = [arrays[o] if o >= 0 else None for o in self.owners]
+        for k, shape, storage in self.fresh:
+            out[k] = np.empty(shape, storage)
+        return out  # type: ignore[return-value]
+
+    def point(self, arrays: Sequence[np.ndarray], results: Sequence[np.ndarray]) -> None:
+        table, state = self.table, self.state
+        for n, at in self.inputs:
+            array = arrays[n]
+            if n in state:  # mostly the same as at the last call
+                if state[n]() is array:
+                    continue
+                state[n] = weakref.ref(array)
+            table[at] = _pointer(array)
+        for n, at in self.outputs:
+            table[at] = _pointer(results[self.fresh[n][0]])
+
+
+def _nothing() -> None:
+    """A reference to no array yet."""
+
+
+def _pointer(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]

@@ -1,0 +1,1 @@
+"""How a nest is run: tiles, vectorization, order of loops."""

@@ -1,0 +1,368 @@
+"""How a nest is run: a value that says which loop fills the vector lanes and how much is unrolled.
+
+    schedule = order ; vector ; lanes ; unroll
+
+`order` lists the spatial loops, outermost first. `vector` is the loop whose turns fill the `lanes`
+of a register: a spatial loop, a reduction, or none. `unroll` says how many turns (for the vector
+loop: registers) of a loop are taken side by side, so that
+
+    unroll {i: 8, j: 2}, vector j, 16 lanes      is a register tile of 8 x 32 sums
+
+A tile is nothing special: it is what a product's nest becomes when two of its loops are unrolled.
+The schedule never depends on the number of threads, so neither does any sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from lamina.engines.llvm.codegen.elementwise import COST
+from lamina.engines.llvm.codegen.register_transpose import turned_loop
+from lamina.engines.llvm.loops.index import Var
+from lamina.engines.llvm.loops.nest import Expr, Nest, walk
+from lamina.engines.llvm.target.machine import Machine
+from lamina.ir.types import Dim, is_static
+from lamina.ir.typical import guess
+
+GATHER = 20.0  # a register filled from scattered places costs as much as this many loads
+MANY_TURNS = 128  # sums of so many terms take longer than what follows them
+UPDATES = 4  # arrays read and written for each sum: an optimizer's update
+MOST_SUMS = 12  # registers of sums side by side, where each is of a loop of its own
+CLAMPED = 1.3  # rows past the end each need an address of their own, in several loops of sums
+SURE_ROWS = 8  # rows of a tile that are worth having for sure
+FAR = 1 << 15  # bytes from one row to the next that is another place in memory
+SERIAL = 4096  # a nest of less work than this is not worth a second thread
+
+
+@dataclass(frozen=True)
+class Schedule:
+    order: tuple[Var, ...]
+    vector: Var | None
+    lanes: int
+    unroll: dict[Var, int] = field(default_factory=dict)
+    longer: Schedule | None = None  # what to run if sums of unknown extent turn out long
+    turned: Var | None = None  # the loop along which what `vector` would gather is loaded
+    overlap: bool = False  # the epilogue runs during the next tile (pipelined_epilogue.py)
+
+    def step(self, var: Var) -> int:
+        """How many turns of a loop one tile covers."""
+        return self.unroll.get(var, 1) * (self.lanes if var is self.vector else 1)
+
+    def __str__(self) -> str:
+        order = ", ".join(v.name for v in self.order)
+        tile = " x ".join(f"{v.name} {n}" for v, n in self.unroll.items())
+        return (
+            f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
+            + (", overlap" if self.overlap else "")
+        )
+
+
+def work(nest: Nest) -> float:
+    """Roughly how many operations a nest takes."""
+    turns = math.prod(guess(v.extent) for v in (*nest.loops, *nest.reductions))
+    return turns * sum(expr_cost(e) for e in walk(nest.roots()))
+
+
+def expr_cost(expr: Expr) -> float:
+    return 75 if expr.kind == "random_bits" else COST.get(expr.kind, 1)
+
+
+def is_serial(nest: Nest) -> bool:
+    """Whether one thread does all of it."""
+    return work(nest) < SERIAL
+
+
+# ---- choosing ----------------------------------------------------------------------------------
+def choose(nest: Nest, machine: Machine) -> Schedule:
+    """A schedule from the nest's strides and extents and the machine's registers."""
+    lanes = _lanes(nest, machine)
+    vector = _vector(nest, lanes)
+    if vector is None:
+        return Schedule(tuple(nest.loops), None, 1, {})
+    loop = turned_loop(nest, vector, lanes)
+    if loop is not None:
+        return _turned(nest, vector, loop, lanes)
+    streams = _streams(nest)
+    longer = None
+    if streams and unknown(nest) is not None:
+        longer = _plan(nest, vector, lanes, machine, streams=False)
+    return replace(_plan(nest, vector, lanes, machine, streams), longer=longer)
+
+
+def _plan(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) -> Schedule:
+    unroll = _unroll(nest, vector, lanes, machine, streams)
+    order = _order(nest, vector, unroll, streams)
+    schedule = Schedule(order, vector, lanes, unroll)
+    if unroll:
+        order = _panels_first(nest, schedule, machine)
+    return replace(schedule, order=order, overlap=_overlaps(nest, schedule))
+
+
+def _overlaps(nest: Nest, schedule: Schedule) -> bool:
+    """True if the epilogue is worth running during the next tile (pipelined_epilogue.py)."""
+    vector, kinds = schedule.vector, [a.kind for a in nest.accumulators]
+    if kinds != ["sum"] or len(nest.reductions) != 1 or vector not in nest.loops:
+        return False
+    if not nest.accumulators[0].expr.dtype.is_float or nest.outermost is not None:
+        return False
+    if sum(n > 1 for v, n in schedule.unroll.items() if v is not vector) != 1:
+        return False
+    if not is_static(vector.extent) or int(vector.extent) % schedule.step(vector):
+        return False
+    return _updates(nest)
+
+
+def updated(nest: Nest) -> list[Expr]:
+    """What is read for each sum, after it."""
+    summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
+    after = [e for e in walk([s.expr for s in nest.stores]) if id(e) not in summed]
+    return [e for e in after if e.kind == "load" and set(nest.loops) <= e.vars]
+
+
+def _updates(nest: Nest) -> bool:
+    """Whether sums are followed by an update of several arrays, as an optimizer's is."""
+    return len(updated(nest)) + len(nest.stores) >= UPDATES
+
+
+def _turned(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
+    """Squares of `vector` and `loop`; what is written is written in one go. Threads share the rows
+    of what is read, which mostly they have written themselves."""
+    rest = [v for v in nest.loops if v is not vector and v is not loop]
+    order = (*rest, vector, loop)
+    return Schedule(order, vector, lanes, {loop: lanes, vector: 1}, turned=loop)
+
+
+def unknown(nest: Nest) -> Var | None:
+    """The first reduction whose extent is known only when the program runs."""
+    return next((v for v in nest.reductions if not is_static(v.extent)), None)
+
+
+def narrow(nest: Nest, schedule: Schedule, row: Var, machine: Machine) -> Schedule:
+    """The schedule for few turns of `row`: rows along another loop; or one at a time, and wider
+    along the vector instead."""
+    vector, unroll = schedule.vector, {v: n for v, n in schedule.unroll.items() if v is not row}
+    if vector is None or vector not in nest.loops:
+        return Schedule(schedule.order, vector, schedule.lanes, unroll)
+    others = _sure(_reused(nest, vector))
+    if others:
+        unroll = _register_tile(vector, others, schedule.lanes, machine, False, nest)
+        return Schedule(_order(nest, vector, unroll, False), vector, schedule.lanes, unroll)
+    unroll[vector] = _fitting(guess(vector.extent), schedule.lanes, (8, 4, 2, 1))
+    return Schedule(schedule.order, vector, schedule.lanes, unroll)
+
+
+def row_of(nest: Nest, schedule: Schedule) -> Var | None:
+    """The unrolled spatial loop that isn't the vector one, if its extent is symbolic."""
+    for var, count in schedule.unroll.items():
+        if var in nest.loops and var is not schedule.vector and count > 1:
+            return None if is_static(var.extent) else var
+    return None
+
+
+def _lanes(nest: Nest, machine: Machine) -> int:
+    """As many as fit of the widest element that is read, stored or summed."""
+    widths = [s.buffer.dtype.bits for s in nest.stores] + [a.dtype.bits for a in nest.accumulators]
+    for expr in walk(nest.roots()):
+        if (expr.kind == "load" and expr.vars) or expr.dtype.kind == "f":
+            widths.append(expr.dtype.bits)
+    return max(machine.lanes(max([32, *widths])), 1)
+
+
+def _vector(nest: Nest, lanes: int) -> Var | None:
+    candidates = [v for v in (*nest.loops, *nest.reductions) if v.extent != 1]
+    candidates = [v for v in candidates if v is not nest.outermost and not _is_half(nest, v)]
+    if any(a.kind.startswith("arg") for a in nest.accumulators):
+        candidates = [v for v in candidates if v in nest.loops]
+    costs = {v: _cost(nest, v, lanes) for v in candidates}
+    best = min(costs, key=lambda v: costs[v], default=None)
+    if best is None or costs[best] >= _cost(nest, None, 1):
+        return None
+    return best
+
+
+def _cost(nest: Nest, vector: Var | None, lanes: int) -> float:
+    """Cost of one element of the innermost work when `vector` fills the lanes."""
+    turns = 1.0
+    for v in nest.reductions:
+        turns *= guess(v.extent)
+    inside = sum(_expr(e, vector) for e in walk([a.expr for a in nest.accumulators]))
+    outside = sum(_expr(e, vector) for e in walk([s.expr for s in nest.stores]))
+    outside += sum(_access(s.index.coefficient(vector), 2) if vector else 1 for s in nest.stores)
+    if vector is None:
+        return inside * turns + outside
+    filled = min(guess(vector.extent), lanes)
+    if vector in nest.reductions:
+        # each sum of the lanes takes some ten instructions, and what follows it is scalar
+        scalar = sum(_expr(e, None) for e in walk([s.expr for s in nest.stores])) + len(nest.stores)
+        return inside * max(turns / filled, 1) + 10 + scalar
+    return (inside * turns + outside) / filled
+
+
+def _expr(expr: Expr, vector: Var | None) -> float:
+    if expr.kind == "load":
+        return _access(expr.params["index"].coefficient(vector), 1) if vector else 1
+    if expr.kind in ("constant", "acc"):
+        return 0
+    return expr_cost(expr) * (1 if vector is None or vector in expr.vars else 0.1)
+
+
+def _access(coefficient: Dim | None, weight: float) -> float:
+    if coefficient == 0:
+        return 0.3 * weight
+    return weight if coefficient == 1 else GATHER * weight
+
+
+def _order(nest: Nest, vector: Var, unroll: dict[Var, int], streams: bool) -> tuple[Var, ...]:
+    """Rows of a tile innermost, so that a panel of the right-hand side stays in the cache; but
+    outside of the vector loop where more is read and written after the sums than for them, so that
+    memory is walked through as it lies."""
+    rows = [v for v in nest.loops if v is not vector and unroll.get(v, 1) > 1]
+    rest = [v for v in nest.loops if v is not vector and v not in rows]
+    inner = [vector] if vector in nest.loops else []
+    if streams:
+        return (*rest, *rows, *inner)
+    return (*rest, *inner, *rows)
+
+
+def _panels_first(nest: Nest, schedule: Schedule, machine: Machine) -> tuple[Var, ...]:
+    """The order with the vector loop before all others where that fetches less: a panel of the
+    right side then stays for all of the left, instead of all of the right for a part of the left.
+    """
+    vector, order = schedule.vector, schedule.order
+    rows = [v for v in order if v is not vector and schedule.unroll.get(v, 1) > 1]
+    first = [v for v in order if v is nest.outermost or (nest.halves and v is nest.halves.half)]
+    rest = [v for v in order if v is not vector and v not in first and v not in rows]
+    if vector not in nest.loops or not rows or not rest or not nest.accumulators:
+        return order
+    right, left = 0, 0  # bytes
+    for load in (e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"):
+        size = _span(load, first) * load.dtype.itemsize
+        if vector in load.vars:
+            if load.vars & {*rest, *rows}:
+                return order
+            right += size
+        else:
+            left += size
+    panels = -(-guess(vector.extent) // schedule.step(vector))
+    if right > machine.l2 // 2:
+        right *= math.prod(guess(v.extent) for v in rest)
+    if left > machine.l2 // 2:
+        left *= panels
+    if left >= right:
+        return order
+    return (*first, vector, *rest, *rows)
+
+
+def _span(load: Expr, besides: Collection[Var]) -> int:
+    """How many elements lie between the first and the last that a load reads."""
+    steps = [(v, load.params["index"].coefficient(v)) for v in load.vars if v not in besides]
+    return 1 + sum(guess(c) * (guess(v.extent) - 1) for v, c in steps if c is not None)
+
+
+def _streams(nest: Nest) -> bool:
+    """Whether short sums are followed by an update of several arrays, as an optimizer's is."""
+    turns = math.prod(guess(v.extent) for v in nest.reductions)
+    return turns < MANY_TURNS and _updates(nest)
+
+
+# ---- unrolling ---------------------------------------------------------------------------------
+def _unroll(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) -> dict[Var, int]:
+    if not nest.accumulators:
+        heavy = sum(expr_cost(e) for e in walk(nest.roots())) > 30
+        return {vector: 1 if heavy else _fitting(guess(vector.extent), lanes, (2, 1))}
+    reused = _reused(nest, vector)
+    if vector in nest.reductions:
+        return _dot_tile(nest, vector, reused, lanes)
+    if not reused:
+        counts = [n for n in (4, 2, 1) if n == 1 or n * len(nest.accumulators) <= MOST_SUMS]
+        return {vector: _fitting(guess(vector.extent), lanes, counts)}
+    return _register_tile(vector, reused, lanes, machine, streams, nest)
+
+
+def _fitting(extent: int, lanes: int, counts: Iterable[int]) -> int:
+    """The first count of registers that the extent fills, wasting none."""
+    registers = -(-extent // lanes)
+    return next((n for n in counts if registers % n == 0), 1)
+
+
+def _reused(nest: Nest, vector: Var) -> list[Var]:
+    """Spatial loops along which some operand of the sums stays the same: unrolling reuses it.
+    Better are those along which registers stay the same."""
+    loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
+    found = [
+        v
+        for v in nest.loops
+        if v is not vector
+        and v is not nest.outermost
+        and not _is_half(nest, v)
+        and guess(v.extent) > 1
+        and any(v not in e.vars for e in loads)
+        and any(v in e.vars for e in loads)
+    ]
+    wide = [e for e in loads if vector in e.vars]
+    return [v for v in found if not any(v in e.vars for e in wide)] or found
+
+
+def _is_half(nest: Nest, var: Var) -> bool:
+    """Whether it is the loop over the halves of a sum, which need not be of as many rows."""
+    return nest.halves is not None and var is nest.halves.half
+
+
+def _register_tile(
+    vector: Var, reused: list[Var], lanes: int, machine: Machine, streams: bool, nest: Nest
+) -> dict[Var, int]:
+    """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
+    # the longest, and of equals the innermost: neighbouring rows lie closest together
+    row = max(_rows(nest, reused), key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)))
+    best: tuple[float, int, int] = (float("inf"), 1, 1)
+    # each row of a tile that updates arrays is a stream of memory of its own for each of them
+    most = 8 if streams else 16
+    for columns in (1, 2) if streams else (1, 2, 3, 4):
+        for rows in range(1, most + 1):
+            if rows * columns + columns + 1 > machine.vector_registers:
+                continue
+            cost = _tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes)
+            if nest.halves is not None and guess(row.extent) % rows:
+                cost *= CLAMPED
+            best = min(best, (cost, -rows * columns, columns * 100 + rows))
+    columns, rows = divmod(best[2], 100)
+    return {row: rows, vector: columns}
+
+
+def _rows(nest: Nest, reused: list[Var]) -> list[Var]:
+    """The loops of which the rows of a tile may be. What is known to be long enough goes before
+    what may be 1 when the program runs; but not if what it stores lies all over memory."""
+    sure = _sure(reused)
+    likely = [v for v in reused if v not in sure and guess(v.extent) >= SURE_ROWS]
+    return _near(nest, sure) or (sure and _near(nest, likely)) or sure or reused
+
+
+def _sure(loops: list[Var]) -> list[Var]:
+    return [v for v in loops if is_static(v.extent) and guess(v.extent) >= SURE_ROWS]
+
+
+def _near(nest: Nest, loops: list[Var]) -> list[Var]:
+    """Those of the loops of which neighbouring turns store near each other."""
+    steps = [(s.index.terms, s.buffer.dtype.itemsize) for s in nest.stores]
+    return [v for v in loops if all(guess(t.get(v, 0)) * size < FAR for t, size in steps)]
+
+
+def _tile_cost(n_rows: int, rows: int, n_columns: int, columns: int, lanes: int) -> float:
+    """Time per product: the edges' waste, the adders' latency, and loads beside the arithmetic."""
+    sums = rows * columns
+    edges = (-(-n_rows // rows) * rows / n_rows) * (
+        -(-n_columns // (columns * lanes)) * columns * lanes / n_columns
+    )
+    # a row is one broadcast from a line that is in the cache, a column a register from a far panel
+    loads = (0.5 * rows + 2 * columns) / sums
+    return edges * (max(1.0, 8 / sums) + 0.2 * loads)
+
+
+def _dot_tile(nest: Nest, vector: Var, reused: list[Var], lanes: int) -> dict[Var, int]:
+    """Lanes along a reduction: a small square of sums where both sides can be reused."""
+    two = [v for v in reused if guess(v.extent) >= 4][:2]
+    if len(two) == 2:
+        return {two[0]: 4, two[1]: 4}
+    return {vector: _fitting(guess(vector.extent), lanes, (4, 2, 1))}

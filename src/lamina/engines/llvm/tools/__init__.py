@@ -1,0 +1,1 @@
+"""Inspection: dumps, comparison with the reference, profiles, peaks of the machine."""

@@ -1,0 +1,237 @@
+"""The time of each kernel of a program, taken inside the program while it runs.
+
+A second program is made of the same kernels, whose driver reads the clock before and after each of
+them on thread 0 and adds the difference up. A barrier before each reading makes the time of a
+kernel that all threads share that of the slowest; it costs some 0.2 us a kernel, so kernels
+shorter than a few microseconds look slower than they are. Where threads have rows of their own and
+don't meet, the time is that of thread 0.
+
+    counters = threads | ticks of kernel 0, calls of kernel 0 | ticks of kernel 1, ...
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lamina.engines.llvm import pipeline
+from lamina.engines.llvm.codegen import barrier
+from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
+from lamina.engines.llvm.codegen.program import AS_IT_LIES, Driver
+from lamina.engines.llvm.graph.legalize import prepare
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.program.bufferize import assemble
+from lamina.engines.llvm.program.statements import If, Routine, While, leaves
+from lamina.engines.llvm.runtime.manifest import Plan, bindable
+from lamina.engines.llvm.schedule.choose import is_serial
+from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.tools.work import Work, work_of
+from lamina.ir.graph import Graph, parameter
+from lamina.ir.types import TensorType, int64
+
+FEWEST, MOST = 5, 500  # runs that are measured
+
+
+@dataclass
+class Timing:
+    """One kernel: calls in one run, seconds of one run in all its calls (the quickest of the runs),
+    and what it does in one call. `serial`: one thread alone does it."""
+
+    item: Kernel | Routine
+    calls: int
+    seconds: float
+    work: Work
+    serial: bool
+
+
+@dataclass
+class Times:
+    """Of a whole program: its kernels (each at its quickest), seconds of a run without clocks
+    (`quickest` and `median`), threads, the number of runs that were measured, and parameters."""
+
+    kernels: list[Timing]
+    quickest: float
+    median: float
+    threads: int
+    runs: int
+    parameters: int
+
+
+def measure(
+    graph: Graph, updates: Mapping[int, int], arrays: Sequence[np.ndarray], seconds: float = 0.5
+) -> Times:
+    """The times of a simplified graph's kernels on these arrays, which stay as they are.
+
+    Runs follow each other on one set of copies, so state that a program updates moves on, as it
+    does in training.
+    """
+    arrays = [np.array(a, order="C", copy=True) for a in arrays]
+    whole = _undisturbed(pipeline.compile_graph(graph, updates), arrays, seconds / 2)
+    timed = _Timed(graph, updates)
+    counters, ticks = timed.run(arrays, len(whole))
+    sizes = _sizes(timed.stages.plan, arrays)
+    quickest = counters[:, 1::2].min(axis=0) * ticks
+    calls = counters[0, 2::2]
+    kernels = [
+        Timing(item, int(count), float(took), work_of(item, sizes), _is_serial(item))
+        for item, count, took in zip(timed.items, calls, quickest, strict=True)
+    ]
+    threads, parameters = int(counters[0, 0]), len(graph.parameters)
+    return Times(kernels, min(whole), float(np.median(whole)), threads, len(whole), parameters)
+
+
+def _undisturbed(program: Any, arrays: Sequence[np.ndarray], seconds: float) -> list[float]:
+    """Seconds of each of as many runs as fit."""
+    program(arrays)
+    times: list[float] = []
+    while len(times) < FEWEST or (sum(times) < seconds and len(times) < MOST):
+        begun = time.perf_counter()
+        program(arrays)
+        times.append(time.perf_counter() - begun)
+    return times
+
+
+def _sizes(plan: Plan, arrays: Sequence[np.ndarray]) -> dict[str, int]:
+    return {
+        symbol: array.shape[axis] // coefficient
+        for argument, array in zip(plan.arguments, arrays, strict=False)
+        for axis, symbol, coefficient in bindable(argument.shape)
+    }
+
+
+def _is_serial(item: Kernel | Routine) -> bool:
+    return isinstance(item, Kernel) and is_serial(item.nest)
+
+
+# ---- the program with clocks -------------------------------------------------------------------
+class _Timed:
+    """The graph with one more parameter, the counters, under a driver that fills them."""
+
+    def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
+        items = assemble(prepare(graph), updates).items
+        count = sum(not isinstance(i, (While, If)) for i in leaves(items))
+        self.shape = (1 + 2 * count,)
+        counters = parameter(TensorType(self.shape, int64), "counters")
+        extended = Graph([*graph.parameters, counters], graph.results, graph.name)
+        self.items: list[Kernel | Routine] = []
+
+        def drive(program: Any, kernels: Any, symbols: list[str]) -> Any:
+            driver = TimedDriver(program, kernels, symbols)
+            self.items = driver.timed
+            driven = driver.run()
+            assert len(self.items) <= count, "there are more kernels than counters"
+            return driven
+
+        self.stages = pipeline.stages_of(extended, updates, drive=drive)
+        self.program = pipeline.built(self.stages)[0]
+
+    def run(self, arrays: Sequence[np.ndarray], runs: int) -> tuple[np.ndarray, float]:
+        """Counters of each run (runs, ...), and seconds a tick."""
+        found = np.zeros((runs, 1 + 2 * len(self.items)), np.int64)
+        counters = np.zeros(self.shape, np.int64)
+        self.program([*arrays, counters])
+        begun, first = time.perf_counter(), ticks()
+        for row in found:
+            counters[:] = 0
+            self.program([*arrays, counters])
+            row[:] = counters[: row.size]
+        while time.perf_counter() - begun < 0.02:  # long enough to tell how fast the clock ticks
+            pass
+        elapsed, last = time.perf_counter() - begun, ticks()
+        return found, elapsed / (last - first)
+
+
+class TimedDriver(Driver):
+    """A driver that takes the time of every kernel and routine."""
+
+    def __init__(self, program: Any, kernels: Any, symbols: list[str]) -> None:
+        super().__init__(program, kernels, symbols)
+        self.timed: list[Kernel | Routine] = []
+        self.counters: Slot = program.arguments[-1]
+
+    def run(self) -> Any:
+        with self._on_first():
+            self.b.store(self.threads, self._address(self.counters), align=8)
+        return super().run()
+
+    def _kernel(self, kernel: Kernel) -> None:
+        if self.kernels[kernel][0] == "":  # a copy of memory onto itself
+            return
+        with self._between_barriers(kernel, is_serial(kernel.nest)):
+            super()._kernel(kernel)
+
+    def _routine(self, item: Routine) -> None:
+        with self._between_barriers(item, False):
+            super()._routine(item)
+
+    def _over(
+        self, kernel: Kernel, first: Value, end: Value, moved: Mapping[Slot, Value] = AS_IT_LIES
+    ) -> None:
+        """Of the rows of thread 0, without barriers; all of its rows are one call."""
+        is_new = self.b.cast("zext", self.b.icmp("eq", first, constant("i64", 0)), "i64")
+        begun = read_clock(self.b)
+        super()._over(kernel, first, end, moved)
+        self._took(kernel, begun, is_new)
+
+    @contextmanager
+    def _between_barriers(self, item: Kernel | Routine, serial: bool) -> Iterator[None]:
+        self._barrier()
+        begun = read_clock(self.b)
+        yield
+        if not serial:
+            self._barrier()
+        self._took(item, begun, constant("i64", 1))
+
+    def _took(self, item: Kernel | Routine, begun: Value, calls: Value) -> None:
+        ended = read_clock(self.b)
+        if item not in self.timed:
+            self.timed.append(item)
+        place = 1 + 2 * self.timed.index(item)
+        with self._on_first():
+            self._count(place, self.b.sub(ended, begun))
+            self._count(place + 1, calls)
+
+    def _on_first(self) -> AbstractContextManager[None]:
+        return self.b.when(self.b.icmp("eq", self.thread, constant("i64", 0)))
+
+    def _count(self, place: int, amount: Value) -> None:
+        at = self.b.element(self._address(self.counters), place, "i64")
+        self.b.store(self.b.add(self.b.load("i64", at, align=8), amount), at, align=8)
+
+
+# ---- the clock ---------------------------------------------------------------------------------
+def read_clock(b: Builder) -> Value:
+    """The processor's clock, which ticks evenly: the time stamp counter on x86, the system timer
+    on AArch64 (whose cycle counter programs may not read). Fences keep work on its own side."""
+    architecture = barrier.architecture()
+    if architecture in ("aarch64", "arm64"):
+        return b.call("llvm.readsteadycounter", "i64", [])
+    fenced = architecture in ("x86_64", "amd64")
+    if fenced:
+        b.call("llvm.x86.sse2.lfence", "void", [])
+    now = b.call("llvm.readcyclecounter", "i64", [])
+    if fenced:
+        b.call("llvm.x86.sse2.lfence", "void", [])
+    return now
+
+
+def ticks() -> int:
+    """What the clock says now."""
+    return int(_ticks()[1]())
+
+
+@cache
+def _ticks() -> tuple[toolchain.Library, Any]:
+    module = Module()
+    b = module.function("ticks", [], returns="i64").builder
+    b.ret(read_clock(b))
+    library = toolchain.link([toolchain.compile_object(str(module))], ["ticks"])
+    return library, ctypes.CFUNCTYPE(ctypes.c_int64)(library.address("ticks"))

@@ -1,0 +1,56 @@
+"""What a kernel could take at best on this machine: its arithmetic or its memory traffic decides.
+
+    seconds = max(operations / arithmetic ceiling, bytes / bandwidth of the level that holds them)
+
+The method is the roofline model (Williams, Waterman and Patterson, 2009). The ceilings are measured
+(peaks.py); a kernel's data is taken to lie in the smallest level that holds all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.target.machine import Machine
+from lamina.engines.llvm.tools.peaks import Ceilings
+from lamina.engines.llvm.tools.profile import Timing
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The limit that binds, such as "arithmetic" or "L3", and the seconds of one run at it."""
+
+    limit: str
+    seconds: float
+
+
+def bound(timing: Timing, threads: int, ceilings: Ceilings, machine: Machine) -> Bound:
+    """The least time that all calls of a kernel in one run could take."""
+    crew = 1 if timing.serial else min(threads, machine.cores)
+    full = ceilings.gflops_one if crew == 1 else ceilings.gflops_all * crew / machine.cores
+    width = _bits(timing)
+    arithmetic = timing.work.operations / (full * 32 / width) / 1e9
+    level, speed = _level(timing.work.bytes, crew, ceilings, machine)
+    traffic = timing.work.bytes / (speed * crew / machine.cores) / 1e9 if speed else 0.0
+    limit, seconds = max(("arithmetic", arithmetic), (level, traffic), key=lambda each: each[1])
+    return Bound(limit, seconds * timing.calls)
+
+
+def _level(count: int, crew: int, ceilings: Ceilings, machine: Machine) -> tuple[str, float]:
+    """Where so many bytes fit, and the GB/s of all processors from there; what the first level
+    holds comes as fast as arithmetic wants it."""
+    levels = [
+        ("L1", machine.l1 * crew, 0.0),
+        ("L2", machine.l2 * crew, ceilings.l2),
+        ("L3", machine.l3, ceilings.l3),
+    ]
+    return next(((n, s) for n, size, s in levels if count <= size), ("memory", ceilings.dram))
+
+
+def _bits(timing: Timing) -> int:
+    """Width of the elements that are computed with: twice as wide means half as many at once."""
+    if not isinstance(timing.item, Kernel):
+        return 32
+    nest = timing.item.nest
+    dtypes = [s.buffer.dtype for s in nest.stores] + [a.dtype for a in nest.accumulators]
+    return max([32, *(d.bits for d in dtypes if d.is_float)])

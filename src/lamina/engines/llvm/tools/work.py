@@ -1,0 +1,99 @@
+"""How much a kernel does: operations of its arithmetic, and bytes that it must move at least.
+
+Counted from the nest, once for every point that an expression depends on: what a schedule computes
+again, and what a cache fetches twice, is not useful work and counts once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lamina.engines.llvm.codegen.elementwise import SCALAR
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.index import Index, Var
+from lamina.engines.llvm.loops.nest import Expr, Nest, walk
+from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.program.statements import Routine
+from lamina.engines.llvm.schedule.choose import expr_cost
+from lamina.ir.types import evaluate
+
+Sizes = Mapping[str, int]
+
+# Arithmetic that one instruction or a few do counts once; moving and choosing do not count.
+UNCOUNTED = {"convert", "bitcast_convert", "select", "compare", "is_finite", "and", "or", "not"}
+ONCE = {"divide", "maximum", "minimum", "clamp", "sqrt", "rsqrt", "remainder"}
+LOOKED_UP = set(SCALAR) - UNCOUNTED - ONCE  # a polynomial counts as many operations as it takes
+
+
+@dataclass(frozen=True)
+class Work:
+    """Of one call: arithmetic operations (a multiply-add is two), bytes read, bytes written."""
+
+    operations: int
+    read: int
+    written: int
+
+    @property
+    def bytes(self) -> int:
+        return self.read + self.written
+
+
+def work_of(item: Kernel | Routine, sizes: Sizes) -> Work:
+    """What one call does when the symbolic extents have these sizes."""
+    if isinstance(item, Routine):
+        return _work_of_routine(item, sizes)
+    return Work(operations(item.nest, sizes), *_transfers(item, sizes))
+
+
+def _work_of_routine(item: Routine, sizes: Sizes) -> Work:
+    read, written = (
+        [evaluate(s.bytes, sizes) for s in slots] for slots in (item.inputs, item.outputs)
+    )
+    if item.node.op == "scatter":  # the result holds a copy of the operand before it begins
+        _, indices, updates = read
+        return Work(0, indices + 2 * updates, updates)
+    return Work(0, sum(read), sum(written))
+
+
+def operations(nest: Nest, sizes: Sizes) -> int:
+    """Arithmetic operations of one call; those on indices do not count."""
+    total = 0
+    for _ in nest.accumulators:
+        total += _points((*nest.loops, *nest.reductions), sizes)  # adding it to the sum
+    for expr in walk(nest.roots()):
+        each = _each(expr)
+        if each:
+            total += each * _points(expr.vars, sizes)
+    return total
+
+
+def _each(expr: Expr) -> int:
+    """Operations of one element."""
+    if expr.kind in ONCE:
+        return 1
+    counted = expr.kind in LOOKED_UP or expr.kind == "random_bits"
+    return int(expr_cost(expr)) if counted else 0
+
+
+def _points(variables: Iterable[Var], sizes: Sizes) -> int:
+    return math.prod(evaluate(v.extent, sizes) for v in variables)
+
+
+# ---- bytes -------------------------------------------------------------------------------------
+def _transfers(kernel: Kernel, sizes: Sizes) -> tuple[int, int]:
+    """Bytes read and written: each element of each buffer once, and not more than are touched."""
+    nest, read, written = kernel.nest, dict[Slot, int](), dict[Slot, int]()
+    for expr in walk(nest.roots()):
+        if expr.kind == "load":
+            slot = kernel.slots[expr.params["buffer"].number]
+            _add(read, slot, expr.params["index"], sizes)
+    for store in nest.stores:
+        _add(written, kernel.slots[store.buffer.number], store.index, sizes)
+    return sum(read.values()), sum(written.values())
+
+
+def _add(book: dict[Slot, int], slot: Slot, index: Index, sizes: Sizes) -> None:
+    touched = _points(index.vars, sizes) * slot.dtype.itemsize
+    book[slot] = min(book.get(slot, 0) + touched, evaluate(slot.bytes, sizes))
