@@ -17,7 +17,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from lamina.errors import ArgumentError, DataError, RangeError, StateError
+from lamina.errors import (
+    ArgumentError,
+    DataError,
+    FileFormatError,
+    RangeError,
+    StateError,
+    describe,
+)
 from lamina.layers.base import Layer
 from lamina.layers.encoding import MODES, batches_of, checked_mode, encoded, refuse_sparse
 from lamina.operations import creation
@@ -288,8 +295,18 @@ class Lookup(Layer):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The layer that `get_config` described. Raises FileFormatError for the path of a
+        vocabulary: a configuration may come from a file, and a file may not name others."""
+        vocabulary = config.get("vocabulary")
+        if isinstance(vocabulary, (str, bytes, os.PathLike)):
+            raise FileFormatError(
+                f"{cls.__name__}: invalid vocabulary in a configuration (expected a list of "
+                f"tokens, got {describe(vocabulary)})",
+                hint="a configuration never names a file to open: pass the path to the "
+                "constructor, or call set_vocabulary(path)",
+            )
         arguments = {**config, "vocabulary": None, "idf_weights": None}
         layer = super().from_config(arguments)
-        if config.get("vocabulary") is not None:
-            layer.set_vocabulary(config["vocabulary"], config.get("idf_weights"))
+        if vocabulary is not None:
+            layer.set_vocabulary(vocabulary, config.get("idf_weights"))
         return layer

@@ -1,0 +1,155 @@
+"""Model files changed on purpose, and a process that watches what reading them does.
+
+    parts(content)            {"model.json": bytes, ...} of a model file
+    sealed(parts)             a model file of these parts, with a manifest that fits them
+    results(cases, read, path)   what became of each case: Result(outcome, message, seconds, peak,
+                              events)
+
+An audit hook reports every file that is opened, every module that is imported, and every process or
+connection that is started. With `forked`, each case is read in a process of its own, forked from
+one that has loaded Lamina, so that time and memory are those of the reading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pkgutil
+import resource
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from lamina.errors import LaminaError
+from lamina.saving import container
+
+WATCHED = ("open", "import", "exec", "subprocess.", "os.", "socket.", "ctypes.", "shutil.")
+
+
+# ---- files -------------------------------------------------------------------------------------
+def parts(content: bytes) -> dict[str, bytes]:
+    """The members of a model file by name."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def sealed(members: dict[str, bytes], **manifest: Any) -> bytes:
+    """A model file of these members, whose manifest has their checksums."""
+    written = {**json.loads(members[container.MANIFEST]), **manifest}
+    written["sha256"] = {
+        name: hashlib.sha256(part).hexdigest()
+        for name, part in members.items()
+        if name != container.MANIFEST
+    }
+    return archived({**members, container.MANIFEST: json.dumps(written).encode()})
+
+
+def archived(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, part in members.items():
+            archive.writestr(name, part)
+    return buffer.getvalue()
+
+
+def rewritten(content: bytes, change: Callable[[Any], Any]) -> bytes:
+    """A model file whose description is what `change` makes of it; sealed again."""
+    members = parts(content)
+    model = json.loads(members[container.MODEL])
+    changed = change(model)
+    members[container.MODEL] = json.dumps(model if changed is None else changed).encode()
+    return sealed(members)
+
+
+# ---- reading under watch -----------------------------------------------------------------------
+@dataclass
+class Result:
+    """What became of one file. outcome: "read", "refused" (a LaminaError that names the file), or
+    the name of another exception; peak: MB of memory of the process; events: what it should not do.
+    """
+
+    outcome: str
+    message: str = ""
+    seconds: float = 0.0
+    peak: float = 0.0
+    events: list[str] = field(default_factory=list)
+
+
+class Watch:
+    """Audit events while `path` is read, except those of `path` itself."""
+
+    def __init__(self) -> None:
+        self.path: str | None = None
+        self.events: list[str] = []
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.path is None or not event.startswith(WATCHED):
+            return
+        if event == "open" and str(arguments[0]) == self.path:
+            return
+        self.events.append(f"{event} {[str(a)[:80] for a in arguments[:2]]}")
+
+
+def load_everything() -> None:
+    """Import all of Lamina, so that reading a file has nothing left to import."""
+    import difflib  # noqa: F401  (names the nearest of unknown names)
+
+    import lamina
+
+    for module in pkgutil.walk_packages(lamina.__path__, "lamina."):
+        if not module.name.endswith("__main__"):
+            __import__(module.name)
+
+
+def results(
+    cases: Iterable[tuple[str, bytes]], read: Callable[[str], Any], path: str, forked: bool = True
+) -> Iterator[tuple[str, Result]]:
+    """Write each case to `path` and read it."""
+    watch = Watch()
+    for name, content in cases:
+        with open(path, "wb") as file:
+            file.write(content)
+        yield name, (_forked if forked else _observed)(watch, read, path)
+
+
+def _forked(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(receiver)
+            result = _observed(watch, read, path)
+            os.write(sender, json.dumps(asdict(result)).encode()[:60_000])
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(sender)
+    with os.fdopen(receiver, "rb") as file:
+        told = file.read()
+    os.waitpid(child, 0)
+    return Result(**json.loads(told)) if told else Result("killed")
+
+
+def _observed(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
+    began = time.perf_counter()
+    watch.path, watch.events = path, []
+    try:
+        read(path)
+        outcome, message = "read", ""
+    except LaminaError as error:
+        outcome, message = "refused", str(error)
+        if path not in message:
+            outcome = f"{type(error).__name__} that does not name the file"
+    except BaseException as error:  # noqa: BLE001  what must not escape is what is looked for
+        outcome, message = type(error).__name__, str(error)
+    watch.path = None
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Result(outcome, message[:300], seconds, peak, watch.events[:5])
