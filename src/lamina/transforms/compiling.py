@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.distinct import distinct
 from lamina.engines import Executable, engine
 from lamina.errors import ShapeError
 from lamina.ir import types
@@ -134,7 +135,7 @@ class Compiled:
         dynamic = [_is_data(v) for v in leaves]
         tensors = [as_tensor(v) for v, d in zip(leaves, dynamic, strict=True) if d]
         static = tuple(v for v, d in zip(leaves, dynamic, strict=True) if not d)
-        key = (structure, tuple(dynamic), static, settings.engine, *self._types(tensors))
+        key = (structure, tuple(dynamic), _Static(static), settings.engine, *self._types(tensors))
         return key, tensors
 
     def _types(self, tensors: Sequence[Tensor]) -> list[TensorType]:
@@ -162,7 +163,7 @@ class Compiled:
         structure, dynamic, static, _, *types_ = key
 
         def flat(*tensors: Tensor) -> Any:
-            data, rest = iter(tensors), iter(static)
+            data, rest = iter(tensors), iter(static.values)
             leaves = [next(data) if d else next(rest) for d in dynamic]
             args, kwargs = tree.unflatten(structure, leaves)
             return self.function(*args, **kwargs)
@@ -173,6 +174,22 @@ class Compiled:
     def _name(self) -> str:
         name = getattr(self.function, "__name__", "function")
         return "function" if name == "<lambda>" else name
+
+
+class _Static:
+    """Arguments that are part of a program: equal only if their types and bits are, for 0.0 and
+    -0.0, or 1, 1.0 and True, are different programs."""
+
+    __slots__ = ("_key", "values")
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        self.values, self._key = values, distinct(values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Static) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
 
 def _arrays(recorded: Recorded, tensors: Sequence[Tensor]) -> list[np.ndarray]:

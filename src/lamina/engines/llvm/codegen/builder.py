@@ -77,19 +77,32 @@ def suffix(type_: str) -> str:
     return f"v{lanes(type_)}{name}" if lanes(type_) else name
 
 
-@lru_cache(maxsize=4096)
 def constant(type_: str, value: float | int | bool) -> Value:
     """A constant, repeated over the lanes of a vector type."""
+    if is_float(type_):
+        return _float_constant(type_, struct.pack("<d", value))
+    return _integer_constant(type_, int(value))
+
+
+@lru_cache(maxsize=4096)
+def _float_constant(type_: str, bits: bytes) -> Value:
+    """Keyed by the bits of a double: 0.0 and -0.0 compare equal, but are two constants."""
+    element, (value,) = scalar(type_), struct.unpack("<d", bits)
+    return _repeated(type_, _float_text(element, value))
+
+
+@lru_cache(maxsize=4096)
+def _integer_constant(type_: str, value: int) -> Value:
     element = scalar(type_)
-    if element in FLOATS:
-        text = _float_text(element, float(value))
-    elif element == "i1":
-        text = "true" if value else "false"
-    else:
-        width = int(element[1:])
-        number = int(value) & ((1 << width) - 1)
-        text = str(number - (1 << width) if number >> (width - 1) else number)
-    return Value(f"splat ({element} {text})" if lanes(type_) else text, type_)
+    if element == "i1":
+        return _repeated(type_, "true" if value else "false")
+    width = int(element[1:])
+    number = value & ((1 << width) - 1)
+    return _repeated(type_, str(number - (1 << width) if number >> (width - 1) else number))
+
+
+def _repeated(type_: str, text: str) -> Value:
+    return Value(f"splat ({scalar(type_)} {text})" if lanes(type_) else text, type_)
 
 
 def _float_text(element: str, value: float) -> str:

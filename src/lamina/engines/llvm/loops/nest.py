@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lamina.distinct import distinct
 from lamina.engines.llvm.loops.index import Data, Div, Index, Mod, Var
 from lamina.ir.types import Dim, DType
 
@@ -84,7 +85,7 @@ class Maker:
         return self._make(key, "load", (), buffer.dtype, index.vars, buffer=buffer, index=index)
 
     def constant(self, value: Any, dtype: DType) -> Expr:
-        key = ("constant", repr(value), dtype)
+        key = ("constant", distinct(value), dtype)
         return self._make(key, "constant", (), dtype, (), value=value)
 
     def index(self, index: Index, dtype: DType) -> Expr:
