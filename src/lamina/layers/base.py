@@ -28,6 +28,7 @@ from lamina.errors import LaminaError, ShapeError, StateError
 from lamina.ir import types
 from lamina.layers import arguments, building, frames, propagation, spec, streaming, symbolic
 from lamina.layers.tracking import Tracked
+from lamina.locks import MAKING
 from lamina.operations import elementwise, reductions
 from lamina.tensor import Tensor, Variable, as_tensor, bind
 
@@ -179,6 +180,13 @@ class Layer(Tracked):
         scope = symbolic.functional_scope((args, kwargs))
         if scope is not None:
             return self._record(scope, args, kwargs)
+        if self.built:
+            return self._called(args, kwargs)
+        with MAKING:  # of several threads, one makes the weights; the others then find them
+            return self._called(args, kwargs)
+
+    def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """One call on converted arguments."""
         training = kwargs.pop("training", None)
         is_outermost = frames.current() is None
         holder = None if self.built else self._settle_name()

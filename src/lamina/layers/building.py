@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lamina.layers import frames
+from lamina.locks import MAKING
 from lamina.tensor import LOCAL
 
 
@@ -22,14 +23,15 @@ def wrapped(build: Callable[..., None]) -> Callable[..., None]:
         if is_inside and frame.is_build:  # type: ignore[union-attr]
             build(self, *shapes, **named)
             return
-        if self.built:
-            return
-        self._settle_name()
-        scope = frame.scope if is_inside else None  # type: ignore[union-attr]
-        with frames.entered(self, scope=scope) as frame, outside_traces():
-            frame.is_build = True
-            build(self, *shapes, **named)
-        self._set_built(shapes[0] if len(shapes) == 1 else list(shapes))
+        with MAKING:
+            if self.built:
+                return
+            self._settle_name()
+            scope = frame.scope if is_inside else None  # type: ignore[union-attr]
+            with frames.entered(self, scope=scope) as frame, outside_traces():
+                frame.is_build = True
+                build(self, *shapes, **named)
+            self._set_built(shapes[0] if len(shapes) == 1 else list(shapes))
 
     return once
 

@@ -34,6 +34,7 @@ from lamina.layers.recurrent_cells import (
 )
 from lamina.layers.spec import SEQUENCES, InputSpec, shape_text
 from lamina.layers.streaming import Streaming, refused, streaming
+from lamina.locks import MAKING
 from lamina.operations import creation, elementwise, indexing, limits, masks, shaping, updating
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms.loops import scan
@@ -203,8 +204,9 @@ class RNN(Layer):
             return self._fitting(given, zeros)
         if not self.stateful:
             return zeros
-        if self.states is None:
-            self._make_states(zeros, batch)
+        with MAKING:
+            if self.states is None:
+                self._make_states(zeros, batch)
         return tree.map_structure(lambda v: _rows(self, v, batch), self.states)
 
     def _fitting(self, given: Any, zeros: list[Any]) -> list[Any]:

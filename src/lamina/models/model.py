@@ -12,6 +12,7 @@ from lamina.errors import ArgumentError, NotBuiltError, UnknownNameError, unknow
 from lamina.layers import Layer, frames, propagation, symbolic
 from lamina.layers.arguments import batched
 from lamina.layers.streaming import refused
+from lamina.locks import MAKING
 from lamina.models.functional import FunctionalGraph
 from lamina.tensor import Variable
 from lamina.training.trainer import Trainer
@@ -148,8 +149,13 @@ class Model(Layer, Trainer):
 
     def build_for(self, inputs: Any, **kwargs: Any) -> None:
         """Make all weights for data like these (arrays or tensors), without computing anything."""
-        if self.built:
+        if self.built and self._output_shape is not None:  # its first call has ended
             return
+        with MAKING:
+            if not self.built:
+                self._build_like(inputs, kwargs)
+
+    def _build_like(self, inputs: Any, kwargs: dict[str, Any]) -> None:
         leaves, structure = tree.flatten(self._converted((inputs,), {})[0][0])
         types_ = [symbolic.symbolic_type((None, *t.shape[1:]), t.dtype) for t in leaves]
         with symbolic.inferring():

@@ -11,6 +11,7 @@ import numpy as np
 from lamina import tree
 from lamina.errors import ArgumentError, unknown_name
 from lamina.layers import Layer, frames
+from lamina.locks import MAKING
 from lamina.settings import settings
 from lamina.tensor import LOCAL, as_tensor
 from lamina.training.columns import Columns
@@ -87,8 +88,11 @@ def _program(model: Any, data: Columns, wanted: Wanted) -> tuple[list[str], Prog
     key = (data.kind, settings.engine, wanted)
     graph, found = model._watched.get(key, (None, None))
     if found is None or graph is not model._graph:
-        found = _recorded(model, data, wanted)
-        model._watched[key] = model._graph, found
+        with MAKING:
+            graph, found = model._watched.get(key, (None, None))
+            if found is None or graph is not model._graph:
+                found = _recorded(model, data, wanted)
+                model._watched[key] = model._graph, found
     return found
 
 

@@ -13,6 +13,7 @@ from lamina.errors import ArgumentError, LaminaError, ShapeError, describe
 from lamina.layers import InputLayer, Layer, building, frames, propagation, symbolic
 from lamina.layers.host import HostLayer
 from lamina.layers.spec import known_shape
+from lamina.locks import MAKING
 from lamina.models import host_stage
 from lamina.models.model import Model
 from lamina.tensor import Tensor
@@ -187,6 +188,11 @@ class Sequential(Model):
         known, came = known_shape(node.shape), known_shape(shape)
         if len(came) != len(known) or known[1:] == came[1:]:
             return
+        with MAKING:
+            self._open(self._graph.input_nodes[0], came)
+
+    def _open(self, node: Any, came: Sequence[Any]) -> None:
+        known = known_shape(node.shape)
         wider = (n if n == size else None for n, size in zip(known[1:], came[1:], strict=True))
         layer = InputLayer(batch_shape=(known[0], *wider), dtype=self.dtype)
         if layer.batch_shape == known:

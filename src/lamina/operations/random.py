@@ -21,6 +21,7 @@ import numpy as np
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError, StateError, describe
 from lamina.ir import types
 from lamina.ir.types import DType, Extent, Shape, float32, float64, int32, uint32
+from lamina.locks import renewed
 from lamina.operations import reductions
 from lamina.operations.creation import full, iota
 from lamina.operations.elementwise import (
@@ -130,7 +131,7 @@ class _Global:
     """The state of eager code: a seed, and how many keys have been taken."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = renewed(self)
         self.scope: Scope | None = None
 
     def seed(self, number: int) -> None:

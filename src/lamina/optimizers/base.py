@@ -24,6 +24,7 @@ from lamina import operations as ops
 from lamina.configuration import Configurable, serialize
 from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, describe, unknown_name
 from lamina.ir import types
+from lamina.locks import MAKING
 from lamina.schedules import LearningRateSchedule
 from lamina.tensor import Tensor, Variable, as_tensor
 
@@ -116,10 +117,15 @@ class Optimizer(Configurable):
         """Make the slots of variables that have none yet."""
         for variable in variables:
             if variable not in self._slots:
-                self._slots[variable] = {
-                    slot: Variable(value, trainable=False, name=f"{variable.name}_{slot}")
-                    for slot, value in self._all_slots(variable).items()
-                }
+                with MAKING:
+                    if variable not in self._slots:
+                        self._slots[variable] = self._made_slots(variable)
+
+    def _made_slots(self, variable: Variable) -> dict[str, Variable]:
+        return {
+            slot: Variable(value, trainable=False, name=f"{variable.name}_{slot}")
+            for slot, value in self._all_slots(variable).items()
+        }
 
     def _all_slots(self, variable: Variable) -> dict[str, Any]:
         kept = self.slots(variable)

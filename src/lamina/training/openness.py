@@ -16,6 +16,7 @@ from lamina import tree
 from lamina.errors import ArgumentError, LaminaError
 from lamina.ir import types
 from lamina.ir.types import Dim, Extent, Shape, TensorType, evaluate, is_static
+from lamina.locks import MAKING
 from lamina.training.columns import Columns
 from lamina.training.outputs import output_shapes
 from lamina.training.step import aligned
@@ -42,7 +43,10 @@ class Programs(Generic[P]):
         exact = (key, data.kind)
         found = self._exact.get(exact)
         if found is None:
-            found = self._exact[exact] = self._fitting(key, model, data, make)
+            with MAKING:
+                found = self._exact.get(exact)
+                if found is None:
+                    found = self._exact[exact] = self._fitting(key, model, data, make)
         return found
 
     def _fitting(

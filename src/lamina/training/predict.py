@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina import tree
 from lamina.ir.types import TensorType
+from lamina.locks import MAKING
 from lamina.settings import settings
 from lamina.training import checks
 from lamina.training.callbacks.base import CallbackList
@@ -64,9 +65,10 @@ class Predictor:
     def program(self, model: Any, data: Columns) -> Program:
         """The program for such inputs, made at the first need."""
         if self._graph is not model._graph:  # layers were added or taken away
-            self._programs = Programs()
-            self._quick.clear()
-            self._graph = model._graph
+            with MAKING:
+                if self._graph is not model._graph:
+                    self._programs, self._quick = Programs(), {}
+                    self._graph = model._graph
 
         def make(types_: list[TensorType], reason: str) -> Program:
             return self._make(model, data, types_, reason)

@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina import tree
 from lamina.ir.types import TensorType
+from lamina.locks import MAKING
 from lamina.metrics import Metric
 from lamina.operations import samples
 from lamina.settings import settings
@@ -42,6 +43,10 @@ class Session:
     def prepare(self, model: Any, columns: Columns, what: str, first: int = 0) -> Steps:
         """Build the model, resolve objectives, check data against them. Raises before anything is
         computed. `first` is the number of the first row in the data set."""
+        with MAKING:
+            return self._prepared(model, columns, what, first)
+
+    def _prepared(self, model: Any, columns: Columns, what: str, first: int) -> Steps:
         build_for(model, columns)
         checks.check_inputs(model, columns, first)
         self._vocabularies.check(model, columns, first)

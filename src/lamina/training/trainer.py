@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.locks import MAKING
 from lamina.training import checks
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history import History
@@ -316,7 +317,9 @@ class Trainer:
     @property
     def _predictor(self) -> Predictor:
         if self._own_predictor is None:
-            self._own_predictor = Predictor()
+            with MAKING:
+                if self._own_predictor is None:
+                    self._own_predictor = Predictor()
         return self._own_predictor
 
 

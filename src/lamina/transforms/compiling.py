@@ -16,6 +16,7 @@ from lamina.engines import Executable, engine
 from lamina.errors import ShapeError
 from lamina.ir import types
 from lamina.ir.types import Dim, Extent, TensorType
+from lamina.locks import MAKING
 from lamina.settings import settings
 from lamina.tensor import Tensor, Variable, as_tensor, current_trace
 from lamina.transforms.tracing import Recorded, rebuild, record
@@ -119,7 +120,9 @@ class Compiled:
             return self.function(*args, **kwargs)
         key, tensors = self._key(leaves, structure)
         if key not in self._programs:
-            self._programs[key] = self._compile(key, tensors)
+            with MAKING:
+                if key not in self._programs:
+                    self._programs[key] = self._compile(key, tensors)
         recorded, executable = self._programs[key]
         return rebuild(recorded, executable(_arrays(recorded, tensors)))
 

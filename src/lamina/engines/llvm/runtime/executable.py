@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from lamina.engines.llvm.target import toolchain
 from lamina.errors import DTypeError, ShapeError
 from lamina.ir.graph import Graph
 from lamina.ir.types import evaluate
+from lamina.locks import renewed
 from lamina.settings import settings
 
 SMALL = 200_000  # operations for which waking a second thread doesn't pay
@@ -36,7 +36,7 @@ class LlvmProgram:
         self.library = toolchain.link(list(objects), ["program"])
         self.address = self.library.address("program")
         self._bound: dict[tuple[int, ...], _Bound] = {}
-        self._lock = threading.Lock()
+        self.lock = renewed(self)
         self.company = Company()
         self._axes = [
             (k, axis, symbol, coefficient)
@@ -51,7 +51,7 @@ class LlvmProgram:
         if types not in self._checked:
             self._check(arrays)
             self._checked.add(types)
-        with self._lock:
+        with self.lock:
             most = settings.threads
             bound = self._bind(arrays, most)
             results = bound.results(arrays)
@@ -80,7 +80,7 @@ class LlvmProgram:
 
     def poison(self) -> None:
         """Fill the temporaries with NaN: a kernel that reads what none has written then shows."""
-        with self._lock:
+        with self.lock:
             for bound in self._bound.values():
                 bound.arena.fill(0xFF)
 

@@ -21,6 +21,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from lamina.errors import CompileError, EngineError
+from lamina.locks import MAKING
 from lamina.settings import settings
 
 
@@ -94,6 +95,7 @@ class _Forks:
         """From now on, forks wait for compilations to end, and for llvmlite's own lock."""
 
         def before() -> None:
+            MAKING.acquire()  # first, as whoever makes things takes it before it compiles
             self._changed.acquire()
             self._changed.wait_for(lambda: not self._compiling)
             lock.__enter__()
@@ -101,6 +103,7 @@ class _Forks:
         def after() -> None:
             lock.__exit__(None, None, None)
             self._changed.release()
+            MAKING.release()
 
         os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)
 
