@@ -63,11 +63,11 @@ class RangeError(LaminaError, ValueError):
     """
 
 
-class OutOfBoundsError(LaminaError, IndexError):
-    """An index beyond the end of an axis.
+class OutOfBoundsError(LaminaError, IndexError, ValueError):
+    """An index beyond the end of an axis, or an axis that an array does not have.
 
-    Cause: `x[10]` where the axis has ten entries (0 to 9). Cure: the message shows the axis and its
-    extent.
+    Cause: `x[10]` where the axis has ten entries (0 to 9), `axis=2` of a matrix. Cure: the message
+    shows the axis and its extent. It is an IndexError and a ValueError, as NumPy's `AxisError` is.
     """
 
 
