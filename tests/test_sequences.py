@@ -81,5 +81,14 @@ def test_windows_train_a_model():
 def test_windows_need_a_series_that_is_long_enough():
     with pytest.raises(lm.errors.ArgumentError, match="a window spans 9 steps, and there are 5"):
         timeseries_dataset_from_array(np.arange(5), None, 9)
-    with pytest.raises(lm.errors.RangeError, match="sequence_stride must be a positive integer"):
+    with pytest.raises(lm.errors.RangeError, match="invalid sequence_stride"):
         timeseries_dataset_from_array(np.arange(5), None, 2, sequence_stride=0)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("start_index", -1), ("start_index", 5), ("end_index", 6), ("end_index", 0), ("batch_size", 0)],
+)
+def test_windows_are_cut_from_steps_that_the_series_has(name, value):
+    with pytest.raises(lm.errors.RangeError, match=f"invalid {name}"):
+        timeseries_dataset_from_array(np.arange(5), None, 2, **{name: value})

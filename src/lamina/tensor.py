@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina.errors import ShapeError, TracedValueError
+from lamina.arguments import refuse_sparse
+from lamina.errors import DTypeError, ShapeError, TracedValueError
 from lamina.ir import types
 from lamina.ir.graph import Node, parameter
 from lamina.ir.primitives import PRIMITIVES
@@ -268,14 +269,13 @@ def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
         value, is_array = np.from_dlpack(value), True
     array = _numpy(value, copy)
     if array.dtype.kind not in "biuf":
-        from lamina.errors import DTypeError
-
+        refuse_sparse("asarray", value)
         raise DTypeError(
             f"a tensor holds numbers or bools; this is an array of dtype {array.dtype}",
             hint="convert columns of strings or objects to numbers first",
         )
     if not is_array and dtype is None:
-        array = array.astype(_default_dtype(array))
+        array = array.astype(default_dtype(array))
     if not array.dtype.isnative or array.dtype.itemsize > 8:
         array = array.astype(array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else float)
     return from_array(array)
@@ -311,7 +311,7 @@ def _stacked(nest: Sequence[Any]) -> Tensor:
     return bind("concatenate", *rows, dimension=0)
 
 
-def _default_dtype(array: np.ndarray) -> np.dtype:
+def default_dtype(array: np.ndarray) -> np.dtype:
     """float32 for Python floats, int32 for Python integers where they fit."""
     if array.dtype.kind == "f":
         return np.dtype("float32")

@@ -4,12 +4,14 @@
 form) and `check_finite` (the values), and all of them together through `check_lengths`.
 """
 
+from array import array as numbers_array
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from lamina.arguments import refuse_sparse
 from lamina.data import columns
 from lamina.errors import DataError, DTypeError, LaminaError, ShapeError, describe
 
@@ -17,7 +19,7 @@ _ONE_SIZE = (
     "pictures must be of one size: lamina.layers.Resizing(height, width) brings each to it "
     "(series are padded to one length by lamina.keras.utils.pad_sequences)"
 )
-_PLAIN = (list, tuple, range, int, float)
+_PLAIN = (list, tuple, range, int, float, memoryview, numbers_array)
 _REFUSED = {
     "c": ("complex numbers", "give real and imaginary part as two features"),
     "M": ("dates", "turn them into numbers, such as days since the first one"),
@@ -26,7 +28,7 @@ _REFUSED = {
 }
 
 
-def data_array(data: Any, name: str, dtype: DTypeLike = np.float32) -> np.ndarray:
+def data_array(data: Any, name: str, dtype: DTypeLike | None = np.float32) -> np.ndarray:
     """`data` as an array without NaN or infinity; columns keep their names in messages.
 
     Args:
@@ -40,7 +42,7 @@ def data_array(data: Any, name: str, dtype: DTypeLike = np.float32) -> np.ndarra
     return array
 
 
-def as_array(data: Any, name: str, dtype: DTypeLike = np.float32) -> np.ndarray:
+def as_array(data: Any, name: str, dtype: DTypeLike | None = np.float32) -> np.ndarray:
     """`data` as a C-contiguous NumPy array of numbers with at least one axis, its rows.
 
     Floating point numbers are converted to `dtype`, once; integers and booleans keep their type,
@@ -131,6 +133,14 @@ def check_lengths(**arrays: np.ndarray | None) -> int:
     return rows
 
 
+def is_data(value: Any) -> bool:
+    """True for an object that holds numbers itself, whether or not `as_array` accepts it: an array,
+    a buffer, a sparse matrix; such an object is not an iterable of batches."""
+    if isinstance(value, (str, bytes, bytearray, memoryview, numbers_array, range)):
+        return True
+    return any(hasattr(value, name) for name in ("__array__", "__dlpack__", "toarray"))
+
+
 def _converted(data: Any, name: str) -> np.ndarray:
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
         raise DataError(
@@ -149,10 +159,10 @@ def _converted(data: Any, name: str) -> np.ndarray:
         raise
     except (ValueError, TypeError, RuntimeError, BufferError) as error:
         raise _not_an_array(data, name, error) from error
+    refuse_sparse(name, data)
     raise DTypeError(
         f"{name}: is {describe(data)} ({type(data).__name__}), expected an array",
-        hint="give a NumPy array, lists of numbers, a data frame, or a tensor; "
-        "a sparse matrix becomes an array with .toarray()",
+        hint="give a NumPy array, lists of numbers, a data frame, or a tensor",
     )
 
 
@@ -187,7 +197,7 @@ def _check_no_arrays(array: np.ndarray, name: str) -> None:
     )
 
 
-def _in_type(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+def _in_type(array: np.ndarray, dtype: DTypeLike | None) -> np.ndarray:
     target = array.dtype if array.dtype.isnative else array.dtype.newbyteorder("=")
     if array.dtype.kind in "fV" and dtype is not None:
         target = np.dtype(dtype)

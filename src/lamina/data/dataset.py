@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.arguments import integer, one_of
 from lamina.data.background import default_workers, in_order
+from lamina.data.components import components, row_of
 from lamina.data.splitting import epoch_order
-from lamina.errors import DataError, RangeError, StateError, describe
+from lamina.errors import DataError, StateError
 from lamina.operations.random import fold_in, key_scope, scoped_key
 from lamina.tensor import Tensor
 
@@ -60,7 +62,9 @@ class Dataset:
         batched: bool = True,
         finish: Callable[[], None] | None = None,
     ) -> None:
-        self._make, self._length = make, int(length)
+        self._make, self._length = make, integer("Dataset", "length", length, 0)
+        workers = integer("Dataset", "workers", workers, AUTOTUNE)
+        ahead = integer("Dataset", "ahead", ahead, 0, optional=True)
         self.workers = default_workers() if workers == AUTOTUNE else workers
         self.ahead = self.workers + 2 if ahead is None else ahead
         self.class_names = None if class_names is None else list(class_names)
@@ -82,7 +86,8 @@ class Dataset:
         seed: of the order of the rows, another one in each pass; None for their own order. With
         batch_size None it gives samples, rows(number). `options` are those of the class.
         """
-        _check("batch_size", batch_size, optional=True)
+        count = integer("Dataset.of_rows", "count", count, 0)
+        batch_size = integer("Dataset.of_rows", "batch_size", batch_size, 1, optional=True)
         order = functools.lru_cache(maxsize=2)(functools.partial(epoch_order, count, seed))
         size = batch_size or 1
 
@@ -94,22 +99,21 @@ class Dataset:
 
     @classmethod
     def from_tensor_slices(cls, tensors: Any) -> Dataset:
-        """The rows of an array, or of a nest of arrays of equal length, as single samples.
+        """The rows of arrays of equal length, as single samples; `batch` makes batches of them.
+
+        tensors: an array, or a tuple or dict of arrays, nested in any way: each sample has the same
+            structure. A list is one array, as in `tf.data`: [1, 2, 3] gives three numbers. Strings
+            are allowed.
+
+        Raises DataError for unequal lengths and where there are no rows, ShapeError for a single
+        value and for rows of differing shapes.
 
         >>> batches = Dataset.from_tensor_slices((x, y)).shuffle(seed=1).batch(32)
+        >>> [row.item() for row in Dataset.from_tensor_slices([3, 1, 2])]
+        [3, 1, 2]
         """
-        arrays = tree.map_structure(np.asarray, tensors)
-        lengths = {len(leaf) if leaf.ndim else 0 for leaf in tree.leaves(arrays)}
-        if len(lengths) != 1:
-            raise DataError(
-                f"from_tensor_slices: arrays of {sorted(lengths)} rows, expected equally many",
-                hint="each row of one belongs to the same row of the others",
-            )
-        return cls(
-            lambda epoch, number: tree.map_structure(lambda leaf: leaf[number], arrays),
-            lengths.pop(),
-            batched=False,
-        )
+        arrays, count = components("from_tensor_slices", tensors)
+        return cls(lambda epoch, number: row_of(arrays, number), count, batched=False)
 
     # ---- gone through --------------------------------------------------------------------------
     def __len__(self) -> int:
@@ -178,16 +182,19 @@ class Dataset:
                 result = function(*batch) if isinstance(batch, tuple) else function(batch)
             return tree.map_structure(_plain, result)
 
-        workers = self.workers if num_parallel_calls is None else num_parallel_calls
+        calls = integer("Dataset.map", "num_parallel_calls", num_parallel_calls, -1, optional=True)
+        workers = self.workers if calls is None else calls
         return self._with(make, workers=workers)
 
     def take(self, count: int) -> Dataset:
         """The first `count` batches; all for -1."""
+        count = integer("Dataset.take", "count", count, -1)
         return self._with(length=len(self) if count < 0 else min(count, len(self)))
 
     def skip(self, count: int) -> Dataset:
-        """Without the first `count` batches."""
-        count = min(max(count, 0), len(self))
+        """Without the first `count` batches; an empty dataset for -1, as in `tf.data`."""
+        count = integer("Dataset.skip", "count", count, -1)
+        count = len(self) if count < 0 else min(count, len(self))
         return self._with(
             lambda epoch, number: self._make(epoch, number + count), len(self) - count
         )
@@ -197,6 +204,7 @@ class Dataset:
 
         Whatever `buffer_size` says, all batches (or samples) are shuffled, not those in a window.
         """
+        integer("Dataset.shuffle", "buffer_size", buffer_size, 1, optional=True)
         order = functools.lru_cache(maxsize=2)(
             functools.partial(epoch_order, len(self), order_seed(seed))
         )
@@ -204,7 +212,8 @@ class Dataset:
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """Batches of `batch_size` samples (of batches, one axis more in front)."""
-        _check("batch_size", batch_size)
+        batch_size = integer("Dataset.batch", "batch_size", batch_size, 1)
+        one_of("Dataset.batch", "drop_remainder", drop_remainder, (True, False))
         length = len(self)
         whole, rest = divmod(length, batch_size)
 
@@ -232,6 +241,7 @@ class Dataset:
 
     def prefetch(self, buffer_size: int = AUTOTUNE) -> Dataset:
         """Made ahead in the background, `buffer_size` batches at most (-1: as many as is good)."""
+        buffer_size = integer("Dataset.prefetch", "buffer_size", buffer_size, AUTOTUNE)
         ahead = None if buffer_size < 0 else buffer_size
         return self._with(workers=max(self.workers, 1), ahead=ahead)
 
@@ -294,14 +304,8 @@ class PyDataset(Dataset):
 
 def order_seed(seed: int | None) -> int:
     """The seed of an order: the given one, else the next from the state that `set_seed` sets."""
-    return int(scoped_key("data").numpy()[1]) if seed is None else int(seed)
-
-
-def _check(name: str, value: Any, optional: bool = False) -> None:
-    if value is None and optional:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise RangeError(f"{name} is {describe(value)}, expected a whole number from 1")
+    seed = integer("Dataset", "seed", seed, optional=True)
+    return int(scoped_key("data").numpy()[1]) if seed is None else seed
 
 
 def _stacked(samples: Iterable[Any]) -> np.ndarray:

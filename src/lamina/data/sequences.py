@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from lamina.arguments import integer, one_of
+from lamina.data.arrays import as_array
 from lamina.data.dataset import Dataset, order_seed
 from lamina.errors import (
     ArgumentError,
     DataError,
     DTypeError,
-    RangeError,
     ShapeError,
     unknown_name,
 )
@@ -46,7 +47,8 @@ def pad_sequences(
         if side not in SIDES:
             raise unknown_name(name, side, SIDES)
     arrays = [_as_sequence(k, each, dtype) for k, each in enumerate(sequences)]
-    length = maxlen if maxlen is not None else max((len(a) for a in arrays), default=0)
+    length = integer("pad_sequences", "maxlen", maxlen, 0, optional=True)
+    length = max((len(a) for a in arrays), default=0) if length is None else length
     filled = np.full((len(arrays), length, *_element_shape(arrays)), value, np.dtype(dtype))
     for row, array in zip(filled, arrays, strict=True):
         kept = array[max(0, len(array) - length) :] if truncating == "pre" else array[:length]
@@ -109,19 +111,23 @@ def timeseries_dataset_from_array(
         >>> windows.arrays().tolist()
         [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
     """
-    series = np.asarray(data)
-    _positive(sequence_length=sequence_length)
-    _positive(sequence_stride=sequence_stride, sampling_rate=sampling_rate)
-    if batch_size is not None:
-        _positive(batch_size=batch_size)
-    series = series[start_index or 0 : len(series) if end_index is None else end_index]
-    answers = None if targets is None else np.asarray(targets)[start_index or 0 :]
+    owner = "timeseries_dataset_from_array"
+    series = as_array(data, f"{owner}: data", None)
+    steps = len(series)
+    sequence_length = integer(owner, "sequence_length", sequence_length, 1)
+    sequence_stride = integer(owner, "sequence_stride", sequence_stride, 1)
+    sampling_rate = integer(owner, "sampling_rate", sampling_rate, 1)
+    start = integer(owner, "start_index", start_index, 0, steps - 1, optional=True) or 0
+    end = integer(owner, "end_index", end_index, start + 1, steps, optional=True)
+    one_of(owner, "shuffle", shuffle, (True, False))
+    series = series[start:end]
+    answers = None if targets is None else as_array(targets, f"{owner}: targets", None)[start:]
     span = (sequence_length - 1) * sampling_rate
     count = len(series) - span
     count = count if answers is None else min(count, len(answers))
     if count < 1:
         raise ArgumentError(
-            f"timeseries_dataset_from_array: a window spans {span + 1} steps, and there are "
+            f"{owner}: a window spans {span + 1} steps, and there are "
             f"{len(series)}" + ("" if answers is None else f" and {len(answers)} targets"),
             hint="a shorter sequence_length, or a longer series",
         )
@@ -135,11 +141,3 @@ def timeseries_dataset_from_array(
 
     order = order_seed(seed) if shuffle else None
     return Dataset.of_rows(rows, len(starts), batch_size, order)
-
-
-def _positive(**values: Any) -> None:
-    for name, value in values.items():
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise RangeError(
-                f"timeseries_dataset_from_array: {name} must be a positive integer, not {value!r}"
-            )
