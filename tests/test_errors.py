@@ -46,7 +46,7 @@ def test_numpy_users_catch_what_they_expect(name):
 def test_an_axis_out_of_range_is_an_index_error_and_a_value_error():
     for base in (IndexError, ValueError):
         with pytest.raises(base, match="sum: axis 2 is out of bounds"):
-            lamina.sum(lamina.ones((2, 3)), axis=2)
+            lm.sum(lm.ones((2, 3)), axis=2)
 
 
 @pytest.mark.parametrize("kind", FAMILY, ids=lambda kind: kind.__name__)

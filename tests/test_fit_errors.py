@@ -225,22 +225,22 @@ MISTAKES = {
     "a split beyond 1": (
         lambda: classifier().fit(X, LABELS, validation_split=1.5),
         RangeError,
-        ["validation_split is 1.5"],
+        ["fit: invalid validation_split", "below 1", "got 1.5"],
     ),
     "batches of nothing": (
         lambda: classifier().fit(X, LABELS, batch_size=0),
-        ArgumentError,
-        ["batch_size is 0"],
+        RangeError,
+        ["fit: invalid batch_size", "got 0"],
     ),
     "half an epoch": (
         lambda: classifier().fit(X, LABELS, epochs=1.5),
-        ArgumentError,
-        ["epochs is 1.5"],
+        RangeError,
+        ["fit: invalid epochs", "an integer", "got 1.5"],
     ),
     "more steps than batches": (
         lambda: classifier().fit(X, LABELS, steps_per_epoch=9),
         ArgumentError,
-        ["steps_per_epoch is 9", "2 batches"],
+        ["steps_per_epoch", "at most 2", "got 9"],
     ),
     "a callback that is none": (
         lambda: classifier().fit(X, LABELS, callbacks=[print], verbose=0),
@@ -322,6 +322,7 @@ def test_message(name):
 
 
 NEED_NO_CURE = {
+    "batches of nothing",
     "half an epoch",
     "split and data for validation",
     "a split beyond 1",

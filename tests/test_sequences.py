@@ -87,7 +87,13 @@ def test_windows_need_a_series_that_is_long_enough():
 
 @pytest.mark.parametrize(
     "name, value",
-    [("start_index", -1), ("start_index", 5), ("end_index", 6), ("end_index", 0), ("batch_size", 0)],
+    [
+        ("start_index", -1),
+        ("start_index", 5),
+        ("end_index", 6),
+        ("end_index", 0),
+        ("batch_size", 0),
+    ],
 )
 def test_windows_are_cut_from_steps_that_the_series_has(name, value):
     with pytest.raises(lm.errors.RangeError, match=f"invalid {name}"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina import tree
+from lamina.arguments import refuse_sparse
 from lamina.errors import DTypeError, ShapeError, describe
 from lamina.ir.types import Extent, is_static
 from lamina.tensor import Tensor
@@ -53,6 +54,7 @@ def check(label: str, spec: InputSpec | Sequence[InputSpec] | None, inputs: Any)
     tensors = [t for t in tree.leaves(inputs) if isinstance(t, Tensor)]
     specs = [spec] if isinstance(spec, InputSpec) else list(spec)
     if not tensors:
+        refuse_sparse(label, inputs)
         raise DTypeError(
             f"{label}: expected a tensor or an array, got {describe(inputs)}",
             hint="numpy.asarray(...) makes an array of nested lists of numbers",

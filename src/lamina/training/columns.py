@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.arguments import number
 from lamina.data.arrays import check_lengths, data_array
 from lamina.data.splitting import class_labels
 from lamina.errors import ArgumentError, DataError, RangeError, describe
@@ -209,7 +210,5 @@ def class_weights(
             )
     weights = np.ones(len(labels), np.float32)
     for each, weight in by_class.items():
-        if not weight >= 0:
-            raise RangeError(f"class_weight: class {each} has weight {weight}, expected 0 or above")
-        weights[labels == each] = weight
+        weights[labels == each] = number("class_weight", f"weight of class {each!r}", weight, 0)
     return weights

@@ -99,7 +99,7 @@ class Fit:
     verbose: Any
     seed: int
     validation: Source | None
-    validation_freq: Any
+    validation_freq: int | frozenset[int]
 
     def validates(self, epoch: int) -> bool:
         """Whether there is validation after this epoch, counted from 0."""
@@ -132,9 +132,8 @@ def fit(
     seed: int | None,
 ) -> History:
     """What `Trainer.fit` does."""
-    _check_counts(epochs, initial_epoch, steps_per_epoch)
     validation: Source | None = None
-    seed = next_seed() if seed is None else int(seed)
+    seed = next_seed() if seed is None else seed
     order_seed = seed if shuffle else None
     if is_iterable_of_batches(x):
         _need_arrays(y=y, sample_weight=sample_weight, validation_split=validation_split)
@@ -145,9 +144,8 @@ def fit(
         data = columns(x, y, sample_weight, class_weight)
         model._session.prepare(model, data, "fit")
         rows, held_out = _split(data, validation_split, validation_data, seed, verbose)
-        source = resident(
-            model, data, batch_size, 32, rows=rows, seed=order_seed, limit=steps_per_epoch
-        )
+        limit = {"limit": steps_per_epoch, "limit_name": "fit: steps_per_epoch"}
+        source = resident(model, data, batch_size, 32, rows=rows, seed=order_seed, **limit)
         if held_out is not None:
             size = validation_batch_size
             validation = resident(model, data, size, EVALUATION_BATCH, rows=held_out)
@@ -160,18 +158,6 @@ def fit(
 def next_seed() -> int:
     """The next seed for a fit from the global state, which `lamina.random.seed` sets."""
     return int(random.scoped_key("fit").numpy()[1])
-
-
-def _check_counts(epochs: Any, initial_epoch: Any, steps_per_epoch: Any) -> None:
-    counts = {"epochs": epochs, "initial_epoch": initial_epoch, "steps_per_epoch": steps_per_epoch}
-    for name, value in counts.items():
-        if value is None and name == "steps_per_epoch":
-            continue
-        least = 1 if name == "steps_per_epoch" else 0
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ArgumentError(
-                f"{name} is {describe(value)}, expected a whole number from {least}"
-            )
 
 
 def _need_arrays(**given: Any) -> None:
@@ -213,7 +199,8 @@ def _validation(model: Any, given: Any, batch_size: int | None, steps: int | Non
     x, y, weights = (*given, None)[:3]
     data = columns(x, y, weights, prefix="validation_")
     model._session.prepare(model, data, "validation")
-    return resident(model, data, batch_size, EVALUATION_BATCH, limit=steps)
+    limit = {"limit": steps, "limit_name": "fit: validation_steps"}
+    return resident(model, data, batch_size, EVALUATION_BATCH, **limit)
 
 
 def _is_pair(given: Any) -> bool:
@@ -321,6 +308,7 @@ def evaluate(
     model: Any,
     x: Any,
     y: Any,
+    *,
     batch_size: int | None,
     verbose: Any,
     sample_weight: Any,
@@ -336,7 +324,8 @@ def evaluate(
     else:
         data = columns(x, y, sample_weight)
         model._session.prepare(model, data, "evaluate")
-        source = resident(model, data, batch_size, EVALUATION_BATCH, limit=steps)
+        limit = {"limit": steps, "limit_name": "evaluate: steps"}
+        source = resident(model, data, batch_size, EVALUATION_BATCH, **limit)
         rows = f"{data.rows:,} rows"
     told = CallbackList(callbacks, model, steps=source.steps, verbose=verbose)
     progress = Progress(f"Evaluate  {rows}", source.steps, verbose)

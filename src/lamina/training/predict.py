@@ -20,7 +20,7 @@ from lamina.training.openness import Programs
 from lamina.training.outputs import build_for
 from lamina.training.programs import Program
 from lamina.training.progress import Progress
-from lamina.training.sources import Stream, is_iterable_of_batches, refuse_batch_size
+from lamina.training.sources import Stream, is_iterable_of_batches, refuse_batch_size, steps_of
 from lamina.training.stateful import batch_size_for, check_rows, sequences_held
 from lamina.training.vocabularies import Vocabularies
 
@@ -48,6 +48,8 @@ class Predictor:
             return None
         if x.dtype.char == "d":
             x = x.astype(np.float32)
+        if not x.dtype.isnative:
+            return None
         known = self._quick.get((x.shape[1:], x.dtype.char, settings.engine))
         if known is None or not 0 < x.shape[0] <= BATCH or not x.flags.c_contiguous:
             return None
@@ -93,7 +95,7 @@ class Predictor:
 
 
 def predict(
-    model: Any, x: Any, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
+    model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
 ) -> Any:
     """What `Trainer.predict` does."""
     told = CallbackList(callbacks, model, verbose=verbose)
@@ -152,7 +154,7 @@ def batches_of(
     size = batch_size_for(model, batch_size, default)
     if steps is None:
         check_rows(model, data.rows)
-    progress.total = -(-data.rows // size) if steps is None else steps
+    progress.total = steps_of(data.rows, size, steps, "predict: steps")
     for k in range(progress.total):
         rows = slice(k * size, (k + 1) * size)
         yield Columns([a[rows] for a in data.inputs], input_structure=data.input_structure)

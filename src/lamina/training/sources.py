@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.arrays import is_data
 from lamina.data.dataset import Dataset
 from lamina.data.splitting import epoch_order
 from lamina.errors import ArgumentError, DataError, describe, warn
@@ -56,6 +57,7 @@ class Resident:
     """Arrays in memory: programs gather the rows themselves.
 
     `rows`: the rows to use, None for all. `seed` shuffles them for each epoch (None: in order).
+    `limit`: the number of steps, None for all rows; `limit_name` is what messages call it.
     """
 
     def __init__(
@@ -65,17 +67,11 @@ class Resident:
         rows: np.ndarray | None = None,
         seed: int | None = None,
         limit: int | None = None,
+        limit_name: str = "steps",
     ) -> None:
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.rows = np.arange(data.rows, dtype=np.int32) if rows is None else rows.astype(np.int32)
-        whole = -(-len(self.rows) // batch_size)
-        if limit is not None and limit > whole:
-            raise ArgumentError(
-                f"steps_per_epoch is {limit}, but {len(self.rows):,} rows make {whole} batches of "
-                f"{batch_size}",
-                hint="leave steps_per_epoch out to use all rows once an epoch",
-            )
-        self.steps: int | None = limit or whole
+        self.steps: int | None = steps_of(len(self.rows), batch_size, limit, limit_name)
         self.limit = limit
         self.runner: Any = None  # the program of the epoch before
 
@@ -189,12 +185,10 @@ def _iterate(batches: Any) -> Iterator[Any]:
 
 def is_iterable_of_batches(x: Any) -> bool:
     """Whether x makes batches, instead of being the data."""
-    if hasattr(x, "__array__") or hasattr(x, "__dlpack__"):
+    if is_data(x) or isinstance(x, dict):
         return False
     if isinstance(x, (list, tuple)):
         return bool(x) and all(isinstance(each, tuple) and len(each) in (2, 3) for each in x)
-    if isinstance(x, (dict, str, bytes)):
-        return False
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
@@ -209,12 +203,13 @@ def refuse_batch_size(given: Any, name: str = "batch_size") -> None:
         )
 
 
-def batch_size_of(given: Any, default: int = 32) -> int:
-    if given is None:
-        return default
-    if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given < 1:
+def steps_of(rows: int, batch_size: int, limit: int | None, name: str = "steps") -> int:
+    """How many batches to take: all that the rows make, or `limit`, which must not be more."""
+    whole = -(-rows // batch_size)
+    if limit is not None and limit > whole:
         raise ArgumentError(
-            f"batch_size is {describe(given)}, expected a whole number from 1",
-            hint="how many rows are used for one step; 32 if you do not know",
+            f"{name}: more steps than batches (expected at most {whole}: {rows:,} rows make "
+            f"{whole} batches of {batch_size}, got {limit})",
+            hint=f"leave {name} out to use all rows once",
         )
-    return int(given)
+    return whole if limit is None else limit

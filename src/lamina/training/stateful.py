@@ -6,19 +6,19 @@ from typing import Any
 
 from lamina import tree
 from lamina.errors import DataError, ShapeError
-from lamina.training.sources import Resident, batch_size_of
+from lamina.training.sources import Resident
 
 
-def batch_size_for(model: Any, given: Any, default: int = 32) -> int:
+def batch_size_for(model: Any, given: int | None, default: int = 32) -> int:
     """The batch size: what was given, or as many sequences as stateful layers hold, or `default`.
 
     Raises ShapeError where a stateful layer holds another number than was given.
     """
     held = _held(model)
     if held is None:
-        return batch_size_of(given, default)
+        return default if given is None else given
     layer, count = held
-    size = batch_size_of(given, count)
+    size = count if given is None else given
     if size != count:
         raise ShapeError(
             f"{layer._label()}: is stateful and holds the state of {count} sequences; now {size} "
@@ -29,7 +29,9 @@ def batch_size_for(model: Any, given: Any, default: int = 32) -> int:
     return size
 
 
-def resident(model: Any, data: Any, batch_size: Any, default: int, **kwargs: Any) -> Resident:
+def resident(
+    model: Any, data: Any, batch_size: int | None, default: int, **kwargs: Any
+) -> Resident:
     """Arrays in batches of a size that the model can take."""
     source = Resident(data, batch_size_for(model, batch_size, default), **kwargs)
     if source.limit is None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.locks import MAKING
 from lamina.training import checks
+from lamina.training.arguments import MOST_ROWS, checked, checked_fit, need_data
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history import History
 from lamina.training.columns import columns, unpacked
@@ -103,26 +104,30 @@ class Trainer:
         from lamina.training.fit import fit
 
         checks.need_compiled(self, "fit")
-        validation_data = self._prepared_pair(validation_data)
-        return fit(
-            self,
-            self._prepared(x),
-            y,
+        need_data("fit", x)
+        numbers = checked_fit(
             batch_size=batch_size,
             epochs=epochs,
             verbose=verbose,
-            callbacks=callbacks,
             validation_split=validation_split,
-            validation_data=validation_data,
             shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
             seed=seed,
+        )
+        validation_data = self._prepared_pair(validation_data)
+        return fit(
+            self,
+            self._prepared(x),
+            y,
+            callbacks=callbacks,
+            validation_data=validation_data,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            **numbers,
         )
 
     def evaluate(
@@ -141,8 +146,10 @@ class Trainer:
         from lamina.training.fit import evaluate
 
         checks.need_compiled(self, "evaluate")
+        need_data("evaluate", x)
+        numbers = checked("evaluate", batch_size=batch_size, steps=steps, verbose=verbose)
         x = self._prepared(x)
-        logs = evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
+        logs = evaluate(self, x, y, sample_weight=sample_weight, callbacks=callbacks, **numbers)
         return _returned(logs, return_dict)
 
     def predict(
@@ -155,12 +162,15 @@ class Trainer:
     ) -> Any:
         """The outputs for data, as NumPy arrays. A few rows take microseconds, so calling this in a
         loop is fine. A line shows how far it is if it takes more than a second."""
+        need_data("predict", x)
         x = self._prepared(x)
-        if type(x) is np.ndarray and callbacks is None and x.ndim and _holds(batch_size, len(x)):
+        plain = type(x) is np.ndarray and callbacks is None and steps is None and x.ndim
+        if plain and _holds(batch_size, len(x)):
             quick = self._predictor.quick(self, x)
             if quick is not None:
                 return quick
-        return predict(self, x, batch_size, verbose, steps, callbacks)
+        numbers = checked("predict", batch_size=batch_size, steps=steps, verbose=verbose)
+        return predict(self, x, callbacks=callbacks, **numbers)
 
     # ---- one batch -----------------------------------------------------------------------------
     def train_on_batch(
@@ -332,4 +342,4 @@ def _returned(logs: dict[str, Any], return_dict: bool) -> Any:
 
 def _holds(batch_size: Any, rows: int) -> bool:
     """Whether one batch holds these rows."""
-    return batch_size is None or (type(batch_size) is int and batch_size >= rows)
+    return batch_size is None or (type(batch_size) is int and rows <= batch_size <= MOST_ROWS)
