@@ -5,13 +5,13 @@ file in the cache is always whole, also after a crash and with several processes
 """
 
 import hashlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lamina.errors import CacheError, DownloadError, FileFormatError
+from lamina.files import write_whole
 from lamina.settings import settings
 
 _MOST_BYTES = 1 << 28  # no file of these data sets is larger; a server that sends more is not one
@@ -168,24 +168,11 @@ def _nowhere(source: Source, filename: str, failures: list[str]) -> DownloadErro
 
 
 def _write_whole(target: Path, content: bytes) -> None:
-    """Write a file whole or not at all: nobody ever sees a part of it under its name."""
-    import tempfile
-
-    temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-        temporary = None
+        write_whole(target, content)
     except OSError as error:
         raise CacheError(
             f"cannot write {target}: {error}",
             hint="set LAMINA_CACHE_DIR to a folder that you can write to",
         ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
