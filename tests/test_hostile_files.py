@@ -28,6 +28,47 @@ def content(tmp_path):
     return (tmp_path / "small.lamina").read_bytes()
 
 
+# ---- archives ----------------------------------------------------------------------------------
+def repeated(content, times):
+    """The archive, whose directory has each entry so many times."""
+    at = int.from_bytes(content[-6:-2], "little")
+    directory = content[at:-22] * times
+    count = (4 * times).to_bytes(2, "little")
+    end = content[-22:-14] + 2 * count + len(directory).to_bytes(4, "little") + content[-6:]
+    return content[:at] + directory + end
+
+
+def overlapping(content):
+    """The archive, whose second entry begins where the first does."""
+    at = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 4)
+    return content[: at + 42] + bytes(4) + content[at + 46 :]
+
+
+def flipped(content, place, bit):
+    changed = bytearray(content)
+    changed[place] ^= bit
+    return bytes(changed)
+
+
+ARCHIVES = {
+    "1,000 entries of one member": lambda content: repeated(content, 1000),
+    "each entry twice": lambda content: repeated(content, 2),
+    "entries that overlap": overlapping,
+    "a directory at a negative place": lambda content: flipped(content, -5, 8),
+    "something behind the end": lambda content: content + b"x",
+    "something in front": lambda content: b"x" + content,
+    "a comment": lambda content: content[:-2] + b"\x01\x00x",
+}
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_archives_of_another_structure_are_refused_before_they_are_read(kind, content, tmp_path):
+    path = tmp_path / "evil.lamina"
+    path.write_bytes(ARCHIVES[kind](content))
+    with pytest.raises(FileFormatError, match=r"evil\.lamina: .*(damaged|not a model)"):
+        lm.load_model(path)
+
+
 # ---- files name no files -----------------------------------------------------------------------
 LOOKUPS = ["StringLookup", "IntegerLookup", "TextVectorization"]
 

@@ -12,7 +12,7 @@ from lamina.engines.llvm.target.machine import machine
 from lamina.settings import settings
 from lamina.version import __version__
 
-PACKAGES = ("llvmlite", "safetensors", "rich", "matplotlib", "pillow")
+PACKAGES = ("llvmlite", "rich", "matplotlib", "pillow")
 
 
 def info() -> str:

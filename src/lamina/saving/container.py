@@ -11,89 +11,67 @@ Nothing in it can run code, and nothing is read that the manifest does not name.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import json
 import os
-import tempfile
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lamina.errors import FileFormatError
+from lamina.errors import ArgumentError, FileFormatError
+from lamina.files import checked_name
+from lamina.saving import json_data, safetensors
 from lamina.version import __version__
 
 FORMAT, VERSION = "lamina model", 1
 MANIFEST, MODEL = "manifest.json", "model.json"
 WEIGHTS, OPTIMIZER = "weights.safetensors", "optimizer.safetensors"
 MEMBERS = {MANIFEST, MODEL, WEIGHTS, OPTIMIZER}
-MOST_JSON = 32 << 20  # bytes
-DEEPEST = 100  # nests within nests
 
 Arrays = dict[str, np.ndarray]
 
 
 # ---- writing -----------------------------------------------------------------------------------
 def pack(model: Mapping[str, Any], weights: Arrays, optimizer: Arrays | None) -> bytes:
-    """The bytes of a file: the same model gives the same bytes."""
-    members = {MODEL: to_json(model), WEIGHTS: to_safetensors(weights)}
+    """The bytes of a file: the same model gives the same bytes. Raises ArgumentError for a
+    description that is too large to be read again."""
+    members = {MODEL: _described(model), WEIGHTS: to_safetensors(weights)}
     if optimizer is not None:
         members[OPTIMIZER] = to_safetensors(optimizer)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     manifest = {"format": FORMAT, "version": VERSION, "lamina": __version__, "sha256": sums}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in {MANIFEST: to_json(manifest), **members}.items():
+        for name, content in {MANIFEST: json_data.to_json(manifest), **members}.items():
             archive.writestr(zipfile.ZipInfo(name), content)  # dated 1980, so that bytes repeat
     return buffer.getvalue()
 
 
-def to_json(value: Any) -> bytes:
-    return json.dumps(value, indent=1).encode()
+def _described(model: Mapping[str, Any]) -> bytes:
+    try:
+        return json_data.to_json(model)
+    except ValueError as error:
+        raise ArgumentError(
+            f"save: the description of the model is too large for a file: {error}",
+            hint="save weights alone with model.save_weights; a vocabulary of this size belongs "
+            "into a file of its own: set_vocabulary(path) reads it",
+        ) from error
 
 
 def to_safetensors(arrays: Arrays) -> bytes:
-    from safetensors.numpy import save
-
-    kept = {name: np.array(array, order="C") for name, array in arrays.items()}
-    # one entry: safetensors writes several in an order that differs from run to run
-    return save(kept, {"format": f"{FORMAT} {VERSION}"})
-
-
-def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file under a name of its own, then rename it: nobody ever sees a part of it, and what
-    was there before stays if this fails. Raises OSError."""
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent or ".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _like_other_files(temporary)
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _like_other_files(path: str) -> None:
-    """mkstemp lets only the owner read; a model is a file like any other."""
-    if os.name == "posix":
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(path, 0o666 & ~mask)
+    """Arrays as a member of a model file, whose manifest has the checksum."""
+    return safetensors.write(arrays, {"format": f"{FORMAT} {VERSION}"})
 
 
 # ---- reading -----------------------------------------------------------------------------------
 def read_file(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file. Raises FileNotFoundError, with what lies beside it."""
-    target = Path(path)
+    target = Path(checked_name(path))
     if target.is_dir():
         raise FileFormatError(f"{target}: is a folder, expected a file that model.save wrote")
     if not target.is_file():
@@ -106,7 +84,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 def unpack(path: Any, content: bytes) -> tuple[dict[str, Any], Arrays, Arrays | None]:
     """Model, weights and optimizer state of a file. Raises FileFormatError where it is truncated,
     damaged, or something else."""
-    members = dict(_members(path, content))
+    members = _members(path, content)
     manifest = from_json(path, MANIFEST, members.pop(MANIFEST, b""))
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise not_a_model(path, content)
@@ -117,29 +95,70 @@ def unpack(path: Any, content: bytes) -> tuple[dict[str, Any], Arrays, Arrays | 
             hint=f"it was written by Lamina {manifest.get('lamina')}: install that, or a newer one",
         )
     _check_sums(path, members, manifest.get("sha256"))
+    model = from_json(path, MODEL, members[MODEL])
+    if not isinstance(model, dict):
+        raise damaged(path, f"{MODEL} is not an object")
     optimizer = members.get(OPTIMIZER)
     return (
-        from_json(path, MODEL, members[MODEL]),
+        model,
         from_safetensors(path, members[WEIGHTS]),
         None if optimizer is None else from_safetensors(path, optimizer),
     )
 
 
-def _members(path: Any, content: bytes) -> Iterator[tuple[str, bytes]]:
+def _members(path: Any, content: bytes) -> dict[str, memoryview]:
+    """The members by name, as views of the content. What the directory says is checked before
+    anything is read: at most one member of each name, stored side by side."""
+    if content[:4] != b"PK\x03\x04":
+        raise not_a_model(path, content)
     try:
+        if content[-22:-18] != b"PK\x05\x06" or int.from_bytes(content[-10:-6], "little") > 4096:
+            raise zipfile.BadZipFile("the directory of its members is not at the end")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for info in archive.infolist():
-                stored = info.compress_type == zipfile.ZIP_STORED
-                if info.filename not in MEMBERS or not stored or info.file_size > len(content):
-                    raise not_a_model(path, content)
-                yield info.filename, archive.read(info)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        if content[:2] == b"PK":
-            raise damaged(path, str(error)) from error
-        raise not_a_model(path, content) from error
+            entries = archive.infolist()
+    except _NOT_A_ZIP as error:
+        raise damaged(path, str(error)) from error
+    names = [entry.filename for entry in entries]
+    is_stored = all(e.compress_type == zipfile.ZIP_STORED and not e.flag_bits & 1 for e in entries)
+    if not set(names) <= MEMBERS or not is_stored:
+        raise not_a_model(path, content)
+    if len(set(names)) != len(names):
+        raise damaged(path, "it holds a member twice")
+    found, end = {}, 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end:
+            raise damaged(path, f"{entry.filename} overlaps another member")
+        found[entry.filename], end = _stored(path, content, entry)
+    return found
 
 
-def _check_sums(path: Any, members: Mapping[str, bytes], sums: Any) -> None:
+_NOT_A_ZIP = (
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+)
+
+
+def _stored(path: Any, content: bytes, entry: zipfile.ZipInfo) -> tuple[memoryview, int]:
+    """The bytes of a member, and where they end."""
+    header = content[entry.header_offset : entry.header_offset + 30]
+    begin = entry.header_offset + 30 + int.from_bytes(header[26:28], "little")
+    begin += int.from_bytes(header[28:30], "little")
+    end = begin + entry.file_size
+    if header[:4] != b"PK\x03\x04" or end > len(content) or entry.compress_size != entry.file_size:
+        raise damaged(path, f"{entry.filename} is not where the directory says")
+    part = memoryview(content)[begin:end]
+    if entry.filename == MANIFEST and zlib.crc32(part) != entry.CRC:
+        raise damaged(path, f"{entry.filename} is not what was written (CRC)")
+    return part, end
+
+
+def _check_sums(path: Any, members: Mapping[str, Any], sums: Any) -> None:
     if not isinstance(sums, dict) or set(sums) != set(members) or not {MODEL, WEIGHTS} <= set(sums):
         raise damaged(path, "parts are missing")
     for name, part in members.items():
@@ -147,38 +166,17 @@ def _check_sums(path: Any, members: Mapping[str, bytes], sums: Any) -> None:
             raise damaged(path, f"{name} is not what was written (SHA-256)")
 
 
-def from_json(path: Any, name: str, content: bytes) -> Any:
-    if len(content) > MOST_JSON:
-        raise damaged(path, f"{name} has {len(content):,} bytes")
+def from_json(path: Any, name: str, content: Any) -> Any:
     try:
-        value = json.loads(content)
-        _check_depth(value)
-    except (ValueError, RecursionError) as error:
+        return json_data.from_json(content)
+    except ValueError as error:
         raise damaged(path, f"{name}: {error}") from error
-    return value
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, (dict, list))
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return
-    raise ValueError(f"nested more than {DEEPEST} deep")
-
-
-def from_safetensors(path: Any, content: bytes) -> Arrays:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
+def from_safetensors(path: Any, content: Any) -> Arrays:
     try:
-        return load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
+        return safetensors.read(content)
+    except ValueError as error:
         raise damaged(path, f"safetensors: {error}") from error
 
 
@@ -207,10 +205,6 @@ def not_a_model(path: Any, content: bytes) -> FileFormatError:
             what, cure = kind, advice
     if not content:
         what, cure = "an empty file", "save the model again"
-    elif _is_safetensors(content):
+    elif safetensors.is_safetensors(content):
         what, cure = "a file of weights alone", "make the model, then model.load_weights(path)"
     return FileFormatError(f"{path}: is {what}", hint=cure)
-
-
-def _is_safetensors(content: bytes) -> bool:
-    return content[8:9] == b"{" and int.from_bytes(content[:8], "little") < len(content)

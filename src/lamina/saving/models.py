@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.configuration import deserialize, serialize
 from lamina.errors import FileFormatError, LaminaError, describe
+from lamina.files import write_whole
 from lamina.saving import container
 from lamina.saving.compiled import compile_from, compiled_config
 from lamina.saving.names import warn_of_name
@@ -39,7 +40,7 @@ def save_model(
         if include_optimizer and model.optimizer.built:
             state = optimizer_state(model.optimizer)
     content = container.pack(written, weights, state)
-    container.write_whole(path, content)
+    write_whole(path, content)
 
 
 def shapes(nest: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import FileFormatError, ShapeError
-from lamina.saving import container
+from lamina.files import write_whole
+from lamina.saving import container, safetensors
 from lamina.saving.names import WEIGHTS, warn_of_name
 from lamina.tensor import Variable
 
@@ -21,7 +22,7 @@ def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = Tru
     """
     warn_of_name(path, weights=True)
     refuse_to_overwrite(path, overwrite)
-    container.write_whole(path, container.to_safetensors(arrays(model.named_weights())))
+    write_whole(path, safetensors.write_with_checksum(arrays(model.named_weights())))
 
 
 def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
@@ -43,7 +44,7 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
     content = container.read_file(path)
     if content[:2] == b"PK":
         stored = container.unpack(path, content)[1]
-    elif container._is_safetensors(content) or str(path).endswith(WEIGHTS):
+    elif safetensors.is_safetensors(content) or str(path).endswith(WEIGHTS):
         stored = container.from_safetensors(path, content)
     else:
         raise container.not_a_model(path, content)
