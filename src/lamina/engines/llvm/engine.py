@@ -20,8 +20,5 @@ class LlvmEngine:
         self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
     ) -> Executable:
         if settings.compare:
-            return Compared(graph, updates)
-        program = compile_graph(graph, updates)
-        program.graph, program.updates = graph, dict(updates)
-        program.flush_denormals = flush_denormals
-        return program
+            return Compared(graph, updates)  # keeps denormals, as the reference does
+        return compile_graph(graph, updates, flush_denormals)

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lamina.engines import Executable
 from lamina.engines.llvm.codegen.kernel import emit
 from lamina.engines.llvm.codegen.program import Driven, drive
 from lamina.engines.llvm.graph.legalize import prepare
@@ -40,6 +41,7 @@ from lamina.engines.llvm.program.row_tiling import in_strips
 from lamina.engines.llvm.program.statements import leaves, loops
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.runtime.executable import LlvmProgram
+from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, Array, Block, Plan
 from lamina.engines.llvm.schedule.choose import Schedule, choose, expr_cost
 from lamina.engines.llvm.target import toolchain
@@ -65,21 +67,23 @@ class Compiled:
     plan: Plan
 
 
-def compile_graph(graph: Graph, updates: Mapping[int, int]) -> LlvmProgram:
+def compile_graph(
+    recorded: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+) -> Executable:
     """The executable of a graph: from the cache, or compiled."""
-    log = dump.begin(graph, updates)
-    graph = simplify(graph)
+    log = dump.begin(recorded, updates)
+    graph = simplify(recorded)
     log.passed("simplify", graph)
     key = cache.key_of(to_text(graph, full=True), repr(sorted(updates.items())))
     found = None if log.shows_kernels else cache.lookup(key)
     log.looked_up(found is not None)
     if found is not None:
-        return log.ready(_restored(found))
-    stages = stages_of(graph, updates, log)
-    program, payload = built(stages)
-    log.passed("compile, link")
-    cache.store(key, payload)
-    return log.ready(program)
+        image = Image.unpacked(found)
+    else:
+        image = image_of(stages_of(graph, updates, log))
+        log.passed("compile")
+        cache.store(key, image.packed())
+    return log.ready(LlvmProgram(image, recorded, updates, flush_denormals))
 
 
 def stages_of(
@@ -121,13 +125,12 @@ def stages_of(
     return stages
 
 
-def built(stages: Compiled) -> tuple[LlvmProgram, bytes]:
-    """The executable, and what the cache keeps of it."""
+def image_of(stages: Compiled) -> Image:
+    """The compiled program: every text as an object."""
     texts = list({symbol: text for _, symbol, text in stages.kernels.values() if text}.values())
     objects = _objects([*texts, str(stages.driven.module)])
     tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]
-    payload = _packed(stages.plan, objects, tables)
-    return LlvmProgram(stages.plan, objects, tables), payload
+    return Image(stages.plan, objects, tables)
 
 
 def _kernel(kernel: Kernel) -> tuple[Schedule, str, str, list[str]]:
@@ -182,17 +185,3 @@ def _work(kernel: Kernel) -> Dim:
     nest = kernel.nest
     turns: Dim = math.prod(v.extent for v in (*nest.loops, *nest.reductions))
     return turns * max(1, int(sum(expr_cost(e) for e in walk(nest.roots()))))
-
-
-def _packed(plan: Plan, objects: list[bytes], tables: list[np.ndarray]) -> bytes:
-    described = [[t.dtype.str, list(t.shape)] for t in tables]
-    data = {"plan": plan.to_json(), "objects": len(objects), "tables": described}
-    return cache.pack(data, [*objects, *(t.tobytes() for t in tables)])
-
-
-def _restored(payload: bytes) -> LlvmProgram:
-    data, parts = cache.unpack(payload)
-    count = data["objects"]
-    rows = zip(data["tables"], parts[count:], strict=True)
-    tables = [np.frombuffer(raw, np.dtype(d)).reshape(shape) for (d, shape), raw in rows]
-    return LlvmProgram(Plan.from_json(data["plan"]), parts[:count], tables)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lamina.engines.llvm.runtime import arena, threadpool
-from lamina.engines.llvm.runtime.manifest import THREADS, Plan, bindable
+from lamina.engines.llvm.runtime.image import Image
+from lamina.engines.llvm.runtime.manifest import THREADS, bindable
 from lamina.engines.llvm.runtime.throttle import Company, Pace
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import DTypeError, ShapeError
@@ -27,13 +28,13 @@ KEPT = 8  # sizes whose arena stays allocated
 class LlvmProgram:
     """Called with arrays, returns arrays; several Python threads may share one."""
 
-    graph: Graph  # what it was compiled from, for those who want to look
-    updates: dict[int, int]
-    flush_denormals = False
-
-    def __init__(self, plan: Plan, objects: Sequence[bytes], tables: Sequence[np.ndarray]) -> None:
-        self.plan, self.tables = plan, [np.ascontiguousarray(t) for t in tables]
-        self.library = toolchain.link(list(objects), ["program"])
+    def __init__(
+        self, image: Image, graph: Graph, updates: Mapping[int, int], flush_denormals: bool
+    ) -> None:
+        self.graph, self.updates, self.flush_denormals = graph, dict(updates), flush_denormals
+        plan = self.plan = image.plan
+        self.tables = [np.ascontiguousarray(t) for t in image.tables]
+        self.library = toolchain.link(list(image.objects), ["program"])
         self.address = self.library.address("program")
         self._bound: dict[tuple[int, ...], _Bound] = {}
         self.lock = renewed(self)

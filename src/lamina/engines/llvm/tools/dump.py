@@ -16,11 +16,13 @@ from __future__ import annotations
 import atexit
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lamina.engines import Executable
 from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.program.statements import Routine
 from lamina.engines.llvm.target import toolchain
@@ -51,7 +53,7 @@ class Log:
     def staged(self, stages: Compiled) -> None:
         """All text is there."""
 
-    def ready(self, program: Any) -> Any:
+    def ready(self, program: Executable) -> Executable:
         """The program, about to be handed out."""
         return program
 
@@ -122,7 +124,7 @@ class Speaking(Log):
         if text and self.rung >= 6:
             self._show(f"assembly of {what}", toolchain.assembly(text))
 
-    def ready(self, program: Any) -> Any:
+    def ready(self, program: Executable) -> Executable:
         self.passed("link")
         self._say(f"{'in all':12} {(time.perf_counter() - self.begun) * 1e3:8.1f} ms")
         return Counted(program, self.name)
@@ -146,19 +148,33 @@ def _verify(graph: Graph, when: str) -> None:
 
 # ---- what ran ----------------------------------------------------------------------------------
 class Counted:
-    """A program that counts its calls and their time, and says so when the process ends."""
+    """A program that counts its calls and their time, and prints both when the process ends."""
 
-    def __init__(self, program: Any, name: str) -> None:
+    def __init__(self, program: Executable, name: str) -> None:
         self.program, self.name = program, name
+        self.graph, self.updates = program.graph, program.updates
         self.calls, self.seconds = 0, 0.0
         atexit.register(self.say)
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        with self._call():
+            return self.program(arrays)
+
+    def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+        results, run = self.program.fixed(arrays)
+
+        def counted() -> None:
+            with self._call():
+                run()
+
+        return results, counted
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
         begun = time.perf_counter()
-        results: list[np.ndarray] = self.program(arrays)
+        yield
         self.seconds += time.perf_counter() - begun
         self.calls += 1
-        return results
 
     def say(self) -> None:
         """One line on stderr: calls, time in all, time of a call."""

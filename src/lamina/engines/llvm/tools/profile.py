@@ -30,6 +30,7 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.program.bufferize import assemble
 from lamina.engines.llvm.program.statements import If, Routine, While, leaves
+from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.manifest import Plan, bindable
 from lamina.engines.llvm.schedule.choose import is_serial
 from lamina.engines.llvm.target import toolchain
@@ -131,7 +132,8 @@ class _Timed:
             return driven
 
         self.stages = pipeline.stages_of(extended, updates, drive=drive)
-        self.program = pipeline.built(self.stages)[0]
+        image = pipeline.image_of(self.stages)
+        self.program = LlvmProgram(image, extended, updates, flush_denormals=False)
 
     def run(self, arrays: Sequence[np.ndarray], runs: int) -> tuple[np.ndarray, float]:
         """Counters of each run (runs, ...), and seconds a tick."""
