@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.machine import machine
 from lamina.settings import settings
 
 KEY = "0123456789abcdef" * 4
@@ -50,6 +52,14 @@ def test_plan_and_objects_survive_packing():
     plan = {"arena": 4096, "kernels": ["a", "b"], "scale": 0.1}
     for objects in ([], [b"one"], [b"", b"\x00" * 9, PAYLOAD]):
         assert cache.unpack(cache.pack(plan, objects)) == (plan, objects)
+
+
+@pytest.mark.parametrize("figure", ["l1", "l2", "vector_bits", "vector_registers", "fma"])
+def test_a_key_depends_on_every_figure_of_the_machine_that_schedules_use(figure, monkeypatch):
+    before, this = cache.key_of("a"), machine()
+    changed = replace(this, **{figure: getattr(this, figure) * 2 + 1})
+    monkeypatch.setattr(cache, "machine", lambda: changed)
+    assert cache.key_of("a") != before
 
 
 def test_keys_tell_programs_apart(monkeypatch):

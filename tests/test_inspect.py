@@ -322,6 +322,35 @@ def test_without_the_ladder_nothing_is_said(tmp_path):
     assert run_with(tmp_path).stderr == ""
 
 
+def test_a_debugged_program_flushes_denormals_and_streams_like_any_other(capfd):
+    model = lm.Sequential([lm.layers.LSTM(4, input_shape=(None, 3))])
+    x = np.random.default_rng(0).normal(size=(1, 5, 3)).astype(np.float32)
+
+    def results():
+        f = lm.compile(lambda x: x * 1e-3, flush_denormals=True)
+        stream = model.stream()
+        return [f(np.float32(1e-37)).item(), *(np.asarray(stream.step(x[:, t])) for t in range(5))]
+
+    with settings(engine="llvm", cache=False):
+        plain = results()
+        with settings(debug=1):
+            debugged = results()
+    for one, other in zip(plain, debugged, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "compiling" in capfd.readouterr().err
+
+
+def test_profile_counts_the_kernels_of_the_very_program_it_runs():
+    def loss(w, x):
+        start = lm.zeros((x.shape[1], 4))
+        states = lm.scan(lambda h, row: (lm.tanh(h + row @ w), h), start, x)[1]
+        return lm.sum(states**2)
+
+    operands = lm.ones((4, 4)), lm.ones((6, 8, 4))
+    f = lm.compile(lm.grad(loss), signature=(lm.Spec((4, 4)), lm.Spec(("time", "batch", 4))))
+    assert inspect.profile(f, *operands, seconds=0.01).rows
+
+
 # ---- LAMINA_CHECK ------------------------------------------------------------------------------
 def test_check_names_the_pass_that_broke_a_graph():
     wrong = Node("add", (), {}, TensorType((), float32))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from lamina.engines import engine
-from lamina.engines.llvm.loops.nest import walk
+from lamina.engines.llvm.codegen.kernel import emit
+from lamina.engines.llvm.loopopt.split_at_guards import in_pieces
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.index import Var, of
+from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store, walk
 from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.pipeline import stages_of
-from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.program.statements import If, Loop, Strip, While, bodies, leaves, loops
+from lamina.engines.llvm.schedule.choose import Schedule
+from lamina.engines.llvm.target import toolchain
+from lamina.errors import EngineError
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter
-from lamina.ir.types import Extent, TensorType, float16, float32
+from lamina.ir.types import Extent, TensorType, bool_, float16, float32
 from lamina.reference import interpreter
 from lamina.rewrite import simplify
 from lamina.settings import settings
@@ -143,3 +151,54 @@ def test_what_code_of_its_own_reads_is_in_one_piece() -> None:
     ordered = ops.elements(ops.sort(inner, dimension=3))
     graph = Graph([x, w], [_convolved(inner, w), *ordered], "sorted")
     check(graph, rows=3)
+
+
+# ---- rules that no network reaches, on nests written by hand ------------------------------------
+def test_two_unrolled_loops_of_one_symbolic_stride_have_addresses_of_their_own():
+    rows, columns, maker = Var("i", 2), Var("j", 2), Maker()
+    stride, offset = Extent.symbol("stride"), of(rows) * 2 + of(columns)
+    value = maker.load(Buffer(1, float32), of(rows) * stride + of(columns) * stride)
+    nest = Nest("map", [rows, columns], stores=[Store(Buffer(0, float32), offset, value)])
+    schedule = Schedule((rows, columns), None, 1, {rows: 2, columns: 2})
+    module, sizes = emit(nest, schedule, "kernel", buffers=2)
+    assert sizes == ["stride"]
+    library = toolchain.link([toolchain.compile_object(str(module))], ["kernel"])
+    found, given = np.zeros(4, np.float32), np.arange(9, dtype=np.float32)
+    arguments = [found.ctypes.data, given.ctypes.data, 3, 0, 1]
+    types = [ctypes.c_void_p] * 2 + [ctypes.c_int64] * 3
+    ctypes.CFUNCTYPE(None, *types)(library.address("kernel"))(*arguments)
+    assert found.tolist() == [0, 3, 3, 6]
+
+
+def test_a_padded_buffer_is_as_large_as_its_outermost_axis_for_every_size():
+    batch, time = Extent.symbol("batch"), Extent.symbol("time")
+    shape, strides = (time, batch, 4), (4, time * 4, 1)  # batch-major memory of (time, batch, 4)
+    assert Slot(shape, float32, strides=strides).bytes == batch * time * 16
+    typical = Extent.symbol("rows")  # larger than 100 only if the size is known at run time
+    slot = Slot((typical, 100), float32, strides=(128, 1))
+    assert slot.bytes == typical * 128 * 4
+    with pytest.raises(EngineError, match="no axis spans all others"):
+        _ = Slot((batch, time), float32, strides=(1, 1)).bytes
+
+
+def test_a_nest_keeps_its_annotations_when_its_guards_are_cut():
+    loop, maker = Var("i", 32), Maker()
+    source = maker.load(Buffer(1, float32), of(loop))
+    value = maker.guard(((of(loop), 0, 16),), source, maker.constant(0, float32))
+    store = Store(Buffer(0, float32), of(loop), value)
+    nest = Nest("map", [loop], stores=[store], border=True)
+    cut = in_pieces(Kernel(nest, [Slot((32,), float32), Slot((32,), float32)]))
+    assert len(cut.nest.stores) == 2 and cut.nest.border
+
+
+def test_loops_and_leaves_are_found_inside_every_kind_of_item():
+    inner = Loop(3, False)
+    condition = Slot((), bool_)
+    for around in (
+        Loop(2, False, [inner]),
+        Strip([inner], 8, 2, {}),
+        While(condition, [], [inner]),
+        If(condition, [], [inner]),
+    ):
+        assert inner in loops([around])
+        assert [item for body in bodies(around) for item in body] == [inner]

@@ -93,21 +93,7 @@ def stages_of(
     drive: Callable[..., Driven] = drive,
 ) -> Compiled:
     """All passes up to LLVM text, of a simplified graph; `drive` writes the driver."""
-    graph = sink_sums(graph)
-    log.passed("sink", graph)
-    graph = prepare(graph)
-    log.passed("prepare", graph)
-    graph = hoist_loops(graph)
-    log.passed("hoist", graph)
-    program = assemble(graph, updates)
-    shorten(program)
-    for loop in loops(program.items):
-        loop.rows = rows_of(loop.items)
-        fetch_ahead(loop)
-    program.items = in_regions(program)
-    program.items = in_strips(program)
-    duplicate(program)
-    log.passed("assemble")
+    graph, program = program_of(graph, updates, log)
     kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
     called: dict[Kernel, tuple[str, list[str]]] = {}
     found = [item for item in leaves(program.items) if isinstance(item, Kernel)]
@@ -123,6 +109,28 @@ def stages_of(
     log.passed("drive")
     log.staged(stages)
     return stages
+
+
+def program_of(
+    graph: Graph, updates: Mapping[int, int], log: dump.Log = dump.SILENT
+) -> tuple[Graph, Program]:
+    """All passes up to the program of loop nests, of a simplified graph."""
+    graph = sink_sums(graph)
+    log.passed("sink", graph)
+    graph = prepare(graph)
+    log.passed("prepare", graph)
+    graph = hoist_loops(graph)
+    log.passed("hoist", graph)
+    program = assemble(graph, updates)
+    shorten(program)
+    for loop in loops(program.items):
+        loop.rows = rows_of(loop.items)
+        fetch_ahead(loop)
+    program.items = in_regions(program)
+    program.items = in_strips(program)
+    duplicate(program)
+    log.passed("assemble")
+    return graph, program
 
 
 def image_of(stages: Compiled) -> Image:

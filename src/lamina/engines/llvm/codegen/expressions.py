@@ -9,6 +9,7 @@ loop, so that each step can be emitted before the loops that don't change it (`h
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -407,7 +408,8 @@ class Addresses:
         path: tuple[Any, ...] = ("at", buffer.number)
         for level, group in itertools.groupby(steps, key=lambda s: s[0]):
             terms = list(group)
-            path = (*path, level, frozenset(key for _, key, _ in terms))
+            counted = Counter(key for _, key, _ in terms)  # equal terms add up
+            path = (*path, level, frozenset(counted.items()))
             known = self._known(path)
             if known is None:
                 total = constant("i64", 0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lamina.engines.llvm.loopopt.coalesce import renamed, rewrite
 from lamina.engines.llvm.loops.index import Index, Var, of
@@ -66,4 +67,4 @@ def _cut(nest: Nest, var: Var, size: int) -> Nest:
         moved = rewrite(nest, maker, lambda index, at=place: renamed(index, at))  # type: ignore[misc]
         stores += [Store(s.buffer, s.index, s.expr) for s in moved.stores]
     loops = [inner if v is var else v for v in nest.loops]
-    return Nest(nest.name, loops, stores=stores)
+    return replace(nest, loops=loops, stores=stores)

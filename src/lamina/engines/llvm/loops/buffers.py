@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.llvm.loops.index import Index, at, linear, strides_of
-from lamina.ir.types import Dim, DType, Shape, is_static
-from lamina.ir.typical import guess
+from lamina.errors import EngineError
+from lamina.ir.types import Dim, DType, Extent, Shape, is_static
 
 
 @dataclass(eq=False)
@@ -73,7 +74,7 @@ class Slot:
     def bytes(self) -> Dim:
         if self.strides is not None and self.same is None:
             spans = [n * step for n, step in zip(self.shape, self.strides, strict=True)]
-            return max(spans, key=guess) * self.dtype.itemsize
+            return _largest(spans) * self.dtype.itemsize
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property
@@ -81,3 +82,23 @@ class Slot:
         """From one thread's own to the next one's: whole lines of a cache."""
         assert is_static(self.bytes)
         return -(-int(self.bytes) // 64) * 64
+
+
+def _largest(spans: Sequence[Dim]) -> Dim:
+    """The span that is at least as long as each other, whatever the symbolic sizes (from 1) are."""
+    for span in spans:
+        if all(_is_nonnegative(span - other) for other in spans):
+            return span
+    raise EngineError(f"buffer: no axis spans all others (spans {', '.join(map(str, spans))})")
+
+
+def _is_nonnegative(extent: Dim) -> bool:
+    """True if a polynomial has no negative coefficient once each symbol s is written as 1 + t."""
+    if not isinstance(extent, Extent):
+        return extent >= 0
+    expanded: dict[tuple[str, ...], int] = {}
+    for monomial, coefficient in extent.terms.items():
+        for count in range(len(monomial) + 1):
+            for kept in itertools.combinations(monomial, count):
+                expanded[kept] = expanded.get(kept, 0) + coefficient
+    return all(coefficient >= 0 for coefficient in expanded.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lamina.engines.llvm.fusion.anchors import PRODUCTS
 from lamina.engines.llvm.fusion.plan import Group
@@ -88,7 +88,7 @@ def trimmed(nest: Nest, slots: Sequence[Slot]) -> Kernel:
 
 def used(nest: Nest, slots: Sequence[Slot], maker: Maker, total: Expr) -> Kernel:
     """The kernel of what follows a nest's sums, with another value in their place."""
-    after = Nest("map", list(nest.loops), stores=nest.stores)
+    after = replace(nest, name="map", reductions=[], accumulators=[], outermost=None, halves=None)
     return trimmed(rewrite(after, maker, lambda index: index, total=lambda _: total), slots)
 
 

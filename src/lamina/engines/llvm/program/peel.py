@@ -19,7 +19,7 @@ from lamina.engines.llvm.loops.index import of
 from lamina.engines.llvm.loops.nest import Expr, Maker
 from lamina.engines.llvm.lowering.lower import Kernel, trimmed
 from lamina.engines.llvm.program.bufferize import Program
-from lamina.engines.llvm.program.statements import If, Item, Loop, While, leaves, read, touched
+from lamina.engines.llvm.program.statements import Item, Loop, bodies, leaves, read, touched
 
 Readers = Mapping[Slot, Set[object]]
 
@@ -42,16 +42,8 @@ def _loops(items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], int, Loop]]:
     for place, item in enumerate(items):
         if isinstance(item, Loop):
             yield items, place, item
-        for inner in _inside(item):
+        for inner in bodies(item):
             yield from _loops(inner)
-
-
-def _inside(item: Item) -> list[Sequence[Item]]:
-    if isinstance(item, While):
-        return [item.test, item.items]
-    if isinstance(item, If):
-        return [item.items, item.otherwise]
-    return [item.items] if isinstance(item, Loop) else []
 
 
 # ---- the first turn ----------------------------------------------------------------------------

@@ -83,33 +83,36 @@ class Routine:
 Item = Kernel | Routine | Strip | Loop | While | If
 
 
+def bodies(item: Item) -> list[list[Item]]:
+    """The lists of items inside an item, in the order in which they run."""
+    if isinstance(item, (Loop, Strip)):
+        return [item.items]
+    if isinstance(item, While):
+        return [item.test, item.items]
+    return [item.items, item.otherwise] if isinstance(item, If) else []
+
+
 def loops(items: Sequence[Item]) -> Iterator[Loop]:
     """Every loop, those inside loops and branches included."""
     for item in items:
         if isinstance(item, Loop):
             yield item
-            yield from loops(item.items)
-        elif isinstance(item, While):
-            yield from loops([*item.test, *item.items])
-        elif isinstance(item, If):
-            yield from loops([*item.items, *item.otherwise])
+        for body in bodies(item):
+            yield from loops(body)
 
 
 def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While | If]:
     """Every kernel and routine, those inside loops and branches included."""
     for item in items:
-        if isinstance(item, (Loop, Strip)):
-            yield from leaves(item.items)
-        elif isinstance(item, While):
+        if isinstance(item, While):
             yield from leaves(item.test)
             yield item
             yield from leaves(item.items)
-        elif isinstance(item, If):
+            continue
+        if not isinstance(item, (Loop, Strip)):
             yield item
-            yield from leaves(item.items)
-            yield from leaves(item.otherwise)
-        else:
-            yield item
+        for body in bodies(item):
+            yield from leaves(body)
 
 
 def mentioned(item: Kernel | Routine | While | If) -> list[Slot]:

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.machine import machine
 from lamina.settings import settings
 from lamina.version import __version__
 
@@ -92,9 +93,15 @@ def _circumstances() -> dict[str, Any]:
         "format": FORMAT,
         "lamina": __version__,
         "llvm": toolchain.version(),
-        "machine": list(toolchain.host()),
+        "machine": _machine(),
         "settings": {name: getattr(settings, name) for name in CODE_SETTINGS},
     }
+
+
+def _machine() -> list[Any]:
+    """Every figure of the machine that a schedule may depend on."""
+    this = machine()
+    return [*toolchain.host(), this.vector_bits, this.vector_registers, this.fma, this.l1, this.l2]
 
 
 @cache

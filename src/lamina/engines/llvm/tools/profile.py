@@ -25,16 +25,15 @@ from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.codegen import barrier
 from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.codegen.program import AS_IT_LIES, Driver
-from lamina.engines.llvm.graph.legalize import prepare
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.lowering.lower import Kernel
-from lamina.engines.llvm.program.bufferize import assemble
 from lamina.engines.llvm.program.statements import If, Routine, While, leaves
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.manifest import Plan, bindable
 from lamina.engines.llvm.schedule.choose import is_serial
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.tools.work import Work, work_of
+from lamina.errors import EngineError
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import TensorType, int64
 
@@ -117,8 +116,8 @@ class _Timed:
     """The graph with one more parameter, the counters, under a driver that fills them."""
 
     def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
-        items = assemble(prepare(graph), updates).items
-        count = sum(not isinstance(i, (While, If)) for i in leaves(items))
+        _, program = pipeline.program_of(graph, updates)
+        count = sum(not isinstance(i, (While, If)) for i in leaves(program.items))
         self.shape = (1 + 2 * count,)
         counters = parameter(TensorType(self.shape, int64), "counters")
         extended = Graph([*graph.parameters, counters], graph.results, graph.name)
@@ -128,7 +127,8 @@ class _Timed:
             driver = TimedDriver(program, kernels, symbols)
             self.items = driver.timed
             driven = driver.run()
-            assert len(self.items) <= count, "there are more kernels than counters"
+            if len(self.items) > count:  # the counters would overflow
+                raise EngineError(f"profile: {len(self.items)} kernels (expected at most {count})")
             return driven
 
         self.stages = pipeline.stages_of(extended, updates, drive=drive)
