@@ -57,6 +57,68 @@ def test_dlpack_both_ways():
     assert lm.asarray(Foreign()).tolist() == X.tolist()
 
 
+class Consumer:
+    """What a library that imports DLPack asks for."""
+
+    def __init__(self, tensor, **options):
+        self.tensor, self.options = tensor, options
+
+    def __dlpack__(self, **_):
+        return self.tensor.__dlpack__(**self.options)
+
+    def __dlpack_device__(self):
+        return self.tensor.__dlpack_device__()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "uint8", "bool", "float16"])
+def test_dlpack_never_gives_away_memory_of_a_tensor_that_can_be_written_to(dtype):
+    x = lm.asarray(X).astype(dtype)
+    before = x.tolist()
+    shared = np.from_dlpack(x)
+    assert not shared.flags.writeable and np.shares_memory(shared, x.numpy())
+    for options in ({}, {"max_version": None}, {"max_version": (0, 8)}):
+        copied = np.from_dlpack(Consumer(x, **options))
+        assert not np.shares_memory(copied, x.numpy())
+    copied = np.from_dlpack(Consumer(x, max_version=(1, 0), copy=True))
+    copied[...] = 0
+    assert x.tolist() == before and copied.shape == x.shape
+    with pytest.raises(BufferError, match="copy"):
+        x.__dlpack__(copy=False)
+    for options in ({"stream": 1}, {"dl_device": (2, 0)}):
+        with pytest.raises(BufferError, match="CPU"):
+            x.__dlpack__(**options)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_version": (1, 0)}])
+def test_dlpack_of_bfloat16_goes_there_and_back_and_is_no_integer(options):
+    x = lm.asarray([1.0, -2.5, 3e38], dtype="bfloat16")
+    back = lm.from_dlpack(Consumer(x, **options))
+    assert back.dtype == "bfloat16" and back.tolist() == x.tolist()
+    assert lm.asarray(Consumer(x, **options)).dtype == "bfloat16"
+    with pytest.raises((RuntimeError, BufferError)):  # NumPy has no such type
+        np.from_dlpack(Consumer(x, **options))
+    assert lm.from_dlpack(Consumer(lm.asarray([7], dtype="uint16"))).dtype == "uint16"
+
+
+def test_numpy_copies_a_tensor_only_where_it_may():
+    x = lm.asarray(X)
+    assert shares(np.asarray(x, copy=False), X) and shares(np.asarray(x), X)
+    assert not np.asarray(x).flags.writeable
+    for copied in (np.array(x, copy=True), np.array(x), np.asarray(x, copy=True)):
+        assert copied.flags.writeable and not np.shares_memory(copied, X)
+    assert np.asarray(x, dtype="float64").dtype == "float64"
+    assert shares(np.asarray(x, dtype="float32", copy=False), X)
+    half = lm.asarray([1.0], dtype="bfloat16")
+    for make in (
+        lambda: np.asarray(x, dtype="float64", copy=False),
+        lambda: np.asarray(half, copy=False),
+        lambda: np.asarray(lm.Variable(X), copy=False),
+    ):
+        with pytest.raises(ValueError, match="copy"):
+            make()
+    assert np.asarray(half).tolist() == [1.0] and np.array(lm.Variable(X)).flags.writeable
+
+
 def test_anything_with_an_array():
     class Column:
         """What a pandas column offers."""

@@ -119,16 +119,24 @@ class Tensor(Equality):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         self._taken_out("NumPy")
         array = self._as_array()
+        converts = dtype is not None and array.dtype != dtype
+        if copy is False and (converts or self.dtype.name == "bfloat16"):
+            raise ValueError(
+                f"__array__: a {self.dtype} tensor needs a copy to become an array of "
+                f"{np.dtype(dtype) if converts else array.dtype} (expected copy=None or True, got "
+                "copy=False)"
+            )
         if copy:
             return np.array(array, dtype=dtype)
-        return array if dtype is None or array.dtype == dtype else array.astype(dtype)
+        return array.astype(dtype) if converts else array
 
     def __dlpack__(self, **options: Any) -> Any:
-        return (
-            np.array(self.numpy()).__dlpack__(**options)
-            if options.get("copy")
-            else (self._known("__dlpack__").__dlpack__(**options))
-        )
+        from lamina import dlpack
+
+        self._taken_out("DLPack")
+        view = self._known("__dlpack__").view()
+        view.flags.writeable = False
+        return dlpack.exported(view, self.dtype.name == "bfloat16", **options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
@@ -266,8 +274,10 @@ def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
         return _stacked(value)
     is_array = hasattr(value, "__array__") or isinstance(value, np.generic)
     if not is_array and hasattr(value, "__dlpack__"):
-        value, is_array = np.from_dlpack(value), True
+        return from_foreign_dlpack(value, copy)
     array = _numpy(value, copy)
+    if array.dtype.name == "bfloat16":  # of ml_dtypes, which NumPy itself does not have
+        return from_array(array.view(np.uint16), types.bfloat16)
     if array.dtype.kind not in "biuf":
         refuse_sparse("asarray", value)
         raise DTypeError(
@@ -279,6 +289,13 @@ def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
     if not array.dtype.isnative or array.dtype.itemsize > 8:
         array = array.astype(array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else float)
     return from_array(array)
+
+
+def from_foreign_dlpack(value: Any, copy: bool) -> Tensor:
+    from lamina import dlpack
+
+    array, is_bfloat16 = dlpack.imported(value, copy)
+    return from_array(array, types.bfloat16) if is_bfloat16 else _from_foreign(array, None, False)
 
 
 def _numpy(value: Any, copy: bool) -> np.ndarray:
@@ -378,6 +395,11 @@ class Variable(Operators):
         return Tensor(self._type, self._array.copy()).numpy().copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError(
+                "__array__: a Variable changes, so that its array is a copy (expected copy=None or "
+                "True, got copy=False)"
+            )
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 

@@ -19,7 +19,16 @@ from lamina.ir.types import Dim, DType, Extent, Shape, float32, int32, is_static
 from lamina.operations.elementwise import add, equal, greater_equal, subtract, where
 from lamina.operations.promote import common_dtype, is_weak, operand, scalar, shape_of, spread
 from lamina.operations.shaping import expand_dims, moveaxis
-from lamina.tensor import Tensor, Variable, as_node, as_tensor, bind, current_trace, from_node
+from lamina.tensor import (
+    Tensor,
+    Variable,
+    as_node,
+    as_tensor,
+    bind,
+    current_trace,
+    from_foreign_dlpack,
+    from_node,
+)
 
 # the names that stand in `lamina` itself
 # fmt: off
@@ -61,12 +70,12 @@ def constant(value: Any, /, dtype: Any = None) -> Tensor:
 
 
 def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
-    """A tensor that shares the memory of an array of another library, through DLPack."""
+    """A tensor that shares the memory of an array of another library, through DLPack; bfloat16 as
+    well. With `copy` it has memory of its own."""
     need_cpu("from_dlpack", device)
     if isinstance(x, Tensor):
         return x
-    imported = np.from_dlpack(x)
-    return asarray(np.array(imported) if copy else imported)
+    return from_foreign_dlpack(x, copy=builtins.bool(copy))
 
 
 def need_cpu(function: str, device: str | None) -> None:
