@@ -106,7 +106,8 @@ def ldexp(x1: Any, x2: Any) -> Tensor:
 def logaddexp2(x1: Any, x2: Any) -> Tensor:
     """log2(2^x1 + 2^x2), without overflow."""
     high, low = ops.maximum(x1, x2), ops.minimum(x1, x2)
-    return high + ops.log1p(ops.exp2(low - high)) * (1 / math.log(2))
+    apart = ops.where(high == low, 0.0, low - high)  # inf - inf would be NaN
+    return high + ops.log1p(ops.exp2(apart)) * (1 / math.log(2))
 
 
 def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:

@@ -176,7 +176,7 @@ absolute = abs
 
 
 def sign(x: Any, /) -> Tensor:
-    """-1, 0 or 1; NaN stays NaN."""
+    """-1, 0 or 1; NaN and the sign of a zero stay, as in JAX (NumPy's sign(-0.0) is +0.0)."""
     tensor = as_tensor(x)
     need_kind("sign", tensor, "iuf", "numbers")
     return unary("sign", tensor)

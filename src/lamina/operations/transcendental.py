@@ -19,10 +19,11 @@ from lamina.operations.arithmetic import (
     minimum,
     multiply,
     negative,
+    signbit,
     square,
     subtract,
 )
-from lamina.operations.comparison import equal, greater, isinf, less, logical_and, logical_or, where
+from lamina.operations.comparison import equal, greater, isinf, logical_and, logical_or, where
 from lamina.operations.logits import logarithm_of
 from lamina.operations.promote import floating, like, widened
 from lamina.tensor import Tensor
@@ -190,7 +191,7 @@ def asinh(x: Any, /) -> Tensor:
     """log(x + sqrt(x^2 + 1)), exact near 0, odd, and without overflow on the way."""
     tensor = floating(x)
     wide = widened(tensor)
-    turn = where(less(wide, 0), like(-1, wide), like(1, wide))  # |x| with a gradient of 1 at 0
+    turn = where(signbit(wide), like(-1, wide), like(1, wide))  # |x| with a gradient of 1 at 0
     a = multiply(turn, wide)
     large = _large(wide)
     b = minimum(a, large)
@@ -204,7 +205,7 @@ def acosh(x: Any, /) -> Tensor:
     tensor = floating(x)
     wide = widened(tensor)
     large = _large(wide)
-    t = subtract(minimum(wide, large), 1)
+    t = subtract(maximum(minimum(wide, large), 0), 1)  # further below, its square would overflow
     near = log1p(add(t, sqrt(multiply(t, add(t, 2)))))
     far = add(log(maximum(wide, large)), math.log(2.0))
     return narrowed(where(greater(wide, large), far, near), tensor)
