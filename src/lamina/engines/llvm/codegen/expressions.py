@@ -400,7 +400,8 @@ class Addresses:
         return self.b.mul(constant("i64", number), self.dim(extent))
 
     def _term(self, atom: Atom, coefficient: Dim, point: Point) -> Value:
-        return self.b.mul(self._atom(atom, point), self.dim(coefficient))
+        """An atom of an address, in lane 0, times its coefficient."""
+        return self.b.mul(self._atom(atom, point, lane0=True), self.dim(coefficient))
 
     def _stepped(self, buffer: Buffer, steps: list[tuple[int, Any, Any]]) -> Value:
         pointer = self.buffers[buffer.number]
@@ -420,11 +421,12 @@ class Addresses:
         return pointer
 
     # ---- indices as numbers --------------------------------------------------------------------
-    def index(self, index: Index, point: Point) -> Value:
-        """An index as an i64; a vector of them where it depends on the vector loop."""
+    def index(self, index: Index, point: Point, *, lane0: bool = False) -> Value:
+        """An index as an i64; a vector of them if it depends on the vector loop, unless only lane 0
+        is asked for."""
         b, total = self.b, self.dim(index.offset)
         for atom, c in index.terms.items():
-            value = self._atom(atom, point)
+            value = self._atom(atom, point, lane0=lane0)
             if lanes(value.type):
                 factor = self.wide(self.dim(c))
                 value = value if c == 1 else b.binary("mul", value, factor)
@@ -437,19 +439,20 @@ class Addresses:
                     total = b.add(total, value)
         return total
 
-    def _atom(self, atom: Atom, point: Point) -> Value:
+    def _atom(self, atom: Atom, point: Point, *, lane0: bool = False) -> Value:
         b = self.b
         if isinstance(atom, Var):
             first, more = self.turn(atom, point.get(atom, 0))
-            if atom is self.vector:
+            if atom is self.vector and not lane0:
                 return b.binary("add", self.wide(first), self._lane_numbers(more))
             return b.add(first, constant("i64", more))
         if isinstance(atom, Data):
             value = self._signed(self.value(atom.expr, point), atom.expr)
+            value = b.extract(value, 0) if lane0 and lanes(value.type) else value
             low, high = constant(value.type, 0), self.dim(atom.most)
             high = self.wide(high) if lanes(value.type) else high
             return b.intrinsic("llvm.smin", b.intrinsic("llvm.smax", value, low), high)
-        inner = self.index(atom.index, point)
+        inner = self.index(atom.index, point, lane0=lane0)
         by = self.dim(atom.by)
         by = self.wide(by) if lanes(inner.type) else by
         return b.binary("sdiv" if isinstance(atom, Div) else "srem", inner, by)
