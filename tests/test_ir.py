@@ -212,8 +212,9 @@ def test_verify_names_the_node_and_the_rule(
 def test_verify_looks_into_loops() -> None:
     outer, h = tensor(3, name="outer"), tensor(3, name="h")
     body = Graph([h], [ops.add(h, outer)], "step")
-    node = ops.scan(outer, body=body, num_consts=0, num_carry=1, length=4)
-    with pytest.raises(VerifyError, match=r"step: .*parameter.*not among the graph's own"):
+    params = {"body": body, "num_consts": 0, "num_carry": 1, "length": 4, "reverse": False}
+    node = Node("scan", [outer], params, (outer.type,))
+    with pytest.raises(VerifyError, match=r"scan: body 'step' refers to the parameter 'outer'"):
         verify(Graph([outer], ops.elements(node)))
 
 

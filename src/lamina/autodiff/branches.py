@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.ir import ops
+from lamina.ir.closing import closed_over, free_nodes
 from lamina.ir.graph import Graph, Node, parameter
 
 
@@ -25,19 +26,24 @@ def if_rule(
     """The cotangents of those operands that are needed (others, and pred, get None)."""
     wanted = [k for k, x in enumerate(operands) if needed[1 + k] and x.dtype.is_float]
     given = [k for k, part in enumerate(g) if part is not None]
+    branches = [_backward(branch, wanted, given) for branch in (true_branch, false_branch)]
+    outer = dict.fromkeys(n for b in branches for n in free_nodes(b.parameters, b.results))
+    closed = [closed_over(list(outer), b.parameters, b.results, b.name) for b in branches]
     node = ops.if_(
         pred,
+        *outer,
         *operands,
         *(g[k] for k in given),  # type: ignore[arg-type]
-        true_branch=_backward(true_branch, wanted, given),
-        false_branch=_backward(false_branch, wanted, given),
+        true_branch=closed[0],
+        false_branch=closed[1],
     )
     found = dict(zip(wanted, ops.elements(node)))
     return (None, *(found.get(k) for k in range(len(operands))))
 
 
 def _backward(branch: Graph, wanted: list[int], given: list[int]) -> Graph:
-    """From the operands and the cotangents of results to the cotangents of operands."""
+    """From the operands and the cotangents of results to the cotangents of operands; not closed,
+    since the rules of custom gradients may refer to anything around."""
     from lamina.autodiff.reverse import gradients  # which itself calls this row
 
     results = [branch.results[k] for k in given]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.ir import ops
+from lamina.ir.closing import closed_over, free_nodes
 from lamina.ir.graph import Graph, Node, parameter, substitute, topological
 from lamina.ir.types import Dim
 
@@ -77,8 +78,10 @@ def scan_rule(
     grads = dict(zip(inputs, gradients(results, list(given), inputs)))
     residuals = _residuals(loop, list(grads.values()))
     kept = _kept(loop, residuals)
-    backward, sequences = _backward(loop, wanted, grads, given, kept)
-    found = _run_backward(loop, wanted, g, backward, sequences)
+    backward, outer = _backward(loop, wanted, grads, given, kept)
+    found = _run_backward(
+        loop, wanted, g, backward, [*outer, *map(loop.operand, loop.consts)], kept
+    )
     return tuple(found.get(p) for p in body.parameters)
 
 
@@ -191,7 +194,8 @@ def _backward(
     given: dict[Node, int],
     kept: _Kept,
 ) -> tuple[Graph, list[Node]]:
-    """The body of the loop backwards, and the sequences of residuals that it reads."""
+    """The body of the loop backwards, and the nodes around the loop that are further constants of
+    it: those that rules of custom gradients refer to."""
     consts, residuals = _copies(loop.consts, "const"), _copies(kept.nodes, "residual")
     sums = _copies(wanted["consts"], "sum")
     to_carries = [p for p, k in given.items() if k < loop.num_carry]
@@ -203,8 +207,9 @@ def _backward(
     after = first + len(sums)
     added = [ops.add(s, d) for s, d in zip(sums, new[first:after])]
     parameters = [*consts, *to_carries, *sums, *residuals, *to_stacked]
-    body = Graph(parameters, [*new[:first], *added, *new[after:]], f"{loop.body.name}_backward")
-    return body, kept.sequences
+    returned = [*new[:first], *added, *new[after:]]
+    outer = free_nodes(parameters, returned)
+    return closed_over(outer, parameters, returned, f"{loop.body.name}_backward"), outer
 
 
 def _run_backward(
@@ -212,7 +217,8 @@ def _run_backward(
     wanted: dict[str, list[Node]],
     g: Sequence[Node | None],
     body: Graph,
-    sequences: list[Node],
+    consts: list[Node],
+    kept: _Kept,
 ) -> dict[Node, Node]:
     """The cotangent of each wanted parameter's operand."""
     places = [loop.carries.index(c) for c in wanted["carries"]]
@@ -224,10 +230,9 @@ def _run_backward(
         if each is not None and r.dtype.is_float
     ]
     node = ops.scan(
-        *[loop.operand(c) for c in loop.consts],
-        *[*starts, *sums, *sequences, *stacked],
+        *[*consts, *starts, *sums, *kept.sequences, *stacked],
         body=body,
-        num_consts=loop.num_consts,
+        num_consts=len(consts),
         num_carry=len(starts) + len(sums),
         length=loop.length,
         reverse=not loop.reverse,

@@ -131,9 +131,30 @@ def substitute(
             continue
         args = tuple(new[a] for a in node.args)
         same = all(x is y for x, y in zip(args, node.args, strict=True))
-        rebuilt = node if same else Node(node.op, args, node.params, node.type, origin=node.origin)
+        rebuilt = node if same else _rebuilt(node, args, new)
         new[node] = rewrite(rebuilt) if rewrite else rebuilt
     return [new[r] for r in roots]
+
+
+def _rebuilt(node: Node, args: Sequence[Node], new: Mapping[Node, Node]) -> Node:
+    params = node.params
+    if node.op == "custom_gradient":
+        params = {**params, "rule": _Moved(params["rule"], new)}
+    return Node(node.op, args, params, node.type, origin=node.origin)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moved:
+    """The rule of a custom gradient in a rebuilt graph. A rule is a Python function, and refers to
+    nodes of the graph in which it was written; what it returns is rebuilt as that graph was."""
+
+    rule: Callable[[Node], Sequence[Node | None]]
+    new: Mapping[Node, Node]
+
+    def __call__(self, g: Node) -> tuple[Node | None, ...]:
+        found = self.rule(g)
+        moved = iter(substitute([n for n in found if n is not None], {**self.new, g: g}))
+        return tuple(None if n is None else next(moved) for n in found)
 
 
 def is_constant(node: Node, value: float | None = None) -> bool:

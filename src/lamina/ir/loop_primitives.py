@@ -1,7 +1,11 @@
-"""Primitives that have graphs among their params: loops and branches."""
+"""Primitives that have graphs among their params: loops and branches.
+
+The graphs are closed: they refer to no parameters but their own.
+"""
 
 from __future__ import annotations
 
+from lamina.ir.closing import need_closed
 from lamina.ir.graph import Graph
 from lamina.ir.primitive import need, primitive
 from lamina.ir.types import Dim, TensorType, bool_
@@ -19,6 +23,7 @@ def scan(
     """A loop over the leading axis. Operands: consts, first carries, sequences; body takes consts,
     carries and one element of each sequence, and gives the next carries and one element of each
     stacked result. Results: last carries, then the stacked results."""
+    need_closed("scan", body=body)
     carries = types[num_consts : num_consts + num_carry]
     outs = [r.type for r in body.results]
     need(
@@ -40,6 +45,7 @@ def while_(
     *types: TensorType, cond: Graph, body: Graph, num_consts: int = 0
 ) -> tuple[TensorType, ...]:
     """Repeats body on the carries while cond holds; both take consts, then carries."""
+    need_closed("while", cond=cond, body=body)
     carries = types[num_consts:]
     outs = tuple(r.type for r in body.results)
     need(outs == carries, "while", "(C1) the body must give carries of the types it takes", *outs)
@@ -54,6 +60,7 @@ def if_(
 ) -> tuple[TensorType, ...]:
     """The results of one branch, of true_branch where pred holds; the other does not run. Both take
     all operands behind pred."""
+    need_closed("if", true_branch=true_branch, false_branch=false_branch)
     need(pred == TensorType((), bool_), "if", "(C1) pred must be one bool scalar", pred)
     results = []
     for name, branch in (("true_branch", true_branch), ("false_branch", false_branch)):

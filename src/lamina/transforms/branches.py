@@ -8,10 +8,11 @@ from typing import Any
 
 from lamina import tree
 from lamina.errors import ArgumentError, DTypeError, ShapeError
+from lamina.ir.closing import closed_over
 from lamina.ir.graph import Node, next_number, parameter
 from lamina.ir.types import bool_
 from lamina.tensor import Tensor, Variable, as_node, as_tensor, bind, bound, from_node
-from lamina.transforms.closing import closed_over, made_before, tensors
+from lamina.transforms.closing import made_before, tensors
 
 
 def cond(

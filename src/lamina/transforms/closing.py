@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import tree
-from lamina.ir.graph import Graph, Node, parameter, substitute, topological
+from lamina.ir.closing import closed_over
+from lamina.ir.graph import Graph, Node, topological
 from lamina.tensor import Tensor, as_tensor
 
 
@@ -72,11 +73,3 @@ def made_before(first: int, parameters: list[Node], results: list[Node]) -> list
         else:
             stack.extend(node.args)
     return sorted(found, key=lambda n: n.number)
-
-
-def closed_over(
-    consts: list[Node], parameters: list[Node], results: list[Node], name: str
-) -> Graph:
-    """The graph of results, with consts as its first parameters."""
-    inner = {c: parameter(c.type, f"const{k}") for k, c in enumerate(consts)}
-    return Graph([*inner.values(), *parameters], substitute(results, inner), name)

@@ -7,10 +7,11 @@ from typing import Any
 
 from lamina import tree
 from lamina.errors import ArgumentError, ShapeError, describe
+from lamina.ir.closing import closed_over
 from lamina.ir.graph import parameter
 from lamina.ir.types import Dim, TensorType
 from lamina.tensor import Tensor, as_node, bind, current_trace, from_node
-from lamina.transforms.closing import captured, close, closed_over, tensors
+from lamina.transforms.closing import captured, close, tensors
 
 
 def scan(
