@@ -241,8 +241,8 @@ class Layer(Tracked):
         """The names of the arguments of `call`."""
         cls = type(self)
         if "_call_parameters" not in vars(cls):
-            cls._call_parameters = tuple(arguments.parameters(cls.call))[1:]
             cls._call_positions = tuple(arguments.positional_parameters(cls.call))[1:]
+            cls._call_parameters = tuple(arguments.parameters(cls.call))[1:]  # last: both are known
         return cls._call_parameters
 
     def _placed(self) -> tuple[str, ...]:
