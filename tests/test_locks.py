@@ -32,7 +32,7 @@ def at_once(call):
         start.wait()
         try:
             results.append(call())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (raised below, in the test's own thread)
             raised.append(error)
 
     workers = [threading.Thread(target=work) for _ in range(THREADS)]
