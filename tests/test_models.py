@@ -3,6 +3,7 @@
 import copy
 import gc
 import json
+import sys
 import weakref
 
 import numpy as np
@@ -477,3 +478,54 @@ def test_layers_are_kept_in_lists_dicts_and_made_while_building():
     layer = Blocks()
     assert layer(lm.ones((2, 3))).shape == (2, 2)
     assert len(layer.trainable_weights) == 6
+
+
+# ---- many layers -------------------------------------------------------------------------------
+def calls_made(function):
+    """How many functions of Python and C a function calls: a measure that no other work changes."""
+    count = 0
+
+    def hear(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(hear)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def chain(depth):
+    x = inputs = L.Input((4,))
+    for _ in range(depth):
+        x = L.Activation("relu")(x)
+    return Model(inputs, x)
+
+
+MANY = {
+    "Sequential": lambda n: Sequential([L.Input((4,)), *(L.Activation("relu") for _ in range(n))]),
+    "Sequential without an Input": lambda n: Sequential([L.Activation("relu") for _ in range(n)]),
+    "functional": chain,
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_the_work_of_making_a_model_grows_in_proportion_to_its_layers(kind):
+    make = MANY[kind]
+    make(10)
+    assert calls_made(lambda: make(400)) < 2.1 * calls_made(lambda: make(200))
+
+
+def test_layers_that_are_taken_off_give_their_names_free():
+    model = Sequential([L.Input((4,)), L.Dense(3), L.Dense(2)])
+    model.pop()
+    model.add(L.Dense(5))
+    assert [layer.name for layer in model.layers] == ["dense", "dense_1"]
+    with pytest.raises(ShapeError):
+        model.add(L.Conv2D(1, 1))
+    model.add(L.Dense(1, name="dense_2"))
+    assert [layer.name for layer in model.layers] == ["dense", "dense_1", "dense_2"]
+    assert model.output_shape == (None, 1)

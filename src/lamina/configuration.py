@@ -10,6 +10,7 @@ can never stand in for one of Lamina's own. The layout is that of Keras 3.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import weakref
@@ -22,6 +23,8 @@ from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_nam
 
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
 NAMED_FUNCTIONS: dict[Callable[..., Any], str] = {}  # functions of Lamina that files may name
+_SIGNATURES: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature]
+_SIGNATURES = weakref.WeakKeyDictionary()
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -62,7 +65,7 @@ class Configurable:
 def _recorded(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Argument names and values, defaults included. What does not bind is left to `__init__`,
     whose error says it better."""
-    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+    signature = signature_of(cls.__init__)  # type: ignore[misc]
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError:
@@ -75,6 +78,17 @@ def _recorded(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[
         elif isinstance(value, dict):
             recorded.update(value)
     return recorded
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """inspect.signature(function), which takes 20 us, kept while the function exists."""
+    try:
+        found = _SIGNATURES.get(function)
+        if found is None:
+            found = _SIGNATURES[function] = inspect.signature(function)
+        return found
+    except TypeError:  # object.__init__ and its like cannot be referred to weakly
+        return inspect.signature(function)
 
 
 def registered_name(cls: type) -> str:
@@ -175,6 +189,7 @@ def _class_of(written: Mapping[str, Any], family: str | None) -> Any:
 
 
 # ---- names that users write --------------------------------------------------------------------
+@functools.lru_cache(1024)
 def snake_case(name: str) -> str:
     """GlorotUniform -> glorot_uniform, as Keras does it (L1L2 -> l1_l2 is an alias)."""
     name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))

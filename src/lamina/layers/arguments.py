@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lamina import tree
+from lamina.configuration import signature_of
 from lamina.errors import DTypeError, describe, unknown_name
 from lamina.ir import types
 from lamina.layers import symbolic
@@ -25,7 +26,7 @@ _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_
 
 def parameters(f: Callable[..., Any]) -> list[str]:
     """The names of a function's parameters."""
-    return list(inspect.signature(f).parameters)
+    return list(signature_of(f).parameters)
 
 
 def positional_parameters(f: Callable[..., Any]) -> list[str]:

@@ -8,7 +8,7 @@ Frame   one call in progress: layer, scope, training or not, losses added so far
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ class Root:
     """
 
     def __init__(self) -> None:
-        self.names: set[str] = set()
+        self.names = Names()
         self._seed: int | None = None
 
     @property
@@ -125,11 +125,22 @@ def told(layer: Any, outputs: Any) -> None:
         watcher(layer, outputs)
 
 
+class Names(set[str]):
+    """Names that only grow in number, and up to which number each is taken."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        super().__init__(names)
+        self.counts: dict[str, int] = {}
+
+
 def unique(name: str, taken: set[str]) -> str:
     """name, or name_1, name_2, ...: the first that is not taken; it is then."""
-    candidate, count = name, 0
+    counts = taken.counts if isinstance(taken, Names) else {}
+    count = counts.get(name, 0)
+    candidate = f"{name}_{count}" if count else name
     while candidate in taken:
         count += 1
         candidate = f"{name}_{count}"
+    counts[name] = count
     taken.add(candidate)
     return candidate

@@ -11,6 +11,7 @@ longer used is freed at once.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -133,11 +134,16 @@ def traced(type_: TensorType) -> Tensor:
     return from_node(parameter(type_, "x"))
 
 
+@functools.cache
+def _any_key() -> Tensor:
+    return random.key(0)
+
+
 @contextmanager
 def inferring() -> Iterator[None]:
     """Within: programs are recorded for the types of their results alone, and thrown away. Any
     random key will do."""
-    with tracing() as trace, random.key_scope(0):
+    with tracing() as trace, random.key_scope(_any_key()):
         trace.is_for_types = True
         yield
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
-from lamina.layers.frames import unique
+from lamina.layers.frames import Names, unique
 from lamina.tensor import Variable
 
 PLAIN = frozenset({NoneType, bool, int, float, str, FunctionType})  # in which nothing hangs
@@ -71,7 +71,7 @@ class Tracked(Configurable):
         new = [c for c in children if c._parent is None or c._parent() is None]
         if not new:
             return
-        taken = {c.name for c in children if c._is_named}
+        taken = Names(c.name for c in children if c._is_named)
         for child in new:
             child._take_name(taken)
             child._parent = weakref.ref(self)
@@ -118,8 +118,7 @@ class Tracked(Configurable):
         self._name_children(children)
         found: dict[str, Variable] = {}
         seen: set[int] = set()
-        taken: set[str] = set()
-        names: set[str] = set()
+        taken, names = Names(), Names()
         inside = [({v.name: v}, "") for v in self._variables_first(inner)]
         inside += [(c._named_variables(), unique(c.name, names) + "/") for c in children]
         for variables, prefix in inside:

@@ -26,12 +26,21 @@ class FunctionalGraph:
         self.input_nodes = [_node(t, "inputs") for t in flat]
         results, self.output_structure = tree.flatten(outputs)
         self.output_nodes = [_node(t, "outputs") for t in results]
-        self.held: list[Node] = []
-        self.calls = self._collect()
 
-    def _collect(self) -> list[Call]:
+    @cached_property
+    def calls(self) -> list[Call]:
         """The calls needed, in the order in which they can run."""
+        return self._collected[0]
+
+    @cached_property
+    def held(self) -> list[Node]:
+        """The symbolic tensors' nodes that the outputs depend on."""
+        return self._collected[1]
+
+    @cached_property
+    def _collected(self) -> tuple[list[Call], list[Node]]:
         calls: dict[Call, None] = {}
+        held: list[Node] = []
         stack = list(self.output_nodes)
         seen: set[Node] = set()
         while stack:
@@ -39,12 +48,12 @@ class FunctionalGraph:
                 if node in seen:
                     continue
                 seen.add(node)
-                self.held.append(node)
+                held.append(node)
                 call = self._call_of(node)
                 if call is not None and call not in calls:
                     calls[call] = None
                     stack += [t._node for t in call.inputs if t._node is not None]
-        return sorted(calls, key=lambda call: call.order)
+        return sorted(calls, key=lambda call: call.order), held
 
     def _leaves(self, root: Node) -> list[Node]:
         """The symbolic tensors' nodes that a node is computed from by operations alone."""
@@ -91,18 +100,21 @@ class FunctionalGraph:
     def _depths(self) -> dict[Call, int]:
         """How many calls lie between each call and the farthest output; all calls of a layer have
         the depth of the one farthest away."""
-        depth = dict.fromkeys(self.calls, 0)
+        known = set(self.calls)
+        depth: dict[Call, int] = {}
+        of_layer = dict.fromkeys((id(call.layer) for call in self.calls), 0)
         for call in reversed(self.calls):
-            layer = max(depth[c] for c in self.calls if c.layer is call.layer)
-            depth[call] = layer
+            own = depth[call] = of_layer[id(call.layer)]
             for before in self._calls_before(call):
-                depth[before] = max(depth[before], layer + 1)
+                if before in known:
+                    place = id(before.layer)
+                    of_layer[place] = max(of_layer[place], own + 1)
         return depth
 
     def _calls_before(self, call: Call) -> list[Call]:
         leaves = [n for t in call.inputs if t._node is not None for n in self._leaves(t._node)]
         found = (source_of(n) for n in leaves if n not in self.input_nodes)
-        return [s[0] for s in found if s is not None and s[0] in self.calls]
+        return [s[0] for s in found if s is not None]
 
     @cached_property
     def readers(self) -> list[tuple[int, Any]]:

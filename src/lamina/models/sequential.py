@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,7 @@ from lamina.layers.host import HostLayer
 from lamina.layers.spec import known_shape
 from lamina.locks import MAKING
 from lamina.models import host_stage
+from lamina.models.functional import FunctionalGraph
 from lamina.models.model import Model
 from lamina.tensor import Tensor
 
@@ -35,7 +37,7 @@ class Sequential(Model):
     `fit`, `evaluate`, `predict` and calls give them the data, and the program what they make of it.
     """
 
-    _unseen: ClassVar[frozenset[str]] = Model._unseen | {"_stage", "_own_scope"}
+    _unseen: ClassVar[frozenset[str]] = Model._unseen | {"_stage", "_own_scope", "_by_name"}
 
     def __init__(
         self,
@@ -48,6 +50,8 @@ class Sequential(Model):
         self._host: list[HostLayer] = []  # work on the data, before the program
         self._layers: list[Layer] = []
         self._own_scope = frames.Scope()
+        self._names = frames.Names()
+        self._by_name: dict[str, Layer] = {}
         self._stage: list[Any] = []  # the symbolic input, then what each layer makes of it
         self._decided_by_data = False  # what the shapes are: no Input said it
         if layers is not None and not isinstance(layers, (list, tuple)):
@@ -68,13 +72,13 @@ class Sequential(Model):
             self._add_host(layer)
             return
         self._layers.append(layer)
-        self._adopt()
-        stage = list(self._stage)
+        self._take_in(layer)
+        size = len(self._stage)
         try:
             self._continue(layer)
         except Exception:
-            self._layers.pop()
-            self._stage = stage
+            self._drop(self._layers)
+            del self._stage[size:]
             raise
 
     def _add_host(self, layer: HostLayer) -> None:
@@ -85,7 +89,25 @@ class Sequential(Model):
                 hint="put it in front, without an Input before it",
             )
         self._host.append(layer)
-        self._adopt()
+        self._take_in(layer)
+
+    def _take_in(self, layer: Layer) -> None:
+        """Give a layer a name that no other layer of this model has, and this model as its parent
+        if it has none."""
+        if self._by_name.get(layer.name) is not layer or not layer._is_named:
+            if layer.name in self._names and not layer._is_given:
+                layer._is_named = False
+            layer._take_name(self._names)
+            self._by_name[layer.name] = layer
+        if layer._parent is None or layer._parent() is None:
+            layer._parent = weakref.ref(self)
+
+    def _drop(self, layers: list[Any]) -> Any:
+        """Take the last of these layers off, and give its name free."""
+        layer = layers.pop()
+        self._by_name = {each.name: each for each in self.layers}
+        self._names = frames.Names(self._by_name)
+        return layer
 
     def _continue(self, layer: Layer) -> None:
         is_first = len(self._layers) == 1 and not self._stage
@@ -119,8 +141,8 @@ class Sequential(Model):
         return InputLayer(batch_shape=known_shape(node.shape), dtype=node.dtype)
 
     def _refuse_twice(self, layer: Layer) -> None:
-        given = [x.name for x in self.layers if x._is_given and x is not layer]
-        if layer._is_given and layer.name in given:
+        other = self._by_name.get(layer.name, layer)
+        if layer._is_given and other is not layer and other._is_given:
             raise ArgumentError(
                 f"{self._label()}: there is already a layer '{layer.name}'",
                 hint="give each layer of a model a name of its own",
@@ -146,8 +168,8 @@ class Sequential(Model):
         if not self.layers:
             raise ArgumentError(f"{self._label()}: there is no layer to take off")
         if not self._layers:
-            return self._host.pop()
-        layer = self._layers.pop()
+            return self._drop(self._host)
+        layer = self._drop(self._layers)
         if self._stage:
             self._stage.pop()
             self._extend()
@@ -232,8 +254,11 @@ class Sequential(Model):
         return [*self._host, *self._layers]
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
-        super()._set_graph(inputs, outputs)
-        self._functional_layers = self._functional_layers[1:]
+        """As for any model, in a time that does not depend on the number of layers: `add` calls
+        this for each of them."""
+        self._graph = FunctionalGraph(inputs, outputs)
+        self.built, self._build_shape = True, symbolic.shapes_of(inputs)
+        self._output_shape = symbolic.shapes_of(outputs)
 
     def get_config(self) -> dict[str, Any]:
         if type(self).__init__ is not Sequential.__init__:
