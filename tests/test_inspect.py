@@ -340,17 +340,6 @@ def test_a_debugged_program_flushes_denormals_and_streams_like_any_other(capfd):
     assert "compiling" in capfd.readouterr().err
 
 
-def test_profile_counts_the_kernels_of_the_very_program_it_runs():
-    def loss(w, x):
-        start = lm.zeros((x.shape[1], 4))
-        states = lm.scan(lambda h, row: (lm.tanh(h + row @ w), h), start, x)[1]
-        return lm.sum(states**2)
-
-    operands = lm.ones((4, 4)), lm.ones((6, 8, 4))
-    f = lm.compile(lm.grad(loss), signature=(lm.Spec((4, 4)), lm.Spec(("time", "batch", 4))))
-    assert inspect.profile(f, *operands, seconds=0.01).rows
-
-
 # ---- LAMINA_CHECK ------------------------------------------------------------------------------
 def test_check_names_the_pass_that_broke_a_graph():
     wrong = Node("add", (), {}, TensorType((), float32))

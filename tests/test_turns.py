@@ -308,3 +308,10 @@ def test_a_loop_finds_its_turns_between_gaps(name):
         found, expected = (found,), (expected,)
     for one, right in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.numpy(), np.asarray(right), rtol=2e-4, atol=2e-4)
+
+
+def test_profile_counts_the_kernels_of_the_very_program_it_runs():
+    """Work that moves out of a loop makes more kernels than the recorded graph has."""
+    signature = (lm.Spec(("batch", "time", 5)), lm.Spec(RECURRENT.shape))
+    gradient = lm.compile(lm.grad(loss, (0, 1)), signature=signature)
+    assert lm.inspect.profile(gradient, lm.ones((40, 6, 5)), RECURRENT, seconds=0.01).rows
