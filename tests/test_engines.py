@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lamina.engines import engine
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.pipeline import stages_of
 from lamina.engines.llvm.program.statements import leaves
 from lamina.fuzz.bounds import Shadow

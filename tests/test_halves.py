@@ -5,7 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.engines.llvm import pipeline
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import leaves
 from lamina.fuzz.check import everything_threaded
 from lamina.ir import types

@@ -13,8 +13,8 @@ from lamina.engines.llvm.codegen.kernel import emit
 from lamina.engines.llvm.loopopt.split_at_guards import in_pieces
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Var, of
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store, walk
-from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.pipeline import stages_of
 from lamina.engines.llvm.program.statements import If, Loop, Strip, While, bodies, leaves, loops
 from lamina.engines.llvm.schedule.choose import Schedule

@@ -5,7 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.engines.llvm.graph.legalize import prepare
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.bufferize import assemble
 from lamina.engines.llvm.program.statements import leaves
 from lamina.engines.llvm.schedule.choose import choose

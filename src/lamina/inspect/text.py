@@ -67,7 +67,7 @@ def kernels(f: Any, *args: Any, **kwargs: Any) -> Kernels:
 
 def views(seen: Subject) -> Kernels:
     """The kernels of a subject."""
-    from lamina.engines.llvm.lowering.lower import Kernel
+    from lamina.engines.llvm.loops.kernel import Kernel
     from lamina.engines.llvm.tools import describe
 
     stages = seen.stages

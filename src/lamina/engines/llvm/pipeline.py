@@ -29,8 +29,8 @@ from lamina.engines.llvm.codegen.kernel import emit
 from lamina.engines.llvm.codegen.program import Driven, drive
 from lamina.engines.llvm.graph.legalize import prepare
 from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import walk
-from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.program.bufferize import Program, assemble
 from lamina.engines.llvm.program.parallel_regions import in_regions
 from lamina.engines.llvm.program.peel import shorten

@@ -17,11 +17,12 @@ import math
 from dataclasses import replace
 
 from lamina.engines.llvm.fusion.anchors import PRODUCTS
-from lamina.engines.llvm.loopopt.coalesce import by_stride, collapse, renamed, rewrite
+from lamina.engines.llvm.loopopt.coalesce import by_stride, collapse
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, linear, of
+from lamina.engines.llvm.loops.kernel import Kernel, trimmed, used, zeros
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Maker, Nest, Store
-from lamina.engines.llvm.lowering.lower import Kernel, trimmed, used, zeros
+from lamina.engines.llvm.loops.rewrite import renamed, rewrite
 from lamina.engines.llvm.program.statements import read
 from lamina.engines.llvm.target.machine import Machine
 from lamina.ir.types import is_static

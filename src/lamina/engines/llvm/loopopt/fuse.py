@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lamina.engines.llvm.loopopt.coalesce import renamed, rewrite
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, of
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, Expr, Maker, Nest, Store, walk
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.rewrite import renamed, rewrite
 
 KINDS = {"map": "map", "copy": "map", "zeros": "map", "reduce": "reduce"}
 ROUNDED = {"float16", "bfloat16"}  # what is read back is not what was stored

@@ -13,10 +13,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lamina.engines.llvm.loopopt.coalesce import renamed, rewrite
 from lamina.engines.llvm.loops.index import Index, Var, of
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Maker, Nest, Store, walk
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.rewrite import renamed, rewrite
 from lamina.ir.types import is_static
 
 SMALLEST = 8  # elements of a piece

@@ -16,11 +16,11 @@ import math
 from collections.abc import Collection
 
 from lamina.engines.llvm.fusion.anchors import PRODUCTS
-from lamina.engines.llvm.loopopt.coalesce import renamed, rewrite
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, linear, of
+from lamina.engines.llvm.loops.kernel import Kernel, trimmed, used
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Halves, Maker, Nest, Store, walk
-from lamina.engines.llvm.lowering.lower import Kernel, trimmed, used
+from lamina.engines.llvm.loops.rewrite import renamed, rewrite
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 

@@ -2,94 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 
 from lamina.engines.llvm.fusion.anchors import PRODUCTS
 from lamina.engines.llvm.fusion.plan import Group
-from lamina.engines.llvm.loopopt.coalesce import rewrite
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.loops.index import Var, of
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import (
     Accumulator,
-    Apart,
     Buffer,
     Expr,
     Maker,
     Nest,
     Store,
-    walk,
 )
 from lamina.engines.llvm.lowering.inline import Position, Puller
 from lamina.ir.graph import Node
 
 
-@dataclass(eq=False)
-class Kernel:
-    """A nest and its memory: buffer number k of the nest is `slots[k]`. Every loop is one of the
-    graph's axes, until the kernels are finished (bufferize.py). In the first turn of the loop
-    around it, another may take its place; in the last, none (peel.py)."""
-
-    nest: Nest
-    slots: list[Slot]
-    at_first: Kernel | None = None
-    not_at_last: bool = False
-
-    def keep_apart(self, apart: Apart) -> None:
-        """Let a call be for some of its rows only."""
-        self.nest.apart = apart
-        if self.at_first is not None:
-            self.at_first.nest.apart = apart
-
-    @property
-    def written(self) -> set[Slot]:
-        return {self.slots[s.buffer.number].memory for s in self.nest.stores}
-
-    @property
-    def touched(self) -> set[Slot]:
-        return {s.memory for s in self.slots}
-
-
 def lower(group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]) -> Kernel:
     """The kernel of a group; `slots` says where sources and stored values lie."""
     return _Lowering(group, slots, stored).kernel()
-
-
-def copy(into: Slot, source: Slot) -> Kernel:
-    """A kernel that copies one slot to another of the same shape."""
-    maker = Maker()
-    loops = [Var(f"i{k}", extent) for k, extent in enumerate(source.shape)]
-    position = [of(v) for v in loops]
-    value = maker.load(Buffer(1, source.dtype), source.place(position))
-    nest = Nest("copy", loops, stores=[Store(Buffer(0, into.dtype), into.place(position), value)])
-    return Kernel(nest, [into, source])
-
-
-def zeros(into: Slot) -> Kernel:
-    """A kernel that fills a slot with zeros."""
-    maker = Maker()
-    loops = [Var(f"i{k}", extent) for k, extent in enumerate(into.shape)]
-    index = into.place([of(v) for v in loops])
-    store = Store(Buffer(0, into.dtype), index, maker.constant(0, into.dtype))
-    return Kernel(Nest("zeros", loops, stores=[store]), [into])
-
-
-def trimmed(nest: Nest, slots: Sequence[Slot]) -> Kernel:
-    """The kernel of a nest with the slots that it touches, and no others."""
-    maker = Maker()
-    touched = {e.params["buffer"] for e in walk(nest.roots()) if e.kind == "load"}
-    touched |= {s.buffer for s in nest.stores}
-    kept = sorted(touched, key=lambda b: b.number)
-    new = {b: Buffer(k, b.dtype) for k, b in enumerate(kept)}
-    made = rewrite(nest, maker, lambda index: index, lambda b, index: maker.load(new[b], index))
-    made.stores = [Store(new[s.buffer], s.index, s.expr) for s in made.stores]
-    return Kernel(made, [slots[b.number] for b in kept])
-
-
-def used(nest: Nest, slots: Sequence[Slot], maker: Maker, total: Expr) -> Kernel:
-    """The kernel of what follows a nest's sums, with another value in their place."""
-    after = replace(nest, name="map", reductions=[], accumulators=[], outermost=None, halves=None)
-    return trimmed(rewrite(after, maker, lambda index: index, total=lambda _: total), slots)
 
 
 class _Lowering:

@@ -20,8 +20,9 @@ from lamina.engines.llvm.loopopt.fuse import fused
 from lamina.engines.llvm.loopopt.split_at_guards import in_pieces
 from lamina.engines.llvm.loopopt.split_reduction import in_halves
 from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.kernel import Kernel, copy, trimmed, zeros
 from lamina.engines.llvm.loops.nest import walk
-from lamina.engines.llvm.lowering.lower import Kernel, copy, lower, trimmed, zeros
+from lamina.engines.llvm.lowering.lower import lower
 from lamina.engines.llvm.program.buffer_layout import spread
 from lamina.engines.llvm.program.halo import border, bordered, middle_of
 from lamina.engines.llvm.program.statements import (

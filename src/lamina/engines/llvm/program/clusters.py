@@ -9,8 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Apart
-from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.program.row_parallel import over_rows
 from lamina.engines.llvm.program.statements import If, Item, Loop, While, leaves
 from lamina.engines.llvm.schedule.choose import choose

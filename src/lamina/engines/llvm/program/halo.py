@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from lamina.engines.llvm.fusion.plan import WHOLE, Grouping
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, of, strides_of
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store
-from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.ir.graph import Graph, Node
 from lamina.ir.types import Dim, is_static
 from lamina.ir.typical import guess

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence, Set
 from functools import partial
 
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.bufferize import Program, Touching, touching_of
 from lamina.engines.llvm.program.clusters import Group, gathered, over_same_rows
 from lamina.engines.llvm.program.row_parallel import accesses, over_rows, own_rows

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
-from lamina.engines.llvm.loopopt.coalesce import rewrite
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import of
+from lamina.engines.llvm.loops.kernel import Kernel, trimmed
 from lamina.engines.llvm.loops.nest import Expr, Maker
-from lamina.engines.llvm.lowering.lower import Kernel, trimmed
+from lamina.engines.llvm.loops.rewrite import rewrite
 from lamina.engines.llvm.program.bufferize import Program
 from lamina.engines.llvm.program.statements import Item, Loop, bodies, leaves, read, touched
 

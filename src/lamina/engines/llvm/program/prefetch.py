@@ -15,8 +15,8 @@ import math
 from collections.abc import Sequence
 
 from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Ahead, Nest
-from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.program.row_parallel import accesses, over_rows, row_at
 from lamina.engines.llvm.program.statements import Loop
 from lamina.engines.llvm.schedule.choose import choose, work

@@ -11,7 +11,7 @@ longer than to make all of it.
 from __future__ import annotations
 
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.bufferize import Program, Touching, touching_of
 from lamina.engines.llvm.program.statements import leaves
 from lamina.ir.types import is_static

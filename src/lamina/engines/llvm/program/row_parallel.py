@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Atom, Data, Index, Mod, Var, of
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Apart, Expr, index_exprs
-from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.schedule.choose import choose
 from lamina.engines.llvm.target.machine import machine
 from lamina.ir.types import Dim, Extent, exact_division, is_static

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import walk
-from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import Item, Routine, leaves
 from lamina.engines.llvm.schedule.choose import Schedule, is_serial
 from lamina.ir.types import Dim

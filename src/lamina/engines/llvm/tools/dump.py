@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lamina.engines import Executable
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import Routine
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.tools import describe

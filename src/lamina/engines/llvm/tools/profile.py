@@ -26,7 +26,7 @@ from lamina.engines.llvm.codegen import barrier
 from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.codegen.program import AS_IT_LIES, Driver
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import If, Routine, While, leaves
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.manifest import Plan, bindable

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamina.engines.llvm.lowering.lower import Kernel
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.target.machine import Machine
 from lamina.engines.llvm.tools.peaks import Ceilings
 from lamina.engines.llvm.tools.profile import Timing

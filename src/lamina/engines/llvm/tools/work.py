@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from lamina.engines.llvm.codegen.elementwise import SCALAR
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var
+from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Expr, Nest, walk
-from lamina.engines.llvm.lowering.lower import Kernel
 from lamina.engines.llvm.program.statements import Routine
 from lamina.engines.llvm.schedule.choose import expr_cost
 from lamina.ir.types import evaluate
