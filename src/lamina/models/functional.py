@@ -9,12 +9,13 @@ from lamina import tree
 from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.graph import Node
 from lamina.ir.types import Extent
+from lamina.layers import propagation
 from lamina.layers.base import Layer
 from lamina.layers.spec import shape_text
 from lamina.layers.symbolic import Call, source_of
 from lamina.models.replay import Replay
 from lamina.operations import shaping
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, as_tensor
 
 
 class FunctionalGraph:
@@ -148,14 +149,17 @@ class FunctionalGraph:
         return tree.unflatten(self.output_structure, [replay.tensor(n) for n in self.output_nodes])
 
     def matched(self, label: str, inputs: Any) -> list[Tensor]:
-        """The inputs in the order of the model's, their shapes checked."""
+        """The inputs in the order of the model's and in their dtypes, their shapes checked."""
         tensors = [
             _adjusted(node, tensor)
             for node, tensor in zip(self.input_nodes, self.ordered(label, inputs), strict=True)
         ]
         for node, tensor, name in zip(self.input_nodes, tensors, self.input_names, strict=True):
             _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
-        return tensors
+        return [
+            propagation.like(tensor, as_tensor(tensor, node.dtype))
+            for node, tensor in zip(self.input_nodes, tensors, strict=True)
+        ]
 
     def ordered(self, label: str, inputs: Any) -> list[Any]:
         """The leaves of a nest, or of a dict by the Inputs' names, in the order of the Inputs."""
