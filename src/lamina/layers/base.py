@@ -46,6 +46,7 @@ class Layer(Tracked):
     family = "lamina.layers"
     input_spec: spec.InputSpec | Sequence[spec.InputSpec] | None = None
     supports_masking: bool = False
+    _data_dtype: types.DType | None = None  # of a Sequential's data without Input; None: floats
     needs_samples: bool = False  # training says which samples of the data set a batch holds
     trains_unless_told: bool = False  # what `training` is where no caller says it
     streams: ClassVar[bool | None] = None  # whether `call` looks at each step of time by itself

@@ -12,11 +12,14 @@ import numpy as np
 from lamina import constraints, initializers, regularizers
 from lamina.errors import ArgumentError, DTypeError, OutOfBoundsError
 from lamina.ir.graph import Node
-from lamina.ir.types import int32
+from lamina.ir.types import int32, promote
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
 from lamina.operations import elementwise, indexing
 from lamina.tensor import Tensor, as_tensor
+
+# up to which number a dtype holds every whole one
+EXACT = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
 
 
 class Embedding(Layer):
@@ -36,6 +39,7 @@ class Embedding(Layer):
     """
 
     supports_masking = True
+    _data_dtype = int32
 
     def __init__(
         self,
@@ -75,13 +79,26 @@ class Embedding(Layer):
         return as_tensor(inputs) != 0 if self.mask_zero else None
 
     def call(self, inputs: Tensor) -> Tensor:
-        numbers = inputs if inputs.dtype.is_integer else as_tensor(inputs, int32)
+        numbers = self._whole(inputs)
         if numbers.is_traced:
             _note(inputs, self)
             numbers = elementwise.clip(numbers, 0, self.input_dim - 1)
         else:
             self.check_data(inputs.numpy())
         return indexing.take(self.embeddings.read(), numbers, axis=0)
+
+    def _whole(self, inputs: Tensor) -> Tensor:
+        """The numbers in an integer dtype that holds every row's. Raises DTypeError where the
+        floats that came do not tell all rows apart."""
+        if inputs.dtype.is_integer:
+            return as_tensor(inputs, promote(inputs.dtype, int32))
+        if inputs.dtype.is_float and self.input_dim > EXACT[inputs.dtype.name]:
+            raise DTypeError(
+                f"{self._label()}: {inputs.dtype} holds whole numbers up to "
+                f"{EXACT[inputs.dtype.name]:,} exactly, and the table has {self.input_dim:,} rows",
+                hint="give the Input dtype='int32'",
+            )
+        return as_tensor(inputs, int32)
 
     def check_data(self, values: Any, first: int = 0) -> None:
         """Raise OutOfBoundsError for a number outside of the table, with its position, DTypeError

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from lamina.errors import ArgumentError, OutOfBoundsError, RangeError, StateError, unknown_name
-from lamina.ir.types import DType, int32
+from lamina.ir.types import DType, int32, promote
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
 from lamina.operations import creation, elementwise, shaping, sorting, updating
@@ -84,6 +84,8 @@ class CategoryEncoding(Layer):
         [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
     """
 
+    _data_dtype = int32
+
     def __init__(
         self,
         num_tokens: int,
@@ -103,7 +105,8 @@ class CategoryEncoding(Layer):
                 f"{self.output_mode!r}"
             )
         numbers = as_tensor(inputs)
-        numbers = numbers if numbers.dtype.is_integer else as_tensor(numbers, int32)
+        wide = promote(numbers.dtype, int32) if numbers.dtype.is_integer else int32
+        numbers = as_tensor(numbers, wide)  # uint8 does not hold every column
         if not numbers.is_traced:
             _check_within(self._label(), numbers.numpy(), self.num_tokens)
         return encoded(numbers, self.output_mode, self.num_tokens, self.dtype, count_weights)

@@ -14,6 +14,7 @@ from lamina.ir.types import is_static
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec, layout, shape_text
 from lamina.operations import images, shaping
+from lamina.operations.promote import floating
 from lamina.operations.windows import channels_back, channels_last, checked_format, per_axis
 from lamina.tensor import Tensor
 
@@ -174,10 +175,10 @@ class UpSampling2D(_UpSampling):
     def call(self, inputs: Tensor) -> Tensor:
         if self.interpolation == "nearest":
             return super().call(inputs)
-        x = channels_last("UpSampling2D", inputs, self.data_format)
+        x = channels_last("UpSampling2D", floating(inputs), self.data_format)
         for axis, times in enumerate(self.size, 1):
             x = images.resized_along(x, axis, x.shape[axis] * times, self.interpolation)
-        return channels_back(x, self.data_format)
+        return channels_back(images.rounded(x, inputs.dtype), self.data_format)
 
 
 class UpSampling3D(_UpSampling):

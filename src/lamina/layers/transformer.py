@@ -9,7 +9,7 @@ from typing import Any
 
 from lamina import activations, initializers
 from lamina.errors import RangeError, ShapeError
-from lamina.ir.types import bool_
+from lamina.ir.types import bool_, int32
 from lamina.layers.attention import MultiHeadAttention
 from lamina.layers.base import Layer
 from lamina.layers.core import Dense, positive_integer
@@ -103,6 +103,7 @@ class TokenAndPositionEmbedding(Layer):
     (batch, steps, embedding_dim). mask_zero: token 0 is padding."""
 
     supports_masking = True
+    _data_dtype = int32
 
     def __init__(
         self,

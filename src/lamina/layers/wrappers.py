@@ -21,6 +21,7 @@ class Wrapper(Layer):
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layer = _as_layer(type(self).__name__, layer)
+        self._data_dtype = self.layer._data_dtype
 
     def call(self, inputs: Any) -> Any:
         return self.layer(inputs)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from lamina import tree
-from lamina.errors import ArgumentError, ShapeError, describe
+from lamina.errors import ArgumentError, OutOfBoundsError, ShapeError, describe
 from lamina.ir.graph import Node
 from lamina.ir.types import Extent
 from lamina.layers import propagation
@@ -119,8 +122,13 @@ class FunctionalGraph:
 
     @cached_property
     def readers(self) -> list[tuple[int, Any]]:
-        """The layers that are called on an Input itself and check data: (number of it, layer)."""
-        found: list[tuple[int, Any]] = []
+        """What checks the data of an Input, as (number of it, object with `check_data`): the range
+        of its dtype, and the layers that are called on the Input itself."""
+        found: list[tuple[int, Any]] = [
+            (k, Range(name, node.dtype))
+            for k, (name, node) in enumerate(zip(self.input_names, self.input_nodes, strict=True))
+            if node.dtype.is_integer
+        ]
         for call in self.calls:
             inner = getattr(call.layer, "_graph", None)
             own = [(k, call.layer) for k in range(len(call.inputs))]
@@ -134,7 +142,7 @@ class FunctionalGraph:
     def run(self, label: str, inputs: Any) -> Any:
         """The outputs for these inputs: a nest like the model's, a list in its order, or a dict by
         the names of the Inputs."""
-        tensors = self.matched(label, inputs)
+        tensors = self.converted(self.matched(label, inputs))
         replay = Replay(dict(zip(self.input_nodes, tensors, strict=True)))
         by_source = {source_of(n): n for n in self.held if n not in self.input_nodes}
 
@@ -149,13 +157,17 @@ class FunctionalGraph:
         return tree.unflatten(self.output_structure, [replay.tensor(n) for n in self.output_nodes])
 
     def matched(self, label: str, inputs: Any) -> list[Tensor]:
-        """The inputs in the order of the model's and in their dtypes, their shapes checked."""
+        """The inputs in the order of the model's, their shapes checked."""
         tensors = [
             _adjusted(node, tensor)
             for node, tensor in zip(self.input_nodes, self.ordered(label, inputs), strict=True)
         ]
         for node, tensor, name in zip(self.input_nodes, tensors, self.input_names, strict=True):
             _check_shape(label, name if len(tensors) > 1 else "", node, tensor)
+        return tensors
+
+    def converted(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The inputs in the dtypes of the Inputs, with the masks that they have."""
         return [
             propagation.like(tensor, as_tensor(tensor, node.dtype))
             for node, tensor in zip(self.input_nodes, tensors, strict=True)
@@ -179,6 +191,28 @@ class FunctionalGraph:
                 f"({', '.join(self.input_names)}), got {len(tensors)}"
             )
         return tensors
+
+
+class Range:
+    """The numbers that an Input of whole numbers takes. Conversion drops fractions, as in Keras,
+    and would make numbers beyond the range others."""
+
+    def __init__(self, name: str, dtype: Any) -> None:
+        self.name, self.dtype = name, dtype
+
+    def check_data(self, values: np.ndarray, first: int = 0) -> None:
+        """Raise OutOfBoundsError for a number that the dtype does not hold, with its row."""
+        if not values.size or np.can_cast(values.dtype, self.dtype.storage):
+            return
+        least, most = np.iinfo(self.dtype.storage).min, np.iinfo(self.dtype.storage).max
+        if least <= values.min() and values.max() <= most:
+            return
+        place = tuple(np.argwhere((values < least) | (values > most))[0].tolist())
+        raise OutOfBoundsError(
+            f"Input '{self.name}': {values[place].item()} in row {place[0] + first} is outside of "
+            f"{self.dtype}, {least} to {most}",
+            hint="give the Input a wider dtype, such as Input(..., dtype='int64')",
+        )
 
 
 def _is_open(value: Any) -> bool:

@@ -133,12 +133,17 @@ class Sequential(Model):
     def _first_input(self, layer: Layer) -> InputLayer | None:
         """What the first layer says of the input: its `input_shape`, or a model's own Input."""
         if layer._first_shape is not None:
-            return InputLayer(batch_shape=layer._first_shape, dtype=self.dtype)
+            return InputLayer(batch_shape=layer._first_shape, dtype=self._input_dtype())
         graph = getattr(layer, "_graph", None)
         if graph is None or len(graph.input_nodes) != 1:
             return None
         node = graph.input_nodes[0]
         return InputLayer(batch_shape=known_shape(node.shape), dtype=node.dtype)
+
+    def _input_dtype(self) -> Any:
+        """What data are converted to where no Input says it: what the first layer asks for."""
+        first = self._layers[0]._data_dtype if self._layers else None
+        return first or self._dtype
 
     def _refuse_twice(self, layer: Layer) -> None:
         other = self._by_name.get(layer.name, layer)
@@ -188,7 +193,7 @@ class Sequential(Model):
             )
         frame = frames.current()
         scope = frame.scope if frame is not None and frame.layer is self else self._own_scope
-        layer = InputLayer(batch_shape=tuple(input_shape), dtype=self.dtype)
+        layer = InputLayer(batch_shape=tuple(input_shape), dtype=self._input_dtype())
         self._stage, self._decided_by_data = [layer.tensor(scope)], True
         try:
             self._extend()
@@ -216,7 +221,7 @@ class Sequential(Model):
     def _open(self, node: Any, came: Sequence[Any]) -> None:
         known = known_shape(node.shape)
         wider = (n if n == size else None for n, size in zip(known[1:], came[1:], strict=True))
-        layer = InputLayer(batch_shape=(known[0], *wider), dtype=self.dtype)
+        layer = InputLayer(batch_shape=(known[0], *wider), dtype=node.dtype)
         if layer.batch_shape == known:
             return
         stage = self._stage
@@ -242,7 +247,8 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if self._graph is not None:
             self._widen(getattr(inputs, "shape", ()))
-            (inputs,) = self._graph.matched(self._label(), inputs)
+            found = self._graph.matched(self._label(), inputs)
+            (inputs,) = found if self._host else self._graph.converted(found)
         inputs = propagation.given(inputs, mask)
         for layer in self._layers:
             inputs = layer(inputs)

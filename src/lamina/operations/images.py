@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ShapeError, unknown_name
-from lamina.ir.types import Dim, Shape, float64, is_static
+from lamina.ir.types import Dim, DType, Shape, float64, is_static
 from lamina.operations.creation import arange
-from lamina.operations.elementwise import abs, floor, maximum, sin, where
+from lamina.operations.elementwise import abs, clip, floor, maximum, round, sin, where
 from lamina.operations.linear_algebra import tensordot
 from lamina.operations.promote import floating, widened
 from lamina.operations.reductions import as_number, sum
@@ -65,6 +65,15 @@ def resized_along(
     make = _known_weights if is_static((n, count)) else _weights
     weights = as_tensor(make(n, count, interpolation, antialias), x.dtype)
     return moveaxis(tensordot(x, weights, axes=([axis], [0])), -1, axis)
+
+
+def rounded(x: Tensor, dtype: DType) -> Tensor:
+    """Numbers between the pixels of an image, in the dtype of its pixels: for integers the nearest
+    that the dtype holds."""
+    if not dtype.is_integer:
+        return as_tensor(x, dtype)
+    limits = np.iinfo(dtype.storage)
+    return as_tensor(clip(round(x), limits.min, limits.max), dtype)
 
 
 def _triangle(x: Tensor) -> Tensor:
