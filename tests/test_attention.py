@@ -257,7 +257,7 @@ def test_masks_reach_attention_pooling_and_the_end():
 def test_masks_through_merging_layers():
     a, b = Masking()(np.array([[[1.0], [0.0]]])), Masking()(np.array([[[0.0], [0.0]]]))
     assert masks.mask_of(lm.layers.Add()([a, b])).tolist() == [[True, False]]
-    assert masks.mask_of(Concatenate()([a, b])).tolist() == [[False, False]]
+    assert masks.mask_of(Concatenate()([a, b])).tolist() == [[True, False]]
     assert masks.mask_of(Concatenate(axis=1)([a, b])).tolist() == [[True, False, False, False]]
     assert masks.mask_of(Dense(2)(a)).tolist() == [[True, False]]
     assert masks.mask_of(a + 1.0) is None

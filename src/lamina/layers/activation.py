@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
-from lamina.errors import ArgumentError, RangeError
+from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.ir.types import bool_, is_static
 from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
-from lamina.operations import creation, elementwise
-from lamina.tensor import Tensor
+from lamina.layers.spec import InputSpec, shape_text
+from lamina.operations import creation, elementwise, masks
+from lamina.tensor import Tensor, as_tensor
 
 
 class ReLU(Layer):
@@ -105,7 +106,10 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """exp(x) / sum(exp(x)) along an axis, or several. Where `mask` is False the result is 0."""
+    """exp(x) / sum(exp(x)) along an axis, or several. Where `mask` is False the result is 0.
+
+    A mask that is given broadcasts to the inputs; one that the inputs carry is of their steps.
+    """
 
     supports_masking = True
 
@@ -117,8 +121,26 @@ class Softmax(Layer):
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         if mask is None:
             return activations.softmax(inputs, axis=axis)
-        inputs = elementwise.where(mask, inputs, -creation.finfo(inputs.dtype).max)
-        return elementwise.where(mask, activations.softmax(inputs, axis=axis), 0.0)
+        there = self._there(inputs, mask)
+        inputs = elementwise.where(there, inputs, -creation.finfo(inputs.dtype).max)
+        return elementwise.where(there, activations.softmax(inputs, axis=axis), 0.0)
+
+    def _there(self, inputs: Tensor, mask: Any) -> Tensor:
+        """The mask as bools that broadcast to the inputs, and no further."""
+        carried = masks.mask_of(inputs)
+        if carried is not None and mask is carried:
+            return masks.fitted(carried, inputs.ndim)
+        mask = as_tensor(mask)
+        pairs = zip(reversed(mask.shape), reversed(inputs.shape), strict=False)
+        misfit = any(is_static((m, n)) and m not in (1, n) for m, n in pairs)
+        if mask.ndim > inputs.ndim or misfit:
+            raise ShapeError(
+                f"{self._label()}: expected a mask that broadcasts to the inputs, "
+                f"{shape_text(inputs.shape)}, got shape {shape_text(mask.shape)}",
+                hint="for a mask (batch, steps) of inputs (batch, steps, features), give "
+                "expand_dims(mask, -1)",
+            )
+        return mask if mask.dtype == bool_ else mask > 0.5
 
 
 def _not_negative(owner: str, **values: Any) -> None:

@@ -11,7 +11,8 @@ The first call builds the layer for the shape that comes. Called on an `Input`, 
 of a functional model; what its outputs look like is found out by tracing `call`.
 
 A layer with `supports_masking = True` passes on which steps of its inputs are there at all: the
-mask of its outputs is what `compute_mask` says, by default that of the inputs.
+mask of its outputs is what `compute_mask` says, by default that of the inputs. A class that defines
+`compute_mask` supports masking unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ class Layer(Tracked):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = building.wrapped(cls.build)  # type: ignore[method-assign]
+        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
+            cls.supports_masking = True
 
     @property
     def dtype(self) -> types.DType:
@@ -211,7 +214,7 @@ class Layer(Tracked):
         kwargs = propagation.with_masks(self._taken(), args, kwargs)
         outputs = streaming.call_of(self)(*args, **self._accepted(frame, kwargs))
         if self.supports_masking:
-            propagation.passed_on(self, first, kwargs.get("mask"), outputs)
+            outputs = propagation.passed_on(self, first, kwargs.get("mask"), outputs)
         if self._output_shape is None:
             self._output_shape = arguments.batched(
                 symbolic.shapes_of(tree.map_structure(as_tensor, outputs))
@@ -252,8 +255,8 @@ class Layer(Tracked):
         return type(self)._call_positions
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the outputs, of the inputs' (or a nest of either): asked only of layers that
-        say `supports_masking = True`. The inputs' own, unless a layer knows better."""
+        """The mask of the outputs (or a list of masks), computed from the inputs and their mask:
+        by default the inputs' own. Called only if `supports_masking` is True."""
         return mask
 
     def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

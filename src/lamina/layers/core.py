@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -180,8 +181,10 @@ class Lambda(Layer):
     """A function of tensors as a layer.
 
     It trains and predicts; it cannot be saved, because files never hold code: write a Layer with a
-    `call` for that. `arguments` are keyword arguments for the function. `output_shape` is accepted
-    and not needed: shapes are found by tracing the function.
+    `call` for that. `arguments` are keyword arguments for the function; it gets `mask` and
+    `training` too if it has parameters of these names. mask: that of the output, or a function
+    `mask(inputs, inputs_mask)` that computes it; None: the output has no mask. `output_shape` is
+    accepted and not needed: shapes are found by tracing the function.
     """
 
     def __init__(
@@ -197,9 +200,16 @@ class Lambda(Layer):
             raise ArgumentError(f"Lambda: needs a function, not {function!r}")
         self.function = function
         self.arguments = dict(arguments or {})
+        self.mask, self.supports_masking = mask, mask is not None
+        self._wanted = _parameters(function) & {"mask", "training"}
 
-    def call(self, inputs: Any) -> Any:
-        return self.function(inputs, **self.arguments)
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
+        known = {"mask": mask, "training": training}
+        own = {name: known[name] for name in self._wanted}
+        return self.function(inputs, **{**own, **self.arguments})
 
     def get_config(self) -> dict[str, Any]:
         raise ArgumentError(
@@ -207,6 +217,13 @@ class Lambda(Layer):
             "never hold code",
             hint="write a Layer whose call does the same; such a layer is found by its name",
         )
+
+
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    try:
+        return frozenset(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a function of C code without a signature
+        return frozenset()
 
 
 def positive_integer(owner: str, name: str, value: Any) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
-from lamina.operations import creation, masks, reductions
+from lamina.operations import elementwise, masks, reductions
 from lamina.tensor import Tensor
 
 
@@ -37,4 +37,4 @@ class Masking(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         there = reductions.any(inputs != self.mask_value, axis=-1, keepdims=True)
-        return inputs * creation.astype(there, inputs.dtype)
+        return elementwise.where(there, inputs, 0)

@@ -1,4 +1,9 @@
-"""Merging layers: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot."""
+"""Merging layers: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot.
+
+Masks follow Keras. A step of the output is there if it is there in any input, so an input without a
+mask makes every step count. Multiply, Maximum and Minimum leave out the inputs of which a step is
+not there; Add, Subtract and Average compute with whatever values stand at such a step.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,12 @@ import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from lamina.errors import ArgumentError, ShapeError
-from lamina.ir.types import broadcast_shapes, is_static
+from lamina.errors import ArgumentError, ShapeError, describe
+from lamina.ir.types import bool_, broadcast_shapes, is_static
 from lamina.layers.base import Layer
 from lamina.layers.spec import shape_text
-from lamina.operations import creation, elementwise, linear_algebra, neural, shaping
-from lamina.tensor import Tensor
+from lamina.operations import creation, elementwise, linear_algebra, masks, neural, shaping
+from lamina.tensor import Tensor, as_tensor
 
 
 class Merge(Layer):
@@ -21,7 +26,7 @@ class Merge(Layer):
     most: int | None = None
     supports_masking = True
 
-    def call(self, inputs: Any) -> Tensor:
+    def call(self, inputs: Any, mask: Any = None) -> Tensor:
         if not isinstance(inputs, (list, tuple)):
             raise ArgumentError(
                 f"{self._label()}: expected a list of tensors, got one tensor of shape "
@@ -32,16 +37,23 @@ class Merge(Layer):
         if len(inputs) < few or (most is not None and len(inputs) > most):
             wanted = f"{few}" if few == most else f"at least {few}"
             raise ArgumentError(f"{self._label()}: expected {wanted} inputs, got {len(inputs)}")
-        return self.merge(list(inputs))
+        return self.merge(list(inputs), self._masks(inputs, mask))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """A step of the output is there if it is in any input that has a mask, as in Keras."""
-        found = [m for m in mask or () if m is not None]
-        return functools.reduce(elementwise.logical_or, found) if found else None
+    def _masks(self, inputs: Sequence[Any], mask: Any) -> list[Tensor | None]:
+        """The mask of each input, or None."""
+        if mask is None:
+            return [None] * len(inputs)
+        if not isinstance(mask, (list, tuple)) or len(mask) != len(inputs):
+            got = f"{len(mask)}" if isinstance(mask, (list, tuple)) else describe(mask)
+            raise ArgumentError(
+                f"{self._label()}: mask: expected a list of {len(inputs)} masks, got {got}",
+                hint="give one mask for each input, None for an input without one",
+            )
+        return [None if m is None else as_tensor(as_tensor(m), bool_) for m in mask]
 
-    def merge(self, inputs: list[Tensor]) -> Tensor:
-        """The output for a list of tensors."""
-        raise TypeError(f"{type(self).__name__} must define merge(inputs)")
+    def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
+        """The output for a list of tensors and their masks."""
+        raise TypeError(f"{type(self).__name__} must define merge(inputs, there)")
 
     def _misfit(self, inputs: Sequence[Tensor], why: str, hint: str) -> ShapeError:
         shapes = ", ".join(shape_text(t.shape) for t in inputs)
@@ -65,8 +77,36 @@ class _Elementwise(Merge):
             raise self._misfit(inputs, "do not fit together", hint) from error
         return spread
 
-    def merge(self, inputs: list[Tensor]) -> Tensor:
+    def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         return functools.reduce(type(self).pairwise, self.aligned(inputs))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """True where a step is there in any input; None if an input has no mask."""
+        return _anywhere(_fitted(inputs, self._masks(inputs, mask)))
+
+
+def _fitted(inputs: Sequence[Tensor], there: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """The masks with the axes that `aligned` gives their inputs, and equally many each."""
+    ndim = max(x.ndim for x in inputs)
+    spread = [
+        None if m is None else _spread(m, m.ndim + ndim - x.ndim)
+        for x, m in zip(inputs, there, strict=True)
+    ]
+    most = max((m.ndim for m in spread if m is not None), default=0)
+    return [None if m is None else masks.fitted(m, most) for m in spread]
+
+
+def _anywhere(there: Sequence[Tensor | None]) -> Tensor | None:
+    """True where any mask is; None, which is True everywhere, if one of the masks is None."""
+    known = [m for m in there if m is not None]
+    return functools.reduce(elementwise.logical_or, known) if len(known) == len(there) else None
+
+
+def _where(there: Tensor | None, x: Tensor, otherwise: Any) -> Tensor:
+    """x where the mask is True, `otherwise` elsewhere."""
+    if there is None:
+        return x
+    return elementwise.where(masks.fitted(there, x.ndim), x, otherwise)
 
 
 def _spread(tensor: Tensor, ndim: int) -> Tensor:
@@ -89,19 +129,39 @@ class Subtract(_Elementwise):
 
 
 class Multiply(_Elementwise):
-    """The product of the inputs."""
+    """The product of the inputs. A step that a mask leaves out counts as 1, and is 0 if no input
+    has it."""
 
     pairwise = staticmethod(elementwise.multiply)
 
+    def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
+        there = _fitted(inputs, there)
+        factors = [_where(m, x, 1) for x, m in zip(self.aligned(inputs), there, strict=True)]
+        product = functools.reduce(elementwise.multiply, factors)
+        return _where(_anywhere(there), product, 0)
 
-class Maximum(_Elementwise):
-    """The largest of the inputs."""
+
+class _Extremum(_Elementwise):
+    """The largest or the smallest of the inputs, of those that a mask does not leave out."""
+
+    def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
+        pairs = zip(self.aligned(inputs), _fitted(inputs, there), strict=True)
+        best, known = next(pairs)
+        for x, mask in pairs:
+            x = _where(mask, x, best)
+            best = type(self).pairwise(_where(known, best, x), x)
+            known = _anywhere([known, mask])
+        return best
+
+
+class Maximum(_Extremum):
+    """The largest of the inputs, of those that a mask does not leave out."""
 
     pairwise = staticmethod(elementwise.maximum)
 
 
-class Minimum(_Elementwise):
-    """The smallest of the inputs."""
+class Minimum(_Extremum):
+    """The smallest of the inputs, of those that a mask does not leave out."""
 
     pairwise = staticmethod(elementwise.minimum)
 
@@ -111,8 +171,8 @@ class Average(_Elementwise):
 
     pairwise = staticmethod(elementwise.add)
 
-    def merge(self, inputs: list[Tensor]) -> Tensor:
-        return super().merge(inputs) / len(inputs)
+    def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
+        return super().merge(inputs, there) / len(inputs)
 
 
 class Concatenate(Merge):
@@ -125,20 +185,25 @@ class Concatenate(Merge):
         self.axis = axis
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Side by side, a step is there if it is in all inputs; one after the other, so are the
-        masks; an input without one is there as a whole. None along other axes."""
-        if mask is None or all(m is None for m in mask):
+        """Along an axis of the masks they are concatenated too, and an input without a mask is
+        there as a whole. Along other axes a step is there if it is there in any input."""
+        each = self._masks(inputs, mask)
+        known = [m for m in each if m is not None]
+        if not known:
             return None
-        each = [
-            creation.ones(x.shape[:2], dtype="bool") if m is None else m
-            for x, m in zip(inputs, mask, strict=True)
-        ]
+        ndim = max(m.ndim for m in known)
         axis = self.axis % inputs[0].ndim
-        if axis > 1:
-            return functools.reduce(elementwise.logical_and, each)
-        return shaping.concat(each, axis=axis)
+        if axis >= ndim:
+            return _anywhere(_fitted(inputs, each))
+        whole = [
+            creation.ones(x.shape[:ndim], dtype="bool")
+            if m is None
+            else shaping.broadcast_to(masks.fitted(m, ndim), x.shape[:ndim])
+            for x, m in zip(inputs, each, strict=True)
+        ]
+        return shaping.concat(whole, axis=axis)
 
-    def merge(self, inputs: list[Tensor]) -> Tensor:
+    def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         first = inputs[0]
         same_rank = all(t.ndim == first.ndim for t in inputs)
         if not same_rank or not -first.ndim <= self.axis < first.ndim:
@@ -161,7 +226,6 @@ class Dot(Merge):
     """
 
     most = 2
-    supports_masking = False
     streams = False
 
     def __init__(self, axes: int | tuple[int, int], normalize: bool = False, **kwargs: Any) -> None:
@@ -171,7 +235,10 @@ class Dot(Merge):
             raise ArgumentError(f"Dot: axes must be an integer or two, not {axes!r}")
         self.axes, self.normalize = pair, bool(normalize)
 
-    def merge(self, inputs: list[Tensor]) -> Tensor:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: the products are sums over all steps, or of pairs of steps."""
+
+    def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         x, y = inputs
         a, b = (axis % t.ndim for axis, t in zip(self.axes, inputs, strict=True))
         if 0 in (a, b) or x.shape[a] != y.shape[b]:

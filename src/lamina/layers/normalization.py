@@ -312,6 +312,8 @@ class RMSNormalization(Layer):
 class UnitNormalization(Layer):
     """x divided by its length, sqrt(sum(x^2)), over `axis`; lengths below 1e-12 count as that."""
 
+    supports_masking = True
+
     def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis

@@ -28,6 +28,8 @@ EPSILON = 1e-7  # standard deviations below count as this
 class Rescaling(Layer):
     """inputs * scale + offset: Rescaling(1 / 255) takes bytes to 0 .. 1."""
 
+    supports_masking = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset
@@ -49,6 +51,8 @@ class Normalization(Layer):
     not train. invert=True undoes it: inputs * sqrt(variance) + mean.
     Raises StateError where it is called with neither.
     """
+
+    supports_masking = True
 
     def __init__(
         self,

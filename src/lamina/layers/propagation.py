@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina import tree
 from lamina.operations import masks
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, bind
 
 
 def like(tensor: Tensor, other: Any) -> Any:
@@ -34,22 +34,41 @@ def with_masks(names: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
     return {**kwargs, **added} if added else kwargs
 
 
-def passed_on(layer: Any, inputs: Any, mask: Any, outputs: Any) -> None:
-    """Attach what the layer says is the mask of its outputs, one for each, or one for the first."""
+def passed_on(layer: Any, inputs: Any, mask: Any, outputs: Any) -> Any:
+    """The outputs with the masks that the layer computes for them: one for each output, or one for
+    the first. An output that is one of the inputs becomes a tensor of its own, so that the mask of
+    the input stays what it was."""
     found = layer.compute_mask(inputs, mask)
-    if found is None:
-        return
+    if found is None and mask is None:
+        return outputs
     each = list(found) if isinstance(found, (list, tuple)) else [found]
-    for output, own in zip(tree.leaves(outputs), each):
-        if own is not None and isinstance(output, Tensor) and masks.mask_of(output) is None:
+    flat, structure = tree.flatten(outputs)
+    came = {id(leaf) for leaf in tree.leaves(inputs)}
+    for place, output in enumerate(flat):
+        own = each[place] if place < len(each) else None
+        if not isinstance(output, Tensor) or own is masks.mask_of(output):
+            continue
+        if id(output) in came:
+            flat[place] = _with_mask(output, own)
+        elif own is not None and masks.mask_of(output) is None:
             masks.attach(output, own)
+    return tree.unflatten(structure, flat)
+
+
+def _with_mask(tensor: Tensor, mask: Any) -> Tensor:
+    """A tensor of the same values that has this mask, or none."""
+    same = bind("reshape", tensor, shape=tensor.shape)
+    return same if mask is None else masks.attach(same, mask)
 
 
 def given(inputs: Any, mask: Any) -> Any:
-    """The inputs of a model, with the masks that its caller gave."""
-    if mask is not None:
-        each = mask if isinstance(mask, (list, tuple)) else [mask]
-        for tensor, own in zip(tree.leaves(inputs), each):
-            if own is not None:
-                masks.attach(tensor, own)
-    return inputs
+    """The inputs of a model, with the masks that its caller gave; the caller's tensors keep
+    theirs."""
+    if mask is None:
+        return inputs
+    each = list(mask) if isinstance(mask, (list, tuple)) else [mask]
+    flat, structure = tree.flatten(inputs)
+    for place, own in enumerate(each[: len(flat)]):
+        if own is not None and own is not masks.mask_of(flat[place]):
+            flat[place] = _with_mask(flat[place], own)
+    return tree.unflatten(structure, flat)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.configuration import deserialize, serialize
-from lamina.errors import ArgumentError, unknown_name
+from lamina.errors import ArgumentError, ShapeError, unknown_name
+from lamina.ir.types import is_static
 from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers.spec import InputSpec, shape_text
 from lamina.layers.streaming import streaming
-from lamina.operations import shaping
+from lamina.operations import masks, reductions, shaping
 from lamina.tensor import Tensor
 
 MERGES = ("concat", "sum", "mul", "ave", None)
@@ -41,7 +42,9 @@ def _as_layer(owner: str, layer: Any) -> Any:
 class TimeDistributed(Wrapper):
     """The same layer on each step: inputs (batch, steps, ...), outputs (batch, steps, ...).
 
-    The steps are taken as so many more examples, so that it costs one call of the layer.
+    The steps are taken as so many more examples, so that it costs one call of the layer. A mask is
+    (batch, steps), or (batch, steps, ...): its further axes are the mask of what the layer gets.
+    Where the layer passes on no mask, a step of the output is there if any part of it was.
     """
 
     input_spec = InputSpec(min_ndim=3, layout="(batch, steps, ...)")
@@ -52,19 +55,48 @@ class TimeDistributed(Wrapper):
         if not self.layer.built:
             self.layer._set_built((None, *input_shape[2:]))
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the outputs, (batch, steps)."""
+        if mask is None or mask.ndim == 2:
+            return mask
+        return reductions.any(mask, axis=tuple(range(2, mask.ndim)))
+
+    def call(self, inputs: Tensor, mask: Any = None, training: bool = False) -> Tensor:
+        self._check_mask(inputs, mask)
         with streaming(None):  # the layer inside is called on steps, whatever it does with each
-            return self._on_rows(inputs, training)
+            return self._on_rows(inputs, mask, training)
 
-    def call_streaming(self, stream: Any, inputs: Tensor, training: bool = False) -> Tensor:
+    def call_streaming(
+        self, stream: Any, inputs: Tensor, mask: Any = None, training: bool = False
+    ) -> Tensor:
         """One step, as any other number of them."""
-        return self.call(inputs, training)
+        return self.call(inputs, mask, training)
 
-    def _on_rows(self, inputs: Tensor, training: bool) -> Tensor:
+    def _check_mask(self, inputs: Tensor, mask: Any) -> None:
+        if mask is None:
+            return
+        pairs = zip(mask.shape, inputs.shape, strict=False)
+        if mask.ndim < 2 or any(is_static(m) and is_static(n) and m != n for m, n in pairs):
+            raise ShapeError(
+                f"{self._label()}: expected a mask (batch, steps) of inputs of shape "
+                f"{shape_text(inputs.shape)}, got one of shape {shape_text(mask.shape)}",
+                hint="give one bool for each step: True where the step is there",
+            )
+
+    def _on_rows(self, inputs: Tensor, mask: Any, training: bool) -> Tensor:
+        def rows(x: Tensor) -> Tensor:
+            return shaping.reshape(x, (batch * steps, *x.shape[2:]))
+
         batch, steps = inputs.shape[:2]
-        rows = shaping.reshape(inputs, (batch * steps, *inputs.shape[2:]))
-        outputs = self.layer(rows, training=training)
-        return shaping.reshape(outputs, (batch, steps, *outputs.shape[1:]))
+        each = rows(inputs)
+        if mask is not None and mask.ndim > 2:
+            masks.attach(each, rows(mask))
+        outputs = self.layer(each, training=training)
+        result = shaping.reshape(outputs, (batch, steps, *outputs.shape[1:]))
+        inner = masks.mask_of(outputs) if masks.mask_of(each) is not None else None
+        if inner is None:
+            return result
+        return masks.attach(result, shaping.reshape(inner, (batch, steps, *inner.shape[1:])))
 
 
 class Bidirectional(Layer):
