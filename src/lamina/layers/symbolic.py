@@ -47,8 +47,32 @@ class SymbolicTensor(Tensor):
             "for np.exp(x)), a layer, or a Lambda layer around your function.",
         )
 
+    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+        """The comparison of the data; as a bool, whether both stand for the same data."""
+        if not isinstance(other, SymbolicTensor):
+            return super().__eq__(other)
+        if self.shape != other.shape or self.dtype != other.dtype:
+            return self._node is other._node
+        compared = super().__eq__(other)
+        return _Equality(compared, self._node is other._node)  # type: ignore[arg-type]
+
+    __hash__ = Tensor.__hash__
+
     def __repr__(self) -> str:
         return f"<SymbolicTensor shape={known_shape(self.shape)}, dtype={self.dtype}>"
+
+
+class _Equality(Tensor):
+    """The comparison of two symbolic tensors, which lists ask for when they look for one."""
+
+    __slots__ = ("_is_same",)
+
+    def __init__(self, compared: Tensor, is_same: bool) -> None:
+        super().__init__(compared._type, None, compared._node)
+        self._is_same = is_same
+
+    def __bool__(self) -> bool:
+        return self._is_same
 
 
 class Call:
@@ -168,7 +192,16 @@ def map_shapes(f: Any, nest: Any) -> Any:
         return f(tuple(nest))
     if isinstance(nest, dict):
         return {key: map_shapes(f, value) for key, value in nest.items()}
-    return type(nest)(map_shapes(f, value) for value in nest)
+    mapped = [map_shapes(f, value) for value in nest]
+    return type(nest)(*mapped) if hasattr(nest, "_fields") else type(nest)(mapped)
+
+
+def shape_leaves(nest: Any) -> list[tuple[Any, ...]]:
+    """The shapes of a nest, in the order in which the nest of the tensors is flattened."""
+    if is_shape(nest):
+        return [tuple(nest)]
+    values = [nest[key] for key in sorted(nest, key=str)] if isinstance(nest, dict) else nest
+    return [shape for value in values or () for shape in shape_leaves(value)]
 
 
 def shapes_of(nest: Any) -> Any:

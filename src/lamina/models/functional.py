@@ -28,7 +28,7 @@ class FunctionalGraph:
         self.inputs, self.outputs = inputs, outputs
         flat, self.input_structure = tree.flatten(inputs)
         self.input_nodes = [_node(t, "inputs") for t in flat]
-        results, self.output_structure = tree.flatten(outputs)
+        results, self.output_structure = tree.flatten(alone(outputs))
         self.output_nodes = [_node(t, "outputs") for t in results]
 
     @cached_property
@@ -191,6 +191,11 @@ class FunctionalGraph:
                 f"({', '.join(self.input_names)}), got {len(tensors)}"
             )
         return tensors
+
+
+def alone(outputs: Any) -> Any:
+    """What a call returns for these outputs: of a list of one that one, as in Keras."""
+    return outputs[0] if type(outputs) in (list, tuple) and len(outputs) == 1 else outputs
 
 
 class Range:

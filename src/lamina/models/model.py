@@ -13,8 +13,10 @@ from lamina.layers import Layer, frames, propagation, symbolic
 from lamina.layers.arguments import batched
 from lamina.layers.streaming import refused
 from lamina.locks import MAKING
-from lamina.models.functional import FunctionalGraph
+from lamina.models.functional import FunctionalGraph, alone
 from lamina.tensor import Variable
+from lamina.training.attributes import replaceable
+from lamina.training.outputs import shapes_and_names
 from lamina.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class Model(Layer, Trainer):
         self._rename_twins()
         shapes = symbolic.shapes_of(inputs)
         self._set_built(shapes)
-        self._output_shape = symbolic.shapes_of(outputs)
+        self._output_shape = symbolic.shapes_of(alone(outputs))
 
     def _rename_twins(self) -> None:
         """Layers of two models that are joined may have one name: told apart, if the names were not
@@ -139,10 +141,18 @@ class Model(Layer, Trainer):
     def _run(self, frame: frames.Frame, args: Any, kwargs: Any) -> Any:
         was_built = self.built
         try:
-            return super()._run(frame, args, kwargs)
+            return self._returned(super()._run(frame, args, kwargs))
         except Exception:
             self.built = was_built
             raise
+
+    def _returned(self, outputs: Any) -> Any:
+        if outputs is None:
+            raise ArgumentError(
+                f"{self._label()}: its call returned None (expected a tensor, or a nest of them)",
+                hint="end call with `return outputs`",
+            )
+        return outputs
 
     def _traced_input(self, shape: tuple[Any, ...]) -> Any:
         return symbolic.traced(symbolic.symbolic_type(shape, self.dtype))
@@ -194,12 +204,12 @@ class Model(Layer, Trainer):
             raise error
         return found[0]
 
-    @property
+    @replaceable
     def inputs(self) -> list[Any]:
         """The symbolic inputs, as a flat list."""
         return tree.leaves(self._symbolic("inputs").inputs)
 
-    @property
+    @replaceable
     def outputs(self) -> list[Any]:
         """The symbolic outputs, as a flat list."""
         return tree.leaves(self._symbolic("outputs").outputs)
@@ -220,21 +230,27 @@ class Model(Layer, Trainer):
             )
         return self._graph
 
-    @property
+    @replaceable
     def input_shape(self) -> Any:
         """The shape of the inputs, None where an extent is open; a nest where there are several."""
         return symbolic.shapes_of(self._symbolic("input_shape").inputs)
 
-    @property
+    @replaceable
     def output_shape(self) -> Any:
         """The shape of the outputs, as the inputs have it."""
         self._need_built("output_shape")
         return self._output_shape
 
-    @property
+    @replaceable
     def input_names(self) -> list[str]:
         """The names of the Inputs, in order."""
         return list(self._symbolic("input_names").input_names)
+
+    @replaceable
+    def output_names(self) -> list[str]:
+        """The names of the outputs, in order: the keys of a dict of outputs, else the layers'."""
+        self._symbolic("output_names")
+        return shapes_and_names(self, self._output_shape)[1]
 
     def representations(
         self, x: Any, layers: Any = None, batch_size: int | None = None

@@ -4,7 +4,8 @@
      "calls": [{"layer": index, "args": nest, "kwargs": nest}, ...]}
 
 A symbolic tensor is written as {"from": [call, output]}: which output of which call it is. The
-first calls are those of the Inputs.
+first calls are those of the Inputs. A tuple is {"tuple": [...]}, since JSON has lists only; a dict
+with the key of such a mark alone is {"dict": {...}}.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from lamina.layers.frames import Scope
 from lamina.layers.symbolic import Call, source_of
 from lamina.models.functional import FunctionalGraph
 from lamina.tensor import Tensor
+
+MARKS = {"from", "value", "tuple", "dict"}
 
 
 def functional_config(model: Any, graph: FunctionalGraph) -> dict[str, Any]:
@@ -74,8 +77,11 @@ def _input_call(node: Any) -> Call:
 
 def _written(f: Any, nest: Any) -> Any:
     if isinstance(nest, dict):
-        return {key: _written(f, value) for key, value in nest.items()}
-    return [_written(f, v) for v in nest] if isinstance(nest, (list, tuple)) else f(nest)
+        written = {key: _written(f, value) for key, value in nest.items()}
+        return {"dict": written} if len(nest) == 1 and MARKS & set(nest) else written
+    if isinstance(nest, tuple):
+        return {"tuple": [_written(f, value) for value in nest]}
+    return [_written(f, value) for value in nest] if isinstance(nest, list) else f(nest)
 
 
 def functional_from_config(
@@ -109,6 +115,10 @@ def _read(f: Any, nest: Any) -> Any:
         return [_read(f, each) for each in nest]
     if set(nest) in ({"from"}, {"value"}):
         return f(nest)
+    if set(nest) == {"tuple"}:
+        return tuple(_read(f, each) for each in nest["tuple"])
+    if set(nest) == {"dict"}:
+        nest = nest["dict"]
     return {key: _read(f, value) for key, value in nest.items()}
 
 

@@ -26,11 +26,11 @@ def output_shapes(model: Any, columns: Columns) -> tuple[list[Any], list[str]]:
 
 
 def shapes_and_names(model: Any, nest: Any) -> tuple[list[Any], list[str]]:
-    found: list[Any] = []
-    symbolic.map_shapes(found.append, nest)
-    if isinstance(nest, dict):
-        keys = sorted(nest, key=str)
-        return [nest[key] for key in keys], [str(key) for key in keys]
+    """The shapes of a nest of outputs and what each output is called: by its key in a dict of
+    outputs, else by its layer."""
+    found = symbolic.shape_leaves(nest)
+    if isinstance(nest, dict) and all(symbolic.is_shape(shape) for shape in nest.values()):
+        return found, sorted(map(str, nest))
     return found, _names(model, len(found))
 
 

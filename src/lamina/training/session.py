@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import tree
+from lamina import optimizers, tree
 from lamina.ir.types import TensorType
 from lamina.locks import MAKING
 from lamina.metrics import Metric
@@ -38,6 +38,11 @@ class Session:
         self.paces: dict[Any, int] = {}  # steps that native code is to do at a time, by data
         self._vocabularies = Vocabularies()
         self._shapes: dict[Any, tuple[list[Any], list[str]]] = {}  # of outputs, by those of data
+
+    def set_optimizer(self, optimizer: Any) -> None:
+        """Another optimizer from here on; programs of the one before are dropped."""
+        self.compilation.optimizer = optimizers.get(optimizer)
+        self._programs = Programs()
 
     # ---- before the first step -----------------------------------------------------------------
     def prepare(self, model: Any, columns: Columns, what: str, first: int = 0) -> Steps:

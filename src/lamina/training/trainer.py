@@ -11,6 +11,7 @@ import numpy as np
 from lamina.locks import MAKING
 from lamina.training import checks
 from lamina.training.arguments import MOST_ROWS, checked, checked_fit, need_data
+from lamina.training.attributes import replaceable
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history import History
 from lamina.training.columns import columns, unpacked
@@ -59,6 +60,8 @@ class Trainer:
 
         Raises UnknownNameError for an unknown name, with the nearest known one.
         """
+        for name in ("optimizer", "loss", "run_eagerly"):  # that the user's class assigned before
+            self.__dict__.pop(name, None)
         self._session = Session(
             Compilation.of(optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly)
         )
@@ -285,19 +288,34 @@ class Trainer:
         return self._session.steps.loss(self, y, y_pred, sample_weight)[0]
 
     # ---- what it was compiled with -------------------------------------------------------------
-    @property
-    def optimizer(self) -> Any:
+    def _optimizer(self) -> Any:
+        """The Optimizer; another one may be assigned, before and after `compile`."""
         return self._compilation("optimizer").optimizer
 
-    @property
+    def _set_optimizer(self, value: Any) -> None:
+        if self._session is None:
+            self.__dict__["optimizer"] = value
+        else:
+            self._session.set_optimizer(value)
+
+    optimizer = replaceable(_optimizer, _set_optimizer)
+
+    @replaceable
     def loss(self) -> Any:
         return self._compilation("loss").loss
 
-    @property
-    def run_eagerly(self) -> bool:
+    def _run_eagerly(self) -> bool:
         return self._compilation("run_eagerly").run_eagerly
 
-    @property
+    def _set_run_eagerly(self, value: bool) -> None:
+        if self._session is None:
+            self.__dict__["run_eagerly"] = value
+        else:
+            self._session.compilation.run_eagerly = bool(value)
+
+    run_eagerly = replaceable(_run_eagerly, _set_run_eagerly)
+
+    @replaceable
     def compiled(self) -> bool:
         return self._session is not None
 
