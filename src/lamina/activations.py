@@ -84,6 +84,26 @@ NAMED_FUNCTIONS.update({f: name for name, f in _BY_NAME.items()})
 NAMED_FUNCTIONS[neural.relu] = "relu"
 
 
+class ActivationAttribute:
+    """An attribute that holds an activation: whatever `get` takes may be assigned at any time, None
+    for none, and is what the object's configuration says from then on."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        if self.name not in instance.__dict__:
+            raise AttributeError(f"{owner.__name__} has no attribute {self.name!r} yet")
+        return instance.__dict__[self.name]
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if self.name in instance.__dict__ and self.name in instance._arguments:
+            instance._arguments[self.name] = value
+        instance.__dict__[self.name] = get(value)
+
+
 def get(identifier: Any) -> Callable[..., Any]:
     """The function meant by None (linear), a name ("relu"), a function, a layer, or a layer that
     was written down. Raises UnknownNameError for an unknown name."""

@@ -105,7 +105,7 @@ class GradientError(LaminaError, ValueError):
     """
 
 
-class NotBuiltError(LaminaError, ValueError):
+class NotBuiltError(LaminaError, ValueError, AttributeError):
     """A layer or model was used before it knew the shape of its input.
 
     Cause: `summary()`, `weights` or `get_weights()` on a model that has not seen data and has no

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Self
 
 from lamina import constraints, initializers, regularizers, tree
 from lamina.configuration import plain, restored
-from lamina.errors import LaminaError, ShapeError, StateError
+from lamina.errors import ArgumentError, LaminaError, ShapeError, StateError
 from lamina.ir import types
 from lamina.layers import arguments, building, frames, propagation, spec, streaming, symbolic
 from lamina.layers.tracking import Tracked
@@ -339,6 +339,11 @@ class Layer(Tracked):
         ):
             args, kwargs = self._converted(*tree.map_structure(arguments.as_traced, (args, kwargs)))
             outputs = tree.map_structure(as_tensor, self._run(frame, args, kwargs))
+            if outputs is None:
+                raise ArgumentError(
+                    "call returned None, and a functional model needs a tensor, or a nest of them",
+                    hint="end call with `return outputs`",
+                )
         self._output_shape = symbolic.shapes_of(outputs)
         self._calls = [c for c in self._calls if c() is not None] + [weakref.ref(call)]
         return call.finish(outputs)

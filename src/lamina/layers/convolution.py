@@ -26,6 +26,7 @@ class Convolution(Layer):
     """What all of them share: windows and where they lie, the bias and the activation."""
 
     rank: ClassVar[int] = 2
+    activation = activations.ActivationAttribute()
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
 
     def _settle(
@@ -50,7 +51,7 @@ class Convolution(Layer):
         self.bias: Variable | None = None
 
     def _settle_result(self, activation: Any, use_bias: bool, initializer: Any, *rest: Any) -> None:
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self.bias_initializer = initializers.get(initializer)
         self.bias_regularizer = regularizers.get(rest[0])

@@ -100,6 +100,7 @@ class Dense(Layer):
     (units,). Raises ShapeError where the number of features is not the one it was built for.
     """
 
+    activation = activations.ActivationAttribute()
     supports_masking = True
     input_spec = InputSpec(min_ndim=2)
 
@@ -119,7 +120,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("Dense", "units", units)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -158,11 +159,12 @@ class Dense(Layer):
 class Activation(Layer):
     """An activation, by name or as a function, as a layer of its own."""
 
+    activation = activations.ActivationAttribute()
     supports_masking = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
 
     def call(self, inputs: Tensor) -> Tensor:
         return self.activation(inputs)

@@ -22,6 +22,8 @@ class EinsumDense(Layer):
     ArgumentError for an equation of another form, or a letter whose extent nothing says.
     """
 
+    activation = activations.ActivationAttribute()
+
     def __init__(
         self,
         equation: str,
@@ -40,7 +42,7 @@ class EinsumDense(Layer):
         self.equation = equation.replace(" ", "")
         given = output_shape if isinstance(output_shape, (tuple, list)) else (output_shape,)
         self.partial_output_shape, self.bias_axes = tuple(given), bias_axes
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

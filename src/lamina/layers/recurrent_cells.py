@@ -50,6 +50,8 @@ class RecurrentCell(Layer):
     gates = 1
     number_of_states = 1
 
+    activation = activations.ActivationAttribute()
+
     def __init__(
         self,
         units: int,
@@ -71,7 +73,7 @@ class RecurrentCell(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.units = positive_integer(type(self).__name__, "units", units)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
@@ -215,6 +217,8 @@ class LSTMCell(RecurrentCell):
     gates = 4
     number_of_states = 2
 
+    recurrent_activation = activations.ActivationAttribute()
+
     def __init__(
         self,
         units: int,
@@ -225,7 +229,7 @@ class LSTMCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = recurrent_activation
         self.unit_forget_bias = bool(unit_forget_bias)
 
     def _initializer(self, kind: str) -> Any:
@@ -263,6 +267,8 @@ class GRUCell(RecurrentCell):
 
     gates = 3
 
+    recurrent_activation = activations.ActivationAttribute()
+
     def __init__(
         self,
         units: int,
@@ -273,7 +279,7 @@ class GRUCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = recurrent_activation
         self.reset_after = bool(reset_after)
 
     def bias_shape(self) -> tuple[int, ...]:
