@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.engines.llvm.codegen import expressions, kernel, reducers
-from lamina.engines.llvm.codegen.builder import Builder, constant
+from lamina.engines.llvm.codegen import expressions, kernel, reducers, reduction_loops
+from lamina.engines.llvm.codegen.builder import Builder, constant, zero
 from lamina.engines.llvm.codegen.elementwise import SCALAR
 from lamina.engines.llvm.codegen.expressions import Addresses
 from lamina.engines.llvm.codegen.program import Driver
+from lamina.engines.llvm.codegen.totals import Totals
 from lamina.engines.llvm.fusion import anchors
 from lamina.engines.llvm.fusion.plan import _Grouper
 from lamina.engines.llvm.loops import buffers
@@ -225,6 +226,15 @@ def _missing_tile(original: Any) -> Any:
     return tiles
 
 
+def _lost_block(original: Any) -> Any:
+    """Accumulators begin anew without having been added."""
+    return lambda self, cut, values: [zero(v.type) for v in values]
+
+
+def _without_totals(original: Any) -> Any:
+    return lambda self, values: list(values)
+
+
 # ---- programs ----------------------------------------------------------------------------------
 def _no_barrier(original: Any) -> Any:
     def separate(self: Driver, written: Any, touched: Any, serial: bool) -> None:
@@ -291,7 +301,9 @@ FAULTS = [
     Fault("a maximum begins at zero", reducers, "_neutral", _neutral("max", 0)),
     Fault("a minimum begins at zero", reducers, "_neutral", _neutral("min", 0)),
     Fault("a sum begins at one", reducers, "_neutral", _neutral("sum", 1)),
-    Fault("lanes are not summed", kernel, "horizontal", _half_across),
+    Fault("lanes are not summed", reduction_loops, "horizontal", _half_across),
+    Fault("a block is not added to its total", Totals, "added", _lost_block),
+    Fault("totals are left out of the sums", Totals, "finished", _without_totals),
     Fault("lanes past the end are reduced", Addresses, "accumulate", _no_sum_mask),
     Fault("the last of equals wins", expressions, "best", _last_wins),
     Fault("select the other", SCALAR, "select", _select),

@@ -17,6 +17,10 @@ from lamina.fuzz.bounds import ROUNDING, Array, Shadow, rounded, spread, stored,
 from lamina.ir.graph import Node
 from lamina.reference import interpreter, special
 from lamina.reference.meaning import COMPARE, MEANING
+from lamina.reference.sums import LONGEST
+
+LANES = 64  # terms more: registers side by side and their lanes
+BLOCK = 32  # terms at least of a block of a product
 
 
 def whole(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
@@ -213,12 +217,20 @@ def _reduce(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
     count = prod(x.value.shape[d] for d in axes)
     size = np.abs(x.value) + x.error
     if kind == "sum":
-        return rounded(node, value, x.error.sum(axes) + _growth(node, count) * size.sum(axes))
+        return rounded(node, value, x.error.sum(axes) + _summed(node, count) * size.sum(axes))
     error = np.multiply.reduce(size, axis=axes) * (1 + _growth(node, count)) - np.abs(value)
     on_the_way = np.multiply.reduce(np.maximum(size, 1), axis=axes)  # before a zero comes
     return rounded(
         node, value, np.where(on_the_way < ROUNDING[node.dtype.name].most, error, np.inf)
     )
+
+
+def _summed(node: Node, count: int, blocks: int = 0) -> float:
+    """How far a sum of `count` terms may go, relative to the sum of sizes: an engine adds at most
+    LONGEST terms at a stretch in up to two kernels, then lanes, and `blocks` of a product. Totals
+    of float64 round themselves, once in 512 terms."""
+    totals = count // 512 if node.dtype.bits == 64 else 0
+    return _growth(node, min(count, 2 * LONGEST + LANES + blocks + totals))
 
 
 def _growth(node: Node, count: int) -> float:
@@ -245,7 +257,7 @@ def _dot_general(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow
 
     count = prod(x.value.shape[d] for d in params["lhs_contracting_dimensions"])
     sizes = dot(np.abs(x.value) + x.error, np.abs(y.value) + y.error)
-    error = _product_error(x, y, dot) + _growth(node, count + 1) * sizes
+    error = _product_error(x, y, dot) + _summed(node, count + 1, count // BLOCK) * sizes
     return rounded(node, dot(x.value, y.value), error)
 
 
@@ -258,7 +270,7 @@ def _convolution(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow
     outputs = y.value.shape[params["rhs_spec"][0]]
     count = y.value.size // max(outputs, 1)
     sizes = convolved(np.abs(x.value) + x.error, np.abs(y.value) + y.error)
-    error = _product_error(x, y, convolved) + _growth(node, count + 1) * sizes
+    error = _product_error(x, y, convolved) + _summed(node, count + 1, count // BLOCK) * sizes
     return rounded(node, convolved(x.value, y.value), error)
 
 
@@ -272,7 +284,7 @@ def _reduce_window(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shad
     if params["kind"] != "sum":
         return Shadow(value, np.maximum(windows(x.error, "max"), 0.0))
     sizes = windows(np.abs(x.value) + x.error)
-    grown = _growth(node, prod(params["window_dimensions"]))
+    grown = _summed(node, prod(params["window_dimensions"]))
     return rounded(node, value, windows(x.error) + grown * sizes)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lamina.ir.types import DType
-from lamina.reference import special
+from lamina.reference import special, sums
 from lamina.reference.indexing import (
     dynamic_slice,
     dynamic_update_slice,
@@ -101,7 +101,7 @@ def _position(find: Callable[..., Array]) -> Callable[..., Array]:
 
 
 REDUCE: dict[str, Callable[..., Array]] = {
-    "sum": lambda x, axes: np.add.reduce(x, axis=axes, dtype=x.dtype),
+    "sum": sums.total,
     "product": lambda x, axes: np.multiply.reduce(x, axis=axes, dtype=x.dtype),
     "max": _extreme(np.maximum, "min", -np.inf),
     "min": _extreme(np.minimum, "max", np.inf),
@@ -125,7 +125,7 @@ def dot_general(
     lb, rb = tuple(lhs_batching_dimensions), tuple(rhs_batching_dimensions)
     lc, rc = tuple(lhs_contracting_dimensions), tuple(rhs_contracting_dimensions)
     if x.ndim == y.ndim == 2 and len(lc) == 1 and not lb:
-        return np.matmul(x if lc == (1,) else x.T, y if rc == (0,) else y.T)
+        return sums.product(x if lc == (1,) else x.T, y if rc == (0,) else y.T)
     lf = tuple(d for d in range(x.ndim) if d not in lb and d not in lc)
     rf = tuple(d for d in range(y.ndim) if d not in rb and d not in rc)
     batch = tuple(x.shape[d] for d in lb)
@@ -133,7 +133,7 @@ def dot_general(
     inner = prod(x.shape[d] for d in lc)
     left = x.transpose(lb + lf + lc).reshape(*batch, prod(rows), inner)
     right = y.transpose(rb + rc + rf).reshape(*batch, inner, prod(columns))
-    return np.matmul(left, right).reshape(batch + rows + columns)
+    return sums.product(left, right).reshape(batch + rows + columns)
 
 
 def sort(

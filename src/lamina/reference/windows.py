@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.ir.windows import window_count
 from lamina.reference.indexing import pad
+from lamina.reference.sums import add_at, product, total
 
 Array = np.ndarray
 Padding = Sequence[tuple[int, int]]
@@ -47,7 +48,7 @@ def _neutral(kind: str, dtype: np.dtype) -> Any:
     return limits.min if kind == "max" else limits.max
 
 
-REDUCE = {"sum": np.add.reduce, "max": np.maximum.reduce, "min": np.minimum.reduce}
+EXTREME = {"max": np.maximum.reduce, "min": np.minimum.reduce}
 
 
 def reduce_window(
@@ -66,7 +67,8 @@ def reduce_window(
         flat = windows.reshape(*windows.shape[: x.ndim], prod(window_dimensions))
         find = np.argmax if kind == "argmax" else np.argmin
         return np.asarray(find(flat, axis=-1)).astype(np.int32)
-    return REDUCE[kind](windows, axis=tuple(range(x.ndim, 2 * x.ndim)), dtype=x.dtype)
+    axes = tuple(range(x.ndim, 2 * x.ndim))
+    return total(windows, axes) if kind == "sum" else EXTREME[kind](windows, axis=axes)
 
 
 def select_and_scatter(
@@ -86,7 +88,7 @@ def select_and_scatter(
     wide = padded(x, _neutral(kind, x.dtype), padding, ones)
     inside = padded(np.ones(x.shape, bool), False, padding, ones)
     sizes = (window_dimensions, window_strides, ones)
-    best = REDUCE[kind](windows_of(wide, *sizes), axis=tuple(range(x.ndim, 2 * x.ndim)))
+    best = EXTREME[kind](windows_of(wide, *sizes), axis=tuple(range(x.ndim, 2 * x.ndim)))
     values, own = windows_of(wide, *sizes), windows_of(inside, *sizes)
     best = best.reshape(*best.shape, *ones)
     chosen = ((values == best) | ((values != values) & (best != best))) & own
@@ -97,7 +99,7 @@ def select_and_scatter(
     triples = zip(rows, window_strides, within, lows, strict=True)
     places = tuple(n * s + k - low for n, s, k, low in triples)
     result = np.zeros(x.shape, x.dtype)
-    np.add.at(result, places, source[rows])
+    add_at(result, places, source[rows])
     return result
 
 
@@ -129,9 +131,11 @@ def convolution(
     for k in range(groups * parts):
         rows = slice(k * batch, (k + 1) * batch) if parts > 1 else slice(None)
         features = slice(k * inputs, (k + 1) * inputs) if groups > 1 else slice(None)
-        within = tuple(range(n + 2, 2 * n + 2))
-        axes = ((1, *within), tuple(range(1, n + 2)))
-        part = np.tensordot(windows[rows, features], kernel[k * block : (k + 1) * block], axes)
+        taken = np.moveaxis(windows[rows, features], 1, n + 1)
+        places = taken.shape[: n + 1]
+        left = taken.reshape(prod(places), prod(taken.shape[n + 1 :]))
+        right = kernel[k * block : (k + 1) * block].reshape(block, left.shape[1])
+        part = product(left, right.T).reshape(*places, block)
         found.append(np.moveaxis(part, -1, 1))
     result = found[0] if len(found) == 1 else np.concatenate(found, 1)
     return result.transpose(np.argsort(out_spec))

@@ -13,7 +13,7 @@ Text is written directly because building it through an object model took longer
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -182,7 +182,7 @@ class Function:
 
         args = ", ".join(map(declared, self.args))
         head = f"define {self.linkage}{self.returns} @{self.name}({args}) nounwind {{"
-        return "\n".join([head, "entry:", *self.builder.lines, "}"])
+        return "\n".join([head, "entry:", *self.builder.reserved, *self.builder.lines, "}"])
 
 
 @dataclass
@@ -202,6 +202,7 @@ class Builder:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.lines: list[str] = []
+        self.reserved: list[str] = []  # lines before all others
         self.block = "entry"
         self._count = 0
 
@@ -361,7 +362,7 @@ class Builder:
     def reserve(self, type_: str, align: int) -> Value:
         """Memory of the function's own, until it returns."""
         place = self.name("own")
-        self.lines.insert(0, f"  {place} = alloca {type_}, align {align}")
+        self.reserved.append(f"  {place} = alloca {type_}, align {align}")
         return Value(place, "ptr")
 
     def masked_load(self, type_: str, address: Value, mask: Value, other: Value) -> Value:
@@ -395,12 +396,25 @@ class Builder:
         self.branch(done)
         self.place(done)
 
+    def changed(
+        self, condition: Value, values: Sequence[Value], change: Callable[[], list[Value]]
+    ) -> list[Value]:
+        """What `change` emits where the i1 `condition` is true, else the values."""
+        entry = self.block
+        with self.when(condition):
+            new = change()
+            latch = self.block
+        return [
+            self.emit(v.type, f"phi {v.type} [ {v.text}, %{entry} ], [ {w.text}, %{latch} ]")
+            for v, w in zip(values, new, strict=True)
+        ]
+
     @contextmanager
     def loop(
         self,
         start: Value | int,
         stop: Value | int,
-        step: int = 1,
+        step: Value | int = 1,
         carry: Sequence[Value] = (),
         hint: str = "loop",
     ) -> Iterator[Loop]:
@@ -408,7 +422,9 @@ class Builder:
 
         After the `with`, `loop.result` holds the carried values of the last turn.
         """
-        start, stop = (constant("i64", v) if isinstance(v, int) else v for v in (start, stop))
+        start, stop, step = (
+            constant("i64", v) if isinstance(v, int) else v for v in (start, stop, step)
+        )
         entry = self.block
         head, body, done = self.label(hint), self.label("body"), self.label("end")
         self.branch(head)
@@ -421,7 +437,7 @@ class Builder:
         self.place(body)
         loop = Loop(index, carried)
         yield loop
-        following = self.binary("add", index, constant("i64", step), "nsw")
+        following = self.binary("add", index, step, "nsw")
         latch = self.block
         self.branch(head)
         self.place(done)

@@ -12,7 +12,6 @@ before it.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +19,7 @@ from functools import partial
 
 from lamina.engines.llvm.codegen.builder import Builder, Function, Module, Value, constant
 from lamina.engines.llvm.codegen.elementwise import to_memory
-from lamina.engines.llvm.codegen.expressions import Addresses
-from lamina.engines.llvm.codegen.reducers import combine, finished, horizontal, neutral
+from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Apart, Nest, Store, walk
 from lamina.engines.llvm.schedule.choose import (
@@ -36,7 +34,6 @@ from lamina.engines.llvm.target.machine import machine
 from lamina.ir.types import Dim, is_static, symbols
 from lamina.ir.typical import guess
 
-Coordinates = dict[Var, int]
 MASKED = 24  # values of part of a register that are made before any is stored
 ENOUGH = 32  # turns of the sums during which memory comes
 SHORT_TILE = 512  # terms
@@ -129,18 +126,8 @@ def _either(
     b.place(done)
 
 
-class NestEmitter:
+class NestEmitter(Reductions):
     """Emits one nest under one schedule into a function."""
-
-    def __init__(
-        self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
-    ) -> None:
-        self.function, self.nest, self.schedule = function, nest, schedule
-        self.b: Builder = function.builder
-        self.space = Addresses(self.b, nest, schedule, function.args, sizes)
-
-    def dim(self, extent: Dim) -> Value:
-        return self.space.dim(extent)
 
     # ---- loops over tiles ----------------------------------------------------------------------
     def run(self) -> None:
@@ -168,6 +155,7 @@ class NestEmitter:
         end = b.binary("sdiv", b.mul(total, following), threads)
         with b.when(b.icmp("slt", begin, end)), self.space.scope():
             self.space.hoist()
+            self.totals.plan()
             self._begin()
             if order:
                 self._runs(order, begin, end, counts)
@@ -342,96 +330,6 @@ class NestEmitter:
         for store in self.nest.stores:
             for point in self._coordinates(self._spatial()):
                 self.b.fetch(self.space.address(store.buffer, store.index, point), write=True)
-
-    def _coordinates(self, variables: Sequence[Var]) -> list[Coordinates]:
-        counts = [range(self.schedule.unroll.get(v, 1)) for v in variables]
-        return [dict(zip(variables, c, strict=True)) for c in itertools.product(*counts)]
-
-    def _spatial(self) -> list[Var]:
-        return [v for v in self.nest.loops if self.schedule.unroll.get(v, 1) > 1]
-
-    def _reduce(self) -> dict[tuple[int, tuple[int, ...]], list[Value]]:
-        """The finished sums, by accumulator and spatial coordinate."""
-        spatial = self._spatial()
-        inner = [v for v in self.nest.reductions if self.schedule.unroll.get(v, 1) > 1]
-        points = self._coordinates([*spatial, *inner])
-        keys = [(k, tuple(p.values())) for k in range(len(self.nest.accumulators)) for p in points]
-        start = [self._start(k) for k, _ in keys]
-        widths = [len(s) for s in start]
-        flat = [v for group in start for v in group]
-        finished = self._turns(list(self.nest.reductions), flat, points, widths)
-        results: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
-        rest = iter(finished)
-        for (k, coordinate), width in zip(keys, widths, strict=True):
-            values = [next(rest) for _ in range(width)]
-            key = (k, coordinate[: len(spatial)])
-            if key in results:  # registers side by side along a reduction: a fixed tree
-                kind, dtype = self.nest.accumulators[k].kind, self.nest.accumulators[k].dtype
-                results[key] = combine(self.b, kind, dtype, results[key], values)
-            else:
-                results[key] = values
-        return {key: self._across_lanes(key[0], values) for key, values in results.items()}
-
-    def _start(self, k: int) -> list[Value]:
-        acc = self.nest.accumulators[k]
-        vector = self.schedule.vector
-        wide = vector is not None and (vector in self.nest.reductions or vector in acc.expr.vars)
-        return neutral(acc.kind, acc.expr.dtype, self.schedule.lanes if wide else 0)
-
-    def _across_lanes(self, k: int, values: list[Value]) -> list[Value]:
-        acc = self.nest.accumulators[k]
-        if self.schedule.vector in self.nest.reductions:
-            return horizontal(self.b, acc.kind, acc.dtype, values)
-        return finished(self.b, acc.kind, values)
-
-    def _turns(
-        self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
-    ) -> list[Value]:
-        """The reduction loops from the outermost on, around the sums' update."""
-        b, space = self.b, self.space
-        if not loops:
-            return self._update(carry, points, widths)
-        var, *rest = loops
-        step = self.schedule.step(var)
-        extent = self._turns_of(var)
-        whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
-        space.hoist(sums_only=True)
-        stop = extent
-        if not whole:
-            rest_turns = b.binary("srem", extent, constant("i64", step))
-            stop = b.sub(extent, rest_turns)
-        with b.loop(0, stop, step, carry, hint=var.name) as loop, space.scope():
-            space.open(var, loop.value, None)
-            loop.next = self._turns(rest, loop.carried, points, widths)
-        if whole:
-            return loop.result
-        with b.loop(stop, extent, step, loop.result, hint=var.name + "rest") as tail, space.scope():
-            space.open(var, tail.value, b.sub(extent, tail.value))
-            with space.masked():
-                tail.next = self._turns(rest, tail.carried, points, widths)
-        return tail.result
-
-    def _turns_of(self, var: Var) -> Value:
-        """How many turns a reduction has here."""
-        halves, extent = self.nest.halves, self.dim(var.extent)
-        if halves is None or var is not halves.row:
-            return extent
-        b = self.b
-        half, _ = self.space.turn(halves.half, 0)
-        left = b.sub(self.dim(halves.limit), b.mul(half, extent))
-        return b.intrinsic("llvm.smin", extent, left)
-
-    def _update(
-        self, carry: list[Value], points: list[Coordinates], widths: list[int]
-    ) -> list[Value]:
-        following: list[Value] = []
-        rest = iter(carry)
-        size = iter(widths)
-        for acc in self.nest.accumulators:
-            for point in points:
-                old = [next(rest) for _ in range(next(size))]
-                following += self.space.accumulate(acc, old, point)
-        return following
 
     # ---- stores --------------------------------------------------------------------------------
     def _store_all(self, sums: dict[tuple[int, tuple[int, ...]], list[Value]]) -> None:

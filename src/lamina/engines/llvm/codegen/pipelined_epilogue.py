@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from lamina.engines.llvm.codegen.builder import Function, Value, constant
 from lamina.engines.llvm.codegen.builder import vector as vector_of
@@ -68,16 +69,17 @@ class Overlapping(NestEmitter):
         both = b.intrinsic("llvm.smin", terms, pending)
         here = {v: space.first[v] for v in self.nest.loops}
         space.hoist(sums_only=True)
-        sums = [value for _ in self.points for value in self._start(0)]
+        start = [self._start(0) for _ in self.points]
+        self._clear_totals([(0, s) for s in start])
+        sums = [value for s in start for value in s]
         with b.loop(0, both, 1, sums, hint="both") as loop, space.scope():
             loop.next = self._added(over, loop.value, loop.carried)
             self._follow(loop.value, last)
             self._fetch(loop.value, here)
         with b.loop(both, pending, hint="left") as left:
             self._follow(left.value, last)
-        with b.loop(both, terms, 1, loop.result, hint="terms") as rest, space.scope():
-            rest.next = self._added(over, rest.value, rest.carried)
-        for number, value in enumerate(rest.result):
+        left_over = self._loop(over, both, terms, loop.result, partial(self._added, over))
+        for number, value in enumerate(self.totals.finished(left_over)):
             b.store(value, b.element(self.sums, number, self.width))
         for var, place in self.places.items():
             b.store(here[var], place)

@@ -23,6 +23,7 @@ from lamina.engines.llvm.schedule.choose import choose, work
 from lamina.engines.llvm.target.machine import machine
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
+from lamina.reference.sums import LONGEST
 
 STRETCH = 32  # terms of a sum between one fetch and the next
 LINE = 64  # bytes
@@ -54,7 +55,9 @@ def _sums_long(nest: Nest) -> bool:
     (over,) = nest.reductions
     schedule = choose(nest, machine())
     by_term = schedule.vector in nest.loops and schedule.step(over) == 1
-    return by_term and is_static(over.extent) and int(over.extent) % STRETCH == 0
+    if not by_term or not is_static(over.extent) or int(over.extent) > LONGEST:
+        return False
+    return int(over.extent) % STRETCH == 0
 
 
 def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, tuple[int, int]]:

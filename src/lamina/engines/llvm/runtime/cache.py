@@ -36,7 +36,7 @@ from lamina.version import __version__
 __all__ = ["clear", "folder", "key_of", "lookup", "pack", "size", "store", "unpack"]
 
 MAGIC = b"lamina\x00\x01"
-FORMAT = 2  # raised when objects of the format before may be wrong, or are laid out differently
+FORMAT = 3  # raised when objects of the format before may be wrong, or are laid out differently
 DIGEST = 32
 SUFFIX = ".object"
 UNFINISHED = ".unfinished"

@@ -1,0 +1,170 @@
+"""The reduction loops of one tile, around its accumulators.
+
+An accumulator is a list of registers (reducers.py) for each coordinate of the unrolled loops. Lanes
+and registers side by side along a reduction are combined after its loops, in a fixed order; sums of
+many terms are added up in blocks (totals.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from lamina.engines.llvm.codegen.builder import Builder, Function, Value, constant
+from lamina.engines.llvm.codegen.expressions import Addresses
+from lamina.engines.llvm.codegen.reducers import combine, finished, horizontal, neutral
+from lamina.engines.llvm.codegen.totals import Totals
+from lamina.engines.llvm.loops.index import Var
+from lamina.engines.llvm.loops.nest import Nest
+from lamina.engines.llvm.schedule.choose import Schedule
+from lamina.ir.types import Dim, is_static
+
+Coordinates = dict[Var, int]
+
+
+class Reductions:
+    """Emits the accumulators of one nest under one schedule into a function."""
+
+    def __init__(
+        self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
+    ) -> None:
+        self.function, self.nest, self.schedule = function, nest, schedule
+        self.b: Builder = function.builder
+        self.space = Addresses(self.b, nest, schedule, function.args, sizes)
+        self.totals = Totals(self.b, nest, schedule, self.space.dim)
+
+    def dim(self, extent: Dim) -> Value:
+        return self.space.dim(extent)
+
+    def _coordinates(self, variables: Sequence[Var]) -> list[Coordinates]:
+        counts = [range(self.schedule.unroll.get(v, 1)) for v in variables]
+        return [dict(zip(variables, c, strict=True)) for c in itertools.product(*counts)]
+
+    def _spatial(self) -> list[Var]:
+        return [v for v in self.nest.loops if self.schedule.unroll.get(v, 1) > 1]
+
+    def _reduce(self) -> dict[tuple[int, tuple[int, ...]], list[Value]]:
+        """The finished sums, by accumulator and spatial coordinate."""
+        spatial = self._spatial()
+        inner = [v for v in self.nest.reductions if self.schedule.unroll.get(v, 1) > 1]
+        points = self._coordinates([*spatial, *inner])
+        keys = [(k, tuple(p.values())) for k in range(len(self.nest.accumulators)) for p in points]
+        start = [self._start(k) for k, _ in keys]
+        widths = [len(s) for s in start]
+        flat = [v for group in start for v in group]
+        self._clear_totals([(k, s) for (k, _), s in zip(keys, start, strict=True)])
+        reduced = self._turns(list(self.nest.reductions), flat, points, widths)
+        results: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
+        rest = iter(self.totals.finished(reduced))
+        for (k, coordinate), width in zip(keys, widths, strict=True):
+            values = [next(rest) for _ in range(width)]
+            key = (k, coordinate[: len(spatial)])
+            if key in results:  # registers side by side along a reduction: a fixed tree
+                kind, dtype = self.nest.accumulators[k].kind, self.nest.accumulators[k].dtype
+                results[key] = combine(self.b, kind, dtype, results[key], values)
+            else:
+                results[key] = values
+        return {key: self._across_lanes(key[0], values) for key, values in results.items()}
+
+    def _start(self, k: int) -> list[Value]:
+        acc = self.nest.accumulators[k]
+        vector = self.schedule.vector
+        wide = vector is not None and (vector in self.nest.reductions or vector in acc.expr.vars)
+        return neutral(acc.kind, acc.expr.dtype, self.schedule.lanes if wide else 0)
+
+    def _clear_totals(self, start: Sequence[tuple[int, list[Value]]]) -> None:
+        """Begin the totals of accumulators that start so, each with its number."""
+        kinds = [self.nest.accumulators[k].kind for k, values in start for _ in values]
+        self.totals.clear(kinds, [v for _, values in start for v in values])
+
+    def _across_lanes(self, k: int, values: list[Value]) -> list[Value]:
+        acc = self.nest.accumulators[k]
+        if self.schedule.vector in self.nest.reductions:
+            return horizontal(self.b, acc.kind, acc.dtype, values)
+        return finished(self.b, acc.kind, values)
+
+    def _turns(
+        self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
+    ) -> list[Value]:
+        """The reduction loops from the outermost on, around the sums' update."""
+        b, space = self.b, self.space
+        if not loops:
+            return self._update(carry, points, widths)
+        var, *rest = loops
+        step = self.schedule.step(var)
+        extent = self._turns_of(var)
+        whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
+        space.hoist(sums_only=True)
+        stop = extent
+        if not whole:
+            rest_turns = b.binary("srem", extent, constant("i64", step))
+            stop = b.sub(extent, rest_turns)
+
+        def turn(at: Value, sums: list[Value]) -> list[Value]:
+            space.open(var, at, None)
+            return self._turns(rest, sums, points, widths)
+
+        sums = self._loop(var, constant("i64", 0), stop, carry, turn)
+        if whole:
+            return sums
+        with b.loop(stop, extent, step, sums, hint=var.name + "rest") as tail, space.scope():
+            space.open(var, tail.value, b.sub(extent, tail.value))
+            with space.masked():
+                tail.next = self._turns(rest, tail.carried, points, widths)
+        return tail.result
+
+    def _loop(
+        self,
+        var: Var,
+        start: Value,
+        stop: Value,
+        carry: list[Value],
+        turn: Callable[[Value, list[Value]], list[Value]],
+    ) -> list[Value]:
+        """`turn` at each tile of a reduction from start to stop, in blocks if sums are long. Blocks
+        begin at the same places wherever the loop starts."""
+        b, cut = self.b, self.totals.cuts.get(var)
+        if cut is None:
+            return self._plain_loop(var, start, stop, carry, turn)
+        with b.loop(0, stop, cut.stretch, carry, hint="block") as block:
+            end = b.intrinsic("llvm.smin", b.add(block.value, cut.stretch), stop)
+            known = start.text == "0"
+            first = block.value if known else b.intrinsic("llvm.smax", block.value, start)
+            sums = self._plain_loop(var, first, end, block.carried, turn)
+            block.next = self.totals.added(cut, sums)
+        return block.result
+
+    def _plain_loop(
+        self,
+        var: Var,
+        start: Value,
+        stop: Value,
+        carry: list[Value],
+        turn: Callable[[Value, list[Value]], list[Value]],
+    ) -> list[Value]:
+        step = self.schedule.step(var)
+        with self.b.loop(start, stop, step, carry, hint=var.name) as loop, self.space.scope():
+            loop.next = turn(loop.value, loop.carried)
+        return loop.result
+
+    def _turns_of(self, var: Var) -> Value:
+        """How many turns a reduction has here."""
+        halves, extent = self.nest.halves, self.dim(var.extent)
+        if halves is None or var is not halves.row:
+            return extent
+        b = self.b
+        half, _ = self.space.turn(halves.half, 0)
+        left = b.sub(self.dim(halves.limit), b.mul(half, extent))
+        return b.intrinsic("llvm.smin", extent, left)
+
+    def _update(
+        self, carry: list[Value], points: list[Coordinates], widths: list[int]
+    ) -> list[Value]:
+        following: list[Value] = []
+        rest = iter(carry)
+        size = iter(widths)
+        for acc in self.nest.accumulators:
+            for point in points:
+                old = [next(rest) for _ in range(next(size))]
+                following += self.space.accumulate(acc, old, point)
+        return following
