@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina.keras import ops
 
 CLOSE = 1e-6  # relative: plain sums of the same terms are wrong by 1e-5 to 1e-3
 PROMISED = 1024 * 2.0**-24  # relative: terms of one sign, of which at most 1024 are added at a time
@@ -238,3 +239,15 @@ def test_windows_of_many_terms_are_close_to_float64():
 
     assert relative(f(lm.asarray(x)).numpy(), expected) < CLOSE
     assert relative(on_threads(lm.compile(f), x), expected) < CLOSE
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+def test_segment_sums_of_many_rows_are_close_to_float64(engine):
+    x, ids = numbers(300_000, 2), np.arange(300_000) % 3
+    expected = np.stack([x[k::3].sum(0, dtype=np.float64) for k in range(3)])
+    with lm.settings(engine=engine):
+        f = lm.compile(lambda x: ops.segment_sum(x, lm.asarray(ids), 3))
+        assert relative(on_threads(f, x), expected) < CLOSE
+        signature = [lm.Spec(("rows", 2), "float32"), lm.Spec(("rows",), "int64")]
+        f = lm.compile(lambda x, ids: ops.segment_sum(x, ids, 3), signature=signature)
+        assert relative(on_threads(f, x, ids), expected) < CLOSE

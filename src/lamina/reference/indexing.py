@@ -7,6 +7,8 @@ from math import prod
 
 import numpy as np
 
+from lamina.reference.sums import add_at
+
 Array = np.ndarray
 
 
@@ -128,7 +130,7 @@ def gather(
 
 
 COMBINE = {
-    "add": np.add.at, "multiply": np.multiply.at, "min": np.minimum.at, "max": np.maximum.at,
+    "add": add_at, "multiply": np.multiply.at, "min": np.minimum.at, "max": np.maximum.at,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import prod
 
 from lamina.engines.llvm.codegen.builder import Builder, Value, constant, zero
 from lamina.engines.llvm.codegen.elementwise import (
@@ -20,8 +21,12 @@ from lamina.engines.llvm.codegen.elementwise import (
 )
 from lamina.engines.llvm.codegen.reducers import best
 from lamina.ir.graph import Node
-from lamina.ir.types import Dim, DType, TensorType, int32
+from lamina.ir.types import Dim, DType, TensorType, float32, float64, int32, is_static
+from lamina.ir.typical import guess
+from lamina.reference.sums import LONGEST
 
+EACH = 256  # updates of an element, on average, that are worth the conversions to float64
+LITTLE = 1 << 16  # elements
 ZERO, ONE = constant("i64", 0), constant("i64", 1)
 
 
@@ -71,20 +76,84 @@ def scatter(s: Site) -> None:
     """Updates in C order, each combined into the result, which already holds a copy of x.
 
     Threads share out an axis of the window that no index moves along: each owns its part of the
-    result. Without such an axis one thread does it all.
+    result. Without such an axis one thread does it all. Many updates are added in float64, where
+    `scratch_types` gives the memory for it.
     """
+    b = s.b
+    if not s.scratch:
+        _scatter_into(s, s.outputs[0], s.node.dtype)
+        return
+    many = _are_many(s)
+    with b.when(b.xor(many, constant("i1", 1))):
+        _scatter_into(s, s.outputs[0], s.node.dtype)
+    with b.when(many):
+        wide, narrow = (s.scratch[0], float64), (s.outputs[0], s.node.dtype)
+        _convert_part(s, narrow, wide)
+        _scatter_into(s, *wide)
+        _convert_part(s, wide, narrow)
+
+
+def _places(node: Node) -> Sequence[Dim]:
+    """The extents that the indices go over: so many updates may hit one element."""
+    updates, window = node.args[2], node.params["update_window_dims"]
+    return [n for d, n in enumerate(updates.shape) if d not in window]
+
+
+def _are_many(s: Site) -> Value:
+    """Whether so much is added to single elements that float64 is worth it."""
+    b, (x, _, updates) = s.b, s.node.args
+    many = b.icmp("sgt", _count(s, _places(s.node)), constant("i64", LONGEST))
+    least = b.mul(_count(s, x.shape), constant("i64", EACH))
+    return b.and_(many, b.icmp("sge", _count(s, updates.shape), least))
+
+
+def _count(s: Site, extents: Sequence[Dim]) -> Value:
+    total = ONE
+    for extent in extents:
+        total = s.b.mul(total, s.dim(extent))
+    return total
+
+
+def _convert_part(s: Site, source: tuple[Value, DType], target: tuple[Value, DType]) -> None:
+    """This thread's part of the result, from one memory and dtype to another."""
+    b, x, updates = s.b, s.node.type, s.node.args[2].type
+    ranges = [(ZERO, s.dim(n)) for n in x.shape]
+    owned = _owned(s.node)
+    if owned is not None:
+        ranges[owned[1]] = s.part(s.dim(updates.shape[owned[0]]))
+    with ExitStack() as loops:
+        if owned is None:
+            loops.enter_context(b.when(b.icmp("eq", s.thread, ZERO)))
+        at = [loops.enter_context(b.loop(*bounds, hint="convert")).value for bounds in ranges]
+        place = _dot(s, at, s.strides(x))
+        value = s.load(source[0], place, source[1])
+        s.store(SCALAR["convert"](b, source[1], target[1], value), target[0], place, target[1])
+
+
+def _window(node: Node) -> dict[int, int]:
+    """The axis of the operand for each axis of the updates' window."""
+    p = node.params
+    gone = {*p["inserted_window_dims"], *p["input_batching_dims"]}
+    operand_axes = [d for d in range(node.ndim) if d not in gone]
+    return dict(zip(sorted(p["update_window_dims"]), operand_axes, strict=True))
+
+
+def _owned(node: Node) -> tuple[int, int] | None:
+    """The axis of the updates, and of the operand, that threads share out."""
+    moved = node.params["scatter_dims_to_operand_dims"]
+    still = [(a, d) for a, d in _window(node).items() if d not in moved]
+    return still[-1] if still else None
+
+
+def _scatter_into(s: Site, result: Value, dtype: DType) -> None:
     b, node, p = s.b, s.node, s.node.params
     x, indices, updates = (a.type for a in node.args)
-    window_axes = sorted(p["update_window_dims"])
-    gone = {*p["inserted_window_dims"], *p["input_batching_dims"]}
-    operand_axes = [d for d in range(x.ndim) if d not in gone]
-    window = dict(zip(window_axes, operand_axes, strict=True))
-    owned = [a for a, d in window.items() if d not in p["scatter_dims_to_operand_dims"]]
+    window, owned = _window(node), _owned(node)
     ranges = {axis: (ZERO, s.dim(n)) for axis, n in enumerate(updates.shape)}
-    if owned:
-        ranges[owned[-1]] = s.part(s.dim(updates.shape[owned[-1]]))
+    if owned is not None:
+        ranges[owned[0]] = s.part(s.dim(updates.shape[owned[0]]))
     with ExitStack() as loops:
-        if not owned:
+        if owned is None:
             loops.enter_context(b.when(b.icmp("eq", s.thread, ZERO)))
         at = {}
         for axis in range(updates.ndim):
@@ -100,10 +169,12 @@ def scatter(s: Site) -> None:
         source = _dot(s, [at[a] for a in range(updates.ndim)], s.strides(updates))
         loops.enter_context(b.when(inside))
         new = s.load(s.inputs[2], source, updates.dtype)
+        if dtype != updates.dtype:
+            new = SCALAR["convert"](b, updates.dtype, dtype, new)
         if p["kind"] != "set":
-            old = s.load(s.outputs[0], place, x.dtype)
-            new = SCALAR[COMBINE[p["kind"]]](b, x.dtype, x.dtype, old, new)
-        s.store(new, s.outputs[0], place, x.dtype)
+            old = s.load(result, place, dtype)
+            new = SCALAR[COMBINE[p["kind"]]](b, dtype, dtype, old, new)
+        s.store(new, result, place, dtype)
 
 
 def _starts(s: Site, indices: TensorType, batch: Sequence[Value]) -> list[Value]:
@@ -315,4 +386,18 @@ def scratch_types(node: Node) -> list[TensorType]:
     """The memory that a routine needs beside its operands and results."""
     if node.op == "sort":
         return [TensorType(node.args[0].shape, int32)] * 2
+    if _adds_up(node):
+        return [TensorType(node.shape, float64)]
     return []
+
+
+def _adds_up(node: Node) -> bool:
+    """Whether a scatter may add so much to single elements that float64 is worth it. Memory for
+    what is known only at run time is set aside where it is little."""
+    if node.op != "scatter" or node.params["kind"] != "add" or node.dtype != float32:
+        return False
+    shapes = (node.shape, node.args[2].shape)
+    elements, updates = (prod(map(guess, shape)) for shape in shapes)
+    if not all(map(is_static, shapes)):
+        return elements <= LITTLE
+    return prod(map(int, _places(node))) > LONGEST and updates >= EACH * elements
