@@ -251,3 +251,15 @@ def test_segment_sums_of_many_rows_are_close_to_float64(engine):
         signature = [lm.Spec(("rows", 2), "float32"), lm.Spec(("rows",), "int64")]
         f = lm.compile(lambda x, ids: ops.segment_sum(x, ids, 3), signature=signature)
         assert relative(on_threads(f, x, ids), expected) < CLOSE
+
+
+@pytest.mark.parametrize("engine", ["numpy", "llvm"])
+@pytest.mark.parametrize("name", ["cumsum", "logcumsumexp"])
+def test_running_sums_of_many_terms_are_close_to_float64(engine, name):
+    x = numbers(200_000, 2) if name == "cumsum" else numbers(20_000, 2) / 100
+    wide = x.astype(np.float64)
+    expected = np.cumsum(wide, 0) if name == "cumsum" else np.logaddexp.accumulate(wide, 0)
+    with lm.settings(engine=engine):
+        for rows in ("rows", len(x)):
+            f = symbolic(lambda x: getattr(lm, name)(x, axis=0), (rows, 2))
+            assert relative(on_threads(f, x), expected) < CLOSE

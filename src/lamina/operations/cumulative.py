@@ -14,7 +14,7 @@ import numpy as np
 
 from lamina.errors import ShapeError
 from lamina.ir.graph import Graph, parameter
-from lamina.ir.types import Extent, TensorType
+from lamina.ir.types import Extent, TensorType, float32, float64
 from lamina.operations.elementwise import add, logaddexp, maximum, minimum, multiply
 from lamina.operations.promote import axis_of, floating, need_kind, scalar, spread, widened
 from lamina.operations.reductions import summable
@@ -22,6 +22,7 @@ from lamina.operations.shaping import flip
 from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
 
 Combine = Callable[[Any, Any], Tensor]
+ROUNDING = (add, multiply, logaddexp)
 
 # fmt: off
 __all__ = [
@@ -150,14 +151,17 @@ def _padded(x: Tensor, axis: int, low: int, high: int, value: Any) -> Tensor:
 
 
 def _by_scan(combine: Combine, start: Any, x: Tensor, axis: int) -> Tensor:
-    """One step after the other, for an axis whose length is known when the program runs."""
+    """One step after the other, for an axis whose length is known when the program runs. What
+    rounds is carried in float64, so that the error does not grow with the length."""
+    dtype = float64 if x.dtype == float32 and combine in ROUNDING else x.dtype
     front = (axis, *(d for d in range(x.ndim) if d != axis))
     rows = bind("transpose", x, permutation=front)
-    element = TensorType(rows.shape[1:], x.dtype)
-    carry, row = parameter(element, "carry0"), parameter(element, "x0")
-    step = as_node(combine(from_node(carry), from_node(row)))
-    body = Graph([carry, row], [step, step], "scan_body")
-    first = spread(scalar(start, x.dtype), element.shape, (), traced=True)
+    shape = rows.shape[1:]
+    carry = parameter(TensorType(shape, dtype), "carry0")
+    row = parameter(TensorType(shape, x.dtype), "x0")
+    step = combine(from_node(carry), as_tensor(from_node(row), dtype))
+    body = Graph([carry, row], [as_node(step), as_node(as_tensor(step, x.dtype))], "scan_body")
+    first = spread(scalar(start, dtype), shape, (), traced=True)
     _, sums = bind("scan", first, rows, body=body, num_consts=0, num_carry=1, length=rows.shape[0])
     back = tuple(front.index(d) for d in range(x.ndim))
     return bind("transpose", sums, permutation=back)
