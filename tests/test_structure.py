@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # under lamina/, or one inside a package ("data.arrays"), which then counts apart from the rest.
 FLOORS = [
     ["errors", "elsewhere", "version", "distinct"],
-    ["settings", "registry", "configuration", "tree", "locks", "arguments", "dlpack"],
+    ["settings", "registry", "configuration", "restoring", "tree", "locks", "arguments", "dlpack"],
     ["ir"],
     ["reference"],
     ["autodiff"],

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from lamina import restoring
 from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_name
 
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
@@ -162,11 +163,23 @@ def deserialize(
     """
     name, config = written["class_name"], written["config"]
     if name == "array":
-        return np.asarray(config["value"], dtype=config["dtype"])
+        return _array(config["value"], config["dtype"])
     cls = (custom_objects or {}).get(name) or _class_of(written, family)
     if custom_objects and "custom_objects" in inspect.signature(cls.from_config).parameters:
         return cls.from_config(config, custom_objects=custom_objects)
     return cls.from_config(config)
+
+
+def _array(value: Any, dtype: Any) -> np.ndarray:
+    kind = np.dtype(str(dtype))
+    if kind.kind in "US":  # as wide as the longest string is, whatever the dtype says
+        array = np.array(value, object)
+        width = max((len(text) for text in array.flat if isinstance(text, str)), default=0)
+        restoring.claim("array", "its strings", array.size, width)
+        return array.astype(kind.kind)
+    if kind.kind not in "biuf":
+        raise ArgumentError(f"array: invalid dtype (expected numbers or strings, got {dtype!r})")
+    return np.array(value, kind)
 
 
 def _class_of(written: Mapping[str, Any], family: str | None) -> Any:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -56,6 +56,7 @@ class Initializer(Configurable):
     """A function from a shape to first values: subclass it and define `__call__(shape, dtype)`."""
 
     family = "lamina.initializers"
+    is_random: ClassVar[bool] = False
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         raise TypeError(f"{type(self).__name__} must define __call__(shape, dtype=None)")
@@ -110,6 +111,8 @@ class RandomNormal(Initializer):
 
     aliases = ("normal",)
 
+    is_random = True
+
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
@@ -123,6 +126,8 @@ class TruncatedNormal(Initializer):
     `stddev` is that of the distribution before it is cut off.
     """
 
+    is_random = True
+
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
@@ -135,6 +140,8 @@ class RandomUniform(Initializer):
     """Uniform distribution on [minval, maxval)."""
 
     aliases = ("uniform",)
+
+    is_random = True
 
     def __init__(
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
@@ -154,6 +161,8 @@ class VarianceScaling(Initializer):
     sqrt(scale / n)), "untruncated_normal", or "uniform" (limit sqrt(3 * scale / n)). `input_axes`
     and `output_axes` say which axes count for a weight whose layout is not (..., inputs, outputs).
     """
+
+    is_random = True
 
     def __init__(
         self,
@@ -251,6 +260,8 @@ class Orthogonal(Initializer):
     """
 
     aliases = ("OrthogonalInitializer",)
+
+    is_random = True
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         self.gain, self.seed = gain, seed

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
-from lamina import constraints, initializers, regularizers, tree
+from lamina import constraints, initializers, regularizers, restoring, tree
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, LaminaError, ShapeError, StateError
 from lamina.ir import types
@@ -137,9 +137,7 @@ class Layer(Tracked):
         dtype = types.dtype(dtype) if dtype is not None else self._dtype
         default = "glorot_uniform" if dtype.is_float else "zeros"
         make = initializers.get(initializer if initializer is not None else default)
-        with building.outside_traces(), initializers.drawing(self._scope().key(name)):
-            value = make(shape, dtype=dtype)
-        variable = Variable(value, trainable=trainable, dtype=dtype, name=name)
+        variable = building.weight(self, name, shape, dtype, trainable, make)
         if variable.shape != shape:
             raise ShapeError(
                 f"{self._label()}: the initializer of {name!r} gave shape {variable.shape} for a "
@@ -204,6 +202,7 @@ class Layer(Tracked):
 
     def _run(self, frame: frames.Frame, args: Any, kwargs: Any) -> Any:
         """One call inside its frame: build at first, check, compute, regularize."""
+        restoring.count_call(self.name)
         first = args[0] if args else next(filter(arguments.has_tensor, kwargs.values()), ())
         spec.check(self._label(), self.input_spec, first)
         if not self.built:

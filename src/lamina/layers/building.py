@@ -1,4 +1,5 @@
-"""Building a layer: its `build` runs once, in its own scope, and outside of every trace."""
+"""Building a layer: its `build` runs once, in its own scope, and outside of every trace; weights
+get their first values here."""
 
 from __future__ import annotations
 
@@ -7,9 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
+from lamina import initializers, restoring
 from lamina.layers import frames
 from lamina.locks import MAKING
-from lamina.tensor import LOCAL
+from lamina.tensor import LOCAL, Variable
 
 
 def wrapped(build: Callable[..., None]) -> Callable[..., None]:
@@ -44,3 +48,24 @@ def outside_traces() -> Iterator[None]:
         yield
     finally:
         LOCAL.traces = traces
+
+
+def weight(
+    layer: Any, name: str, shape: tuple[int, ...], dtype: Any, trainable: bool, make: Any
+) -> Variable:
+    """A new Variable with the first values that the initializer `make` gives. While a file is read,
+    random ones are drawn only if it turns out that the file has none for this Variable."""
+    scope = layer._scope()
+
+    def drawn() -> Any:
+        with outside_traces(), initializers.drawing(scope.key(name)):
+            return make(shape, dtype=dtype)
+
+    restoration = restoring.current()
+    postpone = restoration is not None and getattr(make, "is_random", False)
+    restoring.claim(layer._label(), f"the weight {name!r} of shape {shape}", *shape)
+    first = np.broadcast_to(np.zeros((), dtype.storage), shape) if postpone else drawn()
+    variable = Variable(first, trainable=trainable, dtype=dtype, name=name)
+    if restoration is not None and postpone:
+        restoration.later(variable, drawn)
+    return variable

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from lamina import restoring
 from lamina.errors import (
     ArgumentError,
     DataError,
@@ -69,6 +70,7 @@ class Lookup(Layer):
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
         self.mask_token, self.oov_token = mask_token, oov_token
         self.invert, self.pad_to_max_tokens = bool(invert), bool(pad_to_max_tokens)
+        restoring.claim(own, "num_oov_indices", num_oov_indices)
         self._check_arguments(own, vocabulary, idf_weights)
         self._tokens: list[Any] | None = None
         self._index: dict[Any, int] = {}

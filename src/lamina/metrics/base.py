@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina import initializers
+from lamina import initializers, restoring
 from lamina import operations as ops
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
@@ -78,6 +78,7 @@ class Metric(Configurable):
         dtype = types.dtype(dtype or float64)
         make = initializers.get("zeros" if initializer is None else initializer)
         name = f"{self.name}_{name or 'state'}"
+        restoring.claim(self.name, f"the state {name!r} of shape {shape}", 2, *shape)
         variable = Variable(make(shape, dtype=dtype), trainable=False, dtype=dtype, name=name)
         self._state.append((variable, variable.numpy()))
         return variable

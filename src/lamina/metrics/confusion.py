@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina import operations as ops
+from lamina import restoring
 from lamina.errors import RangeError
 from lamina.ir.types import float32
 from lamina.losses.base import safe_divide
@@ -60,6 +61,7 @@ def parsed_thresholds(owner: str, thresholds: Any, default: float = 0.5) -> list
 
 def even_thresholds(count: int) -> list[float]:
     """`count` thresholds evenly from 0 to 1."""
+    restoring.claim("metric", "num_thresholds", 16, count)
     return [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
 
 

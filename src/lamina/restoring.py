@@ -1,0 +1,99 @@
+"""What an object that is made again from a file may cost: numbers in the file are not trusted.
+
+While `restoring(limits)` is in force, whoever is about to make as many things as an argument says
+(elements of a weight, thresholds of a metric, tokens) calls `claim` before, and FileFormatError
+ends the reading when the sum passes what the file holds by more than `SLACK`. First values that
+would be drawn at random, only to be overwritten by the file's, are put off: `Restoration.later`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from lamina.errors import FileFormatError
+
+SLACK = 1 << 22  # elements beside those of the file's arrays, such as the state of metrics
+CALLS = 500  # of layers, beside four for each object or call that the file describes
+
+
+@dataclass
+class Restoration:
+    """The reading of one file: what is left of its limits, and what was put off.
+
+    elements: how many elements the file's arrays have.
+    objects: how many objects and calls of layers the file describes.
+    """
+
+    elements: int
+    objects: int
+    postponed: list[tuple[Any, Callable[[], Any]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.left = 2 * self.elements + SLACK
+        self.calls = CALLS + 4 * self.objects
+
+    def later(self, variable: Any, value: Callable[[], Any]) -> None:
+        """Give the variable its first value in `finish`, unless the file has one for it."""
+        self.postponed.append((variable, value))
+
+    def finish(self, restored: Sequence[Any]) -> None:
+        """Draw the first values of the variables that are not among those restored."""
+        known = {id(variable) for variable in restored}
+        for variable, value in self.postponed:
+            if id(variable) not in known:
+                variable.assign(value())
+
+
+_CURRENT: ContextVar[Restoration | None] = ContextVar("the file that is being read", default=None)
+
+
+@contextmanager
+def restoring(restoration: Restoration) -> Iterator[Restoration]:
+    """Within: objects are made again from a file, with its limits."""
+    token = _CURRENT.set(restoration)
+    try:
+        yield restoration
+    finally:
+        _CURRENT.reset(token)
+
+
+def current() -> Restoration | None:
+    """The reading that is in progress, if one is."""
+    return _CURRENT.get()
+
+
+def claim(owner: str, what: str, *extents: Any) -> None:
+    """Count the product of the extents towards the limit of the file that is being read, if one is.
+    Raises FileFormatError when there is nothing left."""
+    restoration = _CURRENT.get()
+    if restoration is None:
+        return
+    restoration.left -= math.prod(extents)
+    if restoration.left < 0:
+        raise FileFormatError(
+            f"{owner}: {what} asks for more memory than the file accounts for (expected at most "
+            f"{2 * restoration.elements + SLACK:,} elements, for {restoration.elements:,} stored)",
+            hint="was the file changed by hand? If it is yours, make the model in code, and call "
+            "load_weights",
+        )
+
+
+def count_call(owner: str) -> None:
+    """Count one call of a layer: models inside of models may be described in few bytes and call
+    their layers more often than ever ends."""
+    restoration = _CURRENT.get()
+    if restoration is None:
+        return
+    restoration.calls -= 1
+    if restoration.calls < 0:
+        raise FileFormatError(
+            f"{owner}: the model of {restoration.objects:,} objects calls layers more than "
+            f"{CALLS + 4 * restoration.objects:,} times",
+            hint="was the file changed by hand? If it is yours, make the model in code, and call "
+            "load_weights",
+        )
