@@ -70,7 +70,8 @@ def rewritten(content: bytes, change: Callable[[Any], Any]) -> bytes:
 @dataclass
 class Result:
     """What became of one file. outcome: "read", "refused" (a LaminaError that names the file), or
-    the name of another exception; peak: MB of memory of the process; events: what it should not do.
+    the name of another exception; seconds: processor time; peak: MB of memory of the process;
+    events: what it should not do.
     """
 
     outcome: str
@@ -111,6 +112,7 @@ def results(
     cases: Iterable[tuple[str, bytes]], read: Callable[[str], Any], path: str, forked: bool = True
 ) -> Iterator[tuple[str, Result]]:
     """Write each case to `path` and read it."""
+    load_everything()
     watch = Watch()
     for name, content in cases:
         with open(path, "wb") as file:
@@ -138,7 +140,7 @@ def _forked(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
 
 
 def _observed(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
-    began = time.perf_counter()
+    began = time.process_time()
     watch.path, watch.events = path, []
     try:
         read(path)
@@ -150,6 +152,6 @@ def _observed(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
     except BaseException as error:  # noqa: BLE001  what must not escape is what is looked for
         outcome, message = type(error).__name__, str(error)
     watch.path = None
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Result(outcome, message[:300], seconds, peak, watch.events[:5])

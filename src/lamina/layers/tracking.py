@@ -89,6 +89,11 @@ class Tracked(Configurable):
         """The layers that hang on attributes, each once."""
         return _layers(self._attributes())
 
+    def _layers_by_name(self) -> list[Any]:
+        """The layers inside that a file calls by their names, not by the attribute that holds
+        them: those of functional and Sequential models."""
+        return []
+
     def _flatten_layers(self) -> list[Any]:
         """This layer and all inside, each once, parents first."""
         found: dict[int, Tracked] = {}

@@ -189,6 +189,9 @@ class Model(Layer, Trainer):
         self._adopt()
         return self._children()
 
+    def _layers_by_name(self) -> list[Any]:
+        return self.layers if self._graph is not None else []
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of that name, or at that position. Raises UnknownNameError, IndexError."""
         if (name is None) == (index is None):

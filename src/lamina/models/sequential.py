@@ -259,6 +259,9 @@ class Sequential(Model):
         """The layers in order, the Input not among them."""
         return [*self._host, *self._layers]
 
+    def _layers_by_name(self) -> list[Any]:
+        return self.layers
+
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         """As for any model, in a time that does not depend on the number of layers: `add` calls
         this for each of them."""

@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,8 @@ FORMAT, VERSION = "lamina model", 1
 MANIFEST, MODEL = "manifest.json", "model.json"
 WEIGHTS, OPTIMIZER = "weights.safetensors", "optimizer.safetensors"
 MEMBERS = {MANIFEST, MODEL, WEIGHTS, OPTIMIZER}
+
+NAMES = {"names": "attributes"}  # in the metadata: what weights are called by
 
 Arrays = dict[str, np.ndarray]
 
@@ -54,6 +56,7 @@ def pack(model: Mapping[str, Any], weights: Arrays, optimizer: Arrays | None) ->
 
 def _described(model: Mapping[str, Any]) -> bytes:
     try:
+        json_data.count_objects(model)
         return json_data.to_json(model)
     except ValueError as error:
         raise ArgumentError(
@@ -65,7 +68,7 @@ def _described(model: Mapping[str, Any]) -> bytes:
 
 def to_safetensors(arrays: Arrays) -> bytes:
     """Arrays as a member of a model file, whose manifest has the checksum."""
-    return safetensors.write(arrays, {"format": f"{FORMAT} {VERSION}"})
+    return safetensors.write(arrays, {"format": f"{FORMAT} {VERSION}", **NAMES})
 
 
 # ---- reading -----------------------------------------------------------------------------------
@@ -81,7 +84,29 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     return target.read_bytes()
 
 
-def unpack(path: Any, content: bytes) -> tuple[dict[str, Any], Arrays, Arrays | None]:
+class Stored(NamedTuple):
+    """Arrays by name; by_attribute: whether the names are those of `layers.saved_names`."""
+
+    arrays: Arrays
+    by_attribute: bool
+
+
+class Content(NamedTuple):
+    """What a model file holds; objects: how many layers and the like its description has."""
+
+    model: dict[str, Any]
+    objects: int
+    weights: Stored
+    optimizer: Stored | None
+
+    @property
+    def elements(self) -> int:
+        """How many elements all arrays have."""
+        stored = (self.weights, *([self.optimizer] if self.optimizer else []))
+        return sum(array.size for each in stored for array in each.arrays.values())
+
+
+def unpack(path: Any, content: bytes) -> Content:
     """Model, weights and optimizer state of a file. Raises FileFormatError where it is truncated,
     damaged, or something else."""
     members = _members(path, content)
@@ -98,9 +123,14 @@ def unpack(path: Any, content: bytes) -> tuple[dict[str, Any], Arrays, Arrays | 
     model = from_json(path, MODEL, members[MODEL])
     if not isinstance(model, dict):
         raise damaged(path, f"{MODEL} is not an object")
+    try:
+        objects = json_data.count_objects(model)
+    except ValueError as error:
+        raise damaged(path, f"{MODEL}: {error}") from error
     optimizer = members.get(OPTIMIZER)
-    return (
+    return Content(
         model,
+        objects,
         from_safetensors(path, members[WEIGHTS]),
         None if optimizer is None else from_safetensors(path, optimizer),
     )
@@ -173,9 +203,10 @@ def from_json(path: Any, name: str, content: Any) -> Any:
         raise damaged(path, f"{name}: {error}") from error
 
 
-def from_safetensors(path: Any, content: Any) -> Arrays:
+def from_safetensors(path: Any, content: Any) -> Stored:
     try:
-        return safetensors.read(content)
+        arrays, metadata = safetensors.read(content)
+        return Stored(arrays, NAMES.items() <= metadata.items())
     except ValueError as error:
         raise damaged(path, f"safetensors: {error}") from error
 

@@ -7,7 +7,24 @@ from typing import Any
 
 MOST_BYTES = 16 << 20
 MOST_VALUES = 1_000_000
+MOST_OBJECTS = 4_000  # layers, initializers, metrics, and calls of layers
 DEEPEST = 100  # lists and objects within one another
+
+
+def count_objects(value: Any) -> int:
+    """How many objects with a class, and how many calls of layers, a description has. Raises
+    ValueError for too many."""
+    count, stack = 0, [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, dict):
+            count += "class_name" in each or "kwargs" in each
+            stack += each.values()
+        elif isinstance(each, list):
+            stack += each
+    if count > MOST_OBJECTS:
+        raise ValueError(f"{count:,} layers, calls and the like, expected at most {MOST_OBJECTS:,}")
+    return count
 
 
 def to_json(value: Any) -> bytes:

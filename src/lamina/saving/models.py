@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from lamina.configuration import deserialize, serialize
-from lamina.errors import FileFormatError, LaminaError, describe
+from lamina.errors import FileFormatError, LaminaError, UnknownNameError, describe
 from lamina.files import write_whole
+from lamina.layers.saved_names import saved_weights
+from lamina.restoring import Restoration, restoring
 from lamina.saving import container
 from lamina.saving.compiled import compile_from, compiled_config
 from lamina.saving.names import warn_of_name
-from lamina.saving.weights import arrays, put, refuse_to_overwrite
+from lamina.saving.weights import arrays, fitting, named, put, refuse_to_overwrite
+from lamina.tensor import Variable
 
 
 def save_model(
@@ -31,14 +35,14 @@ def save_model(
     """
     warn_of_name(path)
     refuse_to_overwrite(path, overwrite)
-    weights = arrays(model.named_weights())
+    weights = named(model)
     written = {"model": serialize(model), "build_shape": shapes(model._build_shape)}
     compiled = compiled_config(model) if model.compiled else None
     state = None
     if compiled is not None:
         written["compile"] = compiled
         if include_optimizer and model.optimizer.built:
-            state = optimizer_state(model.optimizer)
+            state = arrays(state_by_weight(model))
     content = container.pack(written, weights, state)
     write_whole(path, content)
 
@@ -61,12 +65,20 @@ def shapes_from(written: Any) -> Any:
     return tuple(value) if kind == "shape" else [shapes_from(each) for each in value]
 
 
-def optimizer_state(optimizer: Any) -> dict[str, np.ndarray]:
-    """The optimizer's Variables by number and name."""
-    return arrays(numbered(optimizer))
+def state_by_weight(model: Any) -> dict[str, Variable]:
+    """The optimizer's Variables: "dense/kernel/momentum" of a weight, "0000/iteration" of all."""
+    names = {id(variable): name for name, variable in saved_weights(model).items()}
+    found, of_weights = {}, set()
+    for k, (variable, slots) in enumerate(model.optimizer._slots.items()):
+        for slot, state in slots.items():
+            found[f"{names.get(id(variable), k)}/{slot}"] = state
+            of_weights.add(id(state))
+    rest = (v for v in model.optimizer.variables if id(v) not in of_weights)
+    return {**{f"{k:04d}/{v.name}": v for k, v in enumerate(rest)}, **found}
 
 
-def numbered(optimizer: Any) -> dict[str, Any]:
+def numbered(optimizer: Any) -> dict[str, Variable]:
+    """The optimizer's Variables by number and name, as earlier versions wrote them."""
     return {f"{k:04d}/{v.name}": v for k, v in enumerate(optimizer.variables)}
 
 
@@ -80,31 +92,64 @@ def load_model(
 
     Only data are read: layers are found by name among Lamina's own and your classes, which have
     to be defined or given in `custom_objects` ({"Block": Block}). Raises FileFormatError where the
-    file is truncated, damaged or something else, UnknownNameError for a class that is not known.
+    file is truncated, damaged or something else, or describes what cannot be made; UnknownNameError
+    for a class that is not known. What numbers in the file ask for is limited by its size.
     """
-    written, weights, state = container.unpack(path, container.read_file(path))
-    model = _model(path, written, custom_objects)
-    put(model.named_weights(), weights, os.fspath(path))
-    if compile and isinstance(written.get("compile"), dict):
-        compile_from(model, written["compile"], custom_objects)
-        if state is not None:
-            model.optimizer.build(model.trainable_weights)
-            put(numbered(model.optimizer), state, f"{os.fspath(path)}, optimizer")
+    content = container.unpack(path, container.read_file(path))
+    written, state = content.model, content.optimizer
+    limits = Restoration(content.elements, content.objects)
+    with _errors_of(path), restoring(limits):
+        model = _model(written, custom_objects)
+        variables = fitting(model, content.weights, os.fspath(path))
+        put(variables, content.weights.arrays, os.fspath(path))
+        limits.finish(list(variables.values()))
+        if compile and isinstance(written.get("compile"), dict):
+            compile_from(model, written["compile"], custom_objects)
+            if state is not None:
+                model.optimizer.build(model.trainable_weights)
+                variables = (
+                    state_by_weight(model) if state.by_attribute else numbered(model.optimizer)
+                )
+                put(variables, state.arrays, f"{os.fspath(path)}, optimizer")
     return model
 
 
-def _model(path: Any, written: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+def _model(written: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> Any:
+    model = deserialize(written["model"], custom_objects)
+    is_model = hasattr(model, "named_weights") and hasattr(model, "compile")
+    if is_model and not model.built and written.get("build_shape") is not None:
+        model.build(shapes_from(written["build_shape"]))
+    if not is_model or not model.built:
+        raise FileFormatError(f"it holds {describe(written['model'])}, not a built model")
+    return model
+
+
+@contextmanager
+def _errors_of(path: Any) -> Iterator[None]:
+    """Whatever goes wrong inside becomes an error that names the file."""
+    hint: str | None = "was it changed by hand, or is a class of yours not what it was?"
     try:
-        model = deserialize(written["model"], custom_objects)
-        if not model.built and written.get("build_shape") is not None:
-            model.build(shapes_from(written["build_shape"]))
-    except LaminaError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise FileFormatError(
-            f"{path}: its description of the model cannot be followed: {describe(error)}",
-            hint="was it changed by hand, or is a class of yours not what it was?",
-        ) from error
-    if not hasattr(model, "named_weights") or not model.built:
-        raise FileFormatError(f"{path}: holds {describe(written['model'])}, not a built model")
-    return model
+        yield
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{path}: {error.message}", hint=error.hint) from error
+    except LaminaError as error:
+        reason, hint, cause = error.message, error.hint or hint, error
+    except _OF_A_DESCRIPTION as error:
+        reason, cause = f"{type(error).__name__}: {error}", error  # type: ignore[assignment]
+    else:
+        return
+    if not reason.startswith(os.fspath(path)):
+        reason = f"{path}: its description of the model cannot be followed: {reason}"
+    raise FileFormatError(reason, hint=hint) from cause
+
+
+_OF_A_DESCRIPTION = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    RuntimeError,
+)

@@ -52,9 +52,9 @@ def write(arrays: Arrays, metadata: Mapping[str, str]) -> bytes:
     return b"".join(_chunks(arrays, metadata))
 
 
-def write_with_checksum(arrays: Arrays) -> bytes:
+def write_with_checksum(arrays: Arrays, metadata: Mapping[str, str]) -> bytes:
     """The bytes of a file whose metadata hold its SHA-256."""
-    chunks = _chunks(arrays, {"format": FORMAT, CHECKSUM: UNKNOWN})
+    chunks = _chunks(arrays, {"format": FORMAT, CHECKSUM: UNKNOWN, **metadata})
     digest = _digest(*chunks).encode()
     return b"".join([chunks[0].replace(UNKNOWN.encode(), digest, 1), *chunks[1:]])
 
@@ -87,9 +87,9 @@ def is_safetensors(content: Any) -> bool:
     return bytes(content[8:9]) == b"{" and int.from_bytes(content[:8], "little") < len(content)
 
 
-def read(content: Any) -> dict[str, np.ndarray]:
-    """The arrays of a file, as read-only views of its bytes. Raises ValueError, with the reason,
-    for everything that is not a complete and consistent file."""
+def read(content: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays of a file, as read-only views of its bytes, and its metadata. Raises ValueError,
+    with the reason, for everything that is not a complete and consistent file."""
     view = memoryview(content)
     length = int.from_bytes(view[:8], "little")
     if len(view) < 8 or length > len(view) - 8:
@@ -97,7 +97,8 @@ def read(content: Any) -> dict[str, np.ndarray]:
     if bytes(view[8:9]) != b"{":
         raise ValueError("the header is not a JSON object")
     header = from_json(view[8 : 8 + length])
-    _check_metadata(view, header.pop("__metadata__", {}))
+    metadata = header.pop("__metadata__", {})
+    _check_metadata(view, metadata)
     data = view[8 + length :]
     spans = {name: _span(name, tensor, len(data)) for name, tensor in header.items()}
     end = 0
@@ -107,7 +108,8 @@ def read(content: Any) -> dict[str, np.ndarray]:
         end = stop
     if end != len(data):
         raise ValueError(f"the tensors fill {end} bytes of data, and there are {len(data)}")
-    return {name: _array(name, header[name], data[slice(*spans[name])]) for name in header}
+    arrays = {name: _array(name, header[name], data[slice(*spans[name])]) for name in header}
+    return arrays, metadata
 
 
 def _check_metadata(view: memoryview, metadata: Any) -> None:

@@ -1,4 +1,9 @@
-"""Weights alone, in a .safetensors file, by their paths in the model: "dense_1/kernel"."""
+"""Weights alone, in a .safetensors file, by their names in the model: "dense_1/kernel".
+
+The layers of functional and Sequential models are called by their names, those that a class of its
+own holds by attributes: "encoder/blocks/0/kernel". So a file fits every model that has the same
+layers in the same places, in whatever order they were made.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ import numpy as np
 
 from lamina.errors import FileFormatError, ShapeError
 from lamina.files import write_whole
+from lamina.layers.saved_names import interchangeable, saved_weights
 from lamina.saving import container, safetensors
 from lamina.saving.names import WEIGHTS, warn_of_name
 from lamina.tensor import Variable
@@ -22,12 +28,18 @@ def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = Tru
     """
     warn_of_name(path, weights=True)
     refuse_to_overwrite(path, overwrite)
-    write_whole(path, safetensors.write_with_checksum(arrays(model.named_weights())))
+    write_whole(path, safetensors.write_with_checksum(named(model), container.NAMES))
 
 
 def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{path}: is there already, and overwrite is False")
+
+
+def named(model: Any) -> dict[str, np.ndarray]:
+    """The weights of a built model by their names in a file."""
+    model._need_built("saving weights")
+    return arrays(saved_weights(model))
 
 
 def arrays(variables: Mapping[str, Variable]) -> dict[str, np.ndarray]:
@@ -38,17 +50,40 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
     """Read weights that `save_weights` or `save` wrote into a model of the same layers.
 
     Names and shapes must be equal, else nothing is changed; with `skip_mismatch` what does not
-    fit is left as it is. Raises FileFormatError for a file that is damaged or something else,
-    ShapeError where it belongs to another model.
+    fit is left as it is. Names are those of attributes, or of layers in functional and Sequential
+    models: the order in which layers were made does not matter. Raises FileFormatError for a file
+    that is damaged or something else, ShapeError where it belongs to another model.
     """
     content = container.read_file(path)
     if content[:2] == b"PK":
-        stored = container.unpack(path, content)[1]
+        stored = container.unpack(path, content).weights
     elif safetensors.is_safetensors(content) or str(path).endswith(WEIGHTS):
         stored = container.from_safetensors(path, content)
     else:
         raise container.not_a_model(path, content)
-    put(model.named_weights(), stored, f"{os.fspath(path)}", skip_mismatch)
+    model._need_built("load_weights")
+    put(fitting(model, stored, os.fspath(path)), stored.arrays, os.fspath(path), skip_mismatch)
+
+
+def fitting(model: Any, stored: container.Stored, where: str) -> dict[str, Variable]:
+    """The model's weights by the names that the file has for them. Raises FileFormatError for a
+    file of an earlier version that could be read in two ways."""
+    by_attribute = saved_weights(model)
+    by_order: dict[str, Variable] = model.named_weights()
+    if stored.by_attribute or set(by_order) != set(stored.arrays):
+        return by_attribute
+    alike = interchangeable(model)
+    if alike is not None:
+        holder, one, other = alike
+        raise FileFormatError(
+            f"{where}: its names count layers in the order in which they were made, as earlier "
+            f"versions wrote them, and {one!r} and {other!r} of {holder._label()} are alike: "
+            "which is which cannot be told",
+            hint="if the layers are still made in the same order: model.set_weights([arrays[name] "
+            "for name in model.named_weights()]), with arrays = "
+            "safetensors.numpy.load_file(path); then save again",
+        )
+    return by_order
 
 
 def put(
@@ -64,7 +99,7 @@ def put(
         more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
         raise ShapeError(
             f"{where}: belongs to another model:\n{shown}{more}",
-            hint="make the model with the same layers, in the same order; "
+            hint="make the model with the same layers, under the same names and attributes; "
             "skip_mismatch=True loads what fits",
         )
     for name, variable in variables.items():
