@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina.arguments import refuse_sparse
+from lamina.arguments import one_of, refuse_sparse
 from lamina.errors import DTypeError, ShapeError, TracedValueError
 from lamina.ir import types
 from lamina.ir.graph import Node, parameter
@@ -353,7 +353,7 @@ class Variable(Operators):
         # a copy of its own: compiled programs write into it
         self._array = _aligned_copy(value._known("Variable(...)"))
         self._type = value._type
-        self.trainable = trainable
+        self.trainable = bool(one_of("Variable", "trainable", trainable, (True, False)))
         self.name = name
         self.regularizer: Any = None
         self.constraint: Any = None

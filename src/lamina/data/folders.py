@@ -173,6 +173,11 @@ def index(
             f"{folder}: holds no {kind}, among {len(everything):,} files",
             hint="is this the folder that you mean? Files of other kinds are left out",
         )
+    if class_names is not None and not (isinstance(labels, str) and labels == "inferred"):
+        raise ArgumentError(
+            f"class_names: expected None unless labels='inferred', got {describe(class_names)}",
+            hint="leave class_names out: it gives the order of the folders that are the classes",
+        )
     if labels is None:
         return Index(folder, paths, None, None)
     if not isinstance(labels, str):

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from lamina import nn
+from lamina.errors import DTypeError
+from lamina.ir import types
+from lamina.layers.regularization import filled, noise_shape_of
 from lamina.operations import cast, random
-from lamina.operations.promote import shape_of
 from lamina.tensor import Tensor, Variable, as_tensor
 
 __all__ = [
@@ -63,6 +65,11 @@ def uniform(
     shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
 ) -> Tensor:
     """From minval up to below maxval, all equally likely."""
+    if not types.dtype(dtype or "float32").is_float:
+        raise DTypeError(
+            f"uniform: expected a floating dtype, got {dtype!r}",
+            hint="randint(shape, minval, maxval) draws whole numbers",
+        )
     return random.uniform(shape, minval, maxval, dtype, key=_key(seed))
 
 
@@ -91,9 +98,10 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
 
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:
     """inputs with a share `rate` of elements 0, the others divided by 1 - rate; one draw for all
-    along the axes where `noise_shape` is 1."""
+    along the axes where `noise_shape` is 1; None in it stands for the extent of the inputs."""
     inputs, key = as_tensor(inputs), _key(seed)
-    if noise_shape is None:
+    shape = noise_shape_of("dropout", noise_shape)
+    if shape is None:
         return nn.dropout(inputs, rate, key=key)
-    kept = random.bernoulli(shape_of(noise_shape), 1.0 - rate, key=key)
+    kept = random.bernoulli(filled("dropout", shape, inputs), 1.0 - rate, key=key)
     return inputs * cast(kept, inputs.dtype) / (1.0 - rate)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina import tree
 from lamina.configuration import signature_of
-from lamina.errors import DTypeError, describe, unknown_name
+from lamina.errors import ArgumentError, DTypeError, describe, unknown_name
 from lamina.ir import types
 from lamina.layers import symbolic
 from lamina.tensor import Tensor
@@ -51,7 +51,23 @@ def float_dtype(owner: str, dtype: Any) -> types.DType:
     return found
 
 
+def refuse_two_shapes(
+    owner: str, with_batch: Mapping[str, Any], without_batch: Mapping[str, Any]
+) -> None:
+    """Raise ArgumentError if a shape that includes the batch is given next to another shape, or
+    next to the size of the batch."""
+    whole = [name for name, value in with_batch.items() if value is not None]
+    parts = [name for name, value in without_batch.items() if value is not None]
+    if whole and len(whole + parts) > 1:
+        raise ArgumentError(
+            f"{owner}: got both {whole[0]} and {(whole[1:] + parts)[0]}",
+            hint=f"give {whole[0]} alone: it includes the batch; or the shape of one example and "
+            "batch_size",
+        )
+
+
 def first_shape(
+    owner: str,
     input_shape: Any = None,
     input_dim: int | None = None,
     batch_input_shape: Any = None,
@@ -59,6 +75,11 @@ def first_shape(
     batch_size: int | None = None,
 ) -> tuple[int | None, ...] | None:
     """The shape of the first input, batch included, however it was said."""
+    refuse_two_shapes(
+        owner,
+        {"batch_shape": batch_shape, "batch_input_shape": batch_input_shape},
+        {"input_shape": input_shape, "input_dim": input_dim, "batch_size": batch_size},
+    )
     if batch_input_shape is not None or batch_shape is not None:
         return tuple(batch_input_shape if batch_input_shape is not None else batch_shape)
     if input_dim is not None:

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from lamina import constraints, initializers, regularizers, restoring, tree
+from lamina.arguments import one_of
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, LaminaError, ShapeError, StateError
 from lamina.ir import types
@@ -85,9 +86,9 @@ class Layer(Tracked):
         arguments.refuse_unknown(type(self), kwargs)
         if name is not None:
             self.name = name
-        self._trainable = bool(trainable)
+        self._trainable = bool(one_of(type(self).__name__, "trainable", trainable, (True, False)))
         self._dtype = arguments.float_dtype(type(self).__name__, dtype)
-        self._first_shape = arguments.first_shape(input_shape, **kwargs)
+        self._first_shape = arguments.first_shape(type(self).__name__, input_shape, **kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from lamina import activations, constraints, initializers, regularizers
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.ir import types
+from lamina.layers import arguments
 from lamina.layers.base import Layer
 from lamina.layers.frames import Scope
 from lamina.layers.spec import InputSpec
@@ -37,6 +38,9 @@ class InputLayer(Layer):
         shape = shape if shape is not None else input_shape
         if (shape is None) == (batch_shape is None):
             raise ArgumentError("Input: give shape=(...), of one example, or batch_shape=(...)")
+        arguments.refuse_two_shapes(
+            "Input", {"batch_shape": batch_shape}, {"batch_size": batch_size}
+        )
         if shape is not None:
             batch_shape = (batch_size, *_as_shape(shape))
         self.batch_shape = _as_shape(batch_shape)

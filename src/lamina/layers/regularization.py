@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import regularizers
-from lamina.errors import RangeError, ShapeError
+from lamina.arguments import integer
+from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec, shape_text
 from lamina.operations import creation, elementwise, random
@@ -43,6 +44,30 @@ class Noise(Layer):
         raise TypeError(f"{type(self).__name__} must define noisy(inputs)")
 
 
+def noise_shape_of(owner: str, shape: Any) -> tuple[int | None, ...] | None:
+    """The shape of a mask: integers of at least 1, or None for the extent of the inputs."""
+    if shape is None:
+        return None
+    if not isinstance(shape, (tuple, list)):
+        raise ArgumentError(
+            f"{owner}: expected noise_shape as a tuple with one entry for each axis of the inputs, "
+            f"got {describe(shape)}",
+            hint="None stands for the extent of the inputs, 1 draws once for the whole axis: "
+            "(None, 1, None)",
+        )
+    return tuple(integer(owner, "noise_shape", n, 1, optional=True) for n in shape)
+
+
+def filled(owner: str, shape: tuple[int | None, ...], inputs: Tensor) -> tuple[Any, ...]:
+    """The shape of a mask, with the extents of the inputs in place of None."""
+    if len(shape) != inputs.ndim:
+        raise ShapeError(
+            f"{owner}: noise_shape {shape} has {len(shape)} axes, the input, "
+            f"{shape_text(inputs.shape)}, has {inputs.ndim}"
+        )
+    return tuple(own if n is None else n for n, own in zip(shape, inputs.shape, strict=True))
+
+
 class Dropout(Noise):
     """Zero for a random fraction `rate` of the inputs, the others divided by (1 - rate), so that
     sums keep their expected value (Srivastava et al. 2014).
@@ -60,20 +85,13 @@ class Dropout(Noise):
         **kwargs: Any,
     ) -> None:
         super().__init__(rate, seed, **kwargs)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.noise_shape = noise_shape_of(type(self).__name__, noise_shape)
 
     def mask_shape(self, inputs: Tensor) -> tuple[Any, ...]:
         """The shape of the mask for these inputs."""
         if self.noise_shape is None:
             return inputs.shape
-        if len(self.noise_shape) != inputs.ndim:
-            raise ShapeError(
-                f"{self._label()}: noise_shape {self.noise_shape} has "
-                f"{len(self.noise_shape)} axes, the input, {shape_text(inputs.shape)}, has "
-                f"{inputs.ndim}"
-            )
-        pairs = zip(self.noise_shape, inputs.shape, strict=True)
-        return tuple(own if n is None else n for n, own in pairs)
+        return filled(self._label(), self.noise_shape, inputs)
 
     def noisy(self, inputs: Tensor) -> Tensor:
         if self.rate >= 1:

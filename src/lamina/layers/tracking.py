@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina.arguments import one_of
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
 from lamina.layers.frames import Names, unique
@@ -181,8 +182,9 @@ class Tracked(Configurable):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        value = bool(one_of(type(self).__name__, "trainable", value, (True, False)))
         for layer in self._flatten_layers():
-            layer._trainable = bool(value)
+            layer._trainable = value
 
     def count_params(self) -> int:
         """How many numbers the weights are."""

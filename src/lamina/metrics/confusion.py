@@ -12,7 +12,7 @@ import numpy as np
 
 from lamina import operations as ops
 from lamina import restoring
-from lamina.errors import RangeError
+from lamina.errors import RangeError, ShapeError, describe
 from lamina.ir.types import float32
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
@@ -93,6 +93,12 @@ class ConfusionCounts(Metric):
         if self.top_k is not None:
             p = _only_top(p, self.top_k)
         if self.class_id is not None:
+            if p.ndim < 2:
+                raise ShapeError(
+                    f"{self.name}: expected predictions (samples, classes) with class_id="
+                    f"{self.class_id}, got {describe(p)}",
+                    hint="leave class_id out: predictions of one axis are all of one class",
+                )
             y, p = y[..., self.class_id], p[..., self.class_id]
             weights = None if weights is None else weights[..., self.class_id]
         counts = counts_at(y, p, weights, np.asarray(self.levels))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.arguments import integer
 from lamina.errors import ShapeError, unknown_name
 from lamina.ir.types import Dim, DType, Shape, float64, is_static
 from lamina.operations.creation import arange
@@ -161,6 +162,7 @@ def space_to_depth(x: Any, block_size: int, data_format: str | None = None) -> T
 
 def _blocks(function: str, x: Any, block_size: Any, data_format: Any) -> tuple[Tensor, int, bool]:
     tensor = as_tensor(x)
+    integer(function, "block_size", block_size, 2)
     if tensor.ndim != 4:
         raise ShapeError(f"{function}: needs (batch, height, width, channels); got {tensor.shape}")
     (size,) = per_axis(function, "block_size", block_size, 1)

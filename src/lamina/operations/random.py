@@ -283,6 +283,11 @@ def randint(
     if maxval is None:
         minval, maxval = 0, minval
     found = int32 if dtype is None else types.dtype(dtype)
+    if not found.is_integer:
+        raise DTypeError(
+            f"randint: expected an integer dtype, got {found.name}",
+            hint="uniform(shape, minval, maxval) draws floating numbers",
+        )
     known = [v for v in (minval, maxval) if isinstance(v, int)]
     if len(known) == 2 and minval >= maxval:
         raise RangeError(f"randint: needs minval < maxval; got {minval} and {maxval}")
