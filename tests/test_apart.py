@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.engines.llvm.graph.legalize import prepare
-from lamina.engines.llvm.program.bufferize import assemble
+from lamina.engines.llvm.pipeline import run_passes, until
 from lamina.engines.llvm.program.row_parallel import rows_of
 from lamina.engines.llvm.program.statements import loops
 from lamina.ir.types import Extent, TensorType, float32
@@ -56,7 +55,7 @@ def given(batch):
 @pytest.mark.parametrize("name", BODIES)
 def test_only_rows_that_need_no_other_are_divided(name):
     body, alone = BODIES[name]
-    program = assemble(prepare(recorded(body).graph), {})
+    program = run_passes(recorded(body).graph, {}, passes=until("schedule"))
     (found,) = loops(program.items)
     assert (rows_of(found.items) is not None) is alone
 

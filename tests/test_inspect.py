@@ -10,6 +10,7 @@ import pytest
 
 import lamina as lm
 from lamina import inspect
+from lamina.engines.llvm.pipeline import PASSES
 from lamina.engines.llvm.target import machine
 from lamina.engines.llvm.tools import dump, peaks
 from lamina.engines.llvm.tools.roofline import bound
@@ -345,10 +346,10 @@ def test_check_names_the_pass_that_broke_a_graph():
     wrong = Node("add", (), {}, TensorType((), float32))
     with settings(check=True):
         with pytest.raises(VerifyError, match="as recorded: main: %0 = add"):
-            dump.begin(Graph([], [wrong]), {})
+            dump.begin(Graph([], [wrong]), {}, [])
         with pytest.raises(VerifyError, match="after simplify: main: %0 = add"):
-            dump.SILENT.passed("simplify", Graph([], [wrong]))
-    dump.begin(Graph([], [wrong]), {}).passed("simplify", Graph([], [wrong]))
+            dump.SILENT.after(PASSES[0], Graph([], [wrong]))
+    dump.begin(Graph([], [wrong]), {}, []).after(PASSES[0], Graph([], [wrong]))
 
 
 def test_check_accepts_a_training_step(model, batch):

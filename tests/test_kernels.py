@@ -15,9 +15,9 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store, walk
+from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.pipeline import stages_of
 from lamina.engines.llvm.program.statements import If, Loop, Strip, While, bodies, leaves, loops
-from lamina.engines.llvm.schedule.choose import Schedule
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import EngineError
 from lamina.ir import ops

@@ -8,13 +8,17 @@ import pytest
 import lamina as lm
 from lamina.autodiff import gradients
 from lamina.engines.llvm.graph.convolutions import MOST_PHASES
-from lamina.engines.llvm.graph.legalize import prepare
 from lamina.engines.llvm.graph.partitions import is_joint
+from lamina.engines.llvm.pipeline import run_passes, until
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.settings import settings
 from lamina.tensor import bind
+
+
+def legalized(graph):
+    return run_passes(graph, {}, passes=until("distribute_maps"))
 
 
 def specs(rank):
@@ -86,7 +90,7 @@ def products(graph):
 
 
 def test_no_inserted_zero_is_multiplied():
-    graph = prepare(gradient_graph())
+    graph = legalized(gradient_graph())
     inputs, outputs, taps = 4, 6, 9
     assert products(graph) == 2 * (4 * 4) * taps * inputs * outputs  # forward and back alike
     assert not any(any(n.params["interior_padding"]) for n in graph.nodes() if n.op == "pad")
@@ -98,19 +102,19 @@ def test_the_gradient_to_the_kernel_of_a_transposed_convolution_is_one_convoluti
     plain = {"window_strides": (1, 1), "rhs_dilation": (1, 1), **specs(2)}
     y = ops.convolution(x, kernel, lhs_dilation=(2, 2), padding=((1, 2), (2, 1)), **plain)
     (g,) = gradients([y], [ops.fill(1.0, y)], [kernel])
-    nodes = prepare(Graph([x, kernel], [g])).nodes()
+    nodes = legalized(Graph([x, kernel], [g])).nodes()
     (found,) = (n for n in nodes if n.op == "convolution")
     assert math.prod(found.shape) == 9 * 4 * 6
     assert {found.args[1].shape[d] for d in found.params["rhs_spec"][2:]} == {5, 4}
 
 
 def test_what_follows_is_computed_in_the_phases():
-    graph = prepare(gradient_graph(lambda g, x: ops.reverse(ops.multiply(g, x), dimensions=(1,))))
+    graph = legalized(gradient_graph(lambda g, x: ops.reverse(ops.multiply(g, x), dimensions=(1,))))
     (joint,) = (n for n in graph.nodes() if is_joint(n))
     assert {n.op for n in graph.nodes() if joint in n.args} == {"reshape"}
     assert sum(n.op == "multiply" for n in graph.nodes()) == 4
     read_twice = gradient_graph(lambda g, x: ops.multiply(g, ops.reverse(g, dimensions=(1,))))
-    assert sum(n.op == "multiply" for n in prepare(read_twice).nodes()) == 1
+    assert sum(n.op == "multiply" for n in legalized(read_twice).nodes()) == 1
 
 
 def test_too_many_phases_are_one_convolution():
@@ -120,7 +124,7 @@ def test_too_many_phases_are_one_convolution():
     padding = ((2, 2), (2, 2))
     for spread in (5, 6):
         node = ops.convolution(x, kernel, padding=padding, lhs_dilation=(spread, spread), **how)
-        count = sum(n.op == "convolution" for n in prepare(Graph([x, kernel], [node])).nodes())
+        count = sum(n.op == "convolution" for n in legalized(Graph([x, kernel], [node])).nodes())
         assert count == (9 if spread**2 <= MOST_PHASES else 1)  # of 25 phases, 9 have a tap
 
 

@@ -49,7 +49,7 @@ texts = {}
 for name in names:
     stages = stages_of(simplify(graphs[name][0]), graphs[name][1])
     parts = [str(stages.driven.module), json.dumps(stages.plan.to_json())]
-    parts += [text for _, _, text in stages.kernels.values()]
+    parts += [kernel.text for kernel in stages.kernels.values()]
     texts[name] = hashlib.sha256(chr(0).join(parts).encode()).hexdigest()
 print(json.dumps(texts))
 """

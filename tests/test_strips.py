@@ -6,9 +6,7 @@ import pytest
 import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
-from lamina.engines.llvm.graph.legalize import prepare
-from lamina.engines.llvm.program.bufferize import assemble
-from lamina.engines.llvm.program.row_tiling import in_strips
+from lamina.engines.llvm.program.row_tiling import tile_rows
 from lamina.engines.llvm.program.statements import Strip, leaves
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
@@ -63,9 +61,9 @@ def pictures(batch, shape=(SIZE, SIZE, FEATURES)):
 def test_only_pictures_that_need_no_other_go_together(name, winograd):
     body, alone = BODIES[name]
     with settings(winograd=winograd):
-        program = assemble(prepare(recorded(body).graph), {})
+        program = pipeline.run_passes(recorded(body).graph, {}, passes=pipeline.until("schedule"))
         before = list(leaves(program.items))
-        items = in_strips(program)
+        items = tile_rows(program).items
     assert sorted(map(id, leaves(items))) == sorted(map(id, before))
     found = [item for item in items if isinstance(item, Strip)]
     whole = [item for item in found if item.rows == Extent.symbol("batch")]

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.engines.llvm.graph.legalize import prepare
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.bufferize import assemble
+from lamina.engines.llvm.pipeline import run_passes, until
 from lamina.engines.llvm.program.statements import leaves
-from lamina.engines.llvm.schedule.choose import choose
 from lamina.engines.llvm.target.machine import machine
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
@@ -19,9 +17,9 @@ from lamina.settings import settings
 def schedule(shape, permutation):
     x = parameter(TensorType(shape, float32), "x")
     graph = Graph([x], [ops.transpose(x, permutation=permutation)])
-    (kernel,) = leaves(assemble(prepare(graph), {}).items)
+    (kernel,) = leaves(run_passes(graph, {}, passes=until("schedule")).items)
     assert isinstance(kernel, Kernel)
-    return choose(kernel.nest, machine())
+    return kernel.chosen
 
 
 @pytest.mark.skipif(machine().lanes(32) < 2, reason="the machine has no vectors")

@@ -5,13 +5,17 @@ import pytest
 
 import lamina as lm
 from lamina.autodiff import gradients
-from lamina.engines.llvm.graph.legalize import prepare
+from lamina.engines.llvm.pipeline import run_passes, until
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.settings import settings
 
 HALF_UNIT = 2.0**-24  # of float32
+
+
+def legalized(graph):
+    return run_passes(graph, {}, passes=until("distribute_maps"))
 
 
 def graph(batch, extent, features, trains=False):
@@ -24,7 +28,7 @@ def graph(batch, extent, features, trains=False):
 
 
 def counted(graph, op):
-    return sum(n.op == op for n in prepare(graph).nodes())
+    return sum(n.op == op for n in legalized(graph).nodes())
 
 
 def test_it_is_chosen_where_products_saved_outweigh_the_memory_moved():

@@ -149,6 +149,12 @@ def _bytes(value: Any) -> int:
 # --- Defaults that depend on the machine.
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    """Names, as a sequence or as text with commas between them."""
+    names = value.split(",") if isinstance(value, str) else list(value)
+    return tuple(name.strip() for name in names if name.strip())
+
+
 def available_cpus() -> int:
     """CPUs that this process may use, by its affinity and, on Linux, its control groups' quota."""
     count = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
@@ -215,7 +221,11 @@ class Settings:
     debug = Setting("LAMINA_DEBUG", _whole(0, 6), 0,
         "print 1 timings, 2 passes, 3 kernels, 4 loop nests, 5 LLVM, 6 assembly")
     check = Setting("LAMINA_CHECK", _switch, False,
-        "1 verifies the graph after each compiler pass")
+        "1 verifies the graph or program after each compiler pass")
+    dump = Setting("LAMINA_DUMP", str, "",
+        "before:PASS or after:PASS, also of kernels of one name: after:fuse_loops,dot_general")
+    skip = Setting("LAMINA_SKIP", _names, (),
+        "optional compiler passes to leave out, such as prefetch,tile_rows")
     compare = Setting("LAMINA_COMPARE", _switch, False,
         "1 runs each kernel beside the reference and stops at the first difference")
     engine = Setting("LAMINA_ENGINE", _choice("llvm", "numpy"), "llvm",

@@ -68,17 +68,18 @@ def kernels(f: Any, *args: Any, **kwargs: Any) -> Kernels:
 def views(seen: Subject) -> Kernels:
     """The kernels of a subject."""
     from lamina.engines.llvm.loops.kernel import Kernel
+    from lamina.engines.llvm.program.text import Names
     from lamina.engines.llvm.tools import describe
 
     stages = seen.stages
-    names = describe.Names(len(stages.graph.parameters))
+    names = Names(len(stages.graph.parameters))
     found = Kernels()
-    for number, item in enumerate(describe.running(stages.program.items, stages.kernels)):
+    for number, item in enumerate(describe.running(stages.program.items)):
         name, summary = describe.name_of(item), describe.memory_of(item, names)
         if isinstance(item, Kernel):
-            schedule, symbol, text = stages.kernels[item]
+            symbol, text, _ = stages.kernels[item]
             buffers = tuple(describe.buffers_of(item, names))
-            code = (str(item.nest), str(schedule), symbol, text)
+            code = (str(item.nest), str(item.chosen), symbol, text)
         else:
             buffers, code = (summary,), ("", "", "", "")
         found.append(KernelView(number, name, summary, buffers, *code))

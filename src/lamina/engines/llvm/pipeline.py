@@ -1,17 +1,13 @@
-"""From a graph to machine code: every pass, named, in order.
+"""From a graph to machine code: the list of passes, and what runs it.
 
-    simplify    graph -> graph          rewrite/: constants, algebra, equal nodes
-    sink        graph -> graph          products that a loop only sums up, after it
-    prepare     graph -> graph          layouts and sums made to suit loops and vectors
-    hoist       graph -> graph          what a loop computes alike in each turn, before it
-    assemble    graph -> program        which values are stored, by which kernels, in which order
-    schedule    nest -> nest, schedule  tiles, vectors, order of loops
-    emit        -> LLVM text            one module a kernel, equal kernels once
-    drive       program -> LLVM text    calls, barriers, loops; which memory is in use when
-    compile     text -> object          in parallel
-    link        objects -> program      ready to run
+    recorded graph --graph passes--> graph --bufferize--> program --program passes--> program
+        --schedule--> scheduled program --passes--> scheduled program
+        --emit--> LLVM text, a module a kernel and one for the program --compile--> image
 
-What comes out of `compile` is kept on disk, under a key made of the graph's text.
+`PASSES` is the one list: `compile_graph`, inspection, profiles, the fuzzer and the tests run it.
+LAMINA_DEBUG times each pass, LAMINA_DUMP prints what goes into it or comes out of it, LAMINA_SKIP
+leaves optional ones out, and LAMINA_CHECK=1 verifies the result of each. An image is kept on disk,
+under a key made of the simplified graph's text.
 """
 
 from __future__ import annotations
@@ -19,61 +15,82 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from lamina.engines import Executable
 from lamina.engines.llvm.codegen.kernel import emit
 from lamina.engines.llvm.codegen.program import Driven, drive
-from lamina.engines.llvm.graph.legalize import prepare
+from lamina.engines.llvm.graph.legalize import legalize
+from lamina.engines.llvm.graph.partitions import distribute_maps
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import walk
-from lamina.engines.llvm.program.bufferize import Program, assemble
-from lamina.engines.llvm.program.parallel_regions import in_regions
-from lamina.engines.llvm.program.peel import shorten
-from lamina.engines.llvm.program.prefetch import fetch_ahead
-from lamina.engines.llvm.program.replicate import duplicate
-from lamina.engines.llvm.program.row_parallel import rows_of
-from lamina.engines.llvm.program.row_tiling import in_strips
-from lamina.engines.llvm.program.statements import leaves, loops
+from lamina.engines.llvm.program import nest_passes
+from lamina.engines.llvm.program.bufferize import bufferize
+from lamina.engines.llvm.program.dead_stores import eliminate_dead_stores
+from lamina.engines.llvm.program.parallel_regions import form_parallel_regions
+from lamina.engines.llvm.program.peel import peel_loops
+from lamina.engines.llvm.program.prefetch import prefetch
+from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.replicate import replicate
+from lamina.engines.llvm.program.row_parallel import find_row_parallel
+from lamina.engines.llvm.program.row_tiling import tile_rows
+from lamina.engines.llvm.program.statements import leaves
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, Array, Block, Plan
-from lamina.engines.llvm.schedule.choose import Schedule, choose, expr_cost
+from lamina.engines.llvm.schedule.choose import expr_cost
 from lamina.engines.llvm.target import toolchain
-from lamina.engines.llvm.target.machine import machine
 from lamina.engines.llvm.tools import dump
+from lamina.engines.llvm.tools.stages import GRAPH, PROGRAM, SCHEDULED, KernelText, Pass, Stages
+from lamina.errors import SettingError, unknown_name
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.ir.types import Dim, Extent, symbols
 from lamina.rewrite import hoist_loops, simplify, sink_sums
+from lamina.settings import settings
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
 MOST_OBJECTS = 2048
 
-
-@dataclass
-class Compiled:
-    """Everything between the graph and the machine code, for those who want to look."""
-
-    graph: Graph
-    program: Program
-    kernels: dict[Kernel, tuple[Schedule, str, str]]  # schedule, symbol, LLVM text
-    driven: Driven
-    plan: Plan
+# In order; each takes what the one before it returns. The level is that of its argument.
+PASSES: list[Pass] = [
+    Pass("simplify", GRAPH, simplify),
+    Pass("defer_accumulation", GRAPH, sink_sums, optional=True, changes_bits=True),
+    Pass("legalize", GRAPH, legalize, changes_bits=True),
+    Pass("distribute_maps", GRAPH, distribute_maps, optional=True),
+    Pass("hoist_invariants", GRAPH, hoist_loops, optional=True),
+    Pass("bufferize", GRAPH, bufferize),
+    Pass("fuse_loops", PROGRAM, nest_passes.fuse_loops, optional=True),
+    Pass("eliminate_dead_stores", PROGRAM, eliminate_dead_stores, optional=True),
+    Pass(
+        "split_reductions", PROGRAM, nest_passes.split_reductions, optional=True, changes_bits=True
+    ),
+    Pass(
+        "block_reductions", PROGRAM, nest_passes.block_reductions, optional=True, changes_bits=True
+    ),
+    Pass("coalesce_loops", PROGRAM, nest_passes.coalesce_loops, optional=True, changes_bits=True),
+    Pass("peel_loops", PROGRAM, peel_loops, optional=True),
+    Pass("schedule", PROGRAM, nest_passes.schedule_kernels, changes_bits=True),
+    Pass("find_row_parallel", SCHEDULED, find_row_parallel, optional=True),
+    Pass("prefetch", SCHEDULED, prefetch, optional=True),
+    Pass("form_parallel_regions", SCHEDULED, form_parallel_regions, optional=True),
+    Pass("tile_rows", SCHEDULED, tile_rows, optional=True),
+    Pass("replicate", SCHEDULED, replicate, optional=True),
+]
+NAMES = [each.name for each in PASSES]
 
 
 def compile_graph(
     recorded: Graph, updates: Mapping[int, int], flush_denormals: bool = False
 ) -> Executable:
     """The executable of a graph: from the cache, or compiled."""
-    log = dump.begin(recorded, updates)
-    graph = simplify(recorded)
-    log.passed("simplify", graph)
+    log = dump.begin(recorded, updates, NAMES)
+    graph = run_passes(recorded, updates, log, PASSES[:1])
     key = cache.key_of(to_text(graph, full=True), repr(sorted(updates.items())))
     found = None if log.shows_kernels else cache.lookup(key)
     log.looked_up(found is not None)
@@ -86,72 +103,99 @@ def compile_graph(
     return log.ready(LlvmProgram(image, recorded, updates, flush_denormals))
 
 
+# ---- the passes --------------------------------------------------------------------------------
+def run_passes(
+    value: Graph | Program,
+    updates: Mapping[int, int],
+    log: dump.Log = dump.SILENT,
+    passes: Sequence[Pass] = PASSES[1:],
+) -> Any:
+    """What the passes make of a graph or program, but for those that LAMINA_SKIP names."""
+    skipped = skipped_passes()
+    for each in passes:
+        if each.name in skipped:
+            continue
+        log.before(each, value)
+        value = each.run(value, updates) if each.name == "bufferize" else each.run(value)
+        log.after(each, value)
+    return value
+
+
+def skipped_passes() -> frozenset[str]:
+    """The passes that LAMINA_SKIP names.
+
+    Raises:
+        UnknownNameError: no pass has this name; the nearest is named.
+        SettingError: a pass is needed.
+    """
+    optional = {each.name for each in PASSES if each.optional}
+    for name in settings.skip:
+        if name not in NAMES:
+            raise unknown_name("pass", name, sorted(optional))
+        if name not in optional:
+            raise SettingError(
+                f"setting 'skip': the pass {name} cannot be skipped",
+                hint=f"these can: {', '.join(n for n in NAMES if n in optional)}",
+            )
+    return frozenset(settings.skip)
+
+
+def until(name: str) -> list[Pass]:
+    """The passes after `simplify`, up to and including the pass of this name."""
+    return PASSES[1 : NAMES.index(name) + 1]
+
+
+def program_of(graph: Graph, updates: Mapping[int, int], log: dump.Log = dump.SILENT) -> Program:
+    """The scheduled program of a simplified graph."""
+    program: Program = run_passes(graph, updates, log)
+    return program
+
+
 def stages_of(
     graph: Graph,
     updates: Mapping[int, int],
     log: dump.Log = dump.SILENT,
     drive: Callable[..., Driven] = drive,
-) -> Compiled:
-    """All passes up to LLVM text, of a simplified graph; `drive` writes the driver."""
-    graph, program = program_of(graph, updates, log)
-    kernels: dict[Kernel, tuple[Schedule, str, str]] = {}
-    called: dict[Kernel, tuple[str, list[str]]] = {}
-    found = [item for item in leaves(program.items) if isinstance(item, Kernel)]
-    for item in [*found, *(k.at_first for k in found)]:
-        if item is not None:
-            schedule, symbol, text, sizes = _kernel(item)
-            kernels[item] = (schedule, symbol, text)
-            called[item] = (symbol, sizes)
-    log.passed("kernels")
+) -> Stages:
+    """Everything up to LLVM text, of a simplified graph; `drive` writes the program's function."""
+    program = program_of(graph, updates, log)
+    kernels = kernel_texts(program)
+    log.passed("emit")
+    called = {kernel: (text.symbol, text.sizes) for kernel, text in kernels.items()}
     driven = drive(program, called, _symbols(graph))
     plan = _plan(graph, program, driven, list(kernels))
-    stages = Compiled(graph, program, kernels, driven, plan)
+    stages = Stages(graph, program, kernels, driven, plan)
     log.passed("drive")
     log.staged(stages)
     return stages
 
 
-def program_of(
-    graph: Graph, updates: Mapping[int, int], log: dump.Log = dump.SILENT
-) -> tuple[Graph, Program]:
-    """All passes up to the program of loop nests, of a simplified graph."""
-    graph = sink_sums(graph)
-    log.passed("sink", graph)
-    graph = prepare(graph)
-    log.passed("prepare", graph)
-    graph = hoist_loops(graph)
-    log.passed("hoist", graph)
-    program = assemble(graph, updates)
-    shorten(program)
-    for loop in loops(program.items):
-        loop.rows = rows_of(loop.items)
-        fetch_ahead(loop)
-    program.items = in_regions(program)
-    program.items = in_strips(program)
-    duplicate(program)
-    log.passed("assemble")
-    return graph, program
+# ---- text and objects --------------------------------------------------------------------------
+def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
+    """The LLVM text of each kernel; equal kernels have equal symbols."""
+    found = [item for item in leaves(program.items) if isinstance(item, Kernel)]
+    peeled = [k.at_first for k in found]
+    return {k: _kernel_text(k) for k in [*found, *peeled] if k is not None}
 
 
-def image_of(stages: Compiled) -> Image:
+def _kernel_text(kernel: Kernel) -> KernelText:
+    nest, slots = kernel.nest, kernel.slots
+    if kernel.is_identity:
+        return KernelText("", "", [])
+    memories = [s.memory for s in slots[: len(slots) - len(nest.ahead)]]
+    aliased = len(set(memories)) < len(memories)
+    module, sizes = emit(nest, kernel.chosen, "KERNEL", len(slots), aliased)
+    text = str(module)
+    symbol = "k" + hashlib.sha256(text.encode()).hexdigest()[:20]
+    return KernelText(symbol, text.replace("@KERNEL(", f"@{symbol}("), sizes)
+
+
+def image_of(stages: Stages) -> Image:
     """The compiled program: every text as an object."""
-    texts = list({symbol: text for _, symbol, text in stages.kernels.values() if text}.values())
+    texts = list({k.symbol: k.text for k in stages.kernels.values() if k.text}.values())
     objects = _objects([*texts, str(stages.driven.module)])
     tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]
     return Image(stages.plan, objects, tables)
-
-
-def _kernel(kernel: Kernel) -> tuple[Schedule, str, str, list[str]]:
-    nest, slots = kernel.nest, kernel.slots
-    if nest.name == "copy" and slots[0].actual is slots[1].actual:
-        return Schedule((), None, 1), "", "", []
-    schedule = choose(nest, machine())
-    memories = [s.memory for s in slots[: len(slots) - len(nest.ahead)]]
-    aliased = len(set(memories)) < len(memories)
-    module, sizes = emit(nest, schedule, "KERNEL", len(slots), aliased)
-    text = str(module)
-    symbol = "k" + hashlib.sha256(text.encode()).hexdigest()[:20]
-    return schedule, symbol, text.replace("@KERNEL(", f"@{symbol}("), sizes
 
 
 def _symbols(graph: Graph) -> list[str]:

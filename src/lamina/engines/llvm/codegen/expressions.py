@@ -35,7 +35,7 @@ from lamina.engines.llvm.codegen.reducers import best, combine
 from lamina.engines.llvm.codegen.register_transpose import turned
 from lamina.engines.llvm.loops.index import Atom, Data, Div, Index, Var, atom_vars
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Expr, Nest, index_exprs, walk
-from lamina.engines.llvm.schedule.choose import Schedule
+from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.ir.types import FLOORS, Dim, Extent, is_static
 
 Point = dict[Var, int]

@@ -22,14 +22,8 @@ from lamina.engines.llvm.codegen.elementwise import to_memory
 from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Apart, Nest, Store, walk
-from lamina.engines.llvm.schedule.choose import (
-    MANY_TURNS,
-    Schedule,
-    narrow,
-    row_of,
-    unknown,
-    updated,
-)
+from lamina.engines.llvm.loops.schedule import Schedule
+from lamina.engines.llvm.schedule.choose import MANY_TURNS, narrow, row_of, unknown, updated
 from lamina.engines.llvm.target.machine import machine
 from lamina.ir.types import Dim, is_static, symbols
 from lamina.ir.typical import guess

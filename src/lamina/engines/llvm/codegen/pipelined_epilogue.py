@@ -24,7 +24,8 @@ from lamina.engines.llvm.codegen.elementwise import register_type
 from lamina.engines.llvm.codegen.kernel import NestEmitter
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
-from lamina.engines.llvm.schedule.choose import Schedule, updated
+from lamina.engines.llvm.loops.schedule import Schedule
+from lamina.engines.llvm.schedule.choose import updated
 
 
 class Overlapping(NestEmitter):

@@ -19,7 +19,7 @@ from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.codegen.library import ROUTINES, Site
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.bufferize import Program, touching_of
+from lamina.engines.llvm.program.program import Program, touching_of
 from lamina.engines.llvm.program.row_parallel import own_rows
 from lamina.engines.llvm.program.statements import (
     If,

@@ -18,7 +18,6 @@ import numpy as np
 
 from lamina.engines.llvm.graph.convolutions import convolution, is_weights_gradient
 from lamina.engines.llvm.graph.materialize import Copies, stored
-from lamina.engines.llvm.graph.partitions import sink
 from lamina.engines.llvm.program.buffer_layout import PERIOD
 from lamina.engines.llvm.target.machine import machine
 from lamina.ir import ops
@@ -34,19 +33,19 @@ PANEL = 32  # columns of a matrix side by side that a product goes through toget
 NARROW = 1024  # results of a reduction that two threads cannot share well
 
 
-def prepare(graph: Graph, fixed: Iterable[Node] = ()) -> Graph:
-    """The graph as the grouping wants it; loop bodies too. The `fixed` are those of its parameters
-    that a loop around it never changes."""
+def legalize(graph: Graph, fixed: Iterable[Node] = ()) -> Graph:
+    """The graph as fusion planning wants it; loop bodies too. The `fixed` are those of its
+    parameters that a loop around it never changes."""
     copies = Copies(fixed, any(map(is_weights_gradient, graph.nodes())))
     results = substitute(graph.results, {}, lambda node: _prepared(node, copies))
-    return sink(Graph(graph.parameters, results, graph.name))
+    return Graph(graph.parameters, results, graph.name)
 
 
 def _prepared(node: Node, copies: Copies) -> Node:
     if node.op in WITH_REGIONS:
         count = node.params.get("num_consts", 0)
         bodies = {
-            k: prepare(v, v.parameters[:count]) if isinstance(v, Graph) else v
+            k: legalize(v, v.parameters[:count]) if isinstance(v, Graph) else v
             for k, v in node.params.items()
         }
         return Node(node.op, node.args, bodies, node.type, origin=node.origin)

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from lamina.engines.llvm.codegen.elementwise import SCALAR
 from lamina.ir import ops
-from lamina.ir.graph import Graph, Node, users
+from lamina.ir.graph import Graph, Node, substitute, users
+from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import Dim, Shape, TensorType
 
 Residues = tuple[int, ...]
@@ -68,8 +69,11 @@ def _joined(
 
 # ---- maps --------------------------------------------------------------------------------------
 # map(joint(a, b), x) -> joint(map(a, part of x), map(b, part of x)) where nobody else reads it
-def sink(graph: Graph) -> Graph:
-    """The graph with maps of joints computed part by part; loop bodies are left as they are."""
+def distribute_maps(graph: Graph) -> Graph:
+    """The graph with maps of partitioned values computed part by part, in loop bodies too."""
+    inside = substitute(graph.results, {}, _in_bodies)
+    if any(new is not old for new, old in zip(inside, graph.results, strict=True)):
+        graph = Graph(graph.parameters, inside, graph.name)
     nodes = graph.nodes()
     if not any(map(is_joint, nodes)):
         return graph
@@ -85,6 +89,15 @@ def sink(graph: Graph) -> Graph:
             made = _sunk(made, joints) if joints else made
         new[node] = made
     return Graph(graph.parameters, [new[r] for r in graph.results], graph.name)
+
+
+def _in_bodies(node: Node) -> Node:
+    if node.op not in WITH_REGIONS:
+        return node
+    bodies = {k: distribute_maps(v) if isinstance(v, Graph) else v for k, v in node.params.items()}
+    if all(bodies[k] is v for k, v in node.params.items()):
+        return node
+    return Node(node.op, node.args, bodies, node.type, origin=node.origin)
 
 
 def _is_view(node: Node) -> bool:

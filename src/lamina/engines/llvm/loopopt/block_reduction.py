@@ -36,14 +36,13 @@ ROWS = 16  # results for each column of a panel: fewer, and there is little to r
 
 def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
     """The kernel, or in its place others: sums put to zero, if need be; sums in blocks; and what
-    uses them, if they are not the results. Its loops are collapsed."""
+    uses them, if they are not the results."""
     maker = Maker()
-    whole = _collapsed(kernel)
-    if not _pays(whole.nest, machine):
-        return [whole]
+    if not _pays(collapse(kernel.nest, Maker()), machine):
+        return [kernel]
     nest, block = _cut(kernel.nest, maker)
     if block is None:
-        return [whole]
+        return [kernel]
     after: list[Kernel] = []
     if _is_plain(kernel):
         (store,) = nest.stores
@@ -52,13 +51,9 @@ def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
         sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
         place = linear([of(v) for v in nest.loops], sums.shape)
         total = maker.load(Buffer(len(kernel.slots), sums.dtype), place)
-        after = [_collapsed(used(nest, [*kernel.slots, sums], maker, total))]
-    before = [] if is_static(block.extent) else [_collapsed(zeros(sums))]
+        after = [used(nest, [*kernel.slots, sums], maker, total)]
+    before = [] if is_static(block.extent) else [zeros(sums)]
     return [*before, _summed(nest, maker, kernel.slots, block, sums, place), *after]
-
-
-def _collapsed(kernel: Kernel) -> Kernel:
-    return Kernel(collapse(kernel.nest, Maker()), kernel.slots)
 
 
 def _is_plain(kernel: Kernel) -> bool:
@@ -137,4 +132,4 @@ def _summed(
         outermost=block,
         halves=nest.halves,
     )
-    return trimmed(collapse(summed, maker), [*slots, sums])
+    return trimmed(summed, [*slots, sums])

@@ -8,6 +8,8 @@ Whether i lies between two numbers is asked of 10 i + j as well.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lamina.engines.llvm.loops.index import Div, Index, Mod, Var
 from lamina.engines.llvm.loops.nest import Maker, Nest, walk
 from lamina.engines.llvm.loops.rewrite import Test, rewrite
@@ -19,7 +21,7 @@ SHORT = 16  # inner loops that leave vectors part empty, and are joined although
 
 def collapse(nest: Nest, maker: Maker) -> Nest:
     """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
-    nest.loops = [v for v in nest.loops if v.extent != 1]
+    nest = replace(nest, loops=[v for v in nest.loops if v.extent != 1])
     nest.reductions = by_stride(nest, [v for v in nest.reductions if v.extent != 1])
     for kind in ("loops", "reductions"):
         position = len(getattr(nest, kind)) - 1

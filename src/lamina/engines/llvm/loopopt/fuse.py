@@ -26,7 +26,7 @@ MOST_STORES, MOST_SLOTS = 12, 24  # streams of memory that a processor follows s
 
 
 def fused(items: Sequence[Any]) -> list[Any]:
-    """The program's items with kernels joined where that can be."""
+    """The items with kernels joined where that can be."""
     done: list[Any] = []
     for item in items:
         place = _place(done, item) if isinstance(item, Kernel) else None
@@ -43,7 +43,7 @@ def fused(items: Sequence[Any]) -> list[Any]:
 
 def _place(done: Sequence[Any], kernel: Kernel) -> int | None:
     """Where the kernel that this one can join stands."""
-    if kernel.nest.name not in KINDS or _is_idle(kernel):
+    if kernel.nest.name not in KINDS or kernel.is_identity:
         return None
     for place in range(len(done) - 1, max(len(done) - REACH, 0) - 1, -1):
         other = done[place]
@@ -56,11 +56,6 @@ def _place(done: Sequence[Any], kernel: Kernel) -> int | None:
     return None
 
 
-def _is_idle(kernel: Kernel) -> bool:
-    """A copy of memory onto itself."""
-    return kernel.nest.name == "copy" and kernel.slots[0].actual is kernel.slots[1].actual
-
-
 def _fits(first: Kernel, second: Kernel) -> bool:
     """Whether the two are one kernel as well, with the stores of the first before the second's."""
     a, b = first.nest, second.nest
@@ -71,7 +66,7 @@ def _fits(first: Kernel, second: Kernel) -> bool:
     slots = {s.actual for s in (*first.slots, *second.slots)}
     shared = {s.actual for s in first.slots} & {s.actual for s in second.slots}
     stores = len(a.stores) + len(b.stores)
-    if not shared or stores > MOST_STORES or len(slots) > MOST_SLOTS or _is_idle(first):
+    if not shared or stores > MOST_STORES or len(slots) > MOST_SLOTS or first.is_identity:
         return False
     return _in_step(first, second)
 

@@ -9,6 +9,7 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Var, of
 from lamina.engines.llvm.loops.nest import Apart, Buffer, Expr, Maker, Nest, Store, walk
 from lamina.engines.llvm.loops.rewrite import rewrite
+from lamina.engines.llvm.loops.schedule import Schedule
 
 
 @dataclass(eq=False)
@@ -20,6 +21,7 @@ class Kernel:
     nest: Nest
     slots: list[Slot]
     at_first: Kernel | None = None
+    schedule: Schedule | None = None
     not_at_last: bool = False
 
     def keep_apart(self, apart: Apart) -> None:
@@ -27,6 +29,17 @@ class Kernel:
         self.nest.apart = apart
         if self.at_first is not None:
             self.at_first.nest.apart = apart
+
+    @property
+    def chosen(self) -> Schedule:
+        """Its schedule, which every kernel has from the pass `schedule` on."""
+        assert self.schedule is not None, f"{self.nest.name} has no schedule yet"
+        return self.schedule
+
+    @property
+    def is_identity(self) -> bool:
+        """True if it copies memory onto itself."""
+        return self.nest.name == "copy" and self.slots[0].actual is self.slots[1].actual
 
     @property
     def written(self) -> set[Slot]:

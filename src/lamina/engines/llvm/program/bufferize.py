@@ -9,94 +9,55 @@ where every other reader has read it before; else through a temporary, copied at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 
 from lamina.engines.llvm.codegen.library import scratch_types
 from lamina.engines.llvm.fusion.plan import Group, Grouping, group, reaches
 from lamina.engines.llvm.graph.partitions import is_joint, parts_of
-from lamina.engines.llvm.loopopt.block_reduction import in_blocks
-from lamina.engines.llvm.loopopt.fuse import fused
 from lamina.engines.llvm.loopopt.split_at_guards import in_pieces
-from lamina.engines.llvm.loopopt.split_reduction import in_halves
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.loops.kernel import Kernel, copy, trimmed, zeros
+from lamina.engines.llvm.loops.kernel import Kernel, copy, zeros
 from lamina.engines.llvm.loops.nest import walk
 from lamina.engines.llvm.lowering.lower import lower
 from lamina.engines.llvm.program.buffer_layout import spread
 from lamina.engines.llvm.program.halo import border, bordered, middle_of
+from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import (
     If,
     Item,
     Loop,
     Routine,
     While,
-    leaves,
-    mentioned,
-    read,
     touched,
 )
-from lamina.engines.llvm.target.machine import machine
 from lamina.ir.graph import Graph, Node, users
 from lamina.ir.types import Dim
 
 
-@dataclass(eq=False)
-class Program:
-    """What runs: `arguments` then `results` are the caller's memory; a result that updates an
-    argument is that argument's slot."""
-
-    items: list[Item]
-    arguments: list[Slot]
-    results: list[Slot]
-    tables: list[Slot]
-
-    def slots(self) -> list[Slot]:
-        """Every slot that owns memory, or is an element of one that does."""
-        seen: dict[Slot, None] = dict.fromkeys([*self.arguments, *self.results, *self.tables])
-        for item in leaves(self.items):
-            for slot in mentioned(item):
-                seen[slot.actual] = None
-                seen[slot.memory] = None
-        return list(seen)
-
-
-Touching = Mapping[Slot, Set[object]]
-
-
-def touching_of(program: Program) -> Touching:
-    """By whom each memory is read or written; results by the program."""
-    found: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
-    for leaf in leaves(program.items):
-        for slot in mentioned(leaf):
-            found.setdefault(slot.memory, set()).add(leaf)
-    return found
-
-
-# ---- assembling --------------------------------------------------------------------------------
-def assemble(graph: Graph, updates: Mapping[int, int]) -> Program:
-    """The program of a simplified graph; `updates` as an engine's `compile` takes them."""
+def bufferize(graph: Graph, updates: Mapping[int, int]) -> Program:
+    """Return the program of a graph; `updates` as an engine's `compile` takes them."""
     arguments = [Slot(p.shape, p.dtype, "argument", k) for k, p in enumerate(graph.parameters)]
     owners = {result: parameter for parameter, result in updates.items()}
     results = [
         arguments[owners[k]] if k in owners else Slot(r.shape, r.dtype, "argument")
         for k, r in enumerate(graph.results)
     ]
-    tables: list[Slot] = []
-    items = _Assembly(graph, arguments, results, tables).items()
+    program = Program([], arguments, results)
+    program.items = _Assembly(graph, arguments, results, program).items()
     fresh = [s for s in results if s not in arguments]
     for k, slot in enumerate(fresh):
         slot.number = len(arguments) + k
-    return Program(items, arguments, results, tables)
+    return program
 
 
 class _Assembly:
     """One graph with slots for its parameters and its results: the program, or a loop's body."""
 
     def __init__(
-        self, graph: Graph, parameters: list[Slot], results: list[Slot], tables: list[Slot]
+        self, graph: Graph, parameters: list[Slot], results: list[Slot], program: Program
     ) -> None:
-        self.graph, self.targets, self.tables = graph, results, tables
+        self.graph, self.targets, self.program = graph, results, program
+        self.tables = program.tables
         self.where: dict[Node, Slot] = dict(zip(graph.parameters, parameters, strict=True))
         self.parameters = parameters
         self.grouping: Grouping = group(graph)
@@ -111,18 +72,8 @@ class _Assembly:
         for g in self.grouping.groups:
             self.kernels[g] = self._lowered(g)
         moves = self._place_results()
-        order = self._ordered()
-        items = fused([item for g in order for item in self.kernels[g]] + moves)
-        stacks = [s for slots in self.elements.values() for s in slots]
-        return _finished(self._read_again(items), stacks)
-
-    def _read_again(self, items: Sequence[Item]) -> list[Item]:
-        """The items without stores to memory of this graph's own that nobody reads any more."""
-        own = {s for n, s in self.where.items() if n in self.grouping.stored and _is_own(s)}
-        own -= {s.memory for s in (*self.parameters, *self.targets)}
-        own -= {slot for item in items for slot in read(item)}
-        kept = (_without_stores(i, own) if isinstance(i, Kernel) else i for i in items)
-        return [item for item in kept if item is not None]
+        self.program.stacks.update(s for slots in self.elements.values() for s in slots)
+        return [item for g in self._ordered() for item in self.kernels[g]] + moves
 
     # ---- memory --------------------------------------------------------------------------------
     def _place_sources(self) -> None:
@@ -238,7 +189,7 @@ class _Assembly:
         elements = [_element(s, loop) for s in inputs[carry:]]
         targets = [*carries, *(_element(s, loop) for s in stacked)]
         parameters = [*inputs[:consts], *carries, *elements]
-        loop.items = _Assembly(p["body"], parameters, targets, self.tables).items()
+        loop.items = _Assembly(p["body"], parameters, targets, self.program).items()
         starts = zip(carries, inputs[consts:carry], strict=True)
         return [*(copy(into, source) for into, source in starts), loop]
 
@@ -249,8 +200,8 @@ class _Assembly:
         parameters = [*inputs[: p["num_consts"]], *carries]
         condition = Slot((), p["cond"].results[0].dtype)
         loop = While(condition)
-        loop.test = _Assembly(p["cond"], parameters, [condition], self.tables).items()
-        loop.items = _Assembly(p["body"], parameters, carries, self.tables).items()
+        loop.test = _Assembly(p["cond"], parameters, [condition], self.program).items()
+        loop.items = _Assembly(p["body"], parameters, carries, self.program).items()
         starts = zip(carries, inputs[p["num_consts"] :], strict=True)
         return [*(copy(into, source) for into, source in starts), loop]
 
@@ -259,8 +210,8 @@ class _Assembly:
         condition, *inputs = [self._slot(a) for a in node.args]
         outputs = self.elements[node]
         choice = If(condition)
-        choice.items = _Assembly(p["true_branch"], inputs, outputs, self.tables).items()
-        choice.otherwise = _Assembly(p["false_branch"], inputs, outputs, self.tables).items()
+        choice.items = _Assembly(p["true_branch"], inputs, outputs, self.program).items()
+        choice.otherwise = _Assembly(p["false_branch"], inputs, outputs, self.program).items()
         return [choice]
 
     # ---- results -------------------------------------------------------------------------------
@@ -372,30 +323,6 @@ class _Assembly:
         return order
 
 
-def _finished(items: Sequence[Item], stacks: Sequence[Slot]) -> list[Item]:
-    """Loops that go together joined, long sums in blocks."""
-    done: list[Item] = []
-    for item in items:
-        if isinstance(item, Kernel):
-            for part in in_halves(item, stacks):
-                done += in_blocks(part, machine())
-        else:
-            done.append(item)
-    return done
-
-
 def _element(slot: Slot, loop: Loop) -> Slot:
     strides = slot.strides and slot.strides[1:]
     return Slot(slot.shape[1:], slot.dtype, "element", base=slot, loop=loop, strides=strides)
-
-
-def _is_own(slot: Slot) -> bool:
-    return slot.kind == "temporary" and slot.same is None and slot.base is None
-
-
-def _without_stores(kernel: Kernel, idle: set[Slot]) -> Kernel | None:
-    nest, slots = kernel.nest, kernel.slots
-    stores = [s for s in nest.stores if slots[s.buffer.number].memory not in idle]
-    if len(stores) == len(nest.stores):
-        return kernel
-    return trimmed(replace(nest, stores=stores), slots) if stores else None

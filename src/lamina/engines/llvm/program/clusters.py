@@ -13,8 +13,6 @@ from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Apart
 from lamina.engines.llvm.program.row_parallel import over_rows
 from lamina.engines.llvm.program.statements import If, Item, Loop, While, leaves
-from lamina.engines.llvm.schedule.choose import choose
-from lamina.engines.llvm.target.machine import machine
 
 
 class Group(ABC):
@@ -52,7 +50,7 @@ def over_same_rows(kernels: Mapping[Kernel, Apart], item: Item) -> dict[Kernel, 
     for kernel in leaves([item]):
         assert isinstance(kernel, Kernel)
         apart = over_rows(kernel)
-        if apart is None or choose(kernel.nest, machine()).turned is not None:
+        if apart is None or kernel.chosen.turned is not None:
             return None
         found[kernel] = apart
     return found if len({a.rows for a in found.values()}) == 1 else None

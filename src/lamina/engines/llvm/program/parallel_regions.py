@@ -16,8 +16,8 @@ from functools import partial
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.bufferize import Program, Touching, touching_of
 from lamina.engines.llvm.program.clusters import Group, gathered, over_same_rows
+from lamina.engines.llvm.program.program import Program, Touching, touching_of
 from lamina.engines.llvm.program.row_parallel import accesses, over_rows, own_rows
 from lamina.engines.llvm.program.statements import Item, Loop, Strip, leaves, mentioned
 from lamina.ir.types import is_static
@@ -26,10 +26,11 @@ FIXED = 1 << 18  # bytes that all rows of a kernel read
 NAMES = {"map", "copy", "zeros", "reduce", "dot_general"}
 
 
-def in_regions(program: Program) -> list[Item]:
-    """The program's items, with those around loops over rows of threads' own in their regions."""
+def form_parallel_regions(program: Program) -> Program:
+    """Gather row-parallel loops, and the kernels around them, into parallel regions."""
     new = partial(_Region, touching_of(program))
-    return gathered(program.items, new, lambda loop: True)
+    program.items = gathered(program.items, new, lambda loop: True)
+    return program
 
 
 class _Region(Group):

@@ -18,14 +18,14 @@ from lamina.engines.llvm.loops.index import of
 from lamina.engines.llvm.loops.kernel import Kernel, trimmed
 from lamina.engines.llvm.loops.nest import Expr, Maker
 from lamina.engines.llvm.loops.rewrite import rewrite
-from lamina.engines.llvm.program.bufferize import Program
+from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import Item, Loop, bodies, leaves, read, touched
 
 Readers = Mapping[Slot, Set[object]]
 
 
-def shorten(program: Program) -> None:
-    """Note for the kernels of every loop what its first and last turns can leave out."""
+def peel_loops(program: Program) -> Program:
+    """Note for the kernels of every loop what its first and last iterations can leave out."""
     readers: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
     for leaf in leaves(program.items):
         for slot in read(leaf):
@@ -35,6 +35,7 @@ def shorten(program: Program) -> None:
         for kernel in loop.items:
             if isinstance(kernel, Kernel):
                 kernel.not_at_last = _is_idle_at_last(kernel, loop, readers)
+    return program
 
 
 def _loops(items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], int, Loop]]:

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Ahead, Nest
+from lamina.engines.llvm.loops.nest import Ahead
+from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.row_parallel import accesses, over_rows, row_at
-from lamina.engines.llvm.program.statements import Loop
-from lamina.engines.llvm.schedule.choose import choose, work
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.program.statements import Loop, loops
+from lamina.engines.llvm.schedule.choose import work
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 from lamina.reference.sums import LONGEST
@@ -30,17 +30,24 @@ LINE = 64  # bytes
 MOST = 12  # lines fetched at a time
 
 
+def prefetch(program: Program) -> Program:
+    """Give the largest product of every row-parallel loop what it is to prefetch."""
+    for loop in loops(program.items):
+        fetch_ahead(loop)
+    return program
+
+
 def fetch_ahead(loop: Loop) -> None:
     """Tell the largest product of a loop what to fetch."""
     kernels = [k for k in loop.items if isinstance(k, Kernel)]
-    products = [k for k in kernels if _sums_long(k.nest)]
+    products = [k for k in kernels if _sums_long(k)]
     if loop.rows is None or not products:
         return
     product = max(products, key=lambda k: work(k.nest))
     rows = _rows_of([k for k in kernels if k is not product], loop)
     first = len(product.slots)
     ahead = [
-        Ahead(first + k, row, each, _lines(product.nest, each))
+        Ahead(first + k, row, each, _lines(product, each))
         for k, (row, each) in enumerate(rows.values())
     ]
     if ahead and sum(a.lines for a in ahead) <= MOST:
@@ -48,12 +55,12 @@ def fetch_ahead(loop: Loop) -> None:
         product.slots += [_following(slot, loop) for slot in rows]
 
 
-def _sums_long(nest: Nest) -> bool:
+def _sums_long(kernel: Kernel) -> bool:
     """Whether it is a product whose sums are of a whole number of stretches, term by term."""
+    nest, schedule = kernel.nest, kernel.chosen
     if nest.name != "dot_general" or len(nest.reductions) != 1 or len(nest.accumulators) != 1:
         return False
     (over,) = nest.reductions
-    schedule = choose(nest, machine())
     by_term = schedule.vector in nest.loops and schedule.step(over) == 1
     if not by_term or not is_static(over.extent) or int(over.extent) > LONGEST:
         return False
@@ -77,9 +84,9 @@ def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, tuple[int, int
     return found
 
 
-def _lines(nest: Nest, each: int) -> int:
+def _lines(product: Kernel, each: int) -> int:
     """How many lines to fetch at a time, so that all rows are by the end."""
-    schedule = choose(nest, machine())
+    nest, schedule = product.nest, product.chosen
     open_ = [v for v in nest.loops if not is_static(v.extent)]
     rows = schedule.step(open_[0])
     others = (v for v in nest.loops if v is not open_[0])

@@ -12,21 +12,22 @@ from __future__ import annotations
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.bufferize import Program, Touching, touching_of
+from lamina.engines.llvm.program.program import Program, Touching, touching_of
 from lamina.engines.llvm.program.statements import leaves
 from lamina.ir.types import is_static
 
 MOST = 1 << 19  # bytes that are made
 
 
-def duplicate(program: Program) -> None:
-    """Give each thread memory of its own for what it is to make itself."""
+def replicate(program: Program) -> Program:
+    """Give each thread a private copy of the small values that it is to compute itself."""
     touching = touching_of(program)
     for kernel in leaves(program.items):
         if isinstance(kernel, Kernel) and _is_small_map(kernel):
             (slot,) = kernel.written
             if _is_read_by_rows(slot, kernel, touching):
                 slot.each = True
+    return program
 
 
 def _is_small_map(kernel: Kernel) -> bool:

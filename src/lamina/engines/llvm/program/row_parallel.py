@@ -17,11 +17,18 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Atom, Data, Index, Mod, Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Apart, Expr, index_exprs
-from lamina.engines.llvm.schedule.choose import choose
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.statements import loops
 from lamina.ir.types import Dim, Extent, exact_division, is_static
 
 Limits = dict[Atom, tuple[int, int]]  # low <= atom < high
+
+
+def find_row_parallel(program: Program) -> Program:
+    """Mark the loops whose rows the threads may divide."""
+    for loop in loops(program.items):
+        loop.rows = rows_of(loop.items)
+    return program
 
 
 def rows_of(items: Sequence[Any]) -> Dim | None:
@@ -36,7 +43,7 @@ def rows_of(items: Sequence[Any]) -> Dim | None:
     rows = {a.rows for a in apart.values()}
     if len(rows) != 1 or own_rows(apart) is None:
         return None
-    if any(choose(kernel.nest, machine()).turned is not None for kernel in apart):
+    if any(kernel.chosen.turned is not None for kernel in apart):
         return None  # squares reach over rows of others
     for kernel, each in apart.items():
         kernel.keep_apart(each)

@@ -17,8 +17,8 @@ from functools import partial
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Apart
-from lamina.engines.llvm.program.bufferize import Program, Touching, touching_of
 from lamina.engines.llvm.program.clusters import Group, gathered, over_same_rows
+from lamina.engines.llvm.program.program import Program, Touching, touching_of
 from lamina.engines.llvm.program.row_parallel import accesses, counted, own_rows, row_at
 from lamina.engines.llvm.program.statements import Item, Loop, Strip
 from lamina.engines.llvm.target.machine import machine
@@ -29,11 +29,12 @@ LEAST = 1 << 15  # bytes between the kernels, of one turn of the batch: less is 
 MOST = 3 << 20  # bytes that a row of everything takes
 
 
-def in_strips(program: Program) -> list[Item]:
-    """The program's items, those kernels together that are worth it, in loops and branches too."""
+def tile_rows(program: Program) -> Program:
+    """Run neighboring kernels over a few rows at a time, where that pays."""
     touching = touching_of(program)
     finer = gathered(program.items, partial(_Rows, touching, True), _has_no_rows)
-    return gathered(finer, partial(_Rows, touching, False), _has_no_rows)
+    program.items = gathered(finer, partial(_Rows, touching, False), _has_no_rows)
+    return program
 
 
 def _has_no_rows(loop: Loop) -> bool:

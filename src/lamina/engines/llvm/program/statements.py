@@ -6,7 +6,7 @@ item = kernel | routine | strip ( kernel ... ) | loop ( item ... )
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.loops.buffers import Slot
@@ -90,6 +90,18 @@ def bodies(item: Item) -> list[list[Item]]:
     if isinstance(item, While):
         return [item.test, item.items]
     return [item.items, item.otherwise] if isinstance(item, If) else []
+
+
+def map_bodies(items: list[Item], change: Callable[[list[Item]], list[Item]]) -> list[Item]:
+    """What `change` makes of a list of items, after it was applied to each list inside of them."""
+    for item in items:
+        if isinstance(item, While):
+            item.test = map_bodies(item.test, change)
+        if isinstance(item, If):
+            item.otherwise = map_bodies(item.otherwise, change)
+        if isinstance(item, (Loop, Strip, While, If)):
+            item.items = map_bodies(item.items, change)
+    return change(items)
 
 
 def loops(items: Sequence[Item]) -> Iterator[Loop]:

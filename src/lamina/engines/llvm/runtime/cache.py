@@ -43,7 +43,11 @@ UNFINISHED = ".unfinished"
 STALE = 600.0  # seconds after which an unfinished file belongs to a writer that was killed
 SWEEP_EVERY = 64  # stores between two looks at the size of the whole folder
 
-CODE_SETTINGS = ("compare", "winograd")  # those whose value changes the code that is compiled
+CODE_SETTINGS = (
+    "compare",
+    "skip",
+    "winograd",
+)  # what changes the compiled code
 
 _said: set[str] = set()
 _usable: dict[Path, bool] = {}
@@ -94,7 +98,7 @@ def _circumstances() -> dict[str, Any]:
         "lamina": __version__,
         "llvm": toolchain.version(),
         "machine": _machine(),
-        "settings": {name: getattr(settings, name) for name in CODE_SETTINGS},
+        "settings": {name: str(getattr(settings, name)) for name in CODE_SETTINGS},
     }
 
 

@@ -5,43 +5,22 @@ dot_general[32 x 512 over 784]    float32 arg0[32, 784], arg2[784, 512] -> t0[32
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import Item, Routine, leaves
-from lamina.engines.llvm.schedule.choose import Schedule, is_serial
+from lamina.engines.llvm.program.text import Names
+from lamina.engines.llvm.schedule.choose import is_serial
 from lamina.ir.types import Dim
 
 
-class Names:
-    """What slots are called: arg2, result0, table1, t3 (temporaries in order of appearance), and
-    arg0[turn] for the element that a turn of a loop works on."""
-
-    def __init__(self, arguments: int) -> None:
-        self.arguments = arguments
-        self.temporaries: dict[Slot, int] = {}
-
-    def __call__(self, slot: Slot) -> str:
-        slot = slot.actual
-        if slot.base is not None:
-            return f"{self(slot.base)}[turn]"
-        if slot.kind == "argument":
-            is_result = slot.number >= self.arguments
-            number = slot.number - self.arguments if is_result else slot.number
-            return f"{'result' if is_result else 'arg'}{number}"
-        if slot.kind == "table":
-            return f"table{slot.number}"
-        return f"t{self.temporaries.setdefault(slot, len(self.temporaries))}"
-
-
-def running(items: Sequence[Item], kernels: Mapping[Kernel, Any]) -> list[Kernel | Routine]:
+def running(items: Sequence[Item]) -> list[Kernel | Routine]:
     """What a program runs, in order; copies of memory onto itself, which have no code, left out."""
     return [
         item
         for item in leaves(items)
-        if isinstance(item, Routine) or (isinstance(item, Kernel) and kernels[item][1])
+        if isinstance(item, Routine) or (isinstance(item, Kernel) and not item.is_identity)
     ]
 
 
@@ -73,12 +52,12 @@ def buffers_of(kernel: Kernel, names: Names) -> list[str]:
     ]
 
 
-def line_of(item: Kernel | Routine, schedule: Schedule | None, names: Names) -> str:
+def line_of(item: Kernel | Routine, names: Names) -> str:
     """Name, schedule and memory on one line."""
-    if schedule is None or isinstance(item, Routine):
+    if isinstance(item, Routine):
         return f"{name_of(item)}  {memory_of(item, names)}"
     crew = "one thread" if is_serial(item.nest) else "all threads"
-    return f"{name_of(item)}  {crew}, {schedule}  {memory_of(item, names)}"
+    return f"{name_of(item)}  {crew}, {item.chosen}  {memory_of(item, names)}"
 
 
 def _slots(slots: Sequence[Slot], names: Names) -> str:

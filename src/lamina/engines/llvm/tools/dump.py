@@ -8,7 +8,9 @@
     6 assembly   this machine's instructions
 
 Each rung shows what those below it show. From rung 3 on the cache is not asked, so that there is
-something to show. LAMINA_CHECK=1 verifies the graph as recorded and after each pass.
+something to show. LAMINA_DUMP=after:tile_rows prints the graph or the program that a pass returns,
+LAMINA_DUMP=before:schedule,dot_general the nests of one kind that it gets. LAMINA_CHECK=1 verifies
+the graph as recorded, and the graph or program after each pass.
 """
 
 from __future__ import annotations
@@ -18,39 +20,47 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
 from lamina.engines import Executable
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.statements import Routine
+from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.statements import Routine, leaves
+from lamina.engines.llvm.program.text import Names, nest_text
+from lamina.engines.llvm.program.text import to_text as program_text
+from lamina.engines.llvm.program.verify import verify as verify_program
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.tools import describe
-from lamina.errors import VerifyError
+from lamina.engines.llvm.tools.stages import Pass, Stages
+from lamina.errors import SettingError, VerifyError, unknown_name
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.ir.verify import verify
 from lamina.settings import settings
 
-if TYPE_CHECKING:
-    from lamina.engines.llvm.pipeline import Compiled
-
 
 class Log:
-    """What the pipeline tells as it goes; this one only checks, if that is wanted."""
+    """What the pipeline reports as it goes; this one only verifies, if LAMINA_CHECK asks for it."""
 
     shows_kernels = False
 
-    def passed(self, name: str, graph: Graph | None = None) -> None:
+    def before(self, step: Pass, value: Graph | Program) -> None:
+        """A pass begins."""
+
+    def after(self, step: Pass, value: Graph | Program) -> None:
         """A pass is over."""
-        if graph is not None and settings.check:
-            _verify(graph, f"after {name}")
+        if settings.check:
+            _verify(value, f"after {step.name}")
+
+    def passed(self, name: str) -> None:
+        """A step that is not a pass is over."""
 
     def looked_up(self, found: bool) -> None:
         """The cache has answered."""
 
-    def staged(self, stages: Compiled) -> None:
+    def staged(self, stages: Stages) -> None:
         """All text is there."""
 
     def ready(self, program: Executable) -> Executable:
@@ -61,35 +71,76 @@ class Log:
 SILENT = Log()
 
 
-def begin(graph: Graph, updates: Mapping[int, int]) -> Log:
-    """The log of one compilation, as the settings want it."""
+def begin(graph: Graph, updates: Mapping[int, int], names: Sequence[str]) -> Log:
+    """The log of one compilation, as the settings want it; `names` are those of the passes."""
     if settings.check:
         _verify(graph, "as recorded")
-    return Speaking(graph, updates) if settings.debug else SILENT
+    wanted = _wanted(settings.dump, names)
+    return Speaking(graph, updates, wanted) if settings.debug or wanted else SILENT
+
+
+class Wanted(NamedTuple):
+    """What LAMINA_DUMP asks for: when, of which pass, and the kernels of which name (all if "")."""
+
+    when: str
+    name: str
+    kernels: str
+
+
+def _wanted(text: str, names: Sequence[str]) -> Wanted | None:
+    if not text:
+        return None
+    when, _, rest = text.partition(":")
+    name, _, kernels = rest.partition(",")
+    if when not in ("before", "after"):
+        raise SettingError(
+            f"setting 'dump': expected before:PASS or after:PASS, got {text!r}",
+            hint=f"the passes are {', '.join(names)}",
+        )
+    if name not in names:
+        raise unknown_name("pass", name, names)
+    return Wanted(when, name, kernels.strip())
 
 
 class Speaking(Log):
-    """Prints on stderr, as much as `settings.debug` says."""
+    """Prints on stderr, as much as `settings.debug` says, and what `settings.dump` asks for."""
 
-    def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
+    def __init__(self, graph: Graph, updates: Mapping[int, int], wanted: Wanted | None) -> None:
         self.rung, self.name, self.updates = settings.debug, graph.name, updates
-        self.shows_kernels = self.rung >= 3
+        self.wanted = wanted
+        self.shows_kernels = self.rung >= 3 or wanted is not None
         self.begun = self.last = time.perf_counter()
         self._say(f"compiling {self.name!r}: {len(graph.nodes())} nodes")
         if self.rung >= 2:
             self._show("graph as recorded", to_text(graph))
 
-    def passed(self, name: str, graph: Graph | None = None) -> None:
-        super().passed(name, graph)
-        nodes = f", {len(graph.nodes())} nodes" if graph is not None else ""
-        self._say(f"{name:12} {self._elapsed():8.1f} ms{nodes}")
-        if graph is not None and self.rung >= 2:
-            self._show(f"graph after {name}", to_text(graph))
+    def before(self, step: Pass, value: Graph | Program) -> None:
+        self._dump("before", step, value)
+        self.last = time.perf_counter()
+
+    def after(self, step: Pass, value: Graph | Program) -> None:
+        super().after(step, value)
+        count = len(value.nodes()) if isinstance(value, Graph) else len(list(leaves(value.items)))
+        of = "nodes" if isinstance(value, Graph) else "kernels"
+        self._say(f"{step.name:21} {self._elapsed():8.1f} ms, {count} {of}")
+        if isinstance(value, Graph) and self.rung >= 2:
+            self._show(f"graph after {step.name}", to_text(value))
+        self._dump("after", step, value)
+        self.last = time.perf_counter()
+
+    def _dump(self, when: str, step: Pass, value: Graph | Program) -> None:
+        if self.wanted is None or self.wanted[:2] != (when, step.name):
+            return
+        text = to_text(value) if isinstance(value, Graph) else program_text(value, self.wanted[2])
+        self._show(f"{when} {step.name}", text)
+
+    def passed(self, name: str) -> None:
+        self._say(f"{name:21} {self._elapsed():8.1f} ms")
         self.last = time.perf_counter()
 
     def looked_up(self, found: bool) -> None:
         if self.shows_kernels:
-            answer = f"not asked, since LAMINA_DEBUG={self.rung} shows what is compiled"
+            answer = "not asked, since what is compiled is to be shown"
         elif not settings.cache:
             answer = "off (LAMINA_CACHE=0)"
         else:
@@ -97,26 +148,22 @@ class Speaking(Log):
         self.passed("cache")
         self._say(f"cache: {answer}")
 
-    def staged(self, stages: Compiled) -> None:
-        names = describe.Names(len(stages.graph.parameters))
-        running = describe.running(stages.program.items, stages.kernels)
+    def staged(self, stages: Stages) -> None:
+        names = Names(len(stages.graph.parameters))
+        running = describe.running(stages.program.items)
         for number, item in enumerate(running if self.rung >= 3 else []):
             self._kernel(number, item, stages, names)
         self._show_code("the driver", str(stages.driven.module))
         self.last = time.perf_counter()
 
-    def _kernel(
-        self, number: int, item: Kernel | Routine, stages: Compiled, names: describe.Names
-    ) -> None:
+    def _kernel(self, number: int, item: Kernel | Routine, stages: Stages, names: Names) -> None:
+        self._say(f"kernel {number}: {describe.line_of(item, names)}")
         if not isinstance(item, Kernel):
-            self._say(f"kernel {number}: {describe.line_of(item, None, names)}")
             return
-        schedule, symbol, text = stages.kernels[item]
-        self._say(f"kernel {number}: {describe.line_of(item, schedule, names)}")
         if self.rung >= 4:
-            lines = [*describe.buffers_of(item, names), str(item.nest)]
-            self._show(f"nest of kernel {number}", "\n".join(lines))
-        self._show_code(f"kernel {number}, {symbol}", text)
+            self._show(f"nest of kernel {number}", nest_text(item, names))
+        text = stages.kernels[item]
+        self._show_code(f"kernel {number}, {text.symbol}", text.text)
 
     def _show_code(self, what: str, text: str) -> None:
         if text and self.rung >= 5:
@@ -126,22 +173,26 @@ class Speaking(Log):
 
     def ready(self, program: Executable) -> Executable:
         self.passed("link")
-        self._say(f"{'in all':12} {(time.perf_counter() - self.begun) * 1e3:8.1f} ms")
-        return Counted(program, self.name)
+        self._say(f"{'in all':21} {(time.perf_counter() - self.begun) * 1e3:8.1f} ms")
+        return Counted(program, self.name) if self.rung else program
 
     def _elapsed(self) -> float:
         return (time.perf_counter() - self.last) * 1e3
 
     def _say(self, line: str) -> None:
-        print(f"lamina: {line}", file=sys.stderr)
+        if self.rung:
+            print(f"lamina: {line}", file=sys.stderr)
 
     def _show(self, title: str, text: str) -> None:
         print(f"---- {self.name}: {title}\n{text.rstrip()}\n", file=sys.stderr)
 
 
-def _verify(graph: Graph, when: str) -> None:
+def _verify(value: Graph | Program, when: str) -> None:
     try:
-        verify(graph)
+        if isinstance(value, Graph):
+            verify(value)
+        else:
+            verify_program(value)
     except VerifyError as error:
         raise VerifyError(f"{when}: {error.message}", hint=error.hint) from error
 

@@ -116,7 +116,7 @@ class _Timed:
     """The graph with one more parameter, the counters, under a driver that fills them."""
 
     def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
-        _, program = pipeline.program_of(graph, updates)
+        program = pipeline.program_of(graph, updates)
         count = sum(not isinstance(i, (While, If)) for i in leaves(program.items))
         self.shape = (1 + 2 * count,)
         counters = parameter(TensorType(self.shape, int64), "counters")

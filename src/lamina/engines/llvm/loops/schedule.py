@@ -1,0 +1,42 @@
+"""How a nest is run: a value that says which loop fills the vector lanes and how much is unrolled.
+
+    schedule = order ; vector ; lanes ; unroll
+
+`order` lists the spatial loops, outermost first. `vector` is the loop whose turns fill the `lanes`
+of a register: a spatial loop, a reduction, or none. `unroll` says how many turns (for the vector
+loop: registers) of a loop are taken side by side, so that
+
+    unroll {i: 8, j: 2}, vector j, 16 lanes      is a register tile of 8 x 32 sums
+
+A tile is nothing special: it is what a product's nest becomes when two of its loops are unrolled.
+The schedule never depends on the number of threads, so neither does any sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lamina.engines.llvm.loops.index import Var
+
+
+@dataclass(frozen=True)
+class Schedule:
+    order: tuple[Var, ...]
+    vector: Var | None
+    lanes: int
+    unroll: dict[Var, int] = field(default_factory=dict)
+    longer: Schedule | None = None  # what to run if sums of unknown extent turn out long
+    turned: Var | None = None  # the loop along which what `vector` would gather is loaded
+    overlap: bool = False  # the epilogue runs during the next tile (pipelined_epilogue.py)
+
+    def step(self, var: Var) -> int:
+        """How many turns of a loop one tile covers."""
+        return self.unroll.get(var, 1) * (self.lanes if var is self.vector else 1)
+
+    def __str__(self) -> str:
+        order = ", ".join(v.name for v in self.order)
+        tile = " x ".join(f"{v.name} {n}" for v, n in self.unroll.items())
+        return (
+            f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
+            + (", overlap" if self.overlap else "")
+        )

@@ -1,0 +1,47 @@
+"""A program of loop nests: its statements, and the memory that they work on.
+
+program = slot ... ; item ...
+item    = kernel | loop ( item ... ) | while ( item ... ) | if ( item ... ) | routine
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.program.statements import Item, leaves, mentioned
+
+
+@dataclass(eq=False)
+class Program:
+    """What runs: `arguments` then `results` are the caller's memory; a result that updates an
+    argument is that argument's slot. `tables` are constants, `stacks` the results of loops,
+    branches and routines."""
+
+    items: list[Item]
+    arguments: list[Slot]
+    results: list[Slot]
+    tables: list[Slot] = field(default_factory=list)
+    stacks: set[Slot] = field(default_factory=set)
+
+    def slots(self) -> list[Slot]:
+        """Every slot that owns memory, or is an element of one that does."""
+        seen: dict[Slot, None] = dict.fromkeys([*self.arguments, *self.results, *self.tables])
+        for item in leaves(self.items):
+            for slot in mentioned(item):
+                seen[slot.actual] = None
+                seen[slot.memory] = None
+        return list(seen)
+
+
+Touching = Mapping[Slot, Set[object]]
+
+
+def touching_of(program: Program) -> Touching:
+    """By whom each memory is read or written; results by the program."""
+    found: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
+    for leaf in leaves(program.items):
+        for slot in mentioned(leaf):
+            found.setdefault(slot.memory, set()).add(leaf)
+    return found

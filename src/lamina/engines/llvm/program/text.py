@@ -1,0 +1,160 @@
+"""A program as text: its buffers, then its statements, with loops, tiles and regions around them.
+
+buffers
+  t0 float32[8, 64], strides (128, 1)
+loop 28 in reverse, row-parallel over batch
+  dot_general[batch x 256 over 64]  t0, arg2 -> t1  [vector n of 16 lanes, ...]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.statements import (
+    If,
+    Item,
+    Loop,
+    Routine,
+    Strip,
+    While,
+    leaves,
+    mentioned,
+)
+from lamina.ir.types import Dim
+
+
+class Names:
+    """What slots are called: arg2, result0, table1, t3 (temporaries in order of appearance), and
+    arg0[turn] for the element that an iteration of a loop works on."""
+
+    def __init__(self, arguments: int) -> None:
+        self.arguments = arguments
+        self.temporaries: dict[Slot, int] = {}
+
+    def __call__(self, slot: Slot) -> str:
+        slot = slot.actual
+        if slot.base is not None:
+            return f"{self(slot.base)}[turn]"
+        if slot.kind == "argument":
+            is_result = slot.number >= self.arguments
+            number = slot.number - self.arguments if is_result else slot.number
+            return f"{'result' if is_result else 'arg'}{number}"
+        if slot.kind == "table":
+            return f"table{slot.number}"
+        return f"t{self.temporaries.setdefault(slot, len(self.temporaries))}"
+
+
+def to_text(program: Program, kernels: str = "") -> str:
+    """The program as text. With `kernels`, only the nests of kernels of that name, in full."""
+    names = Names(len(program.arguments))
+    if kernels:
+        return "\n\n".join(
+            nest_text(leaf, names)
+            for leaf in leaves(program.items)
+            if isinstance(leaf, Kernel) and leaf.nest.name == kernels
+        )
+    statements = list(_lines(program.items, names, 0))
+    return "\n".join(["buffers", *_buffers(program, names), "statements", *statements])
+
+
+def nest_text(kernel: Kernel, names: Names) -> str:
+    """A kernel in full: its buffers, its nest, its schedule."""
+    buffers = [f"b{k} = {_buffer(s, names)}" for k, s in enumerate(kernel.slots)]
+    schedule = [f"  schedule {kernel.schedule}"] if kernel.schedule is not None else []
+    return "\n".join([*buffers, str(kernel.nest), *_annotations(kernel), *schedule])
+
+
+def _annotations(kernel: Kernel) -> list[str]:
+    """What passes have noted on a kernel beyond its loops and its schedule."""
+    nest = kernel.nest
+    found = {
+        "sequential outermost loop": nest.outermost,
+        "row loop": nest.apart and f"{nest.apart.loop.name}, {nest.apart.rows} rows",
+        "split reduction": nest.halves and f"{nest.halves.half.name}, of {nest.halves.limit}",
+        "writes the halo only": nest.border,
+        "prefetches": nest.ahead and ", ".join(f"b{a.buffer}" for a in nest.ahead),
+        "first iteration without its reduction": kernel.at_first is not None,
+        "left out at the last iteration": kernel.not_at_last,
+    }
+    return [
+        f"  {what}" if value is True else f"  {what}: {value}"
+        for what, value in found.items()
+        if value
+    ]
+
+
+def _buffers(program: Program, names: Names) -> Iterator[str]:
+    seen: dict[Slot, None] = {}
+    for leaf in leaves(program.items):
+        for slot in mentioned(leaf):
+            seen[slot.actual] = None
+    for slot in seen:
+        yield f"  {_buffer(slot, names)}"
+
+
+def _buffer(slot: Slot, names: Names) -> str:
+    """Name, type, and how its memory differs from a contiguous array of its own."""
+    shape = ", ".join(map(str, slot.shape))
+    actual, notes = slot.actual, [f"{names(slot)} {slot.dtype}[{shape}]"]
+    if slot.strides is not None:
+        notes.append(f"strides ({', '.join(map(str, slot.strides))})")
+    if slot.offset != 0:
+        notes.append(f"offset {slot.offset}")
+    if actual is not slot:
+        notes.append(f"alias of {names(actual)}")
+    if actual.turn:
+        notes.append(f"{actual.turn} iterations later")
+    if actual.each:
+        notes.append("private to each thread")
+    return ", ".join(notes)
+
+
+def _lines(items: Sequence[Item], names: Names, depth: int) -> Iterator[str]:
+    for item in items:
+        for head, body in _parts(item, names):
+            yield "  " * (depth + 1) + head
+            yield from _lines(body, names, depth + 1)
+
+
+def _parts(item: Item, names: Names) -> list[tuple[str, Sequence[Item]]]:
+    """The line of a statement, and the statements below it; further lines of the same one."""
+    if isinstance(item, Loop):
+        order = " in reverse" if item.reverse else ""
+        rows = f", row-parallel over {item.rows}" if item.rows is not None else ""
+        return [(f"loop {item.count}{order}{rows}", item.items)]
+    if isinstance(item, Strip):
+        inner = ", ".join(names(slot) for slot in item.inner)
+        kept = f", contracted {inner}" if inner else ""
+        step = f"tile of {item.step} rows" if item.step else "parallel region, rows"
+        return [(f"{step} over {item.rows}{kept}", item.items)]
+    if isinstance(item, While):
+        return [("while", item.test), (f"holds {names(item.condition)}: do", item.items)]
+    if isinstance(item, If):
+        return [(f"if {names(item.condition)}", item.items), ("else", item.otherwise)]
+    return [(_leaf(item, names), [])]
+
+
+def _leaf(item: Kernel | Routine, names: Names) -> str:
+    if isinstance(item, Routine):
+        return f"{item.node.op}  {_list(item.inputs, names)} -> {_list(item.outputs, names)}"
+    nest = item.nest
+    written = {s.buffer.number for s in nest.stores}
+    reads = [s for k, s in enumerate(item.slots) if k not in written]
+    writes = [s for k, s in enumerate(item.slots) if k in written]
+    notes = "; ".join(note.strip() for note in _annotations(item))
+    over = f" over {_domain(v.extent for v in nest.reductions)}" if nest.reductions else ""
+    domain = f"{nest.name}[{_domain(v.extent for v in nest.loops)}{over}]"
+    schedule = f"  [{item.schedule}]" if item.schedule is not None else ""
+    line = f"{domain}  {_list(reads, names)} -> {_list(writes, names)}{schedule}"
+    return f"{line}  ({notes})" if notes else line
+
+
+def _list(slots: Sequence[Slot], names: Names) -> str:
+    return ", ".join(dict.fromkeys(map(names, slots))) or "nothing"
+
+
+def _domain(extents: Iterator[Dim]) -> str:
+    return " x ".join(map(str, extents)) or "1"

@@ -1,0 +1,110 @@
+"""What holds of every program between passes; LAMINA_CHECK=1 checks it after each of them.
+
+buffers     a nest's buffer k is its kernel's slot k, of the same dtype
+variables   indices use loops of the nest, or of what an expression reads them for
+bounds      an index that no guard restricts lies within its buffer
+schedules   order, unrolling and vectorization name loops of the nest
+loops       the element of a stack belongs to a loop around the kernel
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.index import Index, bounds
+from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.loops.nest import Expr, index_exprs, walk
+from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.statements import Item, Loop, bodies, mentioned
+from lamina.errors import VerifyError
+from lamina.ir.types import is_static
+
+
+def verify(program: Program) -> None:
+    """Check a program.
+
+    Raises:
+        VerifyError: something does not hold; the kernel and the rule are named.
+    """
+    _verify(program.items, ())
+
+
+def _verify(items: Sequence[Item], around: tuple[Loop, ...]) -> None:
+    for item in items:
+        inside = (*around, item) if isinstance(item, Loop) else around
+        if isinstance(item, Kernel):
+            for each in (item, item.at_first):
+                if each is not None:
+                    _verify_kernel(each, around)
+        for body in bodies(item):
+            _verify(body, inside)
+
+
+def _verify_kernel(kernel: Kernel, around: Sequence[Loop]) -> None:
+    for fault in (*_faults(kernel), *_wrong_loops(kernel, around)):
+        raise VerifyError(f"kernel {kernel.nest.name}: {fault}", hint=str(kernel.nest))
+
+
+def _faults(kernel: Kernel) -> Iterator[str]:
+    nest, slots = kernel.nest, kernel.slots
+    variables = {*nest.loops, *nest.reductions}
+    outside = {*nest.loops}
+    for expr in walk(nest.roots()):
+        if expr.kind == "load":
+            buffer = expr.params["buffer"]
+            if buffer.number >= len(slots) or slots[buffer.number].dtype != buffer.dtype:
+                yield f"buffer {buffer} of {buffer.dtype} is not a slot of that dtype"
+        if "index" in expr.params and not expr.params["index"].vars <= variables:
+            yield f"{expr} uses a loop that the nest does not have"
+        if expr.kind == "acc" and expr.params["number"] >= len(nest.accumulators):
+            yield f"{expr} is not an accumulator of the nest"
+    for store in nest.stores:
+        if store.buffer.number >= len(slots):
+            yield f"store to {store.buffer}, which is not a slot"
+        elif not store.index.vars <= outside:
+            yield f"store at {store.index}, which uses a loop that is not spatial"
+        elif _is_outside(store.index, slots[store.buffer.number]):
+            yield f"store at {store.index}, outside of {slots[store.buffer.number].shape}"
+    for expr in _unguarded(nest.roots()):
+        if expr.kind == "load" and _is_outside(
+            expr.params["index"], slots[expr.params["buffer"].number]
+        ):
+            yield f"{expr} reads outside of {slots[expr.params['buffer'].number].shape}"
+    schedule = kernel.schedule
+    if schedule is not None and (
+        set(schedule.order) != outside or not schedule.unroll.keys() <= variables
+    ):
+        yield f"its schedule ({schedule}) names other loops than the nest"
+
+
+def _unguarded(roots: Sequence[Expr]) -> Iterator[Expr]:
+    """Every expression that is evaluated whatever the guards ask."""
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        expr = stack.pop()
+        if id(expr) in seen:
+            continue
+        seen.add(id(expr))
+        yield expr
+        args = expr.args[1:] if expr.kind == "guard" else expr.args
+        stack += [*args, *index_exprs(expr)]
+
+
+def _is_outside(index: Index, slot: Slot) -> bool:
+    """True if an index certainly leaves its buffer for some iteration."""
+    size = slot.bytes if slot.same is None else slot.memory.bytes
+    if any(var.extent == 0 for var in index.vars):  # never evaluated
+        return False
+    least, most = bounds(index)
+    if least is None or most is None or not is_static(size):
+        return False
+    return least < 0 or most >= int(size) // slot.dtype.itemsize
+
+
+def _wrong_loops(kernel: Kernel, around: Sequence[Loop]) -> Iterator[str]:
+    for slot in mentioned(kernel):
+        each = slot.actual
+        if each.loop is not None and each.loop not in around:
+            yield f"slot {each.shape} is an element of a loop that is not around the kernel"
