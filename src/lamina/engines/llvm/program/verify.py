@@ -98,8 +98,8 @@ def _is_outside(index: Index, slot: Slot) -> bool:
     if any(var.extent == 0 for var in index.vars):  # never evaluated
         return False
     least, most = bounds(index)
-    if least is None or most is None or not is_static(size):
-        return False
+    if least is None or most is None or not is_static(size) or size == 0:
+        return False  # memory without elements belongs to what never runs
     return least < 0 or most >= int(size) // slot.dtype.itemsize
 
 
