@@ -18,6 +18,7 @@ from lamina.training.callbacks.base import CallbackList
 from lamina.training.callbacks.history import History
 from lamina.training.columns import Columns, columns
 from lamina.training.interrupts import Deferred
+from lamina.training.kept import Kept
 from lamina.training.progress import Progress
 from lamina.training.session import Runner, Session
 from lamina.training.sources import (
@@ -43,6 +44,7 @@ class Course:
     pace: Pace
     callbacks: CallbackList
     progress: Progress
+    kept: Kept | None = None  # notes the state that is to be put back afterwards
 
     @property
     def hooks(self) -> str:
@@ -58,6 +60,7 @@ def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
         for data, order in chunks:
             if not done or isinstance(course.source, Stream):
                 runner = _runner(session, model, course, data, rows)
+                runner = runner if course.kept is None else runner.keeping(course.kept)
             if not done:
                 session.reset(model)
                 session.begin_epoch(epoch if course.kind == "train" else 0)
@@ -289,8 +292,12 @@ def _validated(model: Any, plan: Fit, told: CallbackList, interrupt: Deferred) -
     told.tell("on_test_begin", {})
     silent = Progress("", None, verbose=0)
     pace = Pace(most=1 if told.each_test_batch else None)
-    course = Course("evaluate", plan.validation, pace, told, silent)
-    logs = run(model, course, 0, interrupt)
+    kept = Kept()
+    course = Course("evaluate", plan.validation, pace, told, silent, kept)
+    try:
+        logs = run(model, course, 0, interrupt)
+    finally:
+        kept.restore()
     told.tell("on_test_end", logs)
     return {f"val_{name}": value for name, value in logs.items()}
 

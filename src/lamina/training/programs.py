@@ -25,6 +25,7 @@ from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
 from lamina.operations import limits
 from lamina.tensor import Tensor, Variable, bind, bound
+from lamina.training.kept import Kept
 from lamina.transforms.compiling import build
 from lamina.transforms.loops import scan
 from lamina.transforms.tracing import record
@@ -39,7 +40,7 @@ class Program:
     """A recorded function and its executable. Arrays of state are bound once: they never move."""
 
     __slots__ = (
-        "_bound", "_captured", "_executable", "_leaf", "_limits", "_outputs", "_state",
+        "_bound", "_captured", "_changed", "_executable", "_leaf", "_limits", "_outputs", "_state",
         "_structure", "_types",
     )  # fmt: skip
 
@@ -49,6 +50,7 @@ class Program:
         self._types = list(inputs)
         self._executable: Executable = build(recorded, f"{name}: {why}", flush_denormals=True)
         self._state = recorded.state  # keeps the variables alive as long as their arrays are used
+        self._changed = recorded.changed
         self._captured = recorded.captured
         self._bound = [*(v._array for v in self._state), *self._captured]
         self._outputs, self._structure = recorded.outputs, recorded.structure
@@ -66,10 +68,16 @@ class Program:
             return results[0]
         return tree.unflatten(self._structure, results[: self._outputs])
 
+    def keeping(self, kept: Kept) -> Program:
+        """This program, after `kept` has noted the state that it changes."""
+        kept.keep(self._changed)
+        return self
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Program:
         """The same program on copies of the state: what a copied model runs."""
         twin = copy.copy(self)
         twin._state = copy.deepcopy(self._state, memo)
+        twin._changed = copy.deepcopy(self._changed, memo)
         twin._bound = [*(v._array for v in twin._state), *self._captured]
         return twin
 

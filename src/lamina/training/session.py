@@ -10,20 +10,20 @@ import numpy as np
 from lamina import optimizers, tree
 from lamina.ir.types import TensorType
 from lamina.locks import MAKING
-from lamina.metrics import Metric
 from lamina.operations import samples
 from lamina.settings import settings
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, Variable, as_tensor, bound
 from lamina.training import checks
 from lamina.training.columns import Columns, packed
+from lamina.training.kept import Kept
 from lamina.training.objectives import Compilation, Output, objectives
 from lamina.training.openness import Programs
 from lamina.training.outputs import build_for, output_shapes
-from lamina.training.programs import loop_program
+from lamina.training.own_metrics import own_metrics, reported_metrics, results
+from lamina.training.programs import Program, loop_program
 from lamina.training.step import Steps, aligned, has_own
 from lamina.training.vocabularies import Vocabularies
 
-Runner = Callable[..., dict[str, Any]]
 STEPS = {"train": "train_step", "evaluate": "test_step"}  # what a model may define anew
 
 
@@ -82,6 +82,14 @@ class Session:
             for name, shape, target in zip(names, shapes, targets, strict=True)
         ]
 
+    def results(self, model: Any) -> dict[str, Tensor]:
+        """The results of all metrics so far, of those that the model's attributes hold as well."""
+        assert self.steps is not None
+        compiled = self.steps.results()
+        each = {id(metric) for metric in self.steps.metrics.values()}
+        own = [metric for metric in reported_metrics(model) if id(metric) not in each]
+        return {**compiled, **results(own, compiled)}
+
     def logs(self, results: dict[str, Any]) -> dict[str, Any]:
         """A program's results as Python floats (arrays where a metric has several), loss first."""
         assert self.steps is not None
@@ -116,12 +124,12 @@ class Session:
 
     def _eager(self, model: Any, kind: str, columns: Columns) -> Runner:
         assert self.steps is not None
-        return eager(*self._step(model, self.steps, kind, columns))
+        return EagerLoop(*self._step(model, self.steps, kind, columns))
 
     def _step(self, model: Any, steps: Steps, kind: str, columns: Columns) -> tuple[Any, Any]:
         """One step on the leaves of a batch, the model's own method where it has one; and the logs
         of all steps together."""
-        own = has_own(model, STEPS[kind])
+        own = has_own(model, STEPS[kind]) or has_own(model, "compute_metrics")
 
         def of_model(leaves: Sequence[Tensor]) -> Any:
             with steps.drawing(kind):
@@ -134,7 +142,7 @@ class Session:
                 getattr(steps, kind)(model, *columns.assembled(leaves))
 
         step = self._told_of_samples(of_model if own else usual, columns)
-        return step, dict if own else steps.results
+        return step, dict if own else lambda: self.results(model)
 
     def _told_of_samples(self, step: Any, columns: Columns) -> Any:
         """The step, whose layers can ask which samples the batch holds."""
@@ -166,23 +174,34 @@ class Session:
             metric.reset_state()
 
 
-def own_metrics(model: Any) -> list[Metric]:
-    """The metrics that a model's class made for steps of its own."""
-    held = [value for value in vars(model).values() if isinstance(value, Metric)]
-    listed = model.metrics if has_own(model, "metrics") else []
-    return list({id(m): m for m in [*held, *listed]}.values())
-
-
-def eager(step: Any, results: Callable[[], Mapping[str, Any]]) -> Runner:
+class EagerLoop:
     """The loop of a program, run as Python code, batch by batch."""
 
-    def run(order: np.ndarray, *arrays: np.ndarray) -> dict[str, Any]:
+    def __init__(self, step: Any, results: Callable[[], Mapping[str, Any]]) -> None:
+        self.step, self.results = step, results
+
+    def __call__(self, order: np.ndarray, *arrays: np.ndarray) -> dict[str, Any]:
         extra: Any = {}
         for picked in order:
-            extra = step([as_tensor(a[picked]) for a in arrays]) or {}
-        return {name: np.asarray(v) for name, v in {**results(), **extra}.items()}
+            extra = self.step([as_tensor(a[picked]) for a in arrays]) or {}
+        return {name: np.asarray(v) for name, v in {**self.results(), **extra}.items()}
 
-    return run
+    def keeping(self, kept: Kept) -> EagerLoop:
+        """The same loop, which has `kept` note state before it changes."""
+
+        def noting(leaves: Any) -> Any:
+            with bound({}, propagate=False) as trace:
+                extra = self.step(leaves)
+            assigned = trace.assigned()
+            kept.keep(assigned)
+            for variable, value in assigned.items():
+                variable.assign(value)
+            return extra
+
+        return EagerLoop(noting, self.results)
+
+
+Runner = Program | EagerLoop
 
 
 def plain(value: Any) -> Any:

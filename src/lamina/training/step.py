@@ -5,7 +5,8 @@ What runs here is recorded into a program, or with run_eagerly=True runs as it s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -89,8 +90,9 @@ class Steps:
         return logs
 
     # ---- steps ---------------------------------------------------------------------------------
-    def train(self, model: Any, x: Any, y: Any, weights: Any) -> None:
-        """Forward, backward, update, metrics."""
+    def train(self, model: Any, x: Any, y: Any, weights: Any) -> Any:
+        """Forward, backward, update, metrics. Returns the logs of the model's own
+        `compute_metrics`, if it has one."""
         variables = model.trainable_weights
         if not variables:
             raise ArgumentError(
@@ -108,11 +110,12 @@ class Steps:
             )
         model.optimizer.apply(gradients, variables)
         self.count.assign_add(1)
-        self._update(outputs, y, weights, loss, parts)
+        return self._update(model, x, outputs, y, weights, loss, parts)
 
-    def evaluate(self, model: Any, x: Any, y: Any, weights: Any) -> None:
+    def evaluate(self, model: Any, x: Any, y: Any, weights: Any) -> Any:
+        """Forward, metrics; as `train`."""
         outputs, loss, parts = self._forward(model, x, y, weights, training=False)
-        self._update(outputs, y, weights, loss, parts)
+        return self._update(model, x, outputs, y, weights, loss, parts)
 
     def _forward(self, model: Any, x: Any, y: Any, weights: Any, training: bool) -> Any:
         outputs = model(x, training=training)
@@ -126,7 +129,10 @@ class Steps:
         self, model: Any, x: Any, y: Any, outputs: Any, weights: Any, training: bool
     ) -> tuple[Tensor, list[Tensor | None]]:
         if has_own(model, "compute_loss"):
-            return as_tensor(model.compute_loss(x, y, outputs, weights, training)), []
+            given = {"x": x, "y": y, "y_pred": outputs, "sample_weight": weights}
+            if takes(model.compute_loss, "training"):
+                given["training"] = training
+            return as_tensor(model.compute_loss(**given)), []
         return self.loss(model, y, outputs, weights)
 
     def loss(
@@ -160,7 +166,9 @@ class Steps:
                 total = weighted if total is None else total + weighted
         return total
 
-    def _update(self, outputs: Any, y: Any, weights: Any, loss: Tensor, parts: Any) -> None:
+    def _update(
+        self, model: Any, x: Any, outputs: Any, y: Any, weights: Any, loss: Tensor, parts: Any
+    ) -> Any:
         """Take a batch into the metrics; the loss counts by its number of rows."""
         leaves = tree.leaves(outputs)
         rows = as_tensor(as_number(leaves[0].shape[0]))
@@ -168,6 +176,13 @@ class Steps:
         for row, part in zip(self.objectives, parts):
             if row.tracker is not None and part is not None:
                 row.tracker.update_state(part, rows)
+        if has_own(model, "compute_metrics"):
+            return model.compute_metrics(x, y, outputs, weights)
+        self.update_metrics(outputs, y, weights)
+        return None
+
+    def update_metrics(self, outputs: Any, y: Any, weights: Any) -> None:
+        """Take a batch into the metrics of `compile`."""
         for row, output, target, weight in zip(
             self.objectives, *self._aligned(outputs, y, weights), strict=True
         ):
@@ -197,6 +212,12 @@ def aligned(nest: Any, names: Sequence[str], what: str, shared: bool = False) ->
             hint="give one for each output, in order, or a dict by the outputs' names",
         )
     return leaves
+
+
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function takes an argument of this name."""
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def has_own(model: Any, method: str) -> bool:

@@ -16,6 +16,7 @@ from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history import History
 from lamina.training.columns import columns, unpacked
 from lamina.training.objectives import Compilation
+from lamina.training.own_metrics import reported_metrics
 from lamina.training.predict import Predictor, predict
 from lamina.training.session import Session
 from lamina.training.stateful import check_rows
@@ -263,15 +264,28 @@ class Trainer:
         as tensors, change Variables with `assign`, and use `self.optimizer.apply`.
         """
         assert self._session is not None and self._session.steps is not None
-        self._session.steps.train(self, *unpacked(data))
-        return self._session.steps.results()
+        return self._session.steps.train(self, *unpacked(data)) or self.get_metrics_result()
 
     @of_trainer
     def test_step(self, data: Any) -> dict[str, Any]:
         """One step of evaluation on a batch; as `train_step`."""
         assert self._session is not None and self._session.steps is not None
-        self._session.steps.evaluate(self, *unpacked(data))
-        return self._session.steps.results()
+        return self._session.steps.evaluate(self, *unpacked(data)) or self.get_metrics_result()
+
+    @of_trainer
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Take a batch into the compiled metrics, and return the logs. Define it for further logs:
+        `logs = super().compute_metrics(...)`, then add to them."""
+        assert self._session is not None and self._session.steps is not None
+        self._session.steps.update_metrics(y_pred, y, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The results of all metrics so far by name, as steps return them."""
+        assert self._session is not None
+        return self._session.results(self)
 
     @of_trainer
     def compute_loss(
@@ -327,15 +341,19 @@ class Trainer:
     @property
     @of_trainer
     def metrics(self) -> list[Any]:
-        """The metrics, the mean of the loss first; empty before the first data."""
+        """The metrics: the mean of the loss first and those of `compile`, known from the first data
+        on, then those that attributes of the model and its layers hold."""
         steps = self._session.steps if self._session is not None else None
-        return list(steps.metrics.values()) if steps is not None else []
+        found = list(steps.metrics.values()) if steps is not None else []
+        own = reported_metrics(self)
+        return list({id(metric): metric for metric in [*found, *own]}.values())
 
     @property
     def metrics_names(self) -> list[str]:
         """What they are called in the logs, in the order in which `evaluate` returns them."""
         steps = self._session.steps if self._session is not None else None
-        return list(steps.metrics) if steps is not None else []
+        names = {id(metric): name for name, metric in (steps.metrics if steps else {}).items()}
+        return [names.get(id(metric), metric.name) for metric in self.metrics]
 
     def reset_metrics(self) -> None:
         """Forget what the metrics have seen."""
