@@ -154,7 +154,83 @@ def test_functions_are_refused_with_advice(path):
     assert not path.exists()
 
 
-def test_a_loss_of_ones_own_is_left_out_and_that_is_said(path):
+def mean_error(y, p):
+    return lm.mean(lm.abs(lm.cast(y, "float32")[:, None] - p), axis=-1)
+
+
+def halved(x):
+    return x / 2
+
+
+def slower(step):
+    return 0.1 / (1.0 + step)
+
+
+OWN = {"mean_error": mean_error, "halved": halved, "slower": slower}
+
+
+def with_functions():
+    model = lm.Sequential([
+        lm.Input((4,)),
+        lm.layers.Dense(3, activation=halved),
+        lm.layers.Activation(halved),
+        lm.layers.Lambda(halved),
+        lm.layers.Dense(1),
+    ])  # fmt: skip
+    model.compile(lm.optimizers.SGD(slower), mean_error, metrics=[mean_error])
+    return model
+
+
+def test_functions_of_ones_own_are_written_by_name_and_taken_from_custom_objects(path):
+    model = with_functions()
+    model.fit(X, Y, epochs=2, verbose=0, seed=1)
+    model.save(path)
+    loaded = lm.load_model(path, custom_objects=OWN)
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
+    for each in (model, loaded):
+        each.fit(X, Y, epochs=4, initial_epoch=2, verbose=0, seed=1)
+    assert same(model, loaded)
+    loaded.save(path)
+    with lm.keras.saving.custom_object_scope(OWN):
+        assert same(loaded, lm.load_model(path))
+
+
+def test_a_missing_function_is_named_with_what_to_pass(path):
+    model = with_functions()
+    model.save(path)
+    with pytest.raises(UnknownNameError, match=r"'halved'(.|\n)*\{'halved': halved\}"):
+        lm.load_model(path)
+    known = {"halved": halved}
+    with pytest.raises(UnknownNameError, match=r"'(slower|mean_error)'(.|\n)*compile=False"):
+        lm.load_model(path, custom_objects=known)
+    assert same(lm.load_model(path, custom_objects=known, compile=False), model)
+
+
+def test_registered_functions_need_no_custom_objects(path):
+    @lm.keras.saving.register_keras_serializable("tests")
+    def doubled(x):
+        return x * 2
+
+    model = lm.Sequential([lm.Input((4,)), lm.layers.Activation(doubled)])
+    model.save(path)
+    assert np.array_equal(lm.load_model(path).predict(X), 2 * X)
+
+
+def test_own_classes_inside_of_layers_are_taken_from_custom_objects(path):
+    class Large(lm.regularizers.Regularizer):
+        def __call__(self, x):
+            return lm.max(lm.abs(x))
+
+    lm.Sequential([lm.Input((4,)), lm.layers.Dense(3, kernel_regularizer=Large())]).save(path)
+    path.write_bytes(resealed(path.read_bytes().replace(b"Large", b"Huge_")))
+    with pytest.raises(UnknownNameError, match="Huge_"):
+        lm.load_model(path)
+    loaded = lm.load_model(path, custom_objects={"Huge_": Large})
+    assert type(loaded.layers[0].kernel.regularizer) is Large
+
+
+def test_a_loss_that_is_a_lambda_is_left_out_with_a_warning(path):
     model = classifier(loss=lambda y, p: lm.mean(p, axis=-1), metrics=None)
     with pytest.warns(UserWarning, match="left out: call compile again"):
         model.save(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lamina.configuration import NAMED_FUNCTIONS, Configurable, deserialize, plain
+from lamina.configuration import NAMED_FUNCTIONS, Configurable, deserialize, own_object, plain
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.operations import elementwise, neural
 from lamina.operations.elementwise import tanh
@@ -110,7 +110,7 @@ def get(identifier: Any) -> Callable[..., Any]:
     if identifier is None:
         return linear
     if isinstance(identifier, str):
-        found = _BY_NAME.get(identifier) or _ALIASES.get(identifier)
+        found = own_object(identifier) or _BY_NAME.get(identifier) or _ALIASES.get(identifier)
         if found is None:
             raise unknown_name("activation", identifier, {**_BY_NAME, **_ALIASES})
         return found

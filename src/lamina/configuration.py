@@ -5,7 +5,12 @@
 
 The configuration of an object is the arguments that it was made with, so a class need not say
 anything about it. The names of classes outside of Lamina are marked ("custom>Block"), so that they
-can never stand in for one of Lamina's own. The layout is that of Keras 3.
+can never stand in for one of Lamina's own. A function of the user's own is written as its name:
+
+    {"class_name": "function", "config": "my_loss", ...}
+
+and found again only where the reader gives it: in `custom_objects`, in a `custom_object_scope`, or
+by `register_keras_serializable`. The layout is that of Keras 3.
 """
 
 from __future__ import annotations
@@ -14,7 +19,10 @@ import functools
 import inspect
 import re
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,6 +32,9 @@ from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_nam
 
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
 NAMED_FUNCTIONS: dict[Callable[..., Any], str] = {}  # functions of Lamina that files may name
+REGISTERED: dict[str, Any] = {}  # functions of the user's own that files may name
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_OWN_OBJECTS = ContextVar("what the reader of a file gives", default=_NOTHING)
 _SIGNATURES: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature]
 _SIGNATURES = weakref.WeakKeyDictionary()
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -112,7 +123,7 @@ def serialize(value: Configurable) -> dict[str, Any]:
 
 def plain(value: Any, where: str = "value") -> Any:
     """`value` in the vocabulary of JSON. Raises ArgumentError for what has no place there, such as
-    a function or an open file."""
+    a lambda or an open file."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Configurable):
@@ -133,11 +144,24 @@ def plain(value: Any, where: str = "value") -> Any:
         return value.name
     if callable(value) and value in NAMED_FUNCTIONS:
         return NAMED_FUNCTIONS[value]
+    if has_name(value):
+        return _written_function(value)
     raise ArgumentError(
         f"{where}: {describe(value)} cannot be written down as data",
-        hint="use a name that Lamina knows, or a class with get_config; a lambda or another "
-        "function of your own has no place in a file, because files never hold code",
+        hint="use a name that Lamina knows, a function with a name (def), or a class with "
+        "get_config; a lambda has no place in a file, because files never hold code",
     )
+
+
+def has_name(function: Any) -> bool:
+    """True for a function that a name can stand for: no lambda, and no class."""
+    name = getattr(function, "__name__", "")
+    return callable(function) and not isinstance(function, type) and str(name).isidentifier()
+
+
+def _written_function(function: Any) -> dict[str, Any]:
+    name = next((n for n, f in REGISTERED.items() if f is function), function.__name__)
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
 
 
 def restored(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -164,10 +188,40 @@ def deserialize(
     name, config = written["class_name"], written["config"]
     if name == "array":
         return _array(config["value"], config["dtype"])
-    cls = (custom_objects or {}).get(name) or _class_of(written, family)
-    if custom_objects and "custom_objects" in inspect.signature(cls.from_config).parameters:
-        return cls.from_config(config, custom_objects=custom_objects)
-    return cls.from_config(config)
+    with custom_object_scope(custom_objects):
+        if name == "function":
+            return _function(config)
+        cls = own_object(name) or _class_of(written, family)
+        if custom_objects and "custom_objects" in signature_of(cls.from_config).parameters:
+            return cls.from_config(config, custom_objects=custom_objects)
+        return cls.from_config(config)
+
+
+def _function(name: Any) -> Any:
+    found = own_object(name)
+    if found is None:
+        raise UnknownNameError(
+            f"unknown function {describe(name)}: the file has its name only, because files never "
+            "hold code",
+            hint=f"pass it: custom_objects={{{name!r}: {name}}}; load_model(..., compile=False) "
+            "does without losses and metrics",
+        )
+    return found
+
+
+def own_object(name: Any) -> Any:
+    """The class or function that the reader gives for a name."""
+    return _OWN_OBJECTS.get().get(name) or REGISTERED.get(name)
+
+
+@contextmanager
+def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """Within: these classes and functions of your own are known by these names."""
+    token = _OWN_OBJECTS.set({**_OWN_OBJECTS.get(), **(objects or {})})
+    try:
+        yield
+    finally:
+        _OWN_OBJECTS.reset(token)
 
 
 def _array(value: Any, dtype: Any) -> np.ndarray:

@@ -51,7 +51,8 @@ class Registry:
 
     def named(self, name: str) -> Any:
         """The class or function of that name; functions first, capitals ignored if need be."""
-        found = self.functions.get(name) or self._by_name.get(name)
+        found = configuration.own_object(name) or self.functions.get(name)
+        found = found or self._by_name.get(name)
         if found is None:
             found = self.functions.get(name.lower()) or self._by_name.get(name.lower())
         if found is None:
@@ -95,7 +96,8 @@ class Registry:
     def deserialize(self, written: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
         """The thing that `configuration.serialize` wrote down, or that a name stands for."""
         if isinstance(written, str):
-            return (custom_objects or {}).get(written) or self.get(written)
+            with configuration.custom_object_scope(custom_objects):
+                return self.get(written)
         if "class_name" not in written:
             raise ArgumentError(
                 f"the configuration of a {self.kind} has the keys 'class_name' and 'config'; "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.configuration import custom_object_scope
 from lamina.data.dataset import Dataset, PyDataset
 from lamina.data.image_folders import image_dataset_from_directory
 from lamina.data.sequences import pad_sequences, timeseries_dataset_from_array
@@ -26,6 +27,7 @@ __all__ = [
     "Sequence",
     "array_to_img",
     "clear_session",
+    "custom_object_scope",
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.configuration import has_name
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.ir import types
 from lamina.layers import arguments
@@ -186,11 +187,12 @@ class Identity(Layer):
 class Lambda(Layer):
     """A function of tensors as a layer.
 
-    It trains and predicts; it cannot be saved, because files never hold code: write a Layer with a
-    `call` for that. `arguments` are keyword arguments for the function; it gets `mask` and
-    `training` too if it has parameters of these names. mask: that of the output, or a function
-    `mask(inputs, inputs_mask)` that computes it; None: the output has no mask. `output_shape` is
-    accepted and not needed: shapes are found by tracing the function.
+    A file holds the name of the function, because files never hold code: `load_model` takes the
+    function in `custom_objects`. A lambda has no name, and cannot be saved. `arguments` are keyword
+    arguments for the function; it gets `mask` and `training` too if it has parameters of these
+    names. mask: that of the output, or a function `mask(inputs, inputs_mask)` that computes it;
+    None: the output has no mask. `output_shape` is accepted and not needed: shapes are found by
+    tracing the function.
     """
 
     def __init__(
@@ -218,10 +220,13 @@ class Lambda(Layer):
         return self.function(inputs, **{**own, **self.arguments})
 
     def get_config(self) -> dict[str, Any]:
+        if has_name(self.function):
+            return super().get_config()
         raise ArgumentError(
-            f"{self._label()}: a Lambda layer cannot be saved: its function is code, and files "
+            f"{self._label()}: a Lambda layer of a lambda cannot be saved: it is code, and files "
             "never hold code",
-            hint="write a Layer whose call does the same; such a layer is found by its name",
+            hint="give the function a name with def, and load_model the function in "
+            "custom_objects; or write a Layer whose call does the same",
         )
 
 

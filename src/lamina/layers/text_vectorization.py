@@ -48,7 +48,7 @@ class TextVectorization(StringLookup):
         call.
     vocabulary, idf_weights: the words (or the path of a file, one a line) instead of `adapt`.
 
-    A layer with a function of your own cannot be saved. The vocabulary is saved with the layer.
+    The vocabulary is saved with the layer; of a function of your own, its name.
 
         >>> import lamina as lm
         >>> vectorize = lm.layers.TextVectorization(output_sequence_length=4)

@@ -21,7 +21,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from lamina import operations as ops
-from lamina.configuration import Configurable, serialize
+from lamina.configuration import Configurable, plain
 from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, describe, unknown_name
 from lamina.ir import types
 from lamina.locks import MAKING
@@ -343,12 +343,7 @@ class Optimizer(Configurable):
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return _shortest(rate)
-        if isinstance(rate, LearningRateSchedule):
-            return serialize(rate)
-        raise ArgumentError(
-            f"{self.name}: a learning rate that is a function cannot be written down",
-            hint="use a LearningRateSchedule",
-        )
+        return plain(rate, f"{self.name}, learning_rate")
 
     def __repr__(self) -> str:
         rate = self._learning_rate
