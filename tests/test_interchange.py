@@ -151,6 +151,63 @@ def test_ufuncs_and_functions_of_numpy():
     assert isinstance(np.add(lm.Variable(X), 1), lm.Tensor)
 
 
+class TestArgumentsOfUfuncs:
+    x, mask = lm.asarray(X), X > X.mean()
+
+    @pytest.mark.parametrize("wrap", [np.asarray, lm.asarray])
+    def test_where_with_out_leaves_the_other_elements_as_they_are(self, wrap):
+        out, expected = np.full(X.shape, 7.0, np.float32), np.full(X.shape, 7.0, np.float32)
+        assert np.square(self.x, out=out, where=wrap(self.mask)) is out
+        np.testing.assert_array_equal(out, np.square(X, out=expected, where=self.mask))
+
+    def test_where_without_out_raises_as_the_other_elements_would_be_undefined(self):
+        with pytest.raises(lm.errors.ArgumentError, match="where= without out="):
+            np.sqrt(self.x, where=self.mask)
+        with pytest.raises(lm.errors.ArgumentError, match="where= without out="):
+            np.divmod(self.x, 2.0, out=(np.zeros_like(X), None), where=lm.asarray(self.mask))
+
+    @pytest.mark.parametrize(
+        ("call", "dtype"),
+        [
+            (lambda x, m: np.add.reduce(x, axis=1, where=m, initial=1.0), "float32"),
+            (lambda x, m: np.add.reduce(x, keepdims=True), "float32"),
+            (lambda x, m: np.multiply.outer(x, x), "float32"),
+            (lambda x, m: np.add.accumulate(x, axis=1), "float32"),
+            (lambda x, m: np.add.reduceat(x, [0, 1], axis=1), "float32"),
+            (lambda x, m: np.sqrt(x, dtype=np.float64), "float64"),
+            (lambda x, m: np.add(x, 1, dtype="float64"), "float64"),
+            (lambda x, m: np.add(x, 1, casting="unsafe", order="C", subok=False), "float32"),
+            (lambda x, m: np.modf(x)[0], "float32"),
+            (lambda x, m: np.frexp(x)[1], "int32"),
+            (lambda x, m: np.divmod(x, 2.0)[1], "float32"),
+        ],
+    )
+    def test_methods_and_other_arguments_give_what_numpy_gives(self, call, dtype):
+        expected = call(X, self.mask)
+        for mask in (self.mask, lm.asarray(self.mask)):
+            result = np.asarray(call(self.x, mask))
+            np.testing.assert_array_equal(result, expected)
+            assert result.dtype == dtype
+
+    def test_several_outputs_go_where_each_is_asked_to(self):
+        out = np.zeros_like(X)
+        fraction, whole = np.modf(self.x, out=(None, out))
+        assert whole is out
+        np.testing.assert_array_equal(fraction, np.modf(X)[0])
+        np.testing.assert_array_equal(out, np.modf(X)[1])
+
+    def test_out_and_at_change_variables_and_refuse_tensors(self):
+        v = lm.Variable(np.zeros_like(X))
+        assert np.square(self.x, out=v) is v
+        np.testing.assert_array_equal(v.numpy(), X**2)
+        np.add.at(v, [0, 0], 1.0)
+        np.testing.assert_array_equal(v.numpy()[0], X[0] ** 2 + 2)
+        for change in (lambda: np.square(X, out=self.x), lambda: np.add.at(self.x, 0, 1.0)):
+            with pytest.raises(lm.errors.ArgumentError, match="a Tensor cannot be changed"):
+                change()
+        np.testing.assert_array_equal(self.x, X)
+
+
 STANDARD = [
     "abs",
     "acos",

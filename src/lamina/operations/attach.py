@@ -257,18 +257,51 @@ def _fits(function: Callable[..., Any], args: Any, kwargs: Any) -> bool:
 
 
 def _array_ufunc(self: Any, ufunc: Any, method: str, /, *inputs: Any, **kwargs: Any) -> Any:
-    """np.exp(tensor) is lm.exp(tensor); with `out`, the result is copied there."""
-    out = kwargs.pop("out", None)
+    """np.exp(tensor) is lm.exp(tensor); methods and other arguments run on NumPy arrays. With
+    `out`, the result goes there: into an array, or into a Variable."""
+    name = ufunc.__name__
+    if method == "at":
+        return _changed(
+            name, inputs[0], lambda array: ufunc.at(array, *_arrays_of(inputs[1:], name))
+        )
+    out = kwargs.pop("out", (None,) * ufunc.nout)
+    places = [place for place in out if place is not None]
+    if method == "__call__" and len(places) < ufunc.nout and kwargs.get("where", True) is not True:
+        raise ArgumentError(
+            f"np.{name}: where= without out= leaves the other elements undefined",
+            hint=f"give out=, an array that holds them, or use lm.where(where, np.{name}(x), x)",
+        )
     ours = _counterpart(ufunc) if method == "__call__" and not kwargs else None
-    if ours is not None:
-        result = ours(*inputs)
-    else:
-        call = getattr(ufunc, method)
-        result = call(*(_array_of(v, ufunc.__name__) for v in inputs), **kwargs)
-    if out is None:
-        return result
-    np.copyto(out[0], np.asarray(result), casting="same_kind")
-    return out[0]
+    if ours is not None and not places:
+        return ours(*inputs)
+    arrays, kwargs = _arrays_of(inputs, name), _arrays_of(kwargs, name)
+    if not places:
+        return getattr(ufunc, method)(*arrays, **kwargs)
+    targets = tuple(_target(name, place) for place in out)
+    results = getattr(ufunc, method)(*arrays, out=targets, **kwargs)
+    results = results if isinstance(results, tuple) else (results,)
+    for place, result in zip(out, results, strict=True):
+        if isinstance(place, Variable):
+            place.assign(result)
+    results = tuple(r if p is None else p for p, r in zip(out, results, strict=True))
+    return results if len(results) > 1 else results[0]
+
+
+def _target(name: str, place: Any) -> Any:
+    """The array that NumPy writes for this place; a Variable is assigned from it afterwards."""
+    if isinstance(place, Tensor):
+        raise ArgumentError(
+            f"np.{name}: a Tensor cannot be changed (expected an array or a Variable to write to)",
+            hint="take the result that the function returns, or x.at[index].add(value)",
+        )
+    return np.array(place.numpy()) if isinstance(place, Variable) else place
+
+
+def _changed(name: str, place: Any, change: Callable[[Any], Any]) -> None:
+    array = _target(f"{name}.at", place)
+    change(array)
+    if isinstance(place, Variable):
+        place.assign(array)
 
 
 def _array_function(self: Any, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
