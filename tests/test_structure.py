@@ -19,7 +19,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # under lamina/, or one inside a package ("data.arrays"), which then counts apart from the rest.
 FLOORS = [
     ["errors", "elsewhere", "version", "distinct"],
-    ["settings", "registry", "configuration", "restoring", "tree", "locks", "arguments", "dlpack"],
+    ["settings", "registry", "configuration", "restoring", "tree"],
+    ["locks", "interrupts", "arguments", "dlpack"],
     ["ir"],
     ["reference"],
     ["autodiff"],

@@ -47,7 +47,7 @@ def relay(module: Module) -> None:
         new = b.element(arguments, b.mul(b.xor(odd, one), count), "i64")
         taken = b.load("i64", b.element(old, neighbour, "i64"))
         b.store(b.add(taken, thread), b.element(new, thread, "i64"))
-        barrier.emit_barrier(b, sync, count)
+        barrier.emit_barrier(b, sync, thread, count)
     b.ret()
 
 

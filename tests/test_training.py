@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import weakref
 from pathlib import Path
 
@@ -636,25 +635,74 @@ def test_checkpoints(tmp_path):
 
 # ---- being stopped -----------------------------------------------------------------------------
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process there")
-def test_ctrl_c_stops_within_a_second_and_keeps_weights(capsys):
+def test_ctrl_c_stops_fit_and_keeps_the_weights_of_a_whole_step(capsys):
     model = network()
     before = model.get_weights()
-    press = threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT))
-    press.start()
-    began = time.perf_counter()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(X, Y, epochs=1_000_000, verbose=1)
-    finally:
-        press.cancel()
-    assert time.perf_counter() - began < 1.5
+
+    class Pressed(lm.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 3:
+                threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=1_000_000, verbose=1, callbacks=Pressed())
     assert "weights are those of the last completed step" in capsys.readouterr().out
     after = model.get_weights()
     assert not np.array_equal(before[0], after[0])
     assert all(np.isfinite(w).all() for w in after)
-    assert model.history.epoch  # and what was reached is there
+    assert model.history.epoch[:4] == [0, 1, 2, 3]  # and what was reached is there
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     model.fit(X, Y, verbose=0)
+
+
+class Stops(lm.callbacks.Callback):
+    """Sets an attribute of the model at the end of the third batch of a kind."""
+
+    def __init__(self, attribute):
+        super().__init__()
+        self.attribute, self.batches = attribute, 0
+
+    def count(self, batch, logs=None):
+        self.batches += 1
+        if self.batches == 3:
+            setattr(self.model, self.attribute, True)
+
+    on_test_batch_end = on_predict_batch_end = count
+
+
+def endless(*batch):
+    while True:
+        yield batch if len(batch) > 1 else batch[0]
+
+
+class TestACallbackThatStops:
+    @pytest.mark.parametrize("is_endless", [False, True], ids=["arrays", "endless generator"])
+    def test_evaluate_ends_after_the_batch_where_stop_evaluating_was_set(self, is_endless):
+        model, stops = network(), Stops("stop_evaluating")
+        given = (endless(X[:4], Y[:4]),) if is_endless else (X, Y)
+        options = {} if is_endless else {"batch_size": 4}
+        model.evaluate(*given, verbose=0, callbacks=stops, **options)
+        assert stops.batches == 3
+        assert model.stop_evaluating
+        model.evaluate(X, Y, verbose=0)  # the next call begins anew
+        assert not model.stop_evaluating
+
+    @pytest.mark.parametrize("is_endless", [False, True], ids=["arrays", "endless generator"])
+    def test_predict_returns_the_batches_until_stop_predicting_was_set(self, is_endless):
+        model, stops = network(), Stops("stop_predicting")
+        given = endless(X[:4]) if is_endless else X
+        options = {} if is_endless else {"batch_size": 4}
+        outputs = model.predict(given, verbose=0, callbacks=stops, **options)
+        assert stops.batches == 3
+        assert len(outputs) == 12
+        assert len(model.predict(X, verbose=0)) == len(X)
+
+    def test_validation_ends_where_stop_evaluating_was_set_and_training_goes_on(self):
+        model, stops = network(), Stops("stop_evaluating")
+        validation = endless(X[:4], Y[:4])
+        history = model.fit(X, Y, epochs=1, verbose=0, validation_data=validation, callbacks=stops)
+        assert stops.batches == 3
+        assert len(history.history["val_loss"]) == 1
 
 
 # ---- how much is done in one call --------------------------------------------------------------

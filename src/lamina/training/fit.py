@@ -13,11 +13,11 @@ import numpy as np
 from lamina.data.dataset import PyDataset
 from lamina.data.splitting import class_labels, stratified_split
 from lamina.errors import ArgumentError, describe, warn
+from lamina.interrupts import Deferred
 from lamina.operations import random
 from lamina.training.callbacks.base import CallbackList
 from lamina.training.callbacks.history import History
 from lamina.training.columns import Columns, columns
-from lamina.training.interrupts import Deferred
 from lamina.training.kept import Kept
 from lamina.training.progress import Progress
 from lamina.training.session import Runner, Session
@@ -50,6 +50,11 @@ class Course:
     def hooks(self) -> str:
         return {"train": "on_train_batch", "evaluate": "on_test_batch"}[self.kind]
 
+    @property
+    def stop(self) -> str:
+        """The attribute of a model that a callback sets to end this pass early."""
+        return {"train": "stop_training", "evaluate": "stop_evaluating"}[self.kind]
+
 
 def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
     """Go through the source once; the logs at its end. Left early, it leaves no threads behind."""
@@ -66,15 +71,14 @@ def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
                 session.begin_epoch(epoch if course.kind == "train" else 0)
             course.callbacks.tell(f"{course.hooks}_begin", done, {})
             course.pace.begin()
-            results = runner(order, *data.arrays)
+            results = interrupt.call(runner, order, *data.arrays)
             course.pace.end(len(order))
-            interrupt.check()
             done += len(order)
             rows += order.size
             logs = session.logs(results)
             course.callbacks.tell(f"{course.hooks}_end", done - 1, dict(logs))
             course.progress.update(done, logs)
-            if course.kind == "train" and model.stop_training:
+            if getattr(model, course.stop):
                 break
     return logs
 
@@ -289,6 +293,7 @@ def _epoch(
 
 def _validated(model: Any, plan: Fit, told: CallbackList, interrupt: Deferred) -> Logs:
     assert plan.validation is not None
+    model.stop_evaluating = False
     told.tell("on_test_begin", {})
     silent = Progress("", None, verbose=0)
     pace = Pace(most=1 if told.each_test_batch else None)
@@ -337,6 +342,7 @@ def evaluate(
     told = CallbackList(callbacks, model, steps=source.steps, verbose=verbose)
     progress = Progress(f"Evaluate  {rows}", source.steps, verbose)
     pace = Pace(most=1 if told.each_test_batch else None)
+    model.stop_evaluating = False
     told.tell("on_test_begin", {})
     with Deferred() as interrupt:
         logs = run(model, Course("evaluate", source, pace, told, progress), 0, interrupt)

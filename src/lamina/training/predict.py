@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.interrupts import Deferred
 from lamina.ir.types import TensorType
 from lamina.locks import MAKING
 from lamina.settings import settings
@@ -15,7 +16,6 @@ from lamina.training import checks
 from lamina.training.callbacks.base import CallbackList
 from lamina.training.columns import Columns, columns
 from lamina.training.draws import Draws
-from lamina.training.interrupts import Deferred
 from lamina.training.openness import Programs
 from lamina.training.outputs import build_for
 from lamina.training.programs import Program
@@ -101,6 +101,7 @@ def predict(
     told = CallbackList(callbacks, model, verbose=verbose)
     progress = Progress("Predict", None, verbose)
     progress._drawn += SHOWN
+    model.stop_predicting = False
     told.tell("on_predict_begin", {})
     parts: list[Any] = []
     rows = 0
@@ -110,10 +111,11 @@ def predict(
             told.tell("on_predict_batch_begin", k, {})
             check_batch(model, part, rows)
             rows += part.rows
-            parts.append(model._predictor.program(model, part)(*part.inputs))
+            parts.append(interrupt.call(model._predictor.program(model, part), *part.inputs))
             told.tell("on_predict_batch_end", k, {})
-            interrupt.check()
             progress.update(k + 1, {})
+            if model.stop_predicting:
+                break
     progress.abandon()
     told.tell("on_predict_end", {})
     return parts[0] if len(parts) == 1 else tree.map_structure(_joined, parts[0], *parts[1:])

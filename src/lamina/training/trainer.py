@@ -34,6 +34,8 @@ class Trainer:
     _session: Session | None = None
     _own_predictor: Predictor | None = None
     stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
     history: History | None = None
 
     def compile(

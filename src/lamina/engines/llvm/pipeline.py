@@ -13,7 +13,6 @@ under a key made of the simplified graph's text.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,7 +26,6 @@ from lamina.engines.llvm.graph.legalize import legalize
 from lamina.engines.llvm.graph.partitions import distribute_maps
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import walk
 from lamina.engines.llvm.program import nest_passes
 from lamina.engines.llvm.program.bufferize import bufferize
 from lamina.engines.llvm.program.dead_stores import eliminate_dead_stores
@@ -43,7 +41,7 @@ from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, Array, Block, Plan
-from lamina.engines.llvm.schedule.choose import expr_cost
+from lamina.engines.llvm.schedule.choose import operations
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.tools import dump
 from lamina.engines.llvm.tools.stages import GRAPH, PROGRAM, SCHEDULED, KernelText, Pass, Stages
@@ -224,16 +222,10 @@ def _plan(graph: Graph, program: Program, driven: Driven, kernels: list[Kernel])
         for r, s in zip(graph.results, program.results, strict=True)
     ]
     blocks = [Block(s.kind, s.number, _bytes(s), driven.lives.get(s, (0, 0))) for s in driven.slots]
-    return Plan(driven.symbols, arguments, results, blocks, [_work(k) for k in kernels])
+    return Plan(driven.symbols, arguments, results, blocks, [operations(k.nest) for k in kernels])
 
 
 def _bytes(slot: Slot) -> Dim:
     if slot.each:
         return slot.bytes_each * Extent.symbol(THREADS)
     return slot.bytes + slot.between * Extent.symbol(THREADS) if slot.between else slot.bytes
-
-
-def _work(kernel: Kernel) -> Dim:
-    nest = kernel.nest
-    turns: Dim = math.prod(v.extent for v in (*nest.loops, *nest.reductions))
-    return turns * max(1, int(sum(expr_cost(e) for e in walk(nest.roots()))))

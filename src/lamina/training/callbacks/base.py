@@ -16,8 +16,10 @@ _TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
 class Callback:
     """Derive from this and define the hooks that you need; the names are those of Keras.
 
-    `model` is the model in training, `params` a dict with "epochs", "steps" and "verbose". To stop
-    training, set `self.model.stop_training = True`. `logs` are the figures so far, by name.
+    `model` is the model in training, `params` a dict with "epochs", "steps" and "verbose". `logs`
+    are the figures so far, by name. Set `self.model.stop_training = True` to end `fit` after this
+    batch or epoch, `stop_evaluating` to end `evaluate` and `stop_predicting` to end `predict` after
+    this batch.
 
     `fit` runs many batches in one native call. Hooks on batches make it return to Python after
     each: that costs some time, and only callbacks that define one pay it. A subclass for which once

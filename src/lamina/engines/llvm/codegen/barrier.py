@@ -1,10 +1,14 @@
 """Where the threads of a compiled program meet, and the memory that they share for it.
 
     synchronisation memory = lines of 128 bytes, so that no two threads write to one cache line:
-        count | turn | sleepers | gate | job | body: function, arguments, flush | constants
-    constants = spins, spins in a crowd, idle spins, processors, barrier, wait, wake
+        count | turn, leave | sleepers | gate | job | body: function, arguments, flush | constants
+        | stop | watch: polls left, when to look
+    constants = spins, idle spins, processors, barrier, wait, wake,
+        poll, period, main, ident, ensure, release, occurred, again, move
 
-The last three are addresses: of the barrier's code, and of the system's functions (parking.py).
+From `barrier` on these are addresses: of the barrier's code, of the system's functions
+(parking.py), and of what a program is stopped with (stopping.py). `period` is in ticks of the
+clock, `main` is the identifier of Python's main thread.
 """
 
 from __future__ import annotations
@@ -15,10 +19,16 @@ from lamina.engines.llvm.codegen.builder import Builder, Value, constant
 
 LINE = 128  # bytes: two lines of 64 are fetched together on x86, and Apple's are this long
 
-COUNT, TURN, SLEEPERS, GATE, JOB, BODY, CONSTANTS = (LINE * k for k in range(7))
-SIZE = 8 * LINE
+COUNT, TURN, SLEEPERS, GATE, JOB, BODY, CONSTANTS, STOP, WATCH = (LINE * k for k in range(9))
+SIZE = 9 * LINE
+LEAVE = TURN + 8
 FUNCTION, ARGUMENTS, FLUSH = BODY, BODY + 8, BODY + 16
+LEFT, DUE = WATCH, WATCH + 8
 SPINS, IDLE_SPINS, PROCESSORS, BARRIER, WAIT, WAKE = (CONSTANTS + 8 * k for k in range(6))
+POLL, PERIOD, MAIN = (CONSTANTS + 8 * k for k in range(6, 9))
+IDENT, ENSURE, RELEASE, OCCURRED, AGAIN, MOVE = (CONSTANTS + 8 * k for k in range(9, 15))
+
+POLLS = 16  # barriers, or other polls of weight 1, from one look at the clock to the next
 
 # How a processor is told that this is a waiting loop; others are told nothing.
 _PAUSES: dict[str, tuple[str, list[Value]]] = {
@@ -29,14 +39,29 @@ _PAUSES: dict[str, tuple[str, list[Value]]] = {
 }
 
 
-def emit_barrier(b: Builder, sync: Value, threads: Value) -> None:
+def emit_barrier(b: Builder, sync: Value, thread: Value, threads: Value) -> Value:
     """No thread goes on before all have come here; what they wrote before, all may read after.
 
-    `sync` (ptr) and `threads` (i64) are the arguments that the program was entered with. One thread
-    alone passes at once.
+    `sync` (ptr), `thread` and `threads` (i64) are the arguments that the program was entered with.
+    One thread alone passes at once. Where the result (i64) is not 0 the program has been stopped:
+    all threads get the same result, and must leave it then.
     """
     code = b.load("ptr", field(b, sync, BARRIER), align=8)
-    b.lines.append(f"  call void {code.text}({sync}, {threads})")
+    return b.emit("i64", f"call i64 {code.text}({sync}, {thread}, {threads})")
+
+
+def emit_poll(b: Builder, sync: Value, thread: Value, weight: Value) -> Value:
+    """Not 0 where the program has been stopped: this thread may then skip what is left to do before
+    the next barrier. Other threads may still get 0."""
+    code = b.load("ptr", field(b, sync, POLL), align=8)
+    return b.emit("i64", f"call i64 {code.text}({sync}, {thread}, {weight})")
+
+
+def clock(b: Builder) -> Value:
+    """The processor's clock, which ticks evenly: the time stamp counter on x86, the system timer
+    elsewhere (programs may not read the cycle counter of AArch64)."""
+    cycles = architecture() in ("x86_64", "amd64")
+    return b.call("llvm.readcyclecounter" if cycles else "llvm.readsteadycounter", "i64", [])
 
 
 def architecture() -> str:

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from lamina.engines.llvm.codegen.barrier import emit_barrier
 from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
 from lamina.engines.llvm.codegen.library import ROUTINES, Site
+from lamina.engines.llvm.codegen.stops import Stops
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.program import Program, touching_of
@@ -31,7 +31,7 @@ from lamina.engines.llvm.program.statements import (
     leaves,
     mentioned,
 )
-from lamina.engines.llvm.schedule.choose import is_serial
+from lamina.engines.llvm.schedule.choose import is_serial, operations
 from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
 
 APART = 8  # rows of a thread's own begin at multiples of this in a loop
@@ -69,7 +69,8 @@ class Driver:
         args = [("table", "ptr"), ("thread", "i64"), ("threads", "i64"), ("sync", "ptr")]
         function = self.module.function("program", args)
         self.b: Builder = function.builder
-        self.table, self.thread, self.threads, self.sync = function.args
+        self.table, self.thread, self.threads, sync = function.args
+        self.stops = Stops(self.b, self.thread, self.threads, sync)
         self.place = {s: len(symbols) + k for k, s in enumerate(owners)}
         self.turns: dict[Loop, Value] = {}
         self.in_turn = False  # there are too few rows for threads to have some of their own
@@ -85,7 +86,7 @@ class Driver:
 
     def run(self) -> Driven:
         self._items(self.program.items)
-        self.b.ret()
+        self.stops.end()
         return Driven(self.module, self.symbols, self.owners, self._lives())
 
     # ---- items ---------------------------------------------------------------------------------
@@ -120,7 +121,9 @@ class Driver:
             self._call(kernel, zero, one)
             return
         if not serial:
-            self._call(kernel, *all_rows, self.thread, self.threads)
+            work = self.dim(operations(kernel.nest))
+            call = partial(self._call, kernel, *all_rows)
+            self.stops.in_pieces(work, self.thread, self.threads, call)
             return
         with self.b.when(self.b.icmp("eq", self.thread, zero)):
             self._call(kernel, *all_rows, zero, one)
@@ -193,17 +196,20 @@ class Driver:
             return self.b.select(self.b.icmp("eq", number, self.threads), rows, even)
 
         first, end = cut(self.thread), cut(self.b.add(self.thread, constant("i64", 1)))
-        begun = self.phase
+        begun, leave = self.phase, self.b.label("left")
         for item in items:
             if isinstance(item, Loop):
                 with self._turns(item):
                     for kernel in item.items:
                         assert isinstance(kernel, Kernel)
                         self._over(kernel, first, end, moved)
+                    self.stops.poll(leave)
             else:
                 assert isinstance(item, Kernel)
-                self._over(item, first, end, moved)
-        emit_barrier(self.b, self.sync, self.threads)
+                self._over(item, first, end, moved, leave)
+        self.b.branch(leave)
+        self.b.place(leave)
+        self.stops.meet()
         for leaf in leaves(items):  # threads may be anywhere in it: all of its memory is in use
             for slot in mentioned(leaf):
                 self.touches[slot.memory] += [(begun, self.loop_path), (self.phase, self.loop_path)]
@@ -232,13 +238,26 @@ class Driver:
         return self.b.binary("sdiv", self.b.mul(rows, number), self.threads)
 
     def _over(
-        self, kernel: Kernel, first: Value, end: Value, moved: Mapping[Slot, Value] = AS_IT_LIES
+        self,
+        kernel: Kernel,
+        first: Value,
+        end: Value,
+        moved: Mapping[Slot, Value] = AS_IT_LIES,
+        leave: str | None = None,
     ) -> None:
-        """The kernel on rows of this thread's own."""
+        """The kernel on rows of this thread's own; with `leave` in pieces, and that is where to go
+        when the program is stopped."""
         for slot in kernel.touched:
             self._touch(slot)
-        if self.kernels[kernel][0]:
-            self._call(kernel, first, end, constant("i64", 0), constant("i64", 1), moved=moved)
+        zero, one = constant("i64", 0), constant("i64", 1)
+        if not self.kernels[kernel][0]:
+            return
+        if leave is None:
+            self._call(kernel, first, end, zero, one, moved=moved)
+            return
+        call = partial(self._call, kernel, first, end, moved=moved)
+        self.stops.in_pieces(self.dim(operations(kernel.nest)), zero, one, call)
+        self.stops.poll(leave)
 
     def _strip(self, item: Strip) -> None:
         self._barrier()
@@ -261,6 +280,7 @@ class Driver:
         first = self._share(rows, self.thread)
         end = self._share(rows, b.add(self.thread, constant("i64", 1)))
         up = b.add(b.sub(end, first), constant("i64", item.step - 1))
+        leave = b.label("left")
         with b.loop(0, b.binary("sdiv", up, step), hint="strip") as loop:
             done = b.mul(loop.value, step)
             row = b.add(first, done)
@@ -274,7 +294,10 @@ class Driver:
                 assert isinstance(finer, int)
                 first_of, end_of = (b.mul(n, constant("i64", finer)) for n in (row, until))
                 self._over(kernel, first_of, end_of, moved)
-        emit_barrier(b, self.sync, self.threads)
+            self.stops.poll(leave)
+        b.branch(leave)
+        b.place(leave)
+        self.stops.meet()
         self.phase += 1
 
     def _in_turn(self, item: Strip) -> None:
@@ -313,7 +336,7 @@ class Driver:
             self._barrier()
             holds = b.load("i8", self._address(item.condition))
             # every thread has read the condition before anyone goes on to overwrite it
-            emit_barrier(b, self.sync, self.threads)
+            self.stops.meet()
             b.branch_if(b.icmp("ne", holds, constant("i8", 0)), body, done)
             b.place(body)
             self._touch(item.condition.memory)
@@ -362,7 +385,7 @@ class Driver:
 
     def _barrier(self) -> None:
         if self.written or self.read:
-            emit_barrier(self.b, self.sync, self.threads)
+            self.stops.meet()
             self.written, self.read = {}, {}
         self.phase += 1
 

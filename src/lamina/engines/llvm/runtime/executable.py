@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.llvm.runtime import arena, threadpool
+from lamina.engines.llvm.runtime.guard import Guard
 from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, bindable
 from lamina.engines.llvm.runtime.throttle import Company, Pace
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import DTypeError, ShapeError
+from lamina.interrupts import raise_pending
 from lamina.ir.graph import Graph
 from lamina.ir.types import evaluate
 from lamina.locks import renewed
@@ -57,7 +59,7 @@ class LlvmProgram:
             bound = self._bind(arrays, most)
             results = bound.results(arrays)
             bound.point(arrays, results)
-            self._enter(bound, most)
+            self._enter(bound, most, bound.guard.of(arrays))
         return results
 
     def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
@@ -67,17 +69,24 @@ class LlvmProgram:
         results = bound.results(kept)
         bound.point(kept, results)
         bound.holds = (kept, results)
+        bound.guard.fix(kept)
         return results, partial(self._enter_fixed, bound)
 
     def _enter_fixed(self, bound: _Bound) -> None:
-        self._enter(bound, min(settings.threads, bound.threads))
+        self._enter(bound, min(settings.threads, bound.threads), bound.guard.of(bound.holds[0]))
 
-    def _enter(self, bound: _Bound, most: int) -> None:
-        """Run once, on as many threads as pay."""
-        count = 1 if bound.small else bound.pace.threads(most)
-        began = time.perf_counter()
-        threadpool.run(self.address, bound.table_address, count, self.flush_denormals)
-        bound.pace.took(time.perf_counter() - began, count)
+    def _enter(self, bound: _Bound, most: int, guard: int | None) -> None:
+        """Run once, on as many threads as pay; again from the beginning, if Ctrl-C stopped it and
+        no exception came of that."""
+        table, flush = bound.table_address, self.flush_denormals
+        while True:
+            count = 1 if bound.small else bound.pace.threads(most)
+            began = time.perf_counter()
+            if threadpool.run(self.address, table, count, flush, guard):
+                break
+            raise_pending()
+        seconds = bound.guard.seconds = time.perf_counter() - began
+        bound.pace.took(seconds, count)
 
     def poison(self) -> None:
         """Fill the temporaries with NaN: a kernel that reads what none has written then shows."""
@@ -146,7 +155,9 @@ class _Bound:
         count = len(plan.arguments)
         self.inputs = [(n, at) for n, at in arguments.items() if n < count]
         self.outputs = [(n - count, at) for n, at in arguments.items() if n >= count]
-        self.small = sum(evaluate(w, sizes) for w in plan.work) < SMALL
+        work = sum(evaluate(w, sizes) for w in plan.work)
+        self.small = work < SMALL
+        self.guard = Guard(sorted(self.state), work)
         self.pace = Pace(program.company)
         self.holds: Any = None  # arrays that must stay where they are
 

@@ -26,7 +26,7 @@ from lamina.engines.llvm.codegen import barrier
 from lamina.engines.llvm.runtime import cache as disk
 from lamina.engines.llvm.runtime import worker
 from lamina.engines.llvm.runtime.parking import System, system
-from lamina.engines.llvm.runtime.worker import MOST
+from lamina.engines.llvm.runtime.worker import DONE, MOST, REFUSED
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import RangeError
 from lamina.settings import available_cpus
@@ -35,10 +35,20 @@ __all__ = ["run"]
 
 IDLE = 100e-6  # seconds that a worker spins for the next job before it sleeps
 SPIN = 30e-6  # seconds that a thread spins for the others inside a program before it sleeps
+LOOK = 0.2  # seconds of a program between two looks whether Ctrl-C has been pressed
 
 
-def run(address: int, arguments: int, threads: int, flush_denormals: bool = False) -> None:
+def run(
+    address: int,
+    arguments: int,
+    threads: int,
+    flush_denormals: bool = False,
+    guard: int | None = None,
+) -> bool:
     """Enter the program at `address` on this many threads, and return when all have left it.
+
+    With a guard (stopping.py) Ctrl-C stops it, if this is Python's main thread: False is returned,
+    state is as it was, and the handler of the signal runs as soon as Python code goes on.
 
     `arguments` is the address that the program is handed. With `flush_denormals` its results below
     the smallest normal number become zero, on processors where such numbers are slow. Any number of
@@ -50,8 +60,10 @@ def run(address: int, arguments: int, threads: int, flush_denormals: bool = Fals
     workers = _crew or _assemble()
     if threads > workers.size:
         threads = workers.grow(threads)
-    if workers.go(workers.sync, address, arguments, flush_denormals, threads):
+    result: int = workers.go(workers.sync, address, arguments, flush_denormals, threads, guard)
+    if result == REFUSED:
         raise _impossible(threads)
+    return result == DONE
 
 
 def _impossible(threads: int) -> RangeError:
@@ -77,6 +89,7 @@ class Crew:
         self._leaving = False
         for offset, value in entries.constants.items():
             self._number(offset).value = value
+        self._number(barrier.MAIN).value = threading.main_thread().ident or 0
 
     def _number(self, offset: int) -> ctypes.c_int64:
         return ctypes.c_int64.from_address(self.sync + offset)
@@ -163,10 +176,11 @@ class _Entries:
         self.library = toolchain.link([image], worker.SYMBOLS)
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         types: dict[str, tuple[Any, ...]] = {
-            "go": (number, pointer, pointer, pointer, number, number),
+            "go": (number, pointer, pointer, pointer, number, number, pointer),
             "work": (None, pointer, number, number),
             "dismiss": (number, pointer),
             "rest": (None, number),
+            "ticks": (number,),
         }
         self.functions: dict[str, Callable[..., int]] = {
             name: ctypes.CFUNCTYPE(*each)(self.library.address(name))
@@ -175,7 +189,7 @@ class _Entries:
         self.constants = self._constants(this)
 
     def _constants(self, this: System) -> dict[int, int]:
-        pace = _seconds_per_turn(self.functions["rest"])
+        pace, period = self._measured()
         wait, wake = this.addresses()
         return {
             barrier.SPINS: round(SPIN / pace),
@@ -184,7 +198,32 @@ class _Entries:
             barrier.BARRIER: self.library.address("barrier"),
             barrier.WAIT: wait,
             barrier.WAKE: wake,
+            barrier.POLL: self.library.address("poll"),
+            barrier.PERIOD: period,
+            **_python_functions(),
         }
+
+    def _measured(self) -> tuple[float, int]:
+        """Seconds that one turn of a waiting loop takes, and ticks of the clock in LOOK seconds."""
+        ticks = self.functions["ticks"]
+        begun, first = time.perf_counter(), ticks()
+        pace = _seconds_per_turn(self.functions["rest"])
+        elapsed, last = time.perf_counter() - begun, ticks()
+        return pace, max(round(LOOK * (last - first) / elapsed), 1)
+
+
+def _python_functions() -> dict[int, int]:
+    """Addresses of what stopping.py calls."""
+    names = {
+        barrier.IDENT: "PyThread_get_thread_ident",
+        barrier.ENSURE: "PyGILState_Ensure",
+        barrier.RELEASE: "PyGILState_Release",
+        barrier.OCCURRED: "PyOS_InterruptOccurred",
+        barrier.AGAIN: "PyErr_SetInterrupt",
+    }
+    found = {at: getattr(ctypes.pythonapi, name) for at, name in names.items()}
+    found[barrier.MOVE] = ctypes.memmove
+    return {at: ctypes.cast(f, ctypes.c_void_p).value or 0 for at, f in found.items()}
 
 
 @cache

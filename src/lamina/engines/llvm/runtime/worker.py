@@ -4,7 +4,9 @@
     work      a worker: wait for jobs and do them, until it is dismissed
     dismiss   tell all workers to leave
     barrier   where all threads of a program meet
+    poll      where a thread of a stopped program may leave (stopping.py)
     rest      one waiting loop of a given length, to find out how long a turn takes
+    ticks     what the clock says
 
 The job is one number, its count and its number of threads (`count << 16 | threads`), so that a
 worker that looks late or seldom never mistakes one job for another. A job that includes a worker
@@ -22,9 +24,11 @@ from lamina.engines.llvm.codegen.barrier import (
     store_atomic,
 )
 from lamina.engines.llvm.codegen.builder import Builder, Module, Value
+from lamina.engines.llvm.runtime import stopping
 from lamina.engines.llvm.runtime.parking import System
 
-SYMBOLS = ["go", "work", "dismiss", "barrier", "rest"]
+SYMBOLS = ["go", "work", "dismiss", "barrier", "poll", "rest", "ticks"]
+DONE, REFUSED, STOPPED = 0, 1, 2  # what `go` returns
 
 MOST = 1024  # threads
 LEAVE = 0xFFFF  # in place of a number of threads: workers are to return
@@ -40,12 +44,15 @@ def text(system: System) -> str:
     module = Module()
     _wake(module, system)
     _wait(module, system)
+    _meet(module)
     _barrier(module)
+    stopping.emit_functions(module)
     _enter(module)
     _go(module)
     _work(module)
     _dismiss(module)
     _rest(module)
+    _ticks(module)
     return str(module)
 
 
@@ -116,8 +123,25 @@ def _wake(module: Module, system: System) -> None:
 
 # ---- the barrier -------------------------------------------------------------------------------
 def _barrier(module: Module) -> None:
-    """barrier(sync, threads): the last to come opens the next turn; the others wait for that."""
-    made = module.function("barrier", [("sync", "ptr"), ("threads", "i64")])
+    """barrier(sync, thread, threads) -> not 0 where the program is stopped.
+
+    Whether it is, is decided once a turn, by the last to come; so all threads leave together."""
+    args = [("sync", "ptr"), ("thread", "i64"), ("threads", "i64")]
+    made = module.function("barrier", args, returns="i64")
+    b, (sync, thread, threads) = made.builder, made.args
+    stop = b.call("poll", "i64", [sync, thread, integer(1)])
+    alone, several = b.label("alone"), b.label("several")
+    b.branch_if(b.icmp("sgt", threads, integer(1)), several, alone)
+    b.place(alone)
+    b.ret(stop)
+    b.place(several)
+    b.call("crew_meet", "void", [sync, threads])
+    b.ret(load_atomic(b, field(b, sync, barrier.LEAVE), "monotonic"))
+
+
+def _meet(module: Module) -> None:
+    """crew_meet(sync, threads): the last to come opens the next turn; the others wait for that."""
+    made = module.function("crew_meet", [("sync", "ptr"), ("threads", "i64")], internal=True)
     b, (sync, threads) = made.builder, made.args
     several, last, wait, leave = (b.label(hint) for hint in ("several", "last", "wait", "leave"))
     b.branch_if(b.icmp("sgt", threads, integer(1)), several, leave)
@@ -130,6 +154,7 @@ def _barrier(module: Module) -> None:
 
     b.place(last)
     store_atomic(b, integer(0), count_at, "monotonic")
+    store_atomic(b, stopping.stop(b, sync), field(b, sync, barrier.LEAVE), "monotonic")
     store_atomic(b, b.add(turn, integer(1)), turn_at, "seq_cst")
     b.call("crew_wake", "void", [sync, turn_at])
     b.branch(leave)
@@ -187,19 +212,27 @@ _AROUND = {
 
 # ---- the dispatcher ----------------------------------------------------------------------------
 def _go(module: Module) -> None:
-    """go(sync, function, arguments, flush, threads) -> 0, or 1 if `threads` is not from 1 to MOST.
+    """go(sync, function, arguments, flush, threads, guard) -> DONE; REFUSED if `threads` is not
+    from 1 to MOST; STOPPED if the program was stopped, and state is as before.
 
-    With one thread, or with the gate shut by another dispatcher, this thread runs it alone.
+    With one thread, or with the gate shut by another dispatcher, this thread runs it alone, with
+    memory of its own in place of `sync`.
     """
     args = [("sync", "ptr"), ("function", "ptr"), ("arguments", "ptr"), ("flush", "i64")]
-    made = module.function("go", [*args, ("threads", "i64")], returns="i64")
-    b, (sync, function, arguments, flush, threads) = made.builder, made.args
+    more = [("threads", "i64"), ("guard", "ptr")]
+    made = module.function("go", [*args, *more], returns="i64")
+    b, (sync, function, arguments, flush, threads, guard) = made.builder, made.args
+    own = b.reserve(f"[{barrier.SIZE} x i8]", barrier.LINE)
     gate = field(b, sync, barrier.GATE)
     several, alone, shut = b.label("several"), b.label("alone"), b.label("shut")
     begin, refuse = b.label("begin"), b.label("refuse")
 
-    def enter(count: Value) -> None:
+    def enter(count: Value, sync: Value) -> None:
         b.call("crew_enter", "void", [function, arguments, flush, integer(0), count, sync])
+
+    def end(sync: Value) -> Value:
+        stopped = stopping.emit_end(b, sync, guard)
+        return b.select(stopped, integer(STOPPED), integer(DONE))
 
     b.branch_if(b.icmp("eq", threads, integer(1)), alone, several)
 
@@ -214,18 +247,23 @@ def _go(module: Module) -> None:
     b.store(function, field(b, sync, barrier.FUNCTION), align=8)
     b.store(arguments, field(b, sync, barrier.ARGUMENTS), align=8)
     b.store(flush, field(b, sync, barrier.FLUSH), align=8)
+    stopping.emit_begin(b, sync, guard)
     _publish(b, sync, threads)
-    enter(threads)
-    b.call("barrier", "void", [sync, threads])
+    enter(threads, sync)
+    b.call("crew_meet", "void", [sync, threads])
+    result = end(sync)
     store_atomic(b, integer(OPEN), gate)
-    b.ret(integer(0))
+    b.ret(result)
 
     b.place(alone)
-    enter(integer(1))
-    b.ret(integer(0))
+    for offset in range(barrier.CONSTANTS, barrier.MOVE + 8, 8):
+        b.store(b.load("i64", field(b, sync, offset), align=8), field(b, own, offset), align=8)
+    stopping.emit_begin(b, own, guard)
+    enter(integer(1), own)
+    b.ret(end(own))
 
     b.place(refuse)
-    b.ret(integer(1))
+    b.ret(integer(REFUSED))
 
 
 def _publish(b: Builder, sync: Value, threads: Value) -> None:
@@ -265,7 +303,7 @@ def _work(module: Module) -> None:
     arguments = b.load("ptr", field(b, sync, barrier.ARGUMENTS), align=8)
     flush = b.load("i64", field(b, sync, barrier.FLUSH), align=8)
     b.call("crew_enter", "void", [function, arguments, flush, thread, threads, sync])
-    b.call("barrier", "void", [sync, threads])
+    b.call("crew_meet", "void", [sync, threads])
     b.branch(look)
 
     b.place(leave)
@@ -293,3 +331,8 @@ def _rest(module: Module) -> None:
     with b.loop(0, turns):
         barrier.pause(b)
     b.ret()
+
+
+def _ticks(module: Module) -> None:
+    b = module.function("ticks", [], returns="i64").builder
+    b.ret(barrier.clock(b))

@@ -35,6 +35,12 @@ def expr_cost(expr: Expr) -> float:
     return 75 if expr.kind == "random_bits" else COST.get(expr.kind, 1)
 
 
+def operations(nest: Nest) -> Dim:
+    """How many operations one call makes."""
+    turns: Dim = math.prod(v.extent for v in (*nest.loops, *nest.reductions))
+    return turns * max(1, int(sum(expr_cost(e) for e in walk(nest.roots()))))
+
+
 def is_serial(nest: Nest) -> bool:
     """Whether one thread does all of it."""
     return work(nest) < SERIAL

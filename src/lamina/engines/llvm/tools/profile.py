@@ -175,12 +175,17 @@ class TimedDriver(Driver):
             super()._routine(item)
 
     def _over(
-        self, kernel: Kernel, first: Value, end: Value, moved: Mapping[Slot, Value] = AS_IT_LIES
+        self,
+        kernel: Kernel,
+        first: Value,
+        end: Value,
+        moved: Mapping[Slot, Value] = AS_IT_LIES,
+        leave: str | None = None,
     ) -> None:
         """Of the rows of thread 0, without barriers; all of its rows are one call."""
         is_new = self.b.cast("zext", self.b.icmp("eq", first, constant("i64", 0)), "i64")
         begun = read_clock(self.b)
-        super()._over(kernel, first, end, moved)
+        super()._over(kernel, first, end, moved, leave)
         self._took(kernel, begun, is_new)
 
     @contextmanager

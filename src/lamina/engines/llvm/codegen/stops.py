@@ -1,0 +1,65 @@
+"""Where a program can be stopped (runtime/stopping.py): at barriers, and in long work between.
+
+At a barrier all threads leave the program together. Between two barriers a thread that finds the
+program stopped goes on to the next one by itself: what it leaves undone is read by other threads,
+or by itself, only after that barrier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lamina.engines.llvm.codegen.barrier import POLLS, emit_barrier, emit_poll
+from lamina.engines.llvm.codegen.builder import Builder, Value, constant
+
+PIECE = 28  # a kernel of more than 2^28 operations is called piece by piece
+
+
+class Stops:
+    """Writes them into the function of a program."""
+
+    def __init__(self, b: Builder, thread: Value, threads: Value, sync: Value) -> None:
+        self.b, self.thread, self.threads, self.sync = b, thread, threads, sync
+        self.out = b.label("out")
+
+    def end(self) -> None:
+        """The end of the function, where all threads go when the program is stopped."""
+        self.b.branch(self.out)
+        self.b.place(self.out)
+        self.b.ret()
+
+    def meet(self) -> None:
+        """A barrier; where the program has been stopped, all threads leave it here."""
+        self._leave(emit_barrier(self.b, self.sync, self.thread, self.threads), self.out)
+
+    def poll(self, leave: str, weight: Value | None = None) -> None:
+        """Go on to `leave` where the program has been stopped."""
+        weight = weight or constant("i64", 1)
+        self._leave(emit_poll(self.b, self.sync, self.thread, weight), leave)
+
+    def _leave(self, stop: Value, to: str) -> None:
+        on = self.b.label("on")
+        self.b.branch_if(self.b.icmp("ne", stop, constant("i64", 0)), to, on)
+        self.b.place(on)
+
+    def in_pieces(
+        self,
+        work: Value,
+        thread: Value,
+        threads: Value,
+        call: Callable[[Value, Value], None],
+    ) -> None:
+        """What call(thread, threads) does of so many operations: one part of a long kernel as
+        several parts of as many more threads. That is the same tiles in the same order."""
+        b = self.b
+        if not work.text.startswith("%") and not int(work.text) >> PIECE:
+            call(thread, threads)
+            return
+        more = b.lshr(work, constant("i64", PIECE))
+        pieces, stopped = b.add(more, constant("i64", 1)), b.label("stopped")
+        first, count = b.mul(thread, pieces), b.mul(threads, pieces)
+        with b.loop(0, pieces, hint="piece") as loop:
+            call(b.add(first, loop.value), count)
+            self.poll(stopped, b.mul(more, constant("i64", POLLS)))
+        b.branch(stopped)
+        b.place(stopped)

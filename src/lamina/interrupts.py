@@ -1,0 +1,67 @@
+"""Ctrl-C while state is changed: held back until it is as before or as after the change.
+
+Compiled programs may be stopped inside (engines/llvm/runtime/stopping.py), and then have changed
+nothing; they ask here whether Ctrl-C is being held back.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Self
+
+
+class Deferred:
+    """Within: Ctrl-C during a `call` raises KeyboardInterrupt when it has ended, or when a compiled
+    program in it has been stopped; the second Ctrl-C does not wait. Does nothing outside of the
+    main thread, and where there is another handler."""
+
+    def __init__(self) -> None:
+        self.pending = self._holds = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.pending or not self._holds:
+            self.pending = False
+            signal.default_int_handler(number, frame)
+        self.pending = True
+
+    def call(self, f: Callable[..., Any], *args: Any) -> Any:
+        """f(*args), which changes state; raises KeyboardInterrupt afterwards if Ctrl-C came."""
+        global _HOLDING
+        outer, _HOLDING, self._holds = _HOLDING, self, True
+        try:
+            result = f(*args)
+        finally:
+            _HOLDING, self._holds = outer, False
+        self._raise()
+        return result
+
+    def _raise(self) -> None:
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt
+
+    def __exit__(self, *exception: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+        if exception[0] is None:
+            self._raise()
+
+
+_HOLDING: Deferred | None = None
+
+
+def raise_pending() -> None:
+    """Raise KeyboardInterrupt if Ctrl-C is being held back: nothing has been changed so far."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and _HOLDING is not None:
+        _HOLDING._raise()

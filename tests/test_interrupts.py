@@ -1,0 +1,296 @@
+"""Ctrl-C stops whatever runs, soon, and leaves everything as it was or as it will be."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.engines.llvm.runtime import guard, threadpool
+from lamina.interrupts import Deferred
+
+SOON = 30.0  # seconds: no limit for a user, but far less than the calls below would take
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def python_handles_ctrl_c():
+    """Whatever a test sets."""
+    yield
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def seconds_until_stopped(call, after=0.5):
+    """Press Ctrl-C some time after `call` began; how long it then takes to raise."""
+    pressed = []
+
+    def press():
+        pressed.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(after, press)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+        return time.perf_counter() - pressed[0]
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def convolutional(units):
+    return lm.Sequential(
+        [
+            lm.Input((48, 48, 3)),
+            lm.layers.Conv2D(units, 3, activation="relu"),
+            lm.layers.Conv2D(units, 3, activation="relu"),
+            lm.layers.Flatten(),
+            lm.layers.Dense(10),
+        ]
+    )
+
+
+class Spins(lm.layers.Layer):
+    """Its inputs; never done where the first of them is positive."""
+
+    def call(self, inputs):
+        def goes_on(c):
+            return c[0, 0] > 0.0
+
+        return inputs + 0.0 * lm.while_loop(goes_on, lambda c: lm.sin(c) + 2.0, inputs)
+
+
+def state_of(model):
+    return [v.numpy() for v in [*model.weights, *model.optimizer.variables]]
+
+
+def same(before, after):
+    return all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+class TestACompiledFunction:
+    @pytest.mark.parametrize("threads", [1, 2, 3])
+    @pytest.mark.parametrize(
+        "endless",
+        [
+            lambda x: lm.while_loop(lambda c: lm.sum(c) > -1e30, lambda c: lm.sin(c) + 1.0, x),
+            lambda x: lm.scan(lambda c, _: (lm.tanh(c @ x), None), x, length=10**8)[0],
+            lambda x: lm.scan(lambda c, _: (lm.sin(c), None), x[0], length=10**11)[0],
+        ],
+        ids=["while", "scan of products", "scan of one thread"],
+    )
+    def test_is_left_by_all_threads_in_the_midst_of_a_loop(self, endless, threads):
+        f, x = lm.compile(endless), lm.asarray(RNG.normal(size=(300, 300)).astype(np.float32))
+        with lm.settings(threads=threads):
+            assert seconds_until_stopped(lambda: f(x), 1.0) < SOON
+            double = lm.compile(lambda x: x + x)
+            assert np.array_equal(double(x), 2 * np.asarray(x))
+
+    def test_is_left_in_the_midst_of_one_long_product(self):
+        f = lm.compile(lambda x: x @ x)
+        x = lm.ones((12_000, 12_000))
+        assert seconds_until_stopped(lambda: f(x), 1.0) < SOON
+        assert np.array_equal(f(lm.ones((5, 5))), np.full((5, 5), 5.0))
+
+    def test_has_changed_no_variable_when_it_was_stopped(self):
+        v = lm.Variable(np.ones(4, np.float32))
+
+        def step(x):
+            v.assign(v.read() + 1.0)
+            w = lm.while_loop(lambda c: lm.sum(c) > -1e30, lambda c: lm.sin(c) + 1.0, x)
+            v.assign(v.read() + lm.sum(w))
+
+        f = lm.compile(step)
+        for _ in range(2):
+            assert seconds_until_stopped(lambda: f(lm.ones((40, 40)))) < SOON
+            assert np.array_equal(v.numpy(), np.ones(4))
+
+    def test_begins_anew_where_the_handler_raises_nothing(self):
+        pressed = []
+        signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
+        f = lm.compile(lambda x: lm.scan(lambda c, _: (lm.sin(c @ x), None), x, length=300)[0])
+        x = lm.asarray(RNG.normal(size=(300, 300)).astype(np.float32))
+        expected = f(x)
+        timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        results = []
+        while not pressed:
+            results.append(f(x))
+        timer.join()
+        assert all(np.array_equal(r, expected) for r in results)
+
+    def test_runs_on_in_another_thread_when_the_main_thread_is_stopped(self):
+        f = lm.compile(lambda x: lm.scan(lambda c, _: (lm.tanh(c @ x), None), x, length=500)[0])
+        endless = lm.compile(
+            lambda x: lm.while_loop(lambda c: lm.sum(c) > -1e30, lambda c: lm.sin(c) + 1.0, x)
+        )
+        x = lm.asarray(RNG.normal(size=(200, 200)).astype(np.float32))
+        expected, results, ended = f(x), [], threading.Event()
+
+        def work():
+            while not ended.is_set():
+                results.append(f(x))
+
+        other = threading.Thread(target=work)
+        other.start()
+        try:
+            assert seconds_until_stopped(lambda: endless(x), 1.0) < SOON
+        finally:
+            ended.set()
+            other.join()
+        assert results
+        assert all(np.array_equal(r, expected) for r in results)
+
+
+class TestFit:
+    def test_stops_within_one_long_step_and_keeps_the_state_from_before_it(self, capsys):
+        model = convolutional(64)
+        model.compile("adam", lm.losses.SparseCategoricalCrossentropy(from_logits=True))
+        x = RNG.normal(size=(600, 48, 48, 3)).astype(np.float32)
+        y = RNG.integers(0, 10, 600)
+        model.fit(x[:4], y[:4], verbose=0)
+        before = state_of(model)
+        assert seconds_until_stopped(lambda: model.fit(x, y, batch_size=600), 1.0) < SOON
+        assert "stopped by Ctrl-C" in capsys.readouterr().out
+        assert same(before, state_of(model))
+        model.fit(x[:4], y[:4], verbose=0)  # as if nothing had been
+        assert np.asarray(model.optimizer.iterations) == 2
+
+    def test_goes_on_after_a_stop_as_if_there_had_been_none(self):
+        def trained(is_stopped):
+            lm.random.seed(1)
+            model = convolutional(8)
+            model.compile("adam", "mse", metrics=["mae"])
+            x = np.random.default_rng(3).normal(size=(400, 48, 48, 3)).astype(np.float32)
+            y = x[:, 0, 0, :1] * np.ones((1, 10), np.float32)
+            model.fit(x[:2], y[:2], verbose=0, seed=1)
+            if is_stopped:
+                fit = lambda: model.fit(  # noqa: E731
+                    x, y, batch_size=400, epochs=10**6, verbose=0, seed=2
+                )
+                assert seconds_until_stopped(fit, 1.0) < SOON
+            steps = int(np.asarray(model.optimizer.iterations)) - 1
+            return steps, model, x, y
+
+        steps, stopped, _, _ = trained(True)
+        _, other, x, y = trained(False)
+        other.fit(x, y, batch_size=400, epochs=steps, verbose=0, seed=2)
+        assert same(state_of(other), state_of(stopped))
+
+    @pytest.mark.parametrize("after", [0.01, 0.05, 0.1, 0.2, 0.4])
+    def test_stops_while_it_compiles_and_can_be_called_again(self, after):
+        model = lm.Sequential([lm.layers.LSTM(4), lm.layers.Dense(1)])
+        model.compile("adam", "mse")
+        x, y = np.ones((8, 5, 4), np.float32), np.ones((8, 1), np.float32)
+        with lm.settings(cache=False):
+            fit = lambda: model.fit(x, y, epochs=10**6, verbose=0)  # noqa: E731
+            assert seconds_until_stopped(fit, after) < SOON
+        before = int(np.asarray(model.optimizer.iterations)) if model.built else 0
+        history = model.fit(x, y, epochs=2, verbose=0)
+        assert len(history.history["loss"]) == 2
+        assert len(model.weights) == 5
+        assert np.asarray(model.optimizer.iterations) == before + 2
+
+    def test_stops_in_a_callback_that_takes_long(self):
+        model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(1)])
+        model.compile("sgd", "mse")
+
+        class Slow(lm.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                time.sleep(60)
+
+        x, y = np.ones((8, 4), np.float32), np.ones((8, 1), np.float32)
+        model.fit(x, y, verbose=0)
+        fit = lambda: model.fit(x, y, verbose=0, callbacks=Slow())  # noqa: E731
+        assert seconds_until_stopped(fit) < SOON
+        assert np.asarray(model.optimizer.iterations) == 2
+        model.fit(x, y, verbose=0)
+
+    def test_stops_while_it_waits_for_a_batch(self):
+        model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(1)])
+        model.compile("sgd", "mse")
+
+        def batches():
+            yield np.ones((8, 4), np.float32), np.ones((8, 1), np.float32)
+            time.sleep(60)
+
+        assert seconds_until_stopped(lambda: model.fit(batches(), verbose=0)) < SOON
+        assert np.asarray(model.optimizer.iterations) == 1
+        assert threading.active_count() < 20
+
+    def test_ends_an_eager_step_before_it_stops(self):
+        model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        model.fit(np.ones((8, 4), np.float32), np.ones((8, 1), np.float32), verbose=0)
+        done = []
+
+        def changes_state():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            done.append(1)
+
+        with pytest.raises(KeyboardInterrupt), Deferred() as interrupt:
+            interrupt.call(changes_state)
+        assert done == [1]
+
+
+@pytest.mark.parametrize("method", ["evaluate", "predict"])
+def test_evaluate_and_predict_stop_within_one_long_batch(method):
+    model = lm.Sequential([lm.Input((4,)), Spins()])
+    model.compile("adam", "mse")
+    quick, slow = (np.full((8, 4), value, np.float32) for value in (-1.0, 1.0))
+    arrays = 2 if method == "evaluate" else 1
+    call = getattr(model, method)
+    expected = call(*[quick] * arrays, verbose=0)
+    assert seconds_until_stopped(lambda: call(*[slow] * arrays, verbose=0)) < SOON
+    assert np.array_equal(call(*[quick] * arrays, verbose=0), expected)
+
+
+class TestWhatAStopMayCost:
+    def test_a_short_call_with_much_state_has_no_backup(self):
+        arrays = [np.zeros(10**5)]
+        held = guard.Guard([0], work=10**12)
+        assert held.of(arrays) is not None
+        held.seconds = 0.01
+        assert held.of(arrays) is None
+        assert held.of([np.zeros(10)]) is not None
+
+    def test_a_call_without_state_can_always_be_stopped(self):
+        assert guard.Guard([], work=1).of([np.zeros(10**5)]) is not None
+
+    def test_parts_of_a_long_kernel_are_the_same_bits(self, monkeypatch):
+        from lamina.engines.llvm.codegen import stops
+
+        x = RNG.normal(size=(200, 190)).astype(np.float32)
+        k = RNG.normal(size=(3, 3, 4, 8)).astype(np.float32)
+        images = RNG.normal(size=(5, 20, 20, 4)).astype(np.float32)
+
+        def results():
+            product = lm.compile(lambda x: lm.softmax(x @ x.T, axis=-1) @ x)
+            convolved = lm.compile(lambda x, k: lm.sum(lm.nn.conv(x, k, 1, "same"), axis=0))
+            found = []
+            for threads in (1, 2, 3):
+                with lm.settings(threads=threads):
+                    found += [np.asarray(product(x)), np.asarray(convolved(images, k))]
+            return found
+
+        whole = results()
+        monkeypatch.setattr(stops, "PIECE", 12)
+        with lm.settings(cache=False):
+            parts = results()
+        assert same(whole, parts)
+
+
+def test_the_crew_is_whole_after_many_stops():
+    f = lm.compile(
+        lambda x: lm.while_loop(lambda c: lm.sum(c) > -1e30, lambda c: lm.sin(c) + 1.0, x)
+    )
+    x = lm.ones((300, 300))
+    for count in (2, 3, 1, 2):
+        with lm.settings(threads=count):
+            assert seconds_until_stopped(lambda: f(x), 0.3) < SOON
+    assert threadpool._crew is not None
