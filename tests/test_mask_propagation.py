@@ -325,3 +325,30 @@ def test_time_distributed_keeps_the_mask_of_words_where_its_layer_gives_one_for_
     vectors = L.Embedding(9, 2, mask_zero=True)(WORDS)
     for layer in (L.Dense(1), L.GRU(1, return_sequences=True)):
         assert value_of(mask_of(L.TimeDistributed(layer)(vectors))) == (WORDS != 0).tolist()
+
+
+def weights_of(variable):
+    """Numbers without a pattern, the same in Keras and here."""
+    size = int(np.prod(variable.shape))
+    values = np.cos(np.arange(size) * 1.7 + size) * 0.6
+    return values.reshape(variable.shape).astype("float32")
+
+
+def test_training_a_network_of_masked_branches_gives_the_losses_of_keras():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 5, 3)).astype("float32")
+    x[rng.uniform(size=(8, 5)) < 0.4] = 0
+    y = rng.normal(size=(8, 5, 2)).astype("float32")
+    inputs = lm.Input((5, 3))
+    masked = L.Masking()(inputs)
+    a = L.Dense(4)(L.Rescaling(0.5)(masked))
+    b = L.Bidirectional(L.LSTM(2, return_sequences=True))(masked)
+    h = L.Concatenate()([merge([a, b]) for merge in (L.Multiply(), L.Maximum(), L.Add())])
+    model = lm.Model(inputs, L.TimeDistributed(L.Dense(2))(L.LayerNormalization()(h)))
+    model.set_weights([weights_of(w) for w in model.get_weights()])
+    model.compile(lm.optimizers.SGD(0.1), "mse", metrics=["mae"])
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0), [1.8973, 1.1526], atol=2e-4)
+    losses = model.fit(x, y, epochs=3, batch_size=4, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(losses, [1.7271, 1.4997, 1.414], atol=3e-4)
+    expected = [[0.1063, -0.6424]]
+    np.testing.assert_allclose(model.predict(x[:1], verbose=0)[0, :1], expected, atol=5e-4)

@@ -59,6 +59,11 @@ MISTAKES = {
         r"depth_to_space: invalid block_size \(expected an integer of at least 2, got 1\)",
     ),
     "space_to_depth": (lambda: lm.nn.space_to_depth(IMAGE, 1), RangeError, "block_size"),
+    "pad of another mode": (
+        lambda: lm.pad(IMAGE, 1, mode="symmetric", constant_values=1),
+        ArgumentError,
+        "pad: constant_values=1 has no meaning with mode='symmetric'",
+    ),
     "integers of uniform": (
         lambda: keras.random.uniform((2,), dtype="int32"),
         DTypeError,

@@ -394,6 +394,11 @@ def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: f
         )
     if mode not in _BORDERS:
         raise unknown_name("mode of pad", mode, ["constant", *_BORDERS])
+    if constant_values != 0:
+        raise ArgumentError(
+            f"pad: constant_values={constant_values!r} has no meaning with mode={mode!r}",
+            hint="leave constant_values out, or give mode='constant'",
+        )
     for axis, (low, high) in enumerate(widths):
         tensor = _bordered(tensor, axis, low, high, mode) if low or high else tensor
     return tensor
