@@ -10,7 +10,6 @@ import pytest
 from lamina.autodiff import gradients
 from lamina.autodiff.check import check_gradient
 from lamina.autodiff.rules import VJP
-from lamina.autodiff.scan import share_loops
 from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter, substitute, topological
@@ -18,6 +17,7 @@ from lamina.ir.primitives import constant_of
 from lamina.ir.types import Extent, TensorType, array_type, bool_, float16, float64, int64
 from lamina.ir.verify import verify
 from lamina.reference.interpreter import run
+from lamina.rewrite.merge_scans import merge_scans
 from table import ROWS, Row, build, label
 
 Array = np.ndarray
@@ -304,7 +304,7 @@ def test_the_gradient_of_a_loop_shares_its_forward_loop() -> None:
     outputs = _recurrent(*inputs)
     found = gradients(outputs, [ops.fill(1.0, o) for o in outputs], inputs)
     every = [*outputs, *found]
-    shared = share_loops(every)
+    shared = merge_scans(every)
     assert [n.op for n in topological(every)].count("scan") == 3
     assert [n.op for n in topological(shared)].count("scan") == 2
     verify(Graph(inputs, shared))
@@ -319,7 +319,7 @@ def test_stacked_loops_are_shared_each() -> None:
     last, upper = _recurrent(w, h, lower)
     found = gradients([last, upper], [ops.fill(1.0, last), ops.fill(1.0, upper)], inputs)
     every = [last, upper, *found]
-    shared = share_loops(every)
+    shared = merge_scans(every)
     assert [n.op for n in topological(every)].count("scan") == 6
     assert [n.op for n in topological(shared)].count("scan") == 4
     verify(Graph(inputs, shared))

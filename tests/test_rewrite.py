@@ -16,7 +16,7 @@ from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.types import DTYPES, Extent, TensorType, bool_, float32, int32
 from lamina.ir.verify import verify
 from lamina.reference import interpreter
-from lamina.rewrite import hoist_loops, simplify, sink_sums
+from lamina.rewrite import defer_accumulation, hoist_invariants, simplify
 from lamina.rewrite.algebra import RULES
 
 X, Y = (parameter(TensorType((3, 4), float32), name) for name in "xy")
@@ -226,7 +226,7 @@ def test_what_is_the_same_in_each_turn_is_computed_before() -> None:
     weights, xs = (parameter(TensorType(s, float32), n) for s, n in (((4, 4), "w"), ((5, 4), "xs")))
     node = ops.scan(weights, V, xs, body=body, num_consts=1, num_carry=1, length=5)
     graph = Graph([V, weights, xs], ops.elements(node))
-    hoisted = hoist_loops(graph)
+    hoisted = hoist_invariants(graph)
     verify(hoisted)
     (loop,) = [n for n in hoisted.nodes() if n.op == "scan"]
     assert loop.params["num_consts"] == 3
@@ -239,7 +239,7 @@ def test_what_is_the_same_in_each_turn_is_computed_before() -> None:
         interpreter.run(graph, arrays), interpreter.run(hoisted, arrays), strict=True
     ):
         np.testing.assert_array_equal(got, want)
-    again = hoist_loops(hoisted)
+    again = hoist_invariants(hoisted)
     assert [n.op for n in again.nodes()] == [n.op for n in hoisted.nodes()]
 
 
@@ -285,7 +285,7 @@ def _summing_loop(uses_total: bool) -> Graph:
 
 def test_a_sum_of_products_is_taken_out_of_its_loop() -> None:
     graph = _summing_loop(uses_total=False)
-    sunk = sink_sums(graph)
+    sunk = defer_accumulation(graph)
     verify(sunk)
     (loop,) = [n for n in sunk.nodes() if n.op == "scan"]
     assert all(n.op != "dot_general" for n in loop.params["body"].nodes())
@@ -300,4 +300,4 @@ def test_a_sum_of_products_is_taken_out_of_its_loop() -> None:
 
 def test_a_sum_that_the_loop_reads_stays_in_it() -> None:
     graph = _summing_loop(uses_total=True)
-    assert sink_sums(graph).results == graph.results
+    assert defer_accumulation(graph).results == graph.results

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lamina.autodiff.dependence import Gradients
 from lamina.ir import ops
 from lamina.ir.closing import closed_over, free_nodes
 from lamina.ir.graph import Graph, Node, parameter
@@ -22,11 +23,15 @@ def if_rule(
     true_branch: Graph,
     false_branch: Graph,
     needed: Sequence[bool],
+    gradients: Gradients,
 ) -> tuple[Node | None, ...]:
-    """The cotangents of those operands that are needed (others, and pred, get None)."""
+    """The cotangents of those operands that are needed (others, and pred, get None); `gradients` is
+    the reverse sweep, for the branches."""
     wanted = [k for k, x in enumerate(operands) if needed[1 + k] and x.dtype.is_float]
     given = [k for k, part in enumerate(g) if part is not None]
-    branches = [_backward(branch, wanted, given) for branch in (true_branch, false_branch)]
+    branches = [
+        _backward(branch, wanted, given, gradients) for branch in (true_branch, false_branch)
+    ]
     outer = dict.fromkeys(n for b in branches for n in free_nodes(b.parameters, b.results))
     closed = [closed_over(list(outer), b.parameters, b.results, b.name) for b in branches]
     node = ops.if_(
@@ -41,11 +46,9 @@ def if_rule(
     return (None, *(found.get(k) for k in range(len(operands))))
 
 
-def _backward(branch: Graph, wanted: list[int], given: list[int]) -> Graph:
+def _backward(branch: Graph, wanted: list[int], given: list[int], gradients: Gradients) -> Graph:
     """From the operands and the cotangents of results to the cotangents of operands; not closed,
     since the rules of custom gradients may refer to anything around."""
-    from lamina.autodiff.reverse import gradients  # which itself calls this row
-
     results = [branch.results[k] for k in given]
     cotangents = [parameter(r.type, f"d{k}") for k, r in zip(given, results)]
     found = gradients(results, cotangents, [branch.parameters[k] for k in wanted])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.autodiff.dependence import dependents
 from lamina.autodiff.rules import NO_VJP, VJP
 from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
-from lamina.ir.graph import Node, topological
+from lamina.ir.graph import Node
 from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import TensorType, float32
 
@@ -45,31 +46,6 @@ def gradients(
     return [found[x] if x in found else ops.fill(0.0, x) for x in inputs]
 
 
-def dependents(outputs: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
-    """The nodes under the outputs that depend on inputs differentiably, operands first."""
-    found = dict.fromkeys(inputs)
-    order = []
-    for node in topological(outputs):
-        if node not in found and (not _differentiable(node) or _cut_off(node, found)):
-            continue
-        found[node] = None
-        order.append(node)
-    return order
-
-
-def _differentiable(node: Node) -> bool:
-    types = (node.type,) if isinstance(node.type, TensorType) else node.type
-    return any(t.dtype.is_float for t in types)
-
-
-def _cut_off(node: Node, found: dict[Node, None]) -> bool:
-    """True where no cotangent could pass from the node to a node of those found."""
-    if node.op == "stop_gradient":
-        return True
-    operands = node.args[1:] if node.op == "custom_gradient" else node.args
-    return not any(arg in found for arg in operands)
-
-
 def _back(node: Node, g: Any, needed: list[bool]) -> Sequence[Any]:
     """The cotangents of a node's operands."""
     if node.op == "get_tuple_element":
@@ -81,7 +57,9 @@ def _back(node: Node, g: Any, needed: list[bool]) -> Sequence[Any]:
         return _checked(node, found) if node.op == "custom_gradient" else found
     parts = [g.get(k) for k in range(len(node.type))]
     if node.op in WITH_REGIONS:  # rows that are long enough to be told what is needed
-        return VJP[node.op](parts, node, *node.args, needed=needed, **node.params)
+        return VJP[node.op](
+            parts, node, *node.args, needed=needed, gradients=gradients, **node.params
+        )
     return VJP[node.op](parts, node, *node.args, **node.params)
 
 

@@ -9,18 +9,18 @@ Residuals are the values of the forward body that its gradient reads: those that
 depend on a carry or an element. The others (broadcasts, reshapes, what follows from consts alone)
 are computed again, and so is what one light operation makes of other residuals. Both are ordinary
 scans, so a gradient of a gradient is one too. The extended loop has the very nodes of the original
-as its body's first results, so that `share_loops` can make one loop of the two.
+as its body's first results, so that `merge_scans` can make one loop of the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from lamina.autodiff.dependence import Gradients, dependents
 from lamina.ir import ops
 from lamina.ir.closing import closed_over, free_nodes
-from lamina.ir.graph import Graph, Node, parameter, substitute, topological
+from lamina.ir.graph import Graph, Node, parameter, substitute
 from lamina.ir.types import Dim
 
 FREE = {
@@ -65,10 +65,10 @@ def scan_rule(
     length: Dim,
     reverse: bool = False,
     needed: Sequence[bool],
+    gradients: Gradients,
 ) -> tuple[Node | None, ...]:
-    """The cotangents of those operands that are needed (others get None)."""
-    from lamina.autodiff.reverse import gradients  # which itself calls this row
-
+    """The cotangents of those operands that are needed (others get None); `gradients` is the
+    reverse sweep, for the body."""
     loop = _Loop(body, args, num_consts, num_carry, length, reverse)
     active = _active(loop, needed)
     wanted = {kind: [p for p in nodes if p in active] for kind, nodes in _roles(loop)}
@@ -91,8 +91,6 @@ def _roles(loop: _Loop) -> list[tuple[str, list[Node]]]:
 
 def _active(loop: _Loop, needed: Sequence[bool]) -> set[Node]:
     """Parameters of the body that depend on a needed operand, by way of the carries if need be."""
-    from lamina.autodiff.reverse import dependents
-
     parameters = [p for p, need in zip(loop.body.parameters, needed) if need]
     active = {p for p in parameters if p.dtype.is_float}
     while True:
@@ -239,40 +237,3 @@ def _run_backward(
     )
     order = [p for kind in ("carries", "consts", "elements") for p in wanted[kind]]
     return dict(zip(order, ops.elements(node)))
-
-
-# ---- sharing -----------------------------------------------------------------------------------
-def share_loops(results: Sequence[Node]) -> list[Node]:
-    """The results, with one loop where a loop and its extended one are both needed.
-
-    scan(body -> a, b), scan(body -> a, b, residuals) -> the second alone
-    """
-    longest: dict[Any, Node] = {}
-    scans = [n for n in topological(results) if n.op == "scan"]
-    for node in scans:
-        key = _loop_key(node)
-        if key not in longest or len(node.type) > len(longest[key].type):
-            longest[key] = node
-    shared = {n: longest[_loop_key(n)] for n in scans if _extends(longest[_loop_key(n)], n)}
-    new: dict[Node, Node] = {}
-    for node in topological(results):
-        if node not in new:
-            whole = shared.get(node, node)  # has the same operands: they are in `new` by now
-            new[node] = new[whole] = _rebuilt(whole, [new[a] for a in whole.args])
-    return [new[r] for r in results]
-
-
-def _rebuilt(node: Node, args: Sequence[Node]) -> Node:
-    if all(x is y for x, y in zip(args, node.args)):
-        return node
-    return Node(node.op, args, node.params, node.type, node.value, node.origin)
-
-
-def _loop_key(node: Node) -> Any:
-    """Operands, parameters and direction: what two loops must have in common."""
-    return node.args, tuple(node.params["body"].parameters), node.params.get("reverse", False)
-
-
-def _extends(longer: Node, shorter: Node) -> bool:
-    results = shorter.params["body"].results
-    return longer is not shorter and longer.params["body"].results[: len(results)] == results

@@ -1,49 +1,14 @@
-"""An engine turns a graph into something that runs: the protocol, and the choice of one.
-
-    engine.compile(graph, updates, flush_denormals) -> executable
-    executable(arrays) -> arrays        executable.fixed(arrays) -> arrays, run
-
-`updates` maps a parameter's position to a result's: that result is the parameter's next value, and
-the engine writes it into the parameter's own array. With `flush_denormals` an engine may make
-results below the smallest normal number zero, where the processor is slow with them.
-"""
+"""An engine turns a graph into something that runs (protocol.py): the choice of one by name."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
-import numpy as np
-
+from lamina.engines.protocol import Engine, Executable
 from lamina.errors import unknown_name
-from lamina.ir.graph import Graph
 from lamina.settings import settings
 
-
-class Executable(Protocol):
-    """A compiled graph. Arrays are C-contiguous, of the parameters' dtypes; symbolic extents take
-    their sizes from the arrays' shapes. Results that update a parameter are that very array.
-    `graph` and `updates` are what it was compiled from."""
-
-    graph: Graph
-    updates: dict[int, int]
-
-    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]: ...
-
-    def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
-        """Arrays for the results, and a function that fills them from what these very arguments
-        hold when it is called: the shortest way to run a small program again and again."""
-        ...
-
-
-class Engine(Protocol):
-    name: str
-
-    def compile(
-        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
-    ) -> Executable: ...
-
+__all__ = ["Engine", "Executable", "engine"]
 
 _ENGINES: dict[str, Engine] = {}
 

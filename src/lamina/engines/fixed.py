@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from lamina.engines import Executable
+from lamina.engines.protocol import Executable
 from lamina.ir.types import evaluate
 from lamina.reference import interpreter
 

@@ -1,7 +1,7 @@
 """Graph to graph: the same values with less work."""
 
-from lamina.rewrite.hoisting import hoist_loops
+from lamina.rewrite.defer_accumulation import defer_accumulation
+from lamina.rewrite.loop_invariants import hoist_invariants
 from lamina.rewrite.simplify import simplify
-from lamina.rewrite.sinking import sink_sums
 
-__all__ = ["hoist_loops", "simplify", "sink_sums"]
+__all__ = ["hoist_invariants", "simplify", "defer_accumulation"]

@@ -14,7 +14,7 @@ from lamina.ir.graph import Graph, Node, substitute, topological
 from lamina.ir.primitives import PRIMITIVES
 
 
-def open_loops(graph: Graph) -> Graph:
+def inline_single_trip(graph: Graph) -> Graph:
     """The graph without loops of a single turn: their bodies stand in their place.
 
     scan(a, xs[1, n]; body -> a', y), length 1    ->    a', y[None]  of  a, xs[0]
@@ -36,7 +36,7 @@ def open_loops(graph: Graph) -> Graph:
 
 
 def _one_turn(node: Node, args: Sequence[Node]) -> list[Node]:
-    p, body = node.params, open_loops(node.params["body"])
+    p, body = node.params, inline_single_trip(node.params["body"])
     first = p["num_consts"] + p["num_carry"]
     elements = [ops.reshaped(x, x.shape[1:]) for x in args[first:]]
     given = dict(zip(body.parameters, [*args[:first], *elements], strict=True))
@@ -45,7 +45,7 @@ def _one_turn(node: Node, args: Sequence[Node]) -> list[Node]:
     return [*results[: p["num_carry"]], *stacked]
 
 
-def prune_loops(graph: Graph) -> Graph:
+def prune_dead_results(graph: Graph) -> Graph:
     """The graph with each loop and branch reduced to what is read of it."""
     read: dict[Node, set[int]] = {}
     nodes = graph.nodes()

@@ -12,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from lamina.autodiff.scan import share_loops
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node
 from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import is_static
 from lamina.reference import interpreter
 from lamina.rewrite.algebra import RULES
-from lamina.rewrite.loops import open_loops, prune_loops
+from lamina.rewrite.loops import inline_single_trip, prune_dead_results
+from lamina.rewrite.merge_scans import merge_scans
 
 FOLDED = 64  # constants of more elements are not folded: they would make the program large
 
 
 def simplify(graph: Graph) -> Graph:
     """The same function of the same parameters, simplified."""
-    shared = Graph(graph.parameters, share_loops(graph.results), graph.name)
-    shared = open_loops(shared)
-    return Graph(graph.parameters, _Simplifier().run(prune_loops(shared)), graph.name)
+    shared = Graph(graph.parameters, merge_scans(graph.results), graph.name)
+    shared = inline_single_trip(shared)
+    return Graph(graph.parameters, _Simplifier().run(prune_dead_results(shared)), graph.name)
 
 
 class _Simplifier:

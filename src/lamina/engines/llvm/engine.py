@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lamina.engines import Executable
 from lamina.engines.llvm.pipeline import compile_graph
 from lamina.engines.llvm.tools.compare import Compared
+from lamina.engines.protocol import Executable
 from lamina.ir.graph import Graph
 from lamina.settings import settings
 

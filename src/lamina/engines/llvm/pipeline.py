@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from lamina.engines import Executable
 from lamina.engines.llvm.codegen.kernel import emit
 from lamina.engines.llvm.codegen.program import Driven, drive
 from lamina.engines.llvm.graph.legalize import legalize
@@ -45,11 +44,12 @@ from lamina.engines.llvm.schedule.choose import operations
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.tools import dump
 from lamina.engines.llvm.tools.stages import GRAPH, PROGRAM, SCHEDULED, KernelText, Pass, Stages
+from lamina.engines.protocol import Executable
 from lamina.errors import SettingError, unknown_name
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
 from lamina.ir.types import Dim, Extent, symbols
-from lamina.rewrite import hoist_loops, simplify, sink_sums
+from lamina.rewrite import defer_accumulation, hoist_invariants, simplify
 from lamina.settings import settings
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
@@ -58,10 +58,10 @@ MOST_OBJECTS = 2048
 # In order; each takes what the one before it returns. The level is that of its argument.
 PASSES: list[Pass] = [
     Pass("simplify", GRAPH, simplify),
-    Pass("defer_accumulation", GRAPH, sink_sums, optional=True, changes_bits=True),
+    Pass("defer_accumulation", GRAPH, defer_accumulation, optional=True, changes_bits=True),
     Pass("legalize", GRAPH, legalize, changes_bits=True),
     Pass("distribute_maps", GRAPH, distribute_maps, optional=True),
-    Pass("hoist_invariants", GRAPH, hoist_loops, optional=True),
+    Pass("hoist_invariants", GRAPH, hoist_invariants, optional=True),
     Pass("bufferize", GRAPH, bufferize),
     Pass("fuse_loops", PROGRAM, nest_passes.fuse_loops, optional=True),
     Pass("eliminate_dead_stores", PROGRAM, eliminate_dead_stores, optional=True),

@@ -24,7 +24,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lamina.engines import Executable
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import Routine, leaves
@@ -34,6 +33,7 @@ from lamina.engines.llvm.program.verify import verify as verify_program
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.tools import describe
 from lamina.engines.llvm.tools.stages import Pass, Stages
+from lamina.engines.protocol import Executable
 from lamina.errors import SettingError, VerifyError, unknown_name
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text

@@ -23,14 +23,14 @@ from lamina.ir.typical import guess
 LEAST = 1024  # elements of a sum: a smaller one stays in the nearest cache
 
 
-def sink_sums(graph: Graph) -> Graph:
+def defer_accumulation(graph: Graph) -> Graph:
     """The graph with the sums of its loops taken out of them."""
     new: dict[Node, Node] = {}
     values: dict[Node, list[Node]] = {}  # in the place of a loop: what it results in
     for node in graph.nodes():
         args = [new[a] for a in node.args if a not in values]
         if node.op == "scan":
-            again = _rebuilt(node, args, sink_sums(node.params["body"]))
+            again = _rebuilt(node, args, defer_accumulation(node.params["body"]))
             sums = _sums(again)
             new[node] = again
             if sums:

@@ -22,7 +22,7 @@ VIEWS = {"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "get_tu
 PICKING = {"gather", "dynamic_slice"}  # these read a part of their first operand
 
 
-def hoist_loops(graph: Graph) -> Graph:
+def hoist_invariants(graph: Graph) -> Graph:
     """The graph with whatever its loops would compute anew in each turn before them."""
     results = substitute(graph.results, {}, lambda n: _hoisted(n) if n.op == "scan" else n)
     return Graph(graph.parameters, results, graph.name)
@@ -30,7 +30,7 @@ def hoist_loops(graph: Graph) -> Graph:
 
 def _hoisted(loop: Node) -> Node:
     """The inner loops first: what they hoist may be hoisted further."""
-    p, body = loop.params, hoist_loops(loop.params["body"])
+    p, body = loop.params, hoist_invariants(loop.params["body"])
     consts = p["num_consts"]
     found = _invariant(body, set(body.parameters[:consts]))
     if not found and body.results == p["body"].results:
