@@ -78,7 +78,7 @@ _LAZY = {
     "inspect": "lamina.inspect",
     "keras": "lamina.keras",
     "layers": "lamina.layers",
-    "linalg": "lamina.operations.linear_algebra",
+    "linalg": "lamina.operations.linalg",
     "losses": "lamina.losses",
     "metrics": "lamina.metrics",
     "models": "lamina.models",

@@ -6,6 +6,8 @@ import builtins
 import math
 from typing import Any
 
+import numpy as np
+
 from lamina.errors import DTypeError
 from lamina.ir.types import bool_, float64, int16, int32, int64
 from lamina.operations.applying import aligned, binary, narrowed, unary
@@ -247,14 +249,27 @@ def trunc(x: Any, /) -> Tensor:
 
 
 def round(x: Any, /, decimals: int = 0) -> Tensor:
-    """The nearest whole number, halves to the even one; with `decimals`, that many digits."""
+    """The nearest number of so many decimals, halves to the even one; -1 rounds to tens."""
     tensor = as_tensor(x)
+    if decimals < 0 and tensor.dtype.is_integer:
+        return _rounded_integers(tensor, 10**-decimals)
     if not decimals or not tensor.dtype.is_float:
         return _rounding("round_nearest_even", tensor)
     scale = 10.0 ** builtins.abs(decimals)
     if decimals > 0:
         return divide(_rounding("round_nearest_even", multiply(tensor, scale)), scale)
     return multiply(_rounding("round_nearest_even", divide(tensor, scale)), scale)
+
+
+def _rounded_integers(x: Tensor, unit: int) -> Tensor:
+    """The nearest multiple of the unit, halves to the even multiple."""
+    if unit > np.iinfo(x.dtype.storage).max:
+        return like(0, x)
+    multiple, rest = divmod(x, unit)
+    half = unit // 2
+    is_odd = equal(remainder(multiple, 2), 1)
+    up = logical_or(greater(rest, half), logical_and(equal(rest, half), is_odd))
+    return multiply(add(multiple, as_tensor(up, x.dtype)), unit)
 
 
 # ---- neighbours ----------------------------------------------------------------------------------

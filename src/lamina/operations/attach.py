@@ -19,6 +19,7 @@ from lamina.operations import (
     elementwise,
     indexing,
     linear_algebra,
+    norms,
     reductions,
     shaping,
     sorting,
@@ -234,7 +235,7 @@ ALIASES = {
     "rint": "round",
     "true_divide": "divide",
 }
-MODULES = (elementwise, reductions, shaping, linear_algebra, indexing, sorting, creation)
+MODULES = (elementwise, reductions, shaping, linear_algebra, norms, indexing, sorting, creation)
 
 
 def _counterpart(function: Any) -> Callable[..., Any] | None:

@@ -1,11 +1,10 @@
-"""Products of matrices and tensors, written as contractions; norms, diagonals, traces.
+"""Products of matrices and tensors, written as contractions; diagonals and traces.
 
 16-bit floats are multiplied and summed in float32, then rounded once.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,16 +13,10 @@ from lamina.ir.types import Dim, int32
 from lamina.operations import reductions
 from lamina.operations.creation import iota
 from lamina.operations.elementwise import (
-    abs as absolute,
-)
-from lamina.operations.elementwise import (
     add,
     equal,
     multiply,
     not_equal,
-    power,
-    sqrt,
-    square,
     subtract,
     where,
 )
@@ -32,7 +25,6 @@ from lamina.operations.promote import (
     axis_of,
     broadcast,
     broadcast_shape,
-    floating,
     promoted,
     spread,
     widened,
@@ -227,57 +219,7 @@ def diag(x: Any, /, k: int = 0) -> Tensor:
 
         column = pad(tensor, (max(-k, 0), max(k, 0)))
     on = equal(add(iota((n, n), 0), k), iota((n, n), 1))
-    return where(on, reshape(column, (-1, 1)), 0)
-
-
-# ---- norms -------------------------------------------------------------------------------------
-def vector_norm(
-    x: Any, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2
-) -> Tensor:
-    """(sum |x|^ord)^(1/ord) along axes; ord may also be 0 (how many are not zero), inf and -inf."""
-    tensor = floating(x)
-    if ord == math.inf:
-        return reductions.max(absolute(tensor), axis, keepdims=keepdims)
-    if ord == -math.inf:
-        return reductions.min(absolute(tensor), axis, keepdims=keepdims)
-    if ord == 0:
-        return as_tensor(reductions.count_nonzero(tensor, axis, keepdims=keepdims), tensor.dtype)
-    if ord == 1:
-        return reductions.sum(absolute(tensor), axis, keepdims=keepdims)
-    if ord == 2:
-        return sqrt(reductions.sum(square(tensor), axis, keepdims=keepdims))
-    total = reductions.sum(power(absolute(tensor), float(ord)), axis, keepdims=keepdims)
-    return power(total, 1.0 / ord)
-
-
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Tensor:
-    """A norm of the last two axes: "fro", 1 and -1 (of column sums), inf and -inf (of row sums)."""
-    tensor = floating(x)
-    if tensor.ndim < 2:
-        raise ShapeError(f"matrix_norm: needs two axes; got shape {tensor.shape}")
-    if ord in ("fro", None):
-        return vector_norm(tensor, axis=(-2, -1), keepdims=keepdims)
-    if ord not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError(f"matrix_norm: ord must be 'fro', 1, -1, inf or -inf; got {ord!r}")
-    summed = -2 if ord in (1, -1) else -1
-    sums = reductions.sum(absolute(tensor), summed, keepdims=True)
-    pick = reductions.max if ord > 0 else reductions.min
-    return pick(sums, (-2, -1), keepdims=keepdims)
-
-
-def norm(
-    x: Any,
-    ord: float | str | None = None,
-    axis: int | tuple[int, ...] | None = None,
-    keepdims: bool = False,
-) -> Tensor:
-    """NumPy's norm: of all elements, of vectors along one axis, or of matrices along two."""
-    tensor = floating(x)
-    two = isinstance(axis, tuple) and len(axis) == 2
-    if ord is not None and (two or (axis is None and tensor.ndim == 2)):
-        moved = tensor if axis is None else moveaxis(tensor, axis, (-2, -1))
-        return matrix_norm(moved, ord=ord, keepdims=keepdims)
-    return vector_norm(tensor, axis=axis, keepdims=keepdims, ord=2 if ord is None else float(ord))
+    return as_tensor(where(on, reshape(column, (-1, 1)), 0), tensor.dtype)
 
 
 # ---- einsum ------------------------------------------------------------------------------------

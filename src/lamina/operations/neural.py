@@ -52,7 +52,7 @@ __all__ = [
 
 
 # ---- probabilities -----------------------------------------------------------------------------
-def softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along an axis; the largest x is taken out first."""
     tensor = floating(x)
     axes = _axes("softmax", tensor, axis)
@@ -68,7 +68,7 @@ def _named(function: str, axes: tuple[int, ...], x: Tensor) -> str:
     return function if axes == (x.ndim - 1,) else f"{function} along {axes}"
 
 
-def log_softmax(x: Any, /, axis: int | tuple[int, ...] = -1) -> Tensor:
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
     """log(softmax(x)), computed as x - logsumexp(x)."""
     tensor = floating(x)
     axes = _axes("log_softmax", tensor, axis)
@@ -88,19 +88,19 @@ def _shifted(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return subtract(x, bind("stop_gradient", reductions.max(x, axes, keepdims=True)))
 
 
-def sigmoid(x: Any, /) -> Tensor:
+def sigmoid(x: Any) -> Tensor:
     """1 / (1 + exp(-x))."""
     tensor = floating(x)
     result = as_tensor(bind("logistic", widened(tensor)), tensor.dtype)
     return logits.remember(result, "sigmoid", tensor, log_sigmoid)
 
 
-def log_sigmoid(x: Any, /) -> Tensor:
+def log_sigmoid(x: Any) -> Tensor:
     """log(sigmoid(x)) = -softplus(-x)."""
     return negative(softplus(negative(floating(x))))
 
 
-def sparsemax(x: Any, /, axis: int = -1) -> Tensor:
+def sparsemax(x: Any, axis: int = -1) -> Tensor:
     """The closest probabilities to x; many are exactly 0 (Martins and Astudillo, 2016)."""
     tensor = floating(x)
     place = axis_of("sparsemax", axis, tensor.ndim)
@@ -115,23 +115,23 @@ def sparsemax(x: Any, /, axis: int = -1) -> Tensor:
 
 
 # ---- rectifiers --------------------------------------------------------------------------------
-def relu(x: Any, /) -> Tensor:
+def relu(x: Any) -> Tensor:
     """max(x, 0)."""
     return maximum(x, 0)
 
 
-def relu6(x: Any, /) -> Tensor:
+def relu6(x: Any) -> Tensor:
     """min(max(x, 0), 6)."""
     return minimum(maximum(x, 0), 6)
 
 
-def leaky_relu(x: Any, /, negative_slope: float = 0.2) -> Tensor:
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
     """x where positive, else negative_slope * x."""
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(tensor, negative_slope))
 
 
-def threshold(x: Any, threshold: float, default_value: float, /) -> Tensor:
+def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
     """x where above the threshold, else default_value."""
     tensor = floating(x)
     return where(greater(tensor, threshold), tensor, default_value)
@@ -142,7 +142,7 @@ def _expm1_below(x: Tensor) -> Tensor:
     return expm1(minimum(x, 0))
 
 
-def elu(x: Any, /, alpha: float = 1.0) -> Tensor:
+def elu(x: Any, alpha: float = 1.0) -> Tensor:
     """x where positive, else alpha * (exp(x) - 1)."""
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(_expm1_below(tensor), alpha))
@@ -152,19 +152,19 @@ _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
 
-def selu(x: Any, /) -> Tensor:
+def selu(x: Any) -> Tensor:
     """scale * elu(x, alpha) with the constants that keep mean 0, variance 1 (Klambauer, 2017)."""
     return multiply(elu(x, _SELU_ALPHA), _SELU_SCALE)
 
 
-def celu(x: Any, /, alpha: float = 1.0) -> Tensor:
+def celu(x: Any, alpha: float = 1.0) -> Tensor:
     """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(_expm1_below(divide(tensor, alpha)), alpha))
 
 
 # ---- smooth rectifiers -------------------------------------------------------------------------
-def gelu(x: Any, /, approximate: bool = True) -> Tensor:
+def gelu(x: Any, approximate: bool = True) -> Tensor:
     """x * Phi(x), Phi the normal distribution; `approximate` by a tanh (Hendrycks, 2016)."""
     tensor = floating(x)
     if approximate:
@@ -175,7 +175,7 @@ def gelu(x: Any, /, approximate: bool = True) -> Tensor:
     return multiply(multiply(tensor, 0.5), gate)
 
 
-def silu(x: Any, /) -> Tensor:
+def silu(x: Any) -> Tensor:
     """x * sigmoid(x)."""
     tensor = floating(x)
     return multiply(tensor, sigmoid(tensor))
@@ -184,7 +184,7 @@ def silu(x: Any, /) -> Tensor:
 swish = silu
 
 
-def softplus(x: Any, /) -> Tensor:
+def softplus(x: Any) -> Tensor:
     """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)); its gradient is sigmoid(x), at 0 too, where
     the pieces have corners."""
     tensor = floating(x)
@@ -196,38 +196,38 @@ def softplus(x: Any, /) -> Tensor:
     return bind("custom_gradient", value, tensor, rule=rule)
 
 
-def squareplus(x: Any, /, b: float = 4.0) -> Tensor:
+def squareplus(x: Any, b: float = 4.0) -> Tensor:
     """(x + sqrt(x^2 + b)) / 2."""
     tensor = floating(x)
     return multiply(add(tensor, sqrt(add(square(tensor), b))), 0.5)
 
 
-def sparse_plus(x: Any, /) -> Tensor:
+def sparse_plus(x: Any) -> Tensor:
     """0 up to -1, (x + 1)^2 / 4 up to 1, then x."""
     tensor = floating(x)
     curve = multiply(square(add(clip(tensor, -1, 1), 1)), 0.25)
     return where(less(tensor, 1), curve, tensor)
 
 
-def mish(x: Any, /) -> Tensor:
+def mish(x: Any) -> Tensor:
     """x * tanh(softplus(x)) (Misra, 2019)."""
     tensor = floating(x)
     return multiply(tensor, tanh(softplus(tensor)))
 
 
 # ---- bounded -----------------------------------------------------------------------------------
-def softsign(x: Any, /) -> Tensor:
+def softsign(x: Any) -> Tensor:
     """x / (1 + |x|)."""
     tensor = floating(x)
     return divide(tensor, add(absolute(tensor), 1))
 
 
-def hard_sigmoid(x: Any, /) -> Tensor:
+def hard_sigmoid(x: Any) -> Tensor:
     """x / 6 + 1/2, within 0 and 1."""
     return clip(add(divide(floating(x), 6), 0.5), 0, 1)
 
 
-def hard_silu(x: Any, /) -> Tensor:
+def hard_silu(x: Any) -> Tensor:
     """x * hard_sigmoid(x)."""
     tensor = floating(x)
     return multiply(tensor, hard_sigmoid(tensor))
@@ -236,36 +236,36 @@ def hard_silu(x: Any, /) -> Tensor:
 hard_swish = hard_silu
 
 
-def hard_tanh(x: Any, /) -> Tensor:
+def hard_tanh(x: Any) -> Tensor:
     """x, within -1 and 1."""
     return clip(floating(x), -1, 1)
 
 
-def tanh_shrink(x: Any, /) -> Tensor:
+def tanh_shrink(x: Any) -> Tensor:
     """x - tanh(x)."""
     tensor = floating(x)
     return subtract(tensor, tanh(tensor))
 
 
-def soft_shrink(x: Any, /, threshold: float = 0.5) -> Tensor:
+def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """x moved toward 0 by the threshold; 0 within it."""
     tensor = floating(x)
     return subtract(tensor, clip(tensor, -threshold, threshold))
 
 
-def hard_shrink(x: Any, /, threshold: float = 0.5) -> Tensor:
+def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """x where |x| > threshold, else 0."""
     tensor = floating(x)
     return where(greater(absolute(tensor), threshold), tensor, 0.0)
 
 
-def sparse_sigmoid(x: Any, /) -> Tensor:
+def sparse_sigmoid(x: Any) -> Tensor:
     """(x + 1) / 2, within 0 and 1."""
     return clip(multiply(add(floating(x), 1), 0.5), 0, 1)
 
 
 # ---- others ------------------------------------------------------------------------------------
-def glu(x: Any, /, axis: int = -1) -> Tensor:
+def glu(x: Any, axis: int = -1) -> Tensor:
     """The first half along an axis times the sigmoid of the second (Dauphin, 2017)."""
     tensor = floating(x)
     axis = axis_of("glu", axis, tensor.ndim)
@@ -276,17 +276,17 @@ def glu(x: Any, /, axis: int = -1) -> Tensor:
     return multiply(first, sigmoid(sliced(tensor, axis, half, tensor.shape[axis])))
 
 
-def exponential(x: Any, /) -> Tensor:
+def exponential(x: Any) -> Tensor:
     """exp(x)."""
     return exp(x)
 
 
-def linear(x: Any, /) -> Tensor:
+def linear(x: Any) -> Tensor:
     """x."""
     return as_tensor(x)
 
 
-def normalize(x: Any, /, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) -> Tensor:
+def normalize(x: Any, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) -> Tensor:
     """x divided by its length along axes; of at least sqrt(epsilon)."""
     tensor = floating(x)
     total = reductions.sum(square(tensor), axis, keepdims=True)

@@ -1,0 +1,11 @@
+"""`lm.linalg`: products, norms and singular values by the names of `numpy.linalg`."""
+
+from lamina.operations import linear_algebra, norms
+from lamina.operations.linear_algebra import *  # noqa: F403
+from lamina.operations.linear_algebra import matrix_power
+from lamina.operations.norms import *  # noqa: F403
+from lamina.operations.singular import svdvals
+
+__all__ = ["matrix_power", "svdvals"]
+__all__ += linear_algebra.__all__
+__all__ += norms.__all__
