@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import lamina as lm
 from lamina import initializers
 from lamina.errors import RangeError, ShapeError, UnknownNameError
 from lamina.layers import Dense, Dropout
@@ -175,3 +176,16 @@ def test_mistakes():
         initializers.Orthogonal()((3,))
     with pytest.raises(ShapeError, match="gave shape"):
         Dense(2, kernel_initializer=lambda shape, dtype=None: np.ones(3))(np.ones((1, 4)))
+
+
+def test_an_initializer_with_a_seed_generator_draws_anew_and_is_saved_with_it(tmp_path):
+    initializer = initializers.GlorotUniform(seed=lm.keras.random.SeedGenerator(1))
+    shared = [lm.layers.Dense(2, kernel_initializer=initializer) for _ in range(2)]
+    model = lm.Sequential([lm.Input((2,)), *shared])
+    first, second = (layer.kernel.numpy() for layer in shared)
+    assert not np.array_equal(first, second)
+    again = initializers.deserialize(initializers.serialize(initializer))
+    np.testing.assert_array_equal(again((2, 2)), first)
+    model.save(tmp_path / "model.lamina")
+    loaded = lm.load_model(tmp_path / "model.lamina")
+    np.testing.assert_array_equal(loaded.layers[1].kernel.numpy(), second)

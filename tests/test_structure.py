@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # all rows above it in this table, also inside functions. A name is a module or package directly
 # under lamina/, or one inside a package ("data.arrays"), which then counts apart from the rest.
 FLOORS = [
-    ["errors", "elsewhere", "version", "distinct"],
+    ["errors", "elsewhere", "version", "distinct", "floatx"],
     ["settings", "registry", "configuration", "restoring", "tree"],
     ["locks", "interrupts", "arguments", "dlpack"],
     ["ir"],
@@ -29,7 +29,7 @@ FLOORS = [
     ["tensor"],
     ["operations", "random"],
     ["transforms"],
-    ["initializers", "regularizers", "constraints", "activations"],
+    ["seeding", "initializers", "regularizers", "constraints", "activations"],
     ["losses", "metrics", "schedules", "optimizers", "layers"],
     ["data", "files"],
     ["training", "models", "callbacks", "saving"],

@@ -17,10 +17,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina.configuration import Configurable, serialize
-from lamina.errors import RangeError, ShapeError
+from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.ir import types
 from lamina.operations import random
 from lamina.registry import Registry
+from lamina.seeding import SeedGenerator
 from lamina.tensor import Tensor, as_tensor
 
 TRUNCATED_STDDEV = 0.87962566103423978  # of the standard normal distribution cut off at -2 and 2
@@ -38,8 +39,18 @@ def drawing(key: str) -> Iterator[None]:
         _KEY.reset(token)
 
 
-def generator(seed: int | None) -> np.random.Generator:
-    """The source of one weight's values: its seed, else the key in force, else the global one."""
+def generator(seed: Any) -> np.random.Generator:
+    """The source of one weight's values: its seed, else the key in force, else the global one.
+
+    A number gives the same values at each call; a `keras.random.SeedGenerator`, other ones each
+    time. Raises ArgumentError for any other seed.
+    """
+    if isinstance(seed, SeedGenerator):
+        seed = seed.next_number()
+    elif seed is not None and not isinstance(seed, (int, np.integer)):
+        raise ArgumentError(
+            f"initializer: seed must be an integer or a SeedGenerator, got {describe(seed)}"
+        )
     key = f"seed {seed}" if seed is not None else _KEY.get() or f"global {next_seed()}"
     digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
@@ -113,7 +124,7 @@ class RandomNormal(Initializer):
 
     is_random = True
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
@@ -128,7 +139,7 @@ class TruncatedNormal(Initializer):
 
     is_random = True
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
@@ -143,9 +154,7 @@ class RandomUniform(Initializer):
 
     is_random = True
 
-    def __init__(
-        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
-    ) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
@@ -169,7 +178,7 @@ class VarianceScaling(Initializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -208,7 +217,7 @@ class _Scaled(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: Any = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -263,7 +272,7 @@ class Orthogonal(Initializer):
 
     is_random = True
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
         self.gain, self.seed = gain, seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:

@@ -15,7 +15,8 @@ from lamina.errors import DTypeError
 from lamina.ir import types
 from lamina.layers.regularization import filled, noise_shape_of
 from lamina.operations import cast, random
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.seeding import SeedGenerator
+from lamina.tensor import Tensor, as_tensor
 
 __all__ = [
     "SeedGenerator",
@@ -27,25 +28,6 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
-
-
-class SeedGenerator:
-    """A key and how often it was used: state, which compiled programs change too.
-
-    seed: a whole number; None takes one from the global state.
-    """
-
-    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        self.initial_seed, self.name = seed, name or "seed_generator"
-        key = random.scoped_key("seed_generator") if seed is None else random.key(seed)
-        self.key = Variable(np.asarray(key), trainable=False, name="key")
-        self.count = Variable(np.int32(0), trainable=False, name="count")
-
-    def next(self, ordered: bool = True) -> Tensor:
-        """The next key."""
-        key = random.fold_in(self.key.read(), self.count.read())
-        self.count.assign_add(1)
-        return key
 
 
 def _key(seed: Any) -> Any:

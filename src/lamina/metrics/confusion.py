@@ -114,8 +114,12 @@ class ConfusionCounts(Metric):
 
 
 def _only_top(p: Tensor, k: int) -> Tensor:
-    """Predictions that are not among the k largest of their row become very small."""
-    above = ops.expand_dims(p, axis=-2) > ops.expand_dims(p, axis=-1)
+    """Predictions that are not among the k largest of their row become very small; of equal ones
+    the first count as larger."""
+    other, own = ops.expand_dims(p, axis=-2), ops.expand_dims(p, axis=-1)
+    place = ops.arange(p.shape[-1])
+    is_before = ops.expand_dims(place, axis=0) < ops.expand_dims(place, axis=1)
+    above = (other > own) | ((other == own) & is_before)
     rank = ops.sum(ops.astype(above, float32), axis=-1)
     return ops.where(rank < k, p, ops.full_like(p, 2.0 * NO_THRESHOLD))
 

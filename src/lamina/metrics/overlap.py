@@ -21,9 +21,9 @@ EPSILON = 1e-7
 class IoU(Metric):
     """The mean over `target_class_ids` of tp / (tp + fp + fn), classes without any left out.
 
-    Targets and predictions are class indices; with `sparse_y_true` or `sparse_y_pred` False they
-    have one value a class along `axis`, the largest of which decides. Targets of `ignore_class`
-    don't count.
+    Targets and predictions are class indices, of fractions the whole part; with `sparse_y_true` or
+    `sparse_y_pred` False they have one value a class along `axis`, the largest of which decides.
+    Targets of `ignore_class`, and indices that are not of a class, don't count.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class IoU(Metric):
         y, p = as_tensor(y_true), as_tensor(y_pred)
         y = y if self.sparse_y_true else ops.argmax(y, axis=self.axis)
         p = p if self.sparse_y_pred else ops.argmax(p, axis=self.axis)
-        y, p = paired(y, floating(p), self.name)
+        y, p = (ops.trunc(each) for each in paired(y, floating(p), self.name))
         p, sample_weight = counting(y_pred, p, sample_weight)
         weights = ops.ones_like(p)
         if sample_weight is not None:

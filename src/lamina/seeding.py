@@ -1,0 +1,39 @@
+"""`keras.random.SeedGenerator`: a source of seeds that layers and initializers may hold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lamina.configuration import Configurable
+from lamina.operations import random
+from lamina.tensor import Tensor, Variable
+
+__all__ = ["SeedGenerator"]
+
+
+class SeedGenerator(Configurable):
+    """A key and how often it was used: state, which compiled programs change too.
+
+    seed: a whole number; None takes one from the global state.
+    """
+
+    family = "lamina.random"
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        self.initial_seed, self.name = seed, name or "seed_generator"
+        key = random.scoped_key("seed_generator") if seed is None else random.key(seed)
+        self.key = Variable(np.asarray(key), trainable=False, name="key")
+        self.count = Variable(np.int32(0), trainable=False, name="count")
+
+    def next_number(self) -> int:
+        """The next key as one number, known at once, also where a program is being recorded: what
+        an initializer draws from."""
+        high, low = np.asarray(random.fold_in(self.key.numpy(), self.count.numpy())).tolist()
+        np.add(self.count._array, 1, out=self.count._array)
+        return int(high) << 32 | int(low)
+
+    def next(self, ordered: bool = True) -> Tensor:
+        """The next key."""
+        key = random.fold_in(self.key.read(), self.count.read())
+        self.count.assign_add(1)
+        return key
