@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import lamina as lm
 from lamina import activations
 from lamina.errors import ArgumentError, UnknownNameError
 from lamina.layers import Activation, Dense, ReLU
@@ -58,7 +59,7 @@ FORMULAS = {
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_values(name):
-    found = activations.get(name)(X.astype(np.float64)).numpy()
+    found = activations.get(name)(lm.asarray(X)).numpy()
     np.testing.assert_allclose(found, FORMULAS[name](X), rtol=1e-6, atol=1e-9)
     assert np.isfinite(activations.get(name)(X.astype(np.float32)).numpy()).all()
 
@@ -89,7 +90,7 @@ def test_relu_of_every_kind(slope, largest, threshold):
 
 def test_approximate_gelu():
     inner = np.sqrt(2 / np.pi) * (X + 0.044715 * X**3)
-    found = activations.gelu(X, approximate=True).numpy()
+    found = activations.gelu(lm.asarray(X), approximate=True).numpy()
     np.testing.assert_allclose(found, 0.5 * X * (1 + np.tanh(inner)), rtol=1e-6, atol=1e-12)
 
 

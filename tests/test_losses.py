@@ -201,7 +201,7 @@ def test_gradient(cls, arguments, data, formula):
     assert gradient.dtype == "float64"
 
     def at(step):
-        return loss(y, p + step * direction).item()
+        return loss(y, lm.asarray(p + step * direction)).item()
 
     numeric = (at(1e-6) - at(-1e-6)) / 2e-6
     np.testing.assert_allclose((gradient.numpy() * direction).sum(), numeric, rtol=1e-4, atol=1e-7)

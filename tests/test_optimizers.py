@@ -165,7 +165,7 @@ NAMES = [f"{rule.__name__}-{k}" for k, (_, rule) in enumerate(RULES)]
 
 def steps(optimizer, dtype="float64", gradients=GRADIENTS, apply=None):
     """The variables after one step for each list of gradients."""
-    variables = [lm.Variable(x.astype(dtype), name=f"x{k}") for k, x in enumerate(X0)]
+    variables = [lm.Variable(x, dtype=dtype, name=f"x{k}") for k, x in enumerate(X0)]
     apply = apply or optimizer.apply
     for gs in gradients:
         apply([lm.asarray(g.astype(dtype)) for g in gs], variables)
@@ -186,7 +186,7 @@ def test_rule(make, rule, dtype, tolerance):
 def test_a_compiled_step_is_the_same(make, rule, engine):
     """One program serves all steps: nothing of a step's number is part of it."""
     optimizer = make()
-    variables = [lm.Variable(x, name=f"x{k}") for k, x in enumerate(X0)]
+    variables = [lm.Variable(x, dtype="float64", name=f"x{k}") for k, x in enumerate(X0)]
     optimizer.build(variables)
     with lm.settings(engine=engine):
         before = lm.compile_stats().count

@@ -11,40 +11,46 @@ from typing import Any
 
 from lamina.configuration import NAMED_FUNCTIONS, Configurable, deserialize, own_object, plain
 from lamina.errors import ArgumentError, describe, unknown_name
+from lamina.floatx import with_floatx
 from lamina.operations import elementwise, neural
-from lamina.operations.elementwise import tanh
-from lamina.operations.neural import (
-    celu,
-    elu,
-    exponential,
-    glu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_silu,
-    hard_tanh,
-    leaky_relu,
-    linear,
-    log_sigmoid,
-    log_softmax,
-    mish,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    soft_shrink,
-    softmax,
-    softplus,
-    softsign,
-    sparse_plus,
-    sparse_sigmoid,
-    sparsemax,
-    squareplus,
-    tanh_shrink,
-    threshold,
-)
 from lamina.tensor import Tensor, as_tensor
 
+celu = with_floatx(neural.celu)
+elu = with_floatx(neural.elu)
+exponential = with_floatx(neural.exponential)
+glu = with_floatx(neural.glu)
+hard_shrink = with_floatx(neural.hard_shrink)
+hard_sigmoid = with_floatx(neural.hard_sigmoid)
+hard_silu = with_floatx(neural.hard_silu)
+hard_tanh = with_floatx(neural.hard_tanh)
+leaky_relu = with_floatx(neural.leaky_relu)
+linear = with_floatx(neural.linear)
+log_sigmoid = with_floatx(neural.log_sigmoid)
+log_softmax = with_floatx(neural.log_softmax)
+mish = with_floatx(neural.mish)
+relu6 = with_floatx(neural.relu6)
+selu = with_floatx(neural.selu)
+sigmoid = with_floatx(neural.sigmoid)
+silu = with_floatx(neural.silu)
+soft_shrink = with_floatx(neural.soft_shrink)
+softmax = with_floatx(neural.softmax)
+softplus = with_floatx(neural.softplus)
+softsign = with_floatx(neural.softsign)
+sparse_plus = with_floatx(neural.sparse_plus)
+sparse_sigmoid = with_floatx(neural.sparse_sigmoid)
+sparsemax = with_floatx(neural.sparsemax)
+squareplus = with_floatx(neural.squareplus)
+tanh_shrink = with_floatx(neural.tanh_shrink)
+threshold = with_floatx(neural.threshold)
 
+
+@with_floatx
+def tanh(x: Any) -> Tensor:
+    """sinh(x) / cosh(x)."""
+    return elementwise.tanh(x)
+
+
+@with_floatx
 def relu(
     x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Tensor:
@@ -63,6 +69,7 @@ def relu(
     return above
 
 
+@with_floatx
 def gelu(x: Any, approximate: bool = False) -> Tensor:
     """x * P(X <= x) for X ~ N(0, 1); `approximate` takes a tanh for it (Hendrycks et al. 2016)."""
     return neural.gelu(x, approximate=approximate)
@@ -80,8 +87,12 @@ _FUNCTIONS: list[Callable[..., Tensor]] = [
 # fmt: on
 _BY_NAME = {f.__name__: f for f in _FUNCTIONS}
 _ALIASES = {"swish": silu, "hard_swish": hard_silu}
+for function in _FUNCTIONS:
+    function.__module__ = __name__  # where `pickle` finds it
 NAMED_FUNCTIONS.update({f: name for name, f in _BY_NAME.items()})
-NAMED_FUNCTIONS[neural.relu] = "relu"
+# the operations of the same name and defaults; gelu has another default
+NAMED_FUNCTIONS.update({vars(neural)[n]: n for n in _BY_NAME if n not in ("gelu", "tanh")})
+NAMED_FUNCTIONS[elementwise.tanh] = "tanh"
 
 
 class ActivationAttribute:

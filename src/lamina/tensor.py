@@ -22,6 +22,7 @@ import numpy as np
 
 from lamina.arguments import one_of, refuse_sparse
 from lamina.errors import DTypeError, ShapeError, TracedValueError
+from lamina.floatx import in_floatx
 from lamina.ir import types
 from lamina.ir.graph import Node, parameter
 from lamina.ir.primitives import PRIMITIVES
@@ -342,14 +343,18 @@ def default_dtype(array: np.ndarray) -> np.dtype:
 class Variable(Operators):
     """A mutable cell that holds a tensor: the state of a model or an optimizer.
 
-    `initial` is anything `as_tensor` takes. In eager code `assign` changes the value at once. In a
+    `initial` is anything `as_tensor` takes; of NumPy's float64 it becomes float32, unless `dtype`
+    says otherwise. In eager code `assign` changes the value at once. In a
     traced program a read is an input and an assignment an output, written in place by the engine.
     """
 
     def __init__(
         self, initial: Any, *, trainable: bool = True, dtype: Any = None, name: str = "variable"
     ) -> None:
-        value = as_tensor(initial, types.dtype(dtype) if dtype is not None else None)
+        if dtype is None:
+            value = as_tensor(in_floatx(initial))
+        else:
+            value = as_tensor(initial, types.dtype(dtype))
         # a copy of its own: compiled programs write into it
         self._array = _aligned_copy(value._known("Variable(...)"))
         self._type = value._type

@@ -63,6 +63,12 @@ def binary_focal_crossentropy(
     return ops.mean(values, axis=axis)
 
 
+def crossentropy_of_elements(y_true: Any, y_pred: Any, from_logits: bool = False) -> Tensor:
+    """-y log p - (1 - y) log(1 - p) of each element: `keras.ops.binary_crossentropy`."""
+    y, scores, are_logits = _prepared(y_true, y_pred, from_logits, 0.0, "binary_crossentropy")
+    return elementwise(y, scores, are_logits)
+
+
 def elementwise(y: Tensor, scores: Tensor, are_logits: bool) -> Tensor:
     """The cross-entropy of each element, from its logit or its probability (cut off at 1e-7)."""
     if are_logits:

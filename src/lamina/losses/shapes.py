@@ -10,14 +10,16 @@ from typing import Any
 
 from lamina import operations as ops
 from lamina.errors import ShapeError
+from lamina.floatx import in_floatx
 from lamina.ir import types
 from lamina.ir.types import Dim, DType, Shape
 from lamina.tensor import Tensor, as_tensor
 
 
 def floating(value: Any, dtype: DType | None = None) -> Tensor:
-    """A tensor of `dtype`; without one, of its own floating dtype, or float32 if it has none."""
-    tensor = as_tensor(value)
+    """A tensor of `dtype`; without one, of its own floating dtype, or float32 if it has none or is
+    an array of NumPy."""
+    tensor = as_tensor(in_floatx(value))
     if dtype is None:
         computes = tensor.dtype.is_float and not tensor.dtype.is_storage_only
         dtype = tensor.dtype if computes else types.float32

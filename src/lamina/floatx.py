@@ -1,0 +1,40 @@
+"""NumPy's float64 becomes float32 where a function is one of Keras: its default dtype, "floatx".
+
+The functions of `lamina` itself keep the dtype of an array.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_floatx(value: Any) -> Any:
+    """An array of float64 that is not a tensor as float32, also inside of lists and tuples.
+    Everything else as it is."""
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if type(value) in (list, tuple):
+        return type(value)(map(in_floatx, value))
+    if type(value) is np.float64:
+        return float(value)
+    dtype = getattr(value, "dtype", None)
+    is_double = isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize >= 8
+    return np.asarray(value, np.float32) if is_double else value
+
+
+def with_floatx(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, to which all arguments come `in_floatx`."""
+
+    @functools.wraps(function)
+    def converted(*args: P.args, **kwargs: P.kwargs) -> R:
+        named = {name: in_floatx(value) for name, value in kwargs.items()}
+        return function(*map(in_floatx, args), **named)  # type: ignore[arg-type]
+
+    return converted
