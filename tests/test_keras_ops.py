@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.errors import ArgumentError, RangeError
+from lamina import keras
+from lamina.errors import (
+    ArgumentError,
+    GradientError,
+    RangeError,
+    ShapeError,
+    TracedValueError,
+)
 from lamina.keras import ops
 
 N = np.float32([[3.0, np.nan, -1.0], [0.5, 2.0, np.inf], [-np.inf, 0.0, 7.0]])
@@ -117,11 +124,77 @@ def test_gradients_pass_through():
     assert gradient.tolist() == [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
 
 
+@pytest.mark.parametrize("ord", ["fro", 1, -1, np.inf, -np.inf])
+def test_the_norm_of_a_matrix_compiles(ord):
+    compiled = lm.compile(lambda x: ops.norm(x, ord))
+    np.testing.assert_allclose(compiled(lm.asarray(X)), np.linalg.norm(X, ord), rtol=1e-6)
+
+
+@pytest.mark.parametrize("ord", ["nuc", 2, -2])
+def test_the_gradient_of_a_norm_of_singular_values_is_that_of_differences(ord):
+    x = lm.asarray(np.random.default_rng(0).normal(size=(2, 3, 4)))
+    direction = np.random.default_rng(1).normal(size=x.shape)
+
+    def total(x):
+        return lm.sum(ops.norm(x, ord, axis=(1, 2)))
+
+    ahead, back = (total(x + step * lm.asarray(direction)).item() for step in (1e-6, -1e-6))
+    found = np.sum(lm.grad(total)(x).numpy() * direction)
+    np.testing.assert_allclose(found, (ahead - back) / 2e-6, rtol=1e-6)
+
+
+def test_operations_by_name_compile_and_have_gradients():
+    def loss(x):
+        cut = ops.clip(x, x_min=-1.0, x_max=2.0)
+        rows = ops.segment_sum(cut, segment_ids=lm.asarray([-1, 0]), num_segments=2)
+        return ops.sum(ops.where(condition=rows > 0, x1=rows, x2=0.0) * ops.trace(x[:, :2]))
+
+    x = lm.asarray(X)
+    np.testing.assert_allclose(lm.compile(loss)(x), loss(x), rtol=1e-6)
+    np.testing.assert_allclose(lm.compile(lm.grad(loss))(x), lm.grad(loss)(x), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8"])
+def test_integers_round_to_tens_as_in_numpy(dtype):
+    x = np.arange(-120 if dtype[0] == "i" else 0, 120).astype(dtype)
+    for decimals in (-1, -2):
+        expected = np.round(x.astype("int64"), decimals)
+        np.testing.assert_array_equal(lm.round(x, decimals), expected)
+    assert lm.round(x, -1).dtype == dtype
+
+
+def test_numpy_float64_becomes_float32_and_a_tensor_of_float64_stays():
+    doubles = np.ones((2, 2))
+    for x in (doubles, [doubles, doubles], (np.float64(2.0), 1)):
+        assert ops.convert_to_tensor(x).dtype == ops.add(x, 1).dtype == "float32"
+    assert ops.add(lm.asarray(doubles), doubles).dtype == "float64"
+    assert ops.convert_to_tensor(doubles, dtype="float64").dtype == "float64"
+    assert lm.add(doubles, 1).dtype == "float64"
+    assert lm.Variable(doubles).dtype == lm.activations.relu(doubles).dtype == "float32"
+    assert lm.Variable(doubles, dtype="float64").dtype == "float64"
+    assert lm.losses.mean_squared_error(lm.asarray(doubles), lm.asarray(doubles)).dtype == "float64"
+
+
 ERRORS = [
+    (lambda: ops.norm(X, 3), ArgumentError, "ord must be 'fro'"),
+    (lambda: ops.norm(X, 0), ArgumentError, "ord must be 'fro'"),
+    (lambda: ops.norm(X[0], "fro"), ArgumentError, "must be a number for vectors"),
+    (lambda: ops.norm(np.ones((2, 2, 2)), 1), ArgumentError, "3 axes"),
+    (lambda: lm.compile(lambda x: ops.norm(x, "nuc"))(X), TracedValueError, "outside of compiled"),
+    (lambda: lm.grad(lambda x: lm.sum(lm.grad(lambda x: ops.norm(x, 2))(x)))(lm.asarray(X)),
+     GradientError, "no second derivative"),
+    (lambda: ops.where(X > 0, X), ArgumentError, "only one of x1 and x2"),
+    (lambda: ops.pad(X, 1, "edge", constant_values=1), ArgumentError, "no meaning"),
+    (lambda: ops.unstack(X, num=3), ArgumentError, "2 slices"),
+    (lambda: ops.cross(np.ones(4), np.ones(3)), ShapeError, "2 or 3 elements"),
+    (lambda: ops.normalize(X, order=0), ArgumentError, "at least 1"),
+    (lambda: ops.one_hot([1], 2, sparse=True), ArgumentError, "sparse"),
+    (lambda: ops.layer_normalization(X, gama=1.0), ArgumentError, "gama"),
+    (lambda: keras.initializers.RandomNormal(seed="1")((2,)), ArgumentError, "SeedGenerator"),
     (lambda: ops.quantile(X, 1.5), RangeError, "from 0 to 1"),
     (lambda: ops.quantile(X, 0.5, method="none"), RangeError, "'linear'"),
     (lambda: ops.scatter_update(X, [[0, 0]], [1.0], "mean"), ArgumentError, "reduction"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("call", "kind", "text"), ERRORS, ids=range(len(ERRORS)))

@@ -1,0 +1,112 @@
+"""`keras.ops`: loops, branches, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lamina import operations as ops
+from lamina import transforms
+from lamina.keras.ops.arguments import operation, tensor
+from lamina.tensor import Tensor
+
+# fmt: off
+__all__ = [
+    "associative_scan", "cond", "custom_gradient", "fori_loop", "map", "scan", "stop_gradient",
+    "switch", "while_loop",
+]
+# fmt: on
+
+
+@operation
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:
+    """body(*loop_vars) again and again while cond(*loop_vars), at most so many times.
+
+    One value alone may stand for a tuple of one. Forward only: gradients need `scan`.
+    """
+    alone = not isinstance(loop_vars, (tuple, list))
+    most = 2**31 - 1 if maximum_iterations is None else maximum_iterations
+
+    def given(values: Any) -> tuple[Any, ...]:
+        return tuple(values) if isinstance(values, (tuple, list)) else (values,)
+
+    def goes_on(carry: Any) -> Any:
+        return ops.logical_and(carry[0] < most, cond(*carry[1]))
+
+    def turn(carry: Any) -> Any:
+        return carry[0] + 1, given(body(*carry[1]))
+
+    start = ops.zeros((), dtype="int32"), tuple(tensor(v) for v in given(loop_vars))
+    values = transforms.while_loop(goes_on, turn, start)[1]
+    return values[0] if alone else type(loop_vars)(values)
+
+
+@operation
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+    """value = body_fun(i, value) for each i from lower up to below upper."""
+
+    def turn(carry: Any) -> Any:
+        return carry[0] + 1, body_fun(*carry)
+
+    start = ops.asarray(lower, dtype="int32"), init_val
+    return transforms.while_loop(lambda carry: carry[0] < upper, turn, start)[1]
+
+
+@operation
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """f of each element along the first axis, the results stacked."""
+    return transforms.scan(lambda carry, x: (carry, f(x)), ops.zeros(()), xs)[1]
+
+
+@operation
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: Any = None,
+    reverse: bool = False,
+    unroll: Any = 1,
+) -> tuple[Any, Any]:
+    """The last carry, and the stacked ys, of f(carry, x) -> (carry, y) for each x in xs.
+
+    `unroll` changes nothing: the compiler decides how many iterations to unroll.
+    """
+    return transforms.scan(f, init, xs, length, reverse=reverse)
+
+
+@operation
+def associative_scan(
+    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
+) -> Any:
+    """[x0, f(x0, x1), f(f(x0, x1), x2), ...] along an axis, for an associative f."""
+    return transforms.associative_scan(f, elems, reverse, axis)
+
+
+# ---- branches and gradients ----------------------------------------------------------------------
+@operation
+def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
+    """true_fn() if pred holds, else false_fn(); only the one chosen is computed."""
+    return transforms.cond(pred, true_fn, false_fn)
+
+
+@operation
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """branches[index](*operands); an index outside of the list is moved to the nearest inside."""
+    return transforms.switch(index, branches, *operands)
+
+
+@operation
+def stop_gradient(variable: Any) -> Tensor:
+    """The same value, through which no gradient flows."""
+    return transforms.stop_gradient(variable)
+
+
+@operation
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Give f, which returns (value, rule), the gradient rule(g) instead of its own."""
+    return transforms.custom_gradient(f)

@@ -1,0 +1,250 @@
+"""`keras.ops`: tensors from nothing, from numbers and from other arrays; dtypes and shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import operations as ops
+from lamina.floatx import in_floatx
+from lamina.ir import types
+from lamina.keras.ops.arguments import operation, tensor, wanted
+from lamina.tensor import Tensor, as_tensor
+
+# fmt: off
+__all__ = [
+    "arange", "array", "bartlett", "blackman", "cast", "convert_to_numpy", "convert_to_tensor",
+    "dtype", "empty", "empty_like", "eye", "full", "full_like", "geomspace", "hamming", "hanning",
+    "identity", "is_tensor", "kaiser", "linspace", "logspace", "meshgrid", "ndim", "ones",
+    "ones_like", "saturate_cast", "shape", "size", "tri", "vander", "zeros", "zeros_like",
+]
+# fmt: on
+
+
+def _known(function: str, value: Any) -> np.ndarray:
+    """The ends of a sequence as float64; the sequence is computed on the host."""
+    return np.asarray(as_tensor(value)._known(function), np.float64)
+
+
+# ---- filled --------------------------------------------------------------------------------------
+
+
+@operation
+def zeros(shape: Any, dtype: Any = None) -> Tensor:
+    """Zeros, float32 by default."""
+    return ops.zeros(shape, dtype=dtype)
+
+
+@operation
+def ones(shape: Any, dtype: Any = None) -> Tensor:
+    """Ones, float32 by default."""
+    return ops.ones(shape, dtype=dtype)
+
+
+@operation
+def empty(shape: Any, dtype: Any = None) -> Tensor:
+    """A tensor whose values are not to be relied on: zeros."""
+    return ops.zeros(shape, dtype=dtype)
+
+
+@operation
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+    """A tensor that has one value everywhere."""
+    return ops.full(shape, fill_value, dtype=wanted(dtype))
+
+
+@operation
+def zeros_like(x: Any, dtype: Any = None) -> Tensor:
+    """Zeros in x's shape and dtype."""
+    return ops.zeros_like(x, dtype=dtype)
+
+
+@operation
+def ones_like(x: Any, dtype: Any = None) -> Tensor:
+    """Ones in x's shape and dtype."""
+    return ops.ones_like(x, dtype=dtype)
+
+
+@operation
+def empty_like(x: Any, dtype: Any = None) -> Tensor:
+    """As `zeros_like`."""
+    return ops.zeros_like(x, dtype=dtype)
+
+
+@operation
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+    """One value everywhere, in x's shape and dtype."""
+    return ops.full_like(x, fill_value, dtype=dtype)
+
+
+@operation
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
+    """Ones on the k-th diagonal, zeros elsewhere."""
+    return ops.eye(N, M, k=k, dtype=dtype)
+
+
+@operation
+def identity(n: Any, dtype: Any = None) -> Tensor:
+    """The identity matrix."""
+    return ops.eye(n, dtype=dtype)
+
+
+@operation
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
+    """Ones at and below the k-th diagonal, N rows and M columns."""
+    return ops.tril(ops.ones((N, N if M is None else M), dtype=dtype), k=k)
+
+
+# ---- from other arrays ---------------------------------------------------------------------------
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Tensor:
+    """x as a tensor of a dtype; without one, an array of float64 becomes float32."""
+    return tensor(x) if dtype is None else ops.cast(as_tensor(x), dtype)
+
+
+def array(x: Any, dtype: Any = None) -> Tensor:
+    """As `convert_to_tensor`, with memory of its own."""
+    return ops.array(in_floatx(x) if dtype is None else x, dtype)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """The value of a tensor as an array."""
+    return np.asarray(x)
+
+
+def cast(x: Any, dtype: Any) -> Tensor:
+    """x converted to a dtype. Floats to integers truncate, and stop at the integers' limits."""
+    return ops.cast(x, dtype)
+
+
+def saturate_cast(x: Any, dtype: Any) -> Tensor:
+    """x as another dtype; what is beyond its range becomes its nearest limit."""
+    x, target = as_tensor(x), types.dtype(dtype)
+    if target.kind == "b":
+        return ops.cast(x, target)
+    limits = (ops.finfo if target.is_float else ops.iinfo)(target)
+    return ops.cast(ops.clip(x, limits.min, limits.max), target)
+
+
+# ---- what a tensor is ----------------------------------------------------------------------------
+def is_tensor(x: Any) -> bool:
+    """True for a tensor."""
+    return ops.is_tensor(x)
+
+
+def dtype(x: Any) -> str:
+    """The name of the dtype that x has as a tensor."""
+    return str(tensor(x).dtype)
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """The extents, those that are not known yet as symbols, to compute and reshape with."""
+    return as_tensor(x).shape
+
+
+def ndim(x: Any) -> int:
+    """The number of axes."""
+    return as_tensor(x).ndim
+
+
+def size(x: Any) -> Any:
+    """The number of elements."""
+    return as_tensor(x).size
+
+
+# ---- sequences -----------------------------------------------------------------------------------
+
+
+@operation
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Tensor:
+    """start, start + step, ... before stop; with one argument, 0, 1, ... before it."""
+    return ops.arange(start, stop, 1 if step is None else step, dtype=dtype)
+
+
+@operation
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """num numbers from start to stop, evenly spaced."""
+    start, stop = _known("linspace", start), _known("linspace", stop)
+    line, step = np.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
+    points = ops.asarray(line, wanted(dtype))
+    return (points, ops.asarray(step, points.dtype)) if retstep else points
+
+
+@operation
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Tensor:
+    """base to the powers that `linspace` gives."""
+    start, stop = _known("logspace", start), _known("logspace", stop)
+    return ops.asarray(np.logspace(start, stop, num, endpoint, base, axis=axis), wanted(dtype))
+
+
+@operation
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Tensor:
+    """num numbers from start to stop, each the same multiple of the one before."""
+    start, stop = _known("geomspace", start), _known("geomspace", stop)
+    return ops.asarray(np.geomspace(start, stop, num, endpoint, axis=axis), wanted(dtype))
+
+
+@operation
+def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
+    """Coordinates of a grid: each array repeated along the axes of all others."""
+    return ops.meshgrid(*x, indexing=indexing)
+
+
+@operation
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
+    """A row of powers of each element, from N - 1 down to 0."""
+    x = tensor(x)
+    count = x.shape[0] if N is None else N
+    powers = ops.stack([ops.power(x, n) for n in range(count)], axis=-1)
+    return powers if increasing else ops.flip(powers, axis=-1)
+
+
+# ---- windows -------------------------------------------------------------------------------------
+
+
+@operation
+def bartlett(x: Any) -> Tensor:
+    """The Bartlett window of x points."""
+    return ops.asarray(np.bartlett(int(x)), types.float32)
+
+
+@operation
+def blackman(x: Any) -> Tensor:
+    """The Blackman window of x points."""
+    return ops.asarray(np.blackman(int(x)), types.float32)
+
+
+@operation
+def hamming(x: Any) -> Tensor:
+    """The Hamming window of x points."""
+    return ops.asarray(np.hamming(int(x)), types.float32)
+
+
+@operation
+def hanning(x: Any) -> Tensor:
+    """The Hann window of x points."""
+    return ops.asarray(np.hanning(int(x)), types.float32)
+
+
+@operation
+def kaiser(x: Any, beta: Any) -> Tensor:
+    """The Kaiser window of x points and shape beta."""
+    return ops.asarray(np.kaiser(int(x), float(beta)), types.float32)

@@ -1,0 +1,200 @@
+"""`keras.ops`: normalization, convolutions and windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import nn
+from lamina import operations as ops
+from lamina.errors import ArgumentError
+from lamina.keras.ops.arguments import floating, operation, tensor
+from lamina.operations.promote import axes_of
+from lamina.tensor import Tensor, as_tensor
+
+# fmt: off
+__all__ = [
+    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "batch_normalization", "conv",
+    "conv_transpose", "depth_to_space", "depthwise_conv", "layer_normalization", "max_pool",
+    "rms_normalization", "separable_conv", "space_to_depth",
+]
+# fmt: on
+
+
+# ---- normalization -------------------------------------------------------------------------------
+@operation
+def layer_normalization(
+    x: Any,
+    gamma: Any = None,
+    beta: Any = None,
+    axis: Any = -1,
+    epsilon: float | None = None,
+    **kwargs: Any,
+) -> Tensor:
+    """(x - mean) / sqrt(variance + epsilon) over the axis, times gamma, plus beta.
+
+    `rms_scaling=True`, which Keras still takes, divides x by sqrt(variance + epsilon) without
+    taking the mean out, and adds no beta.
+    """
+    rms_scaling = kwargs.pop("rms_scaling", False)
+    if kwargs:
+        raise ArgumentError(f"layer_normalization: unknown arguments {sorted(kwargs)}")
+    x = floating(x)
+    small = 1e-7 if epsilon is None else epsilon
+    if rms_scaling:
+        result = x * ops.rsqrt(ops.var(x, axis, keepdims=True) + small)
+        return result if gamma is None else result * _along(axis, gamma, x)
+    centered = x - ops.mean(x, axis=axis, keepdims=True)
+    variance = ops.mean(centered * centered, axis=axis, keepdims=True)
+    result = centered * ops.rsqrt(variance + small)
+    result = result if gamma is None else result * _along(axis, gamma, x)
+    return result if beta is None else result + _along(axis, beta, x)
+
+
+def _along(axis: Any, weights: Any, x: Tensor) -> Any:
+    """Weights of the normalized axes, to be multiplied with x."""
+    weights = tensor(weights)
+    if weights.ndim in (0, x.ndim):
+        return weights
+    axes = axes_of("layer_normalization", axis, x.ndim)
+    return ops.reshape(weights, tuple(n if d in axes else 1 for d, n in enumerate(x.shape)))
+
+
+@operation
+def rms_normalization(
+    x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
+) -> Tensor:
+    """x / sqrt(mean(x^2) + epsilon) over the axis, times scale."""
+    x = floating(x)
+    square = ops.mean(x * x, axis=axis, keepdims=True)
+    result = x * ops.rsqrt(square + (1e-7 if epsilon is None else epsilon))
+    return result if scale is None else result * scale
+
+
+@operation
+def batch_normalization(
+    x: Any,
+    mean: Any,
+    variance: Any,
+    axis: int,
+    offset: Any = None,
+    scale: Any = None,
+    epsilon: float = 1e-3,
+) -> Tensor:
+    """(x - mean) / sqrt(variance + epsilon), times scale, plus offset, all along an axis."""
+    x = floating(x)
+    shape = [1] * x.ndim
+    shape[axis] = -1
+
+    def along(values: Any) -> Tensor:
+        return ops.reshape(as_tensor(values), tuple(shape))
+
+    result = (x - along(mean)) * ops.rsqrt(along(variance) + epsilon)
+    result = result if scale is None else result * along(scale)
+    return result if offset is None else result + along(offset)
+
+
+# ---- convolutions and windows --------------------------------------------------------------------
+@operation
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A convolution over one to three axes, as `lm.nn.conv`."""
+    return nn.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+
+
+@operation
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A convolution of each channel by itself, as `lm.nn.depthwise_conv`."""
+    return nn.depthwise_conv(inputs, kernel, strides, padding, data_format, dilation_rate)
+
+
+@operation
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A depthwise convolution, then one of 1 x 1, as `lm.nn.separable_conv`."""
+    return nn.separable_conv(
+        inputs, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate
+    )
+
+
+@operation
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: Any = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Tensor:
+    """A transposed convolution, as `lm.nn.conv_transpose`."""
+    return nn.conv_transpose(
+        inputs, kernel, strides, padding, output_padding, data_format, dilation_rate
+    )
+
+
+@operation
+def max_pool(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any = None,
+    padding: Any = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """The largest element in each window."""
+    return nn.max_pool(inputs, pool_size, strides, padding, data_format)
+
+
+@operation
+def average_pool(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any = None,
+    padding: Any = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """The mean of each window, padding not counted."""
+    return nn.average_pool(inputs, pool_size, strides, padding, data_format)
+
+
+@operation
+def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Tensor:
+    """The largest element in each of `output_size` windows."""
+    return nn.adaptive_max_pool(inputs, output_size, data_format)
+
+
+@operation
+def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Tensor:
+    """The mean of each of `output_size` windows."""
+    return nn.adaptive_average_pool(inputs, output_size, data_format)
+
+
+@operation
+def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_last") -> Tensor:
+    """Channels become blocks of pixels (Shi et al. 2016), as `lm.nn.depth_to_space`."""
+    return nn.depth_to_space(x, block_size, data_format)
+
+
+@operation
+def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_last") -> Tensor:
+    """Blocks of pixels become channels; undoes `depth_to_space`."""
+    return nn.space_to_depth(x, block_size, data_format)

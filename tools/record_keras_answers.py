@@ -1,0 +1,80 @@
+"""Write what Keras answers into `tests/keras_answers.json` and `tests/keras_ops.json`.
+
+Run it where Keras 3 on JAX is installed, after a change in `tests/keras_cases.py`:
+
+    KERAS_BACKEND=jax python tools/record_keras_answers.py
+
+keras_ops.json      the signature of each function of `keras.ops`, and the dtypes of the results of
+                    those that take one or two tensors
+keras_answers.json  the value, shape and dtype of each expression in keras_cases.py
+"""
+
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from keras import ops
+
+TESTS = Path(__file__).parents[1] / "tests"
+sys.path.insert(0, str(TESTS))
+
+from keras_cases import DTYPES, NAMES, PAIRS, cases  # noqa: E402
+
+
+def functions() -> dict[str, Any]:
+    found = {name: getattr(ops, name) for name in sorted(dir(ops)) if name[0] != "_"}
+    return {name: f for name, f in found.items() if inspect.isfunction(f)}
+
+
+def result_dtype(function: Any, *dtypes: str) -> str:
+    """The dtype of a function's first result, "-" if Keras takes no such tensors."""
+    tensors = [jax.ShapeDtypeStruct((2, 2), dtype) for dtype in dtypes]
+    try:
+        found = jax.tree.leaves(jax.eval_shape(function, *tensors))[0]
+    except Exception:  # noqa: BLE001 (whatever the backend raises)
+        return "-"
+    return keras.backend.standardize_dtype(found.dtype)
+
+
+def of_operations() -> dict[str, Any]:
+    record = {}
+    for name, function in functions().items():
+        signature = inspect.signature(function)
+        entry = {"signature": str(signature)}
+        needed = [p for p in signature.parameters.values() if p.default is p.empty]
+        plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in needed)
+        if plain and [p.name for p in needed] in (["x"], ["a"], ["y"], ["array"]):
+            entry["dtypes"] = " ".join(result_dtype(function, d) for d in DTYPES)
+        elif plain and [p.name for p in needed] in (["x1", "x2"], ["x", "y"]):
+            entry["dtypes"] = " ".join(result_dtype(function, *pair) for pair in PAIRS)
+        record[name] = entry
+    return record
+
+
+def answer(expression: str) -> list[Any]:
+    try:
+        value = eval(expression, {"keras": keras, "ops": ops, **NAMES})
+    except Exception as error:  # noqa: BLE001 (whatever the backend raises)
+        print(f"{expression}: {type(error).__name__}: {error}", file=sys.stderr)
+        return []
+    leaves = [ops.convert_to_tensor(leaf) for leaf in keras.tree.flatten(value)]
+    return [
+        [keras.backend.standardize_dtype(leaf.dtype), list(leaf.shape), np.asarray(leaf).tolist()]
+        for leaf in leaves
+    ]
+
+
+def write(name: str, record: dict[str, Any]) -> None:
+    rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())
+    (TESTS / name).write_text("{\n" + rows + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write("keras_ops.json", of_operations())
+    answers = {expression: answer(expression) for expression in cases()}
+    write("keras_answers.json", {key: value for key, value in answers.items() if value})
