@@ -10,6 +10,7 @@ import numpy as np
 from lamina.data.dataset import Dataset
 from lamina.errors import ArgumentError
 from lamina.layers.host import HostLayer
+from lamina.training.columns import parts_of
 from lamina.training.sources import is_iterable_of_batches
 
 
@@ -46,7 +47,7 @@ class _Batches:
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self.batches:
-            yield _inputs_through(self.layers, batch if isinstance(batch, tuple) else (batch,))
+            yield _inputs_through(self.layers, parts_of(batch))
 
 
 class _Counted(_Batches):

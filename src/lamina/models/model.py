@@ -82,6 +82,10 @@ class Model(Layer, Trainer):
         is_plain = type(self) is Model and self._graph is not None
         return "functional" if is_plain else super()._class_name()
 
+    def _has_call(self) -> bool:
+        """Whether the model computes anything by itself: some only define steps of training."""
+        return self._graph is not None or type(self).call is not Model.call
+
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if self._graph is None:
             raise TypeError(

@@ -125,7 +125,9 @@ def columns(
 
 
 def _rows(value: Any) -> Any:
-    """What has a length to compare; scalars are found out later."""
+    """What has a length to compare; scalars and nests are found out later."""
+    if isinstance(value, (list, tuple)) and _is_nest(value):
+        return None
     return value if hasattr(value, "__len__") and not isinstance(value, dict) else None
 
 
@@ -151,10 +153,34 @@ def _flat(data: Any, name: str) -> tuple[list[np.ndarray], Any, dict[str, np.nda
 
 
 def _is_nest(data: Sequence[Any]) -> bool:
-    """True for [array, array]: several inputs; False for [[1, 2], [3, 4]] and [row, row]: one."""
+    """True for [array, array], [array, [array]] and [array, None]: several inputs, of which some
+    may be missing; False for [[1, 2], [3, 4]] and [row, row]: one."""
     if any(isinstance(each, dict) for each in data):
         return True
-    return bool(data) and all(hasattr(v, "shape") and len(v.shape) >= 1 for v in data)
+    arrays = [hasattr(each, "shape") and len(each.shape) >= 1 for each in data]
+    rest = [each for each, known in zip(data, arrays, strict=True) if not known]
+    return any(arrays) and all(
+        each is None or (isinstance(each, (list, tuple)) and _is_nest(each)) for each in rest
+    )
+
+
+def parts_of(batch: Any) -> tuple[Any, ...]:
+    """A batch as an iterable makes it, in a tuple: x, (x, y) or (x, y, sample_weight). A list of
+    arrays or nests is such a tuple, as a DataLoader makes it; a list of numbers is x."""
+    if isinstance(batch, list) and any(map(_holds_array, batch)):
+        batch = tuple(batch)
+    parts = batch if isinstance(batch, tuple) else (batch,)
+    if not 1 <= len(parts) <= 3:
+        raise ArgumentError(
+            f"a batch is a tuple of {len(parts)}, expected (x, y) or (x, y, sample_weight)"
+        )
+    return parts
+
+
+def _holds_array(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_array, value))
+    return isinstance(value, dict) or hasattr(value, "shape")
 
 
 # ---- weights -----------------------------------------------------------------------------------

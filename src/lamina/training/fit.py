@@ -211,21 +211,23 @@ def _validation(model: Any, given: Any, batch_size: int | None, steps: int | Non
 
 
 def _is_pair(given: Any) -> bool:
-    return (
-        isinstance(given, (tuple, list))
-        and len(given) in (2, 3)
-        and not isinstance(given[0], tuple)
-    )
+    """Whether validation data are (x, y) or (x, y, sample_weight): any tuple of so many is, and a
+    list unless it holds tuples, batches."""
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        return False
+    return isinstance(given, tuple) or not is_iterable_of_batches(given)
 
 
 def _epochs(model: Any, plan: Fit, source: Source, callbacks: Any) -> History:
     history = History()
+    validated = {} if plan.validation is None else {"validation_freq": plan.validation_freq}
     told = CallbackList(
         [*CallbackList(callbacks).callbacks, history],
         model,
         epochs=plan.epochs,
         steps=source.steps,
         verbose=plan.verbose,
+        **validated,
     )
     model.history, model.stop_training = history, False
     begin_steps(model, plan, source)

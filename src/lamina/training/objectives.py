@@ -58,8 +58,7 @@ class Compilation:
 
 def _check_weights(given: Any) -> None:
     """Loss weights are numbers; the third argument of compile is often meant as the metrics."""
-    values = given.values() if isinstance(given, Mapping) else _as_list(given)
-    for value in values:
+    for value in _flat(given):
         if value is not None and not isinstance(value, Real | np.generic | np.ndarray):
             raise ArgumentError(
                 f"compile: loss_weights holds {describe(value)}, expected a number for each output",
@@ -139,10 +138,14 @@ def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Obje
 
 
 def by_output(given: Any, names: Sequence[str], what: str, shared: bool) -> list[Any]:
-    """One value an output: from a list in order, a dict by name, or one value.
+    """One value an output: from a list in order, a dict by name, a nest like that of the outputs,
+    or one value.
 
     One value counts for all outputs where `shared`, else for the only one.
     """
+    values = _flat(given)
+    if _is_nested(given) and len(values) == len(names):
+        return values
     if isinstance(given, Mapping):
         for key in given:
             if key not in names:
@@ -158,6 +161,21 @@ def by_output(given: Any, names: Sequence[str], what: str, shared: bool) -> list
     if given is not None and len(names) > 1 and not shared:
         raise ArgumentError(f"{what}: one value for {len(names)} outputs ({', '.join(names)})")
     return [given] * len(names)
+
+
+def _is_nested(given: Any) -> bool:
+    """Whether a list or dict holds another one."""
+    inside = given.values() if isinstance(given, Mapping) else _as_list(given)
+    return any(isinstance(each, (list, tuple, Mapping)) for each in inside)
+
+
+def _flat(given: Any) -> list[Any]:
+    """The values of a nest, None among them, in the order in which outputs are counted."""
+    if isinstance(given, Mapping):
+        return [leaf for key in sorted(given, key=str) for leaf in _flat(given[key])]
+    if isinstance(given, (list, tuple)):
+        return [leaf for each in given for leaf in _flat(each)]
+    return [given]
 
 
 def _metric_lists(given: Any, names: Sequence[str]) -> list[list[Any]]:

@@ -52,6 +52,8 @@ class Session:
             return self._prepared(model, columns, what, first)
 
     def _prepared(self, model: Any, columns: Columns, what: str, first: int) -> Steps:
+        if not model._has_call():
+            return self._without_outputs(model)
         build_for(model, columns)
         checks.check_inputs(model, columns, first)
         self._vocabularies.check(model, columns, first)
@@ -63,6 +65,21 @@ class Session:
             self.steps.begin(*self.first_step)
         checks.check_targets(model, self.steps, columns, [o.shape for o in outputs], what)
         self.compilation.optimizer.build(model.trainable_weights)
+        return self.steps
+
+    def _without_outputs(self, model: Any) -> Steps:
+        """The state of a model without `call`, whose steps are its own: nothing is known of outputs
+        before they run."""
+        if not any(has_own(model, step) for step in STEPS.values()):
+            model.call(None)  # raises the error that says what to define
+        if not model.built:
+            model._set_built(None)
+        if self.steps is None:
+            chosen = self.compilation
+            of_any_shape = [Output("output", (None, None), None)]
+            wanted = [chosen.loss, chosen.metrics, chosen.weighted_metrics]
+            self.steps = Steps(objectives(chosen, of_any_shape if any(wanted) else []))
+            self.steps.begin(*self.first_step)
         return self.steps
 
     def begin_epoch(self, number: int) -> None:

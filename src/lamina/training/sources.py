@@ -17,7 +17,7 @@ from lamina.data.arrays import is_data
 from lamina.data.dataset import Dataset
 from lamina.data.splitting import epoch_order
 from lamina.errors import ArgumentError, DataError, describe, warn
-from lamina.training.columns import Columns, columns, weigh_classes
+from lamina.training.columns import Columns, columns, parts_of, weigh_classes
 
 Chunk = tuple[Columns, np.ndarray]
 
@@ -162,12 +162,7 @@ class Stream:
             yield batch
 
     def _columns(self, batch: Any) -> Columns:
-        parts = batch if isinstance(batch, tuple) else (batch,)
-        if len(parts) > 3 or not parts:
-            raise ArgumentError(
-                f"a batch is a tuple of {len(parts)}, expected (x, y) or (x, y, sample_weight)"
-            )
-        data = columns(*parts)
+        data = columns(*parts_of(batch))
         if self.class_weight is not None:
             weigh_classes(data, self.class_weight, complete=False)
         return data

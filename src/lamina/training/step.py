@@ -203,6 +203,8 @@ def aligned(nest: Any, names: Sequence[str], what: str, shared: bool = False) ->
     """One entry an output: of a dict by their names, of a nest in order, of one value alone."""
     if isinstance(nest, dict) and set(nest) <= set(names):
         return [nest.get(name) for name in names]
+    if isinstance(nest, (list, tuple)) and len(nest) == len(names) and any(v is None for v in nest):
+        return list(nest)
     leaves = tree.leaves(nest)
     if not leaves or (shared and len(leaves) == 1):
         return [leaves[0] if leaves else None] * len(names)

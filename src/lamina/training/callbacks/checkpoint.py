@@ -60,8 +60,8 @@ class ModelCheckpoint(Callback):
 
     def _save_if_due(self, logs: Logs | None) -> None:
         if self.save_best_only:
-            value = self.monitor.value(logs, "ModelCheckpoint")
-            if not self.monitor.is_better(value, self.best):
+            value = self.monitor.value(logs, "ModelCheckpoint", self.params)
+            if value is None or not self.monitor.is_better(value, self.best):
                 return
             self.best = value
         self._save(logs or {})

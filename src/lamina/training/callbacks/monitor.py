@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +28,12 @@ class Monitor:
         self.sign = 1.0 if larger else -1.0
         self.min_delta = abs(min_delta)
 
-    def value(self, logs: Mapping[str, float] | None, who: str) -> float:
-        """The value in the logs. Raises UnknownNameError where it is not there: a callback that
-        watches nothing would do nothing, silently."""
+    def value(
+        self, logs: Mapping[str, float] | None, who: str, params: Mapping[str, Any]
+    ) -> float | None:
+        """The value in the logs; None after an epoch without validation, of which `validation_freq`
+        asked. `params` are those of the callback. Raises UnknownNameError if the value will never
+        be there: a callback that watches nothing would do nothing, silently."""
         if logs and self.name in logs:
             value = logs[self.name]
             if np.size(value) > 1:
@@ -38,9 +42,12 @@ class Monitor:
                     hint="a metric of one number, such as F1Score(average='macro')",
                 )
             return float(value)
+        is_validated = any(name.startswith("val_") for name in logs or ())
+        if self.name.startswith("val_") and "validation_freq" in params and not is_validated:
+            return None
         error = unknown_name(f"quantity watched by {who}", self.name, logs or ())
         cure = error.hint or ""
-        if self.name.startswith("val_") and not any(n.startswith("val_") for n in logs or ()):
+        if self.name.startswith("val_") and not is_validated:
             cure = f"give fit validation_data or validation_split. {cure}"
         raise UnknownNameError(error.message, hint=cure)
 

@@ -63,9 +63,11 @@ class ReduceLROnPlateau(Callback):
         self.best: float | None = None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        value = self.monitor.value(logs, "ReduceLROnPlateau")
+        value = self.monitor.value(logs, "ReduceLROnPlateau", self.params)
         if logs is not None:
             logs["learning_rate"] = _rate(self.model)
+        if value is None:
+            return
         if self.cooling:
             self.cooling, self.wait = self.cooling - 1, 0
         if self.monitor.is_better(value, self.best):

@@ -40,8 +40,8 @@ class EarlyStopping(Callback):
         self.best_weights: Any = None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        value = self.monitor.value(logs, "EarlyStopping")
-        if epoch < self.start_from_epoch:
+        value = self.monitor.value(logs, "EarlyStopping", self.params)
+        if value is None or epoch < self.start_from_epoch:
             return
         self.wait += 1
         if self.monitor.is_better(value, self.best):
