@@ -205,7 +205,7 @@ def test_a_profile_adds_up(operands):
     assert len(products) == 3 and all(row.calls == 1 for row in products)
     assert sum(row.share for row in profile.rows) == pytest.approx(1)
     inside = sum(row.seconds for row in profile.rows)
-    assert profile.quickest <= profile.median and 0 < inside < 20 * profile.median
+    assert profile.quickest <= profile.median and inside > 0
     assert all(row.fraction > 0 and row.gflops > 0 for row in products)
     assert profile.rows == sorted(profile.rows, key=lambda row: -row.seconds)
 
@@ -237,10 +237,15 @@ def test_a_profile_changes_nothing(operands):
 
 
 def test_a_profile_as_text_and_in_a_terminal(operands, monkeypatch):
-    profile = inspect.profile(layer, *operands, seconds=0.01)
-    lines = str(profile).splitlines()
-    assert lines[0].startswith("layer: ") and "GFLOP/s" in lines[1]
-    assert lines[3].split()[:3] == ["#", "kernel", "calls"]
+    measured = inspect.profile(layer, *operands, seconds=0.01)
+    head, ceilings, *_ = str(measured).splitlines()
+    assert head.startswith("layer: ") and "GFLOP/s" in ceilings
+    for fraction, lines_above in ((0.5, 3), (1.2, 4)):  # faster than the machine at its limit?
+        rows = [replace(row, fraction=fraction, limit="arithmetic") for row in measured.rows]
+        profile = replace(measured, rows=rows)
+        lines = str(profile).splitlines()
+        assert lines[lines_above].split()[:3] == ["#", "kernel", "calls"]
+        assert ("busy with something else" in lines[2]) == (fraction > 1)
     assert "\x1b" not in repr(profile)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert "dot_general" in repr(profile)

@@ -1,7 +1,9 @@
 """What is shown while a model trains: live in a terminal, a line an epoch elsewhere."""
 
 import io
+import itertools
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,7 +81,7 @@ def test_elsewhere_there_is_one_line(capsys):
     for verbose in ("auto", 1, 2):
         model.fit(x, x[:, 0], epochs=2, verbose=verbose)
         lines = capsys.readouterr().out.splitlines()
-        assert [line[:17] for line in lines] == ["Epoch 1/2  4/4  0", "Epoch 2/2  4/4  0"]
+        assert [line[:16] for line in lines] == ["Epoch 1/2  4/4  ", "Epoch 2/2  4/4  "]
         assert all("loss " in line and "mae " in line for line in lines)
     model.evaluate(x, x[:, 0])
     assert capsys.readouterr().out.startswith("Evaluate  100 rows  1/1")
@@ -105,18 +107,20 @@ def test_drawing_costs_next_to_nothing(monkeypatch):
     logs = {"loss": 0.5, "accuracy": 0.9}
     times = []
     for done in range(200):
-        began = time.perf_counter()
+        began = time.thread_time()  # of the processor: other work on the machine takes none of it
         line.update(done, logs)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
     assert 10 * float(np.median(times)) < 1e-3
 
 
 def test_drawing_is_limited(terminal, monkeypatch):
     monkeypatch.setattr(progress, "BETWEEN", 0.1)
+    now = itertools.count(0.0, 1e-4)  # seconds, a tenth of a millisecond from look to look
+    monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: next(now)))
     line = Progress("E", 10_000, 1, terminal)
     for done in range(10_000):
         line.update(done, {})
-    assert terminal.getvalue().count("\r") < 5
+    assert terminal.getvalue().count("\r") in (9, 10)
 
 
 def test_numbers_and_times():
