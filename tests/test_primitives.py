@@ -7,8 +7,14 @@ import pytest
 
 from expected import EXPECTED
 from lamina.autodiff.rules import NO_VJP, VJP
+from lamina.engines.llvm.codegen.elementwise import SCALAR
+from lamina.engines.llvm.codegen.library import ROUTINES
+from lamina.engines.llvm.fusion.anchors import ROWS as ANCHOR_ROWS
+from lamina.engines.llvm.lowering.inline import VIEWS as INLINING
 from lamina.errors import EngineError, LaminaError
 from lamina.ir.graph import parameter
+from lamina.ir.kinds import ANCHORS, INLINE, KINDS, Kind, of_kind
+from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import DTYPES, TensorType, bfloat16, float32
 from lamina.ir.verify import verify
@@ -34,6 +40,15 @@ def test_every_primitive_has_its_rows() -> None:
     assert not set(VJP) & set(NO_VJP)
     assert names == {row.op for row in ROWS}
     assert names == set(EXPECTED) | set(NO_EXPECTATION)
+    assert names == set(KINDS)
+
+
+def test_the_compiler_has_a_row_for_each_kind_of_primitive() -> None:
+    assert set(SCALAR) == of_kind(Kind.ELEMENTWISE)
+    assert set(INLINING) == INLINE
+    assert set(ANCHOR_ROWS) == ANCHORS
+    assert set(ROUTINES) == of_kind(Kind.OPAQUE)
+    assert set(REGIONS) == of_kind(Kind.CONTROL) == WITH_REGIONS
 
 
 def close(found: np.ndarray, expected: np.ndarray, ulps: float, row: Row) -> None:

@@ -21,13 +21,12 @@ from lamina.autodiff.dependence import Gradients, dependents
 from lamina.ir import ops
 from lamina.ir.closing import closed_over, free_nodes
 from lamina.ir.graph import Graph, Node, parameter, substitute
+from lamina.ir.kinds import ELEMENTWISE, KINDS, Kind, of_kind
 from lamina.ir.types import Dim
 
-FREE = {
-    *("constant", "iota", "size_of", "broadcast_in_dim", "reshape", "transpose", "identity"),
-    *("stop_gradient", "reverse", "slice"),
-}
-LIGHT = {"add", "subtract", "multiply", "negate", "maximum", "minimum", "select", "compare"}
+FREE = of_kind(Kind.SOURCE, Kind.VIEW) - {"parameter"} | {"identity", "stop_gradient"}
+# Computed again from residuals rather than kept: elementwise, of a few instructions.
+LIGHT = {name for name in ELEMENTWISE if KINDS[name].cost <= KINDS["maximum"].cost}
 
 
 @dataclass

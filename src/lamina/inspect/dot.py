@@ -7,9 +7,10 @@ from typing import Any
 
 from lamina.inspect.subject import subject
 from lamina.ir.graph import Graph, Node
+from lamina.ir.kinds import ANCHORS, SEPARATE
 from lamina.ir.types import TensorType
 
-HEAVY = {"dot_general", "reduce", "scan", "while", "if", "sort", "scatter", "gather"}
+HEAVY = ANCHORS | SEPARATE | {"gather"}
 
 
 def dot(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:

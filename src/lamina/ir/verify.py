@@ -6,16 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from lamina.errors import LaminaError, VerifyError
 from lamina.ir.graph import Graph, Node
+from lamina.ir.kinds import MOVING
 from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import TensorType
-
-# 16-bit floats are storage: what only moves them, or converts them, may have them.
-MOVING = {
-    *("parameter", "constant", "convert", "bitcast_convert", "select", "reshape", "transpose"),
-    *("broadcast_in_dim", "slice", "pad", "concatenate", "reverse", "dynamic_slice"),
-    *("dynamic_update_slice", "gather", "scatter", "sort", "scan", "while", "if"),
-    *("get_tuple_element", "identity", "stop_gradient", "custom_gradient"),
-}
 
 
 def verify(graph: Graph) -> None:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter, substitute, topological
+from lamina.ir.kinds import KINDS, Kind, of_kind
 from lamina.ir.types import TensorType
 
+COSTLY = 14  # instructions for an element from which on reading it again is cheaper
 HEAVY = {
-    *("identity", "dot_general", "convolution", "reduce", "reduce_window", "sort", "scatter"),
-    *("select_and_scatter", "rng_bit_generator", "exponential", "log", "tanh", "logistic", "power"),
-    *("sine", "cosine", "erf"),
+    "identity",
+    *of_kind(Kind.CONTRACTION, Kind.REDUCTION, Kind.WINDOW, Kind.OPAQUE),
+    *(name for name, row in KINDS.items() if row.cost >= COSTLY),
 }
-VIEWS = {"broadcast_in_dim", "reshape", "transpose", "slice", "reverse", "get_tuple_element"}
-PICKING = {"gather", "dynamic_slice"}  # these read a part of their first operand
+FREE = of_kind(Kind.VIEW, Kind.ELEMENT)
+PICKING = of_kind(Kind.INDIRECT_VIEW)  # these read a part of their first operand
 
 
 def hoist_invariants(graph: Graph) -> Graph:
@@ -73,6 +75,6 @@ def _invariant(body: Graph, consts: set[Node]) -> list[Node]:
 
 def _below_views(node: Node, same: dict[Node, bool]) -> Node | None:
     """What a view lays out costs; the view itself is free."""
-    while same.get(node, False) and node.op in VIEWS:
+    while same.get(node, False) and node.op in FREE:
         node = node.args[0]
     return node if same.get(node, False) else None

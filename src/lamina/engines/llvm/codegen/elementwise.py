@@ -72,7 +72,6 @@ from lamina.engines.llvm.codegen.threefry import random_bits
 from lamina.ir.types import DType
 
 __all__ = [
-    "COST",
     "SCALAR",
     "memory_type",
     "random_bits",
@@ -353,30 +352,4 @@ SCALAR: dict[str, Row] = {
     "select": _select,
     "convert": _convert,
     "bitcast_convert": _bitcast_convert,
-}
-
-# About how many additions each costs, for deciding what is computed again rather than stored.
-COST: dict[str, int] = dict.fromkeys(SCALAR, 1) | {
-    "divide": 5,
-    "remainder": 40,
-    "power": 120,
-    "maximum": 3,
-    "minimum": 3,
-    "clamp": 4,
-    "exponential": 14,
-    "exponential_minus_one": 20,
-    "log": 22,
-    "log_plus_one": 26,
-    "tanh": 24,
-    "logistic": 22,
-    "erf": 34,
-    "sine": 30,
-    "cosine": 30,
-    "atan2": 36,
-    "cbrt": 32,
-    "sqrt": 5,
-    "rsqrt": 9,
-    "population_count": 2,
-    "count_leading_zeros": 2,
-    "rng_bit_generator": 75,
 }

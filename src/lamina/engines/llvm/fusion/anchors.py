@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.engines.llvm.loops.index import Index, Var, at, of
-from lamina.engines.llvm.lowering.inline import Position
+from lamina.engines.llvm.loops.index import Index, Position, Var, at, of
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim, Shape
 
@@ -120,4 +119,3 @@ ROWS = {
     "convolution": _convolution,
     "reduce_window": _reduce_window,
 }
-PRODUCTS = {"dot_general", "convolution"}

@@ -16,24 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from lamina.engines.llvm.codegen.elementwise import COST
-from lamina.engines.llvm.fusion.anchors import PRODUCTS, core_of
-from lamina.engines.llvm.fusion.anchors import ROWS as CORES
+from lamina.engines.llvm.fusion.anchors import core_of
 from lamina.engines.llvm.graph.partitions import is_joint, parts_of
-from lamina.engines.llvm.loops.index import Var, at, of, reshaped
-from lamina.engines.llvm.lowering.inline import VIEWS, Position
+from lamina.engines.llvm.loops.index import Position, Var, at, of, reshaped
 from lamina.ir.graph import Graph, Node, users
+from lamina.ir.kinds import ANCHORS, CONTRACTIONS, INLINE, MARKERS, SEPARATE, VIEWS, cost_of
 from lamina.ir.types import Dim, Shape
 
-WHOLE = {
-    "scan",
-    "while",
-    "if",
-    "sort",
-    "scatter",
-    "select_and_scatter",
-}  # computed by code of their own, from stored operands
-SOURCES = {"parameter"}
 RECOMPUTE = 8  # a free value that costs more, and is read in several places, is stored
 MOST_READERS = 2  # groups that compute a light value again, so that it need not be stored
 REREAD = 2  # an operand of a product is read again and again: what costs more is stored
@@ -110,11 +99,11 @@ class _Grouper:
 
     # ---- one node ------------------------------------------------------------------------------
     def _visit(self, node: Node) -> None:
-        if node.op in SOURCES or (node.op == "constant" and node.params["value"].size > 1):
+        if node.op == "parameter" or (node.op == "constant" and node.params["value"].size > 1):
             self._free(node, 0)
-        elif node.op in CORES:
+        elif node.op in ANCHORS:
             self._start_core(node)
-        elif node.op in WHOLE:
+        elif node.op in SEPARATE:
             for arg in node.args:
                 self._store(arg)
             self._start_whole(node, node.args)
@@ -151,7 +140,7 @@ class _Grouper:
             return REREAD + 1
         if node.op == "pad" or node.op == "concatenate":
             return REREAD
-        return COST.get(node.op, 0 if node.op in VIEWS else 1)
+        return cost_of(node.op)
 
     def _read_cost(self, node: Node) -> float:
         return 0 if node in self.stored else self.cost.get(node, 0)
@@ -196,7 +185,7 @@ class _Grouper:
             return _reshaped(first, node.args[0].shape, node.shape)
         if node.op == "broadcast_in_dim":
             return self._grown(node, first)
-        if node.op in VIEWS and node.op not in ("identity", "stop_gradient", "custom_gradient"):
+        if node.op in INLINE and node.op not in MARKERS:
             return None
         here = [a for a in node.args if a in g.where and (a in inside or self.stored.get(a) is g)]
         return first if all(g.where[a] == first for a in here) else None
@@ -258,7 +247,7 @@ class _Grouper:
 
     def _neighbour(self, node: Node) -> Group | None:
         """A group that already stores an operand of this free map, and can compute it alongside."""
-        if node.op in VIEWS:
+        if node.op in INLINE:
             return None
         for arg in node.args:
             g = self.stored.get(arg)
@@ -283,7 +272,7 @@ class _Grouper:
                     if moved or len(places) > 1:
                         return True
                 elif arg not in self.stored and arg not in self.home:
-                    step = (arg, moved or arg.op in VIEWS)
+                    step = (arg, moved or arg.op in INLINE)
                     if step not in seen:
                         seen.add(step)
                         stack.append(step)
@@ -294,7 +283,7 @@ class _Grouper:
         """Of several stored values, keep those from which others follow at little cost: these are
         computed where they are read, so that one array goes through memory in place of several."""
         for node in list(g.stores):
-            if len(g.stores) < 2 or node in self.results or node.op in (*VIEWS, "identity"):
+            if len(g.stores) < 2 or node in self.results or node.op in INLINE:
                 continue
             sources, cost = self._stored_below(node)
             readers = self._direct_readers(node)
@@ -310,7 +299,7 @@ class _Grouper:
         cost, stack, seen = 0.0, [node], {node}
         while stack:
             inner = stack.pop()
-            if inner.op in CORES or inner.op in WHOLE or inner.op == "get_tuple_element":
+            if inner.op in ANCHORS or inner.op in SEPARATE or inner.op == "get_tuple_element":
                 return sources, float("inf")
             cost += self._own_cost(inner)
             for arg in inner.args:
@@ -341,7 +330,7 @@ class _Grouper:
             return False
         for reader in readers:
             core = reader.core.op if reader.core is not None else "map"
-            if reader.whole is not None or core in PRODUCTS or core == "reduce_window":
+            if reader.whole is not None or core in CONTRACTIONS or core == "reduce_window":
                 return False
             if any(source is reader or self._reaches(source, reader) for source in sources):
                 return False
@@ -393,7 +382,7 @@ class _Grouper:
         self.cost[node] = 0
 
     def _start_core(self, node: Node) -> None:
-        limit = REREAD if node.op in PRODUCTS else LONGEST
+        limit = REREAD if node.op in CONTRACTIONS else LONGEST
         for arg in node.args:
             self._prepare_operand(arg, limit)
         core = core_of(node)
@@ -408,12 +397,9 @@ class _Grouper:
     def _prepare_operand(self, arg: Node, limit: float) -> None:
         """Store what would be computed too often, but not the views on top of it."""
         if arg in self.home or self._read_cost(arg) > limit:
-            while arg.op in PLAIN_VIEWS and arg not in self.home and arg not in self.stored:
+            while arg.op in VIEWS and arg not in self.home and arg not in self.stored:
                 arg = arg.args[0]
             self._store(arg)
-
-
-PLAIN_VIEWS = {"reshape", "transpose", "broadcast_in_dim", "slice", "reverse"}
 
 
 def _is_source(node: Node) -> bool:

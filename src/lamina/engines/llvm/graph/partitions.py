@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 
-from lamina.engines.llvm.codegen.elementwise import SCALAR
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, substitute, users
+from lamina.ir.kinds import ELEMENTWISE
 from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import Dim, Shape, TensorType
 
@@ -84,7 +84,7 @@ def distribute_maps(graph: Graph) -> Graph:
         args = tuple(new[a] for a in node.args)
         same = all(x is y for x, y in zip(args, node.args, strict=True))
         made = node if same else Node(node.op, args, node.params, node.type, origin=node.origin)
-        if node.op in SCALAR and node not in results:
+        if node.op in ELEMENTWISE and node not in results:
             joints = [k for k, a in enumerate(args) if node.args[k] in alone and _is_view(a)]
             made = _sunk(made, joints) if joints else made
         new[node] = made

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from lamina.engines.llvm.fusion.anchors import PRODUCTS
 from lamina.engines.llvm.loopopt.coalesce import by_stride, collapse
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, linear, of
@@ -25,6 +24,7 @@ from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Maker, Nest, Sto
 from lamina.engines.llvm.loops.rewrite import renamed, rewrite
 from lamina.engines.llvm.program.statements import read
 from lamina.engines.llvm.target.machine import Machine
+from lamina.ir.kinds import CONTRACTIONS
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 
@@ -69,7 +69,10 @@ def _is_plain(kernel: Kernel) -> bool:
 
 def _pays(nest: Nest, machine: Machine) -> bool:
     """Whether the right side of one tile is more than a cache keeps until the next one needs it."""
-    if nest.name not in PRODUCTS or nest.accumulators[0].dtype.name not in ("float32", "float64"):
+    if nest.name not in CONTRACTIONS or nest.accumulators[0].dtype.name not in (
+        "float32",
+        "float64",
+    ):
         return False
     size = nest.accumulators[0].dtype.itemsize
     terms = math.prod(guess(v.extent) for v in nest.reductions)

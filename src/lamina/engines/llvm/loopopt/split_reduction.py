@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from lamina.engines.llvm.fusion.anchors import PRODUCTS
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, linear, of
 from lamina.engines.llvm.loops.kernel import Kernel, trimmed, used
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Halves, Maker, Nest, Store, walk
 from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.ir.kinds import CONTRACTIONS
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 
@@ -61,7 +61,7 @@ def in_halves(kernel: Kernel, stacks: Collection[Slot]) -> list[Kernel]:
 def _rows(kernel: Kernel, stacks: Collection[Slot]) -> Var | None:
     """The loop over the rows whose halves are worth sums of their own."""
     nest = kernel.nest
-    if nest.name not in PRODUCTS or nest.accumulators[0].dtype.kind != "f":
+    if nest.name not in CONTRACTIONS or nest.accumulators[0].dtype.kind != "f":
         return None
     loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
     if not any(kernel.slots[e.params["buffer"].number] in stacks for e in loads):

@@ -218,6 +218,9 @@ def _below(index: Index, limit: Dim) -> bool:
     return low is not None and low >= 0 and high is not None and is_static(limit) and high < limit
 
 
+Position = tuple[Index, ...]  # of an element: an index for each axis
+
+
 def bounds(index: Index) -> tuple[int | None, int | None]:
     """The least and the greatest value, where they are known now."""
     if not is_static(index.offset):

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lamina.engines.llvm.loops.index import Data, Div, Index, Mod, at, bounds, linear, reshaped
+from lamina.engines.llvm.loops.index import (
+    Data,
+    Div,
+    Index,
+    Mod,
+    Position,
+    at,
+    bounds,
+    linear,
+    reshaped,
+)
 from lamina.engines.llvm.loops.nest import Expr, Maker
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim, int64, is_static
 
-Position = tuple[Index, ...]
 Leaf = Callable[[Node, Position], Expr | None]
 Test = tuple[Index, Dim, Dim]
 

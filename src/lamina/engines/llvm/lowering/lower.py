@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lamina.engines.llvm.fusion.anchors import PRODUCTS
 from lamina.engines.llvm.fusion.plan import Group
 from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.index import Position
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import (
     Accumulator,
@@ -16,8 +16,9 @@ from lamina.engines.llvm.loops.nest import (
     Nest,
     Store,
 )
-from lamina.engines.llvm.lowering.inline import Position, Puller
+from lamina.engines.llvm.lowering.inline import Puller
 from lamina.ir.graph import Node
+from lamina.ir.kinds import CONTRACTIONS
 
 
 def lower(group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]) -> Kernel:
@@ -45,7 +46,7 @@ class _Lowering:
     def _accumulator(self, core: Node) -> Accumulator:
         args = zip(core.args, self.group.operands, strict=True)
         exprs = tuple(self.puller.pull(x, position) for x, position in args)
-        if core.op not in PRODUCTS:
+        if core.op not in CONTRACTIONS:
             return Accumulator(core.params["kind"], exprs[0], core.dtype)
         operand = {"operand": core.dtype}
         product = self.maker.op("multiply", exprs, core.dtype, operand)

@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from lamina.engines.llvm.fusion.plan import WHOLE
 from lamina.engines.llvm.graph.partitions import is_joint, parts_of
 from lamina.engines.llvm.loops.index import strides_of
 from lamina.ir.graph import Node
+from lamina.ir.kinds import SEPARATE
 from lamina.ir.types import Dim, is_static
 
 SEVERAL = 8  # parts or rows that a cache may not have places for
@@ -54,7 +54,7 @@ def _is_sequence(node: Node, readers: Collection[Node]) -> bool:
         return False
     if not is_static((node.shape[0], *node.shape[2:])) or node.shape[0] == 1:
         return False
-    if any(r.op in WHOLE - {"scan"} for r in readers):
+    if any(r.op in SEPARATE - {"scan"} for r in readers):
         return False
     kept = node.op == "get_tuple_element" and node.args[0].op == "scan"
     kept = kept and node.params["index"] >= node.args[0].params["num_carry"]
@@ -82,7 +82,7 @@ def _by_rows(node: Node) -> Sequence[Dim]:
 def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
     """The axis of rows that a product, whose right side the value is, sums over; or that a loop
     goes through at each turn."""
-    if any(r.op in WHOLE - {"scan"} for r in readers):
+    if any(r.op in SEPARATE - {"scan"} for r in readers):
         return None
     for reader in readers:
         if node.ndim > 2 and _goes_through(reader, node):

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from lamina.engines.llvm.fusion.plan import WHOLE, Grouping
+from lamina.engines.llvm.fusion.plan import Grouping
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, of, strides_of
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store
 from lamina.ir.graph import Graph, Node
+from lamina.ir.kinds import SEPARATE
 from lamina.ir.types import Dim, is_static
 from lamina.ir.typical import guess
 
@@ -28,7 +29,7 @@ def bordered(graph: Graph, grouping: Grouping) -> dict[Node, Node]:
     """The stored padded copies whose middle can be stored where it is, and those middles."""
     found: dict[Node, Node] = {}
     results = set(graph.results)
-    whole = {a for n in graph.nodes() if n.op in WHOLE for a in n.args}  # wanted in one piece
+    whole = {a for n in graph.nodes() if n.op in SEPARATE for a in n.args}  # wanted in one piece
     for node, g in grouping.stored.items():
         if node.op != "identity" or node.args[0].op != "pad" or g.stores != [node]:
             continue

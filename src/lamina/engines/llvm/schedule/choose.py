@@ -6,12 +6,12 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from lamina.engines.llvm.codegen.elementwise import COST
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Expr, Nest, walk
 from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.schedule.transpose import turned_loop
 from lamina.engines.llvm.target.machine import Machine
+from lamina.ir.kinds import ELEMENTWISE, cost_of
 from lamina.ir.types import Dim, is_static
 from lamina.ir.typical import guess
 
@@ -32,7 +32,9 @@ def work(nest: Nest) -> float:
 
 
 def expr_cost(expr: Expr) -> float:
-    return 75 if expr.kind == "random_bits" else COST.get(expr.kind, 1)
+    if expr.kind == "random_bits":
+        return cost_of("rng_bit_generator")
+    return cost_of(expr.kind) if expr.kind in ELEMENTWISE else 1
 
 
 def operations(nest: Nest) -> Dim:

@@ -10,21 +10,15 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lamina.engines.llvm.codegen.elementwise import SCALAR
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Expr, Nest, walk
 from lamina.engines.llvm.program.statements import Routine
-from lamina.engines.llvm.schedule.choose import expr_cost
+from lamina.ir.kinds import KINDS, Kind
 from lamina.ir.types import evaluate
 
 Sizes = Mapping[str, int]
-
-# Arithmetic that one instruction or a few do counts once; moving and choosing do not count.
-UNCOUNTED = {"convert", "bitcast_convert", "select", "compare", "is_finite", "and", "or", "not"}
-ONCE = {"divide", "maximum", "minimum", "clamp", "sqrt", "rsqrt", "remainder"}
-LOOKED_UP = set(SCALAR) - UNCOUNTED - ONCE  # a polynomial counts as many operations as it takes
 
 
 @dataclass(frozen=True)
@@ -71,10 +65,10 @@ def operations(nest: Nest, sizes: Sizes) -> int:
 
 def _each(expr: Expr) -> int:
     """Operations of one element."""
-    if expr.kind in ONCE:
-        return 1
-    counted = expr.kind in LOOKED_UP or expr.kind == "random_bits"
-    return int(expr_cost(expr)) if counted else 0
+    row = KINDS.get("rng_bit_generator" if expr.kind == "random_bits" else expr.kind)
+    if row is None or row.kind not in (Kind.ELEMENTWISE, Kind.GENERATOR):
+        return 0
+    return row.cost if row.flops is None else row.flops
 
 
 def _points(variables: Iterable[Var], sizes: Sizes) -> int:
