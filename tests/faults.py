@@ -228,7 +228,7 @@ def _missing_tile(original: Any) -> Any:
 
 def _lost_block(original: Any) -> Any:
     """Accumulators begin anew without having been added."""
-    return lambda self, cut, values: [zero(v.type) for v in values]
+    return lambda self, values: [zero(v.type) for v in values]
 
 
 def _without_totals(original: Any) -> Any:
@@ -302,7 +302,7 @@ FAULTS = [
     Fault("a minimum begins at zero", reducers, "_neutral", _neutral("min", 0)),
     Fault("a sum begins at one", reducers, "_neutral", _neutral("sum", 1)),
     Fault("lanes are not summed", reduction_loops, "horizontal", _half_across),
-    Fault("a block is not added to its total", Totals, "added", _lost_block),
+    Fault("a block is not added to its total", Totals, "_flushed", _lost_block),
     Fault("totals are left out of the sums", Totals, "finished", _without_totals),
     Fault("lanes past the end are reduced", Addresses, "accumulate", _no_sum_mask),
     Fault("the last of equals wins", expressions, "best", _last_wins),

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from lamina.engines.llvm.codegen.builder import Builder, Function, Module, Value, constant
@@ -103,7 +104,8 @@ def _emit_rows(
     if row is None:
         many.run()
         return
-    few = kind(function, nest, narrow(nest, schedule, row, machine()), values)
+    few_rows = replace(narrow(nest, schedule, row, machine()), longer=schedule.longer)
+    few = kind(function, nest, few_rows, values)
     _either(function.builder, many.dim(row.extent), FEW, few.run, many.run)
 
 

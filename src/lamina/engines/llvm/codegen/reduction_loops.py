@@ -123,16 +123,16 @@ class Reductions:
     ) -> list[Value]:
         """`turn` at each tile of a reduction from start to stop, in blocks if sums are long. Blocks
         begin at the same places wherever the loop starts."""
-        b, cut = self.b, self.totals.cuts.get(var)
-        if cut is None:
+        stretch = self.totals.cuts.get(var)
+        if stretch is None:
             return self._plain_loop(var, start, stop, carry, turn)
-        with b.loop(0, stop, cut.stretch, carry, hint="block") as block:
-            end = b.intrinsic("llvm.smin", b.add(block.value, cut.stretch), stop)
-            known = start.text == "0"
-            first = block.value if known else b.intrinsic("llvm.smax", block.value, start)
-            sums = self._plain_loop(var, first, end, block.carried, turn)
-            block.next = self.totals.added(cut, sums)
-        return block.result
+
+        def block(first: Value, end: Value, sums: list[Value]) -> list[Value]:
+            if start.text != "0":
+                first = self.b.intrinsic("llvm.smax", first, start)
+            return self._plain_loop(var, first, end, sums, turn)
+
+        return self.totals.blocks(stretch, stop, carry, block)
 
     def _plain_loop(
         self,

@@ -25,21 +25,12 @@ from dataclasses import dataclass
 from lamina.engines.llvm.codegen.builder import Builder, Value, constant, is_float, like, zero
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
-from lamina.engines.llvm.schedule.choose import Schedule
+from lamina.engines.llvm.schedule.choose import MANY_TURNS, Schedule, unknown
 from lamina.ir.types import Dim, is_static
 from lamina.reference.sums import LONGEST
 
 BLOCK = 512  # terms: an addition to a total costs some 10 instructions
 TOTAL = "double"
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A reduction loop is cut into blocks of `stretch` iterations, where `when` holds (None:
-    always)."""
-
-    stretch: Value
-    when: Value | None
 
 
 class Totals:
@@ -52,10 +43,10 @@ class Totals:
         self, b: Builder, nest: Nest, schedule: Schedule, dim: Callable[[Dim], Value]
     ) -> None:
         self.b, self.nest, self.schedule, self.dim = b, nest, schedule, dim
-        self.cuts: dict[Var, Cut] = {}
+        self.cuts: dict[Var, Value] = {}  # the iterations of a block
         self.when: Value | None = None  # whether this call has totals (None: always, if cuts)
-        self.places: dict[tuple[int, str], Value] = {}
-        self.summed: list[int] = []
+        self.rows: list[_Row] = []
+        self.memory: dict[tuple[str, int], tuple[Value, Value]] = {}
 
     # ---- which loop ----------------------------------------------------------------------------
     def plan(self) -> None:
@@ -64,15 +55,23 @@ class Totals:
             return
         inside: int | Value = 1
         for var in reversed(self.nest.reductions):
-            if not isinstance(inside, int) or not is_static(var.extent):
+            most = self._most(var)
+            if not isinstance(inside, int) or most is None:
                 inside = self._cut_at_run_time(var, inside)
                 continue
             step = self.schedule.step(var)
-            terms = inside * -(-int(var.extent) // step)
+            terms = inside * -(-most // step)
             if terms > LONGEST:
-                self.cuts[var] = Cut(constant("i64", max(BLOCK // inside, 1) * step), None)
+                self.cuts[var] = constant("i64", max(BLOCK // inside, 1) * step)
                 return
             inside = terms
+
+    def _most(self, var: Var) -> int | None:
+        """The most iterations of a loop, if that is known."""
+        if is_static(var.extent):
+            return int(var.extent)
+        short = self.schedule.longer is not None and var is unknown(self.nest)
+        return MANY_TURNS if short else None
 
     def _cut_at_run_time(self, var: Var, inside: int | Value) -> Value:
         """Cut a loop if it turns out to be the one; return how many terms it goes over."""
@@ -88,7 +87,7 @@ class Totals:
             long = b.and_(long, b.icmp("sle", within, constant("i64", LONGEST)))
             fitting = b.binary("sdiv", constant("i64", BLOCK), self._at_least_one(within))
             block = b.mul(self._at_least_one(fitting), constant("i64", step))
-        self.cuts[var] = Cut(b.select(long, block, self._at_least_one(extent)), long)
+        self.cuts[var] = b.select(long, block, self._at_least_one(extent))
         self.when = long if self.when is None else b.or_(self.when, long)
         return terms
 
@@ -98,60 +97,121 @@ class Totals:
     # ---- in a tile -----------------------------------------------------------------------------
     def clear(self, kinds: Sequence[str], values: Sequence[Value]) -> None:
         """Begin a tile, of which these are the accumulators and how each combines."""
-        self.summed = [
-            n for n, (k, v) in enumerate(zip(kinds, values, strict=True)) if _has_total(k, v)
+        if not self.cuts:
+            return
+        self.rows = []
+        summed = [n for n, k in enumerate(kinds) if k == "sum" and is_float(values[n].type)]
+        for type_ in dict.fromkeys(values[n].type for n in summed):
+            members = [n for n in summed if values[n].type == type_]
+            self.rows.append(_Row(type_, members, *self._reserved(type_, len(members))))
+        with self.b.when(self.when) if self.when is not None else nullcontext():
+            for row in self.rows:
+                self._each(row, self._clear)
+
+    def _reserved(self, type_: str, count: int) -> tuple[Value, Value]:
+        """Memory for accumulators and their totals, the same in all forms of a tile."""
+        key = (type_, count)
+        if key not in self.memory:
+            parts = self.b.reserve(f"[{count} x {type_}]", 64)
+            self.memory[key] = parts, self.b.reserve(f"[{count} x {like(type_, TOTAL)}]", 64)
+        return self.memory[key]
+
+    def blocks(
+        self,
+        stretch: Value,
+        stop: Value,
+        carry: Sequence[Value],
+        block: Callable[[Value, Value, list[Value]], list[Value]],
+    ) -> list[Value]:
+        """`block(first, end, accumulators)` for stretches of 0..stop. All but the last are added to
+        the totals."""
+        b = self.b
+        head, more, done = b.label("block"), b.label("flush"), b.label("blocksdone")
+        entry = b.block
+        b.branch(head)
+        b.place(head)
+        at = len(b.lines)
+        first = Value(b.name("first"), "i64")
+        begun = [Value(b.name("c"), v.type) for v in carry]
+        following = b.add(first, stretch)
+        sums = block(first, b.intrinsic("llvm.smin", following, stop), begun)
+        b.branch_if(b.icmp("slt", following, stop), more, done)
+        b.place(more)
+        anew = self._flushed(sums)
+        b.lines[at:at] = [
+            f"  {v.text} = phi {v.type} [ {start.text}, %{entry} ], [ {then.text}, %{b.block} ]"
+            for v, start, then in zip(
+                [first, *begun], [constant("i64", 0), *carry], [following, *anew], strict=True
+            )
         ]
-        if self.cuts:
-            with self.b.when(self.when) if self.when is not None else nullcontext():
-                for n in self.summed:
-                    self.b.store(zero(_wide(values[n])), self._place(n, values[n]))
+        b.branch(head)
+        b.place(done)
+        return sums
 
-    def added(self, cut: Cut, values: Sequence[Value]) -> list[Value]:
-        """The accumulators after a block: it is added to the totals, and they begin anew."""
+    def _flushed(self, sums: Sequence[Value]) -> list[Value]:
+        """Add the accumulators to their totals; what they begin the next block with."""
+        anew = list(sums)
+        for row in self.rows:
+            self._keep(row, sums)
+            self._each(row, self._add)
+            for n in row.members:
+                anew[n] = zero(row.type)
+        return anew
 
-        def flushed() -> list[Value]:
-            left = list(values)
-            for n in self.summed:
-                self.b.store(self._total(n, values[n]), self._place(n, values[n]))
-                left[n] = zero(values[n].type)
-            return left
-
-        return self._if(cut.when, values, flushed)
-
-    def finished(self, values: Sequence[Value]) -> list[Value]:
+    def finished(self, sums: Sequence[Value]) -> list[Value]:
         """The sums: totals, and what was added up after the last block."""
 
         def totals() -> list[Value]:
-            found = list(values)
-            for n in self.summed:
-                total = self._total(n, values[n])
-                narrow = total.type != values[n].type
-                found[n] = self.b.cast("fptrunc", total, values[n].type) if narrow else total
+            found = list(sums)
+            for row in self.rows:
+                self._keep(row, sums)
+                self._each(row, self._round)
+                for k, n in enumerate(row.members):
+                    found[n] = self.b.load(row.type, self.b.element(row.parts, k, row.type))
             return found
 
-        return self._if(self.when, values, totals) if self.cuts else list(values)
+        if not self.cuts:
+            return list(sums)
+        return totals() if self.when is None else self.b.changed(self.when, sums, totals)
 
-    def _total(self, n: int, value: Value) -> Value:
-        wide = _wide(value)
-        more = value if wide == value.type else self.b.cast("fpext", value, wide)
-        return self.b.fadd(self.b.load(wide, self._place(n, value)), more)
+    # ---- in memory -----------------------------------------------------------------------------
+    def _each(self, row: _Row, act: Callable[[_Row, Value], None]) -> None:
+        """A loop, since code for each of many accumulators would take long to compile."""
+        with self.b.loop(0, len(row.members), hint="total") as loop:
+            act(row, loop.value)
 
-    def _if(
-        self, when: Value | None, values: Sequence[Value], change: Callable[[], list[Value]]
-    ) -> list[Value]:
-        return change() if when is None else self.b.changed(when, values, change)
+    def _keep(self, row: _Row, sums: Sequence[Value]) -> None:
+        for k, n in enumerate(row.members):
+            self.b.store(sums[n], self.b.element(row.parts, k, row.type))
 
-    def _place(self, n: int, value: Value) -> Value:
-        """The memory of a total, the same in all forms of a tile."""
-        key = (n, value.type)
-        if key not in self.places:
-            self.places[key] = self.b.reserve(_wide(value), 64)
-        return self.places[key]
+    def _total(self, row: _Row, k: Value) -> Value:
+        b = self.b
+        part = b.load(row.type, b.element(row.parts, k, row.type))
+        more = part if row.type == row.wide else b.cast("fpext", part, row.wide)
+        return b.fadd(b.load(row.wide, b.element(row.totals, k, row.wide)), more)
+
+    def _clear(self, row: _Row, k: Value) -> None:
+        self.b.store(zero(row.wide), self.b.element(row.totals, k, row.wide))
+
+    def _add(self, row: _Row, k: Value) -> None:
+        self.b.store(self._total(row, k), self.b.element(row.totals, k, row.wide))
+
+    def _round(self, row: _Row, k: Value) -> None:
+        b, total = self.b, self._total(row, k)
+        rounded = total if row.type == row.wide else b.cast("fptrunc", total, row.type)
+        b.store(rounded, b.element(row.parts, k, row.type))
 
 
-def _has_total(kind: str, value: Value) -> bool:
-    return kind == "sum" and is_float(value.type)
+@dataclass(frozen=True)
+class _Row:
+    """The accumulators of one LLVM type: their numbers, and where they and their totals are kept
+    while they are added."""
 
+    type: str
+    members: list[int]
+    parts: Value
+    totals: Value
 
-def _wide(value: Value) -> str:
-    return like(value.type, TOTAL)
+    @property
+    def wide(self) -> str:
+        return like(self.type, TOTAL)
