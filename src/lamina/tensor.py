@@ -30,12 +30,12 @@ from lamina.ir.types import Dim, DType, Extent, Shape, TensorType
 from lamina.reference import interpreter
 
 if TYPE_CHECKING:  # operators and methods come from lamina.operations.attach
-    from lamina._operators import Equality, Operators
+    from lamina._operators import Operators
 else:
-    Equality = Operators = object
+    Operators = object
 
 
-class Tensor(Equality):
+class Tensor(Operators):
     """An n-dimensional array of one dtype, shaped and indexed like NumPy's.
 
     Make one with `lm.asarray(...)` or any creation function. Immutable. Operators, methods and
@@ -407,6 +407,8 @@ class Variable(Operators):
             )
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
+
+    __hash__ = object.__hash__
 
     def __float__(self) -> float:
         return float(self.read())

@@ -1,7 +1,8 @@
 """Operators, methods and NumPy's protocols on Tensor and Variable: one table each.
 
-Variables take the operators and methods by reading, but compare (`==`) by identity, because
-they are keys of dictionaries; `v.value == x` compares elementwise.
+Variables take the operators and methods by reading. `==` and `!=` compare elementwise, and hashes
+are those of the objects, so that tensors and variables can be keys of dictionaries and members of
+sets, and `in` a list is decided by identity where it can be (`Compared`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lamina.errors import ArgumentError, TracedValueError
+from lamina.errors import ArgumentError, ShapeError, TracedValueError
+from lamina.ir.types import Extent
 from lamina.operations import (
     creation,
     cumulative,
@@ -25,7 +27,7 @@ from lamina.operations import (
     sorting,
     updating,
 )
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, Variable, as_tensor, current_trace
 
 # ---- operators ---------------------------------------------------------------------------------
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -50,9 +52,9 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "gt": elementwise.greater,
     "ge": elementwise.greater_equal,
 }
-EQUALITY: dict[str, Callable[[Any, Any], Any]] = {
-    "eq": elementwise.equal,
-    "ne": elementwise.not_equal,
+EQUALITY: dict[str, tuple[Callable[[Any, Any], Any], bool]] = {  # and whether it holds of the same
+    "eq": (elementwise.equal, True),
+    "ne": (elementwise.not_equal, False),
 }
 UNARY: dict[str, Callable[[Any], Any]] = {
     "neg": elementwise.negative,
@@ -79,6 +81,50 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
         return function(other, self) if _is_operand(other) else NotImplemented
 
     return method
+
+
+class Compared(Tensor):
+    """The elementwise comparison of two tensors that have no values while a model is put together.
+
+    Such a tensor stands for data that will come, so its truth can only be whether the two are the
+    same object (or, of `!=`, are not): that makes `a in [b, a]` and `model.inputs == [a]` work, as
+    in Keras.
+    """
+
+    __slots__ = ("truth",)
+
+    def __init__(self, compared: Tensor, truth: bool) -> None:
+        super().__init__(compared._type, None, compared._node)
+        self.truth = truth
+
+    def __bool__(self) -> bool:
+        return self.truth
+
+
+def _equality(function: Callable[[Any, Any], Any], for_same: bool) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        if not _is_comparable(other):
+            return NotImplemented
+        if not (_is_symbolic(self) and _is_symbolic(other)):
+            return function(self, other)
+        truth = (self is other) == for_same
+        try:
+            return Compared(function(self, other), truth)
+        except ShapeError:  # the shapes do not broadcast, and only identity is of interest
+            return truth
+
+    return method
+
+
+def _is_comparable(value: Any) -> bool:
+    """True for what a tensor can be compared with elementwise; by `==` it differs from others."""
+    known = (Tensor, Variable, int, float, Extent, np.generic, np.ndarray, list, tuple)
+    return isinstance(value, known) or hasattr(value, "__array__") or hasattr(value, "__dlpack__")
+
+
+def _is_symbolic(value: Any) -> bool:
+    """True for an input of a model that is being put together, and for what is made of one."""
+    return isinstance(value, Tensor) and value.is_traced and current_trace() is None
 
 
 def _one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -344,6 +390,8 @@ def attach() -> None:
             setattr(kind, f"__r{name}__", _reflected(function))
         for name, function in COMPARISONS.items():
             setattr(kind, f"__{name}__", _operator(function))
+        for name, (function, for_same) in EQUALITY.items():
+            setattr(kind, f"__{name}__", _equality(function, for_same))
         for name, one in UNARY.items():
             setattr(kind, f"__{name}__", _one(one))
         for name, (getter, doc) in PROPERTIES.items():
@@ -352,8 +400,6 @@ def attach() -> None:
             setattr(kind, name, method)
         for name, method in PROTOCOLS.items():
             setattr(kind, name, method)
-    for name, function in EQUALITY.items():
-        setattr(Tensor, f"__{name}__", _operator(function))
 
 
 PROTOCOLS: dict[str, Callable[..., Any]] = {
