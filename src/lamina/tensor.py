@@ -258,16 +258,26 @@ def from_array(array: Any, dtype: DType | None = None) -> Tensor:
 
 # ---- conversion of whatever users pass ---------------------------------------------------------
 def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> Tensor:
-    """A Tensor of a Tensor, Variable, Python number, nest of numbers, NumPy array, or anything
-    with `__array__` or `__dlpack__`. Python floats become float32 and Python integers int32
-    (int64 where they don't fit); arrays keep their dtype. `dtype` converts."""
+    """A Tensor of a Tensor, Variable, Python number, extent, nest of these, NumPy array, or of
+    anything with `__array__` or `__dlpack__`. Python floats become float32 and Python integers
+    int32 (int64 where they don't fit); arrays keep their dtype. `dtype` converts."""
     if isinstance(value, Variable):
         value = value.read()
+    elif isinstance(value, Extent):
+        value = _size_of(value)
     if not isinstance(value, Tensor):
         value = _from_foreign(value, dtype, copy)
     if dtype is not None and value.dtype != dtype:
         return bind("convert", value, dtype=dtype)
     return value
+
+
+def _size_of(extent: Extent) -> Tensor:
+    """An extent that is not known yet as an int32 scalar."""
+    return bind("size_of", extent=extent)
+
+
+Extent.to_tensor = _size_of
 
 
 def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
@@ -314,7 +324,7 @@ def _numpy(value: Any, copy: bool) -> np.ndarray:
 def _holds_tensor(nest: Any) -> bool:
     if isinstance(nest, (list, tuple)):
         return any(_holds_tensor(v) for v in nest)
-    return isinstance(nest, (Tensor, Variable))
+    return isinstance(nest, (Tensor, Variable, Extent))
 
 
 def _stacked(nest: Sequence[Any]) -> Tensor:

@@ -1,18 +1,24 @@
 """What a value is: a dtype and a shape whose extents are integers or symbolic polynomials.
 
 type   = dtype [ extent, ... ]           float32[batch, 784]
-extent = integer | polynomial            32,  batch,  28*batch + 1,  floor(length / 2)
+extent = integer | polynomial            see `extents`
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeGuard, overload
 
 import numpy as np
+
+from lamina.ir.extents import FLOORS as FLOORS
+from lamina.ir.extents import Dim as Dim
+from lamina.ir.extents import Extent as Extent
+from lamina.ir.extents import evaluate as evaluate
+from lamina.ir.extents import exact_division as exact_division
+from lamina.ir.extents import is_static as is_static
+from lamina.ir.extents import symbols as symbols
 
 
 # ---- dtypes ------------------------------------------------------------------------------------
@@ -133,165 +139,6 @@ def is_safe_cast(source: DType, target: DType) -> bool:
     if target == bfloat16:
         return source.bits == 8
     return np.can_cast(float32.storage if source == bfloat16 else source.storage, target.storage)
-
-
-# ---- extents -----------------------------------------------------------------------------------
-Monomial = tuple[str, ...]  # sorted symbols, one entry a power: ("batch", "batch") is batch squared
-
-
-class Extent:
-    """A polynomial in named symbols with integer coefficients: the size of an axis not yet known.
-
-    Symbols stand for integers of at least 0. An inexact division makes an opaque symbol, whose
-    meaning `FLOORS` keeps.
-    """
-
-    __slots__ = ("_hash", "terms")
-
-    def __init__(self, terms: Mapping[Monomial, int]) -> None:
-        self.terms = {k: v for k, v in sorted(terms.items()) if v}
-        self._hash = hash(tuple(self.terms.items()))
-
-    @staticmethod
-    def symbol(name: str) -> Extent:
-        return Extent({(name,): 1})
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (int, np.integer)):
-            return self.terms == ({(): int(other)} if other else {})
-        return isinstance(other, Extent) and self.terms == other.terms
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __add__(self, other: Dim) -> Dim:
-        terms = dict(self.terms)
-        for monomial, coefficient in _terms(other).items():
-            terms[monomial] = terms.get(monomial, 0) + coefficient
-        return _simplified(terms)
-
-    def __neg__(self) -> Dim:
-        return self * -1
-
-    def __sub__(self, other: Dim) -> Dim:
-        return self + other * -1
-
-    def __rsub__(self, other: Dim) -> Dim:
-        return -self + other
-
-    def __mul__(self, other: Dim) -> Dim:
-        terms: dict[Monomial, int] = {}
-        for m1, c1 in self.terms.items():
-            for m2, c2 in _terms(other).items():
-                monomial = tuple(sorted(m1 + m2))
-                terms[monomial] = terms.get(monomial, 0) + c1 * c2
-        return _simplified(terms)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def __floordiv__(self, other: Dim) -> Dim:
-        exact = exact_division(self, other)
-        if exact is not None:
-            return exact
-        name = f"floor({self} / {other})"
-        FLOORS[name] = (self, other)
-        return Extent.symbol(name)
-
-    def __rfloordiv__(self, other: Dim) -> Dim:
-        return Extent(_terms(other)).__floordiv__(self)
-
-    def __repr__(self) -> str:
-        def term(monomial: Monomial, coefficient: int) -> str:
-            factors = ([str(coefficient)] if coefficient != 1 or not monomial else []) + [*monomial]
-            return "*".join(factors)
-
-        return " + ".join(term(m, c) for m, c in reversed(self.terms.items())) or "0"
-
-    def __index__(self) -> int:
-        from lamina.errors import TracedValueError
-
-        raise TracedValueError(
-            f"the extent {self!r} is symbolic: its size is known only when the program runs. "
-            "Use lm.reshape(x, (-1, ...)) or broadcasting, which accept symbolic extents, instead "
-            "of Python integers."
-        )
-
-    __bool__ = None
-
-
-Dim = int | Extent
-FLOORS: dict[str, tuple[Dim, Dim]] = {}
-
-
-def _terms(value: Dim) -> dict[Monomial, int]:
-    return value.terms if isinstance(value, Extent) else {(): int(value)}
-
-
-def _simplified(terms: Mapping[Monomial, int]) -> Dim:
-    extent = Extent(terms)
-    if all(m == () for m in extent.terms):
-        return extent.terms.get((), 0)
-    return extent
-
-
-@overload
-def is_static(value: Dim) -> TypeGuard[int]: ...
-@overload
-def is_static(value: Sequence[Dim]) -> TypeGuard[tuple[int, ...]]: ...
-def is_static(value: Dim | Sequence[Dim]) -> bool:
-    """True where an extent, or every extent of a shape, is an integer."""
-    if isinstance(value, Extent):
-        return False
-    return isinstance(value, (int, np.integer)) or all(is_static(v) for v in value)
-
-
-def exact_division(value: Dim, by: Dim) -> Dim | None:
-    """value / by where the division leaves nothing over, else None."""
-    if is_static(value) and is_static(by):
-        return int(value) // int(by) if by and int(value) % int(by) == 0 else None
-    divisor = _terms(by)
-    if len(divisor) != 1:
-        return 1 if value == by else None
-    ((monomial, coefficient),) = divisor.items()
-    quotient: dict[Monomial, int] = {}
-    for m, c in _terms(value).items():
-        rest = list(m)
-        for symbol in monomial:
-            if symbol not in rest:
-                return None
-            rest.remove(symbol)
-        if c % coefficient:
-            return None
-        quotient[tuple(rest)] = c // coefficient
-    return _simplified(quotient)
-
-
-def evaluate(value: Dim, sizes: Mapping[str, int]) -> int:
-    """The integer that an extent is when its symbols have the given sizes."""
-    if not isinstance(value, Extent):
-        return int(value)
-    total = 0
-    for monomial, coefficient in value.terms.items():
-        for symbol in monomial:
-            coefficient *= _size(symbol, sizes)
-        total += coefficient
-    return total
-
-
-def _size(symbol: str, sizes: Mapping[str, int]) -> int:
-    if symbol in sizes:
-        return sizes[symbol]
-    value, by = FLOORS[symbol]
-    return evaluate(value, sizes) // evaluate(by, sizes)
-
-
-def symbols(shape: Iterable[Dim]) -> set[str]:
-    """The free symbols in a shape; those inside a floor division included."""
-    found: set[str] = set()
-    for extent in shape:
-        for symbol in {s for m in _terms(extent) for s in m}:
-            found |= symbols(FLOORS[symbol]) if symbol in FLOORS else {symbol}
-    return found
 
 
 # ---- tensor types ------------------------------------------------------------------------------

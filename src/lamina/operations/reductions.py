@@ -94,7 +94,7 @@ def size_along(shape: Shape, axes: tuple[int, ...]) -> Dim:
 
 def as_number(extent: Dim) -> Any:
     """An extent as a number to compute with: a symbolic one is known when the program runs."""
-    return bind("size_of", extent=extent) if isinstance(extent, Extent) else extent
+    return as_tensor(extent) if isinstance(extent, Extent) else extent
 
 
 # ---- extremes ----------------------------------------------------------------------------------
