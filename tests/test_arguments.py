@@ -2,6 +2,7 @@
 
 import array
 import importlib.util
+import inspect
 
 import numpy as np
 import pytest
@@ -187,3 +188,158 @@ def test_what_is_no_data_is_refused(data):
     ):
         with pytest.raises(LaminaError):
             call()
+
+
+# ---- constructors ------------------------------------------------------------------------------
+ODD = [None, 0, -1, 1.5, True, "a", float("inf"), float("nan"), [], {}, object(), ENDLESS]
+FAMILIES = {
+    "layers": lm.layers,
+    "optimizers": lm.optimizers,
+    "schedules": lm.keras.optimizers.schedules,
+    "initializers": lm.initializers,
+    "constraints": lm.constraints,
+    "losses": lm.losses,
+    "metrics": lm.metrics,
+    "callbacks": lm.callbacks,
+}
+SMALL = {
+    "units": 2,
+    "filters": 2,
+    "kernel_size": 2,
+    "input_dim": 5,
+    "output_dim": 2,
+    "num_heads": 2,
+    "key_dim": 2,
+    "rate": 0.5,
+    "dims": (2, 1),
+    "target_shape": (-1,),
+    "n": 2,
+    "factor": 0.1,
+    "height_factor": 0.1,
+    "width_factor": 0.1,
+    "height": 2,
+    "width": 2,
+    "axes": 1,
+    "stddev": 0.1,
+    "equation": "abc,cd->abd",
+    "output_shape": (None, 2),
+    "num_tokens": 4,
+    "num_bins": 3,
+    "scale": 0.5,
+    "output_size": 2,
+    "block_size": 1,
+    "function": abs,
+    "activation": "relu",
+    "sequence_length": 3,
+    "intermediate_dim": 4,
+    "initial_learning_rate": 0.1,
+    "max_learning_rate": 0.1,
+    "base_learning_rate": 0.01,
+    "after": 0.1,
+    "warmup_steps": 5,
+    "total_steps": 9,
+    "step_size": 3,
+    "decay_steps": 10,
+    "first_decay_steps": 10,
+    "decay_rate": 0.5,
+    "boundaries": [1, 2],
+    "values": [0.1, 0.2, 0.3],
+    "learning_rate": 0.1,
+    "filepath": "model.lamina",
+    "filename": "log.csv",
+    "schedule": abs,
+    "num_classes": 2,
+    "target_class_ids": [0],
+    "specificity": 0.5,
+    "sensitivity": 0.5,
+    "precision": 0.5,
+    "recall": 0.5,
+    "min_precision": 0.5,
+    "layer": lm.layers.LSTM(2),
+    "cell": lm.layers.LSTMCell(2),
+    "cells": [lm.layers.LSTMCell(2)],
+    "fn": abs,
+    "vocabulary_size": 5,
+    "embedding_dim": 2,
+}
+# files that do not exist are what Python says they are
+OF_FILES = {"vocabulary"}
+
+
+def constructors():
+    for family, module in FAMILIES.items():
+        for name, cls in sorted(vars(module).items()):
+            if inspect.isclass(cls) and hasattr(cls, "argument_checks") and name[0] != "_":
+                yield pytest.param(cls, id=f"{family}.{name}")
+        for name in sorted(getattr(module, "__all__", ())):
+            cls = getattr(module, name)
+            if inspect.isclass(cls) and name not in vars(module) and name[0] != "_":
+                yield pytest.param(cls, id=f"{family}.{name}")
+
+
+@pytest.mark.parametrize("cls", [*constructors()])
+def test_a_constructor_takes_an_odd_value_or_refuses_it_with_an_error_of_lamina(cls):
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    parameters = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    needed = {p.name: SMALL[p.name] for p in parameters if p.default is p.empty}
+    raw = []
+    for parameter in parameters:
+        for value in ODD if parameter.name not in OF_FILES else []:
+            try:
+                cls(**{**needed, parameter.name: value})
+            except LaminaError:
+                pass
+            except Exception as error:  # noqa: BLE001 (all others are what is looked for)
+                raw.append(f"{parameter.name}={value!r}: {type(error).__name__}: {error}")
+    assert not raw, "\n".join(raw)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: lm.layers.Dense(2, use_bias="yes"), "Dense: invalid use_bias (expected True"),
+        (lambda: lm.layers.Dense(2, trainable="yes"), "Dense: invalid trainable"),
+        (lambda: lm.layers.Dropout(0.5, seed="a"), "Dropout: invalid seed (expected an integer"),
+        (lambda: lm.layers.LayerNormalization(epsilon=-1), "invalid epsilon"),
+        (lambda: lm.layers.SpatialDropout2D(0.5, data_format="last"), "invalid data_format"),
+        (lambda: lm.layers.ReLU(threshold=float("nan")), "ReLU: invalid threshold"),
+        (lambda: lm.optimizers.Adam(beta_1="a"), "Adam: invalid beta_1 (expected a number from 0"),
+        (lambda: lm.optimizers.SGD(nesterov="no"), "SGD: invalid nesterov"),
+        (lambda: lm.optimizers.AdamW(weight_decay=-1), "AdamW: invalid weight_decay"),
+        (lambda: lm.initializers.RandomNormal(stddev=float("inf")), "invalid stddev"),
+        (lambda: lm.constraints.MaxNorm("a"), "MaxNorm: invalid max_value"),
+        (lambda: lm.callbacks.EarlyStopping(patience=1.5), "invalid patience"),
+        (lambda: lm.callbacks.LearningRateScheduler(0.1), "invalid schedule"),
+        (lambda: lm.losses.Huber(delta="a"), "Huber: invalid delta"),
+        (lambda: lm.sum(lm.ones((2, 3)), axis=1.5), "sum: invalid axis (expected an integer"),
+        (lambda: lm.sum(lm.ones((2, 3)), axis="a"), "sum: invalid axis (expected an integer"),
+    ],
+)
+def test_a_value_that_was_taken_silently_is_refused_by_name(make, message):
+    with pytest.raises(RangeError) as caught:
+        make()
+    assert message in str(caught.value)
+
+
+def test_classes_of_users_may_mean_something_else_by_the_same_name():
+    class Scheduled(lm.layers.Layer):
+        def __init__(self, rate=None, seed="text", use_bias="maybe", **kwargs):
+            super().__init__(**kwargs)
+
+    class Told(lm.callbacks.Callback):
+        def __init__(self, patience="forever"):
+            super().__init__()
+
+    assert Scheduled(rate="fast").built is False and Told().model is None
+
+
+# ---- data sets ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "method", ["take", "skip", "batch", "shuffle", "prefetch"], ids=lambda name: f"Dataset.{name}"
+)
+def test_methods_of_data_sets_take_whole_numbers_only(method):
+    data = lm.data.Dataset.from_tensor_slices(X)
+    least = {"take": -1, "skip": -1, "prefetch": -1}.get(method, 1)
+    for value in [1.5, "a", [], {}, object(), True, float("inf"), least - 1]:
+        with pytest.raises(RangeError, match=rf"Dataset\.{method}: invalid"):
+            getattr(data, method)(value)

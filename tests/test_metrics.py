@@ -526,5 +526,5 @@ def test_refusals():
         metrics.PrecisionAtRecall(2.0)
     with pytest.raises(ArgumentError, match="curve must be one of ROC, PR"):
         metrics.AUC(curve="roq")
-    with pytest.raises(RangeError, match="target class 4"):
+    with pytest.raises(RangeError, match="invalid target_class_ids"):
         metrics.IoU(3, [4])

@@ -1,14 +1,18 @@
-"""Checks of arguments that are numbers, for every function that takes counts, rates or fractions.
+"""Checks of arguments: counts, rates, fractions, flags and names.
 
-Each check returns the value as a plain Python number, or raises RangeError with the owner, the
-name of the argument, what was expected and what came.
+Functions return the value as a plain Python number, or raise RangeError with the owner, the name of
+the argument, what was expected and what came. Classes list in `argument_checks` what their
+constructors take, by the arguments' names; `check_arguments` looks the values up there.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Container
+import os
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, overload
 
 import numpy as np
@@ -112,6 +116,146 @@ def one_of(owner: str, name: str, value: Any, choices: Container[Any]) -> Any:
     raise _error(owner, name, listed, value)
 
 
+# ---- of constructors ---------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Integer:
+    """An integer between bounds, or None if `optional`."""
+
+    least: int | None = None
+    most: int | None = None
+    optional: bool = False
+
+    def __call__(self, owner: str, name: str, value: Any) -> None:
+        integer(owner, name, value, self.least, self.most, optional=self.optional)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite number between bounds, of which `above` and `below` are excluded."""
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    optional: bool = False
+
+    def __call__(self, owner: str, name: str, value: Any) -> None:
+        if value is not None or not self.optional:
+            number(owner, name, value, self.least, self.most, above=self.above, below=self.below)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of the choices."""
+
+    choices: tuple[Any, ...]
+
+    def __call__(self, owner: str, name: str, value: Any) -> None:
+        one_of(owner, name, value, self.choices)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string, or None if `optional`."""
+
+    optional: bool = False
+
+    def __call__(self, owner: str, name: str, value: Any) -> None:
+        if not isinstance(value, str) and not (value is None and self.optional):
+            raise _error(owner, name, "a string", value, self.optional)
+
+
+@dataclass(frozen=True)
+class Integers:
+    """A tuple or list of integers, each perhaps None, and at most `most`; `alone` allows one
+    integer by itself."""
+
+    alone: bool = False
+    optional: bool = False
+    most: int | None = None
+
+    def __call__(self, owner: str, name: str, value: Any) -> None:
+        if value is None and self.optional:
+            return
+        several = isinstance(value, _SEVERAL)
+        if not (several or self.alone) or not all(
+            (each is None and several)
+            or (is_integer(each) and (self.most is None or each <= self.most))
+            for each in _listed(value)
+        ):
+            expected = "an integer or a tuple of integers" if self.alone else "a tuple of integers"
+            expected += _bounds(None, self.most)
+            raise _error(owner, name, expected, value, self.optional)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A tuple, list or array of finite numbers; `alone` allows one number by itself."""
+
+    alone: bool = False
+    optional: bool = False
+
+    def __call__(self, owner: str, name: str, value: Any) -> None:
+        if value is None and self.optional:
+            return
+        if not (self.alone and is_number(value)) and not isinstance(value, (*_SEVERAL, np.ndarray)):
+            expected = "a number or a tuple of numbers" if self.alone else "a tuple of numbers"
+            raise _error(owner, name, expected, value, self.optional)
+        for each in np.ravel(value) if isinstance(value, np.ndarray) else _listed(value):
+            number(owner, name, each)
+
+
+def path(owner: str, name: str, value: Any) -> None:
+    """The name of a file: a string or a path."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise _error(owner, name, "a path", value)
+
+
+def function(owner: str, name: str, value: Any) -> None:
+    """Anything that can be called."""
+    if not callable(value):
+        raise _error(owner, name, "a function", value)
+
+
+def seed(owner: str, name: str, value: Any) -> None:
+    """None, an integer, or a generator of seeds."""
+    if not (value is None or is_integer(value) or hasattr(value, "next")):
+        raise _error(owner, name, "an integer, a SeedGenerator or None", value)
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, _SEVERAL) else [value]
+
+
+_SEVERAL = (tuple, list, range)
+FLAG = OneOf((True, False))
+Check = Callable[[str, str, Any], None]
+Checks = Mapping[str, Check]
+
+
+def check_arguments(cls: type, given: Mapping[str, Any]) -> None:
+    """Raise RangeError for an argument of a class of Lamina that its table does not allow. Classes
+    of users may mean something else by the same name."""
+    if cls.__module__.partition(".")[0] == "lamina":
+        checks = _checks_of(cls)
+        for name in checks.keys() & given.keys():
+            checks[name](cls.__name__, name, given[name])
+
+
+@cache
+def _checks_of(cls: type) -> Checks:
+    found: dict[str, Check] = {}
+    for base in reversed(cls.__mro__):
+        found |= vars(base).get("argument_checks", {})
+    return found
+
+
+def is_integer(value: Any) -> bool:
+    """True for a Python or NumPy integer that is not a bool."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+# ---- further ones ------------------------------------------------------------------------------
 def refuse_sparse(owner: str, value: Any) -> None:
     """Raise DTypeError if the value is a sparse matrix, such as those of SciPy."""
     if hasattr(value, "toarray"):

@@ -28,6 +28,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lamina import restoring
+from lamina.arguments import Checks, check_arguments
 from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_name
 
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
@@ -44,11 +45,13 @@ class Configurable:
     """Remembers the arguments it was made with; `get_config` gives them as plain JSON data.
 
     Subclasses set `family`, the module in which users find them ("lamina.layers"), and may set
-    `aliases`, further names that their `Registry` knows them by.
+    `aliases`, further names that their `Registry` knows them by, and `argument_checks`, what their
+    arguments may be (see `arguments`), which is added to the table of their base class.
     """
 
     family: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
+    argument_checks: ClassVar[Checks] = {}
     _arguments: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -58,7 +61,9 @@ class Configurable:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
-        object.__setattr__(self, "_arguments", _recorded(cls, args, kwargs))
+        given = constructor_arguments(cls, args, kwargs)
+        check_arguments(cls, given)
+        object.__setattr__(self, "_arguments", given)
         return self
 
     def get_config(self) -> dict[str, Any]:
@@ -74,7 +79,9 @@ class Configurable:
         return cls(**{name: restored(value) for name, value in config.items()})
 
 
-def _recorded(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def constructor_arguments(
+    cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
     """Argument names and values, defaults included. What does not bind is left to `__init__`,
     whose error says it better."""
     signature = signature_of(cls.__init__)  # type: ignore[misc]
@@ -185,6 +192,11 @@ def deserialize(
     Classes of your own are found while they are defined in this process, or in `custom_objects`
     (class name -> class). Raises UnknownNameError for a class that is not known.
     """
+    if not isinstance(written, Mapping) or not {"class_name", "config"} <= written.keys():
+        raise ArgumentError(
+            f"deserialize: not a written object (expected a dict with 'class_name' and 'config', "
+            f"got {describe(written)})"
+        )
     name, config = written["class_name"], written["config"]
     if name == "array":
         return _array(config["value"], config["dtype"])

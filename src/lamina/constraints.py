@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
+from lamina.arguments import Checks, Integers, Number
 from lamina.configuration import Configurable, serialize
 from lamina.operations import elementwise, reductions
 from lamina.registry import Registry
@@ -20,6 +21,12 @@ class Constraint(Configurable):
     define `__call__(w)`."""
 
     family = "lamina.constraints"
+    argument_checks: ClassVar[Checks] = {
+        "axis": Integers(alone=True, optional=True),
+        "max_value": Number(0),
+        "min_value": Number(0),
+        "rate": Number(0, 1),
+    }
 
     def __call__(self, w: Any) -> Tensor:
         raise TypeError(f"{type(self).__name__} must define __call__(w)")

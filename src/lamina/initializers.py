@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina.arguments import Checks, Integers, Number, seed
 from lamina.configuration import Configurable, serialize
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.ir import types
@@ -68,6 +69,13 @@ class Initializer(Configurable):
 
     family = "lamina.initializers"
     is_random: ClassVar[bool] = False
+    argument_checks: ClassVar[Checks] = {
+        **dict.fromkeys(("gain", "maxval", "mean", "minval"), Number()),
+        **dict.fromkeys(("input_axes", "output_axes"), Integers(alone=True, optional=True)),
+        "scale": Number(),
+        "seed": seed,
+        "stddev": Number(0),
+    }
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         raise TypeError(f"{type(self).__name__} must define __call__(shape, dtype=None)")

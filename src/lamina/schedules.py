@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lamina import operations as ops
+from lamina.arguments import FLAG, Checks, Number, Numbers, number
 from lamina.configuration import Configurable
 from lamina.errors import ArgumentError, RangeError
 from lamina.ir.types import float32
@@ -18,10 +19,33 @@ from lamina.registry import Registry
 from lamina.tensor import Tensor, as_tensor
 
 
+def _rate(owner: str, name: str, value: Any) -> None:
+    """A rate or a schedule."""
+    if not callable(value):
+        number(owner, name, value, 0)
+
+
+# what the arguments of schedules may be; the classes say which must be above 0
+OPTIONS: Checks = {
+    **dict.fromkeys(("cycle", "staircase"), FLAG),
+    **dict.fromkeys(("initial_learning_rate", "end_learning_rate", "max_learning_rate"), Number(0)),
+    **dict.fromkeys(("alpha", "decay_rate", "m_mul", "power", "shrink", "t_mul"), Number()),
+    **dict.fromkeys(("decay_steps", "first_decay_steps", "step_size", "total_steps"), Number()),
+    **dict.fromkeys(("end_divisor", "start_divisor", "warmup_fraction"), Number()),
+    "after": _rate,
+    "base_learning_rate": Number(0),
+    "boundaries": Numbers(),
+    "values": Numbers(),
+    "warmup_steps": Number(0),
+    "warmup_target": Number(0, optional=True),
+}
+
+
 class LearningRateSchedule(Configurable):
     """Base of all schedules: subclasses define `__call__(step)`."""
 
     family = "lamina.schedules"
+    argument_checks = OPTIONS
 
     def __call__(self, step: Any) -> Any:
         raise TypeError(f"{type(self).__name__} must define __call__(step)")

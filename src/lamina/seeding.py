@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
+from lamina.arguments import Checks, Integer
 from lamina.configuration import Configurable
 from lamina.operations import random
 from lamina.tensor import Tensor, Variable
@@ -18,6 +21,7 @@ class SeedGenerator(Configurable):
     """
 
     family = "lamina.random"
+    argument_checks: ClassVar[Checks] = {"seed": Integer(optional=True)}
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         self.initial_seed, self.name = seed, name or "seed_generator"

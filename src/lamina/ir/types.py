@@ -106,7 +106,7 @@ def dtype(spec: object) -> DType:
         return DTYPES[spec]
     try:
         found = DTYPES.get(np.dtype(spec).name)  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, DeprecationWarning):  # an old alias, where warnings are errors
         found = None
     if found is None:
         from lamina.errors import DTypeError

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from lamina import tree
+from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers, Text, seed
 from lamina.configuration import signature_of
 from lamina.errors import ArgumentError, DTypeError, describe, unknown_name
 from lamina.ir import types
@@ -22,6 +23,45 @@ KEYWORDS = (
 
 
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+# what the arguments of layers may be, by their names; the classes say more about some of them
+# fmt: off
+_FLAGS = (
+    "antialias", "center", "crop_to_aspect_ratio", "go_backwards", "invert", "keepdims",
+    "mask_zero", "normalize", "normalize_first", "pad_to_aspect_ratio", "pad_to_max_tokens",
+    "ragged", "reset_after", "return_sequences", "return_state", "sparse", "stateful", "trainable",
+    "unit_forget_bias", "unroll", "use_bias", "use_scale", "zero_output_for_mask",
+)
+_SHAPES = ("batch_input_shape", "batch_shape", "input_shape")
+# fmt: on
+CHECKS: Checks = {
+    **dict.fromkeys(_FLAGS, FLAG),
+    **dict.fromkeys(_SHAPES, Integers(alone=True, optional=True)),
+    **dict.fromkeys(("target_shape", "dims"), Integers()),
+    **dict.fromkeys(("axis", "salt", "shared_axes"), Integers(alone=True, optional=True)),
+    **dict.fromkeys(("encoding", "equation", "fill_mode", "interpolation"), Text()),
+    **dict.fromkeys(("epsilon", "layer_norm_epsilon"), Number(0)),
+    **dict.fromkeys(("dropout", "momentum", "recurrent_dropout"), Number(0, 1)),
+    **dict.fromkeys(("alpha", "fill_value", "negative_slope", "threshold"), Number()),
+    **dict.fromkeys(("l1", "l2", "stddev"), Number(0)),
+    **dict.fromkeys(("factor", "height_factor"), Numbers(alone=True)),
+    **dict.fromkeys(("input_length", "output_sequence_length"), Integer(1, optional=True)),
+    "axes": Integers(alone=True),
+    "bin_boundaries": Numbers(optional=True),
+    "groups": Integer(),
+    "max_tokens": Integer(optional=True),
+    "max_value": Number(optional=True),
+    "max_wavelength": Number(above=0),
+    "ngrams": Integers(alone=True, optional=True, most=1_000),
+    "noise_shape": Integers(optional=True),
+    "num_oov_indices": Integer(),
+    "output_mode": Text(),
+    "rate": Number(),
+    "seed": seed,
+    "value_range": Numbers(),
+    "width_factor": Numbers(alone=True, optional=True),
+}
 
 
 def parameters(f: Callable[..., Any]) -> list[str]:

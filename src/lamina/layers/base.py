@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from lamina import constraints, initializers, regularizers, restoring, tree
-from lamina.arguments import one_of
+from lamina.arguments import Checks, one_of
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, LaminaError, ShapeError, StateError
 from lamina.ir import types
@@ -46,6 +46,7 @@ class Layer(Tracked):
     """
 
     family = "lamina.layers"
+    argument_checks: ClassVar[Checks] = arguments.CHECKS
     input_spec: spec.InputSpec | Sequence[spec.InputSpec] | None = None
     supports_masking: bool = False
     _data_dtype: types.DType | None = None  # of a Sequential's data without Input; None: floats

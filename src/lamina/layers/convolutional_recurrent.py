@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lamina.arguments import Checks, Text
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import Dim
 from lamina.layers.recurrent import _OfCell
@@ -32,6 +33,8 @@ class ConvLSTMCell(LSTMCell):
     size. Weights: kernel (*kernel_size, channels, 4 filters), recurrent_kernel (*kernel_size,
     filters, 4 filters), bias (4 filters,).
     """
+
+    argument_checks: ClassVar[Checks] = {"padding": Text()}
 
     def __init__(
         self,
@@ -146,6 +149,8 @@ class _ConvLSTM(_OfCell):
     recurrent_kernel (*kernel_size, filters, 4 filters), bias (4 filters,). The spatial extents of
     the inputs must be known.
     """
+
+    argument_checks: ClassVar[Checks] = {"padding": Text()}
 
     rank: ClassVar[int]
     cell_class = ConvLSTMCell

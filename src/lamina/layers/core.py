@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.arguments import is_integer
 from lamina.configuration import has_name
-from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError, describe
 from lamina.ir import types
 from lamina.layers import arguments
 from lamina.layers.base import Layer
@@ -69,14 +70,14 @@ class InputLayer(Layer):
 
 
 def _as_shape(shape: Any) -> tuple[int | None, ...]:
-    extents = (shape,) if isinstance(shape, int) else tuple(shape)
+    extents = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     for n in extents:
-        if n is not None and (not isinstance(n, int) or n < 0):
+        if n is not None and (not is_integer(n) or n < 0):
             raise ShapeError(
                 f"Input: a shape is a tuple of positive integers and None, not {tuple(extents)}",
                 hint="shape=(784,) for vectors of 784 numbers; the batch is not part of it",
             )
-    return extents
+    return tuple(None if n is None else int(n) for n in extents)
 
 
 def Input(
@@ -206,6 +207,11 @@ class Lambda(Layer):
         super().__init__(**kwargs)
         if not callable(function):
             raise ArgumentError(f"Lambda: needs a function, not {function!r}")
+        if arguments is not None and not isinstance(arguments, dict):
+            raise ArgumentError(
+                f"Lambda: invalid arguments (expected a dict of keyword arguments, got "
+                f"{describe(arguments)})"
+            )
         self.function = function
         self.arguments = dict(arguments or {})
         self.mask, self.supports_masking = mask, mask is not None

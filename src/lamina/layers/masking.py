@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from lamina.arguments import Checks, Number
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
 from lamina.operations import elementwise, masks, reductions
@@ -22,6 +23,7 @@ class Masking(Layer):
         [[True, False, True]]
     """
 
+    argument_checks: ClassVar[Checks] = {"mask_value": Number()}
     input_spec = InputSpec(min_ndim=3)
     supports_masking = True
 

@@ -6,9 +6,10 @@ Arguments, defaults, weights and moving statistics are those of Keras 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from lamina import constraints, initializers, regularizers
+from lamina.arguments import FLAG, Checks
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
@@ -22,6 +23,8 @@ Axes = int | Sequence[int]
 
 class _Affine(Layer):
     """What is normalized is multiplied by gamma and gets beta added, one of each per channel."""
+
+    argument_checks: ClassVar[Checks] = {"scale": FLAG}
 
     supports_masking = True
     gamma: Variable | None = None

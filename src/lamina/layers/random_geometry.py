@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.arguments import Numbers
 from lamina.errors import RangeError, ShapeError
 from lamina.ir.types import float32, is_static
 from lamina.layers.core import positive_integer
@@ -57,6 +58,7 @@ class _Moving(RandomPictures):
 
 def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tuple[float, float]:
     """(lowest, highest) of a factor: a number f means -f to f."""
+    Numbers(alone=True)(owner, name, factor)
     pair = tuple(factor) if isinstance(factor, Sequence) else (-abs(factor), abs(factor))
     if len(pair) != 2 or not least <= pair[0] <= pair[1] <= most:
         raise RangeError(

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lamina.arguments import Checks, Text
 from lamina.errors import ArgumentError, RangeError
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
@@ -64,6 +65,8 @@ def between(chances: Tensor, number: int, low: float, high: float, ndim: int) ->
 class RandomFlip(RandomPictures):
     """Mirrors pictures, each with a chance of one half: "horizontal" exchanges left and right,
     "vertical" top and bottom."""
+
+    argument_checks: ClassVar[Checks] = {"mode": Text()}
 
     draws = 2
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
-from lamina.errors import ArgumentError, RangeError, ShapeError
+from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.ir.types import Dim, is_static
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
@@ -326,9 +326,11 @@ class StackedRNNCells(Layer):
 
     def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not isinstance(cells, (list, tuple)) or not cells:
+            raise ArgumentError(
+                f"StackedRNNCells: invalid cells (expected a list of cells, got {describe(cells)})"
+            )
         self.cells = [checked_cell(cell) for cell in cells]
-        if not self.cells:
-            raise ArgumentError("StackedRNNCells: needs at least one cell")
 
     @property
     def state_size(self) -> list[Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from lamina import regularizers
-from lamina.arguments import integer
+from lamina.arguments import Checks, OneOf, integer
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec, shape_text
@@ -114,6 +114,10 @@ class SpatialDropout1D(Dropout):
 
 class _SpatialDropout(Dropout):
     """Dropout of whole channels, wherever the channels are."""
+
+    argument_checks: ClassVar[Checks] = {
+        "data_format": OneOf((None, "channels_last", "channels_first"))
+    }
 
     def __init__(
         self,

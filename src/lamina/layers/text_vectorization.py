@@ -178,7 +178,7 @@ class TextVectorization(StringLookup):
 
 
 def _known(argument: str, value: Any, names: Mapping[str, Any]) -> Any:
-    if value is None or callable(value) or value in names:
+    if value is None or callable(value) or (isinstance(value, str) and value in names):
         return value
     raise unknown_name(f"{argument} of TextVectorization", value, names)
 

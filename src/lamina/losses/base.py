@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from lamina import operations as ops
+from lamina.arguments import FLAG, Checks, Integers, Number, Text
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import unknown_name
 from lamina.ir import types
@@ -29,6 +30,13 @@ class Loss(Configurable):
     """
 
     family = "lamina.losses"
+    argument_checks: ClassVar[Checks] = {
+        **dict.fromkeys(("alpha", "beta", "delta", "gamma", "q"), Number()),
+        **dict.fromkeys(("apply_class_balancing", "from_logits"), FLAG),
+        "axis": Integers(alone=True, optional=True),
+        "label_smoothing": Number(0, 1),
+        "reduction": Text(optional=True),
+    }
 
     def __init__(
         self,

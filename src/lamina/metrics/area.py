@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
+from lamina.arguments import Numbers
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
@@ -43,6 +44,8 @@ class AUC(Metric):
         label_weights: Any = None,
         from_logits: bool = False,
     ) -> None:
+        if thresholds is not None:
+            Numbers()("AUC", "thresholds", thresholds)
         super().__init__(dtype, name)
         self.curve = _one_of("curve", curve, CURVES)
         self.summation_method = _one_of("summation_method", summation_method, SUMMATIONS)

@@ -13,6 +13,7 @@ import numpy as np
 
 from lamina import initializers, restoring
 from lamina import operations as ops
+from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
 from lamina.ir import types
@@ -51,6 +52,17 @@ class Metric(Configurable):
     """
 
     family = "lamina.metrics"
+    argument_checks: ClassVar[Checks] = {
+        **dict.fromkeys(("from_logits", "multi_label", "sparse_y_pred", "sparse_y_true"), FLAG),
+        **dict.fromkeys(("class_id", "top_k"), Integer(optional=True)),
+        **dict.fromkeys(("beta", "precision", "recall", "sensitivity", "specificity"), Number()),
+        "num_classes": Integer(1, 30_000),  # whose square is a table of counts
+        "num_regressors": Integer(),
+        "target_class_ids": Integers(),
+        "threshold": Number(optional=True),
+        "num_thresholds": Integer(most=100_000),
+        "thresholds": Numbers(alone=True, optional=True),
+    }
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)

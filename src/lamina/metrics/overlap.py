@@ -41,10 +41,11 @@ class IoU(Metric):
         self.num_classes, self.target_class_ids = num_classes, list(target_class_ids)
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
-        if max(self.target_class_ids) >= num_classes:
+        wrong = [each for each in self.target_class_ids if not 0 <= each < num_classes]
+        if wrong or not self.target_class_ids:
             raise RangeError(
-                f"{self.name}: target class {max(self.target_class_ids)} is not one of "
-                f"{num_classes} classes, 0 to {num_classes - 1}"
+                f"{self.name}: invalid target_class_ids (expected classes from 0 to "
+                f"{num_classes - 1}, got {wrong or 'none'})"
             )
         self.table = self.add_variable((num_classes, num_classes), name="table")
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import arguments
 from lamina.errors import DTypeError, RangeError, ShapeError, describe
 from lamina.ir import types
 from lamina.ir.primitives import PRIMITIVES
@@ -152,7 +153,7 @@ def like(value: float, x: Tensor) -> Tensor:
 
 def axis_of(function: str, axis: Any, ndim: int) -> int:
     """An axis counted from the front; raises OutOfBoundsError for one that x does not have."""
-    number = axis.__index__()
+    number = arguments.integer(function, "axis", axis)
     if not -ndim <= number < ndim:
         from lamina.errors import OutOfBoundsError
 

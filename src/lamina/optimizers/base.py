@@ -21,6 +21,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from lamina import operations as ops
+from lamina.arguments import FLAG, Checks, Integer, Number
 from lamina.configuration import Configurable, plain
 from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, describe, unknown_name
 from lamina.ir import types
@@ -47,6 +48,25 @@ class Options(TypedDict, total=False):
     name: str | None
 
 
+# what the arguments of optimizers may be; of those without bounds here the classes say more
+OPTIONS: Checks = {
+    **dict.fromkeys(("amsgrad", "centered", "nesterov", "relative_step", "use_ema"), FLAG),
+    **dict.fromkeys(("beta_1", "beta_2", "rho"), Number(0, 1)),
+    **dict.fromkeys(("epsilon", "epsilon_1", "epsilon_2"), Number(0)),
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), Number(optional=True)),
+    **dict.fromkeys(("beta", "beta_2_decay", "ema_momentum", "momentum"), Number()),
+    **dict.fromkeys(("l1_regularization_strength", "l2_regularization_strength"), Number()),
+    "clip_threshold": Number(above=0),
+    "ema_overwrite_frequency": Integer(optional=True),
+    "gradient_accumulation_steps": Integer(optional=True),
+    "initial_accumulator_value": Number(),
+    "l2_shrinkage_regularization_strength": Number(),
+    "learning_rate_power": Number(),
+    "loss_scale_factor": Number(above=0, optional=True),
+    "weight_decay": Number(0, optional=True),
+}
+
+
 class Optimizer(Configurable):
     """Base of all optimizers.
 
@@ -66,6 +86,7 @@ class Optimizer(Configurable):
     """
 
     family = "lamina.optimizers"
+    argument_checks = OPTIONS
 
     def __init__(
         self,
@@ -356,9 +377,10 @@ class Optimizer(Configurable):
             return rate
         if callable(rate):
             return self._as_function(rate)
-        if isinstance(rate, (bool, str)) or not np.isscalar(np.asarray(rate).item()):
+        one = np.asarray(rate)
+        if one.size != 1 or one.dtype.kind not in "iuf":
             raise ArgumentError(f"{self.name}: learning_rate is {describe(rate)}, not a number")
-        value = float(np.asarray(rate))
+        value = float(one.item())
         if not (math.isfinite(value) and value >= 0.0):
             raise RangeError(f"{self.name}: learning_rate must be 0 or above, not {rate}")
         return Variable(np.float32(value), trainable=False, name="learning_rate")

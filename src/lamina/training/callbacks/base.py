@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
+from lamina import arguments
+from lamina.arguments import FLAG, Checks, Integer, Number, OneOf, Text, check_arguments
+from lamina.configuration import constructor_arguments
 from lamina.errors import ArgumentError, describe
 
 Logs = dict[str, float]
@@ -27,6 +30,20 @@ class Callback:
     """
 
     each_batch = True
+    argument_checks: ClassVar[Checks] = {
+        **dict.fromkeys(("append", "restore_best_weights", "save_best_only"), FLAG),
+        **dict.fromkeys(("cooldown", "patience", "start_from_epoch"), Integer(0)),
+        **dict.fromkeys(("factor", "min_delta", "min_lr"), Number()),
+        **dict.fromkeys(("filename", "filepath"), arguments.path),
+        **dict.fromkeys(("monitor", "mode", "separator"), Text()),
+        "save_weights_only": FLAG,
+        "schedule": arguments.function,
+        "verbose": OneOf((0, 1, 2, "auto")),
+    }
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        check_arguments(cls, constructor_arguments(cls, args, kwargs))
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -72,6 +89,11 @@ class CallbackList:
         model: Any = None,
         **params: Any,
     ) -> None:
+        if callbacks is not None and not isinstance(callbacks, (Callback, Iterable)):
+            raise ArgumentError(
+                f"callbacks: expected a list of Callback objects, got {describe(callbacks)}",
+                hint="callbacks=[EarlyStopping(patience=3)]",
+            )
         given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         for each in given:
             if not isinstance(each, Callback):
