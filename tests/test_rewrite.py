@@ -66,9 +66,15 @@ def _pad(x: Node, low: int) -> Node:
     )
 
 
+FILL = ["constant", "broadcast_in_dim"]
+
 # (name, the node before, what it becomes: a node, or the primitives in order)
 ROWS: list[tuple[str, Node, Node | list[str]]] = [
-    ("x + 0", ops.add(X, _fill(0)), X),
+    ("x + -0.0", ops.add(X, _fill(-0.0)), X),
+    ("-0.0 + x", ops.add(_fill(-0.0), X), X),
+    ("x + 0.0 keeps its sum, which of -0.0 is 0.0", ops.add(X, _fill(0.0)), [*FILL, "add"]),
+    ("x - 0.0", ops.subtract(X, _fill(0.0)), X),
+    ("x - -0.0 keeps its difference", ops.subtract(X, _fill(-0.0)), [*FILL, "subtract"]),
     ("x + -y", ops.add(X, ops.negate(Y)), ["subtract"]),
     ("x - -y", ops.subtract(X, ops.negate(Y)), ["add"]),
     ("x * 1", ops.multiply(_fill(1), X), X),
@@ -134,9 +140,13 @@ def test_each_rule(before: Node, after: Node | list[str]) -> None:
         assert [op for op in made if op != "reshape"] == after
     rng = np.random.default_rng(0)
     arrays = [np.asarray(rng.normal(0, 2, p.shape)).astype(p.dtype.storage) for p in PARAMETERS]
+    for array in arrays:
+        array.flat[0] = -0.0
     (want,) = interpreter.run(Graph(PARAMETERS, [before]), arrays)
     (got,) = interpreter.run(graph, arrays)
     np.testing.assert_allclose(got, want, rtol=1e-6 if "reduce" in str(after) else 0)
+    if got.dtype.kind == "f" and before.op not in ("reduce", "transpose", "dot_general"):
+        assert (np.signbit(got) == np.signbit(want)).all()
 
 
 def test_every_rule_is_of_a_primitive() -> None:

@@ -21,24 +21,34 @@ def _marker(node: Node) -> Node | None:
 
 
 # ---- arithmetic --------------------------------------------------------------------------------
-# x + 0 -> x;  x + (-y) -> x - y     (of a float, -0 + 0 is 0: the sign of a zero is not kept)
+# x + 0 -> x of integers, x + -0.0 -> x of floats (-0.0 + 0.0 is 0.0);  x + (-y) -> x - y
 def _add(node: Node) -> Node | None:
     x, y = node.args
-    if is_constant(y, 0):
+    if _is_neutral(y, -0.0):
         return x
-    if is_constant(x, 0):
+    if _is_neutral(x, -0.0):
         return y
     if y.op == "negate":
         return ops.subtract(x, y.args[0])
     return ops.subtract(y, x.args[0]) if x.op == "negate" else None
 
 
-# x - 0 -> x;  x - (-y) -> x + y
+# x - 0 -> x (of floats not if the zero is -0.0);  x - (-y) -> x + y
 def _subtract(node: Node) -> Node | None:
     x, y = node.args
-    if is_constant(y, 0):
+    if _is_neutral(y, 0.0):
         return x
     return ops.add(x, y.args[0]) if y.op == "negate" else None
+
+
+def _is_neutral(x: Node, zero: float) -> bool:
+    """True for a constant zero; of floats, only of the sign that `zero` has."""
+    if not is_constant(x, 0):
+        return False
+    while x.op == "broadcast_in_dim":
+        x = x.args[0]
+    signs = np.signbit(x.params["value"]) if x.dtype.is_float else np.signbit(zero)
+    return bool(np.all(signs == np.signbit(zero)))
 
 
 # x * 1 -> x;  x * -1 -> -x;  (-x) * (-y) -> x * y
