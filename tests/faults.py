@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.engines.llvm.codegen import expressions, kernel, reducers, reduction_loops
+from lamina.engines.llvm.codegen import builder, expressions, kernel, reducers, reduction_loops
 from lamina.engines.llvm.codegen.builder import Builder, constant, zero
 from lamina.engines.llvm.codegen.elementwise import SCALAR
 from lamina.engines.llvm.codegen.expressions import Addresses
@@ -25,6 +26,7 @@ from lamina.engines.llvm.lowering.inline import VIEWS, Puller
 from lamina.engines.llvm.program.bufferize import _Assembly
 from lamina.engines.llvm.runtime import executable
 from lamina.ir import ops
+from lamina.ir.graph import is_constant
 from lamina.rewrite.algebra import RULES
 
 
@@ -284,6 +286,23 @@ def _always(answer: bool) -> Callable[[Any], Any]:
     return lambda original: lambda *args: answer
 
 
+def _one_zero(original: Any) -> Any:
+    """-0.0 is the constant 0.0."""
+    return lambda type_, bits: original(
+        type_, bytes(8) if bits == struct.pack("<d", -0.0) else bits
+    )
+
+
+def _zero_added(original: Any) -> Any:
+    """x + 0.0 -> x and 0.0 + x -> x, which are wrong where x is -0.0."""
+
+    def rule(node: Any) -> Any:
+        x, y = node.args
+        return x if is_constant(y, 0) else y if is_constant(x, 0) else original(node)
+
+    return rule
+
+
 FAULTS = [
     Fault("a slice forgets its strides", VIEWS, "slice", _slice),
     Fault("reverse turns one axis round", VIEWS, "reverse", _reverse),
@@ -318,3 +337,8 @@ FAULTS = [
     Fault("loops run forwards only", Driver, "_loop", _forwards),
     Fault("a wrong rule of algebra", RULES, "subtract", _algebra),
 ]  # fmt: skip
+
+SIGNS = [  # they change nothing but signs of zeros
+    Fault("zeros of both signs are one constant", builder, "_float_constant", _one_zero),
+    Fault("adding a zero is left out", RULES, "add", _zero_added),
+]

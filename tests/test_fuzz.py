@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from functools import cache
+import struct
+from functools import cache, lru_cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from faults import FAULTS, Fault
+from faults import FAULTS, SIGNS, Fault
+from lamina.engines.llvm.codegen import builder
 from lamina.fuzz import Case, check, generate, shrink
 from lamina.fuzz.__main__ import main
-from lamina.ir.verify import verify
+from lamina.fuzz.generate import LARGEST
+from lamina.fuzz.history import History
+from lamina.fuzz.layers import FEATURES
+from lamina.fuzz.moves import ELEMENTWISE
+from lamina.fuzz.shadow import shadows
+from lamina.ir.graph import Node
+from lamina.ir.types import is_static
+from lamina.ir.verify import regions, verify
 
 CASES = 500  # programs at most until a planted fault is found
 PROGRAMS = 150
@@ -58,6 +68,83 @@ def test_a_planted_fault_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch)
         if check(case(number), threads=fault.threads) is not None:
             return
     pytest.fail(f"{CASES} programs did not show that {fault}")
+
+
+@cache
+def zeros(number: int) -> Case:
+    return generate(f"zeros:{number}", ELEMENTWISE, 12, "special")
+
+
+def test_signs_of_zeros_are_those_of_the_reference() -> None:
+    for number in range(40):
+        failure = check(zeros(number), threads=(1,))
+        assert failure is None, failure
+
+
+@pytest.mark.parametrize("fault", SIGNS, ids=str)
+def test_a_zero_of_the_wrong_sign_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault.plant(monkeypatch)
+    assert any(check(zeros(number), threads=(1,)) is not None for number in range(CASES))
+
+
+def test_a_constant_cached_by_its_value_is_found_when_a_program_is_compiled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first of 0.0 and -0.0 is both, as long as the cache lives."""
+    made = builder._float_constant
+
+    @lru_cache
+    def by_value(type_: str, value: float) -> builder.Value:
+        return made(type_, struct.pack("<d", value))
+
+    monkeypatch.setattr(
+        builder, "_float_constant", lambda t, bits: by_value(t, struct.unpack("<d", bits)[0])
+    )
+    monkeypatch.setattr(builder, "_by_value", by_value, raising=False)
+    history = History()
+    for number in range(CASES):
+        failure = history.failure(zeros(number))
+        if failure is not None:
+            assert failure.kind == "text"
+            return
+    pytest.fail(f"{CASES} programs did not show that constants are cached by value")
+
+
+def test_the_text_of_programs_does_not_change_when_they_are_compiled_again() -> None:
+    history = History()
+    assert [history.failure(case(number)) for number in range(30)] == [None] * 30
+
+
+def test_sizes_at_which_numbers_grow_too_large_are_left_out() -> None:
+    """A sum of squares of n whole numbers, squared again and again, is exact for few n."""
+    for number in range(CASES):
+        tried = case(number)
+        for arrays in tried.more:
+            for shadow in shadows(tried.graph, arrays, tried.lane):
+                if tried.lane == "exact" and shadow.value.dtype.kind == "f":
+                    assert np.abs(shadow.value).max(initial=0.0) <= LARGEST["exact"]
+
+
+def test_programs_cover_rules_in_loops_large_arrays_many_features_and_wide_scans() -> None:
+    found = set()
+    for number in range(CASES):
+        tried = case(number)
+        nodes = tried.graph.nodes()
+        inner = [n for loop in nodes for body in regions(loop).values() for n in body.nodes()]
+        if any(n.op == "custom_gradient" for n in inner):
+            found.add("rules in loops and branches")
+        if any(a.nbytes >= 65536 for a in tried.arrays):
+            found.add("arrays of 64 KiB")
+        if any(n.op == "convolution" and n.args[0].shape[-1] in FEATURES for n in nodes):
+            found.add("convolutions of 32 features")
+        if any(n.op == "scan" and _units(n) >= 64 for n in nodes):
+            found.add("scans over 64 units")
+    assert len(found) == 4, found
+
+
+def _units(scan: Node) -> int:
+    carries = scan.params["body"].results[: scan.params["num_carry"]]
+    return max((int(c.shape[-1]) for c in carries if is_static(c.shape) and c.ndim > 1), default=0)
 
 
 def test_the_tool_names_the_program(

@@ -2,11 +2,12 @@
 
     --seconds 60      how long             --seed 0      where to begin: the programs follow from it
     --programs 100    how many at most     --threads 2   numbers of threads, such as 1,2,3
-    --only 0:17       one program
+    --only 0:17       one program          --jax         compare JAX's results as well
 
 Each program's seed is written to the journal before it runs, so that a crash of the process can be
 laid at its door: `--only` runs that program again. A failure is shrunk, printed with its seed, and
-makes the exit status 1.
+makes the exit status 1. All programs are compiled in one process, and after each an earlier one is
+compiled again: its text must not have changed.
 """
 
 from __future__ import annotations
@@ -14,27 +15,33 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lamina.fuzz.against_jax import available, check_with_jax
 from lamina.fuzz.check import Failure, check
 from lamina.fuzz.generate import Case, generate
+from lamina.fuzz.history import History
 from lamina.fuzz.shrink import shrink
 from lamina.ir.text import to_text
+
+Check = Callable[[Case], Failure | None]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the tool; the exit status is 1 where a program failed."""
     options = _parser().parse_args(arguments)
     threads = tuple(int(t) for t in options.threads.split(","))
+    also = [check_with_jax] if options.jax and available() else []
     if options.only:
-        return _report(options.only, threads)
-    stop = time.monotonic() + options.seconds
+        return _report(options.only, threads, also)
+    stop, history = time.monotonic() + options.seconds, History()
     number = failures = 0
     while number < options.programs and time.monotonic() < stop and failures < options.most:
         seed = f"{options.seed}:{number}"
         if options.journal:
             options.journal.write_text(f"{seed}\n")
-        failures += _report(seed, threads)
+        failures += _report(seed, threads, [*also, history.failure])
         number += 1
     print(f"{number} programs from seed {options.seed}, {failures} failed")
     return 1 if failures else 0
@@ -49,17 +56,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", help="the seed of one program, such as 0:17")
     parser.add_argument("--threads", default="1,2,3")
     parser.add_argument("--most", type=int, default=5, help="failures after which it ends")
+    parser.add_argument("--jax", action="store_true", help="compare with JAX, if it is installed")
     parser.add_argument("--journal", type=Path, help="file that names the program being run")
     return parser
 
 
-def _report(seed: str, threads: tuple[int, ...]) -> int:
+def _report(seed: str, threads: tuple[int, ...], also: Sequence[Check] = ()) -> int:
+    """Check one program, first by running it and then in further ways; 1 if it fails."""
     case = generate(seed)
     failure = check(case, threads=threads)
-    if failure is None:
-        return 0
-    print(describe(*shrunk(case, failure, threads)), flush=True)
-    return 1
+    if failure is not None:
+        print(describe(*shrunk(case, failure, threads)), flush=True)
+        return 1
+    for each in also:
+        failure = each(case)
+        if failure is not None:
+            print(describe(case, failure), flush=True)
+            return 1
+    return 0
 
 
 def shrunk(case: Case, failure: Failure, threads: tuple[int, ...]) -> tuple[Case, Failure]:

@@ -1,6 +1,7 @@
 """What is known of a rounded value: the exact one, and how far rounding may have led from it.
 
 Shadow(value, error)      the exact-enough value, and a bound on |rounded value - value|
+Shadow(..., signed)       and where the sign of a zero is defined (signs.py); None: nowhere
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ class Shadow:
 
     value: Array
     error: Array
+    signed: Array | None = None
+
+    def __getitem__(self, position: int) -> Shadow:
+        """The shadow of one element of the leading axis."""
+        signed = None if self.signed is None else self.signed[position]
+        return Shadow(self.value[position], self.error[position], signed)
 
     @property
     def exact(self) -> bool:
@@ -62,7 +69,7 @@ UNITS = {
 
 def exact(value: Array, dtype: DType) -> Shadow:
     """What an array that is given stands for."""
-    return Shadow(wide(value, dtype), np.zeros(np.shape(value)))
+    return Shadow(wide(value, dtype), np.zeros(np.shape(value)), np.ones(np.shape(value), bool))
 
 
 def wide(value: Array, dtype: DType) -> Array:

@@ -185,6 +185,9 @@ def difference(node: Node, shadow: Shadow, found: np.ndarray) -> str:
         near = np.abs(wide - shadow.value) <= shadow.error
         both = np.isnan(wide) & np.isnan(shadow.value)
         wrong &= ~(near | both)
+        if shadow.signed is not None:
+            zeros = (wide == 0) & (shadow.value == 0) & shadow.signed & (shadow.error == 0)
+            wrong |= zeros & (np.signbit(wide) != np.signbit(shadow.value))
     if not wrong.any():
         return ""
     at = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -6,7 +6,8 @@ hangs on rounding, is refused as soon as it is made. moves.py lists the ways to 
     lane     operands                                   compared
     smooth   normal numbers                             within the shadow's bound
     exact    small whole numbers                        exactly: no sum of them rounds
-    special  NaN, infinities, zeros of both signs       exactly, in primitives that do not round
+    special  NaN, infinities, zeros of both signs       by their bits, in primitives that round at
+                                                        most once; in loops, that do not
 """
 
 from __future__ import annotations
@@ -44,9 +45,10 @@ from lamina.ir.verify import regions
 
 EXTENTS = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65)
 USUAL = EXTENTS[1:]
+LARGE = (32, 64, 65, 96, 128, 200, 256, 515)  # of programs whose arrays fill a cache
 LANES = ("smooth", "exact", "special")
-MOST_ELEMENTS = 20_000
-MOST_PRODUCTS = 300_000
+MOST_ELEMENTS, MOST_PRODUCTS = 20_000, 300_000
+MOST_LARGE = 10  # times as many, in one program of eight
 MOST_PARAMETERS = 9
 LARGEST = {"smooth": 1e5, "exact": 2.0**15, "special": np.inf}
 
@@ -77,6 +79,7 @@ class Grower:
     closed: bool = False
     depth: int = 0
     turns: int = 1  # of the loops around: what is inside must be as much smaller
+    scale: int = 1  # how many times as large as usual arrays may be
     nodes: list[Node] = field(default_factory=list)
     shadows: dict[Node, Any] = field(default_factory=dict)
     parameters: list[Node] = field(default_factory=list)
@@ -86,7 +89,7 @@ class Grower:
     # ---- making nodes --------------------------------------------------------------------------
     def parameter(self, shape: Shape, dtype: DType, domain: str = "") -> Node:
         """A new input, with an array for it."""
-        large = prod(self.concrete(shape)) > MOST_ELEMENTS
+        large = prod(self.concrete(shape)) > MOST_ELEMENTS * self.scale
         if self.closed or len(self.parameters) >= MOST_PARAMETERS or large:
             raise Refused
         node = parameter(TensorType(shape, dtype), f"x{len(self.parameters)}")
@@ -103,7 +106,7 @@ class Grower:
 
     def put(self, node: Node) -> Node:
         """The node, if something can be claimed about its value; its operands are put first."""
-        missing = [n for n in topological([node]) if n not in self.shadows]
+        missing = topological([node], self.shadows)
         added: dict[Node, Any] = {}
         for n in missing:
             self._afford(n)
@@ -116,7 +119,9 @@ class Grower:
         """Refuse what would be large, before it is computed."""
         types = node.type if isinstance(node.type, tuple) else (node.type,)
         sizes = [prod(self.concrete(t.shape)) for t in types]
-        if max(sizes, default=0) * self.turns > MOST_ELEMENTS or any(t.ndim > 6 for t in types):
+        if max(sizes, default=0) * self.turns > MOST_ELEMENTS * self.scale or any(
+            t.ndim > 6 for t in types
+        ):
             raise Refused
         if node.op == "dot_general":
             x = node.args[0].shape
@@ -125,7 +130,7 @@ class Grower:
             turns = prod(self.concrete(node.args[1].shape))
         else:
             return
-        if sizes[0] * turns * self.turns > MOST_PRODUCTS:
+        if sizes[0] * turns * self.turns > MOST_PRODUCTS * self.scale:
             raise Refused
 
     def _shadow(self, node: Node, args: Sequence[Any]) -> Any:
@@ -236,13 +241,19 @@ def sample(rng: random.Random, shape: tuple[int, ...], dtype: DType, domain: str
 Move = Callable[[Grower], Any]
 
 
-def generate(seed: str, moves: Sequence[tuple[Move, float]] | None = None, most: int = 22) -> Case:
-    """The program that a seed stands for; `moves` with weights, all of moves.py where not given."""
+def generate(
+    seed: str,
+    moves: Sequence[tuple[Move, float]] | None = None,
+    most: int = 22,
+    lane: str | None = None,
+) -> Case:
+    """The program that a seed stands for; `moves` with weights, all of moves.py if not given, and
+    of the lane that the seed stands for, if none is given."""
     from lamina.fuzz.moves import MOVES
 
     rng = random.Random(seed)
-    lane = rng.choices(LANES, (6, 3, 1))[0]
-    grower = _begun(rng, lane)
+    by_chance = rng.choices(LANES, (6, 3, 1))[0]
+    grower = _begun(rng, lane or by_chance)
     rows = list(moves or MOVES)
     for _ in range(rng.randint(2, most)):
         grow(grower, rows)
@@ -263,14 +274,18 @@ def grow(grower: Grower, rows: Sequence[tuple[Move, float]]) -> None:
 
 def _begun(rng: random.Random, lane: str) -> Grower:
     """A grower with a few inputs; a program has few distinct extents, so that shapes meet."""
-    extents: list[Dim] = [rng.choice(USUAL) for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))]
+    scale = MOST_LARGE if rng.random() < 0.125 else 1
+    usual = LARGE if scale > 1 else USUAL
+    extents: list[Dim] = [rng.choice(usual) for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))]
+    if scale > 1:
+        extents.append(rng.choice(USUAL))
     if rng.random() < 0.12:
         extents.append(0)
     sizes: dict[str, int] = {}
     if rng.random() < 0.35:
         sizes = {"n": rng.choice(EXTENTS)}
         extents[0] = Extent.symbol("n")
-    grower = Grower(rng, lane, extents, sizes)
+    grower = Grower(rng, lane, extents, sizes, scale=scale)
     grower.parameter((extents[0],), float32)
     for _ in range(rng.randint(1, 3)):
         domain = "positive" if lane == "smooth" and rng.random() < 0.3 else ""
@@ -296,15 +311,33 @@ def _finished(grower: Grower, seed: str) -> Case:
     results = results or [grower.nodes[-1]]
     graph = Graph(list(grower.parameters), results, "fuzzed")
     case = Case(graph, grower.arrays, updates, grower.lane, seed)
-    for size in _other_sizes(grower):
-        case.more.append(_resampled(grower, size))
+    case.more = _at_other_sizes(grower, results)
     return case
 
 
-def _other_sizes(grower: Grower) -> list[int]:
-    """Sizes of the symbol, besides the one it grew with, at which nothing is large."""
+def _at_other_sizes(grower: Grower, results: Sequence[Node]) -> list[list[np.ndarray]]:
+    """Arrays for other sizes of the symbol than the one it grew with, at which nothing is large,
+    neither array nor number."""
     sizes = [grower.rng.choice(EXTENTS) for _ in range(2)] if grower.sizes else []
-    return [n for n in sizes if _affords(replace(grower, sizes={"n": n}), grower.nodes)]
+    found = [(n, _resampled(grower, n)) for n in sizes]
+    return [arrays for n, arrays in found if _accepts(grower, n, arrays, results)]
+
+
+def _accepts(
+    grower: Grower, size: int, arrays: Sequence[np.ndarray], results: Sequence[Node]
+) -> bool:
+    """Whether the program would have grown with this size of the symbol."""
+    other = replace(grower, sizes={"n": size}, nodes=[], shadows={})
+    if not _affords(other, results):
+        return False
+    for node, array in zip(grower.parameters, arrays, strict=True):
+        other.given(node, exact(array, node.dtype))
+    try:
+        for node in results:
+            other.put(node)
+    except Refused:
+        return False
+    return True
 
 
 def _affords(grower: Grower, roots: Sequence[Node]) -> bool:

@@ -47,7 +47,7 @@ def binary(g: Grower) -> None:
     x = g.pick(numeric)
     names = ["add", "subtract", "multiply", "maximum", "minimum"]
     if g.lane == "special":
-        names = names[3:]
+        names = [*names, "divide"] if real(x) and not g.depth else names[3:]
     elif g.lane == "smooth" and real(x):
         names += ["add", "multiply", "divide", "power", "atan2", "remainder"]
     elif x.dtype.is_integer:
@@ -55,6 +55,17 @@ def binary(g: Grower) -> None:
     op = PRIMITIVES[g.rng.choice(names)]
     y = g.like(x)
     g.put(op(x, y) if g.rng.random() < 0.7 else op(y, x))
+
+
+def neutral(g: Grower) -> None:
+    """Arithmetic with 0, -0.0, 1 or -1, which rewriting knows."""
+    if g.lane == "special" and g.depth:
+        raise Refused
+    x = g.pick(numeric)
+    numbers = [0.0, -0.0, 1.0, -1.0] if real(x) else [0, 1]
+    y = g.put(ops.broadcast(constant_of(g.rng.choice(numbers), x.dtype), x.shape, ()))
+    op = PRIMITIVES[g.rng.choice(["add", "add", "subtract", "multiply"])]
+    g.put(op(x, y) if g.rng.random() < 0.6 else op(y, x))
 
 
 def choice(g: Grower) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.autodiff import gradients
-from lamina.fuzz.generate import Grower, Refused, grow
+from lamina.fuzz.generate import Grower, Refused
+from lamina.fuzz.layers import image_block, recurrent, ruled
+from lamina.fuzz.loops import chosen, repeated, scanned
 from lamina.fuzz.maps import (
     binary,
     choice,
@@ -18,6 +20,7 @@ from lamina.fuzz.maps import (
     counted,
     integer_bits,
     logic,
+    neutral,
     noise,
     numeric,
     real,
@@ -41,13 +44,11 @@ from lamina.fuzz.views import (
     window,
 )
 from lamina.ir import ops
-from lamina.ir.graph import Graph, Node, parameter, topological
-from lamina.ir.primitives import PRIMITIVES, constant_of
+from lamina.ir.graph import Node, topological
+from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import (
     Dim,
-    TensorType,
     bool_,
-    int32,
     is_static,
 )
 
@@ -200,107 +201,6 @@ def windowed(g: Grower) -> None:
         g.put(ops.select_and_scatter(x, g.like(y), kind=kind, **sizes))
 
 
-# ---- loops -------------------------------------------------------------------------------------
-def _body(
-    g: Grower, given: list[Node], shadows: list[Any], turns: int
-) -> tuple[Grower, list[Node]]:
-    """A grower for a loop's body, and its parameters."""
-    inner = Grower(g.rng, g.lane, g.extents, g.sizes, True, g.depth + 1, g.turns * turns)
-    copies = [parameter(n.type, f"p{k}") for k, n in enumerate(given)]
-    inner.parameters = copies
-    for copy, shadow in zip(copies, shadows, strict=True):
-        inner.given(copy, shadow)
-    return inner, copies
-
-
-def _next(inner: Grower, carry: Node) -> Node:
-    """What the loop carries on: tamed, so that no turn doubles what the last one did."""
-    same = [n for n in inner.nodes if n.type == carry.type and n is not carry]
-    new = inner.rng.choice(same) if same else inner.like(carry)
-    if inner.rng.random() < 0.15:
-        return inner.pick(lambda n: n.type == carry.type)
-    if real(carry) and inner.lane == "smooth" and inner.rng.random() < 0.7:
-        return inner.put(ops.tanh(ops.add(new, carry)))
-    if inner.rng.random() < 0.5 and numeric(carry):
-        return inner.put(PRIMITIVES[inner.rng.choice(["maximum", "minimum"])](new, carry))
-    return new
-
-
-def scanned(g: Grower) -> None:
-    if g.depth >= 2:
-        raise Refused
-    x = g.pick(lambda n: n.ndim >= 1 and g.concrete(n.shape)[0] <= 17)
-    length = x.shape[0]
-    others = [n for n in g.nodes if n.ndim and n.shape[0] == length and n is not x]
-    sequences = [x, *others[:1]]
-    carries = [g.pick() for _ in range(g.rng.randint(0, 2))]
-    consts = [g.pick() for _ in range(g.rng.randint(0, 2))]
-    if g.concrete((length,)) == (0,):
-        raise Refused
-    shadows = [g.shadows[n] for n in (*consts, *carries)]
-    shadows += [type(s)(s.value[0], s.error[0]) for s in (g.shadows[n] for n in sequences)]
-    elements = [parameter(TensorType(n.shape[1:], n.dtype)) for n in sequences]
-    inner, copies = _body(g, [*consts, *carries, *elements], shadows, g.concrete((length,))[0])
-    for _ in range(g.rng.randint(1, 5)):
-        grow(inner, [row for row in MOVES if row[0] not in OUTSIDE])
-    first = len(consts)
-    carried = [_next(inner, c) for c in copies[first : first + len(carries)]]
-    stacked = [inner.pick() for _ in range(g.rng.randint(0 if carries else 1, 2))]
-    node = ops.scan(
-        *consts,
-        *carries,
-        *sequences,
-        body=Graph(copies, [*carried, *stacked], "body"),
-        num_consts=len(consts),
-        num_carry=len(carries),
-        length=length,
-        reverse=g.rng.random() < 0.3,
-    )
-    for part in ops.elements(node):
-        g.put(part)
-
-
-def repeated(g: Grower) -> None:
-    """A while loop of a few turns."""
-    if g.depth >= 1:
-        raise Refused
-    x = g.pick()
-    count = constant_of(g.rng.randint(0, 4), int32)
-    start = constant_of(0, int32)
-    shadows = [g.shadows[g.put(n)] for n in (count, start)] + [g.shadows[x]]
-    inner, copies = _body(g, [count, start, x], shadows, 4)
-    for _ in range(g.rng.randint(1, 4)):
-        grow(inner, [row for row in MOVES if row[0] not in OUTSIDE])
-    following = ops.add(copies[1], ops.fill(1, copies[1]))
-    body = Graph(copies, [following, _next(inner, copies[2])], "body")
-    limit, turn, other = (parameter(c.type, f"c{k}") for k, c in enumerate(copies))
-    cond = Graph([limit, turn, other], [ops.compare(turn, limit, direction="LT")], "cond")
-    node = ops.while_(count, start, x, cond=cond, body=body, num_consts=1)
-    for part in ops.elements(node):
-        g.put(part)
-
-
-def chosen(g: Grower) -> None:
-    """One of two branches, by a comparison of what a value comes to."""
-    if g.depth >= 2:
-        raise Refused
-    x, other = g.pick(numeric), g.pick()
-    least = ops.reduce(x, kind="min", dimensions=tuple(range(x.ndim))) if x.ndim else x
-    if 0 in g.concrete(x.shape):
-        raise Refused
-    pred = g.put(ops.compare(least, ops.fill(g.rng.choice((0, 1)), least), direction="LT"))
-    shadows = [g.shadows[x], g.shadows[other]]
-    branches = []
-    for name in ("if_true", "if_false"):
-        inner, copies = _body(g, [x, other], shadows, 1)
-        for _ in range(g.rng.randint(1, 3)):
-            grow(inner, [row for row in MOVES if row[0] not in OUTSIDE])
-        branches.append(Graph(copies, [_next(inner, copy) for copy in copies], name))
-    node = ops.if_(pred, x, other, true_branch=branches[0], false_branch=branches[1])
-    for part in ops.elements(node):
-        g.put(part)
-
-
 # ---- gradients ---------------------------------------------------------------------------------
 def derived(g: Grower) -> None:
     """The gradient of a node with respect to an input: the shapes of a training step."""
@@ -317,6 +217,7 @@ def derived(g: Grower) -> None:
 MOVES: list[tuple[Any, float]] = [
     (unary, 8),
     (binary, 12),
+    (neutral, 1.5),
     (choice, 3),
     (logic, 1),
     (clamped, 1),
@@ -347,6 +248,13 @@ MOVES: list[tuple[Any, float]] = [
     (scanned, 2),
     (repeated, 0.5),
     (chosen, 1),
-    (derived, 2),
+    (ruled, 2),
+    (recurrent, 0.8),
+    (image_block, 0.8),
+    (derived, 4),
 ]
 OUTSIDE = {sorted_, scattered, sized}  # not in the bodies of loops
+ELEMENTWISE = [  # what the sign of a zero passes through
+    *((unary, 4), (binary, 4), (neutral, 6), (choice, 2), (clamped, 1), (converted, 1)),
+    *((transposed, 1), (reshaped, 1), (broadcast, 1), (sliced, 1), (padded, 2), (joined, 1)),
+]

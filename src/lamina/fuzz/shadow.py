@@ -8,12 +8,14 @@ inside is done here. Where a float may overflow its bound is infinite: nothing i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lamina.fuzz.bound_rules import RULES, whole
 from lamina.fuzz.bounds import ROUNDING, Array, Shadow, exact
+from lamina.fuzz.signs import signed
 from lamina.ir.graph import Graph, Node
 from lamina.ir.types import DType
 from lamina.reference import interpreter
@@ -53,7 +55,11 @@ def claimed(node: Node, shadow: Any, lane: str) -> Any:
     most = {**dict.fromkeys(SUMS, 0.25), "scan": MOST, "while": MOST}.get(node.op)
     if lane == "exact" and most is not None and np.max(shadow.error, initial=0.0) > most:
         raise Refused  # rounded, or in a loop perhaps beyond the range
-    return Shadow(shadow.value, np.zeros(shadow.value.shape))
+    value = shadow.value
+    if lane == "special" and value.dtype.kind == "f":  # all are float32, rounded once
+        with np.errstate(all="ignore"):
+            value = value.astype(np.float32).astype(np.float64)
+    return Shadow(value, np.zeros(value.shape), shadow.signed)
 
 
 @np.errstate(all="ignore")
@@ -71,7 +77,8 @@ def step(node: Node, args: Sequence[Any], sizes: Sizes) -> Shadow | tuple[Shadow
     if node.op == "sort":
         return _sort(node, args, params)
     rule = RULES.get(node.op, whole)
-    return _settled(rule(node, list(args), params), node.dtype)
+    shadow = _settled(rule(node, list(args), params), node.dtype)
+    return replace(shadow, signed=signed(node, args, shadow.value, params))
 
 
 def _settled(shadow: Shadow, dtype: DType) -> Shadow:
@@ -128,7 +135,7 @@ def _scan(args: Sequence[Shadow], p: dict[str, Any], sizes: Sizes) -> tuple[Shad
     turns = range(p["length"])
     stacked: list[list[Shadow]] = [[] for _ in p["body"].results[p["num_carry"] :]]
     for i in reversed(turns) if p["reverse"] else turns:
-        elements = [Shadow(s.value[i], s.error[i]) for s in sequences]
+        elements = [s[i] for s in sequences]
         out = _run(p["body"], [*consts, *carries, *elements], sizes)
         carries = out[: p["num_carry"]]
         for results, element in zip(stacked, out[p["num_carry"] :], strict=True):

@@ -87,10 +87,11 @@ class Graph:
         return f"<Graph {self.name}: {len(self.parameters)} -> {len(self.results)}>"
 
 
-def topological(roots: Iterable[Node]) -> list[Node]:
-    """Every node reachable from the roots, operands before users; without recursion."""
+def topological(roots: Iterable[Node], known: Iterable[Node] = ()) -> list[Node]:
+    """Every node reachable from the roots, operands before users; without recursion. The `known`
+    are left out, and what is reachable through them alone."""
     order: list[Node] = []
-    done: set[Node] = set()
+    done: set[Node] = set(known)
     for root in roots:
         stack: list[tuple[Node, Iterator[Node]]] = []
         if root not in done:

@@ -1,0 +1,61 @@
+"""Programs compiled earlier in this process: compiled again, each must give the same text.
+
+Generated code is a function of the graph alone. Whatever else it depends on (a counter, a set that
+is walked through, a cache whose keys compare equal though they differ) shows when a program is
+compiled a second time, after others and with those caches empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import sys
+
+from lamina.fuzz.check import Failure
+from lamina.fuzz.generate import Case
+
+KEPT = 50
+PURE = tuple(
+    f"lamina.{name}"
+    for name in ("ir", "rewrite", *(f"engines.llvm.{part}" for part in ("codegen", "loops")))
+)  # packages whose caches hold nothing but results of functions
+
+
+def digest_of(case: Case) -> str:
+    """A hash of all that is generated for a program: the text of its kernels and driver, and its
+    plan."""
+    from lamina.engines.llvm.pipeline import stages_of
+    from lamina.rewrite import simplify
+
+    stages = stages_of(simplify(case.graph), case.updates)
+    parts = [str(stages.driven.module), json.dumps(stages.plan.to_json())]
+    parts += [kernel.text for kernel in stages.kernels.values()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def forget() -> None:
+    """Empty the caches of functions that code generation calls."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(PURE):
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+
+
+class History:
+    """The last programs with what was generated for them."""
+
+    def __init__(self) -> None:
+        self.rng = random.Random(0)
+        self.kept: list[tuple[Case, str]] = []
+
+    def failure(self, case: Case) -> Failure | None:
+        """Note a program, and compile one of the earlier ones again."""
+        self.kept.append((case, digest_of(case)))
+        self.kept = self.kept[-KEPT:]
+        earlier, before = self.rng.choice(self.kept)
+        forget()
+        if digest_of(earlier) == before:
+            return None
+        return Failure("text", f"compiled again after this one, {earlier.seed} has another text")
