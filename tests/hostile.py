@@ -6,12 +6,13 @@
                               events)
 
 An audit hook reports every file that is opened, every module that is imported, and every process or
-connection that is started. With `forked`, each case is read in a process of its own, forked from
+connection that is started. With `apart`, each case is read in a process of its own, forked from
 one that has loaded Lamina, so that time and memory are those of the reading.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import json
@@ -103,13 +104,14 @@ def load_everything() -> None:
 
     import lamina
 
+    codecs.lookup("cp437")  # of names in archives
     for module in pkgutil.walk_packages(lamina.__path__, "lamina."):
         if not module.name.endswith("__main__"):
             __import__(module.name)
 
 
 def results(
-    cases: Iterable[tuple[str, bytes]], read: Callable[[str], Any], path: str, forked: bool = True
+    cases: Iterable[tuple[str, bytes]], read: Callable[[str], Any], path: str, apart: bool = True
 ) -> Iterator[tuple[str, Result]]:
     """Write each case to `path` and read it."""
     load_everything()
@@ -117,17 +119,17 @@ def results(
     for name, content in cases:
         with open(path, "wb") as file:
             file.write(content)
-        yield name, (_forked if forked else _observed)(watch, read, path)
+        yield name, (forked if apart else observed)(watch, read, path)
 
 
-def _forked(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
+def forked(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
             os.close(receiver)
-            result = _observed(watch, read, path)
+            result = observed(watch, read, path)
             os.write(sender, json.dumps(asdict(result)).encode()[:60_000])
             status = 0
         finally:
@@ -139,7 +141,7 @@ def _forked(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
     return Result(**json.loads(told)) if told else Result("killed")
 
 
-def _observed(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
+def observed(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
     began = time.process_time()
     watch.path, watch.events = path, []
     try:

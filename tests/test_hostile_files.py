@@ -11,6 +11,7 @@ import pytest
 
 import hostile
 import lamina as lm
+import mutations
 from lamina import configuration
 from lamina.errors import FileFormatError
 
@@ -205,6 +206,20 @@ def test_weights_that_the_file_holds_are_not_drawn_and_others_are(tmp_path, monk
     assert loaded.layers[-1].inner.kernel.numpy().all()
 
 
+# ---- random changes ----------------------------------------------------------------------------
+@posix
+def test_mutated_files_are_read_as_they_were_or_refused_with_one_clear_error(tmp_path):
+    done = subprocess.run(
+        [sys.executable, mutations.__file__, "--files", "300", "--seed", "7"],
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    *findings, last = done.stdout.splitlines() or [done.stderr]
+    assert not findings, done.stdout[:5000]
+    assert last.startswith("300 files: "), done.stderr
+
+
 # ---- files name no files -----------------------------------------------------------------------
 LOOKUPS = ["StringLookup", "IntegerLookup", "TextVectorization"]
 
@@ -294,7 +309,7 @@ def watch_every_class(folder):
 
     count = 0
     path = str(folder / "evil.lamina")
-    for name, result in hostile.results(cases(), lm.load_model, path, forked=False):
+    for name, result in hostile.results(cases(), lm.load_model, path, apart=False):
         count += 1
         if result.events:
             print(f"{name}: {result.events}")

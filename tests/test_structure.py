@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     ["errors", "elsewhere", "version", "distinct", "floatx", "arguments"],
     ["settings", "registry", "configuration", "restoring", "tree"],
-    ["locks", "interrupts", "dlpack"],
+    ["locks", "interrupts", "files", "dlpack"],
     ["ir"],
     ["reference"],
     ["autodiff"],
@@ -31,7 +31,7 @@ FLOORS = [
     ["transforms"],
     ["seeding", "initializers", "regularizers", "constraints", "activations"],
     ["losses", "metrics", "schedules", "optimizers", "layers"],
-    ["data", "files"],
+    ["data"],
     ["training", "models", "callbacks", "saving"],
     ["inspect", "plot"],
     ["nn", "datasets", "keras"],

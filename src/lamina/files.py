@@ -1,6 +1,7 @@
 """Files written whole or not at all, and error messages that name the file.
 
     write_whole(path, content)      temporary file beside it, fsync, rename, fsync of the folder
+    read_text(path)                 the text of a file, or an error that names it
 
 A temporary file is called ".NAME.HOST-PID-RANDOM.tmp". A writer that was killed leaves it behind;
 the next `write_whole` of the same name removes it when that process is gone, or after a day.
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lamina.errors import ArgumentError, describe
+from lamina.errors import ArgumentError, FileFormatError, describe
 
 DAY = 24 * 3600.0
 _UNFINISHED = re.compile(r"\.(?:(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{16}\.tmp)")
@@ -103,6 +104,20 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+# ---- reading -----------------------------------------------------------------------------------
+def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
+    """The text of a file, lines ended by a newline character. Raises FileFormatError, with the file
+    and the place, for bytes that are no text in this encoding."""
+    try:
+        with open(checked_name(path), encoding=encoding) as file:
+            return file.read()
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"{os.fspath(path)}: not text in {encoding}: {error.reason} at byte {error.start}",
+            hint="save the file as UTF-8, or decode it in the program",
+        ) from error
 
 
 # ---- what killed writers left ------------------------------------------------------------------

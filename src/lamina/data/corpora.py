@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import files
 from lamina.errors import ArgumentError, DataError, OutOfBoundsError, RangeError, unknown_name
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -254,8 +255,7 @@ def _parts(text: Any, validation: Any, tokens: Any) -> tuple[Sequence[str], Sequ
 def read_text(text: Any, name: str) -> str:
     """A string as it is; what is in the file that a Path names."""
     if isinstance(text, os.PathLike):
-        with open(text, encoding="utf-8") as file:
-            return file.read()
+        return files.read_text(text)
     if not isinstance(text, str):
         raise ArgumentError(f"{name}: expected a string or a pathlib.Path, got {text!r:.80}")
     if 0 < len(text) < 1000 and "\n" not in text and os.path.isfile(text):

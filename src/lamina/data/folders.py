@@ -8,7 +8,9 @@ photos/                       photos.zip            the same folders in it,
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,16 +60,28 @@ class Directory:
         return str(self.root)
 
 
+UNREADABLE = (  # what reading from a damaged .zip file raises
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    LookupError,
+    RuntimeError,  # encrypted, or compressed in a way that is not implemented
+    ValueError,
+    struct.error,
+)
+
+
 class Zipped:
     """A folder in a .zip file, which several threads may read at once."""
 
     def __init__(self, file: Path, inner: str) -> None:
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError) as error:
+            self._members = {m.filename: m for m in self._zip.infolist() if not m.is_dir()}
+        except UNREADABLE as error:
             raise FileFormatError(f"{file}: not a .zip file that can be read: {error}") from error
         self.file = file
-        self._members = {m.filename: m for m in self._zip.infolist() if not m.is_dir()}
         self.inner = self._folder(inner)
 
     def _folder(self, inner: str) -> str:

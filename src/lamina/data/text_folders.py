@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
-from lamina.data.folders import Index, index, open_folder
+from lamina.data.folders import UNREADABLE, Index, index, open_folder
 from lamina.data.labelled_folders import (
     check_arguments,
     check_labels,
@@ -120,7 +120,13 @@ class Texts:
 
     def _read(self, row: int) -> str:
         path = self.files.paths[row]
-        content = self.files.folder.read(path)
+        try:
+            content = self.files.folder.read(path)
+        except UNREADABLE as error:
+            raise FileFormatError(
+                f"{self.files.folder.name(path)}: cannot be read: {error}",
+                hint="a .zip file that is damaged is copied or downloaded again",
+            ) from error
         try:
             text = content.decode(self.encoding)
         except UnicodeDecodeError as error:

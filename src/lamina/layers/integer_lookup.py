@@ -63,7 +63,12 @@ class IntegerLookup(Lookup):
     def _as_tokens(self, data: Any) -> np.ndarray:
         array = np.asarray(data)
         if array.dtype.kind == "U" and isinstance(data, list):  # the lines of a file
-            array = array.astype(np.int64)
+            try:
+                array = array.astype(np.int64)
+            except (ValueError, OverflowError) as error:
+                raise DataError(
+                    f"{self._label()}: a token of the vocabulary is no whole number: {error}"
+                ) from error
         if array.dtype.kind not in "iub":
             raise DataError(f"{self._label()}: expected whole numbers, got {describe(array)}")
         return array.astype(np.int64)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from typing import Any, ClassVar, Self
 
@@ -22,10 +23,12 @@ from lamina.errors import (
     ArgumentError,
     DataError,
     FileFormatError,
+    LaminaError,
     RangeError,
     StateError,
     describe,
 )
+from lamina.files import read_text
 from lamina.layers.base import Layer
 from lamina.layers.encoding import MODES, batches_of, checked_mode, encoded, refuse_sparse
 from lamina.operations import creation
@@ -130,6 +133,11 @@ class Lookup(Layer):
                 else (f"has output_mode {self.output_mode!r}; idf_weights go with 'tf_idf'")
             )
             raise ArgumentError(f"{self._label()}: {need}")
+        if isinstance(vocabulary, (str, os.PathLike)):
+            with _errors_of(vocabulary):
+                lines = read_text(vocabulary).split("\n")
+                self.set_vocabulary(lines[:-1] if lines[-1] == "" else lines, idf_weights)
+            return
         tokens = self._read(vocabulary)
         reserved = self._reserved()
         has_reserved = bool(reserved) and tokens[: len(reserved)] == reserved
@@ -151,10 +159,6 @@ class Lookup(Layer):
         self.idf_weights = weights
 
     def _read(self, vocabulary: Any) -> list[Any]:
-        if isinstance(vocabulary, (str, os.PathLike)):
-            with open(vocabulary, encoding="utf-8") as file:
-                lines = file.read().split("\n")
-            vocabulary = lines[:-1] if lines[-1] == "" else lines
         tokens = self._as_tokens(vocabulary).reshape(-1).tolist()
         if not tokens:
             raise ArgumentError(f"{self._label()}: the vocabulary is empty")
@@ -312,3 +316,14 @@ class Lookup(Layer):
         if vocabulary is not None:
             layer.set_vocabulary(vocabulary, config.get("idf_weights"))
         return layer
+
+
+@contextmanager
+def _errors_of(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An error in the vocabulary of a file names the file."""
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except LaminaError as error:
+        raise FileFormatError(f"{os.fspath(path)}: {error.message}", hint=error.hint) from error

@@ -12,7 +12,7 @@ Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images" (
 
 from __future__ import annotations
 
-import gzip
+import struct
 import tarfile
 import zlib
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from lamina.settings import settings
 HEIGHT = WIDTH = 32
 PIXELS = 3 * HEIGHT * WIDTH
 _MOST_BYTES = 1 << 28  # of one file in the archive; the largest has 154 MB
-_DAMAGED = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
+_DAMAGED = (tarfile.TarError, OSError, zlib.error, EOFError, ValueError, LookupError, struct.error)
 _CURE = "delete the file, and copy or download it again"
 
 Pair = tuple[np.ndarray, np.ndarray]

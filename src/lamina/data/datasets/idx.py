@@ -21,7 +21,7 @@ from lamina.errors import FileFormatError
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_RANK = 8
-_MOST_BYTES = 1 << 34
+_LARGEST_RATIO = 1100  # of gzip: 258 bytes for each two bits
 _GZIP = b"\x1f\x8b"
 _CURE = "delete the file, and copy or download it again"
 
@@ -47,8 +47,15 @@ def read_idx(path: Path) -> np.ndarray:
 
 def _read(stream: BinaryIO, path: Path) -> np.ndarray:
     dtype, shape = _header(stream, path)
+    expected = math.prod(shape) * dtype.itemsize
+    size = path.stat().st_size * (_LARGEST_RATIO if isinstance(stream, gzip.GzipFile) else 1)
+    if expected > size:
+        raise FileFormatError(
+            f"{path}: truncated or damaged: it claims an array of shape {shape} and {expected:,} "
+            f"bytes, and holds at most {size:,}",
+            hint=_CURE,
+        )
     values = np.empty(shape, dtype)
-    expected = values.nbytes
     filled = _fill(stream, values.reshape(-1).view(np.uint8))
     left_over = stream.read(1)
     if filled < expected or left_over:
@@ -78,8 +85,6 @@ def _header(stream: BinaryIO, path: Path) -> tuple[np.dtype, tuple[int, ...]]:
             hint=_CURE,
         )
     dtype, shape = np.dtype(_TYPES[magic[2]]), struct.unpack(f">{rank}I", extents)
-    if math.prod(shape) * dtype.itemsize > _MOST_BYTES:
-        raise FileFormatError(f"{path}: damaged: it claims an array of shape {shape}", hint=_CURE)
     return dtype, shape
 
 

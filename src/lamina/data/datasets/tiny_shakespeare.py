@@ -6,6 +6,7 @@ program, char-rnn; the text is in the public domain.
 
 from lamina.data.datasets.download import Source, find_file
 from lamina.errors import RangeError
+from lamina.files import read_text
 
 SOURCE = Source(
     name="tiny_shakespeare",
@@ -32,6 +33,6 @@ def load_data(validation: float = 0.1) -> tuple[str, str]:
     """
     if not 0 <= validation < 1:
         raise RangeError(f"validation is {validation}, expected a fraction from 0 to below 1")
-    text = find_file(SOURCE, "input.txt").read_text(encoding="utf-8")
+    text = read_text(find_file(SOURCE, "input.txt"))
     border = round(len(text) * (1 - validation))
     return text[:border], text[border:]

@@ -7,6 +7,7 @@ validation and test, counting an <eos> for the end of each line.
 
 from lamina.data.datasets.download import Source, find_file
 from lamina.errors import unknown_name
+from lamina.files import read_text
 
 SOURCE = Source(
     name="wikitext2",
@@ -44,4 +45,4 @@ def load_data(part: str = "train") -> str:
     """
     if part not in PARTS:
         raise unknown_name("part of WikiText-2", part, PARTS)
-    return find_file(SOURCE, f"{part}.txt").read_text(encoding="utf-8")
+    return read_text(find_file(SOURCE, f"{part}.txt"))
