@@ -223,6 +223,18 @@ def test_the_kernel_gradient_of_a_convolution_over_many_pixels_is_close_to_float
     assert relative(on_threads(lm.compile(gradient), x), expected) < CLOSE
 
 
+def test_the_loss_of_an_epoch_of_many_batches_is_close_to_float64():
+    layer = lm.keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer="ones")
+    model = lm.keras.Sequential([layer])
+    model.compile(optimizer=lm.keras.optimizers.SGD(0.0), loss="mae")
+    x, y = np.zeros((200_000, 1), np.float32), np.full((200_000, 1), 1.1, np.float32)
+    found = model.fit(x, y, batch_size=4, verbose=0).history["loss"][0]
+    of_one = float(np.float32(1.1) - np.float32(1.0))
+    assert relative(found, of_one) < CLOSE
+    plain = np.cumsum(np.full(50_000, of_one, np.float32), dtype=np.float32)[-1] / 50_000
+    assert relative(plain, of_one) > 4 * CLOSE
+
+
 def test_a_softmax_over_very_many_classes_sums_to_one():
     x = np.zeros((2, 1_000_001), np.float32)
     for f in (lm.softmax, lm.compile(lm.softmax)):
