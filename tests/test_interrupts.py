@@ -229,6 +229,31 @@ class TestFit:
         assert np.asarray(model.optimizer.iterations) == 1
         assert threading.active_count() < 20
 
+    def test_stops_in_the_midst_of_a_step_of_the_numpy_engine(self):
+        model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(1), Spins()])
+        model.compile("sgd", "mse")
+        x, y = np.ones((8, 4), np.float32), np.ones((8, 1), np.float32)
+        with lm.settings(engine="numpy"):
+            model.fit(-x, y, verbose=0, epochs=0)
+            model.set_weights([np.ones((4, 1)), np.ones(1)])
+            assert seconds_until_stopped(lambda: model.evaluate(x, y, verbose=0), 1.0) < SOON
+            assert np.isfinite(model.evaluate(-x, y, verbose=0))
+
+    def test_ends_a_step_of_python_code_though_a_program_in_it_takes_long(self):
+        slow = lm.compile(lambda x: lm.scan(lambda c, _: (lm.sin(c @ x), None), x, length=3000)[0])
+        x, done = lm.asarray(RNG.normal(size=(300, 300)).astype(np.float32)), []
+
+        def step():
+            timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            slow(x)
+            timer.join()
+            done.append(1)
+
+        with pytest.raises(KeyboardInterrupt), Deferred(stops=False) as interrupt:
+            interrupt.call(step)
+        assert done == [1]
+
     def test_ends_python_code_that_changes_state_before_it_stops(self):
         done = []
 

@@ -16,10 +16,12 @@ from typing import Any, Self
 class Deferred:
     """Within: Ctrl-C during a `call` raises KeyboardInterrupt when it has ended, or when a compiled
     program in it has been stopped; the second Ctrl-C does not wait. Does nothing outside of the
-    main thread, and where there is another handler."""
+    main thread, and where there is another handler. With `stops` False a program is not the whole
+    change, so its end is not that of the call."""
 
-    def __init__(self) -> None:
+    def __init__(self, stops: bool = True) -> None:
         self.pending = self._holds = False
+        self.stops = stops
         self._before: Any = None
 
     def __enter__(self) -> Self:
@@ -60,8 +62,26 @@ class Deferred:
 _HOLDING: Deferred | None = None
 
 
-def raise_pending() -> None:
-    """Raise KeyboardInterrupt if Ctrl-C is being held back: nothing has been changed so far."""
+def _holding() -> Deferred | None:
+    """What holds Ctrl-C back here, if a program may be stopped all the same."""
     is_main = threading.current_thread() is threading.main_thread()
-    if is_main and _HOLDING is not None:
-        _HOLDING._raise()
+    return _HOLDING if is_main and _HOLDING is not None and _HOLDING.stops else None
+
+
+def raise_pending() -> None:
+    """Raise KeyboardInterrupt if Ctrl-C is being held back: a program has changed nothing."""
+    holding = _holding()
+    if holding is not None:
+        holding._raise()
+
+
+def released(f: Callable[..., Any], *args: Any) -> Any:
+    """f(*args), the part of a program that changes nothing: Ctrl-C raises at once."""
+    holding = _holding()
+    if holding is None:
+        return f(*args)
+    holding._holds = False
+    try:
+        return f(*args)
+    finally:
+        holding._holds = True

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from lamina.engines.fixed import fixed
+from lamina.interrupts import released
 from lamina.ir.graph import Graph
 from lamina.reference import interpreter
 
@@ -28,7 +29,7 @@ class NumpyProgram:
         self.graph, self.updates = graph, updates
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        results = list(interpreter.run(self.graph, list(arrays)))
+        results = list(released(interpreter.run, self.graph, list(arrays)))
         # every result is complete before the first array is overwritten
         state = [arrays[p] for p in self.updates]
         for k, value in enumerate(results):

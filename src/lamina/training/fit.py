@@ -238,7 +238,7 @@ def _epochs(model: Any, plan: Fit, source: Source, callbacks: Any) -> History:
     told.tell("on_train_begin", {})
     logs: Logs = {}
     try:
-        with Deferred() as interrupt:
+        with Deferred(stops=not model.run_eagerly) as interrupt:
             for epoch in range(plan.initial_epoch, plan.epochs):
                 logs = _epoch(model, plan, source, told, pace, epoch, interrupt)
                 if model.stop_training:
@@ -346,7 +346,7 @@ def evaluate(
     pace = Pace(most=1 if told.each_test_batch else None)
     model.stop_evaluating = False
     told.tell("on_test_begin", {})
-    with Deferred() as interrupt:
+    with Deferred(stops=not model.run_eagerly) as interrupt:
         logs = run(model, Course("evaluate", source, pace, told, progress), 0, interrupt)
     progress.end(logs)
     told.tell("on_test_end", logs)
