@@ -20,6 +20,10 @@ NAMES: dict[str, Any] = {
     "D": np.array([[0.5, 1.5], [2.0, 4.0]], "float64"),  # float64: Keras makes float32 of it
     "B": np.array([[True, False], [True, True]]),
     "S": np.array([[100, 100]], "int8"),
+    "F": np.array([[-1.5, 0.25], [0.75, 2.0]], "float32"),
+    "G": np.array([[0.5, -2.0], [3.0, 1.25]], "float32"),
+    "J": np.array([[-3, 2], [5, 7]], "int32"),
+    "L": np.array([[2, 1], [3, 4]], "int32"),
     "U": np.array([[200, 100]], "uint8"),
 }
 

@@ -63,11 +63,22 @@ def test_every_case_has_its_answer():
     assert cases() == list(ANSWERS)
 
 
-@pytest.mark.parametrize("expression", ANSWERS)
-def test_an_expression_has_the_value_and_dtype_of_keras(expression):
-    found = eval(expression, {"keras": keras, "ops": ops, **NAMES})
+def check(found, answers):
     leaves = [as_tensor(leaf) for leaf in keras.tree.flatten(found)]
-    assert len(leaves) == len(ANSWERS[expression])
-    for leaf, (dtype, shape, values) in zip(leaves, ANSWERS[expression], strict=True):
+    assert len(leaves) == len(answers)
+    for leaf, (dtype, shape, values) in zip(leaves, answers, strict=True):
         assert (leaf.dtype, list(leaf.shape)) == (dtype, shape)
         np.testing.assert_allclose(leaf.numpy(), values, rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("expression", ANSWERS)
+def test_an_expression_has_the_value_and_dtype_of_keras(expression):
+    check(eval(expression, {"keras": keras, "ops": ops, **NAMES}), ANSWERS[expression])
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_a_function_of_floats_and_of_integers_gives_what_keras_gives(name):
+    is_unary = len(OPERATIONS[name]["dtypes"].split()) == len(DTYPES)
+    for operands, answer in zip("FJ" if is_unary else ("FG", "JL"), OPERATIONS[name]["answers"]):
+        if answer:  # else Keras does not take them
+            check(getattr(ops, name)(*(NAMES[operand] for operand in operands)), answer)

@@ -4,8 +4,8 @@ Run it where Keras 3 on JAX is installed, after a change in `tests/keras_cases.p
 
     KERAS_BACKEND=jax python tools/record_keras_answers.py
 
-keras_ops.json      the signature of each function of `keras.ops`, and the dtypes of the results of
-                    those that take one or two tensors
+keras_ops.json      the signature of each function of `keras.ops`; of those that take one or two
+                    tensors the dtypes of the results, and the results for floats and for integers
 keras_answers.json  the value, shape and dtype of each expression in keras_cases.py
 """
 
@@ -48,10 +48,13 @@ def of_operations() -> dict[str, Any]:
         entry = {"signature": str(signature)}
         needed = [p for p in signature.parameters.values() if p.default is p.empty]
         plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in needed)
-        if plain and [p.name for p in needed] in (["x"], ["a"], ["y"], ["array"]):
+        names = [p.name for p in needed] if plain else []
+        if names in (["x"], ["a"], ["y"], ["array"]):
             entry["dtypes"] = " ".join(result_dtype(function, d) for d in DTYPES)
-        elif plain and [p.name for p in needed] in (["x1", "x2"], ["x", "y"]):
+            entry["answers"] = [answer(f"ops.{name}({x})") for x in ("F", "J")]
+        elif names in (["x1", "x2"], ["x", "y"]):
             entry["dtypes"] = " ".join(result_dtype(function, *pair) for pair in PAIRS)
+            entry["answers"] = [answer(f"ops.{name}({x}, {y})") for x, y in ("FG", "JL")]
         record[name] = entry
     return record
 
@@ -59,10 +62,12 @@ def of_operations() -> dict[str, Any]:
 def answer(expression: str) -> list[Any]:
     try:
         value = eval(expression, {"keras": keras, "ops": ops, **NAMES})
+        leaves = [ops.convert_to_tensor(leaf) for leaf in keras.tree.flatten(value)]
     except Exception as error:  # noqa: BLE001 (whatever the backend raises)
         print(f"{expression}: {type(error).__name__}: {error}", file=sys.stderr)
         return []
-    leaves = [ops.convert_to_tensor(leaf) for leaf in keras.tree.flatten(value)]
+    if any(np.iscomplexobj(leaf) for leaf in leaves):  # Lamina has real numbers only
+        return []
     return [
         [keras.backend.standardize_dtype(leaf.dtype), list(leaf.shape), np.asarray(leaf).tolist()]
         for leaf in leaves

@@ -13,16 +13,18 @@ import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
+AS_THEY_ARE: set[type] = {int, float, bool, str, type(None)}  # `tensor` adds its own
 
 
 def in_floatx(value: Any) -> Any:
     """An array of float64 that is not a tensor as float32, also inside of lists and tuples.
     Everything else as it is."""
-    if value is None or isinstance(value, (str, int)):
+    kind = type(value)
+    if kind in AS_THEY_ARE:
         return value
-    if type(value) in (list, tuple):
-        return type(value)(map(in_floatx, value))
-    if type(value) is np.float64:
+    if kind is list or kind is tuple:
+        return kind(map(in_floatx, value))
+    if kind is np.float64:
         return float(value)
     dtype = getattr(value, "dtype", None)
     is_double = isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize >= 8
@@ -34,7 +36,8 @@ def with_floatx(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def converted(*args: P.args, **kwargs: P.kwargs) -> R:
-        named = {name: in_floatx(value) for name, value in kwargs.items()}
-        return function(*map(in_floatx, args), **named)  # type: ignore[arg-type]
+        for name, value in kwargs.items():
+            kwargs[name] = in_floatx(value)
+        return function(*map(in_floatx, args), **kwargs)  # type: ignore[arg-type]
 
     return converted

@@ -22,7 +22,7 @@ import numpy as np
 
 from lamina.arguments import one_of, refuse_sparse
 from lamina.errors import DTypeError, ShapeError, TracedValueError
-from lamina.floatx import in_floatx
+from lamina.floatx import AS_THEY_ARE, in_floatx
 from lamina.ir import types
 from lamina.ir.graph import Node, parameter
 from lamina.ir.primitives import PRIMITIVES
@@ -464,6 +464,9 @@ def _aligned_copy(array: np.ndarray) -> np.ndarray:
     copy = raw[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
     np.copyto(copy, array)
     return copy
+
+
+AS_THEY_ARE.update((Tensor, Variable))
 
 
 # ---- traces ------------------------------------------------------------------------------------
