@@ -18,7 +18,7 @@ import numpy as np
 
 from lamina.arguments import Checks, Integers, Number, seed
 from lamina.configuration import Configurable, serialize
-from lamina.errors import ArgumentError, RangeError, ShapeError, describe
+from lamina.errors import RangeError, ShapeError
 from lamina.ir import types
 from lamina.operations import random
 from lamina.registry import Registry
@@ -44,14 +44,10 @@ def generator(seed: Any) -> np.random.Generator:
     """The source of one weight's values: its seed, else the key in force, else the global one.
 
     A number gives the same values at each call; a `keras.random.SeedGenerator`, other ones each
-    time. Raises ArgumentError for any other seed.
+    time.
     """
     if isinstance(seed, SeedGenerator):
         seed = seed.next_number()
-    elif seed is not None and not isinstance(seed, (int, np.integer)):
-        raise ArgumentError(
-            f"initializer: seed must be an integer or a SeedGenerator, got {describe(seed)}"
-        )
     key = f"seed {seed}" if seed is not None else _KEY.get() or f"global {next_seed()}"
     digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
