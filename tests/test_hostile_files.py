@@ -257,7 +257,7 @@ REQUIRED = {
     "layer": {"class_name": "Dense", "module": "lamina.layers", "config": {"units": 2}},
     "equation": "ab,bc->ac",
 }
-TARGETS = ["/canary.txt", "os.system"]
+TARGETS = ["/canary.txt"]
 
 
 def configurations(cls):
