@@ -496,7 +496,7 @@ def test_errors_say_what_came():
         layer(np.zeros((2, 5, 3), "float32"))
     with pytest.raises(lm.errors.UnknownNameError, match="recurrent_dropout"):
         LSTM(3, recurrent_dropuot=0.1)
-    with pytest.raises(lm.errors.RangeError, match="dropout must be"):
+    with pytest.raises(lm.errors.RangeError, match="GRU: invalid dropout"):
         GRU(3, dropout=1.5)
     with pytest.raises(lm.errors.ArgumentError, match="recurrent layer"):
         Bidirectional(Dense(3))

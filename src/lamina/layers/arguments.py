@@ -39,7 +39,7 @@ CHECKS: Checks = {
     **dict.fromkeys(_FLAGS, FLAG),
     **dict.fromkeys(_SHAPES, Integers(alone=True, optional=True)),
     **dict.fromkeys(("target_shape", "dims"), Integers()),
-    **dict.fromkeys(("axis", "salt", "shared_axes"), Integers(alone=True, optional=True)),
+    **dict.fromkeys(("axis", "shared_axes"), Integers(alone=True, optional=True)),
     **dict.fromkeys(("encoding", "equation", "fill_mode", "interpolation"), Text()),
     **dict.fromkeys(("epsilon", "layer_norm_epsilon"), Number(0)),
     **dict.fromkeys(("dropout", "momentum", "recurrent_dropout"), Number(0, 1)),

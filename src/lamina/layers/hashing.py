@@ -67,7 +67,7 @@ def hasher(owner: str, salt: Salt) -> Callable[[str], int]:
     """The hash of a string that goes with a salt."""
     if salt is None:
         return lambda text: farmhash64(text.encode())
-    pair = (salt, salt) if isinstance(salt, int) else tuple(salt)
+    pair = tuple(salt) if isinstance(salt, (tuple, list)) else (salt, salt)
     if len(pair) != 2 or not all(isinstance(k, (int, np.integer)) for k in pair):
         raise ArgumentError(f"{owner}: salt must be one whole number or two, got {describe(salt)}")
     key = (int(pair[0]), int(pair[1]))
