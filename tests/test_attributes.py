@@ -1,5 +1,9 @@
 """Attributes of layers and models: names that user classes may take, and changes after the fact."""
 
+import copy
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -122,3 +126,38 @@ def test_symbolic_tensors_are_compared_by_the_data_that_come():
     a, b = lm.Input((3,)), lm.Input((3,))
     model = lm.Model([a, b], lm.astype(a == b, "float32"))
     assert model.predict([X, X * [1, 2, 1]], verbose=0).tolist() == [[1, 0, 1]] * 2
+
+
+# ---- the symbolic inputs and outputs of layers -------------------------------------------------
+def test_layers_of_a_model_that_is_gone_have_inputs_and_outputs():
+    x = lm.Input((3,))
+    first, second, third = lm.Model(x, L.Dense(1)(L.Dense(2)(x))).layers
+    del x
+    assert [tuple(each.output.shape[1:]) for each in (first, second, third)] == [(3,), (2,), (1,)]
+    assert first.input == first.output and third.input == second.output
+    part = lm.Model(first.input, second.output)
+    assert part.predict(X, verbose=0).shape == (2, 2)
+    (layer,) = lm.Sequential([lm.Input((3,)), L.Dense(1)]).layers
+    assert layer.input.shape[1:] == (3,)
+
+
+def test_layers_of_a_copied_model_belong_to_the_copy():
+    x = lm.Input((3,))
+    model = lm.Model(x, L.Dense(1)(L.Dense(2)(x)))
+    copied = copy.deepcopy(model)
+    part = lm.Model(copied.input, copied.layers[1].output)
+    assert part.layers[1] is copied.layers[1] is not model.layers[1]
+    np.testing.assert_array_equal(part(X), copied.layers[1](X))
+
+
+def test_a_model_is_freed_at_once_though_its_layers_know_their_inputs():
+    shared = L.Dense(3)
+    x = lm.Input((3,))
+    model = lm.Model(x, shared(shared(L.Dense(3)(x))))
+    references = [weakref.ref(each) for each in (model, shared, model.layers[1])]
+    gc.disable()
+    try:
+        del model, shared, x
+        assert [reference() for reference in references] == [None] * 3
+    finally:
+        gc.enable()

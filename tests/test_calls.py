@@ -118,3 +118,29 @@ def test_an_argument_given_twice_is_an_error():
         L.Dense(2)(X, inputs=X)
     with pytest.raises(TypeError, match="multiple values"):
         Scaled()(X, Y, None, True, training=True)
+
+
+# ---- sizes that are known when a program runs --------------------------------------------------
+class Sizes(L.Layer):
+    """Computes with the number of rows, a symbol in a program."""
+
+    def call(self, x):
+        n = x.shape[0]
+        found = [
+            n + x,
+            x + n,
+            n - x,
+            x - n,
+            n * x,
+            x * n,
+            x / n,
+            lm.asarray(n) * 0.5 + x * 0,
+            n * 0.5 + x * 0,
+        ]
+        return lm.stack([lm.sum(each) for each in found])[None] + x[:, :1] * 0
+
+
+def test_symbolic_sizes_are_numbers_beside_tensors():
+    x = np.full((4, 2), 2, "float32")
+    found = lm.Sequential([lm.Input((2,)), Sizes()]).predict(x, verbose=0)[0]
+    assert found.tolist() == [48, 48, 16, -16, 64, 64, 4, 16, 16]

@@ -368,7 +368,7 @@ def test_what_cannot_be_written_down_says_so():
     x = L.Input((8,))
     with pytest.raises(ArgumentError, match="between its layers stands an operation, 'add'"):
         Model(x, L.Dense(2)(x + 1.0)).get_config()
-    with pytest.raises(ArgumentError, match="Lambda layer cannot be saved"):
+    with pytest.raises(ArgumentError, match="Lambda layer of a lambda cannot be saved"):
         Sequential([L.Input((8,)), L.Lambda(lambda x: x)]).get_config()
 
 

@@ -18,7 +18,6 @@ mask of its outputs is what `compute_mask` says, by default that of the inputs. 
 from __future__ import annotations
 
 import inspect
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
@@ -57,7 +56,7 @@ class Layer(Tracked):
     _call_parameters: ClassVar[tuple[str, ...]]
     _call_positions: ClassVar[tuple[str, ...]]
     _dtype: types.DType
-    _calls: list[weakref.ref[symbolic.Call]]
+    _calls: symbolic.Calls
     _losses: list[Tensor]
     _build_shape: Any
     _output_shape: Any
@@ -67,7 +66,7 @@ class Layer(Tracked):
         self = super().__new__(cls, *args, **kwargs)
         self._name, self._parent = None, None
         self._is_named, self._is_given = False, False
-        self._weights, self._calls = [], []
+        self._weights, self._calls = [], symbolic.Calls()
         self._trainable, self.built = True, False
         self._dtype = types.float32
         self._build_shape, self._output_shape, self._first_shape = None, None, None
@@ -346,14 +345,17 @@ class Layer(Tracked):
                     hint="end call with `return outputs`",
                 )
         self._output_shape = symbolic.shapes_of(outputs)
-        self._calls = [c for c in self._calls if c() is not None] + [weakref.ref(call)]
-        return call.finish(outputs)
+        made = call.finish(outputs)
+        self._calls.add(call)
+        return made
 
     @property
     def input(self) -> Any:
         """The symbolic input of this layer's last call in a functional or Sequential model."""
-        args = self._last_call("input").args
-        return args[0] if len(args) == 1 else list(args)
+        call = self._last_call("input")
+        if not call.args:  # an Input
+            return call.outputs
+        return call.args[0] if len(call.args) == 1 else list(call.args)
 
     @property
     def output(self) -> Any:
@@ -361,12 +363,12 @@ class Layer(Tracked):
         return self._last_call("output").outputs
 
     def _last_call(self, what: str) -> symbolic.Call:
-        calls = [c for c in (reference() for reference in self._calls) if c is not None]
-        if not calls or calls[-1].outputs is None:
+        call = self._calls.last(self)
+        if call is None or call.outputs is None:
             raise AttributeError(
                 f"{self._label()} has no symbolic {what}: it has not been called on an Input"
             )
-        return calls[-1]
+        return call
 
     # ---- losses --------------------------------------------------------------------------------
     def add_loss(self, loss: Any) -> None:

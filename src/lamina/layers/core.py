@@ -59,7 +59,10 @@ class InputLayer(Layer):
         type_ = symbolic_type(self.batch_shape, self._dtype)
         self._set_built(self.batch_shape)
         self._output_shape = self.batch_shape
-        return Call(self, (), {}, scope).finish(Tensor(type_))
+        call = Call(self, (), {}, scope)
+        tensor: SymbolicTensor = call.finish(Tensor(type_))
+        self._calls.add(call)
+        return tensor
 
     def call(self, inputs: Any) -> Any:
         return inputs

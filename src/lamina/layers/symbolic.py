@@ -106,12 +106,53 @@ class Call:
         """The symbolic tensors this call made; new ones for those that nobody holds any more."""
         if not self._types:
             return None
-        nodes = [reference() for reference in self._nodes]
-        for k, type_ in enumerate(self._types):
-            if nodes[k] is None:
-                nodes[k] = self._node(type_, k)
-                self._nodes[k] = weakref.ref(nodes[k])  # type: ignore[arg-type]
+        alive = [reference() for reference in self._nodes] or [None] * len(self._types)
+        nodes = [n or self._node(t, k) for k, (n, t) in enumerate(zip(alive, self._types))]
+        self._nodes = [weakref.ref(n) for n in nodes]
         return tree.unflatten(self.structure, [_tensor(n) for n in nodes])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies, whose nodes are others."""
+        return {**self.__dict__, "_nodes": []}
+
+
+class Calls:
+    """The calls of one layer on symbolic tensors.
+
+    A call holds its layer, so the layer holds its calls weakly. Of an only call it also holds what
+    makes an equal one, so that a layer whose model is gone still has an input and an output; the
+    arguments of a first call never lead back to the layer.
+    """
+
+    def __init__(self) -> None:
+        self._alive: list[weakref.ref[Call]] = []
+        self._only: tuple[Any, ...] | None = None
+
+    def add(self, call: Call) -> None:
+        """Note a call whose outputs are known."""
+        before = [reference for reference in self._alive if reference() is not None]
+        self._alive = [*before, weakref.ref(call)]
+        made = (call.args, call.kwargs, call.scope, call.structure, call._types)
+        self._only = None if before else made
+
+    def last(self, layer: Any) -> Call | None:
+        """The last call of the layer, which is the one that these belong to."""
+        alive = [call for reference in self._alive if (call := reference()) is not None]
+        if alive or self._only is None:
+            return alive[-1] if alive else None
+        *arguments, structure, types_ = self._only
+        call = Call(layer, *arguments)
+        call.structure, call._types = structure, types_
+        self._alive = [weakref.ref(call)]
+        return call
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Calls:
+        """Those calls that are copied as well: of a whole model all, of a layer alone none."""
+        twin = Calls()
+        alive = (reference() for reference in self._alive)
+        copied = (memo.get(id(call)) for call in alive if call is not None)
+        twin._alive = [weakref.ref(call) for call in copied if call is not None]
+        return twin
 
 
 def _tensor(node: Any) -> SymbolicTensor:
