@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -91,6 +92,16 @@ class FunctionalGraph:
         """The names of the Inputs, in order."""
         sources = [source_of(n) for n in self.input_nodes]
         return [str(s[0].layer.name) if s is not None else "input" for s in sources]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FunctionalGraph:
+        """A graph of copies of all layers. Calls are copied in order, so that none leads the copy
+        back through all those before it, deeper than Python can go."""
+        for call in self.calls:
+            copy.deepcopy(call, memo)
+        twin = memo[id(self)] = object.__new__(FunctionalGraph)
+        for name, value in self.__dict__.items():
+            twin.__dict__[name] = copy.deepcopy(value, memo)
+        return twin
 
     # ---- what is in it -------------------------------------------------------------------------
     def layers(self) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -350,6 +351,24 @@ class Model(Layer, Trainer):
         from lamina.models.writing import functional_from_config
 
         return functional_from_config(cls, config, custom_objects)
+
+    def __reduce__(self) -> Any:
+        """For pickle: the content of the model's file, and the user's classes that it names."""
+        from lamina.saving.pickled import reduced
+
+        return reduced(self)
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """The same model with weights and state of its own, compiled programs included."""
+        twin = memo[id(self)] = object.__new__(type(self))
+        for name, value in self.__dict__.items():
+            twin.__dict__[name] = copy.deepcopy(value, memo)
+        return twin
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as JSON text; `model_from_json` reads it."""

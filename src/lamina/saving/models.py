@@ -35,6 +35,11 @@ def save_model(
     """
     warn_of_name(path)
     refuse_to_overwrite(path, overwrite)
+    write_whole(path, content_of(model, include_optimizer))
+
+
+def content_of(model: Any, include_optimizer: bool = True) -> bytes:
+    """The content of the file of a built model."""
     weights = named(model)
     written = {"model": serialize(model), "build_shape": shapes(model._build_shape)}
     compiled = compiled_config(model) if model.compiled else None
@@ -43,8 +48,7 @@ def save_model(
         written["compile"] = compiled
         if include_optimizer and model.optimizer.built:
             state = arrays(state_by_weight(model))
-    content = container.pack(written, weights, state)
-    write_whole(path, content)
+    return container.pack(written, weights, state)
 
 
 def shapes(nest: Any) -> Any:
@@ -95,7 +99,17 @@ def load_model(
     file is truncated, damaged or something else, or describes what cannot be made; UnknownNameError
     for a class that is not known. What numbers in the file ask for is limited by its size.
     """
-    content = container.unpack(path, container.read_file(path))
+    return model_of(path, container.read_file(path), custom_objects, compile)
+
+
+def model_of(
+    path: str | os.PathLike[str],
+    data: bytes,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+) -> Any:
+    """The model whose file has this content; errors name the path."""
+    content = container.unpack(path, data)
     written, state = content.model, content.optimizer
     limits = Restoration(content.elements, content.objects)
     with _errors_of(path), restoring(limits):

@@ -1,0 +1,55 @@
+"""Models as pickle and multiprocessing copy them: the content of their file, and their classes.
+
+Compiled programs stay behind; they are made again when they are needed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from lamina.configuration import NAMED_FUNCTIONS, Configurable, registered_name
+from lamina.saving.models import content_of, model_of
+
+
+def reduced(model: Any) -> tuple[Callable[..., Any], tuple[bytes, dict[str, Any]]]:
+    """What `__reduce__` returns. Raises NotBuiltError for a model without weights, ArgumentError
+    for one that holds what only code can say."""
+    return revived, (content_of(model), dict(_custom(model)))
+
+
+def revived(content: bytes, custom_objects: Mapping[str, Any]) -> Any:
+    """The model with this content."""
+    return model_of("a pickled model", content, custom_objects)
+
+
+def _custom(model: Any) -> Iterator[tuple[str, Any]]:
+    """The user's classes and functions that the content names, by name."""
+    compiled = model._compilation("pickle") if model.compiled else None
+    for layer in model._flatten_layers():
+        yield from _of(layer)
+    for each in vars(compiled).values() if compiled is not None else ():
+        yield from _in(each)
+
+
+def _in(nest: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(nest, (list, tuple)):
+        for each in nest:
+            yield from _in(each)
+    elif isinstance(nest, Mapping):
+        for each in nest.values():
+            yield from _in(each)
+    else:
+        yield from _of(getattr(nest, "metric", nest))
+
+
+def _of(value: Any) -> Iterator[tuple[str, Any]]:
+    """The class of an object, and the functions and objects that it was made with."""
+    if inspect.isfunction(value) and value not in NAMED_FUNCTIONS:
+        yield value.__name__, value
+    if isinstance(value, Configurable):
+        if registered_name(type(value)).startswith("custom>"):
+            yield type(value).__name__, type(value)
+        for each in value._arguments.values():
+            yield from _in(each)
