@@ -278,6 +278,20 @@ def test_others_may_read_a_model(path):
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_a_model_that_is_too_large_to_be_read_again_is_not_saved(path):
+    model = lm.Sequential([lm.layers.Activation("relu") for _ in range(4100)])
+    model.build((None, 4))
+    with pytest.raises(ArgumentError, match=r"4,\d+ layers, calls and the like, expected at most"):
+        model.save(path)
+    assert not path.exists()
+
+
+def test_a_name_with_a_nul_character_is_refused_in_saving_and_loading(tmp_path):
+    for act in (classifier().save, classifier().load_weights, lm.load_model):
+        with pytest.raises(ArgumentError, match="NUL"):
+            act(f"{tmp_path}/a\0.lamina")
+
+
 # ---- bad files ---------------------------------------------------------------------------------
 def resealed(content):
     """The archive with its sums made right again, as somebody would who changes it on purpose."""
