@@ -7,9 +7,9 @@ import pytest
 
 import lamina as lm
 from lamina.autodiff import gradients
-from lamina.engines.llvm.graph.convolutions import MOST_PHASES
 from lamina.engines.llvm.graph.partitions import is_joint
 from lamina.engines.llvm.pipeline import run_passes, until
+from lamina.engines.llvm.target.target import target
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32
@@ -125,7 +125,9 @@ def test_too_many_phases_are_one_convolution():
     for spread in (5, 6):
         node = ops.convolution(x, kernel, padding=padding, lhs_dilation=(spread, spread), **how)
         count = sum(n.op == "convolution" for n in legalized(Graph([x, kernel], [node])).nodes())
-        assert count == (9 if spread**2 <= MOST_PHASES else 1)  # of 25 phases, 9 have a tap
+        assert count == (
+            9 if spread**2 <= target().costs.phases else 1
+        )  # of 25 phases, 9 have a tap
 
 
 # ---- memory ------------------------------------------------------------------------------------

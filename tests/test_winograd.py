@@ -1,11 +1,14 @@
 """Winograd's convolutions: values, where they are chosen, their error against float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import lamina as lm
 from lamina.autodiff import gradients
 from lamina.engines.llvm.pipeline import run_passes, until
+from lamina.engines.llvm.target.target import target, using
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32
@@ -55,8 +58,8 @@ CASES = [(8, "same"), (7, "same"), (9, "valid"), (8, ((2, -1), (0, 3)))]
 
 
 @pytest.mark.parametrize(("extent", "padding"), CASES)
-def test_values_gradients_and_threads(extent, padding, monkeypatch):
-    monkeypatch.setattr("lamina.engines.llvm.graph.winograd.PAYS", 0)
+def test_values_gradients_and_threads(extent, padding):
+    always = replace(target(), costs=replace(target().costs, winograd_gain=0))
     x, kernel = map(lm.asarray, arrays(extent, 5, 19, 2))
 
     def loss(x, kernel):
@@ -67,7 +70,7 @@ def test_values_gradients_and_threads(extent, padding, monkeypatch):
     (_, y), expected = both(x, kernel)
     found = []
     for threads in (1, 2, 3):
-        with settings(threads=threads, cache=False):
+        with settings(threads=threads, cache=False), using(always):
             (_, mine), slopes = lm.compile(both)(x, kernel)
             found.append([a.numpy() for a in (mine, *slopes)])
     for one, right in zip(found[0], (y, *expected), strict=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,19 +59,20 @@ def everything_threaded(on: bool) -> Iterator[None]:
     """Even the smallest kernels and programs run on all threads, at every call and whatever else
     the machine does: small races show too."""
     from lamina.engines.llvm.runtime import executable, throttle
-    from lamina.engines.llvm.schedule import choose
+    from lamina.engines.llvm.target.target import target, using
 
-    kept = executable.SMALL, choose.SERIAL, throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING
+    kept = executable.SMALL, throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING
+    chosen = target()
     if on:
-        executable.SMALL = choose.SERIAL = 0
+        executable.SMALL = 0
         throttle.PROBE = throttle.PROBE_LONG = NEVER
         throttle.LASTING = float(NEVER)
+        chosen = replace(chosen, costs=replace(chosen.costs, serial=0))
     try:
-        yield
+        with using(chosen):
+            yield
     finally:
-        executable.SMALL, choose.SERIAL, throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING = (
-            kept
-        )
+        executable.SMALL, throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING = kept
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina.engines.llvm.codegen.kernel import emit
 from lamina.engines.llvm.codegen.program import Driven, drive
+from lamina.engines.llvm.codegen.versions import emit
 from lamina.engines.llvm.graph.legalize import legalize
 from lamina.engines.llvm.graph.partitions import distribute_maps
 from lamina.engines.llvm.loops.buffers import Slot
@@ -42,6 +42,7 @@ from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, Array, Block, Plan
 from lamina.engines.llvm.schedule.choose import operations
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.target import Target, target
 from lamina.engines.llvm.tools import dump
 from lamina.engines.llvm.tools.stages import GRAPH, PROGRAM, SCHEDULED, KernelText, Pass, Stages
 from lamina.engines.protocol import Executable
@@ -55,16 +56,22 @@ from lamina.settings import settings
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
 MOST_OBJECTS = 2048
 
+
+def _plain(run: Callable[[Any], Any]) -> Callable[[Any, Target], Any]:
+    """A pass that asks nothing of the target."""
+    return lambda value, target: run(value)
+
+
 # In order; each takes what the one before it returns. The level is that of its argument.
 PASSES: list[Pass] = [
-    Pass("simplify", GRAPH, simplify),
-    Pass("defer_accumulation", GRAPH, defer_accumulation, optional=True, changes_bits=True),
+    Pass("simplify", GRAPH, _plain(simplify)),
+    Pass("defer_accumulation", GRAPH, _plain(defer_accumulation), optional=True, changes_bits=True),
     Pass("legalize", GRAPH, legalize, changes_bits=True),
-    Pass("distribute_maps", GRAPH, distribute_maps, optional=True),
-    Pass("hoist_invariants", GRAPH, hoist_invariants, optional=True),
+    Pass("distribute_maps", GRAPH, _plain(distribute_maps), optional=True),
+    Pass("hoist_invariants", GRAPH, _plain(hoist_invariants), optional=True),
     Pass("bufferize", GRAPH, bufferize),
     Pass("fuse_loops", PROGRAM, nest_passes.fuse_loops, optional=True),
-    Pass("eliminate_dead_stores", PROGRAM, eliminate_dead_stores, optional=True),
+    Pass("eliminate_dead_stores", PROGRAM, _plain(eliminate_dead_stores), optional=True),
     Pass(
         "split_reductions", PROGRAM, nest_passes.split_reductions, optional=True, changes_bits=True
     ),
@@ -72,9 +79,9 @@ PASSES: list[Pass] = [
         "block_reductions", PROGRAM, nest_passes.block_reductions, optional=True, changes_bits=True
     ),
     Pass("coalesce_loops", PROGRAM, nest_passes.coalesce_loops, optional=True, changes_bits=True),
-    Pass("peel_loops", PROGRAM, peel_loops, optional=True),
+    Pass("peel_loops", PROGRAM, _plain(peel_loops), optional=True),
     Pass("schedule", PROGRAM, nest_passes.schedule_kernels, changes_bits=True),
-    Pass("find_row_parallel", SCHEDULED, find_row_parallel, optional=True),
+    Pass("find_row_parallel", SCHEDULED, _plain(find_row_parallel), optional=True),
     Pass("prefetch", SCHEDULED, prefetch, optional=True),
     Pass("form_parallel_regions", SCHEDULED, form_parallel_regions, optional=True),
     Pass("tile_rows", SCHEDULED, tile_rows, optional=True),
@@ -103,18 +110,21 @@ def compile_graph(
 
 # ---- the passes --------------------------------------------------------------------------------
 def run_passes(
-    value: Graph | Program,
+    value: Any,
     updates: Mapping[int, int],
     log: dump.Log = dump.SILENT,
     passes: Sequence[Pass] = PASSES[1:],
 ) -> Any:
     """What the passes make of a graph or program, but for those that LAMINA_SKIP names."""
-    skipped = skipped_passes()
+    skipped, chosen = skipped_passes(), target()
     for each in passes:
         if each.name in skipped:
             continue
         log.before(each, value)
-        value = each.run(value, updates) if each.name == "bufferize" else each.run(value)
+        if each.name == "bufferize":
+            value = bufferize(value, updates, chosen.costs)
+        else:
+            value = each.run(value, chosen)
         log.after(each, value)
     return value
 

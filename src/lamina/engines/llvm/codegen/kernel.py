@@ -13,19 +13,15 @@ before it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 
-from lamina.engines.llvm.codegen.builder import Builder, Function, Module, Value, constant
+from lamina.engines.llvm.codegen.builder import Value, constant
 from lamina.engines.llvm.codegen.elementwise import to_memory
 from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Apart, Nest, Store, walk
-from lamina.engines.llvm.loops.schedule import Schedule
-from lamina.engines.llvm.schedule.choose import MANY_TURNS, narrow, row_of, unknown, updated
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.schedule.choose import row_of, updated
 from lamina.ir.types import Dim, is_static, symbols
 from lamina.ir.typical import guess
 
@@ -58,68 +54,6 @@ def _dims(index: object) -> list[Dim]:
         elif isinstance(atom, Data):
             found.append(atom.most)
     return found
-
-
-def emit(
-    nest: Nest, schedule: Schedule, name: str, buffers: int, aliased: bool = False
-) -> tuple[Module, list[str]]:
-    """The module that holds the kernel, and the symbols whose sizes it takes."""
-    sizes = kernel_symbols(nest)
-    module = Module()
-    args = [(f"b{k}", "ptr") for k in range(buffers)]
-    args += [(f"s{k}", "i64") for k in range(len(sizes))]
-    args += [("first", "i64"), ("end", "i64")] if nest.apart is not None else []
-    args += [("thread", "i64"), ("threads", "i64")]
-    restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
-    function = module.function(name, args, noalias=restrict)
-    values = dict(zip(sizes, function.args[buffers : buffers + len(sizes)], strict=True))
-    over = unknown(nest)
-    if schedule.longer is not None and over is not None:
-        short = partial(_emit_rows, function, nest, schedule, values)
-        long = partial(_emit_rows, function, nest, schedule.longer, values)
-        extent = NestEmitter(function, nest, schedule, values).dim(over.extent)
-        _either(function.builder, extent, MANY_TURNS, short, long)
-    else:
-        _emit_rows(function, nest, schedule, values)
-    function.builder.ret()
-    return module, sizes
-
-
-def _emit_rows(
-    function: Function, nest: Nest, schedule: Schedule, values: dict[str, Value]
-) -> None:
-    """The nest; where the number of rows is known only when it runs, also in a form for few."""
-    if schedule.overlap:
-        from lamina.engines.llvm.codegen.pipelined_epilogue import Overlapping
-
-        Overlapping(function, nest, schedule, values).run()
-        return
-    kind = NestEmitter
-    if nest.ahead:
-        from lamina.engines.llvm.codegen.prefetching import Fetching
-
-        kind = Fetching
-    row = row_of(nest, schedule)
-    many = kind(function, nest, schedule, values)
-    if row is None:
-        many.run()
-        return
-    few_rows = replace(narrow(nest, schedule, row, machine()), longer=schedule.longer)
-    few = kind(function, nest, few_rows, values)
-    _either(function.builder, many.dim(row.extent), FEW, few.run, many.run)
-
-
-def _either(
-    b: Builder, extent: Value, limit: int, below: Callable[[], None], above: Callable[[], None]
-) -> None:
-    """One form of the code where the extent is below a limit, and another elsewhere."""
-    small, large, done = b.label("small"), b.label("large"), b.label("done")
-    b.branch_if(b.icmp("slt", extent, constant("i64", limit)), small, large)
-    for label, write in ((small, below), (large, above)):
-        b.place(label)
-        write()
-        b.branch(done)
-    b.place(done)
 
 
 class NestEmitter(Reductions):

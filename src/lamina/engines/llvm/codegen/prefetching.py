@@ -9,7 +9,7 @@ from __future__ import annotations
 from lamina.engines.llvm.codegen.builder import Value, constant
 from lamina.engines.llvm.codegen.kernel import Coordinates, NestEmitter
 from lamina.engines.llvm.loops.index import Var
-from lamina.engines.llvm.program.prefetch import LINE, STRETCH
+from lamina.engines.llvm.target.costs import LINE
 
 
 class Fetching(NestEmitter):
@@ -25,14 +25,18 @@ class Fetching(NestEmitter):
             for a in self.nest.ahead
         ]
 
+    @property
+    def _stretch(self) -> int:
+        return self.nest.ahead[0].stretch
+
     def _turns(
         self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
     ) -> list[Value]:
         b, space, (var,) = self.b, self.space, loops
         space.hoist(sums_only=True)
-        with b.loop(0, self.dim(var.extent), STRETCH, carry, hint="stretch") as outer:
+        with b.loop(0, self.dim(var.extent), self._stretch, carry, hint="stretch") as outer:
             self._fetch_next()
-            end = b.add(outer.value, constant("i64", STRETCH))
+            end = b.add(outer.value, constant("i64", self._stretch))
             with b.loop(outer.value, end, 1, outer.carried) as loop, space.scope():
                 space.open(var, loop.value, None)
                 loop.next = self._update(loop.carried, points, widths)

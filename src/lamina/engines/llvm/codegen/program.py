@@ -31,7 +31,7 @@ from lamina.engines.llvm.program.statements import (
     leaves,
     mentioned,
 )
-from lamina.engines.llvm.schedule.choose import is_serial, operations
+from lamina.engines.llvm.schedule.choose import operations
 from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
 
 APART = 8  # rows of a thread's own begin at multiples of this in a loop
@@ -109,7 +109,7 @@ class Driver:
         if self.kernels[kernel][0] == "":  # a copy of memory onto itself
             return
         for_each = any(slot.each for slot in kernel.written)
-        serial = is_serial(kernel.nest) and not for_each
+        serial = kernel.chosen.serial and not for_each
         self._separate(kernel.written, kernel.touched, serial, kernel.nest.border)
         if kernel.nest.halves is not None:
             self.own |= kernel.written

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from lamina.engines.llvm.codegen.builder import Builder, Value, constant, is_float, like, zero
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
-from lamina.engines.llvm.schedule.choose import MANY_TURNS, Schedule, unknown
+from lamina.engines.llvm.loops.schedule import Schedule
+from lamina.engines.llvm.schedule.choose import unknown
 from lamina.ir.types import Dim, is_static
 from lamina.reference.sums import LONGEST
 
@@ -71,7 +72,7 @@ class Totals:
         if is_static(var.extent):
             return int(var.extent)
         short = self.schedule.longer is not None and var is unknown(self.nest)
-        return MANY_TURNS if short else None
+        return self.schedule.long_from if short else None
 
     def _cut_at_run_time(self, var: Var, inside: int | Value) -> Value:
         """Cut a loop if it turns out to be the one; return how many terms it goes over."""

@@ -19,14 +19,10 @@ from dataclasses import dataclass, field
 from lamina.engines.llvm.fusion.anchors import core_of
 from lamina.engines.llvm.graph.partitions import is_joint, parts_of
 from lamina.engines.llvm.loops.index import Position, Var, at, of, reshaped
+from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Graph, Node, users
 from lamina.ir.kinds import ANCHORS, CONTRACTIONS, INLINE, MARKERS, SEPARATE, VIEWS, cost_of
 from lamina.ir.types import Dim, Shape
-
-RECOMPUTE = 8  # a free value that costs more, and is read in several places, is stored
-MOST_READERS = 2  # groups that compute a light value again, so that it need not be stored
-REREAD = 2  # an operand of a product is read again and again: what costs more is stored
-LONGEST = 150  # a free value that costs more is stored even where it is read once
 
 
 @dataclass(eq=False)
@@ -56,9 +52,9 @@ class Grouping:
     stored: dict[Node, Group]
 
 
-def group(graph: Graph) -> Grouping:
+def group(graph: Graph, costs: Costs) -> Grouping:
     """Decide for a graph (already simplified) what is stored and where it is computed."""
-    return _Grouper(graph).run()
+    return _Grouper(graph, costs).run()
 
 
 def reaches(start: Group, goal: Group, needs: Callable[[Group], set[Group]]) -> bool:
@@ -75,8 +71,8 @@ def reaches(start: Group, goal: Group, needs: Callable[[Group], set[Group]]) -> 
 
 
 class _Grouper:
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, costs: Costs) -> None:
+        self.graph, self.costs = graph, costs
         self.nodes = graph.nodes()
         self.users = users(self.nodes)
         self.results = set(graph.results)
@@ -131,15 +127,15 @@ class _Grouper:
         if node.op == "identity":  # legalize.py wants it in memory
             self._store(node)
             return
-        shared = len(self.users[node]) > 1 and cost > RECOMPUTE
-        if (shared or cost > LONGEST) and not _is_source(node):
+        shared = len(self.users[node]) > 1 and cost > self.costs.recompute
+        if (shared or cost > self.costs.longest) and not _is_source(node):
             self._store(node)
 
     def _own_cost(self, node: Node) -> float:
         if node.op == "gather" or node.op == "dynamic_update_slice":
-            return REREAD + 1
+            return self.costs.reread + 1
         if node.op == "pad" or node.op == "concatenate":
-            return REREAD
+            return self.costs.reread
         return cost_of(node.op)
 
     def _read_cost(self, node: Node) -> float:
@@ -287,7 +283,7 @@ class _Grouper:
                 continue
             sources, cost = self._stored_below(node)
             readers = self._direct_readers(node)
-            if cost <= RECOMPUTE and self._may_compute(readers, sources):
+            if cost <= self.costs.recompute and self._may_compute(readers, sources):
                 g.stores.remove(node)
                 del self.stored[node], self.home[node]
                 for reader in readers:
@@ -326,7 +322,7 @@ class _Grouper:
 
     def _may_compute(self, readers: set[Group], sources: set[Group]) -> bool:
         """Whether these groups, few, may compute what they read for themselves, from sources."""
-        if not 0 < len(readers) <= MOST_READERS:
+        if not 0 < len(readers) <= self.costs.recompute_readers:
             return False
         for reader in readers:
             core = reader.core.op if reader.core is not None else "map"
@@ -382,7 +378,7 @@ class _Grouper:
         self.cost[node] = 0
 
     def _start_core(self, node: Node) -> None:
-        limit = REREAD if node.op in CONTRACTIONS else LONGEST
+        limit = self.costs.reread if node.op in CONTRACTIONS else self.costs.longest
         for arg in node.args:
             self._prepare_operand(arg, limit)
         core = core_of(node)

@@ -30,7 +30,6 @@ from lamina.ir.graph import Node
 from lamina.ir.types import is_static
 from lamina.settings import settings
 
-MOST_PHASES = 32  # each is a kernel
 TURNING = ("transpose", "reverse")
 
 
@@ -46,7 +45,7 @@ def convolution(node: Node, copies: Copies) -> Node:
     if _is_narrow(node):
         return _exchanged(node, copies)
     axes = _axes(node)
-    if axes is not None and math.prod(a.period for a in axes) <= MOST_PHASES:
+    if axes is not None and math.prod(a.period for a in axes) <= copies.target.costs.phases:
         return _in_phases(node, axes, copies)
     x, w = node.args
     if settings.winograd and pays(node, copies):

@@ -18,25 +18,18 @@ import numpy as np
 
 from lamina.engines.llvm.graph.convolutions import convolution, is_weights_gradient
 from lamina.engines.llvm.graph.materialize import Copies, stored
-from lamina.engines.llvm.program.buffer_layout import PERIOD
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.target.target import Target
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, is_constant, substitute
 from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
 from lamina.ir.typical import guess
 
-SHORT = 64  # sums of fewer terms aren't worth filling lanes with
-MANY = 128  # rows for which a copy of the right side pays whatever its size
-FEW_ROWS = 8
-PANEL = 32  # columns of a matrix side by side that a product goes through together
-NARROW = 1024  # results of a reduction that two threads cannot share well
 
-
-def legalize(graph: Graph, fixed: Iterable[Node] = ()) -> Graph:
+def legalize(graph: Graph, target: Target, fixed: Iterable[Node] = ()) -> Graph:
     """The graph as fusion planning wants it; loop bodies too. The `fixed` are those of its
     parameters that a loop around it never changes."""
-    copies = Copies(fixed, any(map(is_weights_gradient, graph.nodes())))
+    copies = Copies(target, fixed, any(map(is_weights_gradient, graph.nodes())))
     results = substitute(graph.results, {}, lambda node: _prepared(node, copies))
     return Graph(graph.parameters, results, graph.name)
 
@@ -45,7 +38,7 @@ def _prepared(node: Node, copies: Copies) -> Node:
     if node.op in WITH_REGIONS:
         count = node.params.get("num_consts", 0)
         bodies = {
-            k: legalize(v, v.parameters[:count]) if isinstance(v, Graph) else v
+            k: legalize(v, copies.target, v.parameters[:count]) if isinstance(v, Graph) else v
             for k, v in node.params.items()
         }
         return Node(node.op, node.args, bodies, node.type, origin=node.origin)
@@ -61,17 +54,18 @@ def _total(extents: Iterable[Dim]) -> int:
 def _product(node: Node, copies: Copies) -> Node:
     node = _without_zeros(node)
     x, y = node.args
-    p = node.params
+    p, costs = node.params, copies.target.costs
     batch, over = tuple(p["rhs_batching_dimensions"]), tuple(p["rhs_contracting_dimensions"])
     free = [d for d in range(y.ndim) if d not in batch and d not in over]
-    if y in copies.fixed and _wants_panels(node):
+    if y in copies.fixed and _wants_panels(node, copies.target):
         return _in_panels(node, copies)
     if not free or y.ndim - 1 in free or _total(y.shape[d] for d in free) == 1:
         return node
     used = (*p["lhs_batching_dimensions"], *p["lhs_contracting_dimensions"])
     rows = _total(n for d, n in enumerate(x.shape) if d not in used)
     terms = _total(y.shape[d] for d in over)
-    if rows < FEW_ROWS or (terms >= SHORT and rows < MANY and y not in copies.fixed):
+    wide = terms >= costs.short_sum and rows < costs.many_rows and y not in copies.fixed
+    if rows < costs.few_rows or wide:
         return node
     order = (*batch, *over, *free)
     turned = stored(ops.transpose(y, permutation=order), copies)
@@ -118,26 +112,26 @@ def _without_turn(x: Node, axis: int, last: bool) -> Node:
     return ops.slice(x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)
 
 
-def _wants_panels(node: Node) -> bool:
+def _wants_panels(node: Node, target: Target) -> bool:
     """Whether the rows of a matrix on the right lie so that a cache cannot keep a few columns."""
     y, p, size = node.args[1], node.params, node.dtype.itemsize
     if y.ndim != 2 or p["rhs_contracting_dimensions"] != (0,) or not is_static(y.shape):
         return False
     rows, columns = map(int, y.shape)
-    step = columns * size
+    step, costs = columns * size, target.costs
     return (
-        columns % PANEL == 0
-        and step % PERIOD == 0
-        and step > PERIOD
-        and rows * PANEL * size <= machine().l1 * 3 // 4
+        columns % costs.panel == 0
+        and step % costs.set_period == 0
+        and step > costs.set_period
+        and rows * costs.panel * size <= target.machine.l1 * 3 // 4
     )
 
 
 # dot(x, y) -> dot(x, stored(panels of y))
 def _in_panels(node: Node, copies: Copies) -> Node:
     x, y = node.args
-    rows, columns = map(int, y.shape)
-    apart = ops.reshaped(y, (rows, columns // PANEL, PANEL))
+    (rows, columns), panel = map(int, y.shape), copies.target.costs.panel
+    apart = ops.reshaped(y, (rows, columns // panel, panel))
     panels = stored(ops.transpose(apart, permutation=(1, 0, 2)), copies)
     found = ops.dot_general(x, panels, **{**node.params, "rhs_contracting_dimensions": (1,)})
     return ops.reshaped(found, node.shape)
@@ -147,8 +141,8 @@ def _in_panels(node: Node, copies: Copies) -> Node:
 def _reduction(node: Node, copies: Copies) -> Node:
     (x,) = node.args
     axes = sorted(node.params["dimensions"])
-    kept = _total(node.shape)
-    if len(axes) < 2 or kept >= NARROW or _total(x.shape) < 4 * NARROW:
+    kept, narrow = _total(node.shape), copies.target.costs.narrow_result
+    if len(axes) < 2 or kept >= narrow or _total(x.shape) < 4 * narrow:
         return node
     first = next((d for d in axes if not is_static(x.shape[d])), axes[0])  # rows of a batch
     rest = [d for d in axes if d != first]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lamina.engines.llvm.target.target import Target
 from lamina.ir import ops
 from lamina.ir.graph import Node
 
 
 class Copies(dict[tuple[object, ...], Node]):
     """What has been copied already, and how. A copy of the `fixed`, which are the same in all turns
-    of a loop, is made once before it. `trains` says that the graph has gradients of weights: its
-    batches will not be single pictures."""
+    of a loop, is made once before it. `trains` is true if the graph has gradients of weights: its
+    batches will not be single images."""
 
-    def __init__(self, fixed: Iterable[Node] = (), trains: bool = False) -> None:
-        self.fixed, self.trains = frozenset(fixed), trains
+    def __init__(self, target: Target, fixed: Iterable[Node] = (), trains: bool = False) -> None:
+        self.target, self.fixed, self.trains = target, frozenset(fixed), trains
 
 
 def stored(view: Node, copies: Copies) -> Node:

@@ -30,13 +30,6 @@ TILE = ((1, 0), (0.5, 0.5), (0.5, -0.5), (0, -1))  # G of F(3x3, 2x2), for the s
 SLOPES = ((1, 1, 1, 0), (0, 1, -1, 0), (0, 1, 1, 1))  # A' of F(3x3, 2x2)
 FORWARD = {"lhs_spec": (0, 3, 1, 2), "out_spec": (0, 3, 1, 2)}
 TO_KERNEL = {"lhs_spec": (3, 0, 1, 2), "rhs_spec": (3, 0, 1, 2), "out_spec": (2, 3, 0, 1)}
-# Products saved for each element that is written and read again. A processor makes some 30 in the
-# time that takes, and the gain has to be clear.
-PAYS = 60
-PAYS_NEAR = 16  # where a few rows of tiles go through all of it, in a cache (row_tiling.py)
-NEAR = 3 << 18  # bytes of a row of tiles between the transforms
-WEIGHTS = 1 << 20  # bytes of weights that stay beside it
-MOST = 2**26  # elements between the transforms: memory that a plain sum does not need
 Square = list[list[Node]]
 
 
@@ -44,7 +37,7 @@ def pays(node: Node, copies: Copies) -> bool:
     """Whether `winograd` can compute the convolution, and faster."""
     w, spec = node.args[1], node.params["rhs_spec"]
     fits = _fits(node, FORWARD) and [w.shape[d] for d in spec[2:]] == [3, 3]
-    return fits and (_saves_near(node) or _saves(node.shape, node.args[0].shape[3], copies))
+    return fits and (_saves_near(node, copies) or _saves(node.shape, node.args[0].shape[3], copies))
 
 
 def pays_for_kernel(node: Node, copies: Copies) -> bool:
@@ -72,12 +65,13 @@ def _saves(outputs: Shape, inputs: Dim, copies: Copies) -> bool:
         return False
     batch, rows, columns, features = map(guess, outputs)
     depth, tiles = guess(inputs), batch * -(-rows // 2) * -(-columns // 2)
-    if 16 * tiles * (depth + features) > MOST:
+    costs = copies.target.costs
+    if 16 * tiles * (depth + features) > costs.winograd_most:
         return False
-    return _gain(batch * rows * columns, tiles, depth, features) >= PAYS
+    return _gain(batch * rows * columns, tiles, depth, features) >= costs.winograd_gain
 
 
-def _saves_near(node: Node) -> bool:
+def _saves_near(node: Node, copies: Copies) -> bool:
     """The same of one picture of many, for which the caches are large enough."""
     outputs, inputs, size = node.shape, node.args[0].shape[3], node.dtype.itemsize
     if is_static(outputs) or not is_static((*outputs[1:], inputs)):
@@ -85,9 +79,10 @@ def _saves_near(node: Node) -> bool:
     rows, columns, features, depth = map(guess, (*outputs[1:], inputs))
     tiles = -(-rows // 2) * -(-columns // 2)
     row = 16 * -(-columns // 2) * (depth + features) * size
-    if row > NEAR or 16 * depth * features * size > WEIGHTS:
+    costs = copies.target.costs
+    if row > costs.winograd_row or 16 * depth * features * size > costs.winograd_weights:
         return False
-    return _gain(rows * columns, tiles, depth, features) >= PAYS_NEAR
+    return _gain(rows * columns, tiles, depth, features) >= costs.winograd_gain_near
 
 
 def _gain(outputs: int, tiles: int, depth: int, features: int) -> float:

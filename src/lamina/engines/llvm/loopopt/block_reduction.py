@@ -22,25 +22,20 @@ from lamina.engines.llvm.loops.index import Index, Var, linear, of
 from lamina.engines.llvm.loops.kernel import Kernel, trimmed, used, zeros
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Maker, Nest, Store
 from lamina.engines.llvm.loops.rewrite import renamed, rewrite
-from lamina.engines.llvm.program.statements import read
-from lamina.engines.llvm.target.machine import Machine
+from lamina.engines.llvm.target.costs import Costs
+from lamina.engines.llvm.target.target import Target
 from lamina.ir.kinds import CONTRACTIONS
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 
-COLUMNS = 2  # registers side by side in a tile of products
-FEWEST, MOST = 64, 1200  # terms of a block: tiles are worth starting, and a panel fits a cache
-GUESSED = 160  # at most, where their number is known only when the program runs
-ROWS = 16  # results for each column of a panel: fewer, and there is little to read again
 
-
-def in_blocks(kernel: Kernel, machine: Machine) -> list[Kernel]:
+def in_blocks(kernel: Kernel, target: Target) -> list[Kernel]:
     """The kernel, or in its place others: sums put to zero, if need be; sums in blocks; and what
     uses them, if they are not the results."""
     maker = Maker()
-    if not _pays(collapse(kernel.nest, Maker()), machine):
+    if not _pays(collapse(kernel.nest, Maker(), target.costs), target):
         return [kernel]
-    nest, block = _cut(kernel.nest, maker)
+    nest, block = _cut(kernel.nest, maker, target.costs)
     if block is None:
         return [kernel]
     after: list[Kernel] = []
@@ -62,50 +57,51 @@ def _is_plain(kernel: Kernel) -> bool:
     return len(nest.stores) == 1 and all(
         s.expr.kind == "acc"
         and s.buffer.dtype == nest.accumulators[0].dtype
-        and kernel.slots[s.buffer.number].memory not in read(kernel)
+        and kernel.slots[s.buffer.number].memory not in kernel.read
         for s in nest.stores
     )
 
 
-def _pays(nest: Nest, machine: Machine) -> bool:
+def _pays(nest: Nest, target: Target) -> bool:
     """Whether the right side of one tile is more than a cache keeps until the next one needs it."""
-    if nest.name not in CONTRACTIONS or nest.accumulators[0].dtype.name not in (
-        "float32",
-        "float64",
-    ):
+    dtype = nest.accumulators[0].dtype if nest.name in CONTRACTIONS else None
+    if dtype is None or dtype.name not in ("float32", "float64"):
         return False
-    size = nest.accumulators[0].dtype.itemsize
+    size, machine, costs = dtype.itemsize, target.machine, target.costs
     terms = math.prod(guess(v.extent) for v in nest.reductions)
     results = math.prod(guess(v.extent) for v in nest.loops)
-    panel = COLUMNS * machine.lanes(8 * size)
+    panel = costs.block_columns * machine.lanes(8 * size)
     widest = max((guess(v.extent) for v in nest.loops), default=1)
-    enough = widest >= panel and results >= ROWS * panel
+    enough = widest >= panel and results >= costs.block_rows * panel
     known = all(is_static(v.extent) for v in nest.reductions)
-    least = (4 if known else 1 if nest.halves else 2) * machine.l1  # what is guessed may be more
+    fewer = 1 if known else 4 if nest.halves else 2  # what is guessed may be more
+    least = costs.block_panel_l1 * machine.l1 // fewer
     return enough and terms * panel * size >= least and results * size <= machine.l2
 
 
-def _cut(nest: Nest, maker: Maker) -> tuple[Nest, Var | None]:
+def _cut(nest: Nest, maker: Maker, costs: Costs) -> tuple[Nest, Var | None]:
     """The nest with the loop over blocks among its sums, and that loop."""
     nest = replace(nest, reductions=by_stride(nest, nest.reductions))
     first, *rest = nest.reductions
     inside = math.prod(guess(v.extent) for v in rest)
     # where there is no row of a half, nobody would put its sums to zero
     may_be_first = nest.halves is None or first is not nest.halves.row
-    if may_be_first and FEWEST <= inside <= MOST:
+    if may_be_first and costs.block_least <= inside <= costs.block_most:
         return nest, first
     longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
     others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
     extent = int(longest.extent) if is_static(longest.extent) else 1
     known = all(is_static(v.extent) for v in nest.reductions)
-    most = MOST // 2 if known else GUESSED  # what is guessed may well be four times as much
+    # what is guessed may well be four times as much
+    most = costs.block_most // 2 if known else costs.block_guessed
     fitting = [
         n
         for n in range(2, extent + 1)
-        if extent % n == 0 and FEWEST <= extent // n * others <= most
+        if extent % n == 0 and costs.block_least <= extent // n * others <= most
     ]
     if not fitting:
-        return nest, first if may_be_first and FEWEST // 2 <= inside <= MOST else None
+        near = costs.block_least // 2 <= inside <= costs.block_most
+        return nest, first if may_be_first and near else None
     outer, inner = Var(f"{longest.name}b", fitting[0]), Var(longest.name, extent // fitting[0])
     both = {longest: of(outer) * inner.extent + of(inner)}
     cut = rewrite(nest, maker, lambda index: renamed(index, both))

@@ -13,24 +13,24 @@ from dataclasses import replace
 from lamina.engines.llvm.loops.index import Div, Index, Mod, Var
 from lamina.engines.llvm.loops.nest import Maker, Nest, walk
 from lamina.engines.llvm.loops.rewrite import Test, rewrite
+from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.types import evaluate, is_static
 from lamina.ir.typical import TYPICAL_SIZES
 
-SHORT = 16  # inner loops that leave vectors part empty, and are joined although a guard asks
 
-
-def collapse(nest: Nest, maker: Maker) -> Nest:
+def collapse(nest: Nest, maker: Maker, costs: Costs) -> Nest:
     """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
     nest = replace(nest, loops=[v for v in nest.loops if v.extent != 1])
     nest.reductions = by_stride(nest, [v for v in nest.reductions if v.extent != 1])
+    short = costs.short_loop
     for kind in ("loops", "reductions"):
         position = len(getattr(nest, kind)) - 1
         while position > 0:
             outer, inner = getattr(nest, kind)[position - 1 : position + 1]
-            open_ = [t for t in tests(nest) if not _scales(t, outer, inner)]
+            open_ = [t for t in tests(nest) if not _scales(t, outer, inner, short)]
             places = [*indices(nest), *(index for index, _, _ in open_)]
             if not _is_halved(nest, outer, inner) and all(_merges(i, outer, inner) for i in places):
-                nest = _merged(nest, maker, kind, outer, inner)
+                nest = _merged(nest, maker, kind, outer, inner, short)
             position -= 1
     return nest
 
@@ -66,16 +66,16 @@ def tests(nest: Nest) -> list[Test]:
     return [test for e in guards for test in e.params["tests"]]
 
 
-def _scales(test: Test, outer: Var, inner: Var) -> bool:
+def _scales(test: Test, outer: Var, inner: Var, short: int) -> bool:
     """Whether a test asks of the outer loop alone, of which the inner one is a short piece."""
     index, low, high = test
     plain = index.terms == {outer: 1} and is_static((index.offset, low, high, inner.extent))
-    return plain and inner.extent < SHORT  # type: ignore[operator]
+    return plain and inner.extent < short  # type: ignore[operator]
 
 
-def _scaled(test: Test, outer: Var, inner: Var, both: Var) -> Test:
+def _scaled(test: Test, outer: Var, inner: Var, both: Var, short: int) -> Test:
     index, low, high = test
-    if not _scales(test, outer, inner):
+    if not _scales(test, outer, inner, short):
         return _joined(index, outer, inner, both), low, high
     size = inner.extent
     return Index({both: 1}, index.offset * size), low * size, high * size
@@ -92,14 +92,14 @@ def _merges(index: Index, outer: Var, inner: Var) -> bool:
     return True
 
 
-def _merged(nest: Nest, maker: Maker, kind: str, outer: Var, inner: Var) -> Nest:
+def _merged(nest: Nest, maker: Maker, kind: str, outer: Var, inner: Var, short: int) -> Nest:
     both = Var(outer.name, outer.extent * inner.extent)
     loops = [both if v is inner else v for v in getattr(nest, kind) if v is not outer]
     merged = rewrite(
         nest,
         maker,
         lambda index: _joined(index, outer, inner, both),
-        ask=lambda test: _scaled(test, outer, inner, both),
+        ask=lambda test: _scaled(test, outer, inner, both, short),
     )
     setattr(merged, kind, loops)
     return merged

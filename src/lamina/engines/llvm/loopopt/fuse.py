@@ -18,45 +18,44 @@ from lamina.engines.llvm.loops.index import Index, Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, Expr, Maker, Nest, Store, walk
 from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.engines.llvm.target.costs import Costs
 
 KINDS = {"map": "map", "copy": "map", "zeros": "map", "reduce": "reduce"}
 ROUNDED = {"float16", "bfloat16"}  # what is read back is not what was stored
-REACH = 24  # how far up a kernel looks for its like
-MOST_STORES, MOST_SLOTS = 12, 24  # streams of memory that a processor follows side by side
 
 
-def fused(items: Sequence[Any]) -> list[Any]:
+def fused(items: Sequence[Any], costs: Costs) -> list[Any]:
     """The items with kernels joined where that can be."""
     done: list[Any] = []
     for item in items:
-        place = _place(done, item) if isinstance(item, Kernel) else None
+        place = _place(done, item, costs) if isinstance(item, Kernel) else None
         if place is None:
             done.append(item)
         while place is not None:  # the two together may have their like further up
             item = _joined(done.pop(place), item)
-            above = _place(done[:place], item)
+            above = _place(done[:place], item, costs)
             if above is None:
                 done.insert(place, item)
             place = above
     return done
 
 
-def _place(done: Sequence[Any], kernel: Kernel) -> int | None:
+def _place(done: Sequence[Any], kernel: Kernel, costs: Costs) -> int | None:
     """Where the kernel that this one can join stands."""
     if kernel.nest.name not in KINDS or kernel.is_identity:
         return None
-    for place in range(len(done) - 1, max(len(done) - REACH, 0) - 1, -1):
+    for place in range(len(done) - 1, max(len(done) - costs.fuse_reach, 0) - 1, -1):
         other = done[place]
         if not isinstance(other, Kernel):
             return None
-        if _fits(other, kernel):
+        if _fits(other, kernel, costs):
             return place
         if kernel.written & other.touched or kernel.touched & other.written:
             return None
     return None
 
 
-def _fits(first: Kernel, second: Kernel) -> bool:
+def _fits(first: Kernel, second: Kernel, costs: Costs) -> bool:
     """Whether the two are one kernel as well, with the stores of the first before the second's."""
     a, b = first.nest, second.nest
     if KINDS.get(a.name) != KINDS.get(b.name) or not a.loops or _extents(a) != _extents(b):
@@ -66,7 +65,12 @@ def _fits(first: Kernel, second: Kernel) -> bool:
     slots = {s.actual for s in (*first.slots, *second.slots)}
     shared = {s.actual for s in first.slots} & {s.actual for s in second.slots}
     stores = len(a.stores) + len(b.stores)
-    if not shared or stores > MOST_STORES or len(slots) > MOST_SLOTS or first.is_identity:
+    if (
+        not shared
+        or stores > costs.fuse_stores
+        or len(slots) > costs.fuse_buffers
+        or first.is_identity
+    ):
         return False
     return _in_step(first, second)
 

@@ -17,26 +17,23 @@ from lamina.engines.llvm.loops.index import Index, Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Maker, Nest, Store, walk
 from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.types import is_static
 
-SMALLEST = 8  # elements of a piece
-MOST = 8  # pieces
-MOST_STORES = 16  # streams of memory that are written side by side
 
-
-def in_pieces(kernel: Kernel) -> Kernel:
+def in_pieces(kernel: Kernel, costs: Costs) -> Kernel:
     """The kernel with loops cut to one piece, where its guards cut them into equal ones."""
     nest = kernel.nest
     if nest.accumulators or nest.outermost is not None:
         return kernel
     for var in nest.loops:
-        size = _piece(nest, var)
+        size = _piece(nest, var, costs)
         if size is not None:
             return Kernel(_cut(nest, var, size), kernel.slots)
     return kernel
 
 
-def _piece(nest: Nest, var: Var) -> int | None:
+def _piece(nest: Nest, var: Var, costs: Costs) -> int | None:
     """The length of the pieces into which guards cut a loop, if there are several."""
     if not is_static(var.extent):
         return None
@@ -45,8 +42,9 @@ def _piece(nest: Nest, var: Var) -> int | None:
     if not cuts:
         return None
     size = math.gcd(extent, *cuts)
-    several = 1 < extent // size <= MOST and len(nest.stores) * (extent // size) <= MOST_STORES
-    return size if several and size >= SMALLEST else None
+    pieces = extent // size
+    several = 1 < pieces <= costs.pieces and len(nest.stores) * pieces <= costs.piece_stores
+    return size if several and size >= costs.piece else None
 
 
 def _cuts(nest: Nest, var: Var) -> Iterator[int]:

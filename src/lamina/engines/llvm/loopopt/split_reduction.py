@@ -20,16 +20,15 @@ from lamina.engines.llvm.loops.index import Index, Var, at, linear, of
 from lamina.engines.llvm.loops.kernel import Kernel, trimmed, used
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Halves, Maker, Nest, Store, walk
 from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.kinds import CONTRACTIONS
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 
-PAYS = 4  # so many times as much is read as there are sums
 
-
-def in_halves(kernel: Kernel, stacks: Collection[Slot]) -> list[Kernel]:
+def in_halves(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> list[Kernel]:
     """The kernel; or in its place one that sums up the halves, and one that adds them."""
-    rows = _rows(kernel, stacks)
+    rows = _rows(kernel, stacks, costs)
     if rows is None:
         return [kernel]
     nest, maker = kernel.nest, Maker()
@@ -58,7 +57,7 @@ def in_halves(kernel: Kernel, stacks: Collection[Slot]) -> list[Kernel]:
     return [trimmed(summed, slots), used(nest, slots, maker, both)]
 
 
-def _rows(kernel: Kernel, stacks: Collection[Slot]) -> Var | None:
+def _rows(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> Var | None:
     """The loop over the rows whose halves are worth sums of their own."""
     nest = kernel.nest
     if nest.name not in CONTRACTIONS or nest.accumulators[0].dtype.kind != "f":
@@ -73,7 +72,7 @@ def _rows(kernel: Kernel, stacks: Collection[Slot]) -> Var | None:
     if any(e.params["index"].coefficient(rows) is None for e in loads):
         return None
     read = sum(_points(e.vars) for e in loads)
-    return rows if read >= PAYS * _points(nest.loops) else None
+    return rows if read >= costs.split_reads * _points(nest.loops) else None
 
 
 def _points(variables: Collection[Var]) -> int:

@@ -46,6 +46,11 @@ class Kernel:
         return {self.slots[s.buffer.number].memory for s in self.nest.stores}
 
     @property
+    def read(self) -> set[Slot]:
+        loads = [e for e in walk(self.nest.roots()) if e.kind == "load"]
+        return {self.slots[e.params["buffer"].number].memory for e in loads}
+
+    @property
     def touched(self) -> set[Slot]:
         return {s.memory for s in self.slots}
 

@@ -144,12 +144,13 @@ class Halves:
 @dataclass(frozen=True)
 class Ahead:
     """Memory to be fetched while sums are formed: the buffer's number, the bytes from one row to
-    the next, the lines of each, and how many lines at a time."""
+    the next, the lines of each, how many lines at a time, and the terms between two times."""
 
     buffer: int
     row: int
     each: int
     lines: int
+    stretch: int
 
 
 @dataclass

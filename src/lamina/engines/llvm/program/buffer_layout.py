@@ -17,20 +17,18 @@ from collections.abc import Collection, Sequence
 
 from lamina.engines.llvm.graph.partitions import is_joint, parts_of
 from lamina.engines.llvm.loops.index import strides_of
+from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Node
 from lamina.ir.kinds import SEPARATE
 from lamina.ir.types import Dim, is_static
 
-SEVERAL = 8  # parts or rows that a cache may not have places for
-PERIOD = 1024  # bytes: steps of a multiple of it come back to few places
-GAP = 128
 PLAIN = {"slice", "dot_general"}
 
 
-def spread(node: Node, readers: Collection[Node]) -> Sequence[Dim] | None:
+def spread(node: Node, readers: Collection[Node], costs: Costs) -> Sequence[Dim] | None:
     """Strides (elements) of a stored value with gaps in it; None where it is better without."""
     if _is_sequence(node, readers):
-        return _by_rows(node)
+        return _by_rows(node, costs)
     axis = _axis_of_parts(node) if is_joint(node) else _axis_of_slices(readers)
     if axis is None or not {r.op for r in readers} <= PLAIN:
         axis = _axis_of_rows(node, readers)
@@ -38,11 +36,11 @@ def spread(node: Node, readers: Collection[Node]) -> Sequence[Dim] | None:
         return None
     shape, strides, size = node.shape, strides_of(node.shape), node.dtype.itemsize
     count, step = shape[axis], strides[axis]
-    if is_static(count) and count < SEVERAL:
+    if is_static(count) and count < costs.conflicting_rows:
         return None
-    if not is_static(step) or step * size % PERIOD:
+    if not is_static(step) or step * size % costs.set_period:
         return None
-    strides[axis] = step + GAP // size
+    strides[axis] = step + costs.padding // size
     for outer in reversed(range(axis)):
         strides[outer] = strides[outer + 1] * shape[outer + 1]
     return strides
@@ -69,13 +67,13 @@ def _goes_through(loop: Node, node: Node) -> bool:
     return node not in loop.args[:before]
 
 
-def _by_rows(node: Node) -> Sequence[Dim]:
+def _by_rows(node: Node, costs: Costs) -> Sequence[Dim]:
     """Strides with the turns of each row side by side."""
     strides = strides_of(node.shape[2:])
     each: Dim = math.prod(node.shape[2:])
     row = node.shape[0] * each
-    if is_static(row) and row * node.dtype.itemsize % PERIOD == 0:
-        row += GAP // node.dtype.itemsize
+    if is_static(row) and row * node.dtype.itemsize % costs.set_period == 0:
+        row += costs.padding // node.dtype.itemsize
     return [each, row, *strides]
 
 

@@ -30,11 +30,12 @@ from lamina.engines.llvm.program.statements import (
     While,
     touched,
 )
+from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Graph, Node, users
 from lamina.ir.types import Dim
 
 
-def bufferize(graph: Graph, updates: Mapping[int, int]) -> Program:
+def bufferize(graph: Graph, updates: Mapping[int, int], costs: Costs) -> Program:
     """Return the program of a graph; `updates` as an engine's `compile` takes them."""
     arguments = [Slot(p.shape, p.dtype, "argument", k) for k, p in enumerate(graph.parameters)]
     owners = {result: parameter for parameter, result in updates.items()}
@@ -43,7 +44,7 @@ def bufferize(graph: Graph, updates: Mapping[int, int]) -> Program:
         for k, r in enumerate(graph.results)
     ]
     program = Program([], arguments, results)
-    program.items = _Assembly(graph, arguments, results, program).items()
+    program.items = _Assembly(graph, arguments, results, program, costs).items()
     fresh = [s for s in results if s not in arguments]
     for k, slot in enumerate(fresh):
         slot.number = len(arguments) + k
@@ -54,13 +55,18 @@ class _Assembly:
     """One graph with slots for its parameters and its results: the program, or a loop's body."""
 
     def __init__(
-        self, graph: Graph, parameters: list[Slot], results: list[Slot], program: Program
+        self,
+        graph: Graph,
+        parameters: list[Slot],
+        results: list[Slot],
+        program: Program,
+        costs: Costs,
     ) -> None:
-        self.graph, self.targets, self.program = graph, results, program
+        self.graph, self.targets, self.program, self.costs = graph, results, program, costs
         self.tables = program.tables
         self.where: dict[Node, Slot] = dict(zip(graph.parameters, parameters, strict=True))
         self.parameters = parameters
-        self.grouping: Grouping = group(graph)
+        self.grouping: Grouping = group(graph, costs)
         self.readers = users(graph.nodes())
         self.kernels: dict[Group, list[Item]] = {}
         self.after: dict[Group, set[Group]] = {}
@@ -95,7 +101,7 @@ class _Assembly:
         for node in self._multiple():
             if is_joint(node):
                 self._place_parts(node)
-        self.bordered = bordered(self.graph, self.grouping)
+        self.bordered = bordered(self.graph, self.grouping, self.costs)
         for padded, middle in self.bordered.items():
             self.where[middle] = middle_of(self.where[padded], padded)
 
@@ -104,7 +110,7 @@ class _Assembly:
         if node in self.graph.results:
             gaps = self.targets[self.graph.results.index(node)].strides
         else:
-            gaps = spread(node, self.readers.get(node, []))
+            gaps = spread(node, self.readers.get(node, []), self.costs)
         return Slot(node.shape, node.dtype, strides=gaps)
 
     def _multiple(self) -> set[Node]:
@@ -147,7 +153,7 @@ class _Assembly:
         if g.whole is None and g.stores[0] in self.bordered:
             return list(border(self.where[g.stores[0]], g.stores[0]))
         if g.whole is None:
-            return [in_pieces(lower(g, self.where, self.grouping.stored))]
+            return [in_pieces(lower(g, self.where, self.grouping.stored), self.costs)]
         node = g.whole
         if is_joint(node):
             return self._joined(node)
@@ -189,7 +195,7 @@ class _Assembly:
         elements = [_element(s, loop) for s in inputs[carry:]]
         targets = [*carries, *(_element(s, loop) for s in stacked)]
         parameters = [*inputs[:consts], *carries, *elements]
-        loop.items = _Assembly(p["body"], parameters, targets, self.program).items()
+        loop.items = _Assembly(p["body"], parameters, targets, self.program, self.costs).items()
         starts = zip(carries, inputs[consts:carry], strict=True)
         return [*(copy(into, source) for into, source in starts), loop]
 
@@ -200,8 +206,8 @@ class _Assembly:
         parameters = [*inputs[: p["num_consts"]], *carries]
         condition = Slot((), p["cond"].results[0].dtype)
         loop = While(condition)
-        loop.test = _Assembly(p["cond"], parameters, [condition], self.program).items()
-        loop.items = _Assembly(p["body"], parameters, carries, self.program).items()
+        loop.test = _Assembly(p["cond"], parameters, [condition], self.program, self.costs).items()
+        loop.items = _Assembly(p["body"], parameters, carries, self.program, self.costs).items()
         starts = zip(carries, inputs[p["num_consts"] :], strict=True)
         return [*(copy(into, source) for into, source in starts), loop]
 
@@ -210,8 +216,12 @@ class _Assembly:
         condition, *inputs = [self._slot(a) for a in node.args]
         outputs = self.elements[node]
         choice = If(condition)
-        choice.items = _Assembly(p["true_branch"], inputs, outputs, self.program).items()
-        choice.otherwise = _Assembly(p["false_branch"], inputs, outputs, self.program).items()
+        choice.items = _Assembly(
+            p["true_branch"], inputs, outputs, self.program, self.costs
+        ).items()
+        choice.otherwise = _Assembly(
+            p["false_branch"], inputs, outputs, self.program, self.costs
+        ).items()
         return [choice]
 
     # ---- results -------------------------------------------------------------------------------

@@ -16,16 +16,16 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, of, strides_of
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store
+from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Graph, Node
 from lamina.ir.kinds import SEPARATE
 from lamina.ir.types import Dim, is_static
 from lamina.ir.typical import guess
 
 OWN = {"identity", "get_tuple_element", "parameter"}  # these have their memory from elsewhere
-LARGE = 1 << 16  # elements: a small value is copied sooner than its border is filled
 
 
-def bordered(graph: Graph, grouping: Grouping) -> dict[Node, Node]:
+def bordered(graph: Graph, grouping: Grouping, costs: Costs) -> dict[Node, Node]:
     """The stored padded copies whose middle can be stored where it is, and those middles."""
     found: dict[Node, Node] = {}
     results = set(graph.results)
@@ -36,19 +36,19 @@ def bordered(graph: Graph, grouping: Grouping) -> dict[Node, Node]:
         middle, value = node.args[0].args
         maker = grouping.stored.get(middle)
         alone = not {middle, node} & results and middle not in {*found.values(), *whole}
-        if maker is None or not alone or not _is_plain(node.args[0], middle, value):
+        if maker is None or not alone or not _is_plain(node.args[0], middle, value, costs):
             continue
         if maker.whole is None and middle.op not in OWN:
             found[node] = middle
     return found
 
 
-def _is_plain(pad: Node, middle: Node, value: Node) -> bool:
+def _is_plain(pad: Node, middle: Node, value: Node, costs: Costs) -> bool:
     p = pad.params
     sides = [*p["edge_padding_low"], *p["edge_padding_high"]]
     outwards = is_static(sides) and min(sides) >= 0 and not any(p["interior_padding"])
     known = value.op == "constant" and value.params["value"].size == 1
-    return outwards and known and math.prod(map(guess, middle.shape)) >= LARGE
+    return outwards and known and math.prod(map(guess, middle.shape)) >= costs.halo
 
 
 def middle_of(padded: Slot, node: Node) -> Slot:

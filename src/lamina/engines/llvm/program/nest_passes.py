@@ -13,36 +13,40 @@ from lamina.engines.llvm.loops.nest import Maker
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import Item, leaves, map_bodies
 from lamina.engines.llvm.schedule.choose import choose
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.target.target import Target
 
 
-def fuse_loops(program: Program) -> Program:
+def fuse_loops(program: Program, target: Target) -> Program:
     """Join neighboring kernels over equal domains (loopopt/fuse.py)."""
-    program.items = map_bodies(program.items, fused)
+    program.items = map_bodies(program.items, lambda items: fused(items, target.costs))
     return program
 
 
-def split_reductions(program: Program) -> Program:
+def split_reductions(program: Program, target: Target) -> Program:
     """Reduce what loops have stacked in two fixed halves (loopopt/split_reduction.py)."""
-    return _replaced(program, lambda kernel: in_halves(kernel, program.stacks))
+    return _replaced(program, lambda kernel: in_halves(kernel, program.stacks, target.costs))
 
 
-def block_reductions(program: Program) -> Program:
+def block_reductions(program: Program, target: Target) -> Program:
     """Cut long reductions of products into blocks for a cache (loopopt/block_reduction.py)."""
-    return _replaced(program, lambda kernel: in_blocks(kernel, machine()))
+    return _replaced(program, lambda kernel: in_blocks(kernel, target))
 
 
-def coalesce_loops(program: Program) -> Program:
+def coalesce_loops(program: Program, target: Target) -> Program:
     """Interchange and coalesce the loops of each kernel (loopopt/coalesce.py)."""
-    return _replaced(program, lambda kernel: [Kernel(collapse(kernel.nest, Maker()), kernel.slots)])
+
+    def coalesced(kernel: Kernel) -> list[Kernel]:
+        return [Kernel(collapse(kernel.nest, Maker(), target.costs), kernel.slots)]
+
+    return _replaced(program, coalesced)
 
 
-def schedule_kernels(program: Program) -> Program:
+def schedule_kernels(program: Program, target: Target) -> Program:
     """Choose each kernel's schedule, once (schedule/choose.py)."""
     for kernel in [k for k in leaves(program.items) if isinstance(k, Kernel)]:
         for each in (kernel, kernel.at_first):
             if each is not None:
-                each.schedule = choose(each.nest, machine())
+                each.schedule = choose(each.nest, target)
     return program
 
 

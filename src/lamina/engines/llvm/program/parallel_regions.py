@@ -20,15 +20,15 @@ from lamina.engines.llvm.program.clusters import Group, gathered, over_same_rows
 from lamina.engines.llvm.program.program import Program, Touching, touching_of
 from lamina.engines.llvm.program.row_parallel import accesses, over_rows, own_rows
 from lamina.engines.llvm.program.statements import Item, Loop, Strip, leaves, mentioned
+from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
 
-FIXED = 1 << 18  # bytes that all rows of a kernel read
 NAMES = {"map", "copy", "zeros", "reduce", "dot_general"}
 
 
-def form_parallel_regions(program: Program) -> Program:
+def form_parallel_regions(program: Program, target: Target) -> Program:
     """Gather row-parallel loops, and the kernels around them, into parallel regions."""
-    new = partial(_Region, touching_of(program))
+    new = partial(_Region, touching_of(program), target.costs.region_shared)
     program.items = gathered(program.items, new, lambda loop: True)
     return program
 
@@ -36,15 +36,15 @@ def form_parallel_regions(program: Program) -> Program:
 class _Region(Group):
     """Kernels and loops over the same rows, in the making."""
 
-    def __init__(self, touching: Touching) -> None:
+    def __init__(self, touching: Touching, shared: int) -> None:
         super().__init__()
-        self.touching = touching
+        self.touching, self.shared = touching, shared
 
     def takes(self, item: Item) -> bool:
         if isinstance(item, Loop):
             if item.rows is None:
                 return False
-        elif not isinstance(item, Kernel) or not _is_small(item):
+        elif not isinstance(item, Kernel) or not _is_small(item, self.shared):
             return False
         kernels = over_same_rows(self.kernels, item)
         if kernels is None or own_rows(kernels) is None:
@@ -95,16 +95,16 @@ def _is_alike(slot: Slot, other: Slot) -> bool:
     return same and list(slot.layout) == list(other.layout)
 
 
-def _is_small(kernel: Kernel) -> bool:
+def _is_small(kernel: Kernel, most: int) -> bool:
     """Whether all rows together read little besides their own."""
-    return kernel.nest.name in NAMES and sum(_fixed(kernel)) <= FIXED
+    return kernel.nest.name in NAMES and sum(_fixed(kernel, most)) <= most
 
 
-def _fixed(kernel: Kernel) -> Iterator[int]:
+def _fixed(kernel: Kernel, most: int) -> Iterator[int]:
     apart = over_rows(kernel)
     seen: set[Slot] = set()
     for slot, index, _ in accesses(kernel):
         if apart is None or slot.memory in seen or apart.loop in index.vars:
             continue
         seen.add(slot.memory)
-        yield int(slot.bytes) if is_static(slot.bytes) else FIXED + 1
+        yield int(slot.bytes) if is_static(slot.bytes) else most + 1

@@ -21,41 +21,45 @@ from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.row_parallel import accesses, over_rows, row_at
 from lamina.engines.llvm.program.statements import Loop, loops
 from lamina.engines.llvm.schedule.choose import work
+from lamina.engines.llvm.target.costs import LINE, Costs
+from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 from lamina.reference.sums import LONGEST
 
-STRETCH = 32  # terms of a sum between one fetch and the next
-LINE = 64  # bytes
-MOST = 12  # lines fetched at a time
 
-
-def prefetch(program: Program) -> Program:
+def prefetch(program: Program, target: Target) -> Program:
     """Give the largest product of every row-parallel loop what it is to prefetch."""
     for loop in loops(program.items):
-        fetch_ahead(loop)
+        fetch_ahead(loop, target.costs)
     return program
 
 
-def fetch_ahead(loop: Loop) -> None:
+def fetch_ahead(loop: Loop, costs: Costs) -> None:
     """Tell the largest product of a loop what to fetch."""
     kernels = [k for k in loop.items if isinstance(k, Kernel)]
-    products = [k for k in kernels if _sums_long(k)]
+    products = [k for k in kernels if _sums_long(k, costs.prefetch_stretch)]
     if loop.rows is None or not products:
         return
     product = max(products, key=lambda k: work(k.nest))
-    rows = _rows_of([k for k in kernels if k is not product], loop)
+    rows = _rows_of([k for k in kernels if k is not product], loop, LINE)
     first = len(product.slots)
     ahead = [
-        Ahead(first + k, row, each, _lines(product, each))
+        Ahead(
+            first + k,
+            row,
+            each,
+            _lines(product, each, costs.prefetch_stretch),
+            costs.prefetch_stretch,
+        )
         for k, (row, each) in enumerate(rows.values())
     ]
-    if ahead and sum(a.lines for a in ahead) <= MOST:
+    if ahead and sum(a.lines for a in ahead) <= costs.prefetch_lines:
         product.nest.ahead = tuple(ahead)
         product.slots += [_following(slot, loop) for slot in rows]
 
 
-def _sums_long(kernel: Kernel) -> bool:
+def _sums_long(kernel: Kernel, stretch: int) -> bool:
     """Whether it is a product whose sums are of a whole number of stretches, term by term."""
     nest, schedule = kernel.nest, kernel.chosen
     if nest.name != "dot_general" or len(nest.reductions) != 1 or len(nest.accumulators) != 1:
@@ -64,10 +68,10 @@ def _sums_long(kernel: Kernel) -> bool:
     by_term = schedule.vector in nest.loops and schedule.step(over) == 1
     if not by_term or not is_static(over.extent) or int(over.extent) > LONGEST:
         return False
-    return int(over.extent) % STRETCH == 0
+    return int(over.extent) % stretch == 0
 
 
-def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, tuple[int, int]]:
+def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tuple[int, int]]:
     """The stacks that these kernels read at this turn: bytes from row to row, and lines of each."""
     found: dict[Slot, tuple[int, int]] = {}
     written = {slot for kernel in kernels for slot in kernel.written}
@@ -80,18 +84,18 @@ def _rows_of(kernels: Sequence[Kernel], loop: Loop) -> dict[Slot, tuple[int, int
                 continue
             if row is not None:
                 size = slot.dtype.itemsize
-                found[stack] = abs(row.width) * size, -(-(row.last + 1) * size // LINE)
+                found[stack] = abs(row.width) * size, -(-(row.last + 1) * size // line)
     return found
 
 
-def _lines(product: Kernel, each: int) -> int:
+def _lines(product: Kernel, each: int, stretch: int) -> int:
     """How many lines to fetch at a time, so that all rows are by the end."""
     nest, schedule = product.nest, product.chosen
     open_ = [v for v in nest.loops if not is_static(v.extent)]
     rows = schedule.step(open_[0])
     others = (v for v in nest.loops if v is not open_[0])
     tiles = math.prod(-(-guess(v.extent) // schedule.step(v)) for v in others)
-    stretches = tiles * guess(nest.reductions[0].extent) // STRETCH
+    stretches = tiles * guess(nest.reductions[0].extent) // stretch
     return -(-rows * each // stretches)
 
 

@@ -14,23 +14,22 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.program import Program, Touching, touching_of
 from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
 
-MOST = 1 << 19  # bytes that are made
 
-
-def replicate(program: Program) -> Program:
+def replicate(program: Program, target: Target) -> Program:
     """Give each thread a private copy of the small values that it is to compute itself."""
     touching = touching_of(program)
     for kernel in leaves(program.items):
-        if isinstance(kernel, Kernel) and _is_small_map(kernel):
+        if isinstance(kernel, Kernel) and _is_small_map(kernel, target.costs.replicated):
             (slot,) = kernel.written
             if _is_read_by_rows(slot, kernel, touching):
                 slot.each = True
     return program
 
 
-def _is_small_map(kernel: Kernel) -> bool:
+def _is_small_map(kernel: Kernel, most: int) -> bool:
     """Whether it makes one small value from arguments."""
     nest = kernel.nest
     known = all(is_static(v.extent) for v in nest.loops) and not nest.reductions
@@ -38,7 +37,7 @@ def _is_small_map(kernel: Kernel) -> bool:
         return False
     (slot,) = kernel.written
     others = {s.memory for s in kernel.slots} - {slot}
-    return is_static(slot.bytes) and slot.bytes <= MOST and _are_given(others)
+    return is_static(slot.bytes) and slot.bytes <= most and _are_given(others)
 
 
 def _are_given(slots: set[Slot]) -> bool:

@@ -21,19 +21,16 @@ from lamina.engines.llvm.program.clusters import Group, gathered, over_same_rows
 from lamina.engines.llvm.program.program import Program, Touching, touching_of
 from lamina.engines.llvm.program.row_parallel import accesses, counted, own_rows, row_at
 from lamina.engines.llvm.program.statements import Item, Loop, Strip
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import Dim
 from lamina.ir.typical import guess
 
-LEAST = 1 << 15  # bytes between the kernels, of one turn of the batch: less is not worth the calls
-MOST = 3 << 20  # bytes that a row of everything takes
 
-
-def tile_rows(program: Program) -> Program:
+def tile_rows(program: Program, target: Target) -> Program:
     """Run neighboring kernels over a few rows at a time, where that pays."""
     touching = touching_of(program)
-    finer = gathered(program.items, partial(_Rows, touching, True), _has_no_rows)
-    program.items = gathered(finer, partial(_Rows, touching, False), _has_no_rows)
+    finer = gathered(program.items, partial(_Rows, touching, target, True), _has_no_rows)
+    program.items = gathered(finer, partial(_Rows, touching, target, False), _has_no_rows)
     return program
 
 
@@ -46,9 +43,9 @@ class _Rows(Group):
     finer one, the least of which each kernel takes a whole number of turns. Strips of finer rows
     are taken as a whole."""
 
-    def __init__(self, touching: Touching, finer: bool) -> None:
+    def __init__(self, touching: Touching, target: Target, finer: bool) -> None:
         super().__init__()
-        self.touching, self.finer = touching, finer
+        self.touching, self.target, self.finer = touching, target, finer
         self.each: dict[Kernel, Apart] = {}  # by turns of the batch; `kernels` by the strip's rows
         self.widths: dict[Slot, int] = {}
 
@@ -64,7 +61,7 @@ class _Rows(Group):
         if self.kernels and _rows(kernels) != _rows(self.kernels) and self._is_worth_it():
             return False  # this one has larger rows
         widths = own_rows(kernels)
-        if widths is None or _bytes(kernels) > MOST:
+        if widths is None or _bytes(kernels) > self.target.costs.tile_most:
             return False
         self.members.append(item)
         self.each, self.kernels, self.widths = each, kernels, widths
@@ -76,12 +73,14 @@ class _Rows(Group):
             return self.members
         self.keep_apart()
         inner = self._inner()
-        step = max(1, machine().l2 // 2 // sum(inner.values()))
+        step = max(1, self.target.machine.l2 // 2 // sum(inner.values()))
         return [Strip(list(self.members), _rows(self.kernels), step, inner)]
 
     def _is_worth_it(self) -> bool:
         inner = sum(self._inner().values())
-        return bool(inner) and inner * counted(_rows(self.kernels))[1] >= LEAST
+        return (
+            bool(inner) and inner * counted(_rows(self.kernels))[1] >= self.target.costs.tile_least
+        )
 
     def _inner(self) -> dict[Slot, int]:
         """Bytes of a row of the memory that nobody else touches."""

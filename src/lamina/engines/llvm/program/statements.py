@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import walk
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim
 
@@ -142,7 +141,4 @@ def touched(item: Item) -> set[Slot]:
 
 def read(item: Item) -> set[Slot]:
     """The memory that an item reads; of all but kernels, whatever it touches."""
-    if not isinstance(item, Kernel):
-        return touched(item)
-    loads = [e for e in walk(item.nest.roots()) if e.kind == "load"]
-    return {item.slots[e.params["buffer"].number].memory for e in loads}
+    return item.read if isinstance(item, Kernel) else touched(item)

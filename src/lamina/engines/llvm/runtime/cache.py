@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.engines.llvm.target import toolchain
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.target.target import target
 from lamina.settings import settings
 from lamina.version import __version__
 
@@ -97,15 +97,9 @@ def _circumstances() -> dict[str, Any]:
         "format": FORMAT,
         "lamina": __version__,
         "llvm": toolchain.version(),
-        "machine": _machine(),
+        "machine": [*toolchain.host(), *target().key()],
         "settings": {name: str(getattr(settings, name)) for name in CODE_SETTINGS},
     }
-
-
-def _machine() -> list[Any]:
-    """Every figure of the machine that a schedule may depend on."""
-    this = machine()
-    return [*toolchain.host(), this.vector_bits, this.vector_registers, this.fma, this.l1, this.l2]
 
 
 @cache

@@ -10,19 +10,11 @@ from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Expr, Nest, walk
 from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.schedule.transpose import turned_loop
-from lamina.engines.llvm.target.machine import Machine
+from lamina.engines.llvm.target.costs import Costs
+from lamina.engines.llvm.target.target import Target
 from lamina.ir.kinds import ELEMENTWISE, cost_of
 from lamina.ir.types import Dim, is_static
 from lamina.ir.typical import guess
-
-GATHER = 20.0  # a register filled from scattered places costs as much as this many loads
-MANY_TURNS = 128  # sums of so many terms take longer than what follows them
-UPDATES = 4  # arrays read and written for each sum: an optimizer's update
-MOST_SUMS = 12  # registers of sums side by side, where each is of a loop of its own
-CLAMPED = 1.3  # rows past the end each need an address of their own, in several loops of sums
-SURE_ROWS = 8  # rows of a tile that are worth having for sure
-FAR = 1 << 15  # bytes from one row to the next that is another place in memory
-SERIAL = 4096  # a nest of less work than this is not worth a second thread
 
 
 def work(nest: Nest) -> float:
@@ -43,38 +35,47 @@ def operations(nest: Nest) -> Dim:
     return turns * max(1, int(sum(expr_cost(e) for e in walk(nest.roots()))))
 
 
-def is_serial(nest: Nest) -> bool:
-    """Whether one thread does all of it."""
-    return work(nest) < SERIAL
-
-
 # ---- choosing ----------------------------------------------------------------------------------
-def choose(nest: Nest, machine: Machine) -> Schedule:
+def choose(nest: Nest, target: Target) -> Schedule:
     """A schedule from the nest's strides and extents and the machine's registers."""
-    lanes = _lanes(nest, machine)
-    vector = _vector(nest, lanes)
+    lanes = _lanes(nest, target)
+    vector = _vector(nest, lanes, target.costs)
+    serial = work(nest) < target.costs.serial
     if vector is None:
-        return Schedule(tuple(nest.loops), None, 1, {})
+        return Schedule(tuple(nest.loops), None, 1, {}, serial=serial)
     loop = turned_loop(nest, vector, lanes)
     if loop is not None:
-        return _turned(nest, vector, loop, lanes)
-    streams = _streams(nest)
+        return replace(_turned(nest, vector, loop, lanes), serial=serial)
+    streams = _streams(nest, target.costs)
     longer = None
     if streams and unknown(nest) is not None:
-        longer = _plan(nest, vector, lanes, machine, streams=False)
-    return replace(_plan(nest, vector, lanes, machine, streams), longer=longer)
+        longer = _with_few_rows(nest, _plan(nest, vector, lanes, target, streams=False), target)
+    chosen = _with_few_rows(nest, _plan(nest, vector, lanes, target, streams), target)
+    long_from, few = target.costs.long_reduction, chosen.few_rows
+    if few is not None:
+        few = replace(few, long_from=long_from, longer=longer)
+    return replace(chosen, long_from=long_from, longer=longer, few_rows=few, serial=serial)
 
 
-def _plan(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) -> Schedule:
-    unroll = _unroll(nest, vector, lanes, machine, streams)
+def _with_few_rows(nest: Nest, schedule: Schedule, target: Target) -> Schedule:
+    """The schedule with another for few rows, if their number is known only at run time."""
+    row = row_of(nest, schedule)
+    if row is None:
+        return schedule
+    few, below = narrow(nest, schedule, row, target), target.costs.few_rows_version
+    return replace(schedule, few_rows=few, few_below=below)
+
+
+def _plan(nest: Nest, vector: Var, lanes: int, target: Target, streams: bool) -> Schedule:
+    unroll = _unroll(nest, vector, lanes, target, streams)
     order = _order(nest, vector, unroll, streams)
     schedule = Schedule(order, vector, lanes, unroll)
     if unroll:
-        order = _panels_first(nest, schedule, machine)
-    return replace(schedule, order=order, overlap=_overlaps(nest, schedule))
+        order = _panels_first(nest, schedule, target)
+    return replace(schedule, order=order, overlap=_overlaps(nest, schedule, target.costs))
 
 
-def _overlaps(nest: Nest, schedule: Schedule) -> bool:
+def _overlaps(nest: Nest, schedule: Schedule, costs: Costs) -> bool:
     """True if the epilogue is worth running during the next tile (pipelined_epilogue.py)."""
     vector, kinds = schedule.vector, [a.kind for a in nest.accumulators]
     if kinds != ["sum"] or len(nest.reductions) != 1 or vector not in nest.loops:
@@ -85,7 +86,7 @@ def _overlaps(nest: Nest, schedule: Schedule) -> bool:
         return False
     if not is_static(vector.extent) or int(vector.extent) % schedule.step(vector):
         return False
-    return _updates(nest)
+    return _updates(nest, costs)
 
 
 def updated(nest: Nest) -> list[Expr]:
@@ -95,9 +96,9 @@ def updated(nest: Nest) -> list[Expr]:
     return [e for e in after if e.kind == "load" and set(nest.loops) <= e.vars]
 
 
-def _updates(nest: Nest) -> bool:
+def _updates(nest: Nest, costs: Costs) -> bool:
     """Whether sums are followed by an update of several arrays, as an optimizer's is."""
-    return len(updated(nest)) + len(nest.stores) >= UPDATES
+    return len(updated(nest)) + len(nest.stores) >= costs.update_arrays
 
 
 def _turned(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
@@ -113,15 +114,15 @@ def unknown(nest: Nest) -> Var | None:
     return next((v for v in nest.reductions if not is_static(v.extent)), None)
 
 
-def narrow(nest: Nest, schedule: Schedule, row: Var, machine: Machine) -> Schedule:
+def narrow(nest: Nest, schedule: Schedule, row: Var, target: Target) -> Schedule:
     """The schedule for few turns of `row`: rows along another loop; or one at a time, and wider
     along the vector instead."""
     vector, unroll = schedule.vector, {v: n for v, n in schedule.unroll.items() if v is not row}
     if vector is None or vector not in nest.loops:
         return Schedule(schedule.order, vector, schedule.lanes, unroll)
-    others = _sure(_reused(nest, vector))
+    others = _sure(_reused(nest, vector), target.costs)
     if others:
-        unroll = _register_tile(vector, others, schedule.lanes, machine, False, nest)
+        unroll = _register_tile(vector, others, schedule.lanes, target, False, nest)
         return Schedule(_order(nest, vector, unroll, False), vector, schedule.lanes, unroll)
     unroll[vector] = _fitting(guess(vector.extent), schedule.lanes, (8, 4, 2, 1))
     return Schedule(schedule.order, vector, schedule.lanes, unroll)
@@ -135,57 +136,60 @@ def row_of(nest: Nest, schedule: Schedule) -> Var | None:
     return None
 
 
-def _lanes(nest: Nest, machine: Machine) -> int:
+def _lanes(nest: Nest, target: Target) -> int:
     """As many as fit of the widest element that is read, stored or summed."""
     widths = [s.buffer.dtype.bits for s in nest.stores] + [a.dtype.bits for a in nest.accumulators]
     for expr in walk(nest.roots()):
         if (expr.kind == "load" and expr.vars) or expr.dtype.kind == "f":
             widths.append(expr.dtype.bits)
-    return max(machine.lanes(max([32, *widths])), 1)
+    return max(target.machine.lanes(max([32, *widths])), 1)
 
 
-def _vector(nest: Nest, lanes: int) -> Var | None:
+def _vector(nest: Nest, lanes: int, costs: Costs) -> Var | None:
     candidates = [v for v in (*nest.loops, *nest.reductions) if v.extent != 1]
     candidates = [v for v in candidates if v is not nest.outermost and not _is_half(nest, v)]
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         candidates = [v for v in candidates if v in nest.loops]
-    costs = {v: _cost(nest, v, lanes) for v in candidates}
-    best = min(costs, key=lambda v: costs[v], default=None)
-    if best is None or costs[best] >= _cost(nest, None, 1):
+    each = {v: _cost(nest, v, lanes, costs.gather) for v in candidates}
+    best = min(each, key=lambda v: each[v], default=None)
+    if best is None or each[best] >= _cost(nest, None, 1, costs.gather):
         return None
     return best
 
 
-def _cost(nest: Nest, vector: Var | None, lanes: int) -> float:
+def _cost(nest: Nest, vector: Var | None, lanes: int, gather: float) -> float:
     """Cost of one element of the innermost work when `vector` fills the lanes."""
     turns = 1.0
     for v in nest.reductions:
         turns *= guess(v.extent)
-    inside = sum(_expr(e, vector) for e in walk([a.expr for a in nest.accumulators]))
-    outside = sum(_expr(e, vector) for e in walk([s.expr for s in nest.stores]))
-    outside += sum(_access(s.index.coefficient(vector), 2) if vector else 1 for s in nest.stores)
+    inside = sum(_expr(e, vector, gather) for e in walk([a.expr for a in nest.accumulators]))
+    outside = sum(_expr(e, vector, gather) for e in walk([s.expr for s in nest.stores]))
+    outside += sum(
+        _access(s.index.coefficient(vector), 2, gather) if vector else 1 for s in nest.stores
+    )
     if vector is None:
         return inside * turns + outside
     filled = min(guess(vector.extent), lanes)
     if vector in nest.reductions:
         # each sum of the lanes takes some ten instructions, and what follows it is scalar
-        scalar = sum(_expr(e, None) for e in walk([s.expr for s in nest.stores])) + len(nest.stores)
+        after = [s.expr for s in nest.stores]
+        scalar = sum(_expr(e, None, gather) for e in walk(after)) + len(after)
         return inside * max(turns / filled, 1) + 10 + scalar
     return (inside * turns + outside) / filled
 
 
-def _expr(expr: Expr, vector: Var | None) -> float:
+def _expr(expr: Expr, vector: Var | None, gather: float) -> float:
     if expr.kind == "load":
-        return _access(expr.params["index"].coefficient(vector), 1) if vector else 1
+        return _access(expr.params["index"].coefficient(vector), 1, gather) if vector else 1
     if expr.kind in ("constant", "acc"):
         return 0
     return expr_cost(expr) * (1 if vector is None or vector in expr.vars else 0.1)
 
 
-def _access(coefficient: Dim | None, weight: float) -> float:
+def _access(coefficient: Dim | None, weight: float, gather: float) -> float:
     if coefficient == 0:
         return 0.3 * weight
-    return weight if coefficient == 1 else GATHER * weight
+    return weight if coefficient == 1 else gather * weight
 
 
 def _order(nest: Nest, vector: Var, unroll: dict[Var, int], streams: bool) -> tuple[Var, ...]:
@@ -200,7 +204,7 @@ def _order(nest: Nest, vector: Var, unroll: dict[Var, int], streams: bool) -> tu
     return (*rest, *inner, *rows)
 
 
-def _panels_first(nest: Nest, schedule: Schedule, machine: Machine) -> tuple[Var, ...]:
+def _panels_first(nest: Nest, schedule: Schedule, target: Target) -> tuple[Var, ...]:
     """The order with the vector loop before all others where that fetches less: a panel of the
     right side then stays for all of the left, instead of all of the right for a part of the left.
     """
@@ -220,9 +224,9 @@ def _panels_first(nest: Nest, schedule: Schedule, machine: Machine) -> tuple[Var
         else:
             left += size
     panels = -(-guess(vector.extent) // schedule.step(vector))
-    if right > machine.l2 // 2:
+    if right > target.machine.l2 // 2:
         right *= math.prod(guess(v.extent) for v in rest)
-    if left > machine.l2 // 2:
+    if left > target.machine.l2 // 2:
         left *= panels
     if left >= right:
         return order
@@ -235,24 +239,28 @@ def _span(load: Expr, besides: Collection[Var]) -> int:
     return 1 + sum(guess(c) * (guess(v.extent) - 1) for v, c in steps if c is not None)
 
 
-def _streams(nest: Nest) -> bool:
+def _streams(nest: Nest, costs: Costs) -> bool:
     """Whether short sums are followed by an update of several arrays, as an optimizer's is."""
     turns = math.prod(guess(v.extent) for v in nest.reductions)
-    return turns < MANY_TURNS and _updates(nest)
+    return turns < costs.long_reduction and _updates(nest, costs)
 
 
 # ---- unrolling ---------------------------------------------------------------------------------
-def _unroll(nest: Nest, vector: Var, lanes: int, machine: Machine, streams: bool) -> dict[Var, int]:
+def _unroll(nest: Nest, vector: Var, lanes: int, target: Target, streams: bool) -> dict[Var, int]:
     if not nest.accumulators:
         heavy = sum(expr_cost(e) for e in walk(nest.roots())) > 30
         return {vector: 1 if heavy else _fitting(guess(vector.extent), lanes, (2, 1))}
     reused = _reused(nest, vector)
     if vector in nest.reductions:
-        return _dot_tile(nest, vector, reused, lanes)
+        return _dot_tile(vector, reused, lanes, target.costs.dot_side)
     if not reused:
-        counts = [n for n in (4, 2, 1) if n == 1 or n * len(nest.accumulators) <= MOST_SUMS]
+        counts = [
+            n
+            for n in (4, 2, 1)
+            if n == 1 or n * len(nest.accumulators) <= target.costs.accumulators
+        ]
         return {vector: _fitting(guess(vector.extent), lanes, counts)}
-    return _register_tile(vector, reused, lanes, machine, streams, nest)
+    return _register_tile(vector, reused, lanes, target, streams, nest)
 
 
 def _fitting(extent: int, lanes: int, counts: Iterable[int]) -> int:
@@ -285,42 +293,46 @@ def _is_half(nest: Nest, var: Var) -> bool:
 
 
 def _register_tile(
-    vector: Var, reused: list[Var], lanes: int, machine: Machine, streams: bool, nest: Nest
+    vector: Var, reused: list[Var], lanes: int, target: Target, streams: bool, nest: Nest
 ) -> dict[Var, int]:
     """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
     # the longest, and of equals the innermost: neighbouring rows lie closest together
-    row = max(_rows(nest, reused), key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)))
+    row = max(
+        _rows(nest, reused, target.costs),
+        key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)),
+    )
     best: tuple[float, int, int] = (float("inf"), 1, 1)
     # each row of a tile that updates arrays is a stream of memory of its own for each of them
     most = 8 if streams else 16
     for columns in (1, 2) if streams else (1, 2, 3, 4):
         for rows in range(1, most + 1):
-            if rows * columns + columns + 1 > machine.vector_registers:
+            if rows * columns + columns + 1 > target.machine.vector_registers:
                 continue
             cost = _tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes)
             if nest.halves is not None and guess(row.extent) % rows:
-                cost *= CLAMPED
+                cost *= target.costs.clamped_rows
             best = min(best, (cost, -rows * columns, columns * 100 + rows))
     columns, rows = divmod(best[2], 100)
     return {row: rows, vector: columns}
 
 
-def _rows(nest: Nest, reused: list[Var]) -> list[Var]:
+def _rows(nest: Nest, reused: list[Var], costs: Costs) -> list[Var]:
     """The loops of which the rows of a tile may be. What is known to be long enough goes before
     what may be 1 when the program runs; but not if what it stores lies all over memory."""
-    sure = _sure(reused)
-    likely = [v for v in reused if v not in sure and guess(v.extent) >= SURE_ROWS]
-    return _near(nest, sure) or (sure and _near(nest, likely)) or sure or reused
+    sure = _sure(reused, costs)
+    likely = [v for v in reused if v not in sure and guess(v.extent) >= costs.sure_rows]
+    far = costs.far_rows
+    return _near(nest, sure, far) or (sure and _near(nest, likely, far)) or sure or reused
 
 
-def _sure(loops: list[Var]) -> list[Var]:
-    return [v for v in loops if is_static(v.extent) and guess(v.extent) >= SURE_ROWS]
+def _sure(loops: list[Var], costs: Costs) -> list[Var]:
+    return [v for v in loops if is_static(v.extent) and guess(v.extent) >= costs.sure_rows]
 
 
-def _near(nest: Nest, loops: list[Var]) -> list[Var]:
+def _near(nest: Nest, loops: list[Var], far: int) -> list[Var]:
     """Those of the loops of which neighbouring turns store near each other."""
     steps = [(s.index.terms, s.buffer.dtype.itemsize) for s in nest.stores]
-    return [v for v in loops if all(guess(t.get(v, 0)) * size < FAR for t, size in steps)]
+    return [v for v in loops if all(guess(t.get(v, 0)) * size < far for t, size in steps)]
 
 
 def _tile_cost(n_rows: int, rows: int, n_columns: int, columns: int, lanes: int) -> float:
@@ -334,9 +346,9 @@ def _tile_cost(n_rows: int, rows: int, n_columns: int, columns: int, lanes: int)
     return edges * (max(1.0, 8 / sums) + 0.2 * loads)
 
 
-def _dot_tile(nest: Nest, vector: Var, reused: list[Var], lanes: int) -> dict[Var, int]:
+def _dot_tile(vector: Var, reused: list[Var], lanes: int, side: int) -> dict[Var, int]:
     """Lanes along a reduction: a small square of sums where both sides can be reused."""
-    two = [v for v in reused if guess(v.extent) >= 4][:2]
+    two = [v for v in reused if guess(v.extent) >= side][:2]
     if len(two) == 2:
-        return {two[0]: 4, two[1]: 4}
+        return {two[0]: side, two[1]: side}
     return {vector: _fitting(guess(vector.extent), lanes, (4, 2, 1))}

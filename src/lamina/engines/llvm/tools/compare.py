@@ -22,6 +22,7 @@ import numpy as np
 from lamina.engines.fixed import fixed
 from lamina.engines.llvm.fusion.plan import Group, group
 from lamina.engines.llvm.pipeline import compile_graph
+from lamina.engines.llvm.target.target import target
 from lamina.errors import ComparisonError
 from lamina.ir.graph import Graph, Node, parameter, substitute
 from lamina.ir.types import DType, TensorType, bfloat16
@@ -112,7 +113,7 @@ def checks(graph: Graph) -> list[Check]:
     What `prepare` then makes of the graph are the engine's own nodes, which have no meaning on the
     reference: a check may so cover a kernel and one that only lays out its operand.
     """
-    stored = group(graph).stored
+    stored = group(graph, target().costs).stored
     kernels: dict[Group, list[Node]] = {}
     for node in graph.nodes():
         if node in stored and isinstance(node.type, TensorType):

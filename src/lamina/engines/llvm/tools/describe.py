@@ -11,7 +11,6 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import Item, Routine, leaves
 from lamina.engines.llvm.program.text import Names
-from lamina.engines.llvm.schedule.choose import is_serial
 from lamina.ir.types import Dim
 
 
@@ -56,7 +55,7 @@ def line_of(item: Kernel | Routine, names: Names) -> str:
     """Name, schedule and memory on one line."""
     if isinstance(item, Routine):
         return f"{name_of(item)}  {memory_of(item, names)}"
-    crew = "one thread" if is_serial(item.nest) else "all threads"
+    crew = "one thread" if item.chosen.serial else "all threads"
     return f"{name_of(item)}  {crew}, {item.chosen}  {memory_of(item, names)}"
 
 

@@ -30,7 +30,6 @@ from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import If, Routine, While, leaves
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.manifest import Plan, bindable
-from lamina.engines.llvm.schedule.choose import is_serial
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.tools.work import Work, work_of
 from lamina.errors import EngineError
@@ -108,7 +107,7 @@ def _sizes(plan: Plan, arrays: Sequence[np.ndarray]) -> dict[str, int]:
 
 
 def _is_serial(item: Kernel | Routine) -> bool:
-    return isinstance(item, Kernel) and is_serial(item.nest)
+    return isinstance(item, Kernel) and item.chosen.serial
 
 
 # ---- the program with clocks -------------------------------------------------------------------
@@ -167,7 +166,7 @@ class TimedDriver(Driver):
     def _kernel(self, kernel: Kernel) -> None:
         if self.kernels[kernel][0] == "":  # a copy of memory onto itself
             return
-        with self._between_barriers(kernel, is_serial(kernel.nest)):
+        with self._between_barriers(kernel, kernel.chosen.serial):
             super()._kernel(kernel)
 
     def _routine(self, item: Routine) -> None:

@@ -26,7 +26,7 @@ class Pass:
 
     name: str
     level: Level
-    run: Callable[..., Any]
+    run: Callable[..., Any]  # (value, target) -> value
     optional: bool = False
     changes_bits: bool = False
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lamina.engines.llvm.codegen.builder import Builder, Value, bits, constant, is_float, like
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.target.target import target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,7 +183,7 @@ CURRENT_ROUNDING = 4
 
 def has_scaling(type_: str) -> bool:
     """Whether there is one instruction for x 2**n at this width."""
-    return type_ in _SCALING and machine().vector_bits == 512
+    return type_ in _SCALING and target().machine.vector_bits == 512
 
 
 def scaled(x: Expr, n: Expr) -> Expr:

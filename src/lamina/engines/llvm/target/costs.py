@@ -1,0 +1,185 @@
+"""Every threshold by which passes decide what pays, in one place: unit, meaning, derivation.
+
+A threshold decides how a program is arranged, never what it computes (but for the order of sums).
+`Costs.of(machine)` derives from the machine what depends on its registers, vectors, lines and
+caches; the rest are ratios of instruction counts, or counts of code and memory streams, that hold
+on any machine. `Costs.eager()` sets every threshold to the value at which its pass does most, so
+that small programs reach every pass: for the fuzzer and for tests, not for speed.
+
+The values of byte thresholds were chosen on processors with 1 and 2 MiB of L2 per core, and scale
+down with smaller caches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+from lamina.engines.llvm.target.machine import Machine
+
+KIB, MIB = 1 << 10, 1 << 20
+LINE = 64  # bytes of a cache line, on x86 and most of AArch64
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The thresholds of all passes. Costs are in instructions for an element (ir/kinds.py)."""
+
+    # ---- fusion planning (fusion/plan.py)
+    recompute: float = 8
+    """Instructions: an inlined value that costs more and has several readers is materialized. About
+    a store and a load that miss the first cache."""
+    recompute_readers: int = 2
+    """Groups that may each recompute a light value, so that it need not be materialized."""
+    reread: float = 2
+    """Instructions: what an operand of a product may cost, since products read operands again and
+    again."""
+    longest: float = 150
+    """Instructions: an inlined value that costs more is materialized even for one reader; bounds
+    the size of kernels, and so compile time."""
+
+    # ---- legalization (graph/legalize.py, graph/convolutions.py, graph/winograd.py)
+    short_sum: int = 64
+    """Terms: a shorter sum does not fill vectors along the reduction."""
+    many_rows: int = 128
+    """Rows for which a transposed copy of the right side pays whatever its size."""
+    few_rows: int = 8
+    """Rows: for fewer, a transposed copy of the right side never pays."""
+    panel: int = 32
+    """Columns of a panel of the right side: two vector registers of float32."""
+    narrow_result: int = 1024
+    """Results of a reduction that are too few for several threads to share."""
+    phases: int = 32
+    """Phases of a polyphase decomposition, each a kernel."""
+    winograd_gain: float = 60
+    """Products saved for each element moved between the transforms. A core makes about 30 in the
+    time of moving one, and the gain has to be clear."""
+    winograd_gain_near: float = 16
+    """The same where row tiling keeps the transforms in a cache."""
+    winograd_row: int = 768 * KIB
+    """Bytes between the transforms for one row of tiles, so that they stay in L2."""
+    winograd_weights: int = MIB
+    """Bytes of transformed weights that stay in L2 beside it."""
+    winograd_most: int = 2**26
+    """Elements between the transforms: memory that a direct convolution does not need."""
+
+    # ---- layout (program/buffer_layout.py, program/halo.py)
+    set_period: int = KIB
+    """Bytes: rows that lie a multiple apart share few sets of the first cache (a quarter of its way
+    of 4 KiB)."""
+    padding: int = 128
+    """Bytes added to such rows: two cache lines, as adjacent lines are fetched in pairs."""
+    conflicting_rows: int = 8
+    """Rows or parts that a set has places for (the associativity of the first cache)."""
+    halo: int = 1 << 16
+    """Elements: a smaller value is copied into its padded buffer sooner than its halo is filled."""
+
+    # ---- passes on nests (loopopt/)
+    fuse_reach: int = 24
+    """Kernels that loop fusion looks back; bounds compile time."""
+    fuse_stores: int = 12
+    """Streams written side by side by a fused kernel: write-combining buffers of a core."""
+    fuse_buffers: int = 24
+    """Streams read and written side by side: what hardware prefetchers follow."""
+    piece: int = 8
+    """Elements of a piece of a loop that is split at its guards."""
+    pieces: int = 8
+    """Pieces of a loop, all in one body: bounds code size."""
+    piece_stores: int = 16
+    """Streams that the pieces write side by side."""
+    split_reads: int = 4
+    """Elements read for each result from which on a reduction in two halves pays."""
+    block_columns: int = 2
+    """Registers of a tile's columns that a block of a contraction is reckoned with."""
+    block_least: int = 64
+    """Terms of a block: fewer are not worth starting the tiles."""
+    block_most: int = 1200
+    """Terms of a block: a panel of two registers stays in the first cache."""
+    block_guessed: int = 160
+    """Terms of a block where their number is known only at run time."""
+    block_rows: int = 16
+    """Results for each column of a panel: with fewer, little is read again."""
+    block_panel_l1: int = 4
+    """First caches that the panel of a tile must exceed before blocking pays."""
+    short_loop: int = 16
+    """Iterations: a shorter inner loop leaves vectors part empty and is coalesced."""
+
+    # ---- schedules (schedule/choose.py)
+    gather: float = 20.0
+    """Loads that a register filled from scattered places costs."""
+    long_reduction: int = 128
+    """Terms of a sum that take longer than its epilogue."""
+    update_arrays: int = 4
+    """Arrays read and written for each sum that make an epilogue memory-bound: an optimizer's."""
+    accumulators: int = 12
+    """Accumulators side by side, each of its own loop: three eighths of the registers."""
+    clamped_rows: float = 1.3
+    """Factor for row counts that do not divide: clamped addresses cannot be shared."""
+    sure_rows: int = 8
+    """Rows of a tile that are worth having for certain."""
+    far_rows: int = 1 << 15
+    """Bytes between rows that share neither a page nor a prefetch stream."""
+    dot_side: int = 4
+    """Side of the square of accumulators with lanes along the reduction."""
+    few_rows_version: int = 4
+    """Rows: for fewer, known at run time, a kernel takes rows one at a time and wider."""
+    serial: float = 4096
+    """Operations of a kernel that one thread does sooner than several can start."""
+
+    # ---- passes on scheduled programs (program/)
+    region_shared: int = 256 * KIB
+    """Bytes that all rows of a parallel region may read: each thread reads them itself."""
+    tile_least: int = 32 * KIB
+    """Bytes between the kernels for one row of the batch that make up for row tiling's calls."""
+    tile_most: int = 3 * MIB
+    """Bytes of everything that a row touches."""
+    replicated: int = 512 * KIB
+    """Bytes that each thread computes for itself rather than share."""
+    prefetch_stretch: int = 32
+    """Terms of a product between one prefetch and the next."""
+    prefetch_lines: int = 12
+    """Lines prefetched at a time: a core's line fill buffers."""
+
+    @staticmethod
+    def of(machine: Machine) -> Costs:
+        """The thresholds for a machine."""
+        registers = machine.vector_registers
+        return Costs(
+            panel=2 * max(machine.lanes(32), 1),
+            winograd_row=min(768 * KIB, machine.l2 * 3 // 4),
+            winograd_weights=min(MIB, machine.l2),
+            accumulators=max(registers * 3 // 8, 1),
+            dot_side=4 if registers >= 24 else 3,
+            region_shared=min(256 * KIB, machine.l2 // 4),
+            tile_most=min(3 * MIB, 3 * machine.l2),
+            replicated=min(512 * KIB, machine.l2 // 2),
+        )
+
+    def eager(self) -> Costs:
+        """The thresholds at which every pass does the most that it may."""
+        return replace(
+            self,
+            few_rows=1,
+            many_rows=1,
+            panel=min(self.panel, 8),
+            narrow_result=2,
+            winograd_gain=0,
+            winograd_gain_near=0,
+            set_period=64,
+            conflicting_rows=1,
+            halo=1,
+            piece=2,
+            split_reads=0,
+            block_least=2,
+            block_most=16,
+            block_guessed=8,
+            block_rows=0,
+            block_panel_l1=0,
+            sure_rows=2,
+            serial=0,
+            tile_least=0,
+            prefetch_stretch=4,
+        )
+
+    def key(self) -> list[float]:
+        """All values, for the key of the cache."""
+        return list(asdict(self).values())
