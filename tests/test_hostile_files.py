@@ -122,6 +122,7 @@ GREEDY = {
     "10^9 numbers for unknown strings": with_layer(
         layer("StringLookup", num_oov_indices=10**9, vocabulary=["a"])
     ),
+    "10^9 axes": with_layer(layer("ConvLSTMCell", filters=2, kernel_size=2, rank=10**9)),
     "10^9 thresholds": with_metric("AUC", num_thresholds=10**9),
     "10^5 classes": with_metric("MeanIoU", num_classes=10**5),
     "wide strings": with_layer(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lamina.arguments import Checks, Text
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import Dim
 from lamina.layers.recurrent import _OfCell
 from lamina.layers.recurrent_cells import LSTMCell, Parts, States
@@ -48,6 +48,8 @@ class ConvLSTMCell(LSTMCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(filters, **kwargs)
+        if rank not in (1, 2, 3):
+            raise RangeError(f"ConvLSTMCell: invalid rank (expected 1, 2 or 3, got {rank!r})")
         own = f"ConvLSTM{rank}D"
         self.rank, self.filters = rank, self.units
         self.kernel_size = per_axis(own, "kernel_size", kernel_size, rank)
