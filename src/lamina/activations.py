@@ -46,7 +46,11 @@ threshold = with_floatx(neural.threshold)
 
 @with_floatx
 def tanh(x: Any) -> Tensor:
-    """sinh(x) / cosh(x)."""
+    """sinh(x) / cosh(x).
+
+    Args:
+        x: tensor or array-like.
+    """
     return elementwise.tanh(x)
 
 
@@ -55,7 +59,12 @@ def relu(
     x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Tensor:
     """max(x, 0); in general max_value where x >= max_value, x where threshold <= x < max_value, and
-    negative_slope * (x - threshold) below."""
+    negative_slope * (x - threshold) below.
+
+    Args:
+        x: tensor or array-like.
+        threshold: number that values are compared with.
+    """
     x = as_tensor(x)
     if negative_slope == 0.0 and max_value is None and threshold == 0.0:
         return neural.relu(x)
@@ -71,7 +80,11 @@ def relu(
 
 @with_floatx
 def gelu(x: Any, approximate: bool = False) -> Tensor:
-    """x * P(X <= x) for X ~ N(0, 1); `approximate` takes a tanh for it (Hendrycks et al. 2016)."""
+    """x * P(X <= x) for X ~ N(0, 1); `approximate` takes a tanh for it (Hendrycks et al. 2016).
+
+    Args:
+        x: tensor or array-like.
+    """
     return neural.gelu(x, approximate=approximate)
 
 
@@ -117,7 +130,11 @@ class ActivationAttribute:
 
 def get(identifier: Any) -> Callable[..., Any]:
     """The function meant by None (linear), a name ("relu"), a function, a layer, or a layer that
-    was written down. Raises UnknownNameError for an unknown name."""
+    was written down. Raises UnknownNameError for an unknown name.
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
+    """
     if identifier is None:
         return linear
     if isinstance(identifier, str):

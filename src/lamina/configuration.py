@@ -191,6 +191,9 @@ def deserialize(
 
     Classes of your own are found while they are defined in this process, or in `custom_objects`
     (class name -> class). Raises UnknownNameError for a class that is not known.
+
+    Args:
+        custom_objects: dictionary from name to class or function of the caller's own.
     """
     if not isinstance(written, Mapping) or not {"class_name", "config"} <= written.keys():
         raise ArgumentError(

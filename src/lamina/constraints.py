@@ -41,6 +41,9 @@ class MaxNorm(Constraint):
     """Norms along `axis` are at most `max_value`: w * min(norm, max_value) / (norm + 1e-7).
 
     For a Dense kernel (inputs, units) axis 0 takes the norm of each unit's incoming weights.
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
     """
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
@@ -56,6 +59,9 @@ class MinMaxNorm(Constraint):
     """Norms along `axis` go towards [min_value, max_value]; with rate 1 they get there at once.
 
     w * (rate * clip(norm, min_value, max_value) + (1 - rate) * norm) / (norm + 1e-7)
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
     """
 
     def __init__(
@@ -84,7 +90,11 @@ class NonNeg(Constraint):
 
 
 class UnitNorm(Constraint):
-    """Norms along `axis` are 1: w / (norm + 1e-7)."""
+    """Norms along `axis` are 1: w / (norm + 1e-7).
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
+    """
 
     def __init__(self, axis: Axis = 0) -> None:
         self.axis = axis
@@ -101,12 +111,20 @@ _REGISTRY = Registry("constraint", Constraint.family, [MaxNorm, MinMaxNorm, NonN
 
 def get(identifier: Any) -> Any:
     """The constraint meant by None, a name ("max_norm", "min_max_norm", "non_neg", "unit_norm"), a
-    written object, or a function of a weight. Raises UnknownNameError for an unknown name."""
+    written object, or a function of a weight. Raises UnknownNameError for an unknown name.
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
+    """
     return _REGISTRY.get(identifier)
 
 
 def deserialize(config: Any) -> Any:
-    """The constraint that `serialize` wrote down."""
+    """The constraint that `serialize` wrote down.
+
+    Args:
+        config: dictionary that `get_config` returned.
+    """
     return get(config)
 
 

@@ -106,7 +106,11 @@ class Ones(Initializer):
 
 
 class Identity(Initializer):
-    """`gain` times the identity matrix. Raises ShapeError for a weight that is no matrix."""
+    """`gain` times the identity matrix. Raises ShapeError for a weight that is no matrix.
+
+    Args:
+        gain: factor of the matrix.
+    """
 
     aliases = ("IdentityInitializer",)
 
@@ -121,7 +125,13 @@ class Identity(Initializer):
 
 # ---- by chance ---------------------------------------------------------------------------------
 class RandomNormal(Initializer):
-    """Normal distribution of the given mean and standard deviation."""
+    """Normal distribution of the given mean and standard deviation.
+
+    Args:
+        mean: mean of the distribution.
+        stddev: standard deviation of the distribution.
+        seed: integer or SeedGenerator; None draws a seed.
+    """
 
     aliases = ("normal",)
 
@@ -138,6 +148,11 @@ class TruncatedNormal(Initializer):
     """Normal distribution cut off two standard deviations from the mean.
 
     `stddev` is that of the distribution before it is cut off.
+
+    Args:
+        mean: mean of the distribution.
+        stddev: standard deviation of the distribution.
+        seed: integer or SeedGenerator; None draws a seed.
     """
 
     is_random = True
@@ -151,7 +166,13 @@ class TruncatedNormal(Initializer):
 
 
 class RandomUniform(Initializer):
-    """Uniform distribution on [minval, maxval)."""
+    """Uniform distribution on [minval, maxval).
+
+    Args:
+        minval: lower end of the interval.
+        maxval: upper end of the interval.
+        seed: integer or SeedGenerator; None draws a seed.
+    """
 
     aliases = ("uniform",)
 
@@ -172,6 +193,10 @@ class VarianceScaling(Initializer):
     ("fan_avg"). `distribution` is "truncated_normal" (its standard deviation after the cut is
     sqrt(scale / n)), "untruncated_normal", or "uniform" (limit sqrt(3 * scale / n)). `input_axes`
     and `output_axes` say which axes count for a weight whose layout is not (..., inputs, outputs).
+
+    Args:
+        scale: positive factor of the variance.
+        seed: integer or SeedGenerator; None draws a seed.
     """
 
     is_random = True
@@ -269,6 +294,10 @@ class Orthogonal(Initializer):
     Of more than two axes, all but the last count as rows. From the QR decomposition of a matrix of
     normal numbers, with signs that make it uniform (Saxe et al. 2014). Raises ShapeError for fewer
     than two axes.
+
+    Args:
+        gain: factor of the matrix.
+        seed: integer or SeedGenerator; None draws a seed.
     """
 
     aliases = ("OrthogonalInitializer",)
@@ -352,6 +381,9 @@ def compute_fans(
 
     A weight has the layout (inputs, outputs), or (window..., inputs, outputs) for convolutions:
     every position of the window counts.
+
+    Args:
+        shape: tuple of extents.
     """
     shape = tuple(shape)
     if input_axes is not None and output_axes is not None:
@@ -410,12 +442,20 @@ _REGISTRY = Registry("initializer", Initializer.family, _CLASSES)
 
 def get(identifier: Any) -> Any:
     """The initializer meant by None, a name ("glorot_uniform"), a written object, a class, or a
-    function (shape, dtype). Raises UnknownNameError for an unknown name."""
+    function (shape, dtype). Raises UnknownNameError for an unknown name.
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
+    """
     return _REGISTRY.get(identifier)
 
 
 def deserialize(config: Any) -> Any:
-    """The initializer that `serialize` wrote down."""
+    """The initializer that `serialize` wrote down.
+
+    Args:
+        config: dictionary that `get_config` returned.
+    """
     return get(config)
 
 

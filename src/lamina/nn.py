@@ -102,7 +102,11 @@ __all__ = [
 
 
 def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Tensor:
-    """-sum(labels * log_softmax(logits)) along an axis; labels are probabilities."""
+    """-sum(labels * log_softmax(logits)) along an axis; labels are probabilities.
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
+    """
     x = floating(logits)
     y = as_tensor(labels, x.dtype)
     if y.shape != x.shape:
@@ -143,7 +147,12 @@ def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
 
 
 def dropout(x: Any, rate: float, *, key: Any = None) -> Tensor:
-    """x with elements set to 0 at the rate given, the others divided by 1 - rate."""
+    """x with elements set to 0 at the rate given, the others divided by 1 - rate.
+
+    Args:
+        x: tensor or array-like.
+        rate: fraction of the elements set to zero, in [0, 1).
+    """
     if not 0 <= rate < 1:
         raise RangeError(f"dropout: rate must lie within 0 and 1 (excluded); got {rate}")
     tensor = floating(x)
@@ -153,14 +162,24 @@ def dropout(x: Any, rate: float, *, key: Any = None) -> Tensor:
 
 
 def moments(x: Any, axes: Any, *, keepdims: bool = False) -> tuple[Tensor, Tensor]:
-    """Mean and variance along axes."""
+    """Mean and variance along axes.
+
+    Args:
+        x: tensor or array-like.
+        axes: axes to work along; negative numbers count from the end.
+        keepdims: keep the reduced axes with extent 1.
+    """
     axis = tuple(axes) if isinstance(axes, (list, tuple)) else axes
     mean = reductions.mean(x, axis, keepdims=keepdims)
     return mean, reductions.var(x, axis, keepdims=keepdims)
 
 
 def l2_loss(x: Any) -> Tensor:
-    """Half of the sum of squares."""
+    """Half of the sum of squares.
+
+    Args:
+        x: tensor or array-like.
+    """
     return elementwise.multiply(reductions.sum(elementwise.square(floating(x))), 0.5)
 
 

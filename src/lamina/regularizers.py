@@ -100,14 +100,22 @@ _REGISTRY = Registry("regularizer", Regularizer.family, [L1, L2, L1L2, Orthogona
 
 def get(identifier: Any) -> Any:
     """The regularizer meant by None, a name ("l1", "l2", "l1_l2", "orthogonal_regularizer"), a
-    written object, or a function of a weight. Raises UnknownNameError for an unknown name."""
+    written object, or a function of a weight. Raises UnknownNameError for an unknown name.
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
+    """
     if isinstance(identifier, str) and identifier in ("l1_l2", "L1L2"):
         return L1L2(l1=0.01, l2=0.01)
     return _REGISTRY.get(identifier)
 
 
 def deserialize(config: Any) -> Any:
-    """The regularizer that `serialize` wrote down."""
+    """The regularizer that `serialize` wrote down.
+
+    Args:
+        config: dictionary that `get_config` returned.
+    """
     return get(config)
 
 

@@ -67,7 +67,15 @@ def _positive(owner: Any, **counts: float) -> None:
 
 # ---- Keras -------------------------------------------------------------------------------------
 class ExponentialDecay(LearningRateSchedule):
-    """initial * decay_rate^(step / decay_steps); `staircase` takes whole powers only."""
+    """initial * decay_rate^(step / decay_steps); `staircase` takes whole powers only.
+
+    Args:
+        initial_learning_rate: learning rate at step 0.
+        decay_steps: number of steps of one decay.
+        decay_rate: factor by which the rate decays.
+        staircase: decay at whole multiples of `decay_steps` only.
+        name: name of the schedule.
+    """
 
     def __init__(
         self,
@@ -88,7 +96,15 @@ class ExponentialDecay(LearningRateSchedule):
 
 
 class InverseTimeDecay(LearningRateSchedule):
-    """initial / (1 + decay_rate * step / decay_steps); `staircase` takes whole turns only."""
+    """initial / (1 + decay_rate * step / decay_steps); `staircase` takes whole turns only.
+
+    Args:
+        initial_learning_rate: learning rate at step 0.
+        decay_steps: number of steps of one decay.
+        decay_rate: factor by which the rate decays.
+        staircase: decay at whole multiples of `decay_steps` only.
+        name: name of the schedule.
+    """
 
     def __init__(
         self,
@@ -117,6 +133,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     """values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ...
 
     There is one value more than boundaries.
+
+    Args:
+        name: name of the schedule.
     """
 
     def __init__(
@@ -144,6 +163,13 @@ class PolynomialDecay(LearningRateSchedule):
     """(initial - end) (1 - step / decay_steps)^power + end, and `end` from then on.
 
     With `cycle` the decay is stretched instead: over the next multiple of decay_steps.
+
+    Args:
+        initial_learning_rate: learning rate at step 0.
+        decay_steps: number of steps of one decay.
+        end_learning_rate: learning rate at the end.
+        power: exponent of the polynomial.
+        name: name of the schedule.
     """
 
     def __init__(
@@ -175,6 +201,14 @@ class CosineDecay(LearningRateSchedule):
 
     With a `warmup_target`, first a straight line from the initial rate to it, over warmup_steps;
     the cosine then starts from there. Source: Loshchilov and Hutter (2016), SGDR.
+
+    Args:
+        initial_learning_rate: learning rate at step 0.
+        decay_steps: number of steps of one decay.
+        alpha: smallest learning rate, as a fraction of the initial one.
+        name: name of the schedule.
+        warmup_target: learning rate at the end of the warm-up, or None for none.
+        warmup_steps: number of steps of the warm-up.
     """
 
     def __init__(
@@ -209,7 +243,13 @@ class CosineDecay(LearningRateSchedule):
 
 class CosineDecayRestarts(LearningRateSchedule):
     """Half cosines one after the other: each is t_mul times as long as the one before, and starts
-    at m_mul times its height. Source: Loshchilov and Hutter (2016), SGDR."""
+    at m_mul times its height. Source: Loshchilov and Hutter (2016), SGDR.
+
+    Args:
+        initial_learning_rate: learning rate at step 0.
+        alpha: smallest learning rate, as a fraction of the initial one.
+        name: name of the schedule.
+    """
 
     def __init__(
         self,
@@ -249,6 +289,11 @@ class LinearWarmup(LearningRateSchedule):
 
     `after` is a rate or another schedule, which begins to count when the warm-up is over. Source:
     Goyal et al. (2017), Accurate, large minibatch SGD.
+
+    Args:
+        warmup_steps: number of steps of the warm-up.
+        initial_learning_rate: learning rate at step 0.
+        name: name of the schedule.
     """
 
     def __init__(
@@ -276,6 +321,9 @@ class OneCycle(LearningRateSchedule):
 
     It starts at max / start_divisor and ends at that divided by end_divisor. Source: Smith and
     Topin (2018), Super-convergence; defaults as in PyTorch's OneCycleLR.
+
+    Args:
+        name: name of the schedule.
     """
 
     def __init__(
@@ -308,7 +356,13 @@ class OneCycle(LearningRateSchedule):
 
 
 class StepDecay(LearningRateSchedule):
-    """initial * decay_rate^floor(step / step_size), as PyTorch's StepLR."""
+    """initial * decay_rate^floor(step / step_size), as PyTorch's StepLR.
+
+    Args:
+        initial_learning_rate: learning rate at step 0.
+        decay_rate: factor by which the rate decays.
+        name: name of the schedule.
+    """
 
     def __init__(
         self,
@@ -331,6 +385,9 @@ class Cyclic(LearningRateSchedule):
 
     Each triangle is `shrink` times as high as the one before. Source: Smith (2017), Cyclical
     learning rates for training neural networks.
+
+    Args:
+        name: name of the schedule.
     """
 
     def __init__(
@@ -377,7 +434,12 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The schedule that `serialize` wrote down."""
+    """The schedule that `serialize` wrote down.
+
+    Args:
+        config: dictionary that `get_config` returned.
+        custom_objects: dictionary from name to class or function of the caller's own.
+    """
     return REGISTRY.deserialize(config, custom_objects)
 
 

@@ -260,7 +260,12 @@ def from_array(array: Any, dtype: DType | None = None) -> Tensor:
 def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> Tensor:
     """A Tensor of a Tensor, Variable, Python number, extent, nest of these, NumPy array, or of
     anything with `__array__` or `__dlpack__`. Python floats become float32 and Python integers
-    int32 (int64 where they don't fit); arrays keep their dtype. `dtype` converts."""
+    int32 (int64 where they don't fit); arrays keep their dtype. `dtype` converts.
+
+    Args:
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        copy: True always copies, False never does (ValueError if it must), None only if needed.
+    """
     if isinstance(value, Variable):
         value = value.read()
     elif isinstance(value, Extent):
@@ -356,6 +361,10 @@ class Variable(Operators):
     `initial` is anything `as_tensor` takes; of NumPy's float64 it becomes float32, unless `dtype`
     says otherwise. In eager code `assign` changes the value at once. In a
     traced program a read is an input and an assignment an output, written in place by the engine.
+
+    Args:
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        name: name of the object; by default its class in snake case, with a number if needed.
     """
 
     def __init__(

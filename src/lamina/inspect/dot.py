@@ -15,7 +15,11 @@ HEAVY = ANCHORS | SEPARATE | {"gather"}
 
 def dot(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:
     """The graph of f(*args, **kwargs) in DOT: boxes are primitives, arrows are values; the bodies
-    of loops are frames. `simplified` as in `graph`."""
+    of loops are frames. `simplified` as in `graph`.
+
+    Args:
+        f: function of tensors.
+    """
     seen = subject(f, args, kwargs)
     graph = seen.simplified if simplified else seen.recorded
     head = ["digraph {", "  node [shape=box, fontname=Helvetica, fontsize=10]"]

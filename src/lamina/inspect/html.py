@@ -22,7 +22,12 @@ details details { margin-left: 1.5em } h2 { border-bottom: 1px solid #ddd }
 
 def html(f: Any, *args: Any, path: str | os.PathLike[str] | None = None, **kwargs: Any) -> str:
     """A page with the graph, the kernels with their nests, LLVM and assembly, and the driver of
-    f(*args, **kwargs). With `path` it is written there as well (UTF-8)."""
+    f(*args, **kwargs). With `path` it is written there as well (UTF-8).
+
+    Args:
+        f: function of tensors.
+        path: file or folder.
+    """
     seen = subject(f, args, kwargs)
     title = escape(seen.recorded.name)
     head = f"<meta charset='utf-8'><title>{title}</title><style>{STYLE}</style>"

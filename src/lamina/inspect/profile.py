@@ -23,6 +23,9 @@ class Row:
     all calls, a multiply-add counted as two operations. limit: what binds, "arithmetic" or the
     memory level that holds the data, or "short" for a kernel of less than a microsecond, where
     getting going counts. fraction: the least time possible at the machine's limit, over seconds.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
     """
 
     number: int
@@ -52,6 +55,9 @@ class Profile:
 
     quickest, median: seconds of a run without clocks inside. threads: those that ran it. runs: how
     many were measured. ceilings: the machine's measured limits, as one line.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
     """
 
     name: str
@@ -107,6 +113,9 @@ def profile(f: Any, *args: Any, seconds: float = 0.5, **kwargs: Any) -> Profile:
     what counts is the quickest of many runs, since other programs can only make it slower. GFLOP/s
     count useful arithmetic, GB/s what has to be moved at least. The first call measures the
     machine's ceilings as well, which takes some 0.3 s.
+
+    Args:
+        f: function of tensors.
 
         >>> import lamina as lm
         >>> x = lm.ones((64, 64))

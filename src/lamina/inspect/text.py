@@ -15,6 +15,9 @@ def graph(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:
     """The graph of f(*args, **kwargs) as text: one primitive a line.
 
     simplified: as it is compiled; False shows it as it was recorded.
+
+    Args:
+        f: function of tensors.
     """
     seen = subject(f, args, kwargs)
     return to_text(seen.simplified if simplified else seen.recorded)
@@ -26,6 +29,9 @@ class KernelView:
     (a line for each), `nest` (what it computes), `schedule` (how), its `symbol` and `llvm` text.
 
     A routine such as sort has neither nest nor schedule.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
     """
 
     number: int
@@ -61,7 +67,11 @@ class Kernels(list[KernelView]):
 
 def kernels(f: Any, *args: Any, **kwargs: Any) -> Kernels:
     """The kernels that f(*args, **kwargs) becomes on the llvm engine. Print the list, or look at
-    the attributes of its entries (KernelView)."""
+    the attributes of its entries (KernelView).
+
+    Args:
+        f: function of tensors.
+    """
     return views(subject(f, args, kwargs))
 
 
@@ -89,6 +99,9 @@ def views(seen: Subject) -> Kernels:
 def llvm(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
     """The LLVM text of one kernel, by its number; else of all and of the driver that calls them.
 
+    Args:
+        f: function of tensors.
+
     Raises:
         RangeError: there is no kernel of that number.
     """
@@ -96,7 +109,11 @@ def llvm(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
 
 
 def assembly(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
-    """The instructions of this machine, of one kernel or of all, as `llvm`."""
+    """The instructions of this machine, of one kernel or of all, as `llvm`.
+
+    Args:
+        f: function of tensors.
+    """
     from lamina.engines.llvm.target import toolchain
 
     return _code(subject(f, args, kwargs), kernel, toolchain.assembly)

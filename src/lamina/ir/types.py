@@ -28,6 +28,9 @@ class DType:
 
     `storage` is the NumPy dtype that holds it: bfloat16, which NumPy lacks, is held as uint16 bits.
     float16 and bfloat16 are storage types: they are moved and converted, never computed with.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
     """
 
     name: str

@@ -16,7 +16,12 @@ from lamina.tensor import Tensor, as_tensor
 
 class ReLU(Layer):
     """max_value where x >= max_value, x where threshold <= x < max_value, and
-    negative_slope * (x - threshold) below; max(x, 0) unless told otherwise."""
+    negative_slope * (x - threshold) below; max(x, 0) unless told otherwise.
+
+    Args:
+        negative_slope: slope for negative inputs.
+        threshold: number that values are compared with.
+    """
 
     supports_masking = True
 
@@ -38,7 +43,11 @@ class ReLU(Layer):
 
 
 class LeakyReLU(Layer):
-    """x where positive, negative_slope * x elsewhere."""
+    """x where positive, negative_slope * x elsewhere.
+
+    Args:
+        negative_slope: slope for negative inputs.
+    """
 
     supports_masking = True
 
@@ -109,6 +118,9 @@ class Softmax(Layer):
     """exp(x) / sum(exp(x)) along an axis, or several. Where `mask` is False the result is 0.
 
     A mask that is given broadcasts to the inputs; one that the inputs carry is of their steps.
+
+    Args:
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
     """
 
     supports_masking = True

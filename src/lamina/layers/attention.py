@@ -128,6 +128,10 @@ class Attention(_PlainAttention):
     gives (batch, queries, d). use_scale: multiply the scores by a weight. score_mode: "dot", or
     "concat" for sum(tanh(query + key)) times a weight. dropout: of the weights. mask: [query_mask,
     value_mask]. use_causal_mask: no query sees later keys.
+
+    Args:
+        dropout: fraction of the inputs set to zero in training, in [0, 1).
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
     """
 
     def __init__(
@@ -164,6 +168,10 @@ class AdditiveAttention(_PlainAttention):
     """softmax(sum(scale * tanh(query + key))) @ value (Bahdanau et al. 2015).
 
     Inputs, outputs and masks as those of `Attention`; `scale` is a weight (d,).
+
+    Args:
+        dropout: fraction of the inputs set to zero in training, in [0, 1).
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
     """
 
     def __init__(
@@ -253,6 +261,19 @@ class MultiHeadAttention(Layer):
     dropout: of the weights. With `return_attention_scores` the weights (batch, heads, queries,
     keys) are given too. Masks: query_mask (batch, queries), value_mask and key_mask (batch, keys),
     attention_mask (batch, queries, keys), and `use_causal_mask`: no query sees later keys.
+
+    Args:
+        num_heads: number of attention heads.
+        dropout: fraction of the inputs set to zero in training, in [0, 1).
+        use_bias: add a learned bias.
+        output_shape: shape of one sample of the result, if it cannot be inferred.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
 
         >>> import lamina as lm
         >>> x = lm.zeros((2, 7, 16))

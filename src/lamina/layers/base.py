@@ -42,6 +42,11 @@ class Layer(Tracked):
     dtype: of the weights, and of what floating inputs are converted to; float32 or float64.
     input_shape: of one example, for the first layer of a Sequential: (784,).
     activity_regularizer: a penalty on the outputs, added to `losses`.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
+        dtype: dtype of the layer's computations and weights.
+        activity_regularizer: regularizer of the layer's outputs.
     """
 
     family = "lamina.layers"

@@ -25,6 +25,13 @@ class InputLayer(Layer):
 
     shape: of one example, such as (784,); None for an axis whose size differs from batch to batch.
     batch_size, or batch_shape: for models that take batches of one size only.
+
+    Args:
+        shape: shape of one sample.
+        batch_size: samples in a batch.
+        dtype: dtype of the layer's computations and weights.
+        batch_shape: shape with the batch's extent in front.
+        name: name of the object; by default its class in snake case, with a number if needed.
     """
 
     def __init__(
@@ -94,6 +101,13 @@ def Input(
 
     shape is that of one example; the batch comes in front. dtype is "float32" unless said.
 
+    Args:
+        shape: shape of one sample.
+        batch_size: samples in a batch.
+        dtype: dtype of the layer's computations and weights.
+        batch_shape: shape with the batch's extent in front.
+        name: name of the object; by default its class in snake case, with a number if needed.
+
         >>> import lamina as lm
         >>> x = lm.Input(shape=(784,))
         >>> model = lm.Model(x, lm.layers.Dense(10, activation="softmax")(x))
@@ -107,6 +121,18 @@ class Dense(Layer):
 
     Inputs (batch, ..., features), outputs (batch, ..., units); kernel (features, units), bias
     (units,). Raises ShapeError where the number of features is not the one it was built for.
+
+    Args:
+        units: number of outputs, a positive integer.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the layer's outputs.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
     """
 
     activation = activations.ActivationAttribute()
@@ -166,7 +192,11 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """An activation, by name or as a function, as a layer of its own."""
+    """An activation, by name or as a function, as a layer of its own.
+
+    Args:
+        activation: name or function applied to the outputs; None applies none.
+    """
 
     activation = activations.ActivationAttribute()
     supports_masking = True
@@ -197,6 +227,10 @@ class Lambda(Layer):
     names. mask: that of the output, or a function `mask(inputs, inputs_mask)` that computes it;
     None: the output has no mask. `output_shape` is accepted and not needed: shapes are found by
     tracing the function.
+
+    Args:
+        function: function of tensors.
+        output_shape: shape of one sample of the result, if it cannot be inferred.
     """
 
     def __init__(

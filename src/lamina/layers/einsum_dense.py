@@ -20,6 +20,16 @@ class EinsumDense(Layer):
     output_shape: the extents of the outputs without the batch, None for what the inputs have.
     bias_axes: the letters of the outputs along which the bias differs, none for no bias. Raises
     ArgumentError for an equation of another form, or a letter whose extent nothing says.
+
+    Args:
+        output_shape: shape of one sample of the result, if it cannot be inferred.
+        activation: name or function applied to the outputs; None applies none.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
     """
 
     activation = activations.ActivationAttribute()

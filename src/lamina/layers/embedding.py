@@ -33,6 +33,12 @@ class Embedding(Layer):
     `evaluate` and `predict` look at data that go straight into such a layer before they begin. A
     compiled program itself, which cannot raise, takes the nearest row.
 
+    Args:
+        embeddings_initializer: initializer of the table of embeddings.
+        embeddings_regularizer: regularizer of the table of embeddings.
+        embeddings_constraint: constraint applied to the table after each update.
+        mask_zero: treat index 0 as padding and make a mask of it.
+
         >>> import lamina as lm
         >>> lm.layers.Embedding(1000, 64)(lm.asarray([[4, 20, 7]])).shape
         (1, 3, 64)

@@ -79,6 +79,10 @@ class CategoryEncoding(Layer):
     Raises OutOfBoundsError for other numbers, and says where they stand. A compiled program, which
     cannot raise, leaves them out.
 
+    Args:
+        output_mode: form of the result; see above.
+        sparse: accepted for compatibility; only dense results exist.
+
         >>> import lamina as lm
         >>> lm.layers.CategoryEncoding(4)(lm.asarray([[0, 1], [3, 3]])).tolist()
         [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
@@ -130,6 +134,11 @@ class Discretization(Layer):
     num_bins, and `adapt` finds boundaries that share out the data evenly: its quantiles, exactly
     (Keras estimates them to within `epsilon`, which has no effect here). output_mode: "int" for
     int32 numbers, or as for CategoryEncoding.
+
+    Args:
+        epsilon: small positive number added to the variance.
+        output_mode: form of the result; see above.
+        sparse: accepted for compatibility; only dense results exist.
 
         >>> import lamina as lm
         >>> lm.layers.Discretization([0.0, 1.0, 2.0])(lm.asarray([-1.5, 1.0, 3.4])).tolist()

@@ -26,6 +26,11 @@ class Hashing(HostLayer):
     gets bin 0, which is then for it alone. output_mode: "int" for int64 numbers, or as for
     CategoryEncoding. Floating numbers lose their fraction first.
 
+    Args:
+        mask_value: steps all of whose features equal this value are masked.
+        output_mode: form of the result; see above.
+        sparse: accepted for compatibility; only dense results exist.
+
         >>> import lamina as lm
         >>> lm.layers.Hashing(3)([["A"], ["B"], ["C"]]).tolist()
         [[1], [0], [1]]

@@ -21,6 +21,18 @@ class IntegerLookup(Lookup):
     DataError; a compiled program, which cannot raise, gives -1, or a row without a mark. Other
     arguments are those of `Lookup`; Keras' own example:
 
+    Args:
+        max_tokens: largest size of the vocabulary; None sets no limit.
+        num_oov_indices: how many indices unknown tokens are hashed to.
+        mask_token: token that stands for a masked step, or None.
+        oov_token: token that stands for unknown ones.
+        vocabulary: tokens in order, or the path of a text file with one token a line.
+        idf_weights: inverse document frequency of each token, for `output_mode="tf_idf"`.
+        invert: look up tokens by index instead of indices by token.
+        output_mode: form of the result; see above.
+        sparse: accepted for compatibility; only dense results exist.
+        pad_to_max_tokens: give the outputs `max_tokens` columns whatever the vocabulary's size.
+
         >>> import lamina as lm
         >>> lookup = lm.layers.IntegerLookup(vocabulary=[12, 36, 1138, 42])
         >>> lookup(lm.asarray([[12, 1138, 42], [42, 1000, 36]])).tolist()

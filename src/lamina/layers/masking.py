@@ -17,6 +17,9 @@ class Masking(Layer):
     Inputs (batch, steps, features); they come out as they are, with zeros at the marked steps, and
     with a mask (batch, steps) that the layers, losses and metrics further on take into account.
 
+    Args:
+        mask_value: steps all of whose features equal this value are masked.
+
         >>> import lamina as lm
         >>> x = lm.asarray([[[1.0], [0.0], [3.0]]])
         >>> lm.layers.Masking().compute_mask(x).tolist()

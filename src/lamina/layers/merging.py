@@ -176,7 +176,11 @@ class Average(_Elementwise):
 
 
 class Concatenate(Merge):
-    """The inputs one after the other along `axis`; all other extents must be equal."""
+    """The inputs one after the other along `axis`; all other extents must be equal.
+
+    Args:
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
+    """
 
     fewest = 1
 
@@ -223,6 +227,10 @@ class Dot(Merge):
 
     axes: an axis of both, or a pair of axes; the batch, 0, is not among them. (batch, n) and
     (batch, n) give (batch, 1). normalize: divide by the lengths first, for the cosine.
+
+    Args:
+        axes: axes to work along; negative numbers count from the end.
+        normalize: divide by the norm.
     """
 
     most = 2
@@ -282,10 +290,18 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """Tensors one after the other, as a Concatenate layer."""
+    """Tensors one after the other, as a Concatenate layer.
+
+    Args:
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 def dot(inputs: Sequence[Any], axes: int | tuple[int, int] = -1, **kwargs: Any) -> Any:
-    """Sums of products, as a Dot layer."""
+    """Sums of products, as a Dot layer.
+
+    Args:
+        axes: axes to work along; negative numbers count from the end.
+    """
     return Dot(axes=axes, **kwargs)(inputs)

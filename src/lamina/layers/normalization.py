@@ -78,6 +78,19 @@ class BatchNormalization(_Affine):
     False, the moving ones count and stay. axis: that of the channels. A mask, of one axis less
     than the inputs, leaves entries out of the statistics. Weights: gamma, beta, moving_mean,
     moving_variance, all (channels,).
+
+    Args:
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        momentum: weight of the old value in moving averages, in [0, 1].
+        epsilon: small positive number added to the variance.
+        center: add a learned offset.
+        scale: multiply by a learned scale.
+        beta_initializer: initializer of the offset.
+        gamma_initializer: initializer of the scale.
+        beta_regularizer: regularizer of the offset.
+        gamma_regularizer: regularizer of the scale.
+        beta_constraint: constraint applied to the offset after each update.
+        gamma_constraint: constraint applied to the scale after each update.
     """
 
     def __init__(
@@ -195,7 +208,20 @@ class BatchNormalization(_Affine):
 
 class LayerNormalization(_Affine):
     """Every example by itself to mean 0 and variance 1 over `axis` (Ba et al. 2016), then times
-    gamma plus beta, both of the normalized axes' shape."""
+    gamma plus beta, both of the normalized axes' shape.
+
+    Args:
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        epsilon: small positive number added to the variance.
+        center: add a learned offset.
+        scale: multiply by a learned scale.
+        beta_initializer: initializer of the offset.
+        gamma_initializer: initializer of the scale.
+        beta_regularizer: regularizer of the offset.
+        gamma_regularizer: regularizer of the scale.
+        beta_constraint: constraint applied to the offset after each update.
+        gamma_constraint: constraint applied to the scale after each update.
+    """
 
     def __init__(
         self,
@@ -239,6 +265,19 @@ class GroupNormalization(_Affine):
     all positions (Wu & He 2018), then times gamma plus beta, one per channel.
 
     groups=-1 is one group a channel (instance normalization), groups=1 one for all.
+
+    Args:
+        groups: number of groups that the channels are split into, each with filters of its own.
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        epsilon: small positive number added to the variance.
+        center: add a learned offset.
+        scale: multiply by a learned scale.
+        beta_initializer: initializer of the offset.
+        gamma_initializer: initializer of the scale.
+        beta_regularizer: regularizer of the offset.
+        gamma_regularizer: regularizer of the scale.
+        beta_constraint: constraint applied to the offset after each update.
+        gamma_constraint: constraint applied to the scale after each update.
     """
 
     def __init__(
@@ -292,7 +331,12 @@ class GroupNormalization(_Affine):
 
 class RMSNormalization(Layer):
     """x / sqrt(mean(x^2) + epsilon) over `axis`, times the weight `scale` (Zhang & Sennrich
-    2019)."""
+    2019).
+
+    Args:
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        epsilon: small positive number added to the variance.
+    """
 
     def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -313,7 +357,11 @@ class RMSNormalization(Layer):
 
 
 class UnitNormalization(Layer):
-    """x divided by its length, sqrt(sum(x^2)), over `axis`; lengths below 1e-12 count as that."""
+    """x divided by its length, sqrt(sum(x^2)), over `axis`; lengths below 1e-12 count as that.
+
+    Args:
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
+    """
 
     supports_masking = True
 

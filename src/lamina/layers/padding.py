@@ -113,7 +113,13 @@ class Cropping1D(_Cropping):
 
 
 class Cropping2D(_Cropping):
-    """Cuts off the borders of pictures (batch, rows, columns, channels)."""
+    """Cuts off the borders of pictures (batch, rows, columns, channels).
+
+    Args:
+        cropping: elements cut from both ends of each spatial axis: an integer or pairs.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     rank = 2
 
@@ -145,7 +151,11 @@ class _UpSampling(_Spatial):
 
 
 class UpSampling1D(_UpSampling):
-    """Every step `size` times: (batch, steps, channels) -> (batch, steps * size, channels)."""
+    """Every step `size` times: (batch, steps, channels) -> (batch, steps * size, channels).
+
+    Args:
+        size: extents (height, width) of the result.
+    """
 
     rank = 1
 
@@ -155,7 +165,14 @@ class UpSampling1D(_UpSampling):
 
 class UpSampling2D(_UpSampling):
     """Pictures `size` times as large: by repeating pixels, or by another interpolation
-    ("bilinear", "bicubic", "lanczos3", "lanczos5")."""
+    ("bilinear", "bicubic", "lanczos3", "lanczos5").
+
+    Args:
+        size: extents (height, width) of the result.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+        interpolation: "bilinear" or "nearest".
+    """
 
     rank = 2
 
@@ -189,7 +206,12 @@ class UpSampling3D(_UpSampling):
 
 class PixelShuffle(_Spatial):
     """Channels become blocks of pixels: (batch, h, w, c r^2) -> (batch, h r, w r, c), r the
-    `block_size`: behind a convolution, sub-pixel convolution (Shi et al. 2016)."""
+    `block_size`: behind a convolution, sub-pixel convolution (Shi et al. 2016).
+
+    Args:
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     rank = 2
 

@@ -26,7 +26,11 @@ EPSILON = 1e-7  # standard deviations below count as this
 
 
 class Rescaling(Layer):
-    """inputs * scale + offset: Rescaling(1 / 255) takes bytes to 0 .. 1."""
+    """inputs * scale + offset: Rescaling(1 / 255) takes bytes to 0 .. 1.
+
+    Args:
+        scale: multiply by a learned scale.
+    """
 
     supports_masking = True
 
@@ -50,6 +54,11 @@ class Normalization(Layer):
     mean and variance are given, or learned from data by `adapt`; then they are weights, which do
     not train. invert=True undoes it: inputs * sqrt(variance) + mean.
     Raises StateError where it is called with neither.
+
+    Args:
+        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        mean: mean of the noise or data.
+        invert: look up tokens by index instead of indices by token.
     """
 
     supports_masking = True
@@ -181,6 +190,15 @@ class Resizing(_Pictures):
 
     crop_to_aspect_ratio cuts off what would be distorted; pad_to_aspect_ratio puts `fill_value`
     around instead.
+
+    Args:
+        height: rows of the result.
+        width: columns of the result.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: what is put outside of the image: "constant", "nearest", "reflect" or "wrap".
+        fill_value: value outside of the image, for `fill_mode="constant"`.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
     """
 
     def __init__(
@@ -219,7 +237,14 @@ class Resizing(_Pictures):
 
 class CenterCrop(_Pictures):
     """The middle of pictures, `height` by `width`; pictures too small for that are made larger
-    first."""
+    first.
+
+    Args:
+        height: rows of the result.
+        width: columns of the result.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     def __init__(
         self, height: int, width: int, data_format: str | None = None, **kwargs: Any

@@ -70,7 +70,16 @@ def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tupl
 
 class RandomTranslation(_Moving):
     """Moves pictures down by a fraction of their height within `height_factor`, and to the right
-    by one of their width within `width_factor`: (lowest, highest), or f for (-f, f)."""
+    by one of their width within `width_factor`: (lowest, highest), or f for (-f, f).
+
+    Args:
+        fill_mode: what is put outside of the image: "constant", "nearest", "reflect" or "wrap".
+        interpolation: "bilinear" or "nearest".
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        fill_value: value outside of the image, for `fill_mode="constant"`.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     def __init__(
         self,
@@ -97,7 +106,17 @@ class RandomTranslation(_Moving):
 
 class RandomRotation(_Moving):
     """Turns pictures counter-clockwise by an angle within `factor`, in parts of a full turn:
-    0.1 is -36 to 36 degrees, (0, 0.5) up to half a turn."""
+    0.1 is -36 to 36 degrees, (0, 0.5) up to half a turn.
+
+    Args:
+        factor: range of the random amount: a number a for (-a, a), or a pair (low, high).
+        fill_mode: what is put outside of the image: "constant", "nearest", "reflect" or "wrap".
+        interpolation: "bilinear" or "nearest".
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        fill_value: value outside of the image, for `fill_mode="constant"`.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     def __init__(
         self,
@@ -122,7 +141,16 @@ class RandomRotation(_Moving):
 
 class RandomZoom(_Moving):
     """Pictures at 1 + f times the extent they show, f within `height_factor`: above 0 they look
-    smaller, below 0 larger. width_factor: for columns; None keeps the ratio."""
+    smaller, below 0 larger. width_factor: for columns; None keeps the ratio.
+
+    Args:
+        fill_mode: what is put outside of the image: "constant", "nearest", "reflect" or "wrap".
+        interpolation: "bilinear" or "nearest".
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        fill_value: value outside of the image, for `fill_mode="constant"`.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     def __init__(
         self,
@@ -152,7 +180,15 @@ class RandomZoom(_Moving):
 
 class RandomCrop(RandomPictures):
     """A part of `height` rows and `width` columns: anywhere in training, the middle otherwise
-    (made larger first where a picture is too small, as `CenterCrop` does)."""
+    (made larger first where a picture is too small, as `CenterCrop` does).
+
+    Args:
+        height: rows of the result.
+        width: columns of the result.
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     draws = 2
 

@@ -64,7 +64,13 @@ def between(chances: Tensor, number: int, low: float, high: float, ndim: int) ->
 
 class RandomFlip(RandomPictures):
     """Mirrors pictures, each with a chance of one half: "horizontal" exchanges left and right,
-    "vertical" top and bottom."""
+    "vertical" top and bottom.
+
+    Args:
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     argument_checks: ClassVar[Checks] = {"mode": Text()}
 
@@ -93,7 +99,15 @@ class RandomFlip(RandomPictures):
 
 class RandomContrast(RandomPictures):
     """(inputs - mean) * f + mean, each channel's own mean, f from 1 - factor to 1 + factor; within
-    value_range. factor: a number within 0 and 1, or a pair of them (below, above)."""
+    value_range. factor: a number within 0 and 1, or a pair of them (below, above).
+
+    Args:
+        factor: range of the random amount: a number a for (-a, a), or a pair (low, high).
+        value_range: pair (low, high) of the values of the images.
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     def __init__(
         self,
@@ -121,7 +135,15 @@ class RandomContrast(RandomPictures):
 
 class RandomBrightness(RandomPictures):
     """inputs + f * (width of value_range), f from -factor to factor; within value_range. factor: a
-    number within 0 and 1, or a pair (lowest, highest) within -1 and 1."""
+    number within 0 and 1, or a pair (lowest, highest) within -1 and 1.
+
+    Args:
+        factor: range of the random amount: a number a for (-a, a), or a pair (low, high).
+        value_range: pair (low, high) of the values of the images.
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     def __init__(
         self,

@@ -324,6 +324,11 @@ class SimpleRNN(_OfCell):
     Weights: kernel (features, units), recurrent_kernel (units, units), bias (units,). Further
     arguments are those of `RNN` and of the cell: `kernel_`, `recurrent_` and `bias_initializer`,
     `_regularizer` and `_constraint`, `dropout`, `recurrent_dropout`, `seed`.
+
+    Args:
+        units: number of outputs, a positive integer.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
     """
 
     cell_class = SimpleRNNCell
@@ -344,6 +349,12 @@ class LSTM(_OfCell):
     sigmoid is `recurrent_activation`, tanh `activation`. Weights: kernel (features, 4 units),
     recurrent_kernel (units, 4 units), bias (4 units,). Further arguments are those of `RNN`, those
     of `SimpleRNN`, and `unit_forget_bias`: the bias of f begins with 1.
+
+    Args:
+        units: number of outputs, a positive integer.
+        activation: name or function applied to the outputs; None applies none.
+        recurrent_activation: name or function of the gates.
+        use_bias: add a learned bias.
 
         >>> import lamina as lm
         >>> lm.layers.LSTM(4, return_sequences=True)(lm.zeros((2, 5, 3))).shape
@@ -375,6 +386,12 @@ class GRU(_OfCell):
     sigmoid is `recurrent_activation`, tanh `activation`. Weights: kernel (features, 3 units),
     recurrent_kernel (units, 3 units), bias (2, 3 units), or (3 units,) without `reset_after`.
     Further arguments are those of `RNN` and of `SimpleRNN`.
+
+    Args:
+        units: number of outputs, a positive integer.
+        activation: name or function applied to the outputs; None applies none.
+        recurrent_activation: name or function of the gates.
+        use_bias: add a learned bias.
     """
 
     cell_class = GRUCell

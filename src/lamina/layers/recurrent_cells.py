@@ -212,6 +212,12 @@ class LSTMCell(RecurrentCell):
 
     sigmoid is `recurrent_activation`, tanh `activation`. unit_forget_bias: the bias of f begins
     with 1, so that memory lasts from the start (Jozefowicz et al. 2015).
+
+    Args:
+        units: number of outputs, a positive integer.
+        activation: name or function applied to the outputs; None applies none.
+        recurrent_activation: name or function of the gates.
+        use_bias: add a learned bias.
     """
 
     gates = 4
@@ -263,6 +269,12 @@ class GRUCell(RecurrentCell):
 
     sigmoid is `recurrent_activation`, tanh `activation`. With reset_after the bias has two rows, of
     the inputs' product and the state's; without, it has one.
+
+    Args:
+        units: number of outputs, a positive integer.
+        activation: name or function applied to the outputs; None applies none.
+        recurrent_activation: name or function of the gates.
+        use_bias: add a learned bias.
     """
 
     gates = 3

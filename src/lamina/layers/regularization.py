@@ -75,6 +75,11 @@ class Dropout(Noise):
     noise_shape: shape of the mask, None for the input's extent; an extent of 1 drops along that
     axis together: (None, 1, None) drops whole sequences of a feature. seed: makes the mask depend
     on this number too.
+
+    Args:
+        rate: fraction of the elements set to zero, in [0, 1).
+        noise_shape: shape of the random mask, broadcast against the inputs; None is their shape.
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
     """
 
     def __init__(
@@ -101,7 +106,12 @@ class Dropout(Noise):
 
 
 class SpatialDropout1D(Dropout):
-    """Dropout of whole features of a sequence (batch, steps, features) (Tompson et al. 2014)."""
+    """Dropout of whole features of a sequence (batch, steps, features) (Tompson et al. 2014).
+
+    Args:
+        rate: fraction of the elements set to zero, in [0, 1).
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+    """
 
     input_spec = InputSpec(ndim=3)
 
@@ -159,7 +169,12 @@ class GaussianDropout(Noise):
 
 
 class GaussianNoise(Noise):
-    """Inputs plus normal numbers of mean 0 and standard deviation `stddev`."""
+    """Inputs plus normal numbers of mean 0 and standard deviation `stddev`.
+
+    Args:
+        stddev: standard deviation of the noise.
+        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+    """
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         _fraction("GaussianNoise", "stddev", stddev)

@@ -16,7 +16,12 @@ from lamina.tensor import Tensor, bind
 
 
 class Flatten(Layer):
-    """Every example as one vector: (batch, ...) -> (batch, size)."""
+    """Every example as one vector: (batch, ...) -> (batch, size).
+
+    Args:
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
 
     input_spec = InputSpec(min_ndim=1)
 

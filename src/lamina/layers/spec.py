@@ -19,6 +19,11 @@ class InputSpec:
 
     `shape` is the whole shape with None for any extent; `axes` maps an axis to its extent. `layout`
     says for messages what the axes are; HINTS has more to say of some.
+
+    Args:
+        dtype: dtype of the layer's computations and weights.
+        shape: shape of one sample.
+        axes: axes to work along; negative numbers count from the end.
     """
 
     dtype: Any = None

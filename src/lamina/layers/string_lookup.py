@@ -20,6 +20,19 @@ class StringLookup(Lookup, HostLayer):
     program. Several numbers for unknown strings are shared out by FarmHash64, or with a `salt` by
     SipHash. Other arguments are those of `Lookup`; Keras' own example:
 
+    Args:
+        max_tokens: largest size of the vocabulary; None sets no limit.
+        num_oov_indices: how many indices unknown tokens are hashed to.
+        mask_token: token that stands for a masked step, or None.
+        oov_token: token that stands for unknown ones.
+        vocabulary: tokens in order, or the path of a text file with one token a line.
+        idf_weights: inverse document frequency of each token, for `output_mode="tf_idf"`.
+        invert: look up tokens by index instead of indices by token.
+        output_mode: form of the result; see above.
+        pad_to_max_tokens: give the outputs `max_tokens` columns whatever the vocabulary's size.
+        sparse: accepted for compatibility; only dense results exist.
+        encoding: encoding of text files.
+
         >>> import lamina as lm
         >>> lookup = lm.layers.StringLookup(vocabulary=["a", "b", "c", "d"])
         >>> lookup([["a", "c", "d"], ["d", "z", "b"]]).tolist()

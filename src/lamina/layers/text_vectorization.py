@@ -50,6 +50,15 @@ class TextVectorization(StringLookup):
 
     The vocabulary is saved with the layer; of a function of your own, its name.
 
+    Args:
+        max_tokens: largest size of the vocabulary; None sets no limit.
+        output_mode: form of the result; see above.
+        pad_to_max_tokens: give the outputs `max_tokens` columns whatever the vocabulary's size.
+        vocabulary: tokens in order, or the path of a text file with one token a line.
+        idf_weights: inverse document frequency of each token, for `output_mode="tf_idf"`.
+        sparse: accepted for compatibility; only dense results exist.
+        encoding: encoding of text files.
+
         >>> import lamina as lm
         >>> vectorize = lm.layers.TextVectorization(output_sequence_length=4)
         >>> vectorize.adapt(["foo bar", "bar baz", "baz bada boom"])

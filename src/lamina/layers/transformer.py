@@ -54,7 +54,11 @@ class SinePositionEncoding(Layer):
 
 class PositionEmbedding(Layer):
     """A vector to be learnt for each position, up to `sequence_length`. Of the shape of the inputs,
-    to be added to them. Raises ShapeError for longer sequences."""
+    to be added to them. Raises ShapeError for longer sequences.
+
+    Args:
+        sequence_length: number of steps of the result; longer ones are cut.
+    """
 
     supports_masking = True
     input_spec = InputSpec(min_ndim=2)
@@ -100,7 +104,13 @@ class PositionEmbedding(Layer):
 
 class TokenAndPositionEmbedding(Layer):
     """The embedding of each token plus that of its position: (batch, steps) whole numbers become
-    (batch, steps, embedding_dim). mask_zero: token 0 is padding."""
+    (batch, steps, embedding_dim). mask_zero: token 0 is padding.
+
+    Args:
+        sequence_length: number of steps of the result; longer ones are cut.
+        embeddings_initializer: initializer of the table of embeddings.
+        mask_zero: treat index 0 as padding and make a mask of it.
+    """
 
     supports_masking = True
     _data_dtype = int32

@@ -17,7 +17,11 @@ MERGES = ("concat", "sum", "mul", "ave", None)
 
 
 class Wrapper(Layer):
-    """A layer that contains another, `layer`, and by itself does what that one does."""
+    """A layer that contains another, `layer`, and by itself does what that one does.
+
+    Args:
+        layer: layer that is wrapped.
+    """
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -107,6 +111,9 @@ class Bidirectional(Layer):
     first. With `return_state` the states of the first come before those of the second, and
     `initial_state` takes them in this order. Where the outputs of all steps are given, steps that a
     mask says are not there give zeros.
+
+    Args:
+        layer: layer that is wrapped.
 
         >>> import lamina as lm
         >>> layer = lm.layers.Bidirectional(lm.layers.LSTM(8, return_sequences=True))

@@ -105,12 +105,19 @@ def get(identifier: Any) -> Any:
     """The loss of that name or configuration; a Loss or function is given back as it is.
 
     Raises UnknownNameError, with the nearest known names, for an unknown one.
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
     """
     return REGISTRY.get(identifier)
 
 
 def as_loss(identifier: Any) -> Loss:
-    """A Loss for a name, configuration, Loss, or function of (y_true, y_pred)."""
+    """A Loss for a name, configuration, Loss, or function of (y_true, y_pred).
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
+    """
     if isinstance(identifier, str):
         found = REGISTRY.named(identifier)
         if isinstance(found, type):
@@ -126,12 +133,21 @@ def as_loss(identifier: Any) -> Loss:
 
 
 def serialize(loss: Any) -> Any:
-    """A configuration of a Loss, or the name of a function, for `deserialize`."""
+    """A configuration of a Loss, or the name of a function, for `deserialize`.
+
+    Args:
+        loss: loss to wrap, or its name.
+    """
     return REGISTRY.serialize(loss)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The loss that `serialize` wrote down."""
+    """The loss that `serialize` wrote down.
+
+    Args:
+        config: dictionary that `get_config` returned.
+        custom_objects: dictionary from name to class or function of the caller's own.
+    """
     return REGISTRY.deserialize(config, custom_objects)
 
 

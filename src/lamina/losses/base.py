@@ -27,6 +27,12 @@ class Loss(Configurable):
     - "sum": their sum; "none" or None: the values themselves, one per sample.
 
     `dtype`: what is computed in; by default the predictions' own.
+
+    Args:
+        name: name of the loss in logs.
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        dtype: dtype of the loss; float32 by default.
     """
 
     family = "lamina.losses"

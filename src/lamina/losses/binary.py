@@ -26,6 +26,13 @@ def binary_crossentropy(
 
     On logits z: max(z, 0) - y z + log(1 + exp(-|z|)). Label smoothing s takes y (1 - s) + s / 2.
 
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
+
     Example:
         >>> import lamina as lm
         >>> round(lm.losses.binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).item(), 4)
@@ -51,6 +58,15 @@ def binary_focal_crossentropy(
 
     a is 1, or with `apply_class_balancing` alpha for y = 1 and 1 - alpha for y = 0. Source: Lin et
     al. (2018), Focal loss for dense object detection.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        alpha: weight of the positive class, in [0, 1].
+        gamma: exponent that reduces the weight of easy samples.
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
     """
     y, scores, are_logits = _prepared(
         y_true, y_pred, from_logits, label_smoothing, "binary_focal_crossentropy"
@@ -89,7 +105,17 @@ def _prepared(
 
 # ---- classes -----------------------------------------------------------------------------------
 class BinaryCrossentropy(NamedLoss):
-    """mean(-y log p - (1 - y) log(1 - p)): see `binary_crossentropy`."""
+    """mean(-y log p - (1 - y) log(1 - p)): see `binary_crossentropy`.
+
+    Args:
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = binary_crossentropy
 
@@ -113,7 +139,19 @@ class BinaryCrossentropy(NamedLoss):
 
 
 class BinaryFocalCrossentropy(NamedLoss):
-    """Cross-entropy that counts what is already right less: see `binary_focal_crossentropy`."""
+    """Cross-entropy that counts what is already right less: see `binary_focal_crossentropy`.
+
+    Args:
+        alpha: weight of the positive class, in [0, 1].
+        gamma: exponent that reduces the weight of easy samples.
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = binary_focal_crossentropy
 

@@ -38,6 +38,13 @@ def categorical_crossentropy(
     Label smoothing s takes y (1 - s) + s / classes instead of y (Szegedy et al. 2015, Rethinking
     the Inception architecture, section 7). Gives one value per sample.
 
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
+
     Example:
         >>> import lamina as lm
         >>> y, p = [[0.0, 1.0, 0.0]], [[0.05, 0.95, 0.0]]
@@ -63,6 +70,13 @@ def sparse_categorical_crossentropy(
     with 1 there. Gives one value per sample; 0 where y is `ignore_class`.
 
     Raises RangeError for labels outside of the classes, ShapeError for one-hot labels.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        from_logits: the predictions are logits, not probabilities.
+        ignore_class: class whose samples count nothing, or None.
+        axis: axis of the classes or features.
 
     Example:
         >>> import lamina as lm
@@ -94,6 +108,15 @@ def categorical_focal_crossentropy(
 
     `alpha` is a number or one weight a class. Source: Lin et al. (2018), Focal loss for dense
     object detection.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        alpha: weight of the positive class, in [0, 1].
+        gamma: exponent that reduces the weight of easy samples.
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
     """
     name = "categorical_focal_crossentropy"
     _need_classes(y_true, y_pred, name)
@@ -108,6 +131,10 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
     """(1 - p[y]^q) / q, where y holds class indices: between cross-entropy (q -> 0) and the mean
     absolute error (q = 1), which wrong labels disturb less.
 
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+
     Source: Zhang and Sabuncu (2018), Generalized cross entropy loss with noisy labels.
     """
     name = "categorical_generalized_cross_entropy"
@@ -120,6 +147,10 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
 
 def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
     """sum(y log(y / p)) over the last axis, both cut off at 1e-7 and 1.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
 
     Source: Kullback and Leibler (1951), On information and sufficiency.
     """
@@ -221,7 +252,17 @@ def _need_classes(y_true: Any, y_pred: Any, name: str) -> None:
 
 # ---- classes -----------------------------------------------------------------------------------
 class CategoricalCrossentropy(NamedLoss):
-    """-sum(y log p) for one-hot labels y: see `categorical_crossentropy`."""
+    """-sum(y log p) for one-hot labels y: see `categorical_crossentropy`.
+
+    Args:
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = categorical_crossentropy
 
@@ -248,6 +289,15 @@ class SparseCategoricalCrossentropy(NamedLoss):
     """-log p[y] for class indices y: see `sparse_categorical_crossentropy`.
 
     Samples labelled `ignore_class` count neither in the sum nor in the number it is divided by.
+
+    Args:
+        from_logits: the predictions are logits, not probabilities.
+        ignore_class: class whose samples count nothing, or None.
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        axis: axis of the classes or features.
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
     """
 
     function = sparse_categorical_crossentropy
@@ -272,7 +322,19 @@ class SparseCategoricalCrossentropy(NamedLoss):
 
 class CategoricalFocalCrossentropy(NamedLoss):
     """Cross-entropy in which what is already right counts less: see
-    `categorical_focal_crossentropy`."""
+    `categorical_focal_crossentropy`.
+
+    Args:
+        alpha: weight of the positive class, in [0, 1].
+        gamma: exponent that reduces the weight of easy samples.
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = categorical_focal_crossentropy
 
@@ -300,7 +362,14 @@ class CategoricalFocalCrossentropy(NamedLoss):
 
 
 class CategoricalGeneralizedCrossEntropy(NamedLoss):
-    """(1 - p[y]^q) / q for class indices y: see `categorical_generalized_cross_entropy`."""
+    """(1 - p[y]^q) / q for class indices y: see `categorical_generalized_cross_entropy`.
+
+    Args:
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = categorical_generalized_cross_entropy
 
@@ -317,7 +386,14 @@ class CategoricalGeneralizedCrossEntropy(NamedLoss):
 
 
 class KLDivergence(NamedLoss):
-    """sum(y log(y / p)) between distributions: see `kl_divergence`."""
+    """sum(y log(y / p)) between distributions: see `kl_divergence`.
+
+    Args:
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = kl_divergence
 

@@ -35,6 +35,10 @@ def check_targets(loss: Loss, y: Any, output_shape: Sequence[Any]) -> None:
     Raises ShapeError for shapes that don't fit (class indices for a loss of one-hot labels and the
     reverse among them), RangeError for labels outside of the classes, DataError for labels that are
     no labels. Warns where rows that should be distributions don't sum to 1.
+
+    Args:
+        loss: loss to wrap, or its name.
+        y: tensor or array-like, broadcast against `x`.
     """
     array = np.asarray(y)
     outputs = tuple(
@@ -261,6 +265,9 @@ def check_activation(loss: Loss, activation: str | None, outputs: Any = None) ->
     with the number of outputs.
 
     None or an unknown name says nothing, and passes.
+
+    Args:
+        loss: loss to wrap, or its name.
     """
     if activation == "softmax" and isinstance(outputs, int) and outputs == 1:
         raise ArgumentError(
@@ -297,7 +304,12 @@ def looks_like_logits(y_pred: Any, tolerance: float = 1e-3) -> bool:
 
 
 def check_predictions(loss: Loss, y_pred: Any) -> None:
-    """Raise RangeError where the loss takes probabilities and these predictions cannot be."""
+    """Raise RangeError where the loss takes probabilities and these predictions cannot be.
+
+    Args:
+        loss: loss to wrap, or its name.
+        y_pred: predictions, of the same shape unless stated.
+    """
     if takes_probabilities(loss) and looks_like_logits(y_pred):
         array = np.asarray(y_pred)
         raise RangeError(

@@ -40,6 +40,10 @@ def ctc(y_true: Any, y_pred: Any) -> Tensor:
     Raises ShapeError, RangeError for labels outside of the classes, and DataError for labels behind
     a 0 or more of them than the steps can hold.
 
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+
     Example:
         >>> import lamina as lm
         >>> logits = lm.zeros((1, 2, 3))  # paths "1 1", "1 -" and "- 1" of the nine
@@ -164,7 +168,14 @@ def check_labels(name: str, labels: np.ndarray, steps: Any, classes: Any) -> Non
 
 
 class CTC(NamedLoss):
-    """-log of the probability that the steps read as the labels: see `ctc`."""
+    """-log of the probability that the steps read as the labels: see `ctc`.
+
+    Args:
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = ctc
 

@@ -20,19 +20,34 @@ def signs(y: Tensor) -> Tensor:
 
 
 def hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(max(1 - y p, 0)) over the last axis; y is -1 or 1 (0 and 1 are converted)."""
+    """mean(max(1 - y p, 0)) over the last axis; y is -1 or 1 (0 and 1 are converted).
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+    """
     y, p = paired(y_true, y_pred, "hinge")
     return ops.mean(ops.maximum(1.0 - signs(y) * p, 0.0), axis=-1)
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(max(1 - y p, 0)^2) over the last axis; y is -1 or 1 (0 and 1 are converted)."""
+    """mean(max(1 - y p, 0)^2) over the last axis; y is -1 or 1 (0 and 1 are converted).
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+    """
     y, p = paired(y_true, y_pred, "squared_hinge")
     return ops.mean(ops.square(ops.maximum(1.0 - signs(y) * p, 0.0)), axis=-1)
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """max(max((1 - y) p) - sum(y p) + 1, 0) over the last axis, for one-hot y."""
+    """max(max((1 - y) p) - sum(y p) + 1, 0) over the last axis, for one-hot y.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+    """
     y, p = paired(y_true, y_pred, "categorical_hinge")
     right = ops.sum(y * p, axis=-1)
     best_wrong = ops.max((1.0 - y) * p, axis=-1)
@@ -41,7 +56,14 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
 
 # ---- classes -----------------------------------------------------------------------------------
 class Hinge(NamedLoss):
-    """mean(max(1 - y p, 0)): see `hinge`."""
+    """mean(max(1 - y p, 0)): see `hinge`.
+
+    Args:
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = hinge
 
@@ -52,7 +74,14 @@ class Hinge(NamedLoss):
 
 
 class SquaredHinge(NamedLoss):
-    """mean(max(1 - y p, 0)^2): see `squared_hinge`."""
+    """mean(max(1 - y p, 0)^2): see `squared_hinge`.
+
+    Args:
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = squared_hinge
 
@@ -63,7 +92,14 @@ class SquaredHinge(NamedLoss):
 
 
 class CategoricalHinge(NamedLoss):
-    """The margin of the right class before the best wrong one: see `categorical_hinge`."""
+    """The margin of the right class before the best wrong one: see `categorical_hinge`.
+
+    Args:
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = categorical_hinge
 

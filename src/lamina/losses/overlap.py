@@ -19,6 +19,11 @@ Axes = int | Sequence[int] | None
 def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> Tensor:
     """1 - 2 sum(y p) / (sum(y) + sum(p)), summed over `axis` (None: over all, one value).
 
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        axis: axis of the classes or features.
+
     Source: Milletari et al. (2016), V-Net.
     """
     y, p = paired(y_true, y_pred, "dice")
@@ -34,6 +39,12 @@ def tversky(
 
     alpha = beta = 0.5 is `dice`. Source: Salehi et al. (2017), Tversky loss function for image
     segmentation.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        alpha: weight of the positive class, in [0, 1].
+        axis: axis of the classes or features.
     """
     y, p = paired(y_true, y_pred, "tversky")
     axis = _axes(axis)
@@ -47,7 +58,15 @@ def _axes(axis: Axes) -> Any:
 
 
 class Dice(NamedLoss):
-    """1 - 2 sum(y p) / (sum(y) + sum(p)): see `dice`."""
+    """1 - 2 sum(y p) / (sum(y) + sum(p)): see `dice`.
+
+    Args:
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        axis: axis of the classes or features.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = dice
 
@@ -62,7 +81,16 @@ class Dice(NamedLoss):
 
 
 class Tversky(NamedLoss):
-    """Dice with weights for what is missed and what is invented: see `tversky`."""
+    """Dice with weights for what is missed and what is invented: see `tversky`.
+
+    Args:
+        alpha: weight of the positive class, in [0, 1].
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        axis: axis of the classes or features.
+        dtype: dtype of the loss; float32 by default.
+    """
 
     function = tversky
 

@@ -29,6 +29,11 @@ def circle(
 
     y_true: labels (n,); y_pred: embeddings (n, d) of unit length. Source: Sun et al. (2020), Circle
     loss: a unified perspective of pair similarity optimization.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        gamma: exponent that reduces the weight of easy samples.
     """
     embeddings = floating(y_pred)
     labels = _labels(y_true, embeddings)
@@ -76,6 +81,13 @@ class Circle(NamedLoss):
     """Weighted pairs of cosine distances within a batch: see `circle`.
 
     Rows whose loss is 0 don't count in the mean.
+
+    Args:
+        gamma: exponent that reduces the weight of easy samples.
+        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
+            "none".
+        name: name of the loss in logs.
+        dtype: dtype of the loss; float32 by default.
     """
 
     function = circle

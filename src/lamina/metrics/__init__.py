@@ -129,6 +129,9 @@ def get(identifier: Any) -> Any:
 
     Raises UnknownNameError, with the nearest known names, for an unknown one. 'accuracy' gives the
     metric for predictions that are labels; `as_metric` finds the one that is meant.
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
     """
     return REGISTRY.get(identifier)
 
@@ -143,6 +146,10 @@ def as_metric(
 
     'accuracy' and 'crossentropy' are found out from the loss and the shapes of targets and
     predictions: see `resolve_accuracy`.
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
+        loss: loss to wrap, or its name.
     """
     name = identifier.lower() if isinstance(identifier, str) else None
     if name in ACCURACY + CROSSENTROPY:
@@ -167,7 +174,12 @@ def serialize(metric: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The metric that `serialize` wrote down."""
+    """The metric that `serialize` wrote down.
+
+    Args:
+        config: dictionary that `get_config` returned.
+        custom_objects: dictionary from name to class or function of the caller's own.
+    """
     return REGISTRY.deserialize(config, custom_objects)
 
 

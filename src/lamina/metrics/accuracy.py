@@ -15,32 +15,59 @@ from lamina.tensor import Tensor, as_tensor
 
 # ---- formulas: one 0 or 1 per prediction -------------------------------------------------------
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where prediction and target are equal, for predictions that are labels themselves."""
+    """1 where prediction and target are equal, for predictions that are labels themselves.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+    """
     y, p = paired(y_true, y_pred, "accuracy")
     return ops.astype(y == p, float32)
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
-    """1 where the prediction is above the threshold exactly if the target is 1."""
+    """1 where the prediction is above the threshold exactly if the target is 1.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        threshold: probability from which on a prediction is positive.
+    """
     y, p = paired(y_true, y_pred, "binary_accuracy")
     return ops.astype(y == ops.astype(p > threshold, y.dtype), float32)
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where the largest prediction is at the place of the largest target (one-hot labels)."""
+    """1 where the largest prediction is at the place of the largest target (one-hot labels).
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+    """
     y, p = _one_hot("categorical_accuracy", y_true, y_pred)
     return ops.astype(ops.argmax(y, axis=-1) == ops.argmax(p, axis=-1), float32)
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where the largest prediction is at the class index that the target is."""
+    """1 where the largest prediction is at the class index that the target is.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+    """
     p = floating(y_pred)
     labels = label_indices(y_true, p, -1, "sparse_categorical_accuracy")
     return ops.astype(labels == as_tensor(ops.argmax(p, axis=-1), int32), float32)
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
-    """1 where the class of the one-hot label is among the k largest predictions."""
+    """1 where the class of the one-hot label is among the k largest predictions.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        k: number of largest predictions that are looked at.
+    """
     y, p = _one_hot("top_k_categorical_accuracy", y_true, y_pred)
     return _among(ops.argmax(y, axis=-1), p, k)
 
@@ -51,6 +78,11 @@ def sparse_top_k_categorical_accuracy(
     """1 where the class index that the target is is among the k largest predictions.
 
     With `from_sorted_ids` predictions are class indices themselves, the likeliest first.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        k: number of largest predictions that are looked at.
     """
     p = floating(y_pred)
     labels = label_indices(y_true, p, -1, "sparse_top_k_categorical_accuracy")
@@ -79,7 +111,12 @@ def _one_hot(name: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
 
 # ---- classes -----------------------------------------------------------------------------------
 class Accuracy(NamedMean):
-    """The share of predictions that are equal to their targets: see `accuracy`."""
+    """The share of predictions that are equal to their targets: see `accuracy`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = accuracy
 
@@ -88,7 +125,13 @@ class Accuracy(NamedMean):
 
 
 class BinaryAccuracy(NamedMean):
-    """The share of predictions on the right side of the threshold: see `binary_accuracy`."""
+    """The share of predictions on the right side of the threshold: see `binary_accuracy`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        threshold: probability from which on a prediction is positive.
+    """
 
     function = binary_accuracy
 
@@ -99,7 +142,12 @@ class BinaryAccuracy(NamedMean):
 
 
 class CategoricalAccuracy(NamedMean):
-    """The share of rows whose largest prediction is right, for one-hot labels."""
+    """The share of rows whose largest prediction is right, for one-hot labels.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = categorical_accuracy
 
@@ -109,6 +157,10 @@ class CategoricalAccuracy(NamedMean):
 
 class SparseCategoricalAccuracy(NamedMean):
     """The share of rows whose largest prediction is right, for class indices.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
 
     Example:
         >>> import lamina as lm
@@ -125,7 +177,13 @@ class SparseCategoricalAccuracy(NamedMean):
 
 
 class TopKCategoricalAccuracy(NamedMean):
-    """The share of rows with the right class among the k largest predictions; one-hot labels."""
+    """The share of rows with the right class among the k largest predictions; one-hot labels.
+
+    Args:
+        k: number of largest predictions that are looked at.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = top_k_categorical_accuracy
 
@@ -136,7 +194,13 @@ class TopKCategoricalAccuracy(NamedMean):
 
 
 class SparseTopKCategoricalAccuracy(NamedMean):
-    """The share of rows with the right class among the k largest predictions; class indices."""
+    """The share of rows with the right class among the k largest predictions; class indices.
+
+    Args:
+        k: number of largest predictions that are looked at.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = sparse_top_k_categorical_accuracy
 

@@ -29,6 +29,13 @@ class AUC(Metric):
     Davis and Goadrich 2006), "minoring" or "majoring". `thresholds`: values of your own in place of
     an even grid. With `multi_label` each column has an area; the result is their mean, weighted by
     `label_weights`. `from_logits`: predictions go through a sigmoid first.
+
+    Args:
+        num_thresholds: number of thresholds between 0 and 1.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        thresholds: a probability, or several, from which on a prediction is positive.
+        from_logits: the predictions are logits, not probabilities.
     """
 
     def __init__(

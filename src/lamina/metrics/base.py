@@ -33,6 +33,10 @@ class Metric(Configurable):
 
     A metric may use other metrics: those that its attributes hold are reset with it.
 
+    Args:
+        dtype: dtype of the metric's state.
+        name: name of the metric in logs and history.
+
     Example:
         >>> import lamina as lm
         >>> class Largest(lm.metrics.Metric):
@@ -160,6 +164,10 @@ def accumulate(variable: Variable, amount: Any) -> None:
 class Sum(Metric):
     """The sum of all values, each times its weight.
 
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+
     Example:
         >>> import lamina as lm
         >>> m = lm.metrics.Sum()
@@ -184,6 +192,10 @@ class Mean(Metric):
     """The weighted mean of all values: sum(w v) / sum(w); 0 before there are any.
 
     Values with several axes count with the mean of each sample's, unless weights have those axes.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
 
     Example:
         >>> import lamina as lm
@@ -220,6 +232,11 @@ def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]
 
 class MeanMetricWrapper(Mean):
     """The mean of a function fn(y_true, y_pred, **arguments) that gives one value per sample.
+
+    Args:
+        fn: function of targets and predictions.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
 
     Example:
         >>> import lamina as lm

@@ -245,7 +245,14 @@ def _specificity(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> Tensor:
 
 
 class PrecisionAtRecall(_BestAt):
-    """The best precision at a threshold where recall is at least `recall`."""
+    """The best precision at a threshold where recall is at least `recall`.
+
+    Args:
+        num_thresholds: number of thresholds between 0 and 1.
+        class_id: class that counts as positive; None counts all.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     goal, best, constrained = "recall", _precision, _recall
 
@@ -261,7 +268,14 @@ class PrecisionAtRecall(_BestAt):
 
 
 class RecallAtPrecision(_BestAt):
-    """The best recall at a threshold where precision is at least `precision`."""
+    """The best recall at a threshold where precision is at least `precision`.
+
+    Args:
+        num_thresholds: number of thresholds between 0 and 1.
+        class_id: class that counts as positive; None counts all.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     goal, best, constrained = "precision", _recall, _precision
 
@@ -277,7 +291,14 @@ class RecallAtPrecision(_BestAt):
 
 
 class SensitivityAtSpecificity(_BestAt):
-    """The best sensitivity (recall) where specificity tn / (tn + fp) is at least `specificity`."""
+    """The best sensitivity (recall) where specificity tn / (tn + fp) is at least `specificity`.
+
+    Args:
+        num_thresholds: number of thresholds between 0 and 1.
+        class_id: class that counts as positive; None counts all.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     goal, best, constrained = "specificity", _recall, _specificity
 
@@ -293,7 +314,14 @@ class SensitivityAtSpecificity(_BestAt):
 
 
 class SpecificityAtSensitivity(_BestAt):
-    """The best specificity tn / (tn + fp) where sensitivity (recall) is at least `sensitivity`."""
+    """The best specificity tn / (tn + fp) where sensitivity (recall) is at least `sensitivity`.
+
+    Args:
+        num_thresholds: number of thresholds between 0 and 1.
+        class_id: class that counts as positive; None counts all.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     goal, best, constrained = "sensitivity", _specificity, _recall
 
@@ -314,6 +342,11 @@ class ConfusionMatrix(Metric):
 
     Targets are class indices (n,) or (n, 1); predictions are one value a class, the largest of
     which decides, or class indices themselves. `normalize` divides each row by its sum.
+
+    Args:
+        num_classes: number of classes.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
 
     Example:
         >>> import lamina as lm

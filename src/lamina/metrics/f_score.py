@@ -22,6 +22,11 @@ class FBetaScore(Metric):
     threshold: predictions above it say yes; None: the largest of each row does.
     average: None gives one score a class; "micro" counts over all classes; "macro" takes the mean
     of the classes' scores, "weighted" their mean by how often each class is the target.
+
+    Args:
+        threshold: probability from which on a prediction is positive.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
     """
 
     def __init__(
@@ -84,6 +89,11 @@ class FBetaScore(Metric):
 
 class F1Score(FBetaScore):
     """2 precision recall / (precision + recall): see `FBetaScore`.
+
+    Args:
+        threshold: probability from which on a prediction is positive.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
 
     Example:
         >>> import lamina as lm

@@ -24,6 +24,16 @@ class IoU(Metric):
     Targets and predictions are class indices, of fractions the whole part; with `sparse_y_true` or
     `sparse_y_pred` False they have one value a class along `axis`, the largest of which decides.
     Targets of `ignore_class`, and indices that are not of a class, don't count.
+
+    Args:
+        num_classes: number of classes.
+        target_class_ids: classes that are averaged over.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        ignore_class: class whose samples count nothing, or None.
+        sparse_y_true: targets are integers, not one-hot.
+        sparse_y_pred: predictions are integers, not one score for each class.
+        axis: axis of the classes or features.
     """
 
     def __init__(
@@ -74,7 +84,14 @@ class IoU(Metric):
 
 
 class BinaryIoU(IoU):
-    """IoU of two classes, of predictions that are at least the threshold or below it."""
+    """IoU of two classes, of predictions that are at least the threshold or below it.
+
+    Args:
+        target_class_ids: classes that are averaged over.
+        threshold: probability from which on a prediction is positive.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     def __init__(
         self,
@@ -96,7 +113,17 @@ class BinaryIoU(IoU):
 
 
 class MeanIoU(IoU):
-    """IoU's mean over all classes: see `IoU`."""
+    """IoU's mean over all classes: see `IoU`.
+
+    Args:
+        num_classes: number of classes.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        ignore_class: class whose samples count nothing, or None.
+        sparse_y_true: targets are integers, not one-hot.
+        sparse_y_pred: predictions are integers, not one score for each class.
+        axis: axis of the classes or features.
+    """
 
     def __init__(
         self,
@@ -115,7 +142,17 @@ class MeanIoU(IoU):
 
 
 class OneHotIoU(IoU):
-    """IoU for one-hot targets, and predictions of one value a class: see `IoU`."""
+    """IoU for one-hot targets, and predictions of one value a class: see `IoU`.
+
+    Args:
+        num_classes: number of classes.
+        target_class_ids: classes that are averaged over.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        ignore_class: class whose samples count nothing, or None.
+        sparse_y_pred: predictions are integers, not one score for each class.
+        axis: axis of the classes or features.
+    """
 
     def __init__(
         self,
@@ -133,7 +170,16 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    """MeanIoU for one-hot targets, and predictions of one value a class: see `IoU`."""
+    """MeanIoU for one-hot targets, and predictions of one value a class: see `IoU`.
+
+    Args:
+        num_classes: number of classes.
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        ignore_class: class whose samples count nothing, or None.
+        sparse_y_pred: predictions are integers, not one score for each class.
+        axis: axis of the classes or features.
+    """
 
     def __init__(
         self,

@@ -11,7 +11,14 @@ from lamina.tensor import as_tensor
 
 
 class BinaryCrossentropy(NamedMean):
-    """The mean of the binary cross-entropy: see `losses.binary_crossentropy`."""
+    """The mean of the binary cross-entropy: see `losses.binary_crossentropy`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+    """
 
     function = losses.binary_crossentropy
 
@@ -26,7 +33,15 @@ class BinaryCrossentropy(NamedMean):
 
 
 class CategoricalCrossentropy(NamedMean):
-    """The mean of the cross-entropy of one-hot labels: see `losses.categorical_crossentropy`."""
+    """The mean of the cross-entropy of one-hot labels: see `losses.categorical_crossentropy`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        from_logits: the predictions are logits, not probabilities.
+        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        axis: axis of the classes or features.
+    """
 
     function = losses.categorical_crossentropy
 
@@ -45,7 +60,15 @@ class CategoricalCrossentropy(NamedMean):
 
 class SparseCategoricalCrossentropy(NamedMean):
     """The mean of the cross-entropy of class indices, without those that are `ignore_class`: see
-    `losses.sparse_categorical_crossentropy`."""
+    `losses.sparse_categorical_crossentropy`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        from_logits: the predictions are logits, not probabilities.
+        ignore_class: class whose samples count nothing, or None.
+        axis: axis of the classes or features.
+    """
 
     function = losses.sparse_categorical_crossentropy
 
@@ -72,7 +95,12 @@ class SparseCategoricalCrossentropy(NamedMean):
 
 
 class KLDivergence(NamedMean):
-    """The mean of sum(y log(y / p)): see `losses.kl_divergence`."""
+    """The mean of sum(y log(y / p)): see `losses.kl_divergence`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.kl_divergence
 
@@ -81,7 +109,12 @@ class KLDivergence(NamedMean):
 
 
 class Poisson(NamedMean):
-    """The mean of p - y log p: see `losses.poisson`."""
+    """The mean of p - y log p: see `losses.poisson`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.poisson
 
@@ -90,7 +123,12 @@ class Poisson(NamedMean):
 
 
 class Hinge(NamedMean):
-    """The mean of max(1 - y p, 0): see `losses.hinge`."""
+    """The mean of max(1 - y p, 0): see `losses.hinge`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.hinge
 
@@ -99,7 +137,12 @@ class Hinge(NamedMean):
 
 
 class SquaredHinge(NamedMean):
-    """The mean of max(1 - y p, 0)^2: see `losses.squared_hinge`."""
+    """The mean of max(1 - y p, 0)^2: see `losses.squared_hinge`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.squared_hinge
 
@@ -109,7 +152,12 @@ class SquaredHinge(NamedMean):
 
 class CategoricalHinge(NamedMean):
     """The mean margin of the right class before the best wrong one: see
-    `losses.categorical_hinge`."""
+    `losses.categorical_hinge`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.categorical_hinge
 

@@ -18,12 +18,24 @@ EPSILON = 1e-7
 
 # ---- formulas ----------------------------------------------------------------------------------
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """sum(y p) / (||y|| ||p||) along an axis: 1 for equal directions (the loss has a minus)."""
+    """sum(y p) / (||y|| ||p||) along an axis: 1 for equal directions (the loss has a minus).
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        axis: axis of the classes or features.
+    """
     return -losses.cosine_similarity(y_true, y_pred, axis)
 
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """covariance(y, p) / (std(y) std(p)) along an axis."""
+    """covariance(y, p) / (std(y) std(p)) along an axis.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        axis: axis of the classes or features.
+    """
     y, p = paired(y_true, y_pred, "pearson_correlation")
     y, p = _centred(y, axis), _centred(p, axis)
     spread = ops.sqrt(ops.mean(ops.square(y), axis=axis) * ops.mean(ops.square(p), axis=axis))
@@ -32,6 +44,11 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     """2 covariance(y, p) / (var(y) + var(p) + (mean(y) - mean(p))^2) along an axis.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions, of the same shape unless stated.
+        axis: axis of the classes or features.
 
     Source: Lin (1989), A concordance correlation coefficient to evaluate reproducibility.
     """
@@ -48,7 +65,12 @@ def _centred(x: Tensor, axis: int) -> Tensor:
 
 # ---- means -------------------------------------------------------------------------------------
 class MeanSquaredError(NamedMean):
-    """The mean of (y - p)^2."""
+    """The mean of (y - p)^2.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.mean_squared_error
 
@@ -57,7 +79,12 @@ class MeanSquaredError(NamedMean):
 
 
 class MeanAbsoluteError(NamedMean):
-    """The mean of |y - p|."""
+    """The mean of |y - p|.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.mean_absolute_error
 
@@ -66,7 +93,12 @@ class MeanAbsoluteError(NamedMean):
 
 
 class MeanAbsolutePercentageError(NamedMean):
-    """The mean of 100 |(y - p) / y|."""
+    """The mean of 100 |(y - p) / y|.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.mean_absolute_percentage_error
 
@@ -75,7 +107,12 @@ class MeanAbsolutePercentageError(NamedMean):
 
 
 class MeanSquaredLogarithmicError(NamedMean):
-    """The mean of (log(1 + y) - log(1 + p))^2."""
+    """The mean of (log(1 + y) - log(1 + p))^2.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.mean_squared_logarithmic_error
 
@@ -84,7 +121,12 @@ class MeanSquaredLogarithmicError(NamedMean):
 
 
 class LogCoshError(NamedMean):
-    """The mean of log(cosh(p - y))."""
+    """The mean of log(cosh(p - y)).
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     function = losses.log_cosh
 
@@ -93,7 +135,13 @@ class LogCoshError(NamedMean):
 
 
 class CosineSimilarity(NamedMean):
-    """The mean cosine of the angle between y and p along an axis."""
+    """The mean cosine of the angle between y and p along an axis.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        axis: axis of the classes or features.
+    """
 
     function = cosine_similarity
 
@@ -102,7 +150,13 @@ class CosineSimilarity(NamedMean):
 
 
 class PearsonCorrelation(NamedMean):
-    """The mean over samples of Pearson's correlation along an axis: see `pearson_correlation`."""
+    """The mean over samples of Pearson's correlation along an axis: see `pearson_correlation`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        axis: axis of the classes or features.
+    """
 
     function = pearson_correlation
 
@@ -113,7 +167,13 @@ class PearsonCorrelation(NamedMean):
 
 
 class ConcordanceCorrelation(NamedMean):
-    """The mean over samples of Lin's correlation along an axis: see `concordance_correlation`."""
+    """The mean over samples of Lin's correlation along an axis: see `concordance_correlation`.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+        axis: axis of the classes or features.
+    """
 
     function = concordance_correlation
 
@@ -124,7 +184,12 @@ class ConcordanceCorrelation(NamedMean):
 
 
 class RootMeanSquaredError(Mean):
-    """The square root of the mean of (y - p)^2."""
+    """The square root of the mean of (y - p)^2.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
+    """
 
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
@@ -150,6 +215,10 @@ class R2Score(Metric):
     class_aggregation: None gives one score an output, "uniform_average" their mean,
     "variance_weighted_average" their mean weighted by the outputs' variances. num_regressors r > 0
     gives the adjusted score, 1 - (1 - R2) (n - 1) / (n - r - 1), where n is large enough for it.
+
+    Args:
+        name: name of the metric in logs and history.
+        dtype: dtype of the metric's state.
     """
 
     def __init__(

@@ -35,6 +35,9 @@ def resolve_accuracy(
 
     Its `name` is its full one, for example "sparse_categorical_accuracy". Raises ArgumentError,
     with the metrics it could mean, where loss and shapes do not settle it.
+
+    Args:
+        loss: loss to wrap, or its name.
     """
     if isinstance(loss, SPARSE):
         return SparseCategoricalAccuracy()
@@ -49,7 +52,11 @@ def resolve_accuracy(
 def resolve_crossentropy(
     loss: Any, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
 ) -> Metric:
-    """The metric that 'crossentropy' means; as `resolve_accuracy`."""
+    """The metric that 'crossentropy' means; as `resolve_accuracy`.
+
+    Args:
+        loss: loss to wrap, or its name.
+    """
     from_logits = bool(getattr(loss, "from_logits", False))
     if isinstance(loss, SPARSE):
         return probabilistic.SparseCategoricalCrossentropy(from_logits=from_logits)

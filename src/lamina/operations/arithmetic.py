@@ -39,37 +39,72 @@ __all__ = [
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 def add(x: Any, y: Any, /) -> Tensor:
-    """x + y; of bools, x or y."""
+    """x + y; of bools, x or y.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return binary("add", "add", x, y)
 
 
 def subtract(x: Any, y: Any, /) -> Tensor:
-    """x - y."""
+    """x - y.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return binary("subtract", "subtract", x, y)
 
 
 def multiply(x: Any, y: Any, /) -> Tensor:
-    """x * y; of bools, x and y."""
+    """x * y; of bools, x and y.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return binary("multiply", "multiply", x, y)
 
 
 def divide(x: Any, y: Any, /) -> Tensor:
-    """x / y; integers become float32 first."""
+    """x / y; integers become float32 first.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return binary("divide", "divide", x, y, floats=True)
 
 
 def floor_divide(x: Any, y: Any, /) -> Tensor:
-    """The floor of x / y, as Python's `//`; integers by zero give 0."""
+    """The floor of x / y, as Python's `//`; integers by zero give 0.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _floored("floor_divide", x, y)[0]
 
 
 def remainder(x: Any, y: Any, /) -> Tensor:
-    """x - floor(x / y) * y, which has y's sign, as Python's `%`; integers by zero give 0."""
+    """x - floor(x / y) * y, which has y's sign, as Python's `%`; integers by zero give 0.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _floored("remainder", x, y)[1]
 
 
 def divmod(x: Any, y: Any, /) -> tuple[Tensor, Tensor]:
-    """(x // y, x % y)."""
+    """(x // y, x % y).
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _floored("divmod", x, y)
 
 
@@ -110,13 +145,23 @@ def _floored_floats(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fmod(x: Any, y: Any, /) -> Tensor:
-    """The remainder that has x's sign, as C's fmod."""
+    """The remainder that has x's sign, as C's fmod.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return binary("fmod", "remainder", x, y)
 
 
 # ---- powers --------------------------------------------------------------------------------------
 def power(x: Any, y: Any, /) -> Tensor:
-    """x to the power y. Small whole exponents known in Python become products."""
+    """x to the power y. Small whole exponents known in Python become products.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     if is_weak(y) and type(y) is not bool and not is_weak(x):
         base = as_tensor(x)
         if y in _PRODUCTS and (base.dtype.is_float or (type(y) is int and base.dtype.is_integer)):
@@ -143,33 +188,53 @@ _PRODUCTS = {
 
 
 def square(x: Any, /) -> Tensor:
-    """x * x."""
+    """x * x.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     return multiply(tensor, tensor)
 
 
 def reciprocal(x: Any, /) -> Tensor:
-    """1 / x."""
+    """1 / x.
+
+    Args:
+        x: tensor or array-like.
+    """
     return divide(1, floating(x))
 
 
 # ---- signs and bounds ----------------------------------------------------------------------------
 def negative(x: Any, /) -> Tensor:
-    """-x."""
+    """-x.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     need_kind("negative", tensor, "iuf", "numbers", "use lm.logical_not for bools")
     return unary("negate", tensor)
 
 
 def positive(x: Any, /) -> Tensor:
-    """+x."""
+    """+x.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     need_kind("positive", tensor, "iuf", "numbers")
     return tensor
 
 
 def abs(x: Any, /) -> Tensor:
-    """The magnitude of x."""
+    """The magnitude of x.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     return tensor if tensor.dtype.kind in "bu" else unary("abs", tensor)
 
@@ -178,24 +243,42 @@ absolute = abs
 
 
 def sign(x: Any, /) -> Tensor:
-    """-1, 0 or 1; NaN and the sign of a zero stay, as in JAX (NumPy's sign(-0.0) is +0.0)."""
+    """-1, 0 or 1; NaN and the sign of a zero stay, as in JAX (NumPy's sign(-0.0) is +0.0).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     need_kind("sign", tensor, "iuf", "numbers")
     return unary("sign", tensor)
 
 
 def maximum(x: Any, y: Any, /) -> Tensor:
-    """The larger of x and y; NaN where either is."""
+    """The larger of x and y; NaN where either is.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return binary("maximum", "maximum", x, y)
 
 
 def minimum(x: Any, y: Any, /) -> Tensor:
-    """The smaller of x and y; NaN where either is."""
+    """The smaller of x and y; NaN where either is.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return binary("minimum", "minimum", x, y)
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
-    """minimum(maximum(x, min), max); a bound of None is no bound."""
+    """minimum(maximum(x, min), max); a bound of None is no bound.
+
+    Args:
+        x: tensor or array-like.
+    """
     if min is None or max is None:
         low = as_tensor(x) if min is None else maximum(x, min)
         return low if max is None else minimum(low, max)
@@ -206,7 +289,12 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
 
 
 def copysign(x: Any, y: Any, /) -> Tensor:
-    """x's magnitude with y's sign, that of a zero or NaN included."""
+    """x's magnitude with y's sign, that of a zero or NaN included.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = aligned("copysign", x, y, floats=True)
     magnitude = abs(a)
     return where(signbit(b), negative(magnitude), magnitude)
@@ -216,7 +304,11 @@ _SAME_BITS = {16: int16, 32: int32, 64: int64}
 
 
 def signbit(x: Any, /) -> Tensor:
-    """True where x's sign is minus, -0.0 included."""
+    """True where x's sign is minus, -0.0 included.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
         return less(tensor, 0) if tensor.dtype.kind == "i" else as_tensor(like(0, tensor), bool_)
@@ -231,17 +323,29 @@ def _rounding(primitive: str, x: Any) -> Tensor:
 
 
 def floor(x: Any, /) -> Tensor:
-    """The largest whole number <= x; integers stay as they are."""
+    """The largest whole number <= x; integers stay as they are.
+
+    Args:
+        x: tensor or array-like.
+    """
     return _rounding("floor", x)
 
 
 def ceil(x: Any, /) -> Tensor:
-    """The smallest whole number >= x; integers stay as they are."""
+    """The smallest whole number >= x; integers stay as they are.
+
+    Args:
+        x: tensor or array-like.
+    """
     return _rounding("ceil", x)
 
 
 def trunc(x: Any, /) -> Tensor:
-    """x without its fraction; integers stay as they are."""
+    """x without its fraction; integers stay as they are.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
         return tensor
@@ -249,7 +353,11 @@ def trunc(x: Any, /) -> Tensor:
 
 
 def round(x: Any, /, decimals: int = 0) -> Tensor:
-    """The nearest number of so many decimals, halves to the even one; -1 rounds to tens."""
+    """The nearest number of so many decimals, halves to the even one; -1 rounds to tens.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if decimals < 0 and tensor.dtype.is_integer:
         return _rounded_integers(tensor, 10**-decimals)
@@ -274,7 +382,12 @@ def _rounded_integers(x: Tensor, unit: int) -> Tensor:
 
 # ---- neighbours ----------------------------------------------------------------------------------
 def nextafter(x: Any, y: Any, /) -> Tensor:
-    """The float next to x on the way to y; float32 and float64."""
+    """The float next to x on the way to y; float32 and float64.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = aligned("nextafter", x, y, floats=True)
     if a.dtype.is_storage_only:
         raise DTypeError(f"nextafter: needs float32 or float64; got {a.dtype}")
@@ -292,7 +405,12 @@ def nextafter(x: Any, y: Any, /) -> Tensor:
 def isclose(
     x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: bool = False
 ) -> Tensor:
-    """True where |x - y| <= atol + rtol * |y|, or both are equal (infinities, too)."""
+    """True where |x - y| <= atol + rtol * |y|, or both are equal (infinities, too).
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = aligned("isclose", x, y, floats=True)
     near = less_equal(abs(subtract(a, b)), add(multiply(abs(b), rtol), atol))
     result = logical_or(equal(a, b), logical_and(near, isfinite(b)))

@@ -41,38 +41,72 @@ def _fitting(value: Any, beside: Any) -> Any:
 
 
 def equal(x: Any, y: Any, /) -> Tensor:
-    """x == y, elementwise."""
+    """x == y, elementwise.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _compare("equal", "EQ", x, y)
 
 
 def not_equal(x: Any, y: Any, /) -> Tensor:
-    """x != y, elementwise."""
+    """x != y, elementwise.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _compare("not_equal", "NE", x, y)
 
 
 def less(x: Any, y: Any, /) -> Tensor:
-    """x < y, elementwise."""
+    """x < y, elementwise.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _compare("less", "LT", x, y)
 
 
 def less_equal(x: Any, y: Any, /) -> Tensor:
-    """x <= y, elementwise."""
+    """x <= y, elementwise.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _compare("less_equal", "LE", x, y)
 
 
 def greater(x: Any, y: Any, /) -> Tensor:
-    """x > y, elementwise."""
+    """x > y, elementwise.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _compare("greater", "GT", x, y)
 
 
 def greater_equal(x: Any, y: Any, /) -> Tensor:
-    """x >= y, elementwise."""
+    """x >= y, elementwise.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _compare("greater_equal", "GE", x, y)
 
 
 # ---- tests of numbers ----------------------------------------------------------------------------
 def isfinite(x: Any, /) -> Tensor:
-    """True where x is neither infinite nor NaN."""
+    """True where x is neither infinite nor NaN.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
         return equal(tensor, tensor)
@@ -80,7 +114,11 @@ def isfinite(x: Any, /) -> Tensor:
 
 
 def isinf(x: Any, /) -> Tensor:
-    """True where x is infinite."""
+    """True where x is infinite.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
         return not_equal(tensor, tensor)
@@ -88,7 +126,11 @@ def isinf(x: Any, /) -> Tensor:
 
 
 def isnan(x: Any, /) -> Tensor:
-    """True where x is NaN."""
+    """True where x is NaN.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     return not_equal(tensor, tensor)
 
@@ -105,56 +147,104 @@ def _as_bool(x: Any) -> Tensor:
 
 
 def logical_and(x: Any, y: Any, /) -> Tensor:
-    """x and y, each true where not zero."""
+    """x and y, each true where not zero.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _bits("logical_and", "and", _as_bool(x), _as_bool(y))
 
 
 def logical_or(x: Any, y: Any, /) -> Tensor:
-    """x or y, each true where not zero."""
+    """x or y, each true where not zero.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _bits("logical_or", "or", _as_bool(x), _as_bool(y))
 
 
 def logical_xor(x: Any, y: Any, /) -> Tensor:
-    """Either x or y, each true where not zero."""
+    """Either x or y, each true where not zero.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _bits("logical_xor", "xor", _as_bool(x), _as_bool(y))
 
 
 def logical_not(x: Any, /) -> Tensor:
-    """True where x is zero."""
+    """True where x is zero.
+
+    Args:
+        x: tensor or array-like.
+    """
     return bind("not", _as_bool(x))
 
 
 def bitwise_and(x: Any, y: Any, /) -> Tensor:
-    """The bits set in both."""
+    """The bits set in both.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _bits("bitwise_and", "and", x, y)
 
 
 def bitwise_or(x: Any, y: Any, /) -> Tensor:
-    """The bits set in either."""
+    """The bits set in either.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _bits("bitwise_or", "or", x, y)
 
 
 def bitwise_xor(x: Any, y: Any, /) -> Tensor:
-    """The bits set in one of both."""
+    """The bits set in one of both.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     return _bits("bitwise_xor", "xor", x, y)
 
 
 def bitwise_invert(x: Any, /) -> Tensor:
-    """Every bit turned over; of bools, not x."""
+    """Every bit turned over; of bools, not x.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     need_kind("bitwise_invert", tensor, "biu", "integers or bools")
     return bind("not", tensor)
 
 
 def bitwise_left_shift(x: Any, y: Any, /) -> Tensor:
-    """x * 2^y by moving bits."""
+    """x * 2^y by moving bits.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = aligned("bitwise_left_shift", x, y)
     need_kind("bitwise_left_shift", a, "iu", "integers")
     return bind("shift_left", a, b)
 
 
 def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
-    """floor(x / 2^y) by moving bits."""
+    """floor(x / 2^y) by moving bits.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = aligned("bitwise_right_shift", x, y)
     need_kind("bitwise_right_shift", a, "iu", "integers")
     kind = "arithmetic" if a.dtype.kind == "i" else "logical"
@@ -163,7 +253,12 @@ def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
 
 # ---- choice --------------------------------------------------------------------------------------
 def where(condition: Any, x: Any, y: Any, /) -> Tensor:
-    """x where the condition holds, else y. Both are computed; gradients flow to the chosen."""
+    """x where the condition holds, else y. Both are computed; gradients flow to the chosen.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     test = as_tensor(condition, bool_)
     a, b = promoted((x, y))
     test, a, b = broadcast((test, a, b), "where")

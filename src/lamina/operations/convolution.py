@@ -43,6 +43,14 @@ def conv(
     kernel: (spatial..., channels / groups, filters); the groups follow from its channels.
     padding: "valid", "same", "causal" (one spatial axis only), an integer, or (low, high) per axis.
     Raises ShapeError where ranks, channels or groups do not fit, or a window exceeds its input.
+
+    Args:
+        strides: steps of the window, an integer or one for each spatial axis.
+        padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
+            (divided by the strides).
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+        dilation_rate: spacing between the taps of the window, an integer or one for each axis.
     """
     x, weights, rank, dtype = _operands("conv", inputs, kernel, data_format)
     window = _static("conv", weights.shape)
@@ -69,6 +77,15 @@ def conv_transpose(
     kernel: (spatial..., filters, channels). Without output_padding, an extent n becomes n * stride
     ("same") or (n - 1) * stride + max(window, stride) ("valid"); with it, (n - 1) * stride +
     window + output_padding ("valid"), or window % 2 in the place of window ("same").
+
+    Args:
+        strides: steps of the window, an integer or one for each spatial axis.
+        padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
+            (divided by the strides).
+        output_padding: extent added to one side of the result, to choose between possible ones.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+        dilation_rate: spacing between the taps of the window, an integer or one for each axis.
     """
     function = "conv_transpose"
     x, weights, rank, dtype = _operands(function, inputs, kernel, data_format)
@@ -112,7 +129,16 @@ def depthwise_conv(
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
     """Each channel convolved by kernels of its own, kernel: (spatial..., channels, multiplier);
-    output c * multiplier + m is channel c with its kernel m."""
+    output c * multiplier + m is channel c with its kernel m.
+
+    Args:
+        strides: steps of the window, an integer or one for each spatial axis.
+        padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
+            (divided by the strides).
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+        dilation_rate: spacing between the taps of the window, an integer or one for each axis.
+    """
     x, weights, rank, dtype = _operands("depthwise_conv", inputs, kernel, data_format)
     window = _static("depthwise_conv", weights.shape)
     if x.shape[-1] != window[-2]:
@@ -139,7 +165,16 @@ def separable_conv(
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
     """`depthwise_conv`, then a convolution of windows of 1: pointwise_kernel is (1..., channels *
-    multiplier, filters)."""
+    multiplier, filters).
+
+    Args:
+        strides: steps of the window, an integer or one for each spatial axis.
+        padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
+            (divided by the strides).
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+        dilation_rate: spacing between the taps of the window, an integer or one for each axis.
+    """
     spread = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(spread, pointwise_kernel, 1, "valid", data_format)
 

@@ -54,24 +54,44 @@ def asarray(
     Without `copy=True` memory is shared where that is possible: then the array given must not be
     changed afterwards. Python floats become float32, Python integers int32, arrays keep their
     dtype.
+
+    Args:
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        copy: True always copies, False never does (ValueError if it must), None only if needed.
+        device: where the result is placed; only "cpu" so far.
     """
     need_cpu("asarray", device)
     return as_tensor(obj, None if dtype is None else types.dtype(dtype), copy=builtins.bool(copy))
 
 
 def array(obj: Any, /, dtype: Any = None, *, copy: bool = True) -> Tensor:
-    """As `asarray`, with memory of its own."""
+    """As `asarray`, with memory of its own.
+
+    Args:
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        copy: True always copies, False never does (ValueError if it must), None only if needed.
+    """
     return asarray(obj, dtype, copy=copy)
 
 
 def constant(value: Any, /, dtype: Any = None) -> Tensor:
-    """As `asarray`; TensorFlow's name for it."""
+    """As `asarray`; TensorFlow's name for it.
+
+    Args:
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     return asarray(value, dtype)
 
 
 def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
     """A tensor that shares the memory of an array of another library, through DLPack; bfloat16 as
-    well. With `copy` it has memory of its own."""
+    well. With `copy` it has memory of its own.
+
+    Args:
+        x: tensor or array-like.
+        device: where the result is placed; only "cpu" so far.
+        copy: True always copies, False never does (ValueError if it must), None only if needed.
+    """
     need_cpu("from_dlpack", device)
     if isinstance(x, Tensor):
         return x
@@ -84,7 +104,14 @@ def need_cpu(function: str, device: str | None) -> None:
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
-    """x converted to a dtype. Floats to integers truncate, and stop at the integers' limits."""
+    """x converted to a dtype. Floats to integers truncate, and stop at the integers' limits.
+
+    Args:
+        x: tensor or array-like.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        copy: True always copies, False never does (ValueError if it must), None only if needed.
+        device: where the result is placed; only "cpu" so far.
+    """
     need_cpu("astype", device)
     return as_tensor(x, types.dtype(dtype))
 
@@ -94,7 +121,14 @@ cast = astype
 
 # ---- filled ------------------------------------------------------------------------------------
 def full(shape: Any, fill_value: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """A tensor that has one value everywhere. Extents may be symbolic."""
+    """A tensor that has one value everywhere. Extents may be symbolic.
+
+    Args:
+        shape: tuple of extents.
+        fill_value: value of all elements.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     need_cpu("full", device)
     value = operand(fill_value)
     wanted = types.dtype(dtype) if dtype is not None else common_dtype([value])
@@ -103,40 +137,83 @@ def full(shape: Any, fill_value: Any, /, *, dtype: Any = None, device: str | Non
 
 
 def zeros(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """Zeros, float32 by default."""
+    """Zeros, float32 by default.
+
+    Args:
+        shape: tuple of extents.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     return full(shape, 0, dtype=_dtype_or(float32, dtype), device=device)
 
 
 def ones(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """Ones, float32 by default."""
+    """Ones, float32 by default.
+
+    Args:
+        shape: tuple of extents.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     return full(shape, 1, dtype=_dtype_or(float32, dtype), device=device)
 
 
 def empty(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """A tensor whose values nobody should rely on: zeros."""
+    """A tensor whose values nobody should rely on: zeros.
+
+    Args:
+        shape: tuple of extents.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     return zeros(shape, dtype=dtype, device=device)
 
 
 def full_like(
     x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | None = None
 ) -> Tensor:
-    """One value everywhere, in x's shape and dtype."""
+    """One value everywhere, in x's shape and dtype.
+
+    Args:
+        x: tensor or array-like.
+        fill_value: value of all elements.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     tensor = as_tensor(x)
     return full(tensor.shape, fill_value, dtype=_dtype_or(tensor.dtype, dtype), device=device)
 
 
 def zeros_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """Zeros in x's shape and dtype."""
+    """Zeros in x's shape and dtype.
+
+    Args:
+        x: tensor or array-like.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     return full_like(x, 0, dtype=dtype, device=device)
 
 
 def ones_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """Ones in x's shape and dtype."""
+    """Ones in x's shape and dtype.
+
+    Args:
+        x: tensor or array-like.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     return full_like(x, 1, dtype=dtype, device=device)
 
 
 def empty_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """As `zeros_like`."""
+    """As `zeros_like`.
+
+    Args:
+        x: tensor or array-like.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     return full_like(x, 0, dtype=dtype, device=device)
 
 
@@ -165,6 +242,12 @@ def arange(
     """start, start + step, ... before stop; with one argument, 0, 1, ... before it.
 
     A symbolic extent is possible where start is 0 and step 1.
+
+    Args:
+        start: first value.
+        stop: end of the interval.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
     """
     need_cpu("arange", device)
     if stop is None:
@@ -194,14 +277,28 @@ def linspace(
     endpoint: bool = True,
     device: str | None = None,
 ) -> Tensor:
-    """num numbers from start to stop, evenly spaced; without `endpoint`, stop is left out."""
+    """num numbers from start to stop, evenly spaced; without `endpoint`, stop is left out.
+
+    Args:
+        start: first value.
+        stop: end of the interval.
+        num: number of samples.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     need_cpu("linspace", device)
     line = np.linspace(_plain(start), _plain(stop), num, endpoint=endpoint)
     return asarray(line, _dtype_or(float32, dtype))
 
 
 def logspace(start: float, stop: float, /, num: int = 50, *, base: float = 10.0) -> Tensor:
-    """base to the powers that `linspace` gives."""
+    """base to the powers that `linspace` gives.
+
+    Args:
+        start: first value.
+        stop: end of the interval.
+        num: number of samples.
+    """
     return asarray(np.logspace(start, stop, num, base=base), float32)
 
 
@@ -214,7 +311,12 @@ def eye(
     dtype: Any = None,
     device: str | None = None,
 ) -> Tensor:
-    """Ones on the k-th diagonal, zeros elsewhere."""
+    """Ones on the k-th diagonal, zeros elsewhere.
+
+    Args:
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        device: where the result is placed; only "cpu" so far.
+    """
     need_cpu("eye", device)
     shape = (*shape_of(n_rows), *shape_of(n_rows if n_cols is None else n_cols))
     wanted = _dtype_or(float32, dtype)
@@ -232,7 +334,11 @@ def _diagonal(shape: Shape, k: int, dtype: DType, *, traced: bool) -> Tensor:
 
 
 def identity(n: Dim, /, dtype: Any = None) -> Tensor:
-    """The identity matrix."""
+    """The identity matrix.
+
+    Args:
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     return eye(n, dtype=dtype)
 
 
@@ -247,12 +353,20 @@ def _band(function: str, x: Any, k: int, upper: bool) -> Tensor:
 
 
 def tril(x: Any, /, *, k: int = 0) -> Tensor:
-    """x with zeros above the k-th diagonal of its last two axes."""
+    """x with zeros above the k-th diagonal of its last two axes.
+
+    Args:
+        x: tensor or array-like.
+    """
     return _band("tril", x, k, False)
 
 
 def triu(x: Any, /, *, k: int = 0) -> Tensor:
-    """x with zeros below the k-th diagonal of its last two axes."""
+    """x with zeros below the k-th diagonal of its last two axes.
+
+    Args:
+        x: tensor or array-like.
+    """
     return _band("triu", x, k, True)
 
 
@@ -274,7 +388,13 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Tensor]:
 
 
 def one_hot(indices: Any, num_classes: int, /, *, axis: int = -1, dtype: Any = None) -> Tensor:
-    """1 at each index along a new axis of `num_classes`, 0 elsewhere; all 0 for indices outside."""
+    """1 at each index along a new axis of `num_classes`, 0 elsewhere; all 0 for indices outside.
+
+    Args:
+        num_classes: number of classes.
+        axis: axis to work along; negative numbers count from the end.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     tensor = as_tensor(indices)
     if not tensor.dtype.is_integer:
         raise DTypeError(
@@ -353,7 +473,11 @@ _KINDS = {
 
 def isdtype(dtype: Any, kind: Any, /) -> bool:
     """True where a dtype is of a kind: a dtype, a name of the standard's ("integral", "real
-    floating", ...), or a tuple of those."""
+    floating", ...), or a tuple of those.
+
+    Args:
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     found = types.dtype(dtype)
     if isinstance(kind, tuple):
         return builtins.any(isdtype(found, k) for k in kind)

@@ -35,24 +35,48 @@ __all__ = [
 def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """Sums of the first 1, 2, 3... elements along an axis; `include_initial` puts a 0 in front."""
+    """Sums of the first 1, 2, 3... elements along an axis; `include_initial` puts a 0 in front.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     return _summed("cumulative_sum", add, 0, x, axis, dtype, include_initial)
 
 
 def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """Products of the first 1, 2, 3... elements along an axis; `include_initial` puts a 1 first."""
+    """Products of the first 1, 2, 3... elements along an axis; `include_initial` puts a 1 first.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     return _summed("cumulative_prod", multiply, 1, x, axis, dtype, include_initial)
 
 
 def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
-    """As `cumulative_sum`; without an axis, of the flattened elements."""
+    """As `cumulative_sum`; without an axis, of the flattened elements.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     return cumulative_sum(_flat(x, axis), axis=axis or 0, dtype=dtype)
 
 
 def cumprod(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
-    """As `cumulative_prod`; without an axis, of the flattened elements."""
+    """As `cumulative_prod`; without an axis, of the flattened elements.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     return cumulative_prod(_flat(x, axis), axis=axis or 0, dtype=dtype)
 
 
@@ -60,6 +84,11 @@ def logcumsumexp(x: Any, /, axis: int | None = None, *, reverse: bool = False) -
     """log(cumsum(exp(x))), without overflow on the way; without an axis, of the flattened elements.
 
     `reverse` begins at the end of the axis.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        reverse: go from the last element to the first.
     """
     tensor = floating(x)
     return _running("logcumsumexp", logaddexp, -np.inf, _flat(tensor, axis), axis or 0, reverse)
@@ -68,12 +97,24 @@ def logcumsumexp(x: Any, /, axis: int | None = None, *, reverse: bool = False) -
 # ---- extremes ----------------------------------------------------------------------------------
 def cummax(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
     """The largest of the first 1, 2, 3... elements along an axis; without one, of the flattened
-    elements. NaN stays from where it stands on. `reverse` begins at the end of the axis."""
+    elements. NaN stays from where it stands on. `reverse` begins at the end of the axis.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        reverse: go from the last element to the first.
+    """
     return _extreme("cummax", maximum, "min", x, axis, reverse)
 
 
 def cummin(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
-    """The smallest of the first 1, 2, 3... elements, as `cummax` otherwise."""
+    """The smallest of the first 1, 2, 3... elements, as `cummax` otherwise.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        reverse: go from the last element to the first.
+    """
     return _extreme("cummin", minimum, "max", x, axis, reverse)
 
 

@@ -40,6 +40,12 @@ def resize(
     interpolation: "nearest", "bilinear", "bicubic" (Keys, a = -0.5), "lanczos3", "lanczos5".
     antialias widens the kernel where the picture becomes smaller.
     Raises ShapeError, and UnknownNameError for another interpolation.
+
+    Args:
+        size: extents (height, width) of the result.
+        interpolation: "bilinear" or "nearest".
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
     """
     x = floating(images)
     if x.ndim not in (3, 4):
@@ -134,6 +140,11 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> T
 
     As in Keras, the c r^2 channels are (r, r, c), TensorFlow's order; with "channels_first" they
     are (c, r, r), PyTorch's.
+
+    Args:
+        x: tensor or array-like.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
     """
     data, r, first = _blocks("depth_to_space", x, block_size, data_format)
     n, c, h, w = data.shape if first else tuple(data.shape[d] for d in (0, 3, 1, 2))
@@ -147,7 +158,13 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> T
 
 def space_to_depth(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
     """Blocks of pixels become channels: (batch, h r, w r, c) to (batch, h, w, c r^2); undoes
-    `depth_to_space`."""
+    `depth_to_space`.
+
+    Args:
+        x: tensor or array-like.
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
     data, r, first = _blocks("space_to_depth", x, block_size, data_format)
     n, c, h, w = data.shape if first else tuple(data.shape[d] for d in (0, 3, 1, 2))
     if not is_static((h, w)) or h % r or w % r:  # type: ignore[operator]

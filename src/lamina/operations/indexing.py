@@ -349,6 +349,10 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
 
     The indices' axes replace that axis. Negative positions count from the end; known ones outside
     raise OutOfBoundsError, traced ones are moved to the nearest element.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
     """
     tensor = as_tensor(x)
     if axis is None:
@@ -364,7 +368,12 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
 
 
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
-    """For each line along an axis, its elements at that line's own positions, as from argsort."""
+    """For each line along an axis, its elements at that line's own positions, as from argsort.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor, array = as_tensor(x), as_tensor(indices)
     axis = axis_of("take_along_axis", axis, tensor.ndim)
     if array.ndim != tensor.ndim or not array.dtype.is_integer:
@@ -394,14 +403,22 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
 
 
 def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[Dim], /) -> Tensor:
-    """A part of x of fixed sizes at starts that may be traced; moved where it would not fit."""
+    """A part of x of fixed sizes at starts that may be traced; moved where it would not fit.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     places = _starts("dynamic_slice", tensor, starts)
     return bind("dynamic_slice", tensor, *places, slice_sizes=tuple(sizes))
 
 
 def dynamic_update_slice(x: Any, update: Any, starts: Sequence[Any], /) -> Tensor:
-    """x with `update` written at starts that may be traced; moved where it would not fit."""
+    """x with `update` written at starts that may be traced; moved where it would not fit.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     places = _starts("dynamic_update_slice", tensor, starts)
     return bind("dynamic_update_slice", tensor, as_tensor(update, tensor.dtype), *places)
@@ -414,7 +431,11 @@ def _starts(function: str, x: Tensor, starts: Sequence[Any]) -> list[Tensor]:
 
 
 def nonzero(x: Any, /) -> tuple[Tensor, ...]:
-    """The positions of elements that are not zero, one tensor per axis. Known values only."""
+    """The positions of elements that are not zero, one tensor per axis. Known values only.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if tensor.is_traced:
         raise TracedValueError(

@@ -78,6 +78,10 @@ def matmul(x: Any, y: Any, /) -> Tensor:
 
     A tensor of one axis counts as a row in front and as a column behind. Raises ShapeError where
     the inner extents differ or an operand is a scalar.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
     """
     a, b = promoted((x, y))
     if a.ndim == 0 or b.ndim == 0:
@@ -98,7 +102,12 @@ def matmul(x: Any, y: Any, /) -> Tensor:
 
 
 def dot(x: Any, y: Any, /) -> Tensor:
-    """NumPy's dot: the sum over x's last axis and y's last but one; scalars multiply."""
+    """NumPy's dot: the sum over x's last axis and y's last but one; scalars multiply.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = promoted((x, y))
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
@@ -109,7 +118,13 @@ def dot(x: Any, y: Any, /) -> Tensor:
 
 
 def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
-    """The sum of products along one axis of both; the other axes broadcast."""
+    """The sum of products along one axis of both; the other axes broadcast.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+        axis: axis to work along; negative numbers count from the end.
+    """
     a, b = promoted((x, y))
     a = moveaxis(a, axis_of("vecdot", axis, a.ndim), -1)
     b = moveaxis(b, axis_of("vecdot", axis, b.ndim), -1)
@@ -121,7 +136,12 @@ def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
 
 
 def inner(x: Any, y: Any, /) -> Tensor:
-    """The sum of products over the last axis of both, for every pair of rows."""
+    """The sum of products over the last axis of both, for every pair of rows.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = promoted((x, y))
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
@@ -129,13 +149,24 @@ def inner(x: Any, y: Any, /) -> Tensor:
 
 
 def outer(x: Any, y: Any, /) -> Tensor:
-    """The products of every element of x with every element of y."""
+    """The products of every element of x with every element of y.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = (reshape(t, (-1,)) for t in promoted((x, y)))
     return multiply(reshape(a, (-1, 1)), b)
 
 
 def tensordot(x: Any, y: Any, /, *, axes: Any = 2) -> Tensor:
-    """Sums of products over `axes`: so many last axes of x and first of y, or two sequences."""
+    """Sums of products over `axes`: so many last axes of x and first of y, or two sequences.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+        axes: axes to work along; negative numbers count from the end.
+    """
     a, b = promoted((x, y))
     if isinstance(axes, int):
         left: tuple[int, ...] = tuple(range(a.ndim - axes, a.ndim))
@@ -153,7 +184,13 @@ def tensordot(x: Any, y: Any, /, *, axes: Any = 2) -> Tensor:
 
 
 def cross(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
-    """The cross product of vectors of three elements along an axis."""
+    """The cross product of vectors of three elements along an axis.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+        axis: axis to work along; negative numbers count from the end.
+    """
     a, b = broadcast(promoted((x, y)), "cross")
     axis = axis_of("cross", axis, a.ndim)
     if a.shape[axis] != 3:
@@ -167,7 +204,11 @@ def cross(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
 
 
 def matrix_power(x: Any, n: int, /) -> Tensor:
-    """A square matrix multiplied with itself; n >= 0."""
+    """A square matrix multiplied with itself; n >= 0.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if n < 0 or tensor.ndim < 2 or tensor.shape[-1] != tensor.shape[-2]:
         raise ShapeError(f"matrix_power: needs square matrices and n >= 0; got {tensor.shape}, {n}")
@@ -182,7 +223,11 @@ def matrix_power(x: Any, n: int, /) -> Tensor:
 
 # ---- diagonals ---------------------------------------------------------------------------------
 def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
-    """The diagonal of two axes, along a new last axis."""
+    """The diagonal of two axes, along a new last axis.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if tensor.ndim < 2:
         raise ShapeError(f"diagonal: needs two axes; got shape {tensor.shape}")
@@ -201,12 +246,21 @@ def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) ->
 
 
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
-    """The sum of the diagonal of the last two axes."""
+    """The sum of the diagonal of the last two axes.
+
+    Args:
+        x: tensor or array-like.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
     return reductions.sum(diagonal(x, offset=offset), -1, dtype=dtype)
 
 
 def diag(x: Any, /, k: int = 0) -> Tensor:
-    """The k-th diagonal of a matrix, or a matrix that has the vector x on it."""
+    """The k-th diagonal of a matrix, or a matrix that has the vector x on it.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if tensor.ndim == 2:
         return diagonal(tensor, offset=k)

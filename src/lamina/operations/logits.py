@@ -65,6 +65,9 @@ def logits_of(probabilities: Any, /, function: str | None = None) -> Tensor | No
     """The tensor whose softmax or sigmoid this is, or None. `function` asks for one of the two.
 
     Not only while a program is recorded: eager results remember too, as long as they live.
+
+    Args:
+        function: function of tensors.
     """
     found = _ORIGINS.find(probabilities) if isinstance(probabilities, Tensor) else None
     if found is None or function not in (None, found.function):

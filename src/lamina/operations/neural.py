@@ -53,7 +53,12 @@ __all__ = [
 
 # ---- probabilities -----------------------------------------------------------------------------
 def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
-    """exp(x) / sum(exp(x)) along an axis; the largest x is taken out first."""
+    """exp(x) / sum(exp(x)) along an axis; the largest x is taken out first.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = floating(x)
     axes = _axes("softmax", tensor, axis)
     powers = exp(_shifted(widened(tensor), axes))
@@ -69,7 +74,12 @@ def _named(function: str, axes: tuple[int, ...], x: Tensor) -> str:
 
 
 def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
-    """log(softmax(x)), computed as x - logsumexp(x)."""
+    """log(softmax(x)), computed as x - logsumexp(x).
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = floating(x)
     axes = _axes("log_softmax", tensor, axis)
     shifted = _shifted(widened(tensor), axes)
@@ -89,19 +99,32 @@ def _shifted(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 def sigmoid(x: Any) -> Tensor:
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     result = as_tensor(bind("logistic", widened(tensor)), tensor.dtype)
     return logits.remember(result, "sigmoid", tensor, log_sigmoid)
 
 
 def log_sigmoid(x: Any) -> Tensor:
-    """log(sigmoid(x)) = -softplus(-x)."""
+    """log(sigmoid(x)) = -softplus(-x).
+
+    Args:
+        x: tensor or array-like.
+    """
     return negative(softplus(negative(floating(x))))
 
 
 def sparsemax(x: Any, axis: int = -1) -> Tensor:
-    """The closest probabilities to x; many are exactly 0 (Martins and Astudillo, 2016)."""
+    """The closest probabilities to x; many are exactly 0 (Martins and Astudillo, 2016).
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = floating(x)
     place = axis_of("sparsemax", axis, tensor.ndim)
     (ordered,) = bind("sort", widened(tensor), dimension=place, descending=True)
@@ -116,23 +139,40 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
 
 # ---- rectifiers --------------------------------------------------------------------------------
 def relu(x: Any) -> Tensor:
-    """max(x, 0)."""
+    """max(x, 0).
+
+    Args:
+        x: tensor or array-like.
+    """
     return maximum(x, 0)
 
 
 def relu6(x: Any) -> Tensor:
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    Args:
+        x: tensor or array-like.
+    """
     return minimum(maximum(x, 0), 6)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
-    """x where positive, else negative_slope * x."""
+    """x where positive, else negative_slope * x.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(tensor, negative_slope))
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
-    """x where above the threshold, else default_value."""
+    """x where above the threshold, else default_value.
+
+    Args:
+        x: tensor or array-like.
+        threshold: number that values are compared with.
+    """
     tensor = floating(x)
     return where(greater(tensor, threshold), tensor, default_value)
 
@@ -143,7 +183,11 @@ def _expm1_below(x: Tensor) -> Tensor:
 
 
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
-    """x where positive, else alpha * (exp(x) - 1)."""
+    """x where positive, else alpha * (exp(x) - 1).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(_expm1_below(tensor), alpha))
 
@@ -153,12 +197,20 @@ _SELU_SCALE = 1.0507009873554805
 
 
 def selu(x: Any) -> Tensor:
-    """scale * elu(x, alpha) with the constants that keep mean 0, variance 1 (Klambauer, 2017)."""
+    """scale * elu(x, alpha) with the constants that keep mean 0, variance 1 (Klambauer, 2017).
+
+    Args:
+        x: tensor or array-like.
+    """
     return multiply(elu(x, _SELU_ALPHA), _SELU_SCALE)
 
 
 def celu(x: Any, alpha: float = 1.0) -> Tensor:
-    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
+    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1)).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(_expm1_below(divide(tensor, alpha)), alpha))
 
@@ -176,7 +228,11 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
 
 
 def silu(x: Any) -> Tensor:
-    """x * sigmoid(x)."""
+    """x * sigmoid(x).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return multiply(tensor, sigmoid(tensor))
 
@@ -186,7 +242,11 @@ swish = silu
 
 def softplus(x: Any) -> Tensor:
     """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)); its gradient is sigmoid(x), at 0 too, where
-    the pieces have corners."""
+    the pieces have corners.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     value = add(maximum(tensor, 0), log1p(exp(negative(absolute(tensor)))))
 
@@ -197,38 +257,62 @@ def softplus(x: Any) -> Tensor:
 
 
 def squareplus(x: Any, b: float = 4.0) -> Tensor:
-    """(x + sqrt(x^2 + b)) / 2."""
+    """(x + sqrt(x^2 + b)) / 2.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return multiply(add(tensor, sqrt(add(square(tensor), b))), 0.5)
 
 
 def sparse_plus(x: Any) -> Tensor:
-    """0 up to -1, (x + 1)^2 / 4 up to 1, then x."""
+    """0 up to -1, (x + 1)^2 / 4 up to 1, then x.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     curve = multiply(square(add(clip(tensor, -1, 1), 1)), 0.25)
     return where(less(tensor, 1), curve, tensor)
 
 
 def mish(x: Any) -> Tensor:
-    """x * tanh(softplus(x)) (Misra, 2019)."""
+    """x * tanh(softplus(x)) (Misra, 2019).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return multiply(tensor, tanh(softplus(tensor)))
 
 
 # ---- bounded -----------------------------------------------------------------------------------
 def softsign(x: Any) -> Tensor:
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return divide(tensor, add(absolute(tensor), 1))
 
 
 def hard_sigmoid(x: Any) -> Tensor:
-    """x / 6 + 1/2, within 0 and 1."""
+    """x / 6 + 1/2, within 0 and 1.
+
+    Args:
+        x: tensor or array-like.
+    """
     return clip(add(divide(floating(x), 6), 0.5), 0, 1)
 
 
 def hard_silu(x: Any) -> Tensor:
-    """x * hard_sigmoid(x)."""
+    """x * hard_sigmoid(x).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return multiply(tensor, hard_sigmoid(tensor))
 
@@ -237,36 +321,63 @@ hard_swish = hard_silu
 
 
 def hard_tanh(x: Any) -> Tensor:
-    """x, within -1 and 1."""
+    """x, within -1 and 1.
+
+    Args:
+        x: tensor or array-like.
+    """
     return clip(floating(x), -1, 1)
 
 
 def tanh_shrink(x: Any) -> Tensor:
-    """x - tanh(x)."""
+    """x - tanh(x).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     return subtract(tensor, tanh(tensor))
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
-    """x moved toward 0 by the threshold; 0 within it."""
+    """x moved toward 0 by the threshold; 0 within it.
+
+    Args:
+        x: tensor or array-like.
+        threshold: number that values are compared with.
+    """
     tensor = floating(x)
     return subtract(tensor, clip(tensor, -threshold, threshold))
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
-    """x where |x| > threshold, else 0."""
+    """x where |x| > threshold, else 0.
+
+    Args:
+        x: tensor or array-like.
+        threshold: number that values are compared with.
+    """
     tensor = floating(x)
     return where(greater(absolute(tensor), threshold), tensor, 0.0)
 
 
 def sparse_sigmoid(x: Any) -> Tensor:
-    """(x + 1) / 2, within 0 and 1."""
+    """(x + 1) / 2, within 0 and 1.
+
+    Args:
+        x: tensor or array-like.
+    """
     return clip(multiply(add(floating(x), 1), 0.5), 0, 1)
 
 
 # ---- others ------------------------------------------------------------------------------------
 def glu(x: Any, axis: int = -1) -> Tensor:
-    """The first half along an axis times the sigmoid of the second (Dauphin, 2017)."""
+    """The first half along an axis times the sigmoid of the second (Dauphin, 2017).
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = floating(x)
     axis = axis_of("glu", axis, tensor.ndim)
     half = exact_division(tensor.shape[axis], 2)
@@ -277,17 +388,31 @@ def glu(x: Any, axis: int = -1) -> Tensor:
 
 
 def exponential(x: Any) -> Tensor:
-    """exp(x)."""
+    """exp(x).
+
+    Args:
+        x: tensor or array-like.
+    """
     return exp(x)
 
 
 def linear(x: Any) -> Tensor:
-    """x."""
+    """x.
+
+    Args:
+        x: tensor or array-like.
+    """
     return as_tensor(x)
 
 
 def normalize(x: Any, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) -> Tensor:
-    """x divided by its length along axes; of at least sqrt(epsilon)."""
+    """x divided by its length along axes; of at least sqrt(epsilon).
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        epsilon: small positive number that keeps the division finite.
+    """
     tensor = floating(x)
     total = reductions.sum(square(tensor), axis, keepdims=True)
     return multiply(tensor, rsqrt(maximum(total, like(epsilon, total))))

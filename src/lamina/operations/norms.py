@@ -22,7 +22,13 @@ Order = float | str | None
 def vector_norm(
     x: Any, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2
 ) -> Tensor:
-    """(sum |x|^ord)^(1/ord) along axes; ord may also be 0 (how many are not zero), inf and -inf."""
+    """(sum |x|^ord)^(1/ord) along axes; ord may also be 0 (how many are not zero), inf and -inf.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = floating(x)
     if isinstance(ord, str):
         raise ArgumentError(f"vector_norm: ord must be a number for vectors; got {ord!r}")
@@ -46,6 +52,10 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Ten
     ord: "fro" (the root of the sum of squares), 1 and -1 (the largest and smallest sum of a
     column), inf and -inf (of a row), 2 and -2 (the largest and smallest singular value), "nuc" (the
     sum of the singular values). The last three are computed outside of compiled programs only.
+
+    Args:
+        x: tensor or array-like.
+        keepdims: keep the reduced axes with extent 1.
     """
     tensor = floating(x)
     if tensor.ndim < 2:
@@ -74,7 +84,13 @@ def _of_singular_values(values: Tensor, ord: Order) -> Tensor:
 def norm(
     x: Any, ord: Order = None, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
 ) -> Tensor:
-    """NumPy's norm: of all elements, of vectors along one axis, or of matrices along two."""
+    """NumPy's norm: of all elements, of vectors along one axis, or of matrices along two.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = floating(x)
     if ord is None:
         return vector_norm(tensor, axis=axis, keepdims=keepdims)

@@ -42,6 +42,14 @@ def max_pool(
     """The largest of each window; strides are the windows' size where not said. Padding never wins.
 
     Raises ShapeError where a window exceeds its padded input.
+
+    Args:
+        pool_size: extent of the window, an integer or one for each spatial axis.
+        strides: steps of the window, an integer or one for each spatial axis.
+        padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
+            (divided by the strides).
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
     """
     x = as_tensor(inputs)
     need_kind("max_pool", x, "iuf", "numbers")
@@ -61,7 +69,16 @@ def average_pool(
     padding: Any = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """The mean of each window; what padding adds is not counted."""
+    """The mean of each window; what padding adds is not counted.
+
+    Args:
+        pool_size: extent of the window, an integer or one for each spatial axis.
+        strides: steps of the window, an integer or one for each spatial axis.
+        padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
+            (divided by the strides).
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
     x = floating(inputs)
     name = "average_pool"
     data, window, steps, pairs = _windows(name, x, pool_size, strides, padding, data_format)
@@ -127,14 +144,24 @@ def adaptive_average_pool(
     inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Tensor:
     """The means of `output_size` windows that cover each axis evenly: window i of m over n
-    elements is from floor(i n / m) to ceil((i + 1) n / m)."""
+    elements is from floor(i n / m) to ceil((i + 1) n / m).
+
+    Args:
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
     return _adaptive("adaptive_average_pool", "mean", floating(inputs), output_size, data_format)
 
 
 def adaptive_max_pool(
     inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Tensor:
-    """As `adaptive_average_pool`, the largest of each window."""
+    """As `adaptive_average_pool`, the largest of each window.
+
+    Args:
+        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
+            ...); by default the setting of the backend.
+    """
     return _adaptive("adaptive_max_pool", "max", as_tensor(inputs), output_size, data_format)
 
 

@@ -319,7 +319,11 @@ def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
 
 
 def erfinv(x: Any, /) -> Tensor:
-    """The number whose error function is x; relative error 4e-7, of float64 too."""
+    """The number whose error function is x; relative error 4e-7, of float64 too.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     wide = widened(tensor)
     w = negative(log(multiply(subtract(1, wide), add(wide, 1))))

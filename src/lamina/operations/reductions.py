@@ -68,19 +68,39 @@ def summable(x: Any, dtype: Any) -> Tensor:
 
 # ---- sums and products -------------------------------------------------------------------------
 def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The sum of elements along axes."""
+    """The sum of elements along axes.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = summable(x, dtype)
     return _reduce(tensor, "sum", axes_of("sum", axis, tensor.ndim), keepdims)
 
 
 def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The product of elements along axes."""
+    """The product of elements along axes.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = summable(x, dtype)
     return _reduce(tensor, "product", axes_of("prod", axis, tensor.ndim), keepdims)
 
 
 def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """How many elements are not zero."""
+    """How many elements are not zero.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     return sum(as_tensor(x, bool_), axis, keepdims=keepdims)
 
 
@@ -109,12 +129,24 @@ def _extreme(function: str, kind: str, x: Any, axis: Axis, keepdims: bool) -> Te
 
 
 def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """The largest element along axes; NaN where there is one. Raises ShapeError of none."""
+    """The largest element along axes; NaN where there is one. Raises ShapeError of none.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     return _extreme("max", "max", x, axis, keepdims)
 
 
 def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """The smallest element along axes; NaN where there is one. Raises ShapeError of none."""
+    """The smallest element along axes; NaN where there is one. Raises ShapeError of none.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     return _extreme("min", "min", x, axis, keepdims)
 
 
@@ -134,30 +166,61 @@ def _position(function: str, x: Any, axis: int | None, keepdims: bool) -> Tensor
 
 
 def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The first position of the largest element along an axis (None: of all, in C order), int32."""
+    """The first position of the largest element along an axis (None: of all, in C order), int32.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     return _position("argmax", x, axis, keepdims)
 
 
 def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The first position of the smallest element along an axis (None: of all), int32."""
+    """The first position of the smallest element along an axis (None: of all), int32.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     return _position("argmin", x, axis, keepdims)
 
 
 def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """True where some element along the axes is not zero."""
+    """True where some element along the axes is not zero.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = as_tensor(x, bool_)
     return _reduce(tensor, "or", axes_of("any", axis, tensor.ndim), keepdims)
 
 
 def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """True where no element along the axes is zero."""
+    """True where no element along the axes is zero.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = as_tensor(x, bool_)
     return _reduce(tensor, "and", axes_of("all", axis, tensor.ndim), keepdims)
 
 
 # ---- statistics --------------------------------------------------------------------------------
 def mean(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The arithmetic mean along axes; integers become float32."""
+    """The arithmetic mean along axes; integers become float32.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = floating(as_tensor(x) if dtype is None else as_tensor(x, types.dtype(dtype)))
     axes = axes_of("mean", axis, tensor.ndim)
     total = _reduce(widened(tensor), "sum", axes, keepdims)
@@ -171,7 +234,14 @@ def _over(total: Tensor, count: Any) -> Tensor:
 
 
 def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
-    """The mean of squared distances from the mean; the divisor is n - correction."""
+    """The mean of squared distances from the mean; the divisor is n - correction.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        correction: subtracted from the count in the denominator: 0 population, 1 sample variance.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = floating(x)
     axes = axes_of("var", axis, tensor.ndim)
     wide = widened(tensor)
@@ -187,14 +257,27 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool =
 
 
 def std(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
-    """The square root of `var`."""
+    """The square root of `var`.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        correction: subtracted from the count in the denominator: 0 population, 1 sample variance.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = floating(x)
     variance = var(widened(tensor), axis, correction=correction, keepdims=keepdims)
     return as_tensor(sqrt(variance), tensor.dtype)
 
 
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))), without overflow on the way: the largest element is taken out first."""
+    """log(sum(exp(x))), without overflow on the way: the largest element is taken out first.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = floating(x)
     axes = axes_of("logsumexp", axis, tensor.ndim)
     if not axes:
@@ -213,7 +296,13 @@ def squeezed(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The middle of the sorted elements, the mean of both middles of an even number."""
+    """The middle of the sorted elements, the mean of both middles of an even number.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        keepdims: keep the reduced axes with extent 1.
+    """
     tensor = floating(x)
     axes = axes_of("median", axis, tensor.ndim)
     flat = tensor if axis is not None else bind("reshape", tensor, shape=(tensor.size,))
@@ -243,7 +332,12 @@ def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Ten
 def diff(
     x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
 ) -> Tensor:
-    """Differences of neighbours along an axis, n times over."""
+    """Differences of neighbours along an axis, n times over.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     axis = axis_of("diff", axis, tensor.ndim)
     ends = [as_tensor(e) for e in (prepend, tensor, append) if e is not None]

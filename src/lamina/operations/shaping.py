@@ -39,7 +39,13 @@ __all__ = [
 
 # ---- shape -------------------------------------------------------------------------------------
 def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Tensor:
-    """The elements of x in C order under another shape; one extent may be -1."""
+    """The elements of x in C order under another shape; one extent may be -1.
+
+    Args:
+        x: tensor or array-like.
+        shape: tuple of extents.
+        copy: True always copies, False never does (ValueError if it must), None only if needed.
+    """
     tensor = as_tensor(x)
     wanted = _solved(tensor, shape_of(shape))
     if wanted == tensor.shape:
@@ -69,7 +75,11 @@ def _cannot_reshape(x: Tensor, shape: Shape) -> ShapeError:
 
 
 def ravel(x: Any, /) -> Tensor:
-    """The elements of x along one axis, in C order."""
+    """The elements of x along one axis, in C order.
+
+    Args:
+        x: tensor or array-like.
+    """
     return reshape(x, (-1,)) if as_tensor(x).size != 0 else reshape(x, (0,))
 
 
@@ -77,7 +87,12 @@ flatten = ravel
 
 
 def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Tensor:
-    """x with a new axis of extent 1 at each position given."""
+    """x with a new axis of extent 1 at each position given.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     places = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     ndim = tensor.ndim + len(places)
@@ -87,7 +102,12 @@ def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Tensor:
 
 
 def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
-    """x without axes of extent 1: those named, or all."""
+    """x without axes of extent 1: those named, or all.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     if axis is None:
         axes = tuple(d for d, n in enumerate(tensor.shape) if n == 1)
@@ -104,7 +124,12 @@ def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
 
 # ---- order of axes -----------------------------------------------------------------------------
 def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
-    """x with its axes in another order: axis k of the result is axis axes[k] of x."""
+    """x with its axes in another order: axis k of the result is axis axes[k] of x.
+
+    Args:
+        x: tensor or array-like.
+        axes: axes to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     order = axes_of("permute_dims", tuple(axes), tensor.ndim)
     if len(order) != tensor.ndim:
@@ -115,13 +140,22 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
 
 
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Tensor:
-    """x with its axes in another order; by default backwards."""
+    """x with its axes in another order; by default backwards.
+
+    Args:
+        x: tensor or array-like.
+        axes: axes to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     return permute_dims(tensor, tuple(reversed(range(tensor.ndim))) if axes is None else axes)
 
 
 def matrix_transpose(x: Any, /) -> Tensor:
-    """x with its last two axes exchanged."""
+    """x with its last two axes exchanged.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     if tensor.ndim < 2:
         raise ShapeError(f"matrix_transpose: needs two axes; got shape {tensor.shape}")
@@ -129,7 +163,11 @@ def matrix_transpose(x: Any, /) -> Tensor:
 
 
 def swapaxes(x: Any, /, axis1: int, axis2: int) -> Tensor:
-    """x with two axes exchanged."""
+    """x with two axes exchanged.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     first, second = axes_of("swapaxes", (axis1,), tensor.ndim) + axes_of(
         "swapaxes", (axis2,), tensor.ndim
@@ -140,7 +178,11 @@ def swapaxes(x: Any, /, axis1: int, axis2: int) -> Tensor:
 
 
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int], /) -> Tensor:
-    """x with axes moved to new places, the others in their order."""
+    """x with axes moved to new places, the others in their order.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     start = axes_of("moveaxis", _tuple(source), tensor.ndim)
     end = axes_of("moveaxis", _tuple(destination), tensor.ndim)
@@ -158,7 +200,12 @@ def _tuple(axes: int | Sequence[int]) -> tuple[int, ...]:
 
 # ---- repetition --------------------------------------------------------------------------------
 def broadcast_to(x: Any, /, shape: Any) -> Tensor:
-    """x repeated to a shape, as broadcasting does."""
+    """x repeated to a shape, as broadcasting does.
+
+    Args:
+        x: tensor or array-like.
+        shape: tuple of extents.
+    """
     tensor, wanted = as_tensor(x), shape_of(shape)
     if broadcast_shape([tensor.shape, wanted], "broadcast_to") != wanted:
         raise ShapeError(f"broadcast_to: shape {tensor.shape} does not broadcast to {wanted}")
@@ -179,6 +226,10 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
     """Each element as often as `repeats` says: a number, or one per position along the axis.
 
     Several numbers must be known when the program is recorded.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
     """
     tensor = as_tensor(x)
     if axis is None:
@@ -205,7 +256,11 @@ def _repeated(x: Tensor, count: int, axis: int) -> Tensor:
 
 
 def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
-    """x laid beside itself, so many times along each axis."""
+    """x laid beside itself, so many times along each axis.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = as_tensor(x)
     counts = _tuple(repetitions)
     ndim = max(len(counts), tensor.ndim)
@@ -219,7 +274,11 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
 
 # ---- joining and splitting ---------------------------------------------------------------------
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
-    """Arrays one after the other along an axis; None joins their flattened elements."""
+    """Arrays one after the other along an axis; None joins their flattened elements.
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
+    """
     if not len(arrays):
         raise ArgumentError("concat: needs at least one array")
     tensors = promoted(list(arrays))
@@ -249,12 +308,20 @@ OPEN_EXTENTS = (
 
 
 def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
-    """As `concat`."""
+    """As `concat`.
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
+    """
     return concat(arrays, axis=axis)
 
 
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
-    """Arrays of one shape, joined along a new axis."""
+    """Arrays of one shape, joined along a new axis.
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
+    """
     if not len(arrays):
         raise ArgumentError("stack: needs at least one array")
     tensors = promoted(list(arrays))
@@ -282,7 +349,12 @@ def _at_least(x: Any, ndim: int) -> Tensor:
 
 
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    """The slices of x along an axis, without that axis."""
+    """The slices of x along an axis, without that axis.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     axis = axis_of("unstack", axis, tensor.ndim)
     n = tensor.shape[axis].__index__()
@@ -299,7 +371,12 @@ def sliced(x: Tensor, axis: int, start: Dim, limit: Dim) -> Tensor:
 
 
 def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
-    """x cut along an axis: into a number of equal parts, or before each of the positions given."""
+    """x cut along an axis: into a number of equal parts, or before each of the positions given.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     axis = axis_of("split", axis, tensor.ndim)
     if isinstance(indices_or_sections, (int, np.integer)):
@@ -316,7 +393,12 @@ def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
 
 
 def array_split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
-    """As `split`, where the first parts may be longer by one."""
+    """As `split`, where the first parts may be longer by one.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     axis = axis_of("array_split", axis, tensor.ndim)
     if not isinstance(indices_or_sections, (int, np.integer)):
@@ -339,7 +421,12 @@ def _cut(x: Tensor, axis: int, places: list[int]) -> list[Tensor]:
 
 # ---- order of elements -------------------------------------------------------------------------
 def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Tensor:
-    """x backwards along axes; by default along all."""
+    """x backwards along axes; by default along all.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     axes = axes_of("flip", axis, tensor.ndim)
     return bind("reverse", tensor, dimensions=axes) if axes else tensor
@@ -348,7 +435,12 @@ def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Tensor:
 def roll(
     x: Any, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None
 ) -> Tensor:
-    """x moved along axes; what falls off one end comes in at the other."""
+    """x moved along axes; what falls off one end comes in at the other.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor = as_tensor(x)
     if axis is None:
         return reshape(roll(ravel(tensor), shift, axis=0), tensor.shape)
@@ -378,6 +470,9 @@ def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: f
     pad_width is a number, a pair (before, after) for every axis, or one pair per axis. mode:
     "constant", "edge" (the border repeated), "reflect" (mirrored at the border element),
     "symmetric" (mirrored beside it) or "wrap" (from the other end).
+
+    Args:
+        x: tensor or array-like.
     """
     tensor = as_tensor(x)
     widths = np.broadcast_to(np.asarray(pad_width, dtype=np.int64), (tensor.ndim, 2)).tolist()
@@ -424,10 +519,18 @@ def _bordered(x: Tensor, axis: int, low: int, high: int, mode: str) -> Tensor:
 
 
 def atleast_1d(x: Any, /) -> Tensor:
-    """x with at least one axis."""
+    """x with at least one axis.
+
+    Args:
+        x: tensor or array-like.
+    """
     return _at_least(x, 1)
 
 
 def atleast_2d(x: Any, /) -> Tensor:
-    """x with at least two axes."""
+    """x with at least two axes.
+
+    Args:
+        x: tensor or array-like.
+    """
     return _at_least(x, 2)

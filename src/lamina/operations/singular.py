@@ -20,6 +20,9 @@ def svdvals(x: Any, /) -> Tensor:
 
     x = U diag(s) V^T has ds_i = u_i^T dx v_i. The vectors are constants to this gradient, so it has
     no gradient itself. Raises TracedValueError inside of a compiled program.
+
+    Args:
+        x: tensor or array-like.
     """
     tensor = floating(x)
     if tensor.ndim < 2:

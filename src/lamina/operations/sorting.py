@@ -35,7 +35,14 @@ def _line(function: str, x: Any, axis: int | None) -> tuple[Tensor, int]:
 def sort(
     x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True
 ) -> Tensor:
-    """x in increasing order along an axis (None: flattened); NaN comes last."""
+    """x in increasing order along an axis (None: flattened); NaN comes last.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        descending: sort from the largest to the smallest.
+        stable: keep equal elements in their order.
+    """
     tensor, axis = _line("sort", x, axis)
     (ordered,) = bind("sort", widened(tensor), dimension=axis, descending=descending)
     return as_tensor(ordered, tensor.dtype)
@@ -44,7 +51,14 @@ def sort(
 def argsort(
     x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True
 ) -> Tensor:
-    """The positions that sort x along an axis, int32; equal elements keep their order."""
+    """The positions that sort x along an axis, int32; equal elements keep their order.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+        descending: sort from the largest to the smallest.
+        stable: keep equal elements in their order.
+    """
     tensor, axis = _line("argsort", x, axis)
     return _with_positions(tensor, axis, descending)[1]
 
@@ -62,7 +76,12 @@ class TopK(NamedTuple):
 
 
 def top_k(x: Any, k: int, /, *, axis: int = -1) -> TopK:
-    """The k largest elements along an axis, largest first, and where they are (int32)."""
+    """The k largest elements along an axis, largest first, and where they are (int32).
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
     tensor, axis = _line("top_k", x, axis)
     n = tensor.shape[axis]
     if not isinstance(n, Extent) and not 0 <= k <= n:
@@ -130,24 +149,40 @@ def _unique(function: str, x: Any) -> UniqueAll:
 
 
 def unique_all(x: Any, /) -> UniqueAll:
-    """Distinct values, where each comes first, which one each element is, how often each is."""
+    """Distinct values, where each comes first, which one each element is, how often each is.
+
+    Args:
+        x: tensor or array-like.
+    """
     return _unique("unique_all", x)
 
 
 def unique_counts(x: Any, /) -> UniqueCounts:
-    """Distinct values in order, and how often each is."""
+    """Distinct values in order, and how often each is.
+
+    Args:
+        x: tensor or array-like.
+    """
     found = _unique("unique_counts", x)
     return UniqueCounts(found.values, found.counts)
 
 
 def unique_inverse(x: Any, /) -> UniqueInverse:
-    """Distinct values in order, and which of them each element is."""
+    """Distinct values in order, and which of them each element is.
+
+    Args:
+        x: tensor or array-like.
+    """
     found = _unique("unique_inverse", x)
     return UniqueInverse(found.values, found.inverse_indices)
 
 
 def unique_values(x: Any, /) -> Tensor:
-    """Distinct values in order. Known values only."""
+    """Distinct values in order. Known values only.
+
+    Args:
+        x: tensor or array-like.
+    """
     return _unique("unique_values", x).values
 
 
@@ -155,14 +190,22 @@ unique = unique_values
 
 
 def isin(x: Any, values: Any, /) -> Tensor:
-    """True where an element of x is among the values."""
+    """True where an element of x is among the values.
+
+    Args:
+        x: tensor or array-like.
+    """
     a, b = promoted((x, values))
     line = ravel(b)
     return reductions.any(equal(reshape(a, (*a.shape, 1)), line), -1)
 
 
 def bincount(x: Any, /, *, minlength: int = 0, length: int | None = None) -> Tensor:
-    """How often each of 0, 1, 2... occurs, int32. A traced x needs `length`; others are dropped."""
+    """How often each of 0, 1, 2... occurs, int32. A traced x needs `length`; others are dropped.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = ravel(x)
     if length is None:
         values = tensor._known("bincount without length")

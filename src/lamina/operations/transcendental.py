@@ -41,44 +41,77 @@ __all__ = [
 
 # ---- exponentials and logarithms -----------------------------------------------------------------
 def exp(x: Any, /) -> Tensor:
-    """e to the power x."""
+    """e to the power x.
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("exponential", x)
 
 
 def expm1(x: Any, /) -> Tensor:
-    """exp(x) - 1, exact near 0."""
+    """exp(x) - 1, exact near 0.
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("exponential_minus_one", x)
 
 
 def exp2(x: Any, /) -> Tensor:
-    """2 to the power x."""
+    """2 to the power x.
+
+    Args:
+        x: tensor or array-like.
+    """
     return exp(multiply(floating(x), math.log(2.0)))
 
 
 def log(x: Any, /) -> Tensor:
     """The natural logarithm; of what softmax or sigmoid gave, computed from their argument, so that
-    it is finite where the probability itself is rounded to 0."""
+    it is finite where the probability itself is rounded to 0.
+
+    Args:
+        x: tensor or array-like.
+    """
     known = logarithm_of(x)
     return unary_float("log", x) if known is None else known
 
 
 def log1p(x: Any, /) -> Tensor:
-    """log(1 + x), exact near 0."""
+    """log(1 + x), exact near 0.
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("log_plus_one", x)
 
 
 def log2(x: Any, /) -> Tensor:
-    """The logarithm to base 2."""
+    """The logarithm to base 2.
+
+    Args:
+        x: tensor or array-like.
+    """
     return multiply(log(x), 1.0 / math.log(2.0))
 
 
 def log10(x: Any, /) -> Tensor:
-    """The logarithm to base 10."""
+    """The logarithm to base 10.
+
+    Args:
+        x: tensor or array-like.
+    """
     return multiply(log(x), 1.0 / math.log(10.0))
 
 
 def logaddexp(x: Any, y: Any, /) -> Tensor:
-    """log(exp(x) + exp(y)), without overflow on the way."""
+    """log(exp(x) + exp(y)), without overflow on the way.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = aligned("logaddexp", x, y, floats=True)
     both_infinite = logical_and(equal(a, b), isinf(a))  # inf - inf would be NaN
     apart = where(both_infinite, 0.0, subtract(a, b))
@@ -87,22 +120,39 @@ def logaddexp(x: Any, y: Any, /) -> Tensor:
 
 # ---- roots ---------------------------------------------------------------------------------------
 def sqrt(x: Any, /) -> Tensor:
-    """The square root; NaN below 0."""
+    """The square root; NaN below 0.
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("sqrt", x)
 
 
 def rsqrt(x: Any, /) -> Tensor:
-    """1 / sqrt(x)."""
+    """1 / sqrt(x).
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("rsqrt", x)
 
 
 def cbrt(x: Any, /) -> Tensor:
-    """The cube root, of negative numbers too."""
+    """The cube root, of negative numbers too.
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("cbrt", x)
 
 
 def hypot(x: Any, y: Any, /) -> Tensor:
-    """sqrt(x^2 + y^2), without overflow on the way."""
+    """sqrt(x^2 + y^2), without overflow on the way.
+
+    Args:
+        x: tensor or array-like.
+        y: tensor or array-like, broadcast against `x`.
+    """
     a, b = (abs(v) for v in aligned("hypot", x, y, floats=True))
     large, small = maximum(a, b), minimum(a, b)
     nothing = equal(large, 0)
@@ -112,47 +162,80 @@ def hypot(x: Any, y: Any, /) -> Tensor:
 
 
 def erf(x: Any, /) -> Tensor:
-    """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("erf", x)
 
 
 # ---- trigonometry --------------------------------------------------------------------------------
 def sin(x: Any, /) -> Tensor:
-    """The sine of x radians."""
+    """The sine of x radians.
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("sine", x)
 
 
 def cos(x: Any, /) -> Tensor:
-    """The cosine of x radians."""
+    """The cosine of x radians.
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("cosine", x)
 
 
 def tan(x: Any, /) -> Tensor:
-    """sin(x) / cos(x)."""
+    """sin(x) / cos(x).
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     wide = widened(tensor)
     return narrowed(divide(sin(wide), cos(wide)), tensor)
 
 
 def atan2(y: Any, x: Any, /) -> Tensor:
-    """The angle of the point (x, y), in [-pi, pi]."""
+    """The angle of the point (x, y), in [-pi, pi].
+
+    Args:
+        y: tensor or array-like, broadcast against `x`.
+        x: tensor or array-like.
+    """
     return binary("atan2", "atan2", y, x, floats=True)
 
 
 def atan(x: Any, /) -> Tensor:
-    """The angle whose tangent is x, in [-pi/2, pi/2]."""
+    """The angle whose tangent is x, in [-pi/2, pi/2].
+
+    Args:
+        x: tensor or array-like.
+    """
     return atan2(floating(x), 1.0)
 
 
 def asin(x: Any, /) -> Tensor:
-    """The angle whose sine is x, in [-pi/2, pi/2]; NaN outside [-1, 1]."""
+    """The angle whose sine is x, in [-pi/2, pi/2]; NaN outside [-1, 1].
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     wide = widened(tensor)
     return narrowed(atan2(wide, _leg(wide)), tensor)
 
 
 def acos(x: Any, /) -> Tensor:
-    """The angle whose cosine is x, in [0, pi]; NaN outside [-1, 1]."""
+    """The angle whose cosine is x, in [0, pi]; NaN outside [-1, 1].
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     wide = widened(tensor)
     return narrowed(atan2(_leg(wide), wide), tensor)
@@ -165,7 +248,11 @@ def _leg(x: Tensor) -> Tensor:
 
 # ---- hyperbolic functions ------------------------------------------------------------------------
 def sinh(x: Any, /) -> Tensor:
-    """(exp(x) - exp(-x)) / 2, exact near 0, as 2 sinh(x/2) cosh(x/2), which overflows last."""
+    """(exp(x) - exp(-x)) / 2, exact near 0, as 2 sinh(x/2) cosh(x/2), which overflows last.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     half = multiply(widened(tensor), 0.5)
     twice_sinh = subtract(expm1(half), expm1(negative(half)))
@@ -174,7 +261,11 @@ def sinh(x: Any, /) -> Tensor:
 
 
 def cosh(x: Any, /) -> Tensor:
-    """(exp(x) + exp(-x)) / 2; each term is the square of its root, which overflows last."""
+    """(exp(x) + exp(-x)) / 2; each term is the square of its root, which overflows last.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     half = multiply(widened(tensor), 0.5)
     up, down = exp(half), exp(negative(half))
@@ -183,12 +274,20 @@ def cosh(x: Any, /) -> Tensor:
 
 
 def tanh(x: Any, /) -> Tensor:
-    """sinh(x) / cosh(x)."""
+    """sinh(x) / cosh(x).
+
+    Args:
+        x: tensor or array-like.
+    """
     return unary_float("tanh", x)
 
 
 def asinh(x: Any, /) -> Tensor:
-    """log(x + sqrt(x^2 + 1)), exact near 0, odd, and without overflow on the way."""
+    """log(x + sqrt(x^2 + 1)), exact near 0, odd, and without overflow on the way.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     wide = widened(tensor)
     turn = where(signbit(wide), like(-1, wide), like(1, wide))  # |x| with a gradient of 1 at 0
@@ -201,7 +300,11 @@ def asinh(x: Any, /) -> Tensor:
 
 
 def acosh(x: Any, /) -> Tensor:
-    """log(x + sqrt(x^2 - 1)), exact near 1; NaN below 1."""
+    """log(x + sqrt(x^2 - 1)), exact near 1; NaN below 1.
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     wide = widened(tensor)
     large = _large(wide)
@@ -217,7 +320,11 @@ def _large(x: Tensor) -> float:
 
 
 def atanh(x: Any, /) -> Tensor:
-    """Half of log((1 + x) / (1 - x)); NaN outside [-1, 1]."""
+    """Half of log((1 + x) / (1 - x)); NaN outside [-1, 1].
+
+    Args:
+        x: tensor or array-like.
+    """
     tensor = floating(x)
     wide = widened(tensor)
     return narrowed(multiply(subtract(log1p(wide), log1p(negative(wide))), 0.5), tensor)

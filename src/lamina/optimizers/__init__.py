@@ -24,6 +24,9 @@ def get(identifier: Any) -> Optimizer:
     """The optimizer of that name or configuration; an Optimizer is given back as it is.
 
     Raises UnknownNameError, with the nearest known names, for an unknown one.
+
+    Args:
+        identifier: name, configuration, object of the class, or function.
     """
     found = REGISTRY.get(identifier)
     if not isinstance(found, Optimizer):
@@ -37,7 +40,12 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
-    """The optimizer that `serialize` wrote down."""
+    """The optimizer that `serialize` wrote down.
+
+    Args:
+        config: dictionary that `get_config` returned.
+        custom_objects: dictionary from name to class or function of the caller's own.
+    """
     return REGISTRY.deserialize(config, custom_objects)
 
 

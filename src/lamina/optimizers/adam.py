@@ -21,6 +21,13 @@ class Adam(Optimizer):
     With `amsgrad` the largest v so far takes v's place. Sources: Kingma and Ba (2014), Adam;
     Reddi et al. (2018), On the convergence of Adam and beyond.
 
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        beta_1: decay rate of the running mean of the gradients, in [0, 1).
+        beta_2: decay rate of the running mean of their squares, in [0, 1).
+        epsilon: small positive number that keeps the division finite.
+        amsgrad: divide by the largest running mean of squares so far.
+
     Example:
         >>> import lamina as lm
         >>> x = lm.Variable([1.0])
@@ -61,6 +68,14 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with weight decay apart from the gradient: x = x - a weight_decay x before each update.
 
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        weight_decay: factor of the decoupled weight decay, or None.
+        beta_1: decay rate of the running mean of the gradients, in [0, 1).
+        beta_2: decay rate of the running mean of their squares, in [0, 1).
+        epsilon: small positive number that keeps the division finite.
+        amsgrad: divide by the largest running mean of squares so far.
+
     Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization.
     """
 
@@ -86,6 +101,12 @@ class Adamax(Optimizer):
     """Adam with the largest gradient in the place of the root of squares.
 
         m = m + (g - m) (1 - b1);  u = max(b2 u, |g|);  x = x - a / (1 - b1^t) m / (u + epsilon)
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        beta_1: decay rate of the running mean of the gradients, in [0, 1).
+        beta_2: decay rate of the running mean of their squares, in [0, 1).
+        epsilon: small positive number that keeps the division finite.
 
     Source: Kingma and Ba (2014), Adam, section 7.1.
     """
@@ -118,6 +139,12 @@ class Nadam(Optimizer):
 
         u_t = b1 (1 - 0.96^t / 2)
         x = x - a (u_(t+1) m / (1 - U_(t+1)) + (1 - u_t) g / (1 - U_t)) / (sqrt(v_hat) + epsilon)
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        beta_1: decay rate of the running mean of the gradients, in [0, 1).
+        beta_2: decay rate of the running mean of their squares, in [0, 1).
+        epsilon: small positive number that keeps the division finite.
 
     Source: Dozat (2016), Incorporating Nesterov momentum into Adam.
     """
@@ -159,6 +186,12 @@ class Lamb(Optimizer):
     """Adam's direction r, scaled to each variable's norm, for large batches.
 
         x = x - a (||x|| / ||r||) r,  r = m_hat / (sqrt(v_hat) + epsilon)
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        beta_1: decay rate of the running mean of the gradients, in [0, 1).
+        beta_2: decay rate of the running mean of their squares, in [0, 1).
+        epsilon: small positive number that keeps the division finite.
 
     Source: You et al. (2019), Large batch optimization for deep learning.
     """

@@ -19,6 +19,13 @@ class RMSprop(Optimizer):
     With `centered`, v less the square of the running mean of g; with `momentum` m, steps add up as
     s = m s + a g / sqrt(...). Source: Tieleman and Hinton (2012), lecture 6.5 of Neural networks
     for machine learning.
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        rho: decay rate of the running mean of squared gradients, in [0, 1).
+        momentum: fraction of the last step that is added to the next, in [0, 1).
+        epsilon: small positive number that keeps the division finite.
+        centered: divide by an estimate of the gradient's variance instead of its square.
     """
 
     def __init__(
@@ -52,6 +59,10 @@ class RMSprop(Optimizer):
 class Adagrad(Optimizer):
     """v = v + g^2;  x = x - a g / sqrt(v + epsilon).
 
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        epsilon: small positive number that keeps the division finite.
+
     Source: Duchi et al. (2011), Adaptive subgradient methods.
     """
 
@@ -76,6 +87,11 @@ class Adagrad(Optimizer):
 class Adadelta(Optimizer):
     """v = r v + (1 - r) g^2;  d = -g sqrt(s + epsilon) / sqrt(v + epsilon);
     s = r s + (1 - r) d^2;  x = x + a d   (r: `rho`).
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        rho: decay rate of the running mean of squared gradients, in [0, 1).
+        epsilon: small positive number that keeps the division finite.
 
     Source: Zeiler (2012), Adadelta: an adaptive learning rate method. The paper's rate is 1.
     """
@@ -118,6 +134,9 @@ class Ftrl(Optimizer):
 
     with p: `learning_rate_power`, n' = n + g^2, and l2 raised by beta / (2 a). Source: McMahan et
     al. (2013), Ad click prediction: a view from the trenches.
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
     """
 
     def __init__(
@@ -171,6 +190,9 @@ class Adafactor(Optimizer):
 
     with b = 1 - t^beta_2_decay and rho = min(a, 1 / sqrt(t)). Source: Shazeer and Stern (2018),
     Adafactor.
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
     """
 
     def __init__(

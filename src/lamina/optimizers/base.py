@@ -83,6 +83,11 @@ class Optimizer(Configurable):
     gradient_accumulation_steps: update only every so many calls, with the mean of the gradients.
 
     `apply(gradients, variables)` makes one step.
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        weight_decay: factor of the decoupled weight decay, or None.
+        name: name of the optimizer.
     """
 
     family = "lamina.optimizers"

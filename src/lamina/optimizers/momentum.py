@@ -17,6 +17,11 @@ class SGD(Optimizer):
         v = m v - a g;  x = x + v                   with momentum (Polyak 1964)
         v = m v - a g;  x = x + m v - a g           with nesterov (Sutskever et al. 2013)
 
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        momentum: fraction of the last step that is added to the next, in [0, 1).
+        nesterov: apply Nesterov's momentum.
+
     Example:
         >>> import lamina as lm
         >>> x = lm.Variable([1.0, 2.0])
@@ -54,6 +59,11 @@ class Lion(Optimizer):
 
     Needs rates three to ten times smaller than Adam's. Source: Chen et al. (2023), Symbolic
     discovery of optimization algorithms.
+
+    Args:
+        learning_rate: positive number, schedule, or function without arguments.
+        beta_1: decay rate of the running mean of the gradients, in [0, 1).
+        beta_2: decay rate of the running mean of their squares, in [0, 1).
     """
 
     def __init__(

@@ -29,6 +29,9 @@ def confusion(
 
     Returns a matplotlib Figure, saved to `path` if one is given. Raises DataError for unequal
     numbers of rows or none, and MissingExtraError without matplotlib.
+
+    Args:
+        path: file or folder.
     """
     true, seen = _labels(y_true, "y_true"), _labels(y_pred, "y_pred")
     if len(true) != len(seen) or not len(true):

@@ -27,6 +27,9 @@ def history(
 
     Returns a matplotlib Figure, saved to `path` if one is given. Raises ArgumentError where there
     is nothing to draw, and MissingExtraError without matplotlib.
+
+    Args:
+        path: file or folder.
     """
     by_name = _runs(runs)
     shown = [metrics] if isinstance(metrics, str) else list(metrics or _metrics(by_name))

@@ -27,6 +27,10 @@ def filters(
 
     Returns a matplotlib Figure, saved to `path` if one is given. Raises ArgumentError for a layer
     without a kernel of one or two dimensions in space, and MissingExtraError without matplotlib.
+
+    Args:
+        model: built model.
+        path: file or folder.
     """
     chosen = _layer(model, layer)
     kernel = _kernel(chosen)
@@ -103,6 +107,10 @@ def feature_maps(
 
     Returns a matplotlib Figure, saved to `path` if one is given. Raises ShapeError for what is no
     picture, ArgumentError where no layer makes one, and MissingExtraError without matplotlib.
+
+    Args:
+        model: built model.
+        path: file or folder.
     """
     batch = np.asarray(image)
     batch = batch[None] if batch.ndim == 3 else batch

@@ -30,6 +30,10 @@ def model(
     Returns a matplotlib Figure, saved to `path` if one is given. Raises ArgumentError for a
     subclassed model, whose layers are put together in code, and MissingExtraError without
     matplotlib.
+
+    Args:
+        model: built model.
+        path: file or folder.
     """
     graph = getattr(model, "_graph", None)
     if graph is None:

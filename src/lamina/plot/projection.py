@@ -33,6 +33,9 @@ def projection(
 
     Returns a matplotlib Figure, saved to `path` if one is given. Raises DataError where labels and
     rows differ in number, and MissingExtraError without matplotlib.
+
+    Args:
+        path: file or folder.
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)

@@ -28,6 +28,11 @@ def associative_scan(
     length is known it takes about 2 log2(length) calls of f on shorter and shorter parts (Blelloch
     1990), otherwise one element after the other. Gradients flow through it. As in JAX and Keras.
 
+    Args:
+        f: function of tensors.
+        reverse: go from the last element to the first.
+        axis: axis to work along; negative numbers count from the end.
+
         >>> import lamina as lm
         >>> lm.associative_scan(lm.add, lm.asarray([1.0, 2.0, 3.0])).tolist()
         [1.0, 3.0, 6.0]

@@ -25,7 +25,12 @@ from lamina.transforms.tracing import Recorded, rebuild, record
 @dataclass(frozen=True)
 class Spec:
     """The type of an argument of a compiled function. An extent may be an integer, a name (every
-    axis of that name has one size, known when the program runs) or None (a name of its own)."""
+    axis of that name has one size, known when the program runs) or None (a name of its own).
+
+    Args:
+        shape: tuple of extents.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+    """
 
     shape: tuple[int | str | None, ...]
     dtype: Any = "float32"
@@ -85,6 +90,9 @@ def compile(
     `fit`: right for a training step, whose running means otherwise decay into such numbers. Also a
     decorator.
 
+    Args:
+        f: function of tensors.
+
         >>> import lamina as lm
         >>> f = lm.compile(lambda x: lm.sum(x * x), signature=[lm.Spec(("n",))])
         >>> f(lm.asarray([1.0, 2.0])).item(), f(lm.asarray([1.0, 2.0, 3.0])).item()
@@ -98,7 +106,11 @@ def compile(
 
 
 class Compiled:
-    """What `compile` returns: called like the function it was made of."""
+    """What `compile` returns: called like the function it was made of.
+
+    Args:
+        f: function of tensors.
+    """
 
     def __init__(
         self,

@@ -24,6 +24,9 @@ def value_and_grad(
     be nests of tensors; a gradient has its argument's structure, shapes and dtypes. A Variable
     given as an argument counts as its value, also where f reads it by another name.
 
+    Args:
+        f: function of tensors.
+
         >>> import lamina as lm
         >>> value, gradient = lm.value_and_grad(lambda x: lm.sum(x**2))(lm.asarray([1.0, 2.0]))
         >>> gradient.tolist()
@@ -81,6 +84,9 @@ def grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
     """A function that gives the gradient of f, as `value_and_grad` does without the value.
+
+    Args:
+        f: function of tensors.
 
     >>> import lamina as lm
     >>> lm.grad(lm.grad(lambda x: x**3))(2.0).item()
@@ -149,7 +155,11 @@ def _released(value: Any) -> Any:
 
 
 def stop_gradient(x: Any) -> Tensor:
-    """x, through which no gradient flows."""
+    """x, through which no gradient flows.
+
+    Args:
+        x: tensor or array-like.
+    """
     return bind("stop_gradient", as_tensor(x))
 
 
@@ -158,6 +168,9 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     f(*tensors) must return `(value, rule)`; rule(g), with g shaped like value, returns the gradient
     for each argument (one, or a tuple). As `tf.custom_gradient`.
+
+    Args:
+        f: function of tensors.
 
         >>> import lamina as lm
         >>> @lm.custom_gradient

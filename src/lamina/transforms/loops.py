@@ -29,6 +29,10 @@ def scan(
     tensors; the carry keeps its structure, shapes and dtypes. With xs None, `length` says how many
     turns. Raises ArgumentError where f gives no pair, ShapeError where the carry changes its kind.
 
+    Args:
+        f: function of tensors.
+        reverse: go from the last element to the first.
+
         >>> import lamina as lm
         >>> total, sums = lm.scan(lambda c, x: (c + x, c + x), 0.0, lm.asarray([1.0, 2.0, 3.0]))
         >>> sums.tolist()

@@ -81,7 +81,11 @@ class Callback:
 
 
 class CallbackList:
-    """Calls a hook of all callbacks, in order: `callbacks.tell("on_epoch_begin", epoch)`."""
+    """Calls a hook of all callbacks, in order: `callbacks.tell("on_epoch_begin", epoch)`.
+
+    Args:
+        model: built model.
+    """
 
     def __init__(
         self,

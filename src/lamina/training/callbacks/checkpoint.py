@@ -17,6 +17,9 @@ class ModelCheckpoint(Callback):
     save_best_only: only when `monitor` improves on the best so far (`initial_value_threshold` to
     begin with). save_weights_only: weights alone (.safetensors) instead of the model (.lamina).
     save_freq: "epoch", or after how many batches.
+
+    Args:
+        verbose: 0 prints nothing, 1 a progress line for each epoch.
     """
 
     def __init__(

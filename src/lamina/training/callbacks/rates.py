@@ -18,7 +18,11 @@ def _rate(model: Any) -> float:
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate to `schedule(epoch, rate)` or `schedule(epoch)` before each epoch."""
+    """Sets the learning rate to `schedule(epoch, rate)` or `schedule(epoch)` before each epoch.
+
+    Args:
+        verbose: 0 prints nothing, 1 a progress line for each epoch.
+    """
 
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         super().__init__()
@@ -38,7 +42,11 @@ class LearningRateScheduler(Callback):
 
 class ReduceLROnPlateau(Callback):
     """Multiplies the learning rate by `factor` when `monitor` has not improved by more than
-    `min_delta` for `patience` epochs; then waits for `cooldown` epochs. Not below `min_lr`."""
+    `min_delta` for `patience` epochs; then waits for `cooldown` epochs. Not below `min_lr`.
+
+    Args:
+        verbose: 0 prints nothing, 1 a progress line for each epoch.
+    """
 
     def __init__(
         self,

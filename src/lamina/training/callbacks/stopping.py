@@ -15,6 +15,9 @@ class EarlyStopping(Callback):
     mode: "min", "max", or "auto" (by the name). baseline: a value that has to be beaten.
     restore_best_weights: go back to the weights of the best epoch. start_from_epoch: epochs before
     it are not looked at. Raises UnknownNameError where the logs hold no such quantity.
+
+    Args:
+        verbose: 0 prints nothing, 1 a progress line for each epoch.
     """
 
     def __init__(
