@@ -5,6 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.engines.llvm.target.machine import machine
+from lamina.fuzz.check import everything_threaded, short_sums
 from lamina.settings import settings
 
 ROWS = [1, 3, 8, 9, 40, 41]
@@ -41,6 +42,19 @@ def test_every_row_is_updated_once(rows, dtype):
             for result in results[1:3]:
                 np.testing.assert_array_equal(results[0], result)
             np.testing.assert_allclose(results[0], np.asarray(results[3]), rtol=close, atol=close)
+
+
+def test_blocks_of_sums_do_not_depend_on_whether_an_epilogue_is_pending():
+    """A thread's first tile has no epilogue to run, the tile of the same rows on one thread has."""
+    given = arguments(33, 40, 4 * machine().lanes(32))
+    found = []
+    with everything_threaded(True), short_sums(True):
+        for threads in (1, 2, 3, 5):
+            with settings(threads=threads, cache=False):
+                found.append([r.numpy() for r in lm.compile(step)(*given)])
+    for results in zip(*found, strict=True):
+        for result in results[1:]:
+            np.testing.assert_array_equal(results[0], result)
 
 
 @pytest.mark.parametrize("columns", [1, 10, 16, 33, 64])

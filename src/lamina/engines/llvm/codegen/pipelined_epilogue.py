@@ -67,7 +67,7 @@ class Overlapping(NestEmitter):
         (over,) = self.nest.reductions
         pending, last = b.load("i64", self.pending), self._last()
         terms = self.dim(over.extent)
-        both = b.intrinsic("llvm.smin", terms, pending)
+        both = b.intrinsic("llvm.smin", self.totals.first_block(over, terms), pending)
         here = {v: space.first[v] for v in self.nest.loops}
         space.hoist(sums_only=True)
         start = [self._start(0) for _ in self.points]

@@ -122,7 +122,7 @@ class Reductions:
         turn: Callable[[Value, list[Value]], list[Value]],
     ) -> list[Value]:
         """`turn` at each tile of a reduction from start to stop, in blocks if sums are long. Blocks
-        begin at the same places wherever the loop starts."""
+        begin at the same places wherever the loop starts, which must be in the first block."""
         stretch = self.totals.cuts.get(var)
         if stretch is None:
             return self._plain_loop(var, start, stop, carry, turn)

@@ -117,6 +117,11 @@ class Totals:
             self.memory[key] = parts, self.b.reserve(f"[{count} x {like(type_, TOTAL)}]", 64)
         return self.memory[key]
 
+    def first_block(self, var: Var, extent: Value) -> Value:
+        """How many iterations of a loop come before any accumulator is added to its total."""
+        stretch = self.cuts.get(var)
+        return extent if stretch is None else self.b.intrinsic("llvm.smin", extent, stretch)
+
     def blocks(
         self,
         stretch: Value,
