@@ -42,7 +42,16 @@ OPTIONS: Checks = {
 
 
 class LearningRateSchedule(Configurable):
-    """Base of all schedules: subclasses define `__call__(step)`."""
+    """The base class of all schedules: a subclass defines `__call__(step)`, in tensor code.
+
+    Example:
+        >>> import lamina as lm
+        >>> class Halving(lm.schedules.LearningRateSchedule):
+        ...     def __call__(self, step):
+        ...         return 0.1 * 0.5**step
+        >>> Halving()(2)
+        0.025
+    """
 
     family = "lamina.schedules"
     argument_checks = OPTIONS
@@ -67,14 +76,19 @@ def _positive(owner: Any, **counts: float) -> None:
 
 # ---- Keras -------------------------------------------------------------------------------------
 class ExponentialDecay(LearningRateSchedule):
-    """initial * decay_rate^(step / decay_steps); `staircase` takes whole powers only.
+    """Exponential decay: initial * decay_rate^(step / decay_steps).
 
     Args:
         initial_learning_rate: learning rate at step 0.
-        decay_steps: number of steps of one decay.
-        decay_rate: factor by which the rate decays.
+        decay_steps: number of steps in which the rate is multiplied by `decay_rate` once.
+        decay_rate: factor for every `decay_steps` steps.
         staircase: decay at whole multiples of `decay_steps` only.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(float(lm.schedules.ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(20)), 4)
+        0.025
     """
 
     def __init__(
@@ -96,14 +110,19 @@ class ExponentialDecay(LearningRateSchedule):
 
 
 class InverseTimeDecay(LearningRateSchedule):
-    """initial / (1 + decay_rate * step / decay_steps); `staircase` takes whole turns only.
+    """Hyperbolic decay: initial / (1 + decay_rate * step / decay_steps).
 
     Args:
         initial_learning_rate: learning rate at step 0.
-        decay_steps: number of steps of one decay.
-        decay_rate: factor by which the rate decays.
+        decay_steps: unit in which steps are counted.
+        decay_rate: slope of the denominator.
         staircase: decay at whole multiples of `decay_steps` only.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(float(lm.schedules.InverseTimeDecay(0.1, decay_steps=10, decay_rate=1.0)(10)), 4)
+        0.05
     """
 
     def __init__(
@@ -130,12 +149,18 @@ def _turns(step: Any, decay_steps: float, whole: bool) -> Tensor:
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ...
-
-    There is one value more than boundaries.
+    """Constant rates between boundaries: values[k] up to and including step boundaries[k].
 
     Args:
+        boundaries: steps in increasing order at which the rate changes.
+        values: rates, one more than boundaries.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> schedule = lm.schedules.PiecewiseConstantDecay([10, 20], [0.1, 0.01, 0.001])
+        >>> [round(float(schedule(step)), 4) for step in (10, 11, 21)]
+        [0.1, 0.01, 0.001]
     """
 
     def __init__(
@@ -160,16 +185,22 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """(initial - end) (1 - step / decay_steps)^power + end, and `end` from then on.
-
-    With `cycle` the decay is stretched instead: over the next multiple of decay_steps.
+    """Polynomial decay: (initial - end) (1 - step / decay_steps)^power + end, then constant.
 
     Args:
         initial_learning_rate: learning rate at step 0.
         decay_steps: number of steps of one decay.
         end_learning_rate: learning rate at the end.
         power: exponent of the polynomial.
+        cycle: stretch the decay to the next multiple of `decay_steps` instead of staying at the
+            end.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> schedule = lm.schedules.PolynomialDecay(0.1, decay_steps=10, end_learning_rate=0.0)
+        >>> [round(float(schedule(step)), 4) for step in (0, 5, 10)]
+        [0.1, 0.05, 0.0]
     """
 
     def __init__(
@@ -197,18 +228,27 @@ class PolynomialDecay(LearningRateSchedule):
 
 
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine from the initial rate to alpha times it, over decay_steps.
+    """Half a cosine from the initial rate to alpha times it, over `decay_steps`.
 
-    With a `warmup_target`, first a straight line from the initial rate to it, over warmup_steps;
-    the cosine then starts from there. Source: Loshchilov and Hutter (2016), SGDR.
+        rate = initial ((1 - alpha) (1 + cos(pi step / decay_steps)) / 2 + alpha)
+
+    With a `warmup_target` the rate first rises linearly from the initial rate to the target, over
+    `warmup_steps`; the cosine starts from the target.
 
     Args:
         initial_learning_rate: learning rate at step 0.
-        decay_steps: number of steps of one decay.
+        decay_steps: number of steps of the cosine.
         alpha: smallest learning rate, as a fraction of the initial one.
         name: name of the schedule.
         warmup_target: learning rate at the end of the warm-up, or None for none.
         warmup_steps: number of steps of the warm-up.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(float(lm.schedules.CosineDecay(0.1, decay_steps=100)(50)), 4)
+        0.05
+
+    Source: Loshchilov and Hutter (2016), SGDR: stochastic gradient descent with warm restarts.
     """
 
     def __init__(
@@ -242,13 +282,23 @@ class CosineDecay(LearningRateSchedule):
 
 
 class CosineDecayRestarts(LearningRateSchedule):
-    """Half cosines one after the other: each is t_mul times as long as the one before, and starts
-    at m_mul times its height. Source: Loshchilov and Hutter (2016), SGDR.
+    """Half cosines in sequence, each starting again from a high rate.
 
     Args:
         initial_learning_rate: learning rate at step 0.
+        first_decay_steps: number of steps of the first cosine.
+        t_mul: length of each cosine relative to the previous one.
+        m_mul: initial rate of each cosine relative to the previous one.
         alpha: smallest learning rate, as a fraction of the initial one.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> schedule = lm.schedules.CosineDecayRestarts(0.1, first_decay_steps=10)
+        >>> [round(float(schedule(step)), 4) for step in (0, 5, 10)]
+        [0.1, 0.05, 0.1]
+
+    Source: Loshchilov and Hutter (2016), SGDR: stochastic gradient descent with warm restarts.
     """
 
     def __init__(
@@ -285,15 +335,22 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 # ---- beyond Keras ------------------------------------------------------------------------------
 class LinearWarmup(LearningRateSchedule):
-    """A straight line from `initial_learning_rate` to what comes after, over `warmup_steps`.
-
-    `after` is a rate or another schedule, which begins to count when the warm-up is over. Source:
-    Goyal et al. (2017), Accurate, large minibatch SGD.
+    """A linear rise from `initial_learning_rate` to what follows, over `warmup_steps`.
 
     Args:
+        after: rate or schedule that follows; a schedule counts its steps from the end of the
+            warm-up.
         warmup_steps: number of steps of the warm-up.
         initial_learning_rate: learning rate at step 0.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> schedule = lm.schedules.LinearWarmup(0.1, warmup_steps=10)
+        >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 20)]
+        [0.0, 0.05, 0.1, 0.1]
+
+    Source: Goyal et al. (2017), Accurate, large minibatch SGD: training ImageNet in 1 hour.
     """
 
     def __init__(
@@ -316,14 +373,25 @@ class LinearWarmup(LearningRateSchedule):
 
 
 class OneCycle(LearningRateSchedule):
-    """Up to `max_learning_rate` within the first `warmup_fraction` of the steps, then down to
-    nearly nothing, both along half a cosine.
-
-    It starts at max / start_divisor and ends at that divided by end_divisor. Source: Smith and
-    Topin (2018), Super-convergence; defaults as in PyTorch's OneCycleLR.
+    """One rise to `max_learning_rate` and one fall to nearly zero, each along half a cosine.
 
     Args:
+        max_learning_rate: highest rate.
+        total_steps: number of steps of the rise and the fall together.
+        warmup_fraction: fraction of the steps that belong to the rise, in (0, 1).
+        start_divisor: the rate starts at max_learning_rate / start_divisor.
+        end_divisor: the rate ends at its start divided by end_divisor. The defaults are those of
+            PyTorch's OneCycleLR.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> schedule = lm.schedules.OneCycle(0.1, total_steps=100)
+        >>> [round(float(schedule(step)), 4) for step in (0, 30, 100)]
+        [0.004, 0.0999, 0.0]
+
+    Source: Smith and Topin (2018), Super-convergence: very fast training using large learning
+        rates.
     """
 
     def __init__(
@@ -356,12 +424,18 @@ class OneCycle(LearningRateSchedule):
 
 
 class StepDecay(LearningRateSchedule):
-    """initial * decay_rate^floor(step / step_size), as PyTorch's StepLR.
+    """Decay by steps: initial * decay_rate^floor(step / step_size), as PyTorch's StepLR.
 
     Args:
         initial_learning_rate: learning rate at step 0.
-        decay_rate: factor by which the rate decays.
+        step_size: number of steps between two decays.
+        decay_rate: factor of each decay.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(float(lm.schedules.StepDecay(0.1, step_size=10)(25)), 4)
+        0.001
     """
 
     def __init__(
@@ -381,13 +455,22 @@ class StepDecay(LearningRateSchedule):
 
 
 class Cyclic(LearningRateSchedule):
-    """Triangles between two rates: up within `step_size` steps, down within as many.
-
-    Each triangle is `shrink` times as high as the one before. Source: Smith (2017), Cyclical
-    learning rates for training neural networks.
+    """Triangles between two rates: up over `step_size` steps, then down over as many.
 
     Args:
+        base_learning_rate: lowest rate, at step 0.
+        max_learning_rate: highest rate of the first triangle.
+        step_size: number of steps from the lowest to the highest rate, half a cycle.
+        shrink: height of each triangle relative to the previous one.
         name: name of the schedule.
+
+    Example:
+        >>> import lamina as lm
+        >>> schedule = lm.schedules.Cyclic(0.1, 0.5, step_size=10)
+        >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 20)]
+        [0.1, 0.3, 0.5, 0.1]
+
+    Source: Smith (2017), Cyclical learning rates for training neural networks.
     """
 
     def __init__(
@@ -429,16 +512,31 @@ for _schedule in (
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """A configuration of a schedule, for `deserialize`."""
+    """Return the configuration of a schedule, for `deserialize`.
+
+    Args:
+        learning_rate_schedule: schedule to describe.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.schedules.serialize(lm.schedules.StepDecay(0.1, 10))["class_name"]
+        'StepDecay'
+    """
     return REGISTRY.serialize(learning_rate_schedule)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The schedule that `serialize` wrote down.
+    """Return the schedule that `serialize` described.
 
     Args:
-        config: dictionary that `get_config` returned.
+        config: dictionary that `serialize` returned.
         custom_objects: dictionary from name to class or function of the caller's own.
+
+    Example:
+        >>> import lamina as lm
+        >>> config = lm.schedules.serialize(lm.schedules.StepDecay(0.1, step_size=10))
+        >>> lm.schedules.deserialize(config).step_size
+        10
     """
     return REGISTRY.deserialize(config, custom_objects)
 

@@ -21,12 +21,18 @@ for _optimizer in (
 
 
 def get(identifier: Any) -> Optimizer:
-    """The optimizer of that name or configuration; an Optimizer is given back as it is.
-
-    Raises UnknownNameError, with the nearest known names, for an unknown one.
+    """Return the optimizer of a name or configuration; an Optimizer is returned unchanged.
 
     Args:
-        identifier: name, configuration, object of the class, or function.
+        identifier: name such as "adam", configuration from `serialize`, or Optimizer.
+
+    Raises:
+        UnknownNameError: for an unknown name, with the nearest known names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.optimizers.get("adam").learning_rate.numpy().item() < 0.0011
+        True
     """
     found = REGISTRY.get(identifier)
     if not isinstance(found, Optimizer):
@@ -35,16 +41,31 @@ def get(identifier: Any) -> Optimizer:
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """A configuration of an optimizer, without its state, for `deserialize`."""
+    """Return the configuration of an optimizer, without its state, for `deserialize`.
+
+    Args:
+        optimizer: Optimizer to describe.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.optimizers.serialize(lm.optimizers.SGD(0.5))["class_name"]
+        'SGD'
+    """
     return REGISTRY.serialize(optimizer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
-    """The optimizer that `serialize` wrote down.
+    """Return the optimizer that `serialize` described.
 
     Args:
-        config: dictionary that `get_config` returned.
+        config: dictionary that `serialize` returned.
         custom_objects: dictionary from name to class or function of the caller's own.
+
+    Example:
+        >>> import lamina as lm
+        >>> config = lm.optimizers.serialize(lm.optimizers.SGD(momentum=0.5))
+        >>> lm.optimizers.deserialize(config).momentum
+        0.5
     """
     return REGISTRY.deserialize(config, custom_objects)
 

@@ -13,20 +13,19 @@ from lamina.tensor import Tensor, Variable, as_tensor
 
 
 class Adam(Optimizer):
-    """Adam, in the paper's efficient order (a: learning rate, t: number of the update).
+    """Gradient descent with running means of the gradients and of their squares.
 
         m = m + (g - m) (1 - b1);  v = v + (g^2 - v) (1 - b2)
         x = x - a sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)
 
-    With `amsgrad` the largest v so far takes v's place. Sources: Kingma and Ba (2014), Adam;
-    Reddi et al. (2018), On the convergence of Adam and beyond.
+    in the paper's efficient order (a: learning rate, t: number of the update).
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
         beta_2: decay rate of the running mean of their squares, in [0, 1).
         epsilon: small positive number that keeps the division finite.
-        amsgrad: divide by the largest running mean of squares so far.
+        amsgrad: divide by the largest v so far instead of v.
 
     Example:
         >>> import lamina as lm
@@ -34,6 +33,9 @@ class Adam(Optimizer):
         >>> lm.optimizers.Adam(learning_rate=0.1).apply([lm.asarray([5.0])], [x])
         >>> round(x.numpy().item(), 4)
         0.9
+
+    Source: Kingma and Ba (2014), Adam: a method for stochastic optimization; Reddi et al. (2018),
+        On the convergence of Adam and beyond.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient: x = x - a weight_decay x before each update.
+    """Adam with decoupled weight decay: x = x - a weight_decay x before each update.
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
@@ -75,6 +77,14 @@ class AdamW(Adam):
         beta_2: decay rate of the running mean of their squares, in [0, 1).
         epsilon: small positive number that keeps the division finite.
         amsgrad: divide by the largest running mean of squares so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0])
+        >>> optimizer = lm.optimizers.AdamW(learning_rate=0.1, weight_decay=0.5)
+        >>> optimizer.apply([lm.asarray([5.0])], [x])
+        >>> round(x.numpy().item(), 4)
+        0.85
 
     Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization.
     """
@@ -98,15 +108,22 @@ class AdamW(Adam):
 
 
 class Adamax(Optimizer):
-    """Adam with the largest gradient in the place of the root of squares.
+    """Adam with a decaying maximum of the gradients instead of the root mean square.
 
         m = m + (g - m) (1 - b1);  u = max(b2 u, |g|);  x = x - a / (1 - b1^t) m / (u + epsilon)
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
-        beta_2: decay rate of the running mean of their squares, in [0, 1).
+        beta_2: decay rate of the maximum, in [0, 1).
         epsilon: small positive number that keeps the division finite.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0])
+        >>> lm.optimizers.Adamax(learning_rate=0.1).apply([lm.asarray([5.0])], [x])
+        >>> round(x.numpy().item(), 4)
+        0.9
 
     Source: Kingma and Ba (2014), Adam, section 7.1.
     """
@@ -135,7 +152,7 @@ class Adamax(Optimizer):
 
 
 class Nadam(Optimizer):
-    """Adam with Nesterov's look ahead (u_t: the scheduled b1, U_t: their product up to t).
+    """Adam with Nesterov momentum (u_t: the scheduled b1, U_t: the product of u_1 to u_t).
 
         u_t = b1 (1 - 0.96^t / 2)
         x = x - a (u_(t+1) m / (1 - U_(t+1)) + (1 - u_t) g / (1 - U_t)) / (sqrt(v_hat) + epsilon)
@@ -145,6 +162,13 @@ class Nadam(Optimizer):
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
         beta_2: decay rate of the running mean of their squares, in [0, 1).
         epsilon: small positive number that keeps the division finite.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0])
+        >>> lm.optimizers.Nadam(learning_rate=0.1).apply([lm.asarray([5.0])], [x])
+        >>> round(x.numpy().item(), 4)
+        0.8937
 
     Source: Dozat (2016), Incorporating Nesterov momentum into Adam.
     """
@@ -183,7 +207,7 @@ class Nadam(Optimizer):
 
 
 class Lamb(Optimizer):
-    """Adam's direction r, scaled to each variable's norm, for large batches.
+    """Adam whose step is scaled to the norm of each variable, for large batches.
 
         x = x - a (||x|| / ||r||) r,  r = m_hat / (sqrt(v_hat) + epsilon)
 
@@ -192,6 +216,13 @@ class Lamb(Optimizer):
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
         beta_2: decay rate of the running mean of their squares, in [0, 1).
         epsilon: small positive number that keeps the division finite.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0])
+        >>> lm.optimizers.Lamb(learning_rate=0.1).apply([lm.asarray([5.0])], [x])
+        >>> round(x.numpy().item(), 4)
+        0.9
 
     Source: You et al. (2019), Large batch optimization for deep learning.
     """

@@ -14,18 +14,27 @@ from lamina.tensor import Tensor, Variable
 
 
 class RMSprop(Optimizer):
-    """v = r v + (1 - r) g^2;  x = x - a g / sqrt(v + epsilon)   (r: `rho`).
+    """Gradient descent divided by a running root mean square of the gradients (r: `rho`).
 
-    With `centered`, v less the square of the running mean of g; with `momentum` m, steps add up as
-    s = m s + a g / sqrt(...). Source: Tieleman and Hinton (2012), lecture 6.5 of Neural networks
-    for machine learning.
+        v = r v + (1 - r) g^2;  x = x - a g / sqrt(v + epsilon)
+
+    With `momentum` m, steps accumulate as s = m s + a g / sqrt(...), and x = x - s.
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
         rho: decay rate of the running mean of squared gradients, in [0, 1).
         momentum: fraction of the last step that is added to the next, in [0, 1).
         epsilon: small positive number that keeps the division finite.
-        centered: divide by an estimate of the gradient's variance instead of its square.
+        centered: subtract the square of the running mean of g from v, which makes v a variance.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0])
+        >>> lm.optimizers.RMSprop(learning_rate=0.1, rho=0.75).apply([lm.asarray([4.0])], [x])
+        >>> round(x.numpy().item(), 3)
+        0.8
+
+    Source: Tieleman and Hinton (2012), Neural networks for machine learning, lecture 6.5.
     """
 
     def __init__(
@@ -57,11 +66,22 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """v = v + g^2;  x = x - a g / sqrt(v + epsilon).
+    """Gradient descent divided by the root of the sum of all squared gradients.
+
+        v = v + g^2;  x = x - a g / sqrt(v + epsilon)
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
+        initial_accumulator_value: first value of v, at least 0.
         epsilon: small positive number that keeps the division finite.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0])
+        >>> optimizer = lm.optimizers.Adagrad(learning_rate=0.1, initial_accumulator_value=0.0)
+        >>> optimizer.apply([lm.asarray([4.0])], [x])
+        >>> round(x.numpy().item(), 3)
+        0.9
 
     Source: Duchi et al. (2011), Adaptive subgradient methods.
     """
@@ -85,15 +105,26 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """v = r v + (1 - r) g^2;  d = -g sqrt(s + epsilon) / sqrt(v + epsilon);
-    s = r s + (1 - r) d^2;  x = x + a d   (r: `rho`).
+    """RMSprop whose step is scaled by a running root mean square of earlier steps (r: `rho`).
+
+        v = r v + (1 - r) g^2;  d = -g sqrt(s + epsilon) / sqrt(v + epsilon)
+        s = r s + (1 - r) d^2;  x = x + a d
+
+    The paper's learning rate is 1.
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
         rho: decay rate of the running mean of squared gradients, in [0, 1).
         epsilon: small positive number that keeps the division finite.
 
-    Source: Zeiler (2012), Adadelta: an adaptive learning rate method. The paper's rate is 1.
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0])
+        >>> lm.optimizers.Adadelta(learning_rate=1.0).apply([lm.asarray([4.0])], [x])
+        >>> round(x.numpy().item(), 4)
+        0.9986
+
+    Source: Zeiler (2012), Adadelta: an adaptive learning rate method.
     """
 
     def __init__(
@@ -128,15 +159,30 @@ _NOT_NEGATIVE = (
 
 
 class Ftrl(Optimizer):
-    """Follow the regularized leader: sparse weights for linear models (n: sum of squares).
+    """Follow the regularized leader, for sparse linear models (n: sum of squared gradients).
 
         z = z + g - (n'^-p - n^-p) / a x;  x = (clip(z, -l1, l1) - z) / (n'^-p / a + 2 l2)
 
-    with p: `learning_rate_power`, n' = n + g^2, and l2 raised by beta / (2 a). Source: McMahan et
-    al. (2013), Ad click prediction: a view from the trenches.
+    with p = `learning_rate_power`, n' = n + g^2, and l2 raised by beta / (2 a).
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
+        learning_rate_power: exponent p, at most 0; 0 keeps the learning rate constant.
+        initial_accumulator_value: first value of n, at least 0.
+        l1_regularization_strength: l1, at least 0; larger values make more weights exactly zero.
+        l2_regularization_strength: l2, at least 0.
+        l2_shrinkage_regularization_strength: strength of an L2 penalty added to the gradient, at
+            least 0.
+        beta: offset of the learning rate's denominator in the paper, at least 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([0.0])
+        >>> lm.optimizers.Ftrl(0.1, l1_regularization_strength=1.0).apply([lm.asarray([0.5])], [x])
+        >>> x.numpy().item()
+        0.0
+
+    Source: McMahan et al. (2013), Ad click prediction: a view from the trenches.
     """
 
     def __init__(
@@ -183,16 +229,30 @@ class Ftrl(Optimizer):
 
 
 class Adafactor(Optimizer):
-    """Adam's divisor kept as one number a row and one a column, for large matrices.
+    """Adam with squared gradients kept as one mean for each row and one for each column.
 
         r = b r + (1 - b) mean(g^2, rows);  c likewise for columns;  v = r c / mean(r)
         x = x - max(epsilon_2, rms(x)) rho u / max(1, rms(u) / clip_threshold),  u = g / sqrt(v)
 
-    with b = 1 - t^beta_2_decay and rho = min(a, 1 / sqrt(t)). Source: Shazeer and Stern (2018),
-    Adafactor.
+    with b = 1 - t^beta_2_decay. Large matrices need little memory.
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: largest relative step size, a positive number, schedule, or function without
+            arguments.
+        beta_2_decay: exponent of the decay rate b, below 0.
+        epsilon_1: small positive number added to g^2.
+        epsilon_2: smallest scale of a step, for variables near zero.
+        clip_threshold: root mean square of u above which u is scaled down.
+        relative_step: use rho = min(a, 1 / sqrt(t)); False uses rho = a.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0])
+        >>> lm.optimizers.Adafactor(learning_rate=0.1).apply([lm.asarray([4.0])], [x])
+        >>> round(x.numpy().item(), 3)
+        0.9
+
+    Source: Shazeer and Stern (2018), Adafactor: adaptive learning rates with sublinear memory cost.
     """
 
     def __init__(

@@ -68,26 +68,34 @@ OPTIONS: Checks = {
 
 
 class Optimizer(Configurable):
-    """Base of all optimizers.
+    """The base class of all optimizers: `apply(gradients, variables)` makes one step.
 
-    learning_rate: a number (assignable while training: `optimizer.learning_rate = 0.01`), a
-        schedule, or a function of the step in tensor code.
-    weight_decay: before each update the variable loses weight_decay * learning_rate of itself
-        (Loshchilov and Hutter 2019, Decoupled weight decay regularization).
-    clipnorm, clipvalue, global_clipnorm: at most one: the greatest norm of each gradient, the
-        greatest magnitude of its elements, the greatest norm of all gradients together.
-    use_ema, ema_momentum, ema_overwrite_frequency: keep average = m * average + (1 - m) * variable,
-        and put it in the variables' place every so many updates; `finalize_variable_values` does at
-        the end.
-    loss_scale_factor: gradients are divided by it (the loss was multiplied: `scale_loss`).
-    gradient_accumulation_steps: update only every so many calls, with the mean of the gradients.
-
-    `apply(gradients, variables)` makes one step.
+    A subclass defines `slots` (arrays kept for each variable) and `update` (one step of one
+    variable).
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
-        weight_decay: factor of the decoupled weight decay, or None.
+        learning_rate: number (assignable in training: `optimizer.learning_rate = 0.01`), schedule,
+            or function of the step in tensor code.
+        weight_decay: factor of the decoupled weight decay: before each update a variable loses
+            weight_decay * learning_rate times its value. None applies none.
+        clipnorm: largest norm of each gradient; longer ones are scaled down. At most one of the
+            three clip arguments may be given.
+        clipvalue: largest magnitude of each element of a gradient.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a running mean of each variable, m * mean + (1 - m) * variable.
+        ema_momentum: weight m of the old mean, in [0, 1].
+        ema_overwrite_frequency: number of updates after which the means replace the variables; None
+            does so only in `finalize_variable_values`.
+        loss_scale_factor: number that the loss was multiplied by (`scale_loss`); gradients are
+            divided by it. None is 1.
+        gradient_accumulation_steps: number of calls whose mean gradient makes one update; None
+            updates at every call.
         name: name of the optimizer.
+
+    Raises:
+        ArgumentError: if more than one of the clip arguments is given.
+
+    Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization.
     """
 
     family = "lamina.optimizers"
@@ -126,21 +134,40 @@ class Optimizer(Configurable):
 
     # ---- what a rule defines -------------------------------------------------------------------
     def slots(self, variable: Variable) -> dict[str, Any]:
-        """The arrays kept beside a variable, by name, with their first values."""
+        """Return the first values of the arrays that are kept for a variable, by name.
+
+        Args:
+            variable: Variable that the optimizer will update.
+        """
         return {}
 
     def scalars(self, rate: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-        """What `update` needs of the learning rate and the number of this update, 1, 2, ...:
-        scalars, computed once a step for all variables."""
+        """Return the scalars that `update` needs, computed once a step for all variables.
+
+        Args:
+            rate: learning rate of this step, a scalar.
+            t: number of this update, 1, 2, ..., a scalar.
+        """
         return (rate,)
 
     def update(self, x: Tensor, g: Tensor, slots: Slots, *scalars: Tensor) -> tuple[Tensor, Slots]:
-        """The next values of a variable and its slots, from its value x and gradient g."""
+        """Return the next value of a variable and its next slots.
+
+        Args:
+            x: value of the variable.
+            g: its gradient, of the same shape.
+            slots: arrays of this variable, as `slots` named them.
+            *scalars: what `scalars` returned.
+        """
         raise TypeError(f"{type(self).__name__} must define update(x, g, slots, ...)")
 
     # ---- state ---------------------------------------------------------------------------------
     def build(self, variables: Iterable[Variable]) -> None:
-        """Make the slots of variables that have none yet."""
+        """Create the slots of variables that have none yet.
+
+        Args:
+            variables: Variables to be updated, in order.
+        """
         for variable in variables:
             if variable not in self._slots:
                 with MAKING:
@@ -163,11 +190,12 @@ class Optimizer(Configurable):
 
     @property
     def built(self) -> bool:
+        """True if the slots exist."""
         return bool(self._slots)
 
     @property
     def variables(self) -> list[Variable]:
-        """All state: the step's number, the learning rate if it is a number, the slots."""
+        """All state: the number of the step, the learning rate if it is a number, the slots."""
         rate = [self._learning_rate] if isinstance(self._learning_rate, Variable) else []
         slots = [v for kept in self._slots.values() for v in kept.values()]
         return [self._iterations, *rate, *self._shared_state(), *slots]
@@ -177,14 +205,14 @@ class Optimizer(Configurable):
 
     @property
     def iterations(self) -> Any:
-        """The number of updates made: a Variable, or with gradient accumulation a tensor."""
+        """The number of updates made: a Variable, or a tensor with gradient accumulation."""
         if self.gradient_accumulation_steps:
             return self._iterations.read() // self.gradient_accumulation_steps
         return self._iterations
 
     @property
     def learning_rate(self) -> Any:
-        """The rate: a Variable that can be assigned, or what the schedule gives for this step."""
+        """The learning rate: an assignable Variable, or the schedule's value at this step."""
         if isinstance(self._learning_rate, Variable):
             return self._learning_rate
         return self._learning_rate(self._iterations.read())
@@ -204,10 +232,14 @@ class Optimizer(Configurable):
 
     # ---- a step --------------------------------------------------------------------------------
     def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Any] | None = None) -> None:
-        """One step: change each variable by its gradient.
+        """Make one step: update each variable by its gradient.
 
-        Without `trainable_variables` the gradients are those of the variables the optimizer was
-        built with, in order. Within a trace all of it becomes part of the program.
+        Inside a traced program the step becomes part of the program.
+
+        Args:
+            grads: gradients, one for each variable; None leaves a variable unchanged.
+            trainable_variables: Variables in the order of the gradients; None takes those the
+                optimizer was built with.
         """
         variables, gradients = self._paired(list(grads), trainable_variables)
         gradients, self._due = self._accumulated(gradients, variables)
@@ -221,7 +253,14 @@ class Optimizer(Configurable):
         self._iterations.assign(self._iterations.read() + 1)
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
-        """`apply` for pairs of a gradient and a variable; gives the number of the step."""
+        """Make one step from pairs of a gradient and a variable.
+
+        Args:
+            grads_and_vars: pairs (gradient, Variable).
+
+        Returns:
+            The number of updates made.
+        """
         pairs = list(grads_and_vars)
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self._iterations
@@ -332,7 +371,12 @@ class Optimizer(Configurable):
         var_list: Iterable[Variable] | None = None,
         var_names: Iterable[str] | None = None,
     ) -> None:
-        """Leave variables out of weight decay: by themselves, or by patterns of their names."""
+        """Exclude variables from weight decay.
+
+        Args:
+            var_list: Variables to exclude.
+            var_names: regular expressions; a variable whose name matches one is excluded.
+        """
         pattern = "|".join(var_names) if var_names else None
         self._excluded = (set(var_list or ()), pattern)
 
@@ -351,17 +395,25 @@ class Optimizer(Configurable):
         return x, average
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
-        """Put the averages in the variables' place, at the end of training (with `use_ema`)."""
+        """Replace the variables by their running means at the end of training, with `use_ema`.
+
+        Args:
+            var_list: Variables to replace.
+        """
         for variable in var_list if self.use_ema else ():
             variable.assign(self._slots[variable]["average"].read())
 
     def scale_loss(self, loss: Tensor) -> Tensor:
-        """The loss times `loss_scale_factor`."""
+        """Return the loss times `loss_scale_factor`.
+
+        Args:
+            loss: scalar tensor.
+        """
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     # ---- configuration -------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this optimizer again (its state is in `variables`)."""
+        """Return the arguments that make an equal optimizer (its state is in `variables`)."""
         options = {key: getattr(self, key) for key in Options.__annotations__}
         return {**super().get_config(), **options, "learning_rate": self._rate_config()}
 

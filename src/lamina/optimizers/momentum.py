@@ -11,11 +11,11 @@ from lamina.tensor import Tensor, Variable
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum if wanted (m: `momentum`, a: learning rate).
+    """Gradient descent, optionally with momentum (m: `momentum`, a: learning rate, g: gradient).
 
         x = x - a g                                 without momentum
-        v = m v - a g;  x = x + v                   with momentum (Polyak 1964)
-        v = m v - a g;  x = x + m v - a g           with nesterov (Sutskever et al. 2013)
+        v = m v - a g;  x = x + v                   with momentum
+        v = m v - a g;  x = x + m v - a g           with nesterov
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
@@ -28,6 +28,9 @@ class SGD(Optimizer):
         >>> lm.optimizers.SGD(learning_rate=0.5).apply([lm.asarray([1.0, 1.0])], [x])
         >>> x.numpy().tolist()
         [0.5, 1.5]
+
+    Source: Polyak (1964), Some methods of speeding up the convergence of iteration methods;
+        Sutskever et al. (2013), On the importance of initialization and momentum in deep learning.
     """
 
     def __init__(
@@ -55,15 +58,25 @@ class SGD(Optimizer):
 
 
 class Lion(Optimizer):
-    """x = x - a sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g.
+    """Sign descent on a mix of momentum and gradient, with one slot for each variable.
 
-    Needs rates three to ten times smaller than Adam's. Source: Chen et al. (2023), Symbolic
-    discovery of optimization algorithms.
+        x = x - a sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g
+
+    Learning rates are three to ten times smaller than Adam's.
 
     Args:
         learning_rate: positive number, schedule, or function without arguments.
-        beta_1: decay rate of the running mean of the gradients, in [0, 1).
-        beta_2: decay rate of the running mean of their squares, in [0, 1).
+        beta_1: weight of the running mean in the direction of a step, in [0, 1).
+        beta_2: decay rate of the running mean of the gradients, in [0, 1).
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0, 2.0])
+        >>> lm.optimizers.Lion(learning_rate=0.5).apply([lm.asarray([3.0, -0.1])], [x])
+        >>> x.numpy().tolist()
+        [0.5, 2.5]
+
+    Source: Chen et al. (2023), Symbolic discovery of optimization algorithms.
     """
 
     def __init__(
