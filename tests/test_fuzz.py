@@ -13,7 +13,7 @@ from faults import FAULTS, SIGNS, Fault
 from lamina.engines.llvm.codegen import builder
 from lamina.fuzz import Case, check, generate, shrink
 from lamina.fuzz.__main__ import main
-from lamina.fuzz.generate import LARGEST
+from lamina.fuzz.grower import LARGEST
 from lamina.fuzz.history import History
 from lamina.fuzz.layers import FEATURES
 from lamina.fuzz.moves import ELEMENTWISE

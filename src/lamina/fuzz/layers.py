@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lamina import operations
 from lamina.activations import mish
-from lamina.fuzz.generate import Grower, Refused
+from lamina.fuzz.grower import Grower, Refused
 from lamina.fuzz.maps import real
 from lamina.ir import ops
 from lamina.ir.closing import closed_over

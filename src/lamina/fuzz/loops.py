@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lamina.fuzz.generate import Grower, Refused, grow
+from lamina.fuzz.grower import Grower, Refused, grow
 from lamina.fuzz.maps import numeric, real
 from lamina.ir import ops
 from lamina.ir.closing import closed_over
@@ -23,7 +23,7 @@ def _body(
 ) -> Grower:
     """A grower for a loop's body, which reads nodes around it and parameters of its own."""
     inner = Grower(g.rng, g.lane, g.extents, g.sizes, True, g.depth + 1, g.turns * turns, g.scale)
-    inner.parameters = copies
+    inner.parameters, inner.inner_moves = copies, g.inner_moves
     for node in around:
         inner.given(node, g.shadows[node])
     for copy, shadow in zip(copies, shadows, strict=True):
@@ -32,11 +32,8 @@ def _body(
 
 
 def _grown(inner: Grower, most: int) -> None:
-    from lamina.fuzz.moves import MOVES, OUTSIDE
-
-    rows = [row for row in MOVES if row[0] not in OUTSIDE]
     for _ in range(inner.rng.randint(1, most)):
-        grow(inner, rows)
+        grow(inner, inner.inner_moves)
 
 
 def _next(inner: Grower, carry: Node) -> Node:

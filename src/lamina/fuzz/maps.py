@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.fuzz.generate import Grower, Refused
+from lamina.fuzz.grower import Grower, Refused
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.ir.primitives import PRIMITIVES, constant_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.autodiff import gradients
-from lamina.fuzz.generate import Grower, Refused
+from lamina.fuzz.grower import Grower, Refused
 from lamina.fuzz.layers import image_block, recurrent, ruled
 from lamina.fuzz.loops import chosen, repeated, scanned
 from lamina.fuzz.maps import (
@@ -254,6 +254,7 @@ MOVES: list[tuple[Any, float]] = [
     (derived, 4),
 ]
 OUTSIDE = {sorted_, scattered, sized}  # not in the bodies of loops
+INNER_MOVES = [row for row in MOVES if row[0] not in OUTSIDE]
 ELEMENTWISE = [  # what the sign of a zero passes through
     *((unary, 4), (binary, 4), (neutral, 6), (choice, 2), (clamped, 1), (converted, 1)),
     *((transposed, 1), (reshaped, 1), (broadcast, 1), (sliced, 1), (padded, 2), (joined, 1)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.fuzz.generate import Grower, Refused
+from lamina.fuzz.grower import Grower, Refused
 from lamina.fuzz.maps import numeric
 from lamina.ir import ops
 from lamina.ir.graph import Node

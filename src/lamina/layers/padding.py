@@ -13,7 +13,7 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import is_static
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec, layout, shape_text
-from lamina.operations import images, shaping
+from lamina.operations import extending, images, shaping
 from lamina.operations.promote import floating
 from lamina.operations.windows import channels_back, channels_last, checked_format, per_axis
 from lamina.tensor import Tensor
@@ -62,7 +62,7 @@ class _ZeroPadding(_Spatial):
     def call(self, inputs: Tensor) -> Tensor:
         width = [(0, 0)] * inputs.ndim
         width[self._first : self._first + self.rank] = self.padding
-        return shaping.pad(inputs, width)
+        return extending.pad(inputs, width)
 
 
 class ZeroPadding1D(_ZeroPadding):
@@ -146,7 +146,7 @@ class _UpSampling(_Spatial):
 
     def call(self, inputs: Tensor) -> Tensor:
         for axis, times in enumerate(self.size, self._first):
-            inputs = shaping.repeat(inputs, times, axis=axis)
+            inputs = extending.repeat(inputs, times, axis=axis)
         return inputs
 
 

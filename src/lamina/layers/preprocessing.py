@@ -17,7 +17,7 @@ from lamina.layers import symbolic
 from lamina.layers.base import Layer
 from lamina.layers.core import positive_integer
 from lamina.layers.spec import InputSpec, shape_text
-from lamina.operations import creation, elementwise, images, shaping
+from lamina.operations import creation, elementwise, extending, images, shaping
 from lamina.operations.promote import axis_of
 from lamina.operations.windows import channels_back, channels_last, checked_format
 from lamina.tensor import Tensor, bind
@@ -281,4 +281,4 @@ def _bordered(x: Tensor, height: int, width: int, value: float) -> Tensor:
     Keras has it, so that an odd one is left out."""
     room = [n - int(own) for n, own in zip((height, width), x.shape[1:3], strict=True)]
     sides = [(n // 2, n // 2) for n in room]
-    return shaping.pad(x, [(0, 0), *sides, (0, 0)], constant_values=value)
+    return extending.pad(x, [(0, 0), *sides, (0, 0)], constant_values=value)

@@ -10,6 +10,7 @@ from lamina.operations import (
     comparison,
     creation,
     cumulative,
+    extending,
     indexing,
     linear_algebra,
     neural,
@@ -24,6 +25,7 @@ from lamina.operations.comparison import *  # noqa: F403
 from lamina.operations.convolution import *  # noqa: F403
 from lamina.operations.creation import *  # noqa: F403
 from lamina.operations.cumulative import *  # noqa: F403
+from lamina.operations.extending import *  # noqa: F403
 from lamina.operations.images import *  # noqa: F403
 from lamina.operations.indexing import *  # noqa: F403
 from lamina.operations.linear_algebra import *  # noqa: F403
@@ -44,6 +46,7 @@ __all__ += arithmetic.__all__
 __all__ += comparison.__all__
 __all__ += creation.__all__
 __all__ += cumulative.__all__
+__all__ += extending.__all__
 __all__ += indexing.__all__
 __all__ += linear_algebra.__all__
 __all__ += neural.__all__

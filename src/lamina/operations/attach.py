@@ -19,6 +19,7 @@ from lamina.operations import (
     creation,
     cumulative,
     elementwise,
+    extending,
     indexing,
     linear_algebra,
     norms,
@@ -153,7 +154,7 @@ def _squeeze(self: Any, axis: Any = None) -> Tensor:
 
 def _repeat(self: Any, repeats: Any, axis: int | None = None) -> Tensor:
     """Each element several times."""
-    return shaping.repeat(self, repeats, axis=axis)
+    return extending.repeat(self, repeats, axis=axis)
 
 
 def _take(self: Any, indices: Any, axis: int | None = None) -> Tensor:
@@ -281,7 +282,17 @@ ALIASES = {
     "rint": "round",
     "true_divide": "divide",
 }
-MODULES = (elementwise, reductions, shaping, linear_algebra, norms, indexing, sorting, creation)
+MODULES = (
+    elementwise,
+    reductions,
+    shaping,
+    extending,
+    linear_algebra,
+    norms,
+    indexing,
+    sorting,
+    creation,
+)
 
 
 def _counterpart(function: Any) -> Callable[..., Any] | None:

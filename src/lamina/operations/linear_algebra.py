@@ -20,6 +20,7 @@ from lamina.operations.elementwise import (
     subtract,
     where,
 )
+from lamina.operations.extending import pad
 from lamina.operations.promote import (
     axes_of,
     axis_of,
@@ -29,7 +30,7 @@ from lamina.operations.promote import (
     spread,
     widened,
 )
-from lamina.operations.shaping import moveaxis, permute_dims, reshape, sliced
+from lamina.operations.shaping import moveaxis, permute_dims, reshape, roll, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
 # the names that stand in `lamina` itself
@@ -195,7 +196,6 @@ def cross(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
     axis = axis_of("cross", axis, a.ndim)
     if a.shape[axis] != 3:
         raise ShapeError(f"cross: axis {axis} of shape {a.shape} must have extent 3")
-    from lamina.operations.shaping import roll
 
     def turned(t: Tensor, by: int) -> Tensor:
         return roll(t, by, axis=axis)
@@ -269,8 +269,6 @@ def diag(x: Any, /, k: int = 0) -> Tensor:
     n = tensor.size + (k if k >= 0 else -k)
     column = as_tensor(tensor)
     if k:
-        from lamina.operations.shaping import pad
-
         column = pad(tensor, (max(-k, 0), max(k, 0)))
     on = equal(add(iota((n, n), 0), k), iota((n, n), 1))
     return as_tensor(where(on, reshape(column, (-1, 1)), 0), tensor.dtype)

@@ -1,0 +1,118 @@
+"""Functions that make arrays larger: repeat, tile and pad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError, ShapeError, unknown_name
+from lamina.ir.types import Extent
+from lamina.operations.indexing import take
+from lamina.operations.promote import axis_of, scalar, spread
+from lamina.operations.shaping import concat, ravel, reshape, sliced
+from lamina.tensor import Tensor, as_tensor, bind
+
+# the names that stand in `lamina` itself
+__all__ = ["pad", "repeat", "tile"]
+
+
+def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
+    """Each element as often as `repeats` says: a number, or one per position along the axis.
+
+    Several numbers must be known when the program is recorded.
+
+    Args:
+        x: tensor or array-like.
+        axis: axis to work along; negative numbers count from the end.
+    """
+    tensor = as_tensor(x)
+    if axis is None:
+        tensor, axis = ravel(tensor), 0
+    axis = axis_of("repeat", axis, tensor.ndim)
+    counts = np.asarray(as_tensor(repeats).numpy())
+    if counts.size == 1:
+        return _repeated(tensor, int(counts.reshape(())), axis)
+    n = tensor.shape[axis]
+    if counts.shape != (n,):
+        raise ShapeError(f"repeat: {counts.size} counts for axis {axis} of extent {n}")
+    return take(tensor, np.repeat(np.arange(counts.size, dtype=np.int32), counts), axis=axis)
+
+
+def _repeated(x: Tensor, count: int, axis: int) -> Tensor:
+    """before: [a, b]; a new axis beside it: [[a, a], [b, b]]; after: [a, a, b, b]"""
+    n = x.shape[axis]
+    shape = (*x.shape[: axis + 1], count, *x.shape[axis + 1 :])
+    dims = [d if d <= axis else d + 1 for d in range(x.ndim)]
+    wide = spread(x, shape, dims, traced=False)
+    return reshape(wide, (*x.shape[:axis], n * count, *x.shape[axis + 1 :]))
+
+
+def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
+    """x laid beside itself, so many times along each axis.
+
+    Args:
+        x: tensor or array-like.
+    """
+    tensor = as_tensor(x)
+    counts = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
+    ndim = max(len(counts), tensor.ndim)
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - tensor.ndim) + tensor.shape
+    # before: (a, b); each axis behind one of repetitions: (2, a, 3, b); after: (2 a, 3 b)
+    pairs = tuple(e for pair in zip(counts, shape, strict=True) for e in pair)
+    wide = spread(reshape(tensor, shape), pairs, range(1, 2 * ndim, 2), traced=False)
+    return reshape(wide, tuple(c * n for c, n in zip(counts, shape, strict=True)))
+
+
+def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: float = 0) -> Tensor:
+    """x with elements around it.
+
+    pad_width is a number, a pair (before, after) for every axis, or one pair per axis. mode:
+    "constant", "edge" (the border repeated), "reflect" (mirrored at the border element),
+    "symmetric" (mirrored beside it) or "wrap" (from the other end).
+
+    Args:
+        x: tensor or array-like.
+    """
+    tensor = as_tensor(x)
+    widths = np.broadcast_to(np.asarray(pad_width, dtype=np.int64), (tensor.ndim, 2)).tolist()
+    if any(w < 0 for pair in widths for w in pair):
+        raise ArgumentError(f"pad: widths must not be negative; got {pad_width}")
+    if mode == "constant":
+        return bind(
+            "pad",
+            tensor,
+            scalar(constant_values, tensor.dtype),
+            edge_padding_low=tuple(low for low, _ in widths),
+            edge_padding_high=tuple(high for _, high in widths),
+            interior_padding=(0,) * tensor.ndim,
+        )
+    if mode not in _BORDERS:
+        raise unknown_name("mode of pad", mode, ["constant", *_BORDERS])
+    if constant_values != 0:
+        raise ArgumentError(
+            f"pad: constant_values={constant_values!r} has no meaning with mode={mode!r}",
+            hint="leave constant_values out, or give mode='constant'",
+        )
+    for axis, (low, high) in enumerate(widths):
+        tensor = _bordered(tensor, axis, low, high, mode) if low or high else tensor
+    return tensor
+
+
+_BORDERS = ("edge", "reflect", "symmetric", "wrap")
+
+
+def _bordered(x: Tensor, axis: int, low: int, high: int, mode: str) -> Tensor:
+    n = x.shape[axis]
+    if mode == "edge":
+        before, after = sliced(x, axis, 0, 1), sliced(x, axis, n - 1, n)
+        parts = [_repeated(before, low, axis), x, _repeated(after, high, axis)]
+        return concat(parts, axis=axis)
+    if isinstance(n, Extent):
+        raise ShapeError(f"pad: mode {mode!r} needs a known extent; axis {axis} has {n}")
+    if n == 0:
+        raise ShapeError(f"pad: mode {mode!r} of an axis without elements (shape {x.shape})")
+    source = np.pad(np.arange(n, dtype=np.int32), (low, high), mode=mode)  # type: ignore[call-overload]
+    return take(x, source, axis=axis)
