@@ -1,0 +1,400 @@
+"""Programs interpreted with NumPy, without compiling: what each pass has to keep.
+
+    run(program, arrays, order) -> arrays
+
+A program promises more than its results, and every promise is checked on the way:
+
+    bounds            an access lies within its buffer, a store not in the padding between rows
+    defined values    what is read has been written before (memory starts out poisoned)
+    single writers    no two points of a kernel's spatial loops store to the same element, and none
+                      reads what another one stores
+    row-parallel      inside of row-parallel loops, regions and tiles, no thread touches an element
+                      that another one writes
+
+`Order` chooses among what the compiled program may do: the number of threads, which of them comes
+first, and which tiles each takes. No result may depend on it by more than the order of sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.index import Var
+from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.loops.nest import Apart, Buffer
+from lamina.engines.llvm.program.evaluate import Evaluation
+from lamina.engines.llvm.program.memory import Memory, places_of, span_of
+from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.statements import (
+    If,
+    Item,
+    Loop,
+    Routine,
+    Strip,
+    While,
+    leaves,
+)
+from lamina.errors import VerifyError
+from lamina.ir.graph import parameter
+from lamina.ir.types import Dim, TensorType, evaluate, exact_division
+from lamina.reference.interpreter import apply, bind_sizes, resolve
+
+Array = np.ndarray
+Rows = tuple[int, int]
+Moved = Mapping[Memory, int]  # elements by which a row tile moves what it contracts
+IN_PLACE: Moved = {}
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run's choices: the number of threads, and the seed that decides the rest."""
+
+    threads: int = 3
+    seed: int = 0
+
+
+def run(program: Program, arrays: Sequence[Array], order: Order = Order()) -> list[Array]:
+    """The results of a program for one array per argument; the arrays stay as they are.
+
+    Raises:
+        VerifyError: the program breaks a promise; the kernel and the promise are named.
+    """
+    return _Interpreter(program, arrays, order).run()
+
+
+class _Interpreter:
+    def __init__(self, program: Program, arrays: Sequence[Array], order: Order) -> None:
+        self.program, self.threads = program, order.threads
+        self.rng = np.random.default_rng(order.seed)
+        nodes = [parameter(TensorType(s.shape, s.dtype)) for s in program.arguments]
+        self.sizes = bind_sizes(nodes, [a.shape for a in arrays])
+        self.memories = self._memories(arrays)
+        self.iterations: dict[Loop, int] = {}
+        self.is_first = self.is_last = False  # the iteration of the loop around
+        self.thread = 0
+        self.rows_of: set[Memory] | None = None  # in row-parallel statements: what they touch
+
+    def run(self) -> list[Array]:
+        self._statements(self.program.items)
+        found = []
+        for k, slot in enumerate(self.program.results):
+            memory = self.memories[slot.memory]
+            if not memory.defined.all():
+                raise VerifyError(f"program: no statement writes all of result {k}")
+            found.append(memory.array())
+        return found
+
+    def dim(self, extent: Dim) -> int:
+        return evaluate(extent, self.sizes)
+
+    def _memories(self, arrays: Sequence[Array]) -> dict[Slot, Memory]:
+        owners = [s for s in self.program.slots() if s.same is None and s.base is None]
+        found = {s: Memory(s, self.dim, self.threads if s.each else 1) for s in owners}
+        for slot, array in zip(self.program.arguments, arrays, strict=True):
+            found[slot].fill(array)
+            found[slot].is_constant = slot not in self.program.results
+        for slot in self.program.tables:
+            assert slot.array is not None
+            found[slot].fill(slot.array)
+            found[slot].is_constant = True
+        return found
+
+    # ---- statements ----------------------------------------------------------------------------
+    def _statements(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if isinstance(item, Loop):
+                self._loop(item)
+            elif isinstance(item, Strip):
+                self._tiled(item)
+            elif isinstance(item, While):
+                self._while(item)
+            elif isinstance(item, If):
+                holds = bool(self._read(item.condition))
+                self._statements(item.items if holds else item.otherwise)
+            elif isinstance(item, Kernel):
+                self._shared(item)
+            else:
+                self._routine(item)
+
+    def _loop(self, item: Loop) -> None:
+        if item.rows is not None and self._divides():
+            self._alone([item], item.rows)
+            return
+        for _ in self._iterated(item):
+            self._statements(item.items)
+
+    def _iterated(self, item: Loop) -> Iterator[None]:
+        count, around = self.dim(item.count), (self.is_first, self.is_last)
+        for number in range(count):
+            self.iterations[item] = count - 1 - number if item.reverse else number
+            self.is_first, self.is_last = number == 0, number == count - 1
+            yield
+        self.is_first, self.is_last = around
+
+    def _while(self, item: While) -> None:
+        while True:
+            self._statements(item.test)
+            if not self._read(item.condition):
+                return
+            self._statements(item.items)
+
+    def _routine(self, item: Routine) -> None:
+        """A primitive without a nest, by the reference."""
+        with _named(item.node.op):
+            arrays = [self._read(slot) for slot in item.inputs]
+            params = resolve(item.node.params, self.sizes)
+            found = apply(item.node.op, arrays, params)
+            results = found if isinstance(found, tuple) else (found,)
+            for slot, array in zip(item.outputs, results, strict=True):
+                self._write(slot, array)
+
+    # ---- rows ----------------------------------------------------------------------------------
+    def _divides(self) -> bool:
+        """Whether the threads divide the rows of this statement, as they mostly do."""
+        return self.rows_of is None and bool(self.rng.random() < 0.8)
+
+    def _tiled(self, item: Strip) -> None:
+        if not self._divides():
+            self._statements(item.items)
+        elif item.step is None:
+            self._alone(item.items, item.rows)
+        else:
+            with self._rows_divided():
+                for first, end in self._shares(self.dim(item.rows)):
+                    self._in_tiles(item, first, end, int(self.rng.integers(1, item.step + 1)))
+            for slot in item.inner:
+                self.memories[slot].forget()
+
+    def _alone(self, items: Sequence[Item], rows: Dim) -> None:
+        """Each thread runs all statements on its own rows; the threads come in any order."""
+        with self._rows_divided():
+            for share in self._shares(self.dim(rows)):
+                for item in items:
+                    if isinstance(item, Loop):
+                        for _ in self._iterated(item):
+                            for kernel in item.items:
+                                self._kernel(kernel, share)
+                    else:
+                        self._kernel(item, share)
+
+    def _in_tiles(self, item: Strip, first: int, end: int, step: int) -> None:
+        """A thread's rows, `step` at a time. What is contracted lies where the first ones do."""
+        for row in range(first, end, step):
+            moved: dict[Memory, int] = {}
+            for slot, bytes_ in item.inner.items():
+                memory = self.memories[slot]
+                memory.forget(memory.of_thread(self.thread))
+                moved[memory] = -(row - first) * (bytes_ // slot.dtype.itemsize)
+            for kernel in leaves(item.items):
+                assert isinstance(kernel, Kernel) and kernel.nest.apart is not None
+                finer = exact_division(kernel.nest.apart.rows, item.rows)
+                assert isinstance(finer, int)
+                rows = row * finer, min(row + step, end) * finer
+                self._kernel(kernel, rows, moved)
+
+    @contextmanager
+    def _rows_divided(self) -> Iterator[None]:
+        self.rows_of = set()
+        yield
+        for memory in self.rows_of:
+            memory.meet()
+        self.rows_of = None
+        self.thread = 0
+
+    def _shares(self, rows: int) -> Iterator[Rows]:
+        """The rows of each thread, which it becomes, in any order."""
+        cuts = [rows * k // self.threads for k in range(self.threads + 1)]
+        for thread in self.rng.permutation(self.threads):
+            self.thread = int(thread)
+            if cuts[thread] < cuts[thread + 1]:
+                yield cuts[thread], cuts[thread + 1]
+
+    # ---- kernels -------------------------------------------------------------------------------
+    def _kernel(self, item: Item, rows: Rows, moved: Moved = IN_PLACE) -> None:
+        """A kernel on rows of this thread."""
+        assert isinstance(item, Kernel)
+        kernel = self._variant(item)
+        if kernel is None:
+            return
+        apart = kernel.nest.apart
+        assert isinstance(apart, Apart)
+        own = np.arange(rows[0] * apart.size, rows[1] * apart.size, dtype=np.int64)
+        _KernelRun(self, kernel, moved).run({apart.loop: own})
+
+    def _shared(self, item: Kernel) -> None:
+        """A kernel on all of its points: each thread takes some, in any order."""
+        kernel = self._variant(item)
+        if kernel is None:
+            return
+        if any(slot.each for slot in kernel.written):
+            for thread in range(self.threads):
+                self.thread = thread
+                _KernelRun(self, kernel).run({})
+        else:
+            one = _KernelRun(self, kernel)
+            for points in self._parts(kernel):
+                one.run(points)
+        self.thread = 0
+
+    def _parts(self, kernel: Kernel) -> Iterator[dict[Var, Array]]:
+        """The points of each thread, which it becomes: some of those of one loop, shuffled."""
+        nest = kernel.nest
+        long = [v for v in nest.loops if v is not nest.outermost and self.dim(v.extent) > 1]
+        if not long:
+            yield {}
+            return
+        var = long[int(self.rng.integers(len(long)))]
+        parts = np.array_split(self.rng.permutation(self.dim(var.extent)), self.threads)
+        for thread in self.rng.permutation(self.threads):
+            self.thread = int(thread)
+            yield {var: parts[thread].astype(np.int64)}
+
+    def _variant(self, kernel: Kernel) -> Kernel | None:
+        """What runs at this iteration of the loop around, if anything does."""
+        if kernel.is_identity or (kernel.not_at_last and self.is_last):
+            return None
+        return kernel.at_first if kernel.at_first is not None and self.is_first else kernel
+
+    # ---- memory --------------------------------------------------------------------------------
+    def place(self, slot: Slot) -> tuple[Memory, int, int]:
+        """The memory of a slot; where it begins there, and how many elements it spans."""
+        slot = slot.actual
+        span = span_of([self.dim(n) for n in slot.shape], [self.dim(n) for n in slot.layout])
+        if slot.base is None:
+            memory = self.memories[slot]
+            return memory, memory.span * self.thread if slot.each else 0, span
+        memory, offset, _ = self.place(slot.base)
+        step = self.dim(slot.base.layout[0])
+        return memory, offset + self.iterations[slot.loop] * step, span
+
+    def _elements(self, slot: Slot) -> tuple[Memory, Array]:
+        memory, offset, _ = self.place(slot)
+        strides = [self.dim(n) for n in slot.layout]
+        first = offset + self.dim(slot.offset)
+        return memory, places_of([self.dim(n) for n in slot.shape], strides) + first
+
+    def _read(self, slot: Slot) -> Array:
+        memory, elements = self._elements(slot)
+        return memory.read(elements, None)
+
+    def _write(self, slot: Slot, array: Array) -> None:
+        memory, elements = self._elements(slot)
+        memory.write(elements, array, None)
+
+    @property
+    def row_thread(self) -> int | None:
+        """The thread, where each keeps to its own rows."""
+        return None if self.rows_of is None else self.thread
+
+
+class _KernelRun:
+    """One execution of a kernel, perhaps in several parts."""
+
+    def __init__(self, owner: _Interpreter, kernel: Kernel, moved: Moved = IN_PLACE) -> None:
+        self.owner, self.kernel, self.nest, self.moved = owner, kernel, kernel.nest, moved
+        self.writers: dict[Memory, Array] = {}
+        shared = kernel.written & kernel.read
+        self.in_place = {owner.memories[s] for s in shared}
+        self.reads: list[tuple[Memory, Array, Array]] = []  # memory, elements, points
+        self.evaluation: Evaluation
+
+    def run(self, points: Mapping[Var, Array]) -> None:
+        """Evaluate and store at the given points; the iterations of `outermost` in order."""
+        outermost = self.nest.outermost
+        with _named(f"kernel {self.nest.name}", str(self.nest)):
+            if outermost is None:
+                self._at(points)
+            else:
+                for k in range(self.owner.dim(outermost.extent)):
+                    self._at({**points, outermost: np.array([k])})
+            self._check_reads()
+
+    def _at(self, points: Mapping[Var, Array]) -> None:
+        self.evaluation = Evaluation(self.nest, points, self.owner.dim, self._load)
+        stores = self.evaluation.stored()
+        seen: dict[Memory, list[Array]] = {}
+        for buffer, index, values in stores:
+            memory, elements = self._located(buffer, index)
+            seen.setdefault(memory, []).append(elements.reshape(-1))
+            self._note_writers(memory, elements)
+            memory.write(elements, values, self._thread_of(memory))
+        for found in seen.values():
+            every = np.concatenate(found)
+            if np.unique(every).size != every.size:
+                raise VerifyError("several points store to one element")
+
+    def _load(self, buffer: Buffer, index: Array, active: Array) -> Array:
+        index, active = np.broadcast_arrays(index, active)
+        memory, elements = self._located(buffer, index[active])
+        if memory in self.in_place:
+            grid = np.broadcast_shapes(index.shape, self.evaluation.spatial)
+            here = np.broadcast_to(active, grid)
+            points = np.broadcast_to(self._points(), grid)[here]
+            where = np.broadcast_to(index, grid)[here]
+            self.reads.append((memory, self._located(buffer, where)[1], points))
+        values = memory.read(elements, self._thread_of(memory))
+        if active.all():
+            return values.reshape(index.shape)
+        found = np.zeros(index.shape, values.dtype)
+        found[active] = values
+        return found
+
+    def _located(self, buffer: Buffer, index: Array) -> tuple[Memory, Array]:
+        """The elements of memory at an index into a buffer."""
+        slot = self.kernel.slots[buffer.number]
+        memory, offset, span = self.owner.place(slot)
+        wrong = (index < 0) | (index >= span)
+        if wrong.any():
+            at = int(index[wrong].flat[0])
+            raise VerifyError(f"{buffer}[{at}] lies outside of its {span} elements")
+        elements = index + (offset + self.moved.get(memory, 0))
+        if memory in self.moved and elements.size and elements.min() < 0:
+            raise VerifyError(f"{buffer} is contracted to memory in front of it")
+        return memory, elements
+
+    def _thread_of(self, memory: Memory) -> int | None:
+        if self.owner.rows_of is not None:
+            self.owner.rows_of.add(memory)
+        return self.owner.row_thread
+
+    # ---- single writers ------------------------------------------------------------------------
+    def _points(self) -> Array:
+        """The number of each point of the spatial loops, but for the sequential one."""
+        at = self.evaluation.at
+        number, step = np.zeros([1] * len(self.evaluation.shape), np.int64), 1
+        for var in reversed(self.nest.loops):
+            if var is not self.nest.outermost:
+                number = number + at[var] * step
+                step *= max(self.owner.dim(var.extent), 1)
+        return number
+
+    def _note_writers(self, memory: Memory, elements: Array) -> None:
+        writers = self.writers.get(memory)
+        if writers is None:
+            writers = self.writers[memory] = np.full(memory.values.size, -1, np.int64)
+        points, before = np.broadcast_to(self._points(), elements.shape), writers[elements]
+        if not ((before == -1) | (before == points)).all():
+            raise VerifyError("several points store to one element")
+        writers[elements] = points
+
+    def _check_reads(self) -> None:
+        for memory, elements, points in self.reads:
+            writers = self.writers.get(memory)
+            if writers is not None:
+                by = writers[elements]
+                if not ((by == -1) | (by == points)).all():
+                    raise VerifyError("a point reads what another one stores")
+
+
+@contextmanager
+def _named(owner: str, hint: str = "") -> Iterator[None]:
+    """Errors inside name what broke the promise."""
+    try:
+        yield
+    except VerifyError as error:
+        raise VerifyError(f"{owner}: {error.message}", hint=hint or error.hint) from error

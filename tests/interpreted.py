@@ -1,0 +1,84 @@
+"""Tests without compiling: programs interpreted after each pass, compared with the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.pipeline import run_passes
+from lamina.engines.llvm.program.interpreter import Order, run
+from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.program.text import Names, nest_text, to_text
+from lamina.engines.llvm.tools.dump import Log
+from lamina.errors import VerifyError
+from lamina.fuzz.check import difference
+from lamina.fuzz.generate import Case
+from lamina.fuzz.shadow import shadows
+from lamina.ir.graph import Graph
+from lamina.rewrite import simplify
+
+
+class Wrong(AssertionError):
+    """A program computes something else, or breaks a promise; the pass before is named."""
+
+
+class Interpreted(Log):
+    """Interprets the program after each pass that changed it."""
+
+    def __init__(self, graph: Graph, every: Sequence[Sequence[np.ndarray]], lane: str) -> None:
+        self.graph, self.text = graph, ""
+        self.expected = [(list(arrays), shadows(graph, arrays, lane)) for arrays in every]
+        self.changed: set[str] = set()
+
+    def after(self, step: Any, value: Any) -> None:
+        if not isinstance(value, Program):
+            return
+        text = whole_text(value)
+        if text == self.text:
+            return
+        self.text = text
+        self.changed.add(step.name)
+        for seed, (arrays, expected) in enumerate(self.expected):
+            try:
+                results = run(value, arrays, Order(threads=2 + seed % 2, seed=seed))
+            except VerifyError as error:
+                raise Wrong(f"after {step.name}: {error}") from error
+            rows = zip(self.graph.results, expected, results, strict=True)
+            for k, (node, shadow, found) in enumerate(rows):
+                message = difference(node, shadow, found)
+                if message:
+                    raise Wrong(f"after {step.name}: result {k} ({node.op}): {message}")
+
+
+def whole_text(program: Program) -> str:
+    """The program, and each of its nests."""
+    names = Names(len(program.arguments))
+    found = [k for k in leaves(program.items) if isinstance(k, Kernel)]
+    peeled = [k.at_first for k in found if k.at_first is not None]
+    nests = [nest_text(k, names) for k in (*found, *peeled)]
+    return "\n".join([to_text(program), *nests])
+
+
+def interpret(
+    graph: Graph,
+    updates: Mapping[int, int],
+    every: Sequence[Sequence[np.ndarray]],
+    lane: str = "smooth",
+) -> set[str]:
+    """Run all passes and interpret the program after each; the passes that changed it.
+
+    Raises:
+        Wrong: a pass broke the program.
+    """
+    log = Interpreted(graph, every, lane)
+    run_passes(simplify(graph), updates, log)
+    return log.changed
+
+
+def interpret_case(case: Case) -> set[str]:
+    """The same for a random program, at each of its sizes."""
+    return interpret(case.graph, case.updates, [case.arrays, *case.more], case.lane)
