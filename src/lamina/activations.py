@@ -46,10 +46,15 @@ threshold = with_floatx(neural.threshold)
 
 @with_floatx
 def tanh(x: Any) -> Tensor:
-    """sinh(x) / cosh(x).
+    """Hyperbolic tangent: sinh(x) / cosh(x).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.tanh([-1000.0, 0.0, 1000.0]).tolist()
+        [-1.0, 0.0, 1.0]
     """
     return elementwise.tanh(x)
 
@@ -58,12 +63,22 @@ def tanh(x: Any) -> Tensor:
 def relu(
     x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Tensor:
-    """max(x, 0); in general max_value where x >= max_value, x where threshold <= x < max_value, and
-    negative_slope * (x - threshold) below.
+    """Rectifier: max(x, 0), with an optional slope, maximum and threshold.
+
+        max_value                            if x >= max_value
+        x                                    if threshold <= x < max_value
+        negative_slope * (x - threshold)     otherwise
 
     Args:
         x: tensor or array-like.
-        threshold: number that values are compared with.
+        negative_slope: slope below the threshold.
+        max_value: largest result; None sets no limit.
+        threshold: value below which the slope applies.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.relu([-2.0, 2.0, 9.0], max_value=6.0).tolist()
+        [0.0, 2.0, 6.0]
     """
     x = as_tensor(x)
     if negative_slope == 0.0 and max_value is None and threshold == 0.0:
@@ -80,10 +95,18 @@ def relu(
 
 @with_floatx
 def gelu(x: Any, approximate: bool = False) -> Tensor:
-    """x * P(X <= x) for X ~ N(0, 1); `approximate` takes a tanh for it (Hendrycks et al. 2016).
+    """Gaussian error linear unit: x * P(X <= x) for X ~ N(0, 1).
 
     Args:
         x: tensor or array-like.
+        approximate: use x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) instead.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.gelu([-10.0, 0.0, 10.0]).tolist()
+        [-0.0, 0.0, 10.0]
+
+    Source: Hendrycks and Gimpel (2016), Gaussian error linear units.
     """
     return neural.gelu(x, approximate=approximate)
 
@@ -129,11 +152,19 @@ class ActivationAttribute:
 
 
 def get(identifier: Any) -> Callable[..., Any]:
-    """The function meant by None (linear), a name ("relu"), a function, a layer, or a layer that
-    was written down. Raises UnknownNameError for an unknown name.
+    """Return the activation of a name or configuration.
 
     Args:
-        identifier: name, configuration, object of the class, or function.
+        identifier: None (linear), a name such as "relu", a function, a layer, or the configuration
+            of a layer.
+
+    Raises:
+        UnknownNameError: for an unknown name, with the nearest known names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.get("relu")([-1.0, 1.0]).tolist()
+        [0.0, 1.0]
     """
     if identifier is None:
         return linear
@@ -152,8 +183,19 @@ def get(identifier: Any) -> Callable[..., Any]:
 
 
 def serialize(activation: Any) -> Any:
-    """The name of an activation; a layer as plain JSON data. Raises ArgumentError for a function
-    that has no name in Lamina."""
+    """Return the name of an activation, or the configuration of a layer.
+
+    Args:
+        activation: function from `lamina.activations`, or layer.
+
+    Raises:
+        ArgumentError: for a function without a name in Lamina.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.serialize(lm.activations.relu)
+        'relu'
+    """
     return plain(activation, "activation")
 
 

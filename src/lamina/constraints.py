@@ -17,8 +17,16 @@ Axis = int | Sequence[int]
 
 
 class Constraint(Configurable):
-    """A function from a weight to one of equal shape that keeps a condition. Subclass it and
-    define `__call__(w)`."""
+    """The base class of all constraints: a subclass defines `__call__(w)`, a weight of equal shape.
+
+    Example:
+        >>> import lamina as lm
+        >>> class AtMostOne(lm.constraints.Constraint):
+        ...     def __call__(self, w):
+        ...         return lm.minimum(w, 1.0)
+        >>> AtMostOne()([0.5, 2.0]).tolist()
+        [0.5, 1.0]
+    """
 
     family = "lamina.constraints"
     argument_checks: ClassVar[Checks] = {
@@ -38,12 +46,18 @@ def _norms(w: Tensor, axis: Axis) -> Tensor:
 
 
 class MaxNorm(Constraint):
-    """Norms along `axis` are at most `max_value`: w * min(norm, max_value) / (norm + 1e-7).
-
-    For a Dense kernel (inputs, units) axis 0 takes the norm of each unit's incoming weights.
+    """Upper bound of norms along `axis`: w * min(norm, max_value) / (norm + 1e-7).
 
     Args:
-        axis: axis to work along; negative numbers count from the end.
+        max_value: largest norm.
+        axis: axis or axes along which norms are taken; 0 is right for a Dense kernel (inputs,
+            units), where it gives the norm of each unit's incoming weights.
+
+    Example:
+        >>> import lamina as lm
+        >>> w = lm.constraints.MaxNorm(1.0)(lm.asarray([[3.0], [4.0]]))
+        >>> [round(v, 3) for v in w.numpy().ravel().tolist()]
+        [0.6, 0.8]
     """
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
@@ -56,12 +70,21 @@ class MaxNorm(Constraint):
 
 
 class MinMaxNorm(Constraint):
-    """Norms along `axis` go towards [min_value, max_value]; with rate 1 they get there at once.
+    """Bounds of norms along `axis`, reached at once or at a rate.
 
-    w * (rate * clip(norm, min_value, max_value) + (1 - rate) * norm) / (norm + 1e-7)
+        w * (rate * clip(norm, min_value, max_value) + (1 - rate) * norm) / (norm + 1e-7)
 
     Args:
-        axis: axis to work along; negative numbers count from the end.
+        min_value: smallest norm.
+        max_value: largest norm.
+        rate: fraction of the way to the bound that one update goes, in [0, 1].
+        axis: axis or axes along which norms are taken; 0 for a Dense kernel (inputs, units).
+
+    Example:
+        >>> import lamina as lm
+        >>> w = lm.constraints.MinMaxNorm(max_value=1.0, rate=0.5)(lm.asarray([[3.0], [4.0]]))
+        >>> [round(v, 3) for v in w.numpy().ravel().tolist()]
+        [1.8, 2.4]
     """
 
     def __init__(
@@ -83,17 +106,29 @@ class MinMaxNorm(Constraint):
 
 
 class NonNeg(Constraint):
-    """No weight is negative: max(w, 0)."""
+    """Weights of at least 0: max(w, 0).
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.constraints.NonNeg()(lm.asarray([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
 
     def __call__(self, w: Any) -> Tensor:
         return elementwise.maximum(as_tensor(w), 0)
 
 
 class UnitNorm(Constraint):
-    """Norms along `axis` are 1: w / (norm + 1e-7).
+    """Norms of 1 along `axis`: w / (norm + 1e-7).
 
     Args:
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis or axes along which norms are taken; 0 for a Dense kernel (inputs, units).
+
+    Example:
+        >>> import lamina as lm
+        >>> w = lm.constraints.UnitNorm()(lm.asarray([[3.0], [4.0]]))
+        >>> [round(v, 3) for v in w.numpy().ravel().tolist()]
+        [0.6, 0.8]
     """
 
     def __init__(self, axis: Axis = 0) -> None:
@@ -110,20 +145,34 @@ _REGISTRY = Registry("constraint", Constraint.family, [MaxNorm, MinMaxNorm, NonN
 
 
 def get(identifier: Any) -> Any:
-    """The constraint meant by None, a name ("max_norm", "min_max_norm", "non_neg", "unit_norm"), a
-    written object, or a function of a weight. Raises UnknownNameError for an unknown name.
+    """Return the constraint of a name or configuration.
 
     Args:
-        identifier: name, configuration, object of the class, or function.
+        identifier: None, a name ("max_norm", "min_max_norm", "non_neg", "unit_norm"), a
+            configuration, a Constraint, or a function of a weight.
+
+    Raises:
+        UnknownNameError: for an unknown name, with the nearest known names.
+
+    Example:
+        >>> import lamina as lm
+        >>> type(lm.constraints.get("non_neg")).__name__
+        'NonNeg'
     """
     return _REGISTRY.get(identifier)
 
 
 def deserialize(config: Any) -> Any:
-    """The constraint that `serialize` wrote down.
+    """Return the constraint that `serialize` described.
 
     Args:
-        config: dictionary that `get_config` returned.
+        config: dictionary that `serialize` returned.
+
+    Example:
+        >>> import lamina as lm
+        >>> config = lm.constraints.serialize(lm.constraints.MaxNorm(3.0))
+        >>> lm.constraints.deserialize(config).max_value
+        3.0
     """
     return get(config)
 

@@ -61,7 +61,16 @@ def next_seed() -> int:
 
 
 class Initializer(Configurable):
-    """A function from a shape to first values: subclass it and define `__call__(shape, dtype)`."""
+    """The base class of all initializers: a subclass defines `__call__(shape, dtype)`.
+
+    Example:
+        >>> import lamina as lm
+        >>> class Half(lm.initializers.Initializer):
+        ...     def __call__(self, shape, dtype=None):
+        ...         return lm.full(shape, 0.5, dtype=dtype)
+        >>> Half()((2,)).tolist()
+        [0.5, 0.5]
+    """
 
     family = "lamina.initializers"
     is_random: ClassVar[bool] = False
@@ -78,7 +87,16 @@ class Initializer(Configurable):
 
 # ---- without chance ----------------------------------------------------------------------------
 class Constant(Initializer):
-    """Every element is `value`, a number or anything that broadcasts to the shape."""
+    """The same value, or given values, for every weight.
+
+    Args:
+        value: number, or array that broadcasts to the weight's shape.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Constant(0.5)((2, 2)).tolist()
+        [[0.5, 0.5], [0.5, 0.5]]
+    """
 
     def __init__(self, value: Any = 0.0) -> None:
         self.value = value
@@ -88,7 +106,13 @@ class Constant(Initializer):
 
 
 class Zeros(Initializer):
-    """Every element is 0."""
+    """The value 0 for every weight.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Zeros()((2,)).tolist()
+        [0.0, 0.0]
+    """
 
     aliases = ("zero",)
 
@@ -97,7 +121,13 @@ class Zeros(Initializer):
 
 
 class Ones(Initializer):
-    """Every element is 1."""
+    """The value 1 for every weight.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Ones()((2,)).tolist()
+        [1.0, 1.0]
+    """
 
     aliases = ("one",)
 
@@ -106,10 +136,18 @@ class Ones(Initializer):
 
 
 class Identity(Initializer):
-    """`gain` times the identity matrix. Raises ShapeError for a weight that is no matrix.
+    """The identity matrix times `gain`.
 
     Args:
         gain: factor of the matrix.
+
+    Raises:
+        ShapeError: for a weight that has not two axes.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Identity()((2, 2)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
 
     aliases = ("IdentityInitializer",)
@@ -131,6 +169,11 @@ class RandomNormal(Initializer):
         mean: mean of the distribution.
         stddev: standard deviation of the distribution.
         seed: integer or SeedGenerator; None draws a seed.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.RandomNormal(stddev=0.1, seed=1)((64, 32)).shape
+        (64, 32)
     """
 
     aliases = ("normal",)
@@ -145,14 +188,18 @@ class RandomNormal(Initializer):
 
 
 class TruncatedNormal(Initializer):
-    """Normal distribution cut off two standard deviations from the mean.
-
-    `stddev` is that of the distribution before it is cut off.
+    """Normal distribution without values beyond two standard deviations from the mean.
 
     Args:
         mean: mean of the distribution.
-        stddev: standard deviation of the distribution.
+        stddev: standard deviation of the distribution before truncation.
         seed: integer or SeedGenerator; None draws a seed.
+
+    Example:
+        >>> import lamina as lm
+        >>> weight = lm.initializers.TruncatedNormal(stddev=0.1, seed=1)((64,))
+        >>> bool(lm.max(lm.abs(weight)) <= 0.2)
+        True
     """
 
     is_random = True
@@ -169,9 +216,15 @@ class RandomUniform(Initializer):
     """Uniform distribution on [minval, maxval).
 
     Args:
-        minval: lower end of the interval.
-        maxval: upper end of the interval.
+        minval: lower end of the interval, included.
+        maxval: upper end of the interval, excluded.
         seed: integer or SeedGenerator; None draws a seed.
+
+    Example:
+        >>> import lamina as lm
+        >>> weight = lm.initializers.RandomUniform(0.0, 1.0, seed=1)((64,))
+        >>> bool(lm.min(weight) >= 0)
+        True
     """
 
     aliases = ("uniform",)
@@ -187,16 +240,26 @@ class RandomUniform(Initializer):
 
 
 class VarianceScaling(Initializer):
-    """A variance of `scale / n`, so that signals keep their size from layer to layer.
-
-    n is the number of inputs of a unit ("fan_in"), of outputs ("fan_out"), or their mean
-    ("fan_avg"). `distribution` is "truncated_normal" (its standard deviation after the cut is
-    sqrt(scale / n)), "untruncated_normal", or "uniform" (limit sqrt(3 * scale / n)). `input_axes`
-    and `output_axes` say which axes count for a weight whose layout is not (..., inputs, outputs).
+    """A distribution of variance scale / n, which keeps the size of signals from layer to layer.
 
     Args:
         scale: positive factor of the variance.
+        mode: meaning of n: "fan_in" (number of inputs of a unit), "fan_out" (number of outputs) or
+            "fan_avg" (their mean).
+        distribution: "truncated_normal" (standard deviation sqrt(scale / n) after truncation),
+            "untruncated_normal", or "uniform" on +-sqrt(3 * scale / n).
         seed: integer or SeedGenerator; None draws a seed.
+        input_axes: axes of the weight that count as inputs, if its layout is not (..., inputs,
+            outputs).
+        output_axes: axes of the weight that count as outputs.
+
+    Example:
+        >>> import lamina as lm
+        >>> initializer = lm.initializers.VarianceScaling(2.0, mode="fan_out", seed=1)
+        >>> initializer((64, 32)).shape
+        (64, 32)
+
+    Source: He et al. (2015), Delving deep into rectifiers.
     """
 
     is_random = True
@@ -253,51 +316,146 @@ class _Scaled(VarianceScaling):
 
 
 class GlorotUniform(_Scaled):
-    """Uniform on +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+    """Uniform distribution on (-limit, limit) with limit = sqrt(6 / (fan_in + fan_out)).
+
+    Args:
+        seed: integer or SeedGenerator; None draws a seed.
+        input_axes: axes of the weight that count as inputs; None is the last but one.
+        output_axes: axes of the weight that count as outputs; None is the last.
+
+    Example:
+        >>> import lamina as lm
+        >>> weight = lm.initializers.GlorotUniform(seed=1)((64, 32))
+        >>> bool(lm.max(lm.abs(weight)) <= 0.25)
+        True
+
+    Source: Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward
+        neural networks.
+    """
 
     settled = (1.0, "fan_avg", "uniform")
 
 
 class GlorotNormal(_Scaled):
-    """Truncated normal, standard deviation sqrt(2 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+    """Truncated normal distribution of standard deviation sqrt(2 / (fan_in + fan_out)).
+
+    Args:
+        seed: integer or SeedGenerator; None draws a seed.
+        input_axes: axes of the weight that count as inputs; None is the last but one.
+        output_axes: axes of the weight that count as outputs; None is the last.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.GlorotNormal(seed=1)((64, 32)).shape
+        (64, 32)
+
+    Source: Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward
+        neural networks.
+    """
 
     settled = (1.0, "fan_avg", "truncated_normal")
 
 
 class HeUniform(_Scaled):
-    """Uniform on +-sqrt(6 / fan_in), for ReLU (He et al. 2015)."""
+    """Uniform distribution on (-limit, limit) with limit = sqrt(6 / fan_in), for ReLU.
+
+    Args:
+        seed: integer or SeedGenerator; None draws a seed.
+        input_axes: axes of the weight that count as inputs; None is the last but one.
+        output_axes: axes of the weight that count as outputs; None is the last.
+
+    Example:
+        >>> import lamina as lm
+        >>> weight = lm.initializers.HeUniform(seed=1)((24, 32))
+        >>> bool(lm.max(lm.abs(weight)) <= 0.5)
+        True
+
+    Source: He et al. (2015), Delving deep into rectifiers.
+    """
 
     settled = (2.0, "fan_in", "uniform")
 
 
 class HeNormal(_Scaled):
-    """Truncated normal, standard deviation sqrt(2 / fan_in), for ReLU (He et al. 2015)."""
+    """Truncated normal distribution of standard deviation sqrt(2 / fan_in), for ReLU.
+
+    Args:
+        seed: integer or SeedGenerator; None draws a seed.
+        input_axes: axes of the weight that count as inputs; None is the last but one.
+        output_axes: axes of the weight that count as outputs; None is the last.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.HeNormal(seed=1)((64, 32)).shape
+        (64, 32)
+
+    Source: He et al. (2015), Delving deep into rectifiers.
+    """
 
     settled = (2.0, "fan_in", "truncated_normal")
 
 
 class LecunUniform(_Scaled):
-    """Uniform on +-sqrt(3 / fan_in) (LeCun et al. 1998)."""
+    """Uniform distribution on (-limit, limit) with limit = sqrt(3 / fan_in).
+
+    Args:
+        seed: integer or SeedGenerator; None draws a seed.
+        input_axes: axes of the weight that count as inputs; None is the last but one.
+        output_axes: axes of the weight that count as outputs; None is the last.
+
+    Example:
+        >>> import lamina as lm
+        >>> weight = lm.initializers.LecunUniform(seed=1)((12, 32))
+        >>> bool(lm.max(lm.abs(weight)) <= 0.5)
+        True
+
+    Source: LeCun et al. (1998), Efficient backprop.
+    """
 
     settled = (1.0, "fan_in", "uniform")
 
 
 class LecunNormal(_Scaled):
-    """Truncated normal, standard deviation sqrt(1 / fan_in), for SELU (LeCun et al. 1998)."""
+    """Truncated normal distribution of standard deviation sqrt(1 / fan_in), for SELU.
+
+    Args:
+        seed: integer or SeedGenerator; None draws a seed.
+        input_axes: axes of the weight that count as inputs; None is the last but one.
+        output_axes: axes of the weight that count as outputs; None is the last.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.LecunNormal(seed=1)((64, 32)).shape
+        (64, 32)
+
+    Source: LeCun et al. (1998), Efficient backprop; Klambauer et al. (2017), Self-normalizing
+        neural networks.
+    """
 
     settled = (1.0, "fan_in", "truncated_normal")
 
 
 class Orthogonal(Initializer):
-    """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer.
+    """A random matrix with orthonormal rows or columns, whichever are fewer, times `gain`.
 
-    Of more than two axes, all but the last count as rows. From the QR decomposition of a matrix of
-    normal numbers, with signs that make it uniform (Saxe et al. 2014). Raises ShapeError for fewer
-    than two axes.
+    All axes but the last count as rows. The matrix comes from the QR decomposition of a normal one,
+    with signs that make it uniform over the orthogonal matrices.
 
     Args:
         gain: factor of the matrix.
         seed: integer or SeedGenerator; None draws a seed.
+
+    Raises:
+        ShapeError: for a weight with fewer than two axes.
+
+    Example:
+        >>> import lamina as lm
+        >>> q = lm.initializers.Orthogonal(seed=1)((3, 3))
+        >>> bool(lm.max(lm.abs(q @ q.T - lm.eye(3))) < 1e-5)
+        True
+
+    Source: Saxe et al. (2014), Exact solutions to the nonlinear dynamics of learning in deep linear
+        neural networks.
     """
 
     aliases = ("OrthogonalInitializer",)
@@ -319,10 +477,27 @@ class Orthogonal(Initializer):
 
 
 class STFT(Initializer):
-    """The kernel (frame, 1, bands) of a short-time Fourier transform: cosines for the side "real",
-    sines for "imag", times a window, over its power ("density") or its sum ("spectrum").
+    """The kernel of a short-time Fourier transform, as a convolution of a signal.
 
-    window: "hann", "hamming", "blackman", an array as long as the frame, or None.
+        kernel[t, 0, f] = window[t] cos(-pi t f / (bands - 1)) / scale     (sin for side="imag")
+
+    Args:
+        side: "real" for cosines, "imag" for sines.
+        window: "hann", "hamming", "blackman", an array as long as the frame, or None for none.
+        scaling: "density" divides by sqrt(sum(window^2)), "spectrum" by sum(|window|), None does
+            not scale.
+        periodic: use the periodic window of the frame's length instead of the symmetric one.
+
+    Shapes:
+        (frame, 1, bands)
+
+    Raises:
+        ShapeError: if a window array is not as long as the frame.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.STFT("real", window=None)((4, 1, 3)).shape
+        (4, 1, 3)
     """
 
     aliases = ("STFTInitializer",)
@@ -377,13 +552,23 @@ def compute_fans(
     input_axes: Sequence[int] | None = None,
     output_axes: Sequence[int] | None = None,
 ) -> tuple[int, int]:
-    """How many numbers go into one output of a weight, and out of one input.
+    """Return the number of inputs of one output of a weight, and of outputs of one input.
 
-    A weight has the layout (inputs, outputs), or (window..., inputs, outputs) for convolutions:
-    every position of the window counts.
+    A weight has the layout (inputs, outputs), or (window..., inputs, outputs) for convolutions,
+    where every position of the window counts.
 
     Args:
-        shape: tuple of extents.
+        shape: shape of the weight.
+        input_axes: axes that count as inputs, with `output_axes`, for another layout.
+        output_axes: axes that count as outputs.
+
+    Returns:
+        The pair (fan_in, fan_out).
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.compute_fans((3, 3, 16, 32))
+        (144, 288)
     """
     shape = tuple(shape)
     if input_axes is not None and output_axes is not None:
@@ -441,20 +626,34 @@ _REGISTRY = Registry("initializer", Initializer.family, _CLASSES)
 
 
 def get(identifier: Any) -> Any:
-    """The initializer meant by None, a name ("glorot_uniform"), a written object, a class, or a
-    function (shape, dtype). Raises UnknownNameError for an unknown name.
+    """Return the initializer of a name or configuration.
 
     Args:
-        identifier: name, configuration, object of the class, or function.
+        identifier: None, a name such as "glorot_uniform", a configuration, a class, an Initializer,
+            or a function (shape, dtype).
+
+    Raises:
+        UnknownNameError: for an unknown name, with the nearest known names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.get("ones")((2,)).tolist()
+        [1.0, 1.0]
     """
     return _REGISTRY.get(identifier)
 
 
 def deserialize(config: Any) -> Any:
-    """The initializer that `serialize` wrote down.
+    """Return the initializer that `serialize` described.
 
     Args:
-        config: dictionary that `get_config` returned.
+        config: dictionary that `serialize` returned.
+
+    Example:
+        >>> import lamina as lm
+        >>> config = lm.initializers.serialize(lm.initializers.Constant(0.5))
+        >>> lm.initializers.deserialize(config).value
+        0.5
     """
     return get(config)
 

@@ -13,7 +13,16 @@ from lamina.tensor import Tensor, as_tensor
 
 
 class Regularizer(Configurable):
-    """A function from a weight to a scalar penalty. Subclass it and define `__call__(x)`."""
+    """The base class of all regularizers: a subclass defines `__call__(x)`, a scalar penalty.
+
+    Example:
+        >>> import lamina as lm
+        >>> class Mean(lm.regularizers.Regularizer):
+        ...     def __call__(self, x):
+        ...         return lm.mean(lm.abs(x))
+        >>> Mean()([1.0, -3.0]).item()
+        2.0
+    """
 
     family = "lamina.regularizers"
 
@@ -22,7 +31,19 @@ class Regularizer(Configurable):
 
 
 class L1L2(Regularizer):
-    """l1 * sum(|x|) + l2 * sum(x**2). By name ("l1_l2") both factors are 0.01."""
+    """Sum of both penalties, l1 * sum(|x|) + l2 * sum(x^2).
+
+    By name ("l1_l2") both factors are 0.01.
+
+    Args:
+        l1: factor of the L1 penalty, at least 0.
+        l2: factor of the L2 penalty, at least 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.L1L2(l1=0.5, l2=0.5)(lm.asarray([1.0, -2.0])).item()
+        4.0
+    """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1 = _factor("L1L2", "l1", l1 or 0.0)
@@ -39,7 +60,16 @@ class L1L2(Regularizer):
 
 
 class L1(Regularizer):
-    """l1 * sum(|x|): drives single weights to zero."""
+    """L1 penalty, l1 * sum(|x|), which makes single weights zero.
+
+    Args:
+        l1: factor of the penalty, at least 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.L1(0.5)(lm.asarray([1.0, -2.0])).item()
+        1.5
+    """
 
     def __init__(self, l1: float = 0.01) -> None:
         self.l1 = _factor("L1", "l1", 0.01 if l1 is None else l1)
@@ -49,7 +79,16 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """l2 * sum(x**2): keeps weights small ("weight decay")."""
+    """L2 penalty, l2 * sum(x^2), which keeps weights small.
+
+    Args:
+        l2: factor of the penalty, at least 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.L2(0.5)(lm.asarray([1.0, -2.0])).item()
+        2.5
+    """
 
     def __init__(self, l2: float = 0.01) -> None:
         self.l2 = _factor("L2", "l2", 0.01 if l2 is None else l2)
@@ -59,9 +98,19 @@ class L2(Regularizer):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """factor * mean |cosine| between different rows (or columns) of a matrix.
+    """Penalty on rows that are not orthogonal: factor * mean |cosine| of different rows.
 
-    Raises ShapeError for a weight that is no matrix.
+    Args:
+        factor: factor of the penalty, at least 0.
+        mode: "rows" or "columns".
+
+    Raises:
+        ShapeError: for a weight that has not two axes.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.OrthogonalRegularizer(1.0)(lm.eye(3)).item()
+        0.0
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
@@ -99,11 +148,19 @@ _REGISTRY = Registry("regularizer", Regularizer.family, [L1, L2, L1L2, Orthogona
 
 
 def get(identifier: Any) -> Any:
-    """The regularizer meant by None, a name ("l1", "l2", "l1_l2", "orthogonal_regularizer"), a
-    written object, or a function of a weight. Raises UnknownNameError for an unknown name.
+    """Return the regularizer of a name or configuration.
 
     Args:
-        identifier: name, configuration, object of the class, or function.
+        identifier: None, a name ("l1", "l2", "l1_l2", "orthogonal_regularizer"), a configuration, a
+            Regularizer, or a function of a weight.
+
+    Raises:
+        UnknownNameError: for an unknown name, with the nearest known names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.get("l2").l2
+        0.01
     """
     if isinstance(identifier, str) and identifier in ("l1_l2", "L1L2"):
         return L1L2(l1=0.01, l2=0.01)
@@ -111,10 +168,16 @@ def get(identifier: Any) -> Any:
 
 
 def deserialize(config: Any) -> Any:
-    """The regularizer that `serialize` wrote down.
+    """Return the regularizer that `serialize` described.
 
     Args:
-        config: dictionary that `get_config` returned.
+        config: dictionary that `serialize` returned.
+
+    Example:
+        >>> import lamina as lm
+        >>> config = lm.regularizers.serialize(lm.regularizers.L2(0.5))
+        >>> lm.regularizers.deserialize(config).l2
+        0.5
     """
     return get(config)
 

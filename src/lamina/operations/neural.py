@@ -53,11 +53,16 @@ __all__ = [
 
 # ---- probabilities -----------------------------------------------------------------------------
 def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
-    """exp(x) / sum(exp(x)) along an axis; the largest x is taken out first.
+    """Softmax: exp(x) / sum(exp(x)) along an axis, without overflow.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis, or tuple of axes, of the classes.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.softmax([1000.0, 1000.0]).tolist()
+        [0.5, 0.5]
     """
     tensor = floating(x)
     axes = _axes("softmax", tensor, axis)
@@ -74,11 +79,16 @@ def _named(function: str, axes: tuple[int, ...], x: Tensor) -> str:
 
 
 def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
-    """log(softmax(x)), computed as x - logsumexp(x).
+    """Logarithm of the softmax, computed as x - logsumexp(x).
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis, or tuple of axes, of the classes.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.log_softmax([0.0, 1000.0]).tolist()
+        [-1000.0, 0.0]
     """
     tensor = floating(x)
     axes = _axes("log_softmax", tensor, axis)
@@ -99,10 +109,15 @@ def _shifted(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 def sigmoid(x: Any) -> Tensor:
-    """1 / (1 + exp(-x)).
+    """Logistic function: 1 / (1 + exp(-x)).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sigmoid([-1000.0, 0.0, 1000.0]).tolist()
+        [0.0, 0.5, 1.0]
     """
     tensor = floating(x)
     result = as_tensor(bind("logistic", widened(tensor)), tensor.dtype)
@@ -110,20 +125,32 @@ def sigmoid(x: Any) -> Tensor:
 
 
 def log_sigmoid(x: Any) -> Tensor:
-    """log(sigmoid(x)) = -softplus(-x).
+    """Logarithm of the sigmoid: log(sigmoid(x)) = -softplus(-x).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.log_sigmoid([-1000.0]).tolist()
+        [-1000.0]
     """
     return negative(softplus(negative(floating(x))))
 
 
 def sparsemax(x: Any, axis: int = -1) -> Tensor:
-    """The closest probabilities to x; many are exactly 0 (Martins and Astudillo, 2016).
+    """Euclidean projection of x onto the probabilities, many of which become exactly 0.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis of the classes.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.sparsemax([0.0, 0.5, 1.0]).tolist()
+        [0.0, 0.25, 0.75]
+
+    Source: Martins and Astudillo (2016), From softmax to sparsemax.
     """
     tensor = floating(x)
     place = axis_of("sparsemax", axis, tensor.ndim)
@@ -139,39 +166,63 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
 
 # ---- rectifiers --------------------------------------------------------------------------------
 def relu(x: Any) -> Tensor:
-    """max(x, 0).
+    """Rectifier: max(x, 0).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.relu([-1.0, 2.0]).tolist()
+        [0.0, 2.0]
     """
     return maximum(x, 0)
 
 
 def relu6(x: Any) -> Tensor:
-    """min(max(x, 0), 6).
+    """Rectifier with a maximum: min(max(x, 0), 6).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.relu6([-2.0, 2.0, 9.0]).tolist()
+        [0.0, 2.0, 6.0]
     """
     return minimum(maximum(x, 0), 6)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
-    """x where positive, else negative_slope * x.
+    """Leaky rectifier: x if positive, else negative_slope * x.
 
     Args:
         x: tensor or array-like.
+        negative_slope: slope for negative inputs.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.leaky_relu([-2.0, 2.0], negative_slope=0.5).tolist()
+        [-1.0, 2.0]
+
+    Source: Maas et al. (2013), Rectifier nonlinearities improve neural network acoustic models.
     """
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(tensor, negative_slope))
 
 
 def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
-    """x where above the threshold, else default_value.
+    """Threshold: x if above the threshold, else default_value.
 
     Args:
         x: tensor or array-like.
-        threshold: number that values are compared with.
+        threshold: value that x must exceed.
+        default_value: result for all other elements.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.threshold([-1.0, 2.0], threshold=0.0, default_value=9.0).tolist()
+        [9.0, 2.0]
     """
     tensor = floating(x)
     return where(greater(tensor, threshold), tensor, default_value)
@@ -183,10 +234,19 @@ def _expm1_below(x: Tensor) -> Tensor:
 
 
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
-    """x where positive, else alpha * (exp(x) - 1).
+    """Exponential linear unit: x if positive, else alpha * (exp(x) - 1).
 
     Args:
         x: tensor or array-like.
+        alpha: limit of the negative part.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.elu([-1e9, 2.0]).tolist()
+        [-1.0, 2.0]
+
+    Source: Clevert et al. (2016), Fast and accurate deep network learning by exponential linear
+        units.
     """
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(_expm1_below(tensor), alpha))
@@ -197,19 +257,36 @@ _SELU_SCALE = 1.0507009873554805
 
 
 def selu(x: Any) -> Tensor:
-    """scale * elu(x, alpha) with the constants that keep mean 0, variance 1 (Klambauer, 2017).
+    """Scaled exponential linear unit: scale * elu(x, alpha).
+
+    The constants scale = 1.0507 and alpha = 1.6733 keep mean 0 and variance 1 from layer to layer.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.selu([0.0, 1.0]).numpy().round(4)
+        array([0.    , 1.0507], dtype=float32)
+
+    Source: Klambauer et al. (2017), Self-normalizing neural networks.
     """
     return multiply(elu(x, _SELU_ALPHA), _SELU_SCALE)
 
 
 def celu(x: Any, alpha: float = 1.0) -> Tensor:
-    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1)).
+    """Continuous exponential linear unit: max(x, 0) + min(0, alpha * (exp(x / alpha) - 1)).
 
     Args:
         x: tensor or array-like.
+        alpha: limit of the negative part, not 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.celu([-1e9, 2.0]).tolist()
+        [-1.0, 2.0]
+
+    Source: Barron (2017), Continuously differentiable exponential linear units.
     """
     tensor = floating(x)
     return where(greater(tensor, 0), tensor, multiply(_expm1_below(divide(tensor, alpha)), alpha))
@@ -228,10 +305,17 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
 
 
 def silu(x: Any) -> Tensor:
-    """x * sigmoid(x).
+    """Sigmoid linear unit (swish): x * sigmoid(x).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.silu([0.0, 100.0]).tolist()
+        [0.0, 100.0]
+
+    Source: Ramachandran et al. (2017), Searching for activation functions.
     """
     tensor = floating(x)
     return multiply(tensor, sigmoid(tensor))
@@ -241,11 +325,17 @@ swish = silu
 
 
 def softplus(x: Any) -> Tensor:
-    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)); its gradient is sigmoid(x), at 0 too, where
-    the pieces have corners.
+    """Smooth rectifier: log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|)).
+
+    Its gradient is sigmoid(x), at 0 as well.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.softplus([-1000.0, 1000.0]).tolist()
+        [0.0, 1000.0]
     """
     tensor = floating(x)
     value = add(maximum(tensor, 0), log1p(exp(negative(absolute(tensor)))))
@@ -257,20 +347,31 @@ def softplus(x: Any) -> Tensor:
 
 
 def squareplus(x: Any, b: float = 4.0) -> Tensor:
-    """(x + sqrt(x^2 + b)) / 2.
+    """Algebraic softplus: (x + sqrt(x^2 + b)) / 2.
 
     Args:
         x: tensor or array-like.
+        b: amount of smoothing near 0; 0 gives the rectifier.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.squareplus([0.0, 1.5]).tolist()
+        [1.0, 2.0]
     """
     tensor = floating(x)
     return multiply(add(tensor, sqrt(add(square(tensor), b))), 0.5)
 
 
 def sparse_plus(x: Any) -> Tensor:
-    """0 up to -1, (x + 1)^2 / 4 up to 1, then x.
+    """Piecewise quadratic softplus: 0 up to -1, (x + 1)^2 / 4 up to 1, then x.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.sparse_plus([-2.0, 0.0, 2.0]).tolist()
+        [0.0, 0.25, 2.0]
     """
     tensor = floating(x)
     curve = multiply(square(add(clip(tensor, -1, 1), 1)), 0.25)
@@ -278,10 +379,17 @@ def sparse_plus(x: Any) -> Tensor:
 
 
 def mish(x: Any) -> Tensor:
-    """x * tanh(softplus(x)) (Misra, 2019).
+    """Mish: x * tanh(softplus(x)).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.mish([0.0, 100.0]).tolist()
+        [0.0, 100.0]
+
+    Source: Misra (2019), Mish: a self regularized non-monotonic activation function.
     """
     tensor = floating(x)
     return multiply(tensor, tanh(softplus(tensor)))
@@ -289,29 +397,46 @@ def mish(x: Any) -> Tensor:
 
 # ---- bounded -----------------------------------------------------------------------------------
 def softsign(x: Any) -> Tensor:
-    """x / (1 + |x|).
+    """Softsign: x / (1 + |x|).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.softsign([-1.0, 0.0, 3.0]).tolist()
+        [-0.5, 0.0, 0.75]
     """
     tensor = floating(x)
     return divide(tensor, add(absolute(tensor), 1))
 
 
 def hard_sigmoid(x: Any) -> Tensor:
-    """x / 6 + 1/2, within 0 and 1.
+    """Piecewise linear sigmoid: x / 6 + 1/2, clipped to [0, 1].
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.hard_sigmoid([-4.0, 0.0, 4.0]).tolist()
+        [0.0, 0.5, 1.0]
     """
     return clip(add(divide(floating(x), 6), 0.5), 0, 1)
 
 
 def hard_silu(x: Any) -> Tensor:
-    """x * hard_sigmoid(x).
+    """Piecewise SiLU (hard swish): x * hard_sigmoid(x).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.hard_silu([-4.0, 0.0, 4.0]).tolist()
+        [-0.0, 0.0, 4.0]
+
+    Source: Howard et al. (2019), Searching for MobileNetV3.
     """
     tensor = floating(x)
     return multiply(tensor, hard_sigmoid(tensor))
@@ -321,62 +446,94 @@ hard_swish = hard_silu
 
 
 def hard_tanh(x: Any) -> Tensor:
-    """x, within -1 and 1.
+    """Piecewise linear tanh: x clipped to [-1, 1].
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.hard_tanh([-4.0, 0.5, 4.0]).tolist()
+        [-1.0, 0.5, 1.0]
     """
     return clip(floating(x), -1, 1)
 
 
 def tanh_shrink(x: Any) -> Tensor:
-    """x - tanh(x).
+    """Tanh shrinkage: x - tanh(x).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.tanh_shrink([0.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     return subtract(tensor, tanh(tensor))
 
 
 def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
-    """x moved toward 0 by the threshold; 0 within it.
+    """Soft shrinkage: x moved toward 0 by the threshold, 0 within it.
 
     Args:
         x: tensor or array-like.
-        threshold: number that values are compared with.
+        threshold: amount by which magnitudes shrink.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.soft_shrink([-2.0, 0.25, 1.0]).tolist()
+        [-1.5, 0.0, 0.5]
     """
     tensor = floating(x)
     return subtract(tensor, clip(tensor, -threshold, threshold))
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
-    """x where |x| > threshold, else 0.
+    """Hard shrinkage: x if |x| > threshold, else 0.
 
     Args:
         x: tensor or array-like.
-        threshold: number that values are compared with.
+        threshold: magnitude up to which values become 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.hard_shrink([-2.0, 0.25, 1.0]).tolist()
+        [-2.0, 0.0, 1.0]
     """
     tensor = floating(x)
     return where(greater(absolute(tensor), threshold), tensor, 0.0)
 
 
 def sparse_sigmoid(x: Any) -> Tensor:
-    """(x + 1) / 2, within 0 and 1.
+    """Piecewise linear sigmoid: (x + 1) / 2, clipped to [0, 1].
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.sparse_sigmoid([-2.0, 0.0, 2.0]).tolist()
+        [0.0, 0.5, 1.0]
     """
     return clip(multiply(add(floating(x), 1), 0.5), 0, 1)
 
 
 # ---- others ------------------------------------------------------------------------------------
 def glu(x: Any, axis: int = -1) -> Tensor:
-    """The first half along an axis times the sigmoid of the second (Dauphin, 2017).
+    """Gated linear unit: the first half along an axis times the sigmoid of the second.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis that is split; its extent must be even.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.glu([4.0, 0.0]).tolist()
+        [2.0]
+
+    Source: Dauphin et al. (2017), Language modeling with gated convolutional networks.
     """
     tensor = floating(x)
     axis = axis_of("glu", axis, tensor.ndim)
@@ -388,30 +545,45 @@ def glu(x: Any, axis: int = -1) -> Tensor:
 
 
 def exponential(x: Any) -> Tensor:
-    """exp(x).
+    """Exponential function: exp(x).
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.exponential([0.0]).tolist()
+        [1.0]
     """
     return exp(x)
 
 
 def linear(x: Any) -> Tensor:
-    """x.
+    """Identity: x unchanged.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.linear([-1.0, 2.0]).tolist()
+        [-1.0, 2.0]
     """
     return as_tensor(x)
 
 
 def normalize(x: Any, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) -> Tensor:
-    """x divided by its length along axes; of at least sqrt(epsilon).
+    """Return x divided by its Euclidean norm along axes.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
-        epsilon: small positive number that keeps the division finite.
+        axis: axis, or tuple of axes, of the vectors.
+        epsilon: lower bound of the squared norm.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.l2_normalize([3.0, 4.0]).numpy().round(2)
+        array([0.6, 0.8], dtype=float32)
     """
     tensor = floating(x)
     total = reductions.sum(square(tensor), axis, keepdims=True)
