@@ -39,71 +39,106 @@ __all__ = [
 
 # ---- arithmetic ----------------------------------------------------------------------------------
 def add(x: Any, y: Any, /) -> Tensor:
-    """x + y; of bools, x or y.
+    """Return x + y, elementwise; the logical or for bools.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.add([1.0, 2.0], 3.0).tolist()
+        [4.0, 5.0]
     """
     return binary("add", "add", x, y)
 
 
 def subtract(x: Any, y: Any, /) -> Tensor:
-    """x - y.
+    """Return x - y, elementwise.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.subtract([1.0, 2.0], 3.0).tolist()
+        [-2.0, -1.0]
     """
     return binary("subtract", "subtract", x, y)
 
 
 def multiply(x: Any, y: Any, /) -> Tensor:
-    """x * y; of bools, x and y.
+    """Return x * y, elementwise; the logical and for bools.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.multiply([1.0, 2.0], 3.0).tolist()
+        [3.0, 6.0]
     """
     return binary("multiply", "multiply", x, y)
 
 
 def divide(x: Any, y: Any, /) -> Tensor:
-    """x / y; integers become float32 first.
+    """Return x / y, elementwise; integers become float32 first.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.divide([1, 3], 2).tolist()
+        [0.5, 1.5]
     """
     return binary("divide", "divide", x, y, floats=True)
 
 
 def floor_divide(x: Any, y: Any, /) -> Tensor:
-    """The floor of x / y, as Python's `//`; integers by zero give 0.
+    """Return floor(x / y), elementwise, as Python's `//`; an integer divided by zero gives 0.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.floor_divide([7, -7], 3).tolist()
+        [2, -3]
     """
     return _floored("floor_divide", x, y)[0]
 
 
 def remainder(x: Any, y: Any, /) -> Tensor:
-    """x - floor(x / y) * y, which has y's sign, as Python's `%`; integers by zero give 0.
+    """Return x - floor(x / y) * y, elementwise, as Python's `%`; an integer by zero gives 0.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.remainder([7.0, -7.0], 3.0).tolist()
+        [1.0, 2.0]
     """
     return _floored("remainder", x, y)[1]
 
 
 def divmod(x: Any, y: Any, /) -> tuple[Tensor, Tensor]:
-    """(x // y, x % y).
+    """Return the pair (x // y, x % y), elementwise.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> [part.tolist() for part in lm.divmod([7, -7], 3)]
+        [[2, -3], [1, 2]]
     """
     return _floored("divmod", x, y)
 
@@ -145,22 +180,34 @@ def _floored_floats(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fmod(x: Any, y: Any, /) -> Tensor:
-    """The remainder that has x's sign, as C's fmod.
+    """Return the remainder of x / y with the sign of x, elementwise, as C's fmod.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.fmod([7.0, -7.0], 3.0).tolist()
+        [1.0, -1.0]
     """
     return binary("fmod", "remainder", x, y)
 
 
 # ---- powers --------------------------------------------------------------------------------------
 def power(x: Any, y: Any, /) -> Tensor:
-    """x to the power y. Small whole exponents known in Python become products.
+    """Return x to the power y, elementwise.
+
+    A small whole exponent known in Python becomes products.
 
     Args:
-        x: tensor or array-like.
-        y: tensor or array-like, broadcast against `x`.
+        x: base, a tensor or array-like.
+        y: exponent, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.power([1.0, 2.0, 3.0], 2).tolist()
+        [1.0, 4.0, 9.0]
     """
     if is_weak(y) and type(y) is not bool and not is_weak(x):
         base = as_tensor(x)
@@ -188,30 +235,45 @@ _PRODUCTS = {
 
 
 def square(x: Any, /) -> Tensor:
-    """x * x.
+    """Return x * x, elementwise.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.square([2.0, -3.0]).tolist()
+        [4.0, 9.0]
     """
     tensor = as_tensor(x)
     return multiply(tensor, tensor)
 
 
 def reciprocal(x: Any, /) -> Tensor:
-    """1 / x.
+    """Return 1 / x, elementwise.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.reciprocal([2.0, 4.0]).tolist()
+        [0.5, 0.25]
     """
     return divide(1, floating(x))
 
 
 # ---- signs and bounds ----------------------------------------------------------------------------
 def negative(x: Any, /) -> Tensor:
-    """-x.
+    """Return -x, elementwise.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.negative([1.0, -2.0]).tolist()
+        [-1.0, 2.0]
     """
     tensor = as_tensor(x)
     need_kind("negative", tensor, "iuf", "numbers", "use lm.logical_not for bools")
@@ -219,10 +281,15 @@ def negative(x: Any, /) -> Tensor:
 
 
 def positive(x: Any, /) -> Tensor:
-    """+x.
+    """Return +x, elementwise.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.positive([1.0, -2.0]).tolist()
+        [1.0, -2.0]
     """
     tensor = as_tensor(x)
     need_kind("positive", tensor, "iuf", "numbers")
@@ -230,10 +297,15 @@ def positive(x: Any, /) -> Tensor:
 
 
 def abs(x: Any, /) -> Tensor:
-    """The magnitude of x.
+    """Return the absolute value, elementwise.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.abs([-2.0, 3.0]).tolist()
+        [2.0, 3.0]
     """
     tensor = as_tensor(x)
     return tensor if tensor.dtype.kind in "bu" else unary("abs", tensor)
@@ -243,10 +315,15 @@ absolute = abs
 
 
 def sign(x: Any, /) -> Tensor:
-    """-1, 0 or 1; NaN and the sign of a zero stay, as in JAX (NumPy's sign(-0.0) is +0.0).
+    """Return -1, 0 or 1, elementwise; NaN and the sign of a zero are kept, as in JAX.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sign([-2.0, 0.0, 3.0]).tolist()
+        [-1.0, 0.0, 1.0]
     """
     tensor = as_tensor(x)
     need_kind("sign", tensor, "iuf", "numbers")
@@ -254,30 +331,47 @@ def sign(x: Any, /) -> Tensor:
 
 
 def maximum(x: Any, y: Any, /) -> Tensor:
-    """The larger of x and y; NaN where either is.
+    """Return the larger of x and y, elementwise; NaN if either is NaN.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.maximum([1.0, 5.0], 3.0).tolist()
+        [3.0, 5.0]
     """
     return binary("maximum", "maximum", x, y)
 
 
 def minimum(x: Any, y: Any, /) -> Tensor:
-    """The smaller of x and y; NaN where either is.
+    """Return the smaller of x and y, elementwise; NaN if either is NaN.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.minimum([1.0, 5.0], 3.0).tolist()
+        [1.0, 3.0]
     """
     return binary("minimum", "minimum", x, y)
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
-    """minimum(maximum(x, min), max); a bound of None is no bound.
+    """Return x limited to an interval: minimum(maximum(x, min), max).
 
     Args:
         x: tensor or array-like.
+        min: lower bound, broadcast against `x`; None sets none.
+        max: upper bound, broadcast against `x`; None sets none.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.clip([-2.0, 0.5, 2.0], -1.0, 1.0).tolist()
+        [-1.0, 0.5, 1.0]
     """
     if min is None or max is None:
         low = as_tensor(x) if min is None else maximum(x, min)
@@ -289,11 +383,16 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
 
 
 def copysign(x: Any, y: Any, /) -> Tensor:
-    """x's magnitude with y's sign, that of a zero or NaN included.
+    """Return the magnitude of x with the sign of y, elementwise.
 
     Args:
         x: tensor or array-like.
-        y: tensor or array-like, broadcast against `x`.
+        y: tensor or array-like, broadcast against `x`; the signs of zeros and NaN count.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.copysign([1.0, 2.0], -0.0).tolist()
+        [-1.0, -2.0]
     """
     a, b = aligned("copysign", x, y, floats=True)
     magnitude = abs(a)
@@ -304,10 +403,15 @@ _SAME_BITS = {16: int16, 32: int32, 64: int64}
 
 
 def signbit(x: Any, /) -> Tensor:
-    """True where x's sign is minus, -0.0 included.
+    """True where the sign of x is minus, -0.0 included.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.signbit([-1.0, -0.0, 0.0]).tolist()
+        [True, True, False]
     """
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
@@ -323,28 +427,43 @@ def _rounding(primitive: str, x: Any) -> Tensor:
 
 
 def floor(x: Any, /) -> Tensor:
-    """The largest whole number <= x; integers stay as they are.
+    """Return the largest whole number <= x, elementwise; integers are unchanged.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.floor([-1.5, 1.5]).tolist()
+        [-2.0, 1.0]
     """
     return _rounding("floor", x)
 
 
 def ceil(x: Any, /) -> Tensor:
-    """The smallest whole number >= x; integers stay as they are.
+    """Return the smallest whole number >= x, elementwise; integers are unchanged.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ceil([-1.5, 1.5]).tolist()
+        [-1.0, 2.0]
     """
     return _rounding("ceil", x)
 
 
 def trunc(x: Any, /) -> Tensor:
-    """x without its fraction; integers stay as they are.
+    """Return x without its fraction, elementwise; integers are unchanged.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.trunc([-1.5, 1.5]).tolist()
+        [-1.0, 1.0]
     """
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
@@ -353,10 +472,17 @@ def trunc(x: Any, /) -> Tensor:
 
 
 def round(x: Any, /, decimals: int = 0) -> Tensor:
-    """The nearest number of so many decimals, halves to the even one; -1 rounds to tens.
+    """Return x rounded to `decimals`, elementwise, halves to the even number.
 
     Args:
         x: tensor or array-like.
+        decimals: number of digits after the point; negative ones count before it, so -1 rounds to
+            tens.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.round([0.5, 1.5, 2.5]).tolist()
+        [0.0, 2.0, 2.0]
     """
     tensor = as_tensor(x)
     if decimals < 0 and tensor.dtype.is_integer:
@@ -382,11 +508,16 @@ def _rounded_integers(x: Tensor, unit: int) -> Tensor:
 
 # ---- neighbours ----------------------------------------------------------------------------------
 def nextafter(x: Any, y: Any, /) -> Tensor:
-    """The float next to x on the way to y; float32 and float64.
+    """Return the floating-point number next to x in the direction of y, elementwise.
 
     Args:
-        x: tensor or array-like.
+        x: float32 or float64 tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nextafter(1.0, 2.0).item() - 1.0
+        1.1920928955078125e-07
     """
     a, b = aligned("nextafter", x, y, floats=True)
     if a.dtype.is_storage_only:
@@ -405,11 +536,21 @@ def nextafter(x: Any, y: Any, /) -> Tensor:
 def isclose(
     x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: bool = False
 ) -> Tensor:
-    """True where |x - y| <= atol + rtol * |y|, or both are equal (infinities, too).
+    """True where x and y are nearly equal: |x - y| <= atol + rtol * |y|.
+
+    Infinities of the same sign are equal.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+        rtol: relative tolerance, at least 0.
+        atol: absolute tolerance, at least 0.
+        equal_nan: count two NaN as equal.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.isclose([1.0, 2.0], [1.000001, 2.1]).tolist()
+        [True, False]
     """
     a, b = aligned("isclose", x, y, floats=True)
     near = less_equal(abs(subtract(a, b)), add(multiply(abs(b), rtol), atol))

@@ -41,61 +41,91 @@ def _fitting(value: Any, beside: Any) -> Any:
 
 
 def equal(x: Any, y: Any, /) -> Tensor:
-    """x == y, elementwise.
+    """True where x == y.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.equal([1, 2], [1, 3]).tolist()
+        [True, False]
     """
     return _compare("equal", "EQ", x, y)
 
 
 def not_equal(x: Any, y: Any, /) -> Tensor:
-    """x != y, elementwise.
+    """True where x != y.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.not_equal([1, 2], [1, 3]).tolist()
+        [False, True]
     """
     return _compare("not_equal", "NE", x, y)
 
 
 def less(x: Any, y: Any, /) -> Tensor:
-    """x < y, elementwise.
+    """True where x < y.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.less([1, 2], 2).tolist()
+        [True, False]
     """
     return _compare("less", "LT", x, y)
 
 
 def less_equal(x: Any, y: Any, /) -> Tensor:
-    """x <= y, elementwise.
+    """True where x <= y.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.less_equal([1, 2], 1).tolist()
+        [True, False]
     """
     return _compare("less_equal", "LE", x, y)
 
 
 def greater(x: Any, y: Any, /) -> Tensor:
-    """x > y, elementwise.
+    """True where x > y.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.greater([1, 2], 1).tolist()
+        [False, True]
     """
     return _compare("greater", "GT", x, y)
 
 
 def greater_equal(x: Any, y: Any, /) -> Tensor:
-    """x >= y, elementwise.
+    """True where x >= y.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.greater_equal([1, 2], 2).tolist()
+        [False, True]
     """
     return _compare("greater_equal", "GE", x, y)
 
@@ -106,6 +136,11 @@ def isfinite(x: Any, /) -> Tensor:
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.isfinite([1.0, lm.inf, lm.nan]).tolist()
+        [True, False, False]
     """
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
@@ -118,6 +153,11 @@ def isinf(x: Any, /) -> Tensor:
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.isinf([1.0, lm.inf, lm.nan]).tolist()
+        [False, True, False]
     """
     tensor = as_tensor(x)
     if not tensor.dtype.is_float:
@@ -130,6 +170,11 @@ def isnan(x: Any, /) -> Tensor:
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.isnan([1.0, lm.inf, lm.nan]).tolist()
+        [False, False, True]
     """
     tensor = as_tensor(x)
     return not_equal(tensor, tensor)
@@ -147,31 +192,46 @@ def _as_bool(x: Any) -> Tensor:
 
 
 def logical_and(x: Any, y: Any, /) -> Tensor:
-    """x and y, each true where not zero.
+    """True where neither x nor y is zero.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logical_and([0, 1, 2], [1, 1, 0]).tolist()
+        [False, True, False]
     """
     return _bits("logical_and", "and", _as_bool(x), _as_bool(y))
 
 
 def logical_or(x: Any, y: Any, /) -> Tensor:
-    """x or y, each true where not zero.
+    """True where x or y is not zero.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logical_or([0, 1, 0], [1, 1, 0]).tolist()
+        [True, True, False]
     """
     return _bits("logical_or", "or", _as_bool(x), _as_bool(y))
 
 
 def logical_xor(x: Any, y: Any, /) -> Tensor:
-    """Either x or y, each true where not zero.
+    """True where exactly one of x and y is not zero.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logical_xor([0, 1, 0], [1, 1, 0]).tolist()
+        [True, False, False]
     """
     return _bits("logical_xor", "xor", _as_bool(x), _as_bool(y))
 
@@ -181,45 +241,70 @@ def logical_not(x: Any, /) -> Tensor:
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logical_not([0, 1]).tolist()
+        [True, False]
     """
     return bind("not", _as_bool(x))
 
 
 def bitwise_and(x: Any, y: Any, /) -> Tensor:
-    """The bits set in both.
+    """Return the bits that are set in both, elementwise.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.bitwise_and([6, 5], 3).tolist()
+        [2, 1]
     """
     return _bits("bitwise_and", "and", x, y)
 
 
 def bitwise_or(x: Any, y: Any, /) -> Tensor:
-    """The bits set in either.
+    """Return the bits that are set in either, elementwise.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.bitwise_or([6, 4], 3).tolist()
+        [7, 7]
     """
     return _bits("bitwise_or", "or", x, y)
 
 
 def bitwise_xor(x: Any, y: Any, /) -> Tensor:
-    """The bits set in one of both.
+    """Return the bits that are set in exactly one of the two, elementwise.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.bitwise_xor([6, 5], 3).tolist()
+        [5, 6]
     """
     return _bits("bitwise_xor", "xor", x, y)
 
 
 def bitwise_invert(x: Any, /) -> Tensor:
-    """Every bit turned over; of bools, not x.
+    """Return x with every bit inverted, elementwise; the logical not for bools.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.bitwise_invert([0, 5]).tolist()
+        [-1, -6]
     """
     tensor = as_tensor(x)
     need_kind("bitwise_invert", tensor, "biu", "integers or bools")
@@ -227,11 +312,16 @@ def bitwise_invert(x: Any, /) -> Tensor:
 
 
 def bitwise_left_shift(x: Any, y: Any, /) -> Tensor:
-    """x * 2^y by moving bits.
+    """Return x * 2^y by shifting bits, elementwise.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.bitwise_left_shift([1, 3], 2).tolist()
+        [4, 12]
     """
     a, b = aligned("bitwise_left_shift", x, y)
     need_kind("bitwise_left_shift", a, "iu", "integers")
@@ -239,11 +329,16 @@ def bitwise_left_shift(x: Any, y: Any, /) -> Tensor:
 
 
 def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
-    """floor(x / 2^y) by moving bits.
+    """Return floor(x / 2^y) by shifting bits, elementwise.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.bitwise_right_shift([4, -5], 1).tolist()
+        [2, -3]
     """
     a, b = aligned("bitwise_right_shift", x, y)
     need_kind("bitwise_right_shift", a, "iu", "integers")
@@ -253,11 +348,19 @@ def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
 
 # ---- choice --------------------------------------------------------------------------------------
 def where(condition: Any, x: Any, y: Any, /) -> Tensor:
-    """x where the condition holds, else y. Both are computed; gradients flow to the chosen.
+    """Return x where the condition is true, else y, elementwise.
+
+    Both are computed; gradients flow to the chosen elements only.
 
     Args:
-        x: tensor or array-like.
-        y: tensor or array-like, broadcast against `x`.
+        condition: bool tensor or array-like.
+        x: values where it is true, broadcast against `condition` and `y`.
+        y: values where it is false.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.where([True, False], [1.0, 2.0], 0.0).tolist()
+        [1.0, 0.0]
     """
     test = as_tensor(condition, bool_)
     a, b = promoted((x, y))

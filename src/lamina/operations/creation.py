@@ -49,48 +49,70 @@ def _dtype_or(default: DType, dtype: Any) -> DType:
 def asarray(
     obj: Any, /, dtype: Any = None, *, copy: bool | None = None, device: str | None = None
 ) -> Tensor:
-    """A tensor of numbers, nests of numbers, NumPy arrays, or anything with `__array__` or DLPack.
+    """Return a tensor of numbers, nests of numbers, NumPy arrays, or anything with DLPack.
 
-    Without `copy=True` memory is shared where that is possible: then the array given must not be
-    changed afterwards. Python floats become float32, Python integers int32, arrays keep their
-    dtype.
+    Python floats become float32, Python integers int32; arrays keep their dtype.
 
     Args:
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
-        copy: True always copies, False never does (ValueError if it must), None only if needed.
+        obj: numbers, nests of numbers, NumPy array, or object with `__array__` or DLPack.
+        dtype: dtype of the tensor, as a name or NumPy dtype; None keeps the one above.
+        copy: True always copies; None and False share memory if possible, and the array must then
+            not be changed afterwards.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.asarray([[1, 2], [3, 4]]).shape
+        (2, 2)
     """
     need_cpu("asarray", device)
     return as_tensor(obj, None if dtype is None else types.dtype(dtype), copy=builtins.bool(copy))
 
 
 def array(obj: Any, /, dtype: Any = None, *, copy: bool = True) -> Tensor:
-    """As `asarray`, with memory of its own.
+    """Return a tensor with memory of its own, as `asarray(obj, copy=True)`.
 
     Args:
+        obj: numbers, nests of numbers, NumPy array, or object with `__array__` or DLPack.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
-        copy: True always copies, False never does (ValueError if it must), None only if needed.
+        copy: False shares memory if possible.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.array([1.0, 2.0]).tolist()
+        [1.0, 2.0]
     """
     return asarray(obj, dtype, copy=copy)
 
 
 def constant(value: Any, /, dtype: Any = None) -> Tensor:
-    """As `asarray`; TensorFlow's name for it.
+    """Return a tensor, as `asarray`, under TensorFlow's name.
 
     Args:
+        value: numbers, nests of numbers, or array.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.constant([1.0, 2.0]).tolist()
+        [1.0, 2.0]
     """
     return asarray(value, dtype)
 
 
 def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
-    """A tensor that shares the memory of an array of another library, through DLPack; bfloat16 as
-    well. With `copy` it has memory of its own.
+    """Return a tensor that shares the memory of another library's array, through DLPack.
 
     Args:
-        x: tensor or array-like.
+        x: object with `__dlpack__`; bfloat16 arrays are supported.
         device: where the result is placed; only "cpu" so far.
-        copy: True always copies, False never does (ValueError if it must), None only if needed.
+        copy: True copies; None and False share the memory.
+
+    Example:
+        >>> import numpy as np
+        >>> import lamina as lm
+        >>> lm.from_dlpack(np.ones(2, "float32")).tolist()
+        [1.0, 1.0]
     """
     need_cpu("from_dlpack", device)
     if isinstance(x, Tensor):
@@ -104,13 +126,20 @@ def need_cpu(function: str, device: str | None) -> None:
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
-    """x converted to a dtype. Floats to integers truncate, and stop at the integers' limits.
+    """Return x converted to a dtype.
+
+    A float converted to an integer is truncated and limited to the integer's range.
 
     Args:
         x: tensor or array-like.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
-        copy: True always copies, False never does (ValueError if it must), None only if needed.
+        dtype: dtype of the result, as a name or NumPy dtype.
+        copy: accepted for the Array API; tensors are immutable, so it has no effect on values.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.astype([1.7, -1.7], "int32").tolist()
+        [1, -1]
     """
     need_cpu("astype", device)
     return as_tensor(x, types.dtype(dtype))
@@ -121,13 +150,18 @@ cast = astype
 
 # ---- filled ------------------------------------------------------------------------------------
 def full(shape: Any, fill_value: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """A tensor that has one value everywhere. Extents may be symbolic.
+    """Return a tensor of one value.
 
     Args:
-        shape: tuple of extents.
-        fill_value: value of all elements.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        shape: tuple of extents, or an integer; extents may be symbolic.
+        fill_value: value of all elements, a scalar.
+        dtype: dtype of the result; None is that of `fill_value`.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.full((2,), 7.0).tolist()
+        [7.0, 7.0]
     """
     need_cpu("full", device)
     value = operand(fill_value)
@@ -137,34 +171,49 @@ def full(shape: Any, fill_value: Any, /, *, dtype: Any = None, device: str | Non
 
 
 def zeros(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """Zeros, float32 by default.
+    """Return a tensor of zeros.
 
     Args:
         shape: tuple of extents.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        dtype: dtype of the result; None is float32.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.zeros((2,)).tolist()
+        [0.0, 0.0]
     """
     return full(shape, 0, dtype=_dtype_or(float32, dtype), device=device)
 
 
 def ones(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """Ones, float32 by default.
+    """Return a tensor of ones.
 
     Args:
         shape: tuple of extents.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        dtype: dtype of the result; None is float32.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ones((2,)).tolist()
+        [1.0, 1.0]
     """
     return full(shape, 1, dtype=_dtype_or(float32, dtype), device=device)
 
 
 def empty(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """A tensor whose values nobody should rely on: zeros.
+    """Return a tensor of unspecified values, which are zeros.
 
     Args:
         shape: tuple of extents.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.empty((2, 3)).shape
+        (2, 3)
     """
     return zeros(shape, dtype=dtype, device=device)
 
@@ -172,47 +221,67 @@ def empty(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Ten
 def full_like(
     x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | None = None
 ) -> Tensor:
-    """One value everywhere, in x's shape and dtype.
+    """Return a tensor of one value in the shape and dtype of x.
 
     Args:
         x: tensor or array-like.
         fill_value: value of all elements.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        dtype: dtype of the result; None is that of `x`.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.full_like([1.0, 2.0], 7.0).tolist()
+        [7.0, 7.0]
     """
     tensor = as_tensor(x)
     return full(tensor.shape, fill_value, dtype=_dtype_or(tensor.dtype, dtype), device=device)
 
 
 def zeros_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """Zeros in x's shape and dtype.
+    """Return zeros in the shape and dtype of x.
 
     Args:
         x: tensor or array-like.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        dtype: dtype of the result; None is that of `x`.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.zeros_like([5, 6]).tolist()
+        [0, 0]
     """
     return full_like(x, 0, dtype=dtype, device=device)
 
 
 def ones_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """Ones in x's shape and dtype.
+    """Return ones in the shape and dtype of x.
 
     Args:
         x: tensor or array-like.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        dtype: dtype of the result; None is that of `x`.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ones_like([5, 6]).tolist()
+        [1, 1]
     """
     return full_like(x, 1, dtype=dtype, device=device)
 
 
 def empty_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
-    """As `zeros_like`.
+    """Return a tensor of unspecified values in the shape of x.
 
     Args:
         x: tensor or array-like.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        dtype: dtype of the result; None is that of `x`.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.empty_like([[1.0, 2.0]]).shape
+        (1, 2)
     """
     return full_like(x, 0, dtype=dtype, device=device)
 
@@ -239,15 +308,22 @@ def arange(
     dtype: Any = None,
     device: str | None = None,
 ) -> Tensor:
-    """start, start + step, ... before stop; with one argument, 0, 1, ... before it.
+    """Return evenly spaced numbers start, start + step, ... before stop.
 
-    A symbolic extent is possible where start is 0 and step 1.
+    With one argument the numbers are 0, 1, ... before it. A symbolic extent is possible if start is
+    0 and step is 1.
 
     Args:
-        start: first value.
-        stop: end of the interval.
+        start: first number, or `stop` if it is the only argument.
+        stop: end of the numbers, excluded.
+        step: difference of neighbors, not 0.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.arange(3).tolist(), lm.arange(1.0, 2.0, 0.5).tolist()
+        ([0, 1, 2], [1.0, 1.5])
     """
     need_cpu("arange", device)
     if stop is None:
@@ -277,14 +353,20 @@ def linspace(
     endpoint: bool = True,
     device: str | None = None,
 ) -> Tensor:
-    """num numbers from start to stop, evenly spaced; without `endpoint`, stop is left out.
+    """Return evenly spaced numbers from start to stop.
 
     Args:
-        start: first value.
-        stop: end of the interval.
-        num: number of samples.
+        start: first number.
+        stop: last number.
+        num: how many numbers.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        endpoint: include `stop`.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.linspace(0.0, 1.0, 5).tolist()
+        [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     need_cpu("linspace", device)
     line = np.linspace(_plain(start), _plain(stop), num, endpoint=endpoint)
@@ -292,12 +374,18 @@ def linspace(
 
 
 def logspace(start: float, stop: float, /, num: int = 50, *, base: float = 10.0) -> Tensor:
-    """base to the powers that `linspace` gives.
+    """Return numbers spaced evenly on a logarithmic scale: base ** linspace(start, stop, num).
 
     Args:
-        start: first value.
-        stop: end of the interval.
-        num: number of samples.
+        start: exponent of the first number.
+        stop: exponent of the last number.
+        num: how many numbers.
+        base: base of the powers.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logspace(0.0, 2.0, 3).tolist()
+        [1.0, 10.0, 100.0]
     """
     return asarray(np.logspace(start, stop, num, base=base), float32)
 
@@ -311,11 +399,19 @@ def eye(
     dtype: Any = None,
     device: str | None = None,
 ) -> Tensor:
-    """Ones on the k-th diagonal, zeros elsewhere.
+    """Return a matrix with ones on the k-th diagonal and zeros elsewhere.
 
     Args:
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        n_rows: number of rows.
+        n_cols: number of columns; None is `n_rows`.
+        k: number of the diagonal: 0 the main one, positive above it, negative below it.
+        dtype: dtype of the result; None is float32.
         device: where the result is placed; only "cpu" so far.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.eye(2, 3, k=1).tolist()
+        [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     need_cpu("eye", device)
     shape = (*shape_of(n_rows), *shape_of(n_rows if n_cols is None else n_cols))
@@ -334,10 +430,16 @@ def _diagonal(shape: Shape, k: int, dtype: DType, *, traced: bool) -> Tensor:
 
 
 def identity(n: Dim, /, dtype: Any = None) -> Tensor:
-    """The identity matrix.
+    """Return the n x n identity matrix.
 
     Args:
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        n: number of rows and columns.
+        dtype: dtype of the result; None is float32.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.identity(2).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     return eye(n, dtype=dtype)
 
@@ -353,25 +455,50 @@ def _band(function: str, x: Any, k: int, upper: bool) -> Tensor:
 
 
 def tril(x: Any, /, *, k: int = 0) -> Tensor:
-    """x with zeros above the k-th diagonal of its last two axes.
+    """Return the lower triangle of the last two axes, zeros above the k-th diagonal.
 
     Args:
         x: tensor or array-like.
+        k: number of the last diagonal that is kept: 0 the main one, positive above it, negative
+            below it.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.tril([[1, 2], [3, 4]]).tolist()
+        [[1, 0], [3, 4]]
     """
     return _band("tril", x, k, False)
 
 
 def triu(x: Any, /, *, k: int = 0) -> Tensor:
-    """x with zeros below the k-th diagonal of its last two axes.
+    """Return the upper triangle of the last two axes, zeros below the k-th diagonal.
 
     Args:
         x: tensor or array-like.
+        k: number of the first diagonal that is kept: 0 the main one, positive above it, negative
+            below it.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.triu([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [0, 4]]
     """
     return _band("triu", x, k, True)
 
 
 def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Tensor]:
-    """Coordinates of a grid: each array repeated along the axes of all others."""
+    """Return the coordinates of a grid: each array repeated along the axes of all others.
+
+    Args:
+        indexing: "xy" exchanges the first two axes (rows are y); "ij" keeps the order of the
+            arrays.
+        *arrays: coordinates of each axis, tensors of one axis.
+
+    Example:
+        >>> import lamina as lm
+        >>> [grid.tolist() for grid in lm.meshgrid([1, 2], [3, 4, 5])]
+        [[[1, 2], [1, 2], [1, 2]], [[3, 3], [4, 4], [5, 5]]]
+    """
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"meshgrid: indexing must be 'xy' or 'ij'; got {indexing!r}")
     lines = [as_tensor(a) for a in arrays]
@@ -388,12 +515,20 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Tensor]:
 
 
 def one_hot(indices: Any, num_classes: int, /, *, axis: int = -1, dtype: Any = None) -> Tensor:
-    """1 at each index along a new axis of `num_classes`, 0 elsewhere; all 0 for indices outside.
+    """Return 1 at each index along a new axis, 0 elsewhere.
+
+    An index outside of [0, num_classes) gives zeros only.
 
     Args:
-        num_classes: number of classes.
-        axis: axis to work along; negative numbers count from the end.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        indices: integer tensor or array-like.
+        num_classes: extent of the new axis.
+        axis: position of the new axis in the result.
+        dtype: dtype of the result; None is float32.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.one_hot([0, 2], 3).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     tensor = as_tensor(indices)
     if not tensor.dtype.is_integer:
@@ -432,7 +567,16 @@ class IntegerLimits:
 
 
 def finfo(type: Any, /) -> FloatLimits:
-    """Precision and range of a floating dtype."""
+    """Return precision and range of a floating dtype.
+
+    Args:
+        type: floating dtype, its name, or a tensor.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.finfo("float32").bits
+        32
+    """
     dtype = _dtype_of(type)
     if not dtype.is_float:
         raise DTypeError(f"finfo: needs a floating dtype; got {dtype}", hint="use lm.iinfo")
@@ -446,7 +590,16 @@ def finfo(type: Any, /) -> FloatLimits:
 
 
 def iinfo(type: Any, /) -> IntegerLimits:
-    """Range of an integer dtype."""
+    """Return the range of an integer dtype.
+
+    Args:
+        type: integer dtype, its name, or a tensor.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.iinfo("int8").max
+        127
+    """
     dtype = _dtype_of(type)
     if not dtype.is_integer:
         raise DTypeError(f"iinfo: needs an integer dtype; got {dtype}", hint="use lm.finfo")
@@ -472,11 +625,17 @@ _KINDS = {
 
 
 def isdtype(dtype: Any, kind: Any, /) -> bool:
-    """True where a dtype is of a kind: a dtype, a name of the standard's ("integral", "real
-    floating", ...), or a tuple of those.
+    """True if a dtype is of a kind.
 
     Args:
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        dtype: dtype, as an object or name.
+        kind: dtype, or a kind of the Array API ("bool", "signed integer", "unsigned integer",
+            "integral", "real floating", "numeric"), or a tuple of those.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.isdtype(lm.float32, "real floating")
+        True
     """
     found = types.dtype(dtype)
     if isinstance(kind, tuple):
@@ -487,7 +646,17 @@ def isdtype(dtype: Any, kind: Any, /) -> bool:
 
 
 def result_type(*arrays_and_dtypes: Any) -> DType:
-    """The dtype of an operation on all of these; Python numbers are weak."""
+    """Return the dtype of an operation on all of these.
+
+    Args:
+        *arrays_and_dtypes: tensors, dtypes and Python numbers; the latter are weak and give way to
+            the others.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.result_type("float32", "int64").name
+        'float32'
+    """
     if not arrays_and_dtypes:
         raise ArgumentError("result_type: needs at least one array or dtype")
     return common_dtype(_array_or_dtype(v) for v in arrays_and_dtypes)
@@ -500,10 +669,29 @@ def _array_or_dtype(value: Any) -> Any:
 
 
 def can_cast(from_: Any, to: Any, /) -> bool:
-    """True if a conversion keeps every value, by the rule that NumPy calls "safe"."""
+    """True if a conversion keeps every value, by NumPy's rule "safe".
+
+    Args:
+        from_: dtype or tensor to convert.
+        to: dtype to convert to.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.can_cast("int32", "float64"), lm.can_cast("float64", "float32")
+        (True, False)
+    """
     return types.is_safe_cast(_dtype_of(from_), types.dtype(to))
 
 
 def is_tensor(value: object, /) -> bool:
-    """True for a tensor."""
+    """True if value is a Tensor.
+
+    Args:
+        value: any object.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.is_tensor(lm.ones(2)), lm.is_tensor(1.0)
+        (True, False)
+    """
     return isinstance(value, Tensor)

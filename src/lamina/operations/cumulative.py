@@ -35,12 +35,18 @@ __all__ = [
 def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """Sums of the first 1, 2, 3... elements along an axis; `include_initial` puts a 0 in front.
+    """Return the running sum along an axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to scan; None is allowed for one axis only.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        include_initial: put a 0 in front, which makes the axis longer by one.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cumulative_sum([1.0, 2.0, 3.0], include_initial=True).tolist()
+        [0.0, 1.0, 3.0, 6.0]
     """
     return _summed("cumulative_sum", add, 0, x, axis, dtype, include_initial)
 
@@ -48,47 +54,66 @@ def cumulative_sum(
 def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
-    """Products of the first 1, 2, 3... elements along an axis; `include_initial` puts a 1 first.
+    """Return the running product along an axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to scan; None is allowed for one axis only.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        include_initial: put a 1 in front, which makes the axis longer by one.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cumulative_prod([1.0, 2.0, 3.0], include_initial=True).tolist()
+        [1.0, 1.0, 2.0, 6.0]
     """
     return _summed("cumulative_prod", multiply, 1, x, axis, dtype, include_initial)
 
 
 def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
-    """As `cumulative_sum`; without an axis, of the flattened elements.
+    """Return the running sum along an axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to scan; None scans the flattened elements.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cumsum([1.0, 2.0, 3.0]).tolist()
+        [1.0, 3.0, 6.0]
     """
     return cumulative_sum(_flat(x, axis), axis=axis or 0, dtype=dtype)
 
 
 def cumprod(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
-    """As `cumulative_prod`; without an axis, of the flattened elements.
+    """Return the running product along an axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to scan; None scans the flattened elements.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cumprod([1.0, 2.0, 3.0]).tolist()
+        [1.0, 2.0, 6.0]
     """
     return cumulative_prod(_flat(x, axis), axis=axis or 0, dtype=dtype)
 
 
 def logcumsumexp(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
-    """log(cumsum(exp(x))), without overflow on the way; without an axis, of the flattened elements.
-
-    `reverse` begins at the end of the axis.
+    """Return log(cumsum(exp(x))), without overflow.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to scan; None scans the flattened elements.
         reverse: go from the last element to the first.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logcumsumexp([-1000.0, 1000.0]).tolist()
+        [-1000.0, 1000.0]
     """
     tensor = floating(x)
     return _running("logcumsumexp", logaddexp, -np.inf, _flat(tensor, axis), axis or 0, reverse)
@@ -96,24 +121,37 @@ def logcumsumexp(x: Any, /, axis: int | None = None, *, reverse: bool = False) -
 
 # ---- extremes ----------------------------------------------------------------------------------
 def cummax(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
-    """The largest of the first 1, 2, 3... elements along an axis; without one, of the flattened
-    elements. NaN stays from where it stands on. `reverse` begins at the end of the axis.
+    """Return the running maximum along an axis.
+
+    From the first NaN on, the result is NaN.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to scan; None scans the flattened elements.
         reverse: go from the last element to the first.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cummax([1.0, 3.0, 2.0]).tolist()
+        [1.0, 3.0, 3.0]
     """
     return _extreme("cummax", maximum, "min", x, axis, reverse)
 
 
 def cummin(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
-    """The smallest of the first 1, 2, 3... elements, as `cummax` otherwise.
+    """Return the running minimum along an axis.
+
+    From the first NaN on, the result is NaN.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to scan; None scans the flattened elements.
         reverse: go from the last element to the first.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cummin([3.0, 1.0, 2.0]).tolist()
+        [3.0, 1.0, 1.0]
     """
     return _extreme("cummin", minimum, "max", x, axis, reverse)
 

@@ -19,13 +19,18 @@ __all__ = ["pad", "repeat", "tile"]
 
 
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
-    """Each element as often as `repeats` says: a number, or one per position along the axis.
-
-    Several numbers must be known when the program is recorded.
+    """Return each element of x repeated.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        repeats: a number for all, or one for each position along the axis; several numbers must be
+            known when a program is recorded.
+        axis: axis along which elements are repeated; None repeats the flattened elements.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.repeat([1, 2], 2).tolist()
+        [1, 1, 2, 2]
     """
     tensor = as_tensor(x)
     if axis is None:
@@ -50,10 +55,16 @@ def _repeated(x: Tensor, count: int, axis: int) -> Tensor:
 
 
 def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
-    """x laid beside itself, so many times along each axis.
+    """Return x repeated as a whole along each axis.
 
     Args:
         x: tensor or array-like.
+        repetitions: number of copies for each axis; one number is for the last axis.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.tile([1, 2], 2).tolist()
+        [1, 2, 1, 2]
     """
     tensor = as_tensor(x)
     counts = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
@@ -67,14 +78,23 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
 
 
 def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: float = 0) -> Tensor:
-    """x with elements around it.
-
-    pad_width is a number, a pair (before, after) for every axis, or one pair per axis. mode:
-    "constant", "edge" (the border repeated), "reflect" (mirrored at the border element),
-    "symmetric" (mirrored beside it) or "wrap" (from the other end).
+    """Return x with elements added at the ends of its axes.
 
     Args:
         x: tensor or array-like.
+        pad_width: elements added: a number for all ends, a pair (before, after) for every axis, or
+            one pair for each axis.
+        mode: "constant", "edge" (repeat the last element), "reflect" (mirror at the last element),
+            "symmetric" (mirror beyond it) or "wrap" (continue from the other end).
+        constant_values: value of the new elements with mode "constant".
+
+    Raises:
+        UnknownNameError: for another mode.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.pad([1, 2, 3], 1, mode="reflect").tolist()
+        [2, 1, 2, 3, 2]
     """
     tensor = as_tensor(x)
     widths = np.broadcast_to(np.asarray(pad_width, dtype=np.int64), (tensor.ndim, 2)).tolist()

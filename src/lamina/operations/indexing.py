@@ -345,14 +345,22 @@ def _gathered(x: Tensor, plan: Plan) -> Tensor:
 
 # ---- taking ------------------------------------------------------------------------------------
 def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
-    """The elements of x at integer positions along an axis; without one, of the flattened x.
-
-    The indices' axes replace that axis. Negative positions count from the end; known ones outside
-    raise OutOfBoundsError, traced ones are moved to the nearest element.
+    """Return the elements of x at integer positions along an axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        indices: integers; negative ones count from the end. Their axes replace `axis` in the
+            result.
+        axis: axis to index; None indexes the flattened x.
+
+    Raises:
+        OutOfBoundsError: if a known position is outside; traced positions are moved to the nearest
+            element.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.take([10, 20, 30], [2, 0]).tolist()
+        [30, 10]
     """
     tensor = as_tensor(x)
     if axis is None:
@@ -368,11 +376,17 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
 
 
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
-    """For each line along an axis, its elements at that line's own positions, as from argsort.
+    """Return elements at positions that differ from line to line along an axis, as from `argsort`.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        indices: integer positions along `axis`; the other axes are those of `x` or broadcast.
+        axis: axis to index.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.take_along_axis([[3, 1], [2, 4]], lm.argsort([[3, 1], [2, 4]])).tolist()
+        [[1, 3], [2, 4]]
     """
     tensor, array = as_tensor(x), as_tensor(indices)
     axis = axis_of("take_along_axis", axis, tensor.ndim)
@@ -403,10 +417,19 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
 
 
 def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[Dim], /) -> Tensor:
-    """A part of x of fixed sizes at starts that may be traced; moved where it would not fit.
+    """Return a slice of fixed sizes whose start may be traced.
+
+    A slice that would leave x is moved inside, as in JAX.
 
     Args:
         x: tensor or array-like.
+        starts: first index of each axis, integers or scalar tensors.
+        sizes: extent of the slice in each axis.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.dynamic_slice(lm.arange(5), [3], [3]).tolist()
+        [2, 3, 4]
     """
     tensor = as_tensor(x)
     places = _starts("dynamic_slice", tensor, starts)
@@ -414,10 +437,19 @@ def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[Dim], /) -> Ten
 
 
 def dynamic_update_slice(x: Any, update: Any, starts: Sequence[Any], /) -> Tensor:
-    """x with `update` written at starts that may be traced; moved where it would not fit.
+    """Return x with a slice replaced whose start may be traced.
+
+    A slice that would leave x is moved inside, as in JAX.
 
     Args:
         x: tensor or array-like.
+        update: values of the slice, with as many axes as `x`.
+        starts: first index of each axis, integers or scalar tensors.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.dynamic_update_slice(lm.arange(5), [8, 9], [1]).tolist()
+        [0, 8, 9, 3, 4]
     """
     tensor = as_tensor(x)
     places = _starts("dynamic_update_slice", tensor, starts)
@@ -431,10 +463,18 @@ def _starts(function: str, x: Tensor, starts: Sequence[Any]) -> list[Tensor]:
 
 
 def nonzero(x: Any, /) -> tuple[Tensor, ...]:
-    """The positions of elements that are not zero, one tensor per axis. Known values only.
+    """Return the positions of elements that are not zero, one tensor for each axis.
 
     Args:
         x: tensor or array-like.
+
+    Raises:
+        TracedValueError: inside a compiled program, since the result's shape depends on values.
+
+    Example:
+        >>> import lamina as lm
+        >>> [axis.tolist() for axis in lm.nonzero([[0, 1], [2, 0]])]
+        [[0, 1], [1, 0]]
     """
     tensor = as_tensor(x)
     if tensor.is_traced:

@@ -62,12 +62,18 @@ def remember(
 
 
 def logits_of(probabilities: Any, /, function: str | None = None) -> Tensor | None:
-    """The tensor whose softmax or sigmoid this is, or None. `function` asks for one of the two.
+    """Return the tensor whose softmax or sigmoid this is, or None.
 
-    Not only while a program is recorded: eager results remember too, as long as they live.
+    Results remember their logits while they live, in eager code as well as in traces.
 
     Args:
-        function: function of tensors.
+        probabilities: tensor, possibly the result of softmax or sigmoid.
+        function: "softmax" or "sigmoid" accepts only that function; None accepts both.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logits_of(lm.sigmoid(lm.asarray([0.5]))).tolist()
+        [0.5]
     """
     found = _ORIGINS.find(probabilities) if isinstance(probabilities, Tensor) else None
     if found is None or function not in (None, found.function):

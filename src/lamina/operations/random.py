@@ -319,10 +319,15 @@ def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
 
 
 def erfinv(x: Any, /) -> Tensor:
-    """The number whose error function is x; relative error 4e-7, of float64 too.
+    """Return the inverse error function, with a relative error of 4e-7, also in float64.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like in [-1, 1]; +-inf at the ends.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.erfinv([0.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     wide = widened(tensor)

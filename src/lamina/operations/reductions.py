@@ -68,38 +68,53 @@ def summable(x: Any, dtype: Any) -> Tensor:
 
 # ---- sums and products -------------------------------------------------------------------------
 def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The sum of elements along axes.
+    """Return the sum of elements along axes.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
+        [4.0, 6.0]
     """
     tensor = summable(x, dtype)
     return _reduce(tensor, "sum", axes_of("sum", axis, tensor.ndim), keepdims)
 
 
 def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The product of elements along axes.
+    """Return the product of elements along axes.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.prod([1.0, 2.0, 3.0]).item()
+        6.0
     """
     tensor = summable(x, dtype)
     return _reduce(tensor, "product", axes_of("prod", axis, tensor.ndim), keepdims)
 
 
 def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """How many elements are not zero.
+    """Return the number of elements that are not zero.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.count_nonzero([0, 3, 4]).item()
+        2
     """
     return sum(as_tensor(x, bool_), axis, keepdims=keepdims)
 
@@ -129,23 +144,39 @@ def _extreme(function: str, kind: str, x: Any, axis: Axis, keepdims: bool) -> Te
 
 
 def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """The largest element along axes; NaN where there is one. Raises ShapeError of none.
+    """Return the largest element along axes; NaN if an element is NaN.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         keepdims: keep the reduced axes with extent 1.
+
+    Raises:
+        ShapeError: if there are no elements.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.max([1.0, 3.0, 2.0]).item()
+        3.0
     """
     return _extreme("max", "max", x, axis, keepdims)
 
 
 def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """The smallest element along axes; NaN where there is one. Raises ShapeError of none.
+    """Return the smallest element along axes; NaN if an element is NaN.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         keepdims: keep the reduced axes with extent 1.
+
+    Raises:
+        ShapeError: if there are no elements.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.min([3.0, 1.0, 2.0]).item()
+        1.0
     """
     return _extreme("min", "min", x, axis, keepdims)
 
@@ -166,34 +197,49 @@ def _position(function: str, x: Any, axis: int | None, keepdims: bool) -> Tensor
 
 
 def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The first position of the largest element along an axis (None: of all, in C order), int32.
+    """Return the first position of the largest element, as int32.
 
     Args:
         x: tensor or array-like.
-        axis: axis, or tuple of axes, to reduce; None reduces all.
+        axis: axis to search; None searches the flattened elements.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.argmax([1.0, 3.0, 2.0]).item()
+        1
     """
     return _position("argmax", x, axis, keepdims)
 
 
 def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The first position of the smallest element along an axis (None: of all), int32.
+    """Return the first position of the smallest element, as int32.
 
     Args:
         x: tensor or array-like.
-        axis: axis, or tuple of axes, to reduce; None reduces all.
+        axis: axis to search; None searches the flattened elements.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.argmin([3.0, 1.0, 2.0]).item()
+        1
     """
     return _position("argmin", x, axis, keepdims)
 
 
 def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """True where some element along the axes is not zero.
+    """True where an element along the axes is not zero.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.any([[0, 0], [0, 1]], axis=1).tolist()
+        [False, True]
     """
     tensor = as_tensor(x, bool_)
     return _reduce(tensor, "or", axes_of("any", axis, tensor.ndim), keepdims)
@@ -206,6 +252,11 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.all([[1, 0], [1, 1]], axis=1).tolist()
+        [False, True]
     """
     tensor = as_tensor(x, bool_)
     return _reduce(tensor, "and", axes_of("all", axis, tensor.ndim), keepdims)
@@ -213,13 +264,18 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 
 # ---- statistics --------------------------------------------------------------------------------
 def mean(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
-    """The arithmetic mean along axes; integers become float32.
+    """Return the arithmetic mean along axes; integers become float32.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        dtype: dtype of the result; None is that of `x`, float32 for integers.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.mean([[1.0, 2.0], [3.0, 4.0]], axis=0).tolist()
+        [2.0, 3.0]
     """
     tensor = floating(as_tensor(x) if dtype is None else as_tensor(x, types.dtype(dtype)))
     axes = axes_of("mean", axis, tensor.ndim)
@@ -234,13 +290,19 @@ def _over(total: Tensor, count: Any) -> Tensor:
 
 
 def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
-    """The mean of squared distances from the mean; the divisor is n - correction.
+    """Return the variance along axes: sum((x - mean)^2) / (n - correction).
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
-        correction: subtracted from the count in the denominator: 0 population, 1 sample variance.
+        correction: subtracted from the number of elements n: 0 for the population's variance, 1 for
+            a sample's.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.var([1.0, 3.0]).item()
+        1.0
     """
     tensor = floating(x)
     axes = axes_of("var", axis, tensor.ndim)
@@ -257,13 +319,18 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool =
 
 
 def std(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
-    """The square root of `var`.
+    """Return the standard deviation along axes, the square root of `var`.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         correction: subtracted from the count in the denominator: 0 population, 1 sample variance.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.std([1.0, 3.0]).item()
+        1.0
     """
     tensor = floating(x)
     variance = var(widened(tensor), axis, correction=correction, keepdims=keepdims)
@@ -271,12 +338,17 @@ def std(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool =
 
 
 def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
-    """log(sum(exp(x))), without overflow on the way: the largest element is taken out first.
+    """Return log(sum(exp(x))) along axes, without overflow.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logsumexp([1000.0, -1000.0]).item()
+        1000.0
     """
     tensor = floating(x)
     axes = axes_of("logsumexp", axis, tensor.ndim)
@@ -296,12 +368,17 @@ def squeezed(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-    """The middle of the sorted elements, the mean of both middles of an even number.
+    """Return the median along an axis: the middle element, or the mean of the two in the middle.
 
     Args:
         x: tensor or array-like.
-        axis: axis, or tuple of axes, to reduce; None reduces all.
+        axis: axis to reduce; None reduces all.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.median([3.0, 1.0, 2.0, 10.0]).item()
+        2.5
     """
     tensor = floating(x)
     axes = axes_of("median", axis, tensor.ndim)
@@ -332,11 +409,19 @@ def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Ten
 def diff(
     x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
 ) -> Tensor:
-    """Differences of neighbours along an axis, n times over.
+    """Return differences of neighbors along an axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis along which neighbors are subtracted.
+        n: how many times differences are taken; each makes the axis shorter by one.
+        prepend: values put before x along the axis first; None puts none.
+        append: values put after x along the axis first; None puts none.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.diff([1.0, 4.0, 9.0]).tolist()
+        [3.0, 5.0]
     """
     tensor = as_tensor(x)
     axis = axis_of("diff", axis, tensor.ndim)

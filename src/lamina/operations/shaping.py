@@ -38,12 +38,20 @@ __all__ = [
 
 # ---- shape -------------------------------------------------------------------------------------
 def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Tensor:
-    """The elements of x in C order under another shape; one extent may be -1.
+    """Return the elements of x, in C order, in another shape.
 
     Args:
         x: tensor or array-like.
-        shape: tuple of extents.
-        copy: True always copies, False never does (ValueError if it must), None only if needed.
+        shape: tuple of extents with the same product; one may be -1 and is computed.
+        copy: accepted for the Array API; tensors are immutable, so it has no effect on values.
+
+    Raises:
+        ShapeError: if the number of elements differs.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.reshape([1, 2, 3, 4], (2, -1)).tolist()
+        [[1, 2], [3, 4]]
     """
     tensor = as_tensor(x)
     wanted = _solved(tensor, shape_of(shape))
@@ -74,10 +82,15 @@ def _cannot_reshape(x: Tensor, shape: Shape) -> ShapeError:
 
 
 def ravel(x: Any, /) -> Tensor:
-    """The elements of x along one axis, in C order.
+    """Return the elements of x along one axis, in C order.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ravel([[1, 2], [3, 4]]).tolist()
+        [1, 2, 3, 4]
     """
     return reshape(x, (-1,)) if as_tensor(x).size != 0 else reshape(x, (0,))
 
@@ -86,11 +99,16 @@ flatten = ravel
 
 
 def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Tensor:
-    """x with a new axis of extent 1 at each position given.
+    """Return x with new axes of extent 1.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: position, or positions, of the new axes in the result.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.expand_dims([1, 2], axis=1).shape
+        (2, 1)
     """
     tensor = as_tensor(x)
     places = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
@@ -101,11 +119,19 @@ def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Tensor:
 
 
 def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
-    """x without axes of extent 1: those named, or all.
+    """Return x without axes of extent 1.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis, or axes, to remove; None removes all of extent 1.
+
+    Raises:
+        ShapeError: if the extent of an axis is not 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.squeeze([[1, 2]]).shape
+        (2,)
     """
     tensor = as_tensor(x)
     if axis is None:
@@ -123,11 +149,16 @@ def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
 
 # ---- order of axes -----------------------------------------------------------------------------
 def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
-    """x with its axes in another order: axis k of the result is axis axes[k] of x.
+    """Return x with its axes in another order: axis k of the result is axis axes[k] of x.
 
     Args:
         x: tensor or array-like.
-        axes: axes to work along; negative numbers count from the end.
+        axes: all axes of `x` in the order of the result.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.permute_dims(lm.ones((2, 3, 4)), (2, 0, 1)).shape
+        (4, 2, 3)
     """
     tensor = as_tensor(x)
     order = axes_of("permute_dims", tuple(axes), tensor.ndim)
@@ -139,21 +170,31 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
 
 
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Tensor:
-    """x with its axes in another order; by default backwards.
+    """Return x with its axes in another order.
 
     Args:
         x: tensor or array-like.
-        axes: axes to work along; negative numbers count from the end.
+        axes: all axes of `x` in the order of the result; None reverses them.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.transpose(lm.ones((2, 3))).shape
+        (3, 2)
     """
     tensor = as_tensor(x)
     return permute_dims(tensor, tuple(reversed(range(tensor.ndim))) if axes is None else axes)
 
 
 def matrix_transpose(x: Any, /) -> Tensor:
-    """x with its last two axes exchanged.
+    """Return x with its last two axes exchanged.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.matrix_transpose([[1, 2], [3, 4]]).tolist()
+        [[1, 3], [2, 4]]
     """
     tensor = as_tensor(x)
     if tensor.ndim < 2:
@@ -162,10 +203,17 @@ def matrix_transpose(x: Any, /) -> Tensor:
 
 
 def swapaxes(x: Any, /, axis1: int, axis2: int) -> Tensor:
-    """x with two axes exchanged.
+    """Return x with two axes exchanged.
 
     Args:
         x: tensor or array-like.
+        axis1: first axis.
+        axis2: second axis.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.swapaxes(lm.ones((2, 3, 4)), 0, 2).shape
+        (4, 3, 2)
     """
     tensor = as_tensor(x)
     first, second = axes_of("swapaxes", (axis1,), tensor.ndim) + axes_of(
@@ -177,10 +225,17 @@ def swapaxes(x: Any, /, axis1: int, axis2: int) -> Tensor:
 
 
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int], /) -> Tensor:
-    """x with axes moved to new places, the others in their order.
+    """Return x with axes moved to other positions; the others keep their order.
 
     Args:
         x: tensor or array-like.
+        source: axis, or axes, to move.
+        destination: their positions in the result.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.moveaxis(lm.ones((2, 3, 4)), 0, -1).shape
+        (3, 4, 2)
     """
     tensor = as_tensor(x)
     start = axes_of("moveaxis", _tuple(source), tensor.ndim)
@@ -199,11 +254,19 @@ def _tuple(axes: int | Sequence[int]) -> tuple[int, ...]:
 
 # ---- repetition --------------------------------------------------------------------------------
 def broadcast_to(x: Any, /, shape: Any) -> Tensor:
-    """x repeated to a shape, as broadcasting does.
+    """Return x broadcast to a shape.
 
     Args:
         x: tensor or array-like.
-        shape: tuple of extents.
+        shape: tuple of extents of the result.
+
+    Raises:
+        ShapeError: if x does not broadcast to it.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.broadcast_to([1, 2], (2, 2)).tolist()
+        [[1, 2], [1, 2]]
     """
     tensor, wanted = as_tensor(x), shape_of(shape)
     if broadcast_shape([tensor.shape, wanted], "broadcast_to") != wanted:
@@ -212,21 +275,51 @@ def broadcast_to(x: Any, /, shape: Any) -> Tensor:
 
 
 def broadcast_arrays(*arrays: Any) -> list[Tensor]:
-    """The arrays repeated to the shape that they have in common."""
+    """Return the arrays broadcast to their common shape.
+
+    Args:
+        *arrays: tensors or array-likes.
+
+    Raises:
+        ShapeError: if the shapes do not broadcast.
+
+    Example:
+        >>> import lamina as lm
+        >>> [array.shape for array in lm.broadcast_arrays([[1], [2]], [3, 4, 5])]
+        [(2, 3), (2, 3)]
+    """
     return broadcast([as_tensor(a) for a in arrays], "broadcast_arrays") if arrays else []
 
 
 def broadcast_shapes(*shapes: Any) -> Shape:
-    """The shape that tensors of these shapes broadcast to."""
+    """Return the shape that tensors of these shapes broadcast to.
+
+    Args:
+        *shapes: tuples of extents.
+
+    Raises:
+        ShapeError: if the shapes do not broadcast.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.broadcast_shapes((2, 1), (3,))
+        (2, 3)
+    """
     return broadcast_shape([shape_of(s) for s in shapes], "broadcast_shapes")
 
 
 # ---- joining and splitting ---------------------------------------------------------------------
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
-    """Arrays one after the other along an axis; None joins their flattened elements.
+    """Return arrays joined along an existing axis.
 
     Args:
-        axis: axis to work along; negative numbers count from the end.
+        arrays: tensors or array-likes whose shapes are equal except in `axis`.
+        axis: axis along which they are joined; None joins the flattened arrays.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.concat([[1, 2], [3]]).tolist()
+        [1, 2, 3]
     """
     if not len(arrays):
         raise ArgumentError("concat: needs at least one array")
@@ -257,19 +350,31 @@ OPEN_EXTENTS = (
 
 
 def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
-    """As `concat`.
+    """Return arrays joined along an existing axis.
 
     Args:
-        axis: axis to work along; negative numbers count from the end.
+        arrays: tensors or array-likes whose shapes are equal except in `axis`.
+        axis: axis along which they are joined; None joins the flattened arrays.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.concatenate([[1, 2], [3]]).tolist()
+        [1, 2, 3]
     """
     return concat(arrays, axis=axis)
 
 
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
-    """Arrays of one shape, joined along a new axis.
+    """Return arrays of one shape joined along a new axis.
 
     Args:
-        axis: axis to work along; negative numbers count from the end.
+        arrays: tensors or array-likes of equal shapes.
+        axis: position of the new axis in the result.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.stack([[1, 2], [3, 4]], axis=1).tolist()
+        [[1, 3], [2, 4]]
     """
     if not len(arrays):
         raise ArgumentError("stack: needs at least one array")
@@ -282,13 +387,31 @@ def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
 
 
 def hstack(arrays: Sequence[Any], /) -> Tensor:
-    """Arrays beside each other: along the second axis, or the only one."""
+    """Return arrays joined horizontally: along the second axis, or the only one.
+
+    Args:
+        arrays: tensors or array-likes whose other extents are equal.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.hstack([[1, 2], [3]]).tolist()
+        [1, 2, 3]
+    """
     tensors = [_at_least(a, 1) for a in arrays]
     return concat(tensors, axis=min(1, tensors[0].ndim - 1))
 
 
 def vstack(arrays: Sequence[Any], /) -> Tensor:
-    """Arrays below each other: along the first axis; those of one axis are rows."""
+    """Return arrays joined vertically, along the first axis; arrays of one axis are rows.
+
+    Args:
+        arrays: tensors or array-likes whose other extents are equal.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.vstack([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+    """
     return concat([_at_least(a, 2) for a in arrays], axis=0)
 
 
@@ -298,11 +421,16 @@ def _at_least(x: Any, ndim: int) -> Tensor:
 
 
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    """The slices of x along an axis, without that axis.
+    """Return the slices of x along an axis, without that axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to take apart; its extent must be known.
+
+    Example:
+        >>> import lamina as lm
+        >>> [row.tolist() for row in lm.unstack([[1, 2], [3, 4]])]
+        [[1, 2], [3, 4]]
     """
     tensor = as_tensor(x)
     axis = axis_of("unstack", axis, tensor.ndim)
@@ -320,11 +448,20 @@ def sliced(x: Tensor, axis: int, start: Dim, limit: Dim) -> Tensor:
 
 
 def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
-    """x cut along an axis: into a number of equal parts, or before each of the positions given.
+    """Return parts of x along an axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        indices_or_sections: number of equal parts, or the positions before which x is split.
+        axis: axis to split.
+
+    Raises:
+        ShapeError: if the axis does not divide into equal parts.
+
+    Example:
+        >>> import lamina as lm
+        >>> [part.tolist() for part in lm.split([1, 2, 3, 4], 2)]
+        [[1, 2], [3, 4]]
     """
     tensor = as_tensor(x)
     axis = axis_of("split", axis, tensor.ndim)
@@ -342,11 +479,17 @@ def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
 
 
 def array_split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
-    """As `split`, where the first parts may be longer by one.
+    """Return parts of x along an axis; the first parts are longer by one if it does not divide.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        indices_or_sections: number of parts, or the positions before which x is split.
+        axis: axis to split.
+
+    Example:
+        >>> import lamina as lm
+        >>> [part.tolist() for part in lm.array_split([1, 2, 3], 2)]
+        [[1, 2], [3]]
     """
     tensor = as_tensor(x)
     axis = axis_of("array_split", axis, tensor.ndim)
@@ -370,11 +513,16 @@ def _cut(x: Tensor, axis: int, places: list[int]) -> list[Tensor]:
 
 # ---- order of elements -------------------------------------------------------------------------
 def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Tensor:
-    """x backwards along axes; by default along all.
+    """Return x with the order along axes reversed.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis, or axes, to reverse; None reverses all.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.flip([1, 2, 3]).tolist()
+        [3, 2, 1]
     """
     tensor = as_tensor(x)
     axes = axes_of("flip", axis, tensor.ndim)
@@ -384,11 +532,17 @@ def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Tensor:
 def roll(
     x: Any, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None
 ) -> Tensor:
-    """x moved along axes; what falls off one end comes in at the other.
+    """Return x with its elements rotated along axes.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        shift: number of positions that elements move toward the end, one or one for each axis.
+        axis: axis, or axes, to rotate; None rotates the flattened elements.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.roll([1, 2, 3], 1).tolist()
+        [3, 1, 2]
     """
     tensor = as_tensor(x)
     if axis is None:
@@ -414,18 +568,28 @@ def _rolled(x: Tensor, shift: int, axis: int) -> Tensor:
 
 
 def atleast_1d(x: Any, /) -> Tensor:
-    """x with at least one axis.
+    """Return x with at least one axis.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.atleast_1d(3.0).shape
+        (1,)
     """
     return _at_least(x, 1)
 
 
 def atleast_2d(x: Any, /) -> Tensor:
-    """x with at least two axes.
+    """Return x with at least two axes; new axes come first.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.atleast_2d([1.0, 2.0]).shape
+        (1, 2)
     """
     return _at_least(x, 2)

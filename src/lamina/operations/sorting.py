@@ -35,13 +35,18 @@ def _line(function: str, x: Any, axis: int | None) -> tuple[Tensor, int]:
 def sort(
     x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True
 ) -> Tensor:
-    """x in increasing order along an axis (None: flattened); NaN comes last.
+    """Return x in increasing order along an axis; NaN comes last.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to sort; None sorts the flattened elements.
         descending: sort from the largest to the smallest.
-        stable: keep equal elements in their order.
+        stable: accepted for the Array API; equal elements always keep their order.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sort([3.0, 1.0, 2.0]).tolist()
+        [1.0, 2.0, 3.0]
     """
     tensor, axis = _line("sort", x, axis)
     (ordered,) = bind("sort", widened(tensor), dimension=axis, descending=descending)
@@ -51,13 +56,18 @@ def sort(
 def argsort(
     x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True
 ) -> Tensor:
-    """The positions that sort x along an axis, int32; equal elements keep their order.
+    """Return the positions that sort x along an axis, as int32.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis to sort; None sorts the flattened elements.
         descending: sort from the largest to the smallest.
-        stable: keep equal elements in their order.
+        stable: accepted for the Array API; equal elements always keep their order.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.argsort([3.0, 1.0, 2.0]).tolist()
+        [1, 2, 0]
     """
     tensor, axis = _line("argsort", x, axis)
     return _with_positions(tensor, axis, descending)[1]
@@ -76,11 +86,20 @@ class TopK(NamedTuple):
 
 
 def top_k(x: Any, k: int, /, *, axis: int = -1) -> TopK:
-    """The k largest elements along an axis, largest first, and where they are (int32).
+    """Return the k largest elements along an axis, largest first, and their positions.
 
     Args:
         x: tensor or array-like.
-        axis: axis to work along; negative numbers count from the end.
+        k: number of elements.
+        axis: axis to search.
+
+    Returns:
+        A named pair: values, and indices as int32.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.top_k([1.0, 3.0, 2.0], 2).indices.tolist()
+        [1, 2]
     """
     tensor, axis = _line("top_k", x, axis)
     n = tensor.shape[axis]
@@ -92,9 +111,18 @@ def top_k(x: Any, k: int, /, *, axis: int = -1) -> TopK:
 
 
 def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Tensor:
-    """Where each x2 would have to be put into the sorted x1 to keep it sorted, int32.
+    """Return the position, as int32, at which inserting each x2 keeps x1 sorted.
 
-    side="left": before equal elements; "right": behind them.
+    Args:
+        x1: tensor of one axis in increasing order, or any order with `sorter`.
+        x2: values to insert, of any shape.
+        side: "left" inserts before equal elements, "right" after them.
+        sorter: positions that sort x1, as from `argsort`; None if x1 is sorted.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.searchsorted([1.0, 2.0, 4.0], [2.0, 3.0]).tolist()
+        [1, 2]
     """
     if side not in ("left", "right"):
         raise ArgumentError(f"searchsorted: side must be 'left' or 'right'; got {side!r}")
@@ -149,39 +177,72 @@ def _unique(function: str, x: Any) -> UniqueAll:
 
 
 def unique_all(x: Any, /) -> UniqueAll:
-    """Distinct values, where each comes first, which one each element is, how often each is.
+    """Return distinct values, first positions, inverse positions and counts.
 
     Args:
         x: tensor or array-like.
+
+    Returns:
+        A named tuple: values, indices (first position of each value in the flattened x),
+        inverse_indices (position in values of each element) and counts.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.unique_all([3, 1, 3]).indices.tolist()
+        [1, 0]
     """
     return _unique("unique_all", x)
 
 
 def unique_counts(x: Any, /) -> UniqueCounts:
-    """Distinct values in order, and how often each is.
+    """Return the distinct values of x in increasing order, and how often each occurs.
 
     Args:
         x: tensor or array-like.
+
+    Returns:
+        A named tuple: values, counts.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.unique_counts([3, 1, 3]).counts.tolist()
+        [1, 2]
     """
     found = _unique("unique_counts", x)
     return UniqueCounts(found.values, found.counts)
 
 
 def unique_inverse(x: Any, /) -> UniqueInverse:
-    """Distinct values in order, and which of them each element is.
+    """Return the distinct values of x, and the position in them of each element.
 
     Args:
         x: tensor or array-like.
+
+    Returns:
+        A named tuple: values, inverse_indices.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.unique_inverse([3, 1, 3]).inverse_indices.tolist()
+        [1, 0, 1]
     """
     found = _unique("unique_inverse", x)
     return UniqueInverse(found.values, found.inverse_indices)
 
 
 def unique_values(x: Any, /) -> Tensor:
-    """Distinct values in order. Known values only.
+    """Return the distinct values of x in increasing order.
 
     Args:
         x: tensor or array-like.
+
+    Raises:
+        TracedValueError: inside a compiled program, since the result's shape depends on values.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.unique_values([3, 1, 3]).tolist()
+        [1, 3]
     """
     return _unique("unique_values", x).values
 
@@ -194,6 +255,12 @@ def isin(x: Any, values: Any, /) -> Tensor:
 
     Args:
         x: tensor or array-like.
+        values: tensor or array-like, of any shape.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.isin([1, 2, 3], [2, 3]).tolist()
+        [False, True, True]
     """
     a, b = promoted((x, values))
     line = ravel(b)
@@ -201,10 +268,17 @@ def isin(x: Any, values: Any, /) -> Tensor:
 
 
 def bincount(x: Any, /, *, minlength: int = 0, length: int | None = None) -> Tensor:
-    """How often each of 0, 1, 2... occurs, int32. A traced x needs `length`; others are dropped.
+    """Return how often each of 0, 1, 2, ... occurs, as int32.
 
     Args:
-        x: tensor or array-like.
+        x: integers of at least 0, with one axis.
+        minlength: smallest length of the result.
+        length: length of the result, needed if x is traced; larger numbers are not counted.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.bincount([0, 2, 2]).tolist()
+        [1, 0, 2]
     """
     tensor = ravel(x)
     if length is None:

@@ -41,76 +41,118 @@ __all__ = [
 
 # ---- exponentials and logarithms -----------------------------------------------------------------
 def exp(x: Any, /) -> Tensor:
-    """e to the power x.
+    """Return e to the power x.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.exp([0.0]).tolist()
+        [1.0]
     """
     return unary_float("exponential", x)
 
 
 def expm1(x: Any, /) -> Tensor:
-    """exp(x) - 1, exact near 0.
+    """Return exp(x) - 1, accurate near 0.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.expm1([0.0]).tolist()
+        [0.0]
     """
     return unary_float("exponential_minus_one", x)
 
 
 def exp2(x: Any, /) -> Tensor:
-    """2 to the power x.
+    """Return 2 to the power x.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.exp2([3.0, -1.0]).tolist()
+        [8.0, 0.5]
     """
     return exp(multiply(floating(x), math.log(2.0)))
 
 
 def log(x: Any, /) -> Tensor:
-    """The natural logarithm; of what softmax or sigmoid gave, computed from their argument, so that
-    it is finite where the probability itself is rounded to 0.
+    """Return the natural logarithm.
+
+    For the result of softmax or sigmoid it is computed from their argument, so it is finite even if
+    the probability is rounded to 0.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like; -inf at 0, NaN below.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.log([1.0]).tolist()
+        [0.0]
     """
     known = logarithm_of(x)
     return unary_float("log", x) if known is None else known
 
 
 def log1p(x: Any, /) -> Tensor:
-    """log(1 + x), exact near 0.
+    """Return log(1 + x), accurate near 0.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like; -inf at -1, NaN below.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.log1p([0.0]).tolist()
+        [0.0]
     """
     return unary_float("log_plus_one", x)
 
 
 def log2(x: Any, /) -> Tensor:
-    """The logarithm to base 2.
+    """Return the logarithm to base 2.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like; -inf at 0, NaN below.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.log2([8.0]).tolist()
+        [3.0]
     """
     return multiply(log(x), 1.0 / math.log(2.0))
 
 
 def log10(x: Any, /) -> Tensor:
-    """The logarithm to base 10.
+    """Return the logarithm to base 10.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like; -inf at 0, NaN below.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.log10([1000.0]).numpy().round(4)
+        array([3.], dtype=float32)
     """
     return multiply(log(x), 1.0 / math.log(10.0))
 
 
 def logaddexp(x: Any, y: Any, /) -> Tensor:
-    """log(exp(x) + exp(y)), without overflow on the way.
+    """Return log(exp(x) + exp(y)), without overflow.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.logaddexp(1000.0, -1000.0).item()
+        1000.0
     """
     a, b = aligned("logaddexp", x, y, floats=True)
     both_infinite = logical_and(equal(a, b), isinf(a))  # inf - inf would be NaN
@@ -120,38 +162,58 @@ def logaddexp(x: Any, y: Any, /) -> Tensor:
 
 # ---- roots ---------------------------------------------------------------------------------------
 def sqrt(x: Any, /) -> Tensor:
-    """The square root; NaN below 0.
+    """Return the square root.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like; NaN below 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sqrt([4.0, 9.0]).tolist()
+        [2.0, 3.0]
     """
     return unary_float("sqrt", x)
 
 
 def rsqrt(x: Any, /) -> Tensor:
-    """1 / sqrt(x).
+    """Return 1 / sqrt(x).
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like; inf at 0, NaN below.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.rsqrt([4.0]).tolist()
+        [0.5]
     """
     return unary_float("rsqrt", x)
 
 
 def cbrt(x: Any, /) -> Tensor:
-    """The cube root, of negative numbers too.
+    """Return the cube root, also of negative numbers.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cbrt([-8.0, 0.0]).tolist()
+        [-2.0, 0.0]
     """
     return unary_float("cbrt", x)
 
 
 def hypot(x: Any, y: Any, /) -> Tensor:
-    """sqrt(x^2 + y^2), without overflow on the way.
+    """Return sqrt(x^2 + y^2), without overflow.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.hypot(3.0, 4.0).item()
+        5.0
     """
     a, b = (abs(v) for v in aligned("hypot", x, y, floats=True))
     large, small = maximum(a, b), minimum(a, b)
@@ -162,38 +224,58 @@ def hypot(x: Any, y: Any, /) -> Tensor:
 
 
 def erf(x: Any, /) -> Tensor:
-    """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+    """Return the error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.erf([0.0, 100.0]).tolist()
+        [0.0, 1.0]
     """
     return unary_float("erf", x)
 
 
 # ---- trigonometry --------------------------------------------------------------------------------
 def sin(x: Any, /) -> Tensor:
-    """The sine of x radians.
+    """Return the sine.
 
     Args:
-        x: tensor or array-like.
+        x: angles in radians, a tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sin([0.0]).tolist()
+        [0.0]
     """
     return unary_float("sine", x)
 
 
 def cos(x: Any, /) -> Tensor:
-    """The cosine of x radians.
+    """Return the cosine.
 
     Args:
-        x: tensor or array-like.
+        x: angles in radians, a tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cos([0.0]).tolist()
+        [1.0]
     """
     return unary_float("cosine", x)
 
 
 def tan(x: Any, /) -> Tensor:
-    """sin(x) / cos(x).
+    """Return the tangent.
 
     Args:
-        x: tensor or array-like.
+        x: angles in radians, a tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.tan([0.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     wide = widened(tensor)
@@ -201,29 +283,44 @@ def tan(x: Any, /) -> Tensor:
 
 
 def atan2(y: Any, x: Any, /) -> Tensor:
-    """The angle of the point (x, y), in [-pi, pi].
+    """Return the angle of the point (x, y) in radians, in [-pi, pi].
 
     Args:
-        y: tensor or array-like, broadcast against `x`.
-        x: tensor or array-like.
+        y: second coordinates, a tensor or array-like.
+        x: first coordinates, broadcast against `y`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.atan2(0.0, 1.0).item()
+        0.0
     """
     return binary("atan2", "atan2", y, x, floats=True)
 
 
 def atan(x: Any, /) -> Tensor:
-    """The angle whose tangent is x, in [-pi/2, pi/2].
+    """Return the inverse tangent in radians, in [-pi/2, pi/2].
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.atan([0.0]).tolist()
+        [0.0]
     """
     return atan2(floating(x), 1.0)
 
 
 def asin(x: Any, /) -> Tensor:
-    """The angle whose sine is x, in [-pi/2, pi/2]; NaN outside [-1, 1].
+    """Return the inverse sine in radians, in [-pi/2, pi/2].
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like in [-1, 1]; NaN outside.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.asin([0.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     wide = widened(tensor)
@@ -231,10 +328,15 @@ def asin(x: Any, /) -> Tensor:
 
 
 def acos(x: Any, /) -> Tensor:
-    """The angle whose cosine is x, in [0, pi]; NaN outside [-1, 1].
+    """Return the inverse cosine in radians, in [0, pi].
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like in [-1, 1]; NaN outside.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.acos([1.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     wide = widened(tensor)
@@ -248,10 +350,15 @@ def _leg(x: Tensor) -> Tensor:
 
 # ---- hyperbolic functions ------------------------------------------------------------------------
 def sinh(x: Any, /) -> Tensor:
-    """(exp(x) - exp(-x)) / 2, exact near 0, as 2 sinh(x/2) cosh(x/2), which overflows last.
+    """Return the hyperbolic sine, (exp(x) - exp(-x)) / 2, accurate near 0.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sinh([0.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     half = multiply(widened(tensor), 0.5)
@@ -261,10 +368,15 @@ def sinh(x: Any, /) -> Tensor:
 
 
 def cosh(x: Any, /) -> Tensor:
-    """(exp(x) + exp(-x)) / 2; each term is the square of its root, which overflows last.
+    """Return the hyperbolic cosine, (exp(x) + exp(-x)) / 2.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cosh([0.0]).tolist()
+        [1.0]
     """
     tensor = floating(x)
     half = multiply(widened(tensor), 0.5)
@@ -274,19 +386,29 @@ def cosh(x: Any, /) -> Tensor:
 
 
 def tanh(x: Any, /) -> Tensor:
-    """sinh(x) / cosh(x).
+    """Return the hyperbolic tangent.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.tanh([-1000.0, 0.0]).tolist()
+        [-1.0, 0.0]
     """
     return unary_float("tanh", x)
 
 
 def asinh(x: Any, /) -> Tensor:
-    """log(x + sqrt(x^2 + 1)), exact near 0, odd, and without overflow on the way.
+    """Return the inverse hyperbolic sine, log(x + sqrt(x^2 + 1)), accurate near 0.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.asinh([0.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     wide = widened(tensor)
@@ -300,10 +422,15 @@ def asinh(x: Any, /) -> Tensor:
 
 
 def acosh(x: Any, /) -> Tensor:
-    """log(x + sqrt(x^2 - 1)), exact near 1; NaN below 1.
+    """Return the inverse hyperbolic cosine, log(x + sqrt(x^2 - 1)), accurate near 1.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like of at least 1; NaN below.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.acosh([1.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     wide = widened(tensor)
@@ -320,10 +447,15 @@ def _large(x: Tensor) -> float:
 
 
 def atanh(x: Any, /) -> Tensor:
-    """Half of log((1 + x) / (1 - x)); NaN outside [-1, 1].
+    """Return the inverse hyperbolic tangent, log((1 + x) / (1 - x)) / 2.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like in [-1, 1]; NaN outside.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.atanh([0.0]).tolist()
+        [0.0]
     """
     tensor = floating(x)
     wide = widened(tensor)
