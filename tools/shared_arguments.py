@@ -1,8 +1,8 @@
-"""Texts of arguments that many public functions and classes share: the one table of them.
+"""Texts of arguments that several public functions and classes share.
 
-`python tools/write_arguments.py` copies a text into each docstring that lacks its argument. A
-namespace's own row goes before the row of all. Where an argument means something special, its
-docstring says so, and the tool leaves it alone.
+`python tools/write_arguments.py` copies a text into each docstring that lacks its argument. The
+row of a namespace takes precedence over the row in `ALL`. A text that a docstring already has is
+not replaced.
 """
 
 from __future__ import annotations
@@ -47,10 +47,11 @@ ALL = {
 
 LAYERS = {
     "x": "tensor or array-like.",
-    "units": "number of outputs, a positive integer.",
+    "inputs": "sequence of tensors.",
+    "units": "number of output features, a positive integer.",
     "filters": "number of output channels, a positive integer.",
     "activation": "name or function applied to the outputs; None applies none.",
-    "recurrent_activation": "name or function of the gates.",
+    "recurrent_activation": "name or function applied to the gates.",
     "use_bias": "add a learned bias.",
     "kernel_initializer": "initializer of the kernel.",
     "recurrent_initializer": "initializer of the recurrent kernel.",
@@ -58,6 +59,7 @@ LAYERS = {
     "depthwise_initializer": "initializer of the depthwise kernel.",
     "pointwise_initializer": "initializer of the pointwise kernel.",
     "embeddings_initializer": "initializer of the table of embeddings.",
+    "alpha_initializer": "initializer of the slopes.",
     "beta_initializer": "initializer of the offset.",
     "gamma_initializer": "initializer of the scale.",
     "kernel_regularizer": "regularizer of the kernel, a penalty added to the loss.",
@@ -66,105 +68,171 @@ LAYERS = {
     "depthwise_regularizer": "regularizer of the depthwise kernel.",
     "pointwise_regularizer": "regularizer of the pointwise kernel.",
     "embeddings_regularizer": "regularizer of the table of embeddings.",
+    "alpha_regularizer": "regularizer of the slopes.",
     "beta_regularizer": "regularizer of the offset.",
     "gamma_regularizer": "regularizer of the scale.",
-    "activity_regularizer": "regularizer of the layer's outputs.",
+    "activity_regularizer": "regularizer of the outputs, a penalty added to the loss.",
     "kernel_constraint": "constraint applied to the kernel after each update.",
     "recurrent_constraint": "constraint applied to the recurrent kernel after each update.",
     "bias_constraint": "constraint applied to the bias after each update.",
     "depthwise_constraint": "constraint applied to the depthwise kernel after each update.",
     "pointwise_constraint": "constraint applied to the pointwise kernel after each update.",
     "embeddings_constraint": "constraint applied to the table after each update.",
+    "alpha_constraint": "constraint applied to the slopes after each update.",
     "beta_constraint": "constraint applied to the offset after each update.",
     "gamma_constraint": "constraint applied to the scale after each update.",
-    "kernel_size": "extent of the window, an integer or one for each spatial axis.",
-    "pool_size": "extent of the window, an integer or one for each spatial axis.",
-    "strides": "steps of the window, an integer or one for each spatial axis.",
-    "dilation_rate": "spacing between the taps of the window, an integer or one for each axis.",
-    "padding": '"valid" uses only whole windows; "same" pads with zeros so that the extents stay '
-               '(divided by the strides).',
-    "output_padding": "extent added to one side of the result, to choose between possible ones.",
-    "data_format": '"channels_last" (batch, ..., channels) or "channels_first" (batch, channels, '
-                   '...); by default the setting of the backend.',
-    "groups": "number of groups that the channels are split into, each with filters of its own.",
-    "depth_multiplier": "output channels for each input channel of the depthwise step.",
-    "axis": "axis or axes to normalize or work along; negative numbers count from the end.",
-    "rate": "fraction of the elements set to zero, in [0, 1).",
-    "dropout": "fraction of the inputs set to zero in training, in [0, 1).",
-    "recurrent_dropout": "fraction of the states set to zero in training, in [0, 1).",
-    "seed": "integer or SeedGenerator of the layer's random numbers; None draws a seed.",
-    "momentum": "weight of the old value in moving averages, in [0, 1].",
-    "epsilon": "small positive number added to the variance.",
-    "center": "add a learned offset.",
-    "scale": "multiply by a learned scale.",
-    "layer": "layer that is wrapped.",
-    "output_mode": "form of the result; see above.",
-    "max_tokens": "largest size of the vocabulary; None sets no limit.",
-    "vocabulary": "tokens in order, or the path of a text file with one token a line.",
-    "idf_weights": "inverse document frequency of each token, for `output_mode=\"tf_idf\"`.",
-    "mask_token": "token that stands for a masked step, or None.",
-    "oov_token": "token that stands for unknown ones.",
-    "num_oov_indices": "how many indices unknown tokens are hashed to.",
-    "invert": "look up tokens by index instead of indices by token.",
-    "pad_to_max_tokens": "give the outputs `max_tokens` columns whatever the vocabulary's size.",
-    "sparse": "accepted for compatibility; only dense results exist.",
-    "encoding": "encoding of text files.",
-    "sequence_length": "number of steps of the result; longer ones are cut.",
-    "fill_mode": 'what is put outside of the image: "constant", "nearest", "reflect" or "wrap".',
-    "fill_value": "value outside of the image, for `fill_mode=\"constant\"`.",
+    "kernel_size": "extents of the kernel, an integer or one per spatial axis.",
+    "pool_size": "extents of the window, an integer or one per spatial axis.",
+    "output_size": "number of windows along each spatial axis, an integer or one per axis.",
+    "strides": "distance between windows, an integer or one per spatial axis.",
+    "dilation_rate": "distance between the elements of a window, an integer or one per spatial "
+                     "axis.",
+    "padding": '"valid" adds no padding; "same" pads evenly so that the output has '
+               'ceil(extent / stride) elements.',
+    "data_format": '"channels_last" for inputs (batch, ..., channels) or "channels_first" for '
+                   '(batch, channels, ...); None is "channels_last".',
+    "groups": "number of groups that the channels are divided into; each group is convolved with "
+              "its own filters.",
+    "depth_multiplier": "number of output channels of the depthwise step per input channel.",
+    "keepdims": "keep the reduced axes with extent 1.",
+    "axis": "axis or axes to normalize over; negative numbers count from the end.",
+    "rate": "fraction of the inputs that are set to 0, in [0, 1].",
+    "dropout": "fraction of the inputs set to 0 in training, in [0, 1).",
+    "recurrent_dropout": "fraction of the recurrent state set to 0 in training, in [0, 1).",
+    "seed": "integer that the random numbers depend on in addition to the global seed; None uses "
+            "the global seed only.",
+    "momentum": "factor m of the moving averages, m * old + (1 - m) * new.",
+    "epsilon": "small positive number that keeps the denominator away from 0.",
+    "center": "add the learned offset `beta`.",
+    "scale": "multiply by the learned scale `gamma`.",
+    "layer": "layer to wrap.",
+    "noise_shape": "shape of the random mask, broadcast against the inputs; None in place of an "
+                   "extent takes that of the inputs.",
+    "return_sequences": "return the outputs of all steps, (batch, steps, units), instead of that "
+                        "of the last.",
+    "return_state": "also return the final states, after the output.",
+    "go_backwards": "process the steps from the last to the first; the outputs are in the order "
+                    "of processing.",
+    "stateful": "start each call with the final states of the previous one, until "
+                "`reset_state()`; needs a fixed batch size.",
+    "unroll": "accepted for compatibility with Keras; has no effect.",
+    "zero_output_for_mask": "output zeros at masked steps instead of the previous output.",
+    "unit_forget_bias": "initialize the bias of the forget gate with 1 (Jozefowicz et al. 2015).",
+    "reset_after": "apply the reset gate after the product with the recurrent kernel, with a "
+                   "separate recurrent bias (the variant of cuDNN).",
+    "num_tokens": "number of categories.",
+    "output_mode": '"int" (indices), "one_hot", "multi_hot", "count" or "tf_idf".',
+    "max_tokens": "maximum size of the vocabulary, mask and OOV tokens included; None sets no "
+                  "limit.",
+    "vocabulary": "tokens in order, or the path of a text file with one token per line; None "
+                  "learns it with `adapt`.",
+    "idf_weights": 'inverse document frequency of each token, for `output_mode="tf_idf"`.',
+    "mask_token": "token of masked entries, with index 0; None reserves no index for it.",
+    "oov_token": "token that out-of-vocabulary (OOV) indices are converted to if `invert`.",
+    "num_oov_indices": "number of indices that out-of-vocabulary tokens are distributed over.",
+    "invert": "convert indices to tokens instead of tokens to indices.",
+    "pad_to_max_tokens": "give the output `max_tokens` columns even if the vocabulary is smaller.",
+    "sparse": "accepted for compatibility with Keras; the output is always dense.",
+    "encoding": "encoding of vocabulary files and of strings given as bytes.",
+    "salt": "integer or pair of integers, the key of SipHash-2-4; None uses FarmHash64.",
+    "num_bins": "number of bins, a positive integer.",
+    "sequence_length": "maximum number of steps.",
+    "fill_mode": 'source of values outside the image: "constant" (`fill_value`), "nearest" (edge '
+                 'pixel), "reflect" or "wrap".',
+    "fill_value": 'value outside the image for `fill_mode="constant"`.',
     "interpolation": '"bilinear" or "nearest".',
-    "factor": "range of the random amount: a number a for (-a, a), or a pair (low, high).",
-    "value_range": "pair (low, high) of the values of the images.",
-    "height": "rows of the result.",
-    "width": "columns of the result.",
+    "height_factor": "range of the random fraction of the height: f for (-f, f), or (low, high).",
+    "width_factor": "range of the random fraction of the width: f for (-f, f), or (low, high).",
+    "value_range": "pair (low, high) of the possible values of the images.",
+    "height": "number of rows of the output.",
+    "width": "number of columns of the output.",
     "num_heads": "number of attention heads.",
-    "intermediate_dim": "units of the hidden layer of the feed-forward part.",
-    "negative_slope": "slope for negative inputs.",
-    "mask_zero": "treat index 0 as padding and make a mask of it.",
-    "mask_value": "steps all of whose features equal this value are masked.",
-    "batch_shape": "shape with the batch's extent in front.",
-    "shape": "shape of one sample.",
-    "output_shape": "shape of one sample of the result, if it cannot be inferred.",
-    "dtype": "dtype of the layer's computations and weights.",
-    "cropping": "elements cut from both ends of each spatial axis: an integer or pairs.",
-    "mean": "mean of the noise or data.",
-    "stddev": "standard deviation of the noise.",
-    "noise_shape": "shape of the random mask, broadcast against the inputs; None is their shape.",
-    "normalize": "divide by the norm.",
+    "use_scale": "multiply the scores by a learned scale.",
+    "intermediate_dim": "units of the hidden layer of the feed-forward network.",
+    "layer_norm_epsilon": "epsilon of the layer normalizations.",
+    "normalize_first": "normalize the input of each sublayer (pre-norm, Xiong et al. 2020) "
+                       "instead of the sum with its output (post-norm).",
+    "negative_slope": "slope for inputs below the threshold, at least 0.",
+    "mask_zero": "treat index 0 as padding and create a mask from it.",
+    "mask_value": "value of masked entries.",
+    "batch_size": "fixed batch size; None accepts any.",
+    "batch_shape": "shape with the batch axis first, in place of `shape` and `batch_size`.",
+    "shape": "shape of one sample, without the batch axis; None marks a variable extent.",
+    "input_shape": "shape of one sample, without the batch axis, for the first layer of a "
+                   "Sequential model.",
+    "output_shape": "shape of one sample of the output.",
+    "dtype": "dtype of the weights and of the computation, float32 or float64; None is "
+             "float32.",
+    "trainable": "False excludes the weights from training and runs the layer in inference mode.",
+    "cropping": "number of elements removed at both ends of each spatial axis: an integer, one "
+                "per axis, or pairs (before, after).",
+    "size": "upsampling factors, an integer or one per spatial axis.",
+    "mean": "mean of the data.",
+    "stddev": "standard deviation of the noise, at least 0.",
+    "normalize": "divide both inputs by their Euclidean norm first (cosine similarity).",
+    "custom_objects": "dictionary from names to the caller's own classes or functions.",
 }
 
 LOSSES = {
-    "y_true": "targets.",
-    "y_pred": "predictions, of the same shape unless stated.",
-    "reduction": '"sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or '
-                 '"none".',
-    "name": "name of the loss in logs.",
-    "from_logits": "the predictions are logits, not probabilities.",
-    "label_smoothing": "fraction of each target that is spread over all classes, in [0, 1].",
-    "axis": "axis of the classes or features.",
-    "ignore_class": "class whose samples count nothing, or None.",
-    "dtype": "dtype of the loss; float32 by default.",
-    "delta": "error from which on the loss grows linearly.",
-    "alpha": "weight of the positive class, in [0, 1].",
-    "gamma": "exponent that reduces the weight of easy samples.",
-    "loss": "loss to wrap, or its name.",
+    "y_true": "targets, a tensor or array-like.",
+    "y_pred": "predictions, a tensor or array-like.",
+    "reduction": 'how the losses of the samples become one number: "sum_over_batch_size" or '
+                 '"mean" (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or '
+                 '"none" (one loss per sample).',
+    "name": "name of the loss in logs; None uses a name made from that of the class.",
+    "dtype": "dtype of the computation; None uses that of the predictions if they are a floating "
+             "tensor, otherwise float32.",
+    "from_logits": "True if the predictions are logits, False if they are probabilities.",
+    "label_smoothing": "fraction of each target, in [0, 1], that is replaced by a uniform "
+                       "distribution over the classes.",
+    "axis": "axis of the classes.",
+    "ignore_class": "class index whose samples do not count; None counts all samples.",
+    "delta": "error above which the loss grows linearly instead of quadratically.",
+    "alpha": "weight of the positive class, in [0, 1]; the negative class has weight 1 - alpha.",
+    "beta": "weight of the false positives.",
+    "gamma": "focusing exponent, at least 0; larger values reduce the loss of well-classified "
+             "samples more, 0 gives the cross-entropy.",
+    "apply_class_balancing": "weight the classes with `alpha`.",
+    "q": "exponent in (0, 1); close to 0 the loss approaches the cross-entropy, close to 1 the "
+         "mean absolute error.",
+    "margin": "relaxation of the circular decision boundary, usually between 0 and 1; larger "
+              "values relax it more.",
+    "remove_diagonal": "do not pair a sample with itself; False for references that are other "
+                       "samples.",
+    "identifier": "name, configuration, `Loss`, or function of (y_true, y_pred).",
+    "loss": "a `Loss` object.",
+    "custom_objects": "dictionary from names to the caller's own classes or functions.",
 }
 
 METRICS = LOSSES | {
     "name": "name of the metric in logs and history.",
-    "dtype": "dtype of the metric's state.",
-    "threshold": "probability from which on a prediction is positive.",
-    "thresholds": "a probability, or several, from which on a prediction is positive.",
-    "num_thresholds": "number of thresholds between 0 and 1.",
-    "class_id": "class that counts as positive; None counts all.",
-    "top_k": "count a sample as right if its class is among the k largest predictions.",
-    "k": "number of largest predictions that are looked at.",
-    "num_classes": "number of classes.",
-    "target_class_ids": "classes that are averaged over.",
-    "sparse_y_true": "targets are integers, not one-hot.",
-    "sparse_y_pred": "predictions are integers, not one score for each class.",
-    "fn": "function of targets and predictions.",
-    "axis": "axis of the classes or features.",
+    "dtype": "dtype of the result; None is float32. Sums are accumulated in float64.",
+    "threshold": "number that separates the classes; a prediction above it is positive.",
+    "thresholds": "number or list of numbers in [0, 1]; a prediction above a threshold is "
+                  "positive; None is 0.5. A list gives one result per threshold.",
+    "num_thresholds": "number of evenly spaced thresholds from 0 to 1 that are examined.",
+    "class_id": "column of the predictions that counts; None counts all columns.",
+    "top_k": "treat only the k largest predictions of each row as positive; without "
+             "`thresholds` all of them are.",
+    "k": "number of the largest predictions that may contain the class of the target.",
+    "num_classes": "number of classes, the extents of the confusion matrix.",
+    "target_class_ids": "class indices whose IoU is averaged.",
+    "ignore_class": "class index of targets that do not count; None counts all targets.",
+    "sparse_y_true": "True if targets are class indices, False if they are one-hot.",
+    "sparse_y_pred": "True if predictions are class indices, False if they are one score per "
+                     "class.",
+    "axis": "axis of the classes.",
+    "average": 'None gives one score per class; "micro" counts over all classes together; "macro" '
+               'is the mean of the scores, "weighted" their mean weighted by the number of '
+               'targets of each class.',
+    "beta": "weight of recall relative to precision, positive.",
+    "fn": "function of (y_true, y_pred) that returns one value per sample.",
+    "identifier": "name, configuration, `Metric`, or function of (y_true, y_pred).",
+    "loss": "a `Loss` object.",
+    "y_shape": "shape of the targets with the batch axis first; None if unknown.",
+    "output_shape": "shape of the predictions with the batch axis first.",
+    "from_sorted_ids": "True if predictions are class indices, the most likely first, instead of "
+                       "scores.",
 }
 
 OPTIMIZERS = {
@@ -222,7 +290,7 @@ NAMESPACES = {
 
 
 def text_of(namespace: str, argument: str, others: Sequence[str] = ()) -> str | None:
-    """The text of an argument, beside `others`, in a namespace; None if it is not shared."""
+    """The text of an argument of a function with the arguments `others`; None without one."""
     table = REDUCTIONS if "keepdims" in others else {}
     table = ALL | NAMESPACES.get(namespace, {}) | table
     return table.get(argument)

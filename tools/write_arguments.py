@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "src"))  # edit this checkout, no installed one
 
 from shared_arguments import text_of
 
@@ -58,9 +59,9 @@ def is_ours(found: Any) -> bool:
 
 
 def arguments(found: Any) -> list[str]:
-    """The names of the arguments; for a class those of the constructor that it defines itself."""
-    maker = found.__dict__.get("__init__") if inspect.isclass(found) else found
-    if maker is None:
+    """The names of the arguments; for a class those of its constructor, inherited or not."""
+    maker = found.__init__ if inspect.isclass(found) else found
+    if not inspect.isfunction(maker):  # the one of `object`
         return []
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(inspect.unwrap(maker)).parameters.values()

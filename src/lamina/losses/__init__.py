@@ -1,7 +1,7 @@
-"""Losses: Keras 3's names, arguments, defaults and formulas, by object, function or name.
+"""Losses with the names, arguments, defaults and formulas of Keras 3.
 
-`get("mse")` gives the function, `get("MeanSquaredError")` the Loss, as in Keras; `as_loss(...)`
-gives a Loss for either, and for a function of your own.
+`get("mse")` returns the function, `get("MeanSquaredError")` a Loss, as in Keras; `as_loss(...)`
+returns a Loss for both, and for any function of (y_true, y_pred).
 """
 
 from __future__ import annotations
@@ -102,21 +102,35 @@ logcosh = log_cosh
 
 
 def get(identifier: Any) -> Any:
-    """The loss of that name or configuration; a Loss or function is given back as it is.
-
-    Raises UnknownNameError, with the nearest known names, for an unknown one.
+    """Return the loss with a name or configuration; return a Loss or function unchanged.
 
     Args:
-        identifier: name, configuration, object of the class, or function.
+        identifier: name, configuration, `Loss`, or function of (y_true, y_pred).
+
+    Raises:
+        UnknownNameError: no loss has this name; the error lists similar names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.get("MeanSquaredError")
+        <MeanSquaredError 'mean_squared_error'>
     """
     return REGISTRY.get(identifier)
 
 
 def as_loss(identifier: Any) -> Loss:
-    """A Loss for a name, configuration, Loss, or function of (y_true, y_pred).
+    """Return a Loss for a name, configuration, Loss or function of (y_true, y_pred).
 
     Args:
-        identifier: name, configuration, object of the class, or function.
+        identifier: name, configuration, `Loss`, or function of (y_true, y_pred).
+
+    Raises:
+        UnknownNameError: no loss has this name; the error lists similar names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.as_loss("mse")
+        <MeanSquaredError 'mean_squared_error'>
     """
     if isinstance(identifier, str):
         found = REGISTRY.named(identifier)
@@ -133,20 +147,23 @@ def as_loss(identifier: Any) -> Loss:
 
 
 def serialize(loss: Any) -> Any:
-    """A configuration of a Loss, or the name of a function, for `deserialize`.
+    """Return the configuration of a Loss, or the name of a function, for `deserialize`.
 
     Args:
-        loss: loss to wrap, or its name.
+        loss: a `Loss` object or a loss function.
     """
     return REGISTRY.serialize(loss)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The loss that `serialize` wrote down.
+    """Return the loss that `serialize` described.
 
     Args:
-        config: dictionary that `get_config` returned.
-        custom_objects: dictionary from name to class or function of the caller's own.
+        config: what `serialize` returned.
+        custom_objects: dictionary from names to the caller's own classes or functions.
+
+    Raises:
+        UnknownNameError: the class or function is not known.
     """
     return REGISTRY.deserialize(config, custom_objects)
 

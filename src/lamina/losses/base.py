@@ -1,4 +1,4 @@
-"""What every loss is: one value per sample, weighted, then reduced to one number to minimise."""
+"""The base classes of losses: one value per sample, weighted, then reduced to one number."""
 
 from __future__ import annotations
 
@@ -18,21 +18,39 @@ REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "
 
 
 class Loss(Configurable):
-    """A loss: call it with targets and predictions; subclasses define `call`.
+    """Base class of losses: a function of targets and predictions, reduced over the samples.
 
-    `reduction` says how the values of the samples become one number:
+    A subclass defines `call(y_true, y_pred)`, which returns one value per sample. A call computes
+    those values l_i, weights them by `sample_weight` w_i, ignores entries that a mask of the
+    predictions excludes, and reduces them:
 
-    - "sum_over_batch_size" and "mean": their mean, sum(w_i l_i) / n;
-    - "mean_with_sample_weight": the weighted mean, sum(w_i l_i) / sum(w_i);
-    - "sum": their sum; "none" or None: the values themselves, one per sample.
-
-    `dtype`: what is computed in; by default the predictions' own.
+    - "sum_over_batch_size", "mean": sum(w_i l_i) / n
+    - "mean_with_sample_weight": sum(w_i l_i) / sum(w_i)
+    - "sum": sum(w_i l_i)
+    - "none" or None: w_i l_i, one value per sample
 
     Args:
-        name: name of the loss in logs.
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        dtype: dtype of the loss; float32 by default.
+        name: name of the loss in logs; None uses a name made from that of the class.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true and y_pred (batch, ...) -> (), or (batch, ...) without the last axis if the reduction
+            is "none"
+
+    Raises:
+        ShapeError: targets do not fit the predictions, or weights do not fit the samples.
+
+    Example:
+        >>> import lamina as lm
+        >>> class Absolute(lm.losses.Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         return lm.mean(abs(y_true - y_pred), axis=-1)
+        >>> Absolute()([[1.0, 2.0]], [[2.0, 4.0]]).item()
+        1.5
     """
 
     family = "lamina.losses"
@@ -55,10 +73,15 @@ class Loss(Configurable):
         self.dtype = types.dtype(dtype) if dtype is not None else None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
-        """The loss: a scalar, or one value per sample with reduction "none".
+        """Return the reduced loss, or one value per sample if the reduction is "none".
 
-        Steps that a mask of the predictions says are not there do not count.
-        Raises ShapeError where targets don't fit the predictions, or weights the samples.
+        Args:
+            y_true: targets.
+            y_pred: predictions; entries that their mask excludes do not count.
+            sample_weight: weights, one per sample or one per value of `call`; None is 1.
+
+        Raises:
+            ShapeError: targets do not fit the predictions, or weights do not fit the samples.
         """
         there = masks.mask_of(y_pred)
         y_true, y_pred = as_tensor(y_true), floating(y_pred, self.dtype)
@@ -69,11 +92,11 @@ class Loss(Configurable):
         return reduced(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One value per sample (the axes of the predictions without the last)."""
+        """Return one value per sample: the axes of the predictions without the last."""
         raise TypeError(f"{type(self).__name__} must define call(y_true, y_pred)")
 
     def mask(self, y_true: Tensor, values: Tensor) -> Tensor | None:
-        """Which of the values count, as bools of their shape; None where all do."""
+        """Return a Boolean mask of the values that count, of their shape; None if all do."""
         return None
 
     def __repr__(self) -> str:
@@ -81,7 +104,7 @@ class Loss(Configurable):
 
 
 class LossFunctionWrapper(Loss):
-    """A function fn(y_true, y_pred, **arguments), of one value per sample, as a Loss."""
+    """A Loss that calls fn(y_true, y_pred, **arguments), which returns one value per sample."""
 
     def __init__(
         self,
@@ -100,7 +123,7 @@ class LossFunctionWrapper(Loss):
 
 
 class NamedLoss(LossFunctionWrapper):
-    """A loss whose formula is the function `function`; the arguments are those of the function."""
+    """A Loss that calls the function `function` of its class with the given arguments."""
 
     function: ClassVar[Callable[..., Any]]
     default_name: ClassVar[str | None] = None
@@ -127,9 +150,9 @@ def _known_reduction(reduction: str | None) -> str:
 def reduced(
     values: Tensor, sample_weight: Any, mask: Tensor | None, reduction: str | None
 ) -> Tensor:
-    """`values` weighted, without those masked out, reduced as `Loss` says.
+    """Return `values`, weighted, masked and reduced as `Loss` describes.
 
-    Values that are masked out count neither above nor below the fraction line of a mean.
+    Masked values count neither in the numerator nor in the denominator of a mean.
     """
     weights = None if sample_weight is None else weights_for(values, sample_weight)
     if mask is not None:
@@ -150,7 +173,7 @@ def reduced(
 
 
 def safe_divide(x: Tensor, y: Tensor) -> Tensor:
-    """x / y, and 0 where y is 0 (also in the gradient)."""
+    """Return x / y, or 0 if y is 0 (also in the gradient)."""
     zero = y == 0
     one = ops.ones_like(y)
     return ops.where(zero, ops.zeros_like(x), x / ops.where(zero, one, y))

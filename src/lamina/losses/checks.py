@@ -28,17 +28,19 @@ UNBOUNDED = {
 
 
 def check_targets(loss: Loss, y: Any, output_shape: Sequence[Any]) -> None:
-    """Raise unless the targets `y` (an array, samples first) suit the loss and the predictions.
-
-    `output_shape` is the predictions' shape; its first extent, the batch, is not looked at, and an
-    extent that is None, such as a number of steps, may be anything.
-    Raises ShapeError for shapes that don't fit (class indices for a loss of one-hot labels and the
-    reverse among them), RangeError for labels outside of the classes, DataError for labels that are
-    no labels. Warns where rows that should be distributions don't sum to 1.
+    """Raise unless the targets suit the loss and the predictions; warn if distributions do not sum
+    to 1.
 
     Args:
-        loss: loss to wrap, or its name.
-        y: tensor or array-like, broadcast against `x`.
+        loss: a `Loss` object.
+        y: targets, an array with the samples first.
+        output_shape: shape of the predictions; the batch axis is not checked, and None stands for
+            any extent.
+
+    Raises:
+        ShapeError: the shapes do not fit, for example class indices for a loss of one-hot targets.
+        RangeError: a target is not an index of a class.
+        DataError: the targets are not labels.
     """
     array = np.asarray(y)
     outputs = tuple(
@@ -261,13 +263,15 @@ def takes_probabilities(loss: Loss) -> bool:
 
 
 def check_activation(loss: Loss, activation: str | None, outputs: Any = None) -> None:
-    """Raise ArgumentError where the last layer's activation, by name, cannot go with the loss, or
-    with the number of outputs.
-
-    None or an unknown name says nothing, and passes.
+    """Raise ArgumentError if the activation of the last layer does not suit the loss.
 
     Args:
-        loss: loss to wrap, or its name.
+        loss: a `Loss` object.
+        activation: name of the activation of the last layer; None or an unknown name passes.
+        outputs: number of outputs of the last layer; None is not checked.
+
+    Raises:
+        ArgumentError: the activation, or the number of outputs, does not suit the loss.
     """
     if activation == "softmax" and isinstance(outputs, int) and outputs == 1:
         raise ArgumentError(
@@ -304,11 +308,14 @@ def looks_like_logits(y_pred: Any, tolerance: float = 1e-3) -> bool:
 
 
 def check_predictions(loss: Loss, y_pred: Any) -> None:
-    """Raise RangeError where the loss takes probabilities and these predictions cannot be.
+    """Raise RangeError if the loss takes probabilities and the predictions are outside of [0, 1].
 
     Args:
-        loss: loss to wrap, or its name.
-        y_pred: predictions, of the same shape unless stated.
+        loss: a `Loss` object.
+        y_pred: predictions, an array.
+
+    Raises:
+        RangeError: the predictions cannot be probabilities.
     """
     if takes_probabilities(loss) and looks_like_logits(y_pred):
         array = np.asarray(y_pred)

@@ -1,12 +1,11 @@
-"""CTC: labels in order, of which nobody said at which steps they are (speech, handwriting).
+"""Connectionist temporal classification: label sequences without alignment to the steps.
 
-The predictions give for each step a class; class 0 is the blank, "no label here". A path, one class
-a step, reads as the labels that remain when repetitions are made one and blanks are left out. The
-loss is -log of the probability of all paths that read as the target: Graves et al. (2006),
-Connectionist temporal classification, equations 3 to 8.
+A path assigns a class to each step; class 0 is the blank. Merging repeated classes and removing
+blanks turns a path into a label sequence. The loss is -log of the total probability of all paths
+of the target (Graves et al. 2006, equations 3 to 8).
 
-The sum over the paths goes through the states "blank, label, blank, ..., label, blank": a scan over
-the steps, which carries the log probability to be in each (alpha in the paper).
+The forward algorithm is a scan over the steps. It carries the log probabilities (alpha in the
+paper) of the states "blank, label, blank, ..., label, blank".
 """
 
 from __future__ import annotations
@@ -30,25 +29,31 @@ BLANK = 0
 
 
 def ctc(y_true: Any, y_pred: Any) -> Tensor:
-    """-log of the probability that the steps read as the labels; one value per sample.
+    """Connectionist temporal classification: -log of the probability of the label sequence.
 
-    y_true: class indices from 1, (batch, labels), with zeros behind where a row has fewer. y_pred:
-    logits (batch, steps, classes), where class 0 is the blank. Steps that a mask of the predictions
-    says are not there are passed over. Infinite, with gradient 0, where there are fewer steps than
-    the labels need.
-
-    Raises ShapeError, RangeError for labels outside of the classes, and DataError for labels behind
-    a 0 or more of them than the steps can hold.
+    The probability is summed over all alignments of labels and steps. Class 0 is the blank. Steps
+    that a mask of the predictions excludes are skipped. The loss is infinite, with gradient 0, if a
+    row has fewer steps than its labels need.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: class indices from 1, padded with zeros at the end of shorter rows.
+        y_pred: logits; class 0 is the blank.
+
+    Shapes:
+        y_true (batch, labels), y_pred (batch, steps, classes) -> (batch,)
+
+    Raises:
+        ShapeError: another number of axes.
+        RangeError: a label is not an index of a class.
+        DataError: a label follows a 0, or a row has more labels than its steps can hold.
 
     Example:
         >>> import lamina as lm
-        >>> logits = lm.zeros((1, 2, 3))  # paths "1 1", "1 -" and "- 1" of the nine
+        >>> logits = lm.zeros((1, 2, 3))  # the paths "1 1", "1 -" and "- 1" of nine
         >>> round(lm.losses.ctc([[1]], logits).item(), 4)
         1.0986
+
+    Source: Graves et al. (2006), Connectionist temporal classification, equations 3 to 8.
     """
     _refuse_probabilities(y_pred)
     mask, scores = masks.mask_of(y_pred), floating(y_pred)
@@ -65,8 +70,8 @@ def ctc(y_true: Any, y_pred: Any) -> Tensor:
 def ctc_loss(
     target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0
 ) -> Tensor:
-    """As `ctc`, for rows whose numbers of labels and of steps, (batch,), are given, and a blank of
-    any class: `keras.ops.ctc_loss`."""
+    """Return `ctc` for given numbers of labels and steps, (batch,), and any class as the blank
+    (`keras.ops.ctc_loss`)."""
     labels, scores = as_tensor(target), floating(output)
     _need_shapes("ctc_loss", labels, scores)
     counts = as_tensor(as_tensor(target_length), int32)
@@ -80,7 +85,7 @@ def ctc_loss(
 def _surprise(
     labels: Tensor, scores: Tensor, count: Tensor, is_there: Tensor | None, blank: int
 ) -> Tensor:
-    """The loss for `count` labels of each row, over the steps that are there."""
+    """Return the loss of the first `count` labels of each row, over the unmasked steps."""
     states = _with_blanks(labels, blank)
     emitted = ops.moveaxis(_log_probabilities_of(states, scores), 1, 0)
     before = ops.pad(states, ((0, 0), (2, 0)), constant_values=blank)[:, :-2]
@@ -111,7 +116,7 @@ def _with_blanks(labels: Tensor, blank: int) -> Tensor:
 
 
 def _log_probabilities_of(states: Tensor, scores: Tensor) -> Tensor:
-    """The log probability of each state's class at each step, (batch, steps, states)."""
+    """Return the log probability of each state's class at each step, (batch, steps, states)."""
     log_p = ops.log_softmax(scores, axis=-1)
     return ops.take_along_axis(log_p, ops.expand_dims(states, axis=1), axis=-1)
 
@@ -137,8 +142,8 @@ def _refuse_probabilities(y_pred: Any) -> None:
 
 
 def check_labels(name: str, labels: np.ndarray, steps: Any, classes: Any) -> None:
-    """Raise RangeError for labels outside of the classes, DataError for those that no steps could
-    read as. `steps` None: not known."""
+    """Raise RangeError for labels outside of the classes, DataError for labels that no path of
+    `steps` steps (None if unknown) has."""
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         row, place = (int(k) for k in np.argwhere(wrong)[0])
@@ -168,13 +173,29 @@ def check_labels(name: str, labels: np.ndarray, steps: Any, classes: Any) -> Non
 
 
 class CTC(NamedLoss):
-    """-log of the probability that the steps read as the labels: see `ctc`.
+    """Connectionist temporal classification: -log of the probability of the label sequence (see
+    `ctc`).
+
+    Targets are class indices from 1, padded with zeros; predictions are logits, and class 0 is the
+    blank.
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, labels), y_pred (batch, steps, classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.CTC()([[1]], lm.zeros((1, 2, 3))).item(), 4)
+        1.0986
+
+    Source: Graves et al. (2006), Connectionist temporal classification, equations 3 to 8.
     """
 
     function = ctc

@@ -20,33 +20,48 @@ def signs(y: Tensor) -> Tensor:
 
 
 def hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(max(1 - y p, 0)) over the last axis; y is -1 or 1 (0 and 1 are converted).
+    """Hinge loss of targets -1 and 1.
+
+        mean(max(1 - y p, 0))
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: targets -1 or 1; targets 0 and 1 are converted to -1 and 1.
+        y_pred: scores, any real numbers.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
     """
     y, p = paired(y_true, y_pred, "hinge")
     return ops.mean(ops.maximum(1.0 - signs(y) * p, 0.0), axis=-1)
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(max(1 - y p, 0)^2) over the last axis; y is -1 or 1 (0 and 1 are converted).
+    """Squared hinge loss of targets -1 and 1.
+
+        mean(max(1 - y p, 0)^2)
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: targets -1 or 1; targets 0 and 1 are converted to -1 and 1.
+        y_pred: scores, any real numbers.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
     """
     y, p = paired(y_true, y_pred, "squared_hinge")
     return ops.mean(ops.square(ops.maximum(1.0 - signs(y) * p, 0.0)), axis=-1)
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """max(max((1 - y) p) - sum(y p) + 1, 0) over the last axis, for one-hot y.
+    """Hinge loss between the score of the target class and the best other score.
+
+        max(max((1 - y) p) - sum(y p) + 1, 0)
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: one-hot targets.
+        y_pred: scores, any real numbers.
+
+    Shapes:
+        y_true (..., classes), y_pred (..., classes) -> (...)
     """
     y, p = paired(y_true, y_pred, "categorical_hinge")
     right = ops.sum(y * p, axis=-1)
@@ -56,13 +71,25 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
 
 # ---- classes -----------------------------------------------------------------------------------
 class Hinge(NamedLoss):
-    """mean(max(1 - y p, 0)): see `hinge`.
+    """Hinge loss of targets -1 and 1 (0 and 1 are converted).
+
+        mean(max(1 - y p, 0))
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.Hinge()([[-1.0, 1.0]], [[0.5, 2.0]]).item()
+        0.75
     """
 
     function = hinge
@@ -74,13 +101,25 @@ class Hinge(NamedLoss):
 
 
 class SquaredHinge(NamedLoss):
-    """mean(max(1 - y p, 0)^2): see `squared_hinge`.
+    """Squared hinge loss of targets -1 and 1 (0 and 1 are converted).
+
+        mean(max(1 - y p, 0)^2)
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.SquaredHinge()([[-1.0, 1.0]], [[0.5, 2.0]]).item()
+        1.125
     """
 
     function = squared_hinge
@@ -92,13 +131,25 @@ class SquaredHinge(NamedLoss):
 
 
 class CategoricalHinge(NamedLoss):
-    """The margin of the right class before the best wrong one: see `categorical_hinge`.
+    """Hinge loss between the score of the target class and the best other score; one-hot targets y.
+
+        max(max((1 - y) p) - sum(y p) + 1, 0)
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., classes), y_pred (batch, ..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.CategoricalHinge()([[0.0, 1.0]], [[0.75, 0.5]]).item()
+        1.25
     """
 
     function = categorical_hinge

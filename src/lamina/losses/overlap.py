@@ -1,5 +1,4 @@
-"""Losses of overlap, for segmentation: one minus the share that targets and predictions have in
-common."""
+"""Losses for segmentation: one minus the overlap of targets and predictions."""
 
 from __future__ import annotations
 
@@ -17,12 +16,17 @@ Axes = int | Sequence[int] | None
 
 
 def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> Tensor:
-    """1 - 2 sum(y p) / (sum(y) + sum(p)), summed over `axis` (None: over all, one value).
+    """Dice loss: one minus the overlap of targets and predictions.
+
+        1 - 2 sum(y p) / (sum(y) + sum(p))
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        axis: axis of the classes or features.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+        axis: axis or axes of the sums; None sums over all axes, the batch included.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (), or the axes outside of `axis`
 
     Source: Milletari et al. (2016), V-Net.
     """
@@ -35,16 +39,24 @@ def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> Tensor:
 def tversky(
     y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axes = None
 ) -> Tensor:
-    """1 - t / (t + alpha f + beta m), with t = sum(y p), f = sum((1 - p) y), m = sum(p (1 - y)).
+    """Tversky loss: a Dice loss with weights of false negatives and false positives.
 
-    alpha = beta = 0.5 is `dice`. Source: Salehi et al. (2017), Tversky loss function for image
-    segmentation.
+        1 - t / (t + alpha f + beta m)
+        t = sum(y p)    f = sum((1 - p) y)    m = sum(p (1 - y))
+
+    With alpha = beta = 0.5 it equals `dice`.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        alpha: weight of the positive class, in [0, 1].
-        axis: axis of the classes or features.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+        alpha: weight of the false negatives, f.
+        beta: weight of the false positives, m.
+        axis: axis or axes of the sums; None sums over all axes, the batch included.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (), or the axes outside of `axis`
+
+    Source: Salehi et al. (2017), Tversky loss function for image segmentation.
     """
     y, p = paired(y_true, y_pred, "tversky")
     axis = _axes(axis)
@@ -58,14 +70,28 @@ def _axes(axis: Axes) -> Any:
 
 
 class Dice(NamedLoss):
-    """1 - 2 sum(y p) / (sum(y) + sum(p)): see `dice`.
+    """Dice loss of segmentations: one minus the overlap of targets and predictions.
+
+        1 - 2 sum(y p) / (sum(y) + sum(p))
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        axis: axis of the classes or features.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        axis: axis or axes of the sums; None sums over all axes, the batch included.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ...), y_pred (batch, ...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.Dice()([[0.0, 1.0]], [[0.0, 0.5]]).item(), 4)
+        0.3333
+
+    Source: Milletari et al. (2016), V-Net.
     """
 
     function = dice
@@ -81,15 +107,30 @@ class Dice(NamedLoss):
 
 
 class Tversky(NamedLoss):
-    """Dice with weights for what is missed and what is invented: see `tversky`.
+    """Dice loss with weights of false negatives and false positives (see `tversky`).
+
+        1 - t / (t + alpha f + beta m)
 
     Args:
-        alpha: weight of the positive class, in [0, 1].
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        axis: axis of the classes or features.
-        dtype: dtype of the loss; float32 by default.
+        alpha: weight of the false negatives.
+        beta: weight of the false positives.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        axis: axis or axes of the sums; None sums over all axes, the batch included.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ...), y_pred (batch, ...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.Tversky(alpha=0.3, beta=0.7)([[0.0, 1.0]], [[0.0, 0.5]]).item(), 4)
+        0.2308
+
+    Source: Salehi et al. (2017), Tversky loss function for image segmentation.
     """
 
     function = tversky

@@ -1,4 +1,4 @@
-"""Where probabilities came from: the logits behind a softmax or a sigmoid, and double softmaxes."""
+"""Find the logits of probabilities that a softmax or sigmoid computed; reject double softmaxes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lamina.tensor import Tensor, as_tensor
 
 
 def softmax_logits(y_pred: Any, axis: int, from_logits: bool, name: str) -> Tensor | None:
-    """The logits that a loss over classes along `axis` is to be computed from.
+    """Return the logits from which a loss over the classes along `axis` is computed.
 
-    They are y_pred itself where `from_logits`, those y_pred's softmax was taken of where that is
-    known, and None where all that is known is probabilities.
+    These are `y_pred` if `from_logits`, otherwise the inputs of the softmax that computed `y_pred`,
+    or None if that is unknown.
     """
     y_pred = as_tensor(y_pred)
     last = axis in (-1, y_pred.ndim - 1)
@@ -22,7 +22,7 @@ def softmax_logits(y_pred: Any, axis: int, from_logits: bool, name: str) -> Tens
 
 
 def sigmoid_logits(y_pred: Any, from_logits: bool, name: str) -> Tensor | None:
-    """As `softmax_logits`, for probabilities that stand each for itself."""
+    """Return what `softmax_logits` returns, for the probabilities of a sigmoid."""
     return _logits(as_tensor(y_pred), "sigmoid", from_logits, name)
 
 

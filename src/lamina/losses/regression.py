@@ -1,6 +1,6 @@
-"""Losses for numbers: how far predictions are from targets.
+"""Losses for regression.
 
-Functions give one value per sample (the mean over the last axis); classes reduce those.
+Functions return one value per sample (the mean over the last axis); classes reduce those.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ SUM = "sum_over_batch_size"
 
 # ---- formulas ----------------------------------------------------------------------------------
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
-    """mean((y - p)^2) over the last axis.
+    """Mean squared error over the last axis.
+
+        mean((y - p)^2)
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
 
     Example:
         >>> import lamina as lm
@@ -35,33 +40,50 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(|y - p|) over the last axis.
+    """Mean absolute error over the last axis.
+
+        mean(|y - p|)
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
     """
     y, p = paired(y_true, y_pred, "mean_absolute_error")
     return ops.mean(ops.abs(y - p), axis=-1)
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
-    """100 mean(|(y - p) / max(|y|, 1e-7)|) over the last axis.
+    """Mean absolute error over the last axis as a percentage of the targets.
+
+        100 mean(|y - p| / max(|y|, 1e-7))
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
     """
     y, p = paired(y_true, y_pred, "mean_absolute_percentage_error")
     return 100.0 * ops.mean(ops.abs((y - p) / ops.maximum(ops.abs(y), EPSILON)), axis=-1)
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
-    """mean((log(1 + y) - log(1 + p))^2) over the last axis; y and p are cut off at 1e-7.
+    """Mean squared difference of logarithms over the last axis.
+
+        mean((log(1 + y) - log(1 + p))^2)
+
+    Values of y and p below 1e-7 are replaced by 1e-7.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
     """
     y, p = paired(y_true, y_pred, "mean_squared_logarithmic_error")
     difference = ops.log1p(ops.maximum(p, EPSILON)) - ops.log1p(ops.maximum(y, EPSILON))
@@ -69,12 +91,18 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
-    """mean(e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2), e = p - y.
+    """Huber loss: quadratic for small errors e = p - y, linear for large ones.
+
+        mean(e^2 / 2                       if |e| <= delta
+             delta |e| - delta^2 / 2       otherwise)
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        delta: error from which on the loss grows linearly.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+        delta: error above which the loss grows linearly instead of quadratically.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
 
     Source: Huber (1964), Robust estimation of a location parameter.
     """
@@ -85,11 +113,18 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(log(cosh(p - y))) over the last axis, as |e| + log(1 + exp(-2 |e|)) - log 2.
+    """Mean logarithm of the hyperbolic cosine of the error over the last axis.
+
+        mean(log(cosh(p - y)))
+
+    It is computed as |e| + log(1 + exp(-2 |e|)) - log 2, which does not overflow.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
     """
     y, p = paired(y_true, y_pred, "log_cosh")
     error = ops.abs(p - y)
@@ -97,30 +132,43 @@ def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def unit_vectors(x: Tensor, axis: int) -> Tensor:
-    """x / ||x|| along an axis; a vector of (nearly) no length stays as it is."""
+    """Return x / max(||x||, 1e-6) along an axis."""
     squares = ops.sum(ops.square(x), axis=axis, keepdims=True)
     return x / ops.sqrt(ops.maximum(squares, 1e-12))
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """-sum(y p) / (||y|| ||p||) along an axis: -1 for equal directions, 0 for right angles.
+    """Negative cosine of the angle between targets and predictions.
+
+        -sum(y p) / (||y|| ||p||)
+
+    The result is -1 for equal directions, 0 for orthogonal vectors and 1 for opposite directions.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        axis: axis of the classes or features.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+        axis: axis of the vectors.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
     """
     y, p = paired(y_true, y_pred, "cosine_similarity")
     return -ops.sum(unit_vectors(y, axis) * unit_vectors(p, axis), axis=axis)
 
 
 def poisson(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(p - y log(p + 1e-7)) over the last axis: the negative log-likelihood of counts y under
-    the rate p, without the term that depends on y only.
+    """Poisson loss: negative log-likelihood of counts y under the rates p.
+
+        mean(p - y log(p + 1e-7))
+
+    The term log(y!), which does not depend on p, is omitted.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: counts, at least 0.
+        y_pred: expected counts (rates), at least 0.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...)
     """
     y, p = paired(y_true, y_pred, "poisson")
     return ops.mean(p - y * ops.log(p + EPSILON), axis=-1)
@@ -128,13 +176,25 @@ def poisson(y_true: Any, y_pred: Any) -> Tensor:
 
 # ---- classes -----------------------------------------------------------------------------------
 class MeanSquaredError(NamedLoss):
-    """mean((y - p)^2): see `mean_squared_error`. Targets and predictions have one shape.
+    """Mean squared error.
+
+        mean((y - p)^2)
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.MeanSquaredError()([[0.0, 1.0]], [[1.0, 3.0]]).item()
+        2.5
     """
 
     function = mean_squared_error
@@ -146,13 +206,25 @@ class MeanSquaredError(NamedLoss):
 
 
 class MeanAbsoluteError(NamedLoss):
-    """mean(|y - p|): see `mean_absolute_error`.
+    """Mean absolute error.
+
+        mean(|y - p|)
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.MeanAbsoluteError()([[0.0, 1.0]], [[1.0, 3.0]]).item()
+        1.5
     """
 
     function = mean_absolute_error
@@ -164,13 +236,25 @@ class MeanAbsoluteError(NamedLoss):
 
 
 class MeanAbsolutePercentageError(NamedLoss):
-    """100 mean(|(y - p) / y|): see `mean_absolute_percentage_error`.
+    """Mean absolute error as a percentage of the targets.
+
+        100 mean(|y - p| / max(|y|, 1e-7))
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.MeanAbsolutePercentageError()([[1.0, 4.0]], [[2.0, 6.0]]).item()
+        75.0
     """
 
     function = mean_absolute_percentage_error
@@ -182,13 +266,25 @@ class MeanAbsolutePercentageError(NamedLoss):
 
 
 class MeanSquaredLogarithmicError(NamedLoss):
-    """mean((log(1 + y) - log(1 + p))^2): see `mean_squared_logarithmic_error`.
+    """Mean squared difference of logarithms, for targets of different orders of magnitude.
+
+        mean((log(1 + y) - log(1 + p))^2)
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.MeanSquaredLogarithmicError()([[0.0, 1.0]], [[1.0, 1.0]]).item(), 4)
+        0.2402
     """
 
     function = mean_squared_logarithmic_error
@@ -200,14 +296,28 @@ class MeanSquaredLogarithmicError(NamedLoss):
 
 
 class Huber(NamedLoss):
-    """Squares near 0, absolute values beyond `delta`: see `huber`.
+    """Huber loss: quadratic for small errors e = p - y, linear for large ones (see `huber`).
+
+        mean(e^2 / 2 if |e| <= delta, otherwise delta |e| - delta^2 / 2)
 
     Args:
-        delta: error from which on the loss grows linearly.
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        delta: error above which the loss grows linearly instead of quadratically.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.Huber(delta=1.0)([[0.0, 0.0]], [[1.0, 3.0]]).item()
+        1.5
+
+    Source: Huber (1964), Robust estimation of a location parameter.
     """
 
     function = huber
@@ -224,13 +334,26 @@ class Huber(NamedLoss):
 
 
 class LogCosh(NamedLoss):
-    """mean(log(cosh(p - y))): see `log_cosh`.
+    """Mean logarithm of the hyperbolic cosine of the error: like e^2 / 2 for small errors and like
+    |e| - log 2 for large ones.
+
+        mean(log(cosh(p - y)))
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.LogCosh()([[0.0, 0.0]], [[1.0, 3.0]]).item(), 4)
+        1.3716
     """
 
     function = log_cosh
@@ -242,14 +365,26 @@ class LogCosh(NamedLoss):
 
 
 class CosineSimilarity(NamedLoss):
-    """Minus the cosine of the angle between y and p: see `cosine_similarity`.
+    """Negative cosine of the angle between targets and predictions.
+
+        -sum(y p) / (||y|| ||p||)
 
     Args:
-        axis: axis of the classes or features.
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        axis: axis of the vectors.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.CosineSimilarity()([[0.0, 1.0]], [[1.0, 1.0]]).item(), 4)
+        -0.7071
     """
 
     function = cosine_similarity
@@ -265,13 +400,25 @@ class CosineSimilarity(NamedLoss):
 
 
 class Poisson(NamedLoss):
-    """mean(p - y log p), for counts: see `poisson`.
+    """Poisson loss: negative log-likelihood of counts y under the rates p.
+
+        mean(p - y log(p + 1e-7))
 
     Args:
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.Poisson()([[0.0, 2.0]], [[1.0, 2.0]]).item(), 4)
+        0.8069
     """
 
     function = poisson

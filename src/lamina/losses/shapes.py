@@ -17,8 +17,8 @@ from lamina.tensor import Tensor, as_tensor
 
 
 def floating(value: Any, dtype: DType | None = None) -> Tensor:
-    """A tensor of `dtype`; without one, of its own floating dtype, or float32 if it has none or is
-    an array of NumPy."""
+    """Return a tensor of `dtype`; None keeps the dtype of a floating tensor and takes float32 for
+    all other values."""
     tensor = as_tensor(in_floatx(value))
     if dtype is None:
         computes = tensor.dtype.is_float and not tensor.dtype.is_storage_only

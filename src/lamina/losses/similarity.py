@@ -1,4 +1,4 @@
-"""Losses between the embeddings of a batch: those of one label close, all others apart."""
+"""Losses of the distances between embeddings (metric learning)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,28 @@ def circle(
     gamma: float = 80.0,
     margin: float = 0.4,
 ) -> Tensor:
-    """log(1 + sum(exp(gamma a_n (d_n - m_n))) sum(exp(-gamma a_p (d_p - m_p)))) of cosine distances
-    d, with weights a that grow with the distance from the optimum.
+    """Circle loss: attracts embeddings with equal labels and repels the others.
 
-    y_true: labels (n,); y_pred: embeddings (n, d) of unit length. Source: Sun et al. (2020), Circle
-    loss: a unified perspective of pair similarity optimization.
+        log(1 + sum(exp(gamma a_n (d_n - m_n))) sum(exp(-gamma a_p (d_p - m_p))))
+
+    d are cosine distances to samples of other labels (n) and of the same label (p); the weights a
+    grow with the distance from the optimum.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        gamma: exponent that reduces the weight of easy samples.
+        y_true: integer labels.
+        y_pred: embeddings of unit length.
+        ref_labels: labels of the references, (m,); None compares the samples of the batch.
+        ref_embeddings: embeddings of the references, (m, d); None compares those of the batch.
+        remove_diagonal: do not pair a sample with itself; False for references that are other
+            samples.
+        gamma: scale factor of the exponents; larger values emphasize the hardest pairs.
+        margin: relaxation of the circular decision boundary, usually between 0 and 1; larger values
+            relax it more.
+
+    Shapes:
+        y_true (n,), y_pred (n, d) -> (n,)
+
+    Source: Sun et al. (2020), Circle loss: a unified perspective of pair similarity optimization.
     """
     embeddings = floating(y_pred)
     labels = _labels(y_true, embeddings)
@@ -68,7 +80,7 @@ def _diagonal(square: Tensor) -> Tensor:
 
 
 def _logsumexp_where(mask: Tensor, x: Tensor) -> Tensor:
-    """log(sum(exp(x))) over the last axis where the mask is True; about -1e30 where it never is."""
+    """Return log(sum(exp(x))) over the unmasked part of the last axis; about -1e30 without any."""
     x = ops.where(mask, x, FAR * ops.ones_like(x))
     largest = ops.max(x, axis=-1, keepdims=True)
     total = ops.sum(ops.where(mask, ops.exp(x - largest), ops.zeros_like(x)), axis=-1)
@@ -78,16 +90,33 @@ def _logsumexp_where(mask: Tensor, x: Tensor) -> Tensor:
 
 
 class Circle(NamedLoss):
-    """Weighted pairs of cosine distances within a batch: see `circle`.
+    """Circle loss between the embeddings of a batch (see `circle`).
 
-    Rows whose loss is 0 don't count in the mean.
+    Samples with a loss of 0 are not counted in the mean.
 
     Args:
-        gamma: exponent that reduces the weight of easy samples.
-        reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or
-            "none".
-        name: name of the loss in logs.
-        dtype: dtype of the loss; float32 by default.
+        gamma: scale factor of the exponents; larger values emphasize the hardest pairs.
+        margin: relaxation of the circular decision boundary, usually between 0 and 1; larger values
+            relax it more.
+        remove_diagonal: do not pair a sample with itself; False for references that are other
+            samples.
+        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
+            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
+            loss per sample).
+        name: name of the loss in logs; None uses a name made from that of the class.
+        dtype: dtype of the computation; None uses that of the predictions if they are a floating
+            tensor, otherwise float32.
+
+    Shapes:
+        y_true (batch,), y_pred (batch, d) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [0, 0, 1], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]
+        >>> round(lm.losses.Circle()(y, p).item(), 3)
+        3.201
+
+    Source: Sun et al. (2020), Circle loss: a unified perspective of pair similarity optimization.
     """
 
     function = circle

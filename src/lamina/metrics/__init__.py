@@ -1,4 +1,4 @@
-"""Metrics: Keras 3's names, arguments, defaults and meanings, by object, function or name."""
+"""Metrics with the names, arguments, defaults and definitions of Keras 3."""
 
 from __future__ import annotations
 
@@ -125,13 +125,21 @@ for _class, *_short in _ROWS:
 
 
 def get(identifier: Any) -> Any:
-    """The metric of that name or configuration; a Metric or function is given back as it is.
+    """Return the metric with a name or configuration; return a Metric or function unchanged.
 
-    Raises UnknownNameError, with the nearest known names, for an unknown one. 'accuracy' gives the
-    metric for predictions that are labels; `as_metric` finds the one that is meant.
+    "accuracy" gives `Accuracy`, for predictions that are labels; `as_metric` selects an accuracy by
+    the loss.
 
     Args:
-        identifier: name, configuration, object of the class, or function.
+        identifier: name, configuration, `Metric`, or function of (y_true, y_pred).
+
+    Raises:
+        UnknownNameError: no metric has this name; the error lists similar names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.get("mse")
+        <MeanSquaredError 'mean_squared_error'>
     """
     return REGISTRY.get(identifier)
 
@@ -142,14 +150,25 @@ def as_metric(
     y_shape: Any = None,
     output_shape: Any = None,
 ) -> Metric:
-    """A Metric for a name, configuration, Metric, or function of (y_true, y_pred).
+    """Return a Metric for a name, configuration, Metric or function of (y_true, y_pred).
 
-    'accuracy' and 'crossentropy' are found out from the loss and the shapes of targets and
-    predictions: see `resolve_accuracy`.
+    "accuracy" and "crossentropy" are resolved with the loss and the shapes (see
+    `resolve_accuracy`).
 
     Args:
-        identifier: name, configuration, object of the class, or function.
-        loss: loss to wrap, or its name.
+        identifier: name, configuration, `Metric`, or function of (y_true, y_pred).
+        loss: a `Loss` object; needed for "accuracy" and "crossentropy".
+        y_shape: shape of the targets with the batch axis first; None if unknown.
+        output_shape: shape of the predictions with the batch axis first.
+
+    Raises:
+        ArgumentError: the metric cannot be resolved, or the object is not a metric.
+        UnknownNameError: no metric has this name; the error lists similar names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.as_metric("accuracy", lm.losses.BinaryCrossentropy(), (8, 1), (8, 1))
+        <BinaryAccuracy 'binary_accuracy'>
     """
     name = identifier.lower() if isinstance(identifier, str) else None
     if name in ACCURACY + CROSSENTROPY:
@@ -169,16 +188,23 @@ def as_metric(
 
 
 def serialize(metric: Any) -> Any:
-    """A configuration of a metric, without its state, for `deserialize`."""
+    """Return the configuration of a metric, without its state, for `deserialize`.
+
+    Args:
+        metric: a `Metric` object or a function.
+    """
     return REGISTRY.serialize(metric)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The metric that `serialize` wrote down.
+    """Return the metric that `serialize` described.
 
     Args:
-        config: dictionary that `get_config` returned.
-        custom_objects: dictionary from name to class or function of the caller's own.
+        config: what `serialize` returned.
+        custom_objects: dictionary from names to the caller's own classes or functions.
+
+    Raises:
+        UnknownNameError: the class or function is not known.
     """
     return REGISTRY.deserialize(config, custom_objects)
 

@@ -1,4 +1,4 @@
-"""Accuracies: the share of predictions that are right, by what "right" means."""
+"""Accuracies: fractions of correct predictions."""
 
 from __future__ import annotations
 
@@ -15,45 +15,57 @@ from lamina.tensor import Tensor, as_tensor
 
 # ---- formulas: one 0 or 1 per prediction -------------------------------------------------------
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where prediction and target are equal, for predictions that are labels themselves.
+    """Return 1 for each prediction that equals its target, otherwise 0.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (...)
     """
     y, p = paired(y_true, y_pred, "accuracy")
     return ops.astype(y == p, float32)
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
-    """1 where the prediction is above the threshold exactly if the target is 1.
+    """Return 1 for each prediction on the correct side of the threshold, otherwise 0.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        threshold: probability from which on a prediction is positive.
+        y_true: targets 0 or 1.
+        y_pred: probabilities, or logits with the threshold 0.
+        threshold: number that separates the classes; a prediction above it is positive.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (...)
     """
     y, p = paired(y_true, y_pred, "binary_accuracy")
     return ops.astype(y == ops.astype(p > threshold, y.dtype), float32)
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where the largest prediction is at the place of the largest target (one-hot labels).
+    """Return 1 for each row whose largest prediction is that of the target's class, otherwise 0.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: one-hot targets.
+        y_pred: probabilities or logits.
+
+    Shapes:
+        y_true (..., classes), y_pred (..., classes) -> (...)
     """
     y, p = _one_hot("categorical_accuracy", y_true, y_pred)
     return ops.astype(ops.argmax(y, axis=-1) == ops.argmax(p, axis=-1), float32)
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1 where the largest prediction is at the class index that the target is.
+    """Return 1 for each row whose largest prediction is that of the target's class, otherwise 0.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
+        y_true: class indices.
+        y_pred: probabilities or logits.
+
+    Shapes:
+        y_true (...) or (..., 1), y_pred (..., classes) -> (...)
     """
     p = floating(y_pred)
     labels = label_indices(y_true, p, -1, "sparse_categorical_accuracy")
@@ -61,12 +73,15 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
-    """1 where the class of the one-hot label is among the k largest predictions.
+    """Return 1 for each row whose k largest predictions include the target's class, otherwise 0.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        k: number of largest predictions that are looked at.
+        y_true: one-hot targets.
+        y_pred: probabilities or logits.
+        k: number of the largest predictions that may contain the class of the target.
+
+    Shapes:
+        y_true (..., classes), y_pred (..., classes) -> (...)
     """
     y, p = _one_hot("top_k_categorical_accuracy", y_true, y_pred)
     return _among(ops.argmax(y, axis=-1), p, k)
@@ -75,14 +90,17 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
 def sparse_top_k_categorical_accuracy(
     y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
 ) -> Tensor:
-    """1 where the class index that the target is is among the k largest predictions.
-
-    With `from_sorted_ids` predictions are class indices themselves, the likeliest first.
+    """Return 1 for each row whose k largest predictions include the target's class, otherwise 0.
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        k: number of largest predictions that are looked at.
+        y_true: class indices.
+        y_pred: probabilities or logits.
+        k: number of the largest predictions that may contain the class of the target.
+        from_sorted_ids: True if predictions are class indices, the most likely first, instead of
+            scores.
+
+    Shapes:
+        y_true (...) or (..., 1), y_pred (..., classes) -> (...)
     """
     p = floating(y_pred)
     labels = label_indices(y_true, p, -1, "sparse_top_k_categorical_accuracy")
@@ -93,7 +111,7 @@ def sparse_top_k_categorical_accuracy(
 
 
 def _among(labels: Tensor, p: Tensor, k: int) -> Tensor:
-    """1 where fewer than k predictions are above the one at the label; no sorting is needed."""
+    """Return 1 if fewer than k predictions exceed that of the label; no sorting is needed."""
     own = picked(hits(labels, p, -1), p, -1)
     above = ops.astype(p > ops.expand_dims(own, axis=-1), int32)
     return ops.astype(ops.sum(above, axis=-1) < k, float32)
@@ -111,11 +129,19 @@ def _one_hot(name: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
 
 # ---- classes -----------------------------------------------------------------------------------
 class Accuracy(NamedMean):
-    """The share of predictions that are equal to their targets: see `accuracy`.
+    """Fraction of predictions that equal their targets.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.Accuracy()([0, 1, 2, 3], [0, 1, 2, 0]).item()
+        0.75
     """
 
     function = accuracy
@@ -125,12 +151,20 @@ class Accuracy(NamedMean):
 
 
 class BinaryAccuracy(NamedMean):
-    """The share of predictions on the right side of the threshold: see `binary_accuracy`.
+    """Fraction of predictions on the correct side of the threshold.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        threshold: probability from which on a prediction is positive.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        threshold: a prediction above it is positive; 0.5 suits probabilities, 0 suits logits.
+
+    Shapes:
+        y_true (...), y_pred (...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.BinaryAccuracy()([0, 1, 1, 1], [0.3, 0.6, 0.4, 0.9]).item()
+        0.75
     """
 
     function = binary_accuracy
@@ -142,11 +176,19 @@ class BinaryAccuracy(NamedMean):
 
 
 class CategoricalAccuracy(NamedMean):
-    """The share of rows whose largest prediction is right, for one-hot labels.
+    """Fraction of rows whose largest prediction is that of the target's class; one-hot targets.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (..., classes), y_pred (..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.CategoricalAccuracy()([[0, 1], [1, 0]], [[0.2, 0.8], [0.4, 0.6]]).item()
+        0.5
     """
 
     function = categorical_accuracy
@@ -156,11 +198,14 @@ class CategoricalAccuracy(NamedMean):
 
 
 class SparseCategoricalAccuracy(NamedMean):
-    """The share of rows whose largest prediction is right, for class indices.
+    """Fraction of rows whose largest prediction is that of the target's class; class indices.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...) or (..., 1), y_pred (..., classes) -> ()
 
     Example:
         >>> import lamina as lm
@@ -177,12 +222,20 @@ class SparseCategoricalAccuracy(NamedMean):
 
 
 class TopKCategoricalAccuracy(NamedMean):
-    """The share of rows with the right class among the k largest predictions; one-hot labels.
+    """Fraction of rows whose k largest predictions include the target's class; one-hot targets.
 
     Args:
-        k: number of largest predictions that are looked at.
+        k: number of the largest predictions that may contain the class of the target.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (..., classes), y_pred (..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.TopKCategoricalAccuracy(k=2)([[0, 0, 1]], [[0.1, 0.6, 0.3]]).item()
+        1.0
     """
 
     function = top_k_categorical_accuracy
@@ -194,12 +247,22 @@ class TopKCategoricalAccuracy(NamedMean):
 
 
 class SparseTopKCategoricalAccuracy(NamedMean):
-    """The share of rows with the right class among the k largest predictions; class indices.
+    """Fraction of rows whose k largest predictions include the target's class; class indices.
 
     Args:
-        k: number of largest predictions that are looked at.
+        k: number of the largest predictions that may contain the class of the target.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        from_sorted_ids: True if predictions are class indices, the most likely first, instead of
+            scores.
+
+    Shapes:
+        y_true (...) or (..., 1), y_pred (..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.SparseTopKCategoricalAccuracy(k=2)([2, 0], [[0.1, 0.6, 0.3]] * 2).item()
+        0.5
     """
 
     function = sparse_top_k_categorical_accuracy

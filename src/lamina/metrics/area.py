@@ -1,4 +1,4 @@
-"""The area under a curve of decisions at all thresholds: ROC, precision-recall, and its gains."""
+"""Areas under curves over thresholds: ROC, precision-recall and precision-recall-gain."""
 
 from __future__ import annotations
 
@@ -22,20 +22,37 @@ MARGIN = 1e-7
 
 
 class AUC(Metric):
-    """The area under a curve of decisions at all thresholds, as sums over `num_thresholds` of them.
-
-    curve: "ROC" (recall over false positive rate), "PR" (precision over recall) or "PRGAIN" (Flach
-    and Kull 2015). summation_method: "interpolation" (trapezes; for PR the right interpolation of
-    Davis and Goadrich 2006), "minoring" or "majoring". `thresholds`: values of your own in place of
-    an even grid. With `multi_label` each column has an area; the result is their mean, weighted by
-    `label_weights`. `from_logits`: predictions go through a sigmoid first.
+    """Area under the ROC or precision-recall curve, approximated by sums over thresholds.
 
     Args:
-        num_thresholds: number of thresholds between 0 and 1.
+        num_thresholds: number of evenly spaced thresholds from 0 to 1 that are examined.
+        curve: "ROC" (recall against false positive rate), "PR" (precision against recall) or
+            "PRGAIN" (precision gain against recall gain).
+        summation_method: "interpolation" (trapezoids; for "PR" the interpolation of Davis and
+            Goadrich 2006), "minoring" (lower sums) or "majoring" (upper sums).
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        thresholds: a probability, or several, from which on a prediction is positive.
-        from_logits: the predictions are logits, not probabilities.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        thresholds: thresholds in [0, 1] in place of `num_thresholds` evenly spaced ones.
+        multi_label: compute an area for each column; the result is their mean.
+        num_labels: number of columns if `multi_label`; None takes it from the first batch.
+        label_weights: weights of the columns; None weights all columns equally.
+        from_logits: apply the sigmoid function to the predictions first.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (); (batch, labels) if `multi_label`
+
+    Raises:
+        ArgumentError: an unknown curve or summation method, or `num_labels` without `multi_label`.
+        RangeError: fewer than 2 thresholds.
+
+    Example:
+        >>> import lamina as lm
+        >>> m = lm.metrics.AUC(num_thresholds=3)
+        >>> m.update_state([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9])
+        >>> round(m.result().item(), 4)
+        0.75
+
+    Source: Davis and Goadrich (2006); Flach and Kull (2015), Precision-recall-gain curves.
     """
 
     def __init__(
@@ -150,7 +167,7 @@ _CURVE_POINTS = {"ROC": _roc, "PR": _pr, "PRGAIN": _pr_gain}
 
 
 def _interpolated_pr(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> Tensor:
-    """The areas between thresholds with true positives linear in positives between them."""
+    """Return areas between thresholds, with true positives linear in positives between them."""
     change = tp[:-1] - tp[1:]
     positives = tp + fp
     slope = safe_divide(change, ops.maximum(positives[:-1] - positives[1:], 0.0))

@@ -1,7 +1,7 @@
-"""What every metric is: state in Variables, changed by each batch, read as one number at the end.
+"""The base classes of metrics: state in Variables that batches update, and a result.
 
-`update_state` is tensor code that assigns Variables: within a trace it becomes part of the step.
-Sums are kept in float64, so that a mean over very many samples stays right.
+`update_state` is tensor code that assigns Variables; a trace makes it part of the training step.
+Sums are accumulated in float64, so that means over many samples stay accurate.
 """
 
 from __future__ import annotations
@@ -26,15 +26,14 @@ from lamina.tensor import Tensor, Variable, as_tensor
 
 
 class Metric(Configurable):
-    """Base of all metrics: `update_state` for each batch, `result`, `reset_state` for a new start.
+    """Base class of metrics: state that batches update and a result computed from that state.
 
-    Subclasses make their state with `add_variable`. Calling a metric updates it and gives the
-    result so far. `dtype` is that of the result, float32 by default.
-
-    A metric may use other metrics: those that its attributes hold are reset with it.
+    A subclass creates its state with `add_variable` in `__init__` and defines `update_state` and
+    `result`. `reset_state` restores the initial state, also of metrics that attributes hold. A call
+    updates the state and returns the result.
 
     Args:
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
         name: name of the metric in logs and history.
 
     Example:
@@ -81,14 +80,14 @@ class Metric(Configurable):
         aggregation: str | None = None,
         name: str | None = None,
     ) -> Variable:
-        """Make a Variable of this metric's state; `reset_state` gives it its first values again.
+        """Create a Variable of the metric's state; `reset_state` restores its initial values.
 
         Args:
-            shape: of the Variable; () for one number.
-            initializer: of the first values, a name or an Initializer; zeros by default.
-            dtype: of the Variable; float64 by default, so that sums over many samples stay exact.
-            aggregation: accepted for programs written for Keras; there is one device.
-            name: of the Variable, "state" by default.
+            shape: shape of the Variable; () for a scalar.
+            initializer: name or Initializer of the initial values; None is zeros.
+            dtype: dtype of the Variable; None is float64, so that long sums stay accurate.
+            aggregation: accepted for compatibility with Keras; has no effect on one device.
+            name: name of the Variable; None is "state".
         """
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = types.dtype(dtype or float64)
@@ -106,13 +105,13 @@ class Metric(Configurable):
         dtype: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """Make a Variable of this metric's state: `add_variable` by another name, as in Keras."""
+        """Create a Variable of the metric's state (`add_variable` under its name in Keras)."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
     @property
     def variables(self) -> list[Variable]:
-        """The Variables of the state: those of `add_variable`, and those that attributes hold, of
-        other metrics too."""
+        """The Variables of the state: those of `add_variable` and those that attributes hold, also
+        of other metrics."""
         found: list[Any] = []
         for name, value in vars(self).items():
             if name != "_arguments":
@@ -121,15 +120,15 @@ class Metric(Configurable):
         return list(dict.fromkeys([*(variable for variable, _ in self._state), *held]))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into account; weights say how much each sample counts."""
+        """Update the state with a batch; weights, one per sample, default to 1."""
         raise TypeError(f"{type(self).__name__} must define update_state")
 
     def result(self) -> Any:
-        """The metric over all that was taken into account since the last reset."""
+        """Return the metric over all batches since the last reset."""
         raise TypeError(f"{type(self).__name__} must define result")
 
     def reset_state(self) -> None:
-        """Forget everything: Variables of `add_variable` get their first values, others zeros."""
+        """Reset the state: Variables of `add_variable` to their initial values, others to zeros."""
         first = dict(self._state)
         for variable in self.variables:
             zeros = np.zeros(variable.shape, variable.dtype.storage)
@@ -162,11 +161,14 @@ def accumulate(variable: Variable, amount: Any) -> None:
 
 # ---- sums and means ----------------------------------------------------------------------------
 class Sum(Metric):
-    """The sum of all values, each times its weight.
+    """Weighted sum of all values, sum(w v).
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        values (batch, ...) -> ()
 
     Example:
         >>> import lamina as lm
@@ -189,13 +191,16 @@ class Sum(Metric):
 
 
 class Mean(Metric):
-    """The weighted mean of all values: sum(w v) / sum(w); 0 before there are any.
+    """Weighted mean of all values, sum(w v) / sum(w); 0 before the first value.
 
-    Values with several axes count with the mean of each sample's, unless weights have those axes.
+    The values of a sample are averaged first unless the weights have the shape of the values.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        values (batch, ...) -> ()
 
     Example:
         >>> import lamina as lm
@@ -231,12 +236,13 @@ def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]
 
 
 class MeanMetricWrapper(Mean):
-    """The mean of a function fn(y_true, y_pred, **arguments) that gives one value per sample.
+    """Mean over all samples of a function of targets and predictions.
 
     Args:
-        fn: function of targets and predictions.
+        fn: function of (y_true, y_pred) that returns one value per sample.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        **arguments: further arguments of `fn`.
 
     Example:
         >>> import lamina as lm
@@ -273,8 +279,8 @@ class NamedMean(MeanMetricWrapper):
 
 # ---- helpers for families ----------------------------------------------------------------------
 def counting(y_pred: Any, values: Tensor, sample_weight: Any) -> tuple[Tensor, Any]:
-    """Values and their weights (None: all count 1), both 0 where the mask of the predictions says
-    that there is nothing."""
+    """Return values and weights (None is 1), both set to 0 at entries that the mask of the
+    predictions excludes."""
     there = masks.counted(masks.mask_of(y_pred), values)
     if there is None:
         return values, sample_weight
@@ -284,7 +290,7 @@ def counting(y_pred: Any, values: Tensor, sample_weight: Any) -> tuple[Tensor, A
 
 
 def need_matrix(owner: str, y_true: Tensor, y_pred: Tensor) -> int:
-    """The number of columns of targets and predictions, both (samples, columns)."""
+    """Return the number of columns of targets and predictions, both (samples, columns)."""
     if y_true.shape != y_pred.shape or y_pred.ndim != 2:
         raise ShapeError(
             f"{owner}: needs targets and predictions of one shape (samples, outputs); got "

@@ -1,6 +1,6 @@
-"""Counts of right and wrong decisions at thresholds, and what is made of them: precision, recall...
+"""Confusion counts at thresholds and the metrics derived from them: precision, recall, ...
 
-A prediction above a threshold says yes. With m thresholds each count is an array of m.
+A prediction above a threshold is positive. With m thresholds each count is an array of m.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ NO_THRESHOLD = -1e10  # below every prediction: with top_k, being among them is 
 def counts_at(
     y_true: Tensor, y_pred: Tensor, weights: Tensor | None, thresholds: Any, columns: bool = False
 ) -> dict[str, Tensor]:
-    """The four counts at each threshold: arrays (thresholds,), or (thresholds, columns) where each
-    column of the predictions counts for itself."""
+    """Return the four counts at each threshold: arrays (thresholds,), or (thresholds, columns) if
+    `columns` counts each column of the predictions separately."""
     y, p = (y_true, y_pred) if columns else (ops.ravel(y_true), ops.ravel(y_pred))
     ones = ops.ones_like(p) if weights is None else weights
     ones = ones if columns else ops.ravel(ones)
@@ -49,7 +49,7 @@ def counts_at(
 
 
 def parsed_thresholds(owner: str, thresholds: Any, default: float = 0.5) -> list[float]:
-    """A list of thresholds of a number, a list or None; each must be within 0 and 1."""
+    """Return a list of thresholds in [0, 1] for a number, a list or None."""
     if thresholds is None:
         return [default]
     listed = list(thresholds) if isinstance(thresholds, Sequence | np.ndarray) else [thresholds]
@@ -60,13 +60,13 @@ def parsed_thresholds(owner: str, thresholds: Any, default: float = 0.5) -> list
 
 
 def even_thresholds(count: int) -> list[float]:
-    """`count` thresholds evenly from 0 to 1."""
+    """Return `count` evenly spaced thresholds from 0 to 1."""
     restoring.claim("metric", "num_thresholds", 16, count)
     return [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
 
 
 class ConfusionCounts(Metric):
-    """Base: keeps those of the four counts that `kept` names, at each threshold."""
+    """Base class: counts, at each threshold, those of the four counts that `kept` names."""
 
     kept: ClassVar[tuple[str, ...]] = COUNTS
 
@@ -109,13 +109,13 @@ class ConfusionCounts(Metric):
         return [self.counts[count].read() for count in counts]
 
     def _plain(self, values: Tensor) -> Tensor:
-        """One number where there is one threshold."""
+        """Return a scalar if there is one threshold."""
         return as_tensor(values[0] if len(self.levels) == 1 else values, self.dtype)
 
 
 def _only_top(p: Tensor, k: int) -> Tensor:
-    """Predictions that are not among the k largest of their row become very small; of equal ones
-    the first count as larger."""
+    """Replace predictions that are not among the k largest of their row by a very small number;
+    the first of equal predictions counts as larger."""
     other, own = ops.expand_dims(p, axis=-2), ops.expand_dims(p, axis=-1)
     place = ops.arange(p.shape[-1])
     is_before = ops.expand_dims(place, axis=0) < ops.expand_dims(place, axis=1)
@@ -136,25 +136,85 @@ class _Count(ConfusionCounts):
 
 
 class TruePositives(_Count):
-    """The (weighted) number of predictions above the threshold whose target is 1."""
+    """Weighted number of predictions above the threshold whose target is 1.
+
+    Args:
+        thresholds: number or list of numbers in [0, 1]; a prediction above a threshold is positive;
+            None is 0.5. A list gives one result per threshold.
+        name: name of the metric in logs and history.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (), or (thresholds,) for a list of thresholds
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.TruePositives()([0, 1, 1, 1], [0.7, 0.6, 0.4, 0.9]).item()
+        2.0
+    """
 
     kept = ("true_positives",)
 
 
 class FalsePositives(_Count):
-    """The (weighted) number of predictions above the threshold whose target is 0."""
+    """Weighted number of predictions above the threshold whose target is 0.
+
+    Args:
+        thresholds: number or list of numbers in [0, 1]; a prediction above a threshold is positive;
+            None is 0.5. A list gives one result per threshold.
+        name: name of the metric in logs and history.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (), or (thresholds,) for a list of thresholds
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.FalsePositives()([0, 1, 1, 1], [0.7, 0.6, 0.4, 0.9]).item()
+        1.0
+    """
 
     kept = ("false_positives",)
 
 
 class TrueNegatives(_Count):
-    """The (weighted) number of predictions up to the threshold whose target is 0."""
+    """Weighted number of predictions not above the threshold whose target is 0.
+
+    Args:
+        thresholds: number or list of numbers in [0, 1]; a prediction above a threshold is positive;
+            None is 0.5. A list gives one result per threshold.
+        name: name of the metric in logs and history.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (), or (thresholds,) for a list of thresholds
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.TrueNegatives()([0, 0, 1, 1], [0.7, 0.2, 0.4, 0.9]).item()
+        1.0
+    """
 
     kept = ("true_negatives",)
 
 
 class FalseNegatives(_Count):
-    """The (weighted) number of predictions up to the threshold whose target is 1."""
+    """Weighted number of predictions not above the threshold whose target is 1.
+
+    Args:
+        thresholds: number or list of numbers in [0, 1]; a prediction above a threshold is positive;
+            None is 0.5. A list gives one result per threshold.
+        name: name of the metric in logs and history.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (), or (thresholds,) for a list of thresholds
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.FalseNegatives()([0, 1, 1, 1], [0.7, 0.6, 0.4, 0.9]).item()
+        1.0
+    """
 
     kept = ("false_negatives",)
 
@@ -180,9 +240,21 @@ class _Share(ConfusionCounts):
 
 
 class Precision(_Share):
-    """true positives / (true + false positives): how many of those found are right.
+    """Fraction of the positive predictions that are correct.
 
-    `top_k`: of each row only the k largest predictions count as yes; `class_id`: one column only.
+        true positives / (true positives + false positives)
+
+    Args:
+        thresholds: number or list of numbers in [0, 1]; a prediction above a threshold is positive;
+            None is 0.5. A list gives one result per threshold.
+        top_k: treat only the k largest predictions of each row as positive; without `thresholds`
+            all of them are.
+        class_id: column of the predictions that counts; None counts all columns.
+        name: name of the metric in logs and history.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (), or (thresholds,) for a list of thresholds
 
     Example:
         >>> import lamina as lm
@@ -196,14 +268,34 @@ class Precision(_Share):
 
 
 class Recall(_Share):
-    """true positives / (true positives + false negatives): how many of all there are were found."""
+    """Fraction of the positive targets that are predicted as positive.
+
+        true positives / (true positives + false negatives)
+
+    Args:
+        thresholds: number or list of numbers in [0, 1]; a prediction above a threshold is positive;
+            None is 0.5. A list gives one result per threshold.
+        top_k: treat only the k largest predictions of each row as positive; without `thresholds`
+            all of them are.
+        class_id: column of the predictions that counts; None counts all columns.
+        name: name of the metric in logs and history.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> (), or (thresholds,) for a list of thresholds
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.Recall()([0, 1, 1, 1], [1, 0, 1, 1]).item(), 4)
+        0.6667
+    """
 
     kept = ("true_positives", "false_negatives")
 
 
 # ---- one at the best of the other --------------------------------------------------------------
 class _BestAt(ConfusionCounts):
-    """The best of one share over all thresholds at which another is at least `target`."""
+    """The maximum of one ratio over the thresholds at which another is at least `target`."""
 
     goal: ClassVar[str]  # the argument's name: the share that is constrained
     best: ClassVar[Callable[..., Tensor]]
@@ -245,13 +337,22 @@ def _specificity(tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> Tensor:
 
 
 class PrecisionAtRecall(_BestAt):
-    """The best precision at a threshold where recall is at least `recall`.
+    """Highest precision over the thresholds with a recall of at least `recall`; 0 without any.
 
     Args:
-        num_thresholds: number of thresholds between 0 and 1.
-        class_id: class that counts as positive; None counts all.
+        recall: smallest acceptable recall, in [0, 1].
+        num_thresholds: number of evenly spaced thresholds from 0 to 1 that are examined.
+        class_id: column of the predictions that counts; None counts all columns.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.PrecisionAtRecall(0.5)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]).item()
+        1.0
     """
 
     goal, best, constrained = "recall", _precision, _recall
@@ -268,13 +369,22 @@ class PrecisionAtRecall(_BestAt):
 
 
 class RecallAtPrecision(_BestAt):
-    """The best recall at a threshold where precision is at least `precision`.
+    """Highest recall over the thresholds with a precision of at least `precision`; 0 without any.
 
     Args:
-        num_thresholds: number of thresholds between 0 and 1.
-        class_id: class that counts as positive; None counts all.
+        precision: smallest acceptable precision, in [0, 1].
+        num_thresholds: number of evenly spaced thresholds from 0 to 1 that are examined.
+        class_id: column of the predictions that counts; None counts all columns.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.RecallAtPrecision(0.8)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]).item()
+        0.5
     """
 
     goal, best, constrained = "precision", _recall, _precision
@@ -291,13 +401,24 @@ class RecallAtPrecision(_BestAt):
 
 
 class SensitivityAtSpecificity(_BestAt):
-    """The best sensitivity (recall) where specificity tn / (tn + fp) is at least `specificity`.
+    """Highest sensitivity (recall) over the thresholds whose specificity is at least `specificity`.
+
+        sensitivity = tp / (tp + fn)    specificity = tn / (tn + fp)
 
     Args:
-        num_thresholds: number of thresholds between 0 and 1.
-        class_id: class that counts as positive; None counts all.
+        specificity: smallest acceptable specificity, in [0, 1].
+        num_thresholds: number of evenly spaced thresholds from 0 to 1 that are examined.
+        class_id: column of the predictions that counts; None counts all columns.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.SensitivityAtSpecificity(0.5)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]).item()
+        1.0
     """
 
     goal, best, constrained = "specificity", _recall, _specificity
@@ -314,13 +435,24 @@ class SensitivityAtSpecificity(_BestAt):
 
 
 class SpecificityAtSensitivity(_BestAt):
-    """The best specificity tn / (tn + fp) where sensitivity (recall) is at least `sensitivity`.
+    """Highest specificity over the thresholds whose sensitivity (recall) is at least `sensitivity`.
+
+        specificity = tn / (tn + fp)    sensitivity = tp / (tp + fn)
 
     Args:
-        num_thresholds: number of thresholds between 0 and 1.
-        class_id: class that counts as positive; None counts all.
+        sensitivity: smallest acceptable sensitivity, in [0, 1].
+        num_thresholds: number of evenly spaced thresholds from 0 to 1 that are examined.
+        class_id: column of the predictions that counts; None counts all columns.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.SpecificityAtSensitivity(0.5)([0, 0, 1, 1], [0.0, 0.5, 0.3, 0.9]).item()
+        1.0
     """
 
     goal, best, constrained = "sensitivity", _specificity, _recall
@@ -338,15 +470,17 @@ class SpecificityAtSensitivity(_BestAt):
 
 # ---- the whole table ---------------------------------------------------------------------------
 class ConfusionMatrix(Metric):
-    """How often each class (row) was taken for each (column), as an array (classes, classes).
-
-    Targets are class indices (n,) or (n, 1); predictions are one value a class, the largest of
-    which decides, or class indices themselves. `normalize` divides each row by its sum.
+    """Confusion matrix: element (i, j) counts the samples of class i predicted as class j.
 
     Args:
-        num_classes: number of classes.
+        num_classes: number of classes, the extents of the confusion matrix.
+        normalize: divide each row by its sum.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (n,) or (n, 1) class indices, y_pred (n,) class indices or (n, classes) scores ->
+            (classes, classes)
 
     Example:
         >>> import lamina as lm
@@ -391,8 +525,8 @@ def _row_sums(table: Tensor) -> Tensor:
 
 
 def table_of(y: Tensor, p: Tensor, weights: Tensor | None, classes: int) -> Tensor:
-    """Weighted counts of (target, prediction) pairs, as a product of two one-hot matrices: no
-    scatter. Pairs outside of the classes are left out."""
+    """Return weighted counts of (target, prediction) pairs as a product of one-hot matrices (no
+    scatter); pairs outside of the classes are not counted."""
     index = ops.arange(classes, dtype=float32)
     y, p = ops.ravel(y), ops.ravel(p)
     of_y = ops.astype(ops.expand_dims(y, axis=0) == ops.expand_dims(index, axis=1), float32)

@@ -16,17 +16,32 @@ COUNTS = ("true_positives", "false_positives", "false_negatives", "intermediate_
 
 
 class FBetaScore(Metric):
-    """(1 + b^2) precision recall / (b^2 precision + recall).
+    """Weighted harmonic mean of precision and recall.
 
-    Targets and predictions have the shape (n, classes).
-    threshold: predictions above it say yes; None: the largest of each row does.
-    average: None gives one score a class; "micro" counts over all classes; "macro" takes the mean
-    of the classes' scores, "weighted" their mean by how often each class is the target.
+        (1 + beta^2) precision recall / (beta^2 precision + recall)
 
     Args:
-        threshold: probability from which on a prediction is positive.
+        average: None gives one score per class; "micro" counts over all classes together; "macro"
+            is the mean of the scores, "weighted" their mean weighted by the number of targets of
+            each class.
+        beta: weight of recall relative to precision, positive.
+        threshold: a prediction above it is positive; None treats the largest prediction of each row
+            as positive.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (n, classes), y_pred (n, classes) -> (), or (classes,) if `average` is None
+
+    Raises:
+        ArgumentError: an unknown average.
+        RangeError: beta is not positive, or the threshold is outside of (0, 1].
+
+    Example:
+        >>> import lamina as lm
+        >>> m = lm.metrics.FBetaScore(average="micro", beta=2.0)
+        >>> round(m([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]).item(), 4)
+        0.6667
     """
 
     def __init__(
@@ -88,12 +103,21 @@ class FBetaScore(Metric):
 
 
 class F1Score(FBetaScore):
-    """2 precision recall / (precision + recall): see `FBetaScore`.
+    """Harmonic mean of precision and recall.
+
+        2 precision recall / (precision + recall)
 
     Args:
-        threshold: probability from which on a prediction is positive.
+        average: None gives one score per class; "micro" counts over all classes together; "macro"
+            is the mean of the scores, "weighted" their mean weighted by the number of targets of
+            each class.
+        threshold: a prediction above it is positive; None treats the largest prediction of each row
+            as positive.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (n, classes), y_pred (n, classes) -> (), or (classes,) if `average` is None
 
     Example:
         >>> import lamina as lm

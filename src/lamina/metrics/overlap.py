@@ -1,4 +1,4 @@
-"""Intersection over union: how well predicted regions of classes cover the true ones."""
+"""Intersection over union of predicted and true regions of classes."""
 
 from __future__ import annotations
 
@@ -19,21 +19,33 @@ EPSILON = 1e-7
 
 
 class IoU(Metric):
-    """The mean over `target_class_ids` of tp / (tp + fp + fn), classes without any left out.
+    """Intersection over union, averaged over `target_class_ids`.
 
-    Targets and predictions are class indices, of fractions the whole part; with `sparse_y_true` or
-    `sparse_y_pred` False they have one value a class along `axis`, the largest of which decides.
-    Targets of `ignore_class`, and indices that are not of a class, don't count.
+        tp / (tp + fp + fn)
+
+    Classes without targets and predictions are not counted, nor are values outside of the classes.
 
     Args:
         num_classes: number of classes.
-        target_class_ids: classes that are averaged over.
+        target_class_ids: class indices whose IoU is averaged.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        ignore_class: class whose samples count nothing, or None.
-        sparse_y_true: targets are integers, not one-hot.
-        sparse_y_pred: predictions are integers, not one score for each class.
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        ignore_class: class index of targets that do not count; None counts all targets.
+        sparse_y_true: True if targets are class indices, False if they are one-hot.
+        sparse_y_pred: True if predictions are class indices, False if they are one score per class.
+        axis: axis of the classes.
+
+    Shapes:
+        y_true (...), y_pred (...) class indices -> (); (..., classes) for one that is not sparse
+
+    Raises:
+        RangeError: a target class id is not an index of a class.
+
+    Example:
+        >>> import lamina as lm
+        >>> m = lm.metrics.IoU(num_classes=2, target_class_ids=[0])
+        >>> round(m([0, 0, 1, 1], [0, 1, 0, 1]).item(), 4)
+        0.3333
     """
 
     def __init__(
@@ -84,13 +96,21 @@ class IoU(Metric):
 
 
 class BinaryIoU(IoU):
-    """IoU of two classes, of predictions that are at least the threshold or below it.
+    """Intersection over union of two classes, separated by a threshold.
 
     Args:
-        target_class_ids: classes that are averaged over.
-        threshold: probability from which on a prediction is positive.
+        target_class_ids: classes whose IoU is averaged, [0], [1] or both.
+        threshold: a prediction of at least this value is class 1, a smaller one class 0.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.BinaryIoU()([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7]).item(), 4)
+        0.5833
     """
 
     def __init__(
@@ -113,16 +133,24 @@ class BinaryIoU(IoU):
 
 
 class MeanIoU(IoU):
-    """IoU's mean over all classes: see `IoU`.
+    """Intersection over union, averaged over all classes (see `IoU`).
 
     Args:
         num_classes: number of classes.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        ignore_class: class whose samples count nothing, or None.
-        sparse_y_true: targets are integers, not one-hot.
-        sparse_y_pred: predictions are integers, not one score for each class.
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        ignore_class: class index of targets that do not count; None counts all targets.
+        sparse_y_true: True if targets are class indices, False if they are one-hot.
+        sparse_y_pred: True if predictions are class indices, False if they are one score per class.
+        axis: axis of the classes.
+
+    Shapes:
+        y_true (...), y_pred (...) class indices -> (); (..., classes) for one that is not sparse
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1]).item(), 4)
+        0.3333
     """
 
     def __init__(
@@ -142,16 +170,25 @@ class MeanIoU(IoU):
 
 
 class OneHotIoU(IoU):
-    """IoU for one-hot targets, and predictions of one value a class: see `IoU`.
+    """Intersection over union of one-hot targets, averaged over `target_class_ids` (see `IoU`).
 
     Args:
         num_classes: number of classes.
-        target_class_ids: classes that are averaged over.
+        target_class_ids: class indices whose IoU is averaged.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        ignore_class: class whose samples count nothing, or None.
-        sparse_y_pred: predictions are integers, not one score for each class.
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        ignore_class: class index of targets that do not count; None counts all targets.
+        sparse_y_pred: True if predictions are class indices, False if they are one score per class.
+        axis: axis of the classes.
+
+    Shapes:
+        y_true (..., classes), y_pred (..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> m = lm.metrics.OneHotIoU(num_classes=2, target_class_ids=[0])
+        >>> round(m([[1, 0], [0, 1]], [[0.8, 0.2], [0.6, 0.4]]).item(), 4)
+        0.5
     """
 
     def __init__(
@@ -170,15 +207,23 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    """MeanIoU for one-hot targets, and predictions of one value a class: see `IoU`.
+    """Intersection over union of one-hot targets, averaged over all classes (see `IoU`).
 
     Args:
         num_classes: number of classes.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        ignore_class: class whose samples count nothing, or None.
-        sparse_y_pred: predictions are integers, not one score for each class.
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        ignore_class: class index of targets that do not count; None counts all targets.
+        sparse_y_pred: True if predictions are class indices, False if they are one score per class.
+        axis: axis of the classes.
+
+    Shapes:
+        y_true (..., classes), y_pred (..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.OneHotMeanIoU(2)([[1, 0], [0, 1]], [[0.8, 0.2], [0.6, 0.4]]).item(), 4)
+        0.25
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Losses as metrics: cross-entropies, divergences and hinges, as means over all samples."""
+"""Losses as metrics: means of cross-entropies, divergences and hinge losses."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ from lamina.tensor import as_tensor
 
 
 class BinaryCrossentropy(NamedMean):
-    """The mean of the binary cross-entropy: see `losses.binary_crossentropy`.
+    """Mean of the binary cross-entropy (see `losses.binary_crossentropy`).
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        from_logits: the predictions are logits, not probabilities.
-        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        from_logits: True if the predictions are logits, False if they are probabilities.
+        label_smoothing: fraction of each target, in [0, 1], that is replaced by 1/2.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.BinaryCrossentropy()([[0.0], [1.0]], [[0.5], [0.5]]).item(), 4)
+        0.6931
     """
 
     function = losses.binary_crossentropy
@@ -33,14 +41,23 @@ class BinaryCrossentropy(NamedMean):
 
 
 class CategoricalCrossentropy(NamedMean):
-    """The mean of the cross-entropy of one-hot labels: see `losses.categorical_crossentropy`.
+    """Mean of the cross-entropy of one-hot targets (see `losses.categorical_crossentropy`).
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        from_logits: the predictions are logits, not probabilities.
-        label_smoothing: fraction of each target that is spread over all classes, in [0, 1].
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        from_logits: True if the predictions are logits, False if they are probabilities.
+        label_smoothing: fraction of each target, in [0, 1], that is replaced by a uniform
+            distribution over the classes.
+        axis: axis of the classes.
+
+    Shapes:
+        y_true (batch, ..., classes), y_pred (batch, ..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.CategoricalCrossentropy()([[0.0, 1.0]], [[0.2, 0.8]]).item(), 4)
+        0.2231
     """
 
     function = losses.categorical_crossentropy
@@ -59,15 +76,22 @@ class CategoricalCrossentropy(NamedMean):
 
 
 class SparseCategoricalCrossentropy(NamedMean):
-    """The mean of the cross-entropy of class indices, without those that are `ignore_class`: see
-    `losses.sparse_categorical_crossentropy`.
+    """Mean of the cross-entropy of class indices (see `losses.sparse_categorical_crossentropy`).
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        from_logits: the predictions are logits, not probabilities.
-        ignore_class: class whose samples count nothing, or None.
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        from_logits: True if the predictions are logits, False if they are probabilities.
+        ignore_class: class index of targets that do not count; None counts all targets.
+        axis: axis of the classes.
+
+    Shapes:
+        y_true (batch, ...) or (batch, ..., 1), y_pred (batch, ..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.SparseCategoricalCrossentropy()([1], [[0.2, 0.8]]).item(), 4)
+        0.2231
     """
 
     function = losses.sparse_categorical_crossentropy
@@ -95,11 +119,21 @@ class SparseCategoricalCrossentropy(NamedMean):
 
 
 class KLDivergence(NamedMean):
-    """The mean of sum(y log(y / p)): see `losses.kl_divergence`.
+    """Mean of the Kullback-Leibler divergence (see `losses.kl_divergence`).
+
+        sum(y log(y / p))
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., classes), y_pred (batch, ..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.KLDivergence()([[0.5, 0.5]], [[0.2, 0.8]]).item(), 4)
+        0.2231
     """
 
     function = losses.kl_divergence
@@ -109,11 +143,21 @@ class KLDivergence(NamedMean):
 
 
 class Poisson(NamedMean):
-    """The mean of p - y log p: see `losses.poisson`.
+    """Mean of the Poisson loss (see `losses.poisson`).
+
+        p - y log(p + 1e-7)
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.Poisson()([[0.0, 2.0]], [[1.0, 2.0]]).item(), 4)
+        0.8069
     """
 
     function = losses.poisson
@@ -123,11 +167,21 @@ class Poisson(NamedMean):
 
 
 class Hinge(NamedMean):
-    """The mean of max(1 - y p, 0): see `losses.hinge`.
+    """Mean of the hinge loss (see `losses.hinge`).
+
+        max(1 - y p, 0)
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.Hinge()([[-1.0, 1.0]], [[0.5, 2.0]]).item()
+        0.75
     """
 
     function = losses.hinge
@@ -137,11 +191,21 @@ class Hinge(NamedMean):
 
 
 class SquaredHinge(NamedMean):
-    """The mean of max(1 - y p, 0)^2: see `losses.squared_hinge`.
+    """Mean of the squared hinge loss (see `losses.squared_hinge`).
+
+        max(1 - y p, 0)^2
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.SquaredHinge()([[-1.0, 1.0]], [[0.5, 2.0]]).item()
+        1.125
     """
 
     function = losses.squared_hinge
@@ -151,12 +215,21 @@ class SquaredHinge(NamedMean):
 
 
 class CategoricalHinge(NamedMean):
-    """The mean margin of the right class before the best wrong one: see
-    `losses.categorical_hinge`.
+    """Mean of the categorical hinge loss (see `losses.categorical_hinge`).
+
+        max(max((1 - y) p) - sum(y p) + 1, 0)
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., classes), y_pred (batch, ..., classes) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.CategoricalHinge()([[0.0, 1.0]], [[0.75, 0.5]]).item()
+        1.25
     """
 
     function = losses.categorical_hinge

@@ -1,4 +1,4 @@
-"""Metrics for numbers: errors, correlations, the share of the variance that is explained."""
+"""Metrics for regression: errors, correlations, explained variance."""
 
 from __future__ import annotations
 
@@ -18,23 +18,33 @@ EPSILON = 1e-7
 
 # ---- formulas ----------------------------------------------------------------------------------
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """sum(y p) / (||y|| ||p||) along an axis: 1 for equal directions (the loss has a minus).
+    """Cosine of the angle between targets and predictions; the loss of this name is its negative.
+
+        sum(y p) / (||y|| ||p||)
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        axis: axis of the classes or features.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+        axis: axis of the vectors.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
     """
     return -losses.cosine_similarity(y_true, y_pred, axis)
 
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """covariance(y, p) / (std(y) std(p)) along an axis.
+    """Pearson correlation of targets and predictions along an axis.
+
+        covariance(y, p) / (std(y) std(p))
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        axis: axis of the classes or features.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+        axis: axis of the values that are correlated.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
     """
     y, p = paired(y_true, y_pred, "pearson_correlation")
     y, p = _centred(y, axis), _centred(p, axis)
@@ -43,12 +53,17 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """2 covariance(y, p) / (var(y) + var(p) + (mean(y) - mean(p))^2) along an axis.
+    """Concordance correlation of targets and predictions along an axis.
+
+        2 covariance(y, p) / (var(y) + var(p) + (mean(y) - mean(p))^2)
 
     Args:
-        y_true: targets.
-        y_pred: predictions, of the same shape unless stated.
-        axis: axis of the classes or features.
+        y_true: targets, a tensor or array-like.
+        y_pred: predictions, a tensor or array-like.
+        axis: axis of the values that are correlated.
+
+    Shapes:
+        y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
 
     Source: Lin (1989), A concordance correlation coefficient to evaluate reproducibility.
     """
@@ -65,11 +80,19 @@ def _centred(x: Tensor, axis: int) -> Tensor:
 
 # ---- means -------------------------------------------------------------------------------------
 class MeanSquaredError(NamedMean):
-    """The mean of (y - p)^2.
+    """Mean of the squared errors, (y - p)^2.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.MeanSquaredError()([[0.0, 1.0]], [[1.0, 3.0]]).item()
+        2.5
     """
 
     function = losses.mean_squared_error
@@ -79,11 +102,19 @@ class MeanSquaredError(NamedMean):
 
 
 class MeanAbsoluteError(NamedMean):
-    """The mean of |y - p|.
+    """Mean of the absolute errors, |y - p|.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.MeanAbsoluteError()([[0.0, 1.0]], [[1.0, 3.0]]).item()
+        1.5
     """
 
     function = losses.mean_absolute_error
@@ -93,11 +124,19 @@ class MeanAbsoluteError(NamedMean):
 
 
 class MeanAbsolutePercentageError(NamedMean):
-    """The mean of 100 |(y - p) / y|.
+    """Mean of the absolute errors as a percentage of the targets, 100 |(y - p) / y|.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.MeanAbsolutePercentageError()([[1.0, 4.0]], [[2.0, 6.0]]).item()
+        75.0
     """
 
     function = losses.mean_absolute_percentage_error
@@ -107,11 +146,19 @@ class MeanAbsolutePercentageError(NamedMean):
 
 
 class MeanSquaredLogarithmicError(NamedMean):
-    """The mean of (log(1 + y) - log(1 + p))^2.
+    """Mean of the squared differences of logarithms, (log(1 + y) - log(1 + p))^2.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.MeanSquaredLogarithmicError()([[0.0, 1.0]], [[1.0, 1.0]]).item(), 4)
+        0.2402
     """
 
     function = losses.mean_squared_logarithmic_error
@@ -121,11 +168,19 @@ class MeanSquaredLogarithmicError(NamedMean):
 
 
 class LogCoshError(NamedMean):
-    """The mean of log(cosh(p - y)).
+    """Mean of log(cosh(p - y)).
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.LogCoshError()([[0.0, 0.0]], [[1.0, 3.0]]).item(), 4)
+        1.3716
     """
 
     function = losses.log_cosh
@@ -135,12 +190,20 @@ class LogCoshError(NamedMean):
 
 
 class CosineSimilarity(NamedMean):
-    """The mean cosine of the angle between y and p along an axis.
+    """Mean cosine of the angle between targets and predictions.
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        axis: axis of the vectors.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.CosineSimilarity()([[0.0, 1.0]], [[1.0, 1.0]]).item(), 4)
+        0.7071
     """
 
     function = cosine_similarity
@@ -150,12 +213,20 @@ class CosineSimilarity(NamedMean):
 
 
 class PearsonCorrelation(NamedMean):
-    """The mean over samples of Pearson's correlation along an axis: see `pearson_correlation`.
+    """Mean over the samples of the Pearson correlation along an axis (see `pearson_correlation`).
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        axis: axis of the values that are correlated.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.PearsonCorrelation()([[0.0, 1.0, 2.0]], [[0.0, 1.0, 3.0]]).item(), 4)
+        0.982
     """
 
     function = pearson_correlation
@@ -167,12 +238,24 @@ class PearsonCorrelation(NamedMean):
 
 
 class ConcordanceCorrelation(NamedMean):
-    """The mean over samples of Lin's correlation along an axis: see `concordance_correlation`.
+    """Mean over the samples of the concordance correlation along an axis (see
+    `concordance_correlation`).
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
-        axis: axis of the classes or features.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+        axis: axis of the values that are correlated.
+
+    Shapes:
+        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> m = lm.metrics.ConcordanceCorrelation()
+        >>> round(m([[0.0, 1.0, 2.0]], [[0.0, 1.0, 3.0]]).item(), 4)
+        0.8571
+
+    Source: Lin (1989), A concordance correlation coefficient to evaluate reproducibility.
     """
 
     function = concordance_correlation
@@ -184,11 +267,21 @@ class ConcordanceCorrelation(NamedMean):
 
 
 class RootMeanSquaredError(Mean):
-    """The square root of the mean of (y - p)^2.
+    """Square root of the mean of the squared errors.
+
+        sqrt(mean((y - p)^2))
 
     Args:
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (...), y_pred (...) -> ()
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.RootMeanSquaredError()([[0.0, 1.0]], [[1.0, 3.0]]).item(), 4)
+        1.5811
     """
 
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
@@ -210,15 +303,29 @@ AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
 
 class R2Score(Metric):
-    """1 - sum((y - p)^2) / sum((y - mean(y))^2), of targets and predictions (n, outputs).
+    """Coefficient of determination: fraction of the variance of the targets that is explained.
 
-    class_aggregation: None gives one score an output, "uniform_average" their mean,
-    "variance_weighted_average" their mean weighted by the outputs' variances. num_regressors r > 0
-    gives the adjusted score, 1 - (1 - R2) (n - 1) / (n - r - 1), where n is large enough for it.
+        1 - sum((y - p)^2) / sum((y - mean(y))^2)
 
     Args:
+        class_aggregation: None gives one score per output, "uniform_average" their mean,
+            "variance_weighted_average" their mean weighted by the variances of the outputs.
+        num_regressors: number r of independent variables for the adjusted score, 1 - (1 - R2) (n -
+            1) / (n - r - 1); 0, or a value too large for n samples, gives R2.
         name: name of the metric in logs and history.
-        dtype: dtype of the metric's state.
+        dtype: dtype of the result; None is float32. Sums are accumulated in float64.
+
+    Shapes:
+        y_true (n, outputs), y_pred (n, outputs) -> (), or (outputs,) if `class_aggregation` is None
+
+    Raises:
+        ArgumentError: an unknown aggregation.
+        RangeError: `num_regressors` is negative.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.R2Score()([[1.0], [2.0], [4.0]], [[1.0], [2.0], [3.0]]).item(), 4)
+        0.7857
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Which accuracy 'accuracy' means: told from the loss and the shapes, or asked back."""
+"""Select the metric that "accuracy" denotes, from the loss and the shapes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,23 @@ BINARY = (losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy)
 def resolve_accuracy(
     loss: Any, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
 ) -> Metric:
-    """The metric that 'accuracy' means for a loss, with targets and predictions of these shapes.
-
-    Its `name` is its full one, for example "sparse_categorical_accuracy". Raises ArgumentError,
-    with the metrics it could mean, where loss and shapes do not settle it.
+    """Return the metric that "accuracy" denotes for a loss and shapes of targets and predictions.
 
     Args:
-        loss: loss to wrap, or its name.
+        loss: a `Loss` object.
+        y_shape: shape of the targets with the batch axis first; None if unknown.
+        output_shape: shape of the predictions with the batch axis first.
+
+    Returns:
+        A metric named for example "sparse_categorical_accuracy".
+
+    Raises:
+        ArgumentError: loss and shapes do not determine the metric; the error lists the candidates.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.resolve_accuracy(lm.losses.BinaryCrossentropy(), (8, 1), (8, 1))
+        <BinaryAccuracy 'binary_accuracy'>
     """
     if isinstance(loss, SPARSE):
         return SparseCategoricalAccuracy()
@@ -52,10 +62,20 @@ def resolve_accuracy(
 def resolve_crossentropy(
     loss: Any, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
 ) -> Metric:
-    """The metric that 'crossentropy' means; as `resolve_accuracy`.
+    """Return the metric that "crossentropy" denotes for a loss.
 
     Args:
-        loss: loss to wrap, or its name.
+        loss: a `Loss` object.
+        y_shape: shape of the targets with the batch axis first; None if unknown.
+        output_shape: shape of the predictions with the batch axis first.
+
+    Raises:
+        ArgumentError: the loss does not determine the metric.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.resolve_crossentropy(lm.losses.BinaryCrossentropy(), (8, 1), (8, 1))
+        <BinaryCrossentropy 'binary_crossentropy'>
     """
     from_logits = bool(getattr(loss, "from_logits", False))
     if isinstance(loss, SPARSE):
@@ -103,5 +123,5 @@ def _name(loss: Any) -> str:
 
 
 def _batch(shape: Sequence[Any]) -> str:
-    """A shape without its first extent: (batch, 10)."""
+    """Return a shape as text, with "batch" for its first extent: (batch, 10)."""
     return "(" + ", ".join(["batch", *(str(n) for n in tuple(shape)[1:])]) + ")"

@@ -1,0 +1,69 @@
+"""Public docstrings describe all arguments, state shapes, and hold examples that run."""
+
+import doctest
+import importlib
+import inspect
+import sys
+from pathlib import Path
+
+import pytest
+
+import lamina as lm
+
+TOOLS = Path(__file__).parent.parent / "tools"
+sys.path.insert(0, str(TOOLS))
+
+from write_arguments import arguments, documented, missing, public  # noqa: E402
+
+CHECKED = ("losses", "metrics")
+OBJECTS = [(namespace, found) for namespace, found in public() if namespace in CHECKED]
+MODULES = sorted({inspect.unwrap(found).__module__ for _, found in OBJECTS})
+
+
+def name_of(namespace, found):
+    return f"{namespace}.{found.__name__}"
+
+
+def described(found):
+    """The names in the "Args:" section."""
+    entries = documented(inspect.getdoc(found) or "")
+    return [name.strip("* ") for key in entries for name in key.split(",")]
+
+
+def takes_keywords(found):
+    """True if the signature ends with **kwargs, whose names a docstring may list."""
+    parameters = inspect.signature(found).parameters.values()
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+
+
+def test_docstrings_describe_every_argument():
+    gaps = {name_of(ns, found): missing(ns, found) for ns, found in OBJECTS}
+    assert not {name: gap for name, gap in gaps.items() if gap}
+
+
+def test_docstrings_describe_only_arguments_that_exist_in_the_order_of_the_signature():
+    wrong = {}
+    for namespace, found in OBJECTS:
+        names = [name for name in described(found) if name in arguments(found)]
+        others = [name for name in described(found) if name not in arguments(found)]
+        if names != arguments(found) or (others and not takes_keywords(found)):
+            wrong[name_of(namespace, found)] = described(found)
+    assert not wrong
+
+
+def test_docstrings_of_layers_and_losses_state_their_shapes():
+    kinds = (lm.layers.Layer, lm.losses.Loss)
+    classes = [row for row in OBJECTS if inspect.isclass(row[1]) and issubclass(row[1], kinds)]
+    assert not [name_of(*row) for row in classes if "\nShapes:\n" not in inspect.getdoc(row[1])]
+
+
+def test_docstrings_of_layers_and_losses_have_an_example():
+    kinds = (lm.layers.Layer, lm.losses.Loss)
+    classes = [row for row in OBJECTS if inspect.isclass(row[1]) and issubclass(row[1], kinds)]
+    assert not [name_of(*row) for row in classes if ">>> " not in inspect.getdoc(row[1])]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_of_docstrings_run(module):
+    result = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    assert not result.failed
