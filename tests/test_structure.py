@@ -25,17 +25,32 @@ FLOORS = [
     ["reference"],
     ["autodiff"],
     ["rewrite"],
+    ["engines.protocol", "engines.fixed", "engines.interpreted"],
+    ["engines.llvm.target"],
+    ["engines.llvm.loops"],
+    ["engines.llvm.graph"],
+    ["engines.llvm.fusion"],
+    ["engines.llvm.lowering"],
+    ["engines.llvm.loopopt"],
+    ["engines.llvm.schedule"],
+    ["engines.llvm.program"],
+    ["engines.llvm.codegen"],
+    ["engines.llvm.runtime"],
+    ["engines.llvm.tools"],
+    ["engines.llvm.pipeline"],
+    [f"engines.llvm.tools.{name}" for name in ("profile", "roofline", "compare")],
+    ["engines.llvm.engine"],
     ["engines"],
     ["tensor"],
-    ["operations", "random"],
+    ["operations"],
     ["transforms"],
     ["seeding", "initializers", "regularizers", "constraints", "activations"],
     ["losses", "metrics", "schedules", "optimizers", "layers"],
     ["data"],
     ["training", "models", "callbacks", "saving"],
     ["inspect", "plot"],
-    ["nn", "datasets", "keras"],
-    ["demo", "cli", "fuzz", "__main__"],
+    ["nn", "keras"],
+    ["cli", "fuzz", "__main__"],
     ["__init__"],
 ]
 FLOOR = {name: height for height, row in enumerate(FLOORS) for name in row}
@@ -73,11 +88,21 @@ def from_lamina(source: list[str], names: list[str]) -> Iterator[list[str]]:
         yield inner if exists(inner) else source or ["__init__"]
 
 
-def imports(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line and module of everything of Lamina that a file imports, wherever it stands in it."""
+def nodes(tree: ast.AST, typing: bool) -> Iterator[ast.AST]:
+    """All nodes of a tree; without those of `if TYPE_CHECKING:` unless `typing`."""
+    for node in ast.iter_child_nodes(tree):
+        checking = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        if typing or not checking:
+            yield node
+            yield from nodes(node, typing)
+
+
+def imports(path: Path, typing: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Line and module of all of Lamina that a file imports, also inside functions, and, if
+    `typing`, under `if TYPE_CHECKING:`."""
     package = [*module_of(path)] if path.name == "__init__.py" else module_of(path)[:-1]
     package = [] if package == ["__init__"] else package
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(ast.parse(path.read_text(encoding="utf-8")), typing):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first, *rest = alias.name.split(".")
@@ -125,6 +150,11 @@ def test_every_top_level_name_has_a_floor():
     assert not unknown, f"add them to the table FLOORS at the top of {__file__}: {unknown}"
 
 
+def test_every_name_with_a_floor_exists():
+    dead = sorted(name for name in FLOOR if not exists(name.split(".")))
+    assert not dead, f"remove them from the table FLOORS at the top of {__file__}: {dead}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_go_downward(path):
     own = floor_of(module_of(path))
@@ -145,6 +175,7 @@ def test_the_reader_of_imports_sees_each_kind(tmp_path, monkeypatch):
         "import lamina\nimport lamina.high\nfrom lamina import high\nfrom lamina.high import name\n"
         "from ..high import name\nfrom . import other\ndef f():\n    from lamina import high\n"
         "import importlib\nimportlib.import_module('lamina.high')\nimport numpy\n"
+        "if TYPE_CHECKING:\n    from lamina import high\n"
     )
     assert sorted(imports(path)) == [
         (1, ["__init__"]),
@@ -155,7 +186,48 @@ def test_the_reader_of_imports_sees_each_kind(tmp_path, monkeypatch):
         (6, ["low"]),
         (8, ["high"]),
         (10, ["high"]),
+        (13, ["high"]),
     ]
+    assert (13, ["high"]) not in imports(path, typing=False)
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one node (Tarjan 1972)."""
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        order[node] = lowest[node] = len(order)
+        stack.append(node)
+        for other in sorted(graph.get(node, ())):
+            if other not in order:
+                visit(other)
+            if other in stack:
+                lowest[node] = min(lowest[node], lowest[other])
+        if lowest[node] == order[node]:
+            start = stack.index(node)
+            found.append(sorted(stack[start:]))
+            del stack[start:]
+
+    for node in graph:
+        if node not in order:
+            visit(node)
+    return [component for component in found if len(component) > 1]
+
+
+def test_no_import_is_part_of_a_cycle():
+    graph = {
+        ".".join(module_of(path)): {".".join(module) for _, module in imports(path, typing=False)}
+        for path in FILES
+    }
+    assert not cycles(graph)
+
+
+def test_the_search_for_cycles_finds_each_once():
+    graph = {"a": {"b"}, "b": {"c", "e"}, "c": {"a", "d"}, "d": {"d"}, "e": {"f"}, "f": {"e"}}
+    assert sorted(cycles(graph)) == [["a", "b", "c"], ["e", "f"]]
 
 
 def test_no_file_is_too_long():

@@ -78,15 +78,16 @@ def everything_threaded(on: bool) -> Iterator[None]:
 @contextmanager
 def short_sums(on: bool) -> Iterator[None]:
     """The sums of a few terms are cut into blocks as if they were long (totals.py)."""
-    from lamina.engines.llvm.codegen import library, totals
+    from lamina.engines.llvm.codegen import totals
+    from lamina.engines.llvm.program import scratch
 
-    kept = totals.LONGEST, totals.BLOCK, library.LONGEST, library.EACH
+    kept = totals.LONGEST, totals.BLOCK, scratch.LONGEST, scratch.EACH
     if on:
-        totals.LONGEST, totals.BLOCK, library.LONGEST, library.EACH = 3, 2, 3, 0
+        totals.LONGEST, totals.BLOCK, scratch.LONGEST, scratch.EACH = 3, 2, 3, 0
     try:
         yield
     finally:
-        totals.LONGEST, totals.BLOCK, library.LONGEST, library.EACH = kept
+        totals.LONGEST, totals.BLOCK, scratch.LONGEST, scratch.EACH = kept
 
 
 def _at(

@@ -1,7 +1,7 @@
 """Primitives whose code is no loop nest: scatter, the gradient of overlapping pooling, sort.
 
 Each row of `ROUTINES` is given a `Site`: where the code goes, and the addresses of the operands,
-the results and the scratch memory that `scratch_types` asks for.
+the results and the scratch memory that `scratch_types` (program/scratch.py) asks for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from math import prod
 
 from lamina.engines.llvm.codegen.builder import Builder, Value, constant, zero
 from lamina.engines.llvm.codegen.elementwise import (
@@ -20,13 +19,10 @@ from lamina.engines.llvm.codegen.elementwise import (
     to_register,
 )
 from lamina.engines.llvm.codegen.reducers import best
+from lamina.engines.llvm.program import scratch
 from lamina.ir.graph import Node
-from lamina.ir.types import Dim, DType, TensorType, float32, float64, int32, is_static
-from lamina.ir.typical import guess
-from lamina.reference.sums import LONGEST
+from lamina.ir.types import Dim, DType, TensorType, float64
 
-EACH = 256  # updates of an element, on average, that are worth the conversions to float64
-LITTLE = 1 << 16  # elements
 ZERO, ONE = constant("i64", 0), constant("i64", 1)
 
 
@@ -77,7 +73,7 @@ def scatter(s: Site) -> None:
 
     Threads share out an axis of the window that no index moves along: each owns its part of the
     result. Without such an axis one thread does it all. Many updates are added in float64, where
-    `scratch_types` gives the memory for it.
+    `scratch_types` (program/scratch.py) gives the memory for it.
     """
     b = s.b
     if not s.scratch:
@@ -93,17 +89,12 @@ def scatter(s: Site) -> None:
         _convert_part(s, wide, narrow)
 
 
-def _places(node: Node) -> Sequence[Dim]:
-    """The extents that the indices go over: so many updates may hit one element."""
-    updates, window = node.args[2], node.params["update_window_dims"]
-    return [n for d, n in enumerate(updates.shape) if d not in window]
-
-
 def _are_many(s: Site) -> Value:
     """Whether so much is added to single elements that float64 is worth it."""
     b, (x, _, updates) = s.b, s.node.args
-    many = b.icmp("sgt", _count(s, _places(s.node)), constant("i64", LONGEST))
-    least = b.mul(_count(s, x.shape), constant("i64", EACH))
+    updates_of_one = _count(s, scratch.indexed_extents(s.node))
+    many = b.icmp("sgt", updates_of_one, constant("i64", scratch.LONGEST))
+    least = b.mul(_count(s, x.shape), constant("i64", scratch.EACH))
     return b.and_(many, b.icmp("sge", _count(s, updates.shape), least))
 
 
@@ -380,24 +371,3 @@ ROUTINES: dict[str, Callable[[Site], None]] = {
     "select_and_scatter": select_and_scatter,
     "sort": sort,
 }
-
-
-def scratch_types(node: Node) -> list[TensorType]:
-    """The memory that a routine needs beside its operands and results."""
-    if node.op == "sort":
-        return [TensorType(node.args[0].shape, int32)] * 2
-    if _adds_up(node):
-        return [TensorType(node.shape, float64)]
-    return []
-
-
-def _adds_up(node: Node) -> bool:
-    """Whether a scatter may add so much to single elements that float64 is worth it. Memory for
-    what is known only at run time is set aside where it is little."""
-    if node.op != "scatter" or node.params["kind"] != "add" or node.dtype != float32:
-        return False
-    shapes = (node.shape, node.args[2].shape)
-    elements, updates = (prod(map(guess, shape)) for shape in shapes)
-    if not all(map(is_static, shapes)):
-        return elements <= LITTLE
-    return prod(map(int, _places(node))) > LONGEST and updates >= EACH * elements

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lamina.engines.llvm.codegen.library import scratch_types
 from lamina.engines.llvm.fusion.plan import Group, Grouping, group, reaches
 from lamina.engines.llvm.graph.partitions import is_joint, parts_of
 from lamina.engines.llvm.loopopt.split_at_guards import in_pieces
@@ -22,6 +21,7 @@ from lamina.engines.llvm.lowering.lower import lower
 from lamina.engines.llvm.program.buffer_layout import spread
 from lamina.engines.llvm.program.halo import border, bordered, middle_of
 from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.scratch import scratch_types
 from lamina.engines.llvm.program.statements import (
     If,
     Item,

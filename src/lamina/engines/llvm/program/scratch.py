@@ -1,0 +1,45 @@
+"""Choose the scratch memory of nodes that are routines of their own: sorts and some scatters.
+
+`EACH` and `LONGEST` also decide at run time, in codegen/library.py, whether a scatter whose extents
+are symbolic adds in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from lamina.ir.graph import Node
+from lamina.ir.types import Dim, TensorType, float32, float64, int32, is_static
+from lamina.ir.typical import guess
+from lamina.reference.sums import LONGEST
+
+EACH = 256  # updates of an element, on average, that are worth the conversions to float64
+LITTLE = 1 << 16  # elements
+
+
+def scratch_types(node: Node) -> list[TensorType]:
+    """The memory that a routine needs beside its operands and results."""
+    if node.op == "sort":
+        return [TensorType(node.args[0].shape, int32)] * 2
+    if _needs_float64(node):
+        return [TensorType(node.shape, float64)]
+    return []
+
+
+def _needs_float64(node: Node) -> bool:
+    """Whether a scatter may add so much to single elements that float64 is worth it. Memory for
+    what is known only at run time is set aside where it is little."""
+    if node.op != "scatter" or node.params["kind"] != "add" or node.dtype != float32:
+        return False
+    shapes = (node.shape, node.args[2].shape)
+    elements, updates = (prod(map(guess, shape)) for shape in shapes)
+    if not all(map(is_static, shapes)):
+        return elements <= LITTLE
+    return prod(map(int, indexed_extents(node))) > LONGEST and updates >= EACH * elements
+
+
+def indexed_extents(node: Node) -> Sequence[Dim]:
+    """The extents that the indices go over: so many updates may hit one element."""
+    updates, window = node.args[2], node.params["update_window_dims"]
+    return [n for d, n in enumerate(updates.shape) if d not in window]
