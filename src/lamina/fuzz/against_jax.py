@@ -178,6 +178,13 @@ def _params(name: str, *order: str) -> Row:
     return row
 
 
+def _divided(node: Node, xs: list[Any], p: dict[str, Any]) -> Any:
+    """A division; XLA would multiply by the reciprocal of a broadcast divisor if it saw one."""
+    from jax import lax
+
+    return lax.div(xs[0], lax.optimization_barrier(xs[1]))
+
+
 def _rounded(node: Node, xs: list[Any], p: dict[str, Any]) -> Any:
     from jax import lax
 
@@ -328,7 +335,6 @@ SAME = {
     "add": "add",
     "subtract": "sub",
     "multiply": "mul",
-    "divide": "div",
     "remainder": "rem",
     "power": "pow",
     "maximum": "max",
@@ -339,6 +345,7 @@ SAME = {
 
 ROWS: dict[str, Row] = {
     **{op: _lax(name) for op, name in SAME.items()},
+    "divide": _divided,
     "round_nearest_even": _rounded,
     "and": _bits("bitwise_and", "logical_and"),
     "or": _bits("bitwise_or", "logical_or"),
