@@ -220,6 +220,7 @@ def _reduce(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
         return rounded(node, value, x.error.sum(axes) + _summed(node, count) * size.sum(axes))
     error = np.multiply.reduce(size, axis=axes) * (1 + _growth(node, count)) - np.abs(value)
     on_the_way = np.multiply.reduce(np.maximum(size, 1), axis=axes)  # before a zero comes
+    error += _underflow(node, count) * on_the_way
     return rounded(
         node, value, np.where(on_the_way < ROUNDING[node.dtype.name].most, error, np.inf)
     )
@@ -231,6 +232,11 @@ def _summed(node: Node, count: int, blocks: int = 0) -> float:
     of float64 round themselves, once in 512 terms."""
     totals = count // 512 if node.dtype.bits == 64 else 0
     return _growth(node, min(count, 2 * LONGEST + LANES + blocks + totals))
+
+
+def _underflow(node: Node, count: int) -> float:
+    """How far `count` products may go that are rounded to multiples of the least number."""
+    return count * ROUNDING[node.dtype.name].least
 
 
 def _growth(node: Node, count: int) -> float:
@@ -258,7 +264,7 @@ def _dot_general(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow
     count = prod(x.value.shape[d] for d in params["lhs_contracting_dimensions"])
     sizes = dot(np.abs(x.value) + x.error, np.abs(y.value) + y.error)
     error = _product_error(x, y, dot) + _summed(node, count + 1, count // BLOCK) * sizes
-    return rounded(node, dot(x.value, y.value), error)
+    return rounded(node, dot(x.value, y.value), error + _underflow(node, count))
 
 
 def _convolution(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
@@ -271,7 +277,7 @@ def _convolution(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow
     count = y.value.size // max(outputs, 1)
     sizes = convolved(np.abs(x.value) + x.error, np.abs(y.value) + y.error)
     error = _product_error(x, y, convolved) + _summed(node, count + 1, count // BLOCK) * sizes
-    return rounded(node, convolved(x.value, y.value), error)
+    return rounded(node, convolved(x.value, y.value), error + _underflow(node, count))
 
 
 def _reduce_window(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
