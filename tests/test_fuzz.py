@@ -11,15 +11,19 @@ import pytest
 
 from faults import FAULTS, SIGNS, Fault
 from lamina.engines.llvm.codegen import builder
+from lamina.engines.llvm.pipeline import NAMES
+from lamina.engines.llvm.program import peel
 from lamina.fuzz import Case, check, generate, shrink
 from lamina.fuzz.__main__ import main
+from lamina.fuzz.bisect_passes import OPTIONAL, culprit
 from lamina.fuzz.grower import LARGEST
 from lamina.fuzz.history import History
 from lamina.fuzz.layers import FEATURES
 from lamina.fuzz.moves import ELEMENTWISE
 from lamina.fuzz.shadow import shadows
-from lamina.ir.graph import Node
-from lamina.ir.types import is_static
+from lamina.ir import ops
+from lamina.ir.graph import Graph, Node, parameter
+from lamina.ir.types import TensorType, float32, is_static
 from lamina.ir.verify import regions, verify
 
 CASES = 500  # programs at most until a planted fault is found
@@ -68,6 +72,16 @@ def test_a_planted_fault_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch)
         if check(case(number), threads=fault.threads) is not None:
             return
     pytest.fail(f"{CASES} programs did not show that {fault}")
+
+
+def test_products_that_underflow_one_by_one_are_within_the_bounds() -> None:
+    """515 products of 9e-47, each rounded to 0, whose exact sum is 4.5e-44."""
+    x = parameter(TensorType((515, 3), float32), "x")
+    over = {"lhs_contracting_dimensions": (0,), "rhs_contracting_dimensions": (0,)}
+    graph = Graph([x], [ops.dot_general(x, x, **over)], "underflow")
+    arrays = [np.full((515, 3), np.sqrt(9e-47), np.float32)]
+    for name in ("llvm", "numpy"):
+        assert check(Case(graph, arrays, {}, "smooth", "underflow"), name, threads=(1,)) is None
 
 
 @cache
@@ -161,6 +175,43 @@ def test_the_tool_names_the_program(
     assert f"FAILED {seed}" in shown
     assert "kind=sum" in shown or "dot_general" in shown
     assert main(["--only", seed, "--threads", "1"]) == 1
+
+
+def test_bisection_names_the_pass_with_the_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All sums are left out of the first iterations of loops, not only those of zeros."""
+    monkeypatch.setattr(peel, "_multiplies", lambda kernel, zeros: bool(kernel.nest.accumulators))
+    failing = (c for c in map(case, range(CASES)) if check(c, threads=(1,)) is not None)
+    seed = next(failing).seed
+    assert main(["--bisect", seed, "--threads", "1"]) == 1
+    assert capsys.readouterr().out == f"{seed} fails from pass peel_loops on: value\n"
+
+
+def test_bisection_of_a_fault_in_code_generation_names_no_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    next(f for f in FAULTS if f.name == "a sum begins at one").plant(monkeypatch)
+    failing = next(c for c in map(case, range(CASES)) if check(c, threads=(1,)) is not None)
+    found = culprit(failing, threads=(1,))
+    assert found is not None and found.name is None
+
+
+def test_bisection_of_a_program_that_does_not_fail_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--bisect", "faults:0", "--threads", "1"]) == 0
+    assert "does not fail" in capsys.readouterr().out
+
+
+def test_coverage_counts_the_programs_that_each_pass_changes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--coverage", "--programs", "3", "--seed", "faults", "--eager"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [name.rstrip("*") for name, _ in rows] == NAMES
+    assert dict(rows)["bufferize"] == dict(rows)["schedule"] == "3"
+    assert {name for name, _ in rows if name.endswith("*")} == {f"{name}*" for name in OPTIONAL}
 
 
 def test_a_failure_is_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:

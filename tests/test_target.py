@@ -9,15 +9,13 @@ import pytest
 import lamina as lm
 from lamina.engines import engine
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.pipeline import PASSES, program_of, stages_of
+from lamina.engines.llvm.pipeline import program_of, stages_of
 from lamina.engines.llvm.program.statements import leaves
-from lamina.engines.llvm.program.text import to_text
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.target import costs
 from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.machine import Machine
 from lamina.engines.llvm.target.target import Target, host, target, using
-from lamina.engines.llvm.tools.dump import Log
 from lamina.fuzz.check import check
 from lamina.fuzz.generate import generate
 from lamina.ir.types import Extent, TensorType, float32
@@ -102,22 +100,6 @@ def test_another_threshold_is_another_key_of_the_cache():
     with using(replace(host(), costs=replace(host().costs, recompute=9))):
         assert cache.key_of("a") != before
     assert cache.key_of("a") == before and target() is host()
-
-
-class Changes(Log):
-    """Counts the programs that each pass changed."""
-
-    def __init__(self):
-        self.counts = dict.fromkeys((each.name for each in PASSES), 0)
-
-    def before(self, step, value):
-        self.text = self.of(value)
-
-    def after(self, step, value):
-        self.counts[step.name] += self.of(value) != self.text
-
-    def of(self, value):
-        return to_text(value) if hasattr(value, "items") else str(value)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

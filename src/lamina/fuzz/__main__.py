@@ -3,6 +3,9 @@
     --seconds 60      how long             --seed 0      where to begin: the programs follow from it
     --programs 100    how many at most     --threads 2   numbers of threads, such as 1,2,3
     --only 0:17       one program          --jax         compare JAX's results as well
+    --bisect 0:17     the first optional pass of the compiler with which this program fails
+    --coverage        how many of the programs each pass changes; none of them runs
+    --eager           with thresholds at which every pass does the most that it may
 
 Each program's seed is written to the journal before it runs, so that a crash of the process can be
 laid at its door: `--only` runs that program again. A failure is shrunk, printed with its seed, and
@@ -16,23 +19,43 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+from lamina.engines.llvm.target.target import host, using
 from lamina.fuzz.against_jax import available, check_with_jax
+from lamina.fuzz.bisect_passes import culprit
 from lamina.fuzz.check import Failure, check
+from lamina.fuzz.coverage import coverage, table
 from lamina.fuzz.generate import Case, generate
 from lamina.fuzz.history import History
 from lamina.fuzz.shrink import shrink
 from lamina.ir.text import to_text
 
+COVERED = 150  # programs of --coverage, unless --programs says fewer
 Check = Callable[[Case], Failure | None]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the tool; the exit status is 1 where a program failed."""
+    """Run the tool; the exit status is 1 if a program failed."""
     options = _parser().parse_args(arguments)
+    eager = replace(host(), costs=host().costs.eager())
+    with using(eager) if options.eager else nullcontext():
+        if options.coverage:
+            seeds = (f"{options.seed}:{k}" for k in range(min(options.programs, COVERED)))
+            print(table(coverage(map(generate, seeds))))
+            return 0
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     threads = tuple(int(t) for t in options.threads.split(","))
     also = [check_with_jax] if options.jax and available() else []
+    if options.bisect:
+        found = culprit(generate(options.bisect), threads)
+        print(f"{options.bisect} {found if found is not None else 'does not fail'}")
+        return 0 if found is None else 1
     if options.only:
         return _report(options.only, threads, also)
     stop, history = time.monotonic() + options.seconds, History()
@@ -54,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--programs", type=int, default=10**9)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--only", help="the seed of one program, such as 0:17")
+    parser.add_argument("--bisect", help="the seed of a program whose failing pass to name")
+    parser.add_argument("--coverage", action="store_true", help="count what each pass changes")
+    parser.add_argument("--eager", action="store_true", help="every pass does the most it may")
     parser.add_argument("--threads", default="1,2,3")
     parser.add_argument("--most", type=int, default=5, help="failures after which it ends")
     parser.add_argument("--jax", action="store_true", help="compare with JAX, if it is installed")
