@@ -15,7 +15,7 @@ sys.path.insert(0, str(TOOLS))
 
 from write_arguments import arguments, documented, missing, public  # noqa: E402
 
-CHECKED = ("losses", "metrics")
+CHECKED = ("layers", "losses", "metrics")
 OBJECTS = [(namespace, found) for namespace, found in public() if namespace in CHECKED]
 MODULES = sorted({inspect.unwrap(found).__module__ for _, found in OBJECTS})
 

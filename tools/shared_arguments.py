@@ -96,7 +96,7 @@ LAYERS = {
     "depth_multiplier": "number of output channels of the depthwise step per input channel.",
     "keepdims": "keep the reduced axes with extent 1.",
     "axis": "axis or axes to normalize over; negative numbers count from the end.",
-    "rate": "fraction of the inputs that are set to 0, in [0, 1].",
+    "rate": "fraction of the inputs that are set to 0, in [0, 1).",
     "dropout": "fraction of the inputs set to 0 in training, in [0, 1).",
     "recurrent_dropout": "fraction of the recurrent state set to 0 in training, in [0, 1).",
     "seed": "integer that the random numbers depend on in addition to the global seed; None uses "
@@ -132,7 +132,7 @@ LAYERS = {
     "num_oov_indices": "number of indices that out-of-vocabulary tokens are distributed over.",
     "invert": "convert indices to tokens instead of tokens to indices.",
     "pad_to_max_tokens": "give the output `max_tokens` columns even if the vocabulary is smaller.",
-    "sparse": "accepted for compatibility with Keras; the output is always dense.",
+    "sparse": "must be False; accepted for compatibility with Keras.",
     "encoding": "encoding of vocabulary files and of strings given as bytes.",
     "salt": "integer or pair of integers, the key of SipHash-2-4; None uses FarmHash64.",
     "num_bins": "number of bins, a positive integer.",

@@ -118,7 +118,16 @@ def registered_name(cls: type) -> str:
 
 # ---- to plain data and back --------------------------------------------------------------------
 def serialize(value: Configurable) -> dict[str, Any]:
-    """An object as plain JSON data: where its class is found, and its configuration."""
+    """Return an object as JSON data: the path of its class and its configuration.
+
+    Args:
+        value: layer or other configurable object.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.serialize(lm.layers.Flatten())["class_name"]
+        'Flatten'
+    """
     name = registered_name(type(value))
     return {
         "module": value.family,
@@ -187,13 +196,17 @@ def deserialize(
     custom_objects: Mapping[str, Any] | None = None,
     family: str | None = None,
 ) -> Any:
-    """The object that `serialize` wrote down.
+    """Return the object that `serialize` described.
 
-    Classes of your own are found while they are defined in this process, or in `custom_objects`
-    (class name -> class). Raises UnknownNameError for a class that is not known.
+    Classes that this process defines are found by name, others in `custom_objects`.
 
     Args:
-        custom_objects: dictionary from name to class or function of the caller's own.
+        written: what `serialize` returned.
+        custom_objects: dictionary from names to the caller's own classes or functions.
+        family: namespace of the class; None accepts any.
+
+    Raises:
+        UnknownNameError: the class is not known.
     """
     if not isinstance(written, Mapping) or not {"class_name", "config"} <= written.keys():
         raise ArgumentError(

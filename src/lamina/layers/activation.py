@@ -15,12 +15,25 @@ from lamina.tensor import Tensor, as_tensor
 
 
 class ReLU(Layer):
-    """max_value where x >= max_value, x where threshold <= x < max_value, and
-    negative_slope * (x - threshold) below; max(x, 0) unless told otherwise.
+    """Rectified linear unit, max(x, 0) by default.
+
+        max_value                         if x >= max_value
+        x                                 if threshold <= x < max_value
+        negative_slope (x - threshold)    if x < threshold
 
     Args:
-        negative_slope: slope for negative inputs.
-        threshold: number that values are compared with.
+        max_value: upper limit of the outputs; None sets no limit.
+        negative_slope: slope for inputs below the threshold, at least 0.
+        threshold: input below which the slope is `negative_slope`.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.ReLU(max_value=6.0)(lm.asarray([[-1.0, 2.0, 8.0]])).tolist()
+        [[0.0, 2.0, 6.0]]
     """
 
     supports_masking = True
@@ -43,10 +56,23 @@ class ReLU(Layer):
 
 
 class LeakyReLU(Layer):
-    """x where positive, negative_slope * x elsewhere.
+    """Leaky rectified linear unit.
+
+        x if x > 0, otherwise negative_slope x
 
     Args:
-        negative_slope: slope for negative inputs.
+        negative_slope: slope for negative inputs, at least 0.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.LeakyReLU(0.5)(lm.asarray([[-1.0, 2.0]])).tolist()
+        [[-0.5, 2.0]]
+
+    Source: Maas et al. (2013), Rectifier nonlinearities improve neural network acoustic models.
     """
 
     supports_masking = True
@@ -61,7 +87,25 @@ class LeakyReLU(Layer):
 
 
 class ELU(Layer):
-    """x where positive, alpha * (exp(x) - 1) elsewhere."""
+    """Exponential linear unit.
+
+        x if x > 0, otherwise alpha (exp(x) - 1)
+
+    Args:
+        alpha: negative of the limit for large negative inputs.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> [round(v, 3) for v in lm.layers.ELU()(lm.asarray([[-1.0, 2.0]]))[0].tolist()]
+        [-0.632, 2.0]
+
+    Source: Clevert et al. (2016), Fast and accurate deep network learning by exponential linear
+        units.
+    """
 
     supports_masking = True
 
@@ -74,9 +118,27 @@ class ELU(Layer):
 
 
 class PReLU(Layer):
-    """x where positive, alpha * x elsewhere, with alpha learned for each input (He et al. 2015).
+    """Rectified linear unit with learned slopes for negative inputs.
 
-    shared_axes: axes along which one alpha serves all, counted from 1; (1, 2) for one a channel.
+        x if x > 0, otherwise alpha x
+
+    Args:
+        alpha_initializer: initializer of the slopes.
+        alpha_regularizer: regularizer of the slopes.
+        alpha_constraint: constraint applied to the slopes after each update.
+        shared_axes: axes, counted from 1, along which one slope is shared; (1, 2) gives one slope
+            per channel of an image.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.PReLU(shared_axes=(1, 2))(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
+
+    Source: He et al. (2015), Delving deep into rectifiers, equation 1.
     """
 
     supports_masking = True
@@ -115,12 +177,23 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """exp(x) / sum(exp(x)) along an axis, or several. Where `mask` is False the result is 0.
+    """Softmax over one or several axes.
 
-    A mask that is given broadcasts to the inputs; one that the inputs carry is of their steps.
+        exp(x) / sum(exp(x))
+
+    A call accepts a `mask`, broadcast to the inputs; the result is 0 at masked elements.
 
     Args:
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        axis: axis or axes that the result sums to 1 over.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Softmax()(lm.asarray([[1.0, 1.0]])).tolist()
+        [[0.5, 0.5]]
     """
 
     supports_masking = True

@@ -122,16 +122,30 @@ def _pair(layer: Layer, mask: Any) -> tuple[Tensor | None, Tensor | None]:
 
 
 class Attention(_PlainAttention):
-    """softmax(query . key) @ value (Luong et al. 2015).
+    """Dot-product attention.
 
-    Called with [query, value] or [query, value, key], (batch, queries, d), (batch, keys, d) twice;
-    gives (batch, queries, d). use_scale: multiply the scores by a weight. score_mode: "dot", or
-    "concat" for sum(tanh(query + key)) times a weight. dropout: of the weights. mask: [query_mask,
-    value_mask]. use_causal_mask: no query sees later keys.
+        softmax(query . key) @ value
 
     Args:
-        dropout: fraction of the inputs set to zero in training, in [0, 1).
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        use_scale: multiply the scores by a learned scale.
+        score_mode: "dot" for query . key, "concat" for scale * sum(tanh(query + key)).
+        dropout: fraction of the attention weights set to 0 in training, in [0, 1).
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        [query (batch, queries, d), value (batch, keys, d), optional key (batch, keys, d)] ->
+            (batch, queries, d)
+        mask: [query_mask (batch, queries), value_mask (batch, keys)]
+
+    Example:
+        >>> import lamina as lm
+        >>> query, value = lm.Input((3, 8)), lm.Input((5, 8))
+        >>> lm.layers.Attention()([query, value]).shape
+        (batch, 3, 8)
+
+    Source: Luong et al. (2015), Effective approaches to attention-based neural machine translation.
     """
 
     def __init__(
@@ -165,13 +179,30 @@ class Attention(_PlainAttention):
 
 
 class AdditiveAttention(_PlainAttention):
-    """softmax(sum(scale * tanh(query + key))) @ value (Bahdanau et al. 2015).
+    """Additive attention.
 
-    Inputs, outputs and masks as those of `Attention`; `scale` is a weight (d,).
+        softmax(sum(scale * tanh(query + key))) @ value
 
     Args:
-        dropout: fraction of the inputs set to zero in training, in [0, 1).
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        use_scale: multiply by a learned vector `scale` of shape (d,).
+        dropout: fraction of the attention weights set to 0 in training, in [0, 1).
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        [query (batch, queries, d), value (batch, keys, d), optional key (batch, keys, d)] ->
+            (batch, queries, d)
+        mask: [query_mask (batch, queries), value_mask (batch, keys)]
+
+    Example:
+        >>> import lamina as lm
+        >>> query, value = lm.Input((3, 8)), lm.Input((5, 8))
+        >>> lm.layers.AdditiveAttention()([query, value]).shape
+        (batch, 3, 8)
+
+    Source: Bahdanau et al. (2015), Neural machine translation by jointly learning to align and
+        translate.
     """
 
     def __init__(
@@ -251,34 +282,45 @@ class Projection(Layer):
 
 
 class MultiHeadAttention(Layer):
-    """Attention in several heads, each with projections of its own (Vaswani et al. 2017).
+    """Attention in several heads, each with learned projections.
 
-        heads = softmax(query_h . key_h / sqrt(key_dim)) @ value_h;  output = heads @ kernel + bias
+        heads = softmax(query_h . key_h / sqrt(key_dim)) @ value_h
+        output = heads @ kernel + bias
 
-    num_heads, and the features of each one's queries and keys, key_dim, and values, value_dim (as
-    key_dim unless said). query (batch, queries, features), value and key (batch, keys, features);
-    the output is (batch, queries, output_shape), by default as many features as the query has.
-    dropout: of the weights. With `return_attention_scores` the weights (batch, heads, queries,
-    keys) are given too. Masks: query_mask (batch, queries), value_mask and key_mask (batch, keys),
-    attention_mask (batch, queries, keys), and `use_causal_mask`: no query sees later keys.
+    A call accepts the masks `query_mask` (batch, queries), `value_mask` and `key_mask` (batch,
+    keys), `attention_mask` (batch, queries, keys), and `use_causal_mask`, which excludes later
+    keys. With `return_attention_scores` it also returns the weights (batch, heads, queries, keys).
 
     Args:
         num_heads: number of attention heads.
-        dropout: fraction of the inputs set to zero in training, in [0, 1).
+        key_dim: features of each head's queries and keys.
+        value_dim: features of each head's values; None is `key_dim`.
+        dropout: fraction of the attention weights set to 0 in training, in [0, 1).
         use_bias: add a learned bias.
-        output_shape: shape of one sample of the result, if it cannot be inferred.
+        output_shape: features of the output; None is the features of the query.
+        attention_axes: must be None or 1, the axis of the steps; accepted for compatibility with
+            Keras.
         kernel_initializer: initializer of the kernel.
         bias_initializer: initializer of the bias.
         kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
         bias_regularizer: regularizer of the bias.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        query (batch, queries, features), value and key (batch, keys, features) -> (batch, queries,
+            output_shape)
+
+    Example:
         >>> import lamina as lm
-        >>> x = lm.zeros((2, 7, 16))
+        >>> x = lm.Input((7, 16))
         >>> lm.layers.MultiHeadAttention(num_heads=2, key_dim=8)(x, x).shape
-        (2, 7, 16)
+        (batch, 7, 16)
+
+    Source: Vaswani et al. (2017), Attention is all you need, section 3.2.2.
     """
 
     supports_masking = True

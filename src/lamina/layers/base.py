@@ -35,18 +35,35 @@ from lamina.tensor import Tensor, Variable, as_tensor, bind
 
 
 class Layer(Tracked):
-    """A function from tensors to tensors, with weights of its own.
+    """Base class of layers: a function from tensors to tensors with weights.
 
-    name: what it is called; made of the class's name where it is not given.
-    trainable: False keeps the weights as they are and calls in inference mode.
-    dtype: of the weights, and of what floating inputs are converted to; float32 or float64.
-    input_shape: of one example, for the first layer of a Sequential: (784,).
-    activity_regularizer: a penalty on the outputs, added to `losses`.
+    A subclass creates its weights in `build(input_shape)` with `add_weight` and computes in
+    `call(inputs)`. The first call builds the layer. A call on an `Input` records the layer for a
+    functional model.
 
     Args:
-        name: name of the object; by default its class in snake case, with a number if needed.
-        dtype: dtype of the layer's computations and weights.
-        activity_regularizer: regularizer of the layer's outputs.
+        name: name of the layer; None is the class name in snake case, with a number if needed.
+        trainable: False excludes the weights from training and runs the layer in inference mode.
+        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        input_shape: shape of one sample, without the batch axis, for the first layer of a
+            Sequential model.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        **kwargs: `batch_size`, `batch_shape`, `input_dim` and `batch_input_shape`, other ways to
+            state the shape of the inputs.
+
+    Shapes:
+        inputs -> outputs, as `call` defines
+
+    Example:
+        >>> import lamina as lm
+        >>> class Scale(lm.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight(shape=input_shape[-1:], initializer="ones")
+        ...
+        ...     def call(self, inputs):
+        ...         return inputs * self.factor
+        >>> Scale()(lm.zeros((2, 3))).shape
+        (2, 3)
     """
 
     family = "lamina.layers"

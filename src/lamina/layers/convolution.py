@@ -177,8 +177,43 @@ class _Conv(Convolution):
 
 
 class Conv1D(_Conv):
-    """Convolution over steps: (batch, steps, channels) -> (batch, new steps, filters); padding
-    may also be "causal": no output depends on later inputs."""
+    """Convolution of sequences.
+
+        activation(conv(inputs, kernel) + bias)
+
+    Weights: kernel (kernel_size, channels / groups, filters), bias (filters,).
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" (none), "same" (ceil(steps / stride) outputs) or "causal" (before the first
+            step only: no output depends on later inputs).
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        groups: number of groups that the channels are divided into; each group is convolved with
+            its own filters.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, new steps, filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Conv1D(8, 3)(lm.Input((10, 3))).shape
+        (batch, 8, 8)
+    """
 
     rank = 1
     paddings = ("valid", "same", "causal")
@@ -197,14 +232,86 @@ class Conv1D(_Conv):
 
 
 class Conv2D(_Conv):
-    """Convolution over pictures: (batch, rows, columns, channels) -> (batch, new rows, new
-    columns, filters)."""
+    """Convolution of images.
+
+        activation(conv(inputs, kernel) + bias)
+
+    Weights: kernel (*kernel_size, channels / groups, filters), bias (filters,).
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        groups: number of groups that the channels are divided into; each group is convolved with
+            its own filters.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, new height, new width, filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Conv2D(8, 3, padding="same")(lm.Input((28, 28, 1))).shape
+        (batch, 28, 28, 8)
+    """
 
     rank = 2
 
 
 class Conv3D(_Conv):
-    """Convolution over volumes: (batch, depth, rows, columns, channels)."""
+    """Convolution of volumes.
+
+        activation(conv(inputs, kernel) + bias)
+
+    Weights: kernel (*kernel_size, channels / groups, filters), bias (filters,).
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        groups: number of groups that the channels are divided into; each group is convolved with
+            its own filters.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, new depth, new height, new width,
+            filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Conv3D(8, 3)(lm.Input((6, 6, 6, 1))).shape
+        (batch, 4, 4, 4, 8)
+    """
 
     rank = 3
 
@@ -268,19 +375,119 @@ class _ConvTranspose(Convolution):
 
 
 class Conv1DTranspose(_ConvTranspose):
-    """Transposed convolution over steps: (batch, steps, channels)."""
+    """Transposed convolution of sequences, which enlarges them by the strides.
+
+    Weights: kernel (kernel_size, filters, channels), bias (filters,).
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" (all outputs) or "same" (steps * stride outputs).
+        output_padding: number of steps added at the end of the output; None is the default of
+            `padding`.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, new steps, filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Conv1DTranspose(8, 3, strides=2, padding="same")(lm.Input((10, 3))).shape
+        (batch, 20, 8)
+    """
 
     rank = 1
 
 
 class Conv2DTranspose(_ConvTranspose):
-    """Transposed convolution over pictures: (batch, rows, columns, channels)."""
+    """Transposed convolution of images, which enlarges them by the strides.
+
+    Weights: kernel (*kernel_size, filters, channels), bias (filters,).
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" (all outputs) or "same" (extent * stride outputs).
+        output_padding: number of rows and columns added at the end of the output; None is the
+            default of `padding`.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, new height, new width, filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Conv2DTranspose(8, 3, strides=2, padding="same")(lm.Input((10, 12, 3))).shape
+        (batch, 20, 24, 8)
+    """
 
     rank = 2
 
 
 class Conv3DTranspose(_ConvTranspose):
-    """Transposed convolution over volumes: (batch, depth, rows, columns, channels)."""
+    """Transposed convolution of volumes, which enlarges them by the strides.
+
+    Weights: kernel (*kernel_size, filters, channels), bias (filters,).
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" (all outputs) or "same" (extent * stride outputs).
+        output_padding: number of elements added at the end of each spatial axis; None is the
+            default of `padding`.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        kernel_constraint: constraint applied to the kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, new depth, new height, new width,
+            filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Conv3DTranspose(8, 2, strides=2)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 8, 8, 8, 8)
+    """
 
     rank = 3
 
@@ -328,13 +535,78 @@ class _DepthwiseConv(Convolution):
 
 
 class DepthwiseConv1D(_DepthwiseConv):
-    """Depthwise convolution over steps: (batch, steps, channels)."""
+    """Depthwise convolution of sequences: each channel is convolved with its own filters.
+
+    Weights: kernel (kernel_size, channels, depth_multiplier), bias.
+
+    Args:
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        depth_multiplier: number of output channels of the depthwise step per input channel.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        depthwise_initializer: initializer of the depthwise kernel.
+        bias_initializer: initializer of the bias.
+        depthwise_regularizer: regularizer of the depthwise kernel.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        depthwise_constraint: constraint applied to the depthwise kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, new steps, channels * depth_multiplier)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.DepthwiseConv1D(3)(lm.Input((10, 3))).shape
+        (batch, 8, 3)
+    """
 
     rank = 1
 
 
 class DepthwiseConv2D(_DepthwiseConv):
-    """Depthwise convolution over pictures: (batch, rows, columns, channels)."""
+    """Depthwise convolution of images: each channel is convolved with its own filters.
+
+    Weights: kernel (*kernel_size, channels, depth_multiplier), bias.
+
+    Args:
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        depth_multiplier: number of output channels of the depthwise step per input channel.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        depthwise_initializer: initializer of the depthwise kernel.
+        bias_initializer: initializer of the bias.
+        depthwise_regularizer: regularizer of the depthwise kernel.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        depthwise_constraint: constraint applied to the depthwise kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, new height, new width, channels *
+            depth_multiplier)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.DepthwiseConv2D(3)(lm.Input((10, 12, 3))).shape
+        (batch, 8, 10, 3)
+    """
 
     rank = 2
 
@@ -400,13 +672,92 @@ class _SeparableConv(Convolution):
 
 
 class SeparableConv1D(_SeparableConv):
-    """Separable convolution over steps: (batch, steps, channels)."""
+    """Separable convolution of sequences: a depthwise convolution, then a 1x1 convolution.
+
+    Weights: depthwise_kernel (kernel_size, channels, depth_multiplier), pointwise_kernel (1,
+    channels
+    * depth_multiplier, filters), bias (filters,).
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        depth_multiplier: number of output channels of the depthwise step per input channel.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        depthwise_initializer: initializer of the depthwise kernel.
+        pointwise_initializer: initializer of the pointwise kernel.
+        bias_initializer: initializer of the bias.
+        depthwise_regularizer: regularizer of the depthwise kernel.
+        pointwise_regularizer: regularizer of the pointwise kernel.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        depthwise_constraint: constraint applied to the depthwise kernel after each update.
+        pointwise_constraint: constraint applied to the pointwise kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, new steps, filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.SeparableConv1D(8, 3)(lm.Input((10, 3))).shape
+        (batch, 8, 8)
+
+    Source: Chollet (2017), Xception: deep learning with depthwise separable convolutions.
+    """
 
     rank = 1
 
 
 class SeparableConv2D(_SeparableConv):
-    """Separable convolution over pictures: (batch, rows, columns, channels)."""
+    """Separable convolution of images: a depthwise convolution, then a 1x1 convolution.
+
+    Weights: depthwise_kernel (*kernel_size, channels, depth_multiplier), pointwise_kernel (1, 1,
+    channels * depth_multiplier, filters), bias (filters,).
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        depth_multiplier: number of output channels of the depthwise step per input channel.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        depthwise_initializer: initializer of the depthwise kernel.
+        pointwise_initializer: initializer of the pointwise kernel.
+        bias_initializer: initializer of the bias.
+        depthwise_regularizer: regularizer of the depthwise kernel.
+        pointwise_regularizer: regularizer of the pointwise kernel.
+        bias_regularizer: regularizer of the bias.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        depthwise_constraint: constraint applied to the depthwise kernel after each update.
+        pointwise_constraint: constraint applied to the pointwise kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, new height, new width, filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.SeparableConv2D(8, 3)(lm.Input((10, 12, 3))).shape
+        (batch, 8, 10, 8)
+
+    Source: Chollet (2017), Xception: deep learning with depthwise separable convolutions.
+    """
 
     rank = 2
 

@@ -190,26 +190,100 @@ class _ConvLSTM(_OfCell):
 
 
 class ConvLSTM1D(_ConvLSTM):
-    """A convolutional LSTM over rows: (batch, steps, places, channels) -> (batch, places,
-    filters), or with return_sequences (batch, steps, places, filters)."""
+    """Convolutional LSTM over sequences of rows.
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        activation: name or function applied to candidates and outputs.
+        recurrent_activation: name or function applied to the gates.
+        use_bias: add a learned bias.
+        **kwargs: arguments of `RNN`, `LSTMCell` and `Layer`, such as `return_sequences`.
+
+    Shapes:
+        (batch, steps, places, channels) -> (batch, new places, filters), with all steps if
+            return_sequences
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.ConvLSTM1D(4, 3)(lm.Input((5, 8, 1))).shape
+        (batch, 6, 4)
+
+    Source: Shi et al. (2015), Convolutional LSTM network, equation 3.
+    """
 
     rank = 1
 
 
 class ConvLSTM2D(_ConvLSTM):
-    """A convolutional LSTM over pictures (Shi et al. 2015): (batch, steps, rows, columns,
-    channels) -> (batch, rows, columns, filters), or with return_sequences all steps.
+    """Convolutional LSTM over sequences of images.
 
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        activation: name or function applied to candidates and outputs.
+        recurrent_activation: name or function applied to the gates.
+        use_bias: add a learned bias.
+        **kwargs: arguments of `RNN`, `LSTMCell` and `Layer`, such as `return_sequences`.
+
+    Shapes:
+        (batch, steps, height, width, channels) -> (batch, new height, new width, filters), with all
+            steps if return_sequences
+
+    Example:
         >>> import lamina as lm
-        >>> film = lm.zeros((2, 5, 8, 8, 1))
-        >>> lm.layers.ConvLSTM2D(4, 3, padding="same", return_sequences=True)(film).shape
-        (2, 5, 8, 8, 4)
+        >>> video = lm.Input((5, 8, 8, 1))
+        >>> lm.layers.ConvLSTM2D(4, 3, padding="same", return_sequences=True)(video).shape
+        (batch, 5, 8, 8, 4)
+
+    Source: Shi et al. (2015), Convolutional LSTM network, equation 3.
     """
 
     rank = 2
 
 
 class ConvLSTM3D(_ConvLSTM):
-    """A convolutional LSTM over volumes: (batch, steps, depth, rows, columns, channels)."""
+    """Convolutional LSTM over sequences of volumes.
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: extents of the kernel, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per spatial axis.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        dilation_rate: distance between the elements of a window, an integer or one per spatial
+            axis.
+        activation: name or function applied to candidates and outputs.
+        recurrent_activation: name or function applied to the gates.
+        use_bias: add a learned bias.
+        **kwargs: arguments of `RNN`, `LSTMCell` and `Layer`, such as `return_sequences`.
+
+    Shapes:
+        (batch, steps, depth, height, width, channels) -> (batch, new depth, new height, new width,
+            filters), with all steps if return_sequences
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.ConvLSTM3D(2, 2)(lm.Input((3, 4, 4, 4, 1))).shape
+        (batch, 3, 3, 3, 2)
+
+    Source: Shi et al. (2015), Convolutional LSTM network, equation 3.
+    """
 
     rank = 3

@@ -21,17 +21,24 @@ from lamina.tensor import Tensor, Variable
 
 
 class InputLayer(Layer):
-    """The place where data enter a model; `Input(...)` makes one and returns its tensor.
-
-    shape: of one example, such as (784,); None for an axis whose size differs from batch to batch.
-    batch_size, or batch_shape: for models that take batches of one size only.
+    """Layer that represents the data of a model; `Input` creates one and returns its tensor.
 
     Args:
-        shape: shape of one sample.
-        batch_size: samples in a batch.
-        dtype: dtype of the layer's computations and weights.
-        batch_shape: shape with the batch's extent in front.
-        name: name of the object; by default its class in snake case, with a number if needed.
+        shape: shape of one sample, without the batch axis; None marks a variable extent.
+        batch_size: fixed batch size; None accepts any.
+        dtype: dtype of the data; None is "float32".
+        batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.
+        name: name of the input; None is "input" with a number.
+        input_shape: the argument `shape` under its older name.
+
+    Shapes:
+        (batch, *shape) -> (batch, *shape)
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.layers.InputLayer(shape=(3,)), lm.layers.Dense(2)])
+        >>> model.output_shape
+        (None, 2)
     """
 
     def __init__(
@@ -97,17 +104,16 @@ def Input(
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
 ) -> SymbolicTensor:
-    """A symbolic tensor that stands for data yet to come: the beginning of a functional model.
-
-    shape is that of one example; the batch comes in front. dtype is "float32" unless said.
+    """Return a symbolic tensor that represents the data of a functional model.
 
     Args:
-        shape: shape of one sample.
-        batch_size: samples in a batch.
-        dtype: dtype of the layer's computations and weights.
-        batch_shape: shape with the batch's extent in front.
-        name: name of the object; by default its class in snake case, with a number if needed.
+        shape: shape of one sample, without the batch axis; None marks a variable extent.
+        batch_size: fixed batch size; None accepts any.
+        dtype: dtype of the data; None is "float32".
+        batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.
+        name: name of the input; None is "input" with a number.
 
+    Example:
         >>> import lamina as lm
         >>> x = lm.Input(shape=(784,))
         >>> model = lm.Model(x, lm.layers.Dense(10, activation="softmax")(x))
@@ -117,22 +123,35 @@ def Input(
 
 
 class Dense(Layer):
-    """activation(inputs @ kernel + bias), on the last axis.
+    """Fully connected layer on the last axis.
 
-    Inputs (batch, ..., features), outputs (batch, ..., units); kernel (features, units), bias
-    (units,). Raises ShapeError where the number of features is not the one it was built for.
+        activation(inputs @ kernel + bias)
+
+    Weights: kernel (features, units), bias (units,).
 
     Args:
-        units: number of outputs, a positive integer.
+        units: number of output features, a positive integer.
         activation: name or function applied to the outputs; None applies none.
         use_bias: add a learned bias.
         kernel_initializer: initializer of the kernel.
         bias_initializer: initializer of the bias.
         kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
         bias_regularizer: regularizer of the bias.
-        activity_regularizer: regularizer of the layer's outputs.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ..., features) -> (batch, ..., units)
+
+    Raises:
+        ShapeError: the number of features differs from that of the first call.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Dense(4, activation="relu")(lm.Input((3,))).shape
+        (batch, 4)
     """
 
     activation = activations.ActivationAttribute()
@@ -192,10 +211,19 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """An activation, by name or as a function, as a layer of its own.
+    """Activation function as a layer.
 
     Args:
-        activation: name or function applied to the outputs; None applies none.
+        activation: name of an activation or function of a tensor.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Activation("relu")(lm.asarray([[-1.0, 2.0]])).tolist()
+        [[0.0, 2.0]]
     """
 
     activation = activations.ActivationAttribute()
@@ -210,7 +238,25 @@ class Activation(Layer):
 
 
 class Identity(Layer):
-    """The inputs as they are."""
+    """Identity: returns its inputs.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
+        trainable: False excludes the weights from training and runs the layer in inference mode.
+        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        input_shape: shape of one sample, without the batch axis, for the first layer of a
+            Sequential model.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Identity()(lm.asarray([[1.0, 2.0]])).tolist()
+        [[1.0, 2.0]]
+    """
 
     supports_masking = True
 
@@ -219,18 +265,27 @@ class Identity(Layer):
 
 
 class Lambda(Layer):
-    """A function of tensors as a layer.
+    """Function of tensors as a layer.
 
-    A file holds the name of the function, because files never hold code: `load_model` takes the
-    function in `custom_objects`. A lambda has no name, and cannot be saved. `arguments` are keyword
-    arguments for the function; it gets `mask` and `training` too if it has parameters of these
-    names. mask: that of the output, or a function `mask(inputs, inputs_mask)` that computes it;
-    None: the output has no mask. `output_shape` is accepted and not needed: shapes are found by
-    tracing the function.
+    The function receives `mask` and `training` if it has parameters of these names. A saved file
+    contains only the name of the function: `load_model` takes the function in `custom_objects`, and
+    a lambda expression cannot be saved.
 
     Args:
-        function: function of tensors.
-        output_shape: shape of one sample of the result, if it cannot be inferred.
+        function: function of one tensor, or of a list of tensors.
+        output_shape: accepted for compatibility with Keras; the shape is inferred by tracing.
+        mask: mask of the output, or a function mask(inputs, inputs_mask) that computes it; None is
+            no mask.
+        arguments: dictionary of keyword arguments of the function.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        as the function defines
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Lambda(lambda x: x * 2)(lm.asarray([[1.0, 2.0]])).tolist()
+        [[2.0, 4.0]]
     """
 
     def __init__(

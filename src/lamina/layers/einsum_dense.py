@@ -14,22 +14,35 @@ ELLIPSIS = "..."
 
 
 class EinsumDense(Layer):
-    """activation(einsum(equation, inputs, kernel) + bias), as in Keras.
+    """Dense layer whose product is an Einstein summation.
 
-    equation: "inputs,kernel->outputs", such as "abc,cd->abd", or with an ellipsis "...x,xy->...y".
-    output_shape: the extents of the outputs without the batch, None for what the inputs have.
-    bias_axes: the letters of the outputs along which the bias differs, none for no bias. Raises
-    ArgumentError for an equation of another form, or a letter whose extent nothing says.
+        activation(einsum(equation, inputs, kernel) + bias)
 
     Args:
-        output_shape: shape of one sample of the result, if it cannot be inferred.
+        equation: "inputs,kernel->outputs", for example "abc,cd->abd", or with an ellipsis
+            "...x,xy->...y".
+        output_shape: shape of one sample of the output; None for extents of the inputs.
         activation: name or function applied to the outputs; None applies none.
+        bias_axes: letters of the output axes along which the bias varies; None adds no bias.
         kernel_initializer: initializer of the kernel.
         bias_initializer: initializer of the bias.
         kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
         bias_regularizer: regularizer of the bias.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        as `equation` describes
+
+    Raises:
+        ArgumentError: the equation has another form, or the extent of a letter is unknown.
+
+    Example:
+        >>> import lamina as lm
+        >>> layer = lm.layers.EinsumDense("abc,cd->abd", output_shape=(None, 8), bias_axes="d")
+        >>> layer(lm.Input((5, 3))).shape
+        (batch, 5, 8)
     """
 
     activation = activations.ActivationAttribute()

@@ -23,22 +23,29 @@ EXACT = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
 
 
 class Embedding(Layer):
-    """Rows of a table by number: whole numbers (batch, ...) become (batch, ..., output_dim).
+    """Table of learned vectors, looked up by integers from 0 to input_dim - 1.
 
-    input_dim: how many numbers there are; they run from 0 to input_dim - 1. mask_zero: 0 stands for
-    "nothing here" (padding); the layers further on do not see such steps. weights: the table to
-    begin with, (input_dim, output_dim). The weight is called `embeddings`.
-
-    Raises OutOfBoundsError for a number outside of the table, and says where it stands; `fit`,
-    `evaluate` and `predict` look at data that go straight into such a layer before they begin. A
-    compiled program itself, which cannot raise, takes the nearest row.
+    Weight: embeddings (input_dim, output_dim).
 
     Args:
+        input_dim: number of rows of the table.
+        output_dim: length of the vectors.
         embeddings_initializer: initializer of the table of embeddings.
         embeddings_regularizer: regularizer of the table of embeddings.
         embeddings_constraint: constraint applied to the table after each update.
-        mask_zero: treat index 0 as padding and make a mask of it.
+        mask_zero: treat index 0 as padding and create a mask from it.
+        weights: initial table, (input_dim, output_dim); None uses the initializer.
+        input_length: accepted for compatibility with Keras; has no effect.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (batch, ...) integers -> (batch, ..., output_dim)
+
+    Raises:
+        OutOfBoundsError: an integer is outside of the table; `fit`, `evaluate` and `predict` check
+            data of the layer in advance. A compiled program uses the nearest row instead.
+
+    Example:
         >>> import lamina as lm
         >>> lm.layers.Embedding(1000, 64)(lm.asarray([[4, 20, 7]])).shape
         (1, 3, 64)

@@ -69,20 +69,25 @@ def encoded(numbers: Tensor, mode: str, depth: int, dtype: DType, weights: Any =
 
 
 class CategoryEncoding(Layer):
-    """Whole numbers from 0 to num_tokens - 1 as float rows of num_tokens columns.
+    """Encoding of integers from 0 to num_tokens - 1 as rows of num_tokens columns.
 
-    output_mode: "multi_hot" (1 for each number that is there), "count" (how often) or "one_hot" (a
-    row for each single number). Of inputs (..., n) the first two make (..., num_tokens), the last
-    (..., n, num_tokens), or (..., num_tokens) where n is 1. `call(inputs, count_weights=...)`
-    counts each number by its weight.
-
-    Raises OutOfBoundsError for other numbers, and says where they stand. A compiled program, which
-    cannot raise, leaves them out.
+    `call(inputs, count_weights=...)` counts each integer with its weight.
 
     Args:
-        output_mode: form of the result; see above.
-        sparse: accepted for compatibility; only dense results exist.
+        num_tokens: number of categories.
+        output_mode: "multi_hot" (1 for each integer that occurs), "count" (number of occurrences)
+            or "one_hot" (one row per integer).
+        sparse: must be False; accepted for compatibility with Keras.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (..., n) -> (..., num_tokens) for "multi_hot" and "count"
+        (..., n) -> (..., n, num_tokens) for "one_hot"; (..., num_tokens) if n = 1
+
+    Raises:
+        OutOfBoundsError: an integer is outside of the range; a compiled program ignores it instead.
+
+    Example:
         >>> import lamina as lm
         >>> lm.layers.CategoryEncoding(4)(lm.asarray([[0, 1], [3, 3]])).tolist()
         [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
@@ -128,18 +133,22 @@ def _check_within(label: str, values: np.ndarray, depth: int) -> None:
 
 
 class Discretization(Layer):
-    """Measurements as the numbers of the bins that they fall into.
-
-    bin_boundaries: [b1, b2, ...]; bin 0 is below b1, bin 1 from b1 to below b2, and so on. Or
-    num_bins, and `adapt` finds boundaries that share out the data evenly: its quantiles, exactly
-    (Keras estimates them to within `epsilon`, which has no effect here). output_mode: "int" for
-    int32 numbers, or as for CategoryEncoding.
+    """Conversion of numbers to the indices of the bins that contain them.
 
     Args:
-        epsilon: small positive number added to the variance.
-        output_mode: form of the result; see above.
-        sparse: accepted for compatibility; only dense results exist.
+        bin_boundaries: increasing boundaries b1, b2, ...; bin 0 is below b1, bin 1 from b1 to below
+            b2, and so on.
+        num_bins: number of bins whose boundaries `adapt` learns as exact quantiles of data, in
+            place of `bin_boundaries`.
+        epsilon: accepted for compatibility with Keras; quantiles are exact.
+        output_mode: "int" for int32 indices, or a mode of `CategoryEncoding`.
+        sparse: must be False; accepted for compatibility with Keras.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (...) -> (...) for "int"; as `CategoryEncoding` for other modes
+
+    Example:
         >>> import lamina as lm
         >>> lm.layers.Discretization([0.0, 1.0, 2.0])(lm.asarray([-1.5, 1.0, 3.4])).tolist()
         [0, 2, 3]

@@ -19,18 +19,22 @@ Salt = int | Sequence[int] | None
 
 
 class Hashing(HostLayer):
-    """Anything as one of num_bins numbers, by a hash that is the same on every machine.
+    """Conversion of strings or integers to bins by a hash that is equal on all machines.
 
-    Different things may share a bin. FarmHash64, or with a `salt` (one whole number, or two)
-    SipHash-2-4, of the text of each input; the numbers are those that Keras gives. mask_value: what
-    gets bin 0, which is then for it alone. output_mode: "int" for int64 numbers, or as for
-    CategoryEncoding. Floating numbers lose their fraction first.
+    Different inputs may share a bin. The bins are those of Keras. Fractions of numbers are dropped.
 
     Args:
-        mask_value: steps all of whose features equal this value are masked.
-        output_mode: form of the result; see above.
-        sparse: accepted for compatibility; only dense results exist.
+        num_bins: number of bins, a positive integer.
+        mask_value: input that gets bin 0, which no other input gets; None reserves no bin.
+        salt: integer or pair of integers, the key of SipHash-2-4; None uses FarmHash64.
+        output_mode: "int" for int64 bins, or a mode of `CategoryEncoding`.
+        sparse: must be False; accepted for compatibility with Keras.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (...) -> (...) for "int"; as `CategoryEncoding` for other modes
+
+    Example:
         >>> import lamina as lm
         >>> lm.layers.Hashing(3)([["A"], ["B"], ["C"]]).tolist()
         [[1], [0], [1]]

@@ -14,25 +14,36 @@ from lamina.tensor import Tensor, as_tensor
 
 
 class IntegerLookup(Lookup):
-    """Whole numbers of any size as numbers from 0 on, or as rows; with `invert`, back.
+    """Conversion of integers to indices of a vocabulary, or back if `invert`.
 
-    It may stand in a model, and is compiled with it. Several numbers for what is not in the
-    vocabulary are shared out by the remainder. With num_oov_indices=0 such an input raises
-    DataError; a compiled program, which cannot raise, gives -1, or a row without a mark. Other
-    arguments are those of `Lookup`; Keras' own example:
+    The layer can be part of a compiled model. OOV integers are distributed over their indices by
+    the remainder of a division.
 
     Args:
-        max_tokens: largest size of the vocabulary; None sets no limit.
-        num_oov_indices: how many indices unknown tokens are hashed to.
-        mask_token: token that stands for a masked step, or None.
-        oov_token: token that stands for unknown ones.
-        vocabulary: tokens in order, or the path of a text file with one token a line.
+        max_tokens: maximum size of the vocabulary, mask and OOV tokens included; None sets no
+            limit.
+        num_oov_indices: number of indices that out-of-vocabulary tokens are distributed over.
+        mask_token: integer with index 0; None reserves no index for it.
+        oov_token: token that out-of-vocabulary (OOV) indices are converted to if `invert`.
+        vocabulary: integers in order, or the path of a text file with one per line; None learns
+            them with `adapt`.
+        vocabulary_dtype: must be "int64"; accepted for compatibility with Keras.
         idf_weights: inverse document frequency of each token, for `output_mode="tf_idf"`.
-        invert: look up tokens by index instead of indices by token.
-        output_mode: form of the result; see above.
-        sparse: accepted for compatibility; only dense results exist.
-        pad_to_max_tokens: give the outputs `max_tokens` columns whatever the vocabulary's size.
+        invert: convert indices to tokens instead of tokens to indices.
+        output_mode: "int" for int64 indices, or "one_hot", "multi_hot", "count" or "tf_idf" for
+            float rows.
+        sparse: must be False; accepted for compatibility with Keras.
+        pad_to_max_tokens: give the output `max_tokens` columns even if the vocabulary is smaller.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (...) -> (...) for "int"; as `CategoryEncoding` for other modes
+
+    Raises:
+        DataError: an integer is not in the vocabulary and `num_oov_indices` is 0; a compiled
+            program returns -1 or a row of zeros instead.
+
+    Example:
         >>> import lamina as lm
         >>> lookup = lm.layers.IntegerLookup(vocabulary=[12, 36, 1138, 42])
         >>> lookup(lm.asarray([[12, 1138, 42], [42, 1000, 36]])).tolist()

@@ -12,14 +12,18 @@ from lamina.tensor import Tensor
 
 
 class Masking(Layer):
-    """Marks the steps of which every feature is `mask_value` as not there.
+    """Masking of the steps whose features all equal a value.
 
-    Inputs (batch, steps, features); they come out as they are, with zeros at the marked steps, and
-    with a mask (batch, steps) that the layers, losses and metrics further on take into account.
+    The mask (batch, steps) is propagated to the following layers, losses and metrics.
 
     Args:
-        mask_value: steps all of whose features equal this value are masked.
+        mask_value: value of all features of a masked step.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (batch, steps, features) -> (batch, steps, features), zeros at masked steps
+
+    Example:
         >>> import lamina as lm
         >>> x = lm.asarray([[[1.0], [0.0], [3.0]]])
         >>> lm.layers.Masking().compute_mask(x).tolist()

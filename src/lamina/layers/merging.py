@@ -116,21 +116,76 @@ def _spread(tensor: Tensor, ndim: int) -> Tensor:
 
 
 class Add(_Elementwise):
-    """The sum of the inputs."""
+    """Elementwise sum of the inputs.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
+        trainable: False excludes the weights from training and runs the layer in inference mode.
+        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        input_shape: shape of one sample, without the batch axis, for the first layer of a
+            Sequential model.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        list of (batch, ...), broadcast against each other -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Add()([lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])]).tolist()
+        [[4.0, 7.0]]
+    """
 
     pairwise = staticmethod(elementwise.add)
 
 
 class Subtract(_Elementwise):
-    """The first input minus the second."""
+    """Elementwise difference, the first input minus the second.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
+        trainable: False excludes the weights from training and runs the layer in inference mode.
+        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        input_shape: shape of one sample, without the batch axis, for the first layer of a
+            Sequential model.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        list of 2 (batch, ...), broadcast against each other -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Subtract()([lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])]).tolist()
+        [[-2.0, -3.0]]
+    """
 
     most = 2
     pairwise = staticmethod(elementwise.subtract)
 
 
 class Multiply(_Elementwise):
-    """The product of the inputs. A step that a mask leaves out counts as 1, and is 0 if no input
-    has it."""
+    """Elementwise product of the inputs.
+
+    Masked entries of an input count as 1; the result is 0 if all inputs are masked.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
+        trainable: False excludes the weights from training and runs the layer in inference mode.
+        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        input_shape: shape of one sample, without the batch axis, for the first layer of a
+            Sequential model.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        list of (batch, ...), broadcast against each other -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Multiply()([lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])]).tolist()
+        [[3.0, 10.0]]
+    """
 
     pairwise = staticmethod(elementwise.multiply)
 
@@ -155,19 +210,73 @@ class _Extremum(_Elementwise):
 
 
 class Maximum(_Extremum):
-    """The largest of the inputs, of those that a mask does not leave out."""
+    """Elementwise maximum of the inputs; masked entries do not count.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
+        trainable: False excludes the weights from training and runs the layer in inference mode.
+        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        input_shape: shape of one sample, without the batch axis, for the first layer of a
+            Sequential model.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        list of (batch, ...), broadcast against each other -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Maximum()([lm.asarray([[1.0, 6.0]]), lm.asarray([[3.0, 5.0]])]).tolist()
+        [[3.0, 6.0]]
+    """
 
     pairwise = staticmethod(elementwise.maximum)
 
 
 class Minimum(_Extremum):
-    """The smallest of the inputs, of those that a mask does not leave out."""
+    """Elementwise minimum of the inputs; masked entries do not count.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
+        trainable: False excludes the weights from training and runs the layer in inference mode.
+        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        input_shape: shape of one sample, without the batch axis, for the first layer of a
+            Sequential model.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        list of (batch, ...), broadcast against each other -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Minimum()([lm.asarray([[1.0, 6.0]]), lm.asarray([[3.0, 5.0]])]).tolist()
+        [[1.0, 5.0]]
+    """
 
     pairwise = staticmethod(elementwise.minimum)
 
 
 class Average(_Elementwise):
-    """The mean of the inputs."""
+    """Elementwise mean of the inputs.
+
+    Args:
+        name: name of the object; by default its class in snake case, with a number if needed.
+        trainable: False excludes the weights from training and runs the layer in inference mode.
+        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        input_shape: shape of one sample, without the batch axis, for the first layer of a
+            Sequential model.
+        activity_regularizer: regularizer of the outputs, a penalty added to the loss.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        list of (batch, ...), broadcast against each other -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Average()([lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])]).tolist()
+        [[2.0, 3.5]]
+    """
 
     pairwise = staticmethod(elementwise.add)
 
@@ -176,10 +285,19 @@ class Average(_Elementwise):
 
 
 class Concatenate(Merge):
-    """The inputs one after the other along `axis`; all other extents must be equal.
+    """Concatenation of the inputs along an axis.
 
     Args:
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        axis: axis of the concatenation, not the batch; all other extents must be equal.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        list of (batch, ..., n_i) -> (batch, ..., sum of n_i), for `axis=-1`
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Concatenate()([lm.Input((4, 2)), lm.Input((4, 3))]).shape
+        (batch, 4, 5)
     """
 
     fewest = 1
@@ -223,14 +341,21 @@ class Concatenate(Merge):
 
 
 class Dot(Merge):
-    """Sums of products along one axis of each of two inputs, example by example.
-
-    axes: an axis of both, or a pair of axes; the batch, 0, is not among them. (batch, n) and
-    (batch, n) give (batch, 1). normalize: divide by the lengths first, for the cosine.
+    """Dot products of two inputs along one axis of each, sample by sample.
 
     Args:
-        axes: axes to work along; negative numbers count from the end.
-        normalize: divide by the norm.
+        axes: axis of both inputs, or a pair of axes; not the batch axis 0.
+        normalize: divide both inputs by their Euclidean norm first (cosine similarity).
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        list of (batch, n) and (batch, n) -> (batch, 1)
+        list of (batch, a, n) and (batch, b, n) -> (batch, a, b), for `axes=2`
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Dot(axes=1)([lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])]).tolist()
+        [[13.0]]
     """
 
     most = 2
@@ -260,48 +385,82 @@ class Dot(Merge):
 
 # ---- as functions ------------------------------------------------------------------------------
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The sum of tensors, as an Add layer."""
+    """Return the elementwise sum of tensors, as the layer `Add`.
+
+    Args:
+        inputs: sequence of tensors.
+        **kwargs: arguments of `Layer`.
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The difference of two tensors, as a Subtract layer."""
+    """Return the difference of two tensors, as the layer `Subtract`.
+
+    Args:
+        inputs: sequence of tensors.
+        **kwargs: arguments of `Layer`.
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The product of tensors, as a Multiply layer."""
+    """Return the elementwise product of tensors, as the layer `Multiply`.
+
+    Args:
+        inputs: sequence of tensors.
+        **kwargs: arguments of `Layer`.
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The mean of tensors, as an Average layer."""
+    """Return the elementwise mean of tensors, as the layer `Average`.
+
+    Args:
+        inputs: sequence of tensors.
+        **kwargs: arguments of `Layer`.
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The largest of tensors, as a Maximum layer."""
+    """Return the elementwise maximum of tensors, as the layer `Maximum`.
+
+    Args:
+        inputs: sequence of tensors.
+        **kwargs: arguments of `Layer`.
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The smallest of tensors, as a Minimum layer."""
+    """Return the elementwise minimum of tensors, as the layer `Minimum`.
+
+    Args:
+        inputs: sequence of tensors.
+        **kwargs: arguments of `Layer`.
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """Tensors one after the other, as a Concatenate layer.
+    """Return tensors concatenated along an axis, as the layer `Concatenate`.
 
     Args:
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        inputs: sequence of tensors.
+        axis: axis of the concatenation, not the batch; all other extents must be equal.
+        **kwargs: arguments of `Layer`.
     """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 def dot(inputs: Sequence[Any], axes: int | tuple[int, int] = -1, **kwargs: Any) -> Any:
-    """Sums of products, as a Dot layer.
+    """Return dot products of two tensors, as the layer `Dot`.
 
     Args:
-        axes: axes to work along; negative numbers count from the end.
+        inputs: sequence of tensors.
+        axes: axis of both tensors, or a pair of axes; not the batch axis 0.
+        **kwargs: arguments of `Layer`, and `normalize` of `Dot`.
     """
     return Dot(axes=axes, **kwargs)(inputs)

@@ -70,27 +70,40 @@ def _shaped(weight: Tensor, shape: tuple[Any, ...]) -> Any:
 
 
 class BatchNormalization(_Affine):
-    """Every channel to mean 0 and variance 1 over the batch (Ioffe & Szegedy 2015), then times
-    gamma plus beta.
+    """Normalization of each channel to mean 0 and variance 1 over the batch.
 
-    In training, mean and variance are the batch's own (variance over n, not n - 1), and the moving
-    ones become moving * momentum + batch * (1 - momentum). In inference, and when `trainable` is
-    False, the moving ones count and stay. axis: that of the channels. A mask, of one axis less
-    than the inputs, leaves entries out of the statistics. Weights: gamma, beta, moving_mean,
+        gamma (x - mean) / sqrt(variance + epsilon) + beta
+
+    Training uses the statistics of the batch (variance over n) and updates the moving averages;
+    inference, and a layer with `trainable = False`, uses the moving averages. A mask, of one axis
+    less than the inputs, excludes entries from the statistics. Weights: gamma, beta, moving_mean,
     moving_variance, all (channels,).
 
     Args:
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
-        momentum: weight of the old value in moving averages, in [0, 1].
-        epsilon: small positive number added to the variance.
-        center: add a learned offset.
-        scale: multiply by a learned scale.
+        axis: axis of the channels.
+        momentum: factor m of the moving averages, m * old + (1 - m) * new.
+        epsilon: small positive number that keeps the denominator away from 0.
+        center: add the learned offset `beta`.
+        scale: multiply by the learned scale `gamma`.
         beta_initializer: initializer of the offset.
         gamma_initializer: initializer of the scale.
+        moving_mean_initializer: initializer of the moving mean.
+        moving_variance_initializer: initializer of the moving variance.
         beta_regularizer: regularizer of the offset.
         gamma_regularizer: regularizer of the scale.
         beta_constraint: constraint applied to the offset after each update.
         gamma_constraint: constraint applied to the scale after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ..., channels) -> (batch, ..., channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.BatchNormalization()(lm.Input((10, 3))).shape
+        (batch, 10, 3)
+
+    Source: Ioffe and Szegedy (2015), Batch normalization, algorithm 1.
     """
 
     def __init__(
@@ -207,20 +220,35 @@ class BatchNormalization(_Affine):
 
 
 class LayerNormalization(_Affine):
-    """Every example by itself to mean 0 and variance 1 over `axis` (Ba et al. 2016), then times
-    gamma plus beta, both of the normalized axes' shape.
+    """Normalization of each sample to mean 0 and variance 1 over `axis`.
+
+        gamma (x - mean) / sqrt(variance + epsilon) + beta
+
+    gamma and beta have the shape of the normalized axes.
 
     Args:
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
-        epsilon: small positive number added to the variance.
-        center: add a learned offset.
-        scale: multiply by a learned scale.
+        axis: axis or axes to normalize over; negative numbers count from the end.
+        epsilon: small positive number that keeps the denominator away from 0.
+        center: add the learned offset `beta`.
+        scale: multiply by the learned scale `gamma`.
         beta_initializer: initializer of the offset.
         gamma_initializer: initializer of the scale.
         beta_regularizer: regularizer of the offset.
         gamma_regularizer: regularizer of the scale.
         beta_constraint: constraint applied to the offset after each update.
         gamma_constraint: constraint applied to the scale after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.asarray([[1.0, 3.0]])
+        >>> [round(v, 3) for v in lm.layers.LayerNormalization()(x)[0].tolist()]
+        [-1.0, 1.0]
+
+    Source: Ba et al. (2016), Layer normalization.
     """
 
     def __init__(
@@ -261,23 +289,35 @@ class LayerNormalization(_Affine):
 
 
 class GroupNormalization(_Affine):
-    """Every example's channels in `groups`, each to mean 0 and variance 1 over its channels and
-    all positions (Wu & He 2018), then times gamma plus beta, one per channel.
+    """Normalization of each sample's groups of channels to mean 0 and variance 1.
 
-    groups=-1 is one group a channel (instance normalization), groups=1 one for all.
+    Statistics are over the channels of a group and all positions; gamma and beta have one value per
+    channel.
 
     Args:
-        groups: number of groups that the channels are split into, each with filters of its own.
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
-        epsilon: small positive number added to the variance.
-        center: add a learned offset.
-        scale: multiply by a learned scale.
+        groups: number of groups, a divisor of the channels; 1 is one group of all channels, -1 one
+            group per channel (instance normalization).
+        axis: axis of the channels.
+        epsilon: small positive number that keeps the denominator away from 0.
+        center: add the learned offset `beta`.
+        scale: multiply by the learned scale `gamma`.
         beta_initializer: initializer of the offset.
         gamma_initializer: initializer of the scale.
         beta_regularizer: regularizer of the offset.
         gamma_regularizer: regularizer of the scale.
         beta_constraint: constraint applied to the offset after each update.
         gamma_constraint: constraint applied to the scale after each update.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ..., channels) -> (batch, ..., channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GroupNormalization(groups=2)(lm.Input((10, 4))).shape
+        (batch, 10, 4)
+
+    Source: Wu and He (2018), Group normalization.
     """
 
     def __init__(
@@ -330,12 +370,25 @@ class GroupNormalization(_Affine):
 
 
 class RMSNormalization(Layer):
-    """x / sqrt(mean(x^2) + epsilon) over `axis`, times the weight `scale` (Zhang & Sennrich
-    2019).
+    """Division by the root mean square over `axis`, times a learned scale.
+
+        scale x / sqrt(mean(x^2) + epsilon)
 
     Args:
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
-        epsilon: small positive number added to the variance.
+        axis: axis or axes to normalize over; negative numbers count from the end.
+        epsilon: small positive number that keeps the denominator away from 0.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.asarray([[3.0, 4.0]])
+        >>> [round(v, 3) for v in lm.layers.RMSNormalization()(x)[0].tolist()]
+        [0.849, 1.131]
+
+    Source: Zhang and Sennrich (2019), Root mean square layer normalization.
     """
 
     def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
@@ -357,10 +410,22 @@ class RMSNormalization(Layer):
 
 
 class UnitNormalization(Layer):
-    """x divided by its length, sqrt(sum(x^2)), over `axis`; lengths below 1e-12 count as that.
+    """Division by the Euclidean norm over `axis`.
+
+        x / max(sqrt(sum(x^2)), 1e-12)
 
     Args:
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
+        axis: axis or axes to normalize over; negative numbers count from the end.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.asarray([[3.0, 4.0]])
+        >>> [round(v, 3) for v in lm.layers.UnitNormalization()(x)[0].tolist()]
+        [0.6, 0.8]
     """
 
     supports_masking = True

@@ -66,19 +66,68 @@ class _ZeroPadding(_Spatial):
 
 
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros before and after the steps of (batch, steps, channels)."""
+    """Padding of sequences with zeros at both ends.
+
+    Args:
+        padding: number of zeros at both ends, or a pair (before, after).
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, before + steps + after, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.ZeroPadding1D((1, 2))(lm.Input((10, 3))).shape
+        (batch, 13, 3)
+    """
 
     rank = 1
 
 
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around pictures (batch, rows, columns, channels)."""
+    """Padding of images with zeros at their borders.
+
+    Args:
+        padding: number of zeros at all borders, a pair (rows, columns), or ((top, bottom), (left,
+            right)).
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, top + height + bottom, left + width + right,
+            channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.ZeroPadding2D(1)(lm.Input((10, 12, 3))).shape
+        (batch, 12, 14, 3)
+    """
 
     rank = 2
 
 
 class ZeroPadding3D(_ZeroPadding):
-    """Zeros around volumes (batch, depth, rows, columns, channels)."""
+    """Padding of volumes with zeros at their borders.
+
+    Args:
+        padding: number of zeros at all borders, one number per axis, or a pair (before, after) per
+            axis.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, new depth, new height, new width,
+            channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.ZeroPadding3D(1)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 6, 6, 6, 3)
+    """
 
     rank = 3
 
@@ -107,18 +156,44 @@ class _Cropping(_Spatial):
 
 
 class Cropping1D(_Cropping):
-    """Cuts off steps of (batch, steps, channels)."""
+    """Cropping of sequences at both ends.
+
+    Args:
+        cropping: number of steps removed at both ends, or a pair (before, after).
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, steps - before - after, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Cropping1D((1, 2))(lm.Input((10, 3))).shape
+        (batch, 7, 3)
+    """
 
     rank = 1
 
 
 class Cropping2D(_Cropping):
-    """Cuts off the borders of pictures (batch, rows, columns, channels).
+    """Cropping of images at their borders.
 
     Args:
-        cropping: elements cut from both ends of each spatial axis: an integer or pairs.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        cropping: number of pixels removed at all borders, a pair (rows, columns), or ((top,
+            bottom), (left, right)).
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height - top - bottom, width - left - right,
+            channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Cropping2D(((1, 2), (0, 3)))(lm.Input((10, 12, 3))).shape
+        (batch, 7, 9, 3)
     """
 
     rank = 2
@@ -128,7 +203,24 @@ class Cropping2D(_Cropping):
 
 
 class Cropping3D(_Cropping):
-    """Cuts off the borders of volumes (batch, depth, rows, columns, channels)."""
+    """Cropping of volumes at their borders.
+
+    Args:
+        cropping: number of elements removed at both ends of each spatial axis: an integer, one per
+            axis, or pairs (before, after).
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, new depth, new height, new width,
+            channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Cropping3D(1)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 2, 2, 2, 3)
+    """
 
     rank = 3
 
@@ -151,10 +243,19 @@ class _UpSampling(_Spatial):
 
 
 class UpSampling1D(_UpSampling):
-    """Every step `size` times: (batch, steps, channels) -> (batch, steps * size, channels).
+    """Repetition of each step of a sequence.
 
     Args:
-        size: extents (height, width) of the result.
+        size: number of repetitions.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, steps * size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.UpSampling1D(2)(lm.Input((10, 3))).shape
+        (batch, 20, 3)
     """
 
     rank = 1
@@ -164,14 +265,22 @@ class UpSampling1D(_UpSampling):
 
 
 class UpSampling2D(_UpSampling):
-    """Pictures `size` times as large: by repeating pixels, or by another interpolation
-    ("bilinear", "bicubic", "lanczos3", "lanczos5").
+    """Enlargement of images by integer factors.
 
     Args:
-        size: extents (height, width) of the result.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
-        interpolation: "bilinear" or "nearest".
+        size: upsampling factors, an integer or one per spatial axis.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        interpolation: "nearest" (repeats pixels), "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height * size, width * size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.UpSampling2D((2, 3))(lm.Input((10, 12, 3))).shape
+        (batch, 20, 36, 3)
     """
 
     rank = 2
@@ -199,18 +308,45 @@ class UpSampling2D(_UpSampling):
 
 
 class UpSampling3D(_UpSampling):
-    """Volumes `size` times as large, by repeating elements."""
+    """Enlargement of volumes by repetition of elements.
+
+    Args:
+        size: upsampling factors, an integer or one per spatial axis.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, depth * size, height * size, width *
+            size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.UpSampling3D(2)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 8, 8, 8, 3)
+    """
 
     rank = 3
 
 
 class PixelShuffle(_Spatial):
-    """Channels become blocks of pixels: (batch, h, w, c r^2) -> (batch, h r, w r, c), r the
-    `block_size`: behind a convolution, sub-pixel convolution (Shi et al. 2016).
+    """Rearrangement of channels into blocks of pixels; after a convolution, sub-pixel convolution.
 
     Args:
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        block_size: extent r of the blocks in rows and columns.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels r^2) -> (batch, height r, width r, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.PixelShuffle(2)(lm.Input((10, 12, 8))).shape
+        (batch, 20, 24, 2)
+
+    Source: Shi et al. (2016), Real-time single image and video super-resolution, equation 4.
     """
 
     rank = 2

@@ -53,37 +53,147 @@ class _Pooling(Layer):
 
 
 class MaxPooling1D(_Pooling):
-    """The largest of each window of steps: (batch, steps, channels)."""
+    """Maximum pooling of sequences.
+
+    Args:
+        pool_size: extents of the window, an integer or one per spatial axis.
+        strides: distance between windows; None is `pool_size`.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, new steps, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.MaxPooling1D(2)(lm.Input((10, 3))).shape
+        (batch, 5, 3)
+    """
 
     rank, operation = 1, staticmethod(pooling.max_pool)
 
 
 class MaxPooling2D(_Pooling):
-    """The largest of each window of a picture: (batch, rows, columns, channels)."""
+    """Maximum pooling of images.
+
+    Args:
+        pool_size: extents of the window, an integer or one per spatial axis.
+        strides: distance between windows, an integer or a pair; None is `pool_size`.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, new height, new width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.MaxPooling2D(2)(lm.Input((10, 12, 3))).shape
+        (batch, 5, 6, 3)
+    """
 
     rank, operation = 2, staticmethod(pooling.max_pool)
 
 
 class MaxPooling3D(_Pooling):
-    """The largest of each window of a volume: (batch, depth, rows, columns, channels)."""
+    """Maximum pooling of volumes.
+
+    Args:
+        pool_size: extents of the window, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per axis; None is `pool_size`.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, new depth, new height, new width,
+            channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.MaxPooling3D(2)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 2, 2, 2, 3)
+    """
 
     rank, operation = 3, staticmethod(pooling.max_pool)
 
 
 class AveragePooling1D(_Pooling):
-    """The mean of each window of steps; what padding adds is not counted."""
+    """Average pooling of sequences; padding does not count.
+
+    Args:
+        pool_size: extents of the window, an integer or one per spatial axis.
+        strides: distance between windows; None is `pool_size`.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, new steps, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AveragePooling1D(2)(lm.Input((10, 3))).shape
+        (batch, 5, 3)
+    """
 
     rank, operation = 1, staticmethod(pooling.average_pool)
 
 
 class AveragePooling2D(_Pooling):
-    """The mean of each window of a picture; what padding adds is not counted."""
+    """Average pooling of images; padding does not count.
+
+    Args:
+        pool_size: extents of the window, an integer or one per spatial axis.
+        strides: distance between windows, an integer or a pair; None is `pool_size`.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, new height, new width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AveragePooling2D(2)(lm.Input((10, 12, 3))).shape
+        (batch, 5, 6, 3)
+    """
 
     rank, operation = 2, staticmethod(pooling.average_pool)
 
 
 class AveragePooling3D(_Pooling):
-    """The mean of each window of a volume; what padding adds is not counted."""
+    """Average pooling of volumes; padding does not count.
+
+    Args:
+        pool_size: extents of the window, an integer or one per spatial axis.
+        strides: distance between windows, an integer or one per axis; None is `pool_size`.
+        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
+            stride) elements.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, new depth, new height, new width,
+            channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AveragePooling3D(2)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 2, 2, 2, 3)
+    """
 
     rank, operation = 3, staticmethod(pooling.average_pool)
 
@@ -115,9 +225,23 @@ class _GlobalPooling(Layer):
 
 
 class GlobalMaxPooling1D(_GlobalPooling):
-    """The largest over all steps: (batch, steps, channels) -> (batch, channels).
+    """Maximum over all steps of a sequence.
 
-    A mask (batch, steps) leaves out the steps where it is False; without any step it is 0.
+    A mask (batch, steps) excludes steps; the maximum of no steps is 0.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalMaxPooling1D()(lm.Input((10, 3))).shape
+        (batch, 3)
     """
 
     rank, operation = 1, staticmethod(reductions.max)
@@ -132,21 +256,65 @@ class GlobalMaxPooling1D(_GlobalPooling):
 
 
 class GlobalMaxPooling2D(_GlobalPooling):
-    """The largest over a picture: (batch, rows, columns, channels) -> (batch, channels)."""
+    """Maximum over all pixels of an image.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalMaxPooling2D()(lm.Input((10, 12, 3))).shape
+        (batch, 3)
+    """
 
     rank, operation = 2, staticmethod(reductions.max)
 
 
 class GlobalMaxPooling3D(_GlobalPooling):
-    """The largest over a volume: (batch, depth, rows, columns, channels) -> (batch, channels)."""
+    """Maximum over all elements of a volume.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalMaxPooling3D()(lm.Input((4, 4, 4, 3))).shape
+        (batch, 3)
+    """
 
     rank, operation = 3, staticmethod(reductions.max)
 
 
 class GlobalAveragePooling1D(_GlobalPooling):
-    """The mean over all steps: (batch, steps, channels) -> (batch, channels).
+    """Mean over all steps of a sequence.
 
-    A mask (batch, steps) leaves out the steps where it is False; without any step the mean is 0.
+    A mask (batch, steps) excludes steps; the mean of no steps is 0.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalAveragePooling1D()(lm.Input((10, 3))).shape
+        (batch, 3)
     """
 
     rank, operation = 1, staticmethod(reductions.mean)
@@ -162,13 +330,43 @@ class GlobalAveragePooling1D(_GlobalPooling):
 
 
 class GlobalAveragePooling2D(_GlobalPooling):
-    """The mean over a picture: (batch, rows, columns, channels) -> (batch, channels)."""
+    """Mean over all pixels of an image.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalAveragePooling2D()(lm.Input((10, 12, 3))).shape
+        (batch, 3)
+    """
 
     rank, operation = 2, staticmethod(reductions.mean)
 
 
 class GlobalAveragePooling3D(_GlobalPooling):
-    """The mean over a volume: (batch, depth, rows, columns, channels) -> (batch, channels)."""
+    """Mean over all elements of a volume.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalAveragePooling3D()(lm.Input((4, 4, 4, 3))).shape
+        (batch, 3)
+    """
 
     rank, operation = 3, staticmethod(reductions.mean)
 
@@ -193,37 +391,139 @@ class _AdaptivePooling(Layer):
 
 
 class AdaptiveAveragePooling1D(_AdaptivePooling):
-    """The means of so many windows of steps."""
+    """Average pooling of sequences to a fixed number of steps.
+
+    Window i of m over n steps extends from floor(i n / m) to ceil((i + 1) n / m).
+
+    Args:
+        output_size: number of steps of the output.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, output_size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AdaptiveAveragePooling1D(4)(lm.Input((10, 3))).shape
+        (batch, 4, 3)
+    """
 
     rank, operation = 1, staticmethod(pooling.adaptive_average_pool)
 
 
 class AdaptiveAveragePooling2D(_AdaptivePooling):
-    """The means of so many windows of a picture."""
+    """Average pooling of images to a fixed size.
+
+    Window i of m over n pixels extends from floor(i n / m) to ceil((i + 1) n / m).
+
+    Args:
+        output_size: number of windows along each spatial axis, an integer or one per axis.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, *output_size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AdaptiveAveragePooling2D((4, 5))(lm.Input((10, 12, 3))).shape
+        (batch, 4, 5, 3)
+    """
 
     rank, operation = 2, staticmethod(pooling.adaptive_average_pool)
 
 
 class AdaptiveAveragePooling3D(_AdaptivePooling):
-    """The means of so many windows of a volume."""
+    """Average pooling of volumes to a fixed size.
+
+    Window i of m over n elements extends from floor(i n / m) to ceil((i + 1) n / m).
+
+    Args:
+        output_size: number of windows along each spatial axis, an integer or one per axis.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, *output_size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AdaptiveAveragePooling3D(2)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 2, 2, 2, 3)
+    """
 
     rank, operation = 3, staticmethod(pooling.adaptive_average_pool)
 
 
 class AdaptiveMaxPooling1D(_AdaptivePooling):
-    """The largest of so many windows of steps."""
+    """Maximum pooling of sequences to a fixed number of steps.
+
+    Window i of m over n steps extends from floor(i n / m) to ceil((i + 1) n / m).
+
+    Args:
+        output_size: number of steps of the output.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, output_size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AdaptiveMaxPooling1D(4)(lm.Input((10, 3))).shape
+        (batch, 4, 3)
+    """
 
     rank, operation = 1, staticmethod(pooling.adaptive_max_pool)
 
 
 class AdaptiveMaxPooling2D(_AdaptivePooling):
-    """The largest of so many windows of a picture."""
+    """Maximum pooling of images to a fixed size.
+
+    Window i of m over n pixels extends from floor(i n / m) to ceil((i + 1) n / m).
+
+    Args:
+        output_size: number of windows along each spatial axis, an integer or one per axis.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, *output_size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AdaptiveMaxPooling2D((4, 5))(lm.Input((10, 12, 3))).shape
+        (batch, 4, 5, 3)
+    """
 
     rank, operation = 2, staticmethod(pooling.adaptive_max_pool)
 
 
 class AdaptiveMaxPooling3D(_AdaptivePooling):
-    """The largest of so many windows of a volume."""
+    """Maximum pooling of volumes to a fixed size.
+
+    Window i of m over n elements extends from floor(i n / m) to ceil((i + 1) n / m).
+
+    Args:
+        output_size: number of windows along each spatial axis, an integer or one per axis.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, *output_size, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AdaptiveMaxPooling3D(2)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 2, 2, 2, 3)
+    """
 
     rank, operation = 3, staticmethod(pooling.adaptive_max_pool)
 

@@ -26,10 +26,22 @@ EPSILON = 1e-7  # standard deviations below count as this
 
 
 class Rescaling(Layer):
-    """inputs * scale + offset: Rescaling(1 / 255) takes bytes to 0 .. 1.
+    """Linear transformation of the values.
+
+        inputs * scale + offset
 
     Args:
-        scale: multiply by a learned scale.
+        scale: factor, for example 1 / 255 for images with values from 0 to 255.
+        offset: summand.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Rescaling(0.5, offset=-1.0)(lm.asarray([[0.0, 4.0]])).tolist()
+        [[-1.0, 1.0]]
     """
 
     supports_masking = True
@@ -49,16 +61,30 @@ def _number(value: Any, dtype: Any) -> Any:
 
 
 class Normalization(Layer):
-    """(inputs - mean) / sqrt(variance), along `axis` (None: one mean for everything).
+    """Normalization of data by a fixed mean and variance.
 
-    mean and variance are given, or learned from data by `adapt`; then they are weights, which do
-    not train. invert=True undoes it: inputs * sqrt(variance) + mean.
-    Raises StateError where it is called with neither.
+        (inputs - mean) / sqrt(variance)
+
+    The statistics are given, or learned from data by `adapt`, and are not trained.
 
     Args:
-        axis: axis or axes to normalize or work along; negative numbers count from the end.
-        mean: mean of the noise or data.
-        invert: look up tokens by index instead of indices by token.
+        axis: axis or axes with separate statistics; None uses one mean and variance for all values.
+        mean: mean of the data; None learns it with `adapt`.
+        variance: variance of the data; None learns it with `adapt`.
+        invert: compute inputs * sqrt(variance) + mean instead.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Raises:
+        StateError: a call before `adapt` without given statistics.
+
+    Example:
+        >>> import lamina as lm
+        >>> layer = lm.layers.Normalization(mean=3.0, variance=4.0)
+        >>> layer(lm.asarray([[1.0, 5.0]])).tolist()
+        [[-1.0, 1.0]]
     """
 
     supports_masking = True
@@ -186,19 +212,28 @@ class _Pictures(Layer):
 
 
 class Resizing(_Pictures):
-    """Pictures of `height` rows and `width` columns, by any interpolation of `lm.nn.resize`.
-
-    crop_to_aspect_ratio cuts off what would be distorted; pad_to_aspect_ratio puts `fill_value`
-    around instead.
+    """Resizing of images.
 
     Args:
-        height: rows of the result.
-        width: columns of the result.
-        interpolation: "bilinear" or "nearest".
-        fill_mode: what is put outside of the image: "constant", "nearest", "reflect" or "wrap".
-        fill_value: value outside of the image, for `fill_mode="constant"`.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        height: number of rows of the output.
+        width: number of columns of the output.
+        interpolation: a method of `lm.nn.resize`, such as "bilinear", "nearest" or "bicubic".
+        crop_to_aspect_ratio: crop the images instead of distorting them.
+        pad_to_aspect_ratio: pad the images with `fill_value` instead of distorting them.
+        fill_mode: must be "constant"; accepted for compatibility with Keras.
+        fill_value: value of the padding.
+        antialias: filter images before they are reduced in size.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, rows, columns, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Resizing(4, 6)(lm.Input((10, 12, 3))).shape
+        (batch, 4, 6, 3)
     """
 
     def __init__(
@@ -236,14 +271,24 @@ class Resizing(_Pictures):
 
 
 class CenterCrop(_Pictures):
-    """The middle of pictures, `height` by `width`; pictures too small for that are made larger
-    first.
+    """Cropping of images to their center.
+
+    Smaller images are enlarged first.
 
     Args:
-        height: rows of the result.
-        width: columns of the result.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        height: number of rows of the output.
+        width: number of columns of the output.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, rows, columns, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.CenterCrop(4, 6)(lm.Input((10, 12, 3))).shape
+        (batch, 4, 6, 3)
     """
 
     def __init__(

@@ -69,16 +69,30 @@ def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tupl
 
 
 class RandomTranslation(_Moving):
-    """Moves pictures down by a fraction of their height within `height_factor`, and to the right
-    by one of their width within `width_factor`: (lowest, highest), or f for (-f, f).
+    """Random translation of images in training.
 
     Args:
-        fill_mode: what is put outside of the image: "constant", "nearest", "reflect" or "wrap".
+        height_factor: range of the shift down as a fraction of the height: f for (-f, f), or (low,
+            high).
+        width_factor: range of the shift right as a fraction of the width: f for (-f, f), or (low,
+            high).
+        fill_mode: source of values outside the image: "constant" (`fill_value`), "nearest" (edge
+            pixel), "reflect" or "wrap".
         interpolation: "bilinear" or "nearest".
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
-        fill_value: value outside of the image, for `fill_mode="constant"`.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        fill_value: value outside the image for `fill_mode="constant"`.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RandomTranslation(0.1, 0.1)(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
     """
 
     def __init__(
@@ -105,17 +119,28 @@ class RandomTranslation(_Moving):
 
 
 class RandomRotation(_Moving):
-    """Turns pictures counter-clockwise by an angle within `factor`, in parts of a full turn:
-    0.1 is -36 to 36 degrees, (0, 0.5) up to half a turn.
+    """Random counter-clockwise rotation of images in training.
 
     Args:
-        factor: range of the random amount: a number a for (-a, a), or a pair (low, high).
-        fill_mode: what is put outside of the image: "constant", "nearest", "reflect" or "wrap".
+        factor: range of the angle as a fraction of 360 degrees: 0.1 for -36 to 36 degrees, or a
+            pair (low, high).
+        fill_mode: source of values outside the image: "constant" (`fill_value`), "nearest" (edge
+            pixel), "reflect" or "wrap".
         interpolation: "bilinear" or "nearest".
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
-        fill_value: value outside of the image, for `fill_mode="constant"`.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        fill_value: value outside the image for `fill_mode="constant"`.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RandomRotation(0.1)(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
     """
 
     def __init__(
@@ -140,16 +165,29 @@ class RandomRotation(_Moving):
 
 
 class RandomZoom(_Moving):
-    """Pictures at 1 + f times the extent they show, f within `height_factor`: above 0 they look
-    smaller, below 0 larger. width_factor: for columns; None keeps the ratio.
+    """Random zoom of images in training.
 
     Args:
-        fill_mode: what is put outside of the image: "constant", "nearest", "reflect" or "wrap".
+        height_factor: range of the relative change f of the visible height: f for (-f, f), or (low,
+            high); positive values zoom out, negative values zoom in.
+        width_factor: range for the visible width; None keeps the aspect ratio.
+        fill_mode: source of values outside the image: "constant" (`fill_value`), "nearest" (edge
+            pixel), "reflect" or "wrap".
         interpolation: "bilinear" or "nearest".
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
-        fill_value: value outside of the image, for `fill_mode="constant"`.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        fill_value: value outside the image for `fill_mode="constant"`.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RandomZoom(0.1)(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
     """
 
     def __init__(
@@ -179,15 +217,26 @@ class RandomZoom(_Moving):
 
 
 class RandomCrop(RandomPictures):
-    """A part of `height` rows and `width` columns: anywhere in training, the middle otherwise
-    (made larger first where a picture is too small, as `CenterCrop` does).
+    """Random crop of images in training, center crop in inference.
+
+    Smaller images are enlarged first, as by `CenterCrop`.
 
     Args:
-        height: rows of the result.
-        width: columns of the result.
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        height: number of rows of the output.
+        width: number of columns of the output.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, rows, columns, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RandomCrop(4, 6)(lm.Input((10, 12, 3))).shape
+        (batch, 4, 6, 3)
     """
 
     draws = 2

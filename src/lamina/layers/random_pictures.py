@@ -63,13 +63,24 @@ def between(chances: Tensor, number: int, low: float, high: float, ndim: int) ->
 
 
 class RandomFlip(RandomPictures):
-    """Mirrors pictures, each with a chance of one half: "horizontal" exchanges left and right,
-    "vertical" top and bottom.
+    """Random reflection of images in training, with probability 1/2 per direction.
 
     Args:
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        mode: "horizontal" (exchange left and right), "vertical" (exchange top and bottom) or
+            "horizontal_and_vertical".
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RandomFlip("horizontal")(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
     """
 
     argument_checks: ClassVar[Checks] = {"mode": Text()}
@@ -98,15 +109,28 @@ class RandomFlip(RandomPictures):
 
 
 class RandomContrast(RandomPictures):
-    """(inputs - mean) * f + mean, each channel's own mean, f from 1 - factor to 1 + factor; within
-    value_range. factor: a number within 0 and 1, or a pair of them (below, above).
+    """Random change of the contrast of images in training.
+
+        clip((inputs - mean) f + mean, low, high), with f random in (1 - factor, 1 + factor)
+
+    mean is that of each channel.
 
     Args:
-        factor: range of the random amount: a number a for (-a, a), or a pair (low, high).
-        value_range: pair (low, high) of the values of the images.
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        factor: number in [0, 1], or a pair (below, above) for the range (1 - below, 1 + above).
+        value_range: pair (low, high) of the possible values of the images.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RandomContrast(0.2)(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
     """
 
     def __init__(
@@ -134,15 +158,26 @@ class RandomContrast(RandomPictures):
 
 
 class RandomBrightness(RandomPictures):
-    """inputs + f * (width of value_range), f from -factor to factor; within value_range. factor: a
-    number within 0 and 1, or a pair (lowest, highest) within -1 and 1.
+    """Random change of the brightness of images in training.
+
+        clip(inputs + f (high - low), low, high), with f random in the range of `factor`
 
     Args:
-        factor: range of the random amount: a number a for (-a, a), or a pair (low, high).
-        value_range: pair (low, high) of the values of the images.
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        factor: number a in [0, 1] for the range (-a, a), or a pair (low, high) in [-1, 1].
+        value_range: pair (low, high) of the possible values of the images.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RandomBrightness(0.2)(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
     """
 
     def __init__(

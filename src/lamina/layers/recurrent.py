@@ -41,16 +41,30 @@ from lamina.transforms.loops import scan
 
 
 class RNN(Layer):
-    """A cell, applied step by step; a list of cells is a stack of them.
+    """Recurrent layer that applies a cell to each step of a sequence.
 
     A cell has `call(inputs, states) -> output, new_states` for one step, and `state_size`.
 
-    return_sequences: give the output of every step, (batch, steps, units), instead of the last,
-    (batch, units). return_state: give the states too, after the output, one after the other.
-    go_backwards: from the last step to the first; the outputs stand in the order they were made.
-    stateful: each call begins where the last one ended, until `reset_state`; the batch needs a
-    size. zero_output_for_mask: zeros for steps that are not there, instead of the output before.
-    unroll is accepted, and makes no difference.
+    Args:
+        cell: recurrent cell, or a list of cells that are stacked.
+        return_sequences: return the outputs of all steps, (batch, steps, units), instead of that of
+            the last.
+        return_state: also return the final states, after the output.
+        go_backwards: process the steps from the last to the first; the outputs are in the order of
+            processing.
+        stateful: start each call with the final states of the previous one, until `reset_state()`;
+            needs a fixed batch size.
+        unroll: accepted for compatibility with Keras; has no effect.
+        zero_output_for_mask: output zeros at masked steps instead of the previous output.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, features) -> (batch, units), or (batch, steps, units) with return_sequences
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RNN(lm.layers.LSTMCell(4), return_sequences=True)(lm.Input((5, 3))).shape
+        (batch, 5, 4)
     """
 
     input_spec = InputSpec(min_ndim=3)
@@ -318,17 +332,28 @@ def _parameters(cls: type) -> set[str]:
 
 
 class SimpleRNN(_OfCell):
-    """h' = activation(x @ kernel + h @ recurrent_kernel + bias): a fully connected recurrent layer
-    (Elman 1990).
+    """Fully connected recurrent layer.
 
-    Weights: kernel (features, units), recurrent_kernel (units, units), bias (units,). Further
-    arguments are those of `RNN` and of the cell: `kernel_`, `recurrent_` and `bias_initializer`,
-    `_regularizer` and `_constraint`, `dropout`, `recurrent_dropout`, `seed`.
+        h' = activation(x @ kernel + h @ recurrent_kernel + bias)
+
+    Weights: kernel (features, units), recurrent_kernel (units, units), bias (units,).
 
     Args:
-        units: number of outputs, a positive integer.
+        units: number of output features, a positive integer.
         activation: name or function applied to the outputs; None applies none.
         use_bias: add a learned bias.
+        **kwargs: arguments of `RNN` (`return_sequences`, ...), `SimpleRNNCell` (`dropout`, ...) and
+            `Layer`.
+
+    Shapes:
+        (batch, steps, features) -> (batch, units), or (batch, steps, units) with return_sequences
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.SimpleRNN(4)(lm.Input((5, 3))).shape
+        (batch, 4)
+
+    Source: Elman (1990), Finding structure in time.
     """
 
     cell_class = SimpleRNNCell
@@ -340,25 +365,33 @@ class SimpleRNN(_OfCell):
 
 
 class LSTM(_OfCell):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000), states h and c.
+    """Long short-term memory layer with the states h and c.
 
         i, f, g, o = x @ kernel + h @ recurrent_kernel + bias, in four parts
         c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
         h' = sigmoid(o) * tanh(c')
 
-    sigmoid is `recurrent_activation`, tanh `activation`. Weights: kernel (features, 4 units),
-    recurrent_kernel (units, 4 units), bias (4 units,). Further arguments are those of `RNN`, those
-    of `SimpleRNN`, and `unit_forget_bias`: the bias of f begins with 1.
+    sigmoid is `recurrent_activation`, tanh is `activation`. Weights: kernel (features, 4 units),
+    recurrent_kernel (units, 4 units), bias (4 units,).
 
     Args:
-        units: number of outputs, a positive integer.
-        activation: name or function applied to the outputs; None applies none.
-        recurrent_activation: name or function of the gates.
+        units: number of output features, a positive integer.
+        activation: name or function applied to candidates and outputs.
+        recurrent_activation: name or function applied to the gates.
         use_bias: add a learned bias.
+        **kwargs: arguments of `RNN` (`return_sequences`, ...), `LSTMCell` (`dropout`, ...) and
+            `Layer`.
 
+    Shapes:
+        (batch, steps, features) -> (batch, units), or (batch, steps, units) with return_sequences
+
+    Example:
         >>> import lamina as lm
-        >>> lm.layers.LSTM(4, return_sequences=True)(lm.zeros((2, 5, 3))).shape
-        (2, 5, 4)
+        >>> lm.layers.LSTM(4, return_sequences=True)(lm.Input((5, 3))).shape
+        (batch, 5, 4)
+
+    Source: Hochreiter and Schmidhuber (1997), Long short-term memory; Gers et al. (2000), Learning
+        to forget.
     """
 
     cell_class = LSTMCell
@@ -376,22 +409,33 @@ class LSTM(_OfCell):
 
 
 class GRU(_OfCell):
-    """Gated recurrent unit (Cho et al. 2014).
+    """Gated recurrent unit layer.
 
         z, r, n = x @ kernel + input bias, in three parts; and of h @ recurrent_kernel + its bias
         z = sigmoid(z_x + z_h)      r = sigmoid(r_x + r_h)
         n = tanh(n_x + r * n_h)     with reset_after=False: tanh(n_x + (r * h) @ its kernel)
         h' = z * h + (1 - z) * n
 
-    sigmoid is `recurrent_activation`, tanh `activation`. Weights: kernel (features, 3 units),
+    sigmoid is `recurrent_activation`, tanh is `activation`. Weights: kernel (features, 3 units),
     recurrent_kernel (units, 3 units), bias (2, 3 units), or (3 units,) without `reset_after`.
-    Further arguments are those of `RNN` and of `SimpleRNN`.
 
     Args:
-        units: number of outputs, a positive integer.
-        activation: name or function applied to the outputs; None applies none.
-        recurrent_activation: name or function of the gates.
+        units: number of output features, a positive integer.
+        activation: name or function applied to the candidates.
+        recurrent_activation: name or function applied to the gates.
         use_bias: add a learned bias.
+        **kwargs: arguments of `RNN` (`return_sequences`, ...), `GRUCell` (`reset_after`, ...) and
+            `Layer`.
+
+    Shapes:
+        (batch, steps, features) -> (batch, units), or (batch, steps, units) with return_sequences
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GRU(4)(lm.Input((5, 3))).shape
+        (batch, 4)
+
+    Source: Cho et al. (2014), Learning phrase representations using RNN encoder-decoder.
     """
 
     cell_class = GRUCell

@@ -194,7 +194,39 @@ def gates_of(x: Tensor, count: int) -> list[Tensor]:
 
 
 class SimpleRNNCell(RecurrentCell):
-    """h' = activation(x @ kernel + h @ recurrent_kernel + bias) (Elman 1990)."""
+    """One step of a fully connected recurrent layer.
+
+        h' = activation(x @ kernel + h @ recurrent_kernel + bias)
+
+    Args:
+        units: number of output features, a positive integer.
+        activation: name or function applied to the outputs; None applies none.
+        use_bias: add a learned bias.
+        kernel_initializer: initializer of the kernel.
+        recurrent_initializer: initializer of the recurrent kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
+        recurrent_regularizer: regularizer of the recurrent kernel.
+        bias_regularizer: regularizer of the bias.
+        kernel_constraint: constraint applied to the kernel after each update.
+        recurrent_constraint: constraint applied to the recurrent kernel after each update.
+        bias_constraint: constraint applied to the bias after each update.
+        dropout: fraction of the inputs set to 0 in training, in [0, 1).
+        recurrent_dropout: fraction of the recurrent state set to 0 in training, in [0, 1).
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        inputs (batch, features), states [h (batch, units)] -> (batch, units), [h']
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RNN(lm.layers.SimpleRNNCell(4))(lm.Input((5, 3))).shape
+        (batch, 4)
+
+    Source: Elman (1990), Finding structure in time.
+    """
 
     def advance(
         self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
@@ -204,20 +236,33 @@ class SimpleRNNCell(RecurrentCell):
 
 
 class LSTMCell(RecurrentCell):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000); states h, c.
+    """One step of a long short-term memory layer with the states h and c.
 
         i, f, g, o = x @ kernel + h @ recurrent_kernel + bias, in four parts
         c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
         h' = sigmoid(o) * tanh(c')
 
-    sigmoid is `recurrent_activation`, tanh `activation`. unit_forget_bias: the bias of f begins
-    with 1, so that memory lasts from the start (Jozefowicz et al. 2015).
+    sigmoid is `recurrent_activation`, tanh is `activation`.
 
     Args:
-        units: number of outputs, a positive integer.
-        activation: name or function applied to the outputs; None applies none.
-        recurrent_activation: name or function of the gates.
+        units: number of output features, a positive integer.
+        activation: name or function applied to candidates and outputs.
+        recurrent_activation: name or function applied to the gates.
         use_bias: add a learned bias.
+        unit_forget_bias: initialize the bias of the forget gate with 1 (Jozefowicz et al. 2015).
+        **kwargs: other arguments of `SimpleRNNCell`: initializers, regularizers, constraints,
+            dropout.
+
+    Shapes:
+        inputs (batch, features), states [h, c] (batch, units) -> (batch, units), [h', c']
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RNN(lm.layers.LSTMCell(4))(lm.Input((5, 3))).shape
+        (batch, 4)
+
+    Source: Hochreiter and Schmidhuber (1997), Long short-term memory; Gers et al. (2000), Learning
+        to forget.
     """
 
     gates = 4
@@ -260,21 +305,34 @@ class LSTMCell(RecurrentCell):
 
 
 class GRUCell(RecurrentCell):
-    """Gated recurrent unit (Cho et al. 2014).
+    """One step of a gated recurrent unit layer.
 
         z, r, n = x @ kernel + input bias, in three parts; and of h @ recurrent_kernel + its bias
         z = sigmoid(z_x + z_h)      r = sigmoid(r_x + r_h)
         n = tanh(n_x + r * n_h)     with reset_after=False: tanh(n_x + (r * h) @ its kernel)
         h' = z * h + (1 - z) * n
 
-    sigmoid is `recurrent_activation`, tanh `activation`. With reset_after the bias has two rows, of
-    the inputs' product and the state's; without, it has one.
+    sigmoid is `recurrent_activation`, tanh is `activation`.
 
     Args:
-        units: number of outputs, a positive integer.
-        activation: name or function applied to the outputs; None applies none.
-        recurrent_activation: name or function of the gates.
+        units: number of output features, a positive integer.
+        activation: name or function applied to the candidates.
+        recurrent_activation: name or function applied to the gates.
         use_bias: add a learned bias.
+        reset_after: apply the reset gate after the product with the recurrent kernel, with a
+            separate recurrent bias (the variant of cuDNN).
+        **kwargs: other arguments of `SimpleRNNCell`: initializers, regularizers, constraints,
+            dropout.
+
+    Shapes:
+        inputs (batch, features), states [h (batch, units)] -> (batch, units), [h']
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RNN(lm.layers.GRUCell(4))(lm.Input((5, 3))).shape
+        (batch, 4)
+
+    Source: Cho et al. (2014), Learning phrase representations using RNN encoder-decoder.
     """
 
     gates = 3
@@ -333,8 +391,23 @@ class GRUCell(RecurrentCell):
 
 
 class StackedRNNCells(Layer):
-    """Cells above each other, as one: the output of each is the input of the next. The states are
-    a list with those of each cell."""
+    """Stack of recurrent cells as one cell: the output of each is the input of the next.
+
+    The states are a list with the states of each cell.
+
+    Args:
+        cells: sequence of recurrent cells, the first one first.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        inputs (batch, features), states -> (batch, units of the last cell), new states
+
+    Example:
+        >>> import lamina as lm
+        >>> cells = [lm.layers.LSTMCell(4), lm.layers.GRUCell(6)]
+        >>> lm.layers.RNN(lm.layers.StackedRNNCells(cells))(lm.Input((5, 3))).shape
+        (batch, 6)
+    """
 
     def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -69,17 +69,29 @@ def filled(owner: str, shape: tuple[int | None, ...], inputs: Tensor) -> tuple[A
 
 
 class Dropout(Noise):
-    """Zero for a random fraction `rate` of the inputs, the others divided by (1 - rate), so that
-    sums keep their expected value (Srivastava et al. 2014).
+    """Dropout: in training, sets a random fraction of the inputs to 0 and divides the rest by 1 -
+    rate.
 
-    noise_shape: shape of the mask, None for the input's extent; an extent of 1 drops along that
-    axis together: (None, 1, None) drops whole sequences of a feature. seed: makes the mask depend
-    on this number too.
+    The expected value of the outputs is that of the inputs.
 
     Args:
-        rate: fraction of the elements set to zero, in [0, 1).
-        noise_shape: shape of the random mask, broadcast against the inputs; None is their shape.
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        rate: fraction of the inputs that are set to 0, in [0, 1).
+        noise_shape: shape of the random mask, broadcast against the inputs; None as an extent takes
+            that of the inputs, and (None, 1, None) drops whole sequences of a feature.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Dropout(0.5)(lm.asarray([[1.0, 2.0]])).tolist()  # inference: identity
+        [[1.0, 2.0]]
+
+    Source: Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from
+        overfitting.
     """
 
     def __init__(
@@ -106,11 +118,23 @@ class Dropout(Noise):
 
 
 class SpatialDropout1D(Dropout):
-    """Dropout of whole features of a sequence (batch, steps, features) (Tompson et al. 2014).
+    """Dropout of whole features of sequences.
 
     Args:
-        rate: fraction of the elements set to zero, in [0, 1).
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        rate: fraction of the inputs that are set to 0, in [0, 1).
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, features) -> (batch, steps, features)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.SpatialDropout1D(0.5)(lm.Input((10, 3))).shape
+        (batch, 10, 3)
+
+    Source: Tompson et al. (2014), Efficient object localization using convolutional networks.
     """
 
     input_spec = InputSpec(ndim=3)
@@ -147,19 +171,76 @@ class _SpatialDropout(Dropout):
 
 
 class SpatialDropout2D(_SpatialDropout):
-    """Dropout of whole channels of pictures (batch, rows, columns, channels)."""
+    """Dropout of whole channels of images.
+
+    Args:
+        rate: fraction of the inputs that are set to 0, in [0, 1).
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.SpatialDropout2D(0.5)(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
+
+    Source: Tompson et al. (2014), Efficient object localization using convolutional networks.
+    """
 
     input_spec = InputSpec(ndim=4)
 
 
 class SpatialDropout3D(_SpatialDropout):
-    """Dropout of whole channels of volumes (batch, depth, rows, columns, channels)."""
+    """Dropout of whole channels of volumes.
+
+    Args:
+        rate: fraction of the inputs that are set to 0, in [0, 1).
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, depth, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.SpatialDropout3D(0.5)(lm.Input((4, 4, 4, 3))).shape
+        (batch, 4, 4, 4, 3)
+
+    Source: Tompson et al. (2014), Efficient object localization using convolutional networks.
+    """
 
     input_spec = InputSpec(ndim=5)
 
 
 class GaussianDropout(Noise):
-    """Inputs times normal numbers of mean 1 and standard deviation sqrt(rate / (1 - rate))."""
+    """Multiplication by Gaussian noise in training.
+
+        x * N(1, rate / (1 - rate))    (mean, variance)
+
+    Args:
+        rate: drop rate of the `Dropout` layer with the same variance, in [0, 1).
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GaussianDropout(0.5)(lm.asarray([[1.0, 2.0]])).tolist()  # inference: identity
+        [[1.0, 2.0]]
+
+    Source: Srivastava et al. (2014), Dropout, section 10.
+    """
 
     def noisy(self, inputs: Tensor) -> Tensor:
         if self.rate >= 1:
@@ -169,11 +250,21 @@ class GaussianDropout(Noise):
 
 
 class GaussianNoise(Noise):
-    """Inputs plus normal numbers of mean 0 and standard deviation `stddev`.
+    """Addition of Gaussian noise of mean 0 in training.
 
     Args:
-        stddev: standard deviation of the noise.
-        seed: integer or SeedGenerator of the layer's random numbers; None draws a seed.
+        stddev: standard deviation of the noise, at least 0.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GaussianNoise(0.1)(lm.asarray([[1.0, 2.0]])).tolist()  # inference: identity
+        [[1.0, 2.0]]
     """
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
@@ -186,8 +277,28 @@ class GaussianNoise(Noise):
 
 
 class AlphaDropout(Dropout):
-    """Dropout for SELU networks, which keeps mean and variance (Klambauer et al. 2017): what is
-    dropped becomes -scale * alpha, then everything is scaled and shifted."""
+    """Dropout that preserves mean and variance, for networks with SELU activations.
+
+    Dropped values become -scale * alpha of SELU; an affine transformation restores the statistics.
+
+    Args:
+        rate: fraction of the inputs that are set to 0, in [0, 1).
+        noise_shape: shape of the random mask, broadcast against the inputs; None in place of an
+            extent takes that of the inputs.
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.AlphaDropout(0.5)(lm.asarray([[1.0, 2.0]])).tolist()  # inference: identity
+        [[1.0, 2.0]]
+
+    Source: Klambauer et al. (2017), Self-normalizing neural networks, section 3.
+    """
 
     def noisy(self, inputs: Tensor) -> Tensor:
         if self.rate >= 1:
@@ -199,8 +310,24 @@ class AlphaDropout(Dropout):
 
 
 class ActivityRegularization(Layer):
-    """Gives its inputs back, and adds (l1 * sum(|x|) + l2 * sum(x**2)) / batch size to the
-    loss."""
+    """Identity that adds a penalty on its inputs to the loss.
+
+        (l1 sum(|x|) + l2 sum(x^2)) / batch size
+
+    Args:
+        l1: factor of the absolute values, at least 0.
+        l2: factor of the squares, at least 0.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> layer = lm.layers.ActivityRegularization(l2=0.5)
+        >>> layer(lm.asarray([[1.0, 2.0]])).tolist()
+        [[1.0, 2.0]]
+    """
 
     supports_masking = True
 

@@ -16,11 +16,19 @@ from lamina.tensor import Tensor, bind
 
 
 class Flatten(Layer):
-    """Every example as one vector: (batch, ...) -> (batch, size).
+    """Reshaping of each sample to a vector.
 
     Args:
-        data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
-            ...); by default the setting of the backend.
+        data_format: "channels_first" moves the channels to the end first; None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, size)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Flatten()(lm.Input((4, 3))).shape
+        (batch, 12)
     """
 
     input_spec = InputSpec(min_ndim=1)
@@ -41,8 +49,20 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """Every example in another shape: (batch, ...) -> (batch, *target_shape). One entry of
-    target_shape may be -1: whatever is left."""
+    """Reshaping of each sample.
+
+    Args:
+        target_shape: shape of a sample of the output; one extent may be -1 and is inferred.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, *target_shape)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Reshape((2, -1))(lm.Input((4, 3))).shape
+        (batch, 2, 6)
+    """
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -69,8 +89,20 @@ class Reshape(Layer):
 
 
 class Permute(Layer):
-    """The axes of every example in another order. `dims` counts from 1: the batch, 0, stays;
-    Permute((2, 1)) exchanges the two axes of a matrix."""
+    """Permutation of the axes of each sample.
+
+    Args:
+        dims: axes in their new order, counted from 1; the batch axis 0 is not permuted.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, ...) -> (batch, ...) permuted
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Permute((2, 1))(lm.Input((4, 3))).shape
+        (batch, 3, 4)
+    """
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -87,7 +119,20 @@ class Permute(Layer):
 
 
 class RepeatVector(Layer):
-    """Every example n times, one after the other: (batch, features) -> (batch, n, features)."""
+    """Repetition of a vector as the steps of a sequence.
+
+    Args:
+        n: number of repetitions.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, features) -> (batch, n, features)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RepeatVector(5)(lm.Input((3,))).shape
+        (batch, 5, 3)
+    """
 
     input_spec = InputSpec(ndim=2)
 

@@ -15,15 +15,20 @@ from lamina.tensor import Tensor
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What one input must be like; arguments as in Keras.
-
-    `shape` is the whole shape with None for any extent; `axes` maps an axis to its extent. `layout`
-    says for messages what the axes are; HINTS has more to say of some.
+    """Description of the inputs that a layer accepts, as in Keras.
 
     Args:
-        dtype: dtype of the layer's computations and weights.
-        shape: shape of one sample.
-        axes: axes to work along; negative numbers count from the end.
+        dtype: required dtype; None accepts any.
+        shape: required shape with the batch axis; None accepts any extent.
+        ndim: required number of axes; None accepts any.
+        max_ndim: maximum number of axes.
+        min_ndim: minimum number of axes.
+        axes: dictionary from axes to their required extents.
+        layout: names of the axes for error messages, for example "(batch, steps, channels)".
+
+    Example:
+        >>> import lamina as lm
+        >>> spec = lm.layers.InputSpec(ndim=3, axes={-1: 16})
     """
 
     dtype: Any = None

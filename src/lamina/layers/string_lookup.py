@@ -14,25 +14,36 @@ from lamina.operations import creation
 
 
 class StringLookup(Lookup, HostLayer):
-    """Strings (...) as numbers, or as rows of zeros and ones; with `invert`, numbers as strings.
+    """Conversion of strings to indices of a vocabulary, or back if `invert`.
 
-    Strings are NumPy arrays, lists or nests of lists; it runs on the host, before the compiled
-    program. Several numbers for unknown strings are shared out by FarmHash64, or with a `salt` by
-    SipHash. Other arguments are those of `Lookup`; Keras' own example:
+    Inputs are NumPy arrays or nested lists; the layer runs on the host, before the compiled
+    program. OOV strings are distributed over their indices by a hash.
 
     Args:
-        max_tokens: largest size of the vocabulary; None sets no limit.
-        num_oov_indices: how many indices unknown tokens are hashed to.
-        mask_token: token that stands for a masked step, or None.
-        oov_token: token that stands for unknown ones.
-        vocabulary: tokens in order, or the path of a text file with one token a line.
+        max_tokens: maximum size of the vocabulary, mask and OOV tokens included; None sets no
+            limit.
+        num_oov_indices: number of indices that out-of-vocabulary tokens are distributed over.
+        mask_token: token of masked entries, with index 0; None reserves no index for it.
+        oov_token: token that out-of-vocabulary (OOV) indices are converted to if `invert`.
+        vocabulary: tokens in order, or the path of a text file with one token per line; None learns
+            it with `adapt`.
         idf_weights: inverse document frequency of each token, for `output_mode="tf_idf"`.
-        invert: look up tokens by index instead of indices by token.
-        output_mode: form of the result; see above.
-        pad_to_max_tokens: give the outputs `max_tokens` columns whatever the vocabulary's size.
-        sparse: accepted for compatibility; only dense results exist.
-        encoding: encoding of text files.
+        invert: convert indices to tokens instead of tokens to indices.
+        output_mode: "int" for int64 indices, or "one_hot", "multi_hot", "count" or "tf_idf" for
+            float rows.
+        pad_to_max_tokens: give the output `max_tokens` columns even if the vocabulary is smaller.
+        sparse: must be False; accepted for compatibility with Keras.
+        encoding: encoding of vocabulary files and of strings given as bytes.
+        salt: integer or pair of integers, the key of SipHash-2-4; None uses FarmHash64.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (...) -> (...) for "int"; as `CategoryEncoding` for other modes
+
+    Raises:
+        DataError: a string is not in the vocabulary and `num_oov_indices` is 0.
+
+    Example:
         >>> import lamina as lm
         >>> lookup = lm.layers.StringLookup(vocabulary=["a", "b", "c", "d"])
         >>> lookup([["a", "c", "d"], ["d", "z", "b"]]).tolist()

@@ -30,35 +30,39 @@ Rows = Sequence[Sequence[str]]
 
 
 class TextVectorization(StringLookup):
-    """Texts (batch,) or (batch, 1) as numbers (batch, words), or as rows (batch, vocabulary).
+    """Conversion of texts to token indices or rows of counts.
 
-    Each text is standardized, split into words, recombined to n-grams, looked up in the vocabulary.
-    It runs on the host, before the compiled program: call it on the data.
-
-    max_tokens: how large the vocabulary may be, the reserved '' (padding; only for "int") and
-        '[UNK]' included.
-    standardize: "lower_and_strip_punctuation", "lower", "strip_punctuation", None, or a function of
-        an array of strings. Letters of all alphabets are lowered; punctuation is that of ASCII.
-    split: "whitespace", "character", None (a text is one token), or a function from an array of
-        strings to a list of their lists of tokens.
-    ngrams: n for runs of 1 to n words, or a tuple of lengths; joined by spaces.
-    output_mode: "int" for int64 numbers, padded with 0; "multi_hot", "count" or "tf_idf" for float
-        rows of the vocabulary's size, or of max_tokens with pad_to_max_tokens.
-    output_sequence_length: with "int", pad or cut to exactly so many; else to the longest of a
-        call.
-    vocabulary, idf_weights: the words (or the path of a file, one a line) instead of `adapt`.
-
-    The vocabulary is saved with the layer; of a function of your own, its name.
+    Texts are standardized, split into tokens, combined to n-grams and looked up in the vocabulary.
+    The layer runs on the host, before the compiled program. The vocabulary is saved with the layer;
+    of custom functions, only the names are saved.
 
     Args:
-        max_tokens: largest size of the vocabulary; None sets no limit.
-        output_mode: form of the result; see above.
-        pad_to_max_tokens: give the outputs `max_tokens` columns whatever the vocabulary's size.
-        vocabulary: tokens in order, or the path of a text file with one token a line.
+        max_tokens: maximum size of the vocabulary, including '' (padding, only for "int") and
+            '[UNK]'; None sets no limit.
+        standardize: "lower_and_strip_punctuation", "lower", "strip_punctuation", None, or a
+            function of an array of strings; letters of all alphabets are lowered, punctuation is
+            ASCII.
+        split: "whitespace", "character", None (a text is one token), or a function from an array of
+            strings to a list of token lists.
+        ngrams: n for runs of 1 to n tokens, or a tuple of lengths, joined by spaces; None uses
+            single tokens.
+        output_mode: "int" for int64 indices padded with 0; "multi_hot", "count" or "tf_idf" for
+            float rows.
+        output_sequence_length: number of indices per text for "int", padded or truncated; None pads
+            to the longest text of a call.
+        pad_to_max_tokens: give the output `max_tokens` columns even if the vocabulary is smaller.
+        vocabulary: tokens in order, or the path of a text file with one token per line; None learns
+            it with `adapt`.
         idf_weights: inverse document frequency of each token, for `output_mode="tf_idf"`.
-        sparse: accepted for compatibility; only dense results exist.
-        encoding: encoding of text files.
+        sparse: must be False; accepted for compatibility with Keras.
+        ragged: accepted for compatibility with Keras; must be False.
+        encoding: encoding of vocabulary files and of texts given as bytes.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (batch,) or (batch, 1) -> (batch, tokens) for "int", (batch, vocabulary) for other modes
+
+    Example:
         >>> import lamina as lm
         >>> vectorize = lm.layers.TextVectorization(output_sequence_length=4)
         >>> vectorize.adapt(["foo bar", "bar baz", "baz bada boom"])

@@ -26,9 +26,27 @@ from lamina.tensor import Tensor, as_tensor
 
 # ---- positions ---------------------------------------------------------------------------------
 class SinePositionEncoding(Layer):
-    """sin(p / w^(i / d)) in even features i, cos of the same rate in the odd ones behind them, for
-    position p, d features and w = max_wavelength (Vaswani et al. 2017). Of the shape of the inputs,
-    to be added to them: x + SinePositionEncoding()(x)."""
+    """Sinusoidal position encoding, to be added to the inputs.
+
+        sin(p / w^(i / d)) in even features i, cos of the same angle in the next odd feature
+
+    p is the position, d the number of features and w = max_wavelength.
+
+    Args:
+        max_wavelength: largest wavelength divided by 2 pi, in steps.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, features) -> (batch, steps, features)
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Input((7, 16))
+        >>> (x + lm.layers.SinePositionEncoding()(x)).shape
+        (batch, 7, 16)
+
+    Source: Vaswani et al. (2017), Attention is all you need, section 3.5.
+    """
 
     supports_masking = True
     input_spec = InputSpec(min_ndim=2)
@@ -53,11 +71,24 @@ class SinePositionEncoding(Layer):
 
 
 class PositionEmbedding(Layer):
-    """A vector to be learnt for each position, up to `sequence_length`. Of the shape of the inputs,
-    to be added to them. Raises ShapeError for longer sequences.
+    """Learned vector for each position, to be added to the inputs.
 
     Args:
-        sequence_length: number of steps of the result; longer ones are cut.
+        sequence_length: maximum number of steps.
+        initializer: initializer of the vectors.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, features) -> (batch, steps, features)
+
+    Raises:
+        ShapeError: the inputs have more steps than `sequence_length`.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Input((7, 16))
+        >>> (x + lm.layers.PositionEmbedding(sequence_length=10)(x)).shape
+        (batch, 7, 16)
     """
 
     supports_masking = True
@@ -103,13 +134,23 @@ class PositionEmbedding(Layer):
 
 
 class TokenAndPositionEmbedding(Layer):
-    """The embedding of each token plus that of its position: (batch, steps) whole numbers become
-    (batch, steps, embedding_dim). mask_zero: token 0 is padding.
+    """Sum of the embeddings of tokens and of their positions.
 
     Args:
-        sequence_length: number of steps of the result; longer ones are cut.
+        vocabulary_size: number of tokens.
+        sequence_length: maximum number of steps.
+        embedding_dim: length of the vectors.
         embeddings_initializer: initializer of the table of embeddings.
-        mask_zero: treat index 0 as padding and make a mask of it.
+        mask_zero: treat index 0 as padding and create a mask from it.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps) integers -> (batch, steps, embedding_dim)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.TokenAndPositionEmbedding(1000, 10, 16)(lm.asarray([[4, 20, 7]])).shape
+        (1, 3, 16)
     """
 
     supports_masking = True
@@ -227,11 +268,32 @@ class _Block(Layer):
 
 
 class TransformerEncoder(_Block):
-    """Self-attention and a network of two Dense layers on each step (Vaswani et al. 2017).
+    """Transformer encoder block: self-attention and a feed-forward network of two Dense layers.
 
-    intermediate_dim: units of the first Dense layer. normalize_first: normalizations stand before
-    their parts instead of after (Xiong et al. 2020). padding_mask: (batch, steps), True where a
-    step is there; by default the mask of the inputs. attention_mask: (batch, queries, keys).
+    A call accepts `padding_mask` (batch, steps), True at valid steps (None uses the mask of the
+    inputs), and `attention_mask` (batch, queries, keys).
+
+    Args:
+        intermediate_dim: units of the hidden layer of the feed-forward network.
+        num_heads: number of attention heads.
+        dropout: fraction of the values set to 0 in training, in [0, 1).
+        activation: name or function applied to the hidden layer.
+        layer_norm_epsilon: epsilon of the layer normalizations.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        normalize_first: normalize the input of each sublayer (pre-norm, Xiong et al. 2020) instead
+            of the sum with its output (post-norm).
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, features) -> (batch, steps, features)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.TransformerEncoder(32, num_heads=2)(lm.Input((7, 16))).shape
+        (batch, 7, 16)
+
+    Source: Vaswani et al. (2017), Attention is all you need, section 3.1.
     """
 
     def build(self, input_shape: Any) -> None:
@@ -257,11 +319,34 @@ class TransformerEncoder(_Block):
 
 
 class TransformerDecoder(_Block):
-    """Causal self-attention, attention to an encoder's output if there is one, and a network of two
-    Dense layers on each step (Vaswani et al. 2017).
+    """Transformer decoder block: causal self-attention, attention to an encoder, and a feed-forward
+    network.
 
-    Called with decoder_sequence, and encoder_sequence or without; arguments and masks as those of
-    `TransformerEncoder`, of either sequence. Without an encoder it is a block of a language model.
+    Without `encoder_sequence` the block has no attention to an encoder and suits a language model.
+    A call accepts the masks of `TransformerEncoder` for both sequences.
+
+    Args:
+        intermediate_dim: units of the hidden layer of the feed-forward network.
+        num_heads: number of attention heads.
+        dropout: fraction of the values set to 0 in training, in [0, 1).
+        activation: name or function applied to the hidden layer.
+        layer_norm_epsilon: epsilon of the layer normalizations.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        normalize_first: normalize the input of each sublayer (pre-norm, Xiong et al. 2020) instead
+            of the sum with its output (post-norm).
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        decoder_sequence (batch, steps, features), optional encoder_sequence (batch, encoder steps,
+            features) -> (batch, steps, features)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.TransformerDecoder(32, num_heads=2)(lm.Input((7, 16))).shape
+        (batch, 7, 16)
+
+    Source: Vaswani et al. (2017), Attention is all you need, section 3.1.
     """
 
     def build(self, decoder_sequence_shape: Any, encoder_sequence_shape: Any = None) -> None:

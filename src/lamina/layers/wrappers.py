@@ -17,10 +17,19 @@ MERGES = ("concat", "sum", "mul", "ave", None)
 
 
 class Wrapper(Layer):
-    """A layer that contains another, `layer`, and by itself does what that one does.
+    """Base class of layers that contain another layer; a call calls that layer.
 
     Args:
-        layer: layer that is wrapped.
+        layer: layer to wrap.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        those of `layer`
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Wrapper(lm.layers.Dense(4))(lm.Input((3,))).shape
+        (batch, 4)
     """
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
@@ -44,11 +53,24 @@ def _as_layer(owner: str, layer: Any) -> Any:
 
 
 class TimeDistributed(Wrapper):
-    """The same layer on each step: inputs (batch, steps, ...), outputs (batch, steps, ...).
+    """Wrapper that applies a layer to each step of a sequence.
 
-    The steps are taken as so many more examples, so that it costs one call of the layer. A mask is
-    (batch, steps), or (batch, steps, ...): its further axes are the mask of what the layer gets.
-    Where the layer passes on no mask, a step of the output is there if any part of it was.
+    The steps are treated as additional samples, so the layer runs once. If the layer does not
+    propagate its mask, a step of the output is masked if all parts of it were masked.
+
+    Args:
+        layer: layer for one step.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, ...) -> (batch, steps, ...)
+        mask: (batch, steps), or (batch, steps, ...), whose further axes are the mask of the inner
+            layer
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.TimeDistributed(lm.layers.Dense(4))(lm.Input((5, 3))).shape
+        (batch, 5, 4)
     """
 
     input_spec = InputSpec(min_ndim=3, layout="(batch, steps, ...)")
@@ -104,21 +126,31 @@ class TimeDistributed(Wrapper):
 
 
 class Bidirectional(Layer):
-    """A recurrent layer forwards, and another like it backwards (Schuster and Paliwal 1997).
+    """Bidirectional recurrent layer: a layer that reads forwards and one that reads backwards.
 
-    merge_mode: what becomes of the two outputs: "concat" (beside each other), "sum", "mul", "ave",
-    or None for a list of both. backward_layer: the second one, if it is not to be a copy of the
-    first. With `return_state` the states of the first come before those of the second, and
-    `initial_state` takes them in this order. Where the outputs of all steps are given, steps that a
-    mask says are not there give zeros.
+    With `return_state` the states of the forward layer precede those of the backward layer, and
+    `initial_state` takes them in this order. Masked steps of returned sequences are 0.
 
     Args:
-        layer: layer that is wrapped.
+        layer: recurrent layer that reads forwards.
+        merge_mode: combination of the two outputs: "concat", "sum", "mul", "ave", or None for a
+            list of both.
+        weights: list of initial weights, those of the forward layer first; None uses the
+            initializers.
+        backward_layer: layer that reads backwards; None is a copy of `layer`.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
+    Shapes:
+        (batch, steps, features) -> (batch, 2 units), or (batch, steps, 2 units) with
+            return_sequences
+
+    Example:
         >>> import lamina as lm
         >>> layer = lm.layers.Bidirectional(lm.layers.LSTM(8, return_sequences=True))
-        >>> layer(lm.zeros((2, 5, 3))).shape
-        (2, 5, 16)
+        >>> layer(lm.Input((5, 3))).shape
+        (batch, 5, 16)
+
+    Source: Schuster and Paliwal (1997), Bidirectional recurrent neural networks.
     """
 
     supports_masking = True
