@@ -16,6 +16,7 @@ import numpy as np
 
 from lamina.engines.llvm.loops.index import Data, Div, Index, Var
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Expr, Nest
+from lamina.errors import VerifyError
 from lamina.ir.types import Dim
 from lamina.reference.interpreter import apply
 from lamina.reference.meaning import REDUCE
@@ -70,7 +71,8 @@ class Evaluation:
         """Buffer, index and value of each store, over the spatial loops."""
         if math.prod(self.spatial) == 0:
             return []
-        self._totals = [self._total(a) for a in self.nest.accumulators]
+        for acc in self.nest.accumulators:
+            self._totals.append(self._total(acc))
         found = [(s.buffer, self.index(s.index), self.value(s.expr)) for s in self.nest.stores]
         return [
             (b, np.broadcast_to(index, self.spatial), np.broadcast_to(value, self.spatial))
@@ -110,6 +112,8 @@ class Evaluation:
             constant = np.asarray(p["value"]).astype(storage)
             return constant.reshape([1] * len(self.shape))
         if expr.kind == "acc":
+            if p["number"] >= len(self._totals):
+                raise VerifyError(f"{expr} is used in an accumulator that is reduced before it")
             return self._totals[p["number"]]
         if expr.kind == "load":
             return self.load(p["buffer"], self.index(p["index"], active), active.where)

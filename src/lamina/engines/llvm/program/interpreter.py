@@ -52,9 +52,11 @@ IN_PLACE: Moved = {}
 
 @dataclass(frozen=True)
 class Order:
-    """A run's choices: the number of threads, and the seed that decides the rest."""
+    """A run's choices: the number of threads, whether they divide the rows of row-parallel
+    statements (or run the statements inside in turn), and the seed that decides the rest."""
 
     threads: int = 3
+    divided: bool = True
     seed: int = 0
 
 
@@ -69,12 +71,13 @@ def run(program: Program, arrays: Sequence[Array], order: Order = Order()) -> li
 
 class _Interpreter:
     def __init__(self, program: Program, arrays: Sequence[Array], order: Order) -> None:
-        self.program, self.threads = program, order.threads
+        self.program, self.threads, self.divided = program, order.threads, order.divided
         self.rng = np.random.default_rng(order.seed)
         nodes = [parameter(TensorType(s.shape, s.dtype)) for s in program.arguments]
         self.sizes = bind_sizes(nodes, [a.shape for a in arrays])
         self.memories = self._memories(arrays)
         self.iterations: dict[Loop, int] = {}
+        self._spans: dict[Slot, int] = {}
         self.is_first = self.is_last = False  # the iteration of the loop around
         self.thread = 0
         self.rows_of: set[Memory] | None = None  # in row-parallel statements: what they touch
@@ -90,10 +93,12 @@ class _Interpreter:
         return found
 
     def dim(self, extent: Dim) -> int:
-        return evaluate(extent, self.sizes)
+        return extent if type(extent) is int else evaluate(extent, self.sizes)
 
     def _memories(self, arrays: Sequence[Array]) -> dict[Slot, Memory]:
         owners = [s for s in self.program.slots() if s.same is None and s.base is None]
+        if any(s.each and s.kind != "temporary" for s in owners):
+            raise VerifyError("program: an argument, result or table is private to each thread")
         found = {s: Memory(s, self.dim, self.threads if s.each else 1) for s in owners}
         for slot, array in zip(self.program.arguments, arrays, strict=True):
             found[slot].fill(array)
@@ -155,8 +160,8 @@ class _Interpreter:
 
     # ---- rows ----------------------------------------------------------------------------------
     def _divides(self) -> bool:
-        """Whether the threads divide the rows of this statement, as they mostly do."""
-        return self.rows_of is None and bool(self.rng.random() < 0.8)
+        """Whether the threads divide the rows of a statement, outside of all others that are."""
+        return self.divided and self.rows_of is None
 
     def _tiled(self, item: Strip) -> None:
         if not self._divides():
@@ -166,7 +171,8 @@ class _Interpreter:
         else:
             with self._rows_divided():
                 for first, end in self._shares(self.dim(item.rows)):
-                    self._in_tiles(item, first, end, int(self.rng.integers(1, item.step + 1)))
+                    most = min(item.step, max((end - first) // 2, 1))
+                    self._in_tiles(item, first, end, int(self.rng.integers(1, most + 1)))
             for slot in item.inner:
                 self.memories[slot].forget()
 
@@ -264,19 +270,22 @@ class _Interpreter:
     def place(self, slot: Slot) -> tuple[Memory, int, int]:
         """The memory of a slot; where it begins there, and how many elements it spans."""
         slot = slot.actual
-        span = span_of([self.dim(n) for n in slot.shape], [self.dim(n) for n in slot.layout])
+        if slot not in self._spans:
+            self._spans[slot] = span_of(self._dims(slot.shape), self._dims(slot.layout))
         if slot.base is None:
             memory = self.memories[slot]
-            return memory, memory.span * self.thread if slot.each else 0, span
+            return memory, memory.span * self.thread if slot.each else 0, self._spans[slot]
         memory, offset, _ = self.place(slot.base)
         step = self.dim(slot.base.layout[0])
-        return memory, offset + self.iterations[slot.loop] * step, span
+        return memory, offset + self.iterations[slot.loop] * step, self._spans[slot]
+
+    def _dims(self, extents: Sequence[Dim]) -> list[int]:
+        return [self.dim(n) for n in extents]
 
     def _elements(self, slot: Slot) -> tuple[Memory, Array]:
         memory, offset, _ = self.place(slot)
-        strides = [self.dim(n) for n in slot.layout]
         first = offset + self.dim(slot.offset)
-        return memory, places_of([self.dim(n) for n in slot.shape], strides) + first
+        return memory, places_of(self._dims(slot.shape), self._dims(slot.layout)) + first
 
     def _read(self, slot: Slot) -> Array:
         memory, elements = self._elements(slot)
@@ -302,6 +311,7 @@ class _KernelRun:
         self.in_place = {owner.memories[s] for s in shared}
         self.reads: list[tuple[Memory, Array, Array]] = []  # memory, elements, points
         self.evaluation: Evaluation
+        self.points: Array  # the number of each point
 
     def run(self, points: Mapping[Var, Array]) -> None:
         """Evaluate and store at the given points; the iterations of `outermost` in order."""
@@ -316,6 +326,7 @@ class _KernelRun:
 
     def _at(self, points: Mapping[Var, Array]) -> None:
         self.evaluation = Evaluation(self.nest, points, self.owner.dim, self._load)
+        self.points = self._points()
         stores = self.evaluation.stored()
         seen: dict[Memory, list[Array]] = {}
         for buffer, index, values in stores:
@@ -334,7 +345,7 @@ class _KernelRun:
         if memory in self.in_place:
             grid = np.broadcast_shapes(index.shape, self.evaluation.spatial)
             here = np.broadcast_to(active, grid)
-            points = np.broadcast_to(self._points(), grid)[here]
+            points = np.broadcast_to(self.points, grid)[here]
             where = np.broadcast_to(index, grid)[here]
             self.reads.append((memory, self._located(buffer, where)[1], points))
         values = memory.read(elements, self._thread_of(memory))
@@ -377,7 +388,7 @@ class _KernelRun:
         writers = self.writers.get(memory)
         if writers is None:
             writers = self.writers[memory] = np.full(memory.values.size, -1, np.int64)
-        points, before = np.broadcast_to(self._points(), elements.shape), writers[elements]
+        points, before = np.broadcast_to(self.points, elements.shape), writers[elements]
         if not ((before == -1) | (before == points)).all():
             raise VerifyError("several points store to one element")
         writers[elements] = points
