@@ -204,6 +204,31 @@ def test_scan_of_a_length():
     assert (last.item(), ys.tolist()) == (16.0, [1.0, 2.0, 4.0, 8.0])
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda k: lm.copysign(k, -0.0),
+        lambda k: lm.hypot(k, 2.0),
+        lambda k: lm.remainder(k, 2.0),
+        lambda k: lm.floor_divide(2.0, k),
+        lambda k: lm.nextafter(k, lm.asarray([2.0, 3.0, 4.0])),
+    ],
+)
+def test_an_eager_loop_has_a_value_where_its_body_computes_with_constants_alone(f):
+    x = lm.asarray([1.0, -2.0, 3.0])
+    expected = np.asarray(f(f(x)))
+
+    def scanned(x):
+        return lm.scan(lambda k, _: (f(k), f(k)), x, length=2)
+
+    def looped(x):
+        return lm.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, f(c[1])), (0, x))[1]
+
+    for loop in (lambda x: scanned(x)[0], lambda x: scanned(x)[1][-1], looped):
+        for run in (loop, lm.compile(loop)):
+            assert np.asarray(run(x)).tobytes() == expected.tobytes()
+
+
 def test_while_loop():
     def steps(x):
         return lm.while_loop(lambda c: c[0] < 100, lambda c: (c[0] * 2, c[1] + 1), (x, 0))

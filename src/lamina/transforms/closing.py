@@ -7,6 +7,7 @@ from typing import Any
 from lamina import tree
 from lamina.ir.closing import closed_over
 from lamina.ir.graph import Graph, Node, topological
+from lamina.ir.types import is_static
 from lamina.tensor import Tensor, as_tensor
 
 
@@ -28,19 +29,38 @@ def close(parameters: list[Node], results: list[Node], name: str) -> tuple[list[
 
 def captured(parameters: list[Node], results: list[Node]) -> list[Node]:
     """What results need that does not depend on the parameters."""
-    inside = set(parameters)
+    inside, known = set(parameters), set[Node]()
     order = topological(results)
     for node in order:
         if any(a in inside for a in node.args):
             inside.add(node)
+        elif _follows_from_values(node, known):
+            known.add(node)
     needed = [a for n in order if n in inside for a in n.args] + results
-    needed = [n if n in inside else _before_repeating(n) for n in needed]
-    return list(dict.fromkeys(n for n in needed if n not in inside and not _small(n)))
+    outside = [part for n in needed if n not in inside for part in _with_values(n, known)]
+    return list(dict.fromkeys(n for n in outside if not _small(n)))
+
+
+def _follows_from_values(node: Node, known: set[Node]) -> bool:
+    if not node.args or any(a.value is None and a not in known for a in node.args):
+        return False
+    results = node.type if isinstance(node.type, tuple) else (node.type,)
+    return all(is_static(result.shape) for result in results)
+
+
+def _with_values(node: Node, known: set[Node]) -> list[Node]:
+    """The node, or what it is made of where it follows from known values and has none itself.
+
+    Such a node (a number repeated over a shape, and what is computed of it) is computed inside;
+    then a loop whose operands all have values has a value too.
+    """
+    if node.value is not None or node not in known:
+        return [_before_repeating(node)]
+    return [part for a in node.args for part in _with_values(a, known)]
 
 
 def _before_repeating(node: Node) -> Node:
-    """A known value that is only repeated is better fetched as it is, and repeated inside; then a
-    loop whose operands all have values has a value too."""
+    """A known value that is only repeated is better fetched as it is, and repeated inside."""
     is_known = node.op == "broadcast_in_dim" and node.value is None
     return node.args[0] if is_known and node.args[0].value is not None else node
 
