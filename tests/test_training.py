@@ -240,6 +240,22 @@ def test_weighted_metrics_are_weighted_and_others_are_not():
     assert logs == pytest.approx({"loss": (3 * 1 + 9) / 2, "mae": 2.0, "weighted": 6 / 4})
 
 
+def test_a_weighted_metric_of_the_same_name_is_called_weighted():
+    model = linear([[[1.0], [0.0]], [0.0]], metrics=["mae"], weighted_metrics=["mae"])
+    x, y = np.array([[1.0, 0.0], [3.0, 0.0]]), np.zeros(2)
+    logs = model.evaluate(x, y, sample_weight=[3.0, 1.0], verbose=0, return_dict=True)
+    assert logs == pytest.approx({"loss": (3 * 1 + 9) / 2, "mae": 2.0, "weighted_mae": 6 / 4})
+
+
+def test_a_weighted_metric_of_one_of_several_outputs_is_called_weighted():
+    i = lm.Input((2,))
+    model = lm.Model(i, [lm.layers.Dense(1, name="p")(i), lm.layers.Dense(1, name="q")(i)])
+    model.compile("sgd", "mse", metrics=[["mae"], None], weighted_metrics=[["mae"], ["mae"]])
+    y = np.zeros((4, 1))
+    logs = model.evaluate(np.ones((4, 2)), [y, y], verbose=0, return_dict=True)
+    assert list(logs) == ["loss", "p_loss", "q_loss", "p_mae", "p_weighted_mae", "q_mae"]
+
+
 # ---- validation --------------------------------------------------------------------------------
 def test_a_split_is_stratified_and_says_so(capsys):
     model = network()

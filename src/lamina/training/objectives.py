@@ -211,10 +211,14 @@ def _labelled(
 
 
 def _tell_apart(rows: Sequence[Objective]) -> None:
-    """Two metrics of one label would be one line in the logs."""
+    """Give metrics of one label different ones, as Keras does: `mse` and `weighted_mse`, else
+    `mse` and `mse_1`."""
     taken: dict[str, int] = {"loss": 0}
     for row in rows:
         for k, (label, metric, weighted) in enumerate(row.metrics):
+            if weighted and label in taken:
+                start = f"{row.name}_" if label.startswith(f"{row.name}_") else ""
+                label = f"{start}weighted_{label.removeprefix(start)}"
             taken[label] = taken.get(label, -1) + 1
-            if taken[label]:
-                row.metrics[k] = (f"{label}_{taken[label]}", metric, weighted)
+            name = f"{label}_{taken[label]}" if taken[label] else label
+            row.metrics[k] = (name, metric, weighted)
