@@ -7,6 +7,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import lamina as lm
+from lamina.errors import DTypeError
 
 X = np.arange(4 * 5 * 6, dtype="float32").reshape(4, 5, 6)
 MASK = np.array([True, False, True, True])
@@ -195,6 +196,25 @@ def test_random_updates(index, kind):
 
 
 # ---- updates -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("run", [lambda f: f, lm.compile])
+def test_16_bit_floats_are_combined_in_float32_and_rounded_once(dtype, run):
+    x = lm.zeros(2, dtype=dtype)
+    summed = run(lambda x, v: x.at[lm.zeros(4097, dtype="int32")].add(v))(
+        x, lm.ones(4097, dtype=dtype)
+    )
+    assert summed.dtype == dtype and summed.astype("float32").tolist() == [4096, 0]
+    largest = run(lambda x, v: x.at[[0, 0]].max(v))(x, lm.asarray([3.0, 2.0], dtype=dtype))
+    assert largest.astype("float32").tolist() == [3, 0]
+
+
+def test_updates_that_compute_need_numbers():
+    x = lm.zeros(2, dtype="bool")
+    assert x.at[[0, 0]].set(True).tolist() == [True, False]
+    with pytest.raises(DTypeError, match="add: needs numbers; got bool"):
+        x.at[[0, 0]].add(True)
+
+
 def test_updates_leave_the_tensor_alone():
     x = lm.asarray(X)
     y = x.at[0, 1:3].set(-1)

@@ -10,7 +10,7 @@ from lamina.ir.types import Extent, Shape, int32, int64
 from lamina.operations.arithmetic import add, maximum, minimum, multiply, negative
 from lamina.operations.creation import iota
 from lamina.operations.indexing import Plan, cut, getitem, plan_of, windows_of
-from lamina.operations.promote import is_weak, operand, scalar, spread
+from lamina.operations.promote import is_weak, need_kind, operand, scalar, spread, widened
 from lamina.operations.reductions import as_number
 from lamina.operations.shaping import ravel, reshape
 from lamina.tensor import Tensor, as_tensor, bind
@@ -74,6 +74,12 @@ _COMBINE: dict[str, Callable[[Any, Any], Tensor]] = {
 
 def _updated(x: Tensor, index: Any, values: Any, kind: str) -> Tensor:
     value = scalar(values, x.dtype) if is_weak(values) else as_tensor(operand(values), x.dtype)
+    if kind != "set":
+        need_kind(
+            f"x.at[index].{kind}", x, "iuf", "numbers", "x.astype('int32') makes numbers of bools"
+        )
+        if x.dtype.is_storage_only:  # 16-bit floats are combined in float32 and rounded once
+            return as_tensor(_updated(widened(x), index, widened(value), kind), x.dtype)
     plan = plan_of(x, index)
     straight = all(s.stride == 1 and not s.flipped for s in plan.slices)
     if not plan.arrays and straight:
