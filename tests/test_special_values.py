@@ -100,3 +100,41 @@ def test_odd_functions_keep_the_slope_at_both_zeros(name):
     slope = 2 / math.sqrt(math.pi) if name == "erf" else 1.0
     found = lm.grad(lambda x: lm.sum(getattr(lm, name)(x)))(lm.asarray([0.0, -0.0]))
     np.testing.assert_allclose(found, [slope, slope], rtol=1e-6)
+
+
+MOVES = {
+    "diagonal": lambda m, x: m.diagonal(x, offset=1, axis1=0, axis2=1),
+    "diag": lambda m, x: m.diag(x),
+    "diag of a vector": lambda m, x: m.diag(x[0], -1),
+    "einsum": lambda m, x: m.einsum("ii->i", x),
+    "triu": lambda m, x: m.triu(x),
+    "roll": lambda m, x: m.roll(x, 1, axis=0),
+    "take_along_axis": lambda m, x: m.take_along_axis(x, m.argsort(x, axis=1), axis=1),
+    "repeat": lambda m, x: m.repeat(x, 2, axis=1),
+    "sort": lambda m, x: m.sort(x, axis=1),
+    "flip": lambda m, x: m.flip(x),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_functions_that_move_elements_keep_their_bits(name):
+    x = np.array([[-0.0, 2.0, -1.0], [-math.inf, -0.0, 0.5], [3.0, math.nan, -0.0]], "float32")
+    expected = MOVES[name](np, x)
+    assert np.asarray(MOVES[name](lm, lm.asarray(x))).tobytes() == expected.tobytes()
+    compiled = lm.compile(lambda x: MOVES[name](lm, x))
+    assert np.asarray(compiled(lm.asarray(x))).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bool", "int8"])
+@pytest.mark.parametrize("offset", [-4, -3, -2, 0, 1, 3, 4, 9])
+def test_diagonals_of_any_offset_and_dtype(offset, dtype):
+    x = (np.arange(24).reshape(2, 3, 4) % 5).astype(dtype)
+    expected = np.diagonal(x, offset, -2, 0)
+
+    def diagonal(x):
+        return lm.diagonal(x, offset=offset, axis1=-2, axis2=0)
+
+    for f in (diagonal, lm.compile(diagonal)):
+        found = f(x)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(np.asarray(found), expected)

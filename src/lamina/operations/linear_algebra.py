@@ -30,7 +30,7 @@ from lamina.operations.promote import (
     spread,
     widened,
 )
-from lamina.operations.shaping import moveaxis, permute_dims, reshape, roll, sliced
+from lamina.operations.shaping import moveaxis, permute_dims, reshape, roll
 from lamina.tensor import Tensor, as_tensor, bind
 
 # the names that stand in `lamina` itself
@@ -234,15 +234,11 @@ def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) ->
     rows, columns = (axis_of("diagonal", a, tensor.ndim) for a in (axis1, axis2))
     moved = moveaxis(tensor, (rows, columns), (-2, -1))
     n, m = (extent.__index__() for extent in moved.shape[-2:])
-    first = (max(-offset, 0), max(offset, 0))
-    length = max(0, min(n - first[0], m - first[1]))
-    square_part = sliced(sliced(moved, moved.ndim - 2, first[0], first[0] + length), moved.ndim - 1,
-                         first[1], first[1] + length)  # fmt: skip
-    on = equal(iota((length, length), 0), iota((length, length), 1))
-    picked = where(on, square_part, 0)
-    if tensor.dtype.kind == "b":
-        return reductions.any(picked, -1)
-    return as_tensor(reductions.sum(picked, -1), tensor.dtype)
+    row, column = max(-offset, 0), max(offset, 0)
+    length = max(0, min(n - row, m - column))
+    flat = reshape(moved, (*moved.shape[:-2], n * m))
+    first = row * m + column if length else 0
+    return flat[..., first : first + length * (m + 1) : m + 1]
 
 
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
