@@ -102,10 +102,17 @@ __all__ = [
 
 
 def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Tensor:
-    """-sum(labels * log_softmax(logits)) along an axis; labels are probabilities.
+    """Return -sum(labels * log_softmax(logits)) along an axis, without overflow.
 
     Args:
-        axis: axis to work along; negative numbers count from the end.
+        labels: probabilities of the classes.
+        logits: scores before the softmax, of the same shape.
+        axis: axis of the classes.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.softmax_cross_entropy_with_logits([[0.0, 1.0]], [[1000.0, 0.0]]).tolist()
+        [1000.0]
     """
     x = floating(logits)
     y = as_tensor(labels, x.dtype)
@@ -120,7 +127,17 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
 
 
 def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
-    """-log_softmax(logits) at each label along the last axis; labels are integers."""
+    """Return -log_softmax(logits) at each label, along the last axis.
+
+    Args:
+        labels: integer classes, of the shape of `logits` without its last axis.
+        logits: scores (..., classes) before the softmax.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.sparse_softmax_cross_entropy_with_logits([1], [[1000.0, 0.0]]).tolist()
+        [1000.0]
+    """
     x, y = floating(logits), as_tensor(labels)
     if not y.dtype.is_integer:
         raise DTypeError(
@@ -136,7 +153,19 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor
 
 
 def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
-    """The cross-entropy of labels and sigmoid(logits): max(x, 0) - x y + log(1 + exp(-|x|))."""
+    """Return the cross-entropy of labels and sigmoid(logits), elementwise, without overflow.
+
+        max(x, 0) - x y + log(1 + exp(-|x|))
+
+    Args:
+        labels: probabilities y in [0, 1].
+        logits: scores x before the sigmoid, of the same shape.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.sigmoid_cross_entropy_with_logits([0.0, 1.0], [-1000.0, 1000.0]).tolist()
+        [0.0, 0.0]
+    """
     x = floating(logits)
     y = as_tensor(labels, x.dtype)
     if y.shape != x.shape:
@@ -147,11 +176,21 @@ def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
 
 
 def dropout(x: Any, rate: float, *, key: Any = None) -> Tensor:
-    """x with elements set to 0 at the rate given, the others divided by 1 - rate.
+    """Return x with random elements set to 0 and the others divided by 1 - rate.
 
     Args:
         x: tensor or array-like.
         rate: fraction of the elements set to zero, in [0, 1).
+        key: key of the random numbers from `lm.random.key`; None takes the next one of the current
+            scope.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.dropout(lm.ones(4), 0.0).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+
+    Source: Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from
+        overfitting.
     """
     if not 0 <= rate < 1:
         raise RangeError(f"dropout: rate must lie within 0 and 1 (excluded); got {rate}")
@@ -162,12 +201,17 @@ def dropout(x: Any, rate: float, *, key: Any = None) -> Tensor:
 
 
 def moments(x: Any, axes: Any, *, keepdims: bool = False) -> tuple[Tensor, Tensor]:
-    """Mean and variance along axes.
+    """Return mean and variance along axes.
 
     Args:
         x: tensor or array-like.
-        axes: axes to work along; negative numbers count from the end.
+        axes: axis, or tuple of axes, to reduce.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> [each.item() for each in lm.nn.moments([1.0, 3.0], 0)]
+        [2.0, 1.0]
     """
     axis = tuple(axes) if isinstance(axes, (list, tuple)) else axes
     mean = reductions.mean(x, axis, keepdims=keepdims)
@@ -175,14 +219,32 @@ def moments(x: Any, axes: Any, *, keepdims: bool = False) -> tuple[Tensor, Tenso
 
 
 def l2_loss(x: Any) -> Tensor:
-    """Half of the sum of squares.
+    """Return half of the sum of squares, sum(x^2) / 2.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.l2_loss([1.0, 3.0]).item()
+        5.0
     """
     return elementwise.multiply(reductions.sum(elementwise.square(floating(x))), 0.5)
 
 
 def embedding_lookup(params: Any, ids: Any) -> Tensor:
-    """The rows of `params` at integer positions."""
+    """Return the rows of `params` at integer positions.
+
+    Args:
+        params: table (rows, ...), a tensor or array-like.
+        ids: integer positions of any shape.
+
+    Shapes:
+        (rows, ...), ids -> (*ids.shape, ...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1, 0]).tolist()
+        [[3.0, 4.0], [1.0, 2.0]]
+    """
     return indexing.take(params, ids, axis=0)

@@ -36,21 +36,31 @@ def conv(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
-    """Each window of the inputs times the kernel, summed over the window and its channels:
+    """Return the convolution of inputs with a kernel (cross-correlation, as in Keras).
 
         out[n, y, o] = sum over k, i of inputs[n, y stride + k dilation - low, i] kernel[k, i, o]
 
-    kernel: (spatial..., channels / groups, filters); the groups follow from its channels.
-    padding: "valid", "same", "causal" (one spatial axis only), an integer, or (low, high) per axis.
-    Raises ShapeError where ranks, channels or groups do not fit, or a window exceeds its input.
-
     Args:
+        inputs: tensor (batch, spatial..., channels) or array-like, with one to three spatial axes.
+        kernel: tensor (spatial..., channels / groups, filters); the number of groups follows from
+            it.
         strides: steps of the window, an integer or one for each spatial axis.
-        padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
-            (divided by the strides).
+        padding: "valid", "same", "causal" (one spatial axis only), an integer, or (low, high) for
+            each axis.
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
         dilation_rate: spacing between the taps of the window, an integer or one for each axis.
+
+    Shapes:
+        (batch, spatial..., channels) -> (batch, windows..., filters)
+
+    Raises:
+        ShapeError: if ranks, channels or groups do not match, or a window exceeds its input.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.conv(lm.ones((1, 8, 8, 3)), lm.ones((3, 3, 3, 16)), padding="same").shape
+        (1, 8, 8, 16)
     """
     x, weights, rank, dtype = _operands("conv", inputs, kernel, data_format)
     window = _static("conv", weights.shape)
@@ -72,13 +82,15 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
-    """The gradient of `conv` with respect to its inputs, as an operation: it makes images larger.
+    """Return the transposed convolution: the gradient of `conv` with respect to its inputs.
 
-    kernel: (spatial..., filters, channels). Without output_padding, an extent n becomes n * stride
-    ("same") or (n - 1) * stride + max(window, stride) ("valid"); with it, (n - 1) * stride +
-    window + output_padding ("valid"), or window % 2 in the place of window ("same").
+    Without `output_padding` an extent n becomes n * stride ("same") or (n - 1) * stride +
+    max(window, stride) ("valid"); with it (n - 1) * stride + window + output_padding ("valid"), or
+    window % 2 in place of window ("same").
 
     Args:
+        inputs: tensor (batch, spatial..., channels) or array-like.
+        kernel: tensor (spatial..., filters, channels).
         strides: steps of the window, an integer or one for each spatial axis.
         padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
             (divided by the strides).
@@ -86,6 +98,15 @@ def conv_transpose(
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
         dilation_rate: spacing between the taps of the window, an integer or one for each axis.
+
+    Shapes:
+        (batch, spatial..., channels) -> (batch, larger spatial..., filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> kernel = lm.ones((3, 3, 16, 3))
+        >>> lm.nn.conv_transpose(lm.ones((1, 4, 4, 3)), kernel, strides=2, padding="same").shape
+        (1, 8, 8, 16)
     """
     function = "conv_transpose"
     x, weights, rank, dtype = _operands(function, inputs, kernel, data_format)
@@ -128,16 +149,27 @@ def depthwise_conv(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
-    """Each channel convolved by kernels of its own, kernel: (spatial..., channels, multiplier);
-    output c * multiplier + m is channel c with its kernel m.
+    """Return the convolution of each channel with kernels of that channel.
+
+    Output c * multiplier + m is channel c convolved with its kernel m.
 
     Args:
+        inputs: tensor (batch, spatial..., channels) or array-like.
+        kernel: tensor (spatial..., channels, multiplier).
         strides: steps of the window, an integer or one for each spatial axis.
         padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
             (divided by the strides).
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
         dilation_rate: spacing between the taps of the window, an integer or one for each axis.
+
+    Shapes:
+        (batch, spatial..., channels) -> (batch, windows..., channels * multiplier)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.depthwise_conv(lm.ones((1, 8, 8, 3)), lm.ones((3, 3, 3, 2))).shape
+        (1, 6, 6, 6)
     """
     x, weights, rank, dtype = _operands("depthwise_conv", inputs, kernel, data_format)
     window = _static("depthwise_conv", weights.shape)
@@ -164,16 +196,27 @@ def separable_conv(
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
-    """`depthwise_conv`, then a convolution of windows of 1: pointwise_kernel is (1..., channels *
-    multiplier, filters).
+    """Return a `depthwise_conv` followed by a convolution with windows of 1.
 
     Args:
+        inputs: tensor (batch, spatial..., channels) or array-like.
+        depthwise_kernel: tensor (spatial..., channels, multiplier).
+        pointwise_kernel: tensor (1..., channels * multiplier, filters).
         strides: steps of the window, an integer or one for each spatial axis.
         padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
             (divided by the strides).
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
         dilation_rate: spacing between the taps of the window, an integer or one for each axis.
+
+    Shapes:
+        (batch, spatial..., channels) -> (batch, windows..., filters)
+
+    Example:
+        >>> import lamina as lm
+        >>> depthwise, pointwise = lm.ones((3, 3, 3, 2)), lm.ones((1, 1, 6, 4))
+        >>> lm.nn.separable_conv(lm.ones((1, 8, 8, 3)), depthwise, pointwise).shape
+        (1, 6, 6, 4)
     """
     spread = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
     return conv(spread, pointwise_kernel, 1, "valid", data_format)

@@ -35,17 +35,28 @@ def resize(
     antialias: bool = False,
     data_format: str | None = None,
 ) -> Tensor:
-    """Images (batch, height, width, channels), or without a batch, in another height and width.
-
-    interpolation: "nearest", "bilinear", "bicubic" (Keys, a = -0.5), "lanczos3", "lanczos5".
-    antialias widens the kernel where the picture becomes smaller.
-    Raises ShapeError, and UnknownNameError for another interpolation.
+    """Return images resampled to another height and width.
 
     Args:
+        images: tensor (batch, height, width, channels) or (height, width, channels).
         size: extents (height, width) of the result.
-        interpolation: "bilinear" or "nearest".
+        interpolation: "nearest", "bilinear", "bicubic" (Keys's kernel, a = -0.5), "lanczos3" or
+            "lanczos5".
+        antialias: widen the kernel if an image becomes smaller, so that no pixel is skipped.
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, *size, channels)
+
+    Raises:
+        ShapeError: for another number of axes.
+        UnknownNameError: for another interpolation.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.resize(lm.ones((1, 4, 4, 3)), (8, 6)).shape
+        (1, 8, 6, 3)
     """
     x = floating(images)
     if x.ndim not in (3, 4):
@@ -135,16 +146,27 @@ def _known_weights(n: int, count: int, interpolation: str, antialias: bool) -> n
 
 # ---- channels and space ------------------------------------------------------------------------
 def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
-    """Channels become blocks of pixels: (batch, h, w, c r^2) to (batch, h r, w r, c), r the block
-    size; the pixel shuffle of sub-pixel convolution (Shi et al. 2016).
+    """Return channels rearranged to blocks of pixels (pixel shuffle).
 
-    As in Keras, the c r^2 channels are (r, r, c), TensorFlow's order; with "channels_first" they
-    are (c, r, r), PyTorch's.
+    As in Keras, the c r^2 channels are ordered (r, r, c), TensorFlow's order; with "channels_first"
+    they are ordered (c, r, r), PyTorch's.
 
     Args:
-        x: tensor or array-like.
+        x: tensor of images or array-like.
+        block_size: height and width r of a block.
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
+
+    Shapes:
+        (batch, height, width, c r^2) -> (batch, height r, width r, c)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.depth_to_space(lm.ones((1, 2, 2, 8)), 2).shape
+        (1, 4, 4, 2)
+
+    Source: Shi et al. (2016), Real-time single image and video super-resolution using an efficient
+        sub-pixel convolutional neural network.
     """
     data, r, first = _blocks("depth_to_space", x, block_size, data_format)
     n, c, h, w = data.shape if first else tuple(data.shape[d] for d in (0, 3, 1, 2))
@@ -157,13 +179,21 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> T
 
 
 def space_to_depth(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
-    """Blocks of pixels become channels: (batch, h r, w r, c) to (batch, h, w, c r^2); undoes
-    `depth_to_space`.
+    """Return blocks of pixels rearranged to channels, the inverse of `depth_to_space`.
 
     Args:
-        x: tensor or array-like.
+        x: tensor of images or array-like; height and width are multiples of `block_size`.
+        block_size: height and width r of a block.
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
+
+    Shapes:
+        (batch, height r, width r, c) -> (batch, height, width, c r^2)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.space_to_depth(lm.ones((1, 4, 4, 2)), 2).shape
+        (1, 2, 2, 8)
     """
     data, r, first = _blocks("space_to_depth", x, block_size, data_format)
     n, c, h, w = data.shape if first else tuple(data.shape[d] for d in (0, 3, 1, 2))

@@ -75,14 +75,22 @@ def _misfit(function: str, x: Tensor, y: Tensor, why: str) -> ShapeError:
 
 # ---- products ----------------------------------------------------------------------------------
 def matmul(x: Any, y: Any, /) -> Tensor:
-    """The matrix product of the last two axes; axes before them broadcast.
-
-    A tensor of one axis counts as a row in front and as a column behind. Raises ShapeError where
-    the inner extents differ or an operand is a scalar.
+    """Return the matrix product of the last two axes; the axes before them broadcast.
 
     Args:
-        x: tensor or array-like.
-        y: tensor or array-like, broadcast against `x`.
+        x: tensor (..., m, n); a vector (n,) counts as a row.
+        y: tensor (..., n, p); a vector (n,) counts as a column.
+
+    Shapes:
+        (..., m, n), (..., n, p) -> (..., m, p)
+
+    Raises:
+        ShapeError: if the inner extents differ or an operand is a scalar.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.matmul([[1.0, 2.0]], [[3.0], [4.0]]).tolist()
+        [[11.0]]
     """
     a, b = promoted((x, y))
     if a.ndim == 0 or b.ndim == 0:
@@ -103,11 +111,16 @@ def matmul(x: Any, y: Any, /) -> Tensor:
 
 
 def dot(x: Any, y: Any, /) -> Tensor:
-    """NumPy's dot: the sum over x's last axis and y's last but one; scalars multiply.
+    """Return NumPy's dot product: a sum over the last axis of x and the last but one of y.
 
     Args:
         x: tensor or array-like.
-        y: tensor or array-like, broadcast against `x`.
+        y: tensor or array-like; a vector is summed over its only axis, a scalar multiplies.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.dot([1.0, 2.0], [3.0, 4.0]).item()
+        11.0
     """
     a, b = promoted((x, y))
     if a.ndim == 0 or b.ndim == 0:
@@ -119,12 +132,17 @@ def dot(x: Any, y: Any, /) -> Tensor:
 
 
 def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
-    """The sum of products along one axis of both; the other axes broadcast.
+    """Return the sum of products along one axis of both; the other axes broadcast.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis of the vectors.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.vecdot([1.0, 2.0], [3.0, 4.0]).item()
+        11.0
     """
     a, b = promoted((x, y))
     a = moveaxis(a, axis_of("vecdot", axis, a.ndim), -1)
@@ -137,11 +155,16 @@ def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
 
 
 def inner(x: Any, y: Any, /) -> Tensor:
-    """The sum of products over the last axis of both, for every pair of rows.
+    """Return the sum of products over the last axis of both, for every pair of rows.
 
     Args:
         x: tensor or array-like.
-        y: tensor or array-like, broadcast against `x`.
+        y: tensor or array-like whose last extent is that of `x`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.inner([1.0, 2.0], [3.0, 4.0]).item()
+        11.0
     """
     a, b = promoted((x, y))
     if a.ndim == 0 or b.ndim == 0:
@@ -150,23 +173,34 @@ def inner(x: Any, y: Any, /) -> Tensor:
 
 
 def outer(x: Any, y: Any, /) -> Tensor:
-    """The products of every element of x with every element of y.
+    """Return the products of every element of x with every element of y.
 
     Args:
         x: tensor or array-like.
-        y: tensor or array-like, broadcast against `x`.
+        y: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.outer([1.0, 2.0], [3.0, 4.0]).tolist()
+        [[3.0, 4.0], [6.0, 8.0]]
     """
     a, b = (reshape(t, (-1,)) for t in promoted((x, y)))
     return multiply(reshape(a, (-1, 1)), b)
 
 
 def tensordot(x: Any, y: Any, /, *, axes: Any = 2) -> Tensor:
-    """Sums of products over `axes`: so many last axes of x and first of y, or two sequences.
+    """Return sums of products over chosen axes.
 
     Args:
         x: tensor or array-like.
-        y: tensor or array-like, broadcast against `x`.
-        axes: axes to work along; negative numbers count from the end.
+        y: tensor or array-like.
+        axes: number of last axes of x and first axes of y, or a pair of sequences: axes of x, axes
+            of y.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.tensordot([[1.0, 2.0]], [[3.0], [4.0]], axes=1).tolist()
+        [[11.0]]
     """
     a, b = promoted((x, y))
     if isinstance(axes, int):
@@ -185,12 +219,17 @@ def tensordot(x: Any, y: Any, /, *, axes: Any = 2) -> Tensor:
 
 
 def cross(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
-    """The cross product of vectors of three elements along an axis.
+    """Return the cross product of vectors of three elements.
 
     Args:
         x: tensor or array-like.
         y: tensor or array-like, broadcast against `x`.
-        axis: axis to work along; negative numbers count from the end.
+        axis: axis of the vectors, of extent 3.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0]).tolist()
+        [0.0, 0.0, 1.0]
     """
     a, b = broadcast(promoted((x, y)), "cross")
     axis = axis_of("cross", axis, a.ndim)
@@ -204,10 +243,16 @@ def cross(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
 
 
 def matrix_power(x: Any, n: int, /) -> Tensor:
-    """A square matrix multiplied with itself; n >= 0.
+    """Return a square matrix multiplied with itself n times.
 
     Args:
-        x: tensor or array-like.
+        x: tensor (..., n, n) or array-like.
+        n: exponent, an integer of at least 0; 0 gives the identity matrix.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.linalg.matrix_power([[1.0, 1.0], [0.0, 1.0]], 3).tolist()
+        [[1.0, 3.0], [0.0, 1.0]]
     """
     tensor = as_tensor(x)
     if n < 0 or tensor.ndim < 2 or tensor.shape[-1] != tensor.shape[-2]:
@@ -223,10 +268,18 @@ def matrix_power(x: Any, n: int, /) -> Tensor:
 
 # ---- diagonals ---------------------------------------------------------------------------------
 def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
-    """The diagonal of two axes, along a new last axis.
+    """Return the diagonal of two axes along a new last axis.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like of at least two axes.
+        offset: number of the diagonal: 0 the main one, positive above it, negative below it.
+        axis1: axis of the rows.
+        axis2: axis of the columns.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.diagonal([[1, 2], [3, 4]]).tolist()
+        [1, 4]
     """
     tensor = as_tensor(x)
     if tensor.ndim < 2:
@@ -242,20 +295,32 @@ def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) ->
 
 
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
-    """The sum of the diagonal of the last two axes.
+    """Return the sum of the diagonal of the last two axes.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like of at least two axes.
+        offset: number of the diagonal: 0 the main one, positive above it, negative below it.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.trace([[1.0, 2.0], [3.0, 4.0]]).item()
+        5.0
     """
     return reductions.sum(diagonal(x, offset=offset), -1, dtype=dtype)
 
 
 def diag(x: Any, /, k: int = 0) -> Tensor:
-    """The k-th diagonal of a matrix, or a matrix that has the vector x on it.
+    """Return a diagonal of a matrix, or a matrix with the vector x on a diagonal.
 
     Args:
-        x: tensor or array-like.
+        x: tensor or array-like of one or two axes.
+        k: number of the diagonal: 0 the main one, positive above it, negative below it.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.diag([1.0, 2.0]).tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
     """
     tensor = as_tensor(x)
     if tensor.ndim == 2:
@@ -272,11 +337,19 @@ def diag(x: Any, /, k: int = 0) -> Tensor:
 
 # ---- einsum ------------------------------------------------------------------------------------
 def einsum(subscripts: str, /, *operands: Any) -> Tensor:
-    """Sums of products named by letters: `einsum("ij,jk->ik", x, y)` is a matrix product.
+    """Return sums of products that letters describe: "ij,jk->ik" is a matrix product.
 
-    A letter that is missing behind `->` is summed over; without `->`, letters that occur once stay,
-    in alphabetical order. `...` stands for axes that broadcast. A letter twice in one operand takes
-    the diagonal.
+    Args:
+        subscripts: letters for the axes of each operand, separated by commas, then "->" and the
+            letters of the result. A missing letter is summed over; a letter twice in an operand
+            takes its diagonal; "..." stands for axes that broadcast. Without "->", letters that
+            occur once remain in alphabetical order.
+        *operands: tensors or array-likes, one for each group of letters.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.einsum("ij,jk->ik", [[1.0, 2.0]], [[3.0], [4.0]]).tolist()
+        [[11.0]]
     """
     inputs, output = _parsed(subscripts, len(operands))
     tensors = promoted(operands)

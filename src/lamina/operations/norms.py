@@ -22,12 +22,19 @@ Order = float | str | None
 def vector_norm(
     x: Any, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2
 ) -> Tensor:
-    """(sum |x|^ord)^(1/ord) along axes; ord may also be 0 (how many are not zero), inf and -inf.
+    """Return the norm of vectors, (sum |x|^ord)^(1 / ord), along axes.
 
     Args:
         x: tensor or array-like.
         axis: axis, or tuple of axes, to reduce; None reduces all.
         keepdims: keep the reduced axes with extent 1.
+        ord: order, a number; 0 counts elements that are not zero, inf and -inf take the largest and
+            smallest magnitude.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.linalg.vector_norm([3.0, 4.0]).item()
+        5.0
     """
     tensor = floating(x)
     if isinstance(ord, str):
@@ -47,15 +54,19 @@ def vector_norm(
 
 
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Tensor:
-    """A norm of the last two axes.
-
-    ord: "fro" (the root of the sum of squares), 1 and -1 (the largest and smallest sum of a
-    column), inf and -inf (of a row), 2 and -2 (the largest and smallest singular value), "nuc" (the
-    sum of the singular values). The last three are computed outside of compiled programs only.
+    """Return a norm of the last two axes.
 
     Args:
-        x: tensor or array-like.
+        x: tensor (..., m, n) or array-like.
         keepdims: keep the reduced axes with extent 1.
+        ord: "fro" (root of the sum of squares), 1 and -1 (largest and smallest column sum of
+            magnitudes), inf and -inf (of rows), 2 and -2 (largest and smallest singular value) or
+            "nuc" (sum of the singular values). The last three need eager code.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.linalg.matrix_norm([[3.0, 4.0]]).item()
+        5.0
     """
     tensor = floating(x)
     if tensor.ndim < 2:
@@ -84,12 +95,18 @@ def _of_singular_values(values: Tensor, ord: Order) -> Tensor:
 def norm(
     x: Any, ord: Order = None, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
 ) -> Tensor:
-    """NumPy's norm: of all elements, of vectors along one axis, or of matrices along two.
+    """Return a norm of all elements, of vectors along an axis, or of matrices along two axes.
 
     Args:
         x: tensor or array-like.
-        axis: axis, or tuple of axes, to reduce; None reduces all.
+        ord: order as in `vector_norm` or `matrix_norm`; None is the root of the sum of squares.
+        axis: axis of the vectors, or pair of axes of the matrices; None takes all elements.
         keepdims: keep the reduced axes with extent 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.linalg.norm([3.0, 4.0]).item()
+        5.0
     """
     tensor = floating(x)
     if ord is None:

@@ -39,17 +39,27 @@ def max_pool(
     padding: Any = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """The largest of each window; strides are the windows' size where not said. Padding never wins.
-
-    Raises ShapeError where a window exceeds its padded input.
+    """Return the maximum of each window; padding is never the maximum.
 
     Args:
+        inputs: tensor (batch, spatial..., channels) or array-like.
         pool_size: extent of the window, an integer or one for each spatial axis.
-        strides: steps of the window, an integer or one for each spatial axis.
+        strides: steps of the window, an integer or one for each spatial axis; None is `pool_size`.
         padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
             (divided by the strides).
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
+
+    Shapes:
+        (batch, spatial..., channels) -> (batch, windows..., channels)
+
+    Raises:
+        ShapeError: if a window exceeds its padded input.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.max_pool(lm.ones((1, 4, 4, 3)), 2).shape
+        (1, 2, 2, 3)
     """
     x = as_tensor(inputs)
     need_kind("max_pool", x, "iuf", "numbers")
@@ -69,15 +79,24 @@ def average_pool(
     padding: Any = "valid",
     data_format: str | None = None,
 ) -> Tensor:
-    """The mean of each window; what padding adds is not counted.
+    """Return the mean of each window; padding is not counted.
 
     Args:
+        inputs: tensor (batch, spatial..., channels) or array-like.
         pool_size: extent of the window, an integer or one for each spatial axis.
-        strides: steps of the window, an integer or one for each spatial axis.
+        strides: steps of the window, an integer or one for each spatial axis; None is `pool_size`.
         padding: "valid" uses only whole windows; "same" pads with zeros so that the extents stay
             (divided by the strides).
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
+
+    Shapes:
+        (batch, spatial..., channels) -> (batch, windows..., channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.average_pool(lm.ones((1, 4, 4, 3)), 2).shape
+        (1, 2, 2, 3)
     """
     x = floating(inputs)
     name = "average_pool"
@@ -143,12 +162,23 @@ def _counts(x: Tensor, window: tuple[int, ...], steps: tuple[int, ...], pairs: P
 def adaptive_average_pool(
     inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Tensor:
-    """The means of `output_size` windows that cover each axis evenly: window i of m over n
-    elements is from floor(i n / m) to ceil((i + 1) n / m).
+    """Return the means of `output_size` windows that cover each spatial axis evenly.
+
+    Window i of m over n elements reaches from floor(i n / m) to ceil((i + 1) n / m).
 
     Args:
+        inputs: tensor (batch, spatial..., channels) or array-like.
+        output_size: number of windows, an integer or one for each spatial axis.
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
+
+    Shapes:
+        (batch, spatial..., channels) -> (batch, output_size..., channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.adaptive_average_pool(lm.ones((1, 5, 5, 3)), 2).shape
+        (1, 2, 2, 3)
     """
     return _adaptive("adaptive_average_pool", "mean", floating(inputs), output_size, data_format)
 
@@ -156,11 +186,23 @@ def adaptive_average_pool(
 def adaptive_max_pool(
     inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Tensor:
-    """As `adaptive_average_pool`, the largest of each window.
+    """Return the maxima of `output_size` windows that cover each spatial axis evenly.
+
+    Window i of m over n elements reaches from floor(i n / m) to ceil((i + 1) n / m).
 
     Args:
+        inputs: tensor (batch, spatial..., channels) or array-like.
+        output_size: number of windows, an integer or one for each spatial axis.
         data_format: "channels_last" (batch, ..., channels) or "channels_first" (batch, channels,
             ...); by default the setting of the backend.
+
+    Shapes:
+        (batch, spatial..., channels) -> (batch, output_size..., channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.nn.adaptive_max_pool(lm.ones((1, 5, 5, 3)), 2).shape
+        (1, 2, 2, 3)
     """
     return _adaptive("adaptive_max_pool", "max", as_tensor(inputs), output_size, data_format)
 

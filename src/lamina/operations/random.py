@@ -58,7 +58,19 @@ __all__ = [
 
 # ---- keys --------------------------------------------------------------------------------------
 def key(seed: int) -> Tensor:
-    """The key of a seed: its 64 bits as two words. Negative seeds count from the top."""
+    """Return the key of a seed, its 64 bits as two words.
+
+    Args:
+        seed: integer; negative ones are taken modulo 2^64.
+
+    Returns:
+        A tensor uint32[2], the `key` of the functions here.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.key(7).tolist()
+        [0, 7]
+    """
     number = int(seed) % 2**64
     return as_tensor(np.array([number >> 32, number & 0xFFFFFFFF], np.uint32))
 
@@ -76,12 +88,33 @@ def _as_key(value: Any) -> Tensor:
 
 
 def bits(key: Any, shape: Any) -> Tensor:
-    """Random uint32 numbers, uniform over all of them (Threefry-2x32)."""
+    """Return random uint32 numbers, uniform over all of them.
+
+    Args:
+        key: key, a tensor uint32[2], or a seed.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.bits(lm.random.key(0), (2, 3)).shape
+        (2, 3)
+
+    Source: Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3 (Threefry-2x32).
+    """
     return bind("rng_bit_generator", _as_key(key), shape=shape_of(shape))
 
 
 def fold_in(key: Any, data: Any) -> Tensor:
-    """A key derived from a key and an integer (a step, a layer's number), known or traced."""
+    """Return a key derived from a key and an integer.
+
+    Args:
+        key: key, a tensor uint32[2], or a seed.
+        data: integer, such as the number of a step or layer; known or traced.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.fold_in(lm.random.key(0), 5).shape
+        (2,)
+    """
     return bits(bitwise_xor(_as_key(key), _words(data)), (2,))
 
 
@@ -103,7 +136,16 @@ def _low_word(number: Tensor) -> Tensor:
 
 
 def split(key: Any, n: int = 2) -> tuple[Tensor, ...]:
-    """n keys derived from one."""
+    """Return keys derived from one.
+
+    Args:
+        key: key, a tensor uint32[2], or a seed.
+        n: number of keys.
+
+    Example:
+        >>> import lamina as lm
+        >>> first, second = lm.random.split(lm.random.key(0))
+    """
     return unstack(bits(key, (n, 2)))
 
 
@@ -157,10 +199,17 @@ _SCOPES = _Scopes()
 
 
 def seed(number: int | None) -> None:
-    """Set the global state: the same seed, the same numbers from here on.
+    """Set the global state: the same seed gives the same numbers from here on.
 
-    A process starts from seed 0, so a program that is run again repeats. None takes a seed from the
-    operating system: other numbers at every run.
+    A process starts from seed 0, so a program that runs again repeats its numbers.
+
+    Args:
+        number: integer; None takes a seed from the operating system, so numbers differ in every
+            run.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.seed(1)
     """
     _GLOBAL.seed(int.from_bytes(os.urandom(8)) if number is None else number)
 
@@ -170,8 +219,20 @@ set_seed = seed
 
 @contextmanager
 def key_scope(key: Any) -> Iterator[Scope]:
-    """Within: keys that nobody gives are derived from this one. A function in its place is called
-    whenever a key is asked for, so that a program where nobody asks does not read it."""
+    """Within a `with` block, derive the keys that no caller gives from this one.
+
+    Args:
+        key: key, a tensor uint32[2], or a seed; or a function that returns one, called when the
+            first key is needed.
+
+    Example:
+        >>> import lamina as lm
+        >>> with lm.random.key_scope(7):
+        ...     x = lm.random.uniform((2,))
+        >>> with lm.random.key_scope(7):
+        ...     bool(lm.all(x == lm.random.uniform((2,))))
+        True
+    """
     scope = Scope(key if callable(key) else _as_key(key))
     _SCOPES.stack.append(scope)
     try:
@@ -181,10 +242,22 @@ def key_scope(key: Any) -> Iterator[Scope]:
 
 
 def scoped_key(path: str = "") -> Tensor:
-    """The next key of a path: derived from the scope's key, the path and how often it has asked.
+    """Return the next key of a path, derived from the scope's key and the number of earlier calls.
 
-    Outside of every scope, from the global state. Raises StateError in a trace without a scope: a
-    compiled program would draw the same numbers in every call.
+    Outside of every scope the key comes from the global state.
+
+    Args:
+        path: name of a stream of its own, such as the path of a layer.
+
+    Raises:
+        StateError: in a trace without a scope, since a compiled program would draw the same numbers
+            in every call.
+
+    Example:
+        >>> import lamina as lm
+        >>> with lm.random.key_scope(7):
+        ...     lm.random.scoped_key("dropout").shape
+        (2,)
     """
     if _SCOPES.stack:
         return _SCOPES.stack[-1].next(path)
@@ -224,7 +297,16 @@ def _unit(key: Tensor, shape: Shape, dtype: DType) -> Tensor:
 
 
 def unit_of(bits: Tensor) -> Tensor:
-    """uint32 bits as float32 in [0, 1)."""
+    """Return uint32 bits as float32 in [0, 1).
+
+    Args:
+        bits: tensor of uint32, as from `bits`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.unit_of(lm.asarray([0], dtype="uint32")).tolist()
+        [0.0]
+    """
     return multiply(_signed_float(bitwise_right_shift(bits, 8)), 2.0**-24)
 
 
@@ -249,7 +331,18 @@ def uniform(
     *,
     key: Any = None,
 ) -> Tensor:
-    """Numbers uniform in [minval, maxval). Integers, where dtype is one: then maxval is needed."""
+    """Return random numbers uniform in [minval, maxval).
+
+    Args:
+        minval: lower end, a number or a tensor that broadcasts to `shape`.
+        maxval: upper end, excluded; needed for integers.
+        dtype: floating or integer dtype; None is float32.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.uniform((2, 3), key=1).shape
+        (2, 3)
+    """
     found = float32 if dtype is None else types.dtype(dtype)
     if found.is_integer:
         return randint(shape, minval, maxval, found, key=key)
@@ -263,7 +356,16 @@ def uniform(
 
 
 def bernoulli(shape: Any = (), p: Any = 0.5, *, key: Any = None) -> Tensor:
-    """True with probability p. p may be a tensor that broadcasts to the shape."""
+    """Return random bools that are True with probability p.
+
+    Args:
+        p: probability, a number or a tensor that broadcasts to `shape`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.bernoulli((2,), 1.0).tolist()
+        [True, True]
+    """
     chosen = _key_or_next(key)
     if type(p) in (int, float):
         if not 0 <= p <= 1:
@@ -276,9 +378,20 @@ def bernoulli(shape: Any = (), p: Any = 0.5, *, key: Any = None) -> Tensor:
 def randint(
     shape: Any, minval: Any, maxval: Any = None, dtype: Any = None, *, key: Any = None
 ) -> Tensor:
-    """Integers uniform in [minval, maxval); with one bound, in [0, minval).
+    """Return random integers uniform in [minval, maxval).
 
-    Of 32 bits, reduced by a remainder: odds differ by up to (maxval - minval) / 2^32.
+    The 32 random bits are reduced by a remainder, so probabilities differ by up to (maxval -
+    minval) / 2^32.
+
+    Args:
+        minval: lower end; the upper end if `maxval` is None.
+        maxval: upper end, excluded; None means the interval [0, minval).
+        dtype: integer dtype; None is int32.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.randint((4,), 10, key=1).shape
+        (4,)
     """
     if maxval is None:
         minval, maxval = 0, minval
@@ -359,7 +472,18 @@ def _standard_normal(key: Tensor, shape: Shape, dtype: DType) -> Tensor:
 def normal(
     shape: Any = (), mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, *, key: Any = None
 ) -> Tensor:
-    """Numbers normally distributed about `mean`."""
+    """Return random numbers of a normal distribution.
+
+    Args:
+        mean: mean, a number or a tensor that broadcasts to `shape`.
+        stddev: standard deviation, likewise.
+        dtype: floating dtype; None is float32.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.normal((2, 3), key=1).shape
+        (2, 3)
+    """
     found = _float_dtype("normal", dtype)
     wide = float32 if found.is_storage_only else found
     drawn = _standard_normal(_key_or_next(key), shape_of(shape), wide)
@@ -375,7 +499,18 @@ def _moved(drawn: Tensor, mean: Any, stddev: Any) -> Tensor:
 def truncated_normal(
     shape: Any = (), mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, *, key: Any = None
 ) -> Tensor:
-    """Numbers of a normal distribution that lie within two of its standard deviations."""
+    """Return random numbers of a normal distribution truncated at two standard deviations.
+
+    Args:
+        mean: mean, a number or a tensor that broadcasts to `shape`.
+        stddev: standard deviation before truncation, likewise.
+        dtype: floating dtype; None is float32.
+
+    Example:
+        >>> import lamina as lm
+        >>> bool(lm.all(lm.abs(lm.random.truncated_normal((64,), key=1)) <= 2))
+        True
+    """
     found = _float_dtype("truncated_normal", dtype)
     wide = float32 if found.is_storage_only else found
     edge = math.erf(math.sqrt(2.0))
@@ -387,7 +522,17 @@ def truncated_normal(
 
 # ---- choices -----------------------------------------------------------------------------------
 def permutation(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
-    """The elements of x along an axis in random order; of an integer n, 0 to n - 1."""
+    """Return the elements of x along an axis in random order.
+
+    Args:
+        x: tensor or array-like; an integer n stands for 0 to n - 1.
+        axis: axis whose elements are reordered.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sort(lm.random.permutation(5, key=1)).tolist()
+        [0, 1, 2, 3, 4]
+    """
     if isinstance(x, (int, np.integer, Extent)):
         return _random_order(x, key)
     tensor = as_tensor(x)
@@ -407,12 +552,32 @@ def _random_order(n: Any, key: Any) -> Tensor:
 
 
 def shuffle(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
-    """As `permutation` of a tensor; x itself is not changed."""
+    """Return the elements of x along an axis in random order, as `permutation`; x is unchanged.
+
+    Args:
+        axis: axis whose elements are reordered.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sort(lm.random.shuffle([3, 1, 2], key=1)).tolist()
+        [1, 2, 3]
+    """
     return permutation(as_tensor(x), axis=axis, key=key)
 
 
 def gumbel(shape: Any = (), dtype: Any = None, *, key: Any = None) -> Tensor:
-    """-log(-log(u)) of uniform u: the largest of logits plus this is a draw from their softmax."""
+    """Return random numbers of the Gumbel distribution, -log(-log(u)) of uniform u.
+
+    The position of the largest of logits plus these is a draw from softmax(logits).
+
+    Args:
+        dtype: floating dtype; None is float32.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.gumbel((2, 3), key=1).shape
+        (2, 3)
+    """
     found = _float_dtype("gumbel", dtype)
     wide = float32 if found.is_storage_only else found
     unit = _unit(_key_or_next(key), shape_of(shape), wide)
@@ -424,8 +589,19 @@ def gumbel(shape: Any = (), dtype: Any = None, *, key: Any = None) -> Tensor:
 def categorical(
     logits: Any, num_samples: int | None = None, *, axis: int = -1, key: Any = None
 ) -> Tensor:
-    """Classes drawn with the odds softmax(logits) along an axis, int32. With `num_samples`, that
-    many of each, along a new last axis."""
+    """Return random classes with probabilities softmax(logits), as int32.
+
+    Args:
+        logits: scores of the classes.
+        num_samples: draws from each distribution, along a new last axis; None draws one without
+            that axis.
+        axis: axis of the classes.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.categorical([[0.0, 1000.0]], key=1).tolist()
+        [1]
+    """
     tensor = floating(logits)
     if axis != -1:
         tensor = moveaxis(tensor, axis, -1)
@@ -439,7 +615,17 @@ def categorical(
 
 
 def choice(x: Any, shape: Any = (), *, replace: bool = True, key: Any = None) -> Tensor:
-    """Elements of x along its first axis (of an integer n: of 0 to n - 1), drawn uniformly."""
+    """Return elements of x, drawn uniformly along its first axis.
+
+    Args:
+        x: tensor or array-like; an integer n stands for 0 to n - 1.
+        replace: draw with replacement; False draws each element at most once.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.sort(lm.random.choice(3, (3,), replace=False, key=1)).tolist()
+        [0, 1, 2]
+    """
     line = iota((int(x),), 0) if isinstance(x, int) else as_tensor(x)
     n = line.shape[0].__index__()
     wanted = shape_of(shape)

@@ -16,13 +16,24 @@ from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
 
 
 def svdvals(x: Any, /) -> Tensor:
-    """The singular values of matrices, largest first: (..., m, n) -> (..., min(m, n)).
+    """Return the singular values of matrices, largest first.
 
-    x = U diag(s) V^T has ds_i = u_i^T dx v_i. The vectors are constants to this gradient, so it has
-    no gradient itself. Raises TracedValueError inside of a compiled program.
+    The gradient of x = U diag(s) V^T is ds_i = u_i^T dx v_i, in which the vectors are constants, so
+    it has no further gradient.
 
     Args:
-        x: tensor or array-like.
+        x: tensor (..., m, n) or array-like.
+
+    Shapes:
+        (..., m, n) -> (..., min(m, n))
+
+    Raises:
+        TracedValueError: inside a compiled program.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.linalg.svdvals([[3.0, 0.0], [0.0, 4.0]]).numpy().round(4)
+        array([4., 3.], dtype=float32)
     """
     tensor = floating(x)
     if tensor.ndim < 2:
