@@ -236,7 +236,7 @@ METRICS = LOSSES | {
 }
 
 OPTIMIZERS = {
-    "learning_rate": "positive number, schedule, or function without arguments.",
+    "learning_rate": "number of at least 0, schedule, or function without arguments.",
     "beta_1": "decay rate of the running mean of the gradients, in [0, 1).",
     "beta_2": "decay rate of the running mean of their squares, in [0, 1).",
     "rho": "decay rate of the running mean of squared gradients, in [0, 1).",
@@ -272,6 +272,75 @@ INITIALIZERS = {
     "scale": "positive factor of the variance.",
 }
 
+CALLBACKS = {
+    "logs": "metrics so far, by name.",
+    "epoch": "number of the epoch, from 0.",
+    "batch": "number of the batch in its epoch, from 0.",
+    "monitor": 'name in the logs of the quantity to watch, such as "val_loss".',
+    "mode": '"min" if smaller is better, "max" if larger, "auto" decides by the name.',
+    "min_delta": "smallest change that counts as an improvement.",
+    "verbose": "0 prints nothing, 1 a line when the callback acts.",
+    "model": "model in training.",
+}
+
+RANDOM = {
+    "key": "key, a tensor uint32[2], or a seed; None takes the next key of the current scope.",
+    "shape": "tuple of extents of the result.",
+}
+
+INSPECT = {
+    "f": "function of tensors, or what `compile` returned.",
+    "simplified": "show the graph as it is compiled; False shows it as it was recorded.",
+    "kernel": "number of the kernel; None takes all.",
+    "path": "file to write the page to as well, in UTF-8; None writes none.",
+    "name": "name of the kernel or program.",
+    "number": "position in the order of execution, from 0.",
+}
+
+PLOT = {
+    "path": "file to save the figure to; its ending is the format. None saves nothing.",
+    "title": "title of the figure; None for none.",
+    "names": "names of the classes, in order; None shows their numbers.",
+    "model": "built model.",
+}
+
+DATA = {
+    "seed": "integer that fixes the order; None draws one from the state that `set_seed` sets.",
+    "batch_size": "samples in a batch; None gives single samples.",
+    "class_names": "names of the classes in the order of their numbers.",
+    "n_samples": "number of points.",
+    "noise": "amount of noise, from 0 to 0.5.",
+    "validation": "fraction of the text, from its end, to hold out, in [0, 1]; or a text of its "
+                  "own, as a string or a Path.",
+    "shuffle": "use another order in each pass.",
+    "validation_split": "fraction held out for validation, of each class its share; None for none.",
+    "subset": '"training", "validation", or "both" as a pair, with `validation_split`.',
+    "follow_links": "follow symbolic links to folders.",
+    "workers": "number of threads that load data; None is one for each processor.",
+    "verbose": "print how many files and classes were found.",
+}
+
+MODELS = {
+    "x": "inputs: array (rows, ...), list or dict of arrays for several inputs, or iterable of "
+         "batches.",
+    "y": "targets: array (rows, ...), or list or dict of arrays for several outputs; None if `x` "
+         "gives batches with targets.",
+    "batch_size": "rows of one batch; None is 32.",
+    "verbose": '0 prints nothing, 1 or "auto" a live line, 2 one line for each epoch.',
+    "callbacks": "a Callback, or several.",
+    "steps": "number of batches; None takes all.",
+    "sample_weight": "weight of each row, array (rows,); None weights all alike.",
+    "class_weight": "dictionary from class to weight; None weights all alike.",
+    "return_dict": "return a dictionary by name instead of a list.",
+    "custom_objects": "dictionary from name to class or function of the caller's own.",
+    "filepath": "path of the file.",
+    "overwrite": "replace an existing file; False raises an error.",
+    "training": "True in training, False in inference.",
+    "mask": "bool tensor (batch, steps), False at masked steps, or None.",
+    "name": "name of the model; None derives one from its class.",
+    "config": "dictionary that `get_config` returned.",
+}
+
 REDUCTIONS = {  # functions that also take `keepdims`
     "axis": "axis, or tuple of axes, to reduce; None reduces all.",
     "keepdims": "keep the reduced axes with extent 1.",
@@ -285,6 +354,13 @@ NAMESPACES = {
     "optimizers": OPTIMIZERS,
     "schedules": SCHEDULES,
     "initializers": INITIALIZERS,
+    "callbacks": CALLBACKS,
+    "random": RANDOM,
+    "inspect": INSPECT,
+    "plot": PLOT,
+    "data": DATA,
+    "datasets": DATA,
+    "models": MODELS,
 }
 # fmt: on
 

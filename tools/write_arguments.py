@@ -27,8 +27,9 @@ from shared_arguments import text_of
 NAMES = [
     *("layers", "losses", "metrics", "optimizers", "schedules", "initializers", "regularizers"),
     *("constraints", "activations", "callbacks", "data", "datasets", "nn", "linalg", "random"),
-    *("inspect", "plot", ""),
+    *("inspect", "plot", "models", ""),
 ]
+UNLISTED = ("random", "data")  # without `__all__` of their own: all that they define
 WIDTH = 100
 AFTER = re.compile(r"\s*(Shapes|Returns|Raises|Yields|Example|Examples|Source):|\s*>>>")
 ENTRY = re.compile(r"^\s+((?:\*{0,2}\w+)(?:, \*{0,2}\w+)*):\s")
@@ -38,15 +39,51 @@ def public() -> Iterator[tuple[str, Any]]:
     """(namespace, object) of each public function and class, once."""
     seen: set[int] = set()
     for name in NAMES:
-        module: Any = importlib.import_module("lamina")
-        for part in filter(None, name.split(".")):
-            module = getattr(module, part)
-        for exported in getattr(module, "__all__", []):
-            found = getattr(module, exported)
-            if inspect.ismodule(found) or id(found) in seen or not is_ours(found):
-                continue
-            seen.add(id(found))
-            yield name, found
+        for found in _exported(name):
+            if id(found) not in seen and is_ours(found):
+                seen.add(id(found))
+                yield name, found
+
+
+def _exported(namespace: str) -> Iterator[Any]:
+    """The values of a namespace's public names; those of a module among them in its place."""
+    module: Any = importlib.import_module("lamina")
+    for part in filter(None, namespace.split(".")):
+        module = getattr(module, part)
+    listed = dir(module) if namespace in UNLISTED else getattr(module, "__all__", [])
+    for name in listed:
+        found = getattr(module, name)
+        if namespace == "datasets" and inspect.ismodule(found):
+            own = [v for k, v in vars(found).items() if k[0] != "_" and inspect.isfunction(v)]
+            yield from (each for each in own if each.__module__ == found.__name__)
+        elif name[0] != "_" and (namespace not in UNLISTED or _is_defined_in(found, module)):
+            yield found
+
+
+def _is_defined_in(found: Any, module: Any) -> bool:
+    place = getattr(found, "__module__", "")
+    return place == module.__name__ or place.startswith(f"{module.__name__}.")
+
+
+def methods() -> Iterator[tuple[str, Any]]:
+    """(namespace, function) of each public method of a public class, once.
+
+    A method without a docstring that overrides a documented one is described there.
+    """
+    seen: set[int] = set()
+    for namespace, found in public():
+        for owner in getattr(found, "__mro__", ()):
+            for name, member in vars(owner).items():
+                function = getattr(member, "__func__", member)
+                if name[0] == "_" or not inspect.isfunction(function) or id(function) in seen:
+                    continue
+                seen.add(id(function))
+                if is_ours(function) and (function.__doc__ or not _is_described(owner, name)):
+                    yield namespace, function
+
+
+def _is_described(owner: type, name: str) -> bool:
+    return any(getattr(vars(base).get(name), "__doc__", None) for base in owner.__mro__[1:])
 
 
 def is_ours(found: Any) -> bool:
@@ -65,7 +102,8 @@ def arguments(found: Any) -> list[str]:
         return []
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(inspect.unwrap(maker)).parameters.values()
-    return [p.name for p in parameters if p.name != "self" and p.kind not in variadic]
+    names = [p.name for p in parameters if p.kind not in variadic]
+    return [name for name in names if name not in ("self", "cls")]
 
 
 def documented(docstring: str) -> dict[str, list[str]]:
@@ -153,11 +191,9 @@ def _without_arguments(docstring: str) -> str:
 def write(path: Path, jobs: list[tuple[str, Any]]) -> None:
     """Rewrite the docstrings of these objects in a file, the last one first."""
     source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    kinds = (ast.ClassDef, ast.FunctionDef)
-    nodes = {n.name: n for n in tree.body if isinstance(n, kinds)}
+    nodes = dict(_definitions(ast.parse(source)))
     lines = source.splitlines(keepends=True)
-    placed = [(nodes[f.__name__], namespace, f) for namespace, f in jobs if f.__name__ in nodes]
+    placed = [(nodes[f.__qualname__], ns, f) for ns, f in jobs if f.__qualname__ in nodes]
     for node, namespace, found in sorted(placed, key=lambda row: -row[0].lineno):
         first = node.body[0]
         is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
@@ -174,16 +210,26 @@ def write(path: Path, jobs: list[tuple[str, Any]]) -> None:
     path.write_text("".join(lines), encoding="utf-8")
 
 
+def _definitions(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(qualified name, node) of the functions and classes of a module and of its classes."""
+    for node in tree.body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            yield prefix + node.name, node
+        if isinstance(node, ast.ClassDef):
+            yield from _definitions(node, f"{prefix}{node.name}.")
+
+
 def main(report: Callable[[str], None] = print) -> int:
     """Write, or with --check report what is missing."""
     if "--check" in sys.argv:
-        gaps = [(ns, f, gap) for ns, f in public() for gap in [missing(ns, f)] if gap]
+        every = [*public(), *methods()]
+        gaps = [(ns, f, gap) for ns, f in every for gap in [missing(ns, f)] if gap]
         for namespace, found, gap in gaps:
-            report(f"{namespace}.{found.__name__}: {', '.join(gap)}")
+            report(f"{namespace}.{found.__qualname__}: {', '.join(gap)}")
         report(f"{sum(len(gap) for *_, gap in gaps)} arguments are not described")
         return int(bool(gaps))
     jobs: dict[Path, list[tuple[str, Any]]] = {}
-    for namespace, found in public():
+    for namespace, found in [*public(), *methods()]:
         if missing(namespace, found):
             place = Path(inspect.getsourcefile(inspect.unwrap(found)) or "")
             jobs.setdefault(place, []).append((namespace, found))

@@ -67,7 +67,7 @@ class Configurable:
         return self
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal object, as plain JSON data."""
+        """Return the arguments that make an equal object, as plain JSON data."""
         return {
             name: plain(value, f"{type(self).__name__}({name}=)")
             for name, value in self._arguments.items()
@@ -75,7 +75,11 @@ class Configurable:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The object that `get_config` described."""
+        """Return the object that `get_config` described.
+
+        Args:
+            config: dictionary that `get_config` returned.
+        """
         return cls(**{name: restored(value) for name, value in config.items()})
 
 

@@ -38,8 +38,19 @@ else:
 class Tensor(Operators):
     """An n-dimensional array of one dtype, shaped and indexed like NumPy's.
 
-    Make one with `lm.asarray(...)` or any creation function. Immutable. Operators, methods and
-    indexing are those of NumPy and the Array API standard.
+    Tensors are immutable and are made by `lm.asarray(...)` or a creation function. Operators,
+    methods and indexing are those of NumPy and the Array API standard.
+
+    Args:
+        type_: shape and dtype, set by the operation that makes the tensor.
+        value: array of the values; None in a trace.
+        node: node of the graph that computes it in a trace, or None.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.asarray([[1.0, 2.0], [3.0, 4.0]])
+        >>> (x @ x)[0].tolist(), x.mean().item()
+        ([7.0, 10.0], 2.5)
     """
 
     __slots__ = ("__weakref__", "_node", "_type", "_value")
@@ -82,14 +93,22 @@ class Tensor(Operators):
         return "cpu"
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
-        """This tensor; raises ValueError for any device but 'cpu'."""
+        """Return this tensor; there is only the device "cpu".
+
+        Args:
+            device: where the result is placed; only "cpu" so far.
+            stream: accepted for the Array API.
+
+        Raises:
+            ValueError: for another device.
+        """
         if device != "cpu":
             raise ValueError(f"to_device: no device {device!r}; this build has 'cpu'")
         return self
 
     # ---- values --------------------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
-        """The value as a NumPy array: a read-only view where no copy is needed."""
+        """Return the values as a NumPy array, a read-only view if no copy is needed."""
         self._taken_out("numpy()")
         return self._as_array()
 
@@ -146,11 +165,11 @@ class Tensor(Operators):
         return memoryview(self.numpy())  # type: ignore[arg-type]
 
     def tolist(self) -> Any:
-        """The values as nested Python lists."""
+        """Return the values as nested Python lists."""
         return self.numpy().tolist()
 
     def item(self) -> Any:
-        """The value of a tensor of one element as a Python number."""
+        """Return the value of a tensor of one element as a Python number."""
         self._taken_out("item()")
         return self._scalar("item()")
 
@@ -258,13 +277,21 @@ def from_array(array: Any, dtype: DType | None = None) -> Tensor:
 
 # ---- conversion of whatever users pass ---------------------------------------------------------
 def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> Tensor:
-    """A Tensor of a Tensor, Variable, Python number, extent, nest of these, NumPy array, or of
-    anything with `__array__` or `__dlpack__`. Python floats become float32 and Python integers
-    int32 (int64 where they don't fit); arrays keep their dtype. `dtype` converts.
+    """Return a Tensor of a value.
+
+    Python floats become float32, Python integers int32 (int64 if they do not fit); arrays keep
+    their dtype.
 
     Args:
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
-        copy: True always copies, False never does (ValueError if it must), None only if needed.
+        value: Tensor, Variable, number, extent, nest of these, NumPy array, or object with
+            `__array__` or `__dlpack__`.
+        dtype: dtype to convert to; None keeps the one above.
+        copy: copy arrays; False shares their memory if possible.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.as_tensor([1, 2]).dtype.name
+        'int32'
     """
     if isinstance(value, Variable):
         value = value.read()
@@ -358,13 +385,21 @@ def default_dtype(array: np.ndarray) -> np.dtype:
 class Variable(Operators):
     """A mutable cell that holds a tensor: the state of a model or an optimizer.
 
-    `initial` is anything `as_tensor` takes; of NumPy's float64 it becomes float32, unless `dtype`
-    says otherwise. In eager code `assign` changes the value at once. In a
-    traced program a read is an input and an assignment an output, written in place by the engine.
+    In eager code `assign` changes the value at once. In a traced program a read is an input and an
+    assignment an output, which the engine writes in place.
 
     Args:
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
-        name: name of the object; by default its class in snake case, with a number if needed.
+        initial: anything that `as_tensor` takes; NumPy's float64 becomes float32 unless `dtype` is
+            given.
+        trainable: update it in training.
+        dtype: dtype of the value; None is that of `initial`.
+        name: name in summaries and files.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.Variable([1.0, 2.0])
+        >>> x.assign_add([1.0, 1.0]).numpy().tolist()
+        [2.0, 3.0]
     """
 
     def __init__(
@@ -408,14 +443,14 @@ class Variable(Operators):
         return self.read()
 
     def read(self) -> Tensor:
-        """The value: in a trace, a traced tensor."""
+        """Return the value; in a trace, a traced tensor."""
         trace = current_trace()
         if trace is not None:
             return trace.read(self)
         return Tensor(self._type, self._array.copy())
 
     def numpy(self) -> np.ndarray:
-        """A copy of the value."""
+        """Return a copy of the value as a NumPy array."""
         return Tensor(self._type, self._array.copy()).numpy().copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -439,7 +474,14 @@ class Variable(Operators):
         return bool(self.read())
 
     def assign(self, value: Any) -> Variable:
-        """Replace the value; shape must be equal, dtype is converted."""
+        """Replace the value, and return this Variable.
+
+        Args:
+            value: tensor or array-like of the same shape; its dtype is converted.
+
+        Raises:
+            ShapeError: if the shape differs.
+        """
         tensor = as_tensor(value, self.dtype)
         if tensor.shape != self._type.shape:
             raise ShapeError(
@@ -455,11 +497,19 @@ class Variable(Operators):
         return self
 
     def assign_add(self, value: Any) -> Variable:
-        """The value becomes itself plus `value`; gives the Variable back."""
+        """Add to the value, and return this Variable.
+
+        Args:
+            value: tensor or array-like that broadcasts to the shape.
+        """
         return self.assign(self.read() + as_tensor(value, self.dtype))
 
     def assign_sub(self, value: Any) -> Variable:
-        """The value becomes itself minus `value`; gives the Variable back."""
+        """Subtract from the value, and return this Variable.
+
+        Args:
+            value: tensor or array-like that broadcasts to the shape.
+        """
         return self.assign(self.read() - as_tensor(value, self.dtype))
 
     def __repr__(self) -> str:

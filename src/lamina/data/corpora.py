@@ -24,9 +24,12 @@ PARTS = ("train", "validation")
 
 
 class Corpus:
-    """Tokens as numbers; `CharacterCorpus` and `WordCorpus` say what a token is.
+    """The base class of texts as numbers; a subclass defines what a token is.
 
-    vocabulary: the tokens, by number. train, validation: int32 arrays of numbers.
+    Args:
+        train: tokens to train with.
+        validation: tokens held out.
+        vocabulary: the tokens in the order of their numbers.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class Corpus:
 
     @property
     def vocabulary_size(self) -> int:
-        """How many numbers there are: they run from 0 to one less."""
+        """The number of tokens in the vocabulary."""
         return len(self.vocabulary)
 
     def __repr__(self) -> str:
@@ -53,11 +56,25 @@ class Corpus:
 
     # ---- text and numbers ----------------------------------------------------------------------
     def encode(self, text: str) -> np.ndarray:
-        """The numbers of a text's tokens, int32. Raises DataError for a token that has none."""
+        """Return the numbers of a text's tokens, int32.
+
+        Args:
+            text: string.
+
+        Raises:
+            DataError: for a token that is not in the vocabulary.
+        """
         return self._numbered(self._tokens(text), "the text")
 
     def decode(self, numbers: Any) -> str:
-        """The text of numbers. Raises OutOfBoundsError for one that no token has."""
+        """Return the text of numbers.
+
+        Args:
+            numbers: integers of any shape.
+
+        Raises:
+            OutOfBoundsError: for a number without a token.
+        """
         array = np.asarray(numbers)
         outside = (array < 0) | (array >= self.vocabulary_size)
         if outside.any():
@@ -92,12 +109,19 @@ class Corpus:
 
     # ---- as batches ----------------------------------------------------------------------------
     def windows(self, length: int, part: str = "train", stride: int | None = None) -> Pair:
-        """(x, y), int32 (windows, length) each: pieces of the text, and the same one token later.
+        """Return (x, y), int32 (windows, length): pieces of the text, and the same one token later.
 
-        A window begins `stride` tokens after the one before: `length`, so that each token is
-        predicted once. What is left at the end, less than a window, is not used.
+        Tokens at the end that do not fill a window are left out.
 
-            >>> corpus = CharacterCorpus("hello world", validation=0.0)
+        Args:
+            length: tokens in a window.
+            part: "train" or "validation".
+            stride: tokens between the starts of two windows; None is `length`, so that each token
+                is predicted once.
+
+        Example:
+            >>> import lamina as lm
+            >>> corpus = lm.data.CharacterCorpus("hello world", validation=0.0)
             >>> x, y = corpus.windows(4)
             >>> [corpus.decode(row) for row in x], [corpus.decode(row) for row in y]
             (['hell', 'o wo'], ['ello', ' wor'])
@@ -110,12 +134,17 @@ class Corpus:
         return np.ascontiguousarray(pieces[:, :-1]), np.ascontiguousarray(pieces[:, 1:])
 
     def lanes(self, batch_size: int, length: int, part: str = "train") -> Pair:
-        """(x, y), int32 (batches * batch_size, length) each, for stateful layers.
+        """Return (x, y), int32 (batches * batch_size, length) each, for stateful layers.
 
-        The text is cut into `batch_size` lanes of equal length, read side by side: row k of a batch
-        goes on where row k of the batch before ended. So use them with this batch_size and
-        shuffle=False, and reset the states where the text begins anew. Less than `length` tokens of
-        each lane are left over, and not used.
+        The text is cut into `batch_size` lanes of equal length that are read side by side: row k of
+        a batch continues row k of the previous batch. Train with this batch_size and shuffle=False,
+        and reset the states at the start of the text. Tokens at the end of a lane that do not fill
+        a row are left out.
+
+        Args:
+            batch_size: number of lanes.
+            length: tokens in a row.
+            part: "train" or "validation".
         """
         numbers = self._part(part)
         _check_positive(batch_size=batch_size, length=length)
@@ -146,14 +175,18 @@ class Corpus:
 
 
 class CharacterCorpus(Corpus):
-    """A text as characters.
+    """A text as numbers of its characters.
 
-    text: a string, or the `pathlib.Path` of a file in UTF-8.
-    validation: the share of the text, from its end, to be kept apart; or a text of its own, as a
-        string or a Path.
-    vocabulary: the characters by number; by default all there are, in the order of Unicode.
+    Args:
+        text: string, or the `pathlib.Path` of a file in UTF-8.
+        validation: fraction of the text, from its end, to hold out, in [0, 1]; or a text of its
+            own, as a string or a Path.
+        vocabulary: characters in the order of their numbers; None takes all of the text in the
+            order of Unicode.
 
-        >>> corpus = CharacterCorpus("hello world", validation=0.0)
+    Example:
+        >>> import lamina as lm
+        >>> corpus = lm.data.CharacterCorpus("hello world", validation=0.0)
         >>> corpus.vocabulary
         (' ', 'd', 'e', 'h', 'l', 'o', 'r', 'w')
         >>> corpus.encode("low").tolist()
@@ -181,21 +214,26 @@ class CharacterCorpus(Corpus):
 
 
 class WordCorpus(Corpus):
-    """A text as words, which stand between spaces; each line ends with the word `<eos>`.
+    r"""A text as numbers of its words, which spaces separate; each line ends with the word `<eos>`.
 
-    text, validation: as in `CharacterCorpus`; the share is one of words.
-    max_words: how large the vocabulary may be; it keeps the most frequent words of the text to
-        train with. None: all of them.
-    vocabulary: the words by number, instead.
+    The vocabulary starts with `<unk>`, which stands for every word that is not in it, and `<eos>`;
+    the others follow by frequency, equally frequent ones in the order of the text.
 
-    The vocabulary begins with `<unk>`, which stands for every word that is not in it, and `<eos>`;
-    the others follow by frequency, equally frequent ones as they come.
+    Args:
+        text: string, or the `pathlib.Path` of a file in UTF-8.
+        validation: fraction of the text, from its end, to hold out, in [0, 1]; or a text of its
+            own, as a string or a Path.
+        max_words: largest size of the vocabulary, which keeps the most frequent words of the
+            training text; None keeps all.
+        vocabulary: words in the order of their numbers, instead; None takes those of the text.
 
-        >>> corpus = WordCorpus("a rose is a rose\\nis a rose", validation=0.0)
+    Example:
+        >>> import lamina as lm
+        >>> corpus = lm.data.WordCorpus("a rose is a rose\nis a rose", validation=0.0)
         >>> corpus.vocabulary
         ('<unk>', '<eos>', 'a', 'rose', 'is')
         >>> corpus.decode(corpus.encode("a tulip is a rose"))
-        'a <unk> is a rose\\n'
+        'a <unk> is a rose\n'
     """
 
     UNKNOWN, END = "<unk>", "<eos>"

@@ -31,20 +31,27 @@ AUTOTUNE = -1  # "as many as there are processors"
 
 
 class Dataset:
-    """Batches of NumPy arrays, made when they are asked for.
+    """Batches of NumPy arrays that are made when they are needed.
 
-    make: (epoch, number) -> the batch, an array or a tuple (x, y) or (x, y, sample_weight) of
-        arrays or nests of them; called in several threads at once. None leaves the batch out.
-    length: how many there are in a pass.
-    workers: threads that make them; 0 for none. ahead: how many may be waiting or in the making.
-    class_names: of the labels, where there are any. batched: whether these are batches and not
-        single samples, which `batch` makes into some. finish: called after each whole pass.
+    Each `for` loop over a dataset is the next pass, in another order if it is shuffled; `fit`
+    counts passes by its own epochs. `len()` is the number of batches. Methods return new datasets
+    and leave this one unchanged; their names are those of `tf.data`.
 
-    Each `for` loop over it is the next pass, with another order where it is shuffled; `fit` counts
-    passes by its own epochs. `len()` is the number of batches. Methods give new datasets and leave
-    this one as it is; their names are those of `tf.data`.
+    Args:
+        make: function (epoch, number) that returns a batch: an array, or a tuple (x, y) or (x, y,
+            sample_weight) of arrays or nests of them. Several threads call it. None leaves the
+            batch out.
+        length: number of batches in a pass.
+        workers: number of threads that make batches; 0 makes them in the caller's thread.
+        ahead: number of batches that may be waiting or in the making; None chooses it.
+        class_names: names of the labels, if there are any.
+        batched: True for batches, False for single samples, which `batch` combines.
+        finish: function that is called after each whole pass.
 
-        >>> squares = Dataset(lambda epoch, number: np.full(2, number**2), 4)
+    Example:
+        >>> import numpy as np
+        >>> import lamina as lm
+        >>> squares = lm.data.Dataset(lambda epoch, number: np.full(2, number**2), 4)
         >>> [batch.tolist() for batch in squares.map(lambda x: x + 1).take(2)]
         [[1, 1], [2, 2]]
     """
@@ -81,10 +88,16 @@ class Dataset:
         seed: int | None = None,
         **options: Any,
     ) -> Dataset:
-        """Batches of `count` rows: rows(numbers) gives the batch of these, int64 (batch,).
+        """Return batches of the rows of a source that is read by row numbers.
 
-        seed: of the order of the rows, another one in each pass; None for their own order. With
-        batch_size None it gives samples, rows(number). `options` are those of the class.
+        Args:
+            rows: function that returns the batch of these numbers, int64 (batch,), or the sample of
+                one number if `batch_size` is None.
+            count: number of rows.
+            batch_size: samples in a batch; None gives single samples.
+            seed: integer that fixes the order of rows, another in each pass; None keeps their
+                order.
+            **options: arguments of the class.
         """
         count = integer("Dataset.of_rows", "count", count, 0)
         batch_size = integer("Dataset.of_rows", "batch_size", batch_size, 1, optional=True)
@@ -99,18 +112,20 @@ class Dataset:
 
     @classmethod
     def from_tensor_slices(cls, tensors: Any) -> Dataset:
-        """The rows of arrays of equal length, as single samples; `batch` makes batches of them.
+        """Return the rows of arrays of equal length as single samples, which `batch` combines.
 
-        tensors: an array, or a tuple or dict of arrays, nested in any way: each sample has the same
-            structure. A list is one array, as in `tf.data`: [1, 2, 3] gives three numbers. Strings
-            are allowed.
+        Args:
+            tensors: array, or nest (tuple, dictionary) of arrays, whose structure each sample has.
+                A list is one array, as in `tf.data`. Strings are allowed.
 
-        Raises DataError for unequal lengths and where there are no rows, ShapeError for a single
-        value and for rows of differing shapes.
+        Raises:
+            DataError: if the lengths differ or there are no rows.
+            ShapeError: for a single value, or rows of differing shapes.
 
-        >>> batches = Dataset.from_tensor_slices((x, y)).shuffle(seed=1).batch(32)
-        >>> [row.item() for row in Dataset.from_tensor_slices([3, 1, 2])]
-        [3, 1, 2]
+        Example:
+            >>> import lamina as lm
+            >>> [row.item() for row in lm.data.Dataset.from_tensor_slices([3, 1, 2])]
+            [3, 1, 2]
         """
         arrays, count = components("from_tensor_slices", tensors)
         return cls(lambda epoch, number: row_of(arrays, number), count, batched=False)
@@ -120,7 +135,7 @@ class Dataset:
         return self._length
 
     def cardinality(self) -> int:
-        """The number of batches, as `len()`."""
+        """Return the number of batches, as `len()`."""
         return len(self)
 
     def __iter__(self) -> Iterator[Any]:
@@ -128,13 +143,19 @@ class Dataset:
         return self.epoch(self._passes - 1)
 
     def epoch(self, number: int) -> Generator[Any, None, None]:
-        """The batches of the pass of this number, from 0: always the same ones."""
+        """Return the batches of one pass, always the same ones for the same number.
+
+        Args:
+            number: number of the pass, from 0.
+        """
         return self.stream(number * len(self), len(self))
 
     def stream(self, first: int, count: int) -> Generator[Any, None, None]:
-        """`count` batches from number `first` on, numbered through all passes.
+        """Return batches numbered through all passes: number n is batch n % len of pass n // len.
 
-        Number n is batch n % len of pass n // len, so that any part of a long training can be had.
+        Args:
+            first: number of the first batch.
+            count: number of batches.
         """
         length = len(self)
 
@@ -150,11 +171,11 @@ class Dataset:
                     self._finish()
 
     def as_numpy_iterator(self) -> Iterator[Any]:
-        """The same as `iter()`: batches are NumPy arrays."""
+        """Return an iterator over the batches, as `iter()`."""
         return iter(self)
 
     def arrays(self) -> Any:
-        """Everything at once: the first pass's batches as one array, or one nest of arrays."""
+        """Return the whole first pass as one array, or one nest of arrays."""
         parts = list(self.epoch(0))
         if not parts:
             raise DataError("arrays: this dataset has no batches")
@@ -165,12 +186,15 @@ class Dataset:
     def map(
         self, function: Callable[..., Any], num_parallel_calls: int | None = None, **_: Any
     ) -> Dataset:
-        """function(x) or function(x, y) of each batch, called where the batch is made.
+        """Return a dataset with a function applied to each batch, where the batch is made.
 
-        That may be several threads at once, so it must not change anything that others read. What
-        Lamina's random functions and layers draw in it follows from `set_seed`, the pass and the
-        batch, whatever the threads. A number of `num_parallel_calls` is that of the threads from
-        here on.
+        Several threads may call the function, so it must not change shared data. Random numbers
+        that Lamina's functions and layers draw in it follow from `set_seed`, the pass and the
+        batch, not from the threads.
+
+        Args:
+            function: function (x), or (x, y) for batches of pairs.
+            num_parallel_calls: number of threads from here on; None keeps it.
         """
         key = scoped_key("data")
 
@@ -187,12 +211,20 @@ class Dataset:
         return self._with(make, workers=workers)
 
     def take(self, count: int) -> Dataset:
-        """The first `count` batches; all for -1."""
+        """Return a dataset of the first batches.
+
+        Args:
+            count: number of batches; -1 takes all.
+        """
         count = integer("Dataset.take", "count", count, -1)
         return self._with(length=len(self) if count < 0 else min(count, len(self)))
 
     def skip(self, count: int) -> Dataset:
-        """Without the first `count` batches; an empty dataset for -1, as in `tf.data`."""
+        """Return a dataset without the first batches.
+
+        Args:
+            count: number of batches; -1 skips all, as in `tf.data`.
+        """
         count = integer("Dataset.skip", "count", count, -1)
         count = len(self) if count < 0 else min(count, len(self))
         return self._with(
@@ -200,9 +232,12 @@ class Dataset:
         )
 
     def shuffle(self, buffer_size: int | None = None, seed: int | None = None) -> Dataset:
-        """In another order in each pass, which follows from the seed.
+        """Return a dataset in another order in each pass.
 
-        Whatever `buffer_size` says, all batches (or samples) are shuffled, not those in a window.
+        Args:
+            buffer_size: accepted for `tf.data`; all batches (or samples) are shuffled, not those in
+                a window.
+            seed: integer that fixes the orders; None draws one from the state that `set_seed` sets.
         """
         integer("Dataset.shuffle", "buffer_size", buffer_size, 1, optional=True)
         order = functools.lru_cache(maxsize=2)(
@@ -211,7 +246,17 @@ class Dataset:
         return self._with(lambda epoch, number: self._make(epoch, int(order(epoch)[number])))
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
-        """Batches of `batch_size` samples (of batches, one axis more in front)."""
+        """Return a dataset of batches of samples (of batches, with one more axis in front).
+
+        Args:
+            batch_size: samples in a batch.
+            drop_remainder: leave out a last batch with fewer samples.
+
+        Example:
+            >>> import lamina as lm
+            >>> [batch.tolist() for batch in lm.data.Dataset.from_tensor_slices([3, 1, 2]).batch(2)]
+            [[3, 1], [2]]
+        """
         batch_size = integer("Dataset.batch", "batch_size", batch_size, 1)
         one_of("Dataset.batch", "drop_remainder", drop_remainder, (True, False))
         length = len(self)
@@ -226,9 +271,9 @@ class Dataset:
         return self._with(make, whole + bool(rest and not drop_remainder), batched=True)
 
     def cache(self) -> Dataset:
-        """Made once and kept in memory: all of it has to fit there.
+        """Return a dataset that is made once and kept in memory.
 
-        What is random before it stays as it was in the first pass; shuffle after it.
+        Random steps before it keep the values of the first pass; shuffle after it.
         """
         kept: dict[int, Any] = {}
 
@@ -240,7 +285,11 @@ class Dataset:
         return self._with(make)
 
     def prefetch(self, buffer_size: int = AUTOTUNE) -> Dataset:
-        """Made ahead in the background, `buffer_size` batches at most (-1: as many as is good)."""
+        """Return a dataset whose batches are made in the background before they are needed.
+
+        Args:
+            buffer_size: number of batches that may wait; -1 chooses it.
+        """
         buffer_size = integer("Dataset.prefetch", "buffer_size", buffer_size, AUTOTUNE)
         ahead = None if buffer_size < 0 else buffer_size
         return self._with(workers=max(self.workers, 1), ahead=ahead)
@@ -263,12 +312,26 @@ class Dataset:
 
 
 class PyDataset(Dataset):
-    """A Dataset by inheritance, as in Keras: define `__len__` and `__getitem__(number) -> batch`.
+    """A dataset by inheritance, as in Keras: define `__len__` and `__getitem__(number)`.
 
-    `on_epoch_end` is called after each pass. workers: threads that call `__getitem__`, by default
-    one, so that a batch is made while the step before runs; max_queue_size: how many may wait.
     `fit` takes the batches in another order in each epoch, unless shuffle=False.
-    use_multiprocessing is there so that programs for Keras run: threads do all.
+
+    Args:
+        workers: number of threads that call `__getitem__`; by default one, so that a batch is made
+            while the previous step runs.
+        use_multiprocessing: accepted for Keras; threads are used.
+        max_queue_size: number of batches that may wait.
+
+    Example:
+        >>> import numpy as np
+        >>> import lamina as lm
+        >>> class Squares(lm.data.PyDataset):
+        ...     def __len__(self):
+        ...         return 3
+        ...     def __getitem__(self, number):
+        ...         return np.full(2, number**2)
+        >>> [batch.tolist() for batch in Squares()]
+        [[0, 0], [1, 1], [4, 4]]
     """
 
     def __new__(cls, *arguments: Any, **named: Any) -> PyDataset:
@@ -299,7 +362,7 @@ class PyDataset(Dataset):
         return len(self)
 
     def on_epoch_end(self) -> None:
-        """Called after each pass."""
+        """Run after each pass; a subclass may define it."""
 
 
 def order_seed(seed: int | None) -> int:

@@ -51,45 +51,56 @@ def image_dataset_from_directory(
     on_error: str = "warn",
     workers: int | None = None,
 ) -> Any:
-    """A Dataset of the images in a folder that has one folder for each class.
+    """Return a Dataset of the images in a folder with one folder for each class.
 
     Batches are (images, labels), or images alone without labels: images float32 (batch, height,
-    width, channels) from 0 to 255; labels int32 (batch,), or float32 (batch, classes) with
-    label_mode "categorical", float32 (batch, 1) with "binary". Names, arguments and defaults are
-    those of Keras; `on_error` and `workers` are Lamina's.
+    width, channels) from 0 to 255; labels int32 (batch,), float32 (batch, classes) with label_mode
+    "categorical", or float32 (batch, 1) with "binary". The dataset has `class_names` and
+    `file_paths` (in order, not shuffled). At most `workers` + 3 batches are in memory at a time.
+    Names and defaults are those of Keras; `on_error` and `workers` are Lamina's.
 
-    directory: a folder, a .zip file of one, or a folder in a .zip file ("photos.zip/train").
-        Images are .bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff and .webp files; others are left out.
-    labels: "inferred" from the folders; None; or the number of the class of each file, in the order
-        of the sorted paths. class_names: the folders in the order in which they are numbered,
-        instead of the alphabet's.
-    batch_size: None for single samples. image_size: (height, width); None keeps the images' own,
-        which then have to be equal within a batch.
-    shuffle: in each pass in another order, which follows from `seed` (drawn from the state that
-        `set_seed` sets, if None). Validation data stay in order.
-    validation_split: the fraction held out, of each class its share; subset: which part to return,
-        "training", "validation", or "both" as a pair. The split follows from `seed`, and no seed is
-        the same as 0.
-    interpolation: "bilinear", "nearest", "bicubic", "area" or "lanczos3", each with antialiasing
-        where images get smaller.
-    on_error: "warn": images that cannot be read are left out, and named in a warning after the
-        pass; "raise": the first is an error.
-    workers: threads that decode, by default one for each processor. Batches are the same, in the
-        same order, with any number.
-
-    The dataset has `class_names` and `file_paths` (in order, unshuffled). At most `workers` + 3
-    batches are in memory at any time.
-
-        >>> train, validation = lm.data.image_dataset_from_directory(
-        ...     "photos", image_size=(64, 64), validation_split=0.2, subset="both", seed=1)
-        >>> model.fit(train, validation_data=validation, epochs=5)
+    Args:
+        directory: folder, .zip file of one, or folder in a .zip file ("photos.zip/train"). Images
+            are .bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff and .webp files; others are left out.
+        labels: "inferred" from the folders; None; or the class number of each file, in the order of
+            the sorted paths.
+        label_mode: "int", "categorical", "binary", or None for images alone.
+        class_names: folders in the order of their numbers; None sorts them by name.
+        color_mode: "rgb", "rgba" or "grayscale".
+        batch_size: samples in a batch; None gives single samples.
+        image_size: (height, width); None keeps the sizes of the images, which must then be equal
+            within a batch.
+        shuffle: use another order in each pass; validation data stay in order.
+        seed: integer that fixes order and split; None draws one for the order from the state that
+            `set_seed` sets, and is 0 for the split.
+        validation_split: fraction held out for validation, of each class its share; None for none.
+        subset: "training", "validation", or "both" as a pair, with `validation_split`.
+        interpolation: "bilinear", "nearest", "bicubic", "area" or "lanczos3", each with
+            antialiasing if images get smaller.
+        follow_links: follow symbolic links to folders.
+        crop_to_aspect_ratio: crop images to the aspect ratio of `image_size` instead of distorting
+            them.
+        pad_to_aspect_ratio: pad images to the aspect ratio of `image_size` instead of distorting
+            them.
+        data_format: "channels_last" or "channels_first"; None is the setting of the backend.
+        verbose: print how many files and classes were found.
+        on_error: "warn" leaves out images that cannot be read and names them in a warning after the
+            pass; "raise" raises an error at the first.
+        workers: number of threads that decode; None is one for each processor. The batches do not
+            depend on it.
 
     Raises:
-        DataError: no such folder, no images, or no folders of classes in it.
-        FileFormatError: a damaged .zip file, or, with on_error="raise", an image.
-        ShapeError: with image_size None, images of several sizes in a batch; two are named.
-        ArgumentError, UnknownNameError: arguments that are not possible, or not together.
-        MissingExtraError: Pillow is not installed.
+        DataError: if there is no such folder, no image, or no folder of a class in it.
+        FileFormatError: for a damaged .zip file, or an image with on_error="raise".
+        ShapeError: if images in a batch have several sizes, with image_size None.
+        ArgumentError, UnknownNameError: for arguments that are impossible, or impossible together.
+        MissingExtraError: if Pillow is not installed.
+
+    Example:
+        >>> import lamina as lm
+        >>> train, validation = lm.data.image_dataset_from_directory(  # doctest: +SKIP
+        ...     "photos", image_size=(64, 64), validation_split=0.2, subset="both", seed=1)
+        >>> model.fit(train, validation_data=validation, epochs=5)  # doctest: +SKIP
     """
     _check_names(color_mode, interpolation, on_error, data_format)
     check_arguments(label_mode, validation_split, subset)

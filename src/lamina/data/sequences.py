@@ -33,14 +33,26 @@ def pad_sequences(
     truncating: str = "pre",
     value: Any = 0.0,
 ) -> np.ndarray:
-    """Sequences of several lengths as one array (sequences, maxlen, ...).
+    """Return sequences of several lengths as one array.
 
-    Shorter ones are filled with `value`, before ("pre") or after ("post") what they hold; longer
-    ones lose their beginning ("pre") or their end ("post"). maxlen: by default the longest length.
-    Raises ShapeError where the elements of two sequences differ in shape, DTypeError for strings
-    that should be numbers.
+    Args:
+        sequences: sequences of numbers, or of arrays of equal shape.
+        maxlen: length of the result; None is the longest length.
+        dtype: NumPy dtype of the result.
+        padding: "pre" puts `value` before a shorter sequence, "post" after it.
+        truncating: "pre" removes the start of a longer sequence, "post" its end.
+        value: filler.
 
-        >>> pad_sequences([[1, 2, 3], [4]], padding="post").tolist()
+    Shapes:
+        (sequences, maxlen, ...)
+
+    Raises:
+        ShapeError: if the elements of two sequences differ in shape.
+        DTypeError: for strings that should be numbers.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.data.pad_sequences([[1, 2, 3], [4]], padding="post").tolist()
         [[1, 2, 3], [4, 0, 0]]
     """
     for name, side in (("padding", padding), ("truncating", truncating)):
@@ -99,15 +111,31 @@ def timeseries_dataset_from_array(
     start_index: int | None = None,
     end_index: int | None = None,
 ) -> Dataset:
-    """Windows of a series (steps, ...): batches (batch, sequence_length, ...), with targets.
+    """Return a Dataset of windows of a series, with targets.
 
-    The window that begins at step t holds t, t + sampling_rate, ..., and goes with targets[t]:
-    to predict the step after it, give data[:-sequence_length] and data[sequence_length:]. The next
-    one begins sequence_stride later. targets may be None. batch_size None: one window at a time.
-    start_index, end_index: the part of the data to use. Names and rules are those of Keras. With
-    `shuffle` each pass has an order of its own, which follows from the seed.
+    The window that starts at step t holds t, t + sampling_rate, ..., and has the target targets[t]:
+    to predict the step after a window, pass data[:-sequence_length] and targets
+    data[sequence_length:].
 
-        >>> windows = timeseries_dataset_from_array(np.arange(6), None, sequence_length=3)
+    Args:
+        data: series (steps, ...).
+        targets: target of the window that starts at each step, or None.
+        sequence_length: steps in a window.
+        sequence_stride: steps between the starts of two windows.
+        sampling_rate: steps between two elements of a window.
+        batch_size: windows in a batch; None gives single windows.
+        shuffle: use another order in each pass.
+        seed: integer that fixes the order; None draws one from the state that `set_seed` sets.
+        start_index: first step to use; None starts at 0.
+        end_index: end of the steps to use; None uses all.
+
+    Shapes:
+        (steps, ...) -> (batch, sequence_length, ...)
+
+    Example:
+        >>> import numpy as np
+        >>> import lamina as lm
+        >>> windows = lm.data.timeseries_dataset_from_array(np.arange(6), None, sequence_length=3)
         >>> windows.arrays().tolist()
         [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
     """

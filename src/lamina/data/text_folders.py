@@ -36,34 +36,40 @@ def text_dataset_from_directory(
     encoding: str = "utf-8",
     workers: int | None = None,
 ) -> Any:
-    """A Dataset of the .txt files in a folder that has one folder for each class.
+    """Return a Dataset of the .txt files in a folder with one folder for each class.
 
     Batches are (texts, labels), or texts alone without labels: texts an object array (batch,) of
-    strings; labels int32 (batch,), or float32 (batch, classes) with label_mode "categorical",
-    float32 (batch, 1) with "binary". `map` a TextVectorization over them, or put one first in a
-    Sequential. Names, arguments and defaults are those of Keras; `encoding` and `workers` are
-    Lamina's.
+    strings; labels int32 (batch,), float32 (batch, classes) with label_mode "categorical", or
+    float32 (batch, 1) with "binary". Use `map` with a TextVectorization, or put one first in a
+    Sequential. The dataset has `class_names` and `file_paths` (in order, not shuffled). Names and
+    defaults are those of Keras; `encoding` and `workers` are Lamina's.
 
-    directory: a folder, a .zip file of one, or a folder in a .zip file ("reviews.zip/train").
-    labels: "inferred" from the folders; None; or the number of the class of each file, in the order
-        of the sorted paths. class_names: the folders in the order in which they are numbered,
-        instead of the alphabet's.
-    batch_size: None for single samples. max_length: only so many bytes of a text are kept, whole
-        characters of them.
-    shuffle: in each pass in another order, which follows from `seed`. validation_split: the
-        fraction held out, of each class its share; subset: "training", "validation", or "both" as a
-        pair.
-
-    The dataset has `class_names` and `file_paths` (in order, unshuffled).
-
-        >>> train = lm.data.text_dataset_from_directory("reviews", batch_size=64)
-        >>> vectorize.adapt(train)
-        >>> model.fit(train.map(lambda texts, labels: (vectorize(texts), labels)), epochs=5)
+    Args:
+        directory: folder, .zip file of one, or folder in a .zip file ("reviews.zip/train").
+        labels: "inferred" from the folders; None; or the class number of each file, in the order of
+            the sorted paths.
+        label_mode: "int", "categorical", "binary", or None for texts alone.
+        class_names: folders in the order of their numbers; None sorts them by name.
+        batch_size: samples in a batch; None gives single samples.
+        max_length: number of bytes of a text that are kept, in whole characters; None keeps all.
+        shuffle: use another order in each pass.
+        seed: integer that fixes the order; None draws one from the state that `set_seed` sets.
+        validation_split: fraction held out for validation, of each class its share; None for none.
+        subset: "training", "validation", or "both" as a pair, with `validation_split`.
+        follow_links: follow symbolic links to folders.
+        verbose: print how many files and classes were found.
+        encoding: encoding of the files.
+        workers: number of threads that load data; None is one for each processor.
 
     Raises:
-        DataError: no such folder, no texts, or no folders of classes in it.
-        FileFormatError: a file that is no text in this encoding, named with the place.
-        ArgumentError, UnknownNameError, RangeError: arguments that are not possible.
+        DataError: if there is no such folder, no text, or no folder of a class in it.
+        FileFormatError: for a file that is not text in this encoding, with its position.
+        ArgumentError, UnknownNameError, RangeError: for arguments that are impossible.
+
+    Example:
+        >>> import lamina as lm
+        >>> train = lm.data.text_dataset_from_directory("reviews", batch_size=64)  # doctest: +SKIP
+        >>> vectorize.adapt(train)  # doctest: +SKIP
     """
     check_arguments(label_mode, validation_split, subset)
     if max_length is not None and max_length < 1:

@@ -14,11 +14,18 @@ HEAVY = ANCHORS | SEPARATE | {"gather"}
 
 
 def dot(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:
-    """The graph of f(*args, **kwargs) in DOT: boxes are primitives, arrows are values; the bodies
-    of loops are frames. `simplified` as in `graph`.
+    """Return the graph of f(*args, **kwargs) in the DOT language.
+
+    Boxes are primitives, arrows are values, frames are the bodies of loops.
 
     Args:
-        f: function of tensors.
+        f: function of tensors, or what `compile` returned.
+        simplified: show the graph as it is compiled; False shows it as it was recorded.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.inspect.dot(lambda x: x + 1, lm.ones((4,))).startswith("digraph")
+        True
     """
     seen = subject(f, args, kwargs)
     graph = seen.simplified if simplified else seen.recorded

@@ -21,12 +21,16 @@ details details { margin-left: 1.5em } h2 { border-bottom: 1px solid #ddd }
 
 
 def html(f: Any, *args: Any, path: str | os.PathLike[str] | None = None, **kwargs: Any) -> str:
-    """A page with the graph, the kernels with their nests, LLVM and assembly, and the driver of
-    f(*args, **kwargs). With `path` it is written there as well (UTF-8).
+    """Return an HTML page with the graph, kernels, loop nests, LLVM and assembly of a program.
 
     Args:
-        f: function of tensors.
-        path: file or folder.
+        f: function of tensors, or what `compile` returned.
+        path: file to write the page to as well, in UTF-8; None writes none.
+
+    Example:
+        >>> import lamina as lm
+        >>> "<html" in lm.inspect.html(lambda x: x + 1, lm.ones((4,)))
+        True
     """
     seen = subject(f, args, kwargs)
     title = escape(seen.recorded.name)

@@ -16,16 +16,25 @@ SHORT = 1e-6  # seconds a call, below which no limit of the machine tells anythi
 
 @dataclass(frozen=True)
 class Row:
-    """One kernel, figures of one run of the program.
-
-    number: its place in the order of running. calls: how often it runs. seconds: of all calls
-    together, in the quickest of the runs. share: of all kernels' time. operations, bytes: of
-    all calls, a multiply-add counted as two operations. limit: what binds, "arithmetic" or the
-    memory level that holds the data, or "short" for a kernel of less than a microsecond, where
-    getting going counts. fraction: the least time possible at the machine's limit, over seconds.
+    """The measured figures of one kernel in one run of the program.
 
     Args:
-        name: name of the object; by default its class in snake case, with a number if needed.
+        number: position in the order of execution, from 0.
+        name: name of the kernel.
+        calls: number of executions.
+        seconds: time of all calls together in the quickest run.
+        share: fraction of the time of all kernels.
+        operations: arithmetic operations of all calls; a multiply-add counts as two.
+        bytes: bytes that all calls have to move at least.
+        limit: what bounds the kernel: "arithmetic", the memory level that holds the data, or
+            "short" below a microsecond, which start-up costs dominate.
+        fraction: least possible time at the machine's limit divided by `seconds`.
+
+    Example:
+        >>> import lamina as lm
+        >>> profile = lm.inspect.profile(lambda x: x @ x, lm.ones((64, 64)), seconds=0.05)
+        >>> profile.rows[0].calls
+        1
     """
 
     number: int
@@ -40,24 +49,33 @@ class Row:
 
     @property
     def gflops(self) -> float:
-        """Operations a second, in billions."""
+        """Operations per second, in billions."""
         return self.operations / max(self.seconds, 1e-9) / 1e9
 
     @property
     def gbytes(self) -> float:
-        """Bytes a second, in billions."""
+        """Bytes per second, in billions."""
         return self.bytes / max(self.seconds, 1e-9) / 1e9
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The kernels of a program, the slowest first, and the program as a whole.
-
-    quickest, median: seconds of a run without clocks inside. threads: those that ran it. runs: how
-    many were measured. ceilings: the machine's measured limits, as one line.
+    """The measured times of the kernels of a program, the slowest first.
 
     Args:
         name: name of the object; by default its class in snake case, with a number if needed.
+        rows: one Row for each kernel.
+        quickest: time of the quickest run without clocks inside, in seconds.
+        median: median time of a run, in seconds.
+        threads: number of threads of the runs.
+        runs: number of measured runs.
+        ceilings: the machine's measured limits, as one line.
+
+    Example:
+        >>> import lamina as lm
+        >>> profile = lm.inspect.profile(lambda x: x @ x, lm.ones((64, 64)), seconds=0.05)
+        >>> profile.runs > 0
+        True
     """
 
     name: str
@@ -107,16 +125,18 @@ class Profile:
 
 
 def profile(f: Any, *args: Any, seconds: float = 0.5, **kwargs: Any) -> Profile:
-    """The time of each kernel of f(*args, **kwargs), measured for about this many seconds.
+    """Return the time of each kernel of f(*args, **kwargs).
 
-    Each kernel is timed inside the running program, with all its threads, on copies of the arrays;
-    what counts is the quickest of many runs, since other programs can only make it slower. GFLOP/s
-    count useful arithmetic, GB/s what has to be moved at least. The first call measures the
-    machine's ceilings as well, which takes some 0.3 s.
+    Each kernel is timed inside the running program, with all its threads, on copies of the arrays.
+    The quickest of many runs counts, since other programs can only slow a run down. GFLOP/s count
+    useful arithmetic, GB/s the bytes that have to be moved at least. The first call also measures
+    the machine's ceilings, which takes about 0.3 s.
 
     Args:
-        f: function of tensors.
+        f: function of tensors, or what `compile` returned.
+        seconds: approximate time to measure for.
 
+    Example:
         >>> import lamina as lm
         >>> x = lm.ones((64, 64))
         >>> lm.inspect.profile(lambda x: lm.tanh(x @ x), x).rows[0].name

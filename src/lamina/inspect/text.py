@@ -12,12 +12,22 @@ from lamina.ir.text import to_text
 
 
 def graph(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:
-    """The graph of f(*args, **kwargs) as text: one primitive a line.
-
-    simplified: as it is compiled; False shows it as it was recorded.
+    """Return the graph of f(*args, **kwargs) as text, one primitive on each line.
 
     Args:
-        f: function of tensors.
+        f: function of tensors, or what `compile` returned.
+        simplified: show the graph as it is compiled; False shows it as it was recorded.
+
+    Example:
+        >>> import lamina as lm
+        >>> print(lm.inspect.graph(lambda x: x + 1, lm.ones((4,)), simplified=False))
+        "function" {
+          %0 = parameter name="x0" : float32[4]
+          %1 = constant dtype=float32, value=1.0 : float32[]
+          %2 = broadcast_in_dim %1, broadcast_dimensions=(), shape=(4,) : float32[4]
+          %3 = add %0, %2 : float32[4]
+          return %3
+        }
     """
     seen = subject(f, args, kwargs)
     return to_text(seen.simplified if simplified else seen.recorded)
@@ -25,13 +35,25 @@ def graph(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:
 
 @dataclass(frozen=True)
 class KernelView:
-    """One kernel: `number` in the order of running, `name` (its heart and its domain), `buffers`
-    (a line for each), `nest` (what it computes), `schedule` (how), its `symbol` and `llvm` text.
+    """One kernel of a compiled program, as text.
 
-    A routine such as sort has neither nest nor schedule.
+    A library routine such as sort has neither nest nor schedule.
 
     Args:
-        name: name of the object; by default its class in snake case, with a number if needed.
+        number: position in the order of execution, from 0.
+        name: name of the kernel: its anchor operation and iteration domain.
+        summary: one line about the kernel.
+        buffers: one line for each buffer.
+        nest: loop nest, which says what is computed.
+        schedule: loop order, tiling, vectorization and threads, which say how.
+        symbol: name of the function in LLVM.
+        llvm: LLVM text.
+
+    Example:
+        >>> import lamina as lm
+        >>> kernels = lm.inspect.kernels(lambda x: x + 1, lm.ones((4,)))
+        >>> kernels[0].number
+        0
     """
 
     number: int
@@ -45,7 +67,7 @@ class KernelView:
 
     @property
     def assembly(self) -> str:
-        """This machine's instructions."""
+        """The instructions of this machine, as text."""
         from lamina.engines.llvm.target import toolchain
 
         return toolchain.assembly(self.llvm) if self.llvm else ""
@@ -66,11 +88,17 @@ class Kernels(list[KernelView]):
 
 
 def kernels(f: Any, *args: Any, **kwargs: Any) -> Kernels:
-    """The kernels that f(*args, **kwargs) becomes on the llvm engine. Print the list, or look at
-    the attributes of its entries (KernelView).
+    """Return the kernels that f(*args, **kwargs) is compiled to on the llvm engine.
+
+    The list prints as a table; its entries are KernelView objects.
 
     Args:
-        f: function of tensors.
+        f: function of tensors, or what `compile` returned.
+
+    Example:
+        >>> import lamina as lm
+        >>> len(lm.inspect.kernels(lambda x: lm.tanh(x + 1), lm.ones((4,))))
+        1
     """
     return views(subject(f, args, kwargs))
 
@@ -97,22 +125,35 @@ def views(seen: Subject) -> Kernels:
 
 
 def llvm(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
-    """The LLVM text of one kernel, by its number; else of all and of the driver that calls them.
+    """Return the LLVM text of one kernel, or of all kernels and the driver that calls them.
 
     Args:
-        f: function of tensors.
+        f: function of tensors, or what `compile` returned.
+        kernel: number of the kernel; None takes all.
 
     Raises:
-        RangeError: there is no kernel of that number.
+        RangeError: if no kernel has that number.
+
+    Example:
+        >>> import lamina as lm
+        >>> "define" in lm.inspect.llvm(lambda x: x + 1, lm.ones((4,)))
+        True
     """
     return _code(subject(f, args, kwargs), kernel, lambda text: text)
 
 
 def assembly(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
-    """The instructions of this machine, of one kernel or of all, as `llvm`.
+    """Return the machine instructions of one kernel or of all, as text.
 
     Args:
-        f: function of tensors.
+        f: function of tensors, or what `compile` returned.
+        kernel: number of the kernel; None takes all.
+
+    Example:
+        >>> import lamina as lm
+        >>> text = lm.inspect.assembly(lambda x: x + 1, lm.ones((4,)), kernel=0)
+        >>> len(text) > 0
+        True
     """
     from lamina.engines.llvm.target import toolchain
 

@@ -24,13 +24,22 @@ from lamina.ir.extents import symbols as symbols
 # ---- dtypes ------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class DType:
-    """An element type. `kind` is "b" bool, "i" signed, "u" unsigned or "f" floating.
+    """An element type, such as `lm.float32`.
 
-    `storage` is the NumPy dtype that holds it: bfloat16, which NumPy lacks, is held as uint16 bits.
-    float16 and bfloat16 are storage types: they are moved and converted, never computed with.
+    float16 and bfloat16 are storage types: values are moved and converted, and computed with in
+    float32.
 
     Args:
-        name: name of the object; by default its class in snake case, with a number if needed.
+        name: name of the dtype.
+        kind: "b" for bool, "i" signed, "u" unsigned, "f" floating.
+        bits: number of bits of an element.
+        storage: NumPy dtype that holds the elements; bfloat16, which NumPy lacks, is held as
+            uint16.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.float32.itemsize, lm.float32.is_float
+        (4, True)
     """
 
     name: str
@@ -96,10 +105,16 @@ DTYPES = {d.name: d for d in (bool_, *_INTEGERS, float16, bfloat16, float32, flo
 
 
 def dtype(spec: object) -> DType:
-    """The DType that a DType, a name, a NumPy dtype or a Python type stands for.
+    """Return the DType of a DType, name, NumPy dtype or Python type.
 
-    Python's `float` means float32 here, the default of the framework, and `int` means int64... as
-    NumPy has it; `bool` is bool.
+    Args:
+        spec: DType, name such as "float32", NumPy dtype, or Python's bool, int (int64) or float
+            (float32).
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.dtype("float32") == lm.float32
+        True
     """
     if isinstance(spec, DType):
         return spec

@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 
 
 class Model(Layer, Trainer):
-    """Layers put together: called, summarized, trained and saved as one.
+    """Layers connected to one object that is called, summarized, trained and saved.
 
-    Functional: `Model(inputs, outputs)`, where outputs were made by calling layers on `Input`s;
-    both may be nests (lists, dicts) of symbolic tensors. Subclassed: make the layers in `__init__`
-    and put them together in `call(self, inputs)`.
+    A functional model, `Model(inputs, outputs)`, has outputs that were made by calling layers on
+    `Input`s. A subclassed model makes its layers in `__init__` and connects them in `call(self,
+    inputs)`.
 
+    Args:
+        inputs: nest (list, dictionary) of symbolic inputs, for a functional model.
+        outputs: nest of symbolic outputs, for a functional model.
+
+    Example:
         >>> import lamina as lm
         >>> x = lm.Input(shape=(4,))
         >>> model = lm.Model(x, lm.layers.Dense(2)(x))
@@ -88,6 +93,13 @@ class Model(Layer, Trainer):
         return self._graph is not None or type(self).call is not Model.call
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        """Return the outputs; a subclass defines this method.
+
+        Args:
+            inputs: nest of tensors.
+            training: True in training, False in inference; passed only if the subclass takes it.
+            mask: nest of masks of the inputs; passed only if the subclass takes it.
+        """
         if self._graph is None:
             raise TypeError(
                 f"{type(self).__name__} must define call(self, inputs), or be made of inputs and "
@@ -97,26 +109,40 @@ class Model(Layer, Trainer):
 
     # ---- one step at a time --------------------------------------------------------------------
     def stream(self, batch_size: int = 1, length: int | None = None) -> Stream:
-        """The model for sequences that are revealed one element at a time, (batch, steps, ...).
+        """Return the model for sequences that arrive one element at a time.
 
-        `length` is how many steps attention can look back on: by default as many as the model's
-        PositionEmbedding has positions.
+        Each output equals that for the whole sequence so far.
 
+        Args:
+            batch_size: number of sequences side by side.
+            length: number of steps that attention can look back on; None is the number of positions
+                of the model's PositionEmbedding.
+
+        Raises:
+            ArgumentError: for layers that need later steps (Bidirectional, pooling, Flatten), or
+                may.
+
+        Example:
             >>> import lamina as lm
             >>> model = lm.Sequential([lm.Input((None, 3)), lm.layers.LSTM(8)])
             >>> stream = model.stream()
             >>> stream.step([0.1, 0.2, 0.3]).shape, stream.position
             ((8,), 1)
-
-        Each output equals that of the whole sequence so far. Layers that need later steps
-        (Bidirectional, pooling, Flatten), or may, raise ArgumentError, with their name.
         """
         from lamina.models.streaming import Stream
 
         return Stream(self, batch_size, length)
 
     def call_streaming(self, stream: Any, *args: Any, **kwargs: Any) -> Any:
-        """One step of its layers; what a subclass does between them nobody can know."""
+        """Return the outputs of one step of a stream.
+
+        A subclass whose `call` does more than call layers defines this method.
+
+        Args:
+            stream: state of the stream.
+            *args: inputs of this step.
+            **kwargs: keyword arguments of `call`.
+        """
         from lamina.models.streaming import check_between
 
         own = next(c for c in type(self).__mro__ if "call" in vars(c))
@@ -128,7 +154,11 @@ class Model(Layer, Trainer):
 
     # ---- building ------------------------------------------------------------------------------
     def build(self, input_shape: Any = None) -> None:
-        """Make all weights, for inputs of this shape (None for the batch) or nest of shapes."""
+        """Create all weights.
+
+        Args:
+            input_shape: shape of the inputs with None for the batch, or nest of shapes.
+        """
         if input_shape is None or self.built or type(self).call is Model.call:
             return
         self._adopt()
@@ -163,7 +193,12 @@ class Model(Layer, Trainer):
         return symbolic.traced(symbolic.symbolic_type(shape, self.dtype))
 
     def build_for(self, inputs: Any, **kwargs: Any) -> None:
-        """Make all weights for data like these (arrays or tensors), without computing anything."""
+        """Create all weights for data like these, without computing anything.
+
+        Args:
+            inputs: nest of arrays or tensors.
+            **kwargs: keyword arguments of `call`.
+        """
         if self.built and self._output_shape is not None:  # its first call has ended
             return
         with MAKING:
@@ -198,7 +233,16 @@ class Model(Layer, Trainer):
         return self.layers if self._graph is not None else []
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """The layer of that name, or at that position. Raises UnknownNameError, IndexError."""
+        """Return a layer by name or position.
+
+        Args:
+            name: name of the layer.
+            index: position of the layer, instead of the name.
+
+        Raises:
+            UnknownNameError: if no layer has this name.
+            IndexError: if no layer has this position.
+        """
         if (name is None) == (index is None):
             raise ArgumentError("get_layer: give either a name or an index")
         layers = self.layers
@@ -224,10 +268,12 @@ class Model(Layer, Trainer):
 
     @property
     def input(self) -> Any:
+        """The symbolic input, or the nest of several."""
         return self._symbolic("input").inputs
 
     @property
     def output(self) -> Any:
+        """The symbolic output, or the nest of several."""
         return self._symbolic("output").outputs
 
     def _symbolic(self, what: str) -> FunctionalGraph:
@@ -240,12 +286,12 @@ class Model(Layer, Trainer):
 
     @replaceable
     def input_shape(self) -> Any:
-        """The shape of the inputs, None where an extent is open; a nest where there are several."""
+        """The shape of the inputs, None for an open extent; a nest for several inputs."""
         return symbolic.shapes_of(self._symbolic("input_shape").inputs)
 
     @replaceable
     def output_shape(self) -> Any:
-        """The shape of the outputs, as the inputs have it."""
+        """The shape of the outputs, None for an open extent; a nest for several outputs."""
         self._need_built("output_shape")
         return self._output_shape
 
@@ -256,40 +302,45 @@ class Model(Layer, Trainer):
 
     @replaceable
     def output_names(self) -> list[str]:
-        """The names of the outputs, in order: the keys of a dict of outputs, else the layers'."""
+        """The names of the outputs: the keys of a dictionary of outputs, else the layers' names."""
         self._symbolic("output_names")
         return shapes_and_names(self, self._output_shape)[1]
 
     def representations(
         self, x: Any, layers: Any = None, batch_size: int | None = None
     ) -> dict[str, Any]:
-        """What every layer makes of x, by name: {"conv2d": array (rows, 32, 32, 32), ...}.
+        """Return the outputs of layers for data, by name, such as {"conv2d": array}.
 
-        Each layer's output is another way to represent the data; this shows all of them, in the
-        order in which they are computed, as NumPy arrays in inference mode (dropout passes all).
-        A layer inside a model inside this one is called "inner/dense", and the inner model's own
-        output "inner"; the second call of a shared layer "dense:2", and so on. A layer with several
-        outputs has a list (or whatever nest it returns).
+        The outputs are NumPy arrays in inference mode, in the order of computation. A layer of an
+        inner model is called "inner/dense", the inner model's output "inner", the second call of a
+        shared layer "dense:2". One program computes all; it is compiled at the first call for these
+        layers.
 
-        x: as for `predict`, arrays or batches. layers: names, as in the result, or layers; all by
-        default, which takes memory for all of them, so name those you need where the data are
-        many. batch_size: rows that are computed at once, 32 by default. One program computes them
-        all; it is compiled at the first call for these layers.
+        Args:
+            x: inputs: array (rows, ...), list or dict of arrays for several inputs, or iterable of
+                batches.
+            layers: names as in the result, or layers; None takes all, which needs memory for all of
+                them.
+            batch_size: rows that are computed at once; None is 32.
 
-        Raises UnknownNameError for a name that no layer has, and ArgumentError for a layer that
-        the model does not call, or calls only inside a loop.
+        Raises:
+            UnknownNameError: if no layer has a name.
+            ArgumentError: if the model does not call a layer, or only inside a loop.
 
-            >>> import numpy as np, lamina as lm
+        Example:
+            >>> import numpy as np
+            >>> import lamina as lm
             >>> model = lm.Sequential([lm.layers.Dense(8, "relu"), lm.layers.Dense(2)])
-            >>> {k: v.shape for k, v in model.representations(np.ones((5, 3), "float32")).items()}
-            {'dense': (5, 8), 'dense_1': (5, 2)}
+            >>> outputs = model.representations(np.ones((5, 3), "float32"))
+            >>> [output.shape for output in outputs.values()]
+            [(5, 8), (5, 2)]
         """
         from lamina.models.representations import representations
 
         return representations(self, x, layers, batch_size)
 
     def reset_state(self) -> None:
-        """Let the stateful layers inside begin anew."""
+        """Reset the states of stateful layers."""
         for layer in self._flatten_layers():
             if getattr(layer, "stateful", False):
                 layer.reset_state()
@@ -298,19 +349,29 @@ class Model(Layer, Trainer):
 
     # ---- weights -------------------------------------------------------------------------------
     def named_weights(self) -> dict[str, Variable]:
-        """All weights by path below the model, such as "dense_1/kernel"."""
+        """Return all weights by path below the model, such as "dense_1/kernel"."""
         self._need_built("weights")
         return super().named_weights()
 
     def count_params(self) -> int:
+        """Return the number of elements of all weights."""
         self._need_built("count_params()")
         return super().count_params()
 
     def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights as NumPy arrays, in the order of `weights`."""
         self._need_built("get_weights()")
         return super().get_weights()
 
     def set_weights(self, weights: Any) -> None:
+        """Replace all weights.
+
+        Args:
+            weights: arrays of the same shapes, in the order of `weights`.
+
+        Raises:
+            ShapeError: if number or shapes differ; then no weight is changed.
+        """
         self._need_built("set_weights()")
         super().set_weights(weights)
 
@@ -323,10 +384,18 @@ class Model(Layer, Trainer):
         show_trainable: bool = False,
         layer_range: tuple[str, str] | None = None,
     ) -> None:
-        """Print layers, output shapes (None is the batch) and parameter counts; "?" and "unbuilt"
-        where no input was seen yet.
+        """Print layers, output shapes (None is the batch) and numbers of parameters.
 
-        A box in a terminal, plain text elsewhere; `print_fn` gets the text as one string instead.
+        Before the first input, shapes are "?" and parameters "unbuilt". Output is a box in a
+        terminal and plain text elsewhere.
+
+        Args:
+            line_length: width in characters; None is that of the terminal.
+            positions: relative or absolute positions of the columns; None chooses them.
+            print_fn: function that receives the text as one string; None prints.
+            expand_nested: show the layers of inner models.
+            show_trainable: show a column for trainable layers.
+            layer_range: names (first, last) of the layers to show; None shows all.
         """
         from lamina.models.summary import show
 
@@ -334,7 +403,7 @@ class Model(Layer, Trainer):
 
     # ---- configuration -------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        """The model (without its weights) as plain JSON data."""
+        """Return the model, without its weights, as plain JSON data."""
         if self._graph is None or type(self).__init__ is not Model.__init__:
             return super().get_config()
         from lamina.models.writing import functional_config
@@ -345,7 +414,12 @@ class Model(Layer, Trainer):
     def from_config(
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
-        """The model that `get_config` described, with new weights."""
+        """Return the model that `get_config` described, with new weights.
+
+        Args:
+            config: dictionary that `get_config` returned.
+            custom_objects: dictionary from name to class or function of the caller's own.
+        """
         if "calls" not in config:
             return super().from_config(config)
         from lamina.models.writing import functional_from_config
@@ -371,7 +445,11 @@ class Model(Layer, Trainer):
         return twin
 
     def to_json(self, **kwargs: Any) -> str:
-        """The configuration as JSON text; `model_from_json` reads it."""
+        """Return the configuration as JSON text, for `model_from_json`.
+
+        Args:
+            **kwargs: arguments of `json.dumps`.
+        """
         import json
 
         from lamina.configuration import serialize

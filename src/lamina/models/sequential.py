@@ -22,19 +22,24 @@ from lamina.tensor import Tensor
 
 
 class Sequential(Model):
-    """A stack of layers: each one's output is the next one's input.
+    """A stack of layers: the output of each is the input of the next.
 
-    With an `Input(shape=...)` in front, or `input_shape=` in the first layer, the model knows all
-    shapes at once and mistakes show when a layer is added; otherwise the first data decide.
+    With an `Input(shape=...)` first, or `input_shape=` in the first layer, all shapes are known at
+    once and errors appear when a layer is added; otherwise the first data decide. Layers that take
+    strings, such as TextVectorization, may come first: they run in Python, and the compiled program
+    starts after them.
 
+    Args:
+        layers: layers in order; None starts an empty stack for `add`.
+        trainable: update the weights in training.
+        name: name of the model; None derives one from its class.
+
+    Example:
         >>> import lamina as lm
         >>> model = lm.Sequential([lm.layers.Dense(512, "relu", input_shape=(784,))])
         >>> model.add(lm.layers.Dense(10, "softmax"))
         >>> model.count_params()
         407050
-
-    Layers that take strings, such as TextVectorization, may come first. They are not compiled:
-    `fit`, `evaluate`, `predict` and calls give them the data, and the program what they make of it.
     """
 
     _unseen: ClassVar[frozenset[str]] = Model._unseen | {"_stage", "_own_scope", "_by_name"}
@@ -61,8 +66,16 @@ class Sequential(Model):
 
     # ---- putting together ----------------------------------------------------------------------
     def add(self, layer: Any, rebuild: bool = True) -> None:
-        """Put a layer (or `Input`) at the end. Raises ShapeError where it cannot take the shape
-        that comes, and ArgumentError for what is no layer."""
+        """Append a layer.
+
+        Args:
+            layer: layer, `Input` or model.
+            rebuild: accepted for Keras.
+
+        Raises:
+            ShapeError: if the layer cannot take the shape of the output so far.
+            ArgumentError: if it is not a layer.
+        """
         layer = self._as_layer(layer)
         if isinstance(layer, InputLayer):
             self._begin(layer)
@@ -169,7 +182,11 @@ class Sequential(Model):
             self._set_graph(self._stage[0], self._stage[-1])
 
     def pop(self, rebuild: bool = True) -> Any:
-        """Take the last layer off, and return it."""
+        """Remove the last layer, and return it.
+
+        Args:
+            rebuild: accepted for Keras.
+        """
         if not self.layers:
             raise ArgumentError(f"{self._label()}: there is no layer to take off")
         if not self._layers:
@@ -181,7 +198,11 @@ class Sequential(Model):
         return layer
 
     def build(self, input_shape: Any = None) -> None:
-        """Make all weights for inputs of this shape, batch included: (None, 784)."""
+        """Create all weights.
+
+        Args:
+            input_shape: shape of the inputs with the batch, such as (None, 784).
+        """
         if self._stage:
             return
         if input_shape is None:
@@ -202,7 +223,12 @@ class Sequential(Model):
             raise
 
     def build_for(self, inputs: Any, **kwargs: Any) -> None:
-        """Make all weights for data like these; after that, be open to their extents."""
+        """Create all weights for data like these, and accept data of other extents afterwards.
+
+        Args:
+            inputs: nest of arrays or tensors.
+            **kwargs: keyword arguments of `call`.
+        """
         super().build_for(inputs, **kwargs)
         self._widen(np.shape(inputs) if hasattr(inputs, "shape") else ())
 
@@ -256,7 +282,7 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Any]:
-        """The layers in order, the Input not among them."""
+        """The layers in order, without the Input."""
         return [*self._host, *self._layers]
 
     def _layers_by_name(self) -> list[Any]:

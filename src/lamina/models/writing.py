@@ -123,11 +123,31 @@ def _read(f: Any, nest: Any) -> Any:
 
 
 def clone_model(model: Any) -> Any:
-    """A model of the same layers with new weights, drawn as for any new model."""
+    """Return a model of the same layers, with new weights.
+
+    Args:
+        model: model to copy the structure of.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
+        >>> lm.models.clone_model(model).count_params()
+        10
+    """
     return type(model).from_config(model.get_config())
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The model whose `to_json` made the text, with new weights. Layers of your own are found while
-    their class is defined in this process, or in `custom_objects` (class name -> class)."""
+    """Return the model that `to_json` described, with new weights.
+
+    Args:
+        json_string: text from `Model.to_json`.
+        custom_objects: dictionary from name to class or function of the caller's own.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
+        >>> lm.models.model_from_json(model.to_json()).count_params()
+        10
+    """
     return deserialize(json.loads(json_string), custom_objects)

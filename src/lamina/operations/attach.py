@@ -134,51 +134,94 @@ def _one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 # ---- methods -----------------------------------------------------------------------------------
 def _reshape(self: Any, *shape: Any, order: str = "C") -> Tensor:
-    """The elements in C order under another shape: reshape(2, 3) or reshape((2, 3))."""
+    """Return the elements in another shape: reshape(2, 3) or reshape((2, 3)).
+
+    Args:
+        order: "C", the only order.
+        *shape: extents, or one tuple of them; one may be -1.
+    """
     if order != "C":
         raise ValueError(f"reshape: only order 'C' is known; got {order!r}")
     return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
 
 
 def _transpose(self: Any, *axes: Any) -> Tensor:
-    """The axes in another order, by default backwards: transpose(1, 0) or transpose((1, 0))."""
+    """Return the axes in another order: transpose(1, 0) or transpose((1, 0)).
+
+    Args:
+        *axes: all axes in the order of the result; by default reversed.
+    """
     if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
         return shaping.transpose(self, axes[0])
     return shaping.transpose(self, axes or None)
 
 
 def _squeeze(self: Any, axis: Any = None) -> Tensor:
-    """Without axes of extent 1."""
+    """Without axes of extent 1.
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
+    """
     return shaping.squeeze(self, axis)
 
 
 def _repeat(self: Any, repeats: Any, axis: int | None = None) -> Tensor:
-    """Each element several times."""
+    """Return each element repeated.
+
+    Args:
+        repeats: a number for all elements, or one for each position along the axis.
+        axis: axis along which elements are repeated; None repeats the flattened elements.
+    """
     return extending.repeat(self, repeats, axis=axis)
 
 
 def _take(self: Any, indices: Any, axis: int | None = None) -> Tensor:
-    """Elements at integer positions along an axis."""
+    """Return elements at integer positions along an axis.
+
+    Args:
+        indices: integers; negative ones count from the end.
+        axis: axis to index; None indexes the flattened elements.
+    """
     return indexing.take(self, indices, axis=axis)
 
 
 def _sort(self: Any, axis: int | None = -1) -> Tensor:
-    """A sorted copy (the tensor itself does not change)."""
+    """A sorted copy (the tensor itself does not change).
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
+    """
     return sorting.sort(self, axis=axis)
 
 
 def _argsort(self: Any, axis: int | None = -1) -> Tensor:
-    """The positions that sort along an axis."""
+    """The positions that sort along an axis.
+
+    Args:
+        axis: axis to work along; negative numbers count from the end.
+    """
     return sorting.argsort(self, axis=axis)
 
 
 def _std(self: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    """The standard deviation; the divisor is n - ddof."""
+    """Return the standard deviation along axes.
+
+    Args:
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        ddof: subtracted from the number of elements in the divisor.
+        keepdims: keep the reduced axes with extent 1.
+    """
     return reductions.std(self, axis, correction=ddof, keepdims=keepdims)
 
 
 def _var(self: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    """The variance; the divisor is n - ddof."""
+    """Return the variance along axes.
+
+    Args:
+        axis: axis, or tuple of axes, to reduce; None reduces all.
+        ddof: subtracted from the number of elements in the divisor.
+        keepdims: keep the reduced axes with extent 1.
+    """
     return reductions.var(self, axis, correction=ddof, keepdims=keepdims)
 
 

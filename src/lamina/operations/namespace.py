@@ -36,5 +36,11 @@ class NamespaceInfo:
 
 
 def array_namespace_info() -> NamespaceInfo:
-    """As `__array_namespace_info__` of the standard."""
+    """Return the `__array_namespace_info__` of the Array API standard: devices and dtypes.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.__array_namespace_info__().default_device()
+        'cpu'
+    """
     return NamespaceInfo()

@@ -92,6 +92,7 @@ def bits(key: Any, shape: Any) -> Tensor:
 
     Args:
         key: key, a tensor uint32[2], or a seed.
+        shape: tuple of extents of the result.
 
     Example:
         >>> import lamina as lm
@@ -151,14 +152,22 @@ def split(key: Any, n: int = 2) -> tuple[Tensor, ...]:
 
 # ---- where keys come from when none is given ---------------------------------------------------
 class Scope:
-    """A key, or what reads it whenever it is needed, and how often each path has asked for one
-    derived from it."""
+    """A key, or a function that reads it, with the number of requests of each path.
+
+    Args:
+        key: key, a tensor uint32[2], or a function that returns one when it is needed.
+    """
 
     def __init__(self, key: Tensor | Callable[[], Tensor]) -> None:
         self.key = key
         self.requests: dict[int, int] = {}
 
     def next(self, path: str) -> Tensor:
+        """Return the next key of a path.
+
+        Args:
+            path: name of a stream, such as the path of a layer.
+        """
         mark = zlib.crc32(path.encode())
         count = self.requests.get(mark, 0)
         self.requests[mark] = count + 1
@@ -334,9 +343,11 @@ def uniform(
     """Return random numbers uniform in [minval, maxval).
 
     Args:
+        shape: tuple of extents of the result.
         minval: lower end, a number or a tensor that broadcasts to `shape`.
         maxval: upper end, excluded; needed for integers.
         dtype: floating or integer dtype; None is float32.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -359,7 +370,9 @@ def bernoulli(shape: Any = (), p: Any = 0.5, *, key: Any = None) -> Tensor:
     """Return random bools that are True with probability p.
 
     Args:
+        shape: tuple of extents of the result.
         p: probability, a number or a tensor that broadcasts to `shape`.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -384,9 +397,11 @@ def randint(
     minval) / 2^32.
 
     Args:
+        shape: tuple of extents of the result.
         minval: lower end; the upper end if `maxval` is None.
         maxval: upper end, excluded; None means the interval [0, minval).
         dtype: integer dtype; None is int32.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -475,9 +490,11 @@ def normal(
     """Return random numbers of a normal distribution.
 
     Args:
+        shape: tuple of extents of the result.
         mean: mean, a number or a tensor that broadcasts to `shape`.
         stddev: standard deviation, likewise.
         dtype: floating dtype; None is float32.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -502,9 +519,11 @@ def truncated_normal(
     """Return random numbers of a normal distribution truncated at two standard deviations.
 
     Args:
+        shape: tuple of extents of the result.
         mean: mean, a number or a tensor that broadcasts to `shape`.
         stddev: standard deviation before truncation, likewise.
         dtype: floating dtype; None is float32.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -527,6 +546,7 @@ def permutation(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
     Args:
         x: tensor or array-like; an integer n stands for 0 to n - 1.
         axis: axis whose elements are reordered.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -555,7 +575,9 @@ def shuffle(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
     """Return the elements of x along an axis in random order, as `permutation`; x is unchanged.
 
     Args:
+        x: tensor or array-like.
         axis: axis whose elements are reordered.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -571,7 +593,9 @@ def gumbel(shape: Any = (), dtype: Any = None, *, key: Any = None) -> Tensor:
     The position of the largest of logits plus these is a draw from softmax(logits).
 
     Args:
+        shape: tuple of extents of the result.
         dtype: floating dtype; None is float32.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -596,6 +620,7 @@ def categorical(
         num_samples: draws from each distribution, along a new last axis; None draws one without
             that axis.
         axis: axis of the classes.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm
@@ -619,7 +644,9 @@ def choice(x: Any, shape: Any = (), *, replace: bool = True, key: Any = None) ->
 
     Args:
         x: tensor or array-like; an integer n stands for 0 to n - 1.
+        shape: tuple of extents of the result.
         replace: draw with replacement; False draws each element at most once.
+        key: key, a tensor uint32[2], or a seed; None takes the next key of the current scope.
 
     Example:
         >>> import lamina as lm

@@ -21,7 +21,7 @@ class Adam(Optimizer):
     in the paper's efficient order (a: learning rate, t: number of the update).
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
         beta_2: decay rate of the running mean of their squares, in [0, 1).
         epsilon: small positive number that keeps the division finite.
@@ -71,7 +71,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay: x = x - a weight_decay x before each update.
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         weight_decay: factor of the decoupled weight decay, or None.
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
         beta_2: decay rate of the running mean of their squares, in [0, 1).
@@ -113,7 +113,7 @@ class Adamax(Optimizer):
         m = m + (g - m) (1 - b1);  u = max(b2 u, |g|);  x = x - a / (1 - b1^t) m / (u + epsilon)
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
         beta_2: decay rate of the maximum, in [0, 1).
         epsilon: small positive number that keeps the division finite.
@@ -158,7 +158,7 @@ class Nadam(Optimizer):
         x = x - a (u_(t+1) m / (1 - U_(t+1)) + (1 - u_t) g / (1 - U_t)) / (sqrt(v_hat) + epsilon)
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
         beta_2: decay rate of the running mean of their squares, in [0, 1).
         epsilon: small positive number that keeps the division finite.
@@ -212,7 +212,7 @@ class Lamb(Optimizer):
         x = x - a (||x|| / ||r||) r,  r = m_hat / (sqrt(v_hat) + epsilon)
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         beta_1: decay rate of the running mean of the gradients, in [0, 1).
         beta_2: decay rate of the running mean of their squares, in [0, 1).
         epsilon: small positive number that keeps the division finite.

@@ -21,7 +21,7 @@ class RMSprop(Optimizer):
     With `momentum` m, steps accumulate as s = m s + a g / sqrt(...), and x = x - s.
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         rho: decay rate of the running mean of squared gradients, in [0, 1).
         momentum: fraction of the last step that is added to the next, in [0, 1).
         epsilon: small positive number that keeps the division finite.
@@ -71,7 +71,7 @@ class Adagrad(Optimizer):
         v = v + g^2;  x = x - a g / sqrt(v + epsilon)
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         initial_accumulator_value: first value of v, at least 0.
         epsilon: small positive number that keeps the division finite.
 
@@ -113,7 +113,7 @@ class Adadelta(Optimizer):
     The paper's learning rate is 1.
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         rho: decay rate of the running mean of squared gradients, in [0, 1).
         epsilon: small positive number that keeps the division finite.
 
@@ -166,7 +166,7 @@ class Ftrl(Optimizer):
     with p = `learning_rate_power`, n' = n + g^2, and l2 raised by beta / (2 a).
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         learning_rate_power: exponent p, at most 0; 0 keeps the learning rate constant.
         initial_accumulator_value: first value of n, at least 0.
         l1_regularization_strength: l1, at least 0; larger values make more weights exactly zero.

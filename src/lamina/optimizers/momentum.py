@@ -18,7 +18,7 @@ class SGD(Optimizer):
         v = m v - a g;  x = x + m v - a g           with nesterov
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         momentum: fraction of the last step that is added to the next, in [0, 1).
         nesterov: apply Nesterov's momentum.
 
@@ -65,7 +65,7 @@ class Lion(Optimizer):
     Learning rates are three to ten times smaller than Adam's.
 
     Args:
-        learning_rate: positive number, schedule, or function without arguments.
+        learning_rate: number of at least 0, schedule, or function without arguments.
         beta_1: weight of the running mean in the direction of a step, in [0, 1).
         beta_2: decay rate of the running mean of the gradients, in [0, 1).
 

@@ -21,17 +21,27 @@ def confusion(
     title: str | None = None,
     path: style.Path | None = None,
 ) -> Any:
-    """The confusion matrix: row i, column j is how many examples of class i were taken for j.
-
-    y_true: class numbers (n,), or rows with a 1 (n, classes). y_pred: the same, or what `predict`
-    returns: probabilities or scores (n, classes), of which the largest counts. names: of the
-    classes. normalize: shares of each row instead of numbers.
-
-    Returns a matplotlib Figure, saved to `path` if one is given. Raises DataError for unequal
-    numbers of rows or none, and MissingExtraError without matplotlib.
+    """Draw the confusion matrix: row i, column j counts samples of class i predicted as j.
 
     Args:
-        path: file or folder.
+        y_true: class numbers (n,), or one-hot rows (n, classes).
+        y_pred: class numbers (n,), or probabilities or scores (n, classes), whose largest counts.
+        names: names of the classes, in order; None shows their numbers.
+        normalize: show fractions of each row instead of counts.
+        title: title of the figure; None for none.
+        path: file to save the figure to; its ending is the format. None saves nothing.
+
+    Returns:
+        A matplotlib Figure.
+
+    Raises:
+        DataError: if there are no rows, or their numbers differ.
+        MissingExtraError: if matplotlib is not installed.
+
+    Example:
+        >>> import lamina as lm
+        >>> type(lm.plot.confusion([0, 1, 1], [0, 1, 0])).__name__
+        'Figure'
     """
     true, seen = _labels(y_true, "y_true"), _labels(y_pred, "y_pred")
     if len(true) != len(seen) or not len(true):

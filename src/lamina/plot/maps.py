@@ -16,21 +16,30 @@ COLUMNS = 16  # pictures in a row, at most
 def filters(
     model: Any, layer: Any = None, most: int | None = None, path: style.Path | None = None
 ) -> Any:
-    """The kernels of a convolution, what it looks for.
+    """Draw the kernels of a convolution.
 
-    Over one or three channels each filter is one picture; of three it is coloured, grey being 0.
-    Over others a row is a filter and a column a channel of the input. Blue is below 0, red above,
-    white 0, on one scale.
-
-    model: a model and, as `layer`, the name of a layer in it ("inner/conv2d" for one of a model
-    inside), or a layer itself. most: filters shown, by default 64, and 16 where each is a row.
-
-    Returns a matplotlib Figure, saved to `path` if one is given. Raises ArgumentError for a layer
-    without a kernel of one or two dimensions in space, and MissingExtraError without matplotlib.
+    With one or three input channels each filter is one image (with three in color, gray being 0).
+    Otherwise a row is a filter and a column an input channel; blue is below 0, red above, white 0,
+    on one scale.
 
     Args:
-        model: built model.
-        path: file or folder.
+        model: model that holds the layer, or the layer itself.
+        layer: name of the layer in the model, such as "inner/conv2d" for a layer of an inner model.
+        most: number of filters that are shown; None is 64, or 16 if each is a row.
+        path: file to save the figure to; its ending is the format. None saves nothing.
+
+    Returns:
+        A matplotlib Figure.
+
+    Raises:
+        ArgumentError: if the layer has no kernel with one or two spatial axes.
+        MissingExtraError: if matplotlib is not installed.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((8, 8, 1)), lm.layers.Conv2D(2, 3)])
+        >>> type(lm.plot.filters(model, model.layers[0].name)).__name__
+        'Figure'
     """
     chosen = _layer(model, layer)
     kernel = _kernel(chosen)
@@ -99,18 +108,31 @@ def feature_maps(
     most: int = COLUMNS,
     path: style.Path | None = None,
 ) -> Any:
-    """What each layer makes of one picture: a row for each layer, a column for each channel.
+    """Draw the outputs of layers for one image: a row for each layer, a column for each channel.
 
-    image: (height, width, channels), as the model takes it, or a batch of one. layers: names as in
-    `Model.representations`; by default all whose output is a picture. most: channels of each layer
-    that are shown. Each map has its own scale, from its smallest value (dark) to its largest.
-
-    Returns a matplotlib Figure, saved to `path` if one is given. Raises ShapeError for what is no
-    picture, ArgumentError where no layer makes one, and MissingExtraError without matplotlib.
+    Each map has its own scale, from its smallest value (dark) to its largest.
 
     Args:
         model: built model.
-        path: file or folder.
+        image: array (height, width, channels), as the model takes it, or a batch of one.
+        layers: names as in `Model.representations`; None takes all whose output is an image.
+        most: number of channels of each layer that are shown.
+        path: file to save the figure to; its ending is the format. None saves nothing.
+
+    Returns:
+        A matplotlib Figure.
+
+    Raises:
+        ShapeError: if `image` is not an image.
+        ArgumentError: if no layer has an image as its output.
+        MissingExtraError: if matplotlib is not installed.
+
+    Example:
+        >>> import numpy as np
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((8, 8, 1)), lm.layers.Conv2D(2, 3)])
+        >>> type(lm.plot.feature_maps(model, np.ones((8, 8, 1), "float32"))).__name__
+        'Figure'
     """
     batch = np.asarray(image)
     batch = batch[None] if batch.ndim == 3 else batch

@@ -21,19 +21,29 @@ def model(
     show_layer_names: bool = True,
     path: style.Path | None = None,
 ) -> Any:
-    """The layers of a Sequential or functional model from top to bottom, and what goes to which.
+    """Draw the layers of a Sequential or functional model from top to bottom.
 
-    Boxes say the layer's class and, as asked for, its name, the shape of its output (None is the
-    batch) and the number of its weights. A layer called twice has two boxes; a model inside is one
-    box, and can be drawn by itself.
-
-    Returns a matplotlib Figure, saved to `path` if one is given. Raises ArgumentError for a
-    subclassed model, whose layers are put together in code, and MissingExtraError without
-    matplotlib.
+    A box shows the class of a layer, its number of weights and, if asked for, its name and output
+    shape (None is the batch). A layer called twice has two boxes; an inner model is one box.
 
     Args:
         model: built model.
-        path: file or folder.
+        show_shapes: show output shapes.
+        show_layer_names: show names.
+        path: file to save the figure to; its ending is the format. None saves nothing.
+
+    Returns:
+        A matplotlib Figure.
+
+    Raises:
+        ArgumentError: for a subclassed model, whose layers are connected in code.
+        MissingExtraError: if matplotlib is not installed.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
+        >>> type(lm.plot.model(model)).__name__
+        'Figure'
     """
     graph = getattr(model, "_graph", None)
     if graph is None:

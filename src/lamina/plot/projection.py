@@ -22,20 +22,31 @@ def projection(
     method: str = "pca",
     path: style.Path | None = None,
 ) -> Any:
-    """Where the examples lie in a layer's representation, as points in the plane.
-
-    representations: an array (rows, ...), or a dict of such by layer, as `Model.representations`
-        returns; a panel for each. labels: class numbers (rows,), which are the colours. names: of
-        the classes.
-    method: "pca", the two directions of largest variance, or "tsne", which keeps neighbours
-        together and says nothing of large distances (van der Maaten & Hinton 2008); a few thousand
-        rows at most.
-
-    Returns a matplotlib Figure, saved to `path` if one is given. Raises DataError where labels and
-    rows differ in number, and MissingExtraError without matplotlib.
+    """Draw the representation of samples in a layer as points in the plane.
 
     Args:
-        path: file or folder.
+        representations: array (rows, ...), or a dictionary of arrays by layer, as
+            `Model.representations` returns; a panel for each.
+        labels: class numbers (rows,), shown as colors.
+        names: names of the classes, in order; None shows their numbers.
+        method: "pca" for the two directions of largest variance, or "tsne", which keeps neighbors
+            together while large distances mean nothing; up to a few thousand rows.
+        path: file to save the figure to; its ending is the format. None saves nothing.
+
+    Returns:
+        A matplotlib Figure.
+
+    Raises:
+        DataError: if the numbers of labels and rows differ.
+        MissingExtraError: if matplotlib is not installed.
+
+    Example:
+        >>> import lamina as lm
+        >>> rows = [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0], [1.0, 1.0, 3.0]]
+        >>> type(lm.plot.projection(rows, [0, 1, 0])).__name__
+        'Figure'
+
+    Source: van der Maaten and Hinton (2008), Visualizing data using t-SNE.
     """
     if method not in METHODS:
         raise unknown_name("method", method, METHODS)

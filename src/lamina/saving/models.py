@@ -27,11 +27,29 @@ def save_model(
     overwrite: bool = True,
     include_optimizer: bool = True,
 ) -> None:
-    """Write a built model: layers, weights, what it was compiled for, and the optimizer's state.
+    """Write a built model: layers, weights, compile arguments and optimizer state.
 
-    The file is written whole or not at all. Its name ends in .lamina; .keras is possible too, with
-    a warning, since the content is not what Keras reads. Raises ArgumentError where the model holds
-    something that only code can say, such as a Lambda layer, and names it.
+    The file is written completely or not at all.
+
+    Args:
+        model: built model.
+        path: path of the file, ending in .lamina; .keras is accepted with a warning, since Keras
+            cannot read the content.
+        overwrite: replace an existing file; False raises an error.
+        include_optimizer: write the optimizer's state as well, with which training can continue.
+
+    Raises:
+        ArgumentError: if the model holds something that only code can express, such as a Lambda
+            layer.
+
+    Example:
+        >>> import lamina as lm
+        >>> import tempfile
+        >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     lm.save_model(model, f"{folder}/model.lamina")
+        ...     lm.load_model(f"{folder}/model.lamina").count_params()
+        10
     """
     warn_of_name(path)
     refuse_to_overwrite(path, overwrite)
@@ -92,12 +110,24 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
 ) -> Any:
-    """The model that `save` wrote, with its weights; compiled as it was, unless `compile` is False.
+    """Return the model that `save_model` or `Model.save` wrote, with its weights.
 
-    Only data are read: layers are found by name among Lamina's own and your classes, which have
-    to be defined or given in `custom_objects` ({"Block": Block}). Raises FileFormatError where the
-    file is truncated, damaged or something else, or describes what cannot be made; UnknownNameError
-    for a class that is not known. What numbers in the file ask for is limited by its size.
+    Only data are read, never code: layers are found by name among Lamina's own and the caller's
+    classes. Memory is limited by the size of the file.
+
+    Args:
+        path: path of the .lamina file.
+        custom_objects: dictionary from name to class or function of the caller's own, such as
+            {"Block": Block}.
+        compile: compile the model as it was; False leaves it uncompiled.
+
+    Raises:
+        FileFormatError: if the file is truncated, damaged or something else.
+        UnknownNameError: for a class that is not known.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.load_model("model.lamina")  # doctest: +SKIP
     """
     return model_of(path, container.read_file(path), custom_objects, compile)
 

@@ -50,18 +50,25 @@ class Trainer:
         jit_compile: Any = None,
         auto_scale_loss: bool = True,
     ) -> None:
-        """Say what to train for.
+        """Set optimizer, loss and metrics for training.
 
-        optimizer: a name or an Optimizer. loss: a name, a Loss or a function of (y_true, y_pred);
-        for several outputs a list, or a dict by their names, and `loss_weights` alike. metrics: a
-        list of names, Metrics or functions ("accuracy" is resolved by loss and shapes at the first
-        data); `weighted_metrics` also take sample weights. run_eagerly: run each step as plain
-        Python, for the debugger; slow.
+        Args:
+            optimizer: name or Optimizer.
+            loss: name, Loss, or function of (y_true, y_pred); for several outputs a list, or a
+                dictionary by their names.
+            loss_weights: factor of the loss of each output, as a list or dictionary; None weights
+                all alike.
+            metrics: list of names, Metrics or functions; "accuracy" is resolved by loss and shapes
+                at the first data.
+            weighted_metrics: metrics that also take sample weights.
+            run_eagerly: run each step as plain Python, for a debugger; slow.
+            steps_per_execution: accepted for Keras; as many steps run in one call as fit into a
+                tenth of a second.
+            jit_compile: accepted for Keras; steps are always compiled.
+            auto_scale_loss: accepted for Keras.
 
-        steps_per_execution, jit_compile and auto_scale_loss are there so that programs for Keras
-        run; steps are always compiled, as many in one call as fit in a tenth of a second.
-
-        Raises UnknownNameError for an unknown name, with the nearest known one.
+        Raises:
+            UnknownNameError: for an unknown name, with the nearest known names.
         """
         for name in ("optimizer", "loss", "run_eagerly"):  # that the user's class assigned before
             self.__dict__.pop(name, None)
@@ -90,22 +97,51 @@ class Trainer:
         validation_freq: Any = 1,
         seed: int | None = None,
     ) -> History:
-        """Train: go through the data `epochs` times in batches, each batch one step.
+        """Train the model: `epochs` passes over the data in batches, one step for each batch.
 
-        x, y: arrays (n, ...), or lists or dicts of arrays for several inputs and outputs; or x is
-            an iterable of batches (x, y) or (x, y, sample_weight).
-        batch_size: rows of a step, 32 by default.
-        verbose: 0 silent, 1 or "auto" a live line (in a terminal or notebook), 2 a line an epoch.
-        validation_split: this fraction is held out and evaluated after each epoch; of class labels
-            each class has its share. validation_data: (x, y) or (x, y, sample_weight) instead.
-        class_weight: {class: weight}. sample_weight: one weight a row.
-        initial_epoch: the number of the first epoch, to go on where another fit stopped.
-        seed: of the order of rows and of random layers: the same seed gives the same bits, on any
-            number of threads. By default drawn from `lamina.random`'s global state.
+        Ctrl-C stops within a moment and keeps the weights of the last completed step.
 
-        Returns the History. Ctrl-C stops within a moment and keeps the weights of the last
-        completed step. Raises DataError, ShapeError, RangeError and others, before anything is
-        computed, where data, model and loss do not go together.
+        Args:
+            x: inputs: array (rows, ...), list or dictionary of arrays for several inputs, or
+                iterable of batches (x, y) or (x, y, sample_weight).
+            y: targets: array (rows, ...), or list or dict of arrays for several outputs; None if
+                `x` gives batches with targets.
+            batch_size: rows of one batch; None is 32.
+            epochs: number of passes over the data; the last one, if `initial_epoch` is given.
+            verbose: 0 prints nothing, 1 or "auto" a live line (in a terminal or notebook), 2 one
+                line for each epoch.
+            callbacks: a Callback, or several.
+            validation_split: fraction of the rows held out and evaluated after each epoch; of class
+                labels each class has its share.
+            validation_data: (x, y) or (x, y, sample_weight), or iterable of batches, evaluated
+                after each epoch.
+            shuffle: use another order of rows in each epoch.
+            class_weight: dictionary from class to weight; None weights all alike.
+            sample_weight: weight of each row, array (rows,); None weights all alike.
+            initial_epoch: number of the first epoch, to continue an earlier `fit`.
+            steps_per_epoch: batches of an epoch; None takes all.
+            validation_steps: batches of a validation; None takes all.
+            validation_batch_size: rows of a batch of validation; None is `batch_size`.
+            validation_freq: number of epochs between validations, or a list of epochs.
+            seed: integer that fixes the order of rows and random layers: the same seed gives the
+                same bits on any number of threads. None draws one from the state of
+                `lamina.random`.
+
+        Returns:
+            A History with the metrics of each epoch.
+
+        Raises:
+            DataError, ShapeError, RangeError: before anything is computed, if data, model and loss
+                do not match.
+
+        Example:
+            >>> import numpy as np
+            >>> import lamina as lm
+            >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> x, y = np.zeros((8, 2), "float32"), np.zeros((8, 1), "float32")
+            >>> model.fit(x, y, epochs=2, verbose=0).history["loss"]
+            [0.0, 0.0]
         """
         from lamina.training.fit import fit
 
@@ -147,8 +183,33 @@ class Trainer:
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The loss and metrics on data, arguments as in `fit`: a number if there is only the loss,
-        else a list in the order of `metrics_names`; with `return_dict` a dict by name."""
+        """Return the loss and metrics on data.
+
+        Args:
+            x: inputs: array (rows, ...), list or dict of arrays for several inputs, or iterable of
+                batches.
+            y: targets: array (rows, ...), or list or dict of arrays for several outputs; None if
+                `x` gives batches with targets.
+            batch_size: rows of one batch; None is 32.
+            verbose: 0 prints nothing, 1 or "auto" a live line, 2 one line for each epoch.
+            sample_weight: weight of each row, array (rows,); None weights all alike.
+            steps: number of batches; None takes all.
+            callbacks: a Callback, or several.
+            return_dict: return a dictionary by name instead of a list.
+
+        Returns:
+            A number if there is only the loss, else a list in the order of `metrics_names`; a
+            dictionary with `return_dict`.
+
+        Example:
+            >>> import numpy as np
+            >>> import lamina as lm
+            >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> x, y = np.zeros((8, 2), "float32"), np.zeros((8, 1), "float32")
+            >>> model.evaluate(x, y, verbose=0)
+            0.0
+        """
         from lamina.training.fit import evaluate
 
         checks.need_compiled(self, "evaluate")
@@ -166,8 +227,26 @@ class Trainer:
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
-        """The outputs for data, as NumPy arrays. A few rows take microseconds, so calling this in a
-        loop is fine. A line shows how far it is if it takes more than a second."""
+        """Return the outputs for data, as NumPy arrays.
+
+        A few rows take microseconds, so calls in a loop are fine. A progress line appears after one
+        second.
+
+        Args:
+            x: inputs: array (rows, ...), list or dict of arrays for several inputs, or iterable of
+                batches.
+            batch_size: rows of one batch; None is 32.
+            verbose: 0 prints nothing, 1 or "auto" a live line.
+            steps: number of batches; None takes all.
+            callbacks: a Callback, or several.
+
+        Example:
+            >>> import numpy as np
+            >>> import lamina as lm
+            >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+            >>> model.predict(np.zeros((8, 2), "float32"), verbose=0).shape
+            (8, 1)
+        """
         need_data("predict", x)
         x = self._prepared(x)
         plain = type(x) is np.ndarray and callbacks is None and steps is None and x.ndim
@@ -187,17 +266,41 @@ class Trainer:
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step on one batch; the loss and metrics of this batch, as `evaluate` returns them."""
+        """Make one step on one batch, and return its loss and metrics as `evaluate` does.
+
+        Args:
+            x: inputs: array (rows, ...), list or dict of arrays for several inputs, or iterable of
+                batches.
+            y: targets: array (rows, ...), or list or dict of arrays for several outputs; None if
+                `x` gives batches with targets.
+            sample_weight: weight of each row, array (rows,); None weights all alike.
+            class_weight: dictionary from class to weight; None weights all alike.
+            return_dict: return a dictionary by name instead of a list.
+        """
         return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """The loss and metrics of one batch, as `evaluate` returns them."""
+        """Return the loss and metrics of one batch, as `evaluate` does.
+
+        Args:
+            x: inputs: array (rows, ...), list or dict of arrays for several inputs, or iterable of
+                batches.
+            y: targets: array (rows, ...), or list or dict of arrays for several outputs; None if
+                `x` gives batches with targets.
+            sample_weight: weight of each row, array (rows,); None weights all alike.
+            return_dict: return a dictionary by name instead of a list.
+        """
         return self._on_batch("evaluate", x, y, sample_weight, None, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch, as NumPy arrays."""
+        """Return the outputs for one batch, as NumPy arrays.
+
+        Args:
+            x: inputs: array (rows, ...), list or dict of arrays for several inputs, or iterable of
+                batches.
+        """
         return self.predict(x, verbose=0)
 
     def _on_batch(
@@ -233,14 +336,27 @@ class Trainer:
         overwrite: bool = True,
         include_optimizer: bool = True,
     ) -> None:
-        """Write layers, weights, optimizer and its state to a .lamina file, which
-        `lamina.load_model` reads: data only, nothing that can run code."""
+        """Write the model, its weights and its optimizer's state to a .lamina file.
+
+        `lamina.load_model` reads the file, which holds data only, nothing that can run code.
+
+        Args:
+            filepath: path of the file.
+            overwrite: replace an existing file; False raises an error.
+            include_optimizer: write the optimizer's state as well, with which training can
+                continue.
+        """
         from lamina.saving import save_model
 
         save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to a .safetensors file, by their paths in the model."""
+        """Write the weights to a .safetensors file, by their paths in the model.
+
+        Args:
+            filepath: path of the file.
+            overwrite: replace an existing file; False raises an error.
+        """
         from lamina.saving import save_weights
 
         save_weights(self, filepath, overwrite)
@@ -248,8 +364,13 @@ class Trainer:
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights of a model of the same layers from a .safetensors or .lamina file.
 
-        Raises ShapeError where names or shapes differ, and then changes nothing; with
-        `skip_mismatch` it loads what fits."""
+        Args:
+            filepath: path of the file.
+            skip_mismatch: load the weights whose names and shapes match, and leave the others.
+
+        Raises:
+            ShapeError: if names or shapes differ; then no weight is changed.
+        """
         from lamina.saving import load_weights
 
         load_weights(self, filepath, skip_mismatch)
@@ -257,20 +378,31 @@ class Trainer:
     # ---- to be defined anew where the usual step is not wanted ---------------------------------
     @of_trainer
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One training step on a batch, as tensor code; returns logs.
+        """Make one training step on a batch, in tensor code; a subclass may define its own.
 
-        data: (x, y), with sample or class weights (x, y, sample_weight), or x alone, as `fit` was
-        given them; `keras.utils.unpack_x_y_sample_weight` takes all three.
+        The method is recorded into the training program, so it reads the data as tensors, changes
+        Variables with `assign`, and uses `self.optimizer.apply`.
 
-        Define it for a step of your own: it is recorded into the training program, so read the data
-        as tensors, change Variables with `assign`, and use `self.optimizer.apply`.
+        Args:
+            data: (x, y), (x, y, sample_weight) with sample or class weights, or x alone, as `fit`
+                received them; `keras.utils.unpack_x_y_sample_weight` takes all three.
+
+        Returns:
+            The logs, a dictionary by name.
         """
         assert self._session is not None and self._session.steps is not None
         return self._session.steps.train(self, *unpacked(data)) or self.get_metrics_result()
 
     @of_trainer
     def test_step(self, data: Any) -> dict[str, Any]:
-        """One step of evaluation on a batch; as `train_step`."""
+        """Make one step of evaluation on a batch, in tensor code; a subclass may define its own.
+
+        Args:
+            data: (x, y), (x, y, sample_weight), or x alone.
+
+        Returns:
+            The logs, a dictionary by name.
+        """
         assert self._session is not None and self._session.steps is not None
         return self._session.steps.evaluate(self, *unpacked(data)) or self.get_metrics_result()
 
@@ -278,14 +410,23 @@ class Trainer:
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        """Take a batch into the compiled metrics, and return the logs. Define it for further logs:
-        `logs = super().compute_metrics(...)`, then add to them."""
+        """Update the compiled metrics with a batch; a subclass may add further logs.
+
+        Args:
+            x: inputs of the batch.
+            y: targets of the batch.
+            y_pred: outputs of the model.
+            sample_weight: weight of each row, or None.
+
+        Returns:
+            The logs, a dictionary by name.
+        """
         assert self._session is not None and self._session.steps is not None
         self._session.steps.update_metrics(y_pred, y, sample_weight)
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """The results of all metrics so far by name, as steps return them."""
+        """Return the results of all metrics so far, by name."""
         assert self._session is not None
         return self._session.results(self)
 
@@ -298,8 +439,17 @@ class Trainer:
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The scalar to minimise: the compiled losses, and the layers' penalties. Define it for a
-        loss that needs more than targets and predictions."""
+        """Return the scalar to minimize: the compiled losses and the penalties of layers.
+
+        A subclass defines this method for a loss that needs more than targets and predictions.
+
+        Args:
+            x: inputs of the batch.
+            y: targets of the batch.
+            y_pred: outputs of the model.
+            sample_weight: weight of each row, or None.
+            training: True in training, False in inference.
+        """
         assert self._session is not None and self._session.steps is not None
         return self._session.steps.loss(self, y, y_pred, sample_weight)[0]
 
@@ -318,6 +468,7 @@ class Trainer:
 
     @replaceable
     def loss(self) -> Any:
+        """The loss, as it was given to `compile`."""
         return self._compilation("loss").loss
 
     def _run_eagerly(self) -> bool:
@@ -333,6 +484,7 @@ class Trainer:
 
     @replaceable
     def compiled(self) -> bool:
+        """True after `compile`."""
         return self._session is not None
 
     def _compilation(self, what: str) -> Compilation:
@@ -352,13 +504,13 @@ class Trainer:
 
     @property
     def metrics_names(self) -> list[str]:
-        """What they are called in the logs, in the order in which `evaluate` returns them."""
+        """The names of the metrics in the logs, in the order in which `evaluate` returns them."""
         steps = self._session.steps if self._session is not None else None
         names = {id(metric): name for name, metric in (steps.metrics if steps else {}).items()}
         return [names.get(id(metric), metric.name) for metric in self.metrics]
 
     def reset_metrics(self) -> None:
-        """Forget what the metrics have seen."""
+        """Reset the states of all metrics."""
         if self._session is not None:
             self._session.reset(self)
 

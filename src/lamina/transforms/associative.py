@@ -21,24 +21,28 @@ Combine = Callable[[list[Tensor], list[Tensor]], list[Tensor]]
 def associative_scan(
     f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
 ) -> Any:
-    """[x0, f(x0, x1), f(f(x0, x1), x2), ...] along an axis, of an f that is associative.
+    """Return [x0, f(x0, x1), f(f(x0, x1), x2), ...] along an axis, for an associative f.
 
-    elems is a nest of tensors, equally long along the axis; f(a, b) takes two nests like it, of
-    some of the elements each, and combines them one by one. `reverse` begins at the end. Where the
-    length is known it takes about 2 log2(length) calls of f on shorter and shorter parts (Blelloch
-    1990), otherwise one element after the other. Gradients flow through it. As in JAX and Keras.
+    If the length is known, about 2 log2(length) calls of f on shorter and shorter parts suffice;
+    otherwise elements are combined one after the other. Gradients flow through it. As in JAX and
+    Keras.
 
     Args:
-        f: function of tensors.
-        reverse: go from the last element to the first.
-        axis: axis to work along; negative numbers count from the end.
+        f: associative function of two nests like `elems`, each with some of the elements; it
+            combines them elementwise.
+        elems: nest of tensors of equal length along the axis.
+        reverse: start at the end of the axis.
+        axis: axis to scan.
 
+    Raises:
+        ShapeError: lengths differ, or f gives other shapes or dtypes than it takes.
+
+    Example:
         >>> import lamina as lm
         >>> lm.associative_scan(lm.add, lm.asarray([1.0, 2.0, 3.0])).tolist()
         [1.0, 3.0, 6.0]
 
-    Raises:
-        ShapeError: lengths differ, or f gives other shapes or dtypes than it takes.
+    Source: Blelloch (1990), Prefix sums and their applications.
     """
     flat, structure = tensors(elems)
     axes = [axis_of("associative_scan", axis, t.ndim) for t in flat]

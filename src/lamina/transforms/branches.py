@@ -18,20 +18,26 @@ from lamina.transforms.closing import made_before, tensors
 def cond(
     pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any
 ) -> Any:
-    """true_fn(*operands) where pred holds, else false_fn(*operands); the other one is not computed.
+    """Return true_fn(*operands) if pred is true, else false_fn(*operands); compute only that one.
 
-    pred is a scalar. Where its value is known (eager code, Python bools), the function is simply
-    called. In a compiled program both are recorded; they must give the same structure, shapes and
-    dtypes, and may read and assign Variables. Gradients flow through it, to any order. To choose
-    element by element use `lm.where`.
+    If the value of pred is known (eager code, Python bools), the function is simply called. In a
+    compiled program both functions are recorded; they may read and assign Variables. Gradients flow
+    through it, to any order. To choose element by element use `lm.where`.
 
+    Args:
+        pred: scalar bool.
+        true_fn: function of the operands.
+        false_fn: function of the operands whose result has the same structure, shapes and dtypes.
+        *operands: nests of tensors.
+
+    Raises:
+        ShapeError: if pred is not a scalar, or the two results differ in structure, shape or dtype.
+
+    Example:
         >>> import lamina as lm
         >>> f = lm.compile(lambda x: lm.cond(lm.sum(x) > 0, lambda: lm.sqrt(x), lambda: -x))
         >>> f(lm.asarray([4.0, 9.0])).tolist(), f(lm.asarray([-4.0, 1.0])).tolist()
         ([2.0, 3.0], [4.0, -1.0])
-
-    Raises:
-        ShapeError: pred is no scalar, or the two results differ in structure, shape or dtype.
     """
     pred = _scalar("cond", "pred", pred)
     test = as_tensor(pred, bool_)
@@ -56,12 +62,21 @@ def cond(
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    """branches[index](*operands), and none of the others is computed; an index outside of the list
-    is taken as the nearest inside. As `cond` otherwise.
+    """Return branches[index](*operands), and compute only that one; otherwise as `cond`.
+
+    Args:
+        index: scalar integer; one outside of the list is moved to the nearest inside.
+        branches: functions of the operands whose results have equal structures, shapes and dtypes.
+        *operands: nests of tensors.
 
     Raises:
-        ShapeError: index is no scalar, or the results differ.
-        DTypeError: index is no whole number.
+        ShapeError: if index is not a scalar, or the results differ.
+        DTypeError: if index is not an integer.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.switch(1, [lambda x: x + 1, lambda x: x * 10], lm.asarray([2.0])).tolist()
+        [20.0]
     """
     if not branches:
         raise ArgumentError("switch: needs at least one branch")

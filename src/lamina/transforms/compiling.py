@@ -24,18 +24,29 @@ from lamina.transforms.tracing import Recorded, rebuild, record
 
 @dataclass(frozen=True)
 class Spec:
-    """The type of an argument of a compiled function. An extent may be an integer, a name (every
-    axis of that name has one size, known when the program runs) or None (a name of its own).
+    """The type of an argument of a compiled function.
 
     Args:
-        shape: tuple of extents.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
+        shape: tuple of extents; each is an integer, a name (all axes of that name have the same
+            extent, known when the program runs), or None (an extent of its own).
+        dtype: dtype of the argument, as a name or NumPy dtype.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.Spec(("rows", 3)).dtype
+        'float32'
     """
 
     shape: tuple[int | str | None, ...]
     dtype: Any = "float32"
 
     def type(self, position: int) -> TensorType:
+        """Return the TensorType, with a symbolic extent for each name.
+
+        Args:
+            position: number of the argument, which names its unnamed extents.
+        """
+
         def extent(axis: int, n: int | str | None) -> Dim:
             name = f"n{position}_{axis}" if n is None else n
             return Extent.symbol(name) if isinstance(name, str) else int(name)
@@ -62,7 +73,13 @@ STATS = CompileStats()
 
 
 def compile_stats() -> CompileStats:
-    """A snapshot of how many programs this process has compiled, and the reason for each."""
+    """Return how many programs this process has compiled, and the reason for each.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.compile_stats().count >= 0
+        True
+    """
     return CompileStats(STATS.count, STATS.seconds, list(STATS.reasons))
 
 
@@ -80,25 +97,28 @@ def compile(
     signature: Sequence[Spec] | None = None,
     flush_denormals: bool = False,
 ) -> Any:
-    """f as a compiled program: the first call records and compiles, later ones run.
+    """Return f as a compiled program: the first call records and compiles it, later calls run it.
 
-    Tensors, arrays and Variables among the arguments (nests too) are inputs; every other value
-    (numbers, strings, flags) is part of the program, and a new one compiles anew. Without
-    `signature` each combination of shapes and dtypes compiles once; with it, extents named or None
-    in a Spec are symbolic and serve every size. With `flush_denormals` results below the smallest
-    normal number (1.2e-38 in float32) become zero where the processor is slow with them, as in
-    `fit`: right for a training step, whose running means otherwise decay into such numbers. Also a
-    decorator.
+    Tensors, arrays and Variables among the arguments (nests too) are inputs. Every other value
+    (number, string, flag) is part of the program, and a new one compiles again. The values of
+    tensors are not known while f is recorded. Also a decorator.
 
     Args:
-        f: function of tensors.
+        f: function of tensors; None returns a decorator.
+        signature: a Spec for each argument, whose named or open extents serve every size; None
+            compiles once for each combination of shapes and dtypes.
+        flush_denormals: replace results below the smallest normal number (1.2e-38 in float32) by
+            zero on processors that are slow with them, as `fit` does; right for a training step,
+            whose running means decay into such numbers.
 
+    Raises:
+        TracedValueError: if f asks for the value of a tensor.
+
+    Example:
         >>> import lamina as lm
         >>> f = lm.compile(lambda x: lm.sum(x * x), signature=[lm.Spec(("n",))])
         >>> f(lm.asarray([1.0, 2.0])).item(), f(lm.asarray([1.0, 2.0, 3.0])).item()
         (5.0, 14.0)
-
-    Inside f a tensor's value is not known: asking for it raises TracedValueError.
     """
     if f is None:
         return functools.partial(compile, signature=signature, flush_denormals=flush_denormals)
@@ -106,10 +126,19 @@ def compile(
 
 
 class Compiled:
-    """What `compile` returns: called like the function it was made of.
+    """A compiled function, as `compile` returns it; it is called like the function.
 
     Args:
         f: function of tensors.
+        signature: a Spec for each argument; None compiles once for each combination of shapes and
+            dtypes.
+        flush_denormals: replace results below the smallest normal number by zero.
+
+    Example:
+        >>> import lamina as lm
+        >>> f = lm.compile(lambda x: x + 1)
+        >>> type(f).__name__, f(lm.asarray([1.0])).tolist()
+        ('Compiled', [2.0])
     """
 
     def __init__(
@@ -139,7 +168,7 @@ class Compiled:
         return rebuild(recorded, executable(_arrays(recorded, tensors)))
 
     def recorded(self, *args: Any, **kwargs: Any) -> tuple[Recorded, list[np.ndarray]]:
-        """What a call with these arguments runs, and all arrays that its program takes."""
+        """Return the recorded program of a call with these arguments, and its input arrays."""
         key, tensors = self._key(*tree.flatten((args, kwargs)))
         known = self._programs.get(key)
         found = known[0] if known else self.record(key)
@@ -175,6 +204,11 @@ class Compiled:
         return recorded, build(recorded, why, self.flush_denormals)
 
     def record(self, key: Any) -> Recorded:
+        """Return the recorded program of a key, recording it at the first use.
+
+        Args:
+            key: structure, shapes and dtypes of the arguments.
+        """
         structure, dynamic, static, _, *types_ = key
 
         def flat(*tensors: Tensor) -> Any:

@@ -18,23 +18,27 @@ from lamina.tensor import LOCAL, Tensor, Variable, as_node, as_tensor, bind, bou
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """A function that gives f's value and its gradient with respect to the arguments `argnums`.
+    """Return a function that computes the value of f and its gradient.
 
-    f must return a scalar tensor (with `has_aux`, a pair of one and anything else). Arguments may
-    be nests of tensors; a gradient has its argument's structure, shapes and dtypes. A Variable
-    given as an argument counts as its value, also where f reads it by another name.
+    Arguments may be nests of tensors; a gradient has its argument's structure, shapes and dtypes. A
+    Variable given as an argument counts as its value, also if f reads it by another name.
 
     Args:
-        f: function of tensors.
+        f: function whose result is a scalar tensor.
+        argnums: position, or positions, of the arguments to differentiate with respect to.
+        has_aux: f returns a pair of the scalar and anything else, which is returned as part of the
+            value.
 
+    Raises:
+        ShapeError: if the value of f is not a scalar.
+        DTypeError: if an argument or the value is not floating.
+        GradientError: if f left the recorded operations, through NumPy or Python numbers.
+
+    Example:
         >>> import lamina as lm
         >>> value, gradient = lm.value_and_grad(lambda x: lm.sum(x**2))(lm.asarray([1.0, 2.0]))
         >>> gradient.tolist()
         [2.0, 4.0]
-
-    Raises ShapeError where f's value is no scalar, DTypeError where an argument or the value is
-    not floating, and GradientError where f went through NumPy or Python numbers, so that nothing of
-    it was recorded.
     """
 
     @functools.wraps(f)
@@ -83,14 +87,23 @@ def value_and_grad(
 def grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
-    """A function that gives the gradient of f, as `value_and_grad` does without the value.
+    """Return a function that computes the gradient of f.
 
     Args:
-        f: function of tensors.
+        f: function whose result is a scalar tensor.
+        argnums: position, or positions, of the arguments to differentiate with respect to.
+        has_aux: f returns a pair of the scalar and anything else, which is returned beside the
+            gradient.
 
-    >>> import lamina as lm
-    >>> lm.grad(lm.grad(lambda x: x**3))(2.0).item()
-    12.0
+    Raises:
+        ShapeError: if the value of f is not a scalar.
+        DTypeError: if an argument or the value is not floating.
+        GradientError: if f left the recorded operations, through NumPy or Python numbers.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.grad(lm.grad(lambda x: x**3))(2.0).item()
+        12.0
     """
     both = value_and_grad(f, argnums, has_aux=has_aux)
 
@@ -155,23 +168,27 @@ def _released(value: Any) -> Any:
 
 
 def stop_gradient(x: Any) -> Tensor:
-    """x, through which no gradient flows.
+    """Return x, with a gradient of zero.
 
     Args:
         x: tensor or array-like.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.grad(lambda x: x * lm.stop_gradient(x))(3.0).item()
+        3.0
     """
     return bind("stop_gradient", as_tensor(x))
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function a gradient of its own.
-
-    f(*tensors) must return `(value, rule)`; rule(g), with g shaped like value, returns the gradient
-    for each argument (one, or a tuple). As `tf.custom_gradient`.
+    """Define the gradient of a function, as `tf.custom_gradient`.
 
     Args:
-        f: function of tensors.
+        f: function of tensors that returns a pair (value, rule); rule(g), with g shaped like value,
+            returns the gradient of each argument, one or a tuple.
 
+    Example:
         >>> import lamina as lm
         >>> @lm.custom_gradient
         ... def clipped(x):

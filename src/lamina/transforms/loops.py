@@ -22,17 +22,25 @@ def scan(
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """A loop that compiles once, whatever its length; gradients flow through it.
+    """Apply f to each element of xs in order, carrying a state; the loop compiles once.
 
-    f(carry, x) -> (carry, y) is applied to each x = xs[t] in turn (`reverse`: last first). Returns
-    the last carry and the ys stacked along a new leading axis. init, xs and y are nests of
-    tensors; the carry keeps its structure, shapes and dtypes. With xs None, `length` says how many
-    turns. Raises ArgumentError where f gives no pair, ShapeError where the carry changes its kind.
+    Gradients flow through it. xs, init and y are nests of tensors.
 
     Args:
-        f: function of tensors.
-        reverse: go from the last element to the first.
+        f: function (carry, x) -> (carry, y); the carry keeps its structure, shapes and dtypes.
+        init: first carry.
+        xs: nest of tensors; x is xs[t] along the first axis. None for a loop without inputs.
+        length: number of iterations, needed if `xs` is None.
+        reverse: start at the last element.
 
+    Returns:
+        The last carry, and the ys stacked along a new first axis.
+
+    Raises:
+        ArgumentError: if f does not return a pair.
+        ShapeError: if the carry changes its structure, shape or dtype.
+
+    Example:
         >>> import lamina as lm
         >>> total, sums = lm.scan(lambda c, x: (c + x, c + x), 0.0, lm.asarray([1.0, 2.0, 3.0]))
         >>> sums.tolist()
@@ -80,10 +88,19 @@ def _pair(answer: Any) -> tuple[Any, Any]:
 
 
 def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
-    """body applied to init again and again while cond of it is true; returns the last value.
+    """Apply body repeatedly while cond is true, and return the last value.
 
-    The carry is a nest of tensors that keeps its structure, shapes and dtypes. Forward only: a
-    gradient through a loop of unknown length needs `scan`.
+    It has no gradient, since the number of iterations is unknown; use `scan` for that.
+
+    Args:
+        cond: function of the carry that returns a scalar bool.
+        body: function from carry to carry, which keeps structure, shapes and dtypes.
+        init: first carry, a nest of tensors.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.while_loop(lambda x: x < 100.0, lambda x: 2.0 * x, 3.0).item()
+        192.0
     """
     carry, structure = tensors(init)
     graphs = []

@@ -42,19 +42,24 @@ ARCHIVE = cifar.Archive(
 
 
 def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """((x_train, y_train), (x_test, y_test)), as Keras returns them, in the official order.
+    """Return ((x_train, y_train), (x_test, y_test)) in the official order, as Keras does.
 
-    x_train: uint8, shape (50000, 32, 32, 3), red, green, blue; y_train: uint8, shape (50000, 1),
-    indices into `CLASS_NAMES`; x_test, y_test: the same for 10,000 test images.
+    `cifar-10-binary.tar.gz` (170 MB), or the folder that it unpacks to, is searched in
+    `LAMINA_DATA/cifar10` and the cache folder; otherwise it is downloaded into the cache folder and
+    verified. The pickled archive is never read.
 
-    `cifar-10-binary.tar.gz` (170 MB), or the folder that it unpacks to, is looked for in
-    `LAMINA_DATA/cifar10`, then in the cache folder, then downloaded into the cache folder and
-    checked. The pickled archive is never read.
-
-    >>> (x_train, y_train), (x_test, y_test) = lm.datasets.cifar10.load_data()
+    Returns:
+        x_train uint8 (50000, 32, 32, 3) in red, green, blue; y_train uint8 (50000, 1), indices into
+        `CLASS_NAMES`; x_test and y_test likewise for 10,000 test images.
 
     Raises:
-        DownloadError: the archive is not on this machine and cannot be downloaded.
-        FileFormatError: it is truncated, damaged, or something else.
+        DownloadError: if the archive is not on this machine and cannot be downloaded.
+        FileFormatError: if it is truncated, damaged, or something else.
+
+    Example:
+        >>> import lamina as lm
+        >>> (x_train, y_train), (x_test, y_test) = lm.datasets.cifar10.load_data()  # doctest: +SKIP
+
+    Source: Krizhevsky (2009), Learning multiple layers of features from tiny images.
     """
     return cifar.load(ARCHIVE)

@@ -57,20 +57,30 @@ LABELS = {"coarse": 0, "fine": 1}
 def load_data(
     label_mode: str = "fine",
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """((x_train, y_train), (x_test, y_test)), as Keras returns them, in the official order.
+    """Return ((x_train, y_train), (x_test, y_test)) in the official order, as Keras does.
 
-    x_train: uint8, shape (50000, 32, 32, 3), red, green, blue; y_train: uint8, shape (50000, 1),
-    with label_mode "fine" indices into `CLASS_NAMES` (100), with "coarse" into
-    `COARSE_CLASS_NAMES` (20); x_test, y_test: the same for 10,000 test images.
+    `cifar-100-binary.tar.gz` (169 MB), or the folder that it unpacks to, is searched in
+    `LAMINA_DATA/cifar100` and the cache folder; otherwise it is downloaded into the cache folder
+    and verified. The pickled archive is never read.
 
-    `cifar-100-binary.tar.gz` (169 MB), or the folder that it unpacks to, is looked for in
-    `LAMINA_DATA/cifar100`, then in the cache folder, then downloaded into the cache folder and
-    checked. The pickled archive is never read.
+    Args:
+        label_mode: "fine" for labels that are indices into `CLASS_NAMES` (100), "coarse" for
+            indices into `COARSE_CLASS_NAMES` (20).
+
+    Returns:
+        x_train uint8 (50000, 32, 32, 3) in red, green, blue; y_train uint8 (50000, 1); x_test and
+        y_test likewise for 10,000 test images.
 
     Raises:
-        UnknownNameError: another label_mode.
-        DownloadError: the archive is not on this machine and cannot be downloaded.
-        FileFormatError: it is truncated, damaged, or something else.
+        UnknownNameError: for another label_mode.
+        DownloadError: if the archive is not on this machine and cannot be downloaded.
+        FileFormatError: if it is truncated, damaged, or something else.
+
+    Example:
+        >>> import lamina as lm
+        >>> train, test = lm.datasets.cifar100.load_data()  # doctest: +SKIP
+
+    Source: Krizhevsky (2009), Learning multiple layers of features from tiny images.
     """
     if label_mode not in LABELS:
         raise unknown_name("label_mode", label_mode, LABELS)

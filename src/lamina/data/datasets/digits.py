@@ -12,13 +12,17 @@ import numpy as np
 
 
 def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """((x_train, y_train), (x_test, y_test)), in the form in which Keras returns its data sets.
+    """Return ((x_train, y_train), (x_test, y_test)), in the form of Keras's data sets.
 
-    x_train: uint8, shape (1437, 8, 8), 0 (paper) to 16 (ink); y_train: uint8, shape (1437,), the
-    digits 0 to 9; x_test, y_test: the same for 360 test images. The split is fixed, and each digit
-    has its share of both parts. Needs no network.
+    The split is fixed, and each digit has its share of both parts. No network is needed.
 
-    >>> (x_train, y_train), (x_test, y_test) = lm.datasets.digits.load_data()
+    Returns:
+        x_train uint8 (1437, 8, 8), 0 (paper) to 16 (ink); y_train uint8 (1437,), the digits 0 to 9;
+        x_test and y_test likewise for 360 test images.
+
+    Example:
+        >>> import lamina as lm
+        >>> (x_train, y_train), (x_test, y_test) = lm.datasets.digits.load_data()
     """
     file = resources.files("lamina.data.datasets").joinpath("optical_digits", "digits.npz")
     with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:

@@ -40,18 +40,24 @@ SOURCE = Source(
 
 
 def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """((x_train, y_train), (x_test, y_test)), as Keras returns them, in the official order.
+    """Return ((x_train, y_train), (x_test, y_test)) in the official order, as Keras does.
 
-    x_train: uint8, shape (60000, 28, 28); y_train: uint8, shape (60000,), indices into
-    `CLASS_NAMES`; x_test, y_test: the same for 10,000 test images.
+    The files are searched in `LAMINA_DATA/fashion_mnist` and the cache folder; otherwise they are
+    downloaded into the cache folder and verified.
 
-    The files are looked for in the folder `LAMINA_DATA/fashion_mnist`, then in the cache folder,
-    then downloaded into the cache folder and checked.
-
-    >>> (x_train, y_train), (x_test, y_test) = lm.datasets.fashion_mnist.load_data()
+    Returns:
+        x_train uint8 (60000, 28, 28); y_train uint8 (60000,), indices into `CLASS_NAMES`; x_test
+        and y_test likewise for 10,000 test images.
 
     Raises:
-        DownloadError: the files are not on this machine and cannot be downloaded.
-        FileFormatError: a file is truncated, damaged, or something else.
+        DownloadError: if the files are not on this machine and cannot be downloaded.
+        FileFormatError: if a file is truncated, damaged, or something else.
+
+    Example:
+        >>> import lamina as lm
+        >>> train, test = lm.datasets.fashion_mnist.load_data()  # doctest: +SKIP
+
+    Source: Xiao et al. (2017), Fashion-MNIST: a novel image dataset for benchmarking machine
+        learning algorithms.
     """
     return labelled_images.load(SOURCE, image_shape=(28, 28), classes=10)

@@ -23,9 +23,19 @@ Points = tuple[np.ndarray, np.ndarray]
 
 
 def circle(n_samples: int = 500, noise: float = 0.0, seed: int = 0) -> Points:
-    """A disc inside a ring. Returns points (n_samples, 2) float32 and classes (n_samples,) int64.
+    """Return points of a disc inside a ring, and their classes.
 
-    >>> x, y = lm.datasets.playground.circle(noise=0.1)
+    Args:
+        n_samples: number of points.
+        noise: amount of noise, from 0 to 0.5.
+        seed: integer that fixes the order; None draws one from the state that `set_seed` sets.
+
+    Returns:
+        Points float32 (n_samples, 2), and classes int64 (n_samples,), 0 or 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> x, y = lm.datasets.playground.circle(noise=0.1)
     """
     rng, half = _prepare(n_samples, noise, seed)
     inside = rng.uniform(0, 2.5, half)
@@ -37,9 +47,19 @@ def circle(n_samples: int = 500, noise: float = 0.0, seed: int = 0) -> Points:
 
 
 def xor(n_samples: int = 500, noise: float = 0.0, seed: int = 0) -> Points:
-    """Four squares, coloured like a chess board. Returns points (n_samples, 2) and classes.
+    """Return points of four squares colored like a chess board, and their classes.
 
-    >>> x, y = lm.datasets.playground.xor(noise=0.1)
+    Args:
+        n_samples: number of points.
+        noise: amount of noise, from 0 to 0.5.
+        seed: integer that fixes the order; None draws one from the state that `set_seed` sets.
+
+    Returns:
+        Points float32 (n_samples, 2), and classes int64 (n_samples,), 0 or 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> x, y = lm.datasets.playground.xor(noise=0.1)
     """
     rng, _ = _prepare(n_samples, noise, seed)
     points = rng.uniform(-5, 5, (n_samples, 2))
@@ -49,9 +69,19 @@ def xor(n_samples: int = 500, noise: float = 0.0, seed: int = 0) -> Points:
 
 
 def gaussian(n_samples: int = 500, noise: float = 0.0, seed: int = 0) -> Points:
-    """Two clouds of variance 0.5 + 7 noise. Returns points (n_samples, 2) and classes.
+    """Return points of two clouds of variance 0.5 + 7 noise, and their classes.
 
-    >>> x, y = lm.datasets.playground.gaussian(noise=0.1)
+    Args:
+        n_samples: number of points.
+        noise: amount of noise, from 0 to 0.5.
+        seed: integer that fixes the order; None draws one from the state that `set_seed` sets.
+
+    Returns:
+        Points float32 (n_samples, 2), and classes int64 (n_samples,), 0 or 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> x, y = lm.datasets.playground.gaussian(noise=0.1)
     """
     rng, half = _prepare(n_samples, noise, seed)
     positive = np.arange(n_samples) < half
@@ -61,9 +91,19 @@ def gaussian(n_samples: int = 500, noise: float = 0.0, seed: int = 0) -> Points:
 
 
 def spiral(n_samples: int = 500, noise: float = 0.0, seed: int = 0) -> Points:
-    """Two spirals, wound into each other. Returns points (n_samples, 2) and classes.
+    """Return points of two spirals wound into each other, and their classes.
 
-    >>> x, y = lm.datasets.playground.spiral(noise=0.1)
+    Args:
+        n_samples: number of points.
+        noise: amount of noise, from 0 to 0.5.
+        seed: integer that fixes the order; None draws one from the state that `set_seed` sets.
+
+    Returns:
+        Points float32 (n_samples, 2), and classes int64 (n_samples,), 0 or 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> x, y = lm.datasets.playground.spiral(noise=0.1)
     """
     rng, half = _prepare(n_samples, noise, seed)
     positive = np.arange(n_samples) < half
@@ -89,15 +129,25 @@ def load_data(
     seed: int = 0,
     test_fraction: float = 0.5,
 ) -> tuple[Points, Points]:
-    """((x_train, y_train), (x_test, y_test)) of one of the four; half for testing, as there.
+    """Return ((x_train, y_train), (x_test, y_test)) of one of the four problems.
 
-    x: float32, shape (n, 2); y: int64, shape (n,), 0 or 1.
+    Args:
+        name: "circle", "xor", "gaussian" or "spiral".
+        n_samples: number of points.
+        noise: amount of noise, from 0 to 0.5.
+        seed: integer that fixes the order; None draws one from the state that `set_seed` sets.
+        test_fraction: fraction of the points for testing; half, as in the Playground.
 
-    >>> (x_train, y_train), (x_test, y_test) = lm.datasets.playground.load_data("spiral")
+    Returns:
+        x float32 (n, 2) and y int64 (n,), 0 or 1, of both parts.
 
     Raises:
-        UnknownNameError: `name` is not 'circle', 'xor', 'gaussian' or 'spiral'.
-        RangeError: `n_samples` is below 2, `noise` negative, or `test_fraction` not within 0..1.
+        UnknownNameError: for another name.
+        RangeError: if `n_samples` is below 2, `noise` negative, or `test_fraction` not in [0, 1].
+
+    Example:
+        >>> import lamina as lm
+        >>> (x_train, y_train), (x_test, y_test) = lm.datasets.playground.load_data("spiral")
     """
     if name not in SHAPES:
         raise unknown_name("playground data set", name, SHAPES)

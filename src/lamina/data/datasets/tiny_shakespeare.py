@@ -19,17 +19,24 @@ SOURCE = Source(
 
 
 def load_data(validation: float = 0.1) -> tuple[str, str]:
-    """(train, validation): the beginning of the text, and the last `validation` part of it.
+    """Return the pair (train, validation): the start of the text, and the rest.
 
-    The file is looked for as `LAMINA_DATA/tiny_shakespeare/input.txt` and
-    `LAMINA_DATA/text/tinyshakespeare.txt`, then in the cache folder, then downloaded into the cache
-    folder and checked. `lm.data.CharacterCorpus` makes numbers and windows of it.
+    The file is searched as `LAMINA_DATA/tiny_shakespeare/input.txt`,
+    `LAMINA_DATA/text/tinyshakespeare.txt` and in the cache folder; otherwise it is downloaded into
+    the cache folder and verified. `lm.data.CharacterCorpus` makes numbers and windows of it.
 
-    >>> train, validation = lm.datasets.tiny_shakespeare.load_data()
+    Args:
+        validation: fraction of the text, from its end, to hold out, in [0, 1].
 
     Raises:
-        RangeError: `validation` is not within 0 and 1.
-        DownloadError: the file is not on this machine and cannot be downloaded.
+        RangeError: if `validation` is not in [0, 1].
+        DownloadError: if the file is not on this machine and cannot be downloaded.
+
+    Example:
+        >>> import lamina as lm
+        >>> train, validation = lm.datasets.tiny_shakespeare.load_data()  # doctest: +SKIP
+
+    Source: Karpathy (2015), The unreasonable effectiveness of recurrent neural networks.
     """
     if not 0 <= validation < 1:
         raise RangeError(f"validation is {validation}, expected a fraction from 0 to below 1")

@@ -30,18 +30,24 @@ PARTS = tuple(name.removesuffix(".txt") for name in SOURCE.digests)
 
 
 def load_data(part: str = "train") -> str:
-    """The text of one part: "train", "valid" or "test".
+    """Return the text of one part.
 
-    A file is looked for as `LAMINA_DATA/wikitext2/test.txt` and
-    `LAMINA_DATA/text/wikitext2-test.txt`, then in the cache folder, then downloaded into the cache
-    folder and checked; the part for training is not downloaded. `lm.data.WordCorpus` makes numbers
-    of it.
+    A file is searched as `LAMINA_DATA/wikitext2/test.txt`, `LAMINA_DATA/text/wikitext2-test.txt`
+    and in the cache folder; otherwise it is downloaded into the cache folder and verified. The
+    training part is not downloaded. `lm.data.WordCorpus` makes numbers of it.
 
-    >>> text = lm.datasets.wikitext2.load_data("test")
+    Args:
+        part: "train", "valid" or "test".
 
     Raises:
-        UnknownNameError: `part` is none of the three.
-        DownloadError: the file is not on this machine and cannot be downloaded.
+        UnknownNameError: for another part.
+        DownloadError: if the file is not on this machine and cannot be downloaded.
+
+    Example:
+        >>> import lamina as lm
+        >>> text = lm.datasets.wikitext2.load_data("test")  # doctest: +SKIP
+
+    Source: Merity et al. (2016), Pointer sentinel mixture models.
     """
     if part not in PARTS:
         raise unknown_name("part of WikiText-2", part, PARTS)

@@ -17,16 +17,26 @@ _TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
 
 
 class Callback:
-    """Derive from this and define the hooks that you need; the names are those of Keras.
+    """The base class of all callbacks: a subclass defines the hooks that it needs.
 
-    `model` is the model in training, `params` a dict with "epochs", "steps" and "verbose". `logs`
-    are the figures so far, by name. Set `self.model.stop_training = True` to end `fit` after this
-    batch or epoch, `stop_evaluating` to end `evaluate` and `stop_predicting` to end `predict` after
-    this batch.
+    `model` is the model in training, `params` a dictionary with "epochs", "steps" and "verbose".
+    Setting `self.model.stop_training = True` ends `fit` after this batch or epoch;
+    `stop_evaluating` ends `evaluate` and `stop_predicting` ends `predict` after this batch.
 
-    `fit` runs many batches in one native call. Hooks on batches make it return to Python after
-    each: that costs some time, and only callbacks that define one pay it. A subclass for which once
-    in a while is enough sets `each_batch = False`.
+    `fit` runs many batches in one native call. Hooks on batches make it return to Python after each
+    batch, which costs time; a subclass whose batch hooks may be called less often sets `each_batch
+    = False`.
+
+    Example:
+        >>> import lamina as lm
+        >>> class Stop(lm.callbacks.Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         self.model.stop_training = logs["loss"] < 0.1
+        >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = lm.zeros((4, 2)), lm.zeros((4, 1))
+        >>> model.fit(x, y, epochs=9, verbose=0, callbacks=[Stop()]).epoch
+        [0]
     """
 
     each_batch = True
@@ -50,41 +60,163 @@ class Callback:
         self.params: dict[str, Any] = {}
 
     def set_model(self, model: Any) -> None:
+        """Set the model in training as `self.model`.
+
+        Args:
+            model: model in training.
+        """
         self.model = model
 
     def set_params(self, params: Mapping[str, Any]) -> None:
+        """Set the parameters of training as `self.params`.
+
+        Args:
+            params: dictionary with "epochs", "steps" and "verbose".
+        """
         self.params = dict(params)
 
     # ---- fit -----------------------------------------------------------------------------------
-    def on_train_begin(self, logs: Logs | None = None) -> None: ...
-    def on_train_end(self, logs: Logs | None = None) -> None: ...
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Run before the first epoch.
+
+        Args:
+            logs: metrics so far, by name.
+        """
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Run after the last epoch.
+
+        Args:
+            logs: metrics so far, by name.
+        """
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Run before each epoch.
+
+        Args:
+            epoch: number of the epoch, from 0.
+            logs: metrics so far, by name.
+        """
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Run after each epoch, validation included.
+
+        Args:
+            epoch: number of the epoch, from 0.
+            logs: metrics so far, by name.
+        """
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Run before each batch of training; an older name of `on_train_batch_begin`.
+
+        Args:
+            batch: number of the batch in its epoch, from 0.
+            logs: metrics so far, by name.
+        """
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Run after each batch of training; an older name of `on_train_batch_end`.
+
+        Args:
+            batch: number of the batch in its epoch, from 0.
+            logs: metrics so far, by name.
+        """
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Run before each batch of training.
+
+        Args:
+            batch: number of the batch in its epoch, from 0.
+            logs: metrics so far, by name.
+        """
         self.on_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Run after each batch of training.
+
+        Args:
+            batch: number of the batch in its epoch, from 0.
+            logs: metrics so far, by name.
+        """
         self.on_batch_end(batch, logs)
 
     # ---- evaluate and predict ------------------------------------------------------------------
-    def on_test_begin(self, logs: Logs | None = None) -> None: ...
-    def on_test_end(self, logs: Logs | None = None) -> None: ...
-    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_predict_begin(self, logs: Logs | None = None) -> None: ...
-    def on_predict_end(self, logs: Logs | None = None) -> None: ...
-    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Run before evaluation or validation.
+
+        Args:
+            logs: metrics so far, by name.
+        """
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Run after evaluation or validation.
+
+        Args:
+            logs: metrics so far, by name.
+        """
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Run before each batch of evaluation.
+
+        Args:
+            batch: number of the batch in its epoch, from 0.
+            logs: metrics so far, by name.
+        """
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Run after each batch of evaluation.
+
+        Args:
+            batch: number of the batch in its epoch, from 0.
+            logs: metrics so far, by name.
+        """
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Run before `predict`.
+
+        Args:
+            logs: metrics so far, by name.
+        """
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Run after `predict`.
+
+        Args:
+            logs: metrics so far, by name.
+        """
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Run before each batch of `predict`.
+
+        Args:
+            batch: number of the batch in its epoch, from 0.
+            logs: metrics so far, by name.
+        """
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Run after each batch of `predict`.
+
+        Args:
+            batch: number of the batch in its epoch, from 0.
+            logs: metrics so far, by name.
+        """
 
 
 class CallbackList:
-    """Calls a hook of all callbacks, in order: `callbacks.tell("on_epoch_begin", epoch)`.
+    """A list of callbacks whose hooks are called together, in order.
 
     Args:
-        model: built model.
+        callbacks: a Callback, or several; None is no callback.
+        model: model in training, given to each callback.
+        **params: parameters of training, given to each callback.
+
+    Raises:
+        ArgumentError: for an object that is not a Callback.
+
+    Example:
+        >>> import lamina as lm
+        >>> callbacks = lm.callbacks.CallbackList([lm.callbacks.History()])
+        >>> callbacks.tell("on_train_begin")
     """
 
     def __init__(
@@ -112,16 +244,23 @@ class CallbackList:
             each.set_params(params)
 
     def tell(self, hook: str, *args: Any) -> None:
+        """Call a hook of all callbacks, in order.
+
+        Args:
+            hook: name of the hook, such as "on_epoch_begin".
+            *args: arguments of the hook.
+        """
         for each in self.callbacks:
             getattr(each, hook)(*args)
 
     @property
     def each_train_batch(self) -> bool:
-        """Whether one of them has to hear of each batch."""
+        """True if a callback needs a call after each batch of training."""
         return self._each(_TRAIN_BATCH)
 
     @property
     def each_test_batch(self) -> bool:
+        """True if a callback needs a call after each batch of evaluation."""
         return self._each(_TEST_BATCH)
 
     def _each(self, hooks: Iterable[str]) -> bool:
@@ -134,7 +273,20 @@ def _defines(callback: Callback, hook: str) -> bool:
 
 
 class LambdaCallback(Callback):
-    """A callback made of functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: ...)`."""
+    """A callback made of functions.
+
+    Args:
+        **hooks: function for each hook, by the hook's name.
+
+    Raises:
+        UnknownNameError: for a name that is not a hook.
+
+    Example:
+        >>> import lamina as lm
+        >>> printer = lm.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch))
+        >>> printer.on_epoch_end(3, {})
+        3
+    """
 
     def __init__(self, **hooks: Any) -> None:
         super().__init__()

@@ -11,15 +11,28 @@ from lamina.training.callbacks.monitor import Monitor
 
 
 class ModelCheckpoint(Callback):
-    """Saves to `filepath` after each epoch; its name may hold {epoch} and the logs' names:
-    "at-{epoch:02d}-{val_loss:.3f}.lamina".
-
-    save_best_only: only when `monitor` improves on the best so far (`initial_value_threshold` to
-    begin with). save_weights_only: weights alone (.safetensors) instead of the model (.lamina).
-    save_freq: "epoch", or after how many batches.
+    """A callback that saves the model, or its weights, after epochs or batches.
 
     Args:
-        verbose: 0 prints nothing, 1 a progress line for each epoch.
+        filepath: path of the file; {epoch} and names in the logs are replaced, as in
+            "at-{epoch:02d}-{val_loss:.3f}.lamina".
+        monitor: name in the logs of the quantity to watch, such as "val_loss".
+        verbose: 0 prints nothing, 1 a line when the callback acts.
+        save_best_only: save only if `monitor` improves on the best value so far.
+        save_weights_only: write the weights (.safetensors) instead of the model (.lamina).
+        mode: "min" if smaller is better, "max" if larger, "auto" decides by the name.
+        save_freq: "epoch", or the number of batches between two files.
+        initial_value_threshold: value to improve on at first, with `save_best_only`; None takes
+            any.
+
+    Raises:
+        ArgumentError: if the name of the file asks for a metric that the logs do not hold.
+
+    Example:
+        >>> import lamina as lm
+        >>> save = lm.callbacks.ModelCheckpoint("at-{epoch:02d}.lamina", save_best_only=True)
+        >>> save.save_best_only
+        True
     """
 
     def __init__(

@@ -6,8 +6,19 @@ from lamina.training.callbacks.base import Callback, Logs
 
 
 class History(Callback):
-    """`history.history["val_loss"]` is a list with a value an epoch; `history.epoch` the epochs'
-    numbers, `history.params` what fit was asked for."""
+    """A callback that records the metrics of each epoch; `fit` returns one.
+
+    `history` is a dictionary from metric to a list with one value for each epoch, `epoch` the list
+    of the epochs' numbers, `params` the parameters of `fit`.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(lm.zeros((4, 2)), lm.zeros((4, 1)), epochs=2, verbose=0)
+        >>> history.history["loss"]
+        [0.0, 0.0]
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,10 +18,20 @@ def _rate(model: Any) -> float:
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate to `schedule(epoch, rate)` or `schedule(epoch)` before each epoch.
+    """A callback that sets the learning rate before each epoch.
 
     Args:
-        verbose: 0 prints nothing, 1 a progress line for each epoch.
+        schedule: function (epoch, rate) or (epoch) that returns the learning rate.
+        verbose: 0 prints nothing, 1 a line when the callback acts.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        >>> model.compile(lm.optimizers.SGD(1.0), "mse")
+        >>> halve = lm.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
+        >>> x, y = lm.zeros((4, 2)), lm.zeros((4, 1))
+        >>> model.fit(x, y, epochs=2, verbose=0, callbacks=[halve]).history["learning_rate"]
+        [0.5, 0.25]
     """
 
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
@@ -41,11 +51,29 @@ class LearningRateScheduler(Callback):
 
 
 class ReduceLROnPlateau(Callback):
-    """Multiplies the learning rate by `factor` when `monitor` has not improved by more than
-    `min_delta` for `patience` epochs; then waits for `cooldown` epochs. Not below `min_lr`.
+    """A callback that reduces the learning rate when a metric no longer improves.
 
     Args:
-        verbose: 0 prints nothing, 1 a progress line for each epoch.
+        monitor: name in the logs of the quantity to watch, such as "val_loss".
+        factor: factor of the learning rate, in (0, 1).
+        patience: number of epochs without improvement before a reduction.
+        verbose: 0 prints nothing, 1 a line when the callback acts.
+        mode: "min" if smaller is better, "max" if larger, "auto" decides by the name.
+        min_delta: smallest change that counts as an improvement.
+        cooldown: number of epochs to wait after a reduction.
+        min_lr: lower bound of the learning rate.
+
+    Raises:
+        RangeError: if factor is not between 0 and 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        >>> model.compile(lm.optimizers.SGD(1.0), "mse")
+        >>> reduce = lm.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1)
+        >>> x, y = lm.zeros((4, 2)), lm.zeros((4, 1))
+        >>> model.fit(x, y, epochs=2, verbose=0, callbacks=[reduce]).history["learning_rate"]
+        [1.0, 1.0]
     """
 
     def __init__(

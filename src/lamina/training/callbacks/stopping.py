@@ -10,14 +10,29 @@ from lamina.training.callbacks.monitor import Monitor
 
 
 class EarlyStopping(Callback):
-    """Stops when `monitor` has not improved by more than `min_delta` for `patience` epochs.
-
-    mode: "min", "max", or "auto" (by the name). baseline: a value that has to be beaten.
-    restore_best_weights: go back to the weights of the best epoch. start_from_epoch: epochs before
-    it are not looked at. Raises UnknownNameError where the logs hold no such quantity.
+    """A callback that stops training when a metric no longer improves.
 
     Args:
-        verbose: 0 prints nothing, 1 a progress line for each epoch.
+        monitor: name in the logs of the quantity to watch, such as "val_loss".
+        min_delta: smallest change that counts as an improvement.
+        patience: number of epochs without improvement after which training stops.
+        verbose: 0 prints nothing, 1 a line when the callback acts.
+        mode: "min" if smaller is better, "max" if larger, "auto" decides by the name.
+        baseline: value that has to be improved on as well; None sets none.
+        restore_best_weights: set the weights of the best epoch at the end.
+        start_from_epoch: first epoch that is considered.
+
+    Raises:
+        UnknownNameError: if the logs do not hold `monitor`.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> stop = lm.callbacks.EarlyStopping(monitor="loss", patience=2)
+        >>> x, y = lm.zeros((4, 2)), lm.zeros((4, 1))
+        >>> model.fit(x, y, epochs=9, verbose=0, callbacks=[stop]).epoch
+        [0, 1, 2]
     """
 
     def __init__(
@@ -70,7 +85,17 @@ class EarlyStopping(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stops when the loss is NaN or infinite; looked at whenever native code returns."""
+    """A callback that stops training when the loss is NaN or infinite.
+
+    The loss is checked whenever native code returns, not after each batch.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> stop = lm.callbacks.TerminateOnNaN()
+        >>> history = model.fit(lm.ones((4, 2)), lm.ones((4, 1)), verbose=0, callbacks=[stop])
+    """
 
     each_batch = False
 

@@ -10,11 +10,21 @@ from lamina.training.callbacks.base import Callback, Logs
 
 
 class CSVLogger(Callback):
-    """Writes "epoch" and the logs, by name, to a file of separated values, a row after each epoch.
+    """A callback that appends the metrics of each epoch to a file of separated values.
 
-    append: go on behind what the file holds; else it is begun anew. A quantity that comes later
-    (validation every other epoch) gets a column then, empty above. Rows are on disk as soon as the
-    epoch is over.
+    A metric that appears later (validation every other epoch) gets a column then. Rows are on disk
+    at the end of each epoch.
+
+    Args:
+        filename: path of the file.
+        separator: character between values.
+        append: keep the rows that the file holds; False starts a new file.
+
+    Example:
+        >>> import lamina as lm
+        >>> logger = lm.callbacks.CSVLogger("log.csv", append=True)
+        >>> logger.separator
+        ','
     """
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
