@@ -1,6 +1,6 @@
 """Small programs, one for each kind of work that the passes of the compiler treat apart.
 
-    Small(name, graph, updates, arrays)     arrays: one list for each batch size
+    Small(name, graph, updates, every, target)      every: arrays for each batch size
 
 They have golden texts (tests/golden) and are what planted faults are found with.
 """
@@ -38,6 +38,7 @@ class Small:
     graph: Graph
     updates: Mapping[int, int]
     every: Sequence[Sequence[np.ndarray]]
+    target: Target = WHOLE  # of its golden text
 
 
 def _dense(x: Any, w: Any, b: Any) -> Any:
@@ -123,12 +124,18 @@ def _sort_and_scatter(table: Any, indices: Any, x: Any) -> Any:
     return lm.sort(x, axis=-1), slope
 
 
-def _small(name: str, f: Callable[..., Any], updates: Mapping[int, int], *types: Any) -> Small:
+def _small(
+    name: str,
+    f: Callable[..., Any],
+    updates: Mapping[int, int],
+    *types: Any,
+    target: Target = WHOLE,
+) -> Small:
     given = [t if isinstance(t, TensorType) else TensorType(t, float32) for t in types]
     recorded = record(f, given, name)
     assert not recorded.captured, f"{name} has constants of many elements"
     every = [[_array(t, batch, k) for k, t in enumerate(given)] for batch in BATCHES]
-    return Small(name, recorded.graph, updates, every)
+    return Small(name, recorded.graph, updates, every, target)
 
 
 def _array(type_: TensorType, batch: int, seed: int) -> np.ndarray:
@@ -143,7 +150,7 @@ def _array(type_: TensorType, batch: int, seed: int) -> np.ndarray:
 def programs() -> list[Small]:
     """All of them."""
     return [
-        _small("dense", _dense, {}, (B, 20), (20, 12), (12,)),
+        _small("dense", _dense, {}, (B, 20), (20, 12), (12,), target=EAGER),
         _small("dense_adam", _dense_adam, {2: 0, 3: 1, 4: 2}, (B, 20), (B, 12), *[(20, 12)] * 3),
         _small("lstm_gradient", _lstm_gradient, {}, (3, B, 3), (3, 16), (4, 16)),
         _small("stacked_product", _stacked_product, {}, (3, B, 8), (8, 8)),

@@ -1,0 +1,35 @@
+"""Small programs after each pass read as the golden texts say, on a fixed machine."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from small_programs import Small, programs
+
+ROOT = Path(__file__).parent.parent
+
+
+def _writer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("golden", ROOT / "tools" / "write_golden.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("small", programs(), ids=lambda small: small.name)
+def test_a_small_program_after_each_pass_is_as_its_golden_text_says(small: Small) -> None:
+    writer = _writer()
+    golden = (writer.GOLDEN / f"{small.name}.txt").read_text(encoding="utf-8")
+    assert writer.text_of(small) == golden, (
+        "a pass does something else: look at the difference, then run python tools/write_golden.py"
+    )
+
+
+def test_every_golden_text_is_of_a_small_program() -> None:
+    names = {path.stem for path in _writer().GOLDEN.glob("*.txt")}
+    assert names == {small.name for small in programs()}
