@@ -1,4 +1,4 @@
-"""Layers: functions with weights, and functions that behave otherwise while training."""
+"""Layers: functions of tensors with weights, or with different behavior in training."""
 
 from lamina.configuration import deserialize, serialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax

@@ -1,4 +1,4 @@
-"""Activations with settings or weights, as layers: ReLU, LeakyReLU, ELU, PReLU, Softmax."""
+"""Activation layers with settings or weights: ReLU, LeakyReLU, ELU, PReLU, Softmax."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ class Softmax(Layer):
         return elementwise.where(there, activations.softmax(inputs, axis=axis), 0.0)
 
     def _there(self, inputs: Tensor, mask: Any) -> Tensor:
-        """The mask as bools that broadcast to the inputs, and no further."""
+        """Return the mask as bools that broadcast to the inputs."""
         carried = masks.mask_of(inputs)
         if carried is not None and mask is carried:
             return masks.fitted(carried, inputs.ndim)

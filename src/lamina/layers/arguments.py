@@ -1,4 +1,4 @@
-"""The arguments that every layer takes, and the inputs that it is called with."""
+"""The arguments of all layers, and the conversion of the inputs of a call."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def refuse_unknown(cls: type, names: Iterable[str]) -> None:
 
 
 def float_dtype(owner: str, dtype: Any) -> types.DType:
-    """The dtype of a layer: float32 unless said, or float64."""
+    """Return the dtype of a layer, float32 (default) or float64."""
     found = types.dtype(dtype) if dtype is not None else types.float32
     if found.name not in ("float32", "float64"):
         raise DTypeError(f"{owner}: dtype must be 'float32' or 'float64', not {describe(dtype)}")
@@ -114,7 +114,7 @@ def first_shape(
     batch_shape: Any = None,
     batch_size: int | None = None,
 ) -> tuple[int | None, ...] | None:
-    """The shape of the first input, batch included, however it was said."""
+    """Return the shape of the first input with the batch axis, from any of its arguments."""
     refuse_two_shapes(
         owner,
         {"batch_shape": batch_shape, "batch_input_shape": batch_input_shape},
@@ -133,8 +133,9 @@ def first_shape(
 def arranged(
     names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of a call in one form: the first by position, and `mask`, `training` and what
-    follows them by name. `names` are those that the function takes by position."""
+    """Return the arguments of a call in canonical form: the first by position, and `mask`,
+    `training` and all following ones by name. `names` are those that the function takes by
+    position."""
     if not args and names and names[0] in kwargs:
         return (kwargs[names[0]],), {k: v for k, v in kwargs.items() if k != names[0]}
     if len(args) > len(names):
@@ -150,8 +151,8 @@ def arranged(
 def build_arguments(
     build: Callable[..., Any], names: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """What `build` gets of a call: the shapes of its tensors, by name where `build` takes the
-    argument `x` of the call as `x_shape`, else in order."""
+    """Return the arguments of `build`: the shapes of the tensors of a call, by name if `build`
+    takes `x_shape` for the argument `x` of the call, otherwise by position."""
     extra = (f"argument_{k}" for k in range(len(names), len(args)))  # those of *args
     given = {**dict(zip([*names, *extra], args, strict=False)), **kwargs}
     given.pop("mask", None)
@@ -173,7 +174,7 @@ def has_tensor(value: Any) -> bool:
 
 
 def as_traced(value: Any) -> Any:
-    """A symbolic tensor as an ordinary tensor of the program being recorded."""
+    """Return a symbolic tensor as an ordinary tensor of the program that is being recorded."""
     if isinstance(value, symbolic.SymbolicTensor):
         return Tensor(value._type, None, value._node)
     return value
@@ -187,5 +188,5 @@ def is_numbers(value: Any) -> bool:
 
 
 def batched(shapes: Any) -> Any:
-    """Shapes with None for the batch, as a layer is built for."""
+    """Return shapes with None for the batch, for which a layer is built."""
     return symbolic.map_shapes(lambda shape: (None, *shape[1:]) if shape else (), shapes)

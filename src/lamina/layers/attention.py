@@ -1,9 +1,9 @@
-"""Attention: weighted means of values, the weights found by comparing queries with keys.
+"""Attention layers: weighted means of values, with weights computed from queries and keys.
 
-    scores (queries, keys) -> softmax over the keys that are there -> weights -> weights @ values
+    scores (queries, keys) -> softmax over the unmasked keys -> weights -> weights @ values
 
-A mask says which keys are there (True). Where a query has none, its weights and its output are
-zeros, and so are their gradients; never NaN.
+A mask is True at keys that count. If a query has no such key, its weights, its output and their
+gradients are 0, never NaN.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from lamina.tensor import Tensor, as_tensor, bind
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
-    """softmax over the last axis, of the scores where the mask is True; zeros elsewhere.
+    """Return the softmax over the last axis of the scores at which the mask is True; 0 elsewhere.
 
-    scores (..., keys); the mask broadcasts to them. A row that is masked altogether gives zeros.
+    The mask broadcasts to the scores (..., keys). A fully masked row gives zeros.
     """
     if mask is None:
         return neural.softmax(scores)
@@ -50,7 +50,7 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def causal_mask(queries: Any, keys: Any) -> Tensor:
-    """True where a key is not later than the query: bool (queries, keys)."""
+    """Return a mask (queries, keys), True if a key is not later than the query."""
     return iota((queries, keys), 0) >= iota((queries, keys), 1)
 
 
@@ -60,7 +60,7 @@ def _as_mask(value: Any) -> Tensor | None:
 
 # ---- attention without heads -------------------------------------------------------------------
 class _PlainAttention(Layer):
-    """What Attention and AdditiveAttention share: [query, value, key], masks, dropout."""
+    """Base class of Attention and AdditiveAttention: [query, value, key], masks, dropout."""
 
     supports_masking = True
 
@@ -73,7 +73,7 @@ class _PlainAttention(Layer):
         self.scale: Any = None
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
-        """How well each query goes with each key: (batch, queries, keys)."""
+        """Return the scores of queries and keys, (batch, queries, keys)."""
         raise TypeError(f"{type(self).__name__} must define scores(query, key)")
 
     def call(
@@ -98,7 +98,7 @@ class _PlainAttention(Layer):
         return (outputs, weights) if return_attention_scores else outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the queries."""
+        """Return the mask of the queries."""
         return mask[0] if isinstance(mask, (list, tuple)) else None
 
     def _three(self, inputs: Any) -> list[Tensor]:
@@ -227,9 +227,9 @@ class AdditiveAttention(_PlainAttention):
 
 # ---- heads -------------------------------------------------------------------------------------
 class Projection(Layer):
-    """The last axes of the inputs times a kernel, plus a bias: Dense with several axes.
+    """Dense layer over several axes: the last axes of the inputs times a kernel, plus a bias.
 
-    Inputs (..., *inner), kernel (*inner, *outer), bias and the new last axes of the outputs outer.
+    Inputs (..., *inner), kernel (*inner, *outer), bias (*outer), outputs (..., *outer).
     """
 
     def __init__(
@@ -422,7 +422,7 @@ class MultiHeadAttention(Layer):
         training: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:
-        """One query, and the keys and values of all steps so far: kept, `stream.length` at most."""
+        """Process one query; keep the keys and values of all steps, at most `stream.length`."""
         if not use_causal_mask or value is not query or (key is not None and key is not query):
             raise refused(self, "its queries see later steps, or another sequence")
         if stream.most is None:
@@ -450,7 +450,7 @@ class MultiHeadAttention(Layer):
     def _attend(
         self, query: Tensor, keys: Tensor, values: Tensor, there: Any, training: bool, scored: bool
     ) -> Any:
-        """The output, and the weights if asked for, of projected keys and values."""
+        """Return the output of projected keys and values, and the weights if requested."""
         queries = self.query(query) * (1 / math.sqrt(self.key_dim))
         # (batch, steps, heads, features): heads are a batch of products
         scores = linear_algebra.contract(queries, keys, ((3,), (3,)), ((0, 2), (0, 2)))
@@ -461,7 +461,7 @@ class MultiHeadAttention(Layer):
 
 
 def _combined(query_mask: Any, value_mask: Any, key_mask: Any, mask: Any) -> Tensor | None:
-    """All masks as one that broadcasts to (batch, heads, queries, keys)."""
+    """Return all masks combined, broadcastable to (batch, heads, queries, keys)."""
     found = _as_mask(mask)
     if found is not None and found.ndim == 3:
         found = expand_dims(found, 1)

@@ -1,4 +1,4 @@
-"""Do queries, values, keys and masks go together? The errors of attention, in its own words."""
+"""Checks of the shapes of queries, values, keys and masks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lamina.tensor import Tensor, as_tensor
 
 
 def check_parts(label: str, query: Tensor, value: Tensor, key: Tensor, compared: bool) -> None:
-    """Raise ShapeError unless they belong to the same batch and each value has a key; `compared`:
-    queries and keys are compared as they are, and need as many features."""
+    """Raise ShapeError unless the batches agree and each value has a key; `compared`: queries and
+    keys also need the same number of features."""
     came = f"query {shape_text(query.shape)}, value {shape_text(value.shape)}"
     came += f", key {shape_text(key.shape)}" if key is not value else ""
     for other in (value, key):

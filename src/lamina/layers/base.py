@@ -1,18 +1,12 @@
-"""Layer: a function with weights. Define `call`, and `build` if there are weights: that is all.
+"""Layer, the base class of functions with weights: a subclass defines `call`, and `build` for
+weights.
 
-    class Scale(lm.layers.Layer):
-        def build(self, input_shape):
-            self.factor = self.add_weight(name="factor", shape=input_shape[-1:], initializer="ones")
+The first call builds the layer for the shape of its inputs. A call on an `Input` makes the layer
+part of a functional model; tracing `call` determines the types of the outputs.
 
-        def call(self, inputs):
-            return inputs * self.factor
-
-The first call builds the layer for the shape that comes. Called on an `Input`, a layer becomes part
-of a functional model; what its outputs look like is found out by tracing `call`.
-
-A layer with `supports_masking = True` passes on which steps of its inputs are there at all: the
-mask of its outputs is what `compute_mask` says, by default that of the inputs. A class that defines
-`compute_mask` supports masking unless it says otherwise.
+A layer with `supports_masking = True` propagates masks: the mask of its outputs is the result of
+`compute_mask`, by default the mask of the inputs. A class that defines `compute_mask` supports
+masking unless it sets the attribute to False.
 """
 
 from __future__ import annotations
@@ -122,20 +116,21 @@ class Layer(Tracked):
 
     @property
     def dtype(self) -> types.DType:
-        """Of the weights, and of floating inputs after conversion."""
+        """The dtype of the weights, and of floating inputs after conversion."""
         return self._dtype
 
     # ---- to be defined by subclasses -----------------------------------------------------------
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape (None where an extent is open)."""
+        """Create the weights for inputs of this shape, with None for variable extents."""
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """The outputs. May take `training` and `mask`; gets them only if it does."""
+        """Return the outputs. `training` and `mask` are passed only to a method with these
+        arguments."""
         raise TypeError(f"{type(self).__name__} must define call(self, inputs)")
 
     def check_data(self, values: Any, first: int = 0) -> None:
-        """Raise where an array that is about to be this layer's input holds what the layer cannot
-        take, and a compiled program could not tell; its rows are counted from `first`."""
+        """Raise for an array of inputs that the layer cannot process and that a compiled program
+        could not reject; error positions count rows from `first`."""
 
     # ---- weights -------------------------------------------------------------------------------
     def add_weight(
@@ -148,8 +143,8 @@ class Layer(Tracked):
         constraint: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """A new Variable of this layer. Without an initializer: "glorot_uniform" for floats, zeros
-        for everything else."""
+        """Create a Variable of the layer. The default initializer is "glorot_uniform" for floating
+        dtypes and "zeros" for all others."""
         if isinstance(shape, str):  # add_weight("kernel", (3, 4)), as older programs write it
             shape, name = initializer, shape
             initializer = None
@@ -181,7 +176,8 @@ class Layer(Tracked):
             )
 
     def _need_holder(self, trainable: bool) -> None:
-        """Raise where the weight would belong to nobody: new at each call, and never trained."""
+        """Raise if no layer holds the weight, which would be recreated by each call and never
+        trained."""
         frame = frames.stray() if trainable else None
         if frame is not None:
             layer, holder = type(frame.layer).__name__, frame.stray_in._label()
@@ -198,8 +194,8 @@ class Layer(Tracked):
 
     # ---- calling -------------------------------------------------------------------------------
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The layer's outputs for these inputs; on symbolic inputs, symbolic outputs. All arguments
-        may be given by the names that `call` gives them."""
+        """Return the outputs for these inputs; symbolic outputs for symbolic inputs. All arguments
+        may be passed by the names of the parameters of `call`."""
         args, kwargs = arguments.arranged(self._placed(), args, kwargs)
         args, kwargs = self._converted(args, kwargs)
         scope = symbolic.functional_scope((args, kwargs))
@@ -211,7 +207,7 @@ class Layer(Tracked):
             return self._called(args, kwargs)
 
     def _called(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """One call on converted arguments."""
+        """Call the layer with converted arguments."""
         training = kwargs.pop("training", None)
         is_outermost = frames.current() is None
         holder = None if self.built else self._settle_name()
@@ -224,7 +220,7 @@ class Layer(Tracked):
         return outputs
 
     def _run(self, frame: frames.Frame, args: Any, kwargs: Any) -> Any:
-        """One call inside its frame: build at first, check, compute, regularize."""
+        """Run a call inside its frame: build on the first call, check, compute, regularize."""
         restoring.count_call(self.name)
         first = args[0] if args else next(filter(arguments.has_tensor, kwargs.values()), ())
         spec.check(self._label(), self.input_spec, first)
@@ -246,14 +242,14 @@ class Layer(Tracked):
         return outputs
 
     def _activity_loss(self, output: Tensor) -> Any:
-        """The penalty of an output per example, so that the batch's size does not matter."""
+        """Return the penalty of an output per sample, which is independent of the batch size."""
         loss = self.activity_regularizer(output)
         if output.ndim == 0:
             return loss
         return loss / elementwise.maximum(reductions.as_number(output.shape[0]), 1)
 
     def _accepted(self, frame: frames.Frame, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The keyword arguments, with `training` and `mask` only where `call` takes them."""
+        """Return the keyword arguments, with `training` and `mask` only if `call` takes them."""
         kwargs = {k: v for k, v in kwargs.items() if k != "mask" or self._takes("mask")}
         if not self._takes("training"):
             return kwargs
@@ -277,12 +273,12 @@ class Layer(Tracked):
         return type(self)._call_positions
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the outputs (or a list of masks), computed from the inputs and their mask:
-        by default the inputs' own. Called only if `supports_masking` is True."""
+        """Return the mask of the outputs (or a list of masks) for the inputs and their mask, by
+        default that of the inputs. It is called only if `supports_masking` is True."""
         return mask
 
     def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Arrays as tensors; floating ones of this layer's dtype."""
+        """Convert arrays to tensors, floating ones to the dtype of the layer."""
 
         def leaf(value: Any) -> Any:
             if isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__"):
@@ -302,7 +298,7 @@ class Layer(Tracked):
 
     @contextmanager
     def _errors_named(self) -> Iterator[None]:
-        """Put this layer's path in front of an error from inside, once."""
+        """Prefix an error from inside the call with the path of the layer, once."""
         try:
             yield
         except LaminaError as error:
@@ -314,8 +310,8 @@ class Layer(Tracked):
 
     # ---- building ------------------------------------------------------------------------------
     def _settle_name(self) -> Any:
-        """A name of its own before weights are drawn from it, if the layer that calls this one has
-        not given it one yet. Returns the layer that calls it, if that does not hold it."""
+        """Choose a name before weights are created, if the calling layer has not chosen one. Return
+        the calling layer if it does not hold this layer."""
         outer = frames.current()
         if outer is None or outer.layer is self or self._parent is not None:
             return None
@@ -337,8 +333,8 @@ class Layer(Tracked):
 
     # ---- shapes --------------------------------------------------------------------------------
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output (or nest of them) for inputs of this shape (or nest of shapes),
-        None where an extent is open. Builds the layer."""
+        """Return the shape of the output (or a nest of shapes) for inputs of this shape (or nest),
+        with None for variable extents. Builds the layer."""
 
         def tensor(shape: tuple[Any, ...]) -> Tensor:
             return symbolic.traced(symbolic.symbolic_type(shape, self._dtype))
@@ -349,7 +345,7 @@ class Layer(Tracked):
         return symbolic.shapes_of(outputs)
 
     def _record(self, scope: frames.Scope, args: Any, kwargs: Any) -> Any:
-        """Become part of the functional model that the arguments belong to."""
+        """Record the call in the functional model of the arguments."""
         if self._parent is None and not self._is_named:
             self._take_name(scope.root.names)
         call = symbolic.Call(self, args, dict(kwargs), scope)
@@ -373,7 +369,7 @@ class Layer(Tracked):
 
     @property
     def input(self) -> Any:
-        """The symbolic input of this layer's last call in a functional or Sequential model."""
+        """The symbolic input of the last call in a functional or Sequential model."""
         call = self._last_call("input")
         if not call.args:  # an Input
             return call.outputs
@@ -381,7 +377,7 @@ class Layer(Tracked):
 
     @property
     def output(self) -> Any:
-        """The symbolic output of this layer's last call in a functional or Sequential model."""
+        """The symbolic output of the last call in a functional or Sequential model."""
         return self._last_call("output").outputs
 
     def _last_call(self, what: str) -> symbolic.Call:
@@ -401,24 +397,24 @@ class Layer(Tracked):
 
     @property
     def losses(self) -> list[Tensor]:
-        """Scalars to add to the loss: those added during the last call of this layer (when it was
-        the outermost), then the penalties of all trainable weights."""
+        """Scalars to add to the loss: those added during the last outermost call of this layer,
+        then the penalties of all trainable weights."""
         weights = self.trainable_weights if self.built else []
         return [*self._losses, *(v.regularizer(v.read()) for v in weights if v.regularizer)]
 
     def reset_losses(self) -> None:
-        """Forget what the last call added."""
+        """Remove the losses that the last call added."""
         self._losses = []
 
     # ---- configuration -------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer (without its weights), as plain JSON data."""
+        """Return the arguments of an equal layer (without its weights) as JSON data."""
         config = {k: plain(v, f"{self._label()}, argument {k}") for k, v in self._arguments.items()}
         return {**config, "name": self.name, "trainable": self.trainable, "dtype": self.dtype.name}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The layer that `get_config` described; also where `__init__` takes no `name` and such."""
+        """Return the layer that `get_config` described, also if `__init__` takes no `name`."""
         arguments = {name: restored(value) for name, value in config.items()}
         taken = inspect.signature(cls.__init__).parameters.values()
         if any(p.kind is p.VAR_KEYWORD for p in taken):

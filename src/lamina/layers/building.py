@@ -1,5 +1,5 @@
-"""Building a layer: its `build` runs once, in its own scope, and outside of every trace; weights
-get their first values here."""
+"""Building layers: `build` runs once, in the scope of its layer and outside of all traces, and
+creates the weights with their initial values."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lamina.tensor import LOCAL, Variable
 
 
 def wrapped(build: Callable[..., None]) -> Callable[..., None]:
-    """`build` as a class defines it, run once: inside the layer's scope, and noted afterwards. Also
-    for whoever calls `build` directly, or through super()."""
+    """Return `build` of a class so that it runs inside the scope of the layer and marks it as
+    built, also if called directly or through super()."""
 
     @functools.wraps(build)
     def once(self: Any, *shapes: Any, **named: Any) -> None:
@@ -42,7 +42,7 @@ def wrapped(build: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def outside_traces() -> Iterator[None]:
-    """Within: no program is being recorded. Weights are made at once, whoever asks for them."""
+    """Context in which no program is recorded, so that weights are created immediately."""
     traces, LOCAL.traces = LOCAL.traces, []
     try:
         yield
@@ -53,8 +53,8 @@ def outside_traces() -> Iterator[None]:
 def weight(
     layer: Any, name: str, shape: tuple[int, ...], dtype: Any, trainable: bool, make: Any
 ) -> Variable:
-    """A new Variable with the first values that the initializer `make` gives. While a file is read,
-    random ones are drawn only if it turns out that the file has none for this Variable."""
+    """Return a new Variable initialized by `make`. While a file is loaded, random values are drawn
+    only if the file has no values for the Variable."""
     scope = layer._scope()
 
     def drawn() -> Any:

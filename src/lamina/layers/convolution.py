@@ -1,7 +1,7 @@
-"""Convolutions as layers: plain, transposed, depthwise and separable, over 1 to 3 spatial axes.
+"""Convolution layers: plain, transposed, depthwise and separable, over 1 to 3 spatial axes.
 
-Arguments, defaults, shapes and names of weights are those of Keras 3. Inputs are (batch,
-spatial..., channels); with data_format="channels_first", (batch, channels, spatial...).
+Arguments, defaults, shapes and weight names are those of Keras 3. Inputs are (batch, spatial...,
+channels), or (batch, channels, spatial...) with data_format="channels_first".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Sizes = int | Sequence[int]
 
 
 class Convolution(Layer):
-    """What all of them share: windows and where they lie, the bias and the activation."""
+    """Base class of convolutions: windows, bias and activation."""
 
     rank: ClassVar[int] = 2
     activation = activations.ActivationAttribute()
@@ -37,7 +37,7 @@ class Convolution(Layer):
         data_format: str | None,
         dilation_rate: Sizes,
     ) -> None:
-        """Checks and keeps what says where the windows lie."""
+        """Check and store the geometry of the windows."""
         own = type(self).__name__
         self.kernel_size = per_axis(own, "kernel_size", kernel_size, self.rank)
         self.strides = per_axis(own, "strides", strides, self.rank)
@@ -58,7 +58,7 @@ class Convolution(Layer):
         self.bias_constraint = constraints.get(rest[1])
 
     def _channels(self, input_shape: Sequence[int | None]) -> int:
-        """The number of input channels, by which inputs are checked from now on."""
+        """Return the number of input channels, and require it of all later inputs."""
         channels = input_shape[self._channel_axis]
         if channels is None:
             raise ShapeError(
@@ -73,7 +73,8 @@ class Convolution(Layer):
         return channels
 
     def _add_kernel(self, shape: tuple[Any, ...], name: str, prefix: str = "") -> Variable:
-        """A kernel over the window, with the initializer and the like that `prefix` names."""
+        """Create a kernel over the window, with the initializer, regularizer and constraint of
+        `prefix`."""
         return self.add_weight(
             name=name,
             shape=(*self.kernel_size, *shape),
@@ -111,17 +112,16 @@ class Convolution(Layer):
         return self._result(self.convolve(creation.astype(inputs, self.dtype)))
 
     def convolve(self, inputs: Tensor) -> Tensor:
-        """The sums over windows, before bias and activation."""
+        """Return the convolution before bias and activation."""
         raise TypeError(f"{type(self).__name__} must define convolve(inputs)")
 
 
 class _Conv(Convolution):
-    """activation(conv(inputs, kernel) + bias), `filters` features for each window.
+    """Base class of convolutions: activation(conv(inputs, kernel) + bias).
 
-    kernel (*kernel_size, channels / groups, filters), bias (filters,). padding "valid" takes
-    windows that lie inside, "same" gives ceil(extent / strides) of them. Kernels are not flipped.
-    Raises ShapeError where channels or filters do not divide by groups, where a window is larger
-    than its padded input, or where the channels are not those it was built for.
+    kernel (*kernel_size, channels / groups, filters), bias (filters,); kernels are not flipped.
+    Raise ShapeError if `groups` does not divide channels and filters, if a window is larger than
+    its padded input, or if the channels differ from those of the first call.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ class Conv1D(_Conv):
     paddings = ("valid", "same", "causal")
 
     def call_streaming(self, stream: Streaming, inputs: Tensor) -> Tensor:
-        """One step, and the steps before that the kernel reaches, which are kept."""
+        """Process one step; keep the previous steps that the kernel covers."""
         if self.padding != "causal" or self.strides != (1,) or self._channel_axis != -1:
             raise refused(self, 'it is not padding="causal" of channels_last, step by step')
         reach = self.dilation_rate[0] * (self.kernel_size[0] - 1)
@@ -317,10 +317,10 @@ class Conv3D(_Conv):
 
 
 class _ConvTranspose(Convolution):
-    """activation(conv_transpose(inputs, kernel) + bias): the gradient of a convolution as a layer,
-    which makes images larger by its strides. kernel (*kernel_size, filters, channels).
+    """Base class of transposed convolutions: activation(conv_transpose(inputs, kernel) + bias).
 
-    Without output_padding an extent n becomes n * strides ("same") or (n - 1) * strides +
+    A transposed convolution is the gradient of a convolution. kernel (*kernel_size, filters,
+    channels). The default output extents are n * strides ("same") or (n - 1) * strides +
     max(window, strides) ("valid").
     """
 
@@ -383,7 +383,8 @@ class Conv1DTranspose(_ConvTranspose):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" (all outputs) or "same" (steps * stride outputs).
+        padding: "valid" for (steps - 1) * stride + max(kernel_size, stride) outputs, "same" for
+            steps * stride outputs.
         output_padding: number of steps added at the end of the output; None is the default of
             `padding`.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
@@ -422,7 +423,8 @@ class Conv2DTranspose(_ConvTranspose):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" (all outputs) or "same" (extent * stride outputs).
+        padding: "valid" for (extent - 1) * stride + max(kernel extent, stride) outputs, "same" for
+            extent * stride outputs.
         output_padding: number of rows and columns added at the end of the output; None is the
             default of `padding`.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
@@ -461,7 +463,8 @@ class Conv3DTranspose(_ConvTranspose):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" (all outputs) or "same" (extent * stride outputs).
+        padding: "valid" for (extent - 1) * stride + max(kernel extent, stride) outputs, "same" for
+            extent * stride outputs.
         output_padding: number of elements added at the end of each spatial axis; None is the
             default of `padding`.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
@@ -493,8 +496,8 @@ class Conv3DTranspose(_ConvTranspose):
 
 
 class _DepthwiseConv(Convolution):
-    """Each channel convolved by `depth_multiplier` kernels of its own: channels * depth_multiplier
-    outputs. kernel (*kernel_size, channels, depth_multiplier)."""
+    """Base class of depthwise convolutions: each channel has `depth_multiplier` kernels, which
+    gives channels * depth_multiplier outputs. kernel (*kernel_size, channels, depth_multiplier)."""
 
     def __init__(
         self,
@@ -612,9 +615,9 @@ class DepthwiseConv2D(_DepthwiseConv):
 
 
 class _SeparableConv(Convolution):
-    """A depthwise convolution, then one of windows of 1 that mixes its channels: far fewer
-    products than a full one (Chollet 2017). depthwise_kernel (*kernel_size, channels,
-    depth_multiplier), pointwise_kernel (1..., channels * depth_multiplier, filters)."""
+    """Base class of separable convolutions: a depthwise convolution, then a 1x1 convolution over
+    the channels (Chollet 2017). depthwise_kernel (*kernel_size, channels, depth_multiplier),
+    pointwise_kernel (1..., channels * depth_multiplier, filters)."""
 
     def __init__(
         self,

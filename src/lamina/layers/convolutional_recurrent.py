@@ -1,7 +1,7 @@
-"""ConvLSTM1D, 2D and 3D: the LSTM of pictures, whose products are convolutions (Shi et al. 2015).
+"""ConvLSTM1D, 2D and 3D: LSTMs whose products are convolutions (Shi et al. 2015).
 
 Inputs (batch, steps, spatial..., channels), states and outputs (batch, spatial..., filters). The
-convolution of all steps is one, before the loop; a step convolves the state.
+inputs of all steps are convolved before the loop; each step convolves the state.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PADDINGS = ("valid", "same")
 
 
 class ConvLSTMCell(LSTMCell):
-    """One step of a ConvLSTM over `rank` spatial axes, with the gates of an LSTM:
+    """One step of a ConvLSTM over `rank` spatial axes, with the gates of an LSTM.
 
         i, f, g, o = conv(x, kernel) + conv(h, recurrent_kernel) + bias, in four parts
 
-    The convolution of x is as strides, padding and dilation_rate say, that of the state keeps its
+    The convolution of x has strides, padding and dilation_rate, that of the state preserves its
     size. Weights: kernel (*kernel_size, channels, 4 filters), recurrent_kernel (*kernel_size,
     filters, 4 filters), bias (4 filters,).
     """
@@ -81,7 +81,7 @@ class ConvLSTMCell(LSTMCell):
         self._state = self._gates(gates)[0].shape[1:]
 
     def get_initial_state(self, batch_size: Dim) -> States:
-        """Zeros, (batch, spatial..., filters) each."""
+        """Return zeros, (batch, spatial..., filters) for each state."""
         shape = (batch_size, *self._state)
         return [creation.zeros(shape, dtype=self.dtype) for _ in range(2)]
 
@@ -122,7 +122,7 @@ class ConvLSTMCell(LSTMCell):
         return reshape(bias, (bias.shape[0], *after))
 
     def _gates(self, x: Tensor) -> list[Tensor]:
-        """The four parts of the axis of channels."""
+        """Split the channels into the four gates."""
         axis, width = self._channels % x.ndim, self.units
         return [sliced(x, axis, k * width, (k + 1) * width) for k in range(4)]
 
@@ -143,14 +143,7 @@ def _product(extents: Sequence[Dim]) -> Dim:
 
 # ---- layers ------------------------------------------------------------------------------------
 class _ConvLSTM(_OfCell):
-    """An LSTM whose products are convolutions (Shi et al. 2015).
-
-    filters, kernel_size, strides, padding, data_format, dilation_rate: of the convolution of the
-    inputs, as those of a Conv layer; that of the state keeps its size. Further arguments, states
-    and masks are those of `LSTM`. Weights: kernel (*kernel_size, channels, 4 filters),
-    recurrent_kernel (*kernel_size, filters, 4 filters), bias (4 filters,). The spatial extents of
-    the inputs must be known.
-    """
+    """Base class of LSTMs whose products are convolutions (Shi et al. 2015)."""
 
     argument_checks: ClassVar[Checks] = {"padding": Text()}
 
@@ -192,6 +185,10 @@ class _ConvLSTM(_OfCell):
 class ConvLSTM1D(_ConvLSTM):
     """Convolutional LSTM over sequences of rows.
 
+    The convolution of the inputs has the given geometry; that of the state preserves its size.
+    Spatial extents must be known. Weights: kernel (*kernel_size, channels, 4 filters),
+    recurrent_kernel (*kernel_size, filters, 4 filters), bias (4 filters,).
+
     Args:
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
@@ -224,6 +221,10 @@ class ConvLSTM1D(_ConvLSTM):
 
 class ConvLSTM2D(_ConvLSTM):
     """Convolutional LSTM over sequences of images.
+
+    The convolution of the inputs has the given geometry; that of the state preserves its size.
+    Spatial extents must be known. Weights: kernel (*kernel_size, channels, 4 filters),
+    recurrent_kernel (*kernel_size, filters, 4 filters), bias (4 filters,).
 
     Args:
         filters: number of output channels, a positive integer.
@@ -258,6 +259,10 @@ class ConvLSTM2D(_ConvLSTM):
 
 class ConvLSTM3D(_ConvLSTM):
     """Convolutional LSTM over sequences of volumes.
+
+    The convolution of the inputs has the given geometry; that of the state preserves its size.
+    Spatial extents must be known. Weights: kernel (*kernel_size, channels, 4 filters),
+    recurrent_kernel (*kernel_size, filters, 4 filters), bias (4 filters,).
 
     Args:
         filters: number of output channels, a positive integer.

@@ -1,4 +1,4 @@
-"""The layers every network has: Input, Dense, Activation, Identity, Lambda."""
+"""Basic layers: Input, Dense, Activation, Identity, Lambda."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class InputLayer(Layer):
         self._dtype = types.dtype(dtype if dtype is not None else types.float32)
 
     def tensor(self, scope: Scope) -> SymbolicTensor:
-        """A symbolic tensor for the data, and the layers called on it belong to this scope."""
+        """Return a symbolic tensor for the data; layers called on it belong to this scope."""
         type_ = symbolic_type(self.batch_shape, self._dtype)
         self._set_built(self.batch_shape)
         self._output_shape = self.batch_shape
@@ -336,7 +336,7 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
 
 
 def positive_integer(owner: str, name: str, value: Any) -> int:
-    """The value, if it is an integer above 0; else a RangeError that names the argument."""
+    """Return the value if it is a positive integer; otherwise raise a RangeError."""
     ok = hasattr(value, "__index__") and not isinstance(value, bool) and int(value) > 0
     if not ok:
         raise RangeError(f"{owner}: {name} must be a positive integer, not {value!r}")

@@ -1,4 +1,4 @@
-"""EinsumDense: a dense layer whose product is any einsum."""
+"""EinsumDense: a dense layer whose product is an Einstein summation."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class EinsumDense(Layer):
             )
 
     def _bias_shape(self, result: str, extents: Any, axes: int) -> tuple[int, ...]:
-        """Ones but along the bias's axes, from the first of these on."""
+        """Return the shape of the bias: 1 except along its axes, from the first of them on."""
         assert self.bias_axes is not None
         letters = result.replace(ELLIPSIS, "")
         for letter in self.bias_axes:
@@ -132,7 +132,7 @@ class EinsumDense(Layer):
 
 
 def _extents(letters: str, shape: tuple[Any, ...]) -> dict[str, Any]:
-    """The extents by letter; an ellipsis stands for the axes that no letter names."""
+    """Return the extents by letter; an ellipsis covers the axes without a letter."""
     if letters.startswith(ELLIPSIS):
         letters = letters.removeprefix(ELLIPSIS)
         return dict(zip(letters, shape[len(shape) - len(letters) :], strict=True))

@@ -1,4 +1,4 @@
-"""Embedding: a vector of numbers, to be learnt, for each of a number of things."""
+"""Embedding: a table of learned vectors."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Embedding(Layer):
             self.embeddings.assign(self._first_table)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """With `mask_zero`, True where the number is not 0; without, there is none."""
+        """Return a mask, True at nonzero integers, if `mask_zero`; otherwise None."""
         return as_tensor(inputs) != 0 if self.mask_zero else None
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -101,8 +101,8 @@ class Embedding(Layer):
         return indexing.take(self.embeddings.read(), numbers, axis=0)
 
     def _whole(self, inputs: Tensor) -> Tensor:
-        """The numbers in an integer dtype that holds every row's. Raises DTypeError where the
-        floats that came do not tell all rows apart."""
+        """Return the integers in a dtype that holds all row numbers. Raise DTypeError for floats
+        that cannot represent all row numbers."""
         if inputs.dtype.is_integer:
             return as_tensor(inputs, promote(inputs.dtype, int32))
         if inputs.dtype.is_float and self.input_dim > EXACT[inputs.dtype.name]:
@@ -114,8 +114,8 @@ class Embedding(Layer):
         return as_tensor(inputs, int32)
 
     def check_data(self, values: Any, first: int = 0) -> None:
-        """Raise OutOfBoundsError for a number outside of the table, with its position, DTypeError
-        for a fraction; the rows of `values`, an array, are counted from `first`."""
+        """Raise OutOfBoundsError for an integer outside of the table, with its position, and
+        DTypeError for a fraction; positions count rows of the array `values` from `first`."""
         if values.size and values.dtype.kind == "f":
             self._check_whole(values)
         if not values.size or (values.min() >= 0 and values.max() < self.input_dim):
@@ -151,7 +151,7 @@ _SEEN: ContextVar[list[tuple[Node, Embedding]] | None] = ContextVar("lookups", d
 
 @contextmanager
 def watched() -> Iterator[list[tuple[Node, Embedding]]]:
-    """Within: the list of what is looked up where, as it is recorded."""
+    """Context that lists the lookups of tables as they are recorded."""
     seen: list[tuple[Node, Embedding]] = []
     token = _SEEN.set(seen)
     try:

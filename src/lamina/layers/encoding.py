@@ -1,5 +1,5 @@
-"""Numbers of things as rows of zeros and ones, or of counts: CategoryEncoding; and Discretization,
-which makes such numbers of measurements."""
+"""CategoryEncoding and Discretization: integers as rows of indicators or counts, and numbers as
+bins."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def checked_mode(owner: str, mode: Any, known: Sequence[str] = MODES) -> str:
 
 
 def refuse_sparse(owner: str, **asked: Any) -> None:
-    """Keras' `sparse` and `ragged` need tensors that Lamina does not have."""
+    """Raise for `sparse` or `ragged`, which require tensors that Lamina does not have."""
     for name, value in asked.items():
         if value:
             raise ArgumentError(
@@ -38,11 +38,11 @@ def refuse_sparse(owner: str, **asked: Any) -> None:
 
 
 def encoded(numbers: Tensor, mode: str, depth: int, dtype: DType, weights: Any = None) -> Tensor:
-    """Numbers from 0 to depth - 1 as rows of `depth` columns; those outside leave no mark.
+    """Return integers from 0 to depth - 1 as rows of `depth` columns; other integers are ignored.
 
-    "one_hot": each number is a row with a 1 in its column; a last axis of 1 is dropped first.
-    "multi_hot" and "count": the last axis is one row together, in which a number that occurs has 1,
-    or as many as it has occurrences (or the sum of their `weights`).
+    "one_hot": each integer is a row; a last axis of extent 1 is dropped first. "multi_hot" and
+    "count": the last axis is one row, which holds 1 for each integer that occurs, or the number of
+    its occurrences (or the sum of their `weights`).
     """
     if numbers.ndim == 0:
         numbers = shaping.reshape(numbers, (1,))
@@ -177,7 +177,7 @@ class Discretization(Layer):
             self.bin_boundaries = _increasing(bin_boundaries)
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
-        """Learn the boundaries from an array, or from an iterable of batches; anew each time."""
+        """Learn the boundaries from an array or an iterable of batches; replaces earlier ones."""
         if self.num_bins is None:
             raise StateError(f"{self._label()}: bin_boundaries were given; nothing to adapt")
         values = np.concatenate([np.ravel(b) for b in batches_of(data, steps)] or [np.empty(0)])
@@ -218,8 +218,8 @@ def _increasing(boundaries: Sequence[float]) -> list[float]:
 
 
 def batches_of(data: Any, steps: int | None = None) -> Iterator[Any]:
-    """The inputs in what `adapt` is given: an array or list, or an iterable of batches, of which
-    `steps` are taken. Of a batch (x, y), x."""
+    """Yield the inputs of the data of `adapt`: an array or list, or an iterable of at most `steps`
+    batches; x of a batch (x, y)."""
     if isinstance(data, (str, bytes, list, tuple)) or hasattr(data, "__array__"):
         yield data
         return

@@ -43,7 +43,7 @@ def _shift_mix(x: int) -> int:
 
 
 def _mixed(u: int, v: int, factor: int) -> int:
-    """Two words as one (Murmur's way)."""
+    """Combine two words into one, as Murmur does."""
     a = _shift_mix((u ^ v) * factor & MASK)
     b = _shift_mix((v ^ a) * factor & MASK)
     return b * factor & MASK
@@ -87,7 +87,7 @@ def _up_to_64(data: bytes, size: int) -> int:
 
 
 def _weak(data: bytes, at: int, a: int, b: int) -> tuple[int, int]:
-    """32 bytes and two seeds as two words."""
+    """Hash 32 bytes and two seeds to two words."""
     w, x, y, z = (_word(data, at + k) for k in (0, 8, 16, 24))
     a = a + w & MASK
     b = _rotate_right(b + a + z & MASK, 21)
@@ -98,7 +98,7 @@ def _weak(data: bytes, at: int, a: int, b: int) -> tuple[int, int]:
 
 
 def _longer(data: bytes, size: int) -> int:
-    """64 bytes a turn, then the last 64, which may overlap."""
+    """Hash 64 bytes per iteration, then the last 64, which may overlap."""
     x, y = 81, 81 * K1 + 113 & MASK
     z = _shift_mix(y * K2 + 113 & MASK) * K2 & MASK
     v, w = (0, 0), (0, 0)

@@ -1,8 +1,8 @@
-"""What is around a layer's call: who called it, in which mode, and where weights draw from.
+"""The context of a layer's call: the caller, the mode, and the source of random keys for weights.
 
-Root    one per outermost model: the seed of its weights and the names taken in it
+Root    one per outermost model: the seed of its weights and the names in use
 Scope   a root and the path of a layer below it
-Frame   one call in progress: layer, scope, training or not, losses added so far
+Frame   a call in progress: layer, scope, training or not, losses added so far
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from lamina.initializers import next_seed
 
 
 class Root:
-    """What the layers of one outermost model share while they are being built.
+    """The state that the layers of an outermost model share while they are built.
 
-    The seed comes from the global stream when the first weight asks for it: after
-    `set_random_seed(n)` the same program draws the same weights, and of two equal models built one
-    after the other each has its own.
+    The seed is drawn from the global stream when the first weight is created: after
+    `set_random_seed(n)` a program creates the same weights again, and two equal models built one
+    after the other have different weights.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Root:
 
 
 class Scope:
-    """A place below a root: the path of a layer, without the outermost model's own name."""
+    """A location below a root: the path of a layer, without the name of the outermost model."""
 
     __slots__ = ("path", "root")
 
@@ -47,14 +47,15 @@ class Scope:
         return Scope(self.root, f"{self.path}/{name}" if self.path else name)
 
     def key(self, weight: str) -> str:
-        """What a weight's first values are drawn from."""
+        """Return the random key of a weight's initial values."""
         return f"{self.root.seed}/{self.child(weight).path}"
 
 
 class Frame:
-    """One layer's call, or build, in progress.
+    """A call or build of a layer in progress.
 
-    stray_in: the layer that made this one in its own call, so that nobody keeps it; else None.
+    stray_in: the layer that created this layer in its own call and does not hold it; otherwise
+    None.
     """
 
     __slots__ = ("is_build", "layer", "losses", "scope", "stray_in", "training")
@@ -82,7 +83,7 @@ def current() -> Frame | None:
 
 
 def stray() -> Frame | None:
-    """The frame of the layer that nobody holds, where one is being called."""
+    """Return the frame of a layer that no layer holds, if one is being called."""
     return next((frame for frame in _STACK.frames if frame.stray_in is not None), None)
 
 
@@ -90,9 +91,8 @@ def stray() -> Frame | None:
 def entered(
     layer: Any, training: bool | None = None, scope: Scope | None = None
 ) -> Iterator[Frame]:
-    """Within: `layer` is being called. Without an explicit `training` the caller's mode counts;
-    None, where nobody said anything, leaves it to the layer. A frozen layer is in inference
-    whatever is said."""
+    """Context of a call of `layer`. Without an explicit `training` the mode of the caller applies;
+    None leaves it to the layer. A frozen layer is always in inference mode."""
     outer = current()
     if training is None:
         training = outer.training if outer is not None else None
@@ -111,7 +111,7 @@ def entered(
 
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
-    """Within: `watcher(layer, outputs)` is called at the end of each call of a layer."""
+    """Context in which `watcher(layer, outputs)` is called at the end of each call of a layer."""
     _STACK.watchers.append(watcher)
     try:
         yield
@@ -120,13 +120,13 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 
 def told(layer: Any, outputs: Any) -> None:
-    """Tell who watches what a layer made."""
+    """Pass the outputs of a layer to the watchers."""
     for watcher in _STACK.watchers:
         watcher(layer, outputs)
 
 
 class Names(set[str]):
-    """Names that only grow in number, and up to which number each is taken."""
+    """The numbers in use for each name."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         super().__init__(names)
@@ -134,7 +134,7 @@ class Names(set[str]):
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """name, or name_1, name_2, ...: the first that is not taken; it is then."""
+    """Return the first of name, name_1, name_2, ... that is not in use, and mark it as used."""
     counts = taken.counts if isinstance(taken, Names) else {}
     count = counts.get(name, 0)
     candidate = f"{name}_{count}" if count else name

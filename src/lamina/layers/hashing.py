@@ -1,4 +1,4 @@
-"""Hashing: strings and numbers as numbers of bins, without a vocabulary."""
+"""Hashing: strings and integers as bins, without a vocabulary."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Hashing(HostLayer):
 
 
 def hasher(owner: str, salt: Salt) -> Callable[[str], int]:
-    """The hash of a string that goes with a salt."""
+    """Return the hash function of strings for a salt."""
     if salt is None:
         return lambda text: farmhash64(text.encode())
     pair = tuple(salt) if isinstance(salt, (tuple, list)) else (salt, salt)
@@ -84,7 +84,7 @@ def hasher(owner: str, salt: Salt) -> Callable[[str], int]:
 
 
 def _values(inputs: Any) -> np.ndarray:
-    """Strings as objects, numbers as int64."""
+    """Return strings as an object array, numbers as int64."""
     array = inputs if isinstance(inputs, np.ndarray) else None
     if array is None and hasattr(inputs, "__array__"):
         array = np.asarray(inputs)

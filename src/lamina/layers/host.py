@@ -1,8 +1,8 @@
-"""Layers that take strings: they work on the host, on NumPy arrays, before any compiled program.
+"""Layers of strings, which run on the host on NumPy arrays, before compiled programs.
 
-A program computes with numbers, so a layer of this kind cannot stand inside one. It is called on
-the data: on lists or arrays of strings, or batch by batch in `Dataset.map`; or it stands first in a
-Sequential, which then calls it on what `fit`, `evaluate` and `predict` are given.
+A compiled program computes with numbers and cannot contain such a layer. The layer is called on the
+data (lists or arrays of strings, or batches in `Dataset.map`), or is the first layer of a
+Sequential model, which calls it on the data of `fit`, `evaluate` and `predict`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from lamina.tensor import Tensor
 
 
 class HostLayer(Layer):
-    """A layer that computes in Python and NumPy. It has no weights, and is never compiled."""
+    """A layer that computes in Python and NumPy; it has no weights and is never compiled."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.built = True
 
     def __call__(self, inputs: Any, *, training: Any = None, mask: Any = None) -> Any:
-        """The outputs for these strings or numbers, at once; while training as otherwise."""
+        """Return the outputs for strings or numbers, computed immediately; `training` has no
+        effect."""
         if any(isinstance(leaf, Tensor) and leaf.is_traced for leaf in tree.leaves(inputs)):
             raise StateError(
                 f"{self._label()}: works on strings, before a compiled program; here it was called "
@@ -41,10 +42,10 @@ class HostLayer(Layer):
 
 
 def as_strings(data: Any, encoding: str = "utf-8") -> np.ndarray:
-    """Strings as an object array, however they come: one, nested lists, arrays; bytes are decoded.
+    """Return a string, nested lists or arrays as an object array; bytes are decoded.
 
-    Object arrays, since those of fixed width would make each string as long as the longest. Raises
-    DTypeError for what is no string, and DataError for lists of unequal lengths.
+    Object arrays do not pad each string to the longest. Raise DTypeError for values that are not
+    strings, and DataError for lists of unequal lengths.
     """
     if isinstance(data, (str, bytes)) or not hasattr(data, "__array__"):
         array = _of_lists(data)

@@ -1,4 +1,4 @@
-"""IntegerLookup: whole numbers as the numbers that a vocabulary gives them, and back."""
+"""IntegerLookup: integers as indices of a vocabulary, and back."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class IntegerLookup(Lookup):
 
 
 def _found(keys: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether each x is among the sorted keys, and where."""
+    """Return whether each x is among the sorted keys, and its position."""
     last = int(keys.shape[0]) - 1
     place = elementwise.minimum(sorting.searchsorted(keys, x), last)
     return indexing.take(keys, place, axis=0) == x, place

@@ -1,10 +1,10 @@
-"""What StringLookup and IntegerLookup have in common: a vocabulary, and the numbers it gives.
+"""The base class of StringLookup and IntegerLookup: a vocabulary and the indices of its tokens.
 
-    number = 0                          the mask, with a mask_token and output_mode "int"
-           | next num_oov_indices       what the vocabulary does not hold
-           | the rest                   the vocabulary's tokens, the most frequent first
+    index = 0                          the mask, with a mask_token and output_mode "int"
+          | next num_oov_indices       tokens outside of the vocabulary
+          | the rest                   tokens of the vocabulary, the most frequent first
 
-Names, defaults and numbers are those of Keras 3.
+Names, defaults and indices are those of Keras 3.
 """
 
 from __future__ import annotations
@@ -38,16 +38,7 @@ LEFT_OUT = -1  # the number of what leaves no mark in rows of zeros and ones
 
 
 class Lookup(Layer):
-    """What lookups have in common: the vocabulary, how it is learned, and the forms of outputs.
-
-    max_tokens: how large the vocabulary may be, reserved places included. num_oov_indices: among so
-    many numbers what is not in the vocabulary is shared out; with 0 it is an error. mask_token:
-    stands for "nothing here". oov_token: what numbers without a token become with `invert`.
-    vocabulary: the tokens, or the path of a file with one a line; else call `adapt`.
-    output_mode: "int" for int64 numbers of the inputs' shape; "one_hot", "multi_hot", "count" as in
-    CategoryEncoding, or "tf_idf", counts times `idf_weights`. invert: numbers to tokens.
-    pad_to_max_tokens: outputs have max_tokens columns, however many tokens there are.
-    """
+    """Base class of lookups: the vocabulary, how it is learned, and the output modes."""
 
     _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_tokens", "_index"}
     _modes: ClassVar[tuple[str, ...]] = ("int", *MODES, "tf_idf")
@@ -98,7 +89,7 @@ class Lookup(Layer):
 
     # ---- the vocabulary ------------------------------------------------------------------------
     def _reserved(self) -> list[Any]:
-        """What stands before the vocabulary's own tokens."""
+        """Return the tokens that precede those of the vocabulary."""
         mask = [self.mask_token] if self.mask_token is not None and self._is_int else []
         return [*mask, *[self.oov_token] * self.num_oov_indices]
 
@@ -111,20 +102,20 @@ class Lookup(Layer):
         return len(self._reserved()) - self.num_oov_indices
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
-        """The tokens by number; without the reserved ones, if so wished."""
+        """Return the tokens in order, with or without the reserved ones."""
         tokens = list(self._tokens or [])
         return [*self._reserved(), *tokens] if include_special_tokens else tokens
 
     def vocabulary_size(self) -> int:
-        """How many numbers there are, reserved ones included."""
+        """Return the number of indices, reserved ones included."""
         return len(self._reserved()) + len(self._tokens or [])
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
-        """Replace the vocabulary, and for "tf_idf" the weight of each of its tokens.
+        """Replace the vocabulary, and for "tf_idf" the weights of its tokens.
 
-        Reserved tokens need not be in it; if they are, they stand in front in their order. Their
-        weights are the mean of all, where none are given for them. Raises ArgumentError for
-        repeated tokens, reserved ones elsewhere, or more than max_tokens.
+        Reserved tokens may be omitted; otherwise they come first, in their order, and their default
+        weight is the mean of all weights. Raise ArgumentError for repeated tokens, reserved tokens
+        at other positions, or more than max_tokens.
         """
         if (idf_weights is not None) != (self.output_mode == "tf_idf"):
             need = (
@@ -199,12 +190,12 @@ class Lookup(Layer):
 
     # ---- learning it ---------------------------------------------------------------------------
     def adapt(self, data: Any, steps: int | None = None) -> None:
-        """Learn the vocabulary from an array or list, or from an iterable of batches (of which at
-        most `steps`); anew each time.
+        """Learn the vocabulary from an array or list, or from an iterable of at most `steps`
+        batches; replaces an earlier one.
 
-        The most frequent tokens come first, equally frequent ones in the reverse of their order.
-        For "tf_idf" each row is a document (each single token, where there are no rows), and the
-        weight of a token is log(1 + documents / (1 + documents that hold it)).
+        The most frequent tokens come first, equally frequent ones in reverse order. For "tf_idf"
+        each row is a document (each token, without rows), and the weight of a token is log(1 +
+        documents / (1 + documents that contain the token)).
         """
         if self._was_given:
             raise StateError(f"{self._label()}: the vocabulary was given; nothing to adapt")
@@ -245,11 +236,11 @@ class Lookup(Layer):
         return self._tokens
 
     def _as_tokens(self, data: Any) -> np.ndarray:
-        """Data as an array of what a token is."""
+        """Return data as an array of tokens."""
         raise TypeError(f"{type(self).__name__} must define _as_tokens(data)")
 
     def _numbers(self, tokens: Sequence[Hashable]) -> np.ndarray:
-        """The number of each token, int64."""
+        """Return the index of each token, int64."""
         self._need_vocabulary()
         if self.num_oov_indices == 1:
             found = map(self._index.get, tokens, repeat(self._first_oov))
@@ -268,7 +259,7 @@ class Lookup(Layer):
         return self._bucket(token) + self._first_oov
 
     def _bucket(self, token: Any) -> int:
-        """Which of the numbers for what is not in the vocabulary."""
+        """Return the OOV index of a token."""
         raise TypeError(f"{type(self).__name__} must define _bucket(token)")
 
     def _unknown(self, token: Any, position: int) -> DataError:
@@ -279,7 +270,7 @@ class Lookup(Layer):
         )
 
     def _formed(self, numbers: Tensor) -> Tensor:
-        """Numbers in the form of `output_mode`."""
+        """Return indices in the form of `output_mode`."""
         if self._is_int:
             return numbers
         size = self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
@@ -291,7 +282,7 @@ class Lookup(Layer):
 
     # ---- files ---------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
-        """The arguments, and the vocabulary as it is now: it is saved with the model."""
+        """Return the arguments and the current vocabulary, which is saved with the model."""
         size, weights = self.vocabulary_size(), self.idf_weights
         return {
             **super().get_config(),
@@ -301,8 +292,8 @@ class Lookup(Layer):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The layer that `get_config` described. Raises FileFormatError for the path of a
-        vocabulary: a configuration may come from a file, and a file may not name others."""
+        """Return the layer that `get_config` described. Raise FileFormatError for the path of a
+        vocabulary: a configuration may come from a file, and a file must not name other files."""
         vocabulary = config.get("vocabulary")
         if isinstance(vocabulary, (str, bytes, os.PathLike)):
             raise FileFormatError(
@@ -320,7 +311,7 @@ class Lookup(Layer):
 
 @contextmanager
 def _errors_of(path: str | os.PathLike[str]) -> Iterator[None]:
-    """An error in the vocabulary of a file names the file."""
+    """Context that names the vocabulary file in errors."""
     try:
         yield
     except FileFormatError:

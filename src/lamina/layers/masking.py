@@ -1,4 +1,4 @@
-"""Masking: which steps of a series are there, told by a value that stands for "nothing"."""
+"""Masking: a mask of the steps whose features all equal a value."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Masking(Layer):
         self.mask_value = float(mask_value)
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> Tensor:
-        """True where a feature differs from `mask_value` (and where the inputs' mask is True)."""
+        """Return a mask, True if any feature differs from `mask_value` (and the mask of the inputs
+        is True)."""
         own = reductions.any(inputs != self.mask_value, axis=-1)
         found = masks.both(own, mask)
         return own if found is None else found

@@ -1,8 +1,8 @@
 """Merging layers: Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Dot.
 
-Masks follow Keras. A step of the output is there if it is there in any input, so an input without a
-mask makes every step count. Multiply, Maximum and Minimum leave out the inputs of which a step is
-not there; Add, Subtract and Average compute with whatever values stand at such a step.
+Masks follow Keras. A step of the output is unmasked if it is unmasked in any input; an input
+without a mask makes all steps count. Multiply, Maximum and Minimum ignore masked entries; Add,
+Subtract and Average include their values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lamina.tensor import Tensor, as_tensor
 
 
 class Merge(Layer):
-    """What merging layers share: they take a list of tensors, and say which shapes do not fit."""
+    """Base class of merging layers: takes a list of tensors and checks their shapes."""
 
     fewest = 2
     most: int | None = None
@@ -40,7 +40,7 @@ class Merge(Layer):
         return self.merge(list(inputs), self._masks(inputs, mask))
 
     def _masks(self, inputs: Sequence[Any], mask: Any) -> list[Tensor | None]:
-        """The mask of each input, or None."""
+        """Return the mask of each input, or None."""
         if mask is None:
             return [None] * len(inputs)
         if not isinstance(mask, (list, tuple)) or len(mask) != len(inputs):
@@ -52,7 +52,7 @@ class Merge(Layer):
         return [None if m is None else as_tensor(as_tensor(m), bool_) for m in mask]
 
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
-        """The output for a list of tensors and their masks."""
+        """Return the output for a list of tensors and their masks."""
         raise TypeError(f"{type(self).__name__} must define merge(inputs, there)")
 
     def _misfit(self, inputs: Sequence[Tensor], why: str, hint: str) -> ShapeError:
@@ -61,7 +61,7 @@ class Merge(Layer):
 
 
 class _Elementwise(Merge):
-    """Element by element; inputs of fewer axes are spread along the axes after the batch."""
+    """Base class of elementwise layers; inputs with fewer axes broadcast after the batch axis."""
 
     pairwise: ClassVar[Any]  # a function of two tensors
 
@@ -81,12 +81,12 @@ class _Elementwise(Merge):
         return functools.reduce(type(self).pairwise, self.aligned(inputs))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """True where a step is there in any input; None if an input has no mask."""
+        """Return a mask, True if a step is unmasked in any input; None if an input has no mask."""
         return _anywhere(_fitted(inputs, self._masks(inputs, mask)))
 
 
 def _fitted(inputs: Sequence[Tensor], there: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """The masks with the axes that `aligned` gives their inputs, and equally many each."""
+    """Return the masks with as many axes as `aligned` gives their inputs."""
     ndim = max(x.ndim for x in inputs)
     spread = [
         None if m is None else _spread(m, m.ndim + ndim - x.ndim)
@@ -97,13 +97,13 @@ def _fitted(inputs: Sequence[Tensor], there: Sequence[Tensor | None]) -> list[Te
 
 
 def _anywhere(there: Sequence[Tensor | None]) -> Tensor | None:
-    """True where any mask is; None, which is True everywhere, if one of the masks is None."""
+    """Return a mask, True if any mask is; None (all True) if one of the masks is None."""
     known = [m for m in there if m is not None]
     return functools.reduce(elementwise.logical_or, known) if len(known) == len(there) else None
 
 
 def _where(there: Tensor | None, x: Tensor, otherwise: Any) -> Tensor:
-    """x where the mask is True, `otherwise` elsewhere."""
+    """Return x if the mask is True, otherwise `otherwise`."""
     if there is None:
         return x
     return elementwise.where(masks.fitted(there, x.ndim), x, otherwise)
@@ -197,7 +197,7 @@ class Multiply(_Elementwise):
 
 
 class _Extremum(_Elementwise):
-    """The largest or the smallest of the inputs, of those that a mask does not leave out."""
+    """Base class of Maximum and Minimum; masked entries do not count."""
 
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         pairs = zip(self.aligned(inputs), _fitted(inputs, there), strict=True)
@@ -307,8 +307,8 @@ class Concatenate(Merge):
         self.axis = axis
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Along an axis of the masks they are concatenated too, and an input without a mask is
-        there as a whole. Along other axes a step is there if it is there in any input."""
+        """Concatenate the masks along their axes, with True for inputs without a mask; along other
+        axes, a step is unmasked if it is unmasked in any input."""
         each = self._masks(inputs, mask)
         known = [m for m in each if m is not None]
         if not known:
@@ -369,7 +369,7 @@ class Dot(Merge):
         self.axes, self.normalize = pair, bool(normalize)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """None: the products are sums over all steps, or of pairs of steps."""
+        """Return None: the products sum over all steps, or are of pairs of steps."""
 
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         x, y = inputs

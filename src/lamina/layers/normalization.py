@@ -1,4 +1,4 @@
-"""Normalizations as layers: over the batch, over features, over groups of channels, by length.
+"""Normalization layers: over the batch, over features, over groups of channels, by norm.
 
 Arguments, defaults, weights and moving statistics are those of Keras 3.
 """
@@ -22,7 +22,7 @@ Axes = int | Sequence[int]
 
 
 class _Affine(Layer):
-    """What is normalized is multiplied by gamma and gets beta added, one of each per channel."""
+    """Base class of normalizations with a scale gamma and an offset beta per channel."""
 
     argument_checks: ClassVar[Checks] = {"scale": FLAG}
 
@@ -31,7 +31,7 @@ class _Affine(Layer):
     beta: Variable | None = None
 
     def _settle(self, center: bool, scale: bool, beta: Any, gamma: Any, *rest: Any) -> None:
-        """rest: the regularizers and the constraints of beta and gamma."""
+        """Store the options; `rest` are the regularizers and the constraints of beta and gamma."""
         self.center, self.scale = center, scale
         self.beta_initializer = initializers.get(beta)
         self.gamma_initializer = initializers.get(gamma)
@@ -53,9 +53,10 @@ class _Affine(Layer):
                 setattr(self, name, weight)
 
     def _normalized(self, x: Tensor, mean: Any, variance: Any, shape: tuple[Any, ...]) -> Any:
-        """gamma (x - mean) / sqrt(variance + epsilon) + beta, as one factor and one summand.
+        """Return gamma (x - mean) / sqrt(variance + epsilon) + beta, as one factor and one summand.
 
-        Weights take `shape`; the factor is made before it meets x, which is larger.
+        Weights are reshaped to `shape`; the factor is computed before it is multiplied with the
+        larger x.
         """
         factor = elementwise.rsqrt(variance + self.epsilon)  # type: ignore[attr-defined]
         if self.gamma is not None:
@@ -65,7 +66,7 @@ class _Affine(Layer):
 
 
 def _shaped(weight: Tensor, shape: tuple[Any, ...]) -> Any:
-    """The weight's extents along the axes of `shape` that are not 1."""
+    """Return the extents of the weight: those axes of `shape` that are not 1."""
     return bind("reshape", weight, shape=shape)
 
 
@@ -441,6 +442,6 @@ class UnitNormalization(Layer):
 
 
 def _axes(layer: Layer, axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes to normalize over, counted from the front, in order."""
+    """Return the axes to normalize over, counted from the front, in order."""
     given = axis if isinstance(axis, list) else [axis]
     return tuple(sorted(axis_of(layer._label(), a, ndim) for a in given))

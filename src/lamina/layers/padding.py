@@ -1,7 +1,7 @@
-"""Layers that change the extents of spatial axes: zero padding, cropping, up-sampling, shuffling.
+"""Layers that change spatial extents: zero padding, cropping, upsampling, pixel shuffle.
 
-Inputs are (batch, spatial..., channels); with data_format="channels_first", (batch, channels,
-spatial...). Arguments and defaults are those of Keras 3.
+Inputs are (batch, spatial..., channels), or (batch, channels, spatial...) with
+data_format="channels_first". Arguments and defaults are those of Keras 3.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Pairs = tuple[tuple[int, int], ...]
 
 
 def _pairs(owner: str, name: str, value: Any, rank: int) -> Pairs:
-    """(before, after) for each axis, of an integer, an integer an axis, or a pair an axis."""
+    """Return (before, after) for each axis, from an integer, one integer per axis, or one pair per
+    axis."""
     given = value if isinstance(value, (tuple, list)) else (value,) * rank
     if rank == 1 and len(given) == 2:
         given = (given,)
@@ -36,7 +37,7 @@ def _pairs(owner: str, name: str, value: Any, rank: int) -> Pairs:
 
 
 class _Spatial(Layer):
-    """A layer over spatial axes, wherever the channels are."""
+    """Base class of layers over spatial axes, for both data formats."""
 
     rank: ClassVar[int]
 
@@ -52,7 +53,7 @@ class _Spatial(Layer):
 
 # ---- zeros around ------------------------------------------------------------------------------
 class _ZeroPadding(_Spatial):
-    """Zeros before and after each spatial axis: an integer, one an axis, or (before, after)."""
+    """Base class of zero paddings before and after each spatial axis."""
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -134,7 +135,7 @@ class ZeroPadding3D(_ZeroPadding):
 
 # ---- cut off -----------------------------------------------------------------------------------
 class _Cropping(_Spatial):
-    """Cuts off the ends of each spatial axis: an integer, one an axis, or (before, after)."""
+    """Base class of croppings of both ends of each spatial axis."""
 
     def __init__(self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -227,7 +228,7 @@ class Cropping3D(_Cropping):
 
 # ---- larger ------------------------------------------------------------------------------------
 class _UpSampling(_Spatial):
-    """Every element `size` times along each spatial axis."""
+    """Base class of layers that repeat each element `size` times along each spatial axis."""
 
     def __init__(
         self, size: int | Sequence[int] = 2, data_format: str | None = None, **kwargs: Any

@@ -1,7 +1,7 @@
-"""Pooling as layers: max and average, over windows, over everything, or over so many windows.
+"""Pooling layers: maximum and average, over windows, over all positions, or to a fixed output size.
 
-Inputs are (batch, spatial..., channels); with data_format="channels_first", (batch, channels,
-spatial...). Arguments and defaults are those of Keras 3.
+Inputs are (batch, spatial..., channels), or (batch, channels, spatial...) with
+data_format="channels_first". Arguments and defaults are those of Keras 3.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Sizes = int | Sequence[int]
 
 # ---- over windows ------------------------------------------------------------------------------
 class _Pooling(Layer):
-    """One number for each window and channel; strides are pool_size where not given."""
+    """Base class of poolings over windows; the default strides are pool_size."""
 
     rank: ClassVar[int]
     operation: ClassVar[Callable[..., Tensor]]
@@ -200,7 +200,7 @@ class AveragePooling3D(_Pooling):
 
 # ---- over everything ---------------------------------------------------------------------------
 class _GlobalPooling(Layer):
-    """One number for each channel; keepdims leaves the spatial axes, with an extent of 1."""
+    """Base class of poolings over all positions; keepdims keeps the spatial axes with extent 1."""
 
     rank: ClassVar[int]
     operation: ClassVar[Callable[..., Tensor]]
@@ -219,7 +219,7 @@ class _GlobalPooling(Layer):
         return type(self).operation(inputs, axes, keepdims=self.keepdims)
 
     def _there(self, mask: Any) -> tuple[int, Tensor]:
-        """The axis of the steps, and a mask (batch, steps) with an axis of 1 for the channels."""
+        """Return the axis of the steps, and the mask with an axis for the channels."""
         axis = 1 if self.data_format == "channels_last" else 2
         return axis, creation.astype(shaping.expand_dims(mask, 3 - axis), "bool")
 
@@ -373,8 +373,8 @@ class GlobalAveragePooling3D(_GlobalPooling):
 
 # ---- over a given number of windows ------------------------------------------------------------
 class _AdaptivePooling(Layer):
-    """`output_size` windows along each axis, whatever its extent: window i of m over n elements is
-    from floor(i n / m) to ceil((i + 1) n / m)."""
+    """Base class of poolings to `output_size`: window i of m over n elements extends from floor(i n
+    / m) to ceil((i + 1) n / m)."""
 
     rank: ClassVar[int]
     operation: ClassVar[Callable[..., Tensor]]

@@ -1,7 +1,7 @@
-"""Layers that prepare pictures and features: scaling, standardizing, resizing.
+"""Layers that prepare images and features: scaling, standardizing, resizing.
 
-They are part of the model, so they are compiled into its step and saved with it. Integer inputs,
-such as the bytes of pictures, become floats. Arguments and defaults are those of Keras 3.
+They are part of the model: compiled into its step and saved with it. Integer inputs, such as uint8
+images, become floats. Arguments and defaults are those of Keras 3.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Normalization(Layer):
         self.is_adapted = mean is not None
 
     def _kept(self, ndim: int) -> tuple[int, ...]:
-        """The axes that have means of their own, counted from the front."""
+        """Return the axes with separate statistics, counted from the front."""
         kept = tuple(sorted(axis_of("Normalization", a, ndim) for a in self.axis))
         if 0 in kept:
             raise ArgumentError("Normalization: the batch axis, 0, cannot be kept")
@@ -120,7 +120,7 @@ class Normalization(Layer):
             self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
 
     def adapt(self, data: Any) -> None:
-        """Learn mean and variance from an array, or from an iterable of batches; anew each time."""
+        """Learn mean and variance anew from an array or an iterable of batches."""
         if self.input_mean is not None:
             raise StateError(f"{self._label()}: mean and variance were given; nothing to adapt")
         batches = [data] if hasattr(data, "__array__") or hasattr(data, "shape") else data
@@ -133,7 +133,8 @@ class Normalization(Layer):
         self.is_adapted = True
 
     def _moments(self, batches: Iterable[Any]) -> tuple[int, Any, Any, tuple[int, ...]]:
-        """Number, mean and sum of squared distances, merged batch by batch (Chan et al. 1979)."""
+        """Return count, mean and sum of squared deviations, merged batch by batch (Chan et al.
+        1979)."""
         count, mean, square, shape = 0, np.float64(0), np.float64(0), None
         for batch in batches:
             x = np.asarray(batch[0] if isinstance(batch, tuple) else batch, np.float64)
@@ -150,8 +151,8 @@ class Normalization(Layer):
         return count, mean, square, shape
 
     def _need_statistics(self) -> None:
-        """Raise while mean and variance are those of a new layer, which would change nothing; those
-        that were loaded, or set, are there without `adapt`."""
+        """Raise if mean and variance are still the initial ones; loaded or assigned ones need no
+        `adapt`."""
         if self.input_mean is not None or symbolic.is_inferring() or self.count.numpy() > 0:
             return
         if np.all(self.mean.numpy() == 0) and np.all(self.variance.numpy() == 1):
@@ -180,7 +181,8 @@ class Normalization(Layer):
 
 # ---- pictures in other sizes -------------------------------------------------------------------
 class _Pictures(Layer):
-    """A layer over pictures (batch, rows, columns, channels), or one (rows, columns, channels)."""
+    """Base class of layers over images (batch, rows, columns, channels) or (rows, columns,
+    channels)."""
 
     input_spec = InputSpec(min_ndim=3, max_ndim=4)
 
@@ -207,7 +209,7 @@ class _Pictures(Layer):
             )
 
     def changed(self, x: Tensor) -> Tensor:
-        """The pictures, channels last, as the layer makes them."""
+        """Return the transformed images, channels last."""
         raise TypeError(f"{type(self).__name__} must define changed(x)")
 
 
@@ -307,14 +309,15 @@ class CenterCrop(_Pictures):
 
 
 def _fitting(x: Tensor, height: int, width: int, choose: Any) -> tuple[int, int]:
-    """Rows and columns in the ratio of height and width, within (min) or around (max) x's own."""
+    """Return rows and columns in the ratio of height and width, inside (min) or around (max) those
+    of x."""
     rows, columns = (int(n) for n in x.shape[1:3])
     fit = (int(columns * height / width), int(rows * width / height))
     return max(choose(rows, fit[0]), 1), max(choose(columns, fit[1]), 1)
 
 
 def centred(x: Tensor, height: int, width: int) -> Tensor:
-    """The middle rows and columns."""
+    """Return the central rows and columns."""
     for axis, count in ((1, height), (2, width)):
         start = (int(x.shape[axis]) - count) // 2
         x = shaping.sliced(x, axis, start, start + count)
@@ -322,8 +325,8 @@ def centred(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def _bordered(x: Tensor, height: int, width: int, value: float) -> Tensor:
-    """x in the middle of more rows and columns, filled with a value; the same on both sides, as
-    Keras has it, so that an odd one is left out."""
+    """Pad x with a value on all sides to more rows and columns; as in Keras both sides are equal,
+    and an odd row or column is omitted."""
     room = [n - int(own) for n, own in zip((height, width), x.shape[1:3], strict=True)]
     sides = [(n // 2, n // 2) for n in room]
     return extending.pad(x, [(0, 0), *sides, (0, 0)], constant_values=value)

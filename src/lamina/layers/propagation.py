@@ -1,7 +1,7 @@
-"""How masks get from layer to layer: looked up at the arguments of a call, attached to its outputs.
+"""Mask propagation between layers: looked up for the arguments of a call, attached to its outputs.
 
-The rules are those of Keras. The mask of the first argument goes to `mask`, those of arguments of
-the name `value` to `value_mask`, where a layer's `call` has such arguments and nobody gives them.
+The rules are those of Keras. The mask of the first argument is passed as `mask`, that of an
+argument `value` as `value_mask`, if `call` has such an argument and the caller does not pass it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from lamina.tensor import Tensor, bind
 
 
 def like(tensor: Tensor, other: Any) -> Any:
-    """`other`, with the mask of `tensor`."""
+    """Return `other` with the mask of `tensor`."""
     mask = masks.mask_of(tensor)
     return other if mask is None else masks.attach(other, mask)
 
 
 def with_masks(names: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments, with masks of the arguments where none were given."""
+    """Return the keyword arguments, completed by the masks of the arguments."""
     given = {**dict(zip(names, args)), **kwargs}
     added: dict[str, Any] = {}
     for place, (name, value) in enumerate(given.items()):
@@ -35,9 +35,9 @@ def with_masks(names: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
 
 
 def passed_on(layer: Any, inputs: Any, mask: Any, outputs: Any) -> Any:
-    """The outputs with the masks that the layer computes for them: one for each output, or one for
-    the first. An output that is one of the inputs becomes a tensor of its own, so that the mask of
-    the input stays what it was."""
+    """Attach the masks that the layer computes to its outputs: one per output, or one for the
+    first. An output that is an input becomes a new tensor, so that the mask of the input is
+    unchanged."""
     found = layer.compute_mask(inputs, mask)
     if found is None and mask is None:
         return outputs
@@ -56,14 +56,14 @@ def passed_on(layer: Any, inputs: Any, mask: Any, outputs: Any) -> Any:
 
 
 def _with_mask(tensor: Tensor, mask: Any) -> Tensor:
-    """A tensor of the same values that has this mask, or none."""
+    """Return a new tensor of the same values with this mask, or without one."""
     same = bind("reshape", tensor, shape=tensor.shape)
     return same if mask is None else masks.attach(same, mask)
 
 
 def given(inputs: Any, mask: Any) -> Any:
-    """The inputs of a model, with the masks that its caller gave; the caller's tensors keep
-    theirs."""
+    """Return the inputs of a model with the masks from its caller; the caller's tensors are
+    unchanged."""
     if mask is None:
         return inputs
     each = list(mask) if isinstance(mask, (list, tuple)) else [mask]

@@ -1,7 +1,7 @@
-"""Layers that move, turn, enlarge or cut pictures at random while training.
+"""Layers that shift, rotate, zoom or crop images at random in training.
 
-Pictures (batch, rows, columns, channels). Each gets a change of its own. Arguments and defaults
-are those of Keras 3.
+Each image (batch, rows, columns, channels) gets its own transformation. Arguments and defaults are
+those of Keras 3.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ Factor = float | Sequence[float]
 
 
 class _Moving(RandomPictures):
-    """Every pixel of the result shows what lies somewhere else in the picture."""
+    """Base class of geometric transformations: each output pixel samples the image at another
+    position."""
 
     draws = 2
 
@@ -51,13 +52,13 @@ class _Moving(RandomPictures):
         return sample(x, down, right, self.interpolation, self.fill_mode, self.fill_value)
 
     def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
-        """Rows and columns (batch, height, width), counted from the middle, where each pixel of
-        the result looks; `rows` and `columns` are its own."""
+        """Return rows and columns (batch, height, width), relative to the center, that each output
+        pixel samples; `rows` and `columns` are its own position."""
         raise TypeError(f"{type(self).__name__} must define places(x, rows, columns, chances)")
 
 
 def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tuple[float, float]:
-    """(lowest, highest) of a factor: a number f means -f to f."""
+    """Return (low, high) of a factor: a number f means (-f, f)."""
     Numbers(alone=True)(owner, name, factor)
     pair = tuple(factor) if isinstance(factor, Sequence) else (-abs(factor), abs(factor))
     if len(pair) != 2 or not least <= pair[0] <= pair[1] <= most:
@@ -271,6 +272,6 @@ class RandomCrop(RandomPictures):
         return sample(x, down, right, "nearest", "nearest")
 
     def _start(self, room: int, chances: Tensor, number: int) -> Any:
-        """The first row or column of each part: 0 to the room that is left."""
+        """Return the first row or column of each crop, from 0 to the remaining extent."""
         drawn = between(chances, number, 0.0, 1.0, 3) * (room + 1)
         return elementwise.minimum(creation.astype(drawn, "int32"), room)

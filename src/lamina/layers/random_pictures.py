@@ -1,13 +1,13 @@
-"""Layers that change pictures at random while training: mirroring, contrast, brightness.
+"""Layers that change images at random in training: flips, contrast, brightness.
 
-What becomes of a picture depends on the seed, the epoch, the layer and the picture's number in the
-data set, and on nothing else: not on the order, nor on how pictures are batched, nor on threads. In
-`fit` the seed is that of `fit`, and of an iterable of batches the number is the position in the
-epoch. Where a layer is called by itself, a picture's number is its position, each call is another
-epoch, and the seed is that of `lamina.random`.
+The change of an image depends only on the seed, the epoch, the layer and the index of the image in
+the data set, and not on order, batches or threads. In `fit` the seed is that of `fit`, and the
+index in an iterable of batches is the position in the epoch. If a layer is called directly, the
+index is the position in the batch, each call is a new epoch, and the seed is that of
+`lamina.random`.
 
-Arguments and defaults are those of Keras 3; as there, a layer, or a model, that is called directly
-changes the pictures unless `training=False` is said.
+Arguments and defaults are those of Keras 3; as in Keras, a layer or model that is called directly
+changes the images unless `training=False` is passed.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from lamina.tensor import Tensor, bind
 
 
 class RandomPictures(Layer):
-    """In training, another change for each picture; otherwise the pictures as they are.
+    """Base class: changes each image at random in training, and none in inference.
 
-    `draws` is how many random numbers a picture takes. A single picture, (rows, columns, channels),
-    is a batch of one.
+    `draws` is the number of random numbers per image. A single image (rows, columns, channels) is
+    treated as a batch of one.
     """
 
     input_spec = InputSpec(min_ndim=3, max_ndim=4)
@@ -51,12 +51,12 @@ class RandomPictures(Layer):
         return changed if x.ndim == 4 else shaping.squeeze(changed, 0)
 
     def changed(self, x: Tensor, chances: Tensor) -> Tensor:
-        """The pictures, channels last, as training sees them; chances (batch, draws), in [0, 1)."""
+        """Return the changed images, channels last; chances (batch, draws) are in [0, 1)."""
         raise TypeError(f"{type(self).__name__} must define changed(x, chances)")
 
 
 def between(chances: Tensor, number: int, low: float, high: float, ndim: int) -> Any:
-    """Chance number so and so of each picture, from low to high, with so many axes."""
+    """Return one random number per image, scaled to low..high, with `ndim` axes."""
     one = shaping.sliced(chances, 1, number, number + 1)
     shaped = bind("reshape", one, shape=(chances.shape[0], *[1] * (ndim - 1)))
     return shaped * (high - low) + low

@@ -1,12 +1,11 @@
-"""Recurrent layers: RNN around any cell, and SimpleRNN, LSTM and GRU around their own.
+"""Recurrent layers: RNN with any cell, and SimpleRNN, LSTM and GRU with their own cells.
 
-Inputs (batch, steps, features). The product of all steps with `kernel` is one, before the loop; the
-loop is a `scan` that carries the states, one recurrent product a turn. Neither the batch nor the
-number of steps is part of the program, so sequences of any length run the same one.
+Inputs (batch, steps, features). One product with `kernel` projects all steps before the loop; the
+loop is a `scan` that carries the states, with one recurrent product per iteration. Batch and number
+of steps are symbolic, so one program runs sequences of any length.
 
-A mask (batch, steps) says which steps are there (True). A step that is not there leaves the states
-as they are and repeats the output, wherever it stands; a row without any gives what it began with,
-zeros unless said.
+A mask (batch, steps) is True at valid steps. A masked step keeps the states and repeats the previous
+output; a fully masked row returns the initial values, by default zeros.
 """
 
 from __future__ import annotations
@@ -43,7 +42,9 @@ from lamina.transforms.loops import scan
 class RNN(Layer):
     """Recurrent layer that applies a cell to each step of a sequence.
 
-    A cell has `call(inputs, states) -> output, new_states` for one step, and `state_size`.
+    A cell has `call(inputs, states) -> output, new_states` for one step, and `state_size`. A masked
+    step keeps the states and repeats the previous output; a fully masked row returns the initial
+    values.
 
     Args:
         cell: recurrent cell, or a list of cells that are stacked.
@@ -99,7 +100,7 @@ class RNN(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes, layout=words)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the outputs: that of the inputs, if there is an output for every step."""
+        """Return the mask of the inputs if there is an output for every step, otherwise None."""
         if not self.return_sequences or mask is None:
             return None
         return shaping.flip(mask, axis=1) if self.go_backwards else mask
@@ -127,7 +128,7 @@ class RNN(Layer):
         mask: Any = None,
         training: bool = False,
     ) -> Any:
-        """One step, from the states of the step before."""
+        """Process one step, from the states of the previous step."""
         if self.go_backwards or self.stateful or initial_state is not None:
             what = "it goes backwards" if self.go_backwards else "its states come from elsewhere"
             raise refused(self, what)
@@ -139,19 +140,19 @@ class RNN(Layer):
         return self._given(last, states, outputs)
 
     def _first(self, batch: int) -> tuple[list[Any], Tensor | None]:
-        """What a stream begins with: the states, and the output where that is not one of them."""
+        """Return the initial states of a stream, and the output if it is not one of them."""
         is_state = _place_of_output(self.cell) is not None and not self.zero_output_for_mask
         states = self.get_initial_state(batch)
         return states, None if is_state else self._no_output(states, batch)
 
     def _no_output(self, states: list[Any], batch: Dim) -> Tensor:
-        """Zeros, shaped as the output of a step."""
+        """Return zeros of the shape of the output of a step."""
         place = _place_of_output(self.cell)
         like = None if place is None else tree.leaves(states)[place].shape
         return creation.zeros(like or (batch, output_size(self.cell)), dtype=self.dtype)
 
     def _given(self, last: Any, states: list[Any], outputs: Any) -> Any:
-        """What the caller asked for of all this."""
+        """Select the results that the caller asked for."""
         if self.return_sequences:
             outputs = shaping.flip(outputs, axis=0) if self.go_backwards else outputs
             last = shaping.swapaxes(outputs, 0, 1)
@@ -160,9 +161,8 @@ class RNN(Layer):
     def _over(
         self, sequences: Tensor, states: list[Any], held: Tensor | None, mask: Any, training: bool
     ) -> tuple[Any, list[Any], Any, Any]:
-        """The last output (None where nobody needs it), the last states, all outputs, and the
-        output before (`held`), which a masked step repeats: it is carried along only where it is
-        not one of the states.
+        """Return the last output (None if unused), the last states, all outputs, and the previous
+        output (`held`), which a masked step repeats and which is carried only if it is not a state.
         """
         xs = shaping.swapaxes(creation.astype(sequences, self.dtype), 0, 1)
         valid = self._valid(mask, sequences)
@@ -193,7 +193,7 @@ class RNN(Layer):
         return tree.leaves(states)[place or 0] if is_state else held, states, outputs, held
 
     def _valid(self, mask: Any, sequences: Tensor) -> Tensor | None:
-        """The mask with the steps first, (steps, batch), as bools."""
+        """Return the mask as bools with the steps first, (steps, batch)."""
         if mask is None:
             return None
         mask = as_tensor(as_tensor(mask), bool_)
@@ -208,11 +208,11 @@ class RNN(Layer):
 
     # ---- states --------------------------------------------------------------------------------
     def get_initial_state(self, batch_size: Dim) -> list[Any]:
-        """What the cell begins with where nobody says otherwise: zeros."""
+        """Return the default initial states of the cell, zeros."""
         return initial_state(self.cell, batch_size, self.dtype)
 
     def _begin(self, given: Any, batch: Dim) -> list[Any]:
-        """The first states."""
+        """Return the first states."""
         zeros = self.get_initial_state(batch)
         if given is not None:
             return self._fitting(given, zeros)
@@ -224,7 +224,7 @@ class RNN(Layer):
         return tree.map_structure(lambda v: _rows(self, v, batch), self.states)
 
     def _fitting(self, given: Any, zeros: list[Any]) -> list[Any]:
-        """The initial state that was given, if it looks like one."""
+        """Return the given initial state if it has the expected structure."""
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         flat, structure = tree.flatten(zeros)
         wanted = [z.shape for z in flat]
@@ -256,7 +256,7 @@ class RNN(Layer):
                 variable.assign(updating.at(variable.read())[first].set(state))
 
     def reset_state(self) -> None:
-        """Let a stateful layer begin anew."""
+        """Reset the states of a stateful layer to their initial values."""
         if not self.stateful:
             raise StateError(f"{self._label()}: reset_state needs stateful=True")
         for variable in tree.leaves(self.states):
@@ -270,7 +270,7 @@ def _select(there: Tensor, new: Tensor, old: Tensor) -> Tensor:
 
 
 def _rows(layer: RNN, variable: Variable, batch: Dim) -> Tensor:
-    """The state of the first `batch` rows: of all, but where a program serves any batch."""
+    """Return the state of the first `batch` rows, if a program serves any batch size."""
     count = variable.shape[0]
     if batch == count:
         return variable.read()
@@ -289,7 +289,7 @@ def _rows(layer: RNN, variable: Variable, batch: Dim) -> Tensor:
 
 
 def _place_of_output(cell: Any) -> int | None:
-    """Which of a cell's states, counted flat, is its output; None where that is not known."""
+    """Return the flat index of the cell's state that is its output; None if unknown."""
     if isinstance(cell, RecurrentCell):
         return 0
     if isinstance(cell, StackedRNNCells) and isinstance(cell.cells[-1], RecurrentCell):
@@ -299,7 +299,7 @@ def _place_of_output(cell: Any) -> int | None:
 
 # ---- layers with a cell of their own -----------------------------------------------------------
 class _OfCell(RNN):
-    """A layer around a cell that it makes itself."""
+    """Base class of recurrent layers that create their cell."""
 
     input_spec = InputSpec(ndim=3, layout=SEQUENCES)
     cell_class: ClassVar[type[RecurrentCell]]
@@ -322,7 +322,7 @@ class _OfCell(RNN):
 
 
 def _parameters(cls: type) -> set[str]:
-    """What a class and those it derives from take, but for what every layer does."""
+    """Return the arguments of a class and its bases, without those of `Layer`."""
     names: set[str] = set()
     for each in cls.__mro__:
         if each is Layer:

@@ -1,11 +1,10 @@
-"""One step of a recurrent network: the cells of SimpleRNN, LSTM and GRU, and stacks of cells.
+"""Recurrent cells, one step of a recurrent network: SimpleRNN, LSTM, GRU, and stacks of cells.
 
     cell(inputs, states) -> output, [new state, ...]
 
-inputs (batch, features), states and output (batch, units). So that a layer can run a cell fast,
-each of these also knows how to take itself apart (`Parts`): what it does to inputs, which can be
-done for all steps in one product, and what must wait for the state of the step before. Whatever is
-drawn at random, is drawn once for all steps (Gal and Ghahramani 2016).
+inputs (batch, features), states and output (batch, units). For speed, a cell splits into `Parts`:
+the projection of the inputs, computed for all steps in one product, and the step, which depends on
+the previous state. Dropout masks are drawn once for all steps (Gal and Ghahramani 2016).
 """
 
 from __future__ import annotations
@@ -29,9 +28,10 @@ States = list[Tensor]
 
 @dataclass(frozen=True)
 class Parts:
-    """A cell, taken apart: cell(x, states) is step(project(x), states).
+    """A cell in two parts: cell(x, states) equals step(project(x), states).
 
-    `project` takes inputs of any leading axes; `step` what it gives, (batch, ...), and the states.
+    `project` accepts inputs with any leading axes; `step` takes its result, (batch, ...), and the
+    states.
     """
 
     project: Callable[[Tensor], Tensor]
@@ -39,11 +39,8 @@ class Parts:
 
 
 class RecurrentCell(Layer):
-    """What the cells share: weights `kernel` (features, gates * units), `recurrent_kernel`
-    (units, gates * units) and `bias`, dropout, and the call.
-
-    dropout: fraction of the inputs to drop. recurrent_dropout: fraction of the state that the
-    recurrent product does not see.
+    """Base class of cells: `kernel` (features, gates * units), `recurrent_kernel` (units, gates *
+    units), `bias`, dropout, and the call.
     """
 
     input_spec = InputSpec(ndim=2)
@@ -90,7 +87,7 @@ class RecurrentCell(Layer):
 
     @property
     def state_size(self) -> Any:
-        """Features of each state: an integer, or a list where there are several states."""
+        """The number of features of each state: an integer, or a list for several states."""
         sizes = [self.units] * self.number_of_states
         return sizes[0] if len(sizes) == 1 else sizes
 
@@ -124,7 +121,7 @@ class RecurrentCell(Layer):
 
     # ---- computing -----------------------------------------------------------------------------
     def get_initial_state(self, batch_size: Dim) -> States:
-        """Zeros."""
+        """Return zeros."""
         shape = (batch_size, self.units)
         return [creation.zeros(shape, dtype=self.dtype) for _ in range(self.number_of_states)]
 
@@ -138,7 +135,7 @@ class RecurrentCell(Layer):
         return parts.step(parts.project(inputs), states)
 
     def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
-        """The cell taken apart for sequences of this many rows; draws what is to be dropped."""
+        """Return the parts of the cell for a batch of this size; draws the dropout masks."""
         outer = self._kept("dropout", (batch, features), training)
         inner = self._kept("recurrent_dropout", (batch, self.units), training)
         recurrent_kernel = self.recurrent_kernel.read()
@@ -158,18 +155,18 @@ class RecurrentCell(Layer):
         return Parts(project, step)
 
     def input_bias(self, bias: Tensor | None) -> Tensor | None:
-        """The part of the bias that is added to the product with the inputs."""
+        """Return the part of the bias that is added to the product with the inputs."""
         return bias
 
     def advance(
         self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, States]:
-        """Output and new states, of projected inputs and what the recurrent product sees of the
-        first state."""
+        """Return output and new states for projected inputs and the first state after recurrent
+        dropout."""
         raise TypeError(f"{type(self).__name__} must define advance")
 
     def _kept(self, which: str, shape: tuple[Dim, ...], training: bool) -> Tensor | None:
-        """What to multiply with: 0 for what is dropped, 1 / (1 - rate) for the rest."""
+        """Return a dropout factor: 0 for dropped elements, 1 / (1 - rate) for the others."""
         rate = getattr(self, which)
         if not training or rate == 0:
             return None
@@ -188,7 +185,7 @@ def _rate(cell: Layer, name: str, value: Any) -> float:
 
 
 def gates_of(x: Tensor, count: int) -> list[Tensor]:
-    """The last axis cut into equal parts."""
+    """Split the last axis into equal parts."""
     axis, width = x.ndim - 1, x.shape[-1] // count
     return [sliced(x, axis, k * width, (k + 1) * width) for k in range(count)]
 
@@ -377,7 +374,7 @@ class GRUCell(RecurrentCell):
         return z, self.activation(sliced(x, 1, edge, 3 * self.units) + r * inner)
 
     def _both(self, zr: Tensor) -> list[Tensor]:
-        """The update and the reset gate, found together."""
+        """Return the update and the reset gate, computed together."""
         return gates_of(self.recurrent_activation(zr), 2)
 
     def _reset_before(
@@ -440,7 +437,8 @@ class StackedRNNCells(Layer):
         return parts.step(parts.project(inputs), states)
 
     def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
-        """The first cell's inputs are all known before; those of the others come step by step."""
+        """Project the inputs of the first cell for all steps; the other cells project theirs in
+        each step."""
         each = []
         for cell in self.cells:
             each.append(parts_of(cell, batch, features, training))
@@ -458,7 +456,7 @@ class StackedRNNCells(Layer):
 
 # ---- states ------------------------------------------------------------------------------------
 def checked_states(label: str, what: str, given: Any, wanted: Sequence[Any]) -> list[Tensor]:
-    """The states that were given, as tensors. Raises ShapeError unless they have these shapes."""
+    """Return the given states as tensors. Raise ShapeError unless they have these shapes."""
     states = [as_tensor(state) for state in given]
     if len(states) != len(wanted) or not all(
         len(state.shape) == len(shape)
@@ -479,7 +477,7 @@ def _listed(shapes: Sequence[Any]) -> str:
 
 # ---- any cell ----------------------------------------------------------------------------------
 def checked_cell(cell: Any) -> Any:
-    """A cell, or an ArgumentError that says what is missing."""
+    """Return the cell, or raise an ArgumentError that names what it lacks."""
     if hasattr(cell, "return_sequences"):
         kind = type(cell).__name__
         raise ArgumentError(
@@ -496,7 +494,7 @@ def checked_cell(cell: Any) -> Any:
 
 
 def output_size(cell: Any) -> int:
-    """Features of a cell's output: by default those of its first state."""
+    """Return the features of a cell's output, by default those of its first state."""
     found = getattr(cell, "output_size", None)
     if found is None:
         found = cell.state_size
@@ -505,7 +503,7 @@ def output_size(cell: Any) -> int:
 
 
 def initial_state(cell: Any, batch: Dim, dtype: Any) -> list[Any]:
-    """What a cell begins with, as a list: its own `get_initial_state`, or zeros."""
+    """Return the initial states of a cell as a list: from `get_initial_state`, or zeros."""
     if hasattr(cell, "get_initial_state"):
         found = cell.get_initial_state(batch_size=batch)
         return list(found) if isinstance(found, (list, tuple)) else [found]
@@ -515,7 +513,7 @@ def initial_state(cell: Any, batch: Dim, dtype: Any) -> list[Any]:
 
 
 def parts_of(cell: Any, batch: Dim, features: Dim, training: bool) -> Parts:
-    """A cell taken apart; of one that cannot be, everything is done step by step."""
+    """Return the parts of a cell; a cell without parts does all its work in the step."""
     if hasattr(cell, "parts"):
         return cell.parts(batch, features, training)
     options = {"training": training} if isinstance(cell, Layer) else {}

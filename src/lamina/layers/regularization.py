@@ -1,7 +1,7 @@
-"""Layers that act in training only, against overfitting: dropout, noise, penalties on activity.
+"""Regularization layers, active in training only: dropout, noise, activity penalties.
 
-In inference, and when frozen, they give their inputs back. Random numbers come from a key of the
-layer's own, derived from its path, so that another layer does not change what this one drops.
+In inference, and if frozen, they return their inputs. Random numbers come from a key derived from
+the path of the layer, so that other layers do not change them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 class Noise(Layer):
-    """What layers with chance in them share: their rate, seed and key."""
+    """Base class of layers with random numbers: rate, seed and key."""
 
     supports_masking = True
 
@@ -32,7 +32,7 @@ class Noise(Layer):
         self.seed = seed
 
     def key(self) -> Tensor:
-        """The next key of this layer; with a seed of its own, one that depends on it too."""
+        """Return the next random key of the layer, which depends on its seed if it has one."""
         key = random.scoped_key(self.path)
         return key if self.seed is None else random.fold_in(key, self.seed)
 
@@ -40,12 +40,12 @@ class Noise(Layer):
         return self.noisy(inputs) if training and self.rate > 0 else inputs
 
     def noisy(self, inputs: Tensor) -> Tensor:
-        """The outputs in training."""
+        """Return the outputs in training."""
         raise TypeError(f"{type(self).__name__} must define noisy(inputs)")
 
 
 def noise_shape_of(owner: str, shape: Any) -> tuple[int | None, ...] | None:
-    """The shape of a mask: integers of at least 1, or None for the extent of the inputs."""
+    """Return the shape of a mask: integers of at least 1, or None for the extent of the inputs."""
     if shape is None:
         return None
     if not isinstance(shape, (tuple, list)):
@@ -59,7 +59,7 @@ def noise_shape_of(owner: str, shape: Any) -> tuple[int | None, ...] | None:
 
 
 def filled(owner: str, shape: tuple[int | None, ...], inputs: Tensor) -> tuple[Any, ...]:
-    """The shape of a mask, with the extents of the inputs in place of None."""
+    """Return the shape of a mask, with the extents of the inputs in place of None."""
     if len(shape) != inputs.ndim:
         raise ShapeError(
             f"{owner}: noise_shape {shape} has {len(shape)} axes, the input, "
@@ -105,7 +105,7 @@ class Dropout(Noise):
         self.noise_shape = noise_shape_of(type(self).__name__, noise_shape)
 
     def mask_shape(self, inputs: Tensor) -> tuple[Any, ...]:
-        """The shape of the mask for these inputs."""
+        """Return the shape of the mask for these inputs."""
         if self.noise_shape is None:
             return inputs.shape
         return filled(self._label(), self.noise_shape, inputs)
@@ -147,7 +147,7 @@ class SpatialDropout1D(Dropout):
 
 
 class _SpatialDropout(Dropout):
-    """Dropout of whole channels, wherever the channels are."""
+    """Base class of dropouts of whole channels, for both data formats."""
 
     argument_checks: ClassVar[Checks] = {
         "data_format": OneOf((None, "channels_last", "channels_first"))

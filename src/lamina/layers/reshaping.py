@@ -1,4 +1,4 @@
-"""Layers that only move numbers: Flatten, Reshape, Permute, RepeatVector."""
+"""Layers that rearrange elements: Flatten, Reshape, Permute, RepeatVector."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The names of weights in files: by attribute, so that the order of creation does not matter.
+"""The names of weights in files: by attribute, independent of the order of creation.
 
     name      = weight | key "/" name
     key       = attribute | attribute "/" index | attribute "/" dictionary key       of a layer
               | name of the layer                    in a functional or Sequential model
 
-A weight is called by its own name, or by its attribute if it was not given a name that no other
-weight of the layer has. What several attributes hold is called by the first of the shortest keys.
+A weight is saved under its own name if that was given and is unique in the layer, otherwise under
+its attribute. An object that several attributes hold is saved under the first of the shortest keys.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _AUTOMATIC = re.compile(r"variable(_\d+)?")
 
 
 def saved_weights(layer: Tracked) -> dict[str, Variable]:
-    """All weights below a layer by their names in a file."""
+    """Return all weights below a layer by their names in a file."""
     found: dict[str, Variable] = {}
     _visit(layer, "", found, set())
     return found
@@ -41,7 +41,7 @@ def _visit(layer: Tracked, prefix: str, found: dict[str, Variable], seen: set[in
 
 
 def _own(layer: Tracked) -> dict[str, Variable]:
-    """The very layer's weights by name, or by attribute where the name says nothing."""
+    """Return the weights of the layer itself by name, or by attribute if names are ambiguous."""
     at = _keys(layer, Variable)
     own = {id(v): v for v in [*layer._weights, *(v for v, _ in at.values())]}
     names = [v.name for v in own.values()]
@@ -56,7 +56,7 @@ def _own(layer: Tracked) -> dict[str, Variable]:
 
 
 def _inside(layer: Tracked) -> dict[str, Tracked]:
-    """The layers directly inside by key: named ones first, the others in the order of keys."""
+    """Return the direct sublayers by key: named ones first, the others in the order of keys."""
     named = {id(each): each for each in layer._layers_by_name()}
     taken = Names()
     found = {unique(each.name, taken): each for each in named.values()}
@@ -65,7 +65,8 @@ def _inside(layer: Tracked) -> dict[str, Tracked]:
 
 
 def _keys(layer: Tracked, kind: type) -> dict[int, tuple[Any, str]]:
-    """What the attributes of a layer hold of one kind, each with its shortest key."""
+    """Return the objects of one kind that the attributes of a layer hold, each with its shortest
+    key."""
     found: dict[int, tuple[Any, str]] = {}
     for name, value in vars(layer).items():
         if type(value) in PLAIN or name in layer._unseen:
@@ -91,8 +92,8 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 # ---- names that files had before ---------------------------------------------------------------
 def interchangeable(layer: Tracked) -> tuple[Tracked, str, str] | None:
-    """A layer that holds two others, or two weights, which only the order of their creation tells
-    apart in files whose names count layers of one class; with the attributes of the two."""
+    """Return a layer with two sublayers, or two weights, that only the order of creation
+    distinguishes in files whose names count layers per class, and the two attributes."""
     for each in layer._flatten_layers():
         if type(each).__module__.partition(".")[0] == "lamina" or each._layers_by_name():
             continue  # made in an order that does not change, or called by name

@@ -1,4 +1,4 @@
-"""What a layer expects of its inputs, and the errors where something else comes."""
+"""Requirements of a layer on its inputs, and the errors if they are violated."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class InputSpec:
     layout: str | None = None
 
     def extents(self) -> dict[int, int]:
-        """Every axis whose extent is prescribed."""
+        """Return all axes with a required extent."""
         of_shape = {k: n for k, n in enumerate(self.shape or ()) if n is not None}
         return {**of_shape, **{k: n for k, n in (self.axes or {}).items() if n is not None}}
 
@@ -49,7 +49,7 @@ class InputSpec:
 
 
 def known_shape(shape: Sequence[Any]) -> tuple[int | None, ...]:
-    """A shape with None where an extent is symbolic."""
+    """Return a shape with None for symbolic extents."""
     return tuple(None if isinstance(n, Extent) else int(n) for n in shape)
 
 
@@ -58,7 +58,7 @@ def shape_text(shape: Sequence[Any]) -> str:
 
 
 def check(label: str, spec: InputSpec | Sequence[InputSpec] | None, inputs: Any) -> None:
-    """Raise ShapeError where an input is not as the spec says; `label` names the layer."""
+    """Raise ShapeError if an input violates the spec; `label` names the layer."""
     if spec is None:
         return
     tensors = [t for t in tree.leaves(inputs) if isinstance(t, Tensor)]
@@ -131,7 +131,7 @@ HINTS: dict[str, tuple[str, str]] = {
 
 
 def layout(rank: int, data_format: str = "channels_last") -> str:
-    """What the axes of inputs with so many spatial ones are."""
+    """Return the names of the axes of inputs with this number of spatial axes."""
     spatial = {1: ["steps"], 2: ["rows", "columns"], 3: ["layers", "rows", "columns"]}[rank]
     axes = [*spatial, "channels"] if data_format == "channels_last" else ["channels", *spatial]
     return f"(batch, {', '.join(axes)})"
@@ -177,7 +177,7 @@ def _check_extent(label: str, axis: int, extent: int, tensor: Tensor) -> None:
 
 
 def _flatten_hint(axis: int, extent: int, tensor: Tensor) -> str:
-    """Pictures that were not flattened are the commonest reason."""
+    """Return the hint for images that were not flattened, the most common reason."""
     rest = tensor.shape[1:]
     size = 1
     for n in rest:

@@ -1,13 +1,13 @@
-"""Streaming: what a layer does where steps come one at a time, instead of a whole sequence.
+"""Streaming: processing of one step at a time instead of a whole sequence.
 
-Within `streaming(context)` each call of a layer is that of one step: inputs (batch, 1, ...). A
-layer is one of three kinds.
+Within `streaming(context)` each call of a layer is a call for one step: inputs (batch, 1, ...).
+There are three kinds of layers.
 
-    each step by itself    `call` is right as it is: those of EACH_STEP_ALONE, models, and classes
-                           that say `streams = True`
-    keeps a state          defines `call_streaming(stream, ...)` beside `call`; reads what it kept
-                           with `stream.state(layer, begin)`, and keeps what it needs next time
-    needs later steps      all others, which cannot be streamed: ArgumentError, with their name
+    stateless per step     `call` is correct as it is: those of EACH_STEP_ALONE, models, and classes
+                           with `streams = True`
+    stateful               defines `call_streaming(stream, ...)`, which reads its state with
+                           `stream.state(layer, begin)` and stores it for the next step
+    needs later steps      all others, which cannot be streamed: ArgumentError with their name
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ EACH_STEP_ALONE = {
 
 
 class Streaming:
-    """A stream in progress: the number of the step, and what each layer keeps from step to step.
+    """A stream in progress: the index of the step, and the state of each layer.
 
-    length: how many steps attention can look back on; None where nobody said.
+    length: number of steps that attention can access; None if unspecified.
     """
 
     def __init__(self, batch: int, length: int | None) -> None:
@@ -50,7 +50,8 @@ class Streaming:
         self._called: dict[str, int] = {}
 
     def state(self, layer: Any, begin: Callable[[], Any]) -> State:
-        """What this call of the layer keeps: a nest of tensors, `begin()` before the first step."""
+        """Return the state of this call of the layer: a nest of tensors, `begin()` before the first
+        step."""
         path = layer.path.split("/", 1)[-1]  # below the model
         count = self._called[path] = self._called.get(path, 0) + 1
         key = path if count == 1 else f"{path}:{count}"
@@ -64,12 +65,12 @@ class Streaming:
         return State(self.states[key])
 
     def at_most(self, steps: int) -> None:
-        """No more than so many steps can come."""
+        """Limit the number of steps of the stream."""
         self.most = steps if self.most is None else min(self.most, steps)
 
 
 class State:
-    """What a layer keeps: read it, and keep what is to be read at the next step."""
+    """The state of a layer: read at each step, and stored for the next."""
 
     def __init__(self, variables: Any) -> None:
         self.variables = variables
@@ -92,7 +93,7 @@ _LOCAL = _Local()
 
 @contextmanager
 def streaming(stream: Streaming | None) -> Iterator[None]:
-    """Within: calls of layers are of one step; with None, of whole sequences again."""
+    """Context in which layers process one step per call; None restores whole sequences."""
     before, _LOCAL.stream = _LOCAL.stream, stream
     if stream is not None:
         stream._called.clear()
@@ -103,7 +104,7 @@ def streaming(stream: Streaming | None) -> Iterator[None]:
 
 
 def call_of(layer: Any) -> Callable[..., Any]:
-    """The layer's `call`, or in a stream what takes its place."""
+    """Return the layer's `call`, or its replacement in a stream."""
     stream = _LOCAL.stream
     if stream is None:
         return layer.call
@@ -115,7 +116,7 @@ def call_of(layer: Any) -> Callable[..., Any]:
 
 
 def streams(layer: Any) -> bool:
-    """Whether the layer's `call` looks at each step by itself."""
+    """Return True if `call` of the layer treats each step separately."""
     if layer.streams is not None:
         return bool(layer.streams)
     owner = next(c for c in type(layer).__mro__ if "call" in vars(c))
@@ -127,7 +128,7 @@ def streams(layer: Any) -> bool:
 
 
 def _is_last(layer: Any) -> bool:
-    """Whether the axis that the layer works along, if it has one, is that of the features."""
+    """Return True if the layer works along the axis of the features, or along none."""
     axis = getattr(layer, "axis", -1)
     axes = [axis] if isinstance(axis, int) else list(axis)
     shape = layer._build_shape
@@ -136,7 +137,7 @@ def _is_last(layer: Any) -> bool:
 
 
 def refused(layer: Any, why: str) -> ArgumentError:
-    """The error of a layer that cannot be streamed."""
+    """Return the error for a layer that cannot be streamed."""
     return ArgumentError(
         f"{layer._label()} cannot be streamed: {why}",
         hint="recurrent layers, causal convolutions, MultiHeadAttention with use_causal_mask, and "

@@ -1,4 +1,4 @@
-"""StringLookup: strings as the numbers that a vocabulary gives them, and back."""
+"""StringLookup: strings as indices of a vocabulary, and back."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""Symbolic inputs, and the record of the layers called on them: what functional models are made of.
+"""Symbolic tensors and the record of the layers called on them, from which functional models are
+made.
 
-A call of a layer on a symbolic tensor runs nothing. Its `call` is traced once, to learn the types
-of its outputs, and new symbolic tensors stand for those. Each knows the call that it came from:
+A call of a layer on a symbolic tensor computes nothing. Its `call` is traced once to determine the
+types of its outputs, which become new symbolic tensors. Each one refers to its call:
 
     symbolic tensor -> node -> source (call, index) -> layer, arguments -> symbolic tensors
 
-References go from a tensor to what it was made of and never back, so that a model which is no
-longer used is freed at once.
+References lead from a tensor to its operands and never back, so that a model is freed as soon as it
+is unused.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _ORDER = itertools.count()
 
 
 class SymbolicTensor(Tensor):
-    """An input of a model, or what a layer makes of one: a type without a value.
+    """An input of a model, or an output of a layer called on one: a type without a value.
 
-    Its first extent is the batch, whose size is not known yet.
+    Its first extent is the batch, whose size is unknown.
     """
 
     __slots__ = ()
@@ -76,7 +77,7 @@ class _Equality(Tensor):
 
 
 class Call:
-    """One call of a layer on symbolic tensors: `args` and `kwargs` as they came."""
+    """A call of a layer on symbolic tensors, with `args` and `kwargs` as passed."""
 
     def __init__(self, layer: Any, args: Any, kwargs: Any, scope: Scope) -> None:
         self.layer, self.args, self.kwargs, self.scope = layer, args, kwargs, scope
@@ -86,7 +87,7 @@ class Call:
         self._types: list[TensorType] = []
 
     def finish(self, outputs: Any) -> Any:
-        """New symbolic tensors of the types of `outputs`, in the same nest."""
+        """Return new symbolic tensors of the types of `outputs`, in the same nest."""
         leaves, self.structure = tree.flatten(outputs)
         nodes = [self._node(t._type, k) for k, t in enumerate(leaves)]
         self._nodes = [weakref.ref(n) for n in nodes]
@@ -98,12 +99,12 @@ class Call:
 
     @property
     def inputs(self) -> list[Tensor]:
-        """The tensors among the arguments."""
+        """Return the tensors among the arguments."""
         return [t for t in tree.leaves((self.args, self.kwargs)) if isinstance(t, Tensor)]
 
     @property
     def outputs(self) -> Any:
-        """The symbolic tensors this call made; new ones for those that nobody holds any more."""
+        """Return the symbolic outputs of the call; new ones for those that were freed."""
         if not self._types:
             return None
         alive = [reference() for reference in self._nodes] or [None] * len(self._types)
@@ -112,7 +113,7 @@ class Call:
         return tree.unflatten(self.structure, [_tensor(n) for n in nodes])
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies, whose nodes are others."""
+        """Return the state for copies, which have other nodes."""
         return {**self.__dict__, "_nodes": []}
 
 
@@ -129,14 +130,14 @@ class Calls:
         self._only: tuple[Any, ...] | None = None
 
     def add(self, call: Call) -> None:
-        """Note a call whose outputs are known."""
+        """Add a call whose outputs are known."""
         before = [reference for reference in self._alive if reference() is not None]
         self._alive = [*before, weakref.ref(call)]
         made = (call.args, call.kwargs, call.scope, call.structure, call._types)
         self._only = None if before else made
 
     def last(self, layer: Any) -> Call | None:
-        """The last call of the layer, which is the one that these belong to."""
+        """Return the last call of the layer, to which these outputs belong."""
         alive = [call for reference in self._alive if (call := reference()) is not None]
         if alive or self._only is None:
             return alive[-1] if alive else None
@@ -147,7 +148,7 @@ class Calls:
         return call
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Calls:
-        """Those calls that are copied as well: of a whole model all, of a layer alone none."""
+        """Copy the calls that are copied as well: of a whole model all, of a single layer none."""
         twin = Calls()
         alive = (reference() for reference in self._alive)
         copied = (memo.get(id(call)) for call in alive if call is not None)
@@ -160,20 +161,20 @@ def _tensor(node: Any) -> SymbolicTensor:
 
 
 def source_of(node: Node) -> tuple[Call, int] | None:
-    """The call that made a symbolic tensor's node, and which of its outputs it is."""
+    """Return the call that created the node of a symbolic tensor, and the index of the output."""
     return node.params.get("source") if node.op == "parameter" else None
 
 
 def calls_behind(tensors: Iterable[Tensor]) -> list[Call]:
-    """The calls whose outputs these tensors were computed from by operations alone."""
+    """Return the calls from whose outputs operations computed these tensors."""
     roots = [t._node for t in tensors if t._value is None and t._node is not None]
     found = (source_of(n) for n in topological(roots))
     return list(dict.fromkeys(f[0] for f in found if f is not None))
 
 
 def functional_scope(arguments: Any) -> Scope | None:
-    """The scope of the symbolic inputs behind the arguments; None where there are none, or where a
-    program is being recorded: there a layer computes like any function."""
+    """Return the scope of the symbolic inputs of the arguments; None without any, or while a
+    program is recorded, in which a layer computes like any function."""
     if LOCAL.traces:
         return None
     tensors = [t for t in tree.leaves(arguments) if isinstance(t, Tensor)]
@@ -183,8 +184,8 @@ def functional_scope(arguments: Any) -> Scope | None:
 
 # ---- types of inputs that are yet to come -----------------------------------------------------
 def symbolic_type(shape: Sequence[Any], dtype: Any) -> TensorType:
-    """The type of a shape with None in it: the first extent is the batch, the others are named by
-    their axis, so that equally long sequences meet."""
+    """Return the type of a shape with None: the first extent is the batch, others are named by
+    their axis, so that sequences of the same length agree."""
 
     def extent(axis: int, n: Any) -> Any:
         if n is not None:
@@ -195,7 +196,7 @@ def symbolic_type(shape: Sequence[Any], dtype: Any) -> TensorType:
 
 
 def traced(type_: TensorType) -> Tensor:
-    """A tensor of this type without a value, for tracing a layer's `call`."""
+    """Return a tensor of this type without a value, to trace `call` of a layer."""
     return from_node(parameter(type_, "x"))
 
 
@@ -206,15 +207,15 @@ def _any_key() -> Tensor:
 
 @contextmanager
 def inferring() -> Iterator[None]:
-    """Within: programs are recorded for the types of their results alone, and thrown away. Any
-    random key will do."""
+    """Context in which programs are recorded only for the types of their results; any random key is
+    accepted."""
     with tracing() as trace, random.key_scope(_any_key()):
         trace.is_for_types = True
         yield
 
 
 def is_inferring() -> bool:
-    """Whether what is computed now will never have values."""
+    """Return True while programs are recorded only for the types of their results."""
     return any(trace.is_for_types for trace in LOCAL.traces)
 
 
@@ -226,7 +227,7 @@ def is_shape(value: Any) -> bool:
 
 
 def map_shapes(f: Any, nest: Any) -> Any:
-    """f of every shape in a nest of shapes; None stays."""
+    """Return f of every shape in a nest of shapes; None is kept."""
     if nest is None:
         return None
     if is_shape(nest):
@@ -238,7 +239,7 @@ def map_shapes(f: Any, nest: Any) -> Any:
 
 
 def shape_leaves(nest: Any) -> list[tuple[Any, ...]]:
-    """The shapes of a nest, in the order in which the nest of the tensors is flattened."""
+    """Return the shapes of a nest, in the order in which the nest of tensors is flattened."""
     if is_shape(nest):
         return [tuple(nest)]
     values = [nest[key] for key in sorted(nest, key=str)] if isinstance(nest, dict) else nest
@@ -246,6 +247,6 @@ def shape_leaves(nest: Any) -> list[tuple[Any, ...]]:
 
 
 def shapes_of(nest: Any) -> Any:
-    """The nest of the tensors' shapes, None for extents that are not known."""
+    """Return the nest of the shapes of tensors, with None for unknown extents."""
     leaves, structure = tree.flatten(nest)
     return tree.unflatten(structure, [known_shape(t.shape) for t in leaves])

@@ -1,4 +1,4 @@
-"""TextVectorization: texts as numbers of their words, or as rows of zeros and ones."""
+"""TextVectorization: texts as token indices or rows of counts."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class TextVectorization(StringLookup):
         yield from self._rows(self._as_tokens(batch))
 
     def _rows(self, texts: np.ndarray) -> Rows:
-        """The tokens of each text."""
+        """Return the tokens of each text."""
         texts = self._standardized(texts.reshape(1) if texts.ndim == 0 else texts)
         if self.split is None:
             rows: Rows = texts.reshape(len(texts), -1).tolist()
@@ -159,7 +159,7 @@ class TextVectorization(StringLookup):
         return flat.reshape(texts.shape)
 
     def _single(self, texts: np.ndarray) -> np.ndarray:
-        """Texts as one axis, which is what can be split."""
+        """Return texts along one axis, ready to be split."""
         if (texts.ndim > 1 and texts.shape[-1] != 1) or texts.ndim > 2:
             raise ShapeError(
                 f"{self._label()}: expected texts of shape (batch,) or (batch, 1), got "
@@ -209,5 +209,5 @@ def _lengths(ngrams: Any) -> tuple[int, ...] | None:
 
 
 def _ngrams(words: Sequence[str], lengths: Sequence[int]) -> list[str]:
-    """Runs of words, those of the first length first."""
+    """Return runs of tokens, those of the first length first."""
     return [" ".join(words[k : k + n]) for n in lengths for k in range(len(words) - n + 1)]

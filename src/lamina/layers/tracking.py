@@ -1,7 +1,7 @@
-"""The tree of layers: what hangs on a layer's attributes, its weights, and everybody's name.
+"""The tree of layers: sublayers and variables in attributes, their weights and their names.
 
-Nothing is registered. Attributes are looked through when they are needed, lists, tuples and dicts
-of layers included, so a list that grows after it was assigned is seen too.
+There is no registration. Attributes, including lists, tuples and dictionaries of layers, are
+searched on demand, so that a list that grows after its assignment is covered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLAIN = frozenset({NoneType, bool, int, float, str, FunctionType})  # in which n
 
 
 class Tracked(Configurable):
-    """Names, the layers and variables inside, and their weights as arrays."""
+    """Base class with names, sublayers, variables, and weights as arrays."""
 
     _unseen: ClassVar[frozenset[str]] = frozenset({"_arguments", "_parent", "_calls", "_weights"})
     _name: str | None
@@ -36,7 +36,8 @@ class Tracked(Configurable):
     # ---- names ---------------------------------------------------------------------------------
     @property
     def name(self) -> str:
-        """The name given, or the class's; made unique by the first model or layer that holds it."""
+        """The given name, or that of the class; made unique by the first model or layer that holds
+        it."""
         return self._name or self._class_name()
 
     @name.setter
@@ -53,11 +54,11 @@ class Tracked(Configurable):
         return f"{parent.path}/{self.name}" if parent is not None else self.name
 
     def _label(self) -> str:
-        """How errors call this layer: Dense 'sequential/dense_1'."""
+        """Return the name of the layer in errors: Dense 'sequential/dense_1'."""
         return f"{type(self).__name__} '{self.path}'"
 
     def _take_name(self, taken: set[str]) -> None:
-        """A name of its own among those taken; one that was given stays as it is."""
+        """Choose a name that is not in use; a given name is kept."""
         if self._is_named:
             taken.add(self.name)
         else:
@@ -65,7 +66,7 @@ class Tracked(Configurable):
             self._is_named = True
 
     def _adopt(self) -> None:
-        """Give the layers inside that have no parent yet this one, and names unique in here."""
+        """Become the parent of sublayers without one, and give them unique names."""
         self._name_children(self._children())
 
     def _name_children(self, children: list[Any]) -> None:
@@ -79,7 +80,7 @@ class Tracked(Configurable):
 
     # ---- what is inside ------------------------------------------------------------------------
     def _attributes(self) -> list[Any]:
-        """The layers and variables that attributes hold."""
+        """Return the layers and variables that attributes hold."""
         found: list[Any] = []
         for name, value in vars(self).items():
             if type(value) not in PLAIN and name not in self._unseen:
@@ -87,16 +88,16 @@ class Tracked(Configurable):
         return found
 
     def _children(self) -> list[Any]:
-        """The layers that hang on attributes, each once."""
+        """Return the layers that attributes hold, each once."""
         return _layers(self._attributes())
 
     def _layers_by_name(self) -> list[Any]:
-        """The layers inside that a file calls by their names, not by the attribute that holds
-        them: those of functional and Sequential models."""
+        """Return the sublayers that files identify by name instead of attribute: those of
+        functional and Sequential models."""
         return []
 
     def _flatten_layers(self) -> list[Any]:
-        """This layer and all inside, each once, parents first."""
+        """Return this layer and all sublayers, each once, parents first."""
         found: dict[int, Tracked] = {}
 
         def visit(layer: Tracked) -> None:
@@ -109,7 +110,8 @@ class Tracked(Configurable):
         return list(found.values())
 
     def _own_variables(self) -> list[Variable]:
-        """This very layer's weights: trainable ones first, each kind in order of creation."""
+        """Return the weights of this layer itself: trainable ones first, each kind in order of
+        creation."""
         return self._variables_first(self._attributes())
 
     def _variables_first(self, found: list[Any]) -> list[Variable]:
@@ -118,7 +120,7 @@ class Tracked(Configurable):
         return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
 
     def _named_variables(self) -> dict[str, Variable]:
-        """Every weight inside by its path below this layer: "dense_1/kernel"."""
+        """Return all weights by their paths below this layer: "dense_1/kernel"."""
         inner = self._attributes()
         children = _layers(inner)
         self._name_children(children)
@@ -137,7 +139,7 @@ class Tracked(Configurable):
     # ---- weights -------------------------------------------------------------------------------
     @property
     def weights(self) -> list[Variable]:
-        """All weights: this layer's own, then those of the layers inside, in order."""
+        """All weights: those of this layer, then those of its sublayers, in order."""
         return list(self.named_weights().values())
 
     @property
@@ -145,13 +147,13 @@ class Tracked(Configurable):
         return self.weights
 
     def named_weights(self) -> dict[str, Variable]:
-        """All weights by path below this layer, such as "dense_1/kernel": the same in every model
-        of the same layers, whatever the models are called."""
+        """All weights by path below this layer, such as "dense_1/kernel"; equal for all models of
+        the same layers, independent of the names of the models."""
         return self._named_variables()
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes: none of a frozen layer."""
+        """The weights that training updates; none for a frozen layer."""
         kept = self._trainable_ids()
         return [v for v in self.weights if id(v) in kept]
 
@@ -177,7 +179,8 @@ class Tracked(Configurable):
 
     @property
     def trainable(self) -> bool:
-        """False freezes this layer and all inside: weights stay, and calls are inference."""
+        """False freezes this layer and its sublayers: their weights are constant, and calls are
+        inference."""
         return self._trainable
 
     @trainable.setter
@@ -187,17 +190,17 @@ class Tracked(Configurable):
             layer._trainable = value
 
     def count_params(self) -> int:
-        """How many numbers the weights are."""
+        """Return the total number of elements of the weights."""
         return sum(v.size for v in self.weights)
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights as NumPy arrays, in the order of `weights`."""
+        """Return copies of the weights as NumPy arrays, in the order of `weights`."""
         return [v.numpy() for v in self.weights]
 
     def set_weights(self, weights: Any) -> None:
         """Replace all weights by arrays of the same shapes, in the order of `weights`.
 
-        Raises ShapeError, and changes nothing, where number or shapes differ.
+        Raise ShapeError, and change nothing, if the number or the shapes differ.
         """
         named, arrays = self.named_weights(), list(weights)
         if len(arrays) != len(named):

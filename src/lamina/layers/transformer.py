@@ -1,6 +1,6 @@
-"""Transformer blocks and what tells them where a step stands: position encodings and embeddings.
+"""Transformer blocks, position encodings and embeddings.
 
-Names and formulas are those of KerasHub. Blocks take and give (batch, steps, features).
+Names and formulas are those of KerasHub. Blocks map (batch, steps, features) to the same shape.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SinePositionEncoding(Layer):
         self.max_wavelength = float(max_wavelength)
 
     def call_streaming(self, stream: Streaming, inputs: Tensor, start_index: Any = 0) -> Tensor:
-        """The step's own place."""
+        """Process one step at its position in the stream."""
         return self.call(inputs, stream.position.read() + start_index)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
@@ -111,7 +111,7 @@ class PositionEmbedding(Layer):
         )
 
     def call_streaming(self, stream: Streaming, inputs: Tensor, start_index: Any = 0) -> Tensor:
-        """The step's own place."""
+        """Process one step at its position in the stream."""
         stream.at_most(self.sequence_length)
         return self.call(inputs, stream.position.read() + start_index)
 
@@ -186,7 +186,7 @@ class TokenAndPositionEmbedding(Layer):
         return self.token_embedding.compute_mask(inputs, mask)
 
     def check_data(self, values: Any, first: int = 0) -> None:
-        """Raise OutOfBoundsError for a token that is not in the vocabulary."""
+        """Raise OutOfBoundsError for a token outside of the vocabulary."""
         self.token_embedding.check_data(values, first)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
@@ -196,8 +196,8 @@ class TokenAndPositionEmbedding(Layer):
 
 # ---- blocks ------------------------------------------------------------------------------------
 class _Block(Layer):
-    """What the two blocks share: parts that look at other steps and one that does not, each with a
-    way around it and a normalization before or after."""
+    """Base class of transformer blocks: attention and feed-forward sublayers, each with a residual
+    connection and a normalization before or after it."""
 
     supports_masking = True
     input_spec = InputSpec(ndim=3)
@@ -246,7 +246,7 @@ class _Block(Layer):
         return layer
 
     def _build_rest(self, shape: Any) -> None:
-        """The part that looks at each step alone."""
+        """Build the feed-forward sublayer."""
         self.feedforward_norm = self._norm("feedforward_layer_norm", shape)
         self.feedforward_in = Dense(
             self.intermediate_dim, self.activation, name="feedforward_intermediate_dense",
@@ -258,7 +258,8 @@ class _Block(Layer):
         self.dropout = Dropout(self.rate, name="dropout", dtype=self.dtype)
 
     def _around(self, x: Tensor, norm: Any, part: Any, training: bool) -> Tensor:
-        """norm(x + dropout(part(x))), or, with `normalize_first`, x + dropout(part(norm(x)))."""
+        """Return norm(x + dropout(part(x))), or, with `normalize_first`, x +
+        dropout(part(norm(x)))."""
         inside = part(norm(x) if self.normalize_first else x)
         y = x + self.dropout(inside, training=training)
         return y if self.normalize_first else norm(y)
@@ -403,7 +404,7 @@ class TransformerDecoder(_Block):
 
 
 def _key_mask(padding: Any, attention: Any) -> Tensor | None:
-    """Both masks as one of shape (batch, queries or 1, keys)."""
+    """Return both masks combined, (batch, queries or 1, keys)."""
     found = None if attention is None else as_tensor(as_tensor(attention), bool_)
     if padding is None:
         return found

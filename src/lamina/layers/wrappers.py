@@ -1,4 +1,4 @@
-"""Layers around layers: Wrapper, TimeDistributed, Bidirectional."""
+"""Layers that wrap layers: Wrapper, TimeDistributed, Bidirectional."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class TimeDistributed(Wrapper):
             self.layer._set_built((None, *input_shape[2:]))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the outputs, (batch, steps)."""
+        """Return the mask of the outputs, (batch, steps)."""
         if mask is None or mask.ndim == 2:
             return mask
         return reductions.any(mask, axis=tuple(range(2, mask.ndim)))
@@ -95,7 +95,7 @@ class TimeDistributed(Wrapper):
     def call_streaming(
         self, stream: Any, inputs: Tensor, mask: Any = None, training: bool = False
     ) -> Tensor:
-        """One step, as any other number of them."""
+        """Process one step like any number of steps."""
         return self.call(inputs, mask, training)
 
     def _check_mask(self, inputs: Tensor, mask: Any) -> None:
@@ -207,7 +207,7 @@ class Bidirectional(Layer):
             self.backward_layer.set_weights(self._first_weights[half:])
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the outputs: that of the inputs, if there is an output for every step."""
+        """Return the mask of the inputs if there is an output for every step, otherwise None."""
         if not self.return_sequences or mask is None:
             return None
         return [mask, mask] if self.merge_mode is None else mask
@@ -236,7 +236,7 @@ class Bidirectional(Layer):
         return (*outputs, *states) if self.merge_mode is None else (outputs, *states)
 
     def _for_both(self, states: Any) -> tuple[Any, Any]:
-        """The initial states of the forward layer, and those of the backward one."""
+        """Return the initial states of the forward layer and of the backward layer."""
         if states is None:
             return None, None
         count = len(states) if isinstance(states, (list, tuple)) else 1
@@ -260,7 +260,7 @@ class Bidirectional(Layer):
         return (ahead + back) * (0.5 if self.merge_mode == "ave" else 1.0)
 
     def reset_state(self) -> None:
-        """Let both stateful layers begin anew."""
+        """Reset the states of both stateful layers to their initial values."""
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()
 
@@ -268,7 +268,7 @@ class Bidirectional(Layer):
 
 
 def _copy(layer: Any, direction: str, go_backwards: bool) -> Any:
-    """A new layer of the same arguments, which runs this way."""
+    """Return a new layer with the same arguments and this direction."""
     written = serialize(layer)
     name = f"{direction}_{layer.name.removeprefix(direction + '_')}"
     config = {**written["config"], "go_backwards": go_backwards, "name": name}

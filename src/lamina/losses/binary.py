@@ -1,4 +1,4 @@
-"""Losses for yes or no: each prediction is a probability (or a logit) of its own."""
+"""Losses for binary classification: each prediction is a separate probability or logit."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ def binary_focal_crossentropy(
 
 
 def crossentropy_of_elements(y_true: Any, y_pred: Any, from_logits: bool = False) -> Tensor:
-    """-y log p - (1 - y) log(1 - p) of each element: `keras.ops.binary_crossentropy`."""
+    """Return -y log p - (1 - y) log(1 - p) of each element (`keras.ops.binary_crossentropy`)."""
     y, scores, are_logits = _prepared(y_true, y_pred, from_logits, 0.0, "binary_crossentropy")
     return elementwise(y, scores, are_logits)
 
 
 def elementwise(y: Tensor, scores: Tensor, are_logits: bool) -> Tensor:
-    """The cross-entropy of each element, from its logit or its probability (cut off at 1e-7)."""
+    """Return the cross-entropy of each element from its logit or clipped probability."""
     if are_logits:
         return ops.softplus(scores) - y * scores
     p = ops.clip(scores, EPSILON, 1.0 - EPSILON)

@@ -1,6 +1,6 @@
-"""What `fit` checks before a program runs: do these targets and this last layer suit the loss?
+"""Checks that `fit` runs before a program: do the targets and the last layer suit the loss?
 
-A compiled program cannot stop at a wrong label; these look at the arrays, once, in NumPy.
+A compiled program cannot raise for a wrong label, so the arrays are checked once, in NumPy.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _check_of(loss: Loss) -> Callable[[Loss, np.ndarray, Outputs], None]:
 
 # ---- one check a family ------------------------------------------------------------------------
 def _check_indices(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
-    """Class indices, for the sparse losses."""
+    """Check class indices, the targets of the sparse losses."""
     axis = getattr(loss, "axis", -1)
     axis = axis - 1 if axis > 0 else axis
     classes = outputs[axis]
@@ -85,7 +85,7 @@ def _check_indices(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
 
 
 def _cure_of_steps(y: np.ndarray, expected: Outputs) -> str | None:
-    """One target a sequence where there is one for each step, or the reverse."""
+    """Return a hint if targets are per sequence and predictions per step, or the reverse."""
     one = y.shape[1:-1] if y.shape[1:] and y.shape[-1] == 1 else y.shape[1:]
     if len(one) + 1 < len(expected):
         return (
@@ -137,7 +137,7 @@ def _check_classes(loss: Loss, y: np.ndarray, classes: int) -> None:
 
 
 def _check_distributions(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
-    """One-hot labels or distributions, for the categorical losses."""
+    """Check one-hot labels or distributions, the targets of the categorical losses."""
     if y.shape[1:] in (outputs[:-1], (*outputs[:-1], 1)) and y.shape[1:] != outputs:
         raise ShapeError(
             f"{loss.name}: targets of shape {shown(y.shape)} are class indices; this loss takes "
@@ -179,13 +179,13 @@ def _cure_of_share(y: np.ndarray) -> str:
 
 
 def _check_yes_or_no(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
-    """0, 1 or between, for the binary losses."""
+    """Check values from 0 to 1, the targets of the binary losses."""
     _check_shape(loss, y, outputs)
     _check_share(loss, y)
 
 
 def _check_signs(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
-    """-1 and 1, or 0 and 1, for the hinge losses."""
+    """Check values -1 and 1, or 0 and 1, the targets of the hinge losses."""
     _check_shape(loss, y, outputs)
     values = set(np.unique(y).tolist())
     if not (values <= {-1, 1} or values <= {0, 1}):
@@ -197,7 +197,7 @@ def _check_signs(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
 
 
 def _check_shape(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
-    """Equal shapes, but for a trailing axis of extent 1."""
+    """Check that shapes are equal, except for a trailing axis of extent 1."""
     one = y.shape[1:]
     if one == outputs or (*one, 1) == outputs or one == (*outputs, 1):
         return
@@ -213,7 +213,7 @@ def _check_shape(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
 
 
 def _check_orders(loss: Loss, y: np.ndarray, outputs: Outputs) -> None:
-    """Labels in order, zeros behind, for CTC."""
+    """Check label sequences padded with zeros, the targets of CTC."""
     if y.ndim != 2 or len(outputs) != 2:
         raise ShapeError(
             f"{loss.name}: targets have shape {shown(y.shape)}, one sample's predictions "
@@ -250,7 +250,7 @@ _CHECKS: tuple[tuple[tuple[type, ...], Any], ...] = (
 
 # ---- predictions -------------------------------------------------------------------------------
 def takes_probabilities(loss: Loss) -> bool:
-    """True for a cross-entropy without from_logits."""
+    """Return True for a cross-entropy without from_logits."""
     kinds = (
         categorical.SparseCategoricalCrossentropy,
         categorical.CategoricalCrossentropy,
@@ -302,7 +302,7 @@ def check_activation(loss: Loss, activation: str | None, outputs: Any = None) ->
 
 
 def looks_like_logits(y_pred: Any, tolerance: float = 1e-3) -> bool:
-    """True where some predictions are outside of 0 to 1, and so cannot be probabilities."""
+    """Return True if predictions are outside of [0, 1] and therefore not probabilities."""
     array = np.asarray(y_pred)
     return bool(array.size and (array.min() < -tolerance or array.max() > 1.0 + tolerance))
 
@@ -335,6 +335,6 @@ def _is_one_hot(y: np.ndarray) -> bool:
 
 
 def _first(array: np.ndarray, where: np.ndarray) -> str:
-    """The first element where `where`, and its position: "12 at [3]"."""
+    """Return the first element selected by `where` and its position as text: "12 at [3]"."""
     position = [int(i) for i in np.argwhere(where)[0]]
     return f"{array[tuple(position)].item():g} at {position}"

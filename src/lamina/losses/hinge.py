@@ -1,4 +1,4 @@
-"""Hinge losses: a margin around the boundary, nothing to gain beyond it."""
+"""Hinge losses: linear inside a margin around the decision boundary, 0 beyond it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUM = "sum_over_batch_size"
 
 # ---- formulas ----------------------------------------------------------------------------------
 def signs(y: Tensor) -> Tensor:
-    """Labels as -1 and 1: a batch of nothing but 0 and 1 becomes 2 y - 1, all else stays."""
+    """Return labels -1 and 1: 2 y - 1 if the batch has only values 0 and 1, otherwise y."""
     binary = ops.all((y == 0.0) | (y == 1.0))
     return ops.where(binary, 2.0 * y - 1.0, y)
 

@@ -1,7 +1,7 @@
-"""Targets meet predictions: equal shapes or an error; a loss never broadcasts one onto the other.
+"""Shapes of targets and predictions, which must be equal: losses do not broadcast.
 
-One difference is not a mistake and is allowed by name: a trailing axis of extent 1, which is taken
-away or added by a reshape ((n,) against (n, 1) are the same n numbers).
+The only accepted difference is a trailing axis of extent 1, which a reshape removes or adds: (n,)
+and (n, 1) are the same n numbers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def floating(value: Any, dtype: DType | None = None) -> Tensor:
 
 
 def paired(y_true: Any, y_pred: Any, name: str) -> tuple[Tensor, Tensor]:
-    """Both as floating tensors of one dtype and one shape, for the loss or metric `name`.
+    """Return both as floating tensors of one dtype and shape, for the loss or metric `name`.
 
-    (n,) against (n, 1) becomes (n, 1); for more axes the trailing 1 is taken away, as in Keras.
-    Raises ShapeError for every other difference.
+    (n,) and (n, 1) become (n, 1); with more axes the trailing 1 is removed, as in Keras. Raise
+    ShapeError for any other difference.
     """
     y_pred = floating(y_pred)
     y_true = as_tensor(as_tensor(y_true), y_pred.dtype)
@@ -39,7 +39,7 @@ def paired(y_true: Any, y_pred: Any, name: str) -> tuple[Tensor, Tensor]:
 
 
 def paired_shape(true: Shape, pred: Shape, name: str) -> Shape:
-    """The shape that targets and predictions have in common, or ShapeError."""
+    """Return the common shape of targets and predictions, or raise ShapeError."""
     if true == pred and pred:
         return pred
     short, long = sorted((true, pred), key=len)
@@ -68,7 +68,7 @@ def _cure(true: Shape, pred: Shape, name: str) -> str:
 
 
 def shown(shape: Shape) -> str:
-    """A shape as Python prints it, symbolic extents by name."""
+    """Return a shape as Python prints it, with symbolic extents by name."""
     return str(tuple(shape))
 
 
@@ -77,10 +77,10 @@ def reshaped(x: Tensor, shape: Shape) -> Tensor:
 
 
 def weights_for(values: Tensor, sample_weight: Any) -> Tensor:
-    """`sample_weight` with the axes of `values`, to multiply it with.
+    """Return `sample_weight` with the axes of `values`, so that both can be multiplied.
 
-    Weights may be a scalar, or have one entry for each of the leading axes of the values (one a
-    sample, one a time step, ...), with trailing axes of extent 1 or without.
+    Weights are a scalar or have the leading axes of the values (one weight per sample, per time
+    step, ...), with or without trailing axes of extent 1.
     """
     weights = as_tensor(as_tensor(sample_weight), values.dtype)
     shape: tuple[Dim, ...] = weights.shape

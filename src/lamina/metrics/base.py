@@ -155,7 +155,7 @@ def _collect(value: Any, found: list[Any]) -> None:
 
 
 def accumulate(variable: Variable, amount: Any) -> None:
-    """variable += amount, in the variable's own (wide) dtype."""
+    """Add the amount to the variable in the (wide) dtype of the variable."""
     variable.assign(variable.read() + as_tensor(as_tensor(amount), variable.dtype))
 
 
@@ -228,7 +228,7 @@ class Mean(Metric):
 
 
 def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]:
-    """The values times their weights, and the weights in the values' shape (None: all count 1)."""
+    """Return values times weights, and the weights in the shape of the values (None is 1)."""
     if sample_weight is None:
         return values, None
     weights = ops.broadcast_to(weights_for(values, sample_weight), values.shape)
@@ -266,7 +266,7 @@ class MeanMetricWrapper(Mean):
 
 
 class NamedMean(MeanMetricWrapper):
-    """A mean whose formula is the function `function`; the arguments are those of the function."""
+    """The mean of the function `function` of the class, called with the given arguments."""
 
     function: ClassVar[Callable[..., Any]]
 

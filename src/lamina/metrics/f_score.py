@@ -1,4 +1,4 @@
-"""F-scores: precision and recall in one number, per class or averaged over classes."""
+"""F-scores: weighted harmonic means of precision and recall, per class or averaged."""
 
 from __future__ import annotations
 
