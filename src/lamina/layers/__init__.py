@@ -2,21 +2,27 @@
 
 from lamina.configuration import deserialize, serialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from lamina.layers.adaptive_pooling import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from lamina.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
 from lamina.layers.base import Layer
 from lamina.layers.convolution import (
     Conv1D,
-    Conv1DTranspose,
     Conv2D,
-    Conv2DTranspose,
     Conv3D,
-    Conv3DTranspose,
     Convolution1D,
-    Convolution1DTranspose,
     Convolution2D,
-    Convolution2DTranspose,
     Convolution3D,
-    Convolution3DTranspose,
+)
+from lamina.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
+from lamina.layers.core import Activation, Dense, Identity, Input, InputLayer, Lambda
+from lamina.layers.depthwise_convolution import (
     DepthwiseConv1D,
     DepthwiseConv2D,
     SeparableConv1D,
@@ -24,11 +30,23 @@ from lamina.layers.convolution import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from lamina.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
-from lamina.layers.core import Activation, Dense, Identity, Input, InputLayer, Lambda
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.layers.embedding import Embedding
 from lamina.layers.encoding import CategoryEncoding, Discretization
+from lamina.layers.global_pooling import (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalAvgPool3D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMaxPool3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+)
 from lamina.layers.hashing import Hashing
 from lamina.layers.integer_lookup import IntegerLookup
 from lamina.layers.masking import Masking
@@ -70,30 +88,12 @@ from lamina.layers.padding import (
     ZeroPadding3D,
 )
 from lamina.layers.pooling import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveAveragePooling3D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AdaptiveMaxPooling3D,
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
     AvgPool1D,
     AvgPool2D,
     AvgPool3D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalAvgPool1D,
-    GlobalAvgPool2D,
-    GlobalAvgPool3D,
-    GlobalMaxPool1D,
-    GlobalMaxPool2D,
-    GlobalMaxPool3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
     MaxPool1D,
     MaxPool2D,
     MaxPool3D,
@@ -131,6 +131,14 @@ from lamina.layers.transformer import (
     TokenAndPositionEmbedding,
     TransformerDecoder,
     TransformerEncoder,
+)
+from lamina.layers.transposed_convolution import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
 )
 from lamina.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
 

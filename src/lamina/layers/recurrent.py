@@ -4,7 +4,7 @@ Inputs (batch, steps, features). One product with `kernel` projects all steps be
 loop is a `scan` that carries the states, with one recurrent product per iteration. Batch and number
 of steps are symbolic, so one program runs sequences of any length.
 
-A mask (batch, steps) is True at valid steps. A masked step keeps the states and repeats the previous
+A mask (batch, steps) is True at valid steps. A masked step keeps the states and repeats the last
 output; a fully masked row returns the initial values, by default zeros.
 """
 

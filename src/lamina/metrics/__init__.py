@@ -23,19 +23,23 @@ from lamina.metrics.accuracy import (
 from lamina.metrics.area import AUC
 from lamina.metrics.base import Mean, MeanMetricWrapper, Metric, Sum
 from lamina.metrics.confusion import (
-    ConfusionMatrix,
     FalseNegatives,
     FalsePositives,
     Precision,
-    PrecisionAtRecall,
     Recall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SpecificityAtSensitivity,
     TrueNegatives,
     TruePositives,
 )
+from lamina.metrics.confusion_matrix import (
+    ConfusionMatrix,
+)
 from lamina.metrics.f_score import F1Score, FBetaScore
+from lamina.metrics.operating_points import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
 from lamina.metrics.overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from lamina.metrics.probabilistic import (
     BinaryCrossentropy,

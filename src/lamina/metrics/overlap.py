@@ -11,7 +11,7 @@ from lamina import operations as ops
 from lamina.errors import RangeError
 from lamina.losses.shapes import floating, paired, weights_for
 from lamina.metrics.base import Metric, accumulate, counting
-from lamina.metrics.confusion import table_of
+from lamina.metrics.confusion_matrix import table_of
 from lamina.operations import masks
 from lamina.tensor import Tensor, as_tensor
 

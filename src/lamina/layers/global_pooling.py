@@ -1,0 +1,191 @@
+"""Pooling layers: maximum and average over all positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec, layout
+from lamina.operations import creation, elementwise, reductions, shaping
+from lamina.operations.windows import checked_format
+from lamina.tensor import Tensor
+
+
+class _GlobalPooling(Layer):
+    """Base class of poolings over all positions; keepdims keeps the spatial axes with extent 1."""
+
+    rank: ClassVar[int]
+    operation: ClassVar[Callable[..., Tensor]]
+
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data_format = checked_format(type(self).__name__, data_format)
+        self.keepdims = keepdims
+        self.input_spec = InputSpec(ndim=self.rank + 2, layout=layout(self.rank, self.data_format))
+
+    def call(self, inputs: Tensor) -> Tensor:
+        first = 1 if self.data_format == "channels_last" else 2
+        axes = tuple(range(first, first + self.rank))
+        return type(self).operation(inputs, axes, keepdims=self.keepdims)
+
+    def _there(self, mask: Any) -> tuple[int, Tensor]:
+        """Return the axis of the steps, and the mask with an axis for the channels."""
+        axis = 1 if self.data_format == "channels_last" else 2
+        return axis, creation.astype(shaping.expand_dims(mask, 3 - axis), "bool")
+
+
+class GlobalMaxPooling1D(_GlobalPooling):
+    """Maximum over all steps of a sequence.
+
+    A mask (batch, steps) excludes steps; the maximum of no steps is 0.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalMaxPooling1D()(lm.Input((10, 3))).shape
+        (batch, 3)
+    """
+
+    rank, operation = 1, staticmethod(reductions.max)
+
+    def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
+        if mask is None:
+            return super().call(inputs)
+        axis, there = self._there(mask)
+        low = float(np.finfo(inputs.dtype.storage).min)
+        top = reductions.max(elementwise.where(there, inputs, low), axis, keepdims=self.keepdims)
+        return elementwise.where(reductions.any(there, axis, keepdims=self.keepdims), top, 0.0)
+
+
+class GlobalMaxPooling2D(_GlobalPooling):
+    """Maximum over all pixels of an image.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalMaxPooling2D()(lm.Input((10, 12, 3))).shape
+        (batch, 3)
+    """
+
+    rank, operation = 2, staticmethod(reductions.max)
+
+
+class GlobalMaxPooling3D(_GlobalPooling):
+    """Maximum over all elements of a volume.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalMaxPooling3D()(lm.Input((4, 4, 4, 3))).shape
+        (batch, 3)
+    """
+
+    rank, operation = 3, staticmethod(reductions.max)
+
+
+class GlobalAveragePooling1D(_GlobalPooling):
+    """Mean over all steps of a sequence.
+
+    A mask (batch, steps) excludes steps; the mean of no steps is 0.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, steps, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalAveragePooling1D()(lm.Input((10, 3))).shape
+        (batch, 3)
+    """
+
+    rank, operation = 1, staticmethod(reductions.mean)
+
+    def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
+        if mask is None:
+            return super().call(inputs)
+        axis, there = self._there(mask)
+        kept = creation.astype(there, inputs.dtype)
+        total = reductions.sum(elementwise.where(there, inputs, 0.0), axis, keepdims=self.keepdims)
+        count = reductions.sum(kept, axis, keepdims=self.keepdims)
+        return total / elementwise.maximum(count, 1.0)
+
+
+class GlobalAveragePooling2D(_GlobalPooling):
+    """Mean over all pixels of an image.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalAveragePooling2D()(lm.Input((10, 12, 3))).shape
+        (batch, 3)
+    """
+
+    rank, operation = 2, staticmethod(reductions.mean)
+
+
+class GlobalAveragePooling3D(_GlobalPooling):
+    """Mean over all elements of a volume.
+
+    Args:
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        keepdims: keep the reduced axes with extent 1.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, depth, height, width, channels) -> (batch, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.GlobalAveragePooling3D()(lm.Input((4, 4, 4, 3))).shape
+        (batch, 3)
+    """
+
+    rank, operation = 3, staticmethod(reductions.mean)
+
+
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
+GlobalMaxPool3D, GlobalAvgPool1D = GlobalMaxPooling3D, GlobalAveragePooling1D
+GlobalAvgPool2D, GlobalAvgPool3D = GlobalAveragePooling2D, GlobalAveragePooling3D
