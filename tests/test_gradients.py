@@ -10,11 +10,12 @@ import pytest
 from lamina.autodiff import gradients
 from lamina.autodiff.check import check_gradient
 from lamina.autodiff.rules import VJP
+from lamina.engines import engine
 from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter, substitute, topological
 from lamina.ir.primitives import constant_of
-from lamina.ir.types import Extent, TensorType, array_type, bool_, float16, float64, int64
+from lamina.ir.types import Extent, TensorType, array_type, bool_, float16, float32, float64, int64
 from lamina.ir.verify import verify
 from lamina.reference.interpreter import run
 from lamina.rewrite.merge_scans import merge_scans
@@ -360,3 +361,16 @@ def test_the_check_itself_finds_a_wrong_gradient() -> None:
 
     with pytest.raises(GradientError, match="derivative of order 1"):
         check_gradient(wrong, [np.array([1.0, 2.0])])
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 5])
+def test_gradients_of_strided_slices_have_the_size_of_what_is_sliced(rows: int) -> None:
+    x = parameter(TensorType((BATCH,), float32))
+    doubled = ops.add(x, x)
+    y = ops.slice(doubled, start_indices=(0,), limit_indices=(BATCH,), strides=(3,))
+    (gradient,) = gradients([y], [ops.fill(1.0, y)], [x])
+    graph = Graph([x], [ops.add(gradient, x)])
+    expected = np.where(np.arange(rows) % 3, 0, 2).astype(np.float32)
+    for name in ("numpy", "llvm"):
+        (found,) = engine(name).compile(graph, {})([np.zeros(rows, np.float32)])
+        np.testing.assert_array_equal(found, expected)

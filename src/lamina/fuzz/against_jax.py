@@ -101,7 +101,7 @@ def _run(graph: Graph, given: Sequence[Any], sizes: Any) -> list[Any]:
 
 
 def _step(node: Node, xs: list[Any], sizes: Any) -> Any:
-    params = interpreter.resolve(node.params, sizes)
+    params = interpreter.params_of(node, sizes)
     if node.op in LOOPS:
         return LOOPS[node.op](xs, params, sizes)
     if node.op not in ROWS:

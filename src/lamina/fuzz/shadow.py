@@ -65,7 +65,7 @@ def claimed(node: Node, shadow: Any, lane: str) -> Any:
 @np.errstate(all="ignore")
 def step(node: Node, args: Sequence[Any], sizes: Sizes) -> Shadow | tuple[Shadow, ...]:
     """The shadow of a node from its operands'."""
-    params = interpreter.resolve(node.params, sizes)
+    params = interpreter.params_of(node, sizes)
     if node.op == "scan":
         return _scan(args, params, sizes)
     if node.op == "while":

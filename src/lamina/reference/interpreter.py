@@ -119,6 +119,27 @@ def _resolved(value: Any, sizes: Sizes) -> Any:
     return tuple(evaluate(v, sizes) for v in value) if is_symbolic(value) else value
 
 
+def params_of(node: Node, sizes: Sizes) -> dict[str, Any]:
+    """The params of a node with their symbolic extents evaluated.
+
+    An axis that a `pad` spreads has (n - 1) * interior elements more. If n is symbolic, its type
+    says so of n = 0 elements too: the high edge makes up for it.
+    """
+    params = resolve(node.params, sizes)
+    if _is_spread(node):
+        rows = zip(node.args[0].shape, node.shape, params["edge_padding_low"], strict=True)
+        params["edge_padding_high"] = tuple(
+            high if evaluate(n, sizes) else evaluate(extent, sizes) - low
+            for (n, extent, low), high in zip(rows, params["edge_padding_high"], strict=True)
+        )
+    return params
+
+
+def _is_spread(node: Node) -> bool:
+    """True for a pad between elements of which only a run tells whether there are any."""
+    return node.op == "pad" and any(node.params["interior_padding"]) and is_symbolic(node.shape)
+
+
 # ---- loops and branches --------------------------------------------------------------------------
 def _scan(
     *arrays: Any,
@@ -188,7 +209,8 @@ def _steps(results: Sequence[Node], known: Iterable[Node]) -> list[_Step]:
     for node in reversed(order):
         dead = [arg for arg in dict.fromkeys(node.args) if arg not in wanted]
         wanted.update(dead)
-        steps.append(_Step(node, any(map(is_symbolic, node.params.values())), dead))
+        symbolic = any(map(is_symbolic, node.params.values())) or _is_spread(node)
+        steps.append(_Step(node, symbolic, dead))
     return steps[::-1]
 
 
@@ -196,7 +218,7 @@ def _execute(steps: Sequence[_Step], values: dict[Node, Any], sizes: Sizes) -> N
     for step in steps:
         node = step.node
         arrays = [values.get(a, a.value) for a in node.args]
-        params = resolve(node.params, sizes) if step.symbolic else node.params
+        params = params_of(node, sizes) if step.symbolic else node.params
         if node.op in REGIONS:
             values[node] = REGIONS[node.op](*arrays, **params, sizes=sizes)
         elif node.op == "parameter":
