@@ -18,6 +18,8 @@ from lamina.engines.llvm.target.machine import Machine
 from lamina.engines.llvm.target.target import Target, host, target, using
 from lamina.fuzz.check import check
 from lamina.fuzz.generate import generate
+from lamina.ir import ops
+from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
 from lamina.settings import settings
@@ -109,6 +111,27 @@ def test_random_programs_are_right_under_eager_thresholds(threads):
         for seed in range(25):
             failure = check(generate(f"eager {seed}"), threads=(threads,))
             assert failure is None, failure
+
+
+def test_a_convolution_of_no_features_is_zero_under_eager_thresholds():
+    arrays = [np.zeros(shape, np.float32) for shape in ((16, 16, 0), (3, 0, 16))]
+    arrays.append(np.ones((16, 14, 16), np.float32))
+    x, kernel, state = (parameter(TensorType(a.shape, float32)) for a in arrays)
+    y = ops.convolution(
+        x,
+        kernel,
+        window_strides=(1,),
+        padding=((0, 0),),
+        lhs_dilation=(1,),
+        rhs_dilation=(1,),
+        lhs_spec=(0, 2, 1),
+        rhs_spec=(2, 1, 0),
+        out_spec=(0, 2, 1),
+    )
+    with settings(cache=False), using(replace(host(), costs=host().costs.eager())):
+        program = engine("llvm").compile(Graph([x, kernel, state], [y]), {2: 0})
+        (found,) = program(arrays)
+    assert found is arrays[2] and not found.any()
 
 
 def test_a_network_is_right_under_eager_thresholds():

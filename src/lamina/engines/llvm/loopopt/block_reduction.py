@@ -68,6 +68,8 @@ def _pays(nest: Nest, target: Target) -> bool:
     if dtype is None or dtype.name not in ("float32", "float64"):
         return False
     size, machine, costs = dtype.itemsize, target.machine, target.costs
+    if any(is_static(v.extent) and v.extent == 0 for v in nest.reductions):
+        return False  # no first block would begin the sums
     terms = math.prod(guess(v.extent) for v in nest.reductions)
     results = math.prod(guess(v.extent) for v in nest.loops)
     panel = costs.block_columns * machine.lanes(8 * size)
