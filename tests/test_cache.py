@@ -12,7 +12,7 @@ import pytest
 
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.target import toolchain
-from lamina.engines.llvm.target.machine import machine
+from lamina.engines.llvm.target.target import target, using
 from lamina.settings import settings
 
 KEY = "0123456789abcdef" * 4
@@ -55,11 +55,12 @@ def test_plan_and_objects_survive_packing():
 
 
 @pytest.mark.parametrize("figure", ["l1", "l2", "vector_bits", "vector_registers", "fma"])
-def test_a_key_depends_on_every_figure_of_the_machine_that_schedules_use(figure, monkeypatch):
-    before, this = cache.key_of("a"), machine()
-    changed = replace(this, **{figure: getattr(this, figure) * 2 + 1})
-    monkeypatch.setattr(cache, "machine", lambda: changed)
-    assert cache.key_of("a") != before
+def test_a_key_depends_on_every_figure_of_the_machine_that_schedules_use(figure):
+    before, this = cache.key_of("a"), target()
+    changed = replace(this.machine, **{figure: getattr(this.machine, figure) * 2 + 1})
+    with using(replace(this, machine=changed)):
+        assert cache.key_of("a") != before
+    assert cache.key_of("a") == before
 
 
 def test_keys_tell_programs_apart(monkeypatch):
