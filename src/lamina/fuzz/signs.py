@@ -44,7 +44,7 @@ def _moved(op: str, count: int) -> Rule:
     """The masks go where the elements go."""
 
     def rule(xs: Sequence[Shadow], value: Array, params: dict[str, Any]) -> Mask:
-        data = [known(x) for x in xs[:count]]
+        data = [np.asarray(known(x)) for x in xs[:count]]
         return np.asarray(MEANING[op](*data, *(x.value for x in xs[count:]), **params))
 
     return rule
