@@ -120,7 +120,8 @@ class TestNeedExtra:
     [
         (np.zeros((2, 3), np.float32), "float32 array of shape (2, 3)"),
         (np.zeros(4, np.int8), "int8 array of shape (4,)"),
-        (np.float32(1.5), "float32 array of shape ()"),
+        (np.float32(1.5), "np.float32(1.5)"),
+        (np.array(3), "array(3)"),
         ("n/a", "'n/a'"),
         (None, "None"),
         ("x" * 500, "'" + "x" * 76 + "..."),

@@ -248,7 +248,8 @@ def warn(message: str) -> None:
 def describe(value: Any, limit: int = 80) -> str:
     """What came, for a message: arrays by shape and dtype, everything else by its short repr."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-    if isinstance(shape, tuple) and dtype is not None:
+    is_scalar = shape == () and type(value).__module__ == "numpy"
+    if isinstance(shape, tuple) and dtype is not None and not is_scalar:
         extents = ", ".join(str(extent) for extent in shape) + ("," if len(shape) == 1 else "")
         return f"{dtype} array of shape ({extents})"
     text = repr(value)
