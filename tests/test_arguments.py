@@ -3,6 +3,7 @@
 import array
 import importlib.util
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -343,3 +344,24 @@ def test_methods_of_data_sets_take_whole_numbers_only(method):
     for value in [1.5, "a", [], {}, object(), True, float("inf"), least - 1]:
         with pytest.raises(RangeError, match=rf"Dataset\.{method}: invalid"):
             getattr(data, method)(value)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 0, np.float32(2.0)])
+def test_masking_takes_any_number(value):
+    layer = lm.layers.Masking(value)
+    assert isinstance(layer.mask_value, float)
+    np.testing.assert_equal(layer.mask_value, float(value))
+
+
+@pytest.mark.parametrize("value", ["0", None, True, [0.0], np.zeros(2)])
+def test_masking_refuses_what_is_no_number(value):
+    with pytest.raises(RangeError, match=r"mask_value \(expected a number, got"):
+        lm.layers.Masking(value)
+
+
+@pytest.mark.parametrize("layer", [lm.layers.Dense, lm.layers.LSTM, lm.layers.SimpleRNN])
+@pytest.mark.parametrize("units", [2**63, 2**62, 10**30])
+def test_a_weight_beyond_any_memory_is_named(layer, units):
+    x = np.ones((1, 2, 3), "float32")
+    with pytest.raises(RangeError, match=r"weight 'kernel' of shape .* too large for any memory"):
+        layer(units)(x)

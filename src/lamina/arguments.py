@@ -145,6 +145,15 @@ class Number:
 
 
 @dataclass(frozen=True)
+class AnyNumber:
+    """A number, infinities and NaN among them."""
+
+    def __call__(self, owner: str, name: str, value: Any) -> None:
+        if not is_number(value):
+            raise _error(owner, name, "a number", value)
+
+
+@dataclass(frozen=True)
 class OneOf:
     """One of the choices."""
 

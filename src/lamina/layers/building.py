@@ -4,6 +4,7 @@ creates the weights with their initial values."""
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from lamina import initializers, restoring
+from lamina.errors import RangeError
 from lamina.layers import frames
 from lamina.locks import MAKING
 from lamina.tensor import LOCAL, Variable
+
+ADDRESSES = 1 << 47  # bytes: what a process can address
 
 
 def wrapped(build: Callable[..., None]) -> Callable[..., None]:
@@ -64,8 +68,19 @@ def weight(
     restoration = restoring.current()
     postpone = restoration is not None and getattr(make, "is_random", False)
     restoring.claim(layer._label(), f"the weight {name!r} of shape {shape}", *shape)
+    _need_addresses(layer, name, shape, dtype)
     first = np.broadcast_to(np.zeros((), dtype.storage), shape) if postpone else drawn()
     variable = Variable(first, trainable=trainable, dtype=dtype, name=name)
     if restoration is not None and postpone:
         restoration.later(variable, drawn)
     return variable
+
+
+def _need_addresses(layer: Any, name: str, shape: tuple[int, ...], dtype: Any) -> None:
+    size = math.prod(shape) * dtype.bits // 8
+    if size > ADDRESSES:
+        raise RangeError(
+            f"{layer._label()}: the weight {name!r} of shape {shape} is too large for any memory "
+            f"(expected at most {ADDRESSES:,} bytes, got {size:,})",
+            hint="check the sizes that the layer was given, and the shape of its input",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lamina.arguments import Checks, Number
+from lamina.arguments import AnyNumber, Checks
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
 from lamina.operations import elementwise, masks, reductions
@@ -30,7 +30,7 @@ class Masking(Layer):
         [[True, False, True]]
     """
 
-    argument_checks: ClassVar[Checks] = {"mask_value": Number()}
+    argument_checks: ClassVar[Checks] = {"mask_value": AnyNumber()}
     input_spec = InputSpec(min_ndim=3)
     supports_masking = True
 
