@@ -13,15 +13,16 @@ import lamina as lm
 TOOLS = Path(__file__).parent.parent / "tools"
 sys.path.insert(0, str(TOOLS))
 
-from write_arguments import arguments, documented, missing, public  # noqa: E402
+from write_arguments import arguments, documented, methods, missing, public  # noqa: E402
 
 CHECKED = ("layers", "losses", "metrics")
 OBJECTS = [(namespace, found) for namespace, found in public() if namespace in CHECKED]
+METHODS = [(namespace, found) for namespace, found in methods() if namespace in CHECKED]
 MODULES = sorted({inspect.unwrap(found).__module__ for _, found in OBJECTS})
 
 
 def name_of(namespace, found):
-    return f"{namespace}.{found.__name__}"
+    return f"{namespace}.{found.__qualname__}"
 
 
 def described(found):
@@ -37,13 +38,13 @@ def takes_keywords(found):
 
 
 def test_docstrings_describe_every_argument():
-    gaps = {name_of(ns, found): missing(ns, found) for ns, found in OBJECTS}
+    gaps = {name_of(ns, found): missing(ns, found) for ns, found in OBJECTS + METHODS}
     assert not {name: gap for name, gap in gaps.items() if gap}
 
 
 def test_docstrings_describe_only_arguments_that_exist_in_the_order_of_the_signature():
     wrong = {}
-    for namespace, found in OBJECTS:
+    for namespace, found in OBJECTS + METHODS:
         names = [name for name in described(found) if name in arguments(found)]
         others = [name for name in described(found) if name not in arguments(found)]
         if names != arguments(found) or (others and not takes_keywords(found)):

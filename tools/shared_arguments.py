@@ -87,8 +87,8 @@ LAYERS = {
     "strides": "distance between windows, an integer or one per spatial axis.",
     "dilation_rate": "distance between the elements of a window, an integer or one per spatial "
                      "axis.",
-    "padding": '"valid" adds no padding; "same" pads evenly so that the output has '
-               'ceil(extent / stride) elements.',
+    "padding": '"valid" adds no padding; "same" pads so that the output has ceil(extent / '
+               'stride) elements.',
     "data_format": '"channels_last" for inputs (batch, ..., channels) or "channels_first" for '
                    '(batch, channels, ...); None is "channels_last".',
     "groups": "number of groups that the channels are divided into; each group is convolved with "

@@ -75,7 +75,9 @@ def methods() -> Iterator[tuple[str, Any]]:
         for owner in getattr(found, "__mro__", ()):
             for name, member in vars(owner).items():
                 function = getattr(member, "__func__", member)
-                if name[0] == "_" or not inspect.isfunction(function) or id(function) in seen:
+                if not inspect.isfunction(function) or id(function) in seen:
+                    continue
+                if name[0] == "_" or function.__name__[0] == "_":  # also private ones by alias
                     continue
                 seen.add(id(function))
                 if is_ours(function) and (function.__doc__ or not _is_described(owner, name)):

@@ -73,7 +73,12 @@ class _PlainAttention(Layer):
         self.scale: Any = None
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
-        """Return the scores of queries and keys, (batch, queries, keys)."""
+        """Return the scores of queries and keys, (batch, queries, keys).
+
+        Args:
+            query: queries, (batch, queries, d).
+            key: keys, (batch, keys, d).
+        """
         raise TypeError(f"{type(self).__name__} must define scores(query, key)")
 
     def call(
@@ -98,7 +103,12 @@ class _PlainAttention(Layer):
         return (outputs, weights) if return_attention_scores else outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the mask of the queries."""
+        """Return the mask of the queries.
+
+        Args:
+            inputs: [query, value] or [query, value, key].
+            mask: [query_mask, value_mask], or None.
+        """
         return mask[0] if isinstance(mask, (list, tuple)) else None
 
     def _three(self, inputs: Any) -> list[Tensor]:
@@ -422,7 +432,21 @@ class MultiHeadAttention(Layer):
         training: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:
-        """Process one query; keep the keys and values of all steps, at most `stream.length`."""
+        """Process one query; keep the keys and values of all steps, at most `stream.length`.
+
+        Args:
+            stream: stream in progress.
+            query: one query, (batch, 1, features).
+            value: must be `query`: only self-attention can be streamed.
+            key: must be None or `query`.
+            query_mask: mask of the query.
+            value_mask: mask of the value.
+            key_mask: mask of the key.
+            attention_mask: mask of the step, (batch, 1, 1).
+            return_attention_scores: also return the weights.
+            training: True in training.
+            use_causal_mask: must be True: later keys are unknown in a stream.
+        """
         if not use_causal_mask or value is not query or (key is not None and key is not query):
             raise refused(self, "its queries see later steps, or another sequence")
         if stream.most is None:

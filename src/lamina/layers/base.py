@@ -121,7 +121,11 @@ class Layer(Tracked):
 
     # ---- to be defined by subclasses -----------------------------------------------------------
     def build(self, input_shape: Any) -> None:
-        """Create the weights for inputs of this shape, with None for variable extents."""
+        """Create the weights for inputs of this shape, with None for variable extents.
+
+        Args:
+            input_shape: shape of the inputs with the batch axis.
+        """
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Return the outputs. `training` and `mask` are passed only to a method with these
@@ -130,7 +134,12 @@ class Layer(Tracked):
 
     def check_data(self, values: Any, first: int = 0) -> None:
         """Raise for an array of inputs that the layer cannot process and that a compiled program
-        could not reject; error positions count rows from `first`."""
+        could not reject; error positions count rows from `first`.
+
+        Args:
+            values: array of inputs, the samples first.
+            first: row of the data set that the first row of `values` is.
+        """
 
     # ---- weights -------------------------------------------------------------------------------
     def add_weight(
@@ -144,7 +153,17 @@ class Layer(Tracked):
         name: str | None = None,
     ) -> Variable:
         """Create a Variable of the layer. The default initializer is "glorot_uniform" for floating
-        dtypes and "zeros" for all others."""
+        dtypes and "zeros" for all others.
+
+        Args:
+            shape: shape of the Variable; () for a scalar.
+            initializer: name or Initializer of the initial values; None is the default above.
+            dtype: dtype of the Variable; None is that of the layer.
+            trainable: False excludes the Variable from training.
+            regularizer: name or function of the penalty that is added to the loss.
+            constraint: name or function applied after each update.
+            name: name of the Variable; None is "variable" with a number if needed.
+        """
         if isinstance(shape, str):  # add_weight("kernel", (3, 4)), as older programs write it
             shape, name = initializer, shape
             initializer = None
@@ -274,7 +293,12 @@ class Layer(Tracked):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Return the mask of the outputs (or a list of masks) for the inputs and their mask, by
-        default that of the inputs. It is called only if `supports_masking` is True."""
+        default that of the inputs. It is called only if `supports_masking` is True.
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
         return mask
 
     def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -334,7 +358,11 @@ class Layer(Tracked):
     # ---- shapes --------------------------------------------------------------------------------
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the output (or a nest of shapes) for inputs of this shape (or nest),
-        with None for variable extents. Builds the layer."""
+        with None for variable extents. Builds the layer.
+
+        Args:
+            input_shape: shape of the inputs with the batch axis, or a nest of shapes.
+        """
 
         def tensor(shape: tuple[Any, ...]) -> Tensor:
             return symbolic.traced(symbolic.symbolic_type(shape, self._dtype))
@@ -390,7 +418,11 @@ class Layer(Tracked):
 
     # ---- losses --------------------------------------------------------------------------------
     def add_loss(self, loss: Any) -> None:
-        """Add scalar tensors to the losses of the outermost model; for use in `call`."""
+        """Add scalar tensors to the losses of the outermost model; for use in `call`.
+
+        Args:
+            loss: scalar tensor, or a sequence of scalar tensors.
+        """
         frame = frames.current()
         into = frame.losses if frame is not None else self._losses
         into.extend(as_tensor(each) for each in tree.leaves(loss))
@@ -414,7 +446,11 @@ class Layer(Tracked):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Return the layer that `get_config` described, also if `__init__` takes no `name`."""
+        """Return the layer that `get_config` described, also if `__init__` takes no `name`.
+
+        Args:
+            config: what `get_config` returned.
+        """
         arguments = {name: restored(value) for name, value in config.items()}
         taken = inspect.signature(cls.__init__).parameters.values()
         if any(p.kind is p.VAR_KEYWORD for p in taken):

@@ -112,7 +112,11 @@ class Convolution(Layer):
         return self._result(self.convolve(creation.astype(inputs, self.dtype)))
 
     def convolve(self, inputs: Tensor) -> Tensor:
-        """Return the convolution before bias and activation."""
+        """Return the convolution before bias and activation.
+
+        Args:
+            inputs: inputs of the call.
+        """
         raise TypeError(f"{type(self).__name__} must define convolve(inputs)")
 
 
@@ -219,7 +223,12 @@ class Conv1D(_Conv):
     paddings = ("valid", "same", "causal")
 
     def call_streaming(self, stream: Streaming, inputs: Tensor) -> Tensor:
-        """Process one step; keep the previous steps that the kernel covers."""
+        """Process one step; keep the previous steps that the kernel covers.
+
+        Args:
+            stream: stream in progress.
+            inputs: one step of the inputs, (batch, 1, ...).
+        """
         if self.padding != "causal" or self.strides != (1,) or self._channel_axis != -1:
             raise refused(self, 'it is not padding="causal" of channels_last, step by step')
         reach = self.dilation_rate[0] * (self.kernel_size[0] - 1)
@@ -242,8 +251,8 @@ class Conv2D(_Conv):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         dilation_rate: distance between the elements of a window, an integer or one per spatial
@@ -284,8 +293,8 @@ class Conv3D(_Conv):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         dilation_rate: distance between the elements of a window, an integer or one per spatial

@@ -193,8 +193,8 @@ class ConvLSTM1D(_ConvLSTM):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         dilation_rate: distance between the elements of a window, an integer or one per spatial
@@ -230,8 +230,8 @@ class ConvLSTM2D(_ConvLSTM):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         dilation_rate: distance between the elements of a window, an integer or one per spatial
@@ -268,8 +268,8 @@ class ConvLSTM3D(_ConvLSTM):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         dilation_rate: distance between the elements of a window, an integer or one per spatial

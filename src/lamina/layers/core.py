@@ -69,7 +69,11 @@ class InputLayer(Layer):
         self._dtype = types.dtype(dtype if dtype is not None else types.float32)
 
     def tensor(self, scope: Scope) -> SymbolicTensor:
-        """Return a symbolic tensor for the data; layers called on it belong to this scope."""
+        """Return a symbolic tensor for the data; layers called on it belong to this scope.
+
+        Args:
+            scope: scope of the functional model.
+        """
         type_ = symbolic_type(self.batch_shape, self._dtype)
         self._set_built(self.batch_shape)
         self._output_shape = self.batch_shape

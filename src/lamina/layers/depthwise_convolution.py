@@ -61,8 +61,8 @@ class DepthwiseConv1D(_DepthwiseConv):
     Args:
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         depth_multiplier: number of output channels of the depthwise step per input channel.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
@@ -99,8 +99,8 @@ class DepthwiseConv2D(_DepthwiseConv):
     Args:
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         depth_multiplier: number of output channels of the depthwise step per input channel.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
@@ -201,8 +201,8 @@ class SeparableConv1D(_SeparableConv):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         dilation_rate: distance between the elements of a window, an integer or one per spatial
@@ -246,8 +246,8 @@ class SeparableConv2D(_SeparableConv):
         filters: number of output channels, a positive integer.
         kernel_size: extents of the kernel, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per spatial axis.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         dilation_rate: distance between the elements of a window, an integer or one per spatial

@@ -88,7 +88,12 @@ class Embedding(Layer):
             self.embeddings.assign(self._first_table)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return a mask, True at nonzero integers, if `mask_zero`; otherwise None."""
+        """Return a mask, True at nonzero integers, if `mask_zero`; otherwise None.
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
         return as_tensor(inputs) != 0 if self.mask_zero else None
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -115,7 +120,12 @@ class Embedding(Layer):
 
     def check_data(self, values: Any, first: int = 0) -> None:
         """Raise OutOfBoundsError for an integer outside of the table, with its position, and
-        DTypeError for a fraction; positions count rows of the array `values` from `first`."""
+        DTypeError for a fraction; positions count rows of the array `values` from `first`.
+
+        Args:
+            values: array of integers, the samples first.
+            first: row of the data set that the first row of `values` is.
+        """
         if values.size and values.dtype.kind == "f":
             self._check_whole(values)
         if not values.size or (values.min() >= 0 and values.max() < self.input_dim):

@@ -177,7 +177,12 @@ class Discretization(Layer):
             self.bin_boundaries = _increasing(bin_boundaries)
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
-        """Learn the boundaries from an array or an iterable of batches; replaces earlier ones."""
+        """Learn the boundaries from an array or an iterable of batches; replaces earlier ones.
+
+        Args:
+            data: array, or iterable of batches.
+            steps: maximum number of batches; None uses all.
+        """
         if self.num_bins is None:
             raise StateError(f"{self._label()}: bin_boundaries were given; nothing to adapt")
         values = np.concatenate([np.ravel(b) for b in batches_of(data, steps)] or [np.empty(0)])

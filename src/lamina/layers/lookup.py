@@ -102,7 +102,11 @@ class Lookup(Layer):
         return len(self._reserved()) - self.num_oov_indices
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
-        """Return the tokens in order, with or without the reserved ones."""
+        """Return the tokens in order, with or without the reserved ones.
+
+        Args:
+            include_special_tokens: include the mask token and the OOV tokens.
+        """
         tokens = list(self._tokens or [])
         return [*self._reserved(), *tokens] if include_special_tokens else tokens
 
@@ -116,6 +120,10 @@ class Lookup(Layer):
         Reserved tokens may be omitted; otherwise they come first, in their order, and their default
         weight is the mean of all weights. Raise ArgumentError for repeated tokens, reserved tokens
         at other positions, or more than max_tokens.
+
+        Args:
+            vocabulary: tokens in order, or the path of a text file with one token per line.
+            idf_weights: inverse document frequency of each token, for "tf_idf".
         """
         if (idf_weights is not None) != (self.output_mode == "tf_idf"):
             need = (
@@ -196,6 +204,10 @@ class Lookup(Layer):
         The most frequent tokens come first, equally frequent ones in reverse order. For "tf_idf"
         each row is a document (each token, without rows), and the weight of a token is log(1 +
         documents / (1 + documents that contain the token)).
+
+        Args:
+            data: array, list, or iterable of batches.
+            steps: maximum number of batches; None uses all.
         """
         if self._was_given:
             raise StateError(f"{self._label()}: the vocabulary was given; nothing to adapt")
@@ -293,7 +305,11 @@ class Lookup(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the layer that `get_config` described. Raise FileFormatError for the path of a
-        vocabulary: a configuration may come from a file, and a file must not name other files."""
+        vocabulary: a configuration may come from a file, and a file must not name other files.
+
+        Args:
+            config: what `get_config` returned.
+        """
         vocabulary = config.get("vocabulary")
         if isinstance(vocabulary, (str, bytes, os.PathLike)):
             raise FileFormatError(

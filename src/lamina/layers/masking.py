@@ -40,7 +40,12 @@ class Masking(Layer):
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> Tensor:
         """Return a mask, True if any feature differs from `mask_value` (and the mask of the inputs
-        is True)."""
+        is True).
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
         own = reductions.any(inputs != self.mask_value, axis=-1)
         found = masks.both(own, mask)
         return own if found is None else found

@@ -52,7 +52,12 @@ class Merge(Layer):
         return [None if m is None else as_tensor(as_tensor(m), bool_) for m in mask]
 
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
-        """Return the output for a list of tensors and their masks."""
+        """Return the output for a list of tensors and their masks.
+
+        Args:
+            inputs: list of tensors.
+            there: mask of each input, or None.
+        """
         raise TypeError(f"{type(self).__name__} must define merge(inputs, there)")
 
     def _misfit(self, inputs: Sequence[Tensor], why: str, hint: str) -> ShapeError:
@@ -66,6 +71,11 @@ class _Elementwise(Merge):
     pairwise: ClassVar[Any]  # a function of two tensors
 
     def aligned(self, inputs: list[Tensor]) -> list[Tensor]:
+        """Return the inputs with axes of extent 1 after the batch, so that all have as many axes.
+
+        Args:
+            inputs: list of tensors.
+        """
         ndim = max(t.ndim for t in inputs)
         spread = [_spread(t, ndim) for t in inputs]
         try:
@@ -81,7 +91,12 @@ class _Elementwise(Merge):
         return functools.reduce(type(self).pairwise, self.aligned(inputs))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return a mask, True if a step is unmasked in any input; None if an input has no mask."""
+        """Return a mask, True if a step is unmasked in any input; None if an input has no mask.
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
         return _anywhere(_fitted(inputs, self._masks(inputs, mask)))
 
 
@@ -308,7 +323,12 @@ class Concatenate(Merge):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Concatenate the masks along their axes, with True for inputs without a mask; along other
-        axes, a step is unmasked if it is unmasked in any input."""
+        axes, a step is unmasked if it is unmasked in any input.
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
         each = self._masks(inputs, mask)
         known = [m for m in each if m is not None]
         if not known:
@@ -369,7 +389,12 @@ class Dot(Merge):
         self.axes, self.normalize = pair, bool(normalize)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """Return None: the products sum over all steps, or are of pairs of steps."""
+        """Return None: the products sum over all steps, or are of pairs of steps.
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
 
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         x, y = inputs

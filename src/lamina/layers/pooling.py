@@ -55,8 +55,8 @@ class MaxPooling1D(_Pooling):
     Args:
         pool_size: extents of the window, an integer or one per spatial axis.
         strides: distance between windows; None is `pool_size`.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
@@ -79,8 +79,8 @@ class MaxPooling2D(_Pooling):
     Args:
         pool_size: extents of the window, an integer or one per spatial axis.
         strides: distance between windows, an integer or a pair; None is `pool_size`.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
@@ -103,8 +103,8 @@ class MaxPooling3D(_Pooling):
     Args:
         pool_size: extents of the window, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per axis; None is `pool_size`.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
@@ -128,8 +128,8 @@ class AveragePooling1D(_Pooling):
     Args:
         pool_size: extents of the window, an integer or one per spatial axis.
         strides: distance between windows; None is `pool_size`.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
@@ -152,8 +152,8 @@ class AveragePooling2D(_Pooling):
     Args:
         pool_size: extents of the window, an integer or one per spatial axis.
         strides: distance between windows, an integer or a pair; None is `pool_size`.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
@@ -176,8 +176,8 @@ class AveragePooling3D(_Pooling):
     Args:
         pool_size: extents of the window, an integer or one per spatial axis.
         strides: distance between windows, an integer or one per axis; None is `pool_size`.
-        padding: "valid" adds no padding; "same" pads evenly so that the output has ceil(extent /
-            stride) elements.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.

@@ -120,7 +120,11 @@ class Normalization(Layer):
             self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
 
     def adapt(self, data: Any) -> None:
-        """Learn mean and variance anew from an array or an iterable of batches."""
+        """Learn mean and variance anew from an array or an iterable of batches.
+
+        Args:
+            data: array, or iterable of batches.
+        """
         if self.input_mean is not None:
             raise StateError(f"{self._label()}: mean and variance were given; nothing to adapt")
         batches = [data] if hasattr(data, "__array__") or hasattr(data, "shape") else data
@@ -209,7 +213,11 @@ class _Pictures(Layer):
             )
 
     def changed(self, x: Tensor) -> Tensor:
-        """Return the transformed images, channels last."""
+        """Return the transformed images, channels last.
+
+        Args:
+            x: images, (batch, rows, columns, channels).
+        """
         raise TypeError(f"{type(self).__name__} must define changed(x)")
 
 

@@ -53,7 +53,14 @@ class _Moving(RandomPictures):
 
     def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
         """Return rows and columns (batch, height, width), relative to the center, that each output
-        pixel samples; `rows` and `columns` are its own position."""
+        pixel samples; `rows` and `columns` are its own position.
+
+        Args:
+            x: images, (batch, rows, columns, channels).
+            rows: row of each output pixel relative to the center.
+            columns: column of each output pixel relative to the center.
+            chances: random numbers in [0, 1), (batch, draws).
+        """
         raise TypeError(f"{type(self).__name__} must define places(x, rows, columns, chances)")
 
 

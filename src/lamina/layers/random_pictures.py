@@ -51,7 +51,12 @@ class RandomPictures(Layer):
         return changed if x.ndim == 4 else shaping.squeeze(changed, 0)
 
     def changed(self, x: Tensor, chances: Tensor) -> Tensor:
-        """Return the changed images, channels last; chances (batch, draws) are in [0, 1)."""
+        """Return the changed images, channels last; chances (batch, draws) are in [0, 1).
+
+        Args:
+            x: images, (batch, rows, columns, channels).
+            chances: random numbers in [0, 1), (batch, draws).
+        """
         raise TypeError(f"{type(self).__name__} must define changed(x, chances)")
 
 

@@ -100,7 +100,12 @@ class RNN(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes, layout=words)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the mask of the inputs if there is an output for every step, otherwise None."""
+        """Return the mask of the inputs if there is an output for every step, otherwise None.
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
         if not self.return_sequences or mask is None:
             return None
         return shaping.flip(mask, axis=1) if self.go_backwards else mask
@@ -128,7 +133,15 @@ class RNN(Layer):
         mask: Any = None,
         training: bool = False,
     ) -> Any:
-        """Process one step, from the states of the previous step."""
+        """Process one step, from the states of the previous step.
+
+        Args:
+            stream: stream in progress.
+            sequences: one step of the inputs, (batch, 1, features).
+            initial_state: must be None; the stream keeps the states.
+            mask: mask of the step; None if it counts.
+            training: True in training.
+        """
         if self.go_backwards or self.stateful or initial_state is not None:
             what = "it goes backwards" if self.go_backwards else "its states come from elsewhere"
             raise refused(self, what)
@@ -208,7 +221,11 @@ class RNN(Layer):
 
     # ---- states --------------------------------------------------------------------------------
     def get_initial_state(self, batch_size: Dim) -> list[Any]:
-        """Return the default initial states of the cell, zeros."""
+        """Return the default initial states of the cell, zeros.
+
+        Args:
+            batch_size: number of sequences.
+        """
         return initial_state(self.cell, batch_size, self.dtype)
 
     def _begin(self, given: Any, batch: Dim) -> list[Any]:

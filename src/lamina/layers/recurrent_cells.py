@@ -121,7 +121,11 @@ class RecurrentCell(Layer):
 
     # ---- computing -----------------------------------------------------------------------------
     def get_initial_state(self, batch_size: Dim) -> States:
-        """Return zeros."""
+        """Return zeros.
+
+        Args:
+            batch_size: number of sequences.
+        """
         shape = (batch_size, self.units)
         return [creation.zeros(shape, dtype=self.dtype) for _ in range(self.number_of_states)]
 
@@ -135,7 +139,13 @@ class RecurrentCell(Layer):
         return parts.step(parts.project(inputs), states)
 
     def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
-        """Return the parts of the cell for a batch of this size; draws the dropout masks."""
+        """Return the parts of the cell for a batch of this size; draws the dropout masks.
+
+        Args:
+            batch: number of sequences.
+            features: number of input features.
+            training: True in training, in which dropout applies.
+        """
         outer = self._kept("dropout", (batch, features), training)
         inner = self._kept("recurrent_dropout", (batch, self.units), training)
         recurrent_kernel = self.recurrent_kernel.read()
@@ -155,14 +165,26 @@ class RecurrentCell(Layer):
         return Parts(project, step)
 
     def input_bias(self, bias: Tensor | None) -> Tensor | None:
-        """Return the part of the bias that is added to the product with the inputs."""
+        """Return the part of the bias that is added to the product with the inputs.
+
+        Args:
+            bias: whole bias of the cell.
+        """
         return bias
 
     def advance(
         self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, States]:
         """Return output and new states for projected inputs and the first state after recurrent
-        dropout."""
+        dropout.
+
+        Args:
+            x: projected inputs, (batch, gates * units).
+            seen: first state after recurrent dropout, (batch, units).
+            states: previous states.
+            kernel: recurrent kernel.
+            bias: bias of the recurrent product; None without one.
+        """
         raise TypeError(f"{type(self).__name__} must define advance")
 
     def _kept(self, which: str, shape: tuple[Dim, ...], training: bool) -> Tensor | None:
@@ -430,6 +452,11 @@ class StackedRNNCells(Layer):
             features = output_size(cell)
 
     def get_initial_state(self, batch_size: Dim) -> list[Any]:
+        """Return the initial states of all cells.
+
+        Args:
+            batch_size: number of sequences.
+        """
         return [initial_state(cell, batch_size, self.dtype) for cell in self.cells]
 
     def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, list[Any]]:
@@ -438,7 +465,13 @@ class StackedRNNCells(Layer):
 
     def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
         """Project the inputs of the first cell for all steps; the other cells project theirs in
-        each step."""
+        each step.
+
+        Args:
+            batch: number of sequences.
+            features: number of input features.
+            training: True in training, in which dropout applies.
+        """
         each = []
         for cell in self.cells:
             each.append(parts_of(cell, batch, features, training))

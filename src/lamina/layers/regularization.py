@@ -40,7 +40,11 @@ class Noise(Layer):
         return self.noisy(inputs) if training and self.rate > 0 else inputs
 
     def noisy(self, inputs: Tensor) -> Tensor:
-        """Return the outputs in training."""
+        """Return the outputs in training.
+
+        Args:
+            inputs: inputs of the call.
+        """
         raise TypeError(f"{type(self).__name__} must define noisy(inputs)")
 
 
@@ -105,7 +109,11 @@ class Dropout(Noise):
         self.noise_shape = noise_shape_of(type(self).__name__, noise_shape)
 
     def mask_shape(self, inputs: Tensor) -> tuple[Any, ...]:
-        """Return the shape of the mask for these inputs."""
+        """Return the shape of the mask for these inputs.
+
+        Args:
+            inputs: inputs of the call.
+        """
         if self.noise_shape is None:
             return inputs.shape
         return filled(self._label(), self.noise_shape, inputs)

@@ -201,6 +201,9 @@ class Tracked(Configurable):
         """Replace all weights by arrays of the same shapes, in the order of `weights`.
 
         Raise ShapeError, and change nothing, if the number or the shapes differ.
+
+        Args:
+            weights: sequence of arrays.
         """
         named, arrays = self.named_weights(), list(weights)
         if len(arrays) != len(named):

@@ -56,7 +56,13 @@ class SinePositionEncoding(Layer):
         self.max_wavelength = float(max_wavelength)
 
     def call_streaming(self, stream: Streaming, inputs: Tensor, start_index: Any = 0) -> Tensor:
-        """Process one step at its position in the stream."""
+        """Process one step at its position in the stream.
+
+        Args:
+            stream: stream in progress.
+            inputs: one step of the inputs, (batch, 1, ...).
+            start_index: position of the first step of the stream.
+        """
         return self.call(inputs, stream.position.read() + start_index)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
@@ -111,7 +117,13 @@ class PositionEmbedding(Layer):
         )
 
     def call_streaming(self, stream: Streaming, inputs: Tensor, start_index: Any = 0) -> Tensor:
-        """Process one step at its position in the stream."""
+        """Process one step at its position in the stream.
+
+        Args:
+            stream: stream in progress.
+            inputs: one step of the inputs, (batch, 1, ...).
+            start_index: position of the first step of the stream.
+        """
         stream.at_most(self.sequence_length)
         return self.call(inputs, stream.position.read() + start_index)
 
@@ -186,7 +198,12 @@ class TokenAndPositionEmbedding(Layer):
         return self.token_embedding.compute_mask(inputs, mask)
 
     def check_data(self, values: Any, first: int = 0) -> None:
-        """Raise OutOfBoundsError for a token outside of the vocabulary."""
+        """Raise OutOfBoundsError for a token outside of the vocabulary.
+
+        Args:
+            values: array of integers, the samples first.
+            first: row of the data set that the first row of `values` is.
+        """
         self.token_embedding.check_data(values, first)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:

@@ -82,7 +82,12 @@ class TimeDistributed(Wrapper):
             self.layer._set_built((None, *input_shape[2:]))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the mask of the outputs, (batch, steps)."""
+        """Return the mask of the outputs, (batch, steps).
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
         if mask is None or mask.ndim == 2:
             return mask
         return reductions.any(mask, axis=tuple(range(2, mask.ndim)))
@@ -95,7 +100,14 @@ class TimeDistributed(Wrapper):
     def call_streaming(
         self, stream: Any, inputs: Tensor, mask: Any = None, training: bool = False
     ) -> Tensor:
-        """Process one step like any number of steps."""
+        """Process one step like any number of steps.
+
+        Args:
+            stream: stream in progress.
+            inputs: one step of the inputs, (batch, 1, ...).
+            mask: mask of the step; None if it counts.
+            training: True in training.
+        """
         return self.call(inputs, mask, training)
 
     def _check_mask(self, inputs: Tensor, mask: Any) -> None:
@@ -207,7 +219,12 @@ class Bidirectional(Layer):
             self.backward_layer.set_weights(self._first_weights[half:])
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the mask of the inputs if there is an output for every step, otherwise None."""
+        """Return the mask of the inputs if there is an output for every step, otherwise None.
+
+        Args:
+            inputs: inputs of the call.
+            mask: mask of the inputs; None if all entries count.
+        """
         if not self.return_sequences or mask is None:
             return None
         return [mask, mask] if self.merge_mode is None else mask

@@ -92,11 +92,21 @@ class Loss(Configurable):
         return reduced(values, sample_weight, mask, self.reduction)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Return one value per sample: the axes of the predictions without the last."""
+        """Return one value per sample: the axes of the predictions without the last.
+
+        Args:
+            y_true: targets, a tensor.
+            y_pred: predictions, a floating tensor.
+        """
         raise TypeError(f"{type(self).__name__} must define call(y_true, y_pred)")
 
     def mask(self, y_true: Tensor, values: Tensor) -> Tensor | None:
-        """Return a Boolean mask of the values that count, of their shape; None if all do."""
+        """Return a Boolean mask of the values that count, of their shape; None if all do.
+
+        Args:
+            y_true: targets, a tensor.
+            values: result of `call`.
+        """
         return None
 
     def __repr__(self) -> str:

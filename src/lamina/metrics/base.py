@@ -105,7 +105,14 @@ class Metric(Configurable):
         dtype: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """Create a Variable of the metric's state (`add_variable` under its name in Keras)."""
+        """Create a Variable of the metric's state (`add_variable` under its name in Keras).
+
+        Args:
+            shape: shape of the Variable; () for a scalar.
+            initializer: name or Initializer of the initial values; None is zeros.
+            dtype: dtype of the Variable; None is float64.
+            name: name of the Variable; None is "state".
+        """
         return self.add_variable(shape, initializer, dtype, name=name)
 
     @property
@@ -120,7 +127,13 @@ class Metric(Configurable):
         return list(dict.fromkeys([*(variable for variable, _ in self._state), *held]))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Update the state with a batch; weights, one per sample, default to 1."""
+        """Update the state with a batch; weights, one per sample, default to 1.
+
+        Args:
+            y_true: targets.
+            y_pred: predictions.
+            sample_weight: weights of the samples; None is 1.
+        """
         raise TypeError(f"{type(self).__name__} must define update_state")
 
     def result(self) -> Any:
