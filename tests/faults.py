@@ -19,11 +19,11 @@ from lamina.engines.llvm.codegen.expressions import Addresses
 from lamina.engines.llvm.codegen.program import Driver
 from lamina.engines.llvm.codegen.totals import Totals
 from lamina.engines.llvm.fusion import anchors
-from lamina.engines.llvm.fusion.plan import _Grouper
+from lamina.engines.llvm.fusion.plan import _Planner
 from lamina.engines.llvm.loops import buffers
 from lamina.engines.llvm.loops.index import Index, Mod, at, linear
-from lamina.engines.llvm.lowering.inline import VIEWS, Puller
-from lamina.engines.llvm.program.bufferize import _Assembly
+from lamina.engines.llvm.lowering.inline import VIEWS, Inliner
+from lamina.engines.llvm.program.bufferize import _Bufferizer
 from lamina.engines.llvm.runtime import executable
 from lamina.ir import ops
 from lamina.ir.graph import is_constant
@@ -54,9 +54,9 @@ class Fault:
 def _slice(original: Any) -> Any:
     """Strides are forgotten."""
 
-    def rule(p: Puller, node: Any, position: Any) -> Any:
+    def rule(p: Inliner, node: Any, position: Any) -> Any:
         starts = node.params["start_indices"]
-        return p.pull(node.args[0], [i + s for i, s in zip(position, starts, strict=True)])
+        return p.at_point(node.args[0], [i + s for i, s in zip(position, starts, strict=True)])
 
     return rule
 
@@ -64,13 +64,13 @@ def _slice(original: Any) -> Any:
 def _reverse(original: Any) -> Any:
     """Only the first of the axes is turned round."""
 
-    def rule(p: Puller, node: Any, position: Any) -> Any:
+    def rule(p: Inliner, node: Any, position: Any) -> Any:
         first = node.params["dimensions"][0]
         flipped = [
             -i + (n - 1) if d == first and n != 0 else i
             for d, (i, n) in enumerate(zip(position, node.shape, strict=True))
         ]
-        return p.pull(node.args[0], flipped)
+        return p.at_point(node.args[0], flipped)
 
     return rule
 
@@ -78,11 +78,11 @@ def _reverse(original: Any) -> Any:
 def _transpose(original: Any) -> Any:
     """The permutation's inverse, which differs from it from three axes on."""
 
-    def rule(p: Puller, node: Any, position: Any) -> Any:
+    def rule(p: Inliner, node: Any, position: Any) -> Any:
         order = node.params["permutation"]
         if any(node.shape[order[k]] != node.args[0].shape[k] for k in range(node.ndim)):
             return original(p, node, position)
-        return p.pull(node.args[0], [position[d] for d in order])
+        return p.at_point(node.args[0], [position[d] for d in order])
 
     return rule
 
@@ -90,7 +90,7 @@ def _transpose(original: Any) -> Any:
 def _concatenate(original: Any) -> Any:
     """Parts of equal size in reverse order."""
 
-    def rule(p: Puller, node: Any, position: Any) -> Any:
+    def rule(p: Inliner, node: Any, position: Any) -> Any:
         if len({str(a.type) for a in node.args}) > 1:
             return original(p, node, position)
         turned = ops.concatenate(*node.args[::-1], dimension=node.params["dimension"])
@@ -102,7 +102,7 @@ def _concatenate(original: Any) -> Any:
 def _pad(original: Any) -> Any:
     """What lies between the elements is the element before."""
 
-    def rule(p: Puller, node: Any, position: Any) -> Any:
+    def rule(p: Inliner, node: Any, position: Any) -> Any:
         kept = p.guarded
         p.guarded = lambda tests, a, b: kept(  # type: ignore[method-assign]
             [t for t in tests if not any(isinstance(x, Mod) for x in t[0].terms)], a, b
@@ -121,11 +121,11 @@ def _iota(original: Any) -> Any:
 
 def _not_written(original: Any) -> Any:
     """What is written over is still there."""
-    return lambda p, node, position: p.pull(node.args[0], position)
+    return lambda p, node, position: p.at_point(node.args[0], position)
 
 
 def _clamped_early(original: Any) -> Any:
-    def data(self: Puller, node: Any, position: Any, most: Any) -> Index:
+    def data(self: Inliner, node: Any, position: Any, most: Any) -> Index:
         return original(self, node, position, most - 1 if isinstance(most, int) and most else most)
 
     return data
@@ -165,7 +165,7 @@ def _short_mask(original: Any) -> Any:
 
     def mask(self: Addresses, position: int) -> Any:
         numbers = self._lane_numbers(position * self.lanes + 1)
-        return self.b.icmp("slt", numbers, self.wide(self.left[self.vector]))
+        return self.b.icmp("slt", numbers, self.wide(self.remaining[self.vector]))
 
     return mask
 
@@ -311,7 +311,7 @@ FAULTS = [
     Fault("padding between elements repeats them", VIEWS, "pad", _pad),
     Fault("positions count from one", VIEWS, "iota", _iota),
     Fault("an update is dropped", VIEWS, "dynamic_update_slice", _not_written),
-    Fault("positions are clamped too early", Puller, "data", _clamped_early),
+    Fault("positions are clamped too early", Inliner, "indirect", _clamped_early),
     Fault("random bits do not count", VIEWS, "rng_bit_generator", _counter),
     Fault("strides swapped", buffers, "linear", _swapped_strides),
     Fault("contracted axes swapped", anchors.ROWS, "dot_general", _rhs_contraction),
@@ -329,11 +329,11 @@ FAULTS = [
     Fault("the last tile is nobody's", kernel.NestEmitter, "_tiles", _missing_tile, (1, 2)),
     Fault("no barriers between kernels", Driver, "_separate", _no_barrier, (2, 3, 2, 3)),
     Fault("temporaries given up early", executable.arena, "plan", _one_phase),
-    Fault("written in place whatever is read", _Assembly, "_in_place", _always(True)),
-    Fault("readers after the writer", _Assembly, "_come_before", _always(True)),
-    Fault("parts lie over each other", _Assembly, "_part", _first_part),
-    Fault("moves overwrite each other", _Assembly, "_is_overwritten", _always(False)),
-    Fault("a group reads its values elsewhere", _Grouper, "_strays", _always(False)),
+    Fault("written in place whatever is read", _Bufferizer, "_in_place", _always(True)),
+    Fault("readers after the writer", _Bufferizer, "_come_before", _always(True)),
+    Fault("parts lie over each other", _Bufferizer, "_part", _first_part),
+    Fault("moves overwrite each other", _Bufferizer, "_is_overwritten", _always(False)),
+    Fault("a group reads its values elsewhere", _Planner, "_reads_off_point", _always(False)),
     Fault("loops run forwards only", Driver, "_loop", _forwards),
     Fault("a wrong rule of algebra", RULES, "subtract", _algebra),
 ]  # fmt: skip

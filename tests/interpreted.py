@@ -58,8 +58,8 @@ class Interpreted(Log):
 def whole_text(program: Program) -> str:
     """The program, and each of its nests."""
     names = Names(len(program.arguments))
-    found = [k for k in leaves(program.items) if isinstance(k, Kernel)]
-    peeled = [k.at_first for k in found if k.at_first is not None]
+    found = [k for k in leaves(program.statements) if isinstance(k, Kernel)]
+    peeled = [k.first_iteration for k in found if k.first_iteration is not None]
     nests = [nest_text(k, names) for k in (*found, *peeled)]
     return "\n".join([to_text(program), *nests])
 

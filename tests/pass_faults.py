@@ -20,8 +20,8 @@ from lamina.engines.llvm.loopopt import (
 )
 from lamina.engines.llvm.loops.index import Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Maker
-from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.engines.llvm.loops.nest import ExprBuilder
+from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.program import (
     bufferize,
     dead_stores,
@@ -33,9 +33,9 @@ from lamina.engines.llvm.program import (
     row_parallel,
     row_tiling,
 )
-from lamina.engines.llvm.program.clusters import Group
+from lamina.engines.llvm.program.clusters import Cluster
 from lamina.engines.llvm.program.parallel_regions import _Region
-from lamina.engines.llvm.program.row_tiling import _Rows
+from lamina.engines.llvm.program.row_tiling import _RowCluster
 from lamina.engines.llvm.target.target import Target
 from small_programs import EAGER, WHOLE
 
@@ -65,22 +65,22 @@ def _always(value: Any) -> Callable[[Any], Any]:
 def _swapped(original: Any) -> Any:
     """The strides of the first two axes change places."""
 
-    def spread(*args: Any) -> Any:
+    def padded_strides(*args: Any) -> Any:
         strides = original(*args)
         return strides and [strides[1], strides[0], *strides[2:]]
 
-    return spread
+    return padded_strides
 
 
 def _shifted(original: Any) -> Any:
     """The interior begins one element late."""
 
-    def middle_of(padded: Any, node: Any) -> Any:
+    def interior_slot(padded: Any, node: Any) -> Any:
         slot = original(padded, node)
         slot.offset = slot.offset + 1
         return slot
 
-    return middle_of
+    return interior_slot
 
 
 def _one_side(original: Any) -> Any:
@@ -120,20 +120,22 @@ def _few_pieces(original: Any) -> Any:
 def _short(original: Any) -> Any:
     """The second half ends one row early."""
 
-    def in_halves(kernel: Any, *args: Any) -> Any:
+    def split(kernel: Any, *args: Any) -> Any:
         made = original(kernel, *args)
         for each in made:
-            if each.nest.halves is not None:
-                each.nest.halves = replace(each.nest.halves, limit=each.nest.halves.limit - 1)
+            if each.nest.split_reduction is not None:
+                each.nest.split_reduction = replace(
+                    each.nest.split_reduction, limit=each.nest.split_reduction.limit - 1
+                )
         return made
 
-    return in_halves
+    return split
 
 
 def _twice(original: Any) -> Any:
     """Both halves are the first one."""
 
-    def in_halves(kernel: Any, *args: Any) -> Any:
+    def split(kernel: Any, *args: Any) -> Any:
         kept = split_reduction.of
         split_reduction.of = lambda v: of(v) * (0 if v.name == "half" else 1)  # type: ignore
         try:
@@ -141,14 +143,14 @@ def _twice(original: Any) -> Any:
         finally:
             split_reduction.of = kept
 
-    return in_halves
+    return split
 
 
 def _few(original: Any) -> Any:
     """The last block is left out."""
 
-    def summed(nest: Any, maker: Any, slots: Any, block: Any, *rest: Any) -> Any:
-        made = original(nest, maker, slots, block, *rest)
+    def summed(nest: Any, exprs: Any, slots: Any, block: Any, *rest: Any) -> Any:
+        made = original(nest, exprs, slots, block, *rest)
         short = Var(block.name, block.extent - 1)
         return _with_loop(made, block, short)
 
@@ -156,9 +158,9 @@ def _few(original: Any) -> Any:
 
 
 def _with_loop(kernel: Any, old: Var, new: Var) -> Any:
-    nest = rewrite(kernel.nest, Maker(), lambda index: renamed(index, {old: of(new)}))
+    nest = rewrite(kernel.nest, ExprBuilder(), lambda index: substituted(index, {old: of(new)}))
     nest.loops = [new if v is old else v for v in nest.loops]
-    nest.outermost = new
+    nest.sequential_outer = new
     kernel.nest = nest
     return kernel
 
@@ -166,11 +168,11 @@ def _with_loop(kernel: Any, old: Var, new: Var) -> Any:
 def _never(original: Any) -> Any:
     """The first block adds to what is in memory."""
 
-    def summed(nest: Any, maker: Any, slots: Any, block: Any, *rest: Any) -> Any:
+    def summed(nest: Any, exprs: Any, slots: Any, block: Any, *rest: Any) -> Any:
         kept = block_reduction.is_static
         block_reduction.is_static = lambda shape: False  # type: ignore[assignment]
         try:
-            return original(nest, maker, slots, block, *rest)
+            return original(nest, exprs, slots, block, *rest)
         finally:
             block_reduction.is_static = kept
 
@@ -181,21 +183,21 @@ def _never(original: Any) -> Any:
 def _wide(original: Any) -> Any:
     """Rows are taken for twice as wide as they are."""
 
-    def own_rows(kernels: Any) -> Any:
+    def row_footprints(kernels: Any) -> Any:
         widths = original(kernels)
         return widths and {slot: 2 * width for slot, width in widths.items()}
 
-    return own_rows
+    return row_footprints
 
 
 def _any_rows(original: Any) -> Any:
     """Whatever is written, rows need nothing of each other."""
 
-    def own_rows(kernels: Any) -> Any:
+    def row_footprints(kernels: Any) -> Any:
         found = original(kernels)
         return found if found is not None else {s: 1 for k in kernels for s in k.written}
 
-    return own_rows
+    return row_footprints
 
 
 def _all_inner(original: Any) -> Any:
@@ -209,7 +211,7 @@ def _all_inner(original: Any) -> Any:
 
 def _half_rows(original: Any) -> Any:
     """A row is half as many iterations of a kernel's row loop as it should be."""
-    return lambda self, apart: original(self, replace(apart, size=max(apart.size // 2, 1)))
+    return lambda self, row_loop: original(self, replace(row_loop, size=max(row_loop.size // 2, 1)))
 
 
 def _short_lives(original: Any) -> Any:
@@ -226,26 +228,44 @@ def _reduces(original: Any) -> Any:
 
 
 PASS_FAULTS = [
-    PassFault("bufferize: padded strides swapped", bufferize, "spread", _swapped, "lstm_gradient"),
-    PassFault("bufferize: interior shifted", bufferize, "middle_of", _shifted, "convolutions"),
+    PassFault(
+        "bufferize: padded strides swapped", bufferize, "padded_strides", _swapped, "lstm_gradient"
+    ),
+    PassFault("bufferize: interior shifted", bufferize, "interior_slot", _shifted, "convolutions"),
     PassFault("bufferize: one side of the halo", halo, "_sides", _one_side, "convolutions"),
-    PassFault("bufferize: pieces shifted", split_at_guards, "_cut", _late_guard, "lstm_gradient"),
-    PassFault("bufferize: a piece too few", split_at_guards, "_cut", _few_pieces, "lstm_gradient"),
+    PassFault("bufferize: pieces shifted", split_at_guards, "_split", _late_guard, "lstm_gradient"),
+    PassFault(
+        "bufferize: a piece too few", split_at_guards, "_split", _few_pieces, "lstm_gradient"
+    ),
     PassFault("fuse_loops: at other points", fuse, "_in_step", _always(True), "mixed_rows"),
     PassFault("eliminate_dead_stores: live", dead_stores, "_is_dead", _temporary, "lstm_gradient"),
-    PassFault("split_reductions: a row less", nest_passes, "in_halves", _short, "stacked_product"),
-    PassFault("split_reductions: one twice", nest_passes, "in_halves", _twice, "stacked_product"),
-    PassFault("block_reductions: a block less", block_reduction, "_summed", _few, "dense", EAGER),
-    PassFault("block_reductions: not begun", block_reduction, "_summed", _never, "dense", EAGER),
+    PassFault(
+        "split_reductions: a row less", nest_passes, "split_reduction", _short, "stacked_product"
+    ),
+    PassFault(
+        "split_reductions: one twice", nest_passes, "split_reduction", _twice, "stacked_product"
+    ),
+    PassFault(
+        "block_reductions: a block less", block_reduction, "_accumulation", _few, "dense", EAGER
+    ),
+    PassFault(
+        "block_reductions: not begun", block_reduction, "_accumulation", _never, "dense", EAGER
+    ),
     PassFault("coalesce_loops: any strides", coalesce, "_merges", _always(True), "attention"),
     PassFault("peel_loops: first has no sums", peel, "_multiplies", _reduces, "lstm_gradient"),
-    PassFault("peel_loops: last idle", peel, "_is_idle_at_last", _always(True), "lstm_gradient"),
-    PassFault("find_row_parallel: any rows", row_parallel, "own_rows", _any_rows, "mixed_rows"),
-    PassFault("find_row_parallel: half rows", Kernel, "keep_apart", _half_rows, "mixed_rows"),
-    PassFault("form_parallel_regions: any", parallel_regions, "own_rows", _any_rows, "mixed_rows"),
+    PassFault("peel_loops: last idle", peel, "_is_idle_in_last", _always(True), "lstm_gradient"),
+    PassFault(
+        "find_row_parallel: any rows", row_parallel, "row_footprints", _any_rows, "mixed_rows"
+    ),
+    PassFault("find_row_parallel: half rows", Kernel, "set_row_loop", _half_rows, "mixed_rows"),
+    PassFault(
+        "form_parallel_regions: any", parallel_regions, "row_footprints", _any_rows, "mixed_rows"
+    ),
     PassFault("form_parallel_regions: memory", _Region, "_lives", _short_lives, "lstm_gradient"),
-    PassFault("tile_rows: contracts too much", _Rows, "_inner", _all_inner, "lstm_gradient"),
-    PassFault("tile_rows: rows twice as wide", row_tiling, "own_rows", _wide, "convolutions"),
-    PassFault("tile_rows: any order", Group, "clashes", _always(False), "attention"),
+    PassFault(
+        "tile_rows: contracts too much", _RowCluster, "_contracted", _all_inner, "lstm_gradient"
+    ),
+    PassFault("tile_rows: rows twice as wide", row_tiling, "row_footprints", _wide, "convolutions"),
+    PassFault("tile_rows: any order", Cluster, "clashes", _always(False), "attention"),
     PassFault("replicate: results", replicate, "_is_read_by_rows", _always(True), "winograd"),
 ]

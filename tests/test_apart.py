@@ -5,7 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.engines.llvm.pipeline import run_passes, until
-from lamina.engines.llvm.program.row_parallel import rows_of
+from lamina.engines.llvm.program.row_parallel import independent_rows
 from lamina.engines.llvm.program.statements import loops
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.settings import settings
@@ -56,8 +56,8 @@ def given(batch):
 def test_only_rows_that_need_no_other_are_divided(name):
     body, alone = BODIES[name]
     program = run_passes(recorded(body).graph, {}, passes=until("schedule"))
-    (found,) = loops(program.items)
-    assert (rows_of(found.items) is not None) is alone
+    (found,) = loops(program.statements)
+    assert (independent_rows(found.statements) is not None) is alone
 
 
 @pytest.mark.parametrize("name", BODIES)

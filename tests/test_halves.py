@@ -56,10 +56,16 @@ def recorded(f):
 def halved(made):
     """The kernels that sum up halves, and how many turns each goes over."""
     program = pipeline.stages_of(simplify(made.graph), {}).program
-    kernels = [k for k in leaves(program.items) if isinstance(k, Kernel) and k.nest.halves]
+    kernels = [
+        k for k in leaves(program.statements) if isinstance(k, Kernel) and k.nest.split_reduction
+    ]
     static = [
-        int(np.prod([int(v.extent) for v in k.nest.reductions if v is not k.nest.halves.row]))
-        * (1 if k.nest.outermost is None else int(k.nest.outermost.extent))
+        int(
+            np.prod(
+                [int(v.extent) for v in k.nest.reductions if v is not k.nest.split_reduction.row]
+            )
+        )
+        * (1 if k.nest.sequential_outer is None else int(k.nest.sequential_outer.extent))
         for k in kernels
     ]
     return kernels, static

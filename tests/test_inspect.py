@@ -182,7 +182,7 @@ def test_the_limit_that_binds():
 
     def at(work, serial=False):
         timing = type("Timing", (), {})()
-        timing.item, timing.calls, timing.work, timing.serial = None, 3, work, serial
+        timing.statement, timing.calls, timing.work, timing.serial = None, 3, work, serial
         return bound(timing, 2, ceilings_, this)
 
     arithmetic = at(Work(2 * 10**9, 8, 8))

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from lamina.engines import engine
-from lamina.engines.llvm.codegen.kernel import emit
-from lamina.engines.llvm.loopopt.split_at_guards import in_pieces
+from lamina.engines.llvm.codegen.versions import emit
+from lamina.engines.llvm.loopopt.split_at_guards import split_at_guards
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store, walk
+from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, Store, walk
 from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.pipeline import stages_of
-from lamina.engines.llvm.program.statements import If, Loop, Strip, While, bodies, leaves, loops
+from lamina.engines.llvm.program.statements import If, Loop, RowTile, While, bodies, leaves, loops
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import EngineError
 from lamina.ir import ops
@@ -35,7 +35,7 @@ def _x(*shape: object, dtype: object = float32, name: str = "x") -> Node:
 
 
 def kernels(graph: Graph) -> list[Kernel]:
-    found = leaves(stages_of(simplify(graph), {}).program.items)
+    found = leaves(stages_of(simplify(graph), {}).program.statements)
     return [k for k in found if isinstance(k, Kernel)]
 
 
@@ -155,7 +155,7 @@ def test_what_code_of_its_own_reads_is_in_one_piece() -> None:
 
 # ---- rules that no network reaches, on nests written by hand ------------------------------------
 def test_two_unrolled_loops_of_one_symbolic_stride_have_addresses_of_their_own():
-    rows, columns, maker = Var("i", 2), Var("j", 2), Maker()
+    rows, columns, maker = Var("i", 2), Var("j", 2), ExprBuilder()
     stride, offset = Extent.symbol("stride"), of(rows) * 2 + of(columns)
     value = maker.load(Buffer(1, float32), of(rows) * stride + of(columns) * stride)
     nest = Nest("map", [rows, columns], stores=[Store(Buffer(0, float32), offset, value)])
@@ -182,13 +182,13 @@ def test_a_padded_buffer_is_as_large_as_its_outermost_axis_for_every_size():
 
 
 def test_a_nest_keeps_its_annotations_when_its_guards_are_cut():
-    loop, maker = Var("i", 32), Maker()
+    loop, maker = Var("i", 32), ExprBuilder()
     source = maker.load(Buffer(1, float32), of(loop))
     value = maker.guard(((of(loop), 0, 16),), source, maker.constant(0, float32))
     store = Store(Buffer(0, float32), of(loop), value)
-    nest = Nest("map", [loop], stores=[store], border=True)
-    cut = in_pieces(Kernel(nest, [Slot((32,), float32), Slot((32,), float32)]))
-    assert len(cut.nest.stores) == 2 and cut.nest.border
+    nest = Nest("map", [loop], stores=[store], halo=True)
+    cut = split_at_guards(Kernel(nest, [Slot((32,), float32), Slot((32,), float32)]))
+    assert len(cut.nest.stores) == 2 and cut.nest.halo
 
 
 def test_loops_and_leaves_are_found_inside_every_kind_of_item():
@@ -196,7 +196,7 @@ def test_loops_and_leaves_are_found_inside_every_kind_of_item():
     condition = Slot((), bool_)
     for around in (
         Loop(2, False, [inner]),
-        Strip([inner], 8, 2, {}),
+        RowTile([inner], 8, 2, {}),
         While(condition, [], [inner]),
         If(condition, [], [inner]),
     ):

@@ -2,11 +2,18 @@
 
 import math
 
-from lamina.engines.llvm.runtime.throttle import ALONE, LASTING, PATIENCE, PROBE, Company, Pace
+from lamina.engines.llvm.runtime.throttle import (
+    ALONE,
+    LASTING,
+    PATIENCE,
+    PROBE,
+    CallHistory,
+    ProgramHistory,
+)
 
 
-def after(*seconds: float) -> Pace:
-    pace = Pace()
+def after(*seconds: float) -> CallHistory:
+    pace = CallHistory()
     for each in seconds:
         pace.took(each, pace.threads(2))
     return pace
@@ -69,8 +76,8 @@ def test_what_stays_slow_is_tried_ever_more_seldom():
 
 
 def test_sizes_of_one_program_learn_from_one_another():
-    company = Company()
-    small, large = Pace(company), Pace(company)
+    company = ProgramHistory()
+    small, large = CallHistory(company), CallHistory(company)
     for each in (5e-3, *[15e-3] * PATIENCE):
         small.took(each, 2)
     assert large.threads(2) == 1

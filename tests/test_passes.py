@@ -135,7 +135,9 @@ def test_the_text_of_a_program_is_the_same_each_time(graph):
 # ---- the verifier ------------------------------------------------------------------------------
 def _kernel(graph, kind):
     program = run_passes(graph, {}, passes=until("schedule"))
-    found = [k for k in leaves(program.items) if getattr(k, "nest", None) and k.nest.name == kind]
+    found = [
+        k for k in leaves(program.statements) if getattr(k, "nest", None) and k.nest.name == kind
+    ]
     return program, found[0]
 
 

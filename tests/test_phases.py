@@ -7,7 +7,7 @@ import pytest
 
 import lamina as lm
 from lamina.autodiff import gradients
-from lamina.engines.llvm.graph.partitions import is_joint
+from lamina.engines.llvm.graph.partitions import is_partitioned
 from lamina.engines.llvm.pipeline import run_passes, until
 from lamina.engines.llvm.target.target import target
 from lamina.ir import ops
@@ -110,7 +110,7 @@ def test_the_gradient_to_the_kernel_of_a_transposed_convolution_is_one_convoluti
 
 def test_what_follows_is_computed_in_the_phases():
     graph = legalized(gradient_graph(lambda g, x: ops.reverse(ops.multiply(g, x), dimensions=(1,))))
-    (joint,) = (n for n in graph.nodes() if is_joint(n))
+    (joint,) = (n for n in graph.nodes() if is_partitioned(n))
     assert {n.op for n in graph.nodes() if joint in n.args} == {"reshape"}
     assert sum(n.op == "multiply" for n in graph.nodes()) == 4
     read_twice = gradient_graph(lambda g, x: ops.multiply(g, ops.reverse(g, dimensions=(1,))))

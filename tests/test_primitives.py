@@ -88,11 +88,11 @@ def compare(row: Row, dtype: str, arrays: list, results: list) -> None:
 
 
 # ---- what needs a test of its own --------------------------------------------------------------
-def rows_of(op: str) -> list[Row]:
+def independent_rows(op: str) -> list[Row]:
     return [row for row in ROWS if row.op == op]
 
 
-@pytest.mark.parametrize("row", rows_of("scan"), ids=["forward", "reverse"])
+@pytest.mark.parametrize("row", independent_rows("scan"), ids=["forward", "reverse"])
 def test_scan_is_a_loop(row: Row) -> None:
     graph, (c, h, n, xs) = build(row, "float64")
     last, turns, stacked = run(graph, [c, h, n, xs])
@@ -107,14 +107,14 @@ def test_scan_is_a_loop(row: Row) -> None:
 
 
 def test_while_is_a_loop() -> None:
-    graph, (x,) = build(rows_of("while")[0], "float64")
+    graph, (x,) = build(independent_rows("while")[0], "float64")
     (found,) = run(graph, [x])
     np.testing.assert_array_equal(found, x * 2 ** np.ceil(np.log2(100 / x.max())))
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["true", "false"])
 def test_if_runs_one_branch(which: int) -> None:
-    row = rows_of("if")[which]
+    row = independent_rows("if")[which]
     graph, (x, y) = build(row, "float64")
     found = run(graph, [x, y])
     expected = ((x * y, y), (np.tanh(y), x))[which]

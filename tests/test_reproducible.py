@@ -12,7 +12,7 @@ import pytest
 import lamina as lm
 from lamina.distinct import distinct
 from lamina.engines.llvm.codegen.builder import constant
-from lamina.engines.llvm.loops.nest import Maker
+from lamina.engines.llvm.loops.nest import ExprBuilder
 from lamina.ir.types import float32
 from lamina.settings import settings
 
@@ -124,7 +124,7 @@ def test_constants_are_told_apart_by_their_bits():
     for type_ in ("half", "bfloat", "float", "double", "<8 x float>"):
         assert constant(type_, 0.0) != constant(type_, -0.0)
         assert constant(type_, 0) == constant(type_, 0.0)
-    maker = Maker()
+    maker = ExprBuilder()
     payload = np.array([0x7FC00001, 0x7FC00002], np.uint32).view(np.float32)
     one, other = (maker.constant(v.item(), float32) for v in payload)
     assert one is not other

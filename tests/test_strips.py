@@ -7,7 +7,7 @@ import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.program.row_tiling import tile_rows
-from lamina.engines.llvm.program.statements import Strip, leaves
+from lamina.engines.llvm.program.statements import RowTile, leaves
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
@@ -62,10 +62,10 @@ def test_only_pictures_that_need_no_other_go_together(name, winograd):
     body, alone = BODIES[name]
     with settings(winograd=winograd):
         program = pipeline.run_passes(recorded(body).graph, {}, passes=pipeline.until("schedule"))
-        before = list(leaves(program.items))
-        items = tile_rows(program).items
+        before = list(leaves(program.statements))
+        items = tile_rows(program).statements
     assert sorted(map(id, leaves(items))) == sorted(map(id, before))
-    found = [item for item in items if isinstance(item, Strip)]
+    found = [item for item in items if isinstance(item, RowTile)]
     whole = [item for item in found if item.rows == Extent.symbol("batch")]
     assert (max(map(_convolutions, whole), default=0) > 1) is alone
 
@@ -96,8 +96,8 @@ def test_any_number_of_threads_and_pictures_gives_the_same(name):
 def test_each_thread_transforms_kernels_for_itself():
     made = recorded(BODIES["one after another"][0])
     program = pipeline.stages_of(simplify(made.graph), {}).program
-    slots = {s for k in leaves(program.items) for s in k.slots}
-    assert [s.shape for s in slots if s.each] == [(16, FEATURES, FEATURES)] * 2
+    slots = {s for k in leaves(program.statements) for s in k.slots}
+    assert [s.shape for s in slots if s.thread_private] == [(16, FEATURES, FEATURES)] * 2
 
 
 def network(shape):

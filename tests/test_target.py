@@ -40,7 +40,7 @@ def machine(request):
 
 def kernels(f, *shapes):
     graph = record(f, [TensorType(shape, float32) for shape in shapes]).graph
-    return [k for k in leaves(program_of(simplify(graph), {}).items) if isinstance(k, Kernel)]
+    return [k for k in leaves(program_of(simplify(graph), {}).statements) if isinstance(k, Kernel)]
 
 
 def product(kernels):

@@ -159,7 +159,7 @@ def test_interrupts_leave_the_crew_whole(library, monkeypatch):
     try:
         for seed in range(150):
             if seed % 3 == 1:
-                monkeypatch.setattr(threadpool, "_crew", None)
+                monkeypatch.setattr(threadpool, "_pool", None)
             try:
                 signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-3), 0.1)
                 while True:
@@ -252,7 +252,7 @@ def test_the_crew_compiles_elsewhere(system, architecture, triple, monkeypatch):
 def test_where_a_system_has_no_way_to_wake_threads(library, monkeypatch):
     monkeypatch.setattr(threadpool, "system", lambda: parking.OTHER)
     monkeypatch.setattr(threadpool, "_entries", threadpool._Entries)
-    monkeypatch.setattr(threadpool, "_crew", None)
+    monkeypatch.setattr(threadpool, "_pool", None)
     for count in (2, 3):
         for seed in range(5):
             check_relay(library.address("relay"), count, seed)

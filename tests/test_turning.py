@@ -17,7 +17,7 @@ from lamina.settings import settings
 def schedule(shape, permutation):
     x = parameter(TensorType(shape, float32), "x")
     graph = Graph([x], [ops.transpose(x, permutation=permutation)])
-    (kernel,) = leaves(run_passes(graph, {}, passes=until("schedule")).items)
+    (kernel,) = leaves(run_passes(graph, {}, passes=until("schedule")).statements)
     assert isinstance(kernel, Kernel)
     return kernel.chosen
 

@@ -7,8 +7,8 @@ import pytest
 import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
-from lamina.engines.llvm.program.row_parallel import own_rows
-from lamina.engines.llvm.program.statements import Loop, Strip, leaves, loops
+from lamina.engines.llvm.program.row_parallel import row_footprints
+from lamina.engines.llvm.program.statements import Loop, ParallelRegion, leaves, loops
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
@@ -73,15 +73,15 @@ def sequences(batch, turns):
 
 def staged(name):
     made = recorded(PROGRAMS[name][0], 6)
-    return pipeline.stages_of(simplify(made.graph), {}).program.items
+    return pipeline.stages_of(simplify(made.graph), {}).program.statements
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_products_with_zeros_and_what_nobody_reads_are_left_out(name):
     _, first, last = PROGRAMS[name]
     kernels = [k for k in leaves(staged(name)) if hasattr(k, "nest")]
-    assert any(k.at_first is not None for k in kernels) is first
-    assert any(k.not_at_last for k in kernels) is last
+    assert any(k.first_iteration is not None for k in kernels) is first
+    assert any(k.skip_last for k in kernels) is last
 
 
 @pytest.mark.parametrize("turns", [1, 2, 7])
@@ -106,10 +106,11 @@ def test_any_number_of_threads_rows_and_turns_gives_the_same(name, turns):
 
 
 def test_rows_stay_with_their_threads_from_one_loop_to_the_next():
-    (region,) = [item for item in staged("its gradient") if isinstance(item, Strip)]
-    assert region.step is None
-    assert sum(isinstance(item, Loop) for item in region.items) == 2
-    backward = [k for loop in loops(region.items) for k in loop.items if k.nest.ahead]
+    (region,) = [item for item in staged("its gradient") if isinstance(item, ParallelRegion)]
+    assert sum(isinstance(item, Loop) for item in region.statements) == 2
+    backward = [
+        k for loop in loops(region.statements) for k in loop.statements if k.nest.prefetches
+    ]
     assert backward, "nothing is fetched ahead"
 
 
@@ -261,7 +262,7 @@ def test_threads_move_apart_only_rows_that_are_one_stretch(name):
     program, turns = OTHERS[name]
     made = recorded(program, turns)
     slots = pipeline.stages_of(simplify(made.graph), {}).program.slots()
-    moved = [slot for slot in slots if slot.between]
+    moved = [slot for slot in slots if slot.thread_displacement]
     assert moved
     for slot in moved:
         steps = dict(zip(slot.shape, slot.layout, strict=True))
@@ -272,10 +273,10 @@ def test_threads_move_apart_only_rows_that_are_one_stretch(name):
 def test_memory_is_taken_only_where_rows_are_in_the_same_places():
     made = recorded(rows_elsewhere, 40)
     program = pipeline.stages_of(simplify(made.graph), {}).program
-    regions = [item for item in program.items if isinstance(item, Strip)]
+    regions = [item for item in program.statements if isinstance(item, ParallelRegion)]
     assert regions
     for region in regions:
-        assert own_rows({k: k.nest.apart for k in leaves([region])}) is not None
+        assert row_footprints({k: k.nest.row_loop for k in leaves([region])}) is not None
 
 
 def stack(x, units=256):

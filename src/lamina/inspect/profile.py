@@ -184,7 +184,7 @@ def _rows(times: Any, limits: Any) -> list[Row]:
         figures = (work.operations * calls, work.bytes * calls)
         fraction = at_best.seconds / max(timing.seconds, 1e-9)
         share = timing.seconds / total
-        head = (number, name_of(timing.item), calls, timing.seconds, share)
+        head = (number, name_of(timing.statement), calls, timing.seconds, share)
         limit = "short" if timing.seconds < SHORT * calls else at_best.limit
         rows.append(Row(*head, *figures, limit, fraction))
     return rows

@@ -112,7 +112,7 @@ def views(seen: Subject) -> Kernels:
     stages = seen.stages
     names = Names(len(stages.graph.parameters))
     found = Kernels()
-    for number, item in enumerate(describe.running(stages.program.items)):
+    for number, item in enumerate(describe.running(stages.program.statements)):
         name, summary = describe.name_of(item), describe.memory_of(item, names)
         if isinstance(item, Kernel):
             symbol, text, _ = stages.kernels[item]

@@ -87,7 +87,7 @@ PASSES: list[Pass] = [
     Pass("tile_rows", SCHEDULED, tile_rows, optional=True),
     Pass("replicate", SCHEDULED, replicate, optional=True),
 ]
-NAMES = [each.name for each in PASSES]
+NAMES = [thread_private.name for thread_private in PASSES]
 
 
 def compile_graph(
@@ -117,15 +117,15 @@ def run_passes(
 ) -> Any:
     """What the passes make of a graph or program, but for those that LAMINA_SKIP names."""
     skipped, chosen = skipped_passes(), target()
-    for each in passes:
-        if each.name in skipped:
+    for thread_private in passes:
+        if thread_private.name in skipped:
             continue
-        log.before(each, value)
-        if each.name == "bufferize":
+        log.before(thread_private, value)
+        if thread_private.name == "bufferize":
             value = bufferize(value, updates, chosen.costs)
         else:
-            value = each.run(value, chosen)
-        log.after(each, value)
+            value = thread_private.run(value, chosen)
+        log.after(thread_private, value)
     return value
 
 
@@ -136,7 +136,7 @@ def skipped_passes() -> frozenset[str]:
         UnknownNameError: no pass has this name; the nearest is named.
         SettingError: a pass is needed.
     """
-    optional = {each.name for each in PASSES if each.optional}
+    optional = {thread_private.name for thread_private in PASSES if thread_private.optional}
     for name in settings.skip:
         if name not in NAMES:
             raise unknown_name("pass", name, sorted(optional))
@@ -181,8 +181,8 @@ def stages_of(
 # ---- text and objects --------------------------------------------------------------------------
 def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
     """The LLVM text of each kernel; equal kernels have equal symbols."""
-    found = [item for item in leaves(program.items) if isinstance(item, Kernel)]
-    peeled = [k.at_first for k in found]
+    found = [statement for statement in leaves(program.statements) if isinstance(statement, Kernel)]
+    peeled = [k.first_iteration for k in found]
     return {k: _kernel_text(k) for k in [*found, *peeled] if k is not None}
 
 
@@ -190,7 +190,7 @@ def _kernel_text(kernel: Kernel) -> KernelText:
     nest, slots = kernel.nest, kernel.slots
     if kernel.is_identity:
         return KernelText("", "", [])
-    memories = [s.memory for s in slots[: len(slots) - len(nest.ahead)]]
+    memories = [s.memory for s in slots[: len(slots) - len(nest.prefetches)]]
     aliased = len(set(memories)) < len(memories)
     module, sizes = emit(nest, kernel.chosen, "KERNEL", len(slots), aliased)
     text = str(module)
@@ -236,6 +236,10 @@ def _plan(graph: Graph, program: Program, driven: Driven, kernels: list[Kernel])
 
 
 def _bytes(slot: Slot) -> Dim:
-    if slot.each:
-        return slot.bytes_each * Extent.symbol(THREADS)
-    return slot.bytes + slot.between * Extent.symbol(THREADS) if slot.between else slot.bytes
+    if slot.thread_private:
+        return slot.bytes_per_thread * Extent.symbol(THREADS)
+    return (
+        slot.bytes + slot.thread_displacement * Extent.symbol(THREADS)
+        if slot.thread_displacement
+        else slot.bytes
+    )

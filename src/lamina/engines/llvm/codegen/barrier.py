@@ -19,9 +19,9 @@ from lamina.engines.llvm.codegen.builder import Builder, Value, constant
 
 LINE = 128  # bytes: two lines of 64 are fetched together on x86, and Apple's are this long
 
-COUNT, TURN, SLEEPERS, GATE, JOB, BODY, CONSTANTS, STOP, WATCH = (LINE * k for k in range(9))
+COUNT, GENERATION, SLEEPERS, GATE, JOB, BODY, CONSTANTS, STOP, WATCH = (LINE * k for k in range(9))
 SIZE = 9 * LINE
-LEAVE = TURN + 8
+LEAVE = GENERATION + 8
 FUNCTION, ARGUMENTS, FLUSH = BODY, BODY + 8, BODY + 16
 LEFT, DUE = WATCH, WATCH + 8
 SPINS, IDLE_SPINS, PROCESSORS, BARRIER, WAIT, WAKE = (CONSTANTS + 8 * k for k in range(6))

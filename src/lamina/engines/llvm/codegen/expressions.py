@@ -32,8 +32,8 @@ from lamina.engines.llvm.codegen.elementwise import (
     to_register,
 )
 from lamina.engines.llvm.codegen.reducers import best, combine
-from lamina.engines.llvm.codegen.register_transpose import turned
-from lamina.engines.llvm.loops.index import Atom, Data, Div, Index, Var, atom_vars
+from lamina.engines.llvm.codegen.register_transpose import transposed
+from lamina.engines.llvm.loops.index import Atom, Div, Index, Indirect, Var, atom_vars
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Expr, Nest, index_exprs, walk
 from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.ir.types import FLOORS, Dim, Extent, is_static
@@ -60,18 +60,18 @@ class Addresses:
         ]
         self.scopes: list[dict[Any, Any]] = [{}]
         self.first: dict[Var, Value] = {}
-        self.left: dict[Var, Value] = {}
+        self.remaining: dict[Var, Value] = {}
         self.level: dict[Var, int] = {}
         self.kept: dict[Var, tuple[Value, Value]] = {}  # the turns that this thread keeps to
         self.mask_on = False
         self.guards: list[tuple[Any, Value]] = []
-        self.sums: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
-        self.sum_vars: list[Var] = []
+        self.accumulators: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
+        self.accumulator_vars: list[Var] = []
         roots = nest.roots()
-        self.after_sums = {id(e) for e in walk(roots) if e.kind == "acc"}
+        self.in_epilogue = {id(e) for e in walk(roots) if e.kind == "acc"}
         for e in walk(roots):
-            if any(id(a) in self.after_sums for a in e.args):
-                self.after_sums.add(id(e))
+            if any(id(a) in self.in_epilogue for a in e.args):
+                self.in_epilogue.add(id(e))
 
     # ---- scopes --------------------------------------------------------------------------------
     @contextmanager
@@ -82,7 +82,7 @@ class Addresses:
         self.scopes.pop()
         for var in set(self.first) - opened:
             del self.first[var], self.level[var]
-            self.left.pop(var, None)
+            self.remaining.pop(var, None)
 
     def _known(self, key: Any) -> Any:
         for scope in reversed(self.scopes):
@@ -94,13 +94,13 @@ class Addresses:
         self.scopes[-1][key] = value
         return value
 
-    def open(self, var: Var, first: Value, left: Value | None) -> None:
-        """Loop `var` is now at the tile whose first turn is `first`; `left` turns remain, where the
-        tile may reach past the end."""
+    def open(self, var: Var, first: Value, remaining: Value | None) -> None:
+        """Set loop `var` to the tile that starts at iteration `first`; `remaining` is the number of
+        iterations up to the end if the tile may reach past it."""
         self.first[var] = first
         self.level[var] = len(self.scopes)
-        if left is not None:
-            self.left[var] = left
+        if remaining is not None:
+            self.remaining[var] = remaining
 
     def keep(self, var: Var, begin: Value, end: Value) -> None:
         """Of loop `var`, this thread does only the turns from `begin` to `end`."""
@@ -113,11 +113,11 @@ class Addresses:
         return self.kept[var][1] if var in self.kept else self.dim(var.extent)
 
     @contextmanager
-    def whole(self, var: Var) -> Iterator[None]:
+    def full_tile(self, var: Var) -> Iterator[None]:
         """Within, the tile does not reach past the end of loop `var`."""
-        left = self.left.pop(var)
+        remaining = self.remaining.pop(var)
         yield
-        self.left[var] = left
+        self.remaining[var] = remaining
 
     @contextmanager
     def masked(self) -> Iterator[None]:
@@ -150,7 +150,7 @@ class Addresses:
         value, by = FLOORS[symbol]
         return self.b.binary("sdiv", self.dim(value), self.dim(by))
 
-    def turn(self, var: Var, position: int) -> tuple[Value, int]:
+    def iteration(self, var: Var, position: int) -> tuple[Value, int]:
         """The loop's counter at a position of the tile: a register, and a number to add.
 
         A row past the end is the last row instead: reading it again does no harm.
@@ -158,7 +158,7 @@ class Addresses:
         first = self.first[var]
         if var is self.vector:
             return first, position * self.lanes
-        if var not in self.left or position == 0:
+        if var not in self.remaining or position == 0:
             return first, position
         key = ("row", var, position, first.text)
         known = self._known(key)
@@ -186,8 +186,8 @@ class Addresses:
         if kind == "constant":
             return self._constant(expr)
         if kind == "acc":
-            at = tuple(point.get(v, 0) for v in self.sum_vars)
-            return self.sums[p["number"], at][-1]
+            at = tuple(point.get(v, 0) for v in self.accumulator_vars)
+            return self.accumulators[p["number"], at][-1]
         if kind == "load":
             return self._load(p["buffer"], p["index"], point)
         if kind == "index":
@@ -246,7 +246,7 @@ class Addresses:
         """How far along what is reduced, counted in C order (for argmax and argmin)."""
         total = constant("i64", 0)
         for var in self.nest.reductions:
-            first, more = self.turn(var, point.get(var, 0))
+            first, more = self.iteration(var, point.get(var, 0))
             total = self.b.mul(total, self.dim(var.extent))
             total = self.b.add(total, self.b.add(first, constant("i64", more)))
         return total
@@ -290,12 +290,12 @@ class Addresses:
 
     def _edge_mask(self, position: int) -> Value:
         assert self.vector is not None
-        left = self.left[self.vector]
-        key = ("edge", position, left.text)
+        remaining = self.remaining[self.vector]
+        key = ("edge", position, remaining.text)
         known = self._known(key)
         if known is None:
             numbers = self._lane_numbers(position * self.lanes)
-            known = self._remember(key, self.b.icmp("slt", numbers, self.wide(left)))
+            known = self._remember(key, self.b.icmp("slt", numbers, self.wide(remaining)))
         return known
 
     def _lane_numbers(self, start: int = 0) -> Value:
@@ -318,8 +318,8 @@ class Addresses:
                 return to_register(b, b.load(type_, address), buffer.dtype)
             loaded = b.masked_load(type_, address, mask, zero(type_))
             return to_register(b, loaded, buffer.dtype)
-        if self.schedule.turned is not None:
-            return to_register(b, self._turned(buffer, index, point), buffer.dtype)
+        if self.schedule.transposed is not None:
+            return to_register(b, self._transposed_load(buffer, index, point), buffer.dtype)
         places = self._places(buffer, index, point)
         mask = mask or constant(vector("i1", self.lanes), 1)
         align = constant("i32", buffer.dtype.itemsize)
@@ -327,9 +327,9 @@ class Addresses:
         loaded = b.call(name, type_, [places, align, mask, zero(type_)])
         return to_register(b, loaded, buffer.dtype)
 
-    def _turned(self, buffer: Buffer, index: Index, point: Point) -> Value:
+    def _transposed_load(self, buffer: Buffer, index: Index, point: Point) -> Value:
         """A register along the vector loop, out of a square loaded along the other."""
-        loop, step = self.schedule.turned, index.coefficient(self.vector)  # type: ignore[arg-type]
+        loop, step = self.schedule.transposed, index.coefficient(self.vector)  # type: ignore[arg-type]
         assert loop is not None and step is not None
         corner = {**point, loop: 0}
         key = ("turned", buffer.number, index, tuple(corner.values()))
@@ -340,7 +340,7 @@ class Addresses:
             first = self.address(buffer, index, corner)
             places = [self.b.element(first, k * int(step), element) for k in range(self.lanes)]
             rows = [self.b.load(type_, place) for place in places]
-            known = self._remember(key, turned(self.b, rows))
+            known = self._remember(key, transposed(self.b, rows))
         return known[point.get(loop, 0)]
 
     def store_lanes(self, value: Value, buffer: Buffer, index: Index, point: Point) -> None:
@@ -387,7 +387,7 @@ class Addresses:
                 term = (atom, c, self._key(atom_vars(atom), point))
                 steps.append((level, term, lambda a=atom, c=c: self._term(a, c, point)))
                 continue
-            base, more = self.turn(atom, point.get(atom, 0))
+            base, more = self.iteration(atom, point.get(atom, 0))
             if more and is_static(c):
                 fixed += more * int(c)
             elif more:
@@ -442,11 +442,11 @@ class Addresses:
     def _atom(self, atom: Atom, point: Point, *, lane0: bool = False) -> Value:
         b = self.b
         if isinstance(atom, Var):
-            first, more = self.turn(atom, point.get(atom, 0))
+            first, more = self.iteration(atom, point.get(atom, 0))
             if atom is self.vector and not lane0:
                 return b.binary("add", self.wide(first), self._lane_numbers(more))
             return b.add(first, constant("i64", more))
-        if isinstance(atom, Data):
+        if isinstance(atom, Indirect):
             value = self._signed(self.value(atom.expr, point), atom.expr)
             value = b.extract(value, 0) if lane0 and lanes(value.type) else value
             low, high = constant(value.type, 0), self.dim(atom.most)
@@ -465,22 +465,22 @@ class Addresses:
         return self.b.cast("sext" if expr.dtype.kind == "i" else "zext", value, type_)
 
     # ---- what doesn't change -------------------------------------------------------------------
-    def hoist(self, *, sums_only: bool = False) -> None:
+    def hoist(self, *, reductions_only: bool = False) -> None:
         """Emit now what depends on open loops alone, and the outer steps of every address."""
         roots = [a.expr for a in self.nest.accumulators]
-        if not sums_only:
+        if not reductions_only:
             roots += [s.expr for s in self.nest.stores]
         seen: set[int] = set()
         for root in roots:
-            self._hoist(root, seen, sums_only)
-        for store in self.nest.stores if not sums_only else ():
+            self._hoist(root, seen, reductions_only)
+        for store in self.nest.stores if not reductions_only else ():
             self._hoist_address(store.buffer, store.index)
 
     def _hoist(self, expr: Expr, seen: set[int], lanes_too: bool) -> None:
         if id(expr) in seen or expr.kind in ("constant", "acc"):
             return
         seen.add(id(expr))
-        ready = expr.vars <= self.first.keys() and id(expr) not in self.after_sums
+        ready = expr.vars <= self.first.keys() and id(expr) not in self.in_epilogue
         if ready and (lanes_too or self.vector not in expr.vars):
             for point in self._points(expr.vars):
                 value = self.value(expr, point)

@@ -20,8 +20,8 @@ from lamina.engines.llvm.codegen.builder import Value, constant
 from lamina.engines.llvm.codegen.elementwise import to_memory
 from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.loops.index import Var
-from lamina.engines.llvm.loops.nest import Apart, Nest, Store, walk
-from lamina.engines.llvm.schedule.choose import row_of, updated
+from lamina.engines.llvm.loops.nest import Nest, RowLoop, Store, walk
+from lamina.engines.llvm.schedule.choose import epilogue_loads, row_of
 from lamina.ir.types import Dim, is_static, symbols
 from lamina.ir.typical import guess
 
@@ -44,14 +44,14 @@ def kernel_symbols(nest: Nest) -> list[str]:
 
 
 def _dims(index: object) -> list[Dim]:
-    from lamina.engines.llvm.loops.index import Data, Div, Index, Mod
+    from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod
 
     assert isinstance(index, Index)
     found: list[Dim] = [index.offset, *index.terms.values()]
     for atom in index.terms:
         if isinstance(atom, (Div, Mod)):
             found += [atom.by, *_dims(atom.index)]
-        elif isinstance(atom, Data):
+        elif isinstance(atom, Indirect):
             found.append(atom.most)
     return found
 
@@ -61,21 +61,21 @@ class NestEmitter(Reductions):
 
     # ---- loops over tiles ----------------------------------------------------------------------
     def run(self) -> None:
-        outermost = self.nest.outermost
-        if outermost is None:
+        sequential_outer = self.nest.sequential_outer
+        if sequential_outer is None:
             self._share(self.schedule.order)
             return
-        inner = [v for v in self.schedule.order if v is not outermost]
-        with self.b.loop(0, self.dim(outermost.extent)) as loop, self.space.scope():
-            self.space.open(outermost, loop.value, None)
+        inner = [v for v in self.schedule.order if v is not sequential_outer]
+        with self.b.loop(0, self.dim(sequential_outer.extent)) as loop, self.space.scope():
+            self.space.open(sequential_outer, loop.value, None)
             self._share(inner)
 
     def _share(self, order: Sequence[Var]) -> None:
         """This thread's run of consecutive tiles."""
         b = self.b
         thread, threads = self.function.args[-2:]
-        if self.nest.apart is not None:
-            self._keep_apart(self.nest.apart)
+        if self.nest.row_loop is not None:
+            self._restrict_rows(self.nest.row_loop)
         counts = [self._tiles(v) for v in order]
         total = constant("i64", 1)
         for count in counts:
@@ -93,11 +93,11 @@ class NestEmitter(Reductions):
                 self._tile({}, [])
             self._end()
 
-    def _keep_apart(self, apart: Apart) -> None:
+    def _restrict_rows(self, row_loop: RowLoop) -> None:
         """Only the rows that this call is for."""
-        size = constant("i64", apart.size)
+        size = constant("i64", row_loop.size)
         first, end = (self.b.mul(row, size) for row in self.function.args[-4:-2])
-        self.space.keep(apart.loop, first, end)
+        self.space.keep(row_loop.loop, first, end)
 
     def _begin(self) -> None:
         """Before the first tile."""
@@ -167,9 +167,9 @@ class NestEmitter(Reductions):
     def _open(self, var: Var, tile: Value) -> None:
         step = self.schedule.step(var)
         first = self.b.add(self.b.mul(tile, constant("i64", step)), self.space.begin(var))
-        whole = is_static(var.extent) and int(var.extent) % step == 0
-        left = None if whole or step == 1 else self.b.sub(self.space.end(var), first)
-        self.space.open(var, first, left)
+        full_tile = is_static(var.extent) and int(var.extent) % step == 0
+        remaining = None if full_tile or step == 1 else self.b.sub(self.space.end(var), first)
+        self.space.open(var, first, remaining)
 
     def _tile(self, tiles: dict[Var, Value], variables: Sequence[Var]) -> None:
         with self.space.scope():
@@ -181,15 +181,15 @@ class NestEmitter(Reductions):
     def _with_all_rows(self) -> None:
         """The tile in a form for when all of its rows exist, and in one for when some may not."""
         row = row_of(self.nest, self.schedule)
-        left = self.space.left.get(row) if row is not None else None
-        if row is None or left is None or not self._has_short_tiles():
+        remaining = self.space.remaining.get(row) if row is not None else None
+        if row is None or remaining is None or not self._has_short_tiles():
             self._variants()
             return
         b = self.b
         full, part, done = b.label("allrows"), b.label("somerows"), b.label("rowsdone")
-        b.branch_if(b.icmp("sge", left, constant("i64", self.schedule.step(row))), full, part)
+        b.branch_if(b.icmp("sge", remaining, constant("i64", self.schedule.step(row))), full, part)
         b.place(full)
-        with self.space.scope(), self.space.whole(row):
+        with self.space.scope(), self.space.full_tile(row):
             self._variants()
         b.branch(done)
         b.place(part)
@@ -203,14 +203,14 @@ class NestEmitter(Reductions):
         every turn of a loop around."""
         nest = self.nest
         terms = math.prod(guess(v.extent) for v in nest.reductions)
-        repeated = nest.apart is not None and nest.name == "dot_general"
+        repeated = nest.row_loop is not None and nest.name == "dot_general"
         return repeated and len(nest.reductions) == 1 and terms <= SHORT_TILE
 
     def _variants(self) -> None:
         """The tile as such, and with masked lanes where the last one may be part empty."""
         vector = self.schedule.vector
-        left = self.space.left.get(vector) if vector in self.nest.loops else None
-        if left is None:
+        remaining = self.space.remaining.get(vector) if vector in self.nest.loops else None
+        if remaining is None:
             self._body()
             return
         step = self.schedule.step(vector)  # type: ignore[arg-type]
@@ -221,7 +221,7 @@ class NestEmitter(Reductions):
             return
         b = self.b
         full, part, done = b.label("full"), b.label("part"), b.label("tiledone")
-        b.branch_if(b.icmp("sge", left, constant("i64", step)), full, part)
+        b.branch_if(b.icmp("sge", remaining, constant("i64", step)), full, part)
         b.place(full)
         with self.space.scope():
             self._body()
@@ -237,36 +237,38 @@ class NestEmitter(Reductions):
         if not self.nest.accumulators:
             self._store_all({})
             return
-        self._fetch_ahead()
-        sums = self._reduce()
-        self._store_all(sums)
+        self._prefetch_epilogue()
+        accumulators = self._reduce()
+        self._store_all(accumulators)
 
-    def _fetch_ahead(self) -> None:
+    def _prefetch_epilogue(self) -> None:
         """Ask for what will be read after the sums, which take long enough for it to come."""
         vector, over = self.schedule.vector, self.nest.reductions
-        turns = math.prod(guess(v.extent) for v in over)
-        if vector not in self.nest.loops or turns < ENOUGH:
+        iterations = math.prod(guess(v.extent) for v in over)
+        if vector not in self.nest.loops or iterations < ENOUGH:
             return
-        if self.nest.halves is not None:
-            self._fetch_sums()
-        for load in updated(self.nest):
+        if self.nest.split_reduction is not None:
+            self._prefetch_results()
+        for load in epilogue_loads(self.nest):
             buffer, index = load.params["buffer"], load.params["index"]
             if index.coefficient(vector) == 1:
                 for point in self._coordinates(self._spatial()):
                     self.b.fetch(self.space.address(buffer, index, point), write=False)
 
-    def _fetch_sums(self) -> None:
+    def _prefetch_results(self) -> None:
         """Ask for where the sums of a half will be written, which another thread has read."""
         for store in self.nest.stores:
             for point in self._coordinates(self._spatial()):
                 self.b.fetch(self.space.address(store.buffer, store.index, point), write=True)
 
     # ---- stores --------------------------------------------------------------------------------
-    def _store_all(self, sums: dict[tuple[int, tuple[int, ...]], list[Value]]) -> None:
+    def _store_all(self, accumulators: dict[tuple[int, tuple[int, ...]], list[Value]]) -> None:
         spatial = self._spatial()
-        guarded = [v for v in spatial if v is not self.schedule.vector and v in self.space.left]
-        self.space.sums = sums
-        self.space.sum_vars = spatial
+        guarded = [
+            v for v in spatial if v is not self.schedule.vector and v in self.space.remaining
+        ]
+        self.space.accumulators = accumulators
+        self.space.accumulator_vars = spatial
         rows = self._coordinates(guarded)
         others = [v for v in spatial if v not in guarded]
         if self.space.mask_on:
@@ -305,7 +307,7 @@ class NestEmitter(Reductions):
     def _row_exists(self, row: Coordinates) -> Iterator[None]:
         """Rows past the end were computed with the last row's operands; they are not stored."""
         tests = [
-            self.b.icmp("sgt", self.space.left[v], constant("i64", position))
+            self.b.icmp("sgt", self.space.remaining[v], constant("i64", position))
             for v, position in row.items()
             if position
         ]

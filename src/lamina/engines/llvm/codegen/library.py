@@ -306,7 +306,7 @@ def _sort_row(s: Site, row: Row, order: Value, spare: Value) -> None:
     ]
     b.branch(head)
     b.place(done)
-    _fetch(s, row, now)
+    _permute(s, row, now)
 
 
 def _merge(s: Site, row: Row, now: Value, then: Value, low: Value, width: Value) -> None:
@@ -357,7 +357,7 @@ def _element(b: Builder, row: Row, number: Value) -> Value:
     return b.add(row.base, b.mul(b.cast("zext", number, "i64"), row.step))
 
 
-def _fetch(s: Site, row: Row, order: Value) -> None:
+def _permute(s: Site, row: Row, order: Value) -> None:
     b = s.b
     with b.loop(0, row.count, hint="fetch") as k:
         source = _element(b, row, b.load("i32", b.element(order, k.value, "i32")))

@@ -25,37 +25,37 @@ from lamina.engines.llvm.codegen.kernel import NestEmitter
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule
-from lamina.engines.llvm.schedule.choose import updated
+from lamina.engines.llvm.schedule.choose import epilogue_loads
 
 
-class Overlapping(NestEmitter):
+class PipelinedEpilogue(NestEmitter):
     """Emits a nest with one kind of sums over one loop, whose last tiles are whole along the
-    vector loop (`Schedule.overlap`)."""
+    vector loop (`Schedule.pipelined`)."""
 
     def __init__(
         self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
     ) -> None:
         super().__init__(function, nest, schedule, sizes)
-        single = replace(schedule, unroll={}, overlap=False)
-        self.follower = NestEmitter(function, nest, single, sizes)
+        single = replace(schedule, unroll={}, pipelined=False)
+        self.epilogue = NestEmitter(function, nest, single, sizes)
         vector = schedule.vector
         assert vector is not None
         self.rows = next(v for v, n in schedule.unroll.items() if v is not vector and n > 1)
         self.columns = schedule.unroll.get(vector, 1)
         self.points = self._coordinates([self.rows, vector])
         self.width = vector_of(register_type(nest.accumulators[0].expr.dtype), schedule.lanes)
-        self.sums = self.b.reserve(f"[{len(self.points)} x {self.width}]", 64)
+        self.accumulators = self.b.reserve(f"[{len(self.points)} x {self.width}]", 64)
         self.pending = self.b.reserve("i64", 8)
         self.places = {v: self.b.reserve("i64", 8) for v in nest.loops}
 
     def _begin(self) -> None:
-        self.follower.space.hoist()
+        self.epilogue.space.hoist()
         self.b.store(constant("i64", 0), self.pending)
 
     def _end(self) -> None:
         """What follows the last tile."""
         with self.b.loop(0, self.b.load("i64", self.pending), hint="last") as loop:
-            self._follow(loop.value, self._last())
+            self._run_epilogue(loop.value, self._last())
 
     def _last(self) -> dict[Var, Value]:
         """Where the tile lies whose sums wait."""
@@ -67,58 +67,60 @@ class Overlapping(NestEmitter):
         (over,) = self.nest.reductions
         pending, last = b.load("i64", self.pending), self._last()
         terms = self.dim(over.extent)
-        both = b.intrinsic("llvm.smin", self.totals.first_block(over, terms), pending)
-        here = {v: space.first[v] for v in self.nest.loops}
-        space.hoist(sums_only=True)
+        overlapped = b.intrinsic("llvm.smin", self.totals.first_block(over, terms), pending)
+        current = {v: space.first[v] for v in self.nest.loops}
+        space.hoist(reductions_only=True)
         start = [self._start(0) for _ in self.points]
         self._clear_totals([(0, s) for s in start])
-        sums = [value for s in start for value in s]
-        with b.loop(0, both, 1, sums, hint="both") as loop, space.scope():
+        accumulators = [value for s in start for value in s]
+        with b.loop(0, overlapped, 1, accumulators, hint="both") as loop, space.scope():
             loop.next = self._added(over, loop.value, loop.carried)
-            self._follow(loop.value, last)
-            self._fetch(loop.value, here)
-        with b.loop(both, pending, hint="left") as left:
-            self._follow(left.value, last)
-        left_over = self._loop(over, both, terms, loop.result, partial(self._added, over))
+            self._run_epilogue(loop.value, last)
+            self._prefetch(loop.value, current)
+        with b.loop(overlapped, pending, hint="left") as remaining:
+            self._run_epilogue(remaining.value, last)
+        left_over = self._loop(over, overlapped, terms, loop.result, partial(self._added, over))
         for number, value in enumerate(self.totals.finished(left_over)):
-            b.store(value, b.element(self.sums, number, self.width))
+            b.store(value, b.element(self.accumulators, number, self.width))
         for var, place in self.places.items():
-            b.store(here[var], place)
+            b.store(current[var], place)
         b.store(self._count(), self.pending)
 
-    def _added(self, over: Var, term: Value, sums: list[Value]) -> list[Value]:
+    def _added(self, over: Var, term: Value, accumulators: list[Value]) -> list[Value]:
         self.space.open(over, term, None)
-        return self._update(sums, self.points, [1] * len(self.points))
+        return self._update(accumulators, self.points, [1] * len(self.points))
 
     def _count(self) -> Value:
         """How many of this tile's sums are of rows that exist."""
-        left = self.space.left.get(self.rows)
-        if left is None:
+        remaining = self.space.remaining.get(self.rows)
+        if remaining is None:
             return constant("i64", len(self.points))
         rows = constant("i64", len(self.points) // self.columns)
-        exist = self.b.intrinsic("llvm.smin", rows, left)
+        exist = self.b.intrinsic("llvm.smin", rows, remaining)
         return self.b.mul(exist, constant("i64", self.columns))
 
     # ---- one of its sums -----------------------------------------------------------------------
-    def _follow(self, number: Value, tile: dict[Var, Value]) -> None:
+    def _run_epilogue(self, number: Value, tile: dict[Var, Value]) -> None:
         """What follows one of the sums that wait."""
-        b, space = self.b, self.follower.space
+        b, space = self.b, self.epilogue.space
         with self._at(number, tile):
-            space.sums = {(0, ()): [b.load(self.width, b.element(self.sums, number, self.width))]}
-            self.follower._store_at({})
+            space.accumulators = {
+                (0, ()): [b.load(self.width, b.element(self.accumulators, number, self.width))]
+            }
+            self.epilogue._store_at({})
 
-    def _fetch(self, number: Value, tile: dict[Var, Value]) -> None:
+    def _prefetch(self, number: Value, tile: dict[Var, Value]) -> None:
         """Ask for what will be read and written after one of this tile's sums."""
-        space = self.follower.space
+        space = self.epilogue.space
         with self._at(number, tile):
-            for load in updated(self.nest):
+            for load in epilogue_loads(self.nest):
                 place = space.address(load.params["buffer"], load.params["index"], {})
                 self.b.fetch(place, write=True)
 
     @contextmanager
     def _at(self, number: Value, tile: dict[Var, Value]) -> Iterator[None]:
         """The follower's loops at one of a tile's sums."""
-        b, space = self.b, self.follower.space
+        b, space = self.b, self.epilogue.space
         row = b.binary("udiv", number, constant("i64", self.columns))
         column = b.binary("urem", number, constant("i64", self.columns))
         along = b.mul(column, constant("i64", self.schedule.lanes))

@@ -12,45 +12,45 @@ from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.target.costs import LINE
 
 
-class Fetching(NestEmitter):
-    """Emits a nest with one loop of sums, a whole number of stretches (`Nest.ahead`)."""
+class PrefetchingEmitter(NestEmitter):
+    """Emits a nest with one loop of sums, a whole number of stretches (`Nest.prefetches`)."""
 
     def _begin(self) -> None:
         """What lies ahead begins at the first of this call's rows."""
         b, args = self.b, self.function.args
-        self.fetched = b.reserve("i64", 8)
-        b.store(constant("i64", 0), self.fetched)
+        self.issued = b.reserve("i64", 8)
+        b.store(constant("i64", 0), self.issued)
         self.bases = [
             b.element(args[a.buffer], b.mul(args[-4], constant("i64", a.row)), "i8")
-            for a in self.nest.ahead
+            for a in self.nest.prefetches
         ]
 
     @property
-    def _stretch(self) -> int:
-        return self.nest.ahead[0].stretch
+    def _interval(self) -> int:
+        return self.nest.prefetches[0].interval
 
-    def _turns(
+    def _iterations(
         self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
     ) -> list[Value]:
         b, space, (var,) = self.b, self.space, loops
-        space.hoist(sums_only=True)
-        with b.loop(0, self.dim(var.extent), self._stretch, carry, hint="stretch") as outer:
-            self._fetch_next()
-            end = b.add(outer.value, constant("i64", self._stretch))
+        space.hoist(reductions_only=True)
+        with b.loop(0, self.dim(var.extent), self._interval, carry, hint="stretch") as outer:
+            self._prefetch_next()
+            end = b.add(outer.value, constant("i64", self._interval))
             with b.loop(outer.value, end, 1, outer.carried) as loop, space.scope():
                 space.open(var, loop.value, None)
                 loop.next = self._update(loop.carried, points, widths)
             outer.next = loop.result
         return outer.result
 
-    def _fetch_next(self) -> None:
+    def _prefetch_next(self) -> None:
         b = self.b
-        number = b.load("i64", self.fetched)
-        for ahead, base in zip(self.nest.ahead, self.bases, strict=True):
-            for line in range(ahead.lines):
-                at = b.add(b.mul(number, constant("i64", ahead.lines)), constant("i64", line))
-                each = constant("i64", ahead.each)
-                row = b.mul(b.binary("udiv", at, each), constant("i64", ahead.row))
-                along = b.mul(b.binary("urem", at, each), constant("i64", LINE))
+        number = b.load("i64", self.issued)
+        for prefetches, base in zip(self.nest.prefetches, self.bases, strict=True):
+            for line in range(prefetches.lines):
+                at = b.add(b.mul(number, constant("i64", prefetches.lines)), constant("i64", line))
+                lines_per_row = constant("i64", prefetches.lines_per_row)
+                row = b.mul(b.binary("udiv", at, lines_per_row), constant("i64", prefetches.row))
+                along = b.mul(b.binary("urem", at, lines_per_row), constant("i64", LINE))
                 b.fetch(b.element(base, b.add(row, along), "i8"), write=False)
-        b.store(b.add(number, constant("i64", 1)), self.fetched)
+        b.store(b.add(number, constant("i64", 1)), self.issued)

@@ -19,14 +19,15 @@ from lamina.engines.llvm.codegen.library import ROUTINES, Site
 from lamina.engines.llvm.codegen.stops import Stops
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.program import Program, touching_of
-from lamina.engines.llvm.program.row_parallel import own_rows
+from lamina.engines.llvm.program.program import Program, users_of_memory
+from lamina.engines.llvm.program.row_parallel import row_footprints
 from lamina.engines.llvm.program.statements import (
     If,
-    Item,
     Loop,
+    ParallelRegion,
     Routine,
-    Strip,
+    RowTile,
+    Statement,
     While,
     leaves,
     mentioned,
@@ -34,10 +35,10 @@ from lamina.engines.llvm.program.statements import (
 from lamina.engines.llvm.schedule.choose import operations
 from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
 
-APART = 8  # rows of a thread's own begin at multiples of this in a loop
-AS_IT_LIES: Mapping[Slot, Value] = {}
-BETWEEN = 12288  # bytes between the rows of two threads: as far as a processor fetches ahead
-EVEN = 8  # the threads may have to wait for one an eighth of the time
+ROW_ALIGNMENT = 8  # rows of a thread's own begin at multiples of this in a loop
+UNMOVED: Mapping[Slot, Value] = {}
+DISPLACEMENT = 12288  # bytes between the rows of two threads: as far as a processor fetches ahead
+BALANCE = 8  # the threads may have to wait for one an eighth of the time
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Driver:
     def __init__(
         self, program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]
     ) -> None:
-        owners = [s for s in program.slots() if s.same is None and s.base is None]
+        owners = [s for s in program.slots() if s.alias_of is None and s.slice_of is None]
         self.program, self.kernels, self.symbols, self.owners = program, kernels, symbols, owners
         self.module = Module()
         args = [("table", "ptr"), ("thread", "i64"), ("threads", "i64"), ("sync", "ptr")]
@@ -72,50 +73,52 @@ class Driver:
         self.table, self.thread, self.threads, sync = function.args
         self.stops = Stops(self.b, self.thread, self.threads, sync)
         self.place = {s: len(symbols) + k for k, s in enumerate(owners)}
-        self.turns: dict[Loop, Value] = {}
-        self.in_turn = False  # there are too few rows for threads to have some of their own
+        self.iterations: dict[Loop, Value] = {}
+        self.one_by_one = False  # there are too few rows for threads to have some of their own
         self.is_first = self.is_not_last = constant("i1", 1)  # the turn of the loop around
         self.phase = 0
         self.written: dict[Slot, bool] = {}  # since the last barrier: slot -> by one thread alone
         self.read: dict[Slot, bool] = {}
         self.touches: dict[Slot, list[tuple[int, tuple[int, ...]]]] = {}
-        self.touching = touching_of(program)
-        self.own: set[Slot] = set()  # of which each thread writes what no other does
+        self.users = users_of_memory(program)
+        self.thread_rows: set[Slot] = set()  # of which each thread writes what no other does
         self.loop_path: tuple[int, ...] = ()
         self.loop_span: list[list[int]] = []
 
     def run(self) -> Driven:
-        self._items(self.program.items)
+        self._emit(self.program.statements)
         self.stops.end()
         return Driven(self.module, self.symbols, self.owners, self._lives())
 
     # ---- items ---------------------------------------------------------------------------------
-    def _items(self, items: Sequence[Item]) -> None:
-        for item in items:
-            if isinstance(item, Loop):
-                self._loop(item)
-            elif isinstance(item, Strip):
-                self._strip(item)
-            elif isinstance(item, While):
-                self._while(item)
-            elif isinstance(item, If):
-                self._if(item)
-            elif isinstance(item, Kernel):
-                self._kernel(item)
+    def _emit(self, statements: Sequence[Statement]) -> None:
+        for statement in statements:
+            if isinstance(statement, Loop):
+                self._loop(statement)
+            elif isinstance(statement, RowTile):
+                self._row_tile(statement)
+            elif isinstance(statement, ParallelRegion):
+                self._region(statement)
+            elif isinstance(statement, While):
+                self._while(statement)
+            elif isinstance(statement, If):
+                self._if(statement)
+            elif isinstance(statement, Kernel):
+                self._kernel(statement)
             else:
-                self._routine(item)
+                self._routine(statement)
 
     def _kernel(self, kernel: Kernel) -> None:
         if self.kernels[kernel][0] == "":  # a copy of memory onto itself
             return
-        for_each = any(slot.each for slot in kernel.written)
+        for_each = any(slot.thread_private for slot in kernel.written)
         serial = kernel.chosen.serial and not for_each
-        self._separate(kernel.written, kernel.touched, serial, kernel.nest.border)
-        if kernel.nest.halves is not None:
-            self.own |= kernel.written
+        self._separate(kernel.written, kernel.touched, serial, kernel.nest.halo)
+        if kernel.nest.split_reduction is not None:
+            self.thread_rows |= kernel.written
         all_rows: list[Value] = []
-        if kernel.nest.apart is not None:
-            all_rows = [constant("i64", 0), self.dim(kernel.nest.apart.rows)]
+        if kernel.nest.row_loop is not None:
+            all_rows = [constant("i64", 0), self.dim(kernel.nest.row_loop.rows)]
         zero, one = constant("i64", 0), constant("i64", 1)
         if for_each:
             self._call(kernel, zero, one)
@@ -123,126 +126,138 @@ class Driver:
         if not serial:
             work = self.dim(operations(kernel.nest))
             call = partial(self._call, kernel, *all_rows)
-            self.stops.in_pieces(work, self.thread, self.threads, call)
+            self.stops.in_portions(work, self.thread, self.threads, call)
             return
         with self.b.when(self.b.icmp("eq", self.thread, zero)):
             self._call(kernel, *all_rows, zero, one)
 
-    def _call(self, kernel: Kernel, *more: Value, moved: Mapping[Slot, Value] = AS_IT_LIES) -> None:
-        """The kernel, or what is there in its stead at this turn of a loop; `moved` says by how
+    def _call(
+        self, kernel: Kernel, *more: Value, displaced: Mapping[Slot, Value] = UNMOVED
+    ) -> None:
+        """The kernel, or what is there in its stead at this turn of a loop; `displaced` says by how
         many bytes memory is."""
-        if kernel.at_first is not None:
-            each = [partial(self._call_plain, k, moved, *more) for k in (kernel.at_first, kernel)]
+        if kernel.first_iteration is not None:
+            each = [
+                partial(self._call_plain, k, displaced, *more)
+                for k in (kernel.first_iteration, kernel)
+            ]
             self._either(self.is_first, *each)
-        elif kernel.not_at_last:
+        elif kernel.skip_last:
             with self.b.when(self.is_not_last):
-                self._call_plain(kernel, moved, *more)
+                self._call_plain(kernel, displaced, *more)
         else:
-            self._call_plain(kernel, moved, *more)
+            self._call_plain(kernel, displaced, *more)
 
-    def _call_plain(self, kernel: Kernel, moved: Mapping[Slot, Value], *more: Value) -> None:
+    def _call_plain(self, kernel: Kernel, displaced: Mapping[Slot, Value], *more: Value) -> None:
         name, sizes = self.kernels[kernel]
         addresses = [
-            self.b.element(self._address(s), moved[s.memory], "i8")
-            if s.memory in moved
+            self.b.element(self._address(s), displaced[s.memory], "i8")
+            if s.memory in displaced
             else self._address(s)
             for s in kernel.slots
         ]
         self.b.call(name, "void", [*addresses, *(self._size(s) for s in sizes), *more])
 
-    def _routine(self, item: Routine) -> None:
-        self._separate(item.written, item.touched, False)
+    def _routine(self, statement: Routine) -> None:
+        self._separate(statement.written, statement.touched, False)
         inputs, outputs, scratch = (
-            [self._address(s) for s in slots] for slots in (item.inputs, item.outputs, item.scratch)
+            [self._address(s) for s in slots]
+            for slots in (statement.inputs, statement.outputs, statement.scratch)
         )
         site = Site(
-            self.b, item.node, inputs, outputs, scratch, self.dim, self.thread, self.threads
+            self.b, statement.node, inputs, outputs, scratch, self.dim, self.thread, self.threads
         )
-        ROUTINES[item.node.op](site)
+        ROUTINES[statement.node.op](site)
 
-    def _loop(self, item: Loop) -> None:
+    def _loop(self, statement: Loop) -> None:
         self._barrier()
-        if item.rows is None or self.in_turn:
-            self._together(item)
+        if statement.rows is None or self.one_by_one:
+            self._cooperative(statement)
             return
-        rows = self.dim(item.rows)
+        rows = self.dim(statement.rows)
         self._either(
             self._are_enough(rows),
-            partial(self._alone, [item], rows),
-            partial(self._together, item),
+            partial(self._row_partitioned, [statement], rows),
+            partial(self._cooperative, statement),
         )
 
     def _are_enough(self, rows: Value) -> Value:
         """Whether each thread can have rows of its own in a loop."""
-        return self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", APART)))
+        return self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", ROW_ALIGNMENT)))
 
     def _either(self, test: Value, this: Callable[[], None], that: Callable[[], None]) -> None:
         b = self.b
-        alone, shared, done = b.label("alone"), b.label("shared"), b.label("done")
-        b.branch_if(test, alone, shared)
-        for label, write in ((alone, this), (shared, that)):
+        partitioned, shared, done = b.label("alone"), b.label("shared"), b.label("done")
+        b.branch_if(test, partitioned, shared)
+        for label, write in ((partitioned, this), (shared, that)):
             b.place(label)
             write()
             b.branch(done)
         b.place(done)
 
-    def _alone(self, items: Sequence[Item], rows: Value) -> None:
+    def _row_partitioned(self, statements: Sequence[Statement], rows: Value) -> None:
         """Each thread takes all items over rows of its own. What nobody else touches lies apart for
         each: else one would fetch ahead what its neighbour is about to write."""
-        moved = self._move_apart(items)
+        displaced = self._displace(statements)
 
         def cut(number: Value) -> Value:
-            even = self.b.and_(self._share(rows, number), constant("i64", -APART))
+            even = self.b.and_(self._share(rows, number), constant("i64", -ROW_ALIGNMENT))
             return self.b.select(self.b.icmp("eq", number, self.threads), rows, even)
 
         first, end = cut(self.thread), cut(self.b.add(self.thread, constant("i64", 1)))
         begun, leave = self.phase, self.b.label("left")
-        for item in items:
-            if isinstance(item, Loop):
-                with self._turns(item):
-                    for kernel in item.items:
+        for statement in statements:
+            if isinstance(statement, Loop):
+                with self._iterations(statement):
+                    for kernel in statement.statements:
                         assert isinstance(kernel, Kernel)
-                        self._over(kernel, first, end, moved)
+                        self._call_rows(kernel, first, end, displaced)
                     self.stops.poll(leave)
             else:
-                assert isinstance(item, Kernel)
-                self._over(item, first, end, moved, leave)
+                assert isinstance(statement, Kernel)
+                self._call_rows(statement, first, end, displaced, leave)
         self.b.branch(leave)
         self.b.place(leave)
         self.stops.meet()
-        for leaf in leaves(items):  # threads may be anywhere in it: all of its memory is in use
+        for leaf in leaves(
+            statements
+        ):  # threads may be anywhere in it: all of its memory is in use
             for slot in mentioned(leaf):
                 self.touches[slot.memory] += [(begun, self.loop_path), (self.phase, self.loop_path)]
         self.phase += 1
 
-    def _move_apart(self, items: Sequence[Item]) -> Mapping[Slot, Value]:
+    def _displace(self, statements: Sequence[Statement]) -> Mapping[Slot, Value]:
         """By how much each thread moves the memory of its own that these items alone touch, where
         its rows are one stretch."""
-        kernels = {k: k.nest.apart for k in leaves(items) if isinstance(k, Kernel) and k.nest.apart}
+        kernels = {
+            k: k.nest.row_loop
+            for k in leaves(statements)
+            if isinstance(k, Kernel) and k.nest.row_loop
+        }
         written = {s for kernel in kernels for s in kernel.written}
-        widths, rows = own_rows(kernels) or {}, next(iter(kernels.values())).rows
-        inner = {
+        widths, rows = row_footprints(kernels) or {}, next(iter(kernels.values())).rows
+        private = {
             s
             for s in written
             if s.kind == "temporary"
-            and self.touching[s] <= kernels.keys()
+            and self.users[s] <= kernels.keys()
             and s.bytes == rows * widths.get(s, 0) * s.dtype.itemsize  # else turns lie between rows
         }
-        self.own |= written
-        for slot in inner:
-            slot.between = BETWEEN
-        bytes_ = self.b.mul(self.thread, constant("i64", BETWEEN))
-        return dict.fromkeys(inner, bytes_)
+        self.thread_rows |= written
+        for slot in private:
+            slot.thread_displacement = DISPLACEMENT
+        bytes_ = self.b.mul(self.thread, constant("i64", DISPLACEMENT))
+        return dict.fromkeys(private, bytes_)
 
     def _share(self, rows: Value, number: Value) -> Value:
         return self.b.binary("sdiv", self.b.mul(rows, number), self.threads)
 
-    def _over(
+    def _call_rows(
         self,
         kernel: Kernel,
         first: Value,
         end: Value,
-        moved: Mapping[Slot, Value] = AS_IT_LIES,
+        displaced: Mapping[Slot, Value] = UNMOVED,
         leave: str | None = None,
     ) -> None:
         """The kernel on rows of this thread's own; with `leave` in pieces, and that is where to go
@@ -253,111 +268,120 @@ class Driver:
         if not self.kernels[kernel][0]:
             return
         if leave is None:
-            self._call(kernel, first, end, zero, one, moved=moved)
+            self._call(kernel, first, end, zero, one, displaced=displaced)
             return
-        call = partial(self._call, kernel, first, end, moved=moved)
-        self.stops.in_pieces(self.dim(operations(kernel.nest)), zero, one, call)
+        call = partial(self._call, kernel, first, end, displaced=displaced)
+        self.stops.in_portions(self.dim(operations(kernel.nest)), zero, one, call)
         self.stops.poll(leave)
 
-    def _strip(self, item: Strip) -> None:
+    def _region(self, statement: ParallelRegion) -> None:
         self._barrier()
-        b, rows = self.b, self.dim(item.rows)
-        if item.step is None:
-            alone = partial(self._alone, item.items, rows)
-            self._either(self._are_enough(rows), alone, partial(self._in_turn, item))
-            return
+        rows = self.dim(statement.rows)
+        partitioned = partial(self._row_partitioned, statement.statements, rows)
+        self._either(self._are_enough(rows), partitioned, partial(self._fallback, statement))
+
+    def _row_tile(self, statement: RowTile) -> None:
+        self._barrier()
+        b, rows = self.b, self.dim(statement.rows)
         up = b.add(rows, b.sub(self.threads, constant("i64", 1)))
         most = b.mul(b.binary("sdiv", up, self.threads), self.threads)
-        slack = b.mul(b.sub(most, rows), constant("i64", EVEN))
+        slack = b.mul(b.sub(most, rows), constant("i64", BALANCE))
         even = b.icmp("sle", slack, rows)
-        self._either(even, partial(self._in_steps, item, rows), partial(self._in_turn, item))
+        self._either(
+            even, partial(self._tiled, statement, rows), partial(self._fallback, statement)
+        )
 
-    def _in_steps(self, item: Strip, rows: Value) -> None:
+    def _tiled(self, statement: RowTile, rows: Value) -> None:
         """Each thread takes all kernels over a few of its rows, then the next. What lies between
         the kernels is written where the first of its rows lie, again and again."""
-        assert item.step is not None
-        b, step = self.b, constant("i64", item.step)
+        b, step = self.b, constant("i64", statement.step)
         first = self._share(rows, self.thread)
         end = self._share(rows, b.add(self.thread, constant("i64", 1)))
-        up = b.add(b.sub(end, first), constant("i64", item.step - 1))
+        up = b.add(b.sub(end, first), constant("i64", statement.step - 1))
         leave = b.label("left")
-        with b.loop(0, b.binary("sdiv", up, step), hint="strip") as loop:
+        with b.loop(0, b.binary("sdiv", up, step), hint="tile") as loop:
             done = b.mul(loop.value, step)
             row = b.add(first, done)
             until = b.intrinsic("llvm.smin", b.add(row, step), end)
             back = b.sub(constant("i64", 0), done)
-            moved = {s: b.mul(back, constant("i64", each)) for s, each in item.inner.items()}
-            for kernel in leaves(item.items):
+            displaced = {
+                s: b.mul(back, constant("i64", each)) for s, each in statement.contracted.items()
+            }
+            for kernel in leaves(statement.statements):
                 assert isinstance(kernel, Kernel)
-                assert kernel.nest.apart is not None
-                finer = exact_division(kernel.nest.apart.rows, item.rows)
+                assert kernel.nest.row_loop is not None
+                finer = exact_division(kernel.nest.row_loop.rows, statement.rows)
                 assert isinstance(finer, int)
                 first_of, end_of = (b.mul(n, constant("i64", finer)) for n in (row, until))
-                self._over(kernel, first_of, end_of, moved)
+                self._call_rows(kernel, first_of, end_of, displaced)
             self.stops.poll(leave)
         b.branch(leave)
         b.place(leave)
         self.stops.meet()
         self.phase += 1
 
-    def _in_turn(self, item: Strip) -> None:
-        around, self.in_turn = self.in_turn, item.step is None
-        self._items(item.items)
+    def _fallback(self, statement: RowTile | ParallelRegion) -> None:
+        outer_flags, self.one_by_one = self.one_by_one, isinstance(statement, ParallelRegion)
+        self._emit(statement.statements)
         self._barrier()
-        self.in_turn = around
+        self.one_by_one = outer_flags
 
-    def _together(self, item: Loop) -> None:
-        with self._turns(item):
-            self._items(item.items)
+    def _cooperative(self, statement: Loop) -> None:
+        with self._iterations(statement):
+            self._emit(statement.statements)
             self._barrier()
 
     @contextmanager
-    def _turns(self, item: Loop) -> Iterator[None]:
+    def _iterations(self, statement: Loop) -> Iterator[None]:
         """The turns of a loop, counted as it says."""
-        count = self.dim(item.count)
+        count = self.dim(statement.count)
         with self._inside(), self.b.loop(0, count, hint="scan") as loop:
             last = self.b.sub(count, constant("i64", 1))
-            self.turns[item] = self.b.sub(last, loop.value) if item.reverse else loop.value
-            around = self.is_first, self.is_not_last
+            self.iterations[statement] = (
+                self.b.sub(last, loop.value) if statement.reverse else loop.value
+            )
+            outer_flags = self.is_first, self.is_not_last
             self.is_first = self.b.icmp("eq", loop.value, constant("i64", 0))
             self.is_not_last = self.b.icmp("slt", loop.value, last)
             yield
-            self.is_first, self.is_not_last = around
+            self.is_first, self.is_not_last = outer_flags
 
-    def _while(self, item: While) -> None:
+    def _while(self, statement: While) -> None:
         b = self.b
         self._barrier()
         head, body, done = b.label("while"), b.label("whilebody"), b.label("whiledone")
         b.branch(head)
         with self._inside():
             b.place(head)
-            self._items(item.test)
-            self._touch(item.condition.memory)
+            self._emit(statement.test)
+            self._touch(statement.condition.memory)
             self._barrier()
-            holds = b.load("i8", self._address(item.condition))
+            holds = b.load("i8", self._address(statement.condition))
             # every thread has read the condition before anyone goes on to overwrite it
             self.stops.meet()
             b.branch_if(b.icmp("ne", holds, constant("i8", 0)), body, done)
             b.place(body)
-            self._touch(item.condition.memory)
-            self._items(item.items)
+            self._touch(statement.condition.memory)
+            self._emit(statement.statements)
             self._barrier()
             b.branch(head)
         b.place(done)
 
-    def _if(self, item: If) -> None:
+    def _if(self, statement: If) -> None:
         b = self.b
         self._barrier()
-        memory = item.condition.memory
-        holds = b.load("i8", self._address(item.condition))
+        memory = statement.condition.memory
+        holds = b.load("i8", self._address(statement.condition))
         branches, done = (b.label("iftrue"), b.label("iffalse")), b.label("ifdone")
         b.branch_if(b.icmp("ne", holds, constant("i8", 0)), *branches)
-        for label, items in zip(branches, (item.items, item.otherwise), strict=True):
+        for label, statements in zip(
+            branches, (statement.statements, statement.otherwise), strict=True
+        ):
             b.place(label)
             # a thread may still be reading the condition, until the first barrier of a branch
             self._touch(memory)
             self.read[memory] = False
-            self._items(items)
+            self._emit(statements)
             self._barrier()
             b.branch(done)
         b.place(done)
@@ -367,19 +391,19 @@ class Driver:
 
     # ---- barriers ------------------------------------------------------------------------------
     def _separate(
-        self, written: set[Slot], touched: set[Slot], serial: bool, border: bool = False
+        self, written: set[Slot], touched: set[Slot], serial: bool, halo: bool = False
     ) -> None:
         """A barrier, if what follows touches what was written, or writes what was touched. A border
         may be written beside what it surrounds."""
-        written = {s for s in written if not s.each}
-        read = {s for s in touched if not s.each and not (border and s in written)}
+        written = {s for s in written if not s.thread_private}
+        read = {s for s in touched if not s.thread_private and not (halo and s in written)}
         clash = any(s in self.written and not (serial and self.written[s]) for s in read)
         clash = clash or any(s in self.read and not (serial and self.read[s]) for s in written)
         if clash:
             self._barrier()
         for slot in touched:
             self._touch(slot)
-            if not slot.each:
+            if not slot.thread_private:
                 book = self.written if slot in written else self.read
                 book[slot] = serial and book.get(slot, True)
 
@@ -402,27 +426,27 @@ class Driver:
                     first = min(first, self.loop_span[loop][0])
                     last = max(last, self.loop_span[loop][1])
             # what is a thread's own shares memory with nothing that others write
-            lives[slot] = (0, self.phase) if slot in self.own else (first, last)
+            lives[slot] = (0, self.phase) if slot in self.thread_rows else (first, last)
         return lives
 
     # ---- values --------------------------------------------------------------------------------
     def _address(self, slot: Slot) -> Value:
         slot = slot.actual
-        if slot.base is None:
+        if slot.slice_of is None:
             at = self.b.element(self.table, self.place[slot], "i64")
             address = self.b.load("ptr", at, align=8)
-            if not slot.each:
+            if not slot.thread_private:
                 return address
             return self.b.element(
-                address, self.b.mul(self.thread, constant("i64", slot.bytes_each)), "i8"
+                address, self.b.mul(self.thread, constant("i64", slot.bytes_per_thread)), "i8"
             )
-        turn = self.turns[slot.loop]
-        if slot.turn:
-            later = -slot.turn if slot.loop.reverse else slot.turn
-            turn = self.b.add(turn, constant("i64", later))
-        step = slot.base.layout[0] * slot.dtype.itemsize  # with the gap behind it
-        offset = self.b.mul(turn, self.dim(step))
-        return self.b.element(self._address(slot.base), offset, "i8")
+        iteration = self.iterations[slot.loop]
+        if slot.iteration:
+            later = -slot.iteration if slot.loop.reverse else slot.iteration
+            iteration = self.b.add(iteration, constant("i64", later))
+        step = slot.slice_of.layout[0] * slot.dtype.itemsize  # with the gap behind it
+        offset = self.b.mul(iteration, self.dim(step))
+        return self.b.element(self._address(slot.slice_of), offset, "i8")
 
     def _size(self, symbol: str) -> Value:
         at = self.symbols.index(symbol)

@@ -53,7 +53,7 @@ class Reductions:
         widths = [len(s) for s in start]
         flat = [v for group in start for v in group]
         self._clear_totals([(k, s) for (k, _), s in zip(keys, start, strict=True)])
-        reduced = self._turns(list(self.nest.reductions), flat, points, widths)
+        reduced = self._iterations(list(self.nest.reductions), flat, points, widths)
         results: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
         rest = iter(self.totals.finished(reduced))
         for (k, coordinate), width in zip(keys, widths, strict=True):
@@ -83,7 +83,7 @@ class Reductions:
             return horizontal(self.b, acc.kind, acc.dtype, values)
         return finished(self.b, acc.kind, values)
 
-    def _turns(
+    def _iterations(
         self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
     ) -> list[Value]:
         """The reduction loops from the outermost on, around the sums' update."""
@@ -92,25 +92,28 @@ class Reductions:
             return self._update(carry, points, widths)
         var, *rest = loops
         step = self.schedule.step(var)
-        extent = self._turns_of(var)
+        extent = self._iteration_count(var)
         whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
-        space.hoist(sums_only=True)
+        space.hoist(reductions_only=True)
         stop = extent
         if not whole:
-            rest_turns = b.binary("srem", extent, constant("i64", step))
-            stop = b.sub(extent, rest_turns)
+            remainder = b.binary("srem", extent, constant("i64", step))
+            stop = b.sub(extent, remainder)
 
-        def turn(at: Value, sums: list[Value]) -> list[Value]:
+        def iteration(at: Value, accumulators: list[Value]) -> list[Value]:
             space.open(var, at, None)
-            return self._turns(rest, sums, points, widths)
+            return self._iterations(rest, accumulators, points, widths)
 
-        sums = self._loop(var, constant("i64", 0), stop, carry, turn)
+        accumulators = self._loop(var, constant("i64", 0), stop, carry, iteration)
         if whole:
-            return sums
-        with b.loop(stop, extent, step, sums, hint=var.name + "rest") as tail, space.scope():
+            return accumulators
+        with (
+            b.loop(stop, extent, step, accumulators, hint=var.name + "rest") as tail,
+            space.scope(),
+        ):
             space.open(var, tail.value, b.sub(extent, tail.value))
             with space.masked():
-                tail.next = self._turns(rest, tail.carried, points, widths)
+                tail.next = self._iterations(rest, tail.carried, points, widths)
         return tail.result
 
     def _loop(
@@ -119,20 +122,21 @@ class Reductions:
         start: Value,
         stop: Value,
         carry: list[Value],
-        turn: Callable[[Value, list[Value]], list[Value]],
+        iteration: Callable[[Value, list[Value]], list[Value]],
     ) -> list[Value]:
-        """`turn` at each tile of a reduction from start to stop, in blocks if sums are long. Blocks
-        begin at the same places wherever the loop starts, which must be in the first block."""
-        stretch = self.totals.cuts.get(var)
-        if stretch is None:
-            return self._plain_loop(var, start, stop, carry, turn)
+        """Emit `iteration` at each tile of a reduction from start to stop, in blocks if the
+        reduction is long. Block boundaries do not depend on where the loop starts, which must
+        be in the first block."""
+        block_size = self.totals.cuts.get(var)
+        if block_size is None:
+            return self._plain_loop(var, start, stop, carry, iteration)
 
-        def block(first: Value, end: Value, sums: list[Value]) -> list[Value]:
+        def block(first: Value, end: Value, accumulators: list[Value]) -> list[Value]:
             if start.text != "0":
                 first = self.b.intrinsic("llvm.smax", first, start)
-            return self._plain_loop(var, first, end, sums, turn)
+            return self._plain_loop(var, first, end, accumulators, iteration)
 
-        return self.totals.blocks(stretch, stop, carry, block)
+        return self.totals.blocks(block_size, stop, carry, block)
 
     def _plain_loop(
         self,
@@ -140,22 +144,22 @@ class Reductions:
         start: Value,
         stop: Value,
         carry: list[Value],
-        turn: Callable[[Value, list[Value]], list[Value]],
+        iteration: Callable[[Value, list[Value]], list[Value]],
     ) -> list[Value]:
         step = self.schedule.step(var)
         with self.b.loop(start, stop, step, carry, hint=var.name) as loop, self.space.scope():
-            loop.next = turn(loop.value, loop.carried)
+            loop.next = iteration(loop.value, loop.carried)
         return loop.result
 
-    def _turns_of(self, var: Var) -> Value:
+    def _iteration_count(self, var: Var) -> Value:
         """How many turns a reduction has here."""
-        halves, extent = self.nest.halves, self.dim(var.extent)
-        if halves is None or var is not halves.row:
+        split_reduction, extent = self.nest.split_reduction, self.dim(var.extent)
+        if split_reduction is None or var is not split_reduction.row:
             return extent
         b = self.b
-        half, _ = self.space.turn(halves.half, 0)
-        left = b.sub(self.dim(halves.limit), b.mul(half, extent))
-        return b.intrinsic("llvm.smin", extent, left)
+        part, _ = self.space.iteration(split_reduction.part, 0)
+        remaining = b.sub(self.dim(split_reduction.limit), b.mul(part, extent))
+        return b.intrinsic("llvm.smin", extent, remaining)
 
     def _update(
         self, carry: list[Value], points: list[Coordinates], widths: list[int]

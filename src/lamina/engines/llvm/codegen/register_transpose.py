@@ -11,7 +11,7 @@ from __future__ import annotations
 from lamina.engines.llvm.codegen.builder import Builder, Value
 
 
-def turned(b: Builder, rows: list[Value]) -> list[Value]:
+def transposed(b: Builder, rows: list[Value]) -> list[Value]:
     """The transpose of a square of registers. Each stage shuffles row k into row k + n/2, as two
     halves of a pack of cards; after log2 n of them rows and lanes have changed places."""
     count = len(rows)
@@ -19,5 +19,5 @@ def turned(b: Builder, rows: list[Value]) -> list[Value]:
     high = [k + count // 2 for k in low]
     for _ in range(count.bit_length() - 1):
         pairs = list(zip(rows[: count // 2], rows[count // 2 :], strict=True))
-        rows = [b.shuffle(x, y, half) for x, y in pairs for half in (low, high)]
+        rows = [b.shuffle(x, y, order) for x, y in pairs for order in (low, high)]
     return rows

@@ -51,7 +51,7 @@ def _float_remainder(b: Builder, x: Value, y: Value) -> Value:
     if single:
         dividend, divisor = (v.cast("fpext", "double") for v in (dividend, divisor))
     exponent = _exponent(divisor)
-    with b.loop(0, _turns(b, _exponent(dividend) - exponent), carry=[dividend.value]) as loop:
+    with b.loop(0, _iterations(b, _exponent(dividend) - exponent), carry=[dividend.value]) as loop:
         r = Expr(b, loop.carried[0])
         k = r.bits().const(0)
         k = (_exponent(r) - exponent - STEP).intrinsic("llvm.smax", k)
@@ -72,7 +72,7 @@ def _exponent(x: Expr) -> Expr:
     return raised - where(tiny, raised.const(54), 0)
 
 
-def _turns(b: Builder, difference: Expr) -> Value:
+def _iterations(b: Builder, difference: Expr) -> Value:
     most = _greatest(b, "smax", difference.value)
     return (Expr(b, most).intrinsic("llvm.smax", 0) / STEP + 1).value
 
@@ -101,8 +101,8 @@ def _unsigned_power(b: Builder, x: Value, y: Value) -> Value:
         f"i{width}",
         [_greatest(b, "umax", y), Value("false", "i1")],
     )
-    turns = width - Expr(b, zeros)
-    count = turns.value if width == 64 else turns.cast("zext", "i64").value
+    iterations = width - Expr(b, zeros)
+    count = iterations.value if width == 64 else iterations.cast("zext", "i64").value
     first = [Expr(b, x).const(1).value, x, y]
     with b.loop(0, count, carry=first) as loop:
         power, square, exponent = (Expr(b, v) for v in loop.carried)

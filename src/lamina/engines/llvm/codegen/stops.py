@@ -42,7 +42,7 @@ class Stops:
         self.b.branch_if(self.b.icmp("ne", stop, constant("i64", 0)), to, on)
         self.b.place(on)
 
-    def in_pieces(
+    def in_portions(
         self,
         work: Value,
         thread: Value,

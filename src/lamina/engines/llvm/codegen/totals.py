@@ -26,7 +26,7 @@ from lamina.engines.llvm.codegen.builder import Builder, Value, constant, is_flo
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule
-from lamina.engines.llvm.schedule.choose import unknown
+from lamina.engines.llvm.schedule.choose import unknown_reduction
 from lamina.ir.types import Dim, is_static
 from lamina.reference.sums import LONGEST
 
@@ -71,7 +71,7 @@ class Totals:
         """The most iterations of a loop, if that is known."""
         if is_static(var.extent):
             return int(var.extent)
-        short = self.schedule.longer is not None and var is unknown(self.nest)
+        short = self.schedule.long_reduction is not None and var is unknown_reduction(self.nest)
         return self.schedule.long_from if short else None
 
     def _cut_at_run_time(self, var: Var, inside: int | Value) -> Value:

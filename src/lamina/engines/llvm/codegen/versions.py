@@ -13,11 +13,11 @@ from functools import partial
 
 from lamina.engines.llvm.codegen.builder import Builder, Function, Module, Value, constant
 from lamina.engines.llvm.codegen.kernel import NestEmitter, kernel_symbols
-from lamina.engines.llvm.codegen.pipelined_epilogue import Overlapping
-from lamina.engines.llvm.codegen.prefetching import Fetching
+from lamina.engines.llvm.codegen.pipelined_epilogue import PipelinedEpilogue
+from lamina.engines.llvm.codegen.prefetching import PrefetchingEmitter
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule
-from lamina.engines.llvm.schedule.choose import row_of, unknown
+from lamina.engines.llvm.schedule.choose import row_of, unknown_reduction
 
 
 def emit(
@@ -28,15 +28,15 @@ def emit(
     module = Module()
     args = [(f"b{k}", "ptr") for k in range(buffers)]
     args += [(f"s{k}", "i64") for k in range(len(sizes))]
-    args += [("first", "i64"), ("end", "i64")] if nest.apart is not None else []
+    args += [("first", "i64"), ("end", "i64")] if nest.row_loop is not None else []
     args += [("thread", "i64"), ("threads", "i64")]
     restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
     function = module.function(name, args, noalias=restrict)
     values = dict(zip(sizes, function.args[buffers : buffers + len(sizes)], strict=True))
-    over = unknown(nest)
-    if schedule.longer is not None and over is not None:
+    over = unknown_reduction(nest)
+    if schedule.long_reduction is not None and over is not None:
         short = partial(_emit_rows, function, nest, schedule, values)
-        long = partial(_emit_rows, function, nest, schedule.longer, values)
+        long = partial(_emit_rows, function, nest, schedule.long_reduction, values)
         extent = NestEmitter(function, nest, schedule, values).dim(over.extent)
         _either(function.builder, extent, schedule.long_from, short, long)
     else:
@@ -49,10 +49,10 @@ def _emit_rows(
     function: Function, nest: Nest, schedule: Schedule, values: dict[str, Value]
 ) -> None:
     """The nest; where the number of rows is known only when it runs, also in a form for few."""
-    if schedule.overlap:
-        Overlapping(function, nest, schedule, values).run()
+    if schedule.pipelined:
+        PipelinedEpilogue(function, nest, schedule, values).run()
         return
-    kind = Fetching if nest.ahead else NestEmitter
+    kind = PrefetchingEmitter if nest.prefetches else NestEmitter
     row = row_of(nest, schedule)
     many = kind(function, nest, schedule, values)
     if row is None or schedule.few_rows is None:

@@ -17,14 +17,14 @@ from lamina.ir.types import Dim, Shape
 
 
 @dataclass
-class Core:
+class IterationDomain:
     loops: list[Var]
     where: Position
     over: list[Var]
     operands: list[Position]
 
 
-def core_of(node: Node) -> Core:
+def domain_of(node: Node) -> IterationDomain:
     """The loops of a core node and where they lead."""
     return ROWS[node.op](node)
 
@@ -37,15 +37,15 @@ def _over(extents: Sequence[Dim]) -> list[Var]:
     return [Var(f"k{n}", extent) for n, extent in enumerate(extents)]
 
 
-def _reduce(node: Node) -> Core:
+def _reduce(node: Node) -> IterationDomain:
     (x,), axes = node.args, node.params["dimensions"]
     loops, over = _loops(node.shape), _over([x.shape[d] for d in axes])
     reduced, kept = dict(zip(axes, over, strict=True)), iter(loops)
     position = tuple(of(reduced[d] if d in reduced else next(kept)) for d in range(x.ndim))
-    return Core(loops, tuple(map(of, loops)), over, [position])
+    return IterationDomain(loops, tuple(map(of, loops)), over, [position])
 
 
-def _dot_general(node: Node) -> Core:
+def _dot_general(node: Node) -> IterationDomain:
     p, x = node.params, node.args[0]
     loops = _loops(node.shape)
     over = _over([x.shape[d] for d in p["lhs_contracting_dimensions"]])
@@ -59,10 +59,10 @@ def _dot_general(node: Node) -> Core:
         rest = iter(free)
         count = len(fixed) + len(free)
         positions.append(tuple(of(fixed[d] if d in fixed else next(rest)) for d in range(count)))
-    return Core(loops, tuple(map(of, loops)), over, positions)
+    return IterationDomain(loops, tuple(map(of, loops)), over, positions)
 
 
-def _convolution(node: Node) -> Core:
+def _convolution(node: Node) -> IterationDomain:
     """With groups, the loop over output features is two: the group, and the feature within it."""
     p, (x, w) = node.params, node.args
     out_batch, out_feature, *out_space = p["out_spec"]
@@ -96,10 +96,10 @@ def _convolution(node: Node) -> Core:
     rhs[p["rhs_spec"][1]] = feature
     for axis, tap in zip(p["rhs_spec"][2:], taps, strict=True):
         rhs[axis] = tap
-    return Core(loops, tuple(where), over, [tuple(lhs), tuple(rhs)])
+    return IterationDomain(loops, tuple(where), over, [tuple(lhs), tuple(rhs)])
 
 
-def _reduce_window(node: Node) -> Core:
+def _reduce_window(node: Node) -> IterationDomain:
     p = node.params
     loops = _loops(node.shape)
     wide = [d for d, w in enumerate(p["window_dimensions"]) if w != 1]
@@ -110,7 +110,7 @@ def _reduce_window(node: Node) -> Core:
         if axis in wide:
             index = index + of(over[wide.index(axis)]) * p["window_dilations"][axis]
         position.append(index)
-    return Core(loops, tuple(map(of, loops)), over, [tuple(position)])
+    return IterationDomain(loops, tuple(map(of, loops)), over, [tuple(position)])
 
 
 ROWS = {

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.engines.llvm.graph.materialize import Copies, stored
+from lamina.engines.llvm.graph.materialize import Materialized, materialize
 from lamina.engines.llvm.graph.partitions import interleaved
 from lamina.engines.llvm.graph.winograd import pays, pays_for_kernel, winograd, winograd_to_kernel
 from lamina.ir import ops
@@ -30,7 +30,7 @@ from lamina.ir.graph import Node
 from lamina.ir.types import is_static
 from lamina.settings import settings
 
-TURNING = ("transpose", "reverse")
+REORDERED = ("transpose", "reverse")
 
 
 def is_weights_gradient(node: Node) -> bool:
@@ -40,30 +40,32 @@ def is_weights_gradient(node: Node) -> bool:
     return not is_static(node.args[0].shape[node.params["lhs_spec"][1]])
 
 
-def convolution(node: Node, copies: Copies) -> Node:
+def convolution(node: Node, materialized: Materialized) -> Node:
     """The convolution, or what computes the same."""
     if _is_narrow(node):
-        return _exchanged(node, copies)
+        return _operands_exchanged(node, materialized)
     axes = _axes(node)
-    if axes is not None and math.prod(a.period for a in axes) <= copies.target.costs.phases:
-        return _in_phases(node, axes, copies)
+    if axes is not None and math.prod(a.period for a in axes) <= materialized.target.costs.phases:
+        return _polyphase(node, axes, materialized)
     x, w = node.args
-    if settings.winograd and pays(node, copies):
-        return winograd(node, _laid_out(w, node.params["rhs_spec"], copies), copies)
-    if settings.winograd and pays_for_kernel(node, copies):
-        return winograd_to_kernel(node, copies)
+    if settings.winograd and pays(node, materialized):
+        return winograd(
+            node, _features_innermost(w, node.params["rhs_spec"], materialized), materialized
+        )
+    if settings.winograd and pays_for_kernel(node, materialized):
+        return winograd_to_kernel(node, materialized)
     p = node.params
-    x = _edged(x, p, copies)
+    x = _padded_input(x, p, materialized)
     plain = {"padding": ((0, 0),) * (x.ndim - 2), "lhs_dilation": (1,) * (x.ndim - 2)}
-    w = _laid_out(w, p["rhs_spec"], copies)
+    w = _features_innermost(w, p["rhs_spec"], materialized)
     return ops.convolution(x, w, **{**p, **plain, "rhs_spec": _features_last(w)})
 
 
-def _edged(x: Node, p: Mapping[str, Any], copies: Copies) -> Node:
+def _padded_input(x: Node, p: Mapping[str, Any], materialized: Materialized) -> Node:
     """x as the padding and the spreading make it: cut, and, if zeros come to it, copied. So is what
     a layer of its own has padded."""
     if x.op == "pad":
-        x = stored(x, copies)
+        x = materialize(x, materialized)
     begin, end = [0] * x.ndim, list(x.shape)
     low, high, inner = ([0] * x.ndim for _ in range(3))
     rows = zip(p["lhs_spec"][2:], p["padding"], p["lhs_dilation"], strict=True)
@@ -77,7 +79,7 @@ def _edged(x: Node, p: Mapping[str, Any], copies: Copies) -> Node:
         x = _slice(x, begin, end)
     if not any((*low, *high, *inner)):
         return x
-    return stored(_padded(x, low, high, inner), copies)
+    return materialize(_padded(x, low, high, inner), materialized)
 
 
 def _padded(x: Node, low: Sequence[int], high: Sequence[int], inner: Sequence[int]) -> Node:
@@ -90,10 +92,12 @@ def _kernel(w: Node, spec: Sequence[int]) -> Node:
     return ops.transposed(w, (*spec[2:], spec[1], spec[0]))
 
 
-def _laid_out(w: Node, spec: Sequence[int], copies: Copies) -> Node:
+def _features_innermost(w: Node, spec: Sequence[int], materialized: Materialized) -> Node:
     """The same, stored if its outputs don't lie side by side."""
     kernel = _kernel(w, spec)
-    return stored(kernel, copies) if spec[0] != w.ndim - 1 or w.op in TURNING else kernel
+    return (
+        materialize(kernel, materialized) if spec[0] != w.ndim - 1 or w.op in REORDERED else kernel
+    )
 
 
 def _features_last(w: Node) -> tuple[int, ...]:
@@ -101,7 +105,7 @@ def _features_last(w: Node) -> tuple[int, ...]:
 
 
 # conv(x spread out by d, w) -> reversed(conv(w, x as a kernel dilated by d))
-def _exchanged(node: Node, copies: Copies) -> Node:
+def _operands_exchanged(node: Node, materialized: Materialized) -> Node:
     """out[y] = sum over q of x[q] w[q d + low - y]: what a gradient to the kernel of a transposed
     convolution is. Its few outputs would divide into phases with a rest."""
     (x, w), p = node.args, node.params
@@ -112,7 +116,7 @@ def _exchanged(node: Node, copies: Copies) -> Node:
         before = int(node.shape[out]) - 1 - low
         reach = (x.shape[axis] - 1) * d + node.shape[out] - w.shape[tap]
         padding.append((before, reach - before))
-    turned = {
+    exchanged = {
         "padding": tuple(padding),
         "lhs_dilation": p["rhs_dilation"],
         "rhs_dilation": p["lhs_dilation"],
@@ -120,7 +124,7 @@ def _exchanged(node: Node, copies: Copies) -> Node:
         "rhs_spec": p["lhs_spec"],
         "out_spec": (out_feature, out_batch, *out_space),
     }
-    found = convolution(ops.convolution(w, x, **{**p, **turned}), copies)
+    found = convolution(ops.convolution(w, x, **{**p, **exchanged}), materialized)
     return ops.reverse(found, dimensions=tuple(out_space))
 
 
@@ -189,25 +193,25 @@ def _axes(node: Node) -> list[_Axis] | None:
 def _axis(outputs: Any, window: Any, stride: int, d: int, gap: int, low: int) -> _Axis:
     period = d // math.gcd(d, stride)
     each = -(-outputs // period)
-    steps, apart = stride // math.gcd(d, stride), gap // math.gcd(d, gap)
+    steps, tap_step = stride // math.gcd(d, stride), gap // math.gcd(d, gap)
     phases = []
     for r in range(period):
         taps = [k for k in range(window) if (r * stride + k * gap - low) % d == 0]
         first = taps[0] if taps else 0
         begin = (r * stride + first * gap - low) // d
-        end = begin + (each - 1) * steps + (len(taps) - 1) * apart + 1
+        end = begin + (each - 1) * steps + (len(taps) - 1) * tap_step + 1
         phases.append(_Phase(first, d // math.gcd(d, gap), len(taps), begin, end))
-    return _Axis(period, each, steps, apart, phases)
+    return _Axis(period, each, steps, tap_step, phases)
 
 
-def _in_phases(node: Node, axes: Sequence[_Axis], copies: Copies) -> Node:
+def _polyphase(node: Node, axes: Sequence[_Axis], materialized: Materialized) -> Node:
     (x, w), p = node.args, node.params
     space, out_space = p["lhs_spec"][2:], p["out_spec"][2:]
     low, high = [0] * x.ndim, [0] * x.ndim
     for d, axis in zip(space, axes, strict=True):
         low[d], high[d] = axis.low, axis.high(int(x.shape[d]))
     if any(low) or any(high):
-        x = stored(_padded(x, low, high, [0] * x.ndim), copies)
+        x = materialize(_padded(x, low, high, [0] * x.ndim), materialized)
     w = _kernel(w, p["rhs_spec"])
     count = len(axes)
     changed = {
@@ -226,8 +230,8 @@ def _in_phases(node: Node, axes: Sequence[_Axis], copies: Copies) -> Node:
     for residues in itertools.product(*(range(a.period) for a in axes)):
         phases = [a.phases[r] for a, r in zip(axes, residues, strict=True)]
         if all(f.taps for f in phases):
-            kernel = stored(_every(w, phases), copies)
-            part = ops.convolution(_reach(x, space, low, phases), kernel, **changed)
+            kernel = materialize(_taps_of(w, phases), materialized)
+            part = ops.convolution(_input_of(x, space, low, phases), kernel, **changed)
         else:
             part = ops.fill(0, shape=tuple(shape), dtype=node.dtype)
         parts[tuple(residues[k] for k in split)] = part
@@ -237,7 +241,7 @@ def _in_phases(node: Node, axes: Sequence[_Axis], copies: Copies) -> Node:
     return _cut(wide, node.shape)
 
 
-def _every(w: Node, phases: Sequence[_Phase]) -> Node:
+def _taps_of(w: Node, phases: Sequence[_Phase]) -> Node:
     """The taps of a phase."""
     last = [f.first + (f.taps - 1) * f.step + 1 for f in phases]
     return ops.slice(
@@ -248,7 +252,7 @@ def _every(w: Node, phases: Sequence[_Phase]) -> Node:
     )
 
 
-def _reach(x: Node, space: Sequence[int], low: Sequence[int], phases: Sequence[_Phase]) -> Node:
+def _input_of(x: Node, space: Sequence[int], low: Sequence[int], phases: Sequence[_Phase]) -> Node:
     """What the phase reads of the padded input."""
     begin, end = [0] * x.ndim, list(x.shape)
     for d, phase in zip(space, phases, strict=True):

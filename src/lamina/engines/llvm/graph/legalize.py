@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from lamina.engines.llvm.graph.convolutions import convolution, is_weights_gradient
-from lamina.engines.llvm.graph.materialize import Copies, stored
+from lamina.engines.llvm.graph.materialize import Materialized, materialize
 from lamina.engines.llvm.target.target import Target
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, is_constant, substitute
@@ -29,21 +29,21 @@ from lamina.ir.typical import guess
 def legalize(graph: Graph, target: Target, fixed: Iterable[Node] = ()) -> Graph:
     """The graph as fusion planning wants it; loop bodies too. The `fixed` are those of its
     parameters that a loop around it never changes."""
-    copies = Copies(target, fixed, any(map(is_weights_gradient, graph.nodes())))
-    results = substitute(graph.results, {}, lambda node: _prepared(node, copies))
+    materialized = Materialized(target, fixed, any(map(is_weights_gradient, graph.nodes())))
+    results = substitute(graph.results, {}, lambda node: _legalized(node, materialized))
     return Graph(graph.parameters, results, graph.name)
 
 
-def _prepared(node: Node, copies: Copies) -> Node:
+def _legalized(node: Node, materialized: Materialized) -> Node:
     if node.op in WITH_REGIONS:
         count = node.params.get("num_consts", 0)
         bodies = {
-            k: legalize(v, copies.target, v.parameters[:count]) if isinstance(v, Graph) else v
+            k: legalize(v, materialized.target, v.parameters[:count]) if isinstance(v, Graph) else v
             for k, v in node.params.items()
         }
         return Node(node.op, node.args, bodies, node.type, origin=node.origin)
     rule = RULES.get(node.op)
-    return rule(node, copies) if rule else node
+    return rule(node, materialized) if rule else node
 
 
 def _total(extents: Iterable[Dim]) -> int:
@@ -51,31 +51,31 @@ def _total(extents: Iterable[Dim]) -> int:
 
 
 # dot(x, y), y's last axis not free -> dot(x, stored(y transposed))
-def _product(node: Node, copies: Copies) -> Node:
+def _product(node: Node, materialized: Materialized) -> Node:
     node = _without_zeros(node)
     x, y = node.args
-    p, costs = node.params, copies.target.costs
+    p, costs = node.params, materialized.target.costs
     batch, over = tuple(p["rhs_batching_dimensions"]), tuple(p["rhs_contracting_dimensions"])
     free = [d for d in range(y.ndim) if d not in batch and d not in over]
-    if y in copies.fixed and _wants_panels(node, copies.target):
-        return _in_panels(node, copies)
+    if y in materialized.fixed and _wants_panels(node, materialized.target):
+        return _packed_panels(node, materialized)
     if not free or y.ndim - 1 in free or _total(y.shape[d] for d in free) == 1:
         return node
     used = (*p["lhs_batching_dimensions"], *p["lhs_contracting_dimensions"])
     rows = _total(n for d, n in enumerate(x.shape) if d not in used)
     terms = _total(y.shape[d] for d in over)
-    wide = terms >= costs.short_sum and rows < costs.many_rows and y not in copies.fixed
+    wide = terms >= costs.short_sum and rows < costs.many_rows and y not in materialized.fixed
     if rows < costs.few_rows or wide:
         return node
     order = (*batch, *over, *free)
-    turned = stored(ops.transpose(y, permutation=order), copies)
+    transposed = materialize(ops.transpose(y, permutation=order), materialized)
     at = {d: k for k, d in enumerate(order)}
     moved = {
         **p,
         "rhs_batching_dimensions": tuple(at[d] for d in batch),
         "rhs_contracting_dimensions": tuple(at[d] for d in over),
     }
-    return ops.dot_general(x, turned, **moved)
+    return ops.dot_general(x, transposed, **moved)
 
 
 # sum over turns of dot(h[turn], y[turn]), h[0] = 0  ->  sum over all turns but the first
@@ -87,7 +87,7 @@ def _without_zeros(node: Node) -> Node:
         pair = next((pair for pair in pairs if pair[side] == 0), None)
         if pair is not None and _begins_with_zeros(x):
             reverse = x.args[0].params["reverse"]
-            args = [_without_turn(a, d, reverse) for a, d in zip(node.args, pair, strict=True)]
+            args = [_without_iteration(a, d, reverse) for a, d in zip(node.args, pair, strict=True)]
             return ops.dot_general(*args, **p)
     return node
 
@@ -105,7 +105,7 @@ def _begins_with_zeros(x: Node) -> bool:
     return is_constant(loop.args[consts + carries.index(stacked)], 0)
 
 
-def _without_turn(x: Node, axis: int, last: bool) -> Node:
+def _without_iteration(x: Node, axis: int, last: bool) -> Node:
     """x without its first turn along an axis, or without its last."""
     starts = [0 if d != axis or last else 1 for d in range(x.ndim)]
     limits = [n - 1 if d == axis and last else n for d, n in enumerate(x.shape)]
@@ -128,20 +128,20 @@ def _wants_panels(node: Node, target: Target) -> bool:
 
 
 # dot(x, y) -> dot(x, stored(panels of y))
-def _in_panels(node: Node, copies: Copies) -> Node:
+def _packed_panels(node: Node, materialized: Materialized) -> Node:
     x, y = node.args
-    (rows, columns), panel = map(int, y.shape), copies.target.costs.panel
-    apart = ops.reshaped(y, (rows, columns // panel, panel))
-    panels = stored(ops.transpose(apart, permutation=(1, 0, 2)), copies)
+    (rows, columns), panel = map(int, y.shape), materialized.target.costs.panel
+    split = ops.reshaped(y, (rows, columns // panel, panel))
+    panels = materialize(ops.transpose(split, permutation=(1, 0, 2)), materialized)
     found = ops.dot_general(x, panels, **{**node.params, "rhs_contracting_dimensions": (1,)})
     return ops.reshaped(found, node.shape)
 
 
 # sum(x over a, b, c) -> sum(sum(x over b, c) over a): threads share the first
-def _reduction(node: Node, copies: Copies) -> Node:
+def _reduction(node: Node, materialized: Materialized) -> Node:
     (x,) = node.args
     axes = sorted(node.params["dimensions"])
-    kept, narrow = _total(node.shape), copies.target.costs.narrow_result
+    kept, narrow = _total(node.shape), materialized.target.costs.narrow_result
     if len(axes) < 2 or kept >= narrow or _total(x.shape) < 4 * narrow:
         return node
     first = next((d for d in axes if not is_static(x.shape[d])), axes[0])  # rows of a batch
@@ -152,7 +152,7 @@ def _reduction(node: Node, copies: Copies) -> Node:
 
 
 # windows of x, padded -> windows of padded x
-def _windows(node: Node, copies: Copies) -> Node:
+def _windows(node: Node, materialized: Materialized) -> Node:
     (x,) = node.args
     p = node.params
     if not any(low or high for low, high in p["padding"]):
@@ -176,7 +176,7 @@ def _neutral(kind: str, dtype: DType) -> float | int:
 
 
 # gradient of pooling, windows side by side -> each window's extreme by number, then a map
-def _select_and_scatter(node: Node, copies: Copies) -> Node:
+def _select_and_scatter(node: Node, materialized: Materialized) -> Node:
     x, source = node.args
     p = node.params
     window = tuple(p["window_dimensions"])
@@ -188,11 +188,11 @@ def _select_and_scatter(node: Node, copies: Copies) -> Node:
     type_ = TensorType(source.shape, int32)
     place = Node("reduce_window", (x,), found, type_)
     wide = [d for d, w in enumerate(window) if w > 1]
-    shape, kept = _apart(source.shape, window)
+    shape, kept = _split_axis(source.shape, window)
     number = ops.fill(0, shape=shape, dtype=int32)
     for d in wide:
-        turn = ops.iota(shape=shape, dtype=int32, iota_dimension=kept[d] + 1)
-        number = ops.add(ops.multiply(number, ops.fill(window[d], number)), turn)
+        iteration = ops.iota(shape=shape, dtype=int32, iota_dimension=kept[d] + 1)
+        number = ops.add(ops.multiply(number, ops.fill(window[d], number)), iteration)
     here = ops.compare(ops.broadcast(place, shape, kept), number, direction="EQ")
     chosen = ops.select(
         here, ops.broadcast(source, shape, kept), ops.fill(0, shape=shape, dtype=x.dtype)
@@ -207,7 +207,7 @@ def _select_and_scatter(node: Node, copies: Copies) -> Node:
     )
 
 
-def _apart(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]:
+def _split_axis(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]:
     """The shape with an axis for the window after each axis that has one, and where axes went."""
     split: list[Dim] = []
     kept = []
@@ -217,7 +217,7 @@ def _apart(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]
     return tuple(split), tuple(kept)
 
 
-RULES: dict[str, Callable[[Node, Copies], Node]] = {
+RULES: dict[str, Callable[[Node, Materialized], Node]] = {
     "dot_general": _product,
     "reduce": _reduction,
     "convolution": convolution,

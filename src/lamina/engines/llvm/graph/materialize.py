@@ -9,23 +9,31 @@ from lamina.ir import ops
 from lamina.ir.graph import Node
 
 
-class Copies(dict[tuple[object, ...], Node]):
-    """What has been copied already, and how. A copy of the `fixed`, which are the same in all turns
-    of a loop, is made once before it. `trains` is true if the graph has gradients of weights: its
-    batches will not be single images."""
+class Materialized(dict[tuple[object, ...], Node]):
+    """The materialized views of a graph, by content, so that equal views share one copy.
 
-    def __init__(self, target: Target, fixed: Iterable[Node] = (), trains: bool = False) -> None:
-        self.target, self.fixed, self.trains = target, frozenset(fixed), trains
+    `fixed` are loop-invariant parameters: their copies are hoisted out of the loop.
+    `has_weight_gradients` is true if the graph computes gradients of weights: its batches are then
+    not single samples."""
+
+    def __init__(
+        self, target: Target, fixed: Iterable[Node] = (), has_weight_gradients: bool = False
+    ) -> None:
+        self.target, self.fixed, self.has_weight_gradients = (
+            target,
+            frozenset(fixed),
+            has_weight_gradients,
+        )
 
 
-def stored(view: Node, copies: Copies) -> Node:
+def materialize(view: Node, materialized: Materialized) -> Node:
     """The view as a value in memory; equal views are one copy."""
     params = ((name, tuple(p) if isinstance(p, list) else p) for name, p in view.params.items())
-    key = (view.op, *map(_meant, view.args), repr(sorted(params)))
-    return copies.setdefault(key, ops.identity(view))
+    key = (view.op, *map(_identity_of, view.args), repr(sorted(params)))
+    return materialized.setdefault(key, ops.identity(view))
 
 
-def _meant(operand: Node) -> object:
+def _identity_of(operand: Node) -> object:
     """What tells an operand from others: of a number, such as what a border is filled with, its
     value."""
     if operand.op == "constant" and operand.type.size == 1:

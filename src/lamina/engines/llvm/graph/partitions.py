@@ -22,13 +22,13 @@ from lamina.ir.types import Dim, Shape, TensorType
 Residues = tuple[int, ...]
 
 
-def is_joint(node: Node) -> bool:
+def is_partitioned(node: Node) -> bool:
     return node.op == "identity" and node.args[0].op == "concatenate"
 
 
-def parts_of(joint: Node) -> Iterator[tuple[Node, list[Dim]]]:
+def parts_of(partitioned: Node) -> Iterator[tuple[Node, list[Dim]]]:
     """The parts of a joint, and where the first element of each lies in it."""
-    yield from _parts(joint.args[0], [0] * joint.ndim)
+    yield from _parts(partitioned.args[0], [0] * partitioned.ndim)
 
 
 def _parts(tree: Node, start: Sequence[Dim]) -> Iterator[tuple[Node, list[Dim]]]:
@@ -47,7 +47,7 @@ def interleaved(parts: Mapping[Residues, Node], axes: Sequence[int], counts: Seq
     wide = [n for d, n in enumerate(some.shape) for n in ([n, 1] if d in axes else [n])]
     leaves = {key: ops.reshaped(x, tuple(wide)) for key, x in parts.items()}
     places = [d + 1 + sum(other < d for other in axes) for d in axes]
-    whole = ops.identity(_joined(leaves, places, counts, ()))
+    whole = ops.identity(_concatenated(leaves, places, counts, ()))
     times = dict(zip(axes, counts, strict=True))
     return ops.reshaped(whole, tuple(n * times.get(d, 1) for d, n in enumerate(some.shape)))
 
@@ -58,12 +58,12 @@ def stacked(parts: Sequence[Node], axis: int = 0) -> Node:
     return ops.identity(ops.concatenate(*leaves, dimension=axis))
 
 
-def _joined(
+def _concatenated(
     leaves: Mapping[Residues, Node], places: Sequence[int], counts: Sequence[int], at: Residues
 ) -> Node:
     if len(at) == len(places):
         return leaves[at]
-    inner = [_joined(leaves, places, counts, (*at, r)) for r in range(counts[len(at)])]
+    inner = [_concatenated(leaves, places, counts, (*at, r)) for r in range(counts[len(at)])]
     return ops.concatenate(*inner, dimension=places[len(at)])
 
 
@@ -75,18 +75,22 @@ def distribute_maps(graph: Graph) -> Graph:
     if any(new is not old for new, old in zip(inside, graph.results, strict=True)):
         graph = Graph(graph.parameters, inside, graph.name)
     nodes = graph.nodes()
-    if not any(map(is_joint, nodes)):
+    if not any(map(is_partitioned, nodes)):
         return graph
     results = set(graph.results)
     alone = {n for n, readers in users(nodes).items() if len(readers) == 1} - results
     new: dict[Node, Node] = {}
     for node in nodes:
         args = tuple(new[a] for a in node.args)
-        same = all(x is y for x, y in zip(args, node.args, strict=True))
-        made = node if same else Node(node.op, args, node.params, node.type, origin=node.origin)
+        unchanged = all(x is y for x, y in zip(args, node.args, strict=True))
+        made = (
+            node if unchanged else Node(node.op, args, node.params, node.type, origin=node.origin)
+        )
         if node.op in ELEMENTWISE and node not in results:
-            joints = [k for k, a in enumerate(args) if node.args[k] in alone and _is_view(a)]
-            made = _sunk(made, joints) if joints else made
+            partitioned_args = [
+                k for k, a in enumerate(args) if node.args[k] in alone and _is_view(a)
+            ]
+            made = _distributed(made, partitioned_args) if partitioned_args else made
         new[node] = made
     return Graph(graph.parameters, [new[r] for r in graph.results], graph.name)
 
@@ -101,25 +105,27 @@ def _in_bodies(node: Node) -> Node:
 
 
 def _is_view(node: Node) -> bool:
-    return node.op == "reshape" and is_joint(node.args[0])
+    return node.op == "reshape" and is_partitioned(node.args[0])
 
 
-def _sunk(node: Node, joints: Sequence[int]) -> Node:
+def _distributed(node: Node, partitioned_args: Sequence[int]) -> Node:
     """The map inside of the joints among its operands, and of parts of the others."""
-    whole = node.args[joints[0]].args[0]
-    alike = {k for k in joints if _form(node.args[k].args[0]) == _form(whole)}
+    whole = node.args[partitioned_args[0]].args[0]
+    alike = {k for k in partitioned_args if _form(node.args[k].args[0]) == _form(whole)}
     operands = [
         x.args[0].args[0] if k in alike else _shaped(x, whole.shape)
         for k, x in enumerate(node.args)
     ]
-    return ops.reshaped(ops.identity(_mapped(node, operands, alike, joints[0])), node.shape)
+    return ops.reshaped(
+        ops.identity(_mapped(node, operands, alike, partitioned_args[0])), node.shape
+    )
 
 
-def _form(joint: Node) -> list[tuple[object, ...]]:
-    return [(*part.shape, *start) for part, start in parts_of(joint)]
+def _form(partitioned: Node) -> list[tuple[object, ...]]:
+    return [(*part.shape, *start) for part, start in parts_of(partitioned)]
 
 
-def _mapped(node: Node, operands: Sequence[Node], joints: Set[int], first: int) -> Node:
+def _mapped(node: Node, operands: Sequence[Node], partitioned_args: Set[int], first: int) -> Node:
     tree = operands[first]
     if tree.op != "concatenate":
         type_ = TensorType(tree.shape, node.dtype)
@@ -129,10 +135,10 @@ def _mapped(node: Node, operands: Sequence[Node], joints: Set[int], first: int) 
     for number, part in enumerate(tree.args):
         end = begin + part.shape[axis]
         inner = [
-            x.args[number] if k in joints else _between(x, axis, begin, end)
+            x.args[number] if k in partitioned_args else _between(x, axis, begin, end)
             for k, x in enumerate(operands)
         ]
-        mapped.append(_mapped(node, inner, joints, first))
+        mapped.append(_mapped(node, inner, partitioned_args, first))
         begin = end
     return ops.concatenate(*mapped, dimension=axis)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lamina.engines.llvm.graph.materialize import Copies, stored
+from lamina.engines.llvm.graph.materialize import Materialized, materialize
 from lamina.engines.llvm.graph.partitions import interleaved, stacked
 from lamina.ir import ops
 from lamina.ir.graph import Node
@@ -33,18 +33,20 @@ TO_KERNEL = {"lhs_spec": (3, 0, 1, 2), "rhs_spec": (3, 0, 1, 2), "out_spec": (2,
 Square = list[list[Node]]
 
 
-def pays(node: Node, copies: Copies) -> bool:
+def pays(node: Node, materialized: Materialized) -> bool:
     """Whether `winograd` can compute the convolution, and faster."""
     w, spec = node.args[1], node.params["rhs_spec"]
     fits = _fits(node, FORWARD) and [w.shape[d] for d in spec[2:]] == [3, 3]
-    return fits and (_saves_near(node, copies) or _saves(node.shape, node.args[0].shape[3], copies))
+    return fits and (
+        _saves_near(node, materialized) or _saves(node.shape, node.args[0].shape[3], materialized)
+    )
 
 
-def pays_for_kernel(node: Node, copies: Copies) -> bool:
+def pays_for_kernel(node: Node, materialized: Materialized) -> bool:
     """Whether `winograd_to_kernel` can compute the gradient to a kernel, and faster."""
     x, g = node.args
     fits = _fits(node, TO_KERNEL) and node.shape[:2] == (3, 3)
-    return fits and _saves(g.shape, x.shape[3], copies)
+    return fits and _saves(g.shape, x.shape[3], materialized)
 
 
 def _fits(node: Node, specs: Mapping[str, Sequence[int]]) -> bool:
@@ -59,19 +61,21 @@ def _fits(node: Node, specs: Mapping[str, Sequence[int]]) -> bool:
     )
 
 
-def _saves(outputs: Shape, inputs: Dim, copies: Copies) -> bool:
+def _saves(outputs: Shape, inputs: Dim, materialized: Materialized) -> bool:
     """Whether the products saved take longer than what is written and read in between."""
-    if not is_static((*outputs[1:], inputs)) or not (is_static(outputs) or copies.trains):
+    if not is_static((*outputs[1:], inputs)) or not (
+        is_static(outputs) or materialized.has_weight_gradients
+    ):
         return False
     batch, rows, columns, features = map(guess, outputs)
     depth, tiles = guess(inputs), batch * -(-rows // 2) * -(-columns // 2)
-    costs = copies.target.costs
+    costs = materialized.target.costs
     if 16 * tiles * (depth + features) > costs.winograd_most:
         return False
     return _gain(batch * rows * columns, tiles, depth, features) >= costs.winograd_gain
 
 
-def _saves_near(node: Node, copies: Copies) -> bool:
+def _saves_near(node: Node, materialized: Materialized) -> bool:
     """The same of one picture of many, for which the caches are large enough."""
     outputs, inputs, size = node.shape, node.args[0].shape[3], node.dtype.itemsize
     if is_static(outputs) or not is_static((*outputs[1:], inputs)):
@@ -79,7 +83,7 @@ def _saves_near(node: Node, copies: Copies) -> bool:
     rows, columns, features, depth = map(guess, (*outputs[1:], inputs))
     tiles = -(-rows // 2) * -(-columns // 2)
     row = 16 * -(-columns // 2) * (depth + features) * size
-    costs = copies.target.costs
+    costs = materialized.target.costs
     if row > costs.winograd_row or 16 * depth * features * size > costs.winograd_weights:
         return False
     return _gain(rows * columns, tiles, depth, features) >= costs.winograd_gain_near
@@ -91,12 +95,14 @@ def _gain(outputs: int, tiles: int, depth: int, features: int) -> float:
     return saved / (16 * (tiles * (depth + features) + depth * features))
 
 
-def winograd(node: Node, kernel: Node, copies: Copies) -> Node:
+def winograd(node: Node, kernel: Node, materialized: Materialized) -> Node:
     """The convolution; `kernel` is (3, 3, inputs, outputs)."""
     rows, columns = tiles = _tiles(node)
-    v = _patches(node, tiles, copies)
+    v = _patches(node, tiles, materialized)
     u = _transformed(KERNEL, [[_at(kernel, (i, j)) for j in range(3)] for i in range(3)])
-    m = stored(ops.transpose(_products(v, u, ((3,), (1,))), permutation=(1, 0, 2, 3)), copies)
+    m = materialize(
+        ops.transpose(_products(v, u, ((3,), (1,))), permutation=(1, 0, 2, 3)), materialized
+    )
     y = _both(OUTPUT, _square(m, 1))
     whole = interleaved({(i, j): y[i][j] for i in (0, 1) for j in (0, 1)}, (0, 1), (2, 2))
     shape = (node.shape[0], 2 * rows, 2 * columns, node.shape[3])
@@ -106,12 +112,12 @@ def winograd(node: Node, kernel: Node, copies: Copies) -> Node:
     return ops.slice(whole, start_indices=(0,) * 4, limit_indices=node.shape, strides=(1,) * 4)
 
 
-def winograd_to_kernel(node: Node, copies: Copies) -> Node:
+def winograd_to_kernel(node: Node, materialized: Materialized) -> Node:
     """The gradient to a kernel, (3, 3, inputs, outputs): lhs is the input, rhs the cotangent."""
     g = node.args[1]
     rows, columns = tiles = _tiles(g)
-    v = _patches(node, tiles, copies)
-    g = _padded(g, ((0, 0), (0, 0)), (2 * rows, 2 * columns), copies)
+    v = _patches(node, tiles, materialized)
+    g = _padded(g, ((0, 0), (0, 0)), (2 * rows, 2 * columns), materialized)
     places = [[_every_other(g, (i, j), tiles) for j in (0, 1)] for i in (0, 1)]
     m = _products(v, _transformed(TILE, places), ((0, 2), (1, 2)))
     y = stacked([e for row in _both(SLOPES, _square(m, 0)) for e in row])
@@ -124,10 +130,10 @@ def _tiles(outputs: Node) -> tuple[int, int]:
     return rows, columns
 
 
-def _patches(node: Node, tiles: tuple[int, int], copies: Copies) -> Node:
+def _patches(node: Node, tiles: tuple[int, int], materialized: Materialized) -> Node:
     """V, (rows of tiles of the whole batch, 16, tiles of a row, inputs)."""
     wanted = (2 * tiles[0] + 2, 2 * tiles[1] + 2)
-    x = _padded(node.args[0], node.params["padding"], wanted, copies)
+    x = _padded(node.args[0], node.params["padding"], wanted, materialized)
     places = [[_every_other(x, (i, j), tiles) for j in range(4)] for i in range(4)]
     return _transformed(INPUT, places, 1)
 
@@ -145,7 +151,7 @@ def _products(v: Node, u: Node, over: tuple[tuple[int, ...], tuple[int, ...]]) -
 
 
 def _padded(
-    x: Node, padding: Sequence[Sequence[int]], wanted: Sequence[int], copies: Copies
+    x: Node, padding: Sequence[Sequence[int]], wanted: Sequence[int], materialized: Materialized
 ) -> Node:
     """x with the padding in front, and as many rows and columns as wanted."""
     low, high = [0] * 4, [0] * 4
@@ -155,7 +161,7 @@ def _padded(
         return x
     zero = ops.fill(0, shape=(), dtype=x.dtype)
     edges = {"edge_padding_low": low, "edge_padding_high": high}
-    return stored(ops.pad(x, zero, **edges, interior_padding=(0,) * 4), copies)
+    return materialize(ops.pad(x, zero, **edges, interior_padding=(0,) * 4), materialized)
 
 
 def _every_other(x: Node, start: tuple[int, int], tiles: tuple[int, int]) -> Node:

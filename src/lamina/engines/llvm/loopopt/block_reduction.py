@@ -8,7 +8,7 @@
 Where there may be no block at all, as in a batch of no rows, the sums are put to zero before.
 
 The blocks follow one another in the same order on any number of threads, each of which keeps to its
-own tiles (`Nest.outermost`).
+own tiles (`Nest.sequential_outer`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from lamina.engines.llvm.loopopt.coalesce import by_stride, collapse
+from lamina.engines.llvm.loopopt.coalesce import by_stride, coalesce
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, linear, of
-from lamina.engines.llvm.loops.kernel import Kernel, trimmed, used, zeros
-from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Maker, Nest, Store
-from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.engines.llvm.loops.kernel import Kernel, epilogue_of, without_unused_buffers, zeros
+from lamina.engines.llvm.loops.nest import Accumulator, Buffer, ExprBuilder, Nest, Store
+from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.kinds import CONTRACTIONS
@@ -29,26 +29,26 @@ from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 
 
-def in_blocks(kernel: Kernel, target: Target) -> list[Kernel]:
+def block_reduction(kernel: Kernel, target: Target) -> list[Kernel]:
     """The kernel, or in its place others: sums put to zero, if need be; sums in blocks; and what
     uses them, if they are not the results."""
-    maker = Maker()
-    if not _pays(collapse(kernel.nest, Maker(), target.costs), target):
+    exprs = ExprBuilder()
+    if not _pays(coalesce(kernel.nest, ExprBuilder(), target.costs), target):
         return [kernel]
-    nest, block = _cut(kernel.nest, maker, target.costs)
+    nest, block = _split(kernel.nest, exprs, target.costs)
     if block is None:
         return [kernel]
     after: list[Kernel] = []
     if _is_plain(kernel):
         (store,) = nest.stores
-        sums, place = kernel.slots[store.buffer.number], store.index
+        accumulators, place = kernel.slots[store.buffer.number], store.index
     else:
-        sums = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
-        place = linear([of(v) for v in nest.loops], sums.shape)
-        total = maker.load(Buffer(len(kernel.slots), sums.dtype), place)
-        after = [used(nest, [*kernel.slots, sums], maker, total)]
-    before = [] if is_static(block.extent) else [zeros(sums)]
-    return [*before, _summed(nest, maker, kernel.slots, block, sums, place), *after]
+        accumulators = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
+        place = linear([of(v) for v in nest.loops], accumulators.shape)
+        total = exprs.load(Buffer(len(kernel.slots), accumulators.dtype), place)
+        after = [epilogue_of(nest, [*kernel.slots, accumulators], exprs, total)]
+    before = [] if is_static(block.extent) else [zeros(accumulators)]
+    return [*before, _accumulation(nest, exprs, kernel.slots, block, accumulators, place), *after]
 
 
 def _is_plain(kernel: Kernel) -> bool:
@@ -76,18 +76,18 @@ def _pays(nest: Nest, target: Target) -> bool:
     widest = max((guess(v.extent) for v in nest.loops), default=1)
     enough = widest >= panel and results >= costs.block_rows * panel
     known = all(is_static(v.extent) for v in nest.reductions)
-    fewer = 1 if known else 4 if nest.halves else 2  # what is guessed may be more
+    fewer = 1 if known else 4 if nest.split_reduction else 2  # what is guessed may be more
     least = costs.block_panel_l1 * machine.l1 // fewer
     return enough and terms * panel * size >= least and results * size <= machine.l2
 
 
-def _cut(nest: Nest, maker: Maker, costs: Costs) -> tuple[Nest, Var | None]:
+def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | None]:
     """The nest with the loop over blocks among its sums, and that loop."""
     nest = replace(nest, reductions=by_stride(nest, nest.reductions))
     first, *rest = nest.reductions
     inside = math.prod(guess(v.extent) for v in rest)
     # where there is no row of a half, nobody would put its sums to zero
-    may_be_first = nest.halves is None or first is not nest.halves.row
+    may_be_first = nest.split_reduction is None or first is not nest.split_reduction.row
     if may_be_first and costs.block_least <= inside <= costs.block_most:
         return nest, first
     longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
@@ -106,31 +106,31 @@ def _cut(nest: Nest, maker: Maker, costs: Costs) -> tuple[Nest, Var | None]:
         return nest, first if may_be_first and near else None
     outer, inner = Var(f"{longest.name}b", fitting[0]), Var(longest.name, extent // fitting[0])
     both = {longest: of(outer) * inner.extent + of(inner)}
-    cut = rewrite(nest, maker, lambda index: renamed(index, both))
-    cut.reductions = [outer, *(inner if v is longest else v for v in nest.reductions)]
-    return cut, outer
+    split = rewrite(nest, exprs, lambda index: substituted(index, both))
+    split.reductions = [outer, *(inner if v is longest else v for v in nest.reductions)]
+    return split, outer
 
 
-def _summed(
-    nest: Nest, maker: Maker, slots: list[Slot], block: Var, sums: Slot, place: Index
+def _accumulation(
+    nest: Nest, exprs: ExprBuilder, slots: list[Slot], block: Var, accumulators: Slot, place: Index
 ) -> Kernel:
     """The kernel that adds each block's products to the sums."""
     (acc,) = nest.accumulators
-    buffer = Buffer(len(slots), sums.dtype)
-    before = maker.load(buffer, place)
+    buffer = Buffer(len(slots), accumulators.dtype)
+    before = exprs.load(buffer, place)
     if is_static(block.extent):
         later = ((of(block), 1, block.extent),)
-        before = maker.guard(later, before, maker.constant(0, acc.dtype))
-    total = maker.acc(0, acc.dtype, frozenset(nest.loops))
-    after = maker.op("add", (before, total), acc.dtype, {"operand": acc.dtype})
+        before = exprs.guard(later, before, exprs.constant(0, acc.dtype))
+    total = exprs.acc(0, acc.dtype, frozenset(nest.loops))
+    after = exprs.op("add", (before, total), acc.dtype, {"operand": acc.dtype})
     reductions = [v for v in nest.reductions if v is not block]
-    summed = Nest(
+    accumulated = Nest(
         nest.name,
         [block, *nest.loops],
         reductions,
         [Accumulator("sum", acc.expr, acc.dtype)],
         [Store(buffer, place, after)],
-        outermost=block,
-        halves=nest.halves,
+        sequential_outer=block,
+        split_reduction=nest.split_reduction,
     )
-    return trimmed(summed, [*slots, sums])
+    return without_unused_buffers(accumulated, [*slots, accumulators])

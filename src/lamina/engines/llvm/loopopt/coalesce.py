@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lamina.engines.llvm.loops.index import Div, Index, Mod, Var
-from lamina.engines.llvm.loops.nest import Maker, Nest, walk
+from lamina.engines.llvm.loops.nest import ExprBuilder, Nest, walk
 from lamina.engines.llvm.loops.rewrite import Test, rewrite
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.types import evaluate, is_static
 from lamina.ir.typical import TYPICAL_SIZES
 
 
-def collapse(nest: Nest, maker: Maker, costs: Costs) -> Nest:
+def coalesce(nest: Nest, exprs: ExprBuilder, costs: Costs) -> Nest:
     """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
     nest = replace(nest, loops=[v for v in nest.loops if v.extent != 1])
     nest.reductions = by_stride(nest, [v for v in nest.reductions if v.extent != 1])
@@ -29,15 +29,19 @@ def collapse(nest: Nest, maker: Maker, costs: Costs) -> Nest:
             outer, inner = getattr(nest, kind)[position - 1 : position + 1]
             open_ = [t for t in tests(nest) if not _scales(t, outer, inner, short)]
             places = [*indices(nest), *(index for index, _, _ in open_)]
-            if not _is_halved(nest, outer, inner) and all(_merges(i, outer, inner) for i in places):
-                nest = _merged(nest, maker, kind, outer, inner, short)
+            if not _is_split_part(nest, outer, inner) and all(
+                _merges(i, outer, inner) for i in places
+            ):
+                nest = _merged(nest, exprs, kind, outer, inner, short)
             position -= 1
     return nest
 
 
-def _is_halved(nest: Nest, *pair: Var) -> bool:
+def _is_split_part(nest: Nest, *pair: Var) -> bool:
     """Whether one of these is a loop of the halves of a sum."""
-    return nest.halves is not None and bool({*pair} & {nest.halves.half, nest.halves.row})
+    return nest.split_reduction is not None and bool(
+        {*pair} & {nest.split_reduction.part, nest.split_reduction.row}
+    )
 
 
 def by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
@@ -76,7 +80,7 @@ def _scales(test: Test, outer: Var, inner: Var, short: int) -> bool:
 def _scaled(test: Test, outer: Var, inner: Var, both: Var, short: int) -> Test:
     index, low, high = test
     if not _scales(test, outer, inner, short):
-        return _joined(index, outer, inner, both), low, high
+        return _coalesced(index, outer, inner, both), low, high
     size = inner.extent
     return Index({both: 1}, index.offset * size), low * size, high * size
 
@@ -92,20 +96,20 @@ def _merges(index: Index, outer: Var, inner: Var) -> bool:
     return True
 
 
-def _merged(nest: Nest, maker: Maker, kind: str, outer: Var, inner: Var, short: int) -> Nest:
+def _merged(nest: Nest, exprs: ExprBuilder, kind: str, outer: Var, inner: Var, short: int) -> Nest:
     both = Var(outer.name, outer.extent * inner.extent)
     loops = [both if v is inner else v for v in getattr(nest, kind) if v is not outer]
     merged = rewrite(
         nest,
-        maker,
-        lambda index: _joined(index, outer, inner, both),
-        ask=lambda test: _scaled(test, outer, inner, both, short),
+        exprs,
+        lambda index: _coalesced(index, outer, inner, both),
+        change_test=lambda test: _scaled(test, outer, inner, both, short),
     )
     setattr(merged, kind, loops)
     return merged
 
 
-def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
+def _coalesced(index: Index, outer: Var, inner: Var, both: Var) -> Index:
     if outer not in index.vars and inner not in index.vars:
         return index
     terms = {a: c for a, c in index.terms.items() if a is not outer and a is not inner}
@@ -113,6 +117,6 @@ def _joined(index: Index, outer: Var, inner: Var, both: Var) -> Index:
     result = Index({}, index.offset)
     for atom, coefficient in terms.items():
         if isinstance(atom, (Div, Mod)):
-            atom = type(atom)(_joined(atom.index, outer, inner, both), atom.by)
+            atom = type(atom)(_coalesced(atom.index, outer, inner, both), atom.by)
         result = result + Index({atom: coefficient})
     return result + Index({both: step})

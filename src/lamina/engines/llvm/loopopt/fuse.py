@@ -16,26 +16,26 @@ from typing import Any
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Buffer, Expr, Maker, Nest, Store, walk
-from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.engines.llvm.loops.nest import Buffer, Expr, ExprBuilder, Nest, Store, walk
+from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 
 KINDS = {"map": "map", "copy": "map", "zeros": "map", "reduce": "reduce"}
 ROUNDED = {"float16", "bfloat16"}  # what is read back is not what was stored
 
 
-def fused(items: Sequence[Any], costs: Costs) -> list[Any]:
+def fuse(statements: Sequence[Any], costs: Costs) -> list[Any]:
     """The items with kernels joined where that can be."""
     done: list[Any] = []
-    for item in items:
-        place = _place(done, item, costs) if isinstance(item, Kernel) else None
+    for statement in statements:
+        place = _place(done, statement, costs) if isinstance(statement, Kernel) else None
         if place is None:
-            done.append(item)
+            done.append(statement)
         while place is not None:  # the two together may have their like further up
-            item = _joined(done.pop(place), item)
-            above = _place(done[:place], item, costs)
+            statement = _fused(done.pop(place), statement)
+            above = _place(done[:place], statement, costs)
             if above is None:
-                done.insert(place, item)
+                done.insert(place, statement)
             place = above
     return done
 
@@ -112,23 +112,23 @@ def _places(
         if expr.kind == "load":
             slot = kernel.slots[expr.params["buffer"].number]
             if slot.memory in memories:
-                yield slot, renamed(expr.params["index"], names), id(expr) in summed
+                yield slot, substituted(expr.params["index"], names), id(expr) in summed
     for store in nest.stores:
-        yield kernel.slots[store.buffer.number], renamed(store.index, names), False
+        yield kernel.slots[store.buffer.number], substituted(store.index, names), False
 
 
 def _names(nest: Nest, other: Nest) -> dict[Var, Index]:
     """The other nest's loops for this one's."""
-    mine, its = [*nest.loops, *nest.reductions], [*other.loops, *other.reductions]
-    return {v: of(w) for v, w in zip(mine, its, strict=True)}
+    own_buffer, other_buffer = [*nest.loops, *nest.reductions], [*other.loops, *other.reductions]
+    return {v: of(w) for v, w in zip(own_buffer, other_buffer, strict=True)}
 
 
-def _joined(first: Kernel, second: Kernel) -> Kernel:
-    maker, slots = Maker(), list(dict.fromkeys(s.actual for s in first.slots))
-    a = _moved(first, {}, maker, slots, {}, 0)
+def _fused(first: Kernel, second: Kernel) -> Kernel:
+    exprs, slots = ExprBuilder(), list(dict.fromkeys(s.actual for s in first.slots))
+    a = _moved(first, {}, exprs, slots, {}, 0)
     known = {s.buffer: s.expr for s in a.stores}
     names = _names(second.nest, first.nest)
-    b = _moved(second, names, maker, slots, known, len(a.accumulators))
+    b = _moved(second, names, exprs, slots, known, len(a.accumulators))
     sums, stores = [*a.accumulators, *b.accumulators], [*a.stores, *b.stores]
     name = KINDS[a.name]
     return Kernel(Nest(name, first.nest.loops, first.nest.reductions, sums, stores), slots)
@@ -137,7 +137,7 @@ def _joined(first: Kernel, second: Kernel) -> Kernel:
 def _moved(
     kernel: Kernel,
     names: dict[Var, Index],
-    maker: Maker,
+    exprs: ExprBuilder,
     slots: list[Slot],
     known: dict[Buffer, Expr],
     first_sum: int,
@@ -152,11 +152,11 @@ def _moved(
 
     def load(old: Buffer, index: Index) -> Expr:
         new = buffer(old)
-        return known[new] if new in known else maker.load(new, index)
+        return known[new] if new in known else exprs.load(new, index)
 
     def total(acc: Expr) -> Expr:
-        return maker.acc(acc.params["number"] + first_sum, acc.dtype, acc.vars)
+        return exprs.acc(acc.params["number"] + first_sum, acc.dtype, acc.vars)
 
-    nest = rewrite(kernel.nest, maker, lambda index: renamed(index, names), load, total)
+    nest = rewrite(kernel.nest, exprs, lambda index: substituted(index, names), load, total)
     nest.stores = [Store(buffer(s.buffer), s.index, s.expr) for s in nest.stores]
     return nest

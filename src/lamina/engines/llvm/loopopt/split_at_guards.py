@@ -15,21 +15,21 @@ from dataclasses import replace
 
 from lamina.engines.llvm.loops.index import Index, Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Maker, Nest, Store, walk
-from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.engines.llvm.loops.nest import ExprBuilder, Nest, Store, walk
+from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.types import is_static
 
 
-def in_pieces(kernel: Kernel, costs: Costs) -> Kernel:
+def split_at_guards(kernel: Kernel, costs: Costs) -> Kernel:
     """The kernel with loops cut to one piece, where its guards cut them into equal ones."""
     nest = kernel.nest
-    if nest.accumulators or nest.outermost is not None:
+    if nest.accumulators or nest.sequential_outer is not None:
         return kernel
     for var in nest.loops:
         size = _piece(nest, var, costs)
         if size is not None:
-            return Kernel(_cut(nest, var, size), kernel.slots)
+            return Kernel(_split(nest, var, size), kernel.slots)
     return kernel
 
 
@@ -38,16 +38,16 @@ def _piece(nest: Nest, var: Var, costs: Costs) -> int | None:
     if not is_static(var.extent):
         return None
     extent = int(var.extent)
-    cuts = {cut for cut in _cuts(nest, var) if 0 < cut < extent}
-    if not cuts:
+    bounds_ = {cut for cut in _bounds(nest, var) if 0 < cut < extent}
+    if not bounds_:
         return None
-    size = math.gcd(extent, *cuts)
+    size = math.gcd(extent, *bounds_)
     pieces = extent // size
     several = 1 < pieces <= costs.pieces and len(nest.stores) * pieces <= costs.piece_stores
     return size if several and size >= costs.piece else None
 
 
-def _cuts(nest: Nest, var: Var) -> Iterator[int]:
+def _bounds(nest: Nest, var: Var) -> Iterator[int]:
     """The places along a loop where a guard changes."""
     for expr in walk(nest.roots()):
         for index, low, high in expr.params["tests"] if expr.kind == "guard" else ():
@@ -57,12 +57,12 @@ def _cuts(nest: Nest, var: Var) -> Iterator[int]:
                 yield int(high - index.offset)
 
 
-def _cut(nest: Nest, var: Var, size: int) -> Nest:
-    maker, inner = Maker(), Var(var.name, size)
+def _split(nest: Nest, var: Var, size: int) -> Nest:
+    exprs, inner = ExprBuilder(), Var(var.name, size)
     stores: list[Store] = []
     for piece in range(int(var.extent) // size):
         place: dict[Var, Index] = {var: of(inner) + piece * size}
-        moved = rewrite(nest, maker, lambda index, at=place: renamed(index, at))  # type: ignore[misc]
+        moved = rewrite(nest, exprs, lambda index, at=place: substituted(index, at))  # type: ignore[misc]
         stores += [Store(s.buffer, s.index, s.expr) for s in moved.stores]
     loops = [inner if v is var else v for v in nest.loops]
     return replace(nest, loops=loops, stores=stores)

@@ -17,44 +17,52 @@ from collections.abc import Collection
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, linear, of
-from lamina.engines.llvm.loops.kernel import Kernel, trimmed, used
-from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Halves, Maker, Nest, Store, walk
-from lamina.engines.llvm.loops.rewrite import renamed, rewrite
+from lamina.engines.llvm.loops.kernel import Kernel, epilogue_of, without_unused_buffers
+from lamina.engines.llvm.loops.nest import (
+    Accumulator,
+    Buffer,
+    ExprBuilder,
+    Nest,
+    SplitReduction,
+    Store,
+    walk,
+)
+from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.kinds import CONTRACTIONS
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 
 
-def in_halves(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> list[Kernel]:
+def split_reduction(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> list[Kernel]:
     """The kernel; or in its place one that sums up the halves, and one that adds them."""
     rows = _rows(kernel, stacks, costs)
     if rows is None:
         return [kernel]
-    nest, maker = kernel.nest, Maker()
+    nest, exprs = kernel.nest, ExprBuilder()
     (acc,) = nest.accumulators
-    sums = Slot((2, *(v.extent for v in nest.loops)), acc.dtype)
-    buffer = Buffer(len(kernel.slots), sums.dtype)
-    half, row = Var("half", 2), Var(rows.name, (rows.extent + 1) // 2)
+    partials = Slot((2, *(v.extent for v in nest.loops)), acc.dtype)
+    buffer = Buffer(len(kernel.slots), partials.dtype)
+    part, row = Var("half", 2), Var(rows.name, (rows.extent + 1) // 2)
     place = [of(v) for v in nest.loops]
 
-    def at_half(index: Index) -> Index:
-        return renamed(index, {rows: of(half) * row.extent + of(row)})
+    def at_part(index: Index) -> Index:
+        return substituted(index, {rows: of(part) * row.extent + of(row)})
 
-    cut = rewrite(nest, maker, at_half)
-    total = maker.acc(0, acc.dtype, frozenset((half, *nest.loops)))
-    summed = Nest(
+    split = rewrite(nest, exprs, at_part)
+    total = exprs.acc(0, acc.dtype, frozenset((part, *nest.loops)))
+    partial = Nest(
         nest.name,
-        [half, *nest.loops],
+        [part, *nest.loops],
         [row if v is rows else v for v in nest.reductions],
-        [Accumulator("sum", cut.accumulators[0].expr, acc.dtype)],
-        [Store(buffer, linear([of(half), *place], sums.shape), total)],
-        halves=Halves(half, row, rows.extent),
+        [Accumulator("sum", split.accumulators[0].expr, acc.dtype)],
+        [Store(buffer, linear([of(part), *place], partials.shape), total)],
+        split_reduction=SplitReduction(part, row, rows.extent),
     )
-    first, second = (maker.load(buffer, linear([at(k), *place], sums.shape)) for k in range(2))
-    both = maker.op("add", (first, second), acc.dtype, {"operand": acc.dtype})
-    slots = [*kernel.slots, sums]
-    return [trimmed(summed, slots), used(nest, slots, maker, both)]
+    first, second = (exprs.load(buffer, linear([at(k), *place], partials.shape)) for k in range(2))
+    both = exprs.op("add", (first, second), acc.dtype, {"operand": acc.dtype})
+    slots = [*kernel.slots, partials]
+    return [without_unused_buffers(partial, slots), epilogue_of(nest, slots, exprs, both)]
 
 
 def _rows(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> Var | None:

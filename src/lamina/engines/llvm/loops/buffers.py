@@ -17,13 +17,12 @@ from lamina.ir.types import Dim, DType, Extent, Shape, is_static
 
 @dataclass(eq=False)
 class Slot:
-    """An array in memory, contiguous unless it has strides. `kind` says who owns it:
+    """A buffer, or a view of another one; contiguous unless it has strides. `kind` is its owner:
 
     argument    the caller: argument number `number` of the program
     table       the program: the constant `array`
-    temporary   the arena, while it is needed
-    element     turn t's part of another slot, inside a loop: `base[t]`; with `turn`, that of
-                so many turns later
+    temporary   the arena, while the value is live
+    element     a loop: iteration t works on the slice `slice_of[t + iteration]`
     """
 
     shape: Shape
@@ -31,29 +30,35 @@ class Slot:
     kind: str = "temporary"
     number: int = 0
     array: np.ndarray | None = None
-    base: Slot | None = None
+    slice_of: Slot | None = None
     loop: Any = None
-    turn: int = 0
-    each: bool = False  # whether every thread has one of its own
-    between: int = 0  # bytes by which each thread's rows are moved from those before (program.py)
-    same: Slot | None = field(default=None, repr=False)  # another slot whose memory this one uses
-    strides: Sequence[Dim] | None = None  # elements from one to the next; of a part of `same` also
+    iteration: int = 0
+    thread_private: bool = False  # whether every thread has one of its own
+    thread_displacement: int = (
+        0  # bytes by which each thread's rows are moved from those before (program.py)
+    )
+    alias_of: Slot | None = field(
+        default=None, repr=False
+    )  # another slot whose memory this one uses
+    strides: Sequence[Dim] | None = (
+        None  # elements from one to the next; of a part of `alias_of` also
+    )
     offset: Dim = 0  # from the whole's first to its own
 
     @property
     def memory(self) -> Slot:
         """The slot that owns the memory: what aliases and elements come down to."""
         slot = self
-        while slot.same is not None or slot.base is not None:
-            slot = slot.same if slot.same is not None else slot.base  # type: ignore[assignment]
+        while slot.alias_of is not None or slot.slice_of is not None:
+            slot = slot.alias_of if slot.alias_of is not None else slot.slice_of  # type: ignore[assignment]
         return slot
 
     @property
     def actual(self) -> Slot:
         """The slot whose address this one has, aliases followed."""
         slot = self
-        while slot.same is not None:
-            slot = slot.same
+        while slot.alias_of is not None:
+            slot = slot.alias_of
         return slot
 
     @property
@@ -72,13 +77,13 @@ class Slot:
 
     @property
     def bytes(self) -> Dim:
-        if self.strides is not None and self.same is None:
+        if self.strides is not None and self.alias_of is None:
             spans = [n * step for n, step in zip(self.shape, self.strides, strict=True)]
             return _largest(spans) * self.dtype.itemsize
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property
-    def bytes_each(self) -> int:
+    def bytes_per_thread(self) -> int:
         """From one thread's own to the next one's: whole lines of a cache."""
         assert is_static(self.bytes)
         return -(-int(self.bytes) // 64) * 64

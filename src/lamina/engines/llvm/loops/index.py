@@ -53,7 +53,7 @@ class Mod:
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class Indirect:
     """An integer expression's value as an index, clamped to [0, most]."""
 
     expr: Any
@@ -63,7 +63,7 @@ class Data:
         return f"data({self.expr})"
 
 
-Atom = Var | Div | Mod | Data
+Atom = Var | Div | Mod | Indirect
 
 
 class Index:
@@ -126,7 +126,7 @@ class Index:
 def atom_vars(atom: Atom) -> frozenset[Var]:
     if isinstance(atom, Var):
         return frozenset((atom,))
-    if isinstance(atom, Data):
+    if isinstance(atom, Indirect):
         return atom.expr.vars
     return atom.index.vars
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Var, of
-from lamina.engines.llvm.loops.nest import Apart, Buffer, Expr, Maker, Nest, Store, walk
+from lamina.engines.llvm.loops.nest import Buffer, Expr, ExprBuilder, Nest, RowLoop, Store, walk
 from lamina.engines.llvm.loops.rewrite import rewrite
 from lamina.engines.llvm.loops.schedule import Schedule
 
@@ -20,15 +20,15 @@ class Kernel:
 
     nest: Nest
     slots: list[Slot]
-    at_first: Kernel | None = None
+    first_iteration: Kernel | None = None
     schedule: Schedule | None = None
-    not_at_last: bool = False
+    skip_last: bool = False
 
-    def keep_apart(self, apart: Apart) -> None:
+    def set_row_loop(self, row_loop: RowLoop) -> None:
         """Let a call be for some of its rows only."""
-        self.nest.apart = apart
-        if self.at_first is not None:
-            self.at_first.nest.apart = apart
+        self.nest.row_loop = row_loop
+        if self.first_iteration is not None:
+            self.first_iteration.nest.row_loop = row_loop
 
     @property
     def chosen(self) -> Schedule:
@@ -57,36 +57,45 @@ class Kernel:
 
 def copy(into: Slot, source: Slot) -> Kernel:
     """A kernel that copies one slot to another of the same shape."""
-    maker = Maker()
+    exprs = ExprBuilder()
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(source.shape)]
     position = [of(v) for v in loops]
-    value = maker.load(Buffer(1, source.dtype), source.place(position))
+    value = exprs.load(Buffer(1, source.dtype), source.place(position))
     nest = Nest("copy", loops, stores=[Store(Buffer(0, into.dtype), into.place(position), value)])
     return Kernel(nest, [into, source])
 
 
 def zeros(into: Slot) -> Kernel:
     """A kernel that fills a slot with zeros."""
-    maker = Maker()
+    exprs = ExprBuilder()
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(into.shape)]
     index = into.place([of(v) for v in loops])
-    store = Store(Buffer(0, into.dtype), index, maker.constant(0, into.dtype))
+    store = Store(Buffer(0, into.dtype), index, exprs.constant(0, into.dtype))
     return Kernel(Nest("zeros", loops, stores=[store]), [into])
 
 
-def trimmed(nest: Nest, slots: Sequence[Slot]) -> Kernel:
+def without_unused_buffers(nest: Nest, slots: Sequence[Slot]) -> Kernel:
     """The kernel of a nest with the slots that it touches, and no others."""
-    maker = Maker()
+    exprs = ExprBuilder()
     touched = {e.params["buffer"] for e in walk(nest.roots()) if e.kind == "load"}
     touched |= {s.buffer for s in nest.stores}
     kept = sorted(touched, key=lambda b: b.number)
     new = {b: Buffer(k, b.dtype) for k, b in enumerate(kept)}
-    made = rewrite(nest, maker, lambda index: index, lambda b, index: maker.load(new[b], index))
+    made = rewrite(nest, exprs, lambda index: index, lambda b, index: exprs.load(new[b], index))
     made.stores = [Store(new[s.buffer], s.index, s.expr) for s in made.stores]
     return Kernel(made, [slots[b.number] for b in kept])
 
 
-def used(nest: Nest, slots: Sequence[Slot], maker: Maker, total: Expr) -> Kernel:
+def epilogue_of(nest: Nest, slots: Sequence[Slot], exprs: ExprBuilder, value: Expr) -> Kernel:
     """The kernel of what follows a nest's sums, with another value in their place."""
-    after = replace(nest, name="map", reductions=[], accumulators=[], outermost=None, halves=None)
-    return trimmed(rewrite(after, maker, lambda index: index, total=lambda _: total), slots)
+    after = replace(
+        nest,
+        name="map",
+        reductions=[],
+        accumulators=[],
+        sequential_outer=None,
+        split_reduction=None,
+    )
+    return without_unused_buffers(
+        rewrite(after, exprs, lambda index: index, total=lambda _: value), slots
+    )

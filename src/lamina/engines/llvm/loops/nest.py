@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.distinct import distinct
-from lamina.engines.llvm.loops.index import Data, Div, Index, Mod, Var
+from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod, Var
 from lamina.ir.types import Dim, DType
 
 
@@ -67,7 +67,7 @@ class Expr:
         return f"{self.kind}({', '.join(map(repr, self.args))}{extra})"
 
 
-class Maker:
+class ExprBuilder:
     """Makes expressions, equal ones once."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Store:
 
 
 @dataclass(frozen=True)
-class Apart:
+class RowLoop:
     """A loop over rows that a thread may have for itself: how many, and how many turns each is."""
 
     loop: Var
@@ -132,46 +132,48 @@ class Apart:
 
 
 @dataclass(frozen=True)
-class Halves:
+class SplitReduction:
     """A reduction over half of `limit` rows, and the loop over the two halves
     (split_reduction.py)."""
 
-    half: Var
+    part: Var
     row: Var
     limit: Dim
 
 
 @dataclass(frozen=True)
-class Ahead:
+class Prefetch:
     """Memory to be fetched while sums are formed: the buffer's number, the bytes from one row to
     the next, the lines of each, how many lines at a time, and the terms between two times."""
 
     buffer: int
     row: int
-    each: int
+    lines_per_row: int
     lines: int
-    stretch: int
+    interval: int
 
 
 @dataclass
 class Nest:
-    """A kernel's meaning: what it stores at every turn of its spatial loops. The turns of the
-    `outermost`, if there is one, follow one another: each may read what the last has stored. Of
-    the rows `apart`, a thread may be told to keep to its own (row_parallel.py). A `border` is
-    written where none of the others write that fill the same memory (halo.py). What lies `ahead`
-    is for others (prefetch.py). In one of two `halves`, a reduction may have a turn less
-    (split_reduction.py)."""
+    """What a kernel computes: the values that it stores in each iteration of its spatial loops.
+
+    sequential_outer   a loop whose iterations run in order: each may read what the last one stored
+    row_loop           the loop that a caller may restrict to some rows (row_parallel.py)
+    halo               the nest writes only the halo of a buffer that other nests fill (halo.py)
+    prefetches         buffers that this nest prefetches for other kernels (prefetch.py)
+    split_reduction    the reduction is one part of a split one (split_reduction.py)
+    """
 
     name: str
     loops: list[Var]
     reductions: list[Var] = field(default_factory=list)
     accumulators: list[Accumulator] = field(default_factory=list)
     stores: list[Store] = field(default_factory=list)
-    outermost: Var | None = None
-    apart: Apart | None = None
-    border: bool = False
-    ahead: tuple[Ahead, ...] = ()
-    halves: Halves | None = None
+    sequential_outer: Var | None = None
+    row_loop: RowLoop | None = None
+    halo: bool = False
+    prefetches: tuple[Prefetch, ...] = ()
+    split_reduction: SplitReduction | None = None
 
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]
@@ -214,7 +216,7 @@ def index_exprs(expr: Expr) -> list[Expr]:
 def _data(index: Index) -> list[Expr]:
     found: list[Expr] = []
     for atom in index.terms:
-        if isinstance(atom, Data):
+        if isinstance(atom, Indirect):
             found.append(atom.expr)
         elif isinstance(atom, (Div, Mod)):
             found += _data(atom.index)

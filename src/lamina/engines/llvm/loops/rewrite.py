@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from lamina.engines.llvm.loops.index import Data, Div, Index, Mod, Var, bounds
-from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Expr, Maker, Nest, Store, walk
+from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod, Var, bounds
+from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Expr, ExprBuilder, Nest, Store, walk
 from lamina.ir.types import Dim, is_static
 
 Test = tuple[Index, Dim, Dim]  # low <= index < high
 Load = Callable[[Buffer, Index], Expr]
 Total = Callable[[Expr], Expr]
-Ask = Callable[[Test], Test]
+TestChange = Callable[[Test], Test]
 
 
 def rewrite(
     nest: Nest,
-    maker: Maker,
+    exprs: ExprBuilder,
     change: Callable[[Index], Index],
     load: Load | None = None,
     total: Total | None = None,
-    ask: Ask | None = None,
+    change_test: TestChange | None = None,
 ) -> Nest:
-    """The nest with each index replaced by what `change` makes of it (a guard's tests: by `ask`),
-    loads by what `load` makes of their new index, and sums by what `total` makes of them."""
+    """Return the nest with each index replaced by `change(index)` (a guard's tests by
+    `change_test(test)`), loads by `load(buffer, index)`, and accumulators by `total(acc)`."""
     new: dict[int, Expr] = {}
-    rebuild = _Rebuild(maker, new, change, load or maker.load, total, ask)
+    rebuild = _Rebuild(exprs, new, change, load or exprs.load, total, change_test)
     for expr in walk(nest.roots()):
         new[id(expr)] = rebuild(expr)
     accs = [Accumulator(a.kind, new[id(a.expr)], a.dtype) for a in nest.accumulators]
@@ -38,29 +38,29 @@ def rewrite(
 class _Rebuild:
     """An expression made of new operands (`new`, by the old ones' identity) and new indices."""
 
-    maker: Maker
+    exprs: ExprBuilder
     new: Mapping[int, Expr]
     change: Callable[[Index], Index]
     load: Load
     total: Total | None
-    ask: Ask | None
+    change_test: TestChange | None
 
     def __call__(self, expr: Expr) -> Expr:
         args = tuple(self.new[id(a)] for a in expr.args)
-        p, maker = expr.params, self.maker
+        p, exprs = expr.params, self.exprs
         if expr.kind == "load":
             return self.load(p["buffer"], self._moved(p["index"]))
         if expr.kind == "index":
-            return maker.index(self._moved(p["index"]), expr.dtype)
+            return exprs.index(self._moved(p["index"]), expr.dtype)
         if expr.kind == "guard":
-            return self._guard([self._asked(test) for test in p["tests"]], *args)
+            return self._guard([self._changed_test(test) for test in p["tests"]], *args)
         if expr.kind == "constant":
-            return maker.constant(p["value"], expr.dtype)
+            return exprs.constant(p["value"], expr.dtype)
         if expr.kind == "acc":  # it depends on the loops, also on those that have just become one
             vars_ = frozenset(v for old in expr.vars for v in self.change(Index({old: 1})).vars)
-            made = maker.acc(p["number"], expr.dtype, vars_)
+            made = exprs.acc(p["number"], expr.dtype, vars_)
             return self.total(made) if self.total else made
-        return maker.op(expr.kind, args, expr.dtype, p)
+        return exprs.op(expr.kind, args, expr.dtype, p)
 
     def _guard(self, tests: list[Test], inside: Expr, other: Expr) -> Expr:
         """The guard with the tests that are still open."""
@@ -68,12 +68,16 @@ class _Rebuild:
         if False in verdicts:
             return other
         open_ = tuple(t for t, v in zip(tests, verdicts, strict=True) if v is None)
-        return self.maker.guard(open_, inside, other) if open_ else inside
+        return self.exprs.guard(open_, inside, other) if open_ else inside
 
-    def _asked(self, test: Test) -> Test:
+    def _changed_test(self, test: Test) -> Test:
         index, low, high = test
         index = _with_data(index, self.new)
-        return self.ask((index, low, high)) if self.ask else (self.change(index), low, high)
+        return (
+            self.change_test((index, low, high))
+            if self.change_test
+            else (self.change(index), low, high)
+        )
 
     def _moved(self, index: Index) -> Index:
         return self.change(_with_data(index, self.new))
@@ -95,15 +99,15 @@ def _with_data(index: Index, new: Mapping[int, Expr]) -> Index:
         return index
     result = Index({}, index.offset)
     for atom, coefficient in index.terms.items():
-        if isinstance(atom, Data):
-            atom = Data(new[id(atom.expr)], atom.most)
+        if isinstance(atom, Indirect):
+            atom = Indirect(new[id(atom.expr)], atom.most)
         elif isinstance(atom, (Div, Mod)):
             atom = type(atom)(_with_data(atom.index, new), atom.by)
         result = result + Index({atom: coefficient})
     return result
 
 
-def renamed(index: Index, new: Mapping[Var, Index]) -> Index:
+def substituted(index: Index, new: Mapping[Var, Index]) -> Index:
     """The index with an expression in the place of each variable that `new` names."""
     if not index.vars & new.keys():
         return index
@@ -113,6 +117,6 @@ def renamed(index: Index, new: Mapping[Var, Index]) -> Index:
             result = result + new[atom] * coefficient
             continue
         if isinstance(atom, (Div, Mod)):
-            atom = type(atom)(renamed(atom.index, new), atom.by)
+            atom = type(atom)(substituted(atom.index, new), atom.by)
         result = result + Index({atom: coefficient})
     return result

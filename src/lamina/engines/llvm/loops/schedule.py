@@ -25,13 +25,13 @@ class Schedule:
     vector: Var | None
     lanes: int
     unroll: dict[Var, int] = field(default_factory=dict)
-    long_from: int = 0  # terms of a reduction from which on `longer` runs
-    longer: Schedule | None = None  # what to run if sums of unknown extent turn out long
-    turned: Var | None = None  # the loop along which what `vector` would gather is loaded
+    long_from: int = 0  # terms of a reduction from which on `long_reduction` runs
+    long_reduction: Schedule | None = None  # what to run if sums of unknown extent turn out long
+    transposed: Var | None = None  # the loop along which what `vector` would gather is loaded
     few_below: int = 0  # rows below which `few_rows` runs
     few_rows: Schedule | None = None  # what to run where there are few rows
     serial: bool = False  # one thread runs it
-    overlap: bool = False  # the epilogue runs during the next tile (pipelined_epilogue.py)
+    pipelined: bool = False  # the epilogue runs during the next tile (pipelined_epilogue.py)
 
     def step(self, var: Var) -> int:
         """How many turns of a loop one tile covers."""
@@ -42,5 +42,5 @@ class Schedule:
         tile = " x ".join(f"{v.name} {n}" for v, n in self.unroll.items())
         return (
             f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
-            + (", overlap" if self.overlap else "")
+            + (", pipelined epilogue" if self.pipelined else "")
         )

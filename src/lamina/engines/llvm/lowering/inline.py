@@ -1,6 +1,6 @@
 """A node at a position, as an expression: maps compute, views only say where to look.
 
-`pull(node, position)` walks from a value towards memory. A view turns the position into its
+`at_point(node, position)` walks from a value towards memory. A view turns the position into its
 operand's (one row a view); a map becomes an operation on its operands' expressions; `leaf` says
 where the walk ends: at memory, or at an accumulator of the nest being built.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lamina.engines.llvm.loops.index import (
-    Data,
     Div,
     Index,
+    Indirect,
     Mod,
     Position,
     at,
@@ -20,7 +20,7 @@ from lamina.engines.llvm.loops.index import (
     linear,
     reshaped,
 )
-from lamina.engines.llvm.loops.nest import Expr, Maker
+from lamina.engines.llvm.loops.nest import Expr, ExprBuilder
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim, int64, is_static
 
@@ -28,14 +28,14 @@ Leaf = Callable[[Node, Position], Expr | None]
 Test = tuple[Index, Dim, Dim]
 
 
-class Puller:
+class Inliner:
     """Expressions of one nest; equal questions are answered once."""
 
-    def __init__(self, maker: Maker, leaf: Leaf) -> None:
-        self.maker, self.leaf = maker, leaf
+    def __init__(self, exprs: ExprBuilder, leaf: Leaf) -> None:
+        self.exprs, self.leaf = exprs, leaf
         self._known: dict[tuple[Node, Position], Expr] = {}
 
-    def pull(self, node: Node, position: Sequence[Index]) -> Expr:
+    def at_point(self, node: Node, position: Sequence[Index]) -> Expr:
         key = (node, tuple(position))
         if key not in self._known:
             expr = self.leaf(node, key[1])
@@ -46,19 +46,19 @@ class Puller:
         view = VIEWS.get(node.op)
         if view is not None:
             return view(self, node, position)
-        args = tuple(self.pull(a, position) for a in node.args)
+        args = tuple(self.at_point(a, position) for a in node.args)
         params = {k: v for k, v in node.params.items() if k != "dtype"}
         params["operand"] = args[1 if node.op == "select" else 0].dtype
-        return self.maker.op(node.op, args, node.dtype, params)
+        return self.exprs.op(node.op, args, node.dtype, params)
 
     def guarded(self, tests: Sequence[Test], inside: Expr, other: Expr) -> Expr:
         """`inside` where the tests hold; tests that always hold are dropped."""
         open_ = tuple(t for t in tests if not _always(*t))
-        return self.maker.guard(open_, inside, other) if open_ else inside
+        return self.exprs.guard(open_, inside, other) if open_ else inside
 
-    def data(self, node: Node, position: Position, most: Dim) -> Index:
+    def indirect(self, node: Node, position: Position, most: Dim) -> Index:
         """An integer element as an index, clamped to [0, most]."""
-        return Index({Data(self.pull(node, position), most): 1})
+        return Index({Indirect(self.at_point(node, position), most): 1})
 
 
 def _always(index: Index, low: Dim, high: Dim) -> bool:
@@ -77,49 +77,49 @@ def _always(index: Index, low: Dim, high: Dim) -> bool:
 
 
 # ---- one row a view ----------------------------------------------------------------------------
-def _same(p: Puller, node: Node, position: Position) -> Expr:
-    return p.pull(node.args[0], position)
+def _identity(p: Inliner, node: Node, position: Position) -> Expr:
+    return p.at_point(node.args[0], position)
 
 
-def _constant(p: Puller, node: Node, position: Position) -> Expr:
+def _constant(p: Inliner, node: Node, position: Position) -> Expr:
     value = node.params["value"]
     number = value.reshape(-1)[0].item() if node.dtype.name != "bfloat16" else int(value.flat[0])
-    return p.maker.constant(number, node.dtype)
+    return p.exprs.constant(number, node.dtype)
 
 
-def _reshape(p: Puller, node: Node, position: Position) -> Expr:
+def _reshape(p: Inliner, node: Node, position: Position) -> Expr:
     (x,) = node.args
-    return p.pull(x, reshaped(position, node.shape, x.shape))
+    return p.at_point(x, reshaped(position, node.shape, x.shape))
 
 
-def _transpose(p: Puller, node: Node, position: Position) -> Expr:
+def _transpose(p: Inliner, node: Node, position: Position) -> Expr:
     inner = [at(0)] * node.ndim
     for axis, source in enumerate(node.params["permutation"]):
         inner[source] = position[axis]
-    return p.pull(node.args[0], inner)
+    return p.at_point(node.args[0], inner)
 
 
-def _broadcast(p: Puller, node: Node, position: Position) -> Expr:
+def _broadcast(p: Inliner, node: Node, position: Position) -> Expr:
     (x,) = node.args
     axes = zip(x.shape, node.params["broadcast_dimensions"], strict=True)
-    return p.pull(x, [at(0) if extent == 1 else position[axis] for extent, axis in axes])
+    return p.at_point(x, [at(0) if extent == 1 else position[axis] for extent, axis in axes])
 
 
-def _slice(p: Puller, node: Node, position: Position) -> Expr:
+def _slice(p: Inliner, node: Node, position: Position) -> Expr:
     rows = zip(position, node.params["start_indices"], node.params["strides"], strict=True)
-    return p.pull(node.args[0], [i * step + start for i, start, step in rows])
+    return p.at_point(node.args[0], [i * step + start for i, start, step in rows])
 
 
-def _reverse(p: Puller, node: Node, position: Position) -> Expr:
+def _reverse(p: Inliner, node: Node, position: Position) -> Expr:
     axes = node.params["dimensions"]
     flipped = [
         -i + (extent - 1) if axis in axes else i
         for axis, (i, extent) in enumerate(zip(position, node.shape, strict=True))
     ]
-    return p.pull(node.args[0], flipped)
+    return p.at_point(node.args[0], flipped)
 
 
-def _pad(p: Puller, node: Node, position: Position) -> Expr:
+def _pad(p: Inliner, node: Node, position: Position) -> Expr:
     x, value = node.args
     tests: list[Test] = []
     inner = []
@@ -138,40 +138,40 @@ def _pad(p: Puller, node: Node, position: Position) -> Expr:
             index = Index({Div(index, gap + 1): 1})
         tests.append((index, 0, extent))
         inner.append(index)
-    return p.guarded(tests, p.pull(x, inner), p.pull(value, ()))
+    return p.guarded(tests, p.at_point(x, inner), p.at_point(value, ()))
 
 
-def _concatenate(p: Puller, node: Node, position: Position) -> Expr:
+def _concatenate(p: Inliner, node: Node, position: Position) -> Expr:
     axis = node.params["dimension"]
-    result = p.maker.constant(0, node.dtype)
+    result = p.exprs.constant(0, node.dtype)
     starts: list[Dim] = [0]
     for x in node.args[:-1]:
         starts.append(starts[-1] + x.shape[axis])
     for x, start in reversed(list(zip(node.args, starts, strict=True))):
         inner = [*position[:axis], position[axis] - start, *position[axis + 1 :]]
         tests = [(inner[axis], 0, x.shape[axis])]
-        result = p.guarded(tests, p.pull(x, inner), result)
+        result = p.guarded(tests, p.at_point(x, inner), result)
     return result
 
 
-def _iota(p: Puller, node: Node, position: Position) -> Expr:
+def _iota(p: Inliner, node: Node, position: Position) -> Expr:
     return _number(p, position[node.params["iota_dimension"]], node)
 
 
-def _size_of(p: Puller, node: Node, position: Position) -> Expr:
+def _size_of(p: Inliner, node: Node, position: Position) -> Expr:
     return _number(p, at(node.params["extent"]), node)
 
 
-def _number(p: Puller, index: Index, node: Node) -> Expr:
+def _number(p: Inliner, index: Index, node: Node) -> Expr:
     if not index.terms and is_static(index.offset):
-        return p.maker.constant(int(index.offset), node.dtype)
-    wide = p.maker.index(index, int64)
+        return p.exprs.constant(int(index.offset), node.dtype)
+    wide = p.exprs.index(index, int64)
     if node.dtype == int64:
         return wide
-    return p.maker.op("convert", (wide,), node.dtype, {"operand": int64})
+    return p.exprs.op("convert", (wide,), node.dtype, {"operand": int64})
 
 
-def _gather(p: Puller, node: Node, position: Position) -> Expr:
+def _gather(p: Inliner, node: Node, position: Position) -> Expr:
     x, indices = node.args
     q = node.params
     offset_dims = tuple(q["offset_dims"])
@@ -186,41 +186,41 @@ def _gather(p: Puller, node: Node, position: Position) -> Expr:
         inner[d] = batch[axis]
     for k, d in enumerate(q["start_index_map"]):
         most = x.shape[d] - q["slice_sizes"][d]
-        inner[d] = inner[d] + p.data(indices, (*batch, at(k)), most)
-    return p.pull(x, inner)
+        inner[d] = inner[d] + p.indirect(indices, (*batch, at(k)), most)
+    return p.at_point(x, inner)
 
 
-def _starts(p: Puller, node: Node, starts: Sequence[Node], sizes: Sequence[Dim]) -> list[Index]:
+def _starts(p: Inliner, node: Node, starts: Sequence[Node], sizes: Sequence[Dim]) -> list[Index]:
     shape = node.args[0].shape
     rows = zip(starts, shape, sizes, strict=True)
-    return [p.data(start, (), extent - size) for start, extent, size in rows]
+    return [p.indirect(start, (), extent - size) for start, extent, size in rows]
 
 
-def _dynamic_slice(p: Puller, node: Node, position: Position) -> Expr:
+def _dynamic_slice(p: Inliner, node: Node, position: Position) -> Expr:
     starts = _starts(p, node, node.args[1:], node.params["slice_sizes"])
-    return p.pull(node.args[0], [i + s for i, s in zip(position, starts, strict=True)])
+    return p.at_point(node.args[0], [i + s for i, s in zip(position, starts, strict=True)])
 
 
-def _dynamic_update_slice(p: Puller, node: Node, position: Position) -> Expr:
+def _dynamic_update_slice(p: Inliner, node: Node, position: Position) -> Expr:
     x, update, *start_nodes = node.args
     starts = _starts(p, node, start_nodes, update.shape)
     inner = [i - s for i, s in zip(position, starts, strict=True)]
     tests = [(i, 0, extent) for i, extent in zip(inner, update.shape, strict=True)]
-    return p.guarded(tests, p.pull(update, inner), p.pull(x, position))
+    return p.guarded(tests, p.at_point(update, inner), p.at_point(x, position))
 
 
-def _random_bits(p: Puller, node: Node, position: Position) -> Expr:
+def _random_bits(p: Inliner, node: Node, position: Position) -> Expr:
     (key,) = node.args
-    words = (p.pull(key, (at(0),)), p.pull(key, (at(1),)))
-    counter = p.maker.index(linear(position, node.shape), int64)
+    words = (p.at_point(key, (at(0),)), p.at_point(key, (at(1),)))
+    counter = p.exprs.index(linear(position, node.shape), int64)
     operand = {"operand": words[0].dtype}
-    return p.maker.op("random_bits", (*words, counter), node.dtype, operand)
+    return p.exprs.op("random_bits", (*words, counter), node.dtype, operand)
 
 
-VIEWS: dict[str, Callable[[Puller, Node, Position], Expr]] = {
-    "identity": _same,
-    "stop_gradient": _same,
-    "custom_gradient": _same,
+VIEWS: dict[str, Callable[[Inliner, Node, Position], Expr]] = {
+    "identity": _identity,
+    "stop_gradient": _identity,
+    "custom_gradient": _identity,
     "constant": _constant,
     "reshape": _reshape,
     "transpose": _transpose,

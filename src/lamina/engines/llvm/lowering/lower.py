@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lamina.engines.llvm.fusion.plan import Group
+from lamina.engines.llvm.fusion.plan import FusionGroup
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Position
 from lamina.engines.llvm.loops.kernel import Kernel
@@ -12,61 +12,63 @@ from lamina.engines.llvm.loops.nest import (
     Accumulator,
     Buffer,
     Expr,
-    Maker,
+    ExprBuilder,
     Nest,
     Store,
 )
-from lamina.engines.llvm.lowering.inline import Puller
+from lamina.engines.llvm.lowering.inline import Inliner
 from lamina.ir.graph import Node
 from lamina.ir.kinds import CONTRACTIONS
 
 
-def lower(group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]) -> Kernel:
+def lower(
+    group: FusionGroup, slots: Mapping[Node, Slot], stored: Mapping[Node, FusionGroup]
+) -> Kernel:
     """The kernel of a group; `slots` says where sources and stored values lie."""
     return _Lowering(group, slots, stored).kernel()
 
 
 class _Lowering:
     def __init__(
-        self, group: Group, slots: Mapping[Node, Slot], stored: Mapping[Node, Group]
+        self, group: FusionGroup, slots: Mapping[Node, Slot], stored: Mapping[Node, FusionGroup]
     ) -> None:
         self.group, self.where_is, self.stored = group, slots, stored
-        self.maker = Maker()
-        self.puller = Puller(self.maker, self._leaf)
+        self.exprs = ExprBuilder()
+        self.inliner = Inliner(self.exprs, self._leaf)
         self.slots: list[Slot] = []
 
     def kernel(self) -> Kernel:
         g = self.group
-        accumulators = [self._accumulator(g.core)] if g.core is not None else []
+        accumulators = [self._accumulator(g.anchor)] if g.anchor is not None else []
         stores = [self._store(node) for node in g.stores]
-        name = g.core.op if g.core is not None else "map"
+        name = g.anchor.op if g.anchor is not None else "map"
         nest = Nest(name, g.loops, g.reductions, accumulators, stores)
         return Kernel(nest, self.slots)
 
-    def _accumulator(self, core: Node) -> Accumulator:
-        args = zip(core.args, self.group.operands, strict=True)
-        exprs = tuple(self.puller.pull(x, position) for x, position in args)
-        if core.op not in CONTRACTIONS:
-            return Accumulator(core.params["kind"], exprs[0], core.dtype)
-        operand = {"operand": core.dtype}
-        product = self.maker.op("multiply", exprs, core.dtype, operand)
-        return Accumulator("sum", product, core.dtype)
+    def _accumulator(self, anchor: Node) -> Accumulator:
+        args = zip(anchor.args, self.group.operands, strict=True)
+        exprs = tuple(self.inliner.at_point(x, position) for x, position in args)
+        if anchor.op not in CONTRACTIONS:
+            return Accumulator(anchor.params["kind"], exprs[0], anchor.dtype)
+        operand = {"operand": anchor.dtype}
+        product = self.exprs.op("multiply", exprs, anchor.dtype, operand)
+        return Accumulator("sum", product, anchor.dtype)
 
     def _store(self, node: Node) -> Store:
         position, slot = self.group.where[node], self.where_is[node]
-        value = self.puller.pull(node, position)
+        value = self.inliner.at_point(node, position)
         return Store(self._buffer(slot), slot.place(position), value)
 
     def _leaf(self, node: Node, position: Position) -> Expr | None:
-        if node is self.group.core and position == self.group.where[node]:
-            return self.maker.acc(0, node.dtype, frozenset(self.group.loops))
+        if node is self.group.anchor and position == self.group.where[node]:
+            return self.exprs.acc(0, node.dtype, frozenset(self.group.loops))
         if self.stored.get(node) is self.group and self.group.where.get(node) == position:
             return None
         slot = self.where_is.get(node)
-        maker = self.stored.get(node)
-        if slot is None or (maker is not None and maker not in self.group.needs):
+        producer = self.stored.get(node)
+        if slot is None or (producer is not None and producer not in self.group.needs):
             return None  # computed here, though another group may store it later
-        return self.maker.load(self._buffer(slot), slot.place(position))
+        return self.exprs.load(self._buffer(slot), slot.place(position))
 
     def _buffer(self, slot: Slot) -> Buffer:
         slot = slot if slot.strides is None else slot.actual

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from lamina.engines.llvm.graph.partitions import is_joint, parts_of
+from lamina.engines.llvm.graph.partitions import is_partitioned, parts_of
 from lamina.engines.llvm.loops.index import strides_of
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Node
@@ -25,11 +25,11 @@ from lamina.ir.types import Dim, is_static
 PLAIN = {"slice", "dot_general"}
 
 
-def spread(node: Node, readers: Collection[Node], costs: Costs) -> Sequence[Dim] | None:
+def padded_strides(node: Node, readers: Collection[Node], costs: Costs) -> Sequence[Dim] | None:
     """Strides (elements) of a stored value with gaps in it; None where it is better without."""
     if _is_sequence(node, readers):
-        return _by_rows(node, costs)
-    axis = _axis_of_parts(node) if is_joint(node) else _axis_of_slices(readers)
+        return _batch_major(node, costs)
+    axis = _axis_of_parts(node) if is_partitioned(node) else _axis_of_slices(readers)
     if axis is None or not {r.op for r in readers} <= PLAIN:
         axis = _axis_of_rows(node, readers)
     if axis is None:
@@ -48,7 +48,7 @@ def spread(node: Node, readers: Collection[Node], costs: Costs) -> Sequence[Dim]
 
 def _is_sequence(node: Node, readers: Collection[Node]) -> bool:
     """Whether it is what a loop reads or keeps of each turn, for rows of a batch."""
-    if node.ndim < 2 or is_static(node.shape[1]) or is_joint(node):
+    if node.ndim < 2 or is_static(node.shape[1]) or is_partitioned(node):
         return False
     if not is_static((node.shape[0], *node.shape[2:])) or node.shape[0] == 1:
         return False
@@ -56,10 +56,10 @@ def _is_sequence(node: Node, readers: Collection[Node]) -> bool:
         return False
     kept = node.op == "get_tuple_element" and node.args[0].op == "scan"
     kept = kept and node.params["index"] >= node.args[0].params["num_carry"]
-    return kept or any(_goes_through(reader, node) for reader in readers)
+    return kept or any(_iterates_over(reader, node) for reader in readers)
 
 
-def _goes_through(loop: Node, node: Node) -> bool:
+def _iterates_over(loop: Node, node: Node) -> bool:
     """Whether a loop takes one turn of a value at a time."""
     if loop.op != "scan":
         return False
@@ -67,7 +67,7 @@ def _goes_through(loop: Node, node: Node) -> bool:
     return node not in loop.args[:before]
 
 
-def _by_rows(node: Node, costs: Costs) -> Sequence[Dim]:
+def _batch_major(node: Node, costs: Costs) -> Sequence[Dim]:
     """Strides with the turns of each row side by side."""
     strides = strides_of(node.shape[2:])
     each: Dim = math.prod(node.shape[2:])
@@ -83,7 +83,7 @@ def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
     if any(r.op in SEPARATE - {"scan"} for r in readers):
         return None
     for reader in readers:
-        if node.ndim > 2 and _goes_through(reader, node):
+        if node.ndim > 2 and _iterates_over(reader, node):
             return node.ndim - 2
         if reader.op == "dot_general" and reader.args[1] is node and node.ndim > 1:
             over = reader.params["rhs_contracting_dimensions"]
@@ -93,10 +93,10 @@ def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
     return None
 
 
-def _axis_of_parts(joint: Node) -> int | None:
+def _axis_of_parts(partitioned: Node) -> int | None:
     """The axis along which the parts of a joint follow one another, one turn each."""
-    parts = list(parts_of(joint))
-    axis: int = joint.args[0].params["dimension"]
+    parts = list(parts_of(partitioned))
+    axis: int = partitioned.args[0].params["dimension"]
     plain = all(part.shape[axis] == 1 and start[axis] == k for k, (part, start) in enumerate(parts))
     return axis if plain else None
 

@@ -1,6 +1,6 @@
 """Clusters of neighboring statements; row_tiling.py and parallel_regions.py define which kinds.
 
-What does not belong to a group, and has nothing to do with it, goes before it; anything else ends
+What does not belong to a cluster, and has nothing to do with it, goes before it; anything else ends
 it.
 """
 
@@ -10,74 +10,82 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Apart
-from lamina.engines.llvm.program.row_parallel import over_rows
-from lamina.engines.llvm.program.statements import If, Item, Loop, While, leaves
+from lamina.engines.llvm.loops.nest import RowLoop
+from lamina.engines.llvm.program.row_parallel import row_loop_of
+from lamina.engines.llvm.program.statements import If, Loop, Statement, While, leaves
 
 
-class Group(ABC):
+class Cluster(ABC):
     """Items in the making of one; `kernels` are all kernels of theirs."""
 
     def __init__(self) -> None:
-        self.members: list[Item] = []
-        self.kernels: dict[Kernel, Apart] = {}
+        self.members: list[Statement] = []
+        self.kernels: dict[Kernel, RowLoop] = {}
 
     @abstractmethod
-    def takes(self, item: Item) -> bool:
+    def try_add(self, statement: Statement) -> bool:
         """Add an item, if it can be one of them."""
 
     @abstractmethod
-    def items(self, later: Sequence[Item]) -> Sequence[Item]:
+    def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
         """What becomes of the members; `later` are the items behind them."""
 
-    def keep_apart(self) -> None:
+    def set_row_loop(self) -> None:
         """Let calls of the members be for some rows only; those of strips and loops are already."""
         for member in self.members:
             if isinstance(member, Kernel):
-                member.keep_apart(self.kernels[member])
+                member.set_row_loop(self.kernels[member])
 
-    def clashes(self, item: Kernel) -> bool:
+    def clashes(self, statement: Kernel) -> bool:
         """Whether a kernel cannot go before all of these."""
         return any(
-            item.written & kernel.touched or item.touched & kernel.written
+            statement.written & kernel.touched or statement.touched & kernel.written
             for kernel in self.kernels
         )
 
 
-def over_same_rows(kernels: Mapping[Kernel, Apart], item: Item) -> dict[Kernel, Apart] | None:
+def row_loops_of(
+    kernels: Mapping[Kernel, RowLoop], statement: Statement
+) -> dict[Kernel, RowLoop] | None:
     """The kernels and those of an item, if all of them go over as many rows."""
     found = dict(kernels)
-    for kernel in leaves([item]):
+    for kernel in leaves([statement]):
         assert isinstance(kernel, Kernel)
-        apart = over_rows(kernel)
-        if apart is None or kernel.chosen.turned is not None:
+        row_loop = row_loop_of(kernel)
+        if row_loop is None or kernel.chosen.transposed is not None:
             return None
-        found[kernel] = apart
+        found[kernel] = row_loop
     return found if len({a.rows for a in found.values()}) == 1 else None
 
 
-def gathered(
-    items: Sequence[Item], new: Callable[[], Group], enters: Callable[[Loop], bool]
-) -> list[Item]:
+def clustered(
+    statements: Sequence[Statement], new: Callable[[], Cluster], enters: Callable[[Loop], bool]
+) -> list[Statement]:
     """The items with groups in them; those inside of branches and of loops that it enters too."""
-    done: list[Item] = []
-    group = new()
-    for place, item in enumerate(items):
-        if group.takes(item):
+    done: list[Statement] = []
+    cluster = new()
+    for place, statement in enumerate(statements):
+        if cluster.try_add(statement):
             continue
-        if not isinstance(item, Kernel) or group.clashes(item) or new().takes(item):
-            done += group.items(items[place:])
-            group = new()
-            if group.takes(item):
+        if (
+            not isinstance(statement, Kernel)
+            or cluster.clashes(statement)
+            or new().try_add(statement)
+        ):
+            done += cluster.finish(statements[place:])
+            cluster = new()
+            if cluster.try_add(statement):
                 continue
-        _enter(item, new, enters)
-        done.append(item)
-    return [*done, *group.items([])]
+        _cluster_inside(statement, new, enters)
+        done.append(statement)
+    return [*done, *cluster.finish([])]
 
 
-def _enter(item: Item, new: Callable[[], Group], enters: Callable[[Loop], bool]) -> None:
-    if isinstance(item, While) or (isinstance(item, Loop) and enters(item)):
-        item.items = gathered(item.items, new, enters)
-    elif isinstance(item, If):
-        item.items = gathered(item.items, new, enters)
-        item.otherwise = gathered(item.otherwise, new, enters)
+def _cluster_inside(
+    statement: Statement, new: Callable[[], Cluster], enters: Callable[[Loop], bool]
+) -> None:
+    if isinstance(statement, While) or (isinstance(statement, Loop) and enters(statement)):
+        statement.statements = clustered(statement.statements, new, enters)
+    elif isinstance(statement, If):
+        statement.statements = clustered(statement.statements, new, enters)
+        statement.otherwise = clustered(statement.otherwise, new, enters)

@@ -14,22 +14,22 @@ from collections.abc import Set
 from dataclasses import replace
 
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.loops.kernel import Kernel, trimmed
+from lamina.engines.llvm.loops.kernel import Kernel, without_unused_buffers
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Item, leaves, map_bodies, mentioned, read
+from lamina.engines.llvm.program.statements import Statement, leaves, map_bodies, mentioned, read
 
 
 def eliminate_dead_stores(program: Program) -> Program:
     """Drop the stores that nothing reads, and kernels without any other."""
     used = {slot.memory for slot in program.results}
-    for leaf in leaves(program.items):
+    for leaf in leaves(program.statements):
         used |= read(leaf) if isinstance(leaf, Kernel) else {s.memory for s in mentioned(leaf)}
 
-    def kept(items: list[Item]) -> list[Item]:
-        found = (_without_stores(i, used) if isinstance(i, Kernel) else i for i in items)
-        return [item for item in found if item is not None]
+    def kept(statements: list[Statement]) -> list[Statement]:
+        found = (_without_stores(i, used) if isinstance(i, Kernel) else i for i in statements)
+        return [statement for statement in found if statement is not None]
 
-    program.items = map_bodies(program.items, kept)
+    program.statements = map_bodies(program.statements, kept)
     return program
 
 
@@ -39,7 +39,7 @@ def _without_stores(kernel: Kernel, used: Set[Slot]) -> Kernel | None:
     stores = [s for s in nest.stores if not _is_dead(slots[s.buffer.number], used)]
     if len(stores) == len(nest.stores):
         return kernel
-    return trimmed(replace(nest, stores=stores), slots) if stores else None
+    return without_unused_buffers(replace(nest, stores=stores), slots) if stores else None
 
 
 def _is_dead(slot: Slot, used: Set[Slot]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.engines.llvm.loops.index import Data, Div, Index, Var
+from lamina.engines.llvm.loops.index import Div, Index, Indirect, Var
 from lamina.engines.llvm.loops.nest import Accumulator, Buffer, Expr, Nest
 from lamina.errors import VerifyError
 from lamina.ir.types import Dim
@@ -26,7 +26,7 @@ Array = np.ndarray
 
 
 class Active(NamedTuple):
-    """Where an expression is evaluated: the tests around it, by identity, and a boolean array."""
+    """The positions of an evaluation: the tests around it, by identity, and a boolean array."""
 
     key: tuple[int, ...]
     where: Array
@@ -39,7 +39,7 @@ Load = Callable[[Buffer, Array, Array], Array]  # buffer, index, where it is act
 class Evaluation:
     """The values of a nest's expressions at some points of its loops.
 
-    `points` gives the values of each spatial loop, in any order; a reduction takes all of its own.
+    `points` gives the values of each spatial loop, in any order; a reduction takes all of them.
     `load` reads memory.
     """
 
@@ -82,7 +82,7 @@ class Evaluation:
     # ---- reductions ----------------------------------------------------------------------------
     def _total(self, acc: Accumulator) -> Array:
         count = len(self.nest.loops)
-        active = self._in_half()
+        active = self._in_part()
         terms = self.value(acc.expr, active)
         if active is not ALWAYS:
             terms = np.where(active.where, terms, terms.dtype.type(0))
@@ -91,13 +91,13 @@ class Evaluation:
         total = REDUCE[acc.kind](terms.reshape(flat), (count,))
         return np.asarray(total).reshape((*flat[:-1], *(1 for _ in self.nest.reductions)))
 
-    def _in_half(self) -> Active:
-        """Where the row of a split reduction is one of the `limit` rows."""
-        halves = self.nest.halves
-        if halves is None:
+    def _in_part(self) -> Active:
+        """Return where the row of a split reduction is one of the `limit` rows."""
+        split = self.nest.split_reduction
+        if split is None:
             return ALWAYS
-        row = self.at[halves.half] * self.dim(halves.row.extent) + self.at[halves.row]
-        return Active((id(halves),), row < self.dim(halves.limit))
+        row = self.at[split.part] * self.dim(split.row.extent) + self.at[split.row]
+        return Active((id(split),), row < self.dim(split.limit))
 
     # ---- expressions ---------------------------------------------------------------------------
     def value(self, expr: Expr, active: Active = ALWAYS) -> Array:
@@ -152,7 +152,7 @@ class Evaluation:
     def _atom(self, atom: Any, active: Active) -> Array:
         if isinstance(atom, Var):
             return self.at[atom]
-        if isinstance(atom, Data):
+        if isinstance(atom, Indirect):
             value = self.value(atom.expr, active).astype(np.int64)
             return np.clip(value, 0, max(self.dim(atom.most), 0))
         inner, by = self.index(atom.index, active), max(self.dim(atom.by), 1)

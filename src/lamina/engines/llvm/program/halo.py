@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from lamina.engines.llvm.fusion.plan import Grouping
+from lamina.engines.llvm.fusion.plan import FusionPlan
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, of, strides_of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Buffer, Maker, Nest, Store
+from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, Store
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Graph, Node
 from lamina.ir.kinds import SEPARATE
@@ -25,42 +25,42 @@ from lamina.ir.typical import guess
 OWN = {"identity", "get_tuple_element", "parameter"}  # these have their memory from elsewhere
 
 
-def bordered(graph: Graph, grouping: Grouping, costs: Costs) -> dict[Node, Node]:
+def halo_eliminations(graph: Graph, plan: FusionPlan, costs: Costs) -> dict[Node, Node]:
     """The stored padded copies whose middle can be stored where it is, and those middles."""
     found: dict[Node, Node] = {}
     results = set(graph.results)
     whole = {a for n in graph.nodes() if n.op in SEPARATE for a in n.args}  # wanted in one piece
-    for node, g in grouping.stored.items():
+    for node, g in plan.stored.items():
         if node.op != "identity" or node.args[0].op != "pad" or g.stores != [node]:
             continue
-        middle, value = node.args[0].args
-        maker = grouping.stored.get(middle)
-        alone = not {middle, node} & results and middle not in {*found.values(), *whole}
-        if maker is None or not alone or not _is_plain(node.args[0], middle, value, costs):
+        interior, value = node.args[0].args
+        exprs = plan.stored.get(interior)
+        only_reader = not {interior, node} & results and interior not in {*found.values(), *whole}
+        if exprs is None or not only_reader or not _is_plain(node.args[0], interior, value, costs):
             continue
-        if maker.whole is None and middle.op not in OWN:
-            found[node] = middle
+        if exprs.opaque is None and interior.op not in OWN:
+            found[node] = interior
     return found
 
 
-def _is_plain(pad: Node, middle: Node, value: Node, costs: Costs) -> bool:
+def _is_plain(pad: Node, interior: Node, value: Node, costs: Costs) -> bool:
     p = pad.params
     sides = [*p["edge_padding_low"], *p["edge_padding_high"]]
     outwards = is_static(sides) and min(sides) >= 0 and not any(p["interior_padding"])
     known = value.op == "constant" and value.params["value"].size == 1
-    return outwards and known and math.prod(map(guess, middle.shape)) >= costs.halo
+    return outwards and known and math.prod(map(guess, interior.shape)) >= costs.halo
 
 
-def middle_of(padded: Slot, node: Node) -> Slot:
+def interior_slot(padded: Slot, node: Node) -> Slot:
     """The memory of a padded copy's middle."""
     pad = node.args[0]
-    middle, strides = pad.args[0], strides_of(node.shape)
+    interior, strides = pad.args[0], strides_of(node.shape)
     low = pad.params["edge_padding_low"]
     offset: Dim = sum(n * stride for n, stride in zip(low, strides, strict=True))
-    return Slot(middle.shape, middle.dtype, same=padded, strides=strides, offset=offset)
+    return Slot(interior.shape, interior.dtype, alias_of=padded, strides=strides, offset=offset)
 
 
-def border(padded: Slot, node: Node) -> list[Kernel]:
+def halo_fills(padded: Slot, node: Node) -> list[Kernel]:
     """Kernels that fill the border, two sides of an axis at a time where both are of one line."""
     pad = node.args[0]
     value = pad.args[1].params["value"].reshape(-1)[0].item()
@@ -75,11 +75,11 @@ def border(padded: Slot, node: Node) -> list[Kernel]:
                 loops.append(v)
                 first: Index = at(start if d == axis else low if d < axis else 0)
                 position.append(of(v) * (step if d == axis else 1) + first)
-            maker = Maker()
+            exprs = ExprBuilder()
             store = Store(
-                Buffer(0, node.dtype), padded.place(position), maker.constant(value, node.dtype)
+                Buffer(0, node.dtype), padded.place(position), exprs.constant(value, node.dtype)
             )
-            kernels.append(Kernel(Nest("zeros", loops, stores=[store], border=True), [padded]))
+            kernels.append(Kernel(Nest("zeros", loops, stores=[store], halo=True), [padded]))
     return kernels
 
 

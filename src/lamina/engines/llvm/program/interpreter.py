@@ -4,7 +4,7 @@
 
 A program promises more than its results, and every promise is checked on the way:
 
-    bounds            an access lies within its buffer, a store not in the padding between rows
+    bounds            an access is inside its buffer, a store not in the padding between rows
     defined values    what is read has been written before (memory starts out poisoned)
     single writers    no two points of a kernel's spatial loops store to the same element, and none
                       reads what another one stores
@@ -26,16 +26,17 @@ import numpy as np
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Apart, Buffer
+from lamina.engines.llvm.loops.nest import Buffer, RowLoop
 from lamina.engines.llvm.program.evaluate import Evaluation
 from lamina.engines.llvm.program.memory import Memory, places_of, span_of
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import (
     If,
-    Item,
     Loop,
+    ParallelRegion,
     Routine,
-    Strip,
+    RowTile,
+    Statement,
     While,
     leaves,
 )
@@ -46,14 +47,14 @@ from lamina.reference.interpreter import apply, bind_sizes, resolve
 
 Array = np.ndarray
 Rows = tuple[int, int]
-Moved = Mapping[Memory, int]  # elements by which a row tile moves what it contracts
-IN_PLACE: Moved = {}
+Displaced = Mapping[Memory, int]  # elements by which a row tile moves what it contracts
+UNMOVED: Displaced = {}
 
 
 @dataclass(frozen=True)
 class Order:
     """A run's choices: the number of threads, whether they divide the rows of row-parallel
-    statements (or run the statements inside in turn), and the seed that decides the rest."""
+    statements (or run the inner statements one by one), and the seed that decides the rest."""
 
     threads: int = 3
     divided: bool = True
@@ -83,7 +84,7 @@ class _Interpreter:
         self.rows_of: set[Memory] | None = None  # in row-parallel statements: what they touch
 
     def run(self) -> list[Array]:
-        self._statements(self.program.items)
+        self._statements(self.program.statements)
         found = []
         for k, slot in enumerate(self.program.results):
             memory = self.memories[slot.memory]
@@ -96,10 +97,10 @@ class _Interpreter:
         return extent if type(extent) is int else evaluate(extent, self.sizes)
 
     def _memories(self, arrays: Sequence[Array]) -> dict[Slot, Memory]:
-        owners = [s for s in self.program.slots() if s.same is None and s.base is None]
-        if any(s.each and s.kind != "temporary" for s in owners):
+        owners = [s for s in self.program.slots() if s.alias_of is None and s.slice_of is None]
+        if any(s.thread_private and s.kind != "temporary" for s in owners):
             raise VerifyError("program: an argument, result or table is private to each thread")
-        found = {s: Memory(s, self.dim, self.threads if s.each else 1) for s in owners}
+        found = {s: Memory(s, self.dim, self.threads if s.thread_private else 1) for s in owners}
         for slot, array in zip(self.program.arguments, arrays, strict=True):
             found[slot].fill(array)
             found[slot].is_constant = slot not in self.program.results
@@ -110,98 +111,104 @@ class _Interpreter:
         return found
 
     # ---- statements ----------------------------------------------------------------------------
-    def _statements(self, items: Sequence[Item]) -> None:
-        for item in items:
-            if isinstance(item, Loop):
-                self._loop(item)
-            elif isinstance(item, Strip):
-                self._tiled(item)
-            elif isinstance(item, While):
-                self._while(item)
-            elif isinstance(item, If):
-                holds = bool(self._read(item.condition))
-                self._statements(item.items if holds else item.otherwise)
-            elif isinstance(item, Kernel):
-                self._shared(item)
+    def _statements(self, statements: Sequence[Statement]) -> None:
+        for statement in statements:
+            if isinstance(statement, Loop):
+                self._loop(statement)
+            elif isinstance(statement, RowTile):
+                self._tiled(statement)
+            elif isinstance(statement, ParallelRegion):
+                self._region(statement)
+            elif isinstance(statement, While):
+                self._while(statement)
+            elif isinstance(statement, If):
+                holds = bool(self._read(statement.condition))
+                self._statements(statement.statements if holds else statement.otherwise)
+            elif isinstance(statement, Kernel):
+                self._shared(statement)
             else:
-                self._routine(item)
+                self._routine(statement)
 
-    def _loop(self, item: Loop) -> None:
-        if item.rows is not None and self._divides():
-            self._alone([item], item.rows)
+    def _loop(self, statement: Loop) -> None:
+        if statement.rows is not None and self._divides():
+            self._row_partitioned([statement], statement.rows)
             return
-        for _ in self._iterated(item):
-            self._statements(item.items)
+        for _ in self._iterated(statement):
+            self._statements(statement.statements)
 
-    def _iterated(self, item: Loop) -> Iterator[None]:
-        count, around = self.dim(item.count), (self.is_first, self.is_last)
+    def _iterated(self, statement: Loop) -> Iterator[None]:
+        count, outer_flags = self.dim(statement.count), (self.is_first, self.is_last)
         for number in range(count):
-            self.iterations[item] = count - 1 - number if item.reverse else number
+            self.iterations[statement] = count - 1 - number if statement.reverse else number
             self.is_first, self.is_last = number == 0, number == count - 1
             yield
-        self.is_first, self.is_last = around
+        self.is_first, self.is_last = outer_flags
 
-    def _while(self, item: While) -> None:
+    def _while(self, statement: While) -> None:
         while True:
-            self._statements(item.test)
-            if not self._read(item.condition):
+            self._statements(statement.test)
+            if not self._read(statement.condition):
                 return
-            self._statements(item.items)
+            self._statements(statement.statements)
 
-    def _routine(self, item: Routine) -> None:
+    def _routine(self, statement: Routine) -> None:
         """A primitive without a nest, by the reference."""
-        with _named(item.node.op):
-            arrays = [self._read(slot) for slot in item.inputs]
-            params = resolve(item.node.params, self.sizes)
-            found = apply(item.node.op, arrays, params)
+        with _named(statement.node.op):
+            arrays = [self._read(slot) for slot in statement.inputs]
+            params = resolve(statement.node.params, self.sizes)
+            found = apply(statement.node.op, arrays, params)
             results = found if isinstance(found, tuple) else (found,)
-            for slot, array in zip(item.outputs, results, strict=True):
+            for slot, array in zip(statement.outputs, results, strict=True):
                 self._write(slot, array)
 
     # ---- rows ----------------------------------------------------------------------------------
     def _divides(self) -> bool:
-        """Whether the threads divide the rows of a statement, outside of all others that are."""
+        """Return whether threads divide the rows of a statement; divided ones do not nest."""
         return self.divided and self.rows_of is None
 
-    def _tiled(self, item: Strip) -> None:
+    def _region(self, statement: ParallelRegion) -> None:
+        if self._divides():
+            self._row_partitioned(statement.statements, statement.rows)
+        else:
+            self._statements(statement.statements)
+
+    def _tiled(self, statement: RowTile) -> None:
         if not self._divides():
-            self._statements(item.items)
-        elif item.step is None:
-            self._alone(item.items, item.rows)
+            self._statements(statement.statements)
         else:
             with self._rows_divided():
-                for first, end in self._shares(self.dim(item.rows)):
-                    most = min(item.step, max((end - first) // 2, 1))
-                    self._in_tiles(item, first, end, int(self.rng.integers(1, most + 1)))
-            for slot in item.inner:
+                for first, end in self._shares(self.dim(statement.rows)):
+                    most = min(statement.step, max((end - first) // 2, 1))
+                    self._in_tiles(statement, first, end, int(self.rng.integers(1, most + 1)))
+            for slot in statement.contracted:
                 self.memories[slot].forget()
 
-    def _alone(self, items: Sequence[Item], rows: Dim) -> None:
+    def _row_partitioned(self, statements: Sequence[Statement], rows: Dim) -> None:
         """Each thread runs all statements on its own rows; the threads come in any order."""
         with self._rows_divided():
             for share in self._shares(self.dim(rows)):
-                for item in items:
-                    if isinstance(item, Loop):
-                        for _ in self._iterated(item):
-                            for kernel in item.items:
+                for statement in statements:
+                    if isinstance(statement, Loop):
+                        for _ in self._iterated(statement):
+                            for kernel in statement.statements:
                                 self._kernel(kernel, share)
                     else:
-                        self._kernel(item, share)
+                        self._kernel(statement, share)
 
-    def _in_tiles(self, item: Strip, first: int, end: int, step: int) -> None:
-        """A thread's rows, `step` at a time. What is contracted lies where the first ones do."""
+    def _in_tiles(self, statement: RowTile, first: int, end: int, step: int) -> None:
+        """A thread's rows, `step` at a time. Contracted buffers hold the rows of one tile."""
         for row in range(first, end, step):
-            moved: dict[Memory, int] = {}
-            for slot, bytes_ in item.inner.items():
+            displaced: dict[Memory, int] = {}
+            for slot, bytes_ in statement.contracted.items():
                 memory = self.memories[slot]
                 memory.forget(memory.of_thread(self.thread))
-                moved[memory] = -(row - first) * (bytes_ // slot.dtype.itemsize)
-            for kernel in leaves(item.items):
-                assert isinstance(kernel, Kernel) and kernel.nest.apart is not None
-                finer = exact_division(kernel.nest.apart.rows, item.rows)
+                displaced[memory] = -(row - first) * (bytes_ // slot.dtype.itemsize)
+            for kernel in leaves(statement.statements):
+                assert isinstance(kernel, Kernel) and kernel.nest.row_loop is not None
+                finer = exact_division(kernel.nest.row_loop.rows, statement.rows)
                 assert isinstance(finer, int)
                 rows = row * finer, min(row + step, end) * finer
-                self._kernel(kernel, rows, moved)
+                self._kernel(kernel, rows, displaced)
 
     @contextmanager
     def _rows_divided(self) -> Iterator[None]:
@@ -221,23 +228,23 @@ class _Interpreter:
                 yield cuts[thread], cuts[thread + 1]
 
     # ---- kernels -------------------------------------------------------------------------------
-    def _kernel(self, item: Item, rows: Rows, moved: Moved = IN_PLACE) -> None:
+    def _kernel(self, statement: Statement, rows: Rows, displaced: Displaced = UNMOVED) -> None:
         """A kernel on rows of this thread."""
-        assert isinstance(item, Kernel)
-        kernel = self._variant(item)
+        assert isinstance(statement, Kernel)
+        kernel = self._variant(statement)
         if kernel is None:
             return
-        apart = kernel.nest.apart
-        assert isinstance(apart, Apart)
-        own = np.arange(rows[0] * apart.size, rows[1] * apart.size, dtype=np.int64)
-        _KernelRun(self, kernel, moved).run({apart.loop: own})
+        row_loop = kernel.nest.row_loop
+        assert isinstance(row_loop, RowLoop)
+        points = np.arange(rows[0] * row_loop.size, rows[1] * row_loop.size, dtype=np.int64)
+        _KernelRun(self, kernel, displaced).run({row_loop.loop: points})
 
-    def _shared(self, item: Kernel) -> None:
+    def _shared(self, statement: Kernel) -> None:
         """A kernel on all of its points: each thread takes some, in any order."""
-        kernel = self._variant(item)
+        kernel = self._variant(statement)
         if kernel is None:
             return
-        if any(slot.each for slot in kernel.written):
+        if any(slot.thread_private for slot in kernel.written):
             for thread in range(self.threads):
                 self.thread = thread
                 _KernelRun(self, kernel).run({})
@@ -250,7 +257,7 @@ class _Interpreter:
     def _parts(self, kernel: Kernel) -> Iterator[dict[Var, Array]]:
         """The points of each thread, which it becomes: some of those of one loop, shuffled."""
         nest = kernel.nest
-        long = [v for v in nest.loops if v is not nest.outermost and self.dim(v.extent) > 1]
+        long = [v for v in nest.loops if v is not nest.sequential_outer and self.dim(v.extent) > 1]
         if not long:
             yield {}
             return
@@ -261,10 +268,15 @@ class _Interpreter:
             yield {var: parts[thread].astype(np.int64)}
 
     def _variant(self, kernel: Kernel) -> Kernel | None:
-        """What runs at this iteration of the loop around, if anything does."""
-        if kernel.is_identity or (kernel.not_at_last and self.is_last):
+        """Return the version of the kernel for this iteration of the surrounding loop, if any
+        runs."""
+        if kernel.is_identity or (kernel.skip_last and self.is_last):
             return None
-        return kernel.at_first if kernel.at_first is not None and self.is_first else kernel
+        return (
+            kernel.first_iteration
+            if kernel.first_iteration is not None and self.is_first
+            else kernel
+        )
 
     # ---- memory --------------------------------------------------------------------------------
     def place(self, slot: Slot) -> tuple[Memory, int, int]:
@@ -272,11 +284,15 @@ class _Interpreter:
         slot = slot.actual
         if slot not in self._spans:
             self._spans[slot] = span_of(self._dims(slot.shape), self._dims(slot.layout))
-        if slot.base is None:
+        if slot.slice_of is None:
             memory = self.memories[slot]
-            return memory, memory.span * self.thread if slot.each else 0, self._spans[slot]
-        memory, offset, _ = self.place(slot.base)
-        step = self.dim(slot.base.layout[0])
+            return (
+                memory,
+                memory.span * self.thread if slot.thread_private else 0,
+                self._spans[slot],
+            )
+        memory, offset, _ = self.place(slot.slice_of)
+        step = self.dim(slot.slice_of.layout[0])
         return memory, offset + self.iterations[slot.loop] * step, self._spans[slot]
 
     def _dims(self, extents: Sequence[Dim]) -> list[int]:
@@ -304,8 +320,8 @@ class _Interpreter:
 class _KernelRun:
     """One execution of a kernel, perhaps in several parts."""
 
-    def __init__(self, owner: _Interpreter, kernel: Kernel, moved: Moved = IN_PLACE) -> None:
-        self.owner, self.kernel, self.nest, self.moved = owner, kernel, kernel.nest, moved
+    def __init__(self, owner: _Interpreter, kernel: Kernel, displaced: Displaced = UNMOVED) -> None:
+        self.owner, self.kernel, self.nest, self.displaced = owner, kernel, kernel.nest, displaced
         self.writers: dict[Memory, Array] = {}
         shared = kernel.written & kernel.read
         self.in_place = {owner.memories[s] for s in shared}
@@ -314,14 +330,15 @@ class _KernelRun:
         self.points: Array  # the number of each point
 
     def run(self, points: Mapping[Var, Array]) -> None:
-        """Evaluate and store at the given points; the iterations of `outermost` in order."""
-        outermost = self.nest.outermost
+        """Evaluate and store at the given points; iterations of a sequential outer loop in
+        order."""
+        outer = self.nest.sequential_outer
         with _named(f"kernel {self.nest.name}", str(self.nest)):
-            if outermost is None:
+            if outer is None:
                 self._at(points)
             else:
-                for k in range(self.owner.dim(outermost.extent)):
-                    self._at({**points, outermost: np.array([k])})
+                for k in range(self.owner.dim(outer.extent)):
+                    self._at({**points, outer: np.array([k])})
             self._check_reads()
 
     def _at(self, points: Mapping[Var, Array]) -> None:
@@ -362,9 +379,9 @@ class _KernelRun:
         wrong = (index < 0) | (index >= span)
         if wrong.any():
             at = int(index[wrong].flat[0])
-            raise VerifyError(f"{buffer}[{at}] lies outside of its {span} elements")
-        elements = index + (offset + self.moved.get(memory, 0))
-        if memory in self.moved and elements.size and elements.min() < 0:
+            raise VerifyError(f"{buffer}[{at}] is outside of its {span} elements")
+        elements = index + (offset + self.displaced.get(memory, 0))
+        if memory in self.displaced and elements.size and elements.min() < 0:
             raise VerifyError(f"{buffer} is contracted to memory in front of it")
         return memory, elements
 
@@ -379,7 +396,7 @@ class _KernelRun:
         at = self.evaluation.at
         number, step = np.zeros([1] * len(self.evaluation.shape), np.int64), 1
         for var in reversed(self.nest.loops):
-            if var is not self.nest.outermost:
+            if var is not self.nest.sequential_outer:
                 number = number + at[var] * step
                 step *= max(self.owner.dim(var.extent), 1)
         return number

@@ -16,10 +16,16 @@ from functools import partial
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.clusters import Group, gathered, over_same_rows
-from lamina.engines.llvm.program.program import Program, Touching, touching_of
-from lamina.engines.llvm.program.row_parallel import accesses, over_rows, own_rows
-from lamina.engines.llvm.program.statements import Item, Loop, Strip, leaves, mentioned
+from lamina.engines.llvm.program.clusters import Cluster, clustered, row_loops_of
+from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory
+from lamina.engines.llvm.program.row_parallel import accesses, row_footprints, row_loop_of
+from lamina.engines.llvm.program.statements import (
+    Loop,
+    ParallelRegion,
+    Statement,
+    leaves,
+    mentioned,
+)
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
 
@@ -28,54 +34,54 @@ NAMES = {"map", "copy", "zeros", "reduce", "dot_general"}
 
 def form_parallel_regions(program: Program, target: Target) -> Program:
     """Gather row-parallel loops, and the kernels around them, into parallel regions."""
-    new = partial(_Region, touching_of(program), target.costs.region_shared)
-    program.items = gathered(program.items, new, lambda loop: True)
+    new = partial(_Region, users_of_memory(program), target.costs.region_shared)
+    program.statements = clustered(program.statements, new, lambda loop: True)
     return program
 
 
-class _Region(Group):
+class _Region(Cluster):
     """Kernels and loops over the same rows, in the making."""
 
-    def __init__(self, touching: Touching, shared: int) -> None:
+    def __init__(self, touching: MemoryUsers, shared: int) -> None:
         super().__init__()
         self.touching, self.shared = touching, shared
 
-    def takes(self, item: Item) -> bool:
-        if isinstance(item, Loop):
-            if item.rows is None:
+    def try_add(self, statement: Statement) -> bool:
+        if isinstance(statement, Loop):
+            if statement.rows is None:
                 return False
-        elif not isinstance(item, Kernel) or not _is_small(item, self.shared):
+        elif not isinstance(statement, Kernel) or not _is_small(statement, self.shared):
             return False
-        kernels = over_same_rows(self.kernels, item)
-        if kernels is None or own_rows(kernels) is None:
+        kernels = row_loops_of(self.kernels, statement)
+        if kernels is None or row_footprints(kernels) is None:
             return False
-        self.members.append(item)
+        self.members.append(statement)
         self.kernels = kernels
         return True
 
-    def items(self, later: Sequence[Item]) -> Sequence[Item]:
+    def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
         """One strip; or the members, if that is better."""
         if len(self.members) < 2 or not any(isinstance(m, Loop) for m in self.members):
             return self.members
-        self.keep_apart()
-        self._share({*self.kernels, *leaves(later)})
+        self.set_row_loop()
+        self._reuse_memory({*self.kernels, *leaves(later)})
         rows = next(iter(self.kernels.values())).rows
-        return [Strip(self.members, rows, None, {})]
+        return [ParallelRegion(self.members, rows)]
 
-    def _share(self, from_here: Set[object]) -> None:
+    def _reuse_memory(self, from_here: Set[object]) -> None:
         """Where a value is read for the last time before another of the same form is made, that
         takes its memory, if rows are in the same places: so no thread is in the way of another."""
         free: list[tuple[int, Slot]] = []
-        widths = own_rows(self.kernels) or {}
+        widths = row_footprints(self.kernels) or {}
         for slot, (first, last) in self._lives().items():
             own = slot.kind == "temporary" and slot.memory is slot
             if not own or not self.touching[slot] <= from_here:
                 continue
-            alike = (s for end, s in free if end < first and _is_alike(s, slot))
-            found = next((s for s in alike if widths.get(s) == widths.get(slot)), None)
+            candidates = (s for end, s in free if end < first and _has_same_layout(s, slot))
+            found = next((s for s in candidates if widths.get(s) == widths.get(slot)), None)
             if found is not None:
                 free = [(end, s) for end, s in free if s is not found]
-                slot.same = found
+                slot.alias_of = found
             if self.touching[slot] <= self.kernels.keys():
                 free.append((last, found or slot))
 
@@ -90,9 +96,9 @@ class _Region(Group):
         return lives
 
 
-def _is_alike(slot: Slot, other: Slot) -> bool:
-    same = slot.shape == other.shape and slot.dtype == other.dtype
-    return same and list(slot.layout) == list(other.layout)
+def _has_same_layout(slot: Slot, other: Slot) -> bool:
+    alias_of = slot.shape == other.shape and slot.dtype == other.dtype
+    return alias_of and list(slot.layout) == list(other.layout)
 
 
 def _is_small(kernel: Kernel, most: int) -> bool:
@@ -101,10 +107,10 @@ def _is_small(kernel: Kernel, most: int) -> bool:
 
 
 def _fixed(kernel: Kernel, most: int) -> Iterator[int]:
-    apart = over_rows(kernel)
+    row_loop = row_loop_of(kernel)
     seen: set[Slot] = set()
     for slot, index, _ in accesses(kernel):
-        if apart is None or slot.memory in seen or apart.loop in index.vars:
+        if row_loop is None or slot.memory in seen or row_loop.loop in index.vars:
             continue
         seen.add(slot.memory)
         yield int(slot.bytes) if is_static(slot.bytes) else most + 1

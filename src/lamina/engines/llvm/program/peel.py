@@ -15,11 +15,11 @@ from functools import partial
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import of
-from lamina.engines.llvm.loops.kernel import Kernel, trimmed
-from lamina.engines.llvm.loops.nest import Expr, Maker
+from lamina.engines.llvm.loops.kernel import Kernel, without_unused_buffers
+from lamina.engines.llvm.loops.nest import Expr, ExprBuilder
 from lamina.engines.llvm.loops.rewrite import rewrite
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Item, Loop, bodies, leaves, read, touched
+from lamina.engines.llvm.program.statements import Loop, Statement, bodies, leaves, read, touched
 
 Readers = Mapping[Slot, Set[object]]
 
@@ -27,33 +27,33 @@ Readers = Mapping[Slot, Set[object]]
 def peel_loops(program: Program) -> Program:
     """Note for the kernels of every loop what its first and last iterations can leave out."""
     readers: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
-    for leaf in leaves(program.items):
+    for leaf in leaves(program.statements):
         for slot in read(leaf):
             readers.setdefault(slot, set()).add(leaf)
-    for items, place, loop in _loops(program.items):
-        _start(loop, _zeros_before(items[:place]))
-        for kernel in loop.items:
+    for statements, place, loop in _loops(program.statements):
+        _peel_first(loop, _zeros_before(statements[:place]))
+        for kernel in loop.statements:
             if isinstance(kernel, Kernel):
-                kernel.not_at_last = _is_idle_at_last(kernel, loop, readers)
+                kernel.skip_last = _is_idle_in_last(kernel, loop, readers)
     return program
 
 
-def _loops(items: Sequence[Item]) -> Iterator[tuple[Sequence[Item], int, Loop]]:
+def _loops(statements: Sequence[Statement]) -> Iterator[tuple[Sequence[Statement], int, Loop]]:
     """Every loop, with the items among which it stands."""
-    for place, item in enumerate(items):
-        if isinstance(item, Loop):
-            yield items, place, item
-        for inner in bodies(item):
+    for place, statement in enumerate(statements):
+        if isinstance(statement, Loop):
+            yield statements, place, statement
+        for inner in bodies(statement):
             yield from _loops(inner)
 
 
 # ---- the first turn ----------------------------------------------------------------------------
-def _zeros_before(items: Sequence[Item]) -> set[Slot]:
+def _zeros_before(statements: Sequence[Statement]) -> set[Slot]:
     """Memory that is zero after these items."""
     found: set[Slot] = set()
-    for item in items:
-        found -= item.written if isinstance(item, Kernel) else touched(item)
-        found |= _zeroed(item) if isinstance(item, Kernel) else set()
+    for statement in statements:
+        found -= statement.written if isinstance(statement, Kernel) else touched(statement)
+        found |= _zeroed(statement) if isinstance(statement, Kernel) else set()
     return found
 
 
@@ -77,21 +77,21 @@ def _is_whole(slot: Slot, extent: object) -> bool:
     return slot.memory is slot and slot.strides is None and math.prod(slot.shape) == extent
 
 
-def _start(loop: Loop, zeros: set[Slot]) -> None:
+def _peel_first(loop: Loop, zeros: set[Slot]) -> None:
     """Others in the place of kernels that sum up products with what is still zero."""
-    for item in loop.items:
-        if isinstance(item, Kernel) and _multiplies(item, zeros):
-            item.at_first = _without_sums(item)
-        zeros = zeros - (item.written if isinstance(item, Kernel) else touched(item))
+    for statement in loop.statements:
+        if isinstance(statement, Kernel) and _multiplies(statement, zeros):
+            statement.first_iteration = _without_reduction(statement)
+        zeros = zeros - (statement.written if isinstance(statement, Kernel) else touched(statement))
 
 
 def _multiplies(kernel: Kernel, zeros: Set[Slot]) -> bool:
     """Whether every sum is of products with one of these."""
-    sums = kernel.nest.accumulators
-    factors = [a.expr.args if a.expr.kind == "multiply" else () for a in sums]
-    return bool(sums) and all(
+    accumulators = kernel.nest.accumulators
+    factors = [a.expr.args if a.expr.kind == "multiply" else () for a in accumulators]
+    return bool(accumulators) and all(
         a.kind == "sum" and any(_loads(kernel, e, zeros) for e in args)
-        for a, args in zip(sums, factors, strict=True)
+        for a, args in zip(accumulators, factors, strict=True)
     )
 
 
@@ -99,22 +99,24 @@ def _loads(kernel: Kernel, expr: Expr, zeros: Set[Slot]) -> bool:
     return expr.kind == "load" and kernel.slots[expr.params["buffer"].number].memory in zeros
 
 
-def _without_sums(kernel: Kernel) -> Kernel:
-    maker = Maker()
-    nest = rewrite(kernel.nest, maker, lambda index: index, total=partial(_zero, maker))
-    return trimmed(replace(nest, name="map", accumulators=[], reductions=[]), kernel.slots)
+def _without_reduction(kernel: Kernel) -> Kernel:
+    exprs = ExprBuilder()
+    nest = rewrite(kernel.nest, exprs, lambda index: index, total=partial(_zero, exprs))
+    return without_unused_buffers(
+        replace(nest, name="map", accumulators=[], reductions=[]), kernel.slots
+    )
 
 
-def _zero(maker: Maker, total: Expr) -> Expr:
-    return maker.constant(0, total.dtype)
+def _zero(exprs: ExprBuilder, total: Expr) -> Expr:
+    return exprs.constant(0, total.dtype)
 
 
 # ---- the last turn -----------------------------------------------------------------------------
-def _is_idle_at_last(kernel: Kernel, loop: Loop, readers: Readers) -> bool:
+def _is_idle_in_last(kernel: Kernel, loop: Loop, readers: Readers) -> bool:
     """Whether what it writes is read by none but the next turn."""
-    place = loop.items.index(kernel)
-    here = set(leaves(loop.items))
-    later = set(leaves(loop.items[place + 1 :])) | {kernel}
+    place = loop.statements.index(kernel)
+    here = set(leaves(loop.statements))
+    later = set(leaves(loop.statements[place + 1 :])) | {kernel}
     return all(
         slot.kind == "temporary"
         and not _is_element(kernel, slot)
@@ -124,4 +126,4 @@ def _is_idle_at_last(kernel: Kernel, loop: Loop, readers: Readers) -> bool:
 
 
 def _is_element(kernel: Kernel, memory: Slot) -> bool:
-    return any(s.memory is memory and s.actual.base is not None for s in kernel.slots)
+    return any(s.memory is memory and s.actual.slice_of is not None for s in kernel.slots)

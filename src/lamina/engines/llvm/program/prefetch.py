@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Ahead
+from lamina.engines.llvm.loops.nest import Prefetch
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.row_parallel import accesses, over_rows, row_at
+from lamina.engines.llvm.program.row_parallel import accesses, footprint_at, row_loop_of
 from lamina.engines.llvm.program.statements import Loop, loops
 from lamina.engines.llvm.schedule.choose import work
 from lamina.engines.llvm.target.costs import LINE, Costs
@@ -30,36 +30,36 @@ from lamina.reference.sums import LONGEST
 
 def prefetch(program: Program, target: Target) -> Program:
     """Give the largest product of every row-parallel loop what it is to prefetch."""
-    for loop in loops(program.items):
-        fetch_ahead(loop, target.costs)
+    for loop in loops(program.statements):
+        attach_prefetches(loop, target.costs)
     return program
 
 
-def fetch_ahead(loop: Loop, costs: Costs) -> None:
+def attach_prefetches(loop: Loop, costs: Costs) -> None:
     """Tell the largest product of a loop what to fetch."""
-    kernels = [k for k in loop.items if isinstance(k, Kernel)]
-    products = [k for k in kernels if _sums_long(k, costs.prefetch_stretch)]
+    kernels = [k for k in loop.statements if isinstance(k, Kernel)]
+    products = [k for k in kernels if _is_long_product(k, costs.prefetch_interval)]
     if loop.rows is None or not products:
         return
     product = max(products, key=lambda k: work(k.nest))
     rows = _rows_of([k for k in kernels if k is not product], loop, LINE)
     first = len(product.slots)
-    ahead = [
-        Ahead(
+    prefetches = [
+        Prefetch(
             first + k,
             row,
             each,
-            _lines(product, each, costs.prefetch_stretch),
-            costs.prefetch_stretch,
+            _lines(product, each, costs.prefetch_interval),
+            costs.prefetch_interval,
         )
         for k, (row, each) in enumerate(rows.values())
     ]
-    if ahead and sum(a.lines for a in ahead) <= costs.prefetch_lines:
-        product.nest.ahead = tuple(ahead)
-        product.slots += [_following(slot, loop) for slot in rows]
+    if prefetches and sum(a.lines for a in prefetches) <= costs.prefetch_lines:
+        product.nest.prefetches = tuple(prefetches)
+        product.slots += [_next_element(slot, loop) for slot in rows]
 
 
-def _sums_long(kernel: Kernel, stretch: int) -> bool:
+def _is_long_product(kernel: Kernel, interval: int) -> bool:
     """Whether it is a product whose sums are of a whole number of stretches, term by term."""
     nest, schedule = kernel.nest, kernel.chosen
     if nest.name != "dot_general" or len(nest.reductions) != 1 or len(nest.accumulators) != 1:
@@ -68,7 +68,7 @@ def _sums_long(kernel: Kernel, stretch: int) -> bool:
     by_term = schedule.vector in nest.loops and schedule.step(over) == 1
     if not by_term or not is_static(over.extent) or int(over.extent) > LONGEST:
         return False
-    return int(over.extent) % stretch == 0
+    return int(over.extent) % interval == 0
 
 
 def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tuple[int, int]]:
@@ -76,11 +76,11 @@ def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tup
     found: dict[Slot, tuple[int, int]] = {}
     written = {slot for kernel in kernels for slot in kernel.written}
     for kernel in kernels:
-        apart = over_rows(kernel)
-        assert apart is not None
+        row_loop = row_loop_of(kernel)
+        assert row_loop is not None
         for slot, index, limits in accesses(kernel):
-            stack, row = slot.actual, row_at(index, apart, limits)
-            if stack.base is None or stack.loop is not loop or slot.memory in written:
+            stack, row = slot.actual, footprint_at(index, row_loop, limits)
+            if stack.slice_of is None or stack.loop is not loop or slot.memory in written:
                 continue
             if row is not None:
                 size = slot.dtype.itemsize
@@ -88,19 +88,25 @@ def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tup
     return found
 
 
-def _lines(product: Kernel, each: int, stretch: int) -> int:
+def _lines(product: Kernel, each: int, interval: int) -> int:
     """How many lines to fetch at a time, so that all rows are by the end."""
     nest, schedule = product.nest, product.chosen
     open_ = [v for v in nest.loops if not is_static(v.extent)]
     rows = schedule.step(open_[0])
     others = (v for v in nest.loops if v is not open_[0])
     tiles = math.prod(-(-guess(v.extent) // schedule.step(v)) for v in others)
-    stretches = tiles * guess(nest.reductions[0].extent) // stretch
-    return -(-rows * each // stretches)
+    intervals = tiles * guess(nest.reductions[0].extent) // interval
+    return -(-rows * each // intervals)
 
 
-def _following(slot: Slot, loop: Loop) -> Slot:
+def _next_element(slot: Slot, loop: Loop) -> Slot:
     """The same at the next turn."""
     return Slot(
-        slot.shape, slot.dtype, "element", base=slot.base, loop=loop, strides=slot.strides, turn=1
+        slot.shape,
+        slot.dtype,
+        "element",
+        slice_of=slot.slice_of,
+        loop=loop,
+        strides=slot.strides,
+        iteration=1,
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.program.statements import Item, leaves, mentioned
+from lamina.engines.llvm.program.statements import Statement, leaves, mentioned
 
 
 @dataclass(eq=False)
@@ -19,7 +19,7 @@ class Program:
     argument is that argument's slot. `tables` are constants, `stacks` the results of loops,
     branches and routines."""
 
-    items: list[Item]
+    statements: list[Statement]
     arguments: list[Slot]
     results: list[Slot]
     tables: list[Slot] = field(default_factory=list)
@@ -28,20 +28,20 @@ class Program:
     def slots(self) -> list[Slot]:
         """Every slot that owns memory, or is an element of one that does."""
         seen: dict[Slot, None] = dict.fromkeys([*self.arguments, *self.results, *self.tables])
-        for item in leaves(self.items):
-            for slot in mentioned(item):
+        for statement in leaves(self.statements):
+            for slot in mentioned(statement):
                 seen[slot.actual] = None
                 seen[slot.memory] = None
         return list(seen)
 
 
-Touching = Mapping[Slot, Set[object]]
+MemoryUsers = Mapping[Slot, Set[object]]
 
 
-def touching_of(program: Program) -> Touching:
+def users_of_memory(program: Program) -> MemoryUsers:
     """By whom each memory is read or written; results by the program."""
     found: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
-    for leaf in leaves(program.items):
+    for leaf in leaves(program.statements):
         for slot in mentioned(leaf):
             found.setdefault(slot.memory, set()).add(leaf)
     return found

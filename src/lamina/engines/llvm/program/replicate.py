@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.program import Program, Touching, touching_of
+from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory
 from lamina.engines.llvm.program.statements import leaves
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
@@ -20,12 +20,12 @@ from lamina.ir.types import is_static
 
 def replicate(program: Program, target: Target) -> Program:
     """Give each thread a private copy of the small values that it is to compute itself."""
-    touching = touching_of(program)
-    for kernel in leaves(program.items):
+    touching = users_of_memory(program)
+    for kernel in leaves(program.statements):
         if isinstance(kernel, Kernel) and _is_small_map(kernel, target.costs.replicated):
             (slot,) = kernel.written
             if _is_read_by_rows(slot, kernel, touching):
-                slot.each = True
+                slot.thread_private = True
     return program
 
 
@@ -33,7 +33,7 @@ def _is_small_map(kernel: Kernel, most: int) -> bool:
     """Whether it makes one small value from arguments."""
     nest = kernel.nest
     known = all(is_static(v.extent) for v in nest.loops) and not nest.reductions
-    if not known or nest.border or len(kernel.written) != 1:
+    if not known or nest.halo or len(kernel.written) != 1:
         return False
     (slot,) = kernel.written
     others = {s.memory for s in kernel.slots} - {slot}
@@ -44,12 +44,12 @@ def _are_given(slots: set[Slot]) -> bool:
     return bool(slots) and all(s.kind in ("argument", "table") for s in slots)
 
 
-def _is_read_by_rows(slot: Slot, maker: Kernel, touching: Touching) -> bool:
+def _is_read_by_rows(slot: Slot, exprs: Kernel, touching: MemoryUsers) -> bool:
     """Whether it is temporary, and read only by kernels over rows of threads' own."""
     if slot.kind != "temporary" or slot.memory is not slot:
         return False
-    readers = touching[slot] - {maker}
+    readers = touching[slot] - {exprs}
     return bool(readers) and all(
-        isinstance(k, Kernel) and slot not in k.written and k.nest.apart is not None
+        isinstance(k, Kernel) and slot not in k.written and k.nest.row_loop is not None
         for k in readers
     )

@@ -17,44 +17,54 @@ from lamina.ir.types import Dim
 
 @dataclass(eq=False)
 class Loop:
-    """`items` once for each of `count` turns; `reverse` counts down. With `rows`, the threads may
-    divide so many rows among them, and need not wait for each other (row_parallel.py)."""
+    """`count` iterations of the `statements`; `reverse` counts down. If `rows` is not None, the
+    loop is row-parallel: threads may divide the rows and need no barriers (row_parallel.py)."""
 
     count: Dim
     reverse: bool
-    items: list[Item] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
     rows: Dim | None = None
 
 
 @dataclass(eq=False)
-class Strip:
-    """Items that each thread takes over `step` of its own rows at a time (row_tiling.py), or over
-    all of them (parallel_regions.py). Of the memory in `inner`, with the bytes of a row, nobody
-    else reads anything. With fewer rows than the threads can share, the items come in turn: some
-    may be strips of finer rows."""
+class RowTile:
+    """Row tiling: each thread runs all `statements` over `step` of its rows, then over the next.
 
-    items: list[Item]
+    Only these statements access the buffers in `contracted` (with bytes per row); their rows of
+    each tile reuse the memory of the first. If the rows do not divide evenly among the threads,
+    the statements run one after another: some may be tiles of finer rows (row_tiling.py)."""
+
+    statements: list[Statement]
     rows: Dim
-    step: int | None
-    inner: Mapping[Slot, int]
+    step: int
+    contracted: Mapping[Slot, int]
+
+
+@dataclass(eq=False)
+class ParallelRegion:
+    """Each thread runs all `statements` over its own share of the `rows`, without a barrier
+    (parallel_regions.py). With too few rows, all threads share each statement."""
+
+    statements: list[Statement]
+    rows: Dim
 
 
 @dataclass(eq=False)
 class While:
-    """`test` items, then, if `condition` holds, the `items`, and again."""
+    """`test` items, then, if `condition` holds, the `statements`, and again."""
 
     condition: Slot
-    test: list[Item] = field(default_factory=list)
-    items: list[Item] = field(default_factory=list)
+    test: list[Statement] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
 
 
 @dataclass(eq=False)
 class If:
-    """`items` where `condition` holds, else the `otherwise` items."""
+    """`statements` where `condition` holds, else the `otherwise` items."""
 
     condition: Slot
-    items: list[Item] = field(default_factory=list)
-    otherwise: list[Item] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    otherwise: list[Statement] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -79,66 +89,68 @@ class Routine:
         return {s.memory for s in self.slots}
 
 
-Item = Kernel | Routine | Strip | Loop | While | If
+Statement = Kernel | Routine | RowTile | ParallelRegion | Loop | While | If
 
 
-def bodies(item: Item) -> list[list[Item]]:
+def bodies(statement: Statement) -> list[list[Statement]]:
     """The lists of items inside an item, in the order in which they run."""
-    if isinstance(item, (Loop, Strip)):
-        return [item.items]
-    if isinstance(item, While):
-        return [item.test, item.items]
-    return [item.items, item.otherwise] if isinstance(item, If) else []
+    if isinstance(statement, (Loop, RowTile, ParallelRegion)):
+        return [statement.statements]
+    if isinstance(statement, While):
+        return [statement.test, statement.statements]
+    return [statement.statements, statement.otherwise] if isinstance(statement, If) else []
 
 
-def map_bodies(items: list[Item], change: Callable[[list[Item]], list[Item]]) -> list[Item]:
+def map_bodies(
+    statements: list[Statement], change: Callable[[list[Statement]], list[Statement]]
+) -> list[Statement]:
     """What `change` makes of a list of items, after it was applied to each list inside of them."""
-    for item in items:
-        if isinstance(item, While):
-            item.test = map_bodies(item.test, change)
-        if isinstance(item, If):
-            item.otherwise = map_bodies(item.otherwise, change)
-        if isinstance(item, (Loop, Strip, While, If)):
-            item.items = map_bodies(item.items, change)
-    return change(items)
+    for statement in statements:
+        if isinstance(statement, While):
+            statement.test = map_bodies(statement.test, change)
+        if isinstance(statement, If):
+            statement.otherwise = map_bodies(statement.otherwise, change)
+        if isinstance(statement, (Loop, RowTile, ParallelRegion, While, If)):
+            statement.statements = map_bodies(statement.statements, change)
+    return change(statements)
 
 
-def loops(items: Sequence[Item]) -> Iterator[Loop]:
+def loops(statements: Sequence[Statement]) -> Iterator[Loop]:
     """Every loop, those inside loops and branches included."""
-    for item in items:
-        if isinstance(item, Loop):
-            yield item
-        for body in bodies(item):
+    for statement in statements:
+        if isinstance(statement, Loop):
+            yield statement
+        for body in bodies(statement):
             yield from loops(body)
 
 
-def leaves(items: Sequence[Item]) -> Iterator[Kernel | Routine | While | If]:
+def leaves(statements: Sequence[Statement]) -> Iterator[Kernel | Routine | While | If]:
     """Every kernel and routine, those inside loops and branches included."""
-    for item in items:
-        if isinstance(item, While):
-            yield from leaves(item.test)
-            yield item
-            yield from leaves(item.items)
+    for statement in statements:
+        if isinstance(statement, While):
+            yield from leaves(statement.test)
+            yield statement
+            yield from leaves(statement.statements)
             continue
-        if not isinstance(item, (Loop, Strip)):
-            yield item
-        for body in bodies(item):
+        if not isinstance(statement, (Loop, RowTile, ParallelRegion)):
+            yield statement
+        for body in bodies(statement):
             yield from leaves(body)
 
 
-def mentioned(item: Kernel | Routine | While | If) -> list[Slot]:
-    return [item.condition] if isinstance(item, (While, If)) else item.slots
+def mentioned(statement: Kernel | Routine | While | If) -> list[Slot]:
+    return [statement.condition] if isinstance(statement, (While, If)) else statement.slots
 
 
-def touched(item: Item) -> set[Slot]:
-    if isinstance(item, (Kernel, Routine)):
-        return item.touched
+def touched(statement: Statement) -> set[Slot]:
+    if isinstance(statement, (Kernel, Routine)):
+        return statement.touched
     found: set[Slot] = set()
-    for leaf in leaves([item]):
+    for leaf in leaves([statement]):
         found |= {s.memory for s in mentioned(leaf)}
     return found
 
 
-def read(item: Item) -> set[Slot]:
+def read(statement: Statement) -> set[Slot]:
     """The memory that an item reads; of all but kernels, whatever it touches."""
-    return item.read if isinstance(item, Kernel) else touched(item)
+    return statement.read if isinstance(statement, Kernel) else touched(statement)

@@ -15,10 +15,11 @@ from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import (
     If,
-    Item,
     Loop,
+    ParallelRegion,
     Routine,
-    Strip,
+    RowTile,
+    Statement,
     While,
     leaves,
     mentioned,
@@ -28,7 +29,7 @@ from lamina.ir.types import Dim
 
 class Names:
     """What slots are called: arg2, result0, table1, t3 (temporaries in order of appearance), and
-    arg0[turn] for the element that an iteration of a loop works on."""
+    arg0[iteration] for the element that an iteration of a loop works on."""
 
     def __init__(self, arguments: int) -> None:
         self.arguments = arguments
@@ -36,8 +37,8 @@ class Names:
 
     def __call__(self, slot: Slot) -> str:
         slot = slot.actual
-        if slot.base is not None:
-            return f"{self(slot.base)}[turn]"
+        if slot.slice_of is not None:
+            return f"{self(slot.slice_of)}[iteration]"
         if slot.kind == "argument":
             is_result = slot.number >= self.arguments
             number = slot.number - self.arguments if is_result else slot.number
@@ -53,10 +54,10 @@ def to_text(program: Program, kernels: str = "") -> str:
     if kernels:
         return "\n\n".join(
             nest_text(leaf, names)
-            for leaf in leaves(program.items)
+            for leaf in leaves(program.statements)
             if isinstance(leaf, Kernel) and leaf.nest.name == kernels
         )
-    statements = list(_lines(program.items, names, 0))
+    statements = list(_lines(program.statements, names, 0))
     return "\n".join(["buffers", *_buffers(program, names), "statements", *statements])
 
 
@@ -71,13 +72,14 @@ def _annotations(kernel: Kernel) -> list[str]:
     """What passes have noted on a kernel beyond its loops and its schedule."""
     nest = kernel.nest
     found = {
-        "sequential outermost loop": nest.outermost,
-        "row loop": nest.apart and f"{nest.apart.loop.name}, {nest.apart.rows} rows",
-        "split reduction": nest.halves and f"{nest.halves.half.name}, of {nest.halves.limit}",
-        "writes the halo only": nest.border,
-        "prefetches": nest.ahead and ", ".join(f"b{a.buffer}" for a in nest.ahead),
-        "first iteration without its reduction": kernel.at_first is not None,
-        "left out at the last iteration": kernel.not_at_last,
+        "sequential outermost loop": nest.sequential_outer,
+        "row loop": nest.row_loop and f"{nest.row_loop.loop.name}, {nest.row_loop.rows} rows",
+        "split reduction": nest.split_reduction
+        and f"{nest.split_reduction.part.name}, of {nest.split_reduction.limit}",
+        "writes the halo only": nest.halo,
+        "prefetches": nest.prefetches and ", ".join(f"b{a.buffer}" for a in nest.prefetches),
+        "first iteration without its reduction": kernel.first_iteration is not None,
+        "left out at the last iteration": kernel.skip_last,
     }
     return [
         f"  {what}" if value is True else f"  {what}: {value}"
@@ -88,7 +90,7 @@ def _annotations(kernel: Kernel) -> list[str]:
 
 def _buffers(program: Program, names: Names) -> Iterator[str]:
     seen: dict[Slot, None] = {}
-    for leaf in leaves(program.items):
+    for leaf in leaves(program.statements):
         for slot in mentioned(leaf):
             seen[slot.actual] = None
     for slot in seen:
@@ -105,49 +107,58 @@ def _buffer(slot: Slot, names: Names) -> str:
         notes.append(f"offset {slot.offset}")
     if actual is not slot:
         notes.append(f"alias of {names(actual)}")
-    if actual.turn:
-        notes.append(f"{actual.turn} iterations later")
-    if actual.each:
+    if actual.iteration:
+        notes.append(f"{actual.iteration} iterations later")
+    if actual.thread_private:
         notes.append("private to each thread")
     return ", ".join(notes)
 
 
-def _lines(items: Sequence[Item], names: Names, depth: int) -> Iterator[str]:
-    for item in items:
-        for head, body in _parts(item, names):
+def _lines(statements: Sequence[Statement], names: Names, depth: int) -> Iterator[str]:
+    for statement in statements:
+        for head, body in _parts(statement, names):
             yield "  " * (depth + 1) + head
             yield from _lines(body, names, depth + 1)
 
 
-def _parts(item: Item, names: Names) -> list[tuple[str, Sequence[Item]]]:
+def _parts(statement: Statement, names: Names) -> list[tuple[str, Sequence[Statement]]]:
     """The line of a statement, and the statements below it; further lines of the same one."""
-    if isinstance(item, Loop):
-        order = " in reverse" if item.reverse else ""
-        rows = f", row-parallel over {item.rows}" if item.rows is not None else ""
-        return [(f"loop {item.count}{order}{rows}", item.items)]
-    if isinstance(item, Strip):
-        inner = ", ".join(names(slot) for slot in item.inner)
-        kept = f", contracted {inner}" if inner else ""
-        step = f"tile of {item.step} rows" if item.step else "parallel region, rows"
-        return [(f"{step} over {item.rows}{kept}", item.items)]
-    if isinstance(item, While):
-        return [("while", item.test), (f"holds {names(item.condition)}: do", item.items)]
-    if isinstance(item, If):
-        return [(f"if {names(item.condition)}", item.items), ("else", item.otherwise)]
-    return [(_leaf(item, names), [])]
+    if isinstance(statement, Loop):
+        order = " in reverse" if statement.reverse else ""
+        rows = f", row-parallel over {statement.rows}" if statement.rows is not None else ""
+        return [(f"loop {statement.count}{order}{rows}", statement.statements)]
+    if isinstance(statement, RowTile):
+        contracted = ", ".join(names(slot) for slot in statement.contracted)
+        kept = f", contracted {contracted}" if contracted else ""
+        head = f"tile of {statement.step} rows over {statement.rows}{kept}"
+        return [(head, statement.statements)]
+    if isinstance(statement, ParallelRegion):
+        return [(f"parallel region, rows over {statement.rows}", statement.statements)]
+    if isinstance(statement, While):
+        return [
+            ("while", statement.test),
+            (f"holds {names(statement.condition)}: do", statement.statements),
+        ]
+    if isinstance(statement, If):
+        return [
+            (f"if {names(statement.condition)}", statement.statements),
+            ("else", statement.otherwise),
+        ]
+    return [(_leaf(statement, names), [])]
 
 
-def _leaf(item: Kernel | Routine, names: Names) -> str:
-    if isinstance(item, Routine):
-        return f"{item.node.op}  {_list(item.inputs, names)} -> {_list(item.outputs, names)}"
-    nest = item.nest
+def _leaf(statement: Kernel | Routine, names: Names) -> str:
+    if isinstance(statement, Routine):
+        outputs = _list(statement.outputs, names)
+        return f"{statement.node.op}  {_list(statement.inputs, names)} -> {outputs}"
+    nest = statement.nest
     written = {s.buffer.number for s in nest.stores}
-    reads = [s for k, s in enumerate(item.slots) if k not in written]
-    writes = [s for k, s in enumerate(item.slots) if k in written]
-    notes = "; ".join(note.strip() for note in _annotations(item))
+    reads = [s for k, s in enumerate(statement.slots) if k not in written]
+    writes = [s for k, s in enumerate(statement.slots) if k in written]
+    notes = "; ".join(note.strip() for note in _annotations(statement))
     over = f" over {_domain(v.extent for v in nest.reductions)}" if nest.reductions else ""
     domain = f"{nest.name}[{_domain(v.extent for v in nest.loops)}{over}]"
-    schedule = f"  [{item.schedule}]" if item.schedule is not None else ""
+    schedule = f"  [{statement.schedule}]" if statement.schedule is not None else ""
     line = f"{domain}  {_list(reads, names)} -> {_list(writes, names)}{schedule}"
     return f"{line}  ({notes})" if notes else line
 

@@ -16,7 +16,7 @@ from lamina.engines.llvm.loops.index import Index, bounds
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Expr, index_exprs, walk
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Item, Loop, bodies, mentioned
+from lamina.engines.llvm.program.statements import Loop, Statement, bodies, mentioned
 from lamina.errors import VerifyError
 from lamina.ir.types import is_static
 
@@ -27,17 +27,17 @@ def verify(program: Program) -> None:
     Raises:
         VerifyError: something does not hold; the kernel and the rule are named.
     """
-    _verify(program.items, ())
+    _verify(program.statements, ())
 
 
-def _verify(items: Sequence[Item], around: tuple[Loop, ...]) -> None:
-    for item in items:
-        inside = (*around, item) if isinstance(item, Loop) else around
-        if isinstance(item, Kernel):
-            for each in (item, item.at_first):
+def _verify(statements: Sequence[Statement], around: tuple[Loop, ...]) -> None:
+    for statement in statements:
+        inside = (*around, statement) if isinstance(statement, Loop) else around
+        if isinstance(statement, Kernel):
+            for each in (statement, statement.first_iteration):
                 if each is not None:
                     _verify_kernel(each, around)
-        for body in bodies(item):
+        for body in bodies(statement):
             _verify(body, inside)
 
 
@@ -94,7 +94,7 @@ def _unguarded(roots: Sequence[Expr]) -> Iterator[Expr]:
 
 def _is_outside(index: Index, slot: Slot) -> bool:
     """True if an index certainly leaves its buffer for some iteration."""
-    size = slot.bytes if slot.same is None else slot.memory.bytes
+    size = slot.bytes if slot.alias_of is None else slot.memory.bytes
     if any(var.extent == 0 for var in index.vars):  # never evaluated
         return False
     least, most = bounds(index)
@@ -107,4 +107,4 @@ def _wrong_loops(kernel: Kernel, around: Sequence[Loop]) -> Iterator[str]:
     for slot in mentioned(kernel):
         each = slot.actual
         if each.loop is not None and each.loop not in around:
-            yield f"slot {each.shape} is an element of a loop that is not around the kernel"
+            yield f"slot {each.shape} belongs to a loop that is not around the kernel"

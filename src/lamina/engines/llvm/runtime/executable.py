@@ -14,7 +14,7 @@ from lamina.engines.llvm.runtime import arena, threadpool
 from lamina.engines.llvm.runtime.guard import Guard
 from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, bindable
-from lamina.engines.llvm.runtime.throttle import Company, Pace
+from lamina.engines.llvm.runtime.throttle import CallHistory, ProgramHistory
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import DTypeError, ShapeError
 from lamina.interrupts import raise_pending
@@ -40,7 +40,7 @@ class LlvmProgram:
         self.address = self.library.address("program")
         self._bound: dict[tuple[int, ...], _Bound] = {}
         self.lock = renewed(self)
-        self.company = Company()
+        self.program_history = ProgramHistory()
         self._axes = [
             (k, axis, symbol, coefficient)
             for k, argument in enumerate(plan.arguments)
@@ -80,13 +80,13 @@ class LlvmProgram:
         no exception came of that."""
         table, flush = bound.table_address, self.flush_denormals
         while True:
-            count = 1 if bound.small else bound.pace.threads(most)
+            count = 1 if bound.small else bound.history.threads(most)
             began = time.perf_counter()
             if threadpool.run(self.address, table, count, flush, guard):
                 break
             raise_pending()
         seconds = bound.guard.seconds = time.perf_counter() - began
-        bound.pace.took(seconds, count)
+        bound.history.took(seconds, count)
 
     def poison(self) -> None:
         """Fill the temporaries with NaN: a kernel that reads what none has written then shows."""
@@ -158,7 +158,7 @@ class _Bound:
         work = sum(evaluate(w, sizes) for w in plan.work)
         self.small = work < SMALL
         self.guard = Guard(sorted(self.state), work)
-        self.pace = Pace(program.company)
+        self.history = CallHistory(program.program_history)
         self.holds: Any = None  # arrays that must stay where they are
 
     def results(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

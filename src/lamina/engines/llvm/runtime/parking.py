@@ -42,7 +42,7 @@ class System(NamedTuple):
 # ---- Linux -------------------------------------------------------------------------------------
 # The number of the system call, and its operations on memory that no other process shares.
 _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "loongarch64": 98, "ppc64le": 221}
-_FUTEX_WAIT, _FUTEX_WAKE, _EVERYBODY = 128, 129, (1 << 31) - 1
+_FUTEX_WAIT, _FUTEX_WAKE, _ALL = 128, 129, (1 << 31) - 1
 
 
 def _futex(b: Builder, function: Value, address: Value, operation: int, value: Value) -> None:
@@ -56,7 +56,7 @@ def _futex_wait(b: Builder, function: Value, address: Value, value: Value) -> No
 
 
 def _futex_wake(b: Builder, function: Value, address: Value, _: Value) -> None:
-    _futex(b, function, address, _FUTEX_WAKE, integer(_EVERYBODY))
+    _futex(b, function, address, _FUTEX_WAKE, integer(_ALL))
 
 
 # ---- macOS -------------------------------------------------------------------------------------

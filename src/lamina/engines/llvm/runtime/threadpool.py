@@ -57,7 +57,7 @@ def run(
     Raises:
         RangeError: `threads` is not from 1 to 1024.
     """
-    workers = _crew or _assemble()
+    workers = _pool or _assemble()
     if threads > workers.size:
         threads = workers.grow(threads)
     result: int = workers.go(workers.sync, address, arguments, flush_denormals, threads, guard)
@@ -70,7 +70,7 @@ def _impossible(threads: int) -> RangeError:
     return RangeError(f"threads is {threads}, expected 1 to {MOST}")
 
 
-class Crew:
+class WorkerPool:
     """Worker threads, and the memory through which they are told what to do.
 
     An exception may come out of a signal handler at any line of this class. A program is begun and
@@ -135,26 +135,26 @@ class _Worker:
         self.ended.acquire()
 
 
-_crew: Crew | None = None
+_pool: WorkerPool | None = None
 _assembling = threading.Lock()
 
 
-def _assemble() -> Crew:
-    global _crew
+def _assemble() -> WorkerPool:
+    global _pool
     with _assembling:
-        if _crew is None:
-            made = Crew()
+        if _pool is None:
+            made = WorkerPool()
             atexit.register(made.leave)
-            _crew = made
-        return _crew
+            _pool = made
+        return _pool
 
 
 def _forget() -> None:
     """After a fork: the child has the memory of the crew, but none of its threads."""
-    global _crew, _assembling
-    if _crew is not None:
-        atexit.unregister(_crew.leave)
-    _crew, _assembling = None, threading.Lock()
+    global _pool, _assembling
+    if _pool is not None:
+        atexit.unregister(_pool.leave)
+    _pool, _assembling = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -189,11 +189,11 @@ class _Entries:
         self.constants = self._constants(this)
 
     def _constants(self, this: System) -> dict[int, int]:
-        pace, period = self._measured()
+        per_spin, period = self._measured()
         wait, wake = this.addresses()
         return {
-            barrier.SPINS: round(SPIN / pace),
-            barrier.IDLE_SPINS: round(IDLE / pace),
+            barrier.SPINS: round(SPIN / per_spin),
+            barrier.IDLE_SPINS: round(IDLE / per_spin),
             barrier.PROCESSORS: available_cpus(),
             barrier.BARRIER: self.library.address("barrier"),
             barrier.WAIT: wait,
@@ -207,9 +207,9 @@ class _Entries:
         """Seconds that one turn of a waiting loop takes, and ticks of the clock in LOOK seconds."""
         ticks = self.functions["ticks"]
         begun, first = time.perf_counter(), ticks()
-        pace = _seconds_per_turn(self.functions["rest"])
+        per_spin = _seconds_per_spin(self.functions["rest"])
         elapsed, last = time.perf_counter() - begun, ticks()
-        return pace, max(round(LOOK * (last - first) / elapsed), 1)
+        return per_spin, max(round(LOOK * (last - first) / elapsed), 1)
 
 
 def _python_functions() -> dict[int, int]:
@@ -231,11 +231,11 @@ def _entries() -> _Entries:
     return _Entries()
 
 
-def _seconds_per_turn(rest: Callable[..., int], turns: int = 500) -> float:
+def _seconds_per_spin(rest: Callable[..., int], spins: int = 500) -> float:
     """How long one turn of a waiting loop takes; the quickest of several tries."""
     times = []
     for _ in range(5):
         begun = time.perf_counter()
-        rest(turns)
+        rest(spins)
         times.append(time.perf_counter() - begun)
-    return max(min(times) / turns, 1e-10)
+    return max(min(times) / spins, 1e-10)

@@ -17,7 +17,7 @@ LASTING = 12e-3  # and their seconds together: threads that just woke may share 
 ALONE, ALONE_MOST = 0.02, 3.0  # seconds on one thread before the others are tried again
 
 
-class Company:
+class ProgramHistory:
     """What a program knows at all sizes: for how long it is alone, and for how long next time."""
 
     def __init__(self) -> None:
@@ -25,11 +25,11 @@ class Company:
         self.pause = ALONE  # twice as long each time that it comes back to slow calls
 
 
-class Pace:
+class CallHistory:
     """What is known of a program at given sizes: its shortest calls."""
 
-    def __init__(self, company: Company | None = None) -> None:
-        self.company = company or Company()
+    def __init__(self, program: ProgramHistory | None = None) -> None:
+        self.program = program or ProgramHistory()
         self.best = self.one = float("inf")  # seconds, on all threads and on one
         self.calls = self.slow = 0
         self.lost = 0.0  # seconds of the slow calls in a row
@@ -38,22 +38,22 @@ class Pace:
         """How many threads the next call is to use."""
         due = self.calls >= (PROBE if self.best < LONG else PROBE_LONG)
         probing = due and self.one == float("inf") and self.best < LONGEST
-        return 1 if self.company.alone > 0 or probing else most
+        return 1 if self.program.alone > 0 or probing else most
 
     def took(self, seconds: float, threads: int) -> None:
         """A call on so many threads took so long."""
         self.calls += 1
-        company = self.company
+        program = self.program
         if threads == 1:
             self.one = min(self.one, seconds)
-            company.alone -= seconds
+            program.alone -= seconds
             return
         self.best = min(self.best, seconds)
         if seconds <= min(self.one, self.best * threads * SLOW):
             self.slow, self.lost = 0, 0.0
-            company.pause = max(ALONE, company.pause / 2)
+            program.pause = max(ALONE, program.pause / 2)
             return
         self.slow, self.lost = self.slow + 1, self.lost + seconds
         if self.lost >= LASTING and (self.slow >= PATIENCE or seconds > 2 * self.one):
-            self.slow, self.lost, company.alone = 0, 0.0, max(company.pause, seconds)
-            company.pause = min(2 * company.pause, ALONE_MOST)
+            self.slow, self.lost, program.alone = 0, 0.0, max(program.pause, seconds)
+            program.pause = min(2 * program.pause, ALONE_MOST)

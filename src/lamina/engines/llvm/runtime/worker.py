@@ -147,23 +147,25 @@ def _meet(module: Module) -> None:
     b.branch_if(b.icmp("sgt", threads, integer(1)), several, leave)
 
     b.place(several)
-    turn_at, count_at = field(b, sync, barrier.TURN), field(b, sync, barrier.COUNT)
-    turn = load_atomic(b, turn_at)
+    generation_at, count_at = field(b, sync, barrier.GENERATION), field(b, sync, barrier.COUNT)
+    generation = load_atomic(b, generation_at)
     before = add_atomic(b, count_at, 1, "acq_rel")
     b.branch_if(b.icmp("eq", b.add(before, integer(1)), threads), last, wait)
 
     b.place(last)
     store_atomic(b, integer(0), count_at, "monotonic")
     store_atomic(b, stopping.stop(b, sync), field(b, sync, barrier.LEAVE), "monotonic")
-    store_atomic(b, b.add(turn, integer(1)), turn_at, "seq_cst")
-    b.call("crew_wake", "void", [sync, turn_at])
+    store_atomic(b, b.add(generation, integer(1)), generation_at, "seq_cst")
+    b.call("crew_wake", "void", [sync, generation_at])
     b.branch(leave)
 
     b.place(wait)
     # with more threads than processors, spinning threads hinder those that they wait for
     crowded = b.icmp("sgt", threads, b.load("i64", field(b, sync, barrier.PROCESSORS)))
     spins = b.load("i64", field(b, sync, barrier.SPINS))
-    b.call("crew_wait", "void", [sync, turn_at, turn, b.select(crowded, integer(0), spins)])
+    b.call(
+        "crew_wait", "void", [sync, generation_at, generation, b.select(crowded, integer(0), spins)]
+    )
     b.branch(leave)
 
     b.place(leave)
@@ -327,8 +329,8 @@ def _dismiss(module: Module) -> None:
 
 def _rest(module: Module) -> None:
     made = module.function("rest", [("turns", "i64")])
-    b, (turns,) = made.builder, made.args
-    with b.loop(0, turns):
+    b, (spins,) = made.builder, made.args
+    with b.loop(0, spins):
         barrier.pause(b)
     b.ret()
 

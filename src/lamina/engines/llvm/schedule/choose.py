@@ -9,7 +9,7 @@ from dataclasses import replace
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Expr, Nest, walk
 from lamina.engines.llvm.loops.schedule import Schedule
-from lamina.engines.llvm.schedule.transpose import turned_loop
+from lamina.engines.llvm.schedule.transpose import transposed_loop
 from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.kinds import ELEMENTWISE, cost_of
@@ -19,8 +19,8 @@ from lamina.ir.typical import guess
 
 def work(nest: Nest) -> float:
     """Roughly how many operations a nest takes."""
-    turns = math.prod(guess(v.extent) for v in (*nest.loops, *nest.reductions))
-    return turns * sum(expr_cost(e) for e in walk(nest.roots()))
+    iterations = math.prod(guess(v.extent) for v in (*nest.loops, *nest.reductions))
+    return iterations * sum(expr_cost(e) for e in walk(nest.roots()))
 
 
 def expr_cost(expr: Expr) -> float:
@@ -31,8 +31,8 @@ def expr_cost(expr: Expr) -> float:
 
 def operations(nest: Nest) -> Dim:
     """How many operations one call makes."""
-    turns: Dim = math.prod(v.extent for v in (*nest.loops, *nest.reductions))
-    return turns * max(1, int(sum(expr_cost(e) for e in walk(nest.roots()))))
+    iterations: Dim = math.prod(v.extent for v in (*nest.loops, *nest.reductions))
+    return iterations * max(1, int(sum(expr_cost(e) for e in walk(nest.roots()))))
 
 
 # ---- choosing ----------------------------------------------------------------------------------
@@ -43,18 +43,22 @@ def choose(nest: Nest, target: Target) -> Schedule:
     serial = work(nest) < target.costs.serial
     if vector is None:
         return Schedule(tuple(nest.loops), None, 1, {}, serial=serial)
-    loop = turned_loop(nest, vector, lanes)
+    loop = transposed_loop(nest, vector, lanes)
     if loop is not None:
-        return replace(_turned(nest, vector, loop, lanes), serial=serial)
-    streams = _streams(nest, target.costs)
-    longer = None
-    if streams and unknown(nest) is not None:
-        longer = _with_few_rows(nest, _plan(nest, vector, lanes, target, streams=False), target)
-    chosen = _with_few_rows(nest, _plan(nest, vector, lanes, target, streams), target)
+        return replace(_transposed(nest, vector, loop, lanes), serial=serial)
+    memory_bound = _is_memory_bound(nest, target.costs)
+    long_reduction = None
+    if memory_bound and unknown_reduction(nest) is not None:
+        long_reduction = _with_few_rows(
+            nest, _plan(nest, vector, lanes, target, memory_bound=False), target
+        )
+    chosen = _with_few_rows(nest, _plan(nest, vector, lanes, target, memory_bound), target)
     long_from, few = target.costs.long_reduction, chosen.few_rows
     if few is not None:
-        few = replace(few, long_from=long_from, longer=longer)
-    return replace(chosen, long_from=long_from, longer=longer, few_rows=few, serial=serial)
+        few = replace(few, long_from=long_from, long_reduction=long_reduction)
+    return replace(
+        chosen, long_from=long_from, long_reduction=long_reduction, few_rows=few, serial=serial
+    )
 
 
 def _with_few_rows(nest: Nest, schedule: Schedule, target: Target) -> Schedule:
@@ -62,59 +66,59 @@ def _with_few_rows(nest: Nest, schedule: Schedule, target: Target) -> Schedule:
     row = row_of(nest, schedule)
     if row is None:
         return schedule
-    few, below = narrow(nest, schedule, row, target), target.costs.few_rows_version
+    few, below = few_rows_schedule(nest, schedule, row, target), target.costs.few_rows_version
     return replace(schedule, few_rows=few, few_below=below)
 
 
-def _plan(nest: Nest, vector: Var, lanes: int, target: Target, streams: bool) -> Schedule:
-    unroll = _unroll(nest, vector, lanes, target, streams)
-    order = _order(nest, vector, unroll, streams)
+def _plan(nest: Nest, vector: Var, lanes: int, target: Target, memory_bound: bool) -> Schedule:
+    unroll = _unroll(nest, vector, lanes, target, memory_bound)
+    order = _order(nest, vector, unroll, memory_bound)
     schedule = Schedule(order, vector, lanes, unroll)
     if unroll:
-        order = _panels_first(nest, schedule, target)
-    return replace(schedule, order=order, overlap=_overlaps(nest, schedule, target.costs))
+        order = _columns_outermost(nest, schedule, target)
+    return replace(schedule, order=order, pipelined=_pipelines(nest, schedule, target.costs))
 
 
-def _overlaps(nest: Nest, schedule: Schedule, costs: Costs) -> bool:
+def _pipelines(nest: Nest, schedule: Schedule, costs: Costs) -> bool:
     """True if the epilogue is worth running during the next tile (pipelined_epilogue.py)."""
     vector, kinds = schedule.vector, [a.kind for a in nest.accumulators]
     if kinds != ["sum"] or len(nest.reductions) != 1 or vector not in nest.loops:
         return False
-    if not nest.accumulators[0].expr.dtype.is_float or nest.outermost is not None:
+    if not nest.accumulators[0].expr.dtype.is_float or nest.sequential_outer is not None:
         return False
     if sum(n > 1 for v, n in schedule.unroll.items() if v is not vector) != 1:
         return False
     if not is_static(vector.extent) or int(vector.extent) % schedule.step(vector):
         return False
-    return _updates(nest, costs)
+    return _updates_arrays(nest, costs)
 
 
-def updated(nest: Nest) -> list[Expr]:
+def epilogue_loads(nest: Nest) -> list[Expr]:
     """What is read for each sum, after it."""
     summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
     after = [e for e in walk([s.expr for s in nest.stores]) if id(e) not in summed]
     return [e for e in after if e.kind == "load" and set(nest.loops) <= e.vars]
 
 
-def _updates(nest: Nest, costs: Costs) -> bool:
+def _updates_arrays(nest: Nest, costs: Costs) -> bool:
     """Whether sums are followed by an update of several arrays, as an optimizer's is."""
-    return len(updated(nest)) + len(nest.stores) >= costs.update_arrays
+    return len(epilogue_loads(nest)) + len(nest.stores) >= costs.update_arrays
 
 
-def _turned(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
+def _transposed(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
     """Squares of `vector` and `loop`; what is written is written in one go. Threads share the rows
     of what is read, which mostly they have written themselves."""
     rest = [v for v in nest.loops if v is not vector and v is not loop]
     order = (*rest, vector, loop)
-    return Schedule(order, vector, lanes, {loop: lanes, vector: 1}, turned=loop)
+    return Schedule(order, vector, lanes, {loop: lanes, vector: 1}, transposed=loop)
 
 
-def unknown(nest: Nest) -> Var | None:
+def unknown_reduction(nest: Nest) -> Var | None:
     """The first reduction whose extent is known only when the program runs."""
     return next((v for v in nest.reductions if not is_static(v.extent)), None)
 
 
-def narrow(nest: Nest, schedule: Schedule, row: Var, target: Target) -> Schedule:
+def few_rows_schedule(nest: Nest, schedule: Schedule, row: Var, target: Target) -> Schedule:
     """The schedule for few turns of `row`: rows along another loop; or one at a time, and wider
     along the vector instead."""
     vector, unroll = schedule.vector, {v: n for v, n in schedule.unroll.items() if v is not row}
@@ -147,7 +151,9 @@ def _lanes(nest: Nest, target: Target) -> int:
 
 def _vector(nest: Nest, lanes: int, costs: Costs) -> Var | None:
     candidates = [v for v in (*nest.loops, *nest.reductions) if v.extent != 1]
-    candidates = [v for v in candidates if v is not nest.outermost and not _is_half(nest, v)]
+    candidates = [
+        v for v in candidates if v is not nest.sequential_outer and not _is_split_part(nest, v)
+    ]
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         candidates = [v for v in candidates if v in nest.loops]
     each = {v: _cost(nest, v, lanes, costs.gather) for v in candidates}
@@ -159,23 +165,23 @@ def _vector(nest: Nest, lanes: int, costs: Costs) -> Var | None:
 
 def _cost(nest: Nest, vector: Var | None, lanes: int, gather: float) -> float:
     """Cost of one element of the innermost work when `vector` fills the lanes."""
-    turns = 1.0
+    iterations = 1.0
     for v in nest.reductions:
-        turns *= guess(v.extent)
+        iterations *= guess(v.extent)
     inside = sum(_expr(e, vector, gather) for e in walk([a.expr for a in nest.accumulators]))
     outside = sum(_expr(e, vector, gather) for e in walk([s.expr for s in nest.stores]))
     outside += sum(
         _access(s.index.coefficient(vector), 2, gather) if vector else 1 for s in nest.stores
     )
     if vector is None:
-        return inside * turns + outside
+        return inside * iterations + outside
     filled = min(guess(vector.extent), lanes)
     if vector in nest.reductions:
         # each sum of the lanes takes some ten instructions, and what follows it is scalar
         after = [s.expr for s in nest.stores]
         scalar = sum(_expr(e, None, gather) for e in walk(after)) + len(after)
-        return inside * max(turns / filled, 1) + 10 + scalar
-    return (inside * turns + outside) / filled
+        return inside * max(iterations / filled, 1) + 10 + scalar
+    return (inside * iterations + outside) / filled
 
 
 def _expr(expr: Expr, vector: Var | None, gather: float) -> float:
@@ -192,25 +198,29 @@ def _access(coefficient: Dim | None, weight: float, gather: float) -> float:
     return weight if coefficient == 1 else gather * weight
 
 
-def _order(nest: Nest, vector: Var, unroll: dict[Var, int], streams: bool) -> tuple[Var, ...]:
+def _order(nest: Nest, vector: Var, unroll: dict[Var, int], memory_bound: bool) -> tuple[Var, ...]:
     """Rows of a tile innermost, so that a panel of the right-hand side stays in the cache; but
     outside of the vector loop where more is read and written after the sums than for them, so that
     memory is walked through as it lies."""
     rows = [v for v in nest.loops if v is not vector and unroll.get(v, 1) > 1]
     rest = [v for v in nest.loops if v is not vector and v not in rows]
     inner = [vector] if vector in nest.loops else []
-    if streams:
+    if memory_bound:
         return (*rest, *rows, *inner)
     return (*rest, *inner, *rows)
 
 
-def _panels_first(nest: Nest, schedule: Schedule, target: Target) -> tuple[Var, ...]:
+def _columns_outermost(nest: Nest, schedule: Schedule, target: Target) -> tuple[Var, ...]:
     """The order with the vector loop before all others where that fetches less: a panel of the
     right side then stays for all of the left, instead of all of the right for a part of the left.
     """
     vector, order = schedule.vector, schedule.order
     rows = [v for v in order if v is not vector and schedule.unroll.get(v, 1) > 1]
-    first = [v for v in order if v is nest.outermost or (nest.halves and v is nest.halves.half)]
+    first = [
+        v
+        for v in order
+        if v is nest.sequential_outer or (nest.split_reduction and v is nest.split_reduction.part)
+    ]
     rest = [v for v in order if v is not vector and v not in first and v not in rows]
     if vector not in nest.loops or not rows or not rest or not nest.accumulators:
         return order
@@ -239,14 +249,16 @@ def _span(load: Expr, besides: Collection[Var]) -> int:
     return 1 + sum(guess(c) * (guess(v.extent) - 1) for v, c in steps if c is not None)
 
 
-def _streams(nest: Nest, costs: Costs) -> bool:
+def _is_memory_bound(nest: Nest, costs: Costs) -> bool:
     """Whether short sums are followed by an update of several arrays, as an optimizer's is."""
-    turns = math.prod(guess(v.extent) for v in nest.reductions)
-    return turns < costs.long_reduction and _updates(nest, costs)
+    iterations = math.prod(guess(v.extent) for v in nest.reductions)
+    return iterations < costs.long_reduction and _updates_arrays(nest, costs)
 
 
 # ---- unrolling ---------------------------------------------------------------------------------
-def _unroll(nest: Nest, vector: Var, lanes: int, target: Target, streams: bool) -> dict[Var, int]:
+def _unroll(
+    nest: Nest, vector: Var, lanes: int, target: Target, memory_bound: bool
+) -> dict[Var, int]:
     if not nest.accumulators:
         heavy = sum(expr_cost(e) for e in walk(nest.roots())) > 30
         return {vector: 1 if heavy else _fitting(guess(vector.extent), lanes, (2, 1))}
@@ -260,7 +272,7 @@ def _unroll(nest: Nest, vector: Var, lanes: int, target: Target, streams: bool) 
             if n == 1 or n * len(nest.accumulators) <= target.costs.accumulators
         ]
         return {vector: _fitting(guess(vector.extent), lanes, counts)}
-    return _register_tile(vector, reused, lanes, target, streams, nest)
+    return _register_tile(vector, reused, lanes, target, memory_bound, nest)
 
 
 def _fitting(extent: int, lanes: int, counts: Iterable[int]) -> int:
@@ -277,8 +289,8 @@ def _reused(nest: Nest, vector: Var) -> list[Var]:
         v
         for v in nest.loops
         if v is not vector
-        and v is not nest.outermost
-        and not _is_half(nest, v)
+        and v is not nest.sequential_outer
+        and not _is_split_part(nest, v)
         and guess(v.extent) > 1
         and any(v not in e.vars for e in loads)
         and any(v in e.vars for e in loads)
@@ -287,13 +299,13 @@ def _reused(nest: Nest, vector: Var) -> list[Var]:
     return [v for v in found if not any(v in e.vars for e in wide)] or found
 
 
-def _is_half(nest: Nest, var: Var) -> bool:
+def _is_split_part(nest: Nest, var: Var) -> bool:
     """Whether it is the loop over the halves of a sum, which need not be of as many rows."""
-    return nest.halves is not None and var is nest.halves.half
+    return nest.split_reduction is not None and var is nest.split_reduction.part
 
 
 def _register_tile(
-    vector: Var, reused: list[Var], lanes: int, target: Target, streams: bool, nest: Nest
+    vector: Var, reused: list[Var], lanes: int, target: Target, memory_bound: bool, nest: Nest
 ) -> dict[Var, int]:
     """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
     # the longest, and of equals the innermost: neighbouring rows lie closest together
@@ -303,13 +315,13 @@ def _register_tile(
     )
     best: tuple[float, int, int] = (float("inf"), 1, 1)
     # each row of a tile that updates arrays is a stream of memory of its own for each of them
-    most = 8 if streams else 16
-    for columns in (1, 2) if streams else (1, 2, 3, 4):
+    most = 8 if memory_bound else 16
+    for columns in (1, 2) if memory_bound else (1, 2, 3, 4):
         for rows in range(1, most + 1):
             if rows * columns + columns + 1 > target.machine.vector_registers:
                 continue
             cost = _tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes)
-            if nest.halves is not None and guess(row.extent) % rows:
+            if nest.split_reduction is not None and guess(row.extent) % rows:
                 cost *= target.costs.clamped_rows
             best = min(best, (cost, -rows * columns, columns * 100 + rows))
     columns, rows = divmod(best[2], 100)
@@ -337,13 +349,13 @@ def _near(nest: Nest, loops: list[Var], far: int) -> list[Var]:
 
 def _tile_cost(n_rows: int, rows: int, n_columns: int, columns: int, lanes: int) -> float:
     """Time per product: the edges' waste, the adders' latency, and loads beside the arithmetic."""
-    sums = rows * columns
+    accumulators = rows * columns
     edges = (-(-n_rows // rows) * rows / n_rows) * (
         -(-n_columns // (columns * lanes)) * columns * lanes / n_columns
     )
     # a row is one broadcast from a line that is in the cache, a column a register from a far panel
-    loads = (0.5 * rows + 2 * columns) / sums
-    return edges * (max(1.0, 8 / sums) + 0.2 * loads)
+    loads = (0.5 * rows + 2 * columns) / accumulators
+    return edges * (max(1.0, 8 / accumulators) + 0.2 * loads)
 
 
 def _dot_tile(vector: Var, reused: list[Var], lanes: int, side: int) -> dict[Var, int]:

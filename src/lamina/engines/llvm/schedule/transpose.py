@@ -9,7 +9,7 @@ from lamina.engines.llvm.loops.nest import Expr, Nest, walk
 from lamina.ir.types import is_static
 
 
-def turned_loop(nest: Nest, vector: Var, lanes: int) -> Var | None:
+def transposed_loop(nest: Nest, vector: Var, lanes: int) -> Var | None:
     """The loop along which loads lie side by side that `vector` would gather, if squares of
     `lanes` turns of both fit the nest without a rest."""
     exprs = list(walk(nest.roots()))
@@ -17,7 +17,7 @@ def turned_loop(nest: Nest, vector: Var, lanes: int) -> Var | None:
         return None
     loads = [e for e in exprs if e.kind == "load" and _steps(e, vector) not in (0, 1)]
     for loop in nest.loops:
-        if loop is vector or not loads or not all(turns(e, vector, loop) for e in loads):
+        if loop is vector or not loads or not all(is_transposed(e, vector, loop) for e in loads):
             continue
         whole = all(is_static(v.extent) and v.extent % lanes == 0 for v in (loop, vector))
         side_by_side = all(s.index.coefficient(vector) == 1 for s in nest.stores)
@@ -25,7 +25,7 @@ def turned_loop(nest: Nest, vector: Var, lanes: int) -> Var | None:
     return None
 
 
-def turns(load: Expr, vector: Var, loop: Var) -> bool:
+def is_transposed(load: Expr, vector: Var, loop: Var) -> bool:
     """Whether a load goes by whole, known steps along `vector`, and side by side along `loop`."""
     step = _steps(load, vector)
     return step not in (None, 0, 1) and is_static(step) and _steps(load, loop) == 1

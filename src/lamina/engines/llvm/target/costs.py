@@ -134,7 +134,7 @@ class Costs:
     """Bytes of everything that a row touches."""
     replicated: int = 512 * KIB
     """Bytes that each thread computes for itself rather than share."""
-    prefetch_stretch: int = 32
+    prefetch_interval: int = 32
     """Terms of a product between one prefetch and the next."""
     prefetch_lines: int = 12
     """Lines prefetched at a time: a core's line fill buffers."""
@@ -177,7 +177,7 @@ class Costs:
             sure_rows=2,
             serial=0,
             tile_least=0,
-            prefetch_stretch=4,
+            prefetch_interval=4,
         )
 
     def key(self) -> list[float]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.fixed import fixed
-from lamina.engines.llvm.fusion.plan import Group, group
+from lamina.engines.llvm.fusion.plan import FusionGroup, plan_fusion
 from lamina.engines.llvm.pipeline import compile_graph
 from lamina.engines.llvm.target.target import target
 from lamina.errors import ComparisonError
@@ -113,15 +113,15 @@ def checks(graph: Graph) -> list[Check]:
     What `prepare` then makes of the graph are the engine's own nodes, which have no meaning on the
     reference: a check may so cover a kernel and one that only lays out its operand.
     """
-    stored = group(graph, target().costs).stored
-    kernels: dict[Group, list[Node]] = {}
+    stored = plan_fusion(graph, target().costs).stored
+    kernels: dict[FusionGroup, list[Node]] = {}
     for node in graph.nodes():
         if node in stored and isinstance(node.type, TensorType):
             kernels.setdefault(stored[node], []).append(node)
     return [_check(graph, own, stored) for own in kernels.values()]
 
 
-def _check(graph: Graph, own: list[Node], stored: Mapping[Node, Group]) -> Check:
+def _check(graph: Graph, own: list[Node], stored: Mapping[Node, FusionGroup]) -> Check:
     others = {
         node: parameter(node.type, "stored")
         for node in stored

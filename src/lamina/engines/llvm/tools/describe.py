@@ -9,37 +9,38 @@ from collections.abc import Iterable, Sequence
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.statements import Item, Routine, leaves
+from lamina.engines.llvm.program.statements import Routine, Statement, leaves
 from lamina.engines.llvm.program.text import Names
 from lamina.ir.types import Dim
 
 
-def running(items: Sequence[Item]) -> list[Kernel | Routine]:
+def running(statements: Sequence[Statement]) -> list[Kernel | Routine]:
     """What a program runs, in order; copies of memory onto itself, which have no code, left out."""
     return [
-        item
-        for item in leaves(items)
-        if isinstance(item, Routine) or (isinstance(item, Kernel) and not item.is_identity)
+        statement
+        for statement in leaves(statements)
+        if isinstance(statement, Routine)
+        or (isinstance(statement, Kernel) and not statement.is_identity)
     ]
 
 
-def name_of(item: Kernel | Routine) -> str:
+def name_of(statement: Kernel | Routine) -> str:
     """The primitive at its heart and its domain: `reduce[32 over 10]`."""
-    if isinstance(item, Routine):
-        return f"{item.node.op}[{_times(item.node.args[0].shape)}]"
-    nest = item.nest
+    if isinstance(statement, Routine):
+        return f"{statement.node.op}[{_times(statement.node.args[0].shape)}]"
+    nest = statement.nest
     over = f" over {_times([v.extent for v in nest.reductions])}" if nest.reductions else ""
     return f"{nest.name}[{_times([v.extent for v in nest.loops])}{over}]"
 
 
-def memory_of(item: Kernel | Routine, names: Names) -> str:
+def memory_of(statement: Kernel | Routine, names: Names) -> str:
     """What it reads and what it writes."""
-    if isinstance(item, Routine):
-        reads, writes = list(item.inputs), list(item.outputs)
+    if isinstance(statement, Routine):
+        reads, writes = list(statement.inputs), list(statement.outputs)
     else:
-        stored = {s.buffer.number for s in item.nest.stores}
-        writes = [s for k, s in enumerate(item.slots) if k in stored]
-        reads = [s for k, s in enumerate(item.slots) if k not in stored]
+        stored = {s.buffer.number for s in statement.nest.stores}
+        writes = [s for k, s in enumerate(statement.slots) if k in stored]
+        reads = [s for k, s in enumerate(statement.slots) if k not in stored]
     return f"{_slots(reads, names)} -> {_slots(writes, names)}"
 
 
@@ -51,12 +52,12 @@ def buffers_of(kernel: Kernel, names: Names) -> list[str]:
     ]
 
 
-def line_of(item: Kernel | Routine, names: Names) -> str:
+def line_of(statement: Kernel | Routine, names: Names) -> str:
     """Name, schedule and memory on one line."""
-    if isinstance(item, Routine):
-        return f"{name_of(item)}  {memory_of(item, names)}"
-    crew = "one thread" if item.chosen.serial else "all threads"
-    return f"{name_of(item)}  {crew}, {item.chosen}  {memory_of(item, names)}"
+    if isinstance(statement, Routine):
+        return f"{name_of(statement)}  {memory_of(statement, names)}"
+    threads = "one thread" if statement.chosen.serial else "all threads"
+    return f"{name_of(statement)}  {threads}, {statement.chosen}  {memory_of(statement, names)}"
 
 
 def _slots(slots: Sequence[Slot], names: Names) -> str:

@@ -120,7 +120,9 @@ class Speaking(Log):
 
     def after(self, step: Pass, value: Graph | Program) -> None:
         super().after(step, value)
-        count = len(value.nodes()) if isinstance(value, Graph) else len(list(leaves(value.items)))
+        count = (
+            len(value.nodes()) if isinstance(value, Graph) else len(list(leaves(value.statements)))
+        )
         of = "nodes" if isinstance(value, Graph) else "kernels"
         self._say(f"{step.name:21} {self._elapsed():8.1f} ms, {count} {of}")
         if isinstance(value, Graph) and self.rung >= 2:
@@ -150,19 +152,21 @@ class Speaking(Log):
 
     def staged(self, stages: Stages) -> None:
         names = Names(len(stages.graph.parameters))
-        running = describe.running(stages.program.items)
-        for number, item in enumerate(running if self.rung >= 3 else []):
-            self._kernel(number, item, stages, names)
+        running = describe.running(stages.program.statements)
+        for number, statement in enumerate(running if self.rung >= 3 else []):
+            self._kernel(number, statement, stages, names)
         self._show_code("the driver", str(stages.driven.module))
         self.last = time.perf_counter()
 
-    def _kernel(self, number: int, item: Kernel | Routine, stages: Stages, names: Names) -> None:
-        self._say(f"kernel {number}: {describe.line_of(item, names)}")
-        if not isinstance(item, Kernel):
+    def _kernel(
+        self, number: int, statement: Kernel | Routine, stages: Stages, names: Names
+    ) -> None:
+        self._say(f"kernel {number}: {describe.line_of(statement, names)}")
+        if not isinstance(statement, Kernel):
             return
         if self.rung >= 4:
-            self._show(f"nest of kernel {number}", nest_text(item, names))
-        text = stages.kernels[item]
+            self._show(f"nest of kernel {number}", nest_text(statement, names))
+        text = stages.kernels[statement]
         self._show_code(f"kernel {number}, {text.symbol}", text.text)
 
     def _show_code(self, what: str, text: str) -> None:

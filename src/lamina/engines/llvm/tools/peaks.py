@@ -54,15 +54,15 @@ def ceilings() -> Ceilings:
 
 
 def _arithmetic(library: toolchain.Library, this: Machine, count: int) -> float:
-    turns = 30_000
-    seconds = _best(library.address("multiply"), [turns], count)
-    return 2 * turns * _chains(this) * this.lanes(32) * count / seconds / 1e9
+    iterations = 30_000
+    seconds = _best(library.address("multiply"), [iterations], count)
+    return 2 * iterations * _chains(this) * this.lanes(32) * count / seconds / 1e9
 
 
 def _reading(read: int, memory: np.ndarray, this: Machine, each: int, total: int) -> float:
     """GB/s when every thread reads its own `each` bytes again and again, `total` bytes in all."""
-    turn = LOADS * this.vector_bits // 8
-    each = min(each, memory.nbytes // this.cores) // turn * turn
+    iteration = LOADS * this.vector_bits // 8
+    each = min(each, memory.nbytes // this.cores) // iteration * iteration
     repeats = max(1, total // each)
     seconds = _best(read, [memory.ctypes.data, each // 4, repeats], this.cores)
     return each * repeats * this.cores / seconds / 1e9
@@ -98,8 +98,8 @@ def _emit_multiply(module: Module, this: Machine) -> None:
     b, arguments = made.builder, made.args[0]
     type_ = vector("float", this.lanes(32))
     half, one = constant(type_, 0.5), constant(type_, 1.0)
-    turns = b.load("i64", arguments)
-    with b.loop(0, turns, carry=[one] * _chains(this)) as loop:
+    iterations = b.load("i64", arguments)
+    with b.loop(0, iterations, carry=[one] * _chains(this)) as loop:
         loop.next = [b.fma(x, half, one) for x in loop.carried]
     _keep(b, loop.result)
     b.ret()

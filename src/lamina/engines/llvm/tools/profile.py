@@ -24,7 +24,7 @@ import numpy as np
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.codegen import barrier
 from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
-from lamina.engines.llvm.codegen.program import AS_IT_LIES, Driver
+from lamina.engines.llvm.codegen.program import UNMOVED, Driver
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import If, Routine, While, leaves
@@ -44,7 +44,7 @@ class Timing:
     """One kernel: calls in one run, seconds of one run in all its calls (the quickest of the runs),
     and what it does in one call. `serial`: one thread alone does it."""
 
-    item: Kernel | Routine
+    statement: Kernel | Routine
     calls: int
     seconds: float
     work: Work
@@ -80,8 +80,8 @@ def measure(
     quickest = counters[:, 1::2].min(axis=0) * ticks
     calls = counters[0, 2::2]
     kernels = [
-        Timing(item, int(count), float(took), work_of(item, sizes), _is_serial(item))
-        for item, count, took in zip(timed.items, calls, quickest, strict=True)
+        Timing(statement, int(count), float(took), work_of(statement, sizes), _is_serial(statement))
+        for statement, count, took in zip(timed.statements, calls, quickest, strict=True)
     ]
     threads, parameters = int(counters[0, 0]), len(graph.parameters)
     return Times(kernels, min(whole), float(np.median(whole)), threads, len(whole), parameters)
@@ -106,8 +106,8 @@ def _sizes(plan: Plan, arrays: Sequence[np.ndarray]) -> dict[str, int]:
     }
 
 
-def _is_serial(item: Kernel | Routine) -> bool:
-    return isinstance(item, Kernel) and item.chosen.serial
+def _is_serial(statement: Kernel | Routine) -> bool:
+    return isinstance(statement, Kernel) and statement.chosen.serial
 
 
 # ---- the program with clocks -------------------------------------------------------------------
@@ -116,18 +116,20 @@ class _Timed:
 
     def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
         program = pipeline.program_of(graph, updates)
-        count = sum(not isinstance(i, (While, If)) for i in leaves(program.items))
+        count = sum(not isinstance(i, (While, If)) for i in leaves(program.statements))
         self.shape = (1 + 2 * count,)
         counters = parameter(TensorType(self.shape, int64), "counters")
         extended = Graph([*graph.parameters, counters], graph.results, graph.name)
-        self.items: list[Kernel | Routine] = []
+        self.statements: list[Kernel | Routine] = []
 
         def drive(program: Any, kernels: Any, symbols: list[str]) -> Any:
             driver = TimedDriver(program, kernels, symbols)
-            self.items = driver.timed
+            self.statements = driver.timed
             driven = driver.run()
-            if len(self.items) > count:  # the counters would overflow
-                raise EngineError(f"profile: {len(self.items)} kernels (expected at most {count})")
+            if len(self.statements) > count:  # the counters would overflow
+                raise EngineError(
+                    f"profile: {len(self.statements)} kernels (expected at most {count})"
+                )
             return driven
 
         self.stages = pipeline.stages_of(extended, updates, drive=drive)
@@ -136,7 +138,7 @@ class _Timed:
 
     def run(self, arrays: Sequence[np.ndarray], runs: int) -> tuple[np.ndarray, float]:
         """Counters of each run (runs, ...), and seconds a tick."""
-        found = np.zeros((runs, 1 + 2 * len(self.items)), np.int64)
+        found = np.zeros((runs, 1 + 2 * len(self.statements)), np.int64)
         counters = np.zeros(self.shape, np.int64)
         self.program([*arrays, counters])
         begun, first = time.perf_counter(), ticks()
@@ -169,38 +171,38 @@ class TimedDriver(Driver):
         with self._between_barriers(kernel, kernel.chosen.serial):
             super()._kernel(kernel)
 
-    def _routine(self, item: Routine) -> None:
-        with self._between_barriers(item, False):
-            super()._routine(item)
+    def _routine(self, statement: Routine) -> None:
+        with self._between_barriers(statement, False):
+            super()._routine(statement)
 
-    def _over(
+    def _call_rows(
         self,
         kernel: Kernel,
         first: Value,
         end: Value,
-        moved: Mapping[Slot, Value] = AS_IT_LIES,
+        displaced: Mapping[Slot, Value] = UNMOVED,
         leave: str | None = None,
     ) -> None:
         """Of the rows of thread 0, without barriers; all of its rows are one call."""
         is_new = self.b.cast("zext", self.b.icmp("eq", first, constant("i64", 0)), "i64")
         begun = read_clock(self.b)
-        super()._over(kernel, first, end, moved, leave)
+        super()._call_rows(kernel, first, end, displaced, leave)
         self._took(kernel, begun, is_new)
 
     @contextmanager
-    def _between_barriers(self, item: Kernel | Routine, serial: bool) -> Iterator[None]:
+    def _between_barriers(self, statement: Kernel | Routine, serial: bool) -> Iterator[None]:
         self._barrier()
         begun = read_clock(self.b)
         yield
         if not serial:
             self._barrier()
-        self._took(item, begun, constant("i64", 1))
+        self._took(statement, begun, constant("i64", 1))
 
-    def _took(self, item: Kernel | Routine, begun: Value, calls: Value) -> None:
+    def _took(self, statement: Kernel | Routine, begun: Value, calls: Value) -> None:
         ended = read_clock(self.b)
-        if item not in self.timed:
-            self.timed.append(item)
-        place = 1 + 2 * self.timed.index(item)
+        if statement not in self.timed:
+            self.timed.append(statement)
+        place = 1 + 2 * self.timed.index(statement)
         with self._on_first():
             self._count(place, self.b.sub(ended, begun))
             self._count(place + 1, calls)

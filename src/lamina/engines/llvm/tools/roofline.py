@@ -26,22 +26,22 @@ class Bound:
 
 def bound(timing: Timing, threads: int, ceilings: Ceilings, machine: Machine) -> Bound:
     """The least time that all calls of a kernel in one run could take."""
-    crew = 1 if timing.serial else min(threads, machine.cores)
-    full = ceilings.gflops_one if crew == 1 else ceilings.gflops_all * crew / machine.cores
+    active = 1 if timing.serial else min(threads, machine.cores)
+    full = ceilings.gflops_one if active == 1 else ceilings.gflops_all * active / machine.cores
     width = _bits(timing)
     arithmetic = timing.work.operations / (full * 32 / width) / 1e9
-    level, speed = _level(timing.work.bytes, crew, ceilings, machine)
-    traffic = timing.work.bytes / (speed * crew / machine.cores) / 1e9 if speed else 0.0
+    level, speed = _level(timing.work.bytes, active, ceilings, machine)
+    traffic = timing.work.bytes / (speed * active / machine.cores) / 1e9 if speed else 0.0
     limit, seconds = max(("arithmetic", arithmetic), (level, traffic), key=lambda each: each[1])
     return Bound(limit, seconds * timing.calls)
 
 
-def _level(count: int, crew: int, ceilings: Ceilings, machine: Machine) -> tuple[str, float]:
+def _level(count: int, active: int, ceilings: Ceilings, machine: Machine) -> tuple[str, float]:
     """Where so many bytes fit, and the GB/s of all processors from there; what the first level
     holds comes as fast as arithmetic wants it."""
     levels = [
-        ("L1", machine.l1 * crew, 0.0),
-        ("L2", machine.l2 * crew, ceilings.l2),
+        ("L1", machine.l1 * active, 0.0),
+        ("L2", machine.l2 * active, ceilings.l2),
         ("L3", machine.l3, ceilings.l3),
     ]
     return next(((n, s) for n, size, s in levels if count <= size), ("memory", ceilings.dram))
@@ -49,8 +49,8 @@ def _level(count: int, crew: int, ceilings: Ceilings, machine: Machine) -> tuple
 
 def _bits(timing: Timing) -> int:
     """Width of the elements that are computed with: twice as wide means half as many at once."""
-    if not isinstance(timing.item, Kernel):
+    if not isinstance(timing.statement, Kernel):
         return 32
-    nest = timing.item.nest
+    nest = timing.statement.nest
     dtypes = [s.buffer.dtype for s in nest.stores] + [a.dtype for a in nest.accumulators]
     return max([32, *(d.bits for d in dtypes if d.is_float)])

@@ -34,18 +34,18 @@ class Work:
         return self.read + self.written
 
 
-def work_of(item: Kernel | Routine, sizes: Sizes) -> Work:
+def work_of(statement: Kernel | Routine, sizes: Sizes) -> Work:
     """What one call does when the symbolic extents have these sizes."""
-    if isinstance(item, Routine):
-        return _work_of_routine(item, sizes)
-    return Work(operations(item.nest, sizes), *_transfers(item, sizes))
+    if isinstance(statement, Routine):
+        return _work_of_routine(statement, sizes)
+    return Work(operations(statement.nest, sizes), *_transfers(statement, sizes))
 
 
-def _work_of_routine(item: Routine, sizes: Sizes) -> Work:
+def _work_of_routine(statement: Routine, sizes: Sizes) -> Work:
     read, written = (
-        [evaluate(s.bytes, sizes) for s in slots] for slots in (item.inputs, item.outputs)
+        [evaluate(s.bytes, sizes) for s in slots] for slots in (statement.inputs, statement.outputs)
     )
-    if item.node.op == "scatter":  # the result holds a copy of the operand before it begins
+    if statement.node.op == "scatter":  # the result holds a copy of the operand before it begins
         _, indices, updates = read
         return Work(0, indices + 2 * updates, updates)
     return Work(0, sum(read), sum(written))

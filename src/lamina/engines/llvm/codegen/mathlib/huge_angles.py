@@ -36,8 +36,8 @@ def with_huge_lanes(x: Expr, huge: Expr, usual: Expr, shift: int) -> Expr:
     found = huge.value
     if count:
         found = b.intrinsic("llvm.vector.reduce.or", found, returns="i1")
-    turns = b.select(found, constant("i64", max(count, 1)), zero("i64"))
-    with b.loop(0, turns, carry=[usual.value]) as loop:
+    iterations = b.select(found, constant("i64", max(count, 1)), zero("i64"))
+    with b.loop(0, iterations, carry=[usual.value]) as loop:
         lane, (result,) = loop.value, loop.carried
         if not count:
             loop.next = [_called(b, name, x.value)]
@@ -84,9 +84,9 @@ def _reduced(x: Expr) -> tuple[Expr, Expr, Expr]:
     mantissa = (pattern & ((1 << 52) - 1)) | (1 << 52)
     start = (pattern >> 52) - (1075 - 62)  # e + 62: where in the table the bits begin to matter
     start = start.intrinsic("llvm.smax", 0)  # other lanes are computed too, then left
-    turns = _window(x.b, start) * mantissa.cast("zext", "i192")  # quarter turns, times 2**190
-    n = ((turns + (1 << 189)) >> 190).cast("trunc", "i64")
-    fraction = turns << 2
+    iterations = _window(x.b, start) * mantissa.cast("zext", "i192")  # quarter turns, times 2**190
+    n = ((iterations + (1 << 189)) >> 190).cast("trunc", "i64")
+    fraction = iterations << 2
     upper = (fraction >> 128).cast("trunc", "i64")
     lower = (fraction >> 64).cast("trunc", "i64")
     first = upper.shift_signed(32).cast("sitofp", "double") * 2.0**-32
