@@ -8,6 +8,7 @@ from lamina import keras
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.program.row_tiling import tile_rows
 from lamina.engines.llvm.program.statements import RowTile, leaves
+from lamina.engines.llvm.target.target import target
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
@@ -63,7 +64,7 @@ def test_only_pictures_that_need_no_other_go_together(name, winograd):
     with settings(winograd=winograd):
         program = pipeline.run_passes(recorded(body).graph, {}, passes=pipeline.until("schedule"))
         before = list(leaves(program.statements))
-        items = tile_rows(program).statements
+        items = tile_rows(program, target()).statements
     assert sorted(map(id, leaves(items))) == sorted(map(id, before))
     found = [item for item in items if isinstance(item, RowTile)]
     whole = [item for item in found if item.rows == Extent.symbol("batch")]
