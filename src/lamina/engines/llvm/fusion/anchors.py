@@ -1,9 +1,8 @@
-"""What starts a kernel: reductions, products, convolutions, windows. One row each.
+"""Iteration domains and access maps of the anchor ops: reductions, products, convolutions, windows.
 
-A row gives the loops of a core, the position of its result at a point of them, the extents it
-reduces over, and, at a point of both, the position in each operand. Convolutions and windows come
-here without padding and without dilation of the left side: `prepare` has put those into their
-operand.
+One row an op gives the spatial loops, the position of the result at a point of them, the reduction
+loops, and the position in each operand at a point of both. Convolutions and windows arrive without
+padding and without dilation of the left operand: `legalize` has moved both into the operand.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class IterationDomain:
 
 
 def domain_of(node: Node) -> IterationDomain:
-    """The loops of a core node and where they lead."""
+    """Return the iteration domain of an anchor op."""
     return ROWS[node.op](node)
 
 
@@ -63,7 +62,8 @@ def _dot_general(node: Node) -> IterationDomain:
 
 
 def _convolution(node: Node) -> IterationDomain:
-    """With groups, the loop over output features is two: the group, and the feature within it."""
+    """With groups, two loops replace the one over output features: the group and the feature in
+    it."""
     p, (x, w) = node.params, node.args
     out_batch, out_feature, *out_space = p["out_spec"]
     groups = p["feature_group_count"] * p["batch_group_count"]

@@ -1,14 +1,17 @@
-"""Which values are stored, and which kernel computes each: a graph becomes a list of groups.
+"""Fusion planning: decide which values are materialized, and which kernel computes each.
 
-    group = core ? ; member ... ; stored value ...
+    group = anchor ? ; member ... ; materialized value ...
 
-A core (a reduction or a product) starts a group. A map whose operands live in a group joins it: it
-is computed in registers, where they are made (an epilogue). Every other map and every view is free:
-it belongs to no group and is computed wherever it is read (a prologue), again in each place, unless
-that costs more than storing it. A value is stored only when somebody outside its group reads it.
+An anchor op (a reduction or a contraction) starts a group. A map whose operands are computed in a
+group is fused into it: it is computed in registers (epilogue fusion). Every other map and view is
+inlined into each consumer (prologue fusion).
 
-One walk in topological order decides. What a group needs is a set of other groups; a map may join
-only where that makes no circle.
+Legality: fusion must not create a cycle between groups. Profitability: a value with several readers
+is materialized if recomputing it costs more than a store and a load (`Costs.recompute`); operands
+of contractions are read again and again, so theirs may cost less (`Costs.reread`). Materialized
+values that follow cheaply from others are rematerialized in their consumers. Bits do not change.
+
+One walk in topological order decides.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ from lamina.ir.types import Dim, Shape
 
 @dataclass(eq=False)
 class FusionGroup:
-    """One kernel to be. `where` maps each member to its position in terms of the group's loops."""
+    """A future kernel. `where` maps each member to its position in terms of the group's loops;
+    `opaque` is the node if it is not a loop nest (control flow, sort, scatter, partitioned
+    values)."""
 
     number: int
     loops: list[Var]
@@ -46,21 +51,21 @@ class FusionGroup:
 
 @dataclass(eq=False)
 class FusionPlan:
-    """The decision: groups, and for each stored node the group that stores it."""
+    """The groups, and for each materialized node the group that stores it."""
 
     groups: list[FusionGroup]
     stored: dict[Node, FusionGroup]
 
 
 def plan_fusion(graph: Graph, costs: Costs) -> FusionPlan:
-    """Decide for a graph (already simplified) what is stored and where it is computed."""
+    """Plan the fusion of a simplified and legalized graph."""
     return _Planner(graph, costs).run()
 
 
 def reaches(
     start: FusionGroup, goal: FusionGroup, needs: Callable[[FusionGroup], set[FusionGroup]]
 ) -> bool:
-    """Whether the start is the goal, or needs it, by way of others if need be."""
+    """True if `start` is `goal` or depends on it, directly or through other groups."""
     stack, seen = [start], {start}
     while stack:
         g = stack.pop()
@@ -128,7 +133,7 @@ class _Planner:
                 self._materialize(arg)
         cost = sum(self._read_cost(a) for a in node.args) + self._own_cost(node)
         self._inline(node, cost)
-        if node.op == "identity":  # legalize.py wants it in memory
+        if node.op == "identity":  # legalize.py requests materialization
             self._materialize(node)
             return
         shared = len(self.users[node]) > 1 and cost > self.costs.recompute
@@ -149,7 +154,8 @@ class _Planner:
         self.cost[node] = cost
 
     def _sources(self, node: Node) -> set[FusionGroup]:
-        """The groups whose stored values are read where a free node is computed, as of now."""
+        """Return the groups whose materialized values are read where an inlined node is
+        computed."""
         found: set[FusionGroup] = set()
         stack, seen = [node], {node}
         while stack:
@@ -162,7 +168,7 @@ class _Planner:
         return found
 
     def _readers(self, node: Node) -> set[FusionGroup]:
-        """The groups that so far compute a free node for themselves: once stored, they load it."""
+        """Return the groups that inline a node so far; once it is materialized, they load it."""
         found: set[FusionGroup] = set()
         stack, seen = [node], {node}
         while stack:
@@ -174,9 +180,10 @@ class _Planner:
                     stack.append(user)
         return found
 
-    # ---- joining -------------------------------------------------------------------------------
+    # ---- fusion ----------------------------------------------------------------------------------
     def _same_domain(self, node: Node, g: FusionGroup) -> Position | None:
-        """Where in node the group's point lies, if node can be computed in the group."""
+        """Return the position in `node` of the group's point if both have the same domain, else
+        None."""
         inside = [a for a in node.args if self.kernel_of.get(a) is g and a not in self.stored]
         first = g.where[inside[0]]
         if node.op == "transpose":
@@ -191,7 +198,7 @@ class _Planner:
         return first if all(g.where[a] == first for a in here) else None
 
     def _axes_added(self, node: Node, first: Position) -> Position | None:
-        """Axes of extent 1 added: no element is repeated."""
+        """Return the position after axes of extent 1 are added; None if elements are repeated."""
         dims = node.params["broadcast_dimensions"]
         if node.type.size != node.args[0].type.size:
             return None
@@ -201,7 +208,8 @@ class _Planner:
         return tuple(position)
 
     def _outside(self, node: Node, g: FusionGroup) -> set[FusionGroup]:
-        """The groups whose stored values node would read if it were computed in g."""
+        """Return the groups whose materialized values `node` would read if it were computed in
+        g."""
         found: set[FusionGroup] = set()
         for arg in node.args:
             if arg in self.stored:
@@ -215,7 +223,7 @@ class _Planner:
         return found
 
     def _may_need(self, g: FusionGroup, others: Iterable[FusionGroup]) -> bool:
-        """Whether g may come after all the others: none of them is, or needs, g."""
+        """True if g may depend on all the others: none of them is g or depends on it."""
         return not any(self._reaches(other, g) for other in others)
 
     def _reaches(self, start: FusionGroup, goal: FusionGroup) -> bool:
@@ -232,9 +240,9 @@ class _Planner:
         self.kernel_of[node] = g
         self.cost[node] = 0
 
-    # ---- storing -------------------------------------------------------------------------------
+    # ---- materialization -------------------------------------------------------------------------
     def _materialize(self, node: Node) -> None:
-        """Give the node memory, in the group where it lives or a new one of its own."""
+        """Materialize a node, in the group that computes it or in a new one."""
         if node in self.stored or node.op == "parameter" or _is_table(node):
             return
         readers = self._readers(node)
@@ -242,11 +250,12 @@ class _Planner:
         g.stores.append(node)
         self.stored[node] = g
         for reader in readers:
-            if not self._reaches(g, reader):  # else it goes on computing the node for itself
+            if not self._reaches(g, reader):  # else the reader keeps recomputing the node
                 reader.needs.add(g)
 
     def _neighbor(self, node: Node) -> FusionGroup | None:
-        """A group that already stores an operand of this free map, and can compute it alongside."""
+        """Return a group that materializes an operand of this map and can compute the map as
+        well."""
         if node.op in INLINE:
             return None
         for arg in node.args:
@@ -261,11 +270,11 @@ class _Planner:
         return None
 
     def _reads_off_point(self, node: Node, g: FusionGroup) -> bool:
-        """Whether computing node in g would read a value of g at another place than g's own."""
+        """True if `node`, computed in g, would read a value of g off g's own point."""
         places = {g.where[a] for a in node.args if self.stored.get(a) is g}
         stack, seen = [(node, False)], {(node, False)}
         while stack:
-            reader, moved = stack.pop()  # moved: a view lies between node and what is read
+            reader, moved = stack.pop()  # moved: through a view
             for arg in reader.args:
                 if self.stored.get(arg) is g:
                     places.add(g.where[arg])
@@ -278,10 +287,10 @@ class _Planner:
                         stack.append(step)
         return False
 
-    # ---- storing less --------------------------------------------------------------------------
+    # ---- rematerialization -----------------------------------------------------------------------
     def _rematerialize(self, g: FusionGroup) -> None:
-        """Of several stored values, keep those from which others follow at little cost: these are
-        computed where they are read, so that one array goes through memory in place of several."""
+        """Rematerialize values of a group in their readers if they follow cheaply from its other
+        stored values, so that one array goes through memory instead of several."""
         for node in list(g.stores):
             if len(g.stores) < 2 or node in self.results or node.op in INLINE:
                 continue
@@ -294,7 +303,8 @@ class _Planner:
                     reader.needs |= sources
 
     def _materialized_operands(self, node: Node) -> tuple[set[FusionGroup], float]:
-        """The groups of the stored values from which node follows, and the cost of doing so."""
+        """Return the groups of the stored values that a node is computed from, and the cost of
+        that."""
         sources: set[FusionGroup] = set()
         cost, stack, seen = 0.0, [node], {node}
         while stack:
@@ -311,7 +321,8 @@ class _Planner:
         return sources, cost
 
     def _direct_readers(self, node: Node) -> set[FusionGroup]:
-        """The groups that load a stored node, also by way of what its own no longer stores."""
+        """Return the groups that load a stored node, also through members that are no longer
+        stored."""
         own, found = self.stored[node], set[FusionGroup]()
         stack, seen = [node], {node}
         while stack:
@@ -325,7 +336,7 @@ class _Planner:
         return found - {own}
 
     def _may_compute(self, readers: set[FusionGroup], sources: set[FusionGroup]) -> bool:
-        """Whether these groups, few, may compute what they read for themselves, from sources."""
+        """True if these few groups may recompute what they read from the sources."""
         if not 0 < len(readers) <= self.costs.recompute_readers:
             return False
         for reader in readers:
@@ -356,7 +367,7 @@ class _Planner:
         self._start_opaque(node, parts)
 
     def _materialize_together(self, part: Node, by_shape: dict[Shape, FusionGroup]) -> None:
-        """Free maps of one shape are made by one kernel: what they read, they read once."""
+        """Compute maps of one shape in one kernel, so that shared operands are read once."""
         free = part not in self.kernel_of and part not in self.stored
         g = by_shape.get(part.shape)
         if free and g is not None and self._fits(part, g):
@@ -369,7 +380,7 @@ class _Planner:
             by_shape[part.shape] = g
 
     def _fits(self, node: Node, g: FusionGroup) -> bool:
-        """Whether g can compute a free node as well, without a circle."""
+        """True if g can also compute an inlined node without creating a cycle."""
         cycle = any(self._reaches(g, reader) for reader in self._readers(node) - {g})
         return self._may_need(g, self._sources(node) - {g}) and not cycle
 
@@ -395,7 +406,8 @@ class _Planner:
         self.cost[node] = 0
 
     def _prepare_operand(self, arg: Node, limit: float) -> None:
-        """Store what would be computed too often, but not the views on top of it."""
+        """Materialize an operand that would be recomputed too often, but not the views on top of
+        it."""
         if arg in self.kernel_of or self._read_cost(arg) > limit:
             while arg.op in VIEWS and arg not in self.kernel_of and arg not in self.stored:
                 arg = arg.args[0]
@@ -407,7 +419,7 @@ def _is_source(node: Node) -> bool:
 
 
 def _is_table(node: Node) -> bool:
-    """A constant of several elements: memory that is there before the program starts."""
+    """True for a constant of several elements: memory that exists before the program starts."""
     return node.op == "constant" and node.params["value"].size != 1
 
 
@@ -416,6 +428,7 @@ def _loops(shape: Sequence[Dim]) -> list[Var]:
 
 
 def _reshaped(position: Position, source: Shape, target: Shape) -> Position | None:
-    """The position after a reshape, if the way back is as plain to see."""
+    """Return the position after a reshape if the inverse reshape gives back the original
+    position."""
     there = reshaped(position, source, target)
     return tuple(there) if reshaped(there, target, source) == list(position) else None

@@ -1,17 +1,19 @@
-"""Convolutions as the grouping wants them: without padding, and without zeros to multiply by.
+"""Legalization of convolutions: explicit padding, no products with inserted zeros.
 
-    padding                             -> of a stored padded copy
-    kernel whose output features don't  -> a stored copy in which they do
-    lie side by side
-    input spread out by d               -> d convolutions of the input as it is, interleaved; or
-                                           of the kernel by the input, if the results are few
-    3x3, of many features               -> winograd.py
+    padding                             -> of a materialized padded copy
+    output features not contiguous      -> of a materialized, transposed kernel
+    input dilated by d                  -> polyphase decomposition: d convolutions of the undilated
+                                           input, interleaved; for few results, operands exchanged
+    3x3 with many features              -> Winograd's algorithm (winograd.py)
 
-Gradients of strided convolutions, and transposed convolutions, have a spread-out input. An output y
-then sees only the taps k whose place y s + k e - low is a multiple of d. Which taps those are
-repeats with a period of d / gcd(d, s) outputs; the outputs of one residue are a phase: an ordinary
-convolution of x with stride s / gcd(d, s), with every d / gcd(d, e)th tap of the kernel, which then
-lie e / gcd(d, e) apart. Nothing is multiplied by an inserted zero.
+Gradients of strided convolutions, and transposed convolutions, have a dilated input. An output y
+reads only the taps k for which y s + k e - low is a multiple of d. The set of these taps repeats
+with a period of d / gcd(d, s) outputs. The outputs of one residue form a phase: an ordinary
+convolution of x with stride s / gcd(d, s), with every d / gcd(d, e)th tap of the kernel, dilated by
+e / gcd(d, e).
+
+Legality: always; polyphase decomposition needs known extents. Profitability: at most `Costs.phases`
+phases; Winograd's algorithm by `Costs.winograd_gain`. Changes bits: the order of sums.
 """
 
 from __future__ import annotations
@@ -34,14 +36,14 @@ REORDERED = ("transpose", "reverse")
 
 
 def is_weights_gradient(node: Node) -> bool:
-    """Whether it is a convolution that sums over a batch of unknown size."""
+    """True for a convolution that reduces over a batch of unknown size."""
     if node.op != "convolution":
         return False
     return not is_static(node.args[0].shape[node.params["lhs_spec"][1]])
 
 
 def convolution(node: Node, materialized: Materialized) -> Node:
-    """The convolution, or what computes the same."""
+    """Return the legalized convolution."""
     if _is_narrow(node):
         return _operands_exchanged(node, materialized)
     axes = _axes(node)
@@ -62,8 +64,8 @@ def convolution(node: Node, materialized: Materialized) -> Node:
 
 
 def _padded_input(x: Node, p: Mapping[str, Any], materialized: Materialized) -> Node:
-    """x as the padding and the spreading make it: cut, and, if zeros come to it, copied. So is what
-    a layer of its own has padded."""
+    """Slice and pad x as the padding and dilation demand; a padded x is materialized, also if a
+    layer padded it."""
     if x.op == "pad":
         x = materialize(x, materialized)
     begin, end = [0] * x.ndim, list(x.shape)
@@ -88,12 +90,12 @@ def _padded(x: Node, low: Sequence[int], high: Sequence[int], inner: Sequence[in
 
 
 def _kernel(w: Node, spec: Sequence[int]) -> Node:
-    """The kernel as (window..., inputs, outputs)."""
+    """Return the kernel as (window..., inputs, outputs)."""
     return ops.transposed(w, (*spec[2:], spec[1], spec[0]))
 
 
 def _features_innermost(w: Node, spec: Sequence[int], materialized: Materialized) -> Node:
-    """The same, stored if its outputs don't lie side by side."""
+    """Return the kernel with its output features innermost, materialized if that moves elements."""
     kernel = _kernel(w, spec)
     return (
         materialize(kernel, materialized) if spec[0] != w.ndim - 1 or w.op in REORDERED else kernel
@@ -104,10 +106,10 @@ def _features_last(w: Node) -> tuple[int, ...]:
     return (w.ndim - 1, w.ndim - 2, *range(w.ndim - 2))
 
 
-# conv(x spread out by d, w) -> reversed(conv(w, x as a kernel dilated by d))
+# conv(x dilated by d, w) -> reversed(conv(w, x as a kernel dilated by d))
 def _operands_exchanged(node: Node, materialized: Materialized) -> Node:
-    """out[y] = sum over q of x[q] w[q d + low - y]: what a gradient to the kernel of a transposed
-    convolution is. Its few outputs would divide into phases with a rest."""
+    """out[y] = sum over q of x[q] w[q d + low - y]: the gradient with respect to the kernel of a
+    transposed convolution. Its few outputs would not divide evenly into phases."""
     (x, w), p = node.args, node.params
     out_batch, out_feature, *out_space = p["out_spec"]
     padding = []
@@ -129,7 +131,7 @@ def _operands_exchanged(node: Node, materialized: Materialized) -> Node:
 
 
 def _is_narrow(node: Node) -> bool:
-    """Whether there are fewer outputs than taps, and the two sides can change places."""
+    """True if there are fewer outputs than taps, and the two operands can be exchanged."""
     w, p = node.args[1], node.params
     ones = [*p["window_strides"], *p["rhs_dilation"]]
     ones += [p["feature_group_count"], p["batch_group_count"]]
@@ -141,11 +143,11 @@ def _is_narrow(node: Node) -> bool:
     return known and spread and all(n == 1 for n in ones) and math.prod(outputs) < math.prod(taps)
 
 
-# ---- phases ------------------------------------------------------------------------------------
+# ---- polyphase decomposition -----------------------------------------------------------------
 @dataclass(frozen=True)
 class _Phase:
-    """Along one axis: every `step`th tap from `first` on, `taps` of them; the first output's first
-    tap lies at `begin` of the input, the last output's last one before `end`."""
+    """Along one axis: every `step`th tap from `first` on, `taps` of them; the first output reads
+    the input from `begin` on, the last output up to before `end`."""
 
     first: int
     step: int
@@ -166,16 +168,16 @@ class _Axis:
 
     @property
     def low(self) -> int:
-        """Zeros that some phase reads in front of the input."""
+        """Return the number of zeros that some phase reads before the input."""
         return max([0, *(-f.begin for f in self.phases if f.taps)])
 
     def high(self, extent: int) -> int:
-        """Zeros that some phase reads behind it."""
+        """Return the number of zeros that some phase reads after the input."""
         return max([0, *(f.end - extent for f in self.phases if f.taps)])
 
 
 def _axes(node: Node) -> list[_Axis] | None:
-    """The spatial axes, if the input is spread out and all extents are known."""
+    """Return the spatial axes, if the input is dilated and all extents are known."""
     (x, w), p = node.args, node.params
     dilations = p["lhs_dilation"]
     window = [w.shape[d] for d in p["rhs_spec"][2:]]
@@ -242,7 +244,7 @@ def _polyphase(node: Node, axes: Sequence[_Axis], materialized: Materialized) ->
 
 
 def _taps_of(w: Node, phases: Sequence[_Phase]) -> Node:
-    """The taps of a phase."""
+    """Return the taps of a phase."""
     last = [f.first + (f.taps - 1) * f.step + 1 for f in phases]
     return ops.slice(
         w,
@@ -253,7 +255,7 @@ def _taps_of(w: Node, phases: Sequence[_Phase]) -> Node:
 
 
 def _input_of(x: Node, space: Sequence[int], low: Sequence[int], phases: Sequence[_Phase]) -> Node:
-    """What the phase reads of the padded input."""
+    """Return the part of the padded input that the phase reads."""
     begin, end = [0] * x.ndim, list(x.shape)
     for d, phase in zip(space, phases, strict=True):
         begin[d], end[d] = phase.begin + low[d], phase.end + low[d]
@@ -261,7 +263,7 @@ def _input_of(x: Node, space: Sequence[int], low: Sequence[int], phases: Sequenc
 
 
 def _cut(x: Node, shape: Sequence[object]) -> Node:
-    """Its first elements: of the last phases some outputs lie beyond the result."""
+    """Drop outputs past the end, which the last phases may have."""
     return _slice(x, [0] * x.ndim, list(shape)) if list(x.shape) != list(shape) else x
 
 

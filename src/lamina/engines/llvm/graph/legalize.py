@@ -1,12 +1,16 @@
-"""The last pass on a graph: the shape of the work is made to suit loops and vectors.
+"""Legalization: layouts and loop structures that suit caches and vectors.
 
-Same values (a sum's order apart), other memory: an `identity` in the result is a value that the
-grouping must store, because what reads it wants it laid out that way.
+    product whose right operand is strided along its rows   -> of a transposed copy of the operand
+    product with a loop-invariant matrix                    -> of a copy packed into panels
+    reduction of several axes with few results              -> in two stages
+    gradient of pooling without overlap                     -> maps over the windows' extremes
+    convolution                                             -> convolutions.py
 
-    product whose right side steps along its rows   -> of a transposed copy of that side
-    sum over several axes that keeps little         -> over all but the first, then the first
-    gradient of pooling without overlap             -> maps over the windows' extremes
-    convolution                                     -> convolutions.py
+An `identity` in the result requests materialization: fusion planning must store that value.
+
+Legality: always. Profitability: a copy must be read often enough (`Costs.few_rows`, `many_rows`,
+`short_sum`); two stages if the results are too few for several threads (`Costs.narrow_result`).
+Changes bits: the order of sums.
 """
 
 from __future__ import annotations
@@ -27,8 +31,8 @@ from lamina.ir.typical import guess
 
 
 def legalize(graph: Graph, target: Target, fixed: Iterable[Node] = ()) -> Graph:
-    """The graph as fusion planning wants it; loop bodies too. The `fixed` are those of its
-    parameters that a loop around it never changes."""
+    """Legalize a graph and its loop bodies. `fixed` are the parameters that a surrounding loop
+    never changes."""
     materialized = Materialized(target, fixed, any(map(is_weights_gradient, graph.nodes())))
     results = substitute(graph.results, {}, lambda node: _legalized(node, materialized))
     return Graph(graph.parameters, results, graph.name)
@@ -50,7 +54,7 @@ def _total(extents: Iterable[Dim]) -> int:
     return math.prod(guess(e) for e in extents)
 
 
-# dot(x, y), y's last axis not free -> dot(x, stored(y transposed))
+# dot(x, y), the last axis of y not free -> dot(x, materialize(y transposed))
 def _product(node: Node, materialized: Materialized) -> Node:
     node = _without_zeros(node)
     x, y = node.args
@@ -78,9 +82,9 @@ def _product(node: Node, materialized: Materialized) -> Node:
     return ops.dot_general(x, transposed, **moved)
 
 
-# sum over turns of dot(h[turn], y[turn]), h[0] = 0  ->  sum over all turns but the first
+# sum over t of dot(h[t], y[t]), h[0] = 0  ->  sum over all t but the first
 def _without_zeros(node: Node) -> Node:
-    """The product without the first turn of a stack that a loop begins with zeros."""
+    """Return the product without the first iteration of a stack whose loop starts from zeros."""
     p = node.params
     pairs = list(zip(p["lhs_contracting_dimensions"], p["rhs_contracting_dimensions"], strict=True))
     for side, x in enumerate(node.args):
@@ -93,7 +97,8 @@ def _without_zeros(node: Node) -> Node:
 
 
 def _begins_with_zeros(x: Node) -> bool:
-    """Whether it stacks what a loop carries into each turn, and that begins with zeros."""
+    """True if x stacks the carry at the start of each iteration of a loop that starts from
+    zeros."""
     if x.op != "get_tuple_element" or x.args[0].op != "scan" or not is_static(x.shape[0]):
         return False
     loop, p = x.args[0], x.args[0].params
@@ -106,14 +111,15 @@ def _begins_with_zeros(x: Node) -> bool:
 
 
 def _without_iteration(x: Node, axis: int, last: bool) -> Node:
-    """x without its first turn along an axis, or without its last."""
+    """Return x without its first iteration along an axis, or without its last."""
     starts = [0 if d != axis or last else 1 for d in range(x.ndim)]
     limits = [n - 1 if d == axis and last else n for d, n in enumerate(x.shape)]
     return ops.slice(x, start_indices=starts, limit_indices=limits, strides=(1,) * x.ndim)
 
 
 def _wants_panels(node: Node, target: Target) -> bool:
-    """Whether the rows of a matrix on the right lie so that a cache cannot keep a few columns."""
+    """True if a right operand's rows are so far from each other that a cache cannot keep a
+    panel."""
     y, p, size = node.args[1], node.params, node.dtype.itemsize
     if y.ndim != 2 or p["rhs_contracting_dimensions"] != (0,) or not is_static(y.shape):
         return False
@@ -127,7 +133,7 @@ def _wants_panels(node: Node, target: Target) -> bool:
     )
 
 
-# dot(x, y) -> dot(x, stored(panels of y))
+# dot(x, y) -> dot(x, materialize(panels of y))
 def _packed_panels(node: Node, materialized: Materialized) -> Node:
     x, y = node.args
     (rows, columns), panel = map(int, y.shape), materialized.target.costs.panel
@@ -137,7 +143,7 @@ def _packed_panels(node: Node, materialized: Materialized) -> Node:
     return ops.reshaped(found, node.shape)
 
 
-# sum(x over a, b, c) -> sum(sum(x over b, c) over a): threads share the first
+# sum(x over a, b, c) -> sum(sum(x over b, c) over a): threads share the first stage
 def _reduction(node: Node, materialized: Materialized) -> Node:
     (x,) = node.args
     axes = sorted(node.params["dimensions"])
@@ -175,7 +181,7 @@ def _neutral(kind: str, dtype: DType) -> float | int:
     return int(limits.min if kind == "max" else limits.max)
 
 
-# gradient of pooling, windows side by side -> each window's extreme by number, then a map
+# gradient of pooling without overlap -> the index of each window's extreme, then a map
 def _select_and_scatter(node: Node, materialized: Materialized) -> Node:
     x, source = node.args
     p = node.params
@@ -208,7 +214,7 @@ def _select_and_scatter(node: Node, materialized: Materialized) -> Node:
 
 
 def _split_axis(shape: Shape, window: Sequence[int]) -> tuple[Shape, tuple[int, ...]]:
-    """The shape with an axis for the window after each axis that has one, and where axes went."""
+    """Return the shape with a window axis after each axis that has one, and where the axes went."""
     split: list[Dim] = []
     kept = []
     for extent, w in zip(shape, window, strict=True):

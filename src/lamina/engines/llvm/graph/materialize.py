@@ -1,4 +1,4 @@
-"""Values that a graph wants in memory, laid out as their readers like: each is an `identity`."""
+"""Materialization of views: an `identity` node is a value that must be stored in its own layout."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Materialized(dict[tuple[object, ...], Node]):
 
 
 def materialize(view: Node, materialized: Materialized) -> Node:
-    """The view as a value in memory; equal views are one copy."""
+    """Return the view as a materialized value; equal views share one."""
     params = ((name, tuple(p) if isinstance(p, list) else p) for name, p in view.params.items())
     key = (view.op, *map(_identity_of, view.args), repr(sorted(params)))
     return materialized.setdefault(key, ops.identity(view))
 
 
 def _identity_of(operand: Node) -> object:
-    """What tells an operand from others: of a number, such as what a border is filled with, its
+    """Return what identifies an operand: of a scalar constant, such as a padding value, its
     value."""
     if operand.op == "constant" and operand.type.size == 1:
         return operand.dtype.name, operand.params["value"].tobytes()

@@ -1,11 +1,14 @@
-"""A value made in parts: each by a kernel of its own, straight into its place in the whole.
+"""Partitioned values: a concatenation whose parts are stored straight into their places.
 
-    joint = identity ( concatenate ( part, ... ) )        part = any value, or concatenate
+    partitioned = identity ( concatenate ( part, ... ) )        part = any value, or concatenate
 
-`interleaved` makes one of the phases of a convolution, `stacked` of parts that follow one another.
-To the grouping it is one stored value, and a part's memory is a view of it: an offset and a stride
-for each axis. A map of a joint is a joint of maps (`sink`), so that what follows a convolution is
-computed where its results are made.
+`interleaved` builds one from the phases of a convolution, `stacked` from consecutive parts. Fusion
+planning treats it as one materialized value; the buffer of a part is a view of it (an offset, and a
+stride per axis).
+
+Pass `distribute_maps`: map(partitioned(a, b)) -> partitioned(map(a), map(b)), so that epilogue
+fusion applies to each part. Legality: the map is the only reader. Profitability: always. Bits do
+not change.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ def is_partitioned(node: Node) -> bool:
 
 
 def parts_of(partitioned: Node) -> Iterator[tuple[Node, list[Dim]]]:
-    """The parts of a joint, and where the first element of each lies in it."""
+    """Yield the parts of a partitioned value, each with the position of its first element."""
     yield from _parts(partitioned.args[0], [0] * partitioned.ndim)
 
 
@@ -42,7 +45,7 @@ def _parts(tree: Node, start: Sequence[Dim]) -> Iterator[tuple[Node, list[Dim]]]
 
 
 def interleaved(parts: Mapping[Residues, Node], axes: Sequence[int], counts: Sequence[int]) -> Node:
-    """The value whose element q * count + r along each of `axes` is element q of part r."""
+    """Return the value whose element q * count + r along each of `axes` is element q of part r."""
     some = next(iter(parts.values()))
     wide = [n for d, n in enumerate(some.shape) for n in ([n, 1] if d in axes else [n])]
     leaves = {key: ops.reshaped(x, tuple(wide)) for key, x in parts.items()}
@@ -53,7 +56,7 @@ def interleaved(parts: Mapping[Residues, Node], axes: Sequence[int], counts: Seq
 
 
 def stacked(parts: Sequence[Node], axis: int = 0) -> Node:
-    """The parts along a new axis."""
+    """Return the parts along a new axis."""
     leaves = [ops.reshaped(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in parts]
     return ops.identity(ops.concatenate(*leaves, dimension=axis))
 
@@ -67,10 +70,10 @@ def _concatenated(
     return ops.concatenate(*inner, dimension=places[len(at)])
 
 
-# ---- maps --------------------------------------------------------------------------------------
-# map(joint(a, b), x) -> joint(map(a, part of x), map(b, part of x)) where nobody else reads it
+# ---- maps ------------------------------------------------------------------------------------
+# map(partitioned(a, b), x) -> partitioned(map(a, part of x), map(b, part of x))
 def distribute_maps(graph: Graph) -> Graph:
-    """The graph with maps of partitioned values computed part by part, in loop bodies too."""
+    """Distribute maps of partitioned values over the parts, in loop bodies too."""
     inside = substitute(graph.results, {}, _in_bodies)
     if any(new is not old for new, old in zip(inside, graph.results, strict=True)):
         graph = Graph(graph.parameters, inside, graph.name)
@@ -109,7 +112,8 @@ def _is_view(node: Node) -> bool:
 
 
 def _distributed(node: Node, partitioned_args: Sequence[int]) -> Node:
-    """The map inside of the joints among its operands, and of parts of the others."""
+    """Distribute a map over the parts of its partitioned operands, and over slices of the
+    others."""
     whole = node.args[partitioned_args[0]].args[0]
     alike = {k for k in partitioned_args if _form(node.args[k].args[0]) == _form(whole)}
     operands = [
@@ -144,7 +148,7 @@ def _mapped(node: Node, operands: Sequence[Node], partitioned_args: Set[int], fi
 
 
 def _shaped(x: Node, shape: Shape) -> Node:
-    """x reshaped; a broadcast stays one, so that of its parts none is stored as a whole."""
+    """Return x reshaped; a broadcast stays one, so that slices of it are never materialized."""
     if x.op != "broadcast_in_dim" or x.shape == shape:
         return ops.reshaped(x, shape)
     (source,), dims = x.args, x.params["broadcast_dimensions"]

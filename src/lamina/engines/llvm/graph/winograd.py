@@ -1,14 +1,18 @@
-"""Winograd's convolution with 3x3 kernels: 16 products where the direct sum takes 36.
+"""Winograd's convolution with 3x3 kernels: 16 products instead of 36.
 
-Four outputs of a 2x2 tile depend on a 4x4 patch of the input. With the patch d, the kernel g and
-the outputs y taken to where convolution is a product element by element (Lavin and Gray 2015, "Fast
-algorithms for convolutional neural networks", F(2x2, 3x3)):
+Four outputs of a 2x2 tile depend on a 4x4 patch d of the input. The transforms take the patch d,
+the kernel g and the outputs y to a basis in which the convolution is elementwise (Lavin and Gray
+2015, "Fast algorithms for convolutional neural networks", F(2x2, 3x3)):
 
     V = B' d B        U = G g G'        M = sum over input features of V U        y = A' M A
 
-M is 16 matrix products, (tiles x inputs) times (inputs x outputs). The three transforms are maps
-that add and subtract; each is a joint, whose parts one kernel makes. The gradient to the kernel is
-F(3x3, 2x2): the same V, a tile of the cotangent in the place of the kernel, the sum over tiles.
+M is 16 matrix products, (tiles x inputs) times (inputs x outputs). The three transforms are maps of
+additions and subtractions; each is a partitioned value that one kernel computes. The gradient with
+respect to the kernel is F(3x3, 2x2): the same V, a tile of the cotangent instead of the kernel, and
+a sum over tiles.
+
+Legality: float32 or float64, 3x3 kernels, stride 1, no groups. Profitability: products saved per
+element moved (`Costs.winograd_gain`). Changes bits.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ Square = list[list[Node]]
 
 
 def pays(node: Node, materialized: Materialized) -> bool:
-    """Whether `winograd` can compute the convolution, and faster."""
+    """True if `winograd` can compute the convolution, and faster."""
     w, spec = node.args[1], node.params["rhs_spec"]
     fits = _fits(node, FORWARD) and [w.shape[d] for d in spec[2:]] == [3, 3]
     return fits and (
@@ -43,14 +47,15 @@ def pays(node: Node, materialized: Materialized) -> bool:
 
 
 def pays_for_kernel(node: Node, materialized: Materialized) -> bool:
-    """Whether `winograd_to_kernel` can compute the gradient to a kernel, and faster."""
+    """True if `winograd_to_kernel` can compute the gradient with respect to a kernel, and
+    faster."""
     x, g = node.args
     fits = _fits(node, TO_KERNEL) and node.shape[:2] == (3, 3)
     return fits and _saves(g.shape, x.shape[3], materialized)
 
 
 def _fits(node: Node, specs: Mapping[str, Sequence[int]]) -> bool:
-    """A convolution of pictures, features last, that is nothing but that."""
+    """True for a plain convolution of images, features last."""
     p = node.params
     ones = [*p["window_strides"], *p["lhs_dilation"], *p["rhs_dilation"]]
     ones += [p["feature_group_count"], p["batch_group_count"]]
@@ -62,7 +67,7 @@ def _fits(node: Node, specs: Mapping[str, Sequence[int]]) -> bool:
 
 
 def _saves(outputs: Shape, inputs: Dim, materialized: Materialized) -> bool:
-    """Whether the products saved take longer than what is written and read in between."""
+    """True if the products saved cost more than the additional memory traffic."""
     if not is_static((*outputs[1:], inputs)) or not (
         is_static(outputs) or materialized.has_weight_gradients
     ):
@@ -76,7 +81,7 @@ def _saves(outputs: Shape, inputs: Dim, materialized: Materialized) -> bool:
 
 
 def _saves_near(node: Node, materialized: Materialized) -> bool:
-    """The same of one picture of many, for which the caches are large enough."""
+    """The same for one image of a batch whose transforms fit the caches."""
     outputs, inputs, size = node.shape, node.args[0].shape[3], node.dtype.itemsize
     if is_static(outputs) or not is_static((*outputs[1:], inputs)):
         return False
@@ -90,13 +95,13 @@ def _saves_near(node: Node, materialized: Materialized) -> bool:
 
 
 def _gain(outputs: int, tiles: int, depth: int, features: int) -> float:
-    """Products saved for each element that is written and read."""
+    """Return the products saved per element that is written and read."""
     saved = depth * features * (9 * outputs - 16 * tiles)
     return saved / (16 * (tiles * (depth + features) + depth * features))
 
 
 def winograd(node: Node, kernel: Node, materialized: Materialized) -> Node:
-    """The convolution; `kernel` is (3, 3, inputs, outputs)."""
+    """Return the convolution; `kernel` is (3, 3, inputs, outputs)."""
     rows, columns = tiles = _tiles(node)
     v = _patches(node, tiles, materialized)
     u = _transformed(KERNEL, [[_at(kernel, (i, j)) for j in range(3)] for i in range(3)])
@@ -113,7 +118,8 @@ def winograd(node: Node, kernel: Node, materialized: Materialized) -> Node:
 
 
 def winograd_to_kernel(node: Node, materialized: Materialized) -> Node:
-    """The gradient to a kernel, (3, 3, inputs, outputs): lhs is the input, rhs the cotangent."""
+    """Return the gradient with respect to a kernel, (3, 3, inputs, outputs); lhs is the input, rhs
+    the cotangent."""
     g = node.args[1]
     rows, columns = tiles = _tiles(g)
     v = _patches(node, tiles, materialized)
@@ -125,7 +131,7 @@ def winograd_to_kernel(node: Node, materialized: Materialized) -> Node:
 
 
 def _tiles(outputs: Node) -> tuple[int, int]:
-    """Rows and columns of 2x2 tiles that cover the outputs."""
+    """Return the rows and columns of 2x2 tiles that cover the outputs."""
     rows, columns = (-(-int(n) // 2) for n in outputs.shape[1:3])
     return rows, columns
 
@@ -153,7 +159,7 @@ def _products(v: Node, u: Node, over: tuple[tuple[int, ...], tuple[int, ...]]) -
 def _padded(
     x: Node, padding: Sequence[Sequence[int]], wanted: Sequence[int], materialized: Materialized
 ) -> Node:
-    """x with the padding in front, and as many rows and columns as wanted."""
+    """Return x with padding before it, extended to the wanted rows and columns."""
     low, high = [0] * 4, [0] * 4
     for axis, (before, _), extent in zip((1, 2), padding, wanted, strict=True):
         low[axis], high[axis] = before, extent - before - int(x.shape[axis])
@@ -165,7 +171,7 @@ def _padded(
 
 
 def _every_other(x: Node, start: tuple[int, int], tiles: tuple[int, int]) -> Node:
-    """Of every tile, the element at `start`: (rows of tiles, tiles of a row, features)."""
+    """Return the element at `start` of every tile: (rows of tiles, tiles of a row, features)."""
     ends = [k + 2 * n - 1 for k, n in zip(start, tiles, strict=True)]
     limits = (x.shape[0], *ends, x.shape[3])
     part = ops.slice(x, start_indices=(0, *start, 0), limit_indices=limits, strides=(1, 2, 2, 1))
@@ -188,7 +194,7 @@ def _square(m: Node, axis: int) -> Square:
 
 
 def _transformed(matrix: Sequence[Sequence[float]], square: Square, axis: int = 0) -> Node:
-    """matrix square matrix', stored one part after another along an axis."""
+    """Return matrix square matrix', materialized part by part along an axis."""
     return stacked([e for row in _both(matrix, square) for e in row], axis)
 
 
@@ -203,10 +209,10 @@ def _combined(matrix: Sequence[Sequence[float]], values: list[Node]) -> list[Nod
 
 
 def _sum(factors: Sequence[float], values: list[Node]) -> Node:
-    """The terms with equal factors are added up first: one multiplication at most."""
+    """Add terms with equal factors first: at most one multiplication."""
     scale = max(abs(f) for f in factors)
     terms = [(f, v) for f, v in zip(factors, values, strict=True) if f]
-    terms.sort(key=lambda term: term[0] < 0)  # it begins with one to add, if there is one
+    terms.sort(key=lambda term: term[0] < 0)  # start with a positive term, if there is one
     total = terms[0][1] if terms[0][0] > 0 else ops.negate(terms[0][1])
     for factor, value in terms[1:]:
         total = ops.add(total, value) if factor > 0 else ops.subtract(total, value)

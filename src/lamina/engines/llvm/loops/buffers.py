@@ -1,4 +1,4 @@
-"""Memory as a program sees it: a slot for every argument, table, stored value and carried state."""
+"""Buffers of a program: a slot for every argument, table, materialized value and carried state."""
 
 from __future__ import annotations
 
@@ -33,21 +33,17 @@ class Slot:
     slice_of: Slot | None = None
     loop: Any = None
     iteration: int = 0
-    thread_private: bool = False  # whether every thread has one of its own
-    thread_displacement: int = (
-        0  # bytes by which each thread's rows are moved from those before (program.py)
-    )
-    alias_of: Slot | None = field(
-        default=None, repr=False
-    )  # another slot whose memory this one uses
+    thread_private: bool = False  # each thread has its own copy
+    thread_displacement: int = 0  # bytes between the rows of two threads (codegen/program.py)
+    alias_of: Slot | None = field(default=None, repr=False)  # the slot whose memory this one uses
     strides: Sequence[Dim] | None = (
-        None  # elements from one to the next; of a part of `alias_of` also
+        None  # elements between neighbors along each axis; of a view of `alias_of` also
     )
-    offset: Dim = 0  # from the whole's first to its own
+    offset: Dim = 0  # elements from the start of the aliased slot
 
     @property
     def memory(self) -> Slot:
-        """The slot that owns the memory: what aliases and elements come down to."""
+        """The slot that owns the memory, after aliases and loop slices are resolved."""
         slot = self
         while slot.alias_of is not None or slot.slice_of is not None:
             slot = slot.alias_of if slot.alias_of is not None else slot.slice_of  # type: ignore[assignment]
@@ -55,7 +51,7 @@ class Slot:
 
     @property
     def actual(self) -> Slot:
-        """The slot whose address this one has, aliases followed."""
+        """The slot that has this one's address, after aliases are resolved."""
         slot = self
         while slot.alias_of is not None:
             slot = slot.alias_of
@@ -63,11 +59,11 @@ class Slot:
 
     @property
     def layout(self) -> Sequence[Dim]:
-        """How many elements lie from one to the next along each axis."""
+        """Elements between neighbors along each axis."""
         return self.strides if self.strides is not None else strides_of(self.shape)
 
     def place(self, position: Sequence[Index]) -> Index:
-        """The number of the element at `position`, counted from the slot's address."""
+        """Return the linear index of the element at `position`, relative to the slot's address."""
         if self.strides is None:
             return linear(position, self.shape)
         total = at(self.offset)
@@ -84,13 +80,13 @@ class Slot:
 
     @property
     def bytes_per_thread(self) -> int:
-        """From one thread's own to the next one's: whole lines of a cache."""
+        """Bytes of one thread's copy, rounded up to whole cache lines."""
         assert is_static(self.bytes)
         return -(-int(self.bytes) // 64) * 64
 
 
 def _largest(spans: Sequence[Dim]) -> Dim:
-    """The span that is at least as long as each other, whatever the symbolic sizes (from 1) are."""
+    """Return the span that is the longest for all sizes of the symbols (at least 1)."""
     for span in spans:
         if all(_is_nonnegative(span - other) for other in spans):
             return span

@@ -1,11 +1,11 @@
-"""Where an element lies: integer expressions, affine in loop variables wherever possible.
+"""Index algebra: integer expressions, affine in loop variables wherever possible.
 
     index = coefficient * atom + ... + offset        coefficients and offset are extents
     atom  = variable                                 a loop's counter
           | index div extent | index mod extent      what a reshape leaves
-          | data(expression)                         an index read from memory
+          | data(expression)                         indirect: an index read from memory
 
-Division and remainder are solved here as far as bounds allow, so that a reshape of a loop's own
+Division and remainder are simplified as far as bounds allow, so that a reshape of a loop's own
 index is that index again.
 """
 
@@ -54,7 +54,7 @@ class Mod:
 
 @dataclass(frozen=True, slots=True)
 class Indirect:
-    """An integer expression's value as an index, clamped to [0, most]."""
+    """The value of an integer expression as an index, clamped to [0, most]."""
 
     expr: Any
     most: Dim
@@ -110,7 +110,7 @@ class Index:
         return self._vars
 
     def coefficient(self, var: Var) -> Dim | None:
-        """How far a step of `var` moves the index; None where it isn't a constant step."""
+        """Return the stride of the index along `var`; None if it is not constant."""
         for atom in self.terms:
             if not isinstance(atom, Var) and var in atom_vars(atom):
                 return None
@@ -132,7 +132,7 @@ def atom_vars(atom: Atom) -> frozenset[Var]:
 
 
 def of(var: Var) -> Index:
-    """The index that a loop variable is; a loop of one turn is always at 0."""
+    """Return the index of a loop variable; a loop of one iteration is always at 0."""
     return Index({}) if var.extent == 1 else Index({var: 1})
 
 
@@ -154,8 +154,8 @@ def _rejoined(terms: dict[Atom, Dim], offset: Dim) -> Index:
 
 # ---- division ----------------------------------------------------------------------------------
 def divmod_(index: Index, by: Dim) -> tuple[Index, Index]:
-    """index div by and index mod by, with whatever divides exactly taken out."""
-    if by == 1 or by == 0:  # of no elements, none is ever asked for
+    """Return index div by and index mod by, with exact multiples divided symbolically."""
+    if by == 1 or by == 0:  # by == 0: no element exists, so the index is never evaluated
         return index, at(0)
     quotient, rest = _split(index, by)
     if _below(rest, by):
@@ -167,7 +167,7 @@ def divmod_(index: Index, by: Dim) -> tuple[Index, Index]:
 
 
 def _split(index: Index, by: Dim) -> tuple[Index, Index]:
-    """index = quotient * by + rest, the rest no less than 0: as much of it divided as can be."""
+    """Return quotient and nonnegative rest with index = quotient * by + rest, the rest minimal."""
     quotient, rest = Index({}), Index({})
     for atom, coefficient in index.terms.items():
         exact = exact_division(coefficient, by)
@@ -178,7 +178,7 @@ def _split(index: Index, by: Dim) -> tuple[Index, Index]:
     whole, left = _split_offset(index.offset, by)
     if not rest.terms or _is_natural(rest + left):
         return quotient + whole, rest + left
-    if _is_natural(rest + index.offset):  # as of -i + 30: the offset makes up for the minus
+    if _is_natural(rest + index.offset):  # as of -i + 30: the offset keeps the rest nonnegative
         return quotient, rest + index.offset
     return Index({}), index
 
@@ -191,7 +191,7 @@ def _split_offset(offset: Dim, by: Dim) -> tuple[Dim, Dim]:
 
 
 def _is_natural(index: Index) -> bool:
-    """Whether the index is at least 0 for sure, knowing nothing but its loops' extents."""
+    """True if the index is certainly at least 0, given its loops' extents."""
     least = bounds(index)[0]
     if least is not None:
         return least >= 0
@@ -199,14 +199,14 @@ def _is_natural(index: Index) -> bool:
 
 
 def _is_sum(extent: Dim) -> bool:
-    """Whether an extent has no minus in it."""
+    """True if no coefficient of an extent is negative."""
     if isinstance(extent, Extent):
         return all(c >= 0 for c in extent.terms.values())
     return extent >= 0
 
 
 def _below(index: Index, limit: Dim) -> bool:
-    """Whether 0 <= index < limit for sure."""
+    """True if 0 <= index < limit certainly holds."""
     if len(index.terms) == 1 and index.offset == 0:
         ((atom, coefficient),) = index.terms.items()
         if coefficient == 1 and (
@@ -218,11 +218,11 @@ def _below(index: Index, limit: Dim) -> bool:
     return low is not None and low >= 0 and high is not None and is_static(limit) and high < limit
 
 
-Position = tuple[Index, ...]  # of an element: an index for each axis
+Position = tuple[Index, ...]  # the index along each axis
 
 
 def bounds(index: Index) -> tuple[int | None, int | None]:
-    """The least and the greatest value, where they are known now."""
+    """Return the least and the greatest value, None if unknown at compile time."""
     if not is_static(index.offset):
         return None, None
     low: int | None = int(index.offset)
@@ -242,7 +242,7 @@ def bounds(index: Index) -> tuple[int | None, int | None]:
 
 
 def _most(atom: Atom) -> int | None:
-    """The greatest value of an atom where it is known; all atoms start at 0."""
+    """Return the greatest value of an atom, None if unknown; all atoms start at 0."""
     if isinstance(atom, Mod):
         inner = bounds(atom.index)[1]
         most = atom.by - 1 if is_static(atom.by) else None
@@ -267,7 +267,7 @@ def strides_of(shape: Shape) -> list[Dim]:
 
 
 def linear(position: Sequence[Index], shape: Shape) -> Index:
-    """The C-order number of the element at `position`."""
+    """Return the C-order number of the element at `position`."""
     total = at(0)
     for index, stride, extent in zip(position, strides_of(shape), shape, strict=True):
         if extent != 1:
@@ -276,7 +276,7 @@ def linear(position: Sequence[Index], shape: Shape) -> Index:
 
 
 def delinear(number: Index, shape: Shape) -> list[Index]:
-    """The position of element `number` in a shape; `linear`'s inverse."""
+    """Return the position of element `number` in a shape; the inverse of `linear`."""
     position: list[Index] = []
     for extent in reversed(shape[1:]):
         if extent == 1:
@@ -290,8 +290,8 @@ def delinear(number: Index, shape: Shape) -> list[Index]:
 
 
 def reshaped(position: Sequence[Index], source: Shape, target: Shape) -> list[Index]:
-    """The position in `target` of the element at `position` in `source`, group by group, so that
-    axes which a reshape leaves alone keep their index."""
+    """Return the position in `target` of the element at `position` in `source`, group by group, so
+    that axes which the reshape does not touch keep their index."""
     result: list[Index] = []
     for (a0, a1), (b0, b1) in _groups(source, target):
         number = linear(position[a0:a1], source[a0:a1])

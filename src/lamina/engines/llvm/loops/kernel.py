@@ -14,9 +14,10 @@ from lamina.engines.llvm.loops.schedule import Schedule
 
 @dataclass(eq=False)
 class Kernel:
-    """A nest and its memory: buffer number k of the nest is `slots[k]`. Every loop is one of the
-    graph's axes, until the kernels are finished (bufferize.py). In the first turn of the loop
-    around it, another may take its place; in the last, none (peel.py)."""
+    """A nest and its buffers: buffer number k of the nest is `slots[k]`. Before `coalesce_loops`,
+    each loop is an axis of the graph. `first_iteration` replaces the kernel in the first
+    iteration of the surrounding loop; with `skip_last`, the last iteration leaves the kernel out
+    (program/peel.py)."""
 
     nest: Nest
     slots: list[Slot]
@@ -25,14 +26,14 @@ class Kernel:
     skip_last: bool = False
 
     def set_row_loop(self, row_loop: RowLoop) -> None:
-        """Let a call be for some of its rows only."""
+        """Let callers restrict the kernel to some of its rows."""
         self.nest.row_loop = row_loop
         if self.first_iteration is not None:
             self.first_iteration.nest.row_loop = row_loop
 
     @property
     def chosen(self) -> Schedule:
-        """Its schedule, which every kernel has from the pass `schedule` on."""
+        """The schedule; every kernel has one after the pass `schedule`."""
         assert self.schedule is not None, f"{self.nest.name} has no schedule yet"
         return self.schedule
 
@@ -56,7 +57,7 @@ class Kernel:
 
 
 def copy(into: Slot, source: Slot) -> Kernel:
-    """A kernel that copies one slot to another of the same shape."""
+    """Return a kernel that copies one slot to another of the same shape."""
     exprs = ExprBuilder()
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(source.shape)]
     position = [of(v) for v in loops]
@@ -66,7 +67,7 @@ def copy(into: Slot, source: Slot) -> Kernel:
 
 
 def zeros(into: Slot) -> Kernel:
-    """A kernel that fills a slot with zeros."""
+    """Return a kernel that fills a slot with zeros."""
     exprs = ExprBuilder()
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(into.shape)]
     index = into.place([of(v) for v in loops])
@@ -75,7 +76,7 @@ def zeros(into: Slot) -> Kernel:
 
 
 def without_unused_buffers(nest: Nest, slots: Sequence[Slot]) -> Kernel:
-    """The kernel of a nest with the slots that it touches, and no others."""
+    """Return the kernel of a nest with only those slots that it accesses."""
     exprs = ExprBuilder()
     touched = {e.params["buffer"] for e in walk(nest.roots()) if e.kind == "load"}
     touched |= {s.buffer for s in nest.stores}
@@ -87,7 +88,7 @@ def without_unused_buffers(nest: Nest, slots: Sequence[Slot]) -> Kernel:
 
 
 def epilogue_of(nest: Nest, slots: Sequence[Slot], exprs: ExprBuilder, value: Expr) -> Kernel:
-    """The kernel of what follows a nest's sums, with another value in their place."""
+    """Return the epilogue of a nest as a kernel: `value` replaces the accumulator."""
     after = replace(
         nest,
         name="map",

@@ -1,14 +1,14 @@
-"""Loop nests: what one kernel computes, before it is said how.
+"""Loop nests: what one kernel computes, without its schedule.
 
     nest    = name { spatial loop ... ; reduction loop ... ; accumulator ... ; store ... }
     loop    = variable in extent
     acc     = kind over expr                        sum, product, max, min, and, or, argmax, argmin
-    store   = buffer [ index ] <- expr              once per turn of the spatial loops
+    store   = buffer [ index ] <- expr              once per iteration of the spatial loops
     expr    = load buffer [ index ] | constant | index | primitive ( expr, ... )
             | acc number | guard ( low <= index < high, ... ) expr else expr
 
-An index is a linear element number (index.py). A nest says nothing about tiles, vectors, threads:
-that is its schedule (choose.py).
+An index is a linear element number (index.py). Tiles, vectors and unrolling are the schedule's
+(schedule.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lamina.ir.types import Dim, DType
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A kernel's argument: memory of elements of one dtype. `number` is its place in the list."""
+    """A kernel argument: memory of elements of one dtype. `number` is its position in the list."""
 
     number: int
     dtype: DType
@@ -34,7 +34,7 @@ class Buffer:
 
 
 class Expr:
-    """A scalar value at one point of the loops. Equal expressions are one object (see Maker)."""
+    """A scalar value at one point of the loops. Equal expressions are one object (ExprBuilder)."""
 
     __slots__ = ("args", "dtype", "kind", "params", "vars")
 
@@ -68,7 +68,7 @@ class Expr:
 
 
 class ExprBuilder:
-    """Makes expressions, equal ones once."""
+    """Builds expressions; equal ones are one object (hash consing)."""
 
     def __init__(self) -> None:
         self._made: dict[Any, Expr] = {}
@@ -96,7 +96,7 @@ class ExprBuilder:
         return self._make(("acc", number, vars_), "acc", (), dtype, vars_, number=number)
 
     def guard(self, tests: tuple[tuple[Index, Dim, Dim], ...], inside: Expr, other: Expr) -> Expr:
-        """`inside` where every low <= index < high, else `other`; inside is not read elsewhere."""
+        """`inside` if every low <= index < high, else `other`; loads of `inside` are predicated."""
         key = ("guard", tests, id(inside), id(other))
         vars_ = frozenset(v for i, _, _ in tests for v in i.vars)
         return self._make(key, "guard", (inside, other), inside.dtype, vars_, tests=tests)
@@ -124,7 +124,7 @@ class Store:
 
 @dataclass(frozen=True)
 class RowLoop:
-    """A loop over rows that a thread may have for itself: how many, and how many turns each is."""
+    """A loop over rows that callers may restrict: `rows` rows of `size` iterations each."""
 
     loop: Var
     rows: Dim
@@ -133,8 +133,8 @@ class RowLoop:
 
 @dataclass(frozen=True)
 class SplitReduction:
-    """A reduction over half of `limit` rows, and the loop over the two halves
-    (split_reduction.py)."""
+    """One part of a reduction over `row`, split in two: `part` is the loop over the parts, `limit`
+    the extent before the split (loopopt/split_reduction.py)."""
 
     part: Var
     row: Var
@@ -143,8 +143,8 @@ class SplitReduction:
 
 @dataclass(frozen=True)
 class Prefetch:
-    """Memory to be fetched while sums are formed: the buffer's number, the bytes from one row to
-    the next, the lines of each, how many lines at a time, and the terms between two times."""
+    """A buffer to prefetch during a reduction: its number, bytes between rows, cache lines per row,
+    lines per prefetch, and reduction iterations between prefetches."""
 
     buffer: int
     row: int
@@ -190,7 +190,8 @@ class Nest:
 
 
 def walk(roots: list[Expr]) -> Iterator[Expr]:
-    """Every distinct expression under the roots, operands first; those inside indices too."""
+    """Yield every distinct expression under the roots, operands first, including those in
+    indices."""
     seen: set[int] = set()
     stack = [(r, False) for r in reversed(roots)]
     while stack:
@@ -204,7 +205,7 @@ def walk(roots: list[Expr]) -> Iterator[Expr]:
 
 
 def index_exprs(expr: Expr) -> list[Expr]:
-    """The expressions that an expression's own indices read."""
+    """Return the expressions that an expression's indices read."""
     indices = []
     if "index" in expr.params:
         indices.append(expr.params["index"])

@@ -1,4 +1,4 @@
-"""Nests with every index, load, sum or test replaced: what all passes on nests are made of."""
+"""Substitution over a nest: every index, load, accumulator or test replaced."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def rewrite(
 
 @dataclass
 class _Rebuild:
-    """An expression made of new operands (`new`, by the old ones' identity) and new indices."""
+    """Rebuilds an expression from new operands (`new`, by identity of the old ones) and new
+    indices."""
 
     exprs: ExprBuilder
     new: Mapping[int, Expr]
@@ -56,14 +57,14 @@ class _Rebuild:
             return self._guard([self._changed_test(test) for test in p["tests"]], *args)
         if expr.kind == "constant":
             return exprs.constant(p["value"], expr.dtype)
-        if expr.kind == "acc":  # it depends on the loops, also on those that have just become one
+        if expr.kind == "acc":  # it depends on its loops, also after they were coalesced
             vars_ = frozenset(v for old in expr.vars for v in self.change(Index({old: 1})).vars)
             made = exprs.acc(p["number"], expr.dtype, vars_)
             return self.total(made) if self.total else made
         return exprs.op(expr.kind, args, expr.dtype, p)
 
     def _guard(self, tests: list[Test], inside: Expr, other: Expr) -> Expr:
-        """The guard with the tests that are still open."""
+        """Return the guard with the tests that are not decided yet."""
         verdicts = [_verdict(*test) for test in tests]
         if False in verdicts:
             return other
@@ -94,7 +95,7 @@ def _verdict(index: Index, low: Dim, high: Dim) -> bool | None:
 
 
 def _with_data(index: Index, new: Mapping[int, Expr]) -> Index:
-    """The index with the expressions it reads replaced."""
+    """Return the index with the expressions that it reads replaced."""
     if all(isinstance(a, Var) for a in index.terms):
         return index
     result = Index({}, index.offset)
@@ -108,7 +109,7 @@ def _with_data(index: Index, new: Mapping[int, Expr]) -> Index:
 
 
 def substituted(index: Index, new: Mapping[Var, Index]) -> Index:
-    """The index with an expression in the place of each variable that `new` names."""
+    """Return the index with the variables in `new` substituted."""
     if not index.vars & new.keys():
         return index
     result = Index({}, index.offset)

@@ -1,15 +1,15 @@
-"""How a nest is run: a value that says which loop fills the vector lanes and how much is unrolled.
+"""A schedule: loop order, vectorization and unrolling of one nest.
 
     schedule = order ; vector ; lanes ; unroll
 
-`order` lists the spatial loops, outermost first. `vector` is the loop whose turns fill the `lanes`
-of a register: a spatial loop, a reduction, or none. `unroll` says how many turns (for the vector
-loop: registers) of a loop are taken side by side, so that
+`order` lists the spatial loops, outermost first. `vector` is the loop whose iterations fill the
+`lanes` of a register: a spatial loop, a reduction, or none. `unroll` is the number of iterations
+(of the vector loop: registers) of a loop in one tile, so that
 
-    unroll {i: 8, j: 2}, vector j, 16 lanes      is a register tile of 8 x 32 sums
+    unroll {i: 8, j: 2}, vector j, 16 lanes      is a register tile of 8 x 32 accumulators
 
-A tile is nothing special: it is what a product's nest becomes when two of its loops are unrolled.
-The schedule never depends on the number of threads, so neither does any sum.
+A register tile is a product's nest with two unrolled loops. The schedule never depends on the
+number of threads, so neither does the order of any sum.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class Schedule:
     lanes: int
     unroll: dict[Var, int] = field(default_factory=dict)
     long_from: int = 0  # terms of a reduction from which on `long_reduction` runs
-    long_reduction: Schedule | None = None  # what to run if sums of unknown extent turn out long
-    transposed: Var | None = None  # the loop along which what `vector` would gather is loaded
+    long_reduction: Schedule | None = None  # the version for long reductions of unknown extent
+    transposed: Var | None = None  # loads are contiguous along this loop (transpose.py)
     few_below: int = 0  # rows below which `few_rows` runs
-    few_rows: Schedule | None = None  # what to run where there are few rows
+    few_rows: Schedule | None = None  # the version for few rows
     serial: bool = False  # one thread runs it
     pipelined: bool = False  # the epilogue runs during the next tile (pipelined_epilogue.py)
 
     def step(self, var: Var) -> int:
-        """How many turns of a loop one tile covers."""
+        """Return the number of iterations of a loop in one tile."""
         return self.unroll.get(var, 1) * (self.lanes if var is self.vector else 1)
 
     def __str__(self) -> str:

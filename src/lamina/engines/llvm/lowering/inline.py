@@ -1,8 +1,8 @@
-"""A node at a position, as an expression: maps compute, views only say where to look.
+"""Inlining: the value of a node at a position, as an expression. Views become index arithmetic.
 
-`at_point(node, position)` walks from a value towards memory. A view turns the position into its
-operand's (one row a view); a map becomes an operation on its operands' expressions; `leaf` says
-where the walk ends: at memory, or at an accumulator of the nest being built.
+`at_point(node, position)` walks from a value towards memory. A view maps the position to its
+operand's (access-map composition, one row a view); a map becomes an operation on its operands'
+expressions; `leaf` ends the walk at memory, or at an accumulator of the nest.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Test = tuple[Index, Dim, Dim]
 
 
 class Inliner:
-    """Expressions of one nest; equal questions are answered once."""
+    """Builds the expressions of one nest, with memoization."""
 
     def __init__(self, exprs: ExprBuilder, leaf: Leaf) -> None:
         self.exprs, self.leaf = exprs, leaf
@@ -52,12 +52,12 @@ class Inliner:
         return self.exprs.op(node.op, args, node.dtype, params)
 
     def guarded(self, tests: Sequence[Test], inside: Expr, other: Expr) -> Expr:
-        """`inside` where the tests hold; tests that always hold are dropped."""
+        """Return `inside` guarded by the tests; tests that always hold are dropped."""
         open_ = tuple(t for t in tests if not _always(*t))
         return self.exprs.guard(open_, inside, other) if open_ else inside
 
     def indirect(self, node: Node, position: Position, most: Dim) -> Index:
-        """An integer element as an index, clamped to [0, most]."""
+        """Return an integer element as an index, clamped to [0, most]."""
         return Index({Indirect(self.at_point(node, position), most): 1})
 
 
@@ -76,7 +76,7 @@ def _always(index: Index, low: Dim, high: Dim) -> bool:
     )
 
 
-# ---- one row a view ----------------------------------------------------------------------------
+# ---- one row a view --------------------------------------------------------------------------
 def _identity(p: Inliner, node: Node, position: Position) -> Expr:
     return p.at_point(node.args[0], position)
 

@@ -1,4 +1,4 @@
-"""A group of nodes becomes a loop nest, and the slots of memory that the nest reads and writes."""
+"""Lowering: a fusion group -> a loop nest and the buffers that it accesses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from lamina.ir.kinds import CONTRACTIONS
 def lower(
     group: FusionGroup, slots: Mapping[Node, Slot], stored: Mapping[Node, FusionGroup]
 ) -> Kernel:
-    """The kernel of a group; `slots` says where sources and stored values lie."""
+    """Return the kernel of a group; `slots` holds the buffers of sources and materialized
+    values."""
     return _Lowering(group, slots, stored).kernel()
 
 
@@ -67,7 +68,7 @@ class _Lowering:
         slot = self.where_is.get(node)
         producer = self.stored.get(node)
         if slot is None or (producer is not None and producer not in self.group.needs):
-            return None  # computed here, though another group may store it later
+            return None  # recomputed here, though another group may materialize it later
         return self.exprs.load(self._buffer(slot), slot.place(position))
 
     def _buffer(self, slot: Slot) -> Buffer:
