@@ -1,14 +1,17 @@
-"""Long sums of products, a block at a time: what a block reads stays in the nearest caches.
+"""Cache blocking of long reductions (blocking of K): a block of the operands stays in a cache.
 
     for tile: for k in 131072: acc += x[k] y[k]                 each tile reads all of x and y
         ->  for block: for tile: for k in 1024: acc += ...      a block of x and y serves all tiles
-                                 sums += acc                    (in the first block: sums <- acc)
-            for tile: result <- what follows the sums
+                                 partial += acc                 (in the first block: partial <- acc)
+            for tile: result <- epilogue(partial)
 
-Where there may be no block at all, as in a batch of no rows, the sums are put to zero before.
+If there may be no block at all, as in an empty batch, the partial sums are zeroed first. The blocks
+run in the same order on any number of threads, each of which keeps its own tiles
+(`Nest.sequential_outer`).
 
-The blocks follow one another in the same order on any number of threads, each of which keeps to its
-own tiles (`Nest.sequential_outer`).
+Legality: sums of contractions. Profitability: the panel that one tile reads exceeds the nearest
+caches (`Costs.block_panel_l1`) and is read again by later tiles (`Costs.block_rows`). Changes bits:
+the blocks are added up one after another.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ from lamina.ir.typical import guess
 
 
 def block_reduction(kernel: Kernel, target: Target) -> list[Kernel]:
-    """The kernel, or in its place others: sums put to zero, if need be; sums in blocks; and what
-    uses them, if they are not the results."""
+    """Return the kernel; or the kernels that zero the partial sums, accumulate blocks, and compute
+    the epilogue, as far as each is needed."""
     exprs = ExprBuilder()
     if not _pays(coalesce(kernel.nest, ExprBuilder(), target.costs), target):
         return [kernel]
@@ -52,7 +55,7 @@ def block_reduction(kernel: Kernel, target: Target) -> list[Kernel]:
 
 
 def _is_plain(kernel: Kernel) -> bool:
-    """Whether the sums are stored as they are, where nothing is read."""
+    """True if the accumulators are stored as they are, to memory that the kernel does not read."""
     nest = kernel.nest
     return len(nest.stores) == 1 and all(
         s.expr.kind == "acc"
@@ -63,7 +66,7 @@ def _is_plain(kernel: Kernel) -> bool:
 
 
 def _pays(nest: Nest, target: Target) -> bool:
-    """Whether the right side of one tile is more than a cache keeps until the next one needs it."""
+    """True if the panel of one tile exceeds what a cache keeps until the next tile reads it."""
     dtype = nest.accumulators[0].dtype if nest.name in CONTRACTIONS else None
     if dtype is None or dtype.name not in ("float32", "float64"):
         return False
@@ -76,17 +79,18 @@ def _pays(nest: Nest, target: Target) -> bool:
     widest = max((guess(v.extent) for v in nest.loops), default=1)
     enough = widest >= panel and results >= costs.block_rows * panel
     known = all(is_static(v.extent) for v in nest.reductions)
-    fewer = 1 if known else 4 if nest.split_reduction else 2  # what is guessed may be more
+    fewer = 1 if known else 4 if nest.split_reduction else 2  # a guessed extent may be larger
     least = costs.block_panel_l1 * machine.l1 // fewer
     return enough and terms * panel * size >= least and results * size <= machine.l2
 
 
 def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | None]:
-    """The nest with the loop over blocks among its sums, and that loop."""
+    """Return the nest with its reduction split into a loop over blocks and one in a block, and the
+    former."""
     nest = replace(nest, reductions=by_stride(nest, nest.reductions))
     first, *rest = nest.reductions
     inside = math.prod(guess(v.extent) for v in rest)
-    # where there is no row of a half, nobody would put its sums to zero
+    # a part without rows would leave its partial sums undefined
     may_be_first = nest.split_reduction is None or first is not nest.split_reduction.row
     if may_be_first and costs.block_least <= inside <= costs.block_most:
         return nest, first
@@ -94,7 +98,7 @@ def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | No
     others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
     extent = int(longest.extent) if is_static(longest.extent) else 1
     known = all(is_static(v.extent) for v in nest.reductions)
-    # what is guessed may well be four times as much
+    # a guessed extent may well be four times as large
     most = costs.block_most // 2 if known else costs.block_guessed
     fitting = [
         n
@@ -114,7 +118,7 @@ def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | No
 def _accumulation(
     nest: Nest, exprs: ExprBuilder, slots: list[Slot], block: Var, accumulators: Slot, place: Index
 ) -> Kernel:
-    """The kernel that adds each block's products to the sums."""
+    """Return the kernel that adds each block's products to the partial sums."""
     (acc,) = nest.accumulators
     buffer = Buffer(len(slots), accumulators.dtype)
     before = exprs.load(buffer, place)

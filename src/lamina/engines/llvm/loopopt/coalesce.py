@@ -1,9 +1,11 @@
-"""Loops put in the order of memory, and neighbours that every index steps through as one joined.
+"""Loop interchange and coalescing.
 
-for k in 32: for n in 8: x[k + 32*n]    ->   for n in 8: for k in 32: x[k + 32*n]
-for i in 32: for j in 10: x[10*i + j]   ->   for i in 320: x[i]
+for k in 32: for n in 8: x[k + 32*n]    ->   for n in 8: for k in 32: x[k + 32*n] for i in 32: for j
+in 10: x[10*i + j]   ->   for i in 320: x[i]
 
-Whether i lies between two numbers is asked of 10 i + j as well.
+A test of i alone becomes a test of 10 i + j. Legality: every index depends on the pair only through
+their combination; loops of a split reduction and argmax over several axes keep their order.
+Profitability: always; short loops leave vectors part empty. Changes bits: the order of reductions.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from lamina.ir.typical import TYPICAL_SIZES
 
 
 def coalesce(nest: Nest, exprs: ExprBuilder, costs: Costs) -> Nest:
-    """The nest with every pair of loops merged that can be; loops of one turn are dropped."""
+    """Return the nest with all loops coalesced that can be; loops of one iteration are dropped."""
     nest = replace(nest, loops=[v for v in nest.loops if v.extent != 1])
     nest.reductions = by_stride(nest, [v for v in nest.reductions if v.extent != 1])
     short = costs.short_loop
@@ -38,14 +40,15 @@ def coalesce(nest: Nest, exprs: ExprBuilder, costs: Costs) -> Nest:
 
 
 def _is_split_part(nest: Nest, *pair: Var) -> bool:
-    """Whether one of these is a loop of the halves of a sum."""
+    """True if one of these is the loop over the parts of a split reduction."""
     return nest.split_reduction is not None and bool(
         {*pair} & {nest.split_reduction.part, nest.split_reduction.row}
     )
 
 
 def by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
-    """Reduction loops with the longest steps outermost; argmax counts positions, and keeps them."""
+    """Return the reduction loops, largest strides outermost; argmax counts positions and keeps
+    them."""
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         return loops
     loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
@@ -58,20 +61,20 @@ def by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
 
 
 def indices(nest: Nest) -> list[Index]:
-    """Where the nest reads and writes, and the indices whose value it uses; those inside indices
-    are left to `_merges`."""
+    """Return the indices of loads and stores, and those whose value is used; `_merges` handles the
+    indices inside of others."""
     found = [s.index for s in nest.stores]
     return found + [e.params["index"] for e in walk(nest.roots()) if "index" in e.params]
 
 
 def tests(nest: Nest) -> list[Test]:
-    """What the nest's guards ask."""
+    """Return the tests of the nest's guards."""
     guards = [e for e in walk(nest.roots()) if e.kind == "guard"]
     return [test for e in guards for test in e.params["tests"]]
 
 
 def _scales(test: Test, outer: Var, inner: Var, short: int) -> bool:
-    """Whether a test asks of the outer loop alone, of which the inner one is a short piece."""
+    """True if a test restricts the outer loop alone and the inner one is short."""
     index, low, high = test
     plain = index.terms == {outer: 1} and is_static((index.offset, low, high, inner.extent))
     return plain and inner.extent < short  # type: ignore[operator]
@@ -92,7 +95,7 @@ def _merges(index: Index, outer: Var, inner: Var) -> bool:
     for atom in index.terms:
         if isinstance(atom, (Div, Mod)) and not _merges(atom.index, outer, inner):
             return False
-        # what an index reads is an expression of its own, seen by `indices`
+        # an index in memory is an expression of its own, which `indices` yields
     return True
 
 

@@ -1,11 +1,12 @@
-"""Neighbouring kernels over the same points become one: what both read is read once.
+"""Loop fusion of neighboring kernels over equal domains (horizontal, and producer with consumer).
 
     for i: a[i] <- f(x[i])        for i: b[i] <- g(x[i], a[i])
         ->  for i: a[i] <- f(x[i]); b[i] <- g(x[i], f(x[i]))
 
-Only maps with maps, and reductions with reductions over the same axes. One kernel moves up to the
-other if nothing in between reads what it writes, or writes what it touches; and where one reads
-what the other writes, it does so at the very point where that is written.
+Legality: both are maps, or reductions over the same axes; no statement in between depends on the
+kernel that moves; a consumer reads the producer's value only at the point that writes it.
+Profitability: shared operands are read once; the number of memory streams is limited
+(`Costs.fuse_stores`, `fuse_buffers`). Bits do not change.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 
 KINDS = {"map": "map", "copy": "map", "zeros": "map", "reduce": "reduce"}
-ROUNDED = {"float16", "bfloat16"}  # what is read back is not what was stored
+ROUNDED = {
+    "float16",
+    "bfloat16",
+}  # reading back does not return the stored value (rounded to 16 bits)
 
 
 def fuse(statements: Sequence[Any], costs: Costs) -> list[Any]:
-    """The items with kernels joined where that can be."""
+    """Fuse kernels in a list of statements."""
     done: list[Any] = []
     for statement in statements:
         place = _place(done, statement, costs) if isinstance(statement, Kernel) else None
         if place is None:
             done.append(statement)
-        while place is not None:  # the two together may have their like further up
+        while place is not None:  # the fused kernel may fuse with an earlier one
             statement = _fused(done.pop(place), statement)
             above = _place(done[:place], statement, costs)
             if above is None:
@@ -41,7 +45,7 @@ def fuse(statements: Sequence[Any], costs: Costs) -> list[Any]:
 
 
 def _place(done: Sequence[Any], kernel: Kernel, costs: Costs) -> int | None:
-    """Where the kernel that this one can join stands."""
+    """Return the position of a kernel that this one can be fused into, else None."""
     if kernel.nest.name not in KINDS or kernel.is_identity:
         return None
     for place in range(len(done) - 1, max(len(done) - costs.fuse_reach, 0) - 1, -1):
@@ -56,7 +60,8 @@ def _place(done: Sequence[Any], kernel: Kernel, costs: Costs) -> int | None:
 
 
 def _fits(first: Kernel, second: Kernel, costs: Costs) -> bool:
-    """Whether the two are one kernel as well, with the stores of the first before the second's."""
+    """True if the fused kernel is legal, with the stores of the first before those of the
+    second."""
     a, b = first.nest, second.nest
     if KINDS.get(a.name) != KINDS.get(b.name) or not a.loops or _extents(a) != _extents(b):
         return False
@@ -80,7 +85,7 @@ def _extents(nest: Nest) -> Any:
 
 
 def _in_step(first: Kernel, second: Kernel) -> bool:
-    """Whether what one writes the other touches at the same points only."""
+    """True if both access memory that one of them writes at the same points only."""
     names = _names(second.nest, first.nest)
     written = {s.memory for s in (*_written(first), *_written(second))}
     places = [
@@ -105,7 +110,7 @@ def _written(kernel: Kernel) -> list[Slot]:
 def _places(
     kernel: Kernel, memories: set[Slot], names: dict[Var, Index]
 ) -> Iterator[tuple[Slot, Index, bool]]:
-    """Where the kernel reads and writes these memories, and whether a sum does."""
+    """Return where the kernel accesses these buffers, and whether inside a reduction."""
     nest = kernel.nest
     summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
     for expr in walk(nest.roots()):
@@ -118,7 +123,7 @@ def _places(
 
 
 def _names(nest: Nest, other: Nest) -> dict[Var, Index]:
-    """The other nest's loops for this one's."""
+    """Return a map from this nest's loops to the other's."""
     own_buffer, other_buffer = [*nest.loops, *nest.reductions], [*other.loops, *other.reductions]
     return {v: of(w) for v, w in zip(own_buffer, other_buffer, strict=True)}
 
@@ -142,7 +147,8 @@ def _moved(
     known: dict[Buffer, Expr],
     first_sum: int,
 ) -> Nest:
-    """The nest in terms of other loops and of `slots`, which grow; `known` values are not read."""
+    """Return the nest over other loops and `slots`, which grow; loads of `known` values are
+    replaced."""
 
     def buffer(old: Buffer) -> Buffer:
         slot = kernel.slots[old.number].actual

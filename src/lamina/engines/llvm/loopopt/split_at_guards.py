@@ -1,10 +1,13 @@
-"""A map that is put together of equal pieces computes each piece by itself.
+"""Index-set splitting: a loop whose guards cut it into equal segments computes them side by side.
 
     for j in 512: y[j] <- guard(j < 128; f(j); guard(j < 256; g(j - 128); ...))
         ->  for j in 128: y[j] <- f(j); y[j + 128] <- g(j); ...
 
-A concatenation is such a map, and so is a sum of padded parts, which is the gradient of cutting up.
-Nobody asks at each element which piece it is of; what the pieces share is computed once.
+Concatenations, and sums of padded parts (the gradient of slicing), have such guards. The split
+removes the test of each element, and computes shared subexpressions once.
+
+Legality: maps; the segments have equal, known lengths. Profitability: segments of at least
+`Costs.piece` elements, at most `Costs.pieces` of them. Bits do not change.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from lamina.ir.types import is_static
 
 
 def split_at_guards(kernel: Kernel, costs: Costs) -> Kernel:
-    """The kernel with loops cut to one piece, where its guards cut them into equal ones."""
+    """Return the kernel with loops split at their guards' bounds, if these cut equal segments."""
     nest = kernel.nest
     if nest.accumulators or nest.sequential_outer is not None:
         return kernel
@@ -34,7 +37,7 @@ def split_at_guards(kernel: Kernel, costs: Costs) -> Kernel:
 
 
 def _piece(nest: Nest, var: Var, costs: Costs) -> int | None:
-    """The length of the pieces into which guards cut a loop, if there are several."""
+    """Return the length of the segments into which guards cut a loop, if there are several."""
     if not is_static(var.extent):
         return None
     extent = int(var.extent)
@@ -48,7 +51,7 @@ def _piece(nest: Nest, var: Var, costs: Costs) -> int | None:
 
 
 def _bounds(nest: Nest, var: Var) -> Iterator[int]:
-    """The places along a loop where a guard changes."""
+    """Return the positions along a loop at which a guard changes."""
     for expr in walk(nest.roots()):
         for index, low, high in expr.params["tests"] if expr.kind == "guard" else ():
             plain = index.terms == {var: 1} and is_static((index.offset, low, high))

@@ -1,13 +1,14 @@
-"""Sums over the rows of a batch in two halves: each of two threads sums up what it has written.
+"""Split reduction (split-K): a reduction over the rows of a batch in two parts, added at the end.
 
     for m, n: for row: sum[m, n] += h[row, m] dz[row, n]
-        ->  for half: for m, n: for row of half: sums[half, m, n] += h[row, m] dz[row, n]
-            for m, n: sum[m, n] <- sums[0, m, n] + sums[1, m, n]
+        ->  for part: for m, n: for row of part: partial[part, m, n] += h[row, m] dz[row, n]
+            for m, n: sum[m, n] <- partial[0, m, n] + partial[1, m, n]
 
-Where the stacks of a loop are reduced, each thread has written those of its own rows
-(row_parallel.py, parallel_regions.py), and what another has written is slow to read: two threads
-then take a half each. There are two halves whatever the number of threads, so that the sums are
-the same bits.
+Legality: a contraction of floats whose reduction has one loop of unknown extent. Profitability: it
+reads stacked values of a row-parallel loop (row_parallel.py), of which each thread has written its
+own rows; reading rows that another core wrote is slow, so two threads take one part each. The
+partial results must be small compared with what is read (`Costs.split_reads`). Changes bits; there
+are two parts for any number of threads, so bits do not depend on that number.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from lamina.ir.typical import guess
 
 
 def split_reduction(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> list[Kernel]:
-    """The kernel; or in its place one that sums up the halves, and one that adds them."""
+    """Return the kernel; or one that reduces the two parts, and one that adds them."""
     rows = _rows(kernel, stacks, costs)
     if rows is None:
         return [kernel]
@@ -66,7 +67,7 @@ def split_reduction(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> l
 
 
 def _rows(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> Var | None:
-    """The loop over the rows whose halves are worth sums of their own."""
+    """Return the reduction loop over rows, if splitting it is legal and pays."""
     nest = kernel.nest
     if nest.name not in CONTRACTIONS or nest.accumulators[0].dtype.kind != "f":
         return None

@@ -1,13 +1,16 @@
-"""What is read or written side by side does not lie a power of two apart.
+"""Buffer layout: padded strides against cache-set conflicts; sequences in batch-major order.
 
-A cache has few places for addresses that agree in their lower bits: sixteen streams of memory, 32
-kB from each other, push one another out, and so do the rows of a matrix of 512 columns, of which a
-product reads a few columns again and again. So where a value is made or read in parts, or is the
-right side of a product, the parts or rows follow one another with a gap.
+    t[512, 512], strides (512, 1)        ->  strides (544, 1)                    padded strides
+    sequence[time, batch, features]      ->  strides of [batch, time, features]  batch-major
 
-Of the sequences that a loop goes through, each row's turns lie side by side: the rows of a thread
-(row_parallel.py) are then one stretch of memory, into which no other thread's fetching ahead
-reaches.
+Padded strides: addresses that agree in their low bits share few sets of a cache. Rows or parts at
+such a distance, read or written at the same time, evict each other; a gap between them avoids that.
+Batch-major: the values of one row of the batch are contiguous over the iterations of a scan, so
+that the rows of one thread (row_parallel.py) are one range of memory, which the hardware
+prefetchers of other cores do not reach into.
+
+Legality: only kernels, slices and scans access the value, not the caller. Profitability: the stride
+is a multiple of `Costs.set_period` and there are `Costs.conflicting_rows`. Bits do not change.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ PLAIN = {"slice", "dot_general"}
 
 
 def padded_strides(node: Node, readers: Collection[Node], costs: Costs) -> Sequence[Dim] | None:
-    """Strides (elements) of a stored value with gaps in it; None where it is better without."""
+    """Return strides (in elements) of a value that is better stored with gaps, else None."""
     if _is_sequence(node, readers):
         return _batch_major(node, costs)
     axis = _axis_of_parts(node) if is_partitioned(node) else _axis_of_slices(readers)
@@ -47,7 +50,8 @@ def padded_strides(node: Node, readers: Collection[Node], costs: Costs) -> Seque
 
 
 def _is_sequence(node: Node, readers: Collection[Node]) -> bool:
-    """Whether it is what a loop reads or keeps of each turn, for rows of a batch."""
+    """True if a scan reads or stacks the value, one slice per iteration, for the rows of a
+    batch."""
     if node.ndim < 2 or is_static(node.shape[1]) or is_partitioned(node):
         return False
     if not is_static((node.shape[0], *node.shape[2:])) or node.shape[0] == 1:
@@ -60,7 +64,7 @@ def _is_sequence(node: Node, readers: Collection[Node]) -> bool:
 
 
 def _iterates_over(loop: Node, node: Node) -> bool:
-    """Whether a loop takes one turn of a value at a time."""
+    """True if a scan reads one slice of the value per iteration."""
     if loop.op != "scan":
         return False
     before = loop.params["num_consts"] + loop.params["num_carry"]
@@ -68,7 +72,7 @@ def _iterates_over(loop: Node, node: Node) -> bool:
 
 
 def _batch_major(node: Node, costs: Costs) -> Sequence[Dim]:
-    """Strides with the turns of each row side by side."""
+    """Return batch-major strides."""
     strides = strides_of(node.shape[2:])
     each: Dim = math.prod(node.shape[2:])
     row = node.shape[0] * each
@@ -78,8 +82,8 @@ def _batch_major(node: Node, costs: Costs) -> Sequence[Dim]:
 
 
 def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
-    """The axis of rows that a product, whose right side the value is, sums over; or that a loop
-    goes through at each turn."""
+    """Return the axis of rows over which a product reduces its right operand, or through which a
+    scan iterates."""
     if any(r.op in SEPARATE - {"scan"} for r in readers):
         return None
     for reader in readers:
@@ -94,7 +98,7 @@ def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
 
 
 def _axis_of_parts(partitioned: Node) -> int | None:
-    """The axis along which the parts of a joint follow one another, one turn each."""
+    """Return the axis along which the parts of a partitioned value follow one another."""
     parts = list(parts_of(partitioned))
     axis: int = partitioned.args[0].params["dimension"]
     plain = all(part.shape[axis] == 1 and start[axis] == k for k, (part, start) in enumerate(parts))
@@ -102,7 +106,7 @@ def _axis_of_parts(partitioned: Node) -> int | None:
 
 
 def _axis_of_slices(readers: Collection[Node]) -> int | None:
-    """The axis of which every reader takes one turn."""
+    """Return the axis of which every reader takes one slice."""
     found = None
     for reader in readers:
         if reader.op != "slice":

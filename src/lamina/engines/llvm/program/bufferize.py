@@ -1,10 +1,11 @@
-"""Kernels in order, loops around them, memory for everything: what a compiled program will do.
+"""Bufferization: a graph -> a program of kernels, loops and branches with buffers for all values.
 
-    program = slot ... ; item ...
-    item    = kernel | loop ( item ... ) | while ( item ... ) | if ( item ... ) | routine
+    program   = slot ... ; statement ...
+    statement = kernel | loop ( statement ... ) | while ( statement ... ) | if ( statement ... )
+              | routine
 
-A graph's groups are ordered by what they need. State that is updated is written into its own memory
-where every other reader has read it before; else through a temporary, copied at the end.
+Fusion groups are ordered by their dependences. State that is updated is written in place if every
+other reader comes before the writer; else through a temporary, which is copied at the end.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ class _Bufferizer:
             self.where[interior] = interior_slot(self.where[padded], padded)
 
     def _fresh(self, node: Node) -> Slot:
-        """Memory for a value: laid out as its target is, or as suits its readers."""
+        """Return a buffer for a value, in the layout of its target, or in one that suits its
+        readers."""
         if node in self.graph.results:
             strides = self.targets[self.graph.results.index(node)].strides
         else:
@@ -117,7 +119,7 @@ class _Bufferizer:
         return {g.opaque for g in self.plan.groups if g.opaque is not None}
 
     def _place_elements(self, node: Node) -> None:
-        """A slot for each result of a scan, while, if or sort; scatter has one result."""
+        """Place each result of a scan, while, if or sort; scatter has one result."""
         if not isinstance(node.type, tuple):
             self.where[node] = (
                 self._fresh(node) if is_partitioned(node) else Slot(node.shape, node.dtype)
@@ -132,7 +134,7 @@ class _Bufferizer:
                     slot.strides = self._fresh(other).strides
 
     def _place_parts(self, joint: Node) -> None:
-        """The parts that kernels store lie in the joint's own memory."""
+        """Place the parts that kernels store as views of the partitioned value's buffer."""
         for part, start in parts_of(joint):
             producer = self.plan.stored.get(part)
             if (
@@ -149,12 +151,12 @@ class _Bufferizer:
         return Slot(part.shape, part.dtype, alias_of=whole, strides=strides, offset=offset)
 
     def _partition_copies(self, joint: Node) -> list[Statement]:
-        """Copies of the parts that lie elsewhere."""
+        """Return copies of the parts that are stored elsewhere."""
         places = [(self._part(joint, part, start), part) for part, start in parts_of(joint)]
         sources = [(place, self._slot(part)) for place, part in places]
         return [copy(place, slot) for place, slot in sources if slot.alias_of is not place.alias_of]
 
-    # ---- groups --------------------------------------------------------------------------------
+    # ---- fusion groups ---------------------------------------------------------------------------
     def _lowered(self, g: FusionGroup) -> list[Statement]:
         if g.opaque is None and g.stores[0] in self.halo_eliminations:
             return list(halo_fills(self.where[g.stores[0]], g.stores[0]))
@@ -178,7 +180,7 @@ class _Bufferizer:
             return [*before, zeros(outputs[0]), Routine(node, inputs, outputs, scratch)]
         if node.op != "scatter":
             return [*before, Routine(node, inputs, outputs, scratch)]
-        # the result starts as a copy of x, and only the result is touched from then on
+        # the result starts as a copy of x, and from then on only the result is accessed
         routine = Routine(node, [outputs[0], *inputs[1:]], outputs, scratch)
         return [*before, copy(outputs[0], inputs[0]), routine]
 
@@ -238,7 +240,7 @@ class _Bufferizer:
 
     # ---- results -------------------------------------------------------------------------------
     def _place_results(self) -> list[Statement]:
-        """Give each result its target's memory; where that can't be, the moves that do it after."""
+        """Alias each result with its target; where that is not legal, return the copies to do."""
         moves: list[Statement] = []  # into memory that another move may read, so they come last
         early: list[Statement] = []
         taken: set[Slot] = set()
@@ -262,11 +264,11 @@ class _Bufferizer:
         return early + moves
 
     def _is_overwritten(self, source: Slot) -> bool:
-        """Whether a result of its own is moved into this memory."""
+        """True if a result is also moved into this memory."""
         return source in self.parameters and source in self.targets
 
     def _may_use(self, node: Node, source: Slot, target: Slot) -> bool:
-        """Whether the kernel that makes node can write it straight into target's memory."""
+        """True if the kernel that computes the node can write straight into the target's memory."""
         if target not in self.parameters:
             return True
         if any(self.where.get(r) is target for r in self.graph.results):
@@ -275,7 +277,7 @@ class _Bufferizer:
         readers = [g for g in self.plan.groups if self._reads(g, target)]
         if is_partitioned(
             node
-        ):  # its parts are written one by one, while others may read the whole
+        ):  # its parts are written one by one, while others may read the whole value
             return False
         if writer.opaque is not None:
             others = [g for g in readers if g is not writer]
@@ -287,7 +289,8 @@ class _Bufferizer:
         return self._come_before([g for g in readers if g is not writer], writer)
 
     def _starts_with(self, g: FusionGroup, source: Slot, target: Slot) -> bool:
-        """Whether a loop only copies target into its carry: then the carry can be target itself."""
+        """True if a loop only copies the target into its carry: the carry can then alias the
+        target."""
         kernels = [i for i in self.kernels[g] if isinstance(i, Kernel)]
         for kernel in kernels:
             if kernel.slots == [target, source] or kernel.slots == [source, target]:
@@ -299,7 +302,7 @@ class _Bufferizer:
         return any(target.memory in touched(statement) for statement in self.kernels[g])
 
     def _in_place(self, g: FusionGroup, source: Slot, target: Slot) -> bool:
-        """Whether the writer reads target only at the very element that it then writes."""
+        """True if the writer reads the target only at the element that it then writes."""
         (kernel,) = self.kernels[g]
         assert isinstance(kernel, Kernel)
         nest, slots = kernel.nest, kernel.slots
@@ -316,7 +319,7 @@ class _Bufferizer:
         return True
 
     def _come_before(self, readers: list[FusionGroup], writer: FusionGroup) -> bool:
-        """Order the readers before the writer, if that makes no circle."""
+        """Order the readers before the writer, if that creates no cycle."""
         if any(self._reaches(r, writer) for r in readers):
             return False
         self.after.setdefault(writer, set()).update(readers)
@@ -329,7 +332,8 @@ class _Bufferizer:
         return g.needs | self.after.get(g, set())
 
     def _ordered(self) -> list[FusionGroup]:
-        """Groups in an order that respects every need, otherwise as they were made."""
+        """Return the groups in an order that respects every dependence, else in order of
+        creation."""
         order: list[FusionGroup] = []
         done: set[FusionGroup] = set()
         for root in self.plan.groups:

@@ -1,7 +1,7 @@
-"""Clusters of neighboring statements; row_tiling.py and parallel_regions.py define which kinds.
+"""Greedy clustering of neighboring statements, for row_tiling.py and parallel_regions.py.
 
-What does not belong to a cluster, and has nothing to do with it, goes before it; anything else ends
-it.
+A kernel that the cluster does not accept, but that is independent of it, moves in front of it; any
+other statement closes it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lamina.engines.llvm.program.statements import If, Loop, Statement, While, l
 
 
 class Cluster(ABC):
-    """Items in the making of one; `kernels` are all kernels of theirs."""
+    """A cluster under construction; `kernels` are all kernels of its members."""
 
     def __init__(self) -> None:
         self.members: list[Statement] = []
@@ -24,20 +24,21 @@ class Cluster(ABC):
 
     @abstractmethod
     def try_add(self, statement: Statement) -> bool:
-        """Add an item, if it can be one of them."""
+        """Add a statement if it is legal; return whether it was added."""
 
     @abstractmethod
     def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
-        """What becomes of the members; `later` are the items behind them."""
+        """Return what replaces the members; `later` are the statements after them."""
 
     def set_row_loop(self) -> None:
-        """Let calls of the members be for some rows only; those of strips and loops are already."""
+        """Let callers restrict member kernels to some rows; tiles and loops have done so for
+        theirs."""
         for member in self.members:
             if isinstance(member, Kernel):
                 member.set_row_loop(self.kernels[member])
 
     def clashes(self, statement: Kernel) -> bool:
-        """Whether a kernel cannot go before all of these."""
+        """True if a kernel depends on the cluster, and so cannot move in front of it."""
         return any(
             statement.written & kernel.touched or statement.touched & kernel.written
             for kernel in self.kernels
@@ -47,7 +48,7 @@ class Cluster(ABC):
 def row_loops_of(
     kernels: Mapping[Kernel, RowLoop], statement: Statement
 ) -> dict[Kernel, RowLoop] | None:
-    """The kernels and those of an item, if all of them go over as many rows."""
+    """Return the row loops of the kernels and of a statement's, if all have the same rows."""
     found = dict(kernels)
     for kernel in leaves([statement]):
         assert isinstance(kernel, Kernel)
@@ -61,7 +62,7 @@ def row_loops_of(
 def clustered(
     statements: Sequence[Statement], new: Callable[[], Cluster], enters: Callable[[Loop], bool]
 ) -> list[Statement]:
-    """The items with groups in them; those inside of branches and of loops that it enters too."""
+    """Cluster statements, also inside of branches and of the loops that it may enter."""
     done: list[Statement] = []
     cluster = new()
     for place, statement in enumerate(statements):

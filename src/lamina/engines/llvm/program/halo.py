@@ -1,9 +1,12 @@
-"""A value that somebody wants with a border around it is stored inside of that border.
+"""Halo elimination: a producer writes the interior of the padded buffer; the halo is filled apart.
 
-    y <- f(x);  padded <- pad(y)    ->    y, the middle of padded, <- f(x);  border of padded <- 0
+    y <- f(x); padded <- pad(y)   ->   interior of padded <- f(x); halo of padded <- 0
 
-So the padded copy that a convolution reads costs no pass over memory; whoever reads y reads it
-there.
+Readers of y read the interior. The padded copy that a convolution reads then costs no pass over
+memory.
+
+Legality: the padding is constant and known, and neither value is a result of the graph.
+Profitability: values of at least `Costs.halo` elements. Bits do not change.
 """
 
 from __future__ import annotations
@@ -26,10 +29,12 @@ OWN = {"identity", "get_tuple_element", "parameter"}  # these have their memory 
 
 
 def halo_eliminations(graph: Graph, plan: FusionPlan, costs: Costs) -> dict[Node, Node]:
-    """The stored padded copies whose middle can be stored where it is, and those middles."""
+    """Return the padded copies whose interior can be written in place, with the interior's node."""
     found: dict[Node, Node] = {}
     results = set(graph.results)
-    whole = {a for n in graph.nodes() if n.op in SEPARATE for a in n.args}  # wanted in one piece
+    whole = {
+        a for n in graph.nodes() if n.op in SEPARATE for a in n.args
+    }  # needed as contiguous arrays
     for node, g in plan.stored.items():
         if node.op != "identity" or node.args[0].op != "pad" or g.stores != [node]:
             continue
@@ -52,7 +57,7 @@ def _is_plain(pad: Node, interior: Node, value: Node, costs: Costs) -> bool:
 
 
 def interior_slot(padded: Slot, node: Node) -> Slot:
-    """The memory of a padded copy's middle."""
+    """Return the view of a padded buffer's interior."""
     pad = node.args[0]
     interior, strides = pad.args[0], strides_of(node.shape)
     low = pad.params["edge_padding_low"]
@@ -61,7 +66,8 @@ def interior_slot(padded: Slot, node: Node) -> Slot:
 
 
 def halo_fills(padded: Slot, node: Node) -> list[Kernel]:
-    """Kernels that fill the border, two sides of an axis at a time where both are of one line."""
+    """Return kernels that fill the halo, two sides of an axis in one kernel if both are one
+    wide."""
     pad = node.args[0]
     value = pad.args[1].params["value"].reshape(-1)[0].item()
     kernels = []
@@ -84,7 +90,7 @@ def halo_fills(padded: Slot, node: Node) -> list[Kernel]:
 
 
 def _sides(pad: Node, axis: int) -> Iterator[tuple[int, Dim, Dim]]:
-    """Runs of places along an axis that are its border: how many, the first, and the step."""
+    """Yield the ranges of the halo along an axis: number of positions, first, and step."""
     low = int(pad.params["edge_padding_low"][axis])
     high = int(pad.params["edge_padding_high"][axis])
     inside = pad.args[0].shape[axis]

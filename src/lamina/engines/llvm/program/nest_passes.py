@@ -17,7 +17,7 @@ from lamina.engines.llvm.target.target import Target
 
 
 def fuse_loops(program: Program, target: Target) -> Program:
-    """Join neighboring kernels over equal domains (loopopt/fuse.py)."""
+    """Fuse neighboring kernels over equal domains (loopopt/fuse.py)."""
     program.statements = map_bodies(
         program.statements, lambda statements: fuse(statements, target.costs)
     )
@@ -25,12 +25,12 @@ def fuse_loops(program: Program, target: Target) -> Program:
 
 
 def split_reductions(program: Program, target: Target) -> Program:
-    """Reduce what loops have stacked in two fixed halves (loopopt/split_reduction.py)."""
+    """Split reductions of stacked values into two fixed parts (loopopt/split_reduction.py)."""
     return _replaced(program, lambda kernel: split_reduction(kernel, program.stacks, target.costs))
 
 
 def block_reductions(program: Program, target: Target) -> Program:
-    """Cut long reductions of products into blocks for a cache (loopopt/block_reduction.py)."""
+    """Block long contractions for a cache (loopopt/block_reduction.py)."""
     return _replaced(program, lambda kernel: block_reduction(kernel, target))
 
 
@@ -53,7 +53,7 @@ def schedule_kernels(program: Program, target: Target) -> Program:
 
 
 def _replaced(program: Program, change: Callable[[Kernel], Sequence[Kernel]]) -> Program:
-    """The program with what `change` makes of each kernel in its place."""
+    """Return the program with each kernel replaced by `change(kernel)`."""
 
     def each(statements: list[Statement]) -> list[Statement]:
         new = (change(i) if isinstance(i, Kernel) else [i] for i in statements)

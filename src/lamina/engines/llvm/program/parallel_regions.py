@@ -1,12 +1,15 @@
-"""From loop to loop, each thread keeps to rows of its own.
+"""Parallel regions: row-parallel loops and kernels share one partition of rows; no barriers inside.
 
-    z <- x W;  for turn: h <- f(z, h);  y <- softmax(h);  for turn: dz <- ...
-        ->  z[mine] <- x[mine] W;  for turn: h[mine] <- ...;  y[mine] <- ...;  for turn: ...
+    z <- x W;  for t: h <- f(z, h);  y <- softmax(h);  for t: dz <- ...
+        ->  z[mine] <- x[mine] W;  for t: h[mine] <- ...;  y[mine] <- ...;  for t: ...
 
-Loops whose rows need nothing of each other (row_parallel.py) are often followed by kernels of the
-same kind, up to the gradients' loops. Then the threads do not meet in between, and none reads what
-another has written, which is slow where processors don't share a cache. What all rows read, such as
-weights, each thread reads for itself, so it has to be little.
+Kernels next to row-parallel loops (row_parallel.py) join them, from the forward loop to the loops
+of the gradient. No thread then waits for another, or reads what another core wrote.
+
+Legality: all statements access only their own rows of what the region writes. Profitability: what
+all rows read (weights) is small (`Costs.region_shared`), since each thread reads it itself. Bits do
+not change. Storage reuse: inside a region, a dead temporary's buffer is reused by a later value of
+equal layout, so that threads still touch only their own rows.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ def form_parallel_regions(program: Program, target: Target) -> Program:
 
 
 class _Region(Cluster):
-    """Kernels and loops over the same rows, in the making."""
+    """A cluster of kernels and loops over the same rows."""
 
     def __init__(self, touching: MemoryUsers, shared: int) -> None:
         super().__init__()
@@ -60,7 +63,7 @@ class _Region(Cluster):
         return True
 
     def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
-        """One strip; or the members, if that is better."""
+        """Return one region; or the members, if there is no loop among them."""
         if len(self.members) < 2 or not any(isinstance(m, Loop) for m in self.members):
             return self.members
         self.set_row_loop()
@@ -69,8 +72,8 @@ class _Region(Cluster):
         return [ParallelRegion(self.members, rows)]
 
     def _reuse_memory(self, from_here: Set[object]) -> None:
-        """Where a value is read for the last time before another of the same form is made, that
-        takes its memory, if rows are in the same places: so no thread is in the way of another."""
+        """Alias each temporary with a dead one of the same shape, layout and bytes per row: equal
+        rows then occupy equal memory, so threads do not interfere."""
         free: list[tuple[int, Slot]] = []
         widths = row_footprints(self.kernels) or {}
         for slot, (first, last) in self._lives().items():
@@ -86,7 +89,7 @@ class _Region(Cluster):
                 free.append((last, found or slot))
 
     def _lives(self) -> dict[Slot, tuple[int, int]]:
-        """The first and the last member that each memory is in use by, in order of the first."""
+        """Return the first and the last member that accesses each buffer, in order of the first."""
         lives: dict[Slot, tuple[int, int]] = {}
         for place, member in enumerate(self.members):
             for leaf in leaves([member]):
@@ -102,7 +105,7 @@ def _has_same_layout(slot: Slot, other: Slot) -> bool:
 
 
 def _is_small(kernel: Kernel, most: int) -> bool:
-    """Whether all rows together read little besides their own."""
+    """True if all rows together read little besides their own."""
     return kernel.nest.name in NAMES and sum(_fixed(kernel, most)) <= most
 
 

@@ -1,9 +1,11 @@
-"""What the first and the last turn of a loop need not do.
+"""Loop peeling: specialized kernels for the first iteration, fewer kernels in the last.
 
-    h <- 0; for turn: z <- x[turn] + h U; ...       the first turn: z <- x[turn]
-    for turn: ...; g <- z U'                        the last turn: nobody reads g any more
+    h <- 0; for t: z <- x[t] + h U; ...       first iteration: z <- x[t]
+    for t: ...; g <- z U'                     last iteration: g is not computed
 
-A recurrent network starts from zeros, and nobody asks for the gradient of those.
+Legality: a sum of products with a buffer that is certainly zero is zero; a kernel may be skipped in
+the last iteration if only the next iteration reads what it writes. Profitability: always. Bits do
+not change for finite weights (infinities and NaN take effect from the second iteration on).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ Readers = Mapping[Slot, Set[object]]
 
 
 def peel_loops(program: Program) -> Program:
-    """Note for the kernels of every loop what its first and last iterations can leave out."""
+    """Note for each kernel of a loop how its first and last iterations differ."""
     readers: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
     for leaf in leaves(program.statements):
         for slot in read(leaf):
@@ -39,7 +41,7 @@ def peel_loops(program: Program) -> Program:
 
 
 def _loops(statements: Sequence[Statement]) -> Iterator[tuple[Sequence[Statement], int, Loop]]:
-    """Every loop, with the items among which it stands."""
+    """Yield every loop, with the statements around it and its position among them."""
     for place, statement in enumerate(statements):
         if isinstance(statement, Loop):
             yield statements, place, statement
@@ -47,9 +49,9 @@ def _loops(statements: Sequence[Statement]) -> Iterator[tuple[Sequence[Statement
             yield from _loops(inner)
 
 
-# ---- the first turn ----------------------------------------------------------------------------
+# ---- the first iteration -----------------------------------------------------------------------
 def _zeros_before(statements: Sequence[Statement]) -> set[Slot]:
-    """Memory that is zero after these items."""
+    """Return the memory that is zero after these statements."""
     found: set[Slot] = set()
     for statement in statements:
         found -= statement.written if isinstance(statement, Kernel) else touched(statement)
@@ -58,7 +60,7 @@ def _zeros_before(statements: Sequence[Statement]) -> set[Slot]:
 
 
 def _zeroed(kernel: Kernel) -> set[Slot]:
-    """Memory all of which a kernel fills with zeros."""
+    """Return the memory that a kernel fills entirely with zeros."""
     nest, slots = kernel.nest, kernel.slots
     if len(nest.loops) != 1 or nest.accumulators:
         return set()
@@ -78,7 +80,7 @@ def _is_whole(slot: Slot, extent: object) -> bool:
 
 
 def _peel_first(loop: Loop, zeros: set[Slot]) -> None:
-    """Others in the place of kernels that sum up products with what is still zero."""
+    """Give a first-iteration version to kernels that only reduce products with zeros."""
     for statement in loop.statements:
         if isinstance(statement, Kernel) and _multiplies(statement, zeros):
             statement.first_iteration = _without_reduction(statement)
@@ -86,7 +88,7 @@ def _peel_first(loop: Loop, zeros: set[Slot]) -> None:
 
 
 def _multiplies(kernel: Kernel, zeros: Set[Slot]) -> bool:
-    """Whether every sum is of products with one of these."""
+    """True if every accumulator sums products with one of these buffers."""
     accumulators = kernel.nest.accumulators
     factors = [a.expr.args if a.expr.kind == "multiply" else () for a in accumulators]
     return bool(accumulators) and all(
@@ -111,9 +113,9 @@ def _zero(exprs: ExprBuilder, total: Expr) -> Expr:
     return exprs.constant(0, total.dtype)
 
 
-# ---- the last turn -----------------------------------------------------------------------------
+# ---- the last iteration ------------------------------------------------------------------------
 def _is_idle_in_last(kernel: Kernel, loop: Loop, readers: Readers) -> bool:
-    """Whether what it writes is read by none but the next turn."""
+    """True if only the next iteration reads what the kernel writes."""
     place = loop.statements.index(kernel)
     here = set(leaves(loop.statements))
     later = set(leaves(loop.statements[place + 1 :])) | {kernel}

@@ -1,12 +1,13 @@
-"""While one kernel of a loop multiplies, what the others will read next is fetched.
+"""Software prefetching: the product of a loop prefetches what other kernels read next.
 
-    for turn: z <- dz U'; dz <- f(a[turn], b[turn])
-        ->  for turn: z <- dz U', meanwhile fetch a, b of the next turn; dz <- f(a[turn], b[turn])
+    for t: z <- dz U'; dz <- f(a[t], b[t])
+        ->  for t: z <- dz U', prefetching a[t + 1], b[t + 1]; dz <- f(a[t], b[t])
 
-The stacked values of a recurrent network are more than a core's own caches hold, and its loop stops
-at each turn to read them. The product in the loop reads what is always the same, and leaves the
-memory idle. Only where threads have rows of their own (row_parallel.py), so that a thread knows
-which.
+The stacked values of a recurrent network exceed a core's caches, so each iteration waits for them;
+the loop's product reads only weights and leaves the memory idle.
+
+Legality: row-parallel loops (row_parallel.py), in which a thread knows its rows. Profitability: a
+few lines per interval of the reduction (`Costs.prefetch_lines`). Bits do not change.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ from lamina.reference.sums import LONGEST
 
 
 def prefetch(program: Program, target: Target) -> Program:
-    """Give the largest product of every row-parallel loop what it is to prefetch."""
+    """Give the largest product of every row-parallel loop its prefetches."""
     for loop in loops(program.statements):
         attach_prefetches(loop, target.costs)
     return program
 
 
 def attach_prefetches(loop: Loop, costs: Costs) -> None:
-    """Tell the largest product of a loop what to fetch."""
+    """Give the largest product of a loop its prefetches."""
     kernels = [k for k in loop.statements if isinstance(k, Kernel)]
     products = [k for k in kernels if _is_long_product(k, costs.prefetch_interval)]
     if loop.rows is None or not products:
@@ -60,7 +61,7 @@ def attach_prefetches(loop: Loop, costs: Costs) -> None:
 
 
 def _is_long_product(kernel: Kernel, interval: int) -> bool:
-    """Whether it is a product whose sums are of a whole number of stretches, term by term."""
+    """True for a product with one reduction loop, a whole number of prefetch intervals long."""
     nest, schedule = kernel.nest, kernel.chosen
     if nest.name != "dot_general" or len(nest.reductions) != 1 or len(nest.accumulators) != 1:
         return False
@@ -72,7 +73,8 @@ def _is_long_product(kernel: Kernel, interval: int) -> bool:
 
 
 def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tuple[int, int]]:
-    """The stacks that these kernels read at this turn: bytes from row to row, and lines of each."""
+    """Return the stacked values that these kernels read: bytes between rows, cache lines per
+    row."""
     found: dict[Slot, tuple[int, int]] = {}
     written = {slot for kernel in kernels for slot in kernel.written}
     for kernel in kernels:
@@ -89,7 +91,7 @@ def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tup
 
 
 def _lines(product: Kernel, each: int, interval: int) -> int:
-    """How many lines to fetch at a time, so that all rows are by the end."""
+    """Return the lines per prefetch that cover all rows by the end of the product."""
     nest, schedule = product.nest, product.chosen
     open_ = [v for v in nest.loops if not is_static(v.extent)]
     rows = schedule.step(open_[0])
@@ -100,7 +102,7 @@ def _lines(product: Kernel, each: int, interval: int) -> int:
 
 
 def _next_element(slot: Slot, loop: Loop) -> Slot:
-    """The same at the next turn."""
+    """Return the slice of the next iteration."""
     return Slot(
         slot.shape,
         slot.dtype,

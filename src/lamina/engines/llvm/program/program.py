@@ -1,7 +1,8 @@
-"""A program of loop nests: its statements, and the memory that they work on.
+"""A program of loop nests: its statements and its buffers.
 
-program = slot ... ; item ...
-item    = kernel | loop ( item ... ) | while ( item ... ) | if ( item ... ) | routine
+program   = slot ... ; statement ... statement = kernel | loop ( statement ... ) | while ( statement
+... ) | if ( statement ... )
+          | routine
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from lamina.engines.llvm.program.statements import Statement, leaves, mentioned
 
 @dataclass(eq=False)
 class Program:
-    """What runs: `arguments` then `results` are the caller's memory; a result that updates an
-    argument is that argument's slot. `tables` are constants, `stacks` the results of loops,
-    branches and routines."""
+    """`arguments`, then `results`, are the caller's memory; a result that updates an argument is
+    that argument's slot. `tables` are constants, `stacks` the results of loops, branches and
+    routines."""
 
     statements: list[Statement]
     arguments: list[Slot]
@@ -26,7 +27,7 @@ class Program:
     stacks: set[Slot] = field(default_factory=set)
 
     def slots(self) -> list[Slot]:
-        """Every slot that owns memory, or is an element of one that does."""
+        """Return every slot that owns memory, and every loop slice."""
         seen: dict[Slot, None] = dict.fromkeys([*self.arguments, *self.results, *self.tables])
         for statement in leaves(self.statements):
             for slot in mentioned(statement):
@@ -39,7 +40,7 @@ MemoryUsers = Mapping[Slot, Set[object]]
 
 
 def users_of_memory(program: Program) -> MemoryUsers:
-    """By whom each memory is read or written; results by the program."""
+    """Return the statements that access each buffer; the program itself reads the results."""
     found: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
     for leaf in leaves(program.statements):
         for slot in mentioned(leaf):

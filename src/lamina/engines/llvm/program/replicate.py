@@ -1,11 +1,13 @@
-"""What is small and all threads read whole, each of them makes for itself.
+"""Replication (privatization): each thread computes a private copy of a small shared value.
 
-    u <- f(w), shared; y[mine] <- g(x[mine], u)
-        ->  u of this thread's own <- f(w); y[mine] <- g(x[mine], u of this thread's own)
+    u <- f(w), shared; y[mine] <- g(x[mine], u)   ->   u' <- f(w); y[mine] <- g(x[mine], u')
 
-Winograd's transform of a kernel is of this kind. Made together, half of it comes from another
-processor, and is written over while that still has it in its cache: with caches apart, this takes
-longer than to make all of it.
+An example is Winograd's transform of a kernel. Shared, a part of it comes from another core's
+cache, and writing it again invalidates the copies there; without a shared cache this costs more
+than computing all of it in each thread. It also saves a barrier.
+
+Legality: a map of arguments and tables; all readers are kernels over rows. Profitability: at most
+`Costs.replicated` bytes. Bits do not change.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from lamina.ir.types import is_static
 
 
 def replicate(program: Program, target: Target) -> Program:
-    """Give each thread a private copy of the small values that it is to compute itself."""
+    """Make small values of arguments thread-private."""
     touching = users_of_memory(program)
     for kernel in leaves(program.statements):
         if isinstance(kernel, Kernel) and _is_small_map(kernel, target.costs.replicated):
@@ -30,7 +32,7 @@ def replicate(program: Program, target: Target) -> Program:
 
 
 def _is_small_map(kernel: Kernel, most: int) -> bool:
-    """Whether it makes one small value from arguments."""
+    """True if the kernel computes one small value from arguments."""
     nest = kernel.nest
     known = all(is_static(v.extent) for v in nest.loops) and not nest.reductions
     if not known or nest.halo or len(kernel.written) != 1:
@@ -45,7 +47,7 @@ def _are_given(slots: set[Slot]) -> bool:
 
 
 def _is_read_by_rows(slot: Slot, exprs: Kernel, touching: MemoryUsers) -> bool:
-    """Whether it is temporary, and read only by kernels over rows of threads' own."""
+    """True for a temporary that only kernels with a row loop read."""
     if slot.kind != "temporary" or slot.memory is not slot:
         return False
     readers = touching[slot] - {exprs}

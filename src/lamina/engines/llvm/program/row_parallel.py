@@ -1,11 +1,14 @@
-"""Loops in which each thread may keep to rows of its own, and never wait for another.
+"""Dependence analysis: loops whose kernels access only their own row of the batch.
 
-    for turn: z <- f(h)  |  h <- g(z)                    all threads meet after every kernel
-        ->  for turn: z[mine] <- f(h[mine]); h[mine] <- g(z[mine])      they meet after the loop
+    for t: z <- f(h)  |  h <- g(z)                                barriers in each iteration
+        ->  for t: z[mine] <- f(h[mine]); h[mine] <- g(z[mine])   a barrier after the loop
 
-A recurrent network is of this kind: no sequence of a batch needs another. What the loop writes must
-be read and written at the row that its kernels stand at, and nowhere else. Which rows are whose is
-settled when the program runs; with too few of them, the kernels are shared as everywhere.
+A recurrent network is an example: the sequences of a batch are independent. Each thread then runs
+all iterations over its own rows. The rows are divided at run time; with too few, the threads share
+each kernel as elsewhere.
+
+Legality: every buffer that the loop writes is accessed only at the row of the kernel's own row
+loop. Profitability: always; barriers disappear. Bits do not change.
 """
 
 from __future__ import annotations
@@ -25,15 +28,15 @@ Limits = dict[Atom, tuple[int, int]]  # low <= atom < high
 
 
 def find_row_parallel(program: Program) -> Program:
-    """Mark the loops whose rows the threads may divide."""
+    """Mark the row-parallel loops with the number of their rows."""
     for loop in loops(program.statements):
         loop.rows = independent_rows(loop.statements)
     return program
 
 
 def independent_rows(statements: Sequence[Any]) -> Dim | None:
-    """How many rows the threads may divide among them in a loop of these items; None: they may
-    not. The kernels are told which of their loops goes over the rows."""
+    """Return the number of rows that threads may divide in a loop of these statements, else None;
+    set the row loop of each kernel."""
     row_loop: dict[Kernel, RowLoop] = {}
     for statement in statements:
         found = row_loop_of(statement) if isinstance(statement, Kernel) else None
@@ -44,14 +47,14 @@ def independent_rows(statements: Sequence[Any]) -> Dim | None:
     if len(rows) != 1 or row_footprints(row_loop) is None:
         return None
     if any(kernel.chosen.transposed is not None for kernel in row_loop):
-        return None  # squares reach over rows of others
+        return None  # transposed squares reach into other rows
     for kernel, each in row_loop.items():
         kernel.set_row_loop(each)
     return rows.pop()
 
 
 def row_loop_of(kernel: Kernel) -> RowLoop | None:
-    """Its loop over as many turns as only a run can tell, if there is one such loop."""
+    """Return the kernel's only loop of unknown extent, if there is one."""
     nest = kernel.nest
     open_ = [v for v in nest.loops if not is_static(v.extent)]
     known = all(is_static(v.extent) for v in nest.reductions)
@@ -63,8 +66,8 @@ def row_loop_of(kernel: Kernel) -> RowLoop | None:
 
 
 def row_footprints(kernels: Mapping[Kernel, RowLoop]) -> dict[Slot, int] | None:
-    """How many elements a row is of each memory that is written, if whatever is written is read and
-    written within the row alone."""
+    """Return the row length (elements) of each written buffer, if all accesses stay within their
+    row."""
     written = {slot for kernel in kernels for slot in kernel.written}
     widths: dict[Slot, int] = {}
     for kernel, row_loop in kernels.items():
@@ -84,12 +87,12 @@ def row_footprints(kernels: Mapping[Kernel, RowLoop]) -> dict[Slot, int] | None:
 
 
 def _is_of_rows(element: Slot, width: int, row_loop: RowLoop) -> bool:
-    """Whether what a turn of a loop has of a stack is all rows of it."""
+    """True if a loop slice consists of whole rows."""
     return element.bytes == row_loop.rows * width * element.dtype.itemsize
 
 
 def row_count(extent: Dim) -> tuple[Dim, int]:
-    """An extent as so many times what only a run can tell, or 0 times where it is a sum."""
+    """Return an extent as rows times a constant; the constant is 0 if the extent is a sum."""
     assert isinstance(extent, Extent)
     if len(extent.terms) != 1:
         return extent, 0
@@ -98,7 +101,7 @@ def row_count(extent: Dim) -> tuple[Dim, int]:
 
 
 def accesses(kernel: Kernel) -> Iterator[tuple[Slot, Index, Limits]]:
-    """Every memory that a kernel reads or writes, and where; with what guards ask for there."""
+    """Yield each access of a kernel: slot, index, and the bounds that guards set."""
     nest, slots = kernel.nest, kernel.slots
     for store in nest.stores:
         yield slots[store.buffer.number], store.index, {}
@@ -120,7 +123,7 @@ def accesses(kernel: Kernel) -> Iterator[tuple[Slot, Index, Limits]]:
 
 
 def _limits(tests: Iterable[tuple[Index, Dim, Dim]]) -> Limits:
-    """Between which values an atom lies, where a test asks of it alone."""
+    """Return the bounds of atoms that a test restricts alone."""
     found: Limits = {}
     for index, low, high in tests:
         if is_static((index.offset, low, high)) and list(index.terms.values()) == [1]:
@@ -130,8 +133,8 @@ def _limits(tests: Iterable[tuple[Index, Dim, Dim]]) -> Limits:
 
 
 class RowFootprint(NamedTuple):
-    """Where an index leads: from one row to the next by `width`, in row 0 from first to last; but
-    for steps over all rows, to those of another turn."""
+    """The elements that an index reaches: `width` from row to row, in row 0 from `first` to `last`;
+    steps over all rows, which lead to another iteration's slice, are left out."""
 
     width: int
     first: int
@@ -139,7 +142,7 @@ class RowFootprint(NamedTuple):
 
 
 def footprint_at(index: Index, row_loop: RowLoop, limits: Limits) -> RowFootprint | None:
-    """What an index reaches of each row; None where that is not known or not alike."""
+    """Return the footprint of an index; None if it is unknown or differs between rows."""
     if not is_static(index.offset):
         return None
     width, first, last = 0, index.offset, index.offset
@@ -166,7 +169,7 @@ def _is_whole(step: Dim, rows: Dim) -> bool:
 
 
 def _values_per_row(atom: Atom, row_loop: RowLoop) -> tuple[int, int] | None:
-    """How far an atom goes from row to row, and how many values it has in one."""
+    """Return an atom's stride from row to row, and the number of its values in a row."""
     if atom is row_loop.loop:
         return row_loop.size, row_loop.size
     if isinstance(atom, Var):

@@ -1,11 +1,14 @@
-"""Kernels that follow one another on the same rows, some rows at a time.
+"""Row tiling: neighboring kernels run over a few rows of the batch at a time (depth-first).
 
-    a <- f(x); b <- g(a); y <- h(b)     for a few rows of x: a <- f(x); b <- g(a); y <- h(b)
+    a <- f(x); b <- g(a); y <- h(b)   ->   for a few rows of x: a <- f(x); b <- g(a); y <- h(b)
 
-What one kernel leaves is in the cache when the next reads it, and what lies between them takes as
-much of it as a few rows. A network's predictions are of this kind, and Winograd's transforms. As in
-row_parallel.py, no row may need another; what all rows read, such as weights, is read again each
-time, so it has to be little.
+What one kernel writes is in the cache when the next reads it. Buffers that only these kernels
+access are contracted to the rows of one tile. Predictions of networks and Winograd's transforms are
+tiled.
+
+Legality: as in row_parallel.py, no row depends on another. Profitability: what lies between the
+kernels exceeds `Costs.tile_least` per row, and everything that a row touches, weights included,
+stays below `Costs.tile_most`. Bits do not change.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from lamina.ir.typical import guess
 
 
 def tile_rows(program: Program, target: Target) -> Program:
-    """Run neighboring kernels over a few rows at a time, where that pays."""
+    """Tile neighboring kernels by rows where it pays: first by finer rows, then by batch rows."""
     touching = users_of_memory(program)
     finer = clustered(
         program.statements, partial(_RowCluster, touching, target, True), _has_no_rows
@@ -48,21 +51,20 @@ def _has_no_rows(loop: Loop) -> bool:
 
 
 class _RowCluster(Cluster):
-    """Kernels over the same rows, in the making of a strip. A row is one turn of the batch; or a
-    finer one, the least of which each kernel takes a whole number of turns. Strips of finer rows
-    are taken as a whole."""
+    """Kernels over the same rows, to be tiled. A row is one element of the batch, or finer: then
+    each kernel's row is a whole number of them. Tiles of finer rows are members as a whole."""
 
     def __init__(self, touching: MemoryUsers, target: Target, finer: bool) -> None:
         super().__init__()
         self.touching, self.target, self.finer = touching, target, finer
         self.thread_private: dict[
             Kernel, RowLoop
-        ] = {}  # by turns of the batch; `kernels` by the strip's rows
+        ] = {}  # rows of the batch; `kernels` has rows of the tile
         self.widths: dict[Slot, int] = {}
 
     def try_add(self, statement: Statement) -> bool:
         if not isinstance(statement, Kernel) and not (isinstance(statement, RowTile)):
-            return False  # nor is a region, which has loops in it
+            return False  # a region contains loops
         thread_private = row_loops_of(self.thread_private, statement)
         if thread_private is None:
             return False
@@ -79,7 +81,7 @@ class _RowCluster(Cluster):
         return True
 
     def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
-        """One strip; or the members, if that is better."""
+        """Return one row tile; or the members, if that is better."""
         if len(self.members) < 2 or not self._is_worth_it():
             return self.members
         self.set_row_loop()
@@ -95,7 +97,7 @@ class _RowCluster(Cluster):
         )
 
     def _contracted(self) -> dict[Slot, int]:
-        """Bytes of a row of the memory that nobody else touches."""
+        """Return the bytes per row of the buffers that only the members access."""
         elements = {
             s.memory for k in self.kernels for s in k.slots if s.actual.slice_of is not None
         }
@@ -103,7 +105,7 @@ class _RowCluster(Cluster):
             slot: width * slot.dtype.itemsize
             for slot, width in self.widths.items()
             if slot.kind == "temporary"
-            and slot not in elements  # by_batch turn of a loop has all of it
+            and slot not in elements  # each iteration of a loop needs all of it
             and self.touching[slot] <= self.kernels.keys()
         }
 
@@ -118,7 +120,7 @@ def _with_finer_rows(kernels: Mapping[Kernel, RowLoop]) -> dict[Kernel, RowLoop]
 
 
 def _bytes(kernels: dict[Kernel, RowLoop]) -> float:
-    """What a row of everything takes, with what all rows read."""
+    """Return the bytes that one row accesses, with what all rows read."""
     found: dict[Slot, float] = {}
     for kernel, row_loop in kernels.items():
         for slot, index, limits in accesses(kernel):

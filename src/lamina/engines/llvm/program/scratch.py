@@ -1,4 +1,4 @@
-"""Choose the scratch memory of nodes that are routines of their own: sorts and some scatters.
+"""Choose the scratch memory of routines: sorts and some scatters.
 
 `EACH` and `LONGEST` also decide at run time, in codegen/library.py, whether a scatter whose extents
 are symbolic adds in float64.
@@ -19,7 +19,7 @@ LITTLE = 1 << 16  # elements
 
 
 def scratch_types(node: Node) -> list[TensorType]:
-    """The memory that a routine needs beside its operands and results."""
+    """Return the types of the scratch memory that a routine needs."""
     if node.op == "sort":
         return [TensorType(node.args[0].shape, int32)] * 2
     if _needs_float64(node):
@@ -28,8 +28,8 @@ def scratch_types(node: Node) -> list[TensorType]:
 
 
 def _needs_float64(node: Node) -> bool:
-    """Whether a scatter may add so much to single elements that float64 is worth it. Memory for
-    what is known only at run time is set aside where it is little."""
+    """True if a scatter may add so much to single elements that float64 is worth it. For sizes
+    known only at run time, memory is reserved if it is little."""
     if node.op != "scatter" or node.params["kind"] != "add" or node.dtype != float32:
         return False
     shapes = (node.shape, node.args[2].shape)
@@ -40,6 +40,6 @@ def _needs_float64(node: Node) -> bool:
 
 
 def indexed_extents(node: Node) -> Sequence[Dim]:
-    """The extents that the indices go over: so many updates may hit one element."""
+    """Return the extents of the indices: the number of updates that may hit one element."""
     updates, window = node.args[2], node.params["update_window_dims"]
     return [n for d, n in enumerate(updates.shape) if d not in window]

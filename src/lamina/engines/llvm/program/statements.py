@@ -1,7 +1,8 @@
-"""What a program does, in order: kernels, routines, and what encloses them.
+"""Statements of a program: kernels, routines, and what encloses them.
 
-item = kernel | routine | strip ( kernel ... ) | loop ( item ... )
-     | while ( item ... ; item ... ) | if ( item ... ; item ... )
+statement = kernel | routine | row tile ( statement ... ) | parallel region ( statement ... )
+          | loop ( statement ... ) | while ( statement ... ; statement ... )
+          | if ( statement ... ; statement ... )
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class ParallelRegion:
 
 @dataclass(eq=False)
 class While:
-    """`test` items, then, if `condition` holds, the `statements`, and again."""
+    """Run `test`; while `condition` holds, run `statements` and then `test` again."""
 
     condition: Slot
     test: list[Statement] = field(default_factory=list)
@@ -60,7 +61,7 @@ class While:
 
 @dataclass(eq=False)
 class If:
-    """`statements` where `condition` holds, else the `otherwise` items."""
+    """Run `statements` if `condition` holds, else `otherwise`."""
 
     condition: Slot
     statements: list[Statement] = field(default_factory=list)
@@ -69,7 +70,7 @@ class If:
 
 @dataclass(eq=False)
 class Routine:
-    """A primitive that has code of its own (sort, scatter): its node, operands and results."""
+    """A primitive with library code (sort, scatter): its node, operands and results."""
 
     node: Node
     inputs: list[Slot]
@@ -93,7 +94,7 @@ Statement = Kernel | Routine | RowTile | ParallelRegion | Loop | While | If
 
 
 def bodies(statement: Statement) -> list[list[Statement]]:
-    """The lists of items inside an item, in the order in which they run."""
+    """Return the lists of statements inside a statement, in order of execution."""
     if isinstance(statement, (Loop, RowTile, ParallelRegion)):
         return [statement.statements]
     if isinstance(statement, While):
@@ -104,7 +105,7 @@ def bodies(statement: Statement) -> list[list[Statement]]:
 def map_bodies(
     statements: list[Statement], change: Callable[[list[Statement]], list[Statement]]
 ) -> list[Statement]:
-    """What `change` makes of a list of items, after it was applied to each list inside of them."""
+    """Apply `change` to each list of statements, inner lists first."""
     for statement in statements:
         if isinstance(statement, While):
             statement.test = map_bodies(statement.test, change)
@@ -116,7 +117,7 @@ def map_bodies(
 
 
 def loops(statements: Sequence[Statement]) -> Iterator[Loop]:
-    """Every loop, those inside loops and branches included."""
+    """Yield every loop, also inside loops and branches."""
     for statement in statements:
         if isinstance(statement, Loop):
             yield statement
@@ -125,7 +126,7 @@ def loops(statements: Sequence[Statement]) -> Iterator[Loop]:
 
 
 def leaves(statements: Sequence[Statement]) -> Iterator[Kernel | Routine | While | If]:
-    """Every kernel and routine, those inside loops and branches included."""
+    """Yield every kernel and routine, also inside loops and branches."""
     for statement in statements:
         if isinstance(statement, While):
             yield from leaves(statement.test)
@@ -152,5 +153,5 @@ def touched(statement: Statement) -> set[Slot]:
 
 
 def read(statement: Statement) -> set[Slot]:
-    """The memory that an item reads; of all but kernels, whatever it touches."""
+    """Return the memory that a statement reads; for all but kernels, all that it accesses."""
     return statement.read if isinstance(statement, Kernel) else touched(statement)

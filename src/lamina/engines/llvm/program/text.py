@@ -28,8 +28,8 @@ from lamina.ir.types import Dim
 
 
 class Names:
-    """What slots are called: arg2, result0, table1, t3 (temporaries in order of appearance), and
-    arg0[iteration] for the element that an iteration of a loop works on."""
+    """Names of slots: arg2, result0, table1, t3 (temporaries in order of appearance), and
+    arg0[iteration] for the slice that an iteration of a loop works on."""
 
     def __init__(self, arguments: int) -> None:
         self.arguments = arguments
@@ -49,7 +49,7 @@ class Names:
 
 
 def to_text(program: Program, kernels: str = "") -> str:
-    """The program as text. With `kernels`, only the nests of kernels of that name, in full."""
+    """Print a program. With `kernels`, print only the nests of kernels of that name, in full."""
     names = Names(len(program.arguments))
     if kernels:
         return "\n\n".join(
@@ -62,14 +62,14 @@ def to_text(program: Program, kernels: str = "") -> str:
 
 
 def nest_text(kernel: Kernel, names: Names) -> str:
-    """A kernel in full: its buffers, its nest, its schedule."""
+    """Print a kernel in full: buffers, nest, schedule."""
     buffers = [f"b{k} = {_buffer(s, names)}" for k, s in enumerate(kernel.slots)]
     schedule = [f"  schedule {kernel.schedule}"] if kernel.schedule is not None else []
     return "\n".join([*buffers, str(kernel.nest), *_annotations(kernel), *schedule])
 
 
 def _annotations(kernel: Kernel) -> list[str]:
-    """What passes have noted on a kernel beyond its loops and its schedule."""
+    """Return what passes have noted on a kernel beyond its loops and its schedule."""
     nest = kernel.nest
     found = {
         "sequential outermost loop": nest.sequential_outer,
@@ -98,7 +98,7 @@ def _buffers(program: Program, names: Names) -> Iterator[str]:
 
 
 def _buffer(slot: Slot, names: Names) -> str:
-    """Name, type, and how its memory differs from a contiguous array of its own."""
+    """Return name, type, and how the memory differs from a contiguous array of its own."""
     shape = ", ".join(map(str, slot.shape))
     actual, notes = slot.actual, [f"{names(slot)} {slot.dtype}[{shape}]"]
     if slot.strides is not None:
@@ -122,7 +122,7 @@ def _lines(statements: Sequence[Statement], names: Names, depth: int) -> Iterato
 
 
 def _parts(statement: Statement, names: Names) -> list[tuple[str, Sequence[Statement]]]:
-    """The line of a statement, and the statements below it; further lines of the same one."""
+    """Return the lines of a statement, each with the statements below it."""
     if isinstance(statement, Loop):
         order = " in reverse" if statement.reverse else ""
         rows = f", row-parallel over {statement.rows}" if statement.rows is not None else ""

@@ -1,10 +1,9 @@
-"""What holds of every program between passes; LAMINA_CHECK=1 checks it after each of them.
+"""Invariants of a program between passes; LAMINA_CHECK=1 checks them after each pass.
 
-buffers     a nest's buffer k is its kernel's slot k, of the same dtype
-variables   indices use loops of the nest, or of what an expression reads them for
-bounds      an index that no guard restricts lies within its buffer
-schedules   order, unrolling and vectorization name loops of the nest
-loops       the element of a stack belongs to a loop around the kernel
+buffers     a nest's buffer k is its kernel's slot k, of the same dtype variables   indices use
+loops of the nest bounds      an index that no guard restricts is inside its buffer schedules
+order, unrolling and vectorization name loops of the nest loops       a loop slice belongs to a loop
+around the kernel
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ def _faults(kernel: Kernel) -> Iterator[str]:
 
 
 def _unguarded(roots: Sequence[Expr]) -> Iterator[Expr]:
-    """Every expression that is evaluated whatever the guards ask."""
+    """Yield every expression that is evaluated whatever the guards' tests give."""
     seen: set[int] = set()
     stack = list(roots)
     while stack:
@@ -99,7 +98,7 @@ def _is_outside(index: Index, slot: Slot) -> bool:
         return False
     least, most = bounds(index)
     if least is None or most is None or not is_static(size) or size == 0:
-        return False  # memory without elements belongs to what never runs
+        return False  # code over memory without elements never runs
     return least < 0 or most >= int(size) // slot.dtype.itemsize
 
 

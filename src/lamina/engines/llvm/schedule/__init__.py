@@ -1,1 +1,1 @@
-"""How a nest is run: tiles, vectorization, order of loops."""
+"""Schedules: tiles, vectorization, order of loops."""

@@ -1,4 +1,8 @@
-"""Choose a schedule: from a nest's strides and extents, the machine's registers and caches."""
+"""Choice of a schedule from a nest's strides and extents, and the machine's registers and caches.
+
+Legality: every order of the spatial loops is legal, but for `sequential_outer`. Profitability: the
+cost model below, with the thresholds of `Costs`. Changes bits: vectorized reductions add lanes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from lamina.ir.typical import guess
 
 
 def work(nest: Nest) -> float:
-    """Roughly how many operations a nest takes."""
+    """Estimate the operations of a nest."""
     iterations = math.prod(guess(v.extent) for v in (*nest.loops, *nest.reductions))
     return iterations * sum(expr_cost(e) for e in walk(nest.roots()))
 
@@ -30,14 +34,14 @@ def expr_cost(expr: Expr) -> float:
 
 
 def operations(nest: Nest) -> Dim:
-    """How many operations one call makes."""
+    """Return the number of operations of one call."""
     iterations: Dim = math.prod(v.extent for v in (*nest.loops, *nest.reductions))
     return iterations * max(1, int(sum(expr_cost(e) for e in walk(nest.roots()))))
 
 
 # ---- choosing ----------------------------------------------------------------------------------
 def choose(nest: Nest, target: Target) -> Schedule:
-    """A schedule from the nest's strides and extents and the machine's registers."""
+    """Return the schedule of a nest."""
     lanes = _lanes(nest, target)
     vector = _vector(nest, lanes, target.costs)
     serial = work(nest) < target.costs.serial
@@ -62,7 +66,8 @@ def choose(nest: Nest, target: Target) -> Schedule:
 
 
 def _with_few_rows(nest: Nest, schedule: Schedule, target: Target) -> Schedule:
-    """The schedule with another for few rows, if their number is known only at run time."""
+    """Return the schedule with a version for few rows, if their number is known only at run
+    time."""
     row = row_of(nest, schedule)
     if row is None:
         return schedule
@@ -94,33 +99,33 @@ def _pipelines(nest: Nest, schedule: Schedule, costs: Costs) -> bool:
 
 
 def epilogue_loads(nest: Nest) -> list[Expr]:
-    """What is read for each sum, after it."""
+    """Return the loads of the epilogue."""
     summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
     after = [e for e in walk([s.expr for s in nest.stores]) if id(e) not in summed]
     return [e for e in after if e.kind == "load" and set(nest.loops) <= e.vars]
 
 
 def _updates_arrays(nest: Nest, costs: Costs) -> bool:
-    """Whether sums are followed by an update of several arrays, as an optimizer's is."""
+    """True if the epilogue updates several arrays, as an optimizer does."""
     return len(epilogue_loads(nest)) + len(nest.stores) >= costs.update_arrays
 
 
 def _transposed(nest: Nest, vector: Var, loop: Var, lanes: int) -> Schedule:
-    """Squares of `vector` and `loop`; what is written is written in one go. Threads share the rows
-    of what is read, which mostly they have written themselves."""
+    """Schedule in-register transposes of `vector` and `loop`, with contiguous stores. Threads
+    divide the rows of what is read, which they have mostly written themselves."""
     rest = [v for v in nest.loops if v is not vector and v is not loop]
     order = (*rest, vector, loop)
     return Schedule(order, vector, lanes, {loop: lanes, vector: 1}, transposed=loop)
 
 
 def unknown_reduction(nest: Nest) -> Var | None:
-    """The first reduction whose extent is known only when the program runs."""
+    """Return the first reduction of an extent that is known only at run time."""
     return next((v for v in nest.reductions if not is_static(v.extent)), None)
 
 
 def few_rows_schedule(nest: Nest, schedule: Schedule, row: Var, target: Target) -> Schedule:
-    """The schedule for few turns of `row`: rows along another loop; or one at a time, and wider
-    along the vector instead."""
+    """Return the schedule for few iterations of `row`: rows along another loop; or one at a time,
+    and wider vectors."""
     vector, unroll = schedule.vector, {v: n for v, n in schedule.unroll.items() if v is not row}
     if vector is None or vector not in nest.loops:
         return Schedule(schedule.order, vector, schedule.lanes, unroll)
@@ -133,7 +138,7 @@ def few_rows_schedule(nest: Nest, schedule: Schedule, row: Var, target: Target) 
 
 
 def row_of(nest: Nest, schedule: Schedule) -> Var | None:
-    """The unrolled spatial loop that isn't the vector one, if its extent is symbolic."""
+    """Return the unrolled spatial loop besides the vector loop, if its extent is symbolic."""
     for var, count in schedule.unroll.items():
         if var in nest.loops and var is not schedule.vector and count > 1:
             return None if is_static(var.extent) else var
@@ -141,7 +146,7 @@ def row_of(nest: Nest, schedule: Schedule) -> Var | None:
 
 
 def _lanes(nest: Nest, target: Target) -> int:
-    """As many as fit of the widest element that is read, stored or summed."""
+    """Return how many of the widest element that is read, stored or accumulated fit a register."""
     widths = [s.buffer.dtype.bits for s in nest.stores] + [a.dtype.bits for a in nest.accumulators]
     for expr in walk(nest.roots()):
         if (expr.kind == "load" and expr.vars) or expr.dtype.kind == "f":
@@ -164,7 +169,7 @@ def _vector(nest: Nest, lanes: int, costs: Costs) -> Var | None:
 
 
 def _cost(nest: Nest, vector: Var | None, lanes: int, gather: float) -> float:
-    """Cost of one element of the innermost work when `vector` fills the lanes."""
+    """Estimate the cost of one innermost element if `vector` fills the lanes."""
     iterations = 1.0
     for v in nest.reductions:
         iterations *= guess(v.extent)
@@ -177,7 +182,7 @@ def _cost(nest: Nest, vector: Var | None, lanes: int, gather: float) -> float:
         return inside * iterations + outside
     filled = min(guess(vector.extent), lanes)
     if vector in nest.reductions:
-        # each sum of the lanes takes some ten instructions, and what follows it is scalar
+        # each horizontal sum takes about ten instructions, and its epilogue is scalar
         after = [s.expr for s in nest.stores]
         scalar = sum(_expr(e, None, gather) for e in walk(after)) + len(after)
         return inside * max(iterations / filled, 1) + 10 + scalar
@@ -199,9 +204,9 @@ def _access(coefficient: Dim | None, weight: float, gather: float) -> float:
 
 
 def _order(nest: Nest, vector: Var, unroll: dict[Var, int], memory_bound: bool) -> tuple[Var, ...]:
-    """Rows of a tile innermost, so that a panel of the right-hand side stays in the cache; but
-    outside of the vector loop where more is read and written after the sums than for them, so that
-    memory is walked through as it lies."""
+    """Return the loop order: rows of a tile innermost, so that a panel of the right operand stays
+    in the cache; but outside of the vector loop if the epilogue is memory-bound, so that memory
+    is accessed in order."""
     rows = [v for v in nest.loops if v is not vector and unroll.get(v, 1) > 1]
     rest = [v for v in nest.loops if v is not vector and v not in rows]
     inner = [vector] if vector in nest.loops else []
@@ -211,9 +216,8 @@ def _order(nest: Nest, vector: Var, unroll: dict[Var, int], memory_bound: bool) 
 
 
 def _columns_outermost(nest: Nest, schedule: Schedule, target: Target) -> tuple[Var, ...]:
-    """The order with the vector loop before all others where that fetches less: a panel of the
-    right side then stays for all of the left, instead of all of the right for a part of the left.
-    """
+    """Return the order with the vector loop outermost if that moves fewer bytes: one panel of the
+    right operand then stays in the cache for all of the left."""
     vector, order = schedule.vector, schedule.order
     rows = [v for v in order if v is not vector and schedule.unroll.get(v, 1) > 1]
     first = [
@@ -244,13 +248,13 @@ def _columns_outermost(nest: Nest, schedule: Schedule, target: Target) -> tuple[
 
 
 def _span(load: Expr, besides: Collection[Var]) -> int:
-    """How many elements lie between the first and the last that a load reads."""
+    """Return the number of elements between the first and the last that a load reads."""
     steps = [(v, load.params["index"].coefficient(v)) for v in load.vars if v not in besides]
     return 1 + sum(guess(c) * (guess(v.extent) - 1) for v, c in steps if c is not None)
 
 
 def _is_memory_bound(nest: Nest, costs: Costs) -> bool:
-    """Whether short sums are followed by an update of several arrays, as an optimizer's is."""
+    """True if short reductions have an epilogue that updates several arrays (an optimizer's)."""
     iterations = math.prod(guess(v.extent) for v in nest.reductions)
     return iterations < costs.long_reduction and _updates_arrays(nest, costs)
 
@@ -276,14 +280,14 @@ def _unroll(
 
 
 def _fitting(extent: int, lanes: int, counts: Iterable[int]) -> int:
-    """The first count of registers that the extent fills, wasting none."""
+    """Return the first count of registers that the extent fills without waste."""
     registers = -(-extent // lanes)
     return next((n for n in counts if registers % n == 0), 1)
 
 
 def _reused(nest: Nest, vector: Var) -> list[Var]:
-    """Spatial loops along which some operand of the sums stays the same: unrolling reuses it.
-    Better are those along which registers stay the same."""
+    """Return the spatial loops along which an operand is invariant, so that unrolling reuses it;
+    preferably those along which vector operands are."""
     loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
     found = [
         v
@@ -300,21 +304,22 @@ def _reused(nest: Nest, vector: Var) -> list[Var]:
 
 
 def _is_split_part(nest: Nest, var: Var) -> bool:
-    """Whether it is the loop over the halves of a sum, which need not be of as many rows."""
+    """True for the loop over the parts of a split reduction, which may differ in length."""
     return nest.split_reduction is not None and var is nest.split_reduction.part
 
 
 def _register_tile(
     vector: Var, reused: list[Var], lanes: int, target: Target, memory_bound: bool, nest: Nest
 ) -> dict[Var, int]:
-    """Rows x registers of sums: as many as the register file holds, wasting little at the edges."""
-    # the longest, and of equals the innermost: neighbouring rows lie closest together
+    """Return rows x registers of a register tile: what the register file holds, with little waste
+    at the edges."""
+    # the longest, and of equals the innermost: its neighboring rows are closest in memory
     row = max(
         _rows(nest, reused, target.costs),
         key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)),
     )
     best: tuple[float, int, int] = (float("inf"), 1, 1)
-    # each row of a tile that updates arrays is a stream of memory of its own for each of them
+    # each row of a tile that updates arrays is a memory stream for each of them
     most = 8 if memory_bound else 16
     for columns in (1, 2) if memory_bound else (1, 2, 3, 4):
         for rows in range(1, most + 1):
@@ -329,8 +334,8 @@ def _register_tile(
 
 
 def _rows(nest: Nest, reused: list[Var], costs: Costs) -> list[Var]:
-    """The loops of which the rows of a tile may be. What is known to be long enough goes before
-    what may be 1 when the program runs; but not if what it stores lies all over memory."""
+    """Return the loops that may be the rows of a tile: first those that are certainly long enough,
+    unless their stores are far from each other; then those that may be 1 at run time."""
     sure = _sure(reused, costs)
     likely = [v for v in reused if v not in sure and guess(v.extent) >= costs.sure_rows]
     far = costs.far_rows
@@ -342,24 +347,24 @@ def _sure(loops: list[Var], costs: Costs) -> list[Var]:
 
 
 def _near(nest: Nest, loops: list[Var], far: int) -> list[Var]:
-    """Those of the loops of which neighbouring turns store near each other."""
+    """Return those loops whose neighboring iterations store near each other."""
     steps = [(s.index.terms, s.buffer.dtype.itemsize) for s in nest.stores]
     return [v for v in loops if all(guess(t.get(v, 0)) * size < far for t, size in steps)]
 
 
 def _tile_cost(n_rows: int, rows: int, n_columns: int, columns: int, lanes: int) -> float:
-    """Time per product: the edges' waste, the adders' latency, and loads beside the arithmetic."""
+    """Estimate the time per product: waste at the edges, latency of the adders, and loads."""
     accumulators = rows * columns
     edges = (-(-n_rows // rows) * rows / n_rows) * (
         -(-n_columns // (columns * lanes)) * columns * lanes / n_columns
     )
-    # a row is one broadcast from a line that is in the cache, a column a register from a far panel
+    # a row is one broadcast from a cached line, a column one register from a far panel
     loads = (0.5 * rows + 2 * columns) / accumulators
     return edges * (max(1.0, 8 / accumulators) + 0.2 * loads)
 
 
 def _dot_tile(vector: Var, reused: list[Var], lanes: int, side: int) -> dict[Var, int]:
-    """Lanes along a reduction: a small square of sums where both sides can be reused."""
+    """Lanes along a reduction: a small square of accumulators if both operands can be reused."""
     two = [v for v in reused if guess(v.extent) >= side][:2]
     if len(two) == 2:
         return {two[0]: side, two[1]: side}

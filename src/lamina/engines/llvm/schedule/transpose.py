@@ -1,4 +1,4 @@
-"""Which maps load squares of registers: those that read along one loop and write along another."""
+"""In-register transposes: maps that read along one loop and write along another."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from lamina.ir.types import is_static
 
 
 def transposed_loop(nest: Nest, vector: Var, lanes: int) -> Var | None:
-    """The loop along which loads lie side by side that `vector` would gather, if squares of
-    `lanes` turns of both fit the nest without a rest."""
+    """Return the loop along which loads are contiguous that `vector` would gather, if squares of
+    `lanes` iterations of both tile the nest exactly."""
     exprs = list(walk(nest.roots()))
     if nest.accumulators or lanes < 2 or any(e.kind == "guard" for e in exprs):
         return None
@@ -26,7 +26,7 @@ def transposed_loop(nest: Nest, vector: Var, lanes: int) -> Var | None:
 
 
 def is_transposed(load: Expr, vector: Var, loop: Var) -> bool:
-    """Whether a load goes by whole, known steps along `vector`, and side by side along `loop`."""
+    """True if a load has a known stride greater than 1 along `vector`, and 1 along `loop`."""
     step = _steps(load, vector)
     return step not in (None, 0, 1) and is_static(step) and _steps(load, loop) == 1
 
