@@ -1,13 +1,13 @@
-"""Where the threads of a compiled program meet, and the memory that they share for it.
+"""Barriers of a compiled program, and the memory that its threads synchronize through.
 
-    synchronisation memory = lines of 128 bytes, so that no two threads write to one cache line:
-        count | turn, leave | sleepers | gate | job | body: function, arguments, flush | constants
-        | stop | watch: polls left, when to look
+    synchronization memory = lines of 128 bytes, against false sharing:
+        count | generation, leave | sleepers | gate | job | body: function, arguments, flush
+        | constants | stop | watch: polls left, when to look
     constants = spins, idle spins, processors, barrier, wait, wake,
         poll, period, main, ident, ensure, release, occurred, again, move
 
-From `barrier` on these are addresses: of the barrier's code, of the system's functions
-(parking.py), and of what a program is stopped with (stopping.py). `period` is in ticks of the
+From `barrier` on the constants are addresses: of the barrier's code, of system functions
+(parking.py), and of the functions that stop a program (stopping.py). `period` is in ticks of the
 clock, `main` is the identifier of Python's main thread.
 """
 
@@ -17,7 +17,7 @@ import platform
 
 from lamina.engines.llvm.codegen.builder import Builder, Value, constant
 
-LINE = 128  # bytes: two lines of 64 are fetched together on x86, and Apple's are this long
+LINE = 128  # bytes: x86 fetches adjacent lines of 64 in pairs, and Apple's lines are this long
 
 COUNT, GENERATION, SLEEPERS, GATE, JOB, BODY, CONSTANTS, STOP, WATCH = (LINE * k for k in range(9))
 SIZE = 9 * LINE
@@ -30,7 +30,7 @@ IDENT, ENSURE, RELEASE, OCCURRED, AGAIN, MOVE = (CONSTANTS + 8 * k for k in rang
 
 POLLS = 16  # barriers, or other polls of weight 1, from one look at the clock to the next
 
-# How a processor is told that this is a waiting loop; others are told nothing.
+# The instruction that marks a spin loop for the processor, where there is one.
 _PAUSES: dict[str, tuple[str, list[Value]]] = {
     "x86_64": ("llvm.x86.sse2.pause", []),
     "amd64": ("llvm.x86.sse2.pause", []),
@@ -40,26 +40,26 @@ _PAUSES: dict[str, tuple[str, list[Value]]] = {
 
 
 def emit_barrier(b: Builder, sync: Value, thread: Value, threads: Value) -> Value:
-    """No thread goes on before all have come here; what they wrote before, all may read after.
+    """Emit a barrier: what threads wrote before it, all threads may read after it.
 
     `sync` (ptr), `thread` and `threads` (i64) are the arguments that the program was entered with.
-    One thread alone passes at once. Where the result (i64) is not 0 the program has been stopped:
-    all threads get the same result, and must leave it then.
+    A single thread passes at once. A result (i64) other than 0 means that the program was stopped:
+    all threads get the same result, and must leave the program.
     """
     code = b.load("ptr", field(b, sync, BARRIER), align=8)
     return b.emit("i64", f"call i64 {code.text}({sync}, {thread}, {threads})")
 
 
 def emit_poll(b: Builder, sync: Value, thread: Value, weight: Value) -> Value:
-    """Not 0 where the program has been stopped: this thread may then skip what is left to do before
-    the next barrier. Other threads may still get 0."""
+    """Return nonzero if the program was stopped: this thread may then skip its work up to the next
+    barrier. Other threads may still get 0."""
     code = b.load("ptr", field(b, sync, POLL), align=8)
     return b.emit("i64", f"call i64 {code.text}({sync}, {thread}, {weight})")
 
 
 def clock(b: Builder) -> Value:
-    """The processor's clock, which ticks evenly: the time stamp counter on x86, the system timer
-    elsewhere (programs may not read the cycle counter of AArch64)."""
+    """Read a clock of constant rate: the time stamp counter on x86, the system timer elsewhere
+    (programs may not read the cycle counter of AArch64)."""
     cycles = architecture() in ("x86_64", "amd64")
     return b.call("llvm.readcyclecounter" if cycles else "llvm.readsteadycounter", "i64", [])
 
@@ -87,18 +87,18 @@ def store_atomic(b: Builder, value: Value, address: Value, order: str = "release
 
 
 def add_atomic(b: Builder, address: Value, value: int, order: str = "seq_cst") -> Value:
-    """Add to the number at `address`; what was there before."""
+    """Add to the number at `address`; return the old value."""
     return b.emit("i64", f"atomicrmw add {address}, i64 {value} {order}, align 8")
 
 
 def exchange(b: Builder, address: Value, expected: int, value: int) -> Value:
-    """Store `value` if `expected` is there; whether it was (i1)."""
+    """Store `value` if the memory holds `expected`; return whether it did (i1)."""
     pair = b.emit("{ i64, i1 }", f"cmpxchg {address}, i64 {expected}, i64 {value} seq_cst seq_cst")
     return b.emit("i1", f"extractvalue {pair}, 1")
 
 
 def pause(b: Builder) -> None:
-    """Let the processor rest for a moment inside a waiting loop."""
+    """Emit the pause instruction of a spin loop."""
     if architecture() in _PAUSES:
         name, args = _PAUSES[architecture()]
         b.call(name, "void", args)

@@ -187,8 +187,8 @@ class Function:
 
 @dataclass
 class Loop:
-    """What the body of a `with b.loop(...)` sees: the index, the carried values, and `next`,
-    which the body must set to the values the following turn carries."""
+    """What the body of a `with b.loop(...)` uses: the index, the carried values, and `next`, which
+    the body must set to the values that the following iteration carries."""
 
     value: Value
     carried: list[Value]
@@ -318,13 +318,13 @@ class Builder:
         return self.emit(returns, text)
 
     def fetch(self, address: Value, write: bool) -> None:
-        """Ask for the line of memory at an address, which will be read or written."""
+        """Prefetch the cache line of an address, for reading or writing."""
         how = [constant("i32", word) for word in (int(write), NEAREST, DATA)]
         self.call("llvm.prefetch.p0", "void", [address, *how])
 
     # ---- vectors -------------------------------------------------------------------------------
     def splat(self, x: Value, count: int) -> Value:
-        """The scalar x in every one of `count` lanes (x itself for 0 lanes or a vector)."""
+        """The scalar x in each of `count` lanes (x itself for 0 lanes or a vector)."""
         if not count or lanes(x.type):
             return x
         type_ = vector(x.type, count)
@@ -360,7 +360,7 @@ class Builder:
         self.lines.append(f"  store {value}, {address}, align {align}")
 
     def reserve(self, type_: str, align: int) -> Value:
-        """Memory of the function's own, until it returns."""
+        """Reserve stack memory until the function returns."""
         place = self.name("own")
         self.reserved.append(f"  {place} = alloca {type_}, align {align}")
         return Value(place, "ptr")
@@ -388,7 +388,7 @@ class Builder:
 
     @contextmanager
     def when(self, condition: Value) -> Iterator[None]:
-        """The body of the `with` runs where the i1 `condition` is true."""
+        """Run the body of the `with` if the i1 `condition` is true."""
         yes, done = self.label("then"), self.label("endif")
         self.branch_if(condition, yes, done)
         self.place(yes)
@@ -399,7 +399,7 @@ class Builder:
     def changed(
         self, condition: Value, values: Sequence[Value], change: Callable[[], list[Value]]
     ) -> list[Value]:
-        """What `change` emits where the i1 `condition` is true, else the values."""
+        """Return what `change` emits if the i1 `condition` is true, else the values."""
         entry = self.block
         with self.when(condition):
             new = change()
@@ -418,9 +418,9 @@ class Builder:
         carry: Sequence[Value] = (),
         hint: str = "loop",
     ) -> Iterator[Loop]:
-        """for value in range(start, stop, step), signed i64; the body may run no turn at all.
+        """Emit for value in range(start, stop, step), signed i64, possibly without any iteration.
 
-        After the `with`, `loop.result` holds the carried values of the last turn.
+        After the `with`, `loop.result` holds the carried values of the last iteration.
         """
         start, stop, step = (
             constant("i64", v) if isinstance(v, int) else v for v in (start, stop, step)

@@ -107,7 +107,7 @@ def to_memory(b: Builder, value: Value, dtype: DType) -> Value:
     return b.cast("zext", value, like(value.type, "i8")) if dtype.kind == "b" else value
 
 
-# ---- makers of rows ----------------------------------------------------------------------------
+# ---- constructors of rows ---------------------------------------------------------------------
 def _floats(function: Callable[..., Value]) -> Row:
     """A row of a function of mathlib, or any that takes the builder and the operands."""
     return lambda b, operand, result, *args: function(b, *args)
@@ -144,7 +144,7 @@ def _remainder(b: Builder, operand: DType, result: DType, x: Value, y: Value) ->
 
 
 def _safe_divisor(b: Builder, dtype: DType, x: Value, y: Value) -> Value:
-    """y, or 1 where dividing x by y would trap: by 0, and the least number by -1."""
+    """y, or 1 if dividing x by y would trap: by 0, and the least number by -1."""
     traps = b.icmp("eq", y, zero(y.type))
     if dtype.kind == "i":
         least = b.icmp("eq", x, constant(x.type, -1 << (dtype.bits - 1)))
@@ -169,7 +169,7 @@ def _extreme(
         return b.intrinsic(f"llvm.{sign}{'max' if greatest else 'min'}", x, y)
     if _is_number(y):  # one comparison does, true where x is NaN
         return b.select(b.fcmp("ugt" if greatest else "ult", x, y), x, y)
-    better = b.select(b.fcmp("ogt" if greatest else "olt", x, y), x, y)  # y where either is NaN
+    better = b.select(b.fcmp("ogt" if greatest else "olt", x, y), x, y)  # y if either is NaN
     return b.select(b.fcmp("uno", x, x), x, better)
 
 

@@ -1,9 +1,10 @@
-"""Expressions at a point of a tile, as registers; indices, as addresses.
+"""Code for expressions at a point of a tile, and for addresses.
 
 A point gives each unrolled loop a position in the tile. A value is emitted once for each position
-of the loops it depends on, and remembered in the scope it was emitted in: the scopes follow the
-loops, so whatever is remembered dominates whatever asks. An address is built outside in, one step a
-loop, so that each step can be emitted before the loops that don't change it (`hoist`).
+of the loops it depends on, and memoized in the scope it was emitted in. Scopes follow the loops, so
+a memoized value dominates its uses: that gives common subexpressions, loop-invariant code motion
+and register tiles. An address is built from the outermost loop inwards, so that each step can be
+hoisted out of the loops that do not change it (`hoist`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Point = dict[Var, int]
 
 
 class Addresses:
-    """What is known while a nest is emitted: open loops, masks, guards and values."""
+    """State of the emission of a nest: open loops, masks, guards and values."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class Addresses:
         self.first: dict[Var, Value] = {}
         self.remaining: dict[Var, Value] = {}
         self.level: dict[Var, int] = {}
-        self.kept: dict[Var, tuple[Value, Value]] = {}  # the turns that this thread keeps to
+        self.kept: dict[Var, tuple[Value, Value]] = {}  # the iterations that this thread runs
         self.mask_on = False
         self.guards: list[tuple[Any, Value]] = []
         self.accumulators: dict[tuple[int, tuple[int, ...]], list[Value]] = {}
@@ -103,7 +104,7 @@ class Addresses:
             self.remaining[var] = remaining
 
     def keep(self, var: Var, begin: Value, end: Value) -> None:
-        """Of loop `var`, this thread does only the turns from `begin` to `end`."""
+        """Restrict loop `var` to the iterations from `begin` to `end`."""
         self.kept[var] = (begin, end)
 
     def begin(self, var: Var) -> Value:
@@ -114,14 +115,15 @@ class Addresses:
 
     @contextmanager
     def full_tile(self, var: Var) -> Iterator[None]:
-        """Within, the tile does not reach past the end of loop `var`."""
+        """Assume inside of the `with` that the tile does not reach past the end of loop `var`."""
         remaining = self.remaining.pop(var)
         yield
         self.remaining[var] = remaining
 
     @contextmanager
     def masked(self) -> Iterator[None]:
-        """Within, lanes past the end of the vector loop are neither read nor written."""
+        """Predicate loads and stores inside of the `with`: lanes past the end are neither read nor
+        written."""
         self.mask_on = True
         yield
         self.mask_on = False
@@ -151,9 +153,9 @@ class Addresses:
         return self.b.binary("sdiv", self.dim(value), self.dim(by))
 
     def iteration(self, var: Var, position: int) -> tuple[Value, int]:
-        """The loop's counter at a position of the tile: a register, and a number to add.
+        """Return the loop's counter at a position of the tile: a register, and a number to add.
 
-        A row past the end is the last row instead: reading it again does no harm.
+        A row past the end is clamped to the last row: reading that again is harmless.
         """
         first = self.first[var]
         if var is self.vector:
@@ -173,7 +175,7 @@ class Addresses:
 
     # ---- expressions ---------------------------------------------------------------------------
     def value(self, expr: Expr, point: Point) -> Value:
-        """The register that holds the expression: a vector where it depends on the vector loop."""
+        """Return the register of an expression: a vector if it depends on the vector loop."""
         guards = tuple(g for g, _ in self.guards)
         key = (id(expr), self._key(expr.vars, point), guards)
         known = self._known(key)
@@ -207,12 +209,12 @@ class Addresses:
         return constant(register_type(expr.dtype), value)
 
     def _even(self, args: list[Value]) -> list[Value]:
-        """The operands at one width."""
+        """Return the operands at one width."""
         count = max((lanes(a.type) for a in args), default=0)
         return [self.wide(a) if count else a for a in args]
 
     def wide(self, value: Value) -> Value:
-        """The value in every lane."""
+        """Return the value in every lane."""
         if lanes(value.type) or self.lanes <= 1:
             return value
         key = ("wide", value.text, value.type)
@@ -222,7 +224,7 @@ class Addresses:
         return known
 
     def accumulate(self, acc: Accumulator, old: list[Value], point: Point) -> list[Value]:
-        """The partial result with one more turn combined in."""
+        """Return the partial result combined with one more iteration."""
         b, expr = self.b, acc.expr
         if acc.kind == "sum" and expr.kind == "multiply" and expr.dtype.is_float:
             x, y = (self._as_wide(self.value(a, point), old[0]) for a in expr.args)
@@ -243,7 +245,7 @@ class Addresses:
         return self.wide(value) if lanes(like.type) else value
 
     def _position(self, point: Point) -> Value:
-        """How far along what is reduced, counted in C order (for argmax and argmin)."""
+        """Return the position in the reduction, counted in C order (for argmax and argmin)."""
         total = constant("i64", 0)
         for var in self.nest.reductions:
             first, more = self.iteration(var, point.get(var, 0))
@@ -273,13 +275,13 @@ class Addresses:
 
     @contextmanager
     def scope_only(self) -> Iterator[None]:
-        """Remember nothing beyond: what a guard emits is good for that guard alone."""
+        """Forget at the end of the `with` what a guard emits: it is valid for that guard alone."""
         self.scopes.append({})
         yield
         self.scopes.pop()
 
     def lane_mask(self, point: Point) -> Value | None:
-        """Which lanes may be touched; None means all."""
+        """Return the mask of lanes that may be accessed; None means all."""
         mask: Value | None = None
         if self.mask_on and self.vector is not None:
             mask = self._edge_mask(point.get(self.vector, 0))
@@ -328,7 +330,7 @@ class Addresses:
         return to_register(b, loaded, buffer.dtype)
 
     def _transposed_load(self, buffer: Buffer, index: Index, point: Point) -> Value:
-        """A register along the vector loop, out of a square loaded along the other."""
+        """Return a register along the vector loop, from a square loaded along the other."""
         loop, step = self.schedule.transposed, index.coefficient(self.vector)  # type: ignore[arg-type]
         assert loop is not None and step is not None
         corner = {**point, loop: 0}
@@ -360,7 +362,7 @@ class Addresses:
         b.call(name, "void", [value, places, align, mask])
 
     def _places(self, buffer: Buffer, index: Index, point: Point) -> Value:
-        """A vector of addresses."""
+        """Return a vector of addresses."""
         numbers = self.index(index, point)
         element = memory_type(buffer.dtype)
         base = self.buffers[buffer.number]
@@ -368,13 +370,14 @@ class Addresses:
         return self.b.emit(type_, f"getelementptr {element}, {base}, {numbers}")
 
     def address(self, buffer: Buffer, index: Index, point: Point) -> Value:
-        """Where the element at `index` lies (lane 0's, on the vector loop)."""
+        """Return the address of the element at `index` (of lane 0 on the vector loop)."""
         fixed, steps = self._steps(index, point)
         pointer = self._stepped(buffer, steps)
         return self.b.element(pointer, fixed, memory_type(buffer.dtype))
 
     def _steps(self, index: Index, point: Point) -> tuple[int, list[tuple[int, Any, Any]]]:
-        """An index as a number known now, and terms (level, key, maker) from the outside in."""
+        """Return an index as a constant, and terms (level, key, emitter) from the outermost
+        inwards."""
         fixed = 0
         steps: list[tuple[int, Any, Any]] = []
         if is_static(index.offset):
@@ -400,7 +403,7 @@ class Addresses:
         return self.b.mul(constant("i64", number), self.dim(extent))
 
     def _term(self, atom: Atom, coefficient: Dim, point: Point) -> Value:
-        """An atom of an address, in lane 0, times its coefficient."""
+        """Return an atom of an address, in lane 0, times its coefficient."""
         return self.b.mul(self._atom(atom, point, lane0=True), self.dim(coefficient))
 
     def _stepped(self, buffer: Buffer, steps: list[tuple[int, Any, Any]]) -> Value:
@@ -422,8 +425,8 @@ class Addresses:
 
     # ---- indices as numbers --------------------------------------------------------------------
     def index(self, index: Index, point: Point, *, lane0: bool = False) -> Value:
-        """An index as an i64; a vector of them if it depends on the vector loop, unless only lane 0
-        is asked for."""
+        """Return an index as an i64; a vector if it depends on the vector loop, unless only lane 0
+        is needed."""
         b, total = self.b, self.dim(index.offset)
         for atom, c in index.terms.items():
             value = self._atom(atom, point, lane0=lane0)
@@ -458,15 +461,15 @@ class Addresses:
         return b.binary("sdiv" if isinstance(atom, Div) else "srem", inner, by)
 
     def _signed(self, value: Value, expr: Expr) -> Value:
-        """An integer of any width as an i64."""
+        """Return an integer of any width as an i64."""
         type_ = vector("i64", lanes(value.type))
         if expr.dtype.bits == 64 and expr.dtype.kind != "b":
             return value
         return self.b.cast("sext" if expr.dtype.kind == "i" else "zext", value, type_)
 
-    # ---- what doesn't change -------------------------------------------------------------------
+    # ---- loop-invariant code motion --------------------------------------------------------------
     def hoist(self, *, reductions_only: bool = False) -> None:
-        """Emit now what depends on open loops alone, and the outer steps of every address."""
+        """Emit what depends only on open loops, and the outer steps of every address."""
         roots = [a.expr for a in self.nest.accumulators]
         if not reductions_only:
             roots += [s.expr for s in self.nest.stores]

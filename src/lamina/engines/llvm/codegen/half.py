@@ -19,7 +19,7 @@ def widen_float(b: Builder, x: Value) -> Value:
     if scalar(x.type) == "bfloat":
         return (pattern << 16).floating().value
     sign, magnitude = (pattern & 0x8000) << 16, pattern & 0x7FFF
-    rebiased = (magnitude << 13).floating() * 2.0**112  # the product also normalises denormals
+    rebiased = (magnitude << 13).floating() * 2.0**112  # the product also normalizes denormals
     special = (magnitude << 13) | 0x7F800000
     return (where(magnitude >= 0x7C00, special, rebiased.bits()) | sign).floating().value
 

@@ -1,13 +1,11 @@
-"""A nest and its schedule become one LLVM function.
+"""Code of a kernel: a nest and its schedule become one LLVM function.
 
     void kernel(ptr buffer ..., i64 size ..., i64 thread, i64 threads)
 
-The spatial loops, cut into tiles, are numbered through; a thread takes a run of consecutive tiles.
-Inside a tile, expressions are emitted once for each coordinate of the unrolled loops that they
-depend on, as vectors where they depend on the vector loop and as scalars elsewhere. That alone
-makes a register tile out of a product: its left side is loaded once a row, its right side once a
-column. Values live in scopes that follow the loops, and what doesn't change in a loop is emitted
-before it.
+The tiles of the spatial loops are numbered; each thread runs a range of consecutive tiles. Inside a
+tile, an expression is emitted once for each coordinate of the unrolled loops that it depends on, as
+a vector if it depends on the vector loop and as a scalar elsewhere. A product so becomes a register
+tile: its left operand is loaded once a row, its right operand once a column.
 """
 
 from __future__ import annotations
@@ -25,14 +23,14 @@ from lamina.engines.llvm.schedule.choose import epilogue_loads, row_of
 from lamina.ir.types import Dim, is_static, symbols
 from lamina.ir.typical import guess
 
-MASKED = 24  # values of part of a register that are made before any is stored
-ENOUGH = 32  # turns of the sums during which memory comes
+MASKED = 24  # partial registers of which all values are computed before any is stored
+ENOUGH = 32  # iterations of the reduction that hide the latency of memory
 SHORT_TILE = 512  # terms
-FEW = 4  # fewer rows than this are taken one at a time
+FEW = 4  # below so many rows, the tile has one row
 
 
 def kernel_symbols(nest: Nest) -> list[str]:
-    """The symbolic sizes that a nest depends on, in the order of its arguments."""
+    """Return the symbolic sizes that a nest depends on, in the order of its arguments."""
     from lamina.engines.llvm.loopopt.coalesce import indices, tests
 
     extents: list[Dim] = [v.extent for v in (*nest.loops, *nest.reductions)]
@@ -71,7 +69,7 @@ class NestEmitter(Reductions):
             self._share(inner)
 
     def _share(self, order: Sequence[Var]) -> None:
-        """This thread's run of consecutive tiles."""
+        """Run this thread's range of consecutive tiles."""
         b = self.b
         thread, threads = self.function.args[-2:]
         if self.nest.row_loop is not None:
@@ -94,16 +92,16 @@ class NestEmitter(Reductions):
             self._end()
 
     def _restrict_rows(self, row_loop: RowLoop) -> None:
-        """Only the rows that this call is for."""
+        """Restrict the kernel to the rows of this call."""
         size = constant("i64", row_loop.size)
         first, end = (self.b.mul(row, size) for row in self.function.args[-4:-2])
         self.space.keep(row_loop.loop, first, end)
 
     def _begin(self) -> None:
-        """Before the first tile."""
+        """Emit code before the first tile."""
 
     def _end(self) -> None:
-        """After the last tile."""
+        """Emit code after the last tile."""
 
     def _tiles(self, var: Var) -> Value:
         step = self.schedule.step(var)
@@ -116,7 +114,7 @@ class NestEmitter(Reductions):
     def _runs(
         self, order: Sequence[Var], begin: Value, end: Value, counts: Sequence[Value]
     ) -> None:
-        """Tiles begin..end: an outer loop over runs of the innermost tile loop."""
+        """Run tiles begin..end: an outer loop over ranges of the innermost tile loop."""
         b = self.b
         *outer, inner = order
         if not outer:
@@ -124,7 +122,7 @@ class NestEmitter(Reductions):
                 self._tile({inner: loop.value}, [inner])
             return
         head, body, done = b.label("run"), b.label("runbody"), b.label("rundone")
-        # the counters at this thread's first tile; from then on they go round like an odometer's
+        # the counters at this thread's first tile, incremented with carry from then on
         number, first = b.binary("sdiv", begin, counts[-1]), b.binary("srem", begin, counts[-1])
         starts = [begin, first]
         for var, count in zip(reversed(outer), reversed(counts[:-1]), strict=True):
@@ -179,7 +177,7 @@ class NestEmitter(Reductions):
 
     # ---- the edges -----------------------------------------------------------------------------
     def _with_all_rows(self) -> None:
-        """The tile in a form for when all of its rows exist, and in one for when some may not."""
+        """Emit the tile in two versions, for a full set of rows and for a partial one."""
         row = row_of(self.nest, self.schedule)
         remaining = self.space.remaining.get(row) if row is not None else None
         if row is None or remaining is None or not self._has_short_tiles():
@@ -199,15 +197,15 @@ class NestEmitter(Reductions):
         b.place(done)
 
     def _has_short_tiles(self) -> bool:
-        """Whether the addresses of rows that may not exist take a while beside a tile's sums, at
-        every turn of a loop around."""
+        """True if clamping row addresses is a visible share of a short tile that is executed in
+        every iteration of a loop: full tiles then get a version without clamping."""
         nest = self.nest
         terms = math.prod(guess(v.extent) for v in nest.reductions)
         repeated = nest.row_loop is not None and nest.name == "dot_general"
         return repeated and len(nest.reductions) == 1 and terms <= SHORT_TILE
 
     def _variants(self) -> None:
-        """The tile as such, and with masked lanes where the last one may be part empty."""
+        """Emit the tile, and a version with masked lanes if the last tile may be partial."""
         vector = self.schedule.vector
         remaining = self.space.remaining.get(vector) if vector in self.nest.loops else None
         if remaining is None:
@@ -242,7 +240,8 @@ class NestEmitter(Reductions):
         self._store_all(accumulators)
 
     def _prefetch_epilogue(self) -> None:
-        """Ask for what will be read after the sums, which take long enough for it to come."""
+        """Prefetch the operands of the epilogue, if the reduction is long enough to hide the
+        latency."""
         vector, over = self.schedule.vector, self.nest.reductions
         iterations = math.prod(guess(v.extent) for v in over)
         if vector not in self.nest.loops or iterations < ENOUGH:
@@ -256,7 +255,7 @@ class NestEmitter(Reductions):
                     self.b.fetch(self.space.address(buffer, index, point), write=False)
 
     def _prefetch_results(self) -> None:
-        """Ask for where the sums of a half will be written, which another thread has read."""
+        """Prefetch the results of a split reduction, which another core has in its cache."""
         for store in self.nest.stores:
             for point in self._coordinates(self._spatial()):
                 self.b.fetch(self.space.address(store.buffer, store.index, point), write=True)
@@ -280,8 +279,9 @@ class NestEmitter(Reductions):
                     self._store_at({**row, **point})
 
     def _store_masked(self, rows: list[Coordinates], others: list[Coordinates]) -> None:
-        """Several rows' values before they are stored: where rows are shorter than a register, what
-        is stored of one reaches over the next, which a processor then waits to read."""
+        """Compute the values of several rows before storing them: if rows are shorter than a
+        register, a store reaches into the next row, and loads of that row would wait for the
+        store."""
         points = [(row, {**row, **point}) for row in rows for point in others]
         count = max(MASKED // len(self.nest.stores), 1)
         for first in range(0, len(points), count):
@@ -293,7 +293,8 @@ class NestEmitter(Reductions):
                         self._store_values(found, point)
 
     def _store_at(self, point: Coordinates) -> None:
-        """All values first: a store may overwrite what another value is made of."""
+        """Compute all values before storing any: a store may overwrite the operand of another
+        value."""
         self._store_values(self._values(point), point)
 
     def _values(self, point: Coordinates) -> list[Value]:
@@ -305,7 +306,7 @@ class NestEmitter(Reductions):
 
     @contextmanager
     def _row_exists(self, row: Coordinates) -> Iterator[None]:
-        """Rows past the end were computed with the last row's operands; they are not stored."""
+        """Skip rows past the end, which were computed from the last row's operands."""
         tests = [
             self.b.icmp("sgt", self.space.remaining[v], constant("i64", position))
             for v, position in row.items()

@@ -1,7 +1,7 @@
-"""Primitives whose code is no loop nest: scatter, the gradient of overlapping pooling, sort.
+"""Library code for primitives that are no loop nests: scatter, overlapping pooling gradients, sort.
 
-Each row of `ROUTINES` is given a `Site`: where the code goes, and the addresses of the operands,
-the results and the scratch memory that `scratch_types` (program/scratch.py) asks for.
+Each row of `ROUTINES` gets a `Site`: where the code goes, and the addresses of operands, results
+and the scratch memory that `scratch_types` (program/scratch.py) requests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ZERO, ONE = constant("i64", 0), constant("i64", 1)
 
 @dataclass
 class Site:
-    """Where a routine's code is emitted, and what it works on."""
+    """The place where a routine's code is emitted, and its operands."""
 
     b: Builder
     node: Node
@@ -40,7 +40,7 @@ class Site:
     threads: Value
 
     def part(self, count: Value) -> tuple[Value, Value]:
-        """The range of `count` equal pieces that is this thread's."""
+        """Return this thread's share of `count` equal pieces."""
         b = self.b
         begin = b.binary("sdiv", b.mul(count, self.thread), self.threads)
         end = b.binary("sdiv", b.mul(count, b.add(self.thread, ONE)), self.threads)
@@ -69,11 +69,11 @@ COMBINE = {"add": "add", "multiply": "multiply", "min": "minimum", "max": "maxim
 
 
 def scatter(s: Site) -> None:
-    """Updates in C order, each combined into the result, which already holds a copy of x.
+    """Combine updates in C order into the result, which already holds a copy of x.
 
-    Threads share out an axis of the window that no index moves along: each owns its part of the
-    result. Without such an axis one thread does it all. Many updates are added in float64, where
-    `scratch_types` (program/scratch.py) gives the memory for it.
+    Threads partition an axis of the window that no index moves along: each owns its part of the
+    result. Without such an axis one thread does all the work. Many updates are added in float64, if
+    `scratch_types` (program/scratch.py) provides the memory.
     """
     b = s.b
     if not s.scratch:
@@ -90,7 +90,7 @@ def scatter(s: Site) -> None:
 
 
 def _are_many(s: Site) -> Value:
-    """Whether so much is added to single elements that float64 is worth it."""
+    """True if so much is added to single elements that float64 is worth it."""
     b, (x, _, updates) = s.b, s.node.args
     updates_of_one = _count(s, scratch.indexed_extents(s.node))
     many = b.icmp("sgt", updates_of_one, constant("i64", scratch.LONGEST))
@@ -106,7 +106,7 @@ def _count(s: Site, extents: Sequence[Dim]) -> Value:
 
 
 def _convert_part(s: Site, source: tuple[Value, DType], target: tuple[Value, DType]) -> None:
-    """This thread's part of the result, from one memory and dtype to another."""
+    """Convert this thread's part of the result from one memory and dtype to another."""
     b, x, updates = s.b, s.node.type, s.node.args[2].type
     ranges = [(ZERO, s.dim(n)) for n in x.shape]
     owned = _owned(s.node)
@@ -122,7 +122,7 @@ def _convert_part(s: Site, source: tuple[Value, DType], target: tuple[Value, DTy
 
 
 def _window(node: Node) -> dict[int, int]:
-    """The axis of the operand for each axis of the updates' window."""
+    """Return the axis of the operand for each axis of the updates' window."""
     p = node.params
     gone = {*p["inserted_window_dims"], *p["input_batching_dims"]}
     operand_axes = [d for d in range(node.ndim) if d not in gone]
@@ -130,7 +130,7 @@ def _window(node: Node) -> dict[int, int]:
 
 
 def _owned(node: Node) -> tuple[int, int] | None:
-    """The axis of the updates, and of the operand, that threads share out."""
+    """Return the axis of the updates, and of the operand, that threads partition."""
     moved = node.params["scatter_dims_to_operand_dims"]
     still = [(a, d) for a, d in _window(node).items() if d not in moved]
     return still[-1] if still else None
@@ -169,7 +169,7 @@ def _scatter_into(s: Site, result: Value, dtype: DType) -> None:
 
 
 def _starts(s: Site, indices: TensorType, batch: Sequence[Value]) -> list[Value]:
-    """The start that indices give for each mapped axis, as i64."""
+    """Return the start that indices give for each mapped axis, as i64."""
     strides = s.strides(indices)
     base = _dot(s, batch, strides[:-1])
     found = []
@@ -183,7 +183,7 @@ def _starts(s: Site, indices: TensorType, batch: Sequence[Value]) -> list[Value]
 
 
 def _place(s: Site, x: TensorType, position: Sequence[Value]) -> tuple[Value, Value]:
-    """The element number of a position in x, and whether the position lies in x."""
+    """Return the linear index of a position in x, and whether the position is inside x."""
     inside = constant("i1", 1)
     for at, extent in zip(position, x.shape, strict=True):
         below = s.b.icmp("ult", at, s.dim(extent))  # a negative position is a large unsigned one
@@ -200,10 +200,11 @@ def _dot(s: Site, position: Sequence[Value], strides: Sequence[Value]) -> Value:
 
 # ---- the gradient of pooling -------------------------------------------------------------------
 def select_and_scatter(s: Site) -> None:
-    """Each source element added where its window has its extreme; the result starts as zeros.
+    """Add each source element at the extreme of its window; the result starts as zeros.
 
-    Threads share out the first axis along which windows neither reach nor step: each owns its part
-    of the result. Windows that overlap may add to one place, so within a part the order is C order.
+    Threads partition the first axis along which windows neither extend nor step: each owns its part
+    of the result. Overlapping windows may add to one element, so within a part the order is C
+    order.
     """
     b, p = s.b, s.node.params
     x, source = (a.type for a in s.node.args)
@@ -220,7 +221,7 @@ def select_and_scatter(s: Site) -> None:
             for axis in range(x.ndim)
         ]
         place = _extreme(s, x, at)
-        # a window that lies in the padding alone has no extreme: nothing is added
+        # a window of padding alone has no extreme: nothing is added
         loops.enter_context(b.when(b.icmp("sge", place, ZERO)))
         new = s.load(s.inputs[1], _dot(s, at, s.strides(source)), x.dtype)
         old = s.load(s.outputs[0], place, x.dtype)
@@ -228,7 +229,7 @@ def select_and_scatter(s: Site) -> None:
 
 
 def _extreme(s: Site, x: TensorType, at: Sequence[Value]) -> Value:
-    """The element number in x of the first extreme of the window number `at`; -1 for none."""
+    """Return the linear index in x of the first extreme of window `at`; -1 for none."""
     b, p = s.b, s.node.params
     kind = "arg" + p["kind"]
     carry = [zero(register_type(x.dtype)), constant("i64", -1)]
@@ -257,7 +258,7 @@ def _extreme(s: Site, x: TensorType, at: Sequence[Value]) -> Value:
 # ---- sort --------------------------------------------------------------------------------------
 @dataclass
 class Row:
-    """One row to sort: element k of it lies at base + k * step."""
+    """One row to sort: element k of it is at base + k * step."""
 
     base: Value
     step: Value
@@ -265,8 +266,8 @@ class Row:
 
 
 def sort(s: Site) -> None:
-    """A stable merge sort, bottom up, of each row's positions; then every operand is fetched in
-    that order. Threads take rows."""
+    """Sort each row's positions by a stable bottom-up merge sort, then permute every operand.
+    Threads partition the rows."""
     b, axis = s.b, s.node.params["dimension"]
     type_ = s.node.args[0].type
     count, step = s.dim(type_.shape[axis]), s.strides(type_)[axis]
@@ -310,7 +311,8 @@ def _sort_row(s: Site, row: Row, order: Value, spare: Value) -> None:
 
 
 def _merge(s: Site, row: Row, now: Value, then: Value, low: Value, width: Value) -> None:
-    """The runs [low, low + width) and what follows it, merged; the left one first in a tie."""
+    """Merge the runs [low, low + width) and [low + width, ...); in a tie, the left one goes
+    first."""
     b = s.b
     middle = b.intrinsic("llvm.smin", b.add(low, width), row.count)
     high = b.intrinsic("llvm.smin", b.add(middle, width), row.count)
@@ -328,7 +330,7 @@ def _merge(s: Site, row: Row, now: Value, then: Value, low: Value, width: Value)
 
 
 def _before(s: Site, row: Row, i: Value, j: Value) -> Value:
-    """Whether element i must stand before element j: the first key that differs decides."""
+    """Return whether element i precedes element j: the first key that differs decides."""
     b, p = s.b, s.node.params
     before, equal = constant("i1", 0), constant("i1", 1)
     for k in range(p["num_keys"]):
@@ -341,7 +343,7 @@ def _before(s: Site, row: Row, i: Value, j: Value) -> Value:
 
 
 def _ordered(b: Builder, dtype: DType, x: Value, y: Value, descending: bool) -> tuple[Value, Value]:
-    """(x comes first, y comes first); NaN comes after everything."""
+    """Return (x precedes y, y precedes x); NaN follows everything."""
     down, up = ("GT", "LT") if descending else ("LT", "GT")
     compare = SCALAR["compare"]
     less = compare(b, dtype, dtype, x, y, direction=down)

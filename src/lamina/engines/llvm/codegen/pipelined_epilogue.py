@@ -1,14 +1,15 @@
-"""Products that are followed by much: what follows one tile's sums is done during the next's.
+"""Pipelined epilogue: the epilogue of one tile runs during the reduction of the next.
 
     for tile: for k: acc += x[k] y[k]                    multiply and add
               for sum in acc: a, b, c <- f(sum, a, b, c)     read, divide, take roots, write
         ->
-    for tile: for k: acc += x[k] y[k]; the k-th sum of the last tile: a, b, c <- f(sum, a, b, c)
-              sums <- acc
+    for tile: for k: acc += x[k] y[k]; for sum k of the last tile: a, b, c <- f(sum, a, b, c)
+              pending <- acc
 
-A product with an optimizer's update behind it is of this kind: the one keeps the multipliers busy,
-the other the divider and the memory, and a processor looks ahead too little to find both by itself.
-Every value is computed as before, and in the same order.
+Legality: each epilogue sees the same values as before, in the same order of tiles. Profitability: a
+product with a memory-bound epilogue, such as an optimizer's update (`Costs.update_arrays`): the
+reduction uses the multipliers, the epilogue the divider and the memory, and the processor's
+out-of-order window is too short to overlap them. Bits do not change.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from lamina.engines.llvm.schedule.choose import epilogue_loads
 
 
 class PipelinedEpilogue(NestEmitter):
-    """Emits a nest with one kind of sums over one loop, whose last tiles are whole along the
-    vector loop (`Schedule.pipelined`)."""
+    """Emits a nest with one reduction loop and one kind of accumulators, whose tiles are full along
+    the vector loop (`Schedule.pipelined`)."""
 
     def __init__(
         self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
@@ -53,12 +54,12 @@ class PipelinedEpilogue(NestEmitter):
         self.b.store(constant("i64", 0), self.pending)
 
     def _end(self) -> None:
-        """What follows the last tile."""
+        """Run the epilogue of the last tile."""
         with self.b.loop(0, self.b.load("i64", self.pending), hint="last") as loop:
             self._run_epilogue(loop.value, self._last())
 
     def _last(self) -> dict[Var, Value]:
-        """Where the tile lies whose sums wait."""
+        """Return the position of the tile whose epilogue is pending."""
         return {v: self.b.load("i64", place) for v, place in self.places.items()}
 
     # ---- one tile ------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ class PipelinedEpilogue(NestEmitter):
         return self._update(accumulators, self.points, [1] * len(self.points))
 
     def _count(self) -> Value:
-        """How many of this tile's sums are of rows that exist."""
+        """Return the number of this tile's accumulators whose rows exist."""
         remaining = self.space.remaining.get(self.rows)
         if remaining is None:
             return constant("i64", len(self.points))
@@ -99,9 +100,9 @@ class PipelinedEpilogue(NestEmitter):
         exist = self.b.intrinsic("llvm.smin", rows, remaining)
         return self.b.mul(exist, constant("i64", self.columns))
 
-    # ---- one of its sums -----------------------------------------------------------------------
+    # ---- one accumulator -------------------------------------------------------------------------
     def _run_epilogue(self, number: Value, tile: dict[Var, Value]) -> None:
-        """What follows one of the sums that wait."""
+        """Run the epilogue of one pending accumulator."""
         b, space = self.b, self.epilogue.space
         with self._at(number, tile):
             space.accumulators = {
@@ -110,7 +111,7 @@ class PipelinedEpilogue(NestEmitter):
             self.epilogue._store_at({})
 
     def _prefetch(self, number: Value, tile: dict[Var, Value]) -> None:
-        """Ask for what will be read and written after one of this tile's sums."""
+        """Prefetch the epilogue's operands for one of this tile's accumulators."""
         space = self.epilogue.space
         with self._at(number, tile):
             for load in epilogue_loads(self.nest):
@@ -119,7 +120,7 @@ class PipelinedEpilogue(NestEmitter):
 
     @contextmanager
     def _at(self, number: Value, tile: dict[Var, Value]) -> Iterator[None]:
-        """The follower's loops at one of a tile's sums."""
+        """Set the epilogue's loops to one accumulator of a tile."""
         b, space = self.b, self.epilogue.space
         row = b.binary("udiv", number, constant("i64", self.columns))
         column = b.binary("urem", number, constant("i64", self.columns))

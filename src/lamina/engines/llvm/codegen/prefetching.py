@@ -1,7 +1,7 @@
-"""A product that fetches what others will read, a few lines at a time (prefetch.py).
+"""Code of a product that prefetches for other kernels, a few lines at a time (program/prefetch.py).
 
 for k: acc += x[k] y[k]
-    ->  for stretch: fetch the next lines; for k in stretch: acc += x[k] y[k]
+    ->  for interval: prefetch the next lines; for k in interval: acc += x[k] y[k]
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from lamina.engines.llvm.target.costs import LINE
 
 
 class PrefetchingEmitter(NestEmitter):
-    """Emits a nest with one loop of sums, a whole number of stretches (`Nest.prefetches`)."""
+    """Emits a nest whose reduction loop is a whole number of intervals (`Nest.prefetches`)."""
 
     def _begin(self) -> None:
-        """What lies ahead begins at the first of this call's rows."""
+        """Start at the first of this call's rows."""
         b, args = self.b, self.function.args
         self.issued = b.reserve("i64", 8)
         b.store(constant("i64", 0), self.issued)

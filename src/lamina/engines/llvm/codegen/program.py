@@ -1,10 +1,10 @@
-"""The program's own function: kernels called in order, barriers between them, loops around them.
+"""Code of a program: kernels called in order, with loops and branches, and barrier insertion.
 
     void program(ptr table, i64 thread, i64 threads, ptr sync)
 
 `table` holds the symbolic sizes, then the address of every slot that owns memory. Every thread runs
-all of it. Two kernels need a barrier between them only if one touches what the other writes; small
-kernels are one thread's work, and need none among themselves.
+all of it (SPMD). A barrier separates two kernels only if one accesses what the other writes. Serial
+kernels run on thread 0, without barriers among themselves.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from lamina.engines.llvm.program.statements import (
 from lamina.engines.llvm.schedule.choose import operations
 from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
 
-ROW_ALIGNMENT = 8  # rows of a thread's own begin at multiples of this in a loop
+ROW_ALIGNMENT = 8  # rows of a thread begin at multiples of this in a row-parallel loop
 UNMOVED: Mapping[Slot, Value] = {}
-DISPLACEMENT = 12288  # bytes between the rows of two threads: as far as a processor fetches ahead
-BALANCE = 8  # the threads may have to wait for one an eighth of the time
+DISPLACEMENT = 12288  # bytes between the rows of two threads: the reach of a hardware prefetcher
+BALANCE = 8  # rows divide evenly enough if at most an eighth of the time is spent waiting
 
 
 @dataclass
 class Driven:
-    """The driver's module, and what memory planning needs of it."""
+    """The driver's module, and the inputs of memory planning."""
 
     module: Module
     symbols: list[str]
@@ -59,7 +59,7 @@ def drive(
 
 
 class Driver:
-    """Writes the driver's function, item by item."""
+    """Writes the driver's function, statement by statement."""
 
     def __init__(
         self, program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]
@@ -74,14 +74,14 @@ class Driver:
         self.stops = Stops(self.b, self.thread, self.threads, sync)
         self.place = {s: len(symbols) + k for k, s in enumerate(owners)}
         self.iterations: dict[Loop, Value] = {}
-        self.one_by_one = False  # there are too few rows for threads to have some of their own
-        self.is_first = self.is_not_last = constant("i1", 1)  # the turn of the loop around
+        self.one_by_one = False  # there are too few rows for a partition
+        self.is_first = self.is_not_last = constant("i1", 1)  # flags of the surrounding loop
         self.phase = 0
         self.written: dict[Slot, bool] = {}  # since the last barrier: slot -> by one thread alone
         self.read: dict[Slot, bool] = {}
         self.touches: dict[Slot, list[tuple[int, tuple[int, ...]]]] = {}
         self.users = users_of_memory(program)
-        self.thread_rows: set[Slot] = set()  # of which each thread writes what no other does
+        self.thread_rows: set[Slot] = set()  # each thread writes its own rows of these
         self.loop_path: tuple[int, ...] = ()
         self.loop_span: list[list[int]] = []
 
@@ -90,7 +90,7 @@ class Driver:
         self.stops.end()
         return Driven(self.module, self.symbols, self.owners, self._lives())
 
-    # ---- items ---------------------------------------------------------------------------------
+    # ---- statements ------------------------------------------------------------------------------
     def _emit(self, statements: Sequence[Statement]) -> None:
         for statement in statements:
             if isinstance(statement, Loop):
@@ -134,8 +134,8 @@ class Driver:
     def _call(
         self, kernel: Kernel, *more: Value, displaced: Mapping[Slot, Value] = UNMOVED
     ) -> None:
-        """The kernel, or what is there in its stead at this turn of a loop; `displaced` says by how
-        many bytes memory is."""
+        """Call the kernel, or its version for this iteration of a loop; `displaced` maps memory to
+        a displacement in bytes."""
         if kernel.first_iteration is not None:
             each = [
                 partial(self._call_plain, k, displaced, *more)
@@ -182,7 +182,7 @@ class Driver:
         )
 
     def _are_enough(self, rows: Value) -> Value:
-        """Whether each thread can have rows of its own in a loop."""
+        """Return whether there are enough rows to partition them among the threads."""
         return self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", ROW_ALIGNMENT)))
 
     def _either(self, test: Value, this: Callable[[], None], that: Callable[[], None]) -> None:
@@ -196,8 +196,9 @@ class Driver:
         b.place(done)
 
     def _row_partitioned(self, statements: Sequence[Statement], rows: Value) -> None:
-        """Each thread takes all items over rows of its own. What nobody else touches lies apart for
-        each: else one would fetch ahead what its neighbour is about to write."""
+        """Run all statements on this thread's rows. Temporaries that no other statement accesses
+        are displaced per thread, so that the hardware prefetcher of one core does not pull lines
+        that its neighbor is writing."""
         displaced = self._displace(statements)
 
         def cut(number: Value) -> Value:
@@ -219,16 +220,14 @@ class Driver:
         self.b.branch(leave)
         self.b.place(leave)
         self.stops.meet()
-        for leaf in leaves(
-            statements
-        ):  # threads may be anywhere in it: all of its memory is in use
+        for leaf in leaves(statements):  # threads may be anywhere in it: all of its memory is live
             for slot in mentioned(leaf):
                 self.touches[slot.memory] += [(begun, self.loop_path), (self.phase, self.loop_path)]
         self.phase += 1
 
     def _displace(self, statements: Sequence[Statement]) -> Mapping[Slot, Value]:
-        """By how much each thread moves the memory of its own that these items alone touch, where
-        its rows are one stretch."""
+        """Return the displacement of each buffer that only these statements access and whose rows
+        are contiguous."""
         kernels = {
             k: k.nest.row_loop
             for k in leaves(statements)
@@ -241,7 +240,10 @@ class Driver:
             for s in written
             if s.kind == "temporary"
             and self.users[s] <= kernels.keys()
-            and s.bytes == rows * widths.get(s, 0) * s.dtype.itemsize  # else turns lie between rows
+            and s.bytes
+            == rows
+            * widths.get(s, 0)
+            * s.dtype.itemsize  # else other iterations are between the rows
         }
         self.thread_rows |= written
         for slot in private:
@@ -260,7 +262,7 @@ class Driver:
         displaced: Mapping[Slot, Value] = UNMOVED,
         leave: str | None = None,
     ) -> None:
-        """The kernel on rows of this thread's own; with `leave` in pieces, and that is where to go
+        """Call the kernel on this thread's rows; with `leave`, in portions, with a jump to `leave`
         when the program is stopped."""
         for slot in kernel.touched:
             self._touch(slot)
@@ -292,8 +294,8 @@ class Driver:
         )
 
     def _tiled(self, statement: RowTile, rows: Value) -> None:
-        """Each thread takes all kernels over a few of its rows, then the next. What lies between
-        the kernels is written where the first of its rows lie, again and again."""
+        """Run all kernels over a few of this thread's rows, then over the next. Contracted buffers
+        hold only the rows of one tile."""
         b, step = self.b, constant("i64", statement.step)
         first = self._share(rows, self.thread)
         end = self._share(rows, b.add(self.thread, constant("i64", 1)))
@@ -333,7 +335,7 @@ class Driver:
 
     @contextmanager
     def _iterations(self, statement: Loop) -> Iterator[None]:
-        """The turns of a loop, counted as it says."""
+        """Open a loop over the iterations of a scan."""
         count = self.dim(statement.count)
         with self._inside(), self.b.loop(0, count, hint="scan") as loop:
             last = self.b.sub(count, constant("i64", 1))
@@ -357,7 +359,7 @@ class Driver:
             self._touch(statement.condition.memory)
             self._barrier()
             holds = b.load("i8", self._address(statement.condition))
-            # every thread has read the condition before anyone goes on to overwrite it
+            # all threads must have read the condition before it is overwritten
             self.stops.meet()
             b.branch_if(b.icmp("ne", holds, constant("i8", 0)), body, done)
             b.place(body)
@@ -393,8 +395,8 @@ class Driver:
     def _separate(
         self, written: set[Slot], touched: set[Slot], serial: bool, halo: bool = False
     ) -> None:
-        """A barrier, if what follows touches what was written, or writes what was touched. A border
-        may be written beside what it surrounds."""
+        """Insert a barrier if the kernel accesses what was written, or writes what was accessed,
+        since the last one. A halo may be written at the same time as its interior."""
         written = {s for s in written if not s.thread_private}
         read = {s for s in touched if not s.thread_private and not (halo and s in written)}
         clash = any(s in self.written and not (serial and self.written[s]) for s in read)
@@ -422,10 +424,10 @@ class Driver:
             first, last = min(p for p, _ in touches), max(p for p, _ in touches)
             paths = [set(path) for _, path in touches]
             for loop in set().union(*paths):
-                if any(loop not in path for path in paths):  # it lives from turn to turn
+                if any(loop not in path for path in paths):  # live across iterations
                     first = min(first, self.loop_span[loop][0])
                     last = max(last, self.loop_span[loop][1])
-            # what is a thread's own shares memory with nothing that others write
+            # a thread's own rows must not share memory with what others write
             lives[slot] = (0, self.phase) if slot in self.thread_rows else (first, last)
         return lives
 
@@ -444,7 +446,7 @@ class Driver:
         if slot.iteration:
             later = -slot.iteration if slot.loop.reverse else slot.iteration
             iteration = self.b.add(iteration, constant("i64", later))
-        step = slot.slice_of.layout[0] * slot.dtype.itemsize  # with the gap behind it
+        step = slot.slice_of.layout[0] * slot.dtype.itemsize  # includes padding
         offset = self.b.mul(iteration, self.dim(step))
         return self.b.element(self._address(slot.slice_of), offset, "i8")
 
@@ -473,7 +475,7 @@ class Driver:
 
 
 class _Inside:
-    """The body of a loop: notes which phases belong to it."""
+    """The body of a loop: records which phases belong to it."""
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver

@@ -1,7 +1,7 @@
-"""How partial results of a reduction are started, combined and finished across lanes.
+"""Reduction operators: neutral elements, combination of partial results, reduction across lanes.
 
-A partial result is a list of registers: one, or for argmax and argmin the best value and where it
-was found.
+A partial result is a list of registers: one, or for argmax and argmin the best value and its
+position.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ ROWS = {
 
 
 def neutral(kind: str, dtype: DType, count: int) -> list[Value]:
-    """What changes nothing when combined, in `count` lanes (0: a scalar)."""
+    """Return the neutral element, in `count` lanes (0: a scalar)."""
     type_ = vector(register_type(dtype), count)
     if kind.startswith("arg"):
-        # position -1 says that nothing was seen yet, so that the first element always wins
+        # position -1: no element seen yet, so the first one always wins
         return [constant(type_, 0), constant(vector("i32", count), -1)]
     return [constant(type_, _neutral(kind, dtype))]
 
@@ -49,14 +49,14 @@ def _neutral(kind: str, dtype: DType) -> float | int:
 
 
 def combine(b: Builder, kind: str, dtype: DType, x: list[Value], y: list[Value]) -> list[Value]:
-    """x combined with y, which comes after it."""
+    """Return x combined with y, which comes after it."""
     if kind.startswith("arg"):
         return best(b, kind, dtype, x, y)
     return [SCALAR[ROWS[kind]](b, dtype, dtype, x[0], y[0])]
 
 
 def best(b: Builder, kind: str, dtype: DType, old: list[Value], new: list[Value]) -> list[Value]:
-    """The better of two (value, position); the old one in a tie; NaN is better than any number."""
+    """Return the better of two (value, position); the old one in a tie; NaN beats any number."""
     direction = "GT" if kind == "argmax" else "LT"
     wins = SCALAR["compare"](b, dtype, dtype, new[0], old[0], direction=direction)
     if dtype.kind == "f":
@@ -69,7 +69,7 @@ def best(b: Builder, kind: str, dtype: DType, old: list[Value], new: list[Value]
 
 
 def finished(b: Builder, kind: str, values: list[Value]) -> list[Value]:
-    """The result of a reduction: of no elements, argmax and argmin say 0."""
+    """Return the result of a reduction; argmax and argmin of no elements are 0."""
     if not kind.startswith("arg"):
         return values
     value, position = values
@@ -77,7 +77,7 @@ def finished(b: Builder, kind: str, values: list[Value]) -> list[Value]:
 
 
 def horizontal(b: Builder, kind: str, dtype: DType, values: list[Value]) -> list[Value]:
-    """The lanes of a partial result combined, halves first: a fixed tree."""
+    """Combine the lanes of a partial result in a fixed tree, upper with lower lanes first."""
     (value,) = values
     count = lanes(value.type)
     while count > 1:

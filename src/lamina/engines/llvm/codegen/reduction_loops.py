@@ -1,8 +1,8 @@
-"""The reduction loops of one tile, around its accumulators.
+"""Code of the reduction loops of one tile, around its accumulators.
 
 An accumulator is a list of registers (reducers.py) for each coordinate of the unrolled loops. Lanes
-and registers side by side along a reduction are combined after its loops, in a fixed order; sums of
-many terms are added up in blocks (totals.py).
+and unrolled registers along a reduction are combined after its loops, in a fixed order; reductions
+of many terms are added up in blocks (totals.py).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Reductions:
         return [v for v in self.nest.loops if self.schedule.unroll.get(v, 1) > 1]
 
     def _reduce(self) -> dict[tuple[int, tuple[int, ...]], list[Value]]:
-        """The finished sums, by accumulator and spatial coordinate."""
+        """Return the reduced values, by accumulator and spatial coordinate."""
         spatial = self._spatial()
         inner = [v for v in self.nest.reductions if self.schedule.unroll.get(v, 1) > 1]
         points = self._coordinates([*spatial, *inner])
@@ -59,7 +59,7 @@ class Reductions:
         for (k, coordinate), width in zip(keys, widths, strict=True):
             values = [next(rest) for _ in range(width)]
             key = (k, coordinate[: len(spatial)])
-            if key in results:  # registers side by side along a reduction: a fixed tree
+            if key in results:  # unrolled registers along a reduction: a fixed tree
                 kind, dtype = self.nest.accumulators[k].kind, self.nest.accumulators[k].dtype
                 results[key] = combine(self.b, kind, dtype, results[key], values)
             else:
@@ -73,7 +73,7 @@ class Reductions:
         return neutral(acc.kind, acc.expr.dtype, self.schedule.lanes if wide else 0)
 
     def _clear_totals(self, start: Sequence[tuple[int, list[Value]]]) -> None:
-        """Begin the totals of accumulators that start so, each with its number."""
+        """Clear the totals of accumulators with these numbers and initial values."""
         kinds = [self.nest.accumulators[k].kind for k, values in start for _ in values]
         self.totals.clear(kinds, [v for _, values in start for v in values])
 
@@ -86,7 +86,7 @@ class Reductions:
     def _iterations(
         self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
     ) -> list[Value]:
-        """The reduction loops from the outermost on, around the sums' update."""
+        """Emit the reduction loops from the outermost on, around the update of the accumulators."""
         b, space = self.b, self.space
         if not loops:
             return self._update(carry, points, widths)
@@ -152,7 +152,7 @@ class Reductions:
         return loop.result
 
     def _iteration_count(self, var: Var) -> Value:
-        """How many turns a reduction has here."""
+        """Return the number of iterations of a reduction; parts of a split one differ."""
         split_reduction, extent = self.nest.split_reduction, self.dim(var.extent)
         if split_reduction is None or var is not split_reduction.row:
             return extent

@@ -1,9 +1,9 @@
-"""Maps that read along one loop and write along another, as a transpose does: a square at a time.
+"""In-register transposes, for maps that read along one loop and write along another.
 
-    for i: for j: y[j + 512*i] = x[i + 512*j]      each y's register comes from 16 places of x
-        ->  16 registers along i, turned into 16 along j, are stored
+    for i: for j: y[j + 512*i] = x[i + 512*j]      each register of y gathers 16 elements of x
+        ->  load 16 registers along i, transpose them, store 16 registers along j
 
-Both sides then move whole registers, and each line of memory is touched once.
+Both sides then move full registers, and each cache line is accessed once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from lamina.engines.llvm.codegen.builder import Builder, Value
 
 
 def transposed(b: Builder, rows: list[Value]) -> list[Value]:
-    """The transpose of a square of registers. Each stage shuffles row k into row k + n/2, as two
-    halves of a pack of cards; after log2 n of them rows and lanes have changed places."""
+    """Return the transpose of a square of registers. Each of log2 n stages interleaves row k with
+    row k + n/2 (a perfect shuffle)."""
     count = len(rows)
     low = [k // 2 + count * (k % 2) for k in range(count)]
     high = [k + count // 2 for k in low]

@@ -1,6 +1,6 @@
-"""Elementwise operations that need a loop: functions, each written into a module once.
+"""Elementwise operations that need a loop: functions, each emitted once per module.
 
-Both are as wide as their operands; a vector takes as many turns as its slowest lane.
+They are as wide as their operands; a vector takes as many iterations as its slowest lane.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ STEP = 51  # bits of the quotient that one division settles
 
 
 def _float_remainder(b: Builder, x: Value, y: Value) -> Value:
-    """Long division, 51 bits of the quotient a turn: r = r - y 2**k trunc(r / (y 2**k)), with k so
-    that the quotient fits a double. Each fma is exact: its result is a multiple of the last digit
-    of y 2**k and smaller than it. The division may round up to the next integer; the negative
-    remainder then gets one y 2**k back."""
+    """Long division, 51 bits of the quotient per iteration: r = r - y 2**k trunc(r / (y 2**k)),
+    with k so that the quotient fits a double. Each fma is exact: its result is a multiple of the
+    last digit of y 2**k and smaller than it. The division may round up to the next integer; the
+    negative remainder then gets one y 2**k back."""
     single = scalar(x.type) == "float"
     dividend, divisor = (abs(Expr(b, v)) for v in (x, y))
     if single:
@@ -78,7 +78,7 @@ def _iterations(b: Builder, difference: Expr) -> Value:
 
 
 def _scaled(x: Expr, k: Expr) -> Expr:
-    """x 2**k for 0 <= k <= 2100, in three factors, for 2**1024 is no double."""
+    """x 2**k for 0 <= k <= 2100, in three factors, since 2**1024 overflows a double."""
     for _ in range(3):
         part = k.intrinsic("llvm.smin", 1000)
         x, k = x * power_of_two(part), k - part
@@ -94,7 +94,7 @@ def _greatest(b: Builder, kind: str, x: Value) -> Value:
 
 # ---- integer power -----------------------------------------------------------------------------
 def _unsigned_power(b: Builder, x: Value, y: Value) -> Value:
-    """Squarings, as many as the greatest exponent has bits."""
+    """Square repeatedly, as often as the largest exponent has bits."""
     width = bits(x.type)
     zeros = b.call(
         f"llvm.ctlz.i{width}",

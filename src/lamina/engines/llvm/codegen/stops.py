@@ -1,8 +1,7 @@
-"""Where a program can be stopped (runtime/stopping.py): at barriers, and in long work between.
+"""Points where a program can be stopped (runtime/stopping.py): barriers, and polls in long work.
 
-At a barrier all threads leave the program together. Between two barriers a thread that finds the
-program stopped goes on to the next one by itself: what it leaves undone is read by other threads,
-or by itself, only after that barrier.
+At a barrier all threads leave the program together. Between two barriers a thread that sees the
+stop flag continues at the next barrier: other threads read its unfinished results only after it.
 """
 
 from __future__ import annotations
@@ -12,28 +11,28 @@ from collections.abc import Callable
 from lamina.engines.llvm.codegen.barrier import POLLS, emit_barrier, emit_poll
 from lamina.engines.llvm.codegen.builder import Builder, Value, constant
 
-PIECE = 28  # a kernel of more than 2^28 operations is called piece by piece
+PIECE = 28  # a kernel of more than 2^28 operations is called in portions
 
 
 class Stops:
-    """Writes them into the function of a program."""
+    """Emits stop points into the function of a program."""
 
     def __init__(self, b: Builder, thread: Value, threads: Value, sync: Value) -> None:
         self.b, self.thread, self.threads, self.sync = b, thread, threads, sync
         self.out = b.label("out")
 
     def end(self) -> None:
-        """The end of the function, where all threads go when the program is stopped."""
+        """Emit the end of the function, where all threads go when the program is stopped."""
         self.b.branch(self.out)
         self.b.place(self.out)
         self.b.ret()
 
     def meet(self) -> None:
-        """A barrier; where the program has been stopped, all threads leave it here."""
+        """Emit a barrier; if the program was stopped, all threads leave it there."""
         self._leave(emit_barrier(self.b, self.sync, self.thread, self.threads), self.out)
 
     def poll(self, leave: str, weight: Value | None = None) -> None:
-        """Go on to `leave` where the program has been stopped."""
+        """Jump to `leave` if the program was stopped."""
         weight = weight or constant("i64", 1)
         self._leave(emit_poll(self.b, self.sync, self.thread, weight), leave)
 
@@ -49,8 +48,8 @@ class Stops:
         threads: Value,
         call: Callable[[Value, Value], None],
     ) -> None:
-        """What call(thread, threads) does of so many operations: one part of a long kernel as
-        several parts of as many more threads. That is the same tiles in the same order."""
+        """Emit call(thread, threads) for a kernel of `work` operations; long ones in portions, by
+        calls with a multiple of the threads. Tiles and their order stay the same."""
         b = self.b
         if not work.text.startswith("%") and not int(work.text) >> PIECE:
             call(thread, threads)

@@ -23,7 +23,7 @@ from lamina.engines.llvm.schedule.choose import row_of, unknown_reduction
 def emit(
     nest: Nest, schedule: Schedule, name: str, buffers: int, aliased: bool = False
 ) -> tuple[Module, list[str]]:
-    """The module that holds the kernel, and the symbols whose sizes it takes."""
+    """Return the module of the kernel, and the symbols whose sizes it takes."""
     sizes = kernel_symbols(nest)
     module = Module()
     args = [(f"b{k}", "ptr") for k in range(buffers)]
@@ -48,7 +48,7 @@ def emit(
 def _emit_rows(
     function: Function, nest: Nest, schedule: Schedule, values: dict[str, Value]
 ) -> None:
-    """The nest; where the number of rows is known only when it runs, also in a form for few."""
+    """Emit the nest, with a version for few rows if their number is known only at run time."""
     if schedule.pipelined:
         PipelinedEpilogue(function, nest, schedule, values).run()
         return
@@ -65,7 +65,7 @@ def _emit_rows(
 def _either(
     b: Builder, extent: Value, limit: int, below: Callable[[], None], above: Callable[[], None]
 ) -> None:
-    """One form of the code where the extent is below a limit, and another elsewhere."""
+    """Emit two versions: `below` if the extent is below a limit, else `above`."""
     small, large, done = b.label("small"), b.label("large"), b.label("done")
     b.branch_if(b.icmp("slt", extent, constant("i64", limit)), small, large)
     for label, write in ((small, below), (large, above)):
