@@ -2,12 +2,12 @@
 
     recorded graph --graph passes--> graph --bufferize--> program --program passes--> program
         --schedule--> scheduled program --passes--> scheduled program
-        --emit--> LLVM text, a module a kernel and one for the program --compile--> image
+        --emit--> LLVM text, a module per kernel and one for the program --compile--> image
 
 `PASSES` is the one list: `compile_graph`, inspection, profiles, the fuzzer and the tests run it.
-LAMINA_DEBUG times each pass, LAMINA_DUMP prints what goes into it or comes out of it, LAMINA_SKIP
-leaves optional ones out, and LAMINA_CHECK=1 verifies the result of each. An image is kept on disk,
-under a key made of the simplified graph's text.
+LAMINA_DEBUG times each pass, LAMINA_DUMP prints its argument or its result, LAMINA_SKIP leaves
+optional ones out, and LAMINA_CHECK=1 verifies the result of each. An image is kept on disk, under a
+key made of the simplified graph's text.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _plain(run: Callable[[Any], Any]) -> Callable[[Any, Target], Any]:
     return lambda value, target: run(value)
 
 
-# In order; each takes what the one before it returns. The level is that of its argument.
+# In order; each takes the result of the one before it. The level is that of its argument.
 PASSES: list[Pass] = [
     Pass("simplify", GRAPH, _plain(simplify)),
     Pass("defer_accumulation", GRAPH, _plain(defer_accumulation), optional=True, changes_bits=True),
@@ -115,7 +115,7 @@ def run_passes(
     log: dump.Log = dump.SILENT,
     passes: Sequence[Pass] = PASSES[1:],
 ) -> Any:
-    """What the passes make of a graph or program, but for those that LAMINA_SKIP names."""
+    """Run passes on a graph or program, except for those that LAMINA_SKIP names."""
     skipped, chosen = skipped_passes(), target()
     for thread_private in passes:
         if thread_private.name in skipped:
@@ -211,7 +211,8 @@ def _symbols(graph: Graph) -> list[str]:
 
 
 def _objects(texts: list[str]) -> list[bytes]:
-    """Object code of each text; what this process has compiled before is not compiled again."""
+    """Return object code of each text; a text that this process compiled before is not
+    recompiled."""
     keys = [hashlib.sha256(t.encode()).hexdigest() for t in texts]
     missing = [k for k in dict.fromkeys(keys) if k not in OBJECTS]
     by_key = dict(zip(keys, texts, strict=True))

@@ -1,4 +1,4 @@
-"""Where temporaries lie in the arena: those that are never in use together share memory."""
+"""Memory planning: offsets of temporaries in the arena; those never live together share memory."""
 
 from __future__ import annotations
 

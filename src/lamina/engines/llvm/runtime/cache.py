@@ -47,7 +47,7 @@ CODE_SETTINGS = (
     "compare",
     "skip",
     "winograd",
-)  # what changes the compiled code
+)  # settings that change the compiled code
 
 _said: set[str] = set()
 _usable: dict[Path, bool] = {}
@@ -92,7 +92,7 @@ def _split(data: bytes) -> tuple[dict[str, Any], int]:
 
 
 def _circumstances() -> dict[str, Any]:
-    """What, apart from the program, the machine code depends on."""
+    """Return what, apart from the program, the machine code depends on."""
     return {
         "format": FORMAT,
         "lamina": __version__,
@@ -115,7 +115,7 @@ def _compiler_stamp() -> bytes:
 
 # ---- entries -----------------------------------------------------------------------------------
 def lookup(key: str) -> bytes | None:
-    """What was stored under the key; None if there is nothing, or nothing that can be trusted."""
+    """Return what was stored under the key; None without an entry that can be trusted."""
     place = _place()
     if place is None:
         return None
@@ -137,7 +137,8 @@ def lookup(key: str) -> bytes | None:
 
 
 def store(key: str, payload: bytes) -> None:
-    """Keep the payload for later processes, replacing what was there; the oldest make room."""
+    """Keep the payload for later processes, and replace an older one; the oldest entries make
+    room."""
     place = _place()
     if place is None:
         return
@@ -275,7 +276,7 @@ def _files(place: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _sweep(place: Path) -> None:
-    """Delete what killed writers left, and the longest unused entries above the limit."""
+    """Delete what killed writers left, and the least recently used entries above the limit."""
     entries = sorted(_files(place), key=lambda file: file[1].st_mtime)
     total = sum(entry.st_size for _, entry in entries)
     for path, entry in entries:

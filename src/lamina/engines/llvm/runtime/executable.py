@@ -89,7 +89,8 @@ class LlvmProgram:
         bound.history.took(seconds, count)
 
     def poison(self) -> None:
-        """Fill the temporaries with NaN: a kernel that reads what none has written then shows."""
+        """Fill the temporaries with NaN, so that reads of memory that no kernel has written
+        show."""
         with self.lock:
             for bound in self._bound.values():
                 bound.arena.fill(0xFF)

@@ -1,7 +1,7 @@
-"""Which calls of a program Ctrl-C can stop: those without much state, and long ones.
+"""Calls of a program that Ctrl-C can stop: those with little state, and long ones.
 
-What has state has a backup, which costs time: with more than LITTLE of it, only calls that are
-expected to take longer than a user would wait have one. Others run to their end.
+A backup of the state costs time: with more than LITTLE of it, only calls that are expected to take
+longer than a user would wait have one. Others run to their end.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ SPEED = 2e10  # operations a second that are expected of a program that has not 
 
 class Guard:
     """The guards (stopping.py) of a program at given sizes: `state` are the arguments that are
-    updated in place; `seconds` is what a call is expected to take: as long as the last one, or
-    what its work says."""
+    updated in place; `seconds` is the expected duration of a call: that of the last one, or an
+    estimate from its work."""
 
     def __init__(self, state: Sequence[int], work: int) -> None:
         self.state, self.seconds = state, work / SPEED

@@ -1,4 +1,4 @@
-"""What a compilation leaves and the cache keeps: a manifest, object files, constant tables."""
+"""The result of a compilation, which the cache keeps: a manifest, object files, constant tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an executable needs to know of its program, as plain data that a cache on disk can keep."""
+"""The manifest: what an executable needs to know of its program, as plain data for the cache."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _array(data: list[Any]) -> Array:
 
 
 def bindable(shape: list[Dim]) -> list[tuple[int, str, int]]:
-    """Axes that tell a symbol's size: (axis, symbol, coefficient) of extents like 2*n."""
+    """Axes from which a symbol's size follows: (axis, symbol, coefficient) of extents like 2*n."""
     found = []
     for axis, extent in enumerate(shape):
         if isinstance(extent, Extent) and len(extent.terms) == 1:

@@ -1,20 +1,20 @@
-"""Stopping a program on Ctrl-C, as LLVM text: who notices, how all threads leave, what is undone.
+"""Stopping a program on Ctrl-C, as LLVM text: detection, exit of all threads, restoration of state.
 
     look      thread 0, a few times a second: has Ctrl-C been pressed? Then set STOP
-    poll      where a thread may leave by itself: look when it is due; the value of STOP
-    copy      state into its backup before the program runs, and back where it was stopped
+    poll      a point where a thread may leave by itself: look when it is due; the value of STOP
+    copy      state into its backup before the program runs, and back after it was stopped
 
 Python's signal handlers do not run while the main thread is in native code. `look` asks the
-interpreter whether SIGINT is waiting, and leaves it waiting: its handler runs as soon as the
+interpreter whether SIGINT is pending, and leaves it pending: its handler runs as soon as the
 program has been left. Only Python's main thread looks, as only that thread runs handlers.
 
 A stopped program has done part of its work, and state is updated in place. So a program may stop
-only where it has no state, or where its caller has made room for a backup: the guard,
+only if it has no state, or if its caller provides memory for a backup: the guard,
 
     guard = count, then for each array of state: its address, its backup's, bytes
 
 With a guard, `go` makes the copies before the program begins, and restores state from them before
-it returns: nothing else ever sees what a stopped program left. Without one, it runs to its end.
+it returns: no other code ever sees the state of a stopped program. Without one, it runs to its end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def emit_begin(b: Builder, sync: Value, guard: Value) -> None:
 
 
 def emit_end(b: Builder, sync: Value, guard: Value) -> Value:
-    """After all threads have left the program: whether it was stopped (i1), state restored."""
+    """Emit the end of a program, after all threads have left it: restore state; return whether it
+    was stopped (i1)."""
     stopped = b.icmp("ne", stop(b, sync), integer(0))
     with b.when(stopped):
         b.call("crew_copy", "void", [sync, guard, integer(8), integer(0)])
@@ -80,8 +81,8 @@ def _look(module: Module) -> None:
 
 
 def _is_main(b: Builder, sync: Value) -> Value:
-    """Whether this is Python's main thread; identifiers are compared by the 32 bits that they have
-    everywhere."""
+    """Return whether this is Python's main thread; identifiers are compared by the 32 bits that
+    they have on all systems."""
     main = b.cast("trunc", b.load("i64", field(b, sync, barrier.MAIN), align=8), "i32")
     return b.icmp("eq", _python(b, sync, barrier.IDENT, "i32"), main)
 

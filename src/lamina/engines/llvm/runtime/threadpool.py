@@ -1,13 +1,13 @@
-"""The crew: threads that enter a compiled program together, and sleep when there is none.
+"""The thread pool: threads that enter a compiled program together, and sleep between programs.
 
 A program is a native function `void program(ptr arguments, i64 thread, i64 threads, ptr sync)`.
 `run` enters it on `threads` threads at once; the calling thread is thread 0. The others are Python
-threads that stay inside native code (worker.py), without the interpreter's lock: they wait for
+threads that stay inside native code (worker.py), without the interpreter's lock: they spin for
 about 100 us after their last job, and then sleep until there is another, so that a training loop
 finds them awake and a user at the prompt finds the machine idle.
 
-Who comes while another Python thread has the crew runs the program alone: the result is the same,
-since the number of threads never changes what is computed.
+A caller that finds the pool busy with another Python thread's program runs its program alone: the
+result is the same, since the number of threads never changes what is computed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["run"]
 
 IDLE = 100e-6  # seconds that a worker spins for the next job before it sleeps
 SPIN = 30e-6  # seconds that a thread spins for the others inside a program before it sleeps
-LOOK = 0.2  # seconds of a program between two looks whether Ctrl-C has been pressed
+LOOK = 0.2  # seconds of a program between two checks for Ctrl-C
 
 
 def run(
@@ -71,7 +71,7 @@ def _impossible(threads: int) -> RangeError:
 
 
 class WorkerPool:
-    """Worker threads, and the memory through which they are told what to do.
+    """Worker threads, and the memory through which they receive jobs.
 
     An exception may come out of a signal handler at any line of this class. A program is begun and
     ended inside one native call, so none is ever left half entered.
@@ -95,7 +95,8 @@ class WorkerPool:
         return ctypes.c_int64.from_address(self.sync + offset)
 
     def grow(self, threads: int) -> int:
-        """See to it that there are so many threads; how many a program can be entered on now."""
+        """Start threads up to this number; return the number that a program can be entered on
+        now."""
         if threads > MOST:
             raise _impossible(threads)
         for number in range(self.size, threads):
@@ -128,7 +129,7 @@ class WorkerPool:
 
 
 class _Worker:
-    """What Python knows of a worker: whether it has begun to serve, and whether it has ended."""
+    """A worker as Python knows it: whether it has begun to serve, and whether it has ended."""
 
     def __init__(self) -> None:
         self.begun, self.ended = threading.Lock(), threading.Lock()
@@ -150,7 +151,7 @@ def _assemble() -> WorkerPool:
 
 
 def _forget() -> None:
-    """After a fork: the child has the memory of the crew, but none of its threads."""
+    """After a fork, forget the pool: the child has its memory, but none of its threads."""
     global _pool, _assembling
     if _pool is not None:
         atexit.unregister(_pool.leave)
@@ -163,7 +164,7 @@ if hasattr(os, "register_at_fork"):
 
 # ---- the native side ---------------------------------------------------------------------------
 class _Entries:
-    """The crew's native functions, the library that holds them, and what they must be told."""
+    """The pool's native functions, the library that holds them, and their constants."""
 
     def __init__(self) -> None:
         this = system()
@@ -204,7 +205,8 @@ class _Entries:
         }
 
     def _measured(self) -> tuple[float, int]:
-        """Seconds that one turn of a waiting loop takes, and ticks of the clock in LOOK seconds."""
+        """Return the seconds per iteration of a spin loop, and the clock's ticks in LOOK
+        seconds."""
         ticks = self.functions["ticks"]
         begun, first = time.perf_counter(), ticks()
         per_spin = _seconds_per_spin(self.functions["rest"])
@@ -213,7 +215,7 @@ class _Entries:
 
 
 def _python_functions() -> dict[int, int]:
-    """Addresses of what stopping.py calls."""
+    """Addresses of the functions that stopping.py calls."""
     names = {
         barrier.IDENT: "PyThread_get_thread_ident",
         barrier.ENSURE: "PyGILState_Ensure",
@@ -232,7 +234,7 @@ def _entries() -> _Entries:
 
 
 def _seconds_per_spin(rest: Callable[..., int], spins: int = 500) -> float:
-    """How long one turn of a waiting loop takes; the quickest of several tries."""
+    """Return the seconds per iteration of a spin loop: the quickest of several tries."""
     times = []
     for _ in range(5):
         begun = time.perf_counter()

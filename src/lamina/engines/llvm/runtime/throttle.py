@@ -10,7 +10,7 @@ from __future__ import annotations
 PROBE = 5  # the call that is made on one thread, to know how long that takes; of long ones
 LONG = 20e-3  # (seconds)
 PROBE_LONG = 2  # it is this one
-LONGEST = 1.0  # seconds; what takes longer is not tried on one thread
+LONGEST = 1.0  # seconds; longer calls are not tried on one thread
 SLOW = 1.3  # where that is not known: how much longer than at perfect scaling calls may take
 PATIENCE = 3  # slow calls in a row before it is believed, or one twice as long as alone,
 LASTING = 12e-3  # and their seconds together: threads that just woke may share a processor at first
@@ -18,7 +18,7 @@ ALONE, ALONE_MOST = 0.02, 3.0  # seconds on one thread before the others are tri
 
 
 class ProgramHistory:
-    """What a program knows at all sizes: for how long it is alone, and for how long next time."""
+    """History of a program at all sizes: for how long it runs on one thread, now and next time."""
 
     def __init__(self) -> None:
         self.alone = 0.0  # seconds that it has still to run on one thread
@@ -26,7 +26,7 @@ class ProgramHistory:
 
 
 class CallHistory:
-    """What is known of a program at given sizes: its shortest calls."""
+    """History of a program's calls at given sizes: the shortest ones."""
 
     def __init__(self, program: ProgramHistory | None = None) -> None:
         self.program = program or ProgramHistory()
@@ -41,7 +41,7 @@ class CallHistory:
         return 1 if self.program.alone > 0 or probing else most
 
     def took(self, seconds: float, threads: int) -> None:
-        """A call on so many threads took so long."""
+        """Record a call's duration on this number of threads."""
         self.calls += 1
         program = self.program
         if threads == 1:

@@ -1,12 +1,12 @@
-"""The native half of the crew, as LLVM text: how a program is begun, joined and finished.
+"""The native half of the thread pool, as LLVM text: how programs are begun, joined and finished.
 
     go        the dispatcher: enter a program on several threads
     work      a worker: wait for jobs and do them, until it is dismissed
-    dismiss   tell all workers to leave
-    barrier   where all threads of a program meet
-    poll      where a thread of a stopped program may leave (stopping.py)
-    rest      one waiting loop of a given length, to find out how long a turn takes
-    ticks     what the clock says
+    dismiss   ask all workers to leave
+    barrier   the barrier of a program's threads
+    poll      a point where a thread of a stopped program may leave (stopping.py)
+    rest      a spin loop of a given length, to measure one of its iterations
+    ticks     the clock
 
 The job is one number, its count and its number of threads (`count << 16 | threads`), so that a
 worker that looks late or seldom never mistakes one job for another. A job that includes a worker
@@ -28,7 +28,7 @@ from lamina.engines.llvm.runtime import stopping
 from lamina.engines.llvm.runtime.parking import System
 
 SYMBOLS = ["go", "work", "dismiss", "barrier", "poll", "rest", "ticks"]
-DONE, REFUSED, STOPPED = 0, 1, 2  # what `go` returns
+DONE, REFUSED, STOPPED = 0, 1, 2  # the results of `go`
 
 MOST = 1024  # threads
 LEAVE = 0xFFFF  # in place of a number of threads: workers are to return
@@ -99,7 +99,7 @@ def _leave_if_changed(b: Builder, address: Value, value: Value, to: str) -> None
 
 
 def _sleep(module: Module, system: System) -> None:
-    """crew_sleep(function, address, value): the system's call, with a stack frame of its own."""
+    """crew_sleep(function, address, value): the system call, in a stack frame of its own."""
     args = [("function", "ptr"), ("address", "ptr"), ("value", "i64")]
     made = module.function("crew_sleep", args, internal=True)
     system.emit_wait(made.builder, *made.args)
@@ -123,9 +123,10 @@ def _wake(module: Module, system: System) -> None:
 
 # ---- the barrier -------------------------------------------------------------------------------
 def _barrier(module: Module) -> None:
-    """barrier(sync, thread, threads) -> not 0 where the program is stopped.
+    """barrier(sync, thread, threads) -> nonzero if the program is stopped.
 
-    Whether it is, is decided once a turn, by the last to come; so all threads leave together."""
+    The last thread to arrive decides it, once per barrier; so all threads leave together.
+    """
     args = [("sync", "ptr"), ("thread", "i64"), ("threads", "i64")]
     made = module.function("barrier", args, returns="i64")
     b, (sync, thread, threads) = made.builder, made.args
@@ -140,7 +141,8 @@ def _barrier(module: Module) -> None:
 
 
 def _meet(module: Module) -> None:
-    """crew_meet(sync, threads): the last to come opens the next turn; the others wait for that."""
+    """crew_meet(sync, threads): the last thread to arrive starts the next generation; the others
+    wait for that."""
     made = module.function("crew_meet", [("sync", "ptr"), ("threads", "i64")], internal=True)
     b, (sync, threads) = made.builder, made.args
     several, last, wait, leave = (b.label(hint) for hint in ("several", "last", "wait", "leave"))
@@ -215,10 +217,10 @@ _AROUND = {
 # ---- the dispatcher ----------------------------------------------------------------------------
 def _go(module: Module) -> None:
     """go(sync, function, arguments, flush, threads, guard) -> DONE; REFUSED if `threads` is not
-    from 1 to MOST; STOPPED if the program was stopped, and state is as before.
+    from 1 to MOST; STOPPED if the program was stopped, with its state restored.
 
-    With one thread, or with the gate shut by another dispatcher, this thread runs it alone, with
-    memory of its own in place of `sync`.
+    With one thread, or if another dispatcher has shut the gate, this thread runs the program alone,
+    with other memory in place of `sync`.
     """
     args = [("sync", "ptr"), ("function", "ptr"), ("arguments", "ptr"), ("flush", "i64")]
     more = [("threads", "i64"), ("guard", "ptr")]
@@ -313,8 +315,8 @@ def _work(module: Module) -> None:
 
 
 def _dismiss(module: Module) -> None:
-    """dismiss(sync) -> 0 when workers have been told to leave, 1 while a program runs on them. The
-    gate stays shut: whoever still comes runs alone."""
+    """dismiss(sync) -> 0 when workers were asked to leave, 1 while a program runs on them. The gate
+    stays shut: later callers run alone."""
     made = module.function("dismiss", [("sync", "ptr")], returns="i64")
     b, (sync,) = made.builder, made.args
     tell, busy = b.label("tell"), b.label("busy")

@@ -58,14 +58,14 @@ class Costs:
     winograd_row: int = 768 * KIB
     """Bytes between the transforms for one row of tiles, so that they stay in L2."""
     winograd_weights: int = MIB
-    """Bytes of transformed weights that stay in L2 beside it."""
+    """Bytes of transformed weights that stay in L2 in addition."""
     winograd_most: int = 2**26
     """Elements between the transforms: memory that a direct convolution does not need."""
 
     # ---- layout (program/buffer_layout.py, program/halo.py)
     set_period: int = KIB
-    """Bytes: rows that lie a multiple apart share few sets of the first cache (a quarter of its way
-    of 4 KiB)."""
+    """Bytes: rows at a multiple of this distance share few sets of the first cache (a quarter of
+    its way of 4 KiB)."""
     padding: int = 128
     """Bytes added to such rows: two cache lines, as adjacent lines are fetched in pairs."""
     conflicting_rows: int = 8
@@ -79,7 +79,7 @@ class Costs:
     fuse_stores: int = 12
     """Streams written side by side by a fused kernel: write-combining buffers of a core."""
     fuse_buffers: int = 24
-    """Streams read and written side by side: what hardware prefetchers follow."""
+    """Streams read and written at the same time: what hardware prefetchers follow."""
     piece: int = 8
     """Elements of a piece of a loop that is split at its guards."""
     pieces: int = 8
@@ -87,7 +87,7 @@ class Costs:
     piece_stores: int = 16
     """Streams that the pieces write side by side."""
     split_reads: int = 4
-    """Elements read for each result from which on a reduction in two halves pays."""
+    """Elements read for each result from which on a split reduction pays."""
     block_columns: int = 2
     """Registers of a tile's columns that a block of a contraction is reckoned with."""
     block_least: int = 64
@@ -111,7 +111,7 @@ class Costs:
     update_arrays: int = 4
     """Arrays read and written for each sum that make an epilogue memory-bound: an optimizer's."""
     accumulators: int = 12
-    """Accumulators side by side, each of its own loop: three eighths of the registers."""
+    """Independent accumulators in flight: three eighths of the registers."""
     clamped_rows: float = 1.3
     """Factor for row counts that do not divide: clamped addresses cannot be shared."""
     sure_rows: int = 8

@@ -1,8 +1,8 @@
-"""What this machine has: vector width, registers, caches, processors. Schedules follow from it.
+"""The machine: vector width, registers, caches, processors. Schedules follow from it.
 
     machine().lanes(32)     # float32 values in a vector register
 
-Features are LLVM's findings, so that what is planned for is what code is generated for.
+Features are those that LLVM finds, so that schedules and code generation agree.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _VECTORS = [
 ]
 _BASELINE = {name: {"sse2"} for name in X86} | {name: {"neon", "fma"} for name in ARM}
 
-# Bytes, where the system does not tell: what small machines of the last ten years have.
+# Bytes, if the system does not report them: those of small machines of the last ten years.
 _CACHES = {1: 32 << 10, 2: 512 << 10, 3: 4 << 20}
 
 
@@ -53,7 +53,7 @@ class Machine:
     cores: int
 
     def lanes(self, bits: int) -> int:
-        """How many elements of so many bits fit into one vector register."""
+        """Return the number of elements of this many bits in one vector register."""
         return self.vector_bits // bits
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ def vector_unit(features: set[str]) -> tuple[int, int]:
 
 # ---- caches ------------------------------------------------------------------------------------
 def _cache_sizes() -> dict[int, int]:
-    """Bytes of each level's data cache, for the levels that the system tells about."""
+    """Return the bytes of each level's data cache, for the levels that the system reports."""
     ask: dict[str, Callable[[], dict[int, int]]] = {
         "linux": _linux_caches,
         "darwin": _macos_caches,

@@ -1,4 +1,4 @@
-"""What code is compiled for: a machine, and the thresholds of the passes on it."""
+"""The target of a compilation: a machine, and the thresholds of the passes on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lamina.engines.llvm.target.machine import Machine, machine
 
 @dataclass(frozen=True)
 class Target:
-    """Handed down from the engine to every pass that asks what pays."""
+    """The engine hands it to every pass that has a choice."""
 
     machine: Machine
     costs: Costs
@@ -36,7 +36,8 @@ _chosen: ContextVar[Target | None] = ContextVar("lamina_target", default=None)
 
 
 def target() -> Target:
-    """The target of compilations here: the host, or what a `with using(...)` around names."""
+    """Return the target of compilations here: the host, or that of a surrounding `with
+    using(...)`."""
     return _chosen.get() or host()
 
 

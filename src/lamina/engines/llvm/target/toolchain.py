@@ -1,12 +1,12 @@
-"""From LLVM text to machine code in memory: the one page that speaks to llvmlite.
+"""From LLVM text to machine code in memory: the only module that uses llvmlite.
 
     image = compile_object(text)            # bytes: what the cache on disk keeps
     library = link([image], ["kernel"])     # loads it into this process
     library.address("kernel")               # an integer, for ctypes
 
 The text arrives with its vectors, unrolled tiles and fused operations written out, so LLVM's usual
-optimisation pipelines only cost time (three times as much) and undo register tiles (20% slower
-code): by default nothing but the code generator runs. llvmlite is imported at the first use.
+optimization pipelines only cost time (three times as much) and undo register tiles (20% slower
+code): by default only the code generator runs. llvmlite is imported at the first use.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lamina.settings import settings
 
 
 class Level(NamedTuple):
-    """What happens to a module: the effort of the code generator, and of the passes before it."""
+    """An optimization level: the effort of the code generator, and of the passes before it."""
 
     codegen: int
     simplify: int | None = None
@@ -41,7 +41,7 @@ LEVELS = {
 
 
 class Host(NamedTuple):
-    """What code is compiled for: this process's processor, in LLVM's words."""
+    """The target of code: this process's processor, in LLVM's words."""
 
     triple: str
     cpu: str
@@ -49,7 +49,7 @@ class Host(NamedTuple):
 
 
 def available() -> bool:
-    """Whether llvmlite can be imported here."""
+    """Return whether llvmlite can be imported here."""
     try:
         _llvm()
     except EngineError:
@@ -75,8 +75,9 @@ def _llvm() -> Any:
 
 
 class _Forks:
-    """Keeps forks and compilations apart: a child would find LLVM's locks as another thread had
-    them at that moment, and wait for ever. `with forks:` is around whatever compiles."""
+    """Keeps forks and compilations from overlapping: a child would inherit LLVM's locks in the
+    state that another thread left them in, and wait forever. Compilations run inside of `with
+    forks:`."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -117,7 +118,9 @@ def host() -> Host:
     llvm = _llvm()
     try:
         features = llvm.get_host_cpu_features().flatten()
-    except RuntimeError:  # LLVM cannot tell on this system; the processor's name implies them
+    except (
+        RuntimeError
+    ):  # if LLVM cannot find features on this system, the processor's name implies them
         features = ""
     return Host(llvm.get_process_triple(), llvm.get_host_cpu_name(), features)
 
@@ -171,9 +174,9 @@ def optimised(text: str, level: int = 2) -> str:
 
 @contextmanager
 def _module(text: str, level: int) -> Iterator[tuple[Any, Any]]:
-    """A target machine and the parsed, checked and simplified module.
+    """Return a target machine and the parsed, checked and simplified module.
 
-    Each module has an LLVM context of its own, which is what lets threads compile side by side.
+    Each module has its own LLVM context, which lets threads compile in parallel.
     """
     llvm, effort = _llvm(), LEVELS[level]
     with _forks, ExitStack() as stack:
@@ -262,7 +265,7 @@ class Library:
 def link(objects: Sequence[bytes], symbols: Sequence[str]) -> Library:
     """Load object files together into this process; they may call each other's functions.
 
-    `symbols` are the functions whose addresses the library tells.
+    `symbols` are the functions whose addresses the library gives.
 
     Raises:
         CompileError: a symbol is missing or defined twice.

@@ -1,13 +1,13 @@
-"""LAMINA_COMPARE=1: each kernel beside the reference, stopping at the first difference.
+"""LAMINA_COMPARE=1: compare each kernel with the reference, and stop at the first difference.
 
 A second program of the same graph, the probe, returns every value that kernels store. Whenever the
 program is called, the probe runs on its arguments; the reference computes what each kernel stores
-from the values that the kernel was given; then the program itself runs, and what it returns is held
-against the probe. Kernels inside a loop are compared as a whole, with the loop's results.
+from the values that the kernel was given; then the program itself runs, and its results are
+compared with the probe's. Kernels inside a loop are compared as a whole, by the loop's results.
 
 Rounding differs, and how much that matters depends on the kernel and its data. So the reference
 runs a second time, on operands of which each is moved by one unit in the last place, up or down:
-what that changes, times a generous factor, is allowed.
+the change of the result, times a generous factor, is allowed.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ UNITS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat1
 
 @dataclass
 class Check:
-    """What one kernel stores, as a graph of its own: the program's parameters, then `reads`, the
-    values that other kernels made."""
+    """The values that one kernel stores, as a graph: the program's parameters, then `reads`, the
+    values that other kernels computed."""
 
     graph: Graph
     stores: list[Node]
@@ -94,7 +94,7 @@ class Compared:
                 )
 
     def _compare_whole(self, results: Sequence[np.ndarray], probed: Sequence[np.ndarray]) -> None:
-        """The program itself, which updates state in place, beside the probe, which does not."""
+        """The program itself, which updates state in place, and the probe, which does not."""
         for number, (got, want) in enumerate(zip(results, probed, strict=True)):
             node = self.graph.results[number]
             found, expected = _floats(node, got), _floats(node, want)
@@ -108,10 +108,10 @@ class Compared:
 
 
 def checks(graph: Graph) -> list[Check]:
-    """One for each kernel outside of loops, and for each loop, of a simplified graph.
+    """Return a check for each kernel outside of loops, and for each loop, of a simplified graph.
 
-    What `prepare` then makes of the graph are the engine's own nodes, which have no meaning on the
-    reference: a check may so cover a kernel and one that only lays out its operand.
+    Legalization adds nodes that have no meaning on the reference: a check may so cover a kernel and
+    one that only copies its operand to another layout.
     """
     stored = plan_fusion(graph, target().costs).stored
     kernels: dict[FusionGroup, list[Node]] = {}
@@ -142,7 +142,7 @@ def _dtypes(graph: Graph) -> Iterator[DType]:
             yield from _dtypes(body)
 
 
-# ---- how far apart -----------------------------------------------------------------------------
+# ---- differences --------------------------------------------------------------------------------
 def _floats(node: Node, array: np.ndarray) -> np.ndarray:
     """bfloat16, which NumPy holds as bits, as float32."""
     is_bits = node.dtype == bfloat16

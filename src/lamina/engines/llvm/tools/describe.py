@@ -15,7 +15,8 @@ from lamina.ir.types import Dim
 
 
 def running(statements: Sequence[Statement]) -> list[Kernel | Routine]:
-    """What a program runs, in order; copies of memory onto itself, which have no code, left out."""
+    """Return what a program runs, in order, without copies of memory onto itself, which have no
+    code."""
     return [
         statement
         for statement in leaves(statements)
@@ -34,7 +35,7 @@ def name_of(statement: Kernel | Routine) -> str:
 
 
 def memory_of(statement: Kernel | Routine, names: Names) -> str:
-    """What it reads and what it writes."""
+    """Return the buffers that a statement reads and those that it writes."""
     if isinstance(statement, Routine):
         reads, writes = list(statement.inputs), list(statement.outputs)
     else:

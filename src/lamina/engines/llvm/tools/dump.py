@@ -1,13 +1,13 @@
-"""The ladder for looking inside while a program is compiled: LAMINA_DEBUG=1..6, on stderr.
+"""Output for debugging a compilation: LAMINA_DEBUG=1..6, on stderr.
 
-    1 timings    what each pass took, whether the cache had it, and at exit what each program ran
-    2 passes     the graph as it came and after each pass
+    1 timings    time of each pass, whether the cache had the program, and at exit all runs
+    2 passes     the recorded graph, and the graph after each pass
     3 kernels    a line each: name, domain, schedule, memory
     4 nests      what each kernel computes
     5 LLVM       the text of each kernel and of the driver
     6 assembly   this machine's instructions
 
-Each rung shows what those below it show. From rung 3 on the cache is not asked, so that there is
+Each level includes those above it. From level 3 on the cache is not used, so that there is
 something to show. LAMINA_DUMP=after:tile_rows prints the graph or the program that a pass returns,
 LAMINA_DUMP=before:schedule,dot_general the nests of one kind that it gets. LAMINA_CHECK=1 verifies
 the graph as recorded, and the graph or program after each pass.
@@ -42,7 +42,7 @@ from lamina.settings import settings
 
 
 class Log:
-    """What the pipeline reports as it goes; this one only verifies, if LAMINA_CHECK asks for it."""
+    """Receives the pipeline's reports; this one only verifies, if LAMINA_CHECK asks for it."""
 
     shows_kernels = False
 
@@ -80,7 +80,8 @@ def begin(graph: Graph, updates: Mapping[int, int], names: Sequence[str]) -> Log
 
 
 class Wanted(NamedTuple):
-    """What LAMINA_DUMP asks for: when, of which pass, and the kernels of which name (all if "")."""
+    """The request of LAMINA_DUMP: when, of which pass, and the kernels of which name (all if
+    "")."""
 
     when: str
     name: str
@@ -103,7 +104,7 @@ def _wanted(text: str, names: Sequence[str]) -> Wanted | None:
 
 
 class Speaking(Log):
-    """Prints on stderr, as much as `settings.debug` says, and what `settings.dump` asks for."""
+    """Prints on stderr as much as `settings.debug` and `settings.dump` ask for."""
 
     def __init__(self, graph: Graph, updates: Mapping[int, int], wanted: Wanted | None) -> None:
         self.rung, self.name, self.updates = settings.debug, graph.name, updates
@@ -201,7 +202,7 @@ def _verify(value: Graph | Program, when: str) -> None:
         raise VerifyError(f"{when}: {error.message}", hint=error.hint) from error
 
 
-# ---- what ran ----------------------------------------------------------------------------------
+# ---- runs --------------------------------------------------------------------------------------
 class Counted:
     """A program that counts its calls and their time, and prints both when the process ends."""
 

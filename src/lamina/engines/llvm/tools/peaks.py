@@ -1,4 +1,4 @@
-"""What this machine can do at best, measured: the limits that kernels are compared with.
+"""Measured peaks of this machine: the limits that kernels are compared with.
 
 ceilings().gflops_all, ceilings().dram      # GFLOP/s in float32, GB/s
 """
@@ -20,7 +20,7 @@ from lamina.engines.llvm.target.machine import Machine, machine
 
 TRIES = 20  # short ones: on a busy machine one of them is left alone
 PROGRAM = [("arguments", "ptr"), ("thread", "i64"), ("threads", "i64"), ("sync", "ptr")]
-LOADS = 8  # vectors read in one turn
+LOADS = 8  # vectors read in one iteration
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _chains(this: Machine) -> int:
 
 
 def _emit_multiply(module: Module, this: Machine) -> None:
-    """arguments: turns. Each chain goes x -> x / 2 + 1."""
+    """arguments: iterations. Each chain goes x -> x / 2 + 1."""
     made = module.function("multiply", PROGRAM)
     b, arguments = made.builder, made.args[0]
     type_ = vector("float", this.lanes(32))
@@ -128,7 +128,7 @@ def _emit_read(module: Module, this: Machine) -> None:
 
 
 def _keep(b: Builder, values: Sequence[Value]) -> None:
-    """Store what was computed where nobody looks, so that the code generator must compute it."""
+    """Store the result to memory that is never read, so that the code generator must compute it."""
     place = b.emit("ptr", f"alloca {values[0].type}, align 64")
     for value in values:
         b.lines.append(f"  store volatile {value}, {place}, align 4")

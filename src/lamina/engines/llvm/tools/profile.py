@@ -1,10 +1,10 @@
-"""The time of each kernel of a program, taken inside the program while it runs.
+"""The time of each kernel of a program, measured inside the program while it runs.
 
-A second program is made of the same kernels, whose driver reads the clock before and after each of
-them on thread 0 and adds the difference up. A barrier before each reading makes the time of a
-kernel that all threads share that of the slowest; it costs some 0.2 us a kernel, so kernels
-shorter than a few microseconds look slower than they are. Where threads have rows of their own and
-don't meet, the time is that of thread 0.
+A second program has the same kernels, and a driver that reads the clock before and after each of
+them on thread 0 and accumulates the difference. A barrier before each reading makes the time of a
+kernel that all threads share that of the slowest; it costs about 0.2 us a kernel, so kernels
+shorter than a few microseconds look slower than they are. In row-parallel code, which has no
+barriers, the time is that of thread 0.
 
     counters = threads | ticks of kernel 0, calls of kernel 0 | ticks of kernel 1, ...
 """
@@ -42,7 +42,7 @@ FEWEST, MOST = 5, 500  # runs that are measured
 @dataclass
 class Timing:
     """One kernel: calls in one run, seconds of one run in all its calls (the quickest of the runs),
-    and what it does in one call. `serial`: one thread alone does it."""
+    and its work in one call. `serial`: only thread 0 runs it."""
 
     statement: Kernel | Routine
     calls: int
@@ -146,7 +146,7 @@ class _Timed:
             counters[:] = 0
             self.program([*arrays, counters])
             row[:] = counters[: row.size]
-        while time.perf_counter() - begun < 0.02:  # long enough to tell how fast the clock ticks
+        while time.perf_counter() - begun < 0.02:  # long enough to measure the rate of the clock
             pass
         elapsed, last = time.perf_counter() - begun, ticks()
         return found, elapsed / (last - first)
@@ -232,7 +232,7 @@ def read_clock(b: Builder) -> Value:
 
 
 def ticks() -> int:
-    """What the clock says now."""
+    """Return the clock's value now."""
     return int(_ticks()[1]())
 
 

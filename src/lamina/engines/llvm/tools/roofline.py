@@ -1,9 +1,9 @@
-"""What a kernel could take at best on this machine: its arithmetic or its memory traffic decides.
+"""The roofline model: the least time of a kernel on this machine, by arithmetic or memory traffic.
 
-    seconds = max(operations / arithmetic ceiling, bytes / bandwidth of the level that holds them)
+    seconds = max(operations / peak arithmetic, bytes / bandwidth of the level that holds them)
 
-The method is the roofline model (Williams, Waterman and Patterson, 2009). The ceilings are measured
-(peaks.py); a kernel's data is taken to lie in the smallest level that holds all of it.
+See Williams, Waterman and Patterson, 2009. The peaks are measured (peaks.py); a kernel's data is
+assumed to be in the smallest level that holds all of it.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def bound(timing: Timing, threads: int, ceilings: Ceilings, machine: Machine) ->
 
 
 def _level(count: int, active: int, ceilings: Ceilings, machine: Machine) -> tuple[str, float]:
-    """Where so many bytes fit, and the GB/s of all processors from there; what the first level
-    holds comes as fast as arithmetic wants it."""
+    """Return the level that holds this many bytes, and the bandwidth (GB/s) of all processors from
+    there; the first level is as fast as arithmetic."""
     levels = [
         ("L1", machine.l1 * active, 0.0),
         ("L2", machine.l2 * active, ceilings.l2),

@@ -1,4 +1,4 @@
-"""What lies between a graph and machine code: passes, their levels, texts, all stages."""
+"""The stages between a graph and machine code: passes, their levels, texts, all results."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SCHEDULED: Level = "scheduled"
 
 @dataclass(frozen=True)
 class Pass:
-    """A step of compilation: `run` takes a value of the `level`, a graph, a program of nests
-    or a scheduled program, and returns the next. LAMINA_SKIP can leave out what is `optional`. A
-    pass that `changes_bits` may reorder the sums of floating-point numbers."""
+    """A compilation pass: `run` takes a value of the `level` (a graph, a program of nests or a
+    scheduled program) and returns the next. LAMINA_SKIP can leave out `optional` passes. A pass
+    that `changes_bits` may reorder the sums of floating-point numbers."""
 
     name: str
     level: Level

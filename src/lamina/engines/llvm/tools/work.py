@@ -1,7 +1,7 @@
-"""How much a kernel does: operations of its arithmetic, and bytes that it must move at least.
+"""The work of a kernel: arithmetic operations, and the least number of bytes that it must move.
 
-Counted from the nest, once for every point that an expression depends on: what a schedule computes
-again, and what a cache fetches twice, is not useful work and counts once.
+Counted from the nest, once for every point that an expression depends on: recomputation by a
+schedule, and repeated cache misses, are not useful work and do not count.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Work:
 
 
 def work_of(statement: Kernel | Routine, sizes: Sizes) -> Work:
-    """What one call does when the symbolic extents have these sizes."""
+    """Return the work of one call for these sizes of the symbolic extents."""
     if isinstance(statement, Routine):
         return _work_of_routine(statement, sizes)
     return Work(operations(statement.nest, sizes), *_transfers(statement, sizes))
