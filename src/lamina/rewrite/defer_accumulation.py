@@ -1,12 +1,13 @@
-"""A sum of products that a loop only adds to is one product after the loop.
+"""Deferred accumulation: a sum of products that a scan only adds to becomes one product after it.
 
     scan(s, ...; body(s, ..., x) -> s + dot_general(u, v), ...)
         -> scan(...; body(..., x) -> ..., u, v)  then  s + dot_general(all steps' u, all steps' v)
 
-The same for a sum of something that the loop keeps for each step anyway, which is then added up.
-So the gradient of a recurrent weight is one long product instead of one a step, each of which would
-go through the whole sum. The steps' u and v are sequences that the loop has, or are kept where they
-are smaller than the sum.
+Likewise a sum of values that the loop stacks anyway. The gradient of a recurrent weight so becomes
+one long product instead of one per iteration, each of which would pass over the whole accumulator.
+
+Legality: only the addition reads the carry. Profitability: u and v are sequences that the loop has,
+or are smaller than the accumulator. Changes bits: the order of additions.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def _rebuilt(node: Node, args: Sequence[Node], body: Graph | None = None) -> Nod
 
 @dataclass
 class _Sum:
-    """Carry number `place` of a loop: what is added to it in each turn, and what has to be kept of
-    each turn to do so afterwards."""
+    """Carry number `place` of a loop: what each iteration adds to it, and the values to stack so
+    that it can be added afterwards."""
 
     place: int
     added: Node
@@ -76,7 +77,7 @@ def _sums(loop: Node) -> list[_Sum]:
 
 
 def _added(body: Graph, consts: int, place: int, read: dict[Node, list[Node]]) -> Node | None:
-    """What a turn adds to a carry of which nobody else takes notice."""
+    """Return what an iteration adds to a carry that nothing else reads."""
     carry, result = body.parameters[consts + place], body.results[place]
     if result.op != "add" or carry not in result.args or read[carry] != [result]:
         return None
@@ -87,7 +88,7 @@ def _added(body: Graph, consts: int, place: int, read: dict[Node, list[Node]]) -
 
 
 def _kept(added: Node, given: set[Node]) -> Sequence[Node]:
-    """What to keep of each turn, `given` for nothing; empty where the sum had better stay."""
+    """Return the values to stack in each iteration; empty if the accumulation stays in the loop."""
     size = _size(added.shape)
     if size < LEAST:
         return ()

@@ -1,10 +1,11 @@
-"""What is the same in each turn of a loop is computed before it.
+"""Loop-invariant code motion: what each iteration of a scan computes alike is computed before it.
 
     scan(w, ...; body(w, ...) -> ... dot_general(h, copy(transpose(w))) ...)
         -> scan(w, copy(transpose(w)), ...; body(w, t, ...) -> ... dot_general(h, t) ...)
 
-Only what costs more than reading it again: a light map of a constant operand is computed where it
-is used, and so is what a gather reads little of.
+Legality: the node depends only on loop constants. Profitability: only what costs more than reading
+it again: a light map of a constant operand stays in the loop, and so does a gather that reads
+little. Bits do not change.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PICKING = of_kind(Kind.INDIRECT_VIEW)  # these read a part of their first operan
 
 
 def hoist_invariants(graph: Graph) -> Graph:
-    """The graph with whatever its loops would compute anew in each turn before them."""
+    """Return the graph with loop-invariant nodes moved in front of their loops."""
     results = substitute(graph.results, {}, lambda n: _hoisted(n) if n.op == "scan" else n)
     return Graph(graph.parameters, results, graph.name)
 

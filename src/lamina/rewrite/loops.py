@@ -1,4 +1,4 @@
-"""Loops and branches without what nobody reads: results, carries that feed none, operands.
+"""Dead results and carries of loops and branches are removed; single-trip loops are inlined.
 
 scan(a, b, unused; body -> a', b', x, y, y), of which y alone is read, and needs a alone
     -> scan(a; body -> a', y)
@@ -15,7 +15,7 @@ from lamina.ir.primitives import PRIMITIVES
 
 
 def inline_single_trip(graph: Graph) -> Graph:
-    """The graph without loops of a single turn: their bodies stand in their place.
+    """Inline loops of a single iteration.
 
     scan(a, xs[1, n]; body -> a', y), length 1    ->    a', y[None]  of  a, xs[0]
     """

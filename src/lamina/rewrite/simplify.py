@@ -1,9 +1,8 @@
-"""Simplification: markers removed, constants folded, algebra applied, equal nodes made one.
+"""Simplification: markers removed, constants folded, algebra applied, equal nodes merged.
 
-First a loop and the longer one that its gradient made of it become one, and loops lose what nobody
-reads. Then one walk in topological order rebuilds the graph; every rule looks at a node whose
-operands are already simple, and says what it is instead (or None). Rules are rows of `RULES`, by
-primitive.
+First a loop and its extension by the gradient are merged, and loops lose dead results. Then one
+walk in topological order rebuilds the graph; every rule looks at a node whose operands are already
+simple, and returns its replacement (or None). Rules are rows of `RULES`, by primitive.
 """
 
 from __future__ import annotations
