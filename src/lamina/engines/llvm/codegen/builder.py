@@ -70,7 +70,7 @@ def is_float(type_: str) -> bool:
 
 @cache
 def suffix(type_: str) -> str:
-    """How an intrinsic's name spells a type: v16f32."""
+    """Return a type as an intrinsic's name spells it: v16f32."""
     element = scalar(type_)
     name = f"f{FLOATS[element]}" if element in FLOATS and element != "bfloat" else element
     name = "bf16" if element == "bfloat" else name
@@ -187,7 +187,7 @@ class Function:
 
 @dataclass
 class Loop:
-    """What the body of a `with b.loop(...)` uses: the index, the carried values, and `next`, which
+    """The interface of the body of `with b.loop(...)`: the index, carried values, and `next`, which
     the body must set to the values that the following iteration carries."""
 
     value: Value

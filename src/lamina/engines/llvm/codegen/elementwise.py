@@ -30,7 +30,7 @@ random bits, and to a few ulp on floats.
     logistic              no overflow at either end                where(x < 0, e, 1) / (1 + e),
                                                                    e = exp(-abs(x))
     rsqrt                 two roundings                            1 / sqrt(x)
-    round_nearest_even    halves go to the even neighbour          rint(x)
+    round_nearest_even    halves go to the even neighbor           rint(x)
     shift_left, _logical  the amount is unsigned; n or more is 0   where(s < n, x << s, 0)
     shift_.._arithmetic   n or more leaves the sign bit            x >> minimum(s, n - 1)
     compare               NaN is unequal to all; False < True      x == y, x < y, ...

@@ -26,7 +26,7 @@ from lamina.ir.typical import guess
 MASKED = 24  # partial registers of which all values are computed before any is stored
 ENOUGH = 32  # iterations of the reduction that hide the latency of memory
 SHORT_TILE = 512  # terms
-FEW = 4  # below so many rows, the tile has one row
+FEW = 4  # with fewer rows, the tile has one row
 
 
 def kernel_symbols(nest: Nest) -> list[str]:

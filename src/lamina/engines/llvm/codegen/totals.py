@@ -75,7 +75,7 @@ class Totals:
         return self.schedule.long_from if short else None
 
     def _cut_at_run_time(self, var: Var, inside: int | Value) -> Value:
-        """Cut a loop if it turns out to be the one; return how many terms it goes over."""
+        """Cut a loop if it is the one at run time; return the number of its terms."""
         b, step, extent = self.b, self.schedule.step(var), self.dim(var.extent)
         last = b.add(extent, constant("i64", step - 1))
         tiles = b.binary("sdiv", last, constant("i64", step)) if step > 1 else extent
@@ -118,7 +118,7 @@ class Totals:
         return self.memory[key]
 
     def first_block(self, var: Var, extent: Value) -> Value:
-        """How many iterations of a loop come before any accumulator is added to its total."""
+        """Return the iterations of a loop before any accumulator is added to its total."""
         stretch = self.cuts.get(var)
         return extent if stretch is None else self.b.intrinsic("llvm.smin", extent, stretch)
 

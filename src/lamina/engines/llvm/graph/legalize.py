@@ -186,9 +186,9 @@ def _select_and_scatter(node: Node, materialized: Materialized) -> Node:
     x, source = node.args
     p = node.params
     window = tuple(p["window_dimensions"])
-    beside = window == tuple(p["window_strides"]) and not any(map(any, p["padding"]))
+    adjacent = window == tuple(p["window_strides"]) and not any(map(any, p["padding"]))
     rest = [n - w * m for n, w, m in zip(x.shape, window, source.shape, strict=True)]
-    if not beside:
+    if not adjacent:
         return node
     found = {**p, "kind": "arg" + p["kind"], "window_dilations": (1,) * x.ndim}
     type_ = TensorType(source.shape, int32)

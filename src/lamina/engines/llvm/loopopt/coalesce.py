@@ -95,7 +95,7 @@ def _merges(index: Index, outer: Var, inner: Var) -> bool:
     for atom in index.terms:
         if isinstance(atom, (Div, Mod)) and not _merges(atom.index, outer, inner):
             return False
-        # an index in memory is an expression of its own, which `indices` yields
+        # an index in memory is a separate expression, which `indices` yields
     return True
 
 

@@ -155,7 +155,7 @@ class Prefetch:
 
 @dataclass
 class Nest:
-    """What a kernel computes: the values that it stores in each iteration of its spatial loops.
+    """A kernel's computation: the values that it stores in each iteration of its spatial loops.
 
     sequential_outer   a loop whose iterations run in order: each may read what the last one stored
     row_loop           the loop that a caller may restrict to some rows (row_parallel.py)

@@ -85,7 +85,7 @@ class _Rebuild:
 
 
 def _verdict(index: Index, low: Dim, high: Dim) -> bool | None:
-    """Whether low <= index < high always (True), never (False), or depends (None)."""
+    """Return True if low <= index < high always holds, False if never, None if it depends."""
     least, most = bounds(index)
     if least is None or most is None or not is_static((low, high)):
         return None

@@ -133,26 +133,28 @@ class _Bufferizer:
                 if node.op == "scan" and other.params["index"] >= node.params["num_carry"]:
                     slot.strides = self._fresh(other).strides
 
-    def _place_parts(self, joint: Node) -> None:
+    def _place_parts(self, partitioned: Node) -> None:
         """Place the parts that kernels store as views of the partitioned value's buffer."""
-        for part, start in parts_of(joint):
+        for part, start in parts_of(partitioned):
             producer = self.plan.stored.get(part)
             if (
                 producer is not None
                 and producer.opaque is None
                 and self.where[part].alias_of is None
             ):
-                self.where[part] = self._part(joint, part, start)
+                self.where[part] = self._part(partitioned, part, start)
 
-    def _part(self, joint: Node, part: Node, start: Sequence[Dim]) -> Slot:
-        whole = self.where[joint]
+    def _part(self, partitioned: Node, part: Node, start: Sequence[Dim]) -> Slot:
+        whole = self.where[partitioned]
         strides = whole.layout
         offset: Dim = sum(n * stride for n, stride in zip(start, strides, strict=True))
         return Slot(part.shape, part.dtype, alias_of=whole, strides=strides, offset=offset)
 
-    def _partition_copies(self, joint: Node) -> list[Statement]:
+    def _partition_copies(self, partitioned: Node) -> list[Statement]:
         """Return copies of the parts that are stored elsewhere."""
-        places = [(self._part(joint, part, start), part) for part, start in parts_of(joint)]
+        places = [
+            (self._part(partitioned, part, start), part) for part, start in parts_of(partitioned)
+        ]
         sources = [(place, self._slot(part)) for place, part in places]
         return [copy(place, slot) for place, slot in sources if slot.alias_of is not place.alias_of]
 

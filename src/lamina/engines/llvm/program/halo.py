@@ -1,4 +1,4 @@
-"""Halo elimination: a producer writes the interior of the padded buffer; the halo is filled apart.
+"""Halo elimination: a producer writes the interior of a padded buffer, other kernels the halo.
 
     y <- f(x); padded <- pad(y)   ->   interior of padded <- f(x); halo of padded <- 0
 

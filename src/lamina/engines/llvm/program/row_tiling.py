@@ -6,9 +6,9 @@ What one kernel writes is in the cache when the next reads it. Buffers that only
 access are contracted to the rows of one tile. Predictions of networks and Winograd's transforms are
 tiled.
 
-Legality: as in row_parallel.py, no row depends on another. Profitability: what lies between the
-kernels exceeds `Costs.tile_least` per row, and everything that a row touches, weights included,
-stays below `Costs.tile_most`. Bits do not change.
+Legality: as in row_parallel.py, no row depends on another. Profitability: the intermediates exceed
+`Costs.tile_least` per row, and everything that a row touches, weights included, stays below
+`Costs.tile_most`. Bits do not change.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def _buffers(program: Program, names: Names) -> Iterator[str]:
 
 
 def _buffer(slot: Slot, names: Names) -> str:
-    """Return name, type, and how the memory differs from a contiguous array of its own."""
+    """Return name, type, and how the memory differs from a contiguous array."""
     shape = ", ".join(map(str, slot.shape))
     actual, notes = slot.actual, [f"{names(slot)} {slot.dtype}[{shape}]"]
     if slot.strides is not None:

@@ -209,7 +209,7 @@ def _remove(path: Path) -> None:
 
 # ---- the folder --------------------------------------------------------------------------------
 def folder() -> Path:
-    """Where entries are kept: `objects` in the folder that `settings.cache_dir` names."""
+    """Return the folder of entries: `objects` in the folder that `settings.cache_dir` names."""
     return settings.cache_dir / "objects"
 
 

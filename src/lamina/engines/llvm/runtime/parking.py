@@ -1,4 +1,4 @@
-"""How a thread sleeps until a number in memory changes, and is woken: one row for each system.
+"""Parking: a thread sleeps until a number in memory changes, and is woken; one row per system.
 
     Linux      the system call futex, through the C library's `syscall`
     macOS      __ulock_wait and __ulock_wake, on which its C++ library's atomic waits stand

@@ -1,4 +1,4 @@
-"""How many threads a program is entered on, from how long its last calls took.
+"""Throttling: the number of threads of a call, from the durations of the last calls.
 
 Threads meet at barriers, so where other work takes a processor away, all of them wait for the one
 that lost it. Results don't depend on the number of threads, so it is free to change: a program that
@@ -35,7 +35,7 @@ class CallHistory:
         self.lost = 0.0  # seconds of the slow calls in a row
 
     def threads(self, most: int) -> int:
-        """How many threads the next call is to use."""
+        """Return the number of threads of the next call."""
         due = self.calls >= (PROBE if self.best < LONG else PROBE_LONG)
         probing = due and self.one == float("inf") and self.best < LONGEST
         return 1 if self.program.alone > 0 or probing else most

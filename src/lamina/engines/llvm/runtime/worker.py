@@ -99,7 +99,7 @@ def _leave_if_changed(b: Builder, address: Value, value: Value, to: str) -> None
 
 
 def _sleep(module: Module, system: System) -> None:
-    """crew_sleep(function, address, value): the system call, in a stack frame of its own."""
+    """crew_sleep(function, address, value): the system call, in a separate stack frame."""
     args = [("function", "ptr"), ("address", "ptr"), ("value", "i64")]
     made = module.function("crew_sleep", args, internal=True)
     system.emit_wait(made.builder, *made.args)
@@ -319,10 +319,10 @@ def _dismiss(module: Module) -> None:
     stays shut: later callers run alone."""
     made = module.function("dismiss", [("sync", "ptr")], returns="i64")
     b, (sync,) = made.builder, made.args
-    tell, busy = b.label("tell"), b.label("busy")
+    notify, busy = b.label("tell"), b.label("busy")
     shut = barrier.exchange(b, field(b, sync, barrier.GATE), OPEN, SHUT)
-    b.branch_if(shut, tell, busy)
-    b.place(tell)
+    b.branch_if(shut, notify, busy)
+    b.place(notify)
     _publish(b, sync, integer(LEAVE))
     b.ret(integer(0))
     b.place(busy)

@@ -258,7 +258,8 @@ class Library:
         self._addresses = addresses
 
     def address(self, symbol: str) -> int:
-        """Where an exported function begins; valid as long as the library is referenced."""
+        """Return the address of an exported function; valid as long as the library is
+        referenced."""
         return self._addresses[symbol]
 
 

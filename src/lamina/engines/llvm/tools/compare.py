@@ -161,7 +161,7 @@ def _moved(array: np.ndarray) -> np.ndarray:
 def first_difference(
     found: np.ndarray, expected: np.ndarray, moved: np.ndarray, unit: float
 ) -> str | None:
-    """Where `found` first differs, by more than rounding explains, in words; None if nowhere."""
+    """Describe the first difference of `found` that rounding does not explain; None without one."""
     wrong = ~_agrees(found, expected, moved, unit)
     if not wrong.any():
         return None

@@ -182,7 +182,7 @@ CURRENT_ROUNDING = 4
 
 
 def has_scaling(type_: str) -> bool:
-    """Whether there is one instruction for x 2**n at this width."""
+    """Return whether there is one instruction for x 2**n at this width."""
     return type_ in _SCALING and target().machine.vector_bits == 512
 
 

@@ -1,4 +1,4 @@
-"""What the algorithms need to know of a floating-point format, and its table of constants."""
+"""Properties of floating-point formats that the algorithms need, and their constants."""
 
 from __future__ import annotations
 
