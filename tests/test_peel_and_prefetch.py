@@ -1,5 +1,4 @@
-"""The first and the last turn of a loop; what is fetched for the next; rows of threads' own from
-one loop to another; memory with gaps."""
+"""Peeled loops, prefetching, parallel regions over several loops, and padded strides."""
 
 import numpy as np
 import pytest
@@ -41,18 +40,18 @@ def network(x, recurrent=RECURRENT, start=0.0, reverse=False):
     given = lm.transpose(lm.matmul(x, KERNEL), (1, 0, 2))
     h = lm.broadcast_to(lm.asarray(np.float32(start)), (batch, UNITS))
 
-    def turn(h, z):
+    def iteration(h, z):
         h = cell(h, z, recurrent)
         return h, h
 
-    return scan(turn, h, given, reverse=reverse)
+    return scan(iteration, h, given, reverse=reverse)
 
 
 def loss(x, recurrent):
     return lm.mean(lm.sin(network(x, recurrent)[0]))
 
 
-# What is computed of x; whether the first turn has a product less, the last a kernel less.
+# Program of x; whether peeling drops a product of the first, a kernel of the last iteration.
 PROGRAMS = {
     "zeros": (lambda x: network(x), True, False),
     "from the end": (lambda x: network(x, reverse=True), True, False),
@@ -63,12 +62,12 @@ PROGRAMS = {
 }
 
 
-def recorded(program, turns):
-    return record(program, [TensorType((Extent.symbol("batch"), turns, 5), float32)], "f")
+def recorded(program, iterations):
+    return record(program, [TensorType((Extent.symbol("batch"), iterations, 5), float32)], "f")
 
 
-def sequences(batch, turns):
-    return np.random.default_rng(batch).normal(size=(batch, turns, 5)).astype(np.float32)
+def sequences(batch, iterations):
+    return np.random.default_rng(batch).normal(size=(batch, iterations, 5)).astype(np.float32)
 
 
 def staged(name):
@@ -77,21 +76,21 @@ def staged(name):
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_products_with_zeros_and_what_nobody_reads_are_left_out(name):
+def test_peeling_skips_products_with_zeros_and_results_that_are_not_read(name):
     _, first, last = PROGRAMS[name]
     kernels = [k for k in leaves(staged(name)) if hasattr(k, "nest")]
     assert any(k.first_iteration is not None for k in kernels) is first
     assert any(k.skip_last for k in kernels) is last
 
 
-@pytest.mark.parametrize("turns", [1, 2, 7])
+@pytest.mark.parametrize("iterations", [1, 2, 7])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_any_number_of_threads_rows_and_turns_gives_the_same(name, turns):
+def test_peeled_loops_agree_with_the_reference_on_any_threads_rows_and_iterations(name, iterations):
     program = PROGRAMS[name][0]
-    made = recorded(program, turns)
+    made = recorded(program, iterations)
     f = build(made, "")
     for batch in (1, 5, 8, 17, 40):
-        x, found = sequences(batch, turns), []
+        x, found = sequences(batch, iterations), []
         for threads in (1, 2, 3, 5):
             with settings(threads=threads):
                 for _ in range(2):
@@ -105,13 +104,13 @@ def test_any_number_of_threads_rows_and_turns_gives_the_same(name, turns):
                 np.testing.assert_allclose(one, np.asarray(right), rtol=2e-4, atol=2e-5)
 
 
-def test_rows_stay_with_their_threads_from_one_loop_to_the_next():
+def test_forward_and_backward_loop_form_one_parallel_region():
     (region,) = [item for item in staged("its gradient") if isinstance(item, ParallelRegion)]
     assert sum(isinstance(item, Loop) for item in region.statements) == 2
     backward = [
         k for loop in loops(region.statements) for k in loop.statements if k.nest.prefetches
     ]
-    assert backward, "nothing is fetched ahead"
+    assert backward, "no kernel prefetches"
 
 
 def models():
@@ -143,7 +142,7 @@ def models():
 
 
 @pytest.mark.parametrize("layers", models(), ids=lambda layers: layers.__name__)
-def test_recurrent_networks_learn_the_same_on_both_engines(layers):
+def test_recurrent_networks_train_alike_on_both_engines(layers):
     x, y = sequences(45, 6), np.random.default_rng(0).integers(0, 3, 45)
     x[::3, 4:] = 0
     kept = []
@@ -161,7 +160,7 @@ def test_recurrent_networks_learn_the_same_on_both_engines(layers):
 
 
 @pytest.mark.parametrize("columns", [16, 256, 512])
-def test_what_lies_with_gaps_is_what_it_was(columns):
+def test_padded_strides_do_not_change_values(columns):
     """As the right side of a product, whole, in part, turned round and sorted."""
     x = rng.normal(size=(33, columns)).astype(np.float32)
     left = rng.normal(size=(33, 20)).astype(np.float32)
@@ -208,24 +207,24 @@ def before_strips(x):
 
 
 def rows_elsewhere(x):
-    """The second loop's input has the form of the first's, but one row's turns lie together."""
+    """The second loop's input has the form of the first's, but is batch-major."""
     h, _ = states(turned(x))
     second = lm.matmul(lm.sin(lm.matmul(x, STRETCHED) + h[:, None]), SQUARE)
     return states(lm.reshape(second, (x.shape[1], x.shape[0], UNITS)))[0]
 
 
 def one_sum(x):
-    """A product whose sums go along the registers, and what is read at the next turn."""
+    """A product whose sums go along the registers, and what is read at the next iteration."""
     column = SQUARE[:, :1]
 
-    def turn(h, z):
+    def iteration(h, z):
         return (lm.tanh(lm.sum(lm.sin(lm.matmul(h, column)), axis=1, keepdims=True) + z),) * 2
 
-    return scan(turn, lm.ones((x.shape[0], UNITS)), turned(x))
+    return scan(iteration, lm.ones((x.shape[0], UNITS)), turned(x))
 
 
-def turn_by_turn(x):
-    """The turns of what is wide lie between the rows of other threads."""
+def by_iteration(x):
+    """Iterations of a wide value are between the rows of other threads."""
     wide = lm.sin(lm.transpose(lm.matmul(x, WIDENED), (1, 0, 2)))
     start = lm.sin(lm.matmul(x[:, 0], STRETCHED))
     given = lm.matmul(wide, NARROWED) + 0.5
@@ -233,7 +232,7 @@ def turn_by_turn(x):
 
 
 OTHERS = {
-    "turn by turn": (turn_by_turn, 40),
+    "iteration by iteration": (by_iteration, 40),
     "a region and a strip": (before_strips, 200),
     "rows elsewhere": (rows_elsewhere, 40),
     "one sum": (one_sum, 6),
@@ -241,12 +240,12 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_programs_with_loops_give_the_same_on_any_number_of_threads(name):
-    program, turns = OTHERS[name]
-    made = recorded(program, turns)
+def test_programs_with_loops_give_equal_bits_on_any_number_of_threads(name):
+    program, iterations = OTHERS[name]
+    made = recorded(program, iterations)
     f = build(made, "")
     for batch in (1, 17, 40, 200):
-        x = sequences(batch, turns)
+        x = sequences(batch, iterations)
         with settings(engine="numpy"):
             expected = program(lm.asarray(x))
         expected = expected if isinstance(expected, tuple) else (expected,)
@@ -258,9 +257,9 @@ def test_programs_with_loops_give_the_same_on_any_number_of_threads(name):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_threads_move_apart_only_rows_that_are_one_stretch(name):
-    program, turns = OTHERS[name]
-    made = recorded(program, turns)
+def test_only_buffers_with_contiguous_rows_are_displaced_per_thread(name):
+    program, iterations = OTHERS[name]
+    made = recorded(program, iterations)
     slots = pipeline.stages_of(simplify(made.graph), {}).program.slots()
     moved = [slot for slot in slots if slot.thread_displacement]
     assert moved
@@ -270,7 +269,7 @@ def test_threads_move_apart_only_rows_that_are_one_stretch(name):
         assert all(isinstance(step, int) and step <= row for step in slot.layout)
 
 
-def test_memory_is_taken_only_where_rows_are_in_the_same_places():
+def test_a_region_reuses_memory_only_between_equal_row_layouts():
     made = recorded(rows_elsewhere, 40)
     program = pipeline.stages_of(simplify(made.graph), {}).program
     regions = [item for item in program.statements if isinstance(item, ParallelRegion)]
@@ -290,7 +289,7 @@ def sorted_turns(x):
     return scan(lambda h, v: (lm.tanh(h + lm.sort(v, axis=-1)), h), lm.zeros((8, 256)), z)[1]
 
 
-# What lies with gaps, and is made or read turn by turn.
+# Values with padded strides, written or read one iteration at a time.
 GAPS = {
     "slices of a stack": lambda x: lm.sin(stack(x)[3]) + stack(x)[7],
     "a product of a stack": lambda x: lm.matmul(lm.transpose(x[:, :7]), stack(x)),
@@ -300,7 +299,7 @@ GAPS = {
 
 
 @pytest.mark.parametrize("name", GAPS)
-def test_a_loop_finds_its_turns_between_gaps(name):
+def test_a_loop_reads_slices_of_values_with_padded_strides(name):
     x = lm.asarray(np.random.default_rng(3).normal(size=(10, 256)).astype(np.float32))
     found = lm.compile(GAPS[name])(x)
     with settings(engine="numpy"):
@@ -311,7 +310,7 @@ def test_a_loop_finds_its_turns_between_gaps(name):
         np.testing.assert_allclose(one.numpy(), np.asarray(right), rtol=2e-4, atol=2e-4)
 
 
-def test_profile_counts_the_kernels_of_the_very_program_it_runs():
+def test_profile_counts_the_kernels_of_the_program_that_it_runs():
     """Work that moves out of a loop makes more kernels than the recorded graph has."""
     signature = (lm.Spec(("batch", "time", 5)), lm.Spec(RECURRENT.shape))
     gradient = lm.compile(lm.grad(loss, (0, 1)), signature=signature)

@@ -1,4 +1,4 @@
-"""Kernels over the same rows, run some rows at a time."""
+"""Row tiling: several kernels over the same rows run over a few rows at a time."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def pictures(batch, shape=(SIZE, SIZE, FEATURES)):
 
 @pytest.mark.parametrize("winograd", [False, True])
 @pytest.mark.parametrize("name", BODIES)
-def test_only_pictures_that_need_no_other_go_together(name, winograd):
+def test_only_kernels_with_independent_rows_are_tiled(name, winograd):
     body, alone = BODIES[name]
     with settings(winograd=winograd):
         program = pipeline.run_passes(recorded(body).graph, {}, passes=pipeline.until("schedule"))
@@ -76,7 +76,7 @@ def _convolutions(strip):
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_any_number_of_threads_and_pictures_gives_the_same(name):
+def test_row_tiles_give_equal_bits_on_any_number_of_threads_and_images(name):
     body, _ = BODIES[name]
     made = recorded(body)
     f = build(made, "")
@@ -94,7 +94,7 @@ def test_any_number_of_threads_and_pictures_gives_the_same(name):
             np.testing.assert_array_equal(found[0], other)
 
 
-def test_each_thread_transforms_kernels_for_itself():
+def test_each_thread_has_a_private_copy_of_winograd_transformed_kernels():
     made = recorded(BODIES["one after another"][0])
     program = pipeline.stages_of(simplify(made.graph), {}).program
     slots = {s for k in leaves(program.statements) for s in k.slots}
@@ -115,7 +115,7 @@ def network(shape):
 
 
 @pytest.mark.parametrize("shape", [(18, 18, 3), (13, 22, 5)])
-def test_a_network_learns_and_predicts_the_same_on_any_number_of_threads(shape):
+def test_a_tiled_network_trains_and_predicts_equal_bits_on_any_number_of_threads(shape):
     x, y = pictures(35, shape), np.random.default_rng(0).integers(0, 3, 35)
     kept = []
     for threads in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""How many threads a program takes where others want the processors too."""
+"""Throttling: a program gives up threads while other processes use the processors."""
 
 import math
 
@@ -19,15 +19,15 @@ def after(*seconds: float) -> CallHistory:
     return pace
 
 
-def test_a_program_that_is_as_fast_as_ever_keeps_its_threads():
+def test_a_program_of_constant_speed_keeps_its_threads():
     assert after(*[1.0, 1.2, 0.9] * 10).threads(2) == 2
 
 
-def test_one_slow_call_changes_nothing():
+def test_one_slow_call_does_not_throttle():
     assert after(1.0, 9.0, 1.0, 9.0, 1.0).threads(2) == 2
 
 
-def test_slow_calls_in_a_row_leave_it_one_thread_for_a_while():
+def test_consecutive_slow_calls_throttle_to_one_thread_for_a_while():
     pace = after(1e-3, *[9e-3] * PATIENCE)
     assert pace.threads(2) == 1
     calls = 0
@@ -38,7 +38,7 @@ def test_slow_calls_in_a_row_leave_it_one_thread_for_a_while():
     assert pace.threads(2) == 2
 
 
-def test_short_calls_are_compared_with_one_on_one_thread():
+def test_short_calls_are_compared_with_a_call_on_one_thread():
     crowded = after(*[200e-6] * PROBE)  # from the first call on, so it knows of nothing better
     assert crowded.threads(2) == 1
     crowded.took(30e-6, 1)
@@ -64,7 +64,7 @@ def test_long_calls_are_compared_early():
     assert crowded.threads(2) == 1
 
 
-def test_what_stays_slow_is_tried_ever_more_seldom():
+def test_a_program_that_stays_slow_is_probed_less_and_less_often():
     pace = after(1e-3, *[15e-3] * PATIENCE)
     pauses = []
     for _ in range(4):
@@ -75,7 +75,7 @@ def test_what_stays_slow_is_tried_ever_more_seldom():
     assert pauses == [ALONE, 2 * ALONE, 4 * ALONE, 8 * ALONE]
 
 
-def test_sizes_of_one_program_learn_from_one_another():
+def test_all_sizes_of_a_program_share_the_throttle_period():
     company = ProgramHistory()
     small, large = CallHistory(company), CallHistory(company)
     for each in (5e-3, *[15e-3] * PATIENCE):

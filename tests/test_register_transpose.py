@@ -1,4 +1,4 @@
-"""Maps that read along one loop and write along another: squares turned in registers."""
+"""In-register transposes of maps that read along one loop and write along another."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def schedule(shape, permutation):
 
 
 @pytest.mark.skipif(machine().lanes(32) < 2, reason="the machine has no vectors")
-def test_transposes_go_by_squares_where_these_fit():
+def test_transposes_use_registers_if_squares_fit_the_nest():
     lanes, batch = machine().lanes(32), Extent.symbol("batch")
     found = schedule((batch, 2 * lanes, 4 * lanes), (0, 2, 1))
     assert found.turned is not None and found.unroll[found.turned] == lanes
@@ -33,7 +33,7 @@ def test_transposes_go_by_squares_where_these_fit():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8", "int64", "bool"])
-def test_every_element_arrives(dtype):
+def test_an_in_register_transpose_moves_every_element(dtype):
     rng = np.random.default_rng(0)
     x = lm.asarray(rng.integers(-99, 99, (3, 64, 32)).astype(dtype))
     y = lm.asarray(rng.integers(-99, 99, (3, 32, 64)).astype(dtype))

@@ -1,4 +1,4 @@
-"""Products followed by an update of several arrays: what follows a tile is done during the next."""
+"""Pipelined epilogues: the update of several arrays runs during the reduction of the next tile."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def arguments(terms, rows, columns, dtype="float32"):
 
 @pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_every_row_is_updated_once(rows, dtype):
+def test_a_pipelined_epilogue_updates_every_row_once(rows, dtype):
     columns = 4 * machine().lanes(32)
     f = lm.compile(step)
     for terms in TERMS:
@@ -58,7 +58,7 @@ def test_blocks_of_sums_do_not_depend_on_whether_an_epilogue_is_pending():
 
 
 @pytest.mark.parametrize("columns", [1, 10, 16, 33, 64])
-def test_updates_in_place_over_any_number_of_columns(columns):
+def test_a_pipelined_epilogue_updates_any_number_of_columns_in_place(columns):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(70, 37)), rng.normal(size=(70, columns))
     kept = []
@@ -74,7 +74,7 @@ def test_updates_in_place_over_any_number_of_columns(columns):
         np.testing.assert_allclose(one, reference, atol=2e-6)
 
 
-def test_it_is_an_optimizers_update_that_overlaps():
+def test_only_memory_bound_epilogues_are_pipelined():
     columns = 4 * machine().lanes(32)
     told = lm.inspect.kernels(lm.compile(step), *arguments(32, 40, columns))
     assert ", pipelined epilogue" in str(told)

@@ -1,4 +1,4 @@
-"""Sums over what a loop has stacked: in two halves of the rows, and without turns that are zero."""
+"""Reductions of stacked values: split in two parts, and without iterations that are zero."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from lamina.settings import settings
 from lamina.transforms.compiling import build
 from lamina.transforms.tracing import record
 
-UNITS, TURNS = 32, 6
+UNITS, ITERATIONS = 32, 6
 rng = np.random.default_rng(4)
 WEIGHTS = (rng.normal(size=(UNITS, UNITS)) / 8).astype(np.float32)
 
@@ -37,7 +37,7 @@ def last_state(weights, x, start, reverse=False):
 
 
 def gradient(reverse=False, start=0.0):
-    """Of the recurrent weights: a sum over turns and rows."""
+    """Of the recurrent weights: a reduction over iterations and rows."""
 
     def f(x):
         begin = lm.full((x.shape[0], UNITS), start)
@@ -49,12 +49,12 @@ def gradient(reverse=False, start=0.0):
 
 def recorded(f):
     return record(
-        f, [TensorType((Extent.symbol("batch"), TURNS, UNITS), types.dtype("float32"))], "f"
+        f, [TensorType((Extent.symbol("batch"), ITERATIONS, UNITS), types.dtype("float32"))], "f"
     )
 
 
-def halved(made):
-    """The kernels that sum up halves, and how many turns each goes over."""
+def split_reductions(made):
+    """Return the kernels with a split reduction, and the iterations of each."""
     program = pipeline.stages_of(simplify(made.graph), {}).program
     kernels = [
         k for k in leaves(program.statements) if isinstance(k, Kernel) and k.nest.split_reduction
@@ -72,25 +72,25 @@ def halved(made):
 
 
 VARIANTS = {
-    "from zeros": (gradient(), TURNS - 1),
-    "from zeros, backwards": (gradient(reverse=True), TURNS - 1),
-    "from ones": (gradient(start=1.0), TURNS),
+    "from zeros": (gradient(), ITERATIONS - 1),
+    "from zeros, backwards": (gradient(reverse=True), ITERATIONS - 1),
+    "from ones": (gradient(start=1.0), ITERATIONS),
 }
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_sums_of_stacks_are_made_in_halves_without_turns_that_are_zero(name):
-    kernels, turns = halved(recorded(VARIANTS[name][0]))
+def test_reductions_of_stacked_values_are_split_and_skip_the_zero_iteration(name):
+    kernels, iterations = split_reductions(recorded(VARIANTS[name][0]))
     assert len(kernels) == 1
-    assert turns == [VARIANTS[name][1]]
+    assert iterations == [VARIANTS[name][1]]
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("batch", [1, 2, 3, 8, 17, 33, 64])
-def test_halves_give_the_same_bits_on_any_number_of_threads(name, batch):
+def test_split_reductions_give_equal_bits_on_any_number_of_threads(name, batch):
     made = recorded(VARIANTS[name][0])
     f = build(made, "")
-    x = np.random.default_rng(batch).normal(size=(batch, TURNS, UNITS)).astype(np.float32)
+    x = np.random.default_rng(batch).normal(size=(batch, ITERATIONS, UNITS)).astype(np.float32)
     with settings(engine="numpy"):
         expected = VARIANTS[name][0](lm.asarray(x)).numpy()
     found = []
@@ -111,7 +111,7 @@ def narrow(x, scale):
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 17, 33])
-def test_no_half_takes_a_row_that_is_not_there(batch):
+def test_no_part_of_a_split_reduction_reads_a_row_past_the_end(batch):
     inputs = [
         TensorType((Extent.symbol("batch"), 28, 3), types.float32),
         TensorType((1,), types.float32),

@@ -1,4 +1,4 @@
-"""Loops in which each thread keeps to rows of its own."""
+"""Row-parallel loops: each thread runs all iterations on its own rows of the batch."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def given(batch):
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_only_rows_that_need_no_other_are_divided(name):
+def test_a_loop_is_row_parallel_only_if_its_rows_are_independent(name):
     body, alone = BODIES[name]
     program = run_passes(recorded(body).graph, {}, passes=until("schedule"))
     (found,) = loops(program.statements)
@@ -61,7 +61,7 @@ def test_only_rows_that_need_no_other_are_divided(name):
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_any_number_of_threads_and_rows_gives_the_same(name):
+def test_row_parallel_loops_give_equal_bits_on_any_number_of_threads_and_rows(name):
     body, _ = BODIES[name]
     program = recorded(body)
     f = build(program, "")
@@ -80,7 +80,7 @@ def test_any_number_of_threads_and_rows_gives_the_same(name):
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
-def test_recurrent_networks_learn_the_same_on_any_number_of_threads(kind):
+def test_recurrent_networks_train_to_equal_bits_on_any_number_of_threads(kind):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(150, 11, 5)), rng.integers(0, 3, 150)
     kept = []
