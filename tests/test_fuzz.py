@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from faults import FAULTS, SIGNS, Fault
 from lamina.engines.llvm.codegen import builder
 from lamina.engines.llvm.pipeline import NAMES
 from lamina.engines.llvm.program import peel
+from lamina.engines.llvm.target.target import host, using
 from lamina.fuzz import Case, check, generate, shrink
 from lamina.fuzz.__main__ import main
 from lamina.fuzz.bisect_passes import OPTIONAL, culprit
+from lamina.fuzz.coverage import coverage
 from lamina.fuzz.grower import LARGEST
 from lamina.fuzz.history import History
 from lamina.fuzz.layers import FEATURES
@@ -25,6 +28,7 @@ from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.types import TensorType, float32, is_static
 from lamina.ir.verify import regions, verify
+from lamina.settings import settings
 
 CASES = 500  # programs at most until a planted fault is found
 PROGRAMS = 150
@@ -212,6 +216,17 @@ def test_coverage_counts_the_programs_that_each_pass_changes(
     assert [name.rstrip("*") for name, _ in rows] == NAMES
     assert dict(rows)["bufferize"] == dict(rows)["schedule"] == "3"
     assert {name for name, _ in rows if name.endswith("*")} == {f"{name}*" for name in OPTIONAL}
+
+
+def test_random_programs_reach_the_optional_passes_under_eager_thresholds() -> None:
+    """The first programs of `--coverage --eager --seed suite` that each pass changes. Products that
+    are cut into blocks do not prefetch; test_phases.py has the convolutions whose maps are
+    distributed."""
+    with using(replace(host(), costs=host().costs.eager())):
+        counts = coverage(generate(f"suite:{k}") for k in (0, 5, 19, 148, 219, 419))
+        with settings(skip=("block_reductions",)):
+            counts["prefetch"] += coverage([generate("suite:435")])["prefetch"]
+    assert {name for name in OPTIONAL if not counts[name]} == {"distribute_maps"}
 
 
 def test_a_failure_is_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
