@@ -66,22 +66,29 @@ def _is_defined_in(found: Any, module: Any) -> bool:
 
 
 def methods() -> Iterator[tuple[str, Any]]:
-    """(namespace, function) of each public method of a public class, once.
+    """(namespace, function) of each public method of a public class, once."""
+    seen: set[int] = set()
+    for namespace, found in public():
+        for function in methods_of(found):
+            if id(function) not in seen:
+                seen.add(id(function))
+                yield namespace, function
+
+
+def methods_of(found: Any) -> Iterator[Any]:
+    """The public methods of a class, inherited ones too.
 
     A method without a docstring that overrides a documented one is described there.
     """
-    seen: set[int] = set()
-    for namespace, found in public():
-        for owner in getattr(found, "__mro__", ()):
-            for name, member in vars(owner).items():
-                function = getattr(member, "__func__", member)
-                if not inspect.isfunction(function) or id(function) in seen:
-                    continue
-                if name[0] == "_" or function.__name__[0] == "_":  # also private ones by alias
-                    continue
-                seen.add(id(function))
-                if is_ours(function) and (function.__doc__ or not _is_described(owner, name)):
-                    yield namespace, function
+    for owner in getattr(found, "__mro__", ()):
+        for name, member in vars(owner).items():
+            function = getattr(member, "__func__", member)
+            if not inspect.isfunction(function) or not is_ours(function):
+                continue
+            if name[0] == "_" or function.__name__[0] == "_":  # also private ones by alias
+                continue
+            if function.__doc__ or not _is_described(owner, name):
+                yield function
 
 
 def _is_described(owner: type, name: str) -> bool:
