@@ -15,9 +15,9 @@ sys.path.insert(0, str(TOOLS))
 
 from write_arguments import arguments, documented, methods, missing, public  # noqa: E402
 
-CHECKED = ("layers", "losses", "metrics")
-OBJECTS = [(namespace, found) for namespace, found in public() if namespace in CHECKED]
-METHODS = [(namespace, found) for namespace, found in methods() if namespace in CHECKED]
+OBJECTS = list(public())
+METHODS = list(methods())
+UNFINISHED = ("layers", "losses", "metrics")  # their functions have no examples yet
 MODULES = sorted({inspect.unwrap(found).__module__ for _, found in OBJECTS})
 
 
@@ -31,37 +31,42 @@ def described(found):
     return [name.strip("* ") for key in entries for name in key.split(",")]
 
 
-def takes_keywords(found):
-    """True if the signature ends with **kwargs, whose names a docstring may list."""
-    parameters = inspect.signature(found).parameters.values()
-    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+def is_open(found):
+    """True if the signature has *args or **kwargs, whose names a docstring may list."""
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return any(p.kind in kinds for p in inspect.signature(found).parameters.values())
 
 
 def test_docstrings_describe_every_argument():
-    gaps = {name_of(ns, found): missing(ns, found) for ns, found in OBJECTS + METHODS}
+    gaps = {name_of(ns, found): missing(ns, found) for ns, found in [*OBJECTS, *METHODS]}
     assert not {name: gap for name, gap in gaps.items() if gap}
 
 
 def test_docstrings_describe_only_arguments_that_exist_in_the_order_of_the_signature():
     wrong = {}
-    for namespace, found in OBJECTS + METHODS:
+    for namespace, found in [*OBJECTS, *METHODS]:
         names = [name for name in described(found) if name in arguments(found)]
         others = [name for name in described(found) if name not in arguments(found)]
-        if names != arguments(found) or (others and not takes_keywords(found)):
+        if names != arguments(found) or (others and not is_open(found)):
             wrong[name_of(namespace, found)] = described(found)
     assert not wrong
 
 
 def test_docstrings_of_layers_and_losses_state_their_shapes():
     kinds = (lm.layers.Layer, lm.losses.Loss)
-    classes = [row for row in OBJECTS if inspect.isclass(row[1]) and issubclass(row[1], kinds)]
+    classes = [
+        (namespace, found)
+        for namespace, found in OBJECTS
+        if namespace in ("layers", "losses") and inspect.isclass(found) and issubclass(found, kinds)
+    ]
     assert not [name_of(*row) for row in classes if "\nShapes:\n" not in inspect.getdoc(row[1])]
 
 
-def test_docstrings_of_layers_and_losses_have_an_example():
-    kinds = (lm.layers.Layer, lm.losses.Loss)
-    classes = [row for row in OBJECTS if inspect.isclass(row[1]) and issubclass(row[1], kinds)]
-    assert not [name_of(*row) for row in classes if ">>> " not in inspect.getdoc(row[1])]
+def test_docstrings_have_an_example():
+    bare = [row for row in OBJECTS if ">>> " not in inspect.getdoc(row[1])]
+    assert not [
+        name_of(*row) for row in bare if row[0] not in UNFINISHED or inspect.isclass(row[1])
+    ]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -20,7 +20,7 @@ def graph(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:
 
     Example:
         >>> import lamina as lm
-        >>> print(lm.inspect.graph(lambda x: x + 1, lm.ones((4,)), simplified=False))
+        >>> print(lm.inspect.graph(lambda x: x + 1, lm.ones((4,)), simplified=False), end="")
         "function" {
           %0 = parameter name="x0" : float32[4]
           %1 = constant dtype=float32, value=1.0 : float32[]

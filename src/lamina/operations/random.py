@@ -156,6 +156,11 @@ class Scope:
 
     Args:
         key: key, a tensor uint32[2], or a function that returns one when it is needed.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.Scope(lm.random.key(0)).next("dropout").shape
+        (2,)
     """
 
     def __init__(self, key: Tensor | Callable[[], Tensor]) -> None:

@@ -95,6 +95,16 @@ class Optimizer(Configurable):
     Raises:
         ArgumentError: if more than one of the clip arguments is given.
 
+    Example:
+        >>> import lamina as lm
+        >>> class SignDescent(lm.optimizers.Optimizer):
+        ...     def update(self, x, g, slots, rate):
+        ...         return x - rate * lm.sign(g), {}
+        >>> x = lm.Variable([1.0, 2.0])
+        >>> SignDescent(0.5).apply([lm.asarray([3.0, -0.1])], [x])
+        >>> x.numpy().tolist()
+        [0.5, 2.5]
+
     Source: Loshchilov and Hutter (2019), Decoupled weight decay regularization.
     """
 
