@@ -4,18 +4,23 @@
     header   = {"__metadata__": {string: string}, name: tensor, ...}       JSON, padded with spaces
     tensor   = {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}
 
-The tensors fill the data without a gap and without an overlap. The reader checks every number
-before an array is made, and the arrays are views of the file's bytes.
+The package safetensors reads and writes the tensors. Only four things are Lamina's own, because
+the package (0.8) does not have them:
 
-A file of weights that Lamina writes has a checksum in its metadata, "lamina_sha256": that of the
-whole file, in which the 64 digits of the checksum itself are zeros.
+- A checksum of the whole file. Lamina writes one into the metadata of files of weights,
+  "lamina_sha256"; the 64 digits of the checksum count as zeros.
+- Metadata in a fixed order, so that equal arrays give equal bytes. The package writes metadata in
+  random order, so they are inserted into the header that the package wrote.
+- Rules of the format that the package does not enforce: names are unique, a file begins with "{",
+  tensors have no further fields, metadata are strings, booleans are 0 or 1. The size of the header
+  is limited (see `json_data`) before the package allocates anything.
+- bfloat16, which NumPy does not have: read as float32.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,37 +46,34 @@ _DTYPES = {
     "U8": "u1",
     "BOOL": "?",
 }
-_NAMES = {np.dtype(dtype): name for name, dtype in _DTYPES.items() if name != "BF16"}
 
 Arrays = Mapping[str, np.ndarray]
 
 
 # ---- writing -----------------------------------------------------------------------------------
 def write(arrays: Arrays, metadata: Mapping[str, str]) -> bytes:
-    """The bytes of a file: the same arrays give the same bytes."""
+    """Return the content of a file. Equal arrays give equal bytes."""
     return b"".join(_chunks(arrays, metadata))
 
 
 def write_with_checksum(arrays: Arrays, metadata: Mapping[str, str]) -> bytes:
-    """The bytes of a file whose metadata hold its SHA-256."""
-    chunks = _chunks(arrays, {"format": FORMAT, CHECKSUM: UNKNOWN, **metadata})
-    digest = _digest(*chunks).encode()
-    return b"".join([chunks[0].replace(UNKNOWN.encode(), digest, 1), *chunks[1:]])
+    """Return the content of a file whose metadata hold its SHA-256."""
+    head, data = _chunks(arrays, {"format": FORMAT, CHECKSUM: UNKNOWN, **metadata})
+    digest = _digest(head, data).encode()
+    return b"".join([head.replace(UNKNOWN.encode(), digest, 1), data])
 
 
-def _chunks(arrays: Arrays, metadata: Mapping[str, str]) -> list[bytes]:
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
-    data, end = [], 0
-    for name in sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)):
-        array = np.ascontiguousarray(arrays[name])
-        begin, end = end, end + array.nbytes
-        shape = list(arrays[name].shape)
-        tensor = {"dtype": _NAMES[array.dtype], "shape": shape, "data_offsets": [begin, end]}
-        header[name] = tensor
-        data.append(array.tobytes())
-    text = json.dumps(header, separators=(",", ":")).encode()
+def _chunks(arrays: Arrays, metadata: Mapping[str, str]) -> tuple[bytes, memoryview]:
+    """Length and header with the metadata, and the data."""
+    from safetensors.numpy import save
+
+    content = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    begin = 8 + int.from_bytes(content[:8], "little")
+    tensors = content[8:begin].rstrip()[1:-1]  # without the braces around all of them
+    text = b'{"__metadata__":' + json.dumps(dict(metadata), separators=(",", ":")).encode()
+    text += b"," * bool(tensors) + tensors + b"}"
     text += b" " * (-len(text) % 8)
-    return [len(text).to_bytes(8, "little") + text, *data]
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[begin:]
 
 
 def _digest(*chunks: Any) -> str:
@@ -88,9 +90,20 @@ def is_safetensors(content: Any) -> bool:
 
 
 def read(content: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays of a file, as read-only views of its bytes, and its metadata. Raises ValueError,
-    with the reason, for everything that is not a complete and consistent file."""
-    view = memoryview(content)
+    """Return the arrays of a file and its metadata. Raises ValueError, with the reason, for
+    everything that is not a complete and consistent file."""
+    from safetensors import SafetensorError, deserialize
+
+    metadata = _checked_metadata(memoryview(content))
+    try:
+        tensors = deserialize(content if isinstance(content, bytes) else bytes(content))
+    except SafetensorError as error:
+        raise ValueError(str(error).removeprefix("Error while deserializing: ")) from error
+    return {name: _array(name, tensor) for name, tensor in tensors}, metadata
+
+
+def _checked_metadata(view: memoryview) -> dict[str, str]:
+    """The metadata, after the checks of the header that the package does not make."""
     length = int.from_bytes(view[:8], "little")
     if len(view) < 8 or length > len(view) - 8:
         raise ValueError(f"the header is cut off at {len(view)} bytes")
@@ -98,60 +111,32 @@ def read(content: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         raise ValueError("the header is not a JSON object")
     header = from_json(view[8 : 8 + length])
     metadata = header.pop("__metadata__", {})
-    _check_metadata(view, metadata)
-    data = view[8 + length :]
-    spans = {name: _span(name, tensor, len(data)) for name, tensor in header.items()}
-    end = 0
-    for name, (begin, stop) in sorted(spans.items(), key=lambda item: item[1]):
-        if begin != end:
-            raise ValueError(f"{name!r} begins at byte {begin} of the data, expected {end}")
-        end = stop
-    if end != len(data):
-        raise ValueError(f"the tensors fill {end} bytes of data, and there are {len(data)}")
-    arrays = {name: _array(name, header[name], data[slice(*spans[name])]) for name in header}
-    return arrays, metadata
-
-
-def _check_metadata(view: memoryview, metadata: Any) -> None:
     pairs = metadata.items() if isinstance(metadata, dict) else [(None, None)]
     if not all(isinstance(value, str) for pair in pairs for value in pair):
         raise ValueError("__metadata__ is not a table of strings")
-    checksum = metadata.get(CHECKSUM, "")
+    for name, tensor in header.items():
+        if not isinstance(tensor, dict) or set(tensor) != {"dtype", "shape", "data_offsets"}:
+            raise ValueError(f"{name!r} is not described by dtype, shape and data_offsets")
+    _check_sum(view[: 8 + length], view[8 + length :], metadata)
+    return metadata
+
+
+def _check_sum(head: memoryview, data: memoryview, metadata: Mapping[str, str]) -> None:
     if CHECKSUM not in metadata and metadata.get("format") != FORMAT:
         return  # written by another program, or by Lamina before there were checksums
-    digits = checksum.encode()
-    at = bytes(view[: 8 + int.from_bytes(view[:8], "little")]).find(digits)
+    digits = metadata.get(CHECKSUM, "").encode()
+    at = bytes(head).find(digits)
     if len(digits) != 64 or at < 0:
         raise ValueError("the checksum is missing")
-    if _digest(view[:at], UNKNOWN.encode(), view[at + 64 :]) != checksum:
+    if _digest(head[:at], UNKNOWN.encode(), head[at + 64 :], data).encode() != digits:
         raise ValueError("the content is not what was written (SHA-256)")
 
 
-def _span(name: str, tensor: Any, size: int) -> tuple[int, int]:
-    """Where a tensor's data begin and end, if its description is consistent."""
-    name.encode()  # UnicodeEncodeError, a ValueError, for half of a surrogate pair
-    if not isinstance(tensor, dict) or set(tensor) != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"{name!r} is not described by dtype, shape and data_offsets")
-    dtype, shape, offsets = tensor["dtype"], tensor["shape"], tensor["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise ValueError(f"{name!r} has the dtype {dtype!r}, expected one of {', '.join(_DTYPES)}")
-    numbers = [shape, offsets] if isinstance(shape, list) and isinstance(offsets, list) else [[-1]]
-    if not all(type(n) is int and n >= 0 for each in numbers for n in each) or len(offsets) != 2:
-        raise ValueError(
-            f"{name!r} has the shape {shape!r:.80} and the data_offsets {offsets!r:.80}"
-        )
-    begin, end = offsets
-    if (
-        not begin <= end <= size
-        or end - begin != math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
-    ):
-        raise ValueError(f"{name!r} of shape {shape!r:.80} does not fit bytes {begin} to {end}")
-    return begin, end
-
-
-def _array(name: str, tensor: Mapping[str, Any], data: memoryview) -> np.ndarray:
+def _array(name: str, tensor: Mapping[str, Any]) -> np.ndarray:
     kind = tensor["dtype"]
-    array = np.frombuffer(data, _DTYPES[kind]).reshape(tensor["shape"])
+    if kind not in _DTYPES:
+        raise ValueError(f"{name!r} has the dtype {kind!r}, expected one of {', '.join(_DTYPES)}")
+    array = np.frombuffer(tensor["data"], _DTYPES[kind]).reshape(tensor["shape"])
     if kind == "BOOL" and array.view(np.uint8).max(initial=0) > 1:
         raise ValueError(f"{name!r} is of booleans and holds other bytes than 0 and 1")
     return (array.astype("<u4") << 16).view("<f4") if kind == "BF16" else array
