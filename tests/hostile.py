@@ -6,8 +6,8 @@
                               events)
 
 An audit hook reports every file that is opened, every module that is imported, and every process or
-connection that is started. With `apart`, each case is read in a process of its own, forked from
-one that has loaded Lamina, so that time and memory are those of the reading.
+connection that is started. Files are read in processes that are forked from one that has loaded
+Lamina, so that time and memory are those of the reading; the processes have limits of both.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import io
+import itertools
 import json
 import os
 import pkgutil
@@ -30,6 +31,7 @@ from lamina.errors import LaminaError
 from lamina.saving import container
 
 WATCHED = ("open", "import", "exec", "subprocess.", "os.", "socket.", "ctypes.", "shutil.")
+MOST_SECONDS, MOST_ALLOCATED = 4, 400 << 20  # of a process that reads one file
 
 
 # ---- files -------------------------------------------------------------------------------------
@@ -111,34 +113,74 @@ def load_everything() -> None:
 
 
 def results(
-    cases: Iterable[tuple[str, bytes]], read: Callable[[str], Any], path: str, apart: bool = True
+    cases: Iterable[tuple[str, bytes]], read: Callable[[str], Any], path: str, batch: int = 1
 ) -> Iterator[tuple[str, Result]]:
-    """Write each case to `path` and read it."""
+    """Write each case to `path` and read it, so many in one process; then a new process begins."""
     load_everything()
     watch = Watch()
-    for name, content in cases:
+    remaining = iter(cases)
+    while rest := list(itertools.islice(remaining, batch)):
+        while rest:  # a file that killed its process, and those before it, are done
+            found = _forked(lambda rest=rest: _read_in_turn(watch, rest, read, path))
+            found = found if len(found) == len(rest) else [*found, Result("killed")]
+            yield from zip((name for name, _ in rest), found)
+            rest = rest[len(found) :]
+
+
+def _read_in_turn(
+    watch: Watch, cases: list[tuple[str, bytes]], read: Callable[[str], Any], path: str
+) -> Iterator[Result]:
+    for _, content in cases:
         with open(path, "wb") as file:
             file.write(content)
-        yield name, (forked if apart else observed)(watch, read, path)
+        _limit_time()
+        yield observed(watch, read, path)
 
 
 def forked(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
+    """The result of reading one file in a process of its own."""
+
+    def compute() -> Iterator[Result]:
+        _limit_time()
+        yield observed(watch, read, path)
+
+    return next(iter(_forked(compute)), Result("killed"))
+
+
+def _forked(compute: Callable[[], Iterator[Result]]) -> list[Result]:
+    """The results that a forked process computes until it ends or is killed."""
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
             os.close(receiver)
-            result = observed(watch, read, path)
-            os.write(sender, json.dumps(asdict(result)).encode()[:60_000])
+            with os.fdopen(sender, "w") as file:
+                _limit_memory()
+                for result in compute():
+                    print(json.dumps(asdict(result)), file=file, flush=True)
             status = 0
         finally:
             os._exit(status)
     os.close(sender)
-    with os.fdopen(receiver, "rb") as file:
-        told = file.read()
+    with os.fdopen(receiver) as file:
+        told = [Result(**json.loads(line)) for line in file]
     os.waitpid(child, 0)
-    return Result(**json.loads(told)) if told else Result("killed")
+    return told
+
+
+def _limit_memory() -> None:
+    """Let large allocations of this process raise MemoryError."""
+    with open("/proc/self/statm") as file:
+        pages = int(file.read().split()[0])
+    most = pages * resource.getpagesize() + MOST_ALLOCATED
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _limit_time() -> None:
+    """Kill this process after some seconds."""
+    most = int(time.process_time()) + MOST_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
 
 
 def observed(watch: Watch, read: Callable[[str], Any], path: str) -> Result:

@@ -2,22 +2,31 @@
 
 While `restoring(limits)` is in force, whoever is about to make as many things as an argument says
 (elements of a weight, thresholds of a metric, tokens) calls `claim` before, and FileFormatError
-ends the reading when the sum passes what the file holds by more than `SLACK`. First values that
-would be drawn at random, only to be overwritten by the file's, are put off: `Restoration.later`.
+ends the reading when the sum passes what the file holds by more than `SLACK`. `count_operation`
+limits the operations of building and calling layers, in number and in the memory of their results.
+First values that would be drawn at random, only to be overwritten by the
+file's, are put off: `Restoration.later`.
 """
 
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from lamina.errors import FileFormatError
 
 SLACK = 1 << 22  # elements beside those of the file's arrays, such as the state of metrics
+HELD = 1 << 26  # bytes of values that layers compute, beside 16 for each element of the file
+OPERATION = 20_000  # elements that take as long as recording one operation
+WORK = 8_000 * OPERATION  # elements to compute, beside 200 operations for each object
+SMALL = 1 << 16  # bytes of arrays that are not worth counting
 CALLS = 500  # of layers, beside four for each object or call that the file describes
 
 
@@ -36,6 +45,17 @@ class Restoration:
     def __post_init__(self) -> None:
         self.left = 2 * self.elements + SLACK
         self.calls = CALLS + 4 * self.objects
+        self.held, self.most_held = 0, HELD + 16 * self.elements
+        self.work: float = WORK + 64 * self.elements + 200 * OPERATION * self.objects
+
+    def hold(self, value: Any) -> None:
+        """Count the bytes of an array as long as it exists."""
+        if isinstance(value, np.ndarray) and value.base is None and value.nbytes > SMALL:
+            self.held += value.nbytes
+            weakref.finalize(value, self._release, value.nbytes).atexit = False
+
+    def _release(self, nbytes: int) -> None:
+        self.held -= nbytes
 
     def later(self, variable: Any, value: Callable[[], Any]) -> None:
         """Give the variable its first value in `finish`, unless the file has one for it."""
@@ -75,12 +95,43 @@ def claim(owner: str, what: str, *extents: Any) -> None:
         return
     restoration.left -= math.prod(extents)
     if restoration.left < 0:
+        raise _too_large(owner, what, restoration)
+
+
+def count_operation(owner: str, elements: float = 0, nbytes: float | None = None) -> None:
+    """Count one operation on this many elements, whose result takes `nbytes` (by default eight for
+    each element). Raises FileFormatError if the results in memory become larger than the file
+    accounts for, and for more operations than its layers need."""
+    restoration = _CURRENT.get()
+    if restoration is None:
+        return
+    nbytes = 8 * elements if nbytes is None else nbytes
+    if restoration.held + nbytes > restoration.most_held:
         raise FileFormatError(
-            f"{owner}: {what} asks for more memory than the file accounts for (expected at most "
-            f"{2 * restoration.elements + SLACK:,} elements, for {restoration.elements:,} stored)",
-            hint="was the file changed by hand? If it is yours, make the model in code, and call "
-            "load_weights",
+            f"{owner}: values of {restoration.held + nbytes:,.0f} bytes are larger than the file "
+            f"accounts for (expected at most {restoration.most_held:,} bytes)",
+            hint=_HINT,
         )
+    restoration.work -= max(elements, OPERATION)
+    if restoration.work < 0:
+        raise FileFormatError(
+            f"{owner}: the model of {restoration.objects:,} objects takes more operations than "
+            f"expected (at most {WORK // OPERATION + 200 * restoration.objects:,})",
+            hint=_HINT,
+        )
+
+
+def _too_large(owner: str, what: str, restoration: Restoration) -> FileFormatError:
+    return FileFormatError(
+        f"{owner}: {what} asks for more memory than the file accounts for (expected at most "
+        f"{2 * restoration.elements + SLACK:,} elements, for {restoration.elements:,} stored)",
+        hint=_HINT,
+    )
+
+
+_HINT = (
+    "was the file changed by hand? If it is yours, make the model in code, and call load_weights"
+)
 
 
 def count_call(owner: str) -> None:
@@ -94,6 +145,5 @@ def count_call(owner: str) -> None:
         raise FileFormatError(
             f"{owner}: the model of {restoration.objects:,} objects calls layers more than "
             f"{CALLS + 4 * restoration.objects:,} times",
-            hint="was the file changed by hand? If it is yours, make the model in code, and call "
-            "load_weights",
+            hint=_HINT,
         )

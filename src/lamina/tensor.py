@@ -13,6 +13,7 @@ output, of the program it records.
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamina import restoring
 from lamina.arguments import one_of, refuse_sparse
 from lamina.errors import DTypeError, ShapeError, TracedValueError
 from lamina.floatx import AS_THEY_ARE, in_floatx
@@ -232,14 +234,34 @@ def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
     params = {**primitive.defaults, **params}
     values = [t._value for t in tensors]
     if any(v is None for v in values) or _mentions_extent(params, type_):
+        restoring.count_operation(name)
         node = Node(name, [as_node(t) for t in tensors], params, type_)
         return from_node(node)
-    value = interpreter.apply(name, values, params, tensors[0].dtype if tensors else None)
+    value = _computed(name, values, params, tensors, type_)
     if LOCAL.recording == 0 or not any(t._node is not None for t in tensors):
         if isinstance(type_, tuple):
             return tuple(Tensor(t, v) for t, v in zip(type_, value, strict=True))
         return Tensor(type_, value)
     return from_node(Node(name, [as_node(t) for t in tensors], params, type_, value=value))
+
+
+def _computed(
+    name: str, values: list[Any], params: Any, tensors: tuple[Tensor, ...], type_: Any
+) -> Any:
+    """The result of a primitive, within the limits of the file that is being read, if one is."""
+    reading = restoring.current()
+    dtype = tensors[0].dtype if tensors else None
+    if reading is None:
+        return interpreter.apply(name, values, params, dtype)
+    is_view = name == "broadcast_in_dim"  # of any extent, and in no memory of its own
+    types_ = () if is_view else type_ if isinstance(type_, tuple) else (type_,)
+    sizes = [math.prod(t.shape) for t in types_]
+    nbytes = sum(n * t.dtype.storage.itemsize for n, t in zip(sizes, types_, strict=True))
+    restoring.count_operation(name, max(sum(sizes), *(np.size(v) for v in values), 0), nbytes)
+    value = interpreter.apply(name, values, params, dtype)
+    for each in value if isinstance(value, tuple) else (value,):
+        reading.hold(each)
+    return value
 
 
 def _mentions_extent(params: Mapping[str, Any], type_: Any) -> bool:

@@ -51,7 +51,7 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 def causal_mask(queries: Any, keys: Any) -> Tensor:
     """Return a mask (queries, keys), True if a key is not later than the query."""
-    return iota((queries, keys), 0) >= iota((queries, keys), 1)
+    return iota((queries, 1), 0) >= iota((1, keys), 1)
 
 
 def _as_mask(value: Any) -> Tensor | None:

@@ -11,14 +11,13 @@ masking unless it sets the attribute to False.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from lamina import constraints, initializers, regularizers, restoring, tree
 from lamina.arguments import Checks, one_of
-from lamina.configuration import plain, restored
+from lamina.configuration import plain, restored, signature_of
 from lamina.errors import ArgumentError, LaminaError, ShapeError, StateError
 from lamina.ir import types
 from lamina.layers import arguments, building, frames, propagation, spec, streaming, symbolic
@@ -452,7 +451,7 @@ class Layer(Tracked):
             config: what `get_config` returned.
         """
         arguments = {name: restored(value) for name, value in config.items()}
-        taken = inspect.signature(cls.__init__).parameters.values()
+        taken = signature_of(cls.__init__).parameters.values()
         if any(p.kind is p.VAR_KEYWORD for p in taken):
             return cls(**arguments)
         common = {k: arguments.pop(k, None) for k in ("name", "trainable", "dtype")}

@@ -10,11 +10,12 @@ output; a fully masked row returns the initial values, by default zeros.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina import tree
+from lamina import restoring, tree
 from lamina.errors import ShapeError, StateError, unknown_name
 from lamina.ir.types import Dim, Extent, bool_, is_static
 from lamina.layers import arguments, building, recurrent_cells
@@ -256,6 +257,7 @@ class RNN(Layer):
                 hint="give the size of the batch, such as 32: Input(batch_shape=(32, steps, "
                 "features))",
             )
+        restoring.claim(self._label(), "its states", sum(math.prod(z.shape) for z in zeros))
         with building.outside_traces():
             self.states = tree.map_structure(
                 lambda z: Variable(

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import restoring
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.ir import types
 from lamina.ir.graph import Node
@@ -336,6 +337,7 @@ def arange(
     wanted = _dtype_or(common_dtype([start, stop, step]), dtype)
     if start == 0 and step == 1 and isinstance(stop, int) and wanted.is_integer:
         return iota((max(stop, 0),), 0, wanted)
+    restoring.count_operation("arange", max((stop - start) / (step or 1), 0))
     return asarray(np.arange(start, stop, step), wanted)
 
 
@@ -369,6 +371,7 @@ def linspace(
         [0.0, 0.25, 0.5, 0.75, 1.0]
     """
     need_cpu("linspace", device)
+    restoring.count_operation("linspace", num)
     line = np.linspace(_plain(start), _plain(stop), num, endpoint=endpoint)
     return asarray(line, _dtype_or(float32, dtype))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import restoring
 from lamina.errors import ArgumentError, ShapeError, unknown_name
 from lamina.ir.types import Extent
 from lamina.operations.indexing import take
@@ -134,5 +135,6 @@ def _bordered(x: Tensor, axis: int, low: int, high: int, mode: str) -> Tensor:
         raise ShapeError(f"pad: mode {mode!r} needs a known extent; axis {axis} has {n}")
     if n == 0:
         raise ShapeError(f"pad: mode {mode!r} of an axis without elements (shape {x.shape})")
+    restoring.count_operation("pad", n + low + high)
     source = np.pad(np.arange(n, dtype=np.int32), (low, high), mode=mode)  # type: ignore[call-overload]
     return take(x, source, axis=axis)

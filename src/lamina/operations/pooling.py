@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import restoring
 from lamina.errors import ShapeError
 from lamina.ir.types import is_static
 from lamina.operations import reductions
@@ -150,7 +151,9 @@ def _counts(x: Tensor, window: tuple[int, ...], steps: tuple[int, ...], pairs: P
     counts = np.ones((1,) * x.ndim, x.dtype.storage)
     for axis, (w, s, (low, high)) in enumerate(zip(window, steps, pairs, strict=True), 1):
         n = int(x.shape[axis])
-        starts = np.arange((n + low + high - w) // s + 1) * s - low
+        count = (n + low + high - w) // s + 1
+        restoring.count_operation("average_pool", count)
+        starts = np.arange(count) * s - low
         own = np.minimum(starts + w, n) - np.maximum(starts, 0)
         shape = [1] * x.ndim
         shape[axis] = -1
@@ -224,7 +227,7 @@ def _along(function: str, kind: str, x: Tensor, axis: int, count: int) -> Tensor
         )
     extent = int(n)
     reduce = reductions.mean if kind == "mean" else reductions.max
-    bounds = [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
+    bounds = ((i * extent // count, -(-(i + 1) * extent // count)) for i in range(count))
     if extent % count == 0:
         shape = (*x.shape[:axis], count, extent // count, *x.shape[axis + 1 :])
         return reduce(bind("reshape", x, shape=shape), axis + 1)
