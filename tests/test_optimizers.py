@@ -396,6 +396,8 @@ def test_refusals():
         optimizers.SGD(momentum=1.5)
     with pytest.raises(RangeError, match="learning_rate must be 0 or above"):
         optimizers.SGD(-0.1)
+    with pytest.raises(RangeError, match="finite in float32"):
+        optimizers.SGD(1e308)
     with pytest.raises(ArgumentError, match="called 'learning_rate'"):
         optimizers.Adam(lr=0.1)
     with pytest.raises(UnknownNameError, match="did you mean 'beta_1'"):

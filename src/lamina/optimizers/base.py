@@ -448,8 +448,10 @@ class Optimizer(Configurable):
         if one.size != 1 or one.dtype.kind not in "iuf":
             raise ArgumentError(f"{self.name}: learning_rate is {describe(rate)}, not a number")
         value = float(one.item())
-        if not (math.isfinite(value) and value >= 0.0):
-            raise RangeError(f"{self.name}: learning_rate must be 0 or above, not {rate}")
+        if not 0.0 <= value <= float(np.finfo(np.float32).max):
+            raise RangeError(
+                f"{self.name}: learning_rate must be 0 or above and finite in float32, not {rate}"
+            )
         return Variable(np.float32(value), trainable=False, name="learning_rate")
 
     def _as_function(self, rate: Callable[..., Any]) -> Callable[..., Any]:
