@@ -61,7 +61,7 @@ def pairs(count: int, seed: int) -> list[tuple[str, str]]:
 def numbers(texts: list[str], alphabet: str) -> np.ndarray:
     """The letters as their places in the alphabet, padded with 0 behind."""
     rows = [[alphabet.index(letter) for letter in text] for text in texts]
-    return lm.keras.utils.pad_sequences(rows, padding="post")
+    return lm.data.pad_sequences(rows, padding="post")
 
 
 class Translator(lm.Model):

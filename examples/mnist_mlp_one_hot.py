@@ -15,8 +15,8 @@ def main(epochs: int = 5) -> float:
     (x_train, y_train), (x_test, y_test) = lm.datasets.mnist.load_data()
     x_train = x_train.reshape(-1, 784) / 255.0
     x_test = x_test.reshape(-1, 784) / 255.0
-    y_train = lm.keras.utils.to_categorical(y_train, 10)
-    y_test = lm.keras.utils.to_categorical(y_test, 10)
+    y_train = lm.data.to_categorical(y_train, 10)
+    y_test = lm.data.to_categorical(y_test, 10)
 
     lm.set_seed(1)
     model = lm.Sequential(

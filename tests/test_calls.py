@@ -109,7 +109,7 @@ def test_mask_and_training_may_come_by_position():
     np.testing.assert_array_equal(layer(X, Y, None, True), X - Y)
     np.testing.assert_array_equal(layer(X, Y), X + Y)
     model = lm.Sequential([L.Dropout(0.5)])
-    lm.random.seed(0)
+    lm.set_seed(0)
     assert (model(np.ones((9, 9), "float32"), True).numpy() == 0).any()
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lamina.data.datasets import cifar, cifar10, cifar100
+from lamina.datasets import cifar, cifar10, cifar100
 from lamina.errors import DownloadError, FileFormatError, UnknownNameError
 from lamina.settings import settings
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import lamina as lm
 from lamina.data import CharacterCorpus, WordCorpus
-from lamina.data.datasets import tiny_shakespeare, wikitext2
+from lamina.datasets import tiny_shakespeare, wikitext2
 from lamina.errors import (
     ArgumentError,
     DataError,

@@ -128,7 +128,7 @@ LAYERS = {"SimpleRNN": lm.layers.SimpleRNN, "LSTM": lm.layers.LSTM, "GRU": lm.la
 def trained(engine, make):
     data = np.random.default_rng(0)
     x, y = data.normal(size=(6, 5, 3)).astype("float32"), data.normal(size=(6, 2)).astype("float32")
-    lm.random.seed(1)
+    lm.set_seed(1)
     with settings(cache=False, check=True, engine=engine):
         model = lm.Sequential([lm.Input((5, 3)), make(), lm.layers.Dense(2)])
         model.compile(optimizer=lm.optimizers.SGD(0.05), loss="mse")

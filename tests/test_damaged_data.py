@@ -11,7 +11,7 @@ import pytest
 import lamina as lm
 import mutations
 from lamina.data import corpora
-from lamina.data.datasets.idx import read_idx
+from lamina.datasets.idx import read_idx
 from lamina.errors import FileFormatError, LaminaError
 
 IDX = b"\0\0\x08\x02" + bytes([0, 0, 0, 3, 0, 0, 0, 4]) + bytes(range(12))

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lamina.data.datasets import digits, fashion_mnist, labelled_images, mnist, playground
-from lamina.data.datasets.download import Source, find_file
-from lamina.data.datasets.idx import read_idx
+from lamina.datasets import digits, fashion_mnist, labelled_images, mnist, playground
+from lamina.datasets.download import Source, find_file
+from lamina.datasets.idx import read_idx
 from lamina.errors import (
     CacheError,
     DownloadError,

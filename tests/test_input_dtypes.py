@@ -53,7 +53,7 @@ def test_a_sequential_model_converts_data_with_and_without_an_input(given):
 
 def test_fit_and_evaluate_convert_data_like_predict():
     def losses(data, y):
-        lm.random.seed(0)
+        lm.set_seed(0)
         a = lm.Input((2,))
         model = lm.Model(a, L.Dense(1)(a * a / 1e4))
         model.compile("sgd", "mse")

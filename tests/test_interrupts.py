@@ -162,7 +162,7 @@ class TestFit:
 
     def test_goes_on_after_a_stop_as_if_there_had_been_none(self):
         def trained(is_stopped):
-            lm.random.seed(1)
+            lm.set_seed(1)
             model = convolutional(8)
             model.compile("adam", "mse", metrics=["mae"])
             x = np.random.default_rng(3).normal(size=(400, 48, 48, 3)).astype(np.float32)

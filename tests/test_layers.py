@@ -128,7 +128,7 @@ def test_lists_of_numbers_are_inputs():
 
 # ---- layers with chance -------------------------------------------------------------------------
 def test_dropout_keeps_the_expected_sum_and_drops_its_share():
-    random.seed(1)
+    random.set_seed(1)
     x = np.ones((200, 300))
     found = L.Dropout(0.3)(x, training=True).numpy()
     assert set(np.unique(found)) == {0.0, np.float32(1 / 0.7)}
@@ -139,7 +139,7 @@ def test_dropout_draws_anew_each_time_and_repeats_after_the_seed():
     layer, x = L.Dropout(0.5), np.ones((8, 8))
 
     def twice():
-        random.seed(5)
+        random.set_seed(5)
         return [layer(x, training=True).numpy() for _ in range(2)]
 
     first, again = twice(), twice()
@@ -150,7 +150,7 @@ def test_dropout_draws_anew_each_time_and_repeats_after_the_seed():
 def test_seeds_and_names_tell_dropouts_apart():
     masks = []
     for layer in (L.Dropout(0.5), L.Dropout(0.5, seed=1), L.Dropout(0.5, name="other")):
-        random.seed(5)
+        random.set_seed(5)
         masks.append(layer(np.ones((8, 8)), training=True).numpy())
     assert (masks[0] != masks[1]).any() and (masks[0] != masks[2]).any()
 
@@ -176,13 +176,13 @@ def test_all_or_nothing():
     ],
 )
 def test_mean_and_variance_of_noise(layer, mean, variance):
-    random.seed(2)
+    random.set_seed(2)
     found = layer(np.ones((300, 300)), training=True).numpy()
     assert abs(found.mean() - mean) < 0.01 and abs(found.var() - variance) < 0.01
 
 
 def test_alpha_dropout_keeps_mean_and_variance():
-    random.seed(2)
+    random.set_seed(2)
     x = np.random.default_rng(0).standard_normal((300, 300))
     found = L.AlphaDropout(0.3)(x, training=True).numpy()
     assert abs(found.mean()) < 0.02 and abs(found.var() - 1) < 0.03
@@ -273,7 +273,7 @@ def test_trainable_false_reaches_everything_inside():
 
 def test_training_reaches_the_layers_inside_without_being_passed_on():
     block = Block(64)
-    random.seed(0)
+    random.set_seed(0)
     block(A)
     drop = L.Dropout(0.5)
     block.by_name = {"out": L.Identity(), "drop": drop}

@@ -64,7 +64,7 @@ def test_the_lectures_network():
 
 @pytest.mark.parametrize("how", ["input_shape", "Input", "InputLayer", "build", "data", "add"])
 def test_every_way_to_say_the_shape(how):
-    random.seed(6)
+    random.set_seed(6)
     first = L.Dense(3, input_shape=(8,)) if how == "input_shape" else L.Dense(3)
     front = {"Input": [L.Input((8,))], "InputLayer": [L.InputLayer((8,))]}.get(how, [])
     if how == "add":
@@ -79,7 +79,7 @@ def test_every_way_to_say_the_shape(how):
     if how == "data":
         assert not model.built
         model(X)
-    random.seed(6)
+    random.set_seed(6)
     reference = Sequential([L.Dense(3), L.Dense(2)])
     reference.build((None, 8))
     for ours, theirs in zip(model.get_weights(), reference.get_weights(), strict=True):
@@ -189,7 +189,7 @@ def test_layers_of_two_models_that_share_names_are_told_apart():
 
 def test_branches_start_differently_and_repeat():
     def build():
-        random.seed(8)
+        random.set_seed(8)
         x = L.Input((8,))
         return Model(x, L.Add()([L.Dense(2)(x), L.Dense(2)(x)])).get_weights()
 
@@ -301,7 +301,7 @@ def test_freezing():
 
 
 def test_models_of_the_same_layers_name_their_weights_alike():
-    random.seed(1)
+    random.set_seed(1)
     x = L.Input((8,))
     functional = Model(x, L.Dense(2)(L.Dense(3)(x)))
     sequential = Sequential([L.Dense(3), L.Dense(2)], name="other")

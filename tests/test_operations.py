@@ -625,7 +625,7 @@ def test_other_activations():
     x = of((4, 6), "float64")
     close(neural.glu(x), x[:, :3] / (1 + np.exp(-x[:, 3:])))
     close(neural.threshold(x, 0.5, -1.0), np.where(x > 0.5, x, -1.0))
-    close(neural.normalize(x), x / np.linalg.norm(x, axis=-1, keepdims=True))
+    close(neural.l2_normalize(x), x / np.linalg.norm(x, axis=-1, keepdims=True))
     with pytest.raises(lm.errors.ShapeError, match="glu"):
         neural.glu(x[:, :5])
     exact = [0.5 * v * (1 + math.erf(v / math.sqrt(2))) for v in x[0]]

@@ -338,7 +338,7 @@ def test_random_numbers_of_any_batch_size():
 
 
 def test_the_global_state():
-    lm.random.seed(3)
+    lm.set_seed(3)
     first = [lm.random.uniform().item() for _ in range(3)]
     lm.set_seed(3)
     assert [lm.random.uniform().item() for _ in range(3)] == first

@@ -44,7 +44,7 @@ MODELS = {
 @pytest.mark.parametrize("data", ["arrays", "batches"])
 def test_training_with_and_without_validation_gives_the_same_bits(kind, eagerly, data):
     def trained(validate):
-        lm.random.seed(3)
+        lm.set_seed(3)
         model = keras.Sequential(MODELS[kind]())
         model.compile("sgd", "mse", run_eagerly=eagerly)
         given = (X[:4] * 2, Y[:4]) if data == "arrays" else [(X[:4] * 2, Y[:4])] * 2

@@ -5,11 +5,11 @@ transforms (`compile`, `grad`, `scan`), and, loaded when first asked for, networ
 training: `lm.layers`, `lm.Sequential`, `lm.optimizers`, `lm.keras`, ...
 """
 
-import importlib
 from math import e, inf, nan, pi
-from typing import Any
+from typing import TYPE_CHECKING
 
-from lamina import operations
+from lamina import namespaces, operations
+from lamina.elsewhere import ELSEWHERE
 from lamina.errors import LaminaError
 from lamina.ir.types import (
     DType,
@@ -49,43 +49,58 @@ from lamina.transforms import (
 )
 from lamina.version import __version__
 
-# fmt: off
-__all__ = [
-    "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable", "__array_namespace_info__",
-    "__version__", "as_tensor", "associative_scan",
-    "bfloat16", "bool", "bool_", "compile", "compile_stats", "cond", "custom_gradient",
-    "dtype", "e",
-    "float16", "float32", "float64", "grad", "inf", "int8", "int16", "int32", "int64",
-    "nan", "newaxis", "pi", "scan", "settings", "stop_gradient", "switch", "uint8", "uint16",
-    "uint32", "uint64", "value_and_grad", "while_loop",
-]
-# fmt: on
-__all__ += operations.__all__
+# isort: off
+if TYPE_CHECKING:
+    from lamina import (
+        activations as activations,
+        callbacks as callbacks,
+        constraints as constraints,
+        data as data,
+        datasets as datasets,
+        errors as errors,
+        initializers as initializers,
+        inspect as inspect,
+        keras as keras,
+        layers as layers,
+        linalg as linalg,
+        losses as losses,
+        metrics as metrics,
+        models as models,
+        nn as nn,
+        optimizers as optimizers,
+        plot as plot,
+        random as random,
+        regularizers as regularizers,
+        saving as saving,
+        schedules as schedules,
+    )
+    from lamina.layers import Input as Input, Layer as Layer
+    from lamina.models import Model as Model, Sequential as Sequential
+    from lamina.operations.random import set_seed as set_seed
+    from lamina.saving import load_model as load_model, save_model as save_model
+# isort: on
 
-bool = bool_
-newaxis = None
-__array_api_version__ = "2024.12"
 
-# Loaded when first asked for: a module, or a name in one.
+# Loaded when first used: a module, or a name in one; type checkers read the imports above.
 _LAZY = {
     "activations": "lamina.activations",
     "callbacks": "lamina.callbacks",
     "constraints": "lamina.constraints",
     "data": "lamina.data",
-    "datasets": "lamina.data.datasets",
+    "datasets": "lamina.datasets",
     "errors": "lamina.errors",
     "initializers": "lamina.initializers",
     "inspect": "lamina.inspect",
     "keras": "lamina.keras",
     "layers": "lamina.layers",
-    "linalg": "lamina.operations.linalg",
+    "linalg": "lamina.linalg",
     "losses": "lamina.losses",
     "metrics": "lamina.metrics",
     "models": "lamina.models",
     "nn": "lamina.nn",
     "optimizers": "lamina.optimizers",
     "plot": "lamina.plot",
-    "random": "lamina.operations.random",
+    "random": "lamina.random",
     "regularizers": "lamina.regularizers",
     "saving": "lamina.saving",
     "schedules": "lamina.schedules",
@@ -93,32 +108,28 @@ _LAZY = {
     "Model": "lamina.models:Model",
     "Sequential": "lamina.models:Sequential",
     "Layer": "lamina.layers:Layer",
-    "load_model": "lamina.models:load_model",
-    "save_model": "lamina.models:save_model",
+    "load_model": "lamina.saving:load_model",
+    "save_model": "lamina.saving:save_model",
     "set_seed": "lamina.operations.random:set_seed",
 }
 
+bool = bool_
+newaxis = None
+__array_api_version__ = "2024.12"
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'lamina' has no attribute {name!r}{_nearest(name)}")
-    module, _, attribute = _LAZY[name].partition(":")
-    found = importlib.import_module(module)
-    value = getattr(found, attribute) if attribute else found
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # mypy cannot follow the sums, and would export the first list only
+    # fmt: off
+    __all__ = [
+        "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable",
+        "__array_namespace_info__", "__version__", "as_tensor", "associative_scan",
+        "bfloat16", "bool", "bool_", "compile", "compile_stats", "cond", "custom_gradient",
+        "dtype", "e",
+        "float16", "float32", "float64", "grad", "inf", "int8", "int16", "int32", "int64",
+        "nan", "newaxis", "pi", "scan", "settings", "stop_gradient", "switch", "uint8", "uint16",
+        "uint32", "uint64", "value_and_grad", "while_loop",
+    ]
+    # fmt: on
+    __all__ += operations.__all__
+    __all__ += _LAZY
 
-
-def _nearest(name: str) -> str:
-    import difflib
-
-    from lamina.elsewhere import ELSEWHERE
-
-    if name in ELSEWHERE:
-        return f"; instead: {ELSEWHERE[name]}"
-    near = difflib.get_close_matches(name, [*globals(), *_LAZY], n=1, cutoff=0.7)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+namespaces.declare(__name__, _LAZY, ELSEWHERE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lamina import namespaces
 from lamina.configuration import NAMED_FUNCTIONS, Configurable, deserialize, own_object, plain
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.floatx import with_floatx
@@ -200,3 +201,5 @@ def serialize(activation: Any) -> Any:
 
 
 __all__ = [*sorted([*_BY_NAME, *_ALIASES]), "get", "serialize", "deserialize"]
+
+namespaces.declare(__name__)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from lamina import restoring
 from lamina.arguments import Checks, check_arguments
 from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_name
 
+Registered = TypeVar("Registered")
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
 NAMED_FUNCTIONS: dict[Callable[..., Any], str] = {}  # functions of Lamina that files may name
 REGISTERED: dict[str, Any] = {}  # functions of the user's own that files may name
@@ -293,3 +294,30 @@ def snake_case(name: str) -> str:
     """GlorotUniform -> glorot_uniform, as Keras does it (L1L2 -> l1_l2 is an alias)."""
     name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def register_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[Registered], Registered]:
+    """Make a function known by the name "package>name", so that files with it can be read without
+    `custom_objects`; for use as a decorator.
+
+    Classes are found whenever they are defined, registered or not, and come back as they are.
+
+    Args:
+        package: the first part of the name, such as the name of your project.
+        name: the second part; by default the function's own name.
+
+    Example:
+        >>> import lamina as lm
+        >>> @lm.saving.register_serializable("mine")
+        ... def doubled(x):
+        ...     return 2 * x
+    """
+
+    def registered(target: Registered) -> Registered:
+        if not isinstance(target, type):
+            REGISTERED[f"{package}>{name or getattr(target, '__name__', '')}"] = target
+        return target
+
+    return registered

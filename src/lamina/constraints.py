@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lamina import namespaces
 from lamina.arguments import Checks, Integers, Number
 from lamina.configuration import Configurable, serialize
 from lamina.operations import elementwise, reductions
@@ -191,3 +192,5 @@ __all__ = [
     "serialize",
     "unit_norm",
 ]
+
+namespaces.declare(__name__)

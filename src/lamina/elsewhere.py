@@ -1,4 +1,4 @@
-"""What TensorFlow, PyTorch and JAX call at their top what is called otherwise here."""
+"""What to use in Lamina for names that other frameworks have and Lamina does not have."""
 
 from __future__ import annotations
 
@@ -29,4 +29,26 @@ ELSEWHERE: dict[str, str] = {
     "numpy": "its functions are at lamina itself: lamina.sin, lamina.where, ...",
     "tree_util": "lamina.keras.tree",
     "vmap": "operations broadcast; lamina.einsum and lamina.matmul take batches",
+}
+
+OF_KERAS: dict[str, str] = {
+    "Function": "lamina.compile",
+    "KerasTensor": "lamina.keras.Input returns symbolic tensors",
+    "applications": "there are no pretrained networks; build one from lamina.layers",
+    "config": "lamina.settings",
+    "distribution": "a program runs on all cores of one machine by itself",
+    "dtype_policies": "layers take dtype=...",
+    "export": "model.save('model.lamina')",
+    "mixed_precision": "layers take dtype=...",
+    "quantizers": "layers take dtype=...",
+}
+
+CALLBACKS: dict[str, str] = {
+    "TensorBoard": "CSVLogger('log.csv') writes the figures, lamina.plot.history draws them",
+    "BackupAndRestore": "ModelCheckpoint('at.lamina') keeps model and optimizer; go on with "
+    "load_model('at.lamina') and fit(..., initial_epoch=...)",
+    "ProgbarLogger": "fit draws its progress by itself: verbose=1, or 2 for a line an epoch",
+    "RemoteMonitor": "LambdaCallback(on_epoch_end=lambda epoch, logs: ...) sends what you want",
+    "SwapEMAWeights": "optimizers have use_ema=True",
+    "OrbaxCheckpoint": "ModelCheckpoint",
 }

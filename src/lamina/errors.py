@@ -18,6 +18,32 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from lamina import namespaces
+
+__all__ = [
+    "ArgumentError",
+    "CacheError",
+    "ComparisonError",
+    "CompileError",
+    "DTypeError",
+    "DataError",
+    "DownloadError",
+    "EngineError",
+    "FileFormatError",
+    "GradientError",
+    "LaminaError",
+    "MissingExtraError",
+    "NotBuiltError",
+    "OutOfBoundsError",
+    "RangeError",
+    "SettingError",
+    "ShapeError",
+    "StateError",
+    "TracedValueError",
+    "UnknownNameError",
+    "VerifyError",
+]
+
 _MAX_LINES = 24
 _MAX_WIDTH = 2000
 
@@ -269,3 +295,6 @@ def _one_screen(text: str) -> str:
     if len(lines) <= _MAX_LINES:
         return text
     return "\n".join([*lines[:_MAX_LINES], f"... ({len(lines) - _MAX_LINES} more lines)"])
+
+
+namespaces.declare(__name__)

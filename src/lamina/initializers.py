@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina import namespaces
 from lamina.arguments import Checks, Integers, Number
 from lamina.configuration import Configurable, serialize
 from lamina.errors import RangeError, ShapeError
@@ -54,7 +55,7 @@ def generator(seed: Any) -> np.random.Generator:
 
 
 def next_seed() -> int:
-    """The next seed of weights in the global stream, which `lm.random.seed` starts anew. Known at
+    """The next seed of weights in the global stream, which `lm.set_seed` starts anew. Known at
     once, also where a program is being recorded."""
     high, low = random._GLOBAL.next("initial weights").numpy().tolist()
     return int(high) << 32 | int(low)
@@ -669,3 +670,5 @@ __all__ = [
     "truncated_normal", "variance_scaling", "zeros",
 ]
 # fmt: on
+
+namespaces.declare(__name__)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina import namespaces
+from lamina import operations as ops
 from lamina.activations import (
     celu,
     elu,
@@ -34,7 +36,7 @@ from lamina.activations import (
     tanh,
     tanh_shrink,
 )
-from lamina.errors import DTypeError, RangeError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.operations import creation, elementwise, indexing, random, reductions, shaping
 from lamina.operations.convolution import conv, conv_transpose, depthwise_conv, separable_conv
 from lamina.operations.images import depth_to_space, resize, space_to_depth
@@ -56,6 +58,7 @@ __all__ = [
     "celu",
     "conv",
     "conv_transpose",
+    "ctc_decode",
     "depth_to_space",
     "depthwise_conv",
     "dropout",
@@ -248,3 +251,55 @@ def embedding_lookup(params: Any, ids: Any) -> Tensor:
         [[3.0, 4.0], [1.0, 2.0]]
     """
     return indexing.take(params, ids, axis=0)
+
+
+def ctc_decode(
+    inputs: Any,
+    sequence_lengths: Any,
+    strategy: str = "greedy",
+    beam_width: int = 100,
+    top_paths: int = 1,
+    merge_repeated: bool = True,
+    mask_index: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """Read the labels of the most probable class of each step, without repetitions and blanks.
+
+    Args:
+        inputs: logits (batch, steps, classes).
+        sequence_lengths: the number of steps that count in each sample, (batch,).
+        strategy: only "greedy", the most probable class of each step.
+        beam_width: of another strategy; ignored.
+        top_paths: of another strategy; ignored.
+        merge_repeated: True makes one label of equal neighbors.
+        mask_index: the class that stands for "no label here".
+
+    Returns:
+        The labels (1, batch, steps), with -1 after the last, and minus the sum of the logits of
+        the classes, (batch, 1), as in Keras.
+
+    Raises:
+        ArgumentError: `strategy` is not "greedy".
+
+    Example:
+        >>> import lamina as lm
+        >>> logits = lm.nn.log_softmax([[[0.0, 9.0, 0.0], [0.0, 9.0, 0.0], [0.0, 0.0, 9.0]]])
+        >>> lm.nn.ctc_decode(logits, [3])[0].tolist()
+        [[[1, 2, -1]]]
+    """
+    if strategy != "greedy":
+        raise ArgumentError(f"ctc_decode: strategy is {strategy!r}, expected 'greedy'")
+    logits = floating(inputs)
+    place = ops.arange(logits.shape[1], dtype="int32")
+    is_there = place < ops.expand_dims(as_tensor(sequence_lengths), axis=-1)
+    best = ops.where(is_there, ops.astype(ops.argmax(logits, axis=-1), "int32"), mask_index)
+    is_label = best != mask_index
+    if merge_repeated:
+        before = ops.pad(best, ((0, 0), (1, 0)), constant_values=mask_index)[:, :-1]
+        is_label = ops.logical_and(is_label, best != before)
+    order = ops.argsort(ops.where(is_label, place, 2**30), axis=-1)
+    read = ops.take_along_axis(ops.where(is_label, best, -1), order, axis=-1)
+    score = -ops.sum(ops.where(is_there, ops.max(logits, axis=-1), 0.0), axis=-1, keepdims=True)
+    return ops.expand_dims(read, axis=0), score
+
+
+namespaces.declare(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lamina import namespaces
 from lamina.configuration import Configurable, serialize
 from lamina.errors import RangeError, ShapeError
 from lamina.operations import creation, elementwise, linear_algebra, reductions, shaping
@@ -196,3 +197,5 @@ __all__ = [
     "orthogonal_regularizer",
     "serialize",
 ]
+
+namespaces.declare(__name__)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lamina import namespaces
 from lamina import operations as ops
 from lamina.arguments import FLAG, Checks, Number, Numbers, number
 from lamina.configuration import Configurable
@@ -556,3 +557,5 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+namespaces.declare(__name__)

@@ -46,29 +46,6 @@ from lamina.autodiff.window_rules import (
 )
 from lamina.ir import ops
 from lamina.ir.graph import Node
-from lamina.ir.ops import (
-    abs_ as absolute,
-)
-from lamina.ir.ops import (
-    add,
-    and_,
-    compare,
-    convert,
-    cosine,
-    divide,
-    exponential,
-    fill,
-    floor,
-    log,
-    maximum,
-    multiply,
-    negate,
-    power,
-    select,
-    sign,
-    sine,
-    subtract,
-)
 
 Cotangents = tuple[Node | None, ...]
 Rule = Callable[..., Cotangents]
@@ -76,19 +53,19 @@ Rule = Callable[..., Cotangents]
 
 def scaled(x: Node, factor: float) -> Node:
     """x times a number."""
-    return multiply(x, fill(factor, x))
+    return ops.multiply(x, ops.fill(factor, x))
 
 
 def _plus(x: Node, number: float) -> Node:
-    return add(x, fill(number, x))
+    return ops.add(x, ops.fill(number, x))
 
 
 def _complement(x: Node) -> Node:
-    return subtract(fill(1.0, x), x)
+    return ops.subtract(ops.fill(1.0, x), x)
 
 
 def _where(condition: Node, g: Node) -> Node:
-    return select(condition, g, fill(0.0, g))
+    return ops.select(condition, g, ops.fill(0.0, g))
 
 
 def constant_value(node: Node) -> np.ndarray | None:
@@ -100,15 +77,15 @@ def constant_value(node: Node) -> np.ndarray | None:
 
 # ---- elementwise rows longer than a line -------------------------------------------------------
 def _divide(g: Node, out: Node, x: Node, y: Node) -> Cotangents:
-    to_x = divide(g, y)
-    return to_x, negate(multiply(to_x, out))
+    to_x = ops.divide(g, y)
+    return to_x, ops.negate(ops.multiply(to_x, out))
 
 
 def _remainder(g: Node, out: Node, x: Node, y: Node) -> Cotangents:
     """x - y trunc(x / y), where trunc is locally constant."""
-    quotient = divide(x, y)
-    truncated = multiply(sign(quotient), floor(absolute(quotient)))
-    return g, negate(multiply(g, truncated))
+    quotient = ops.divide(x, y)
+    truncated = ops.multiply(ops.sign(quotient), ops.floor(ops.abs_(quotient)))
+    return g, ops.negate(ops.multiply(g, truncated))
 
 
 def _power(g: Node, out: Node, x: Node, y: Node) -> Cotangents:
@@ -116,93 +93,104 @@ def _power(g: Node, out: Node, x: Node, y: Node) -> Cotangents:
     exponent = constant_value(y)
     if exponent is not None and exponent.size and np.all(exponent == exponent.flat[0]):
         return _power_by(g, x, float(exponent.flat[0])), None
-    one, zero = fill(1.0, x), fill(0.0, x)
-    slope = multiply(y, power(x, subtract(y, one)))
-    slope = select(compare(y, zero, direction="EQ"), zero, slope)
-    logarithm = log(select(compare(x, zero, direction="EQ"), one, x))
-    return multiply(g, slope), multiply(g, multiply(out, logarithm))
+    one, zero = ops.fill(1.0, x), ops.fill(0.0, x)
+    slope = ops.multiply(y, ops.power(x, ops.subtract(y, one)))
+    slope = ops.select(ops.compare(y, zero, direction="EQ"), zero, slope)
+    logarithm = ops.log(ops.select(ops.compare(x, zero, direction="EQ"), one, x))
+    return ops.multiply(g, slope), ops.multiply(g, ops.multiply(out, logarithm))
 
 
 def _power_by(g: Node, x: Node, n: float) -> Node | None:
     """The gradient of x^n with a known n: the small ones without a power."""
     if n == 0:
         return None
-    slopes = {1.0: lambda: fill(1.0, x), 2.0: lambda: x, 3.0: lambda: multiply(x, x)}
-    slope = slopes.get(n, lambda: power(x, fill(n - 1, x)))()
-    return g if n == 1 else multiply(g, scaled(slope, n))
+    slopes = {1.0: lambda: ops.fill(1.0, x), 2.0: lambda: x, 3.0: lambda: ops.multiply(x, x)}
+    slope = slopes.get(n, lambda: ops.power(x, ops.fill(n - 1, x)))()
+    return g if n == 1 else ops.multiply(g, scaled(slope, n))
 
 
 def _extreme(direction: str) -> Rule:
     def rule(g: Node, out: Node, x: Node, y: Node) -> Cotangents:
         if constant_value(y) is not None:  # out, unlike x, is kept for the next layer anyway
-            return _where(compare(out, y, direction=direction), g), None
+            return _where(ops.compare(out, y, direction=direction), g), None
         if constant_value(x) is not None:
-            return None, _where(compare(out, x, direction=direction), g)
-        shared = _where(compare(x, y, direction="EQ"), scaled(g, 0.5))
-        to_x = select(compare(x, y, direction=direction), g, shared)
-        return to_x, select(compare(y, x, direction=direction), g, shared)
+            return None, _where(ops.compare(out, x, direction=direction), g)
+        shared = _where(ops.compare(x, y, direction="EQ"), scaled(g, 0.5))
+        to_x = ops.select(ops.compare(x, y, direction=direction), g, shared)
+        return to_x, ops.select(ops.compare(y, x, direction=direction), g, shared)
 
     return rule
 
 
 def _clamp(g: Node, out: Node, low: Node, x: Node, high: Node) -> Cotangents:
-    above, below = compare(x, low, direction="GE"), compare(x, high, direction="LE")
-    cut_low = and_(compare(x, low, direction="LT"), compare(low, high, direction="LE"))
-    cut_high = compare(maximum(x, low), high, direction="GT")
-    return _where(cut_low, g), _where(and_(above, below), g), _where(cut_high, g)
+    above, below = ops.compare(x, low, direction="GE"), ops.compare(x, high, direction="LE")
+    cut_low = ops.and_(ops.compare(x, low, direction="LT"), ops.compare(low, high, direction="LE"))
+    cut_high = ops.compare(ops.maximum(x, low), high, direction="GT")
+    return _where(cut_low, g), _where(ops.and_(above, below), g), _where(cut_high, g)
 
 
 def _atan2(g: Node, out: Node, y: Node, x: Node) -> Cotangents:
-    scale = divide(g, add(multiply(x, x), multiply(y, y)))
-    return multiply(scale, x), negate(multiply(scale, y))
+    scale = ops.divide(g, ops.add(ops.multiply(x, x), ops.multiply(y, y)))
+    return ops.multiply(scale, x), ops.negate(ops.multiply(scale, y))
 
 
 def _convert(g: Node, out: Node, x: Node, **params: Any) -> Cotangents:
-    return (convert(g, dtype=x.dtype) if x.dtype.is_float else None,)
+    return (ops.convert(g, dtype=x.dtype) if x.dtype.is_float else None,)
 
 
 def _erf(g: Node, out: Node, x: Node) -> Cotangents:
-    return (multiply(g, scaled(exponential(negate(multiply(x, x))), 2 / math.sqrt(math.pi))),)
+    slope = scaled(ops.exponential(ops.negate(ops.multiply(x, x))), 2 / math.sqrt(math.pi))
+    return (ops.multiply(g, slope),)
+
+
+def _reverse(g: Node, out: Node, x: Node, *, dimensions: tuple[int, ...]) -> Cotangents:
+    return (ops.reverse(g, dimensions=dimensions),)
 
 
 # ---- the rows ----------------------------------------------------------------------------------
+def _elementwise() -> dict[str, Rule]:
+    return {
+        # of one
+        "exponential": lambda g, out, x: (ops.multiply(g, out),),
+        "exponential_minus_one": lambda g, out, x: (ops.multiply(g, _plus(out, 1.0)),),
+        "log": lambda g, out, x: (ops.divide(g, x),),
+        "log_plus_one": lambda g, out, x: (ops.divide(g, _plus(x, 1.0)),),
+        "tanh": lambda g, out, x: (ops.multiply(g, _complement(ops.multiply(out, out))),),
+        "logistic": lambda g, out, x: (ops.multiply(g, ops.multiply(out, _complement(out))),),
+        "sqrt": lambda g, out, x: (ops.divide(scaled(g, 0.5), out),),
+        "rsqrt": lambda g, out, x: (ops.multiply(scaled(g, -0.5), ops.divide(out, x)),),
+        "cbrt": lambda g, out, x: (ops.divide(g, scaled(ops.multiply(out, out), 3.0)),),
+        "sine": lambda g, out, x: (ops.multiply(g, ops.cosine(x)),),
+        "cosine": lambda g, out, x: (ops.negate(ops.multiply(g, ops.sine(x))),),
+        "erf": _erf,
+        "floor": lambda g, out, x: (None,),
+        "ceil": lambda g, out, x: (None,),
+        "round_nearest_even": lambda g, out, x: (None,),
+        "sign": lambda g, out, x: (None,),
+        "negate": lambda g, out, x: (ops.negate(g),),
+        "abs": lambda g, out, x: (ops.multiply(g, ops.sign(x)),),
+        # of two
+        "add": lambda g, out, x, y: (g, g),
+        "subtract": lambda g, out, x, y: (g, ops.negate(g)),
+        "multiply": lambda g, out, x, y: (ops.multiply(g, y), ops.multiply(g, x)),
+        "divide": _divide,
+        "remainder": _remainder,
+        "power": _power,
+        "maximum": _extreme("GT"),
+        "minimum": _extreme("LT"),
+        "atan2": _atan2,
+        # choices and conversions
+        "select": lambda g, out, p, x, y: (None, _where(p, g), ops.select(p, ops.fill(0.0, g), g)),
+        "clamp": _clamp,
+        "convert": _convert,
+        "identity": lambda g, out, x: (g,),
+        "stop_gradient": lambda g, out, x: (None,),
+        "custom_gradient": lambda g, out, y, *inputs, rule: (None, *rule(g)),
+    }
+
+
 VJP: dict[str, Rule] = {
-    # elementwise, of one
-    "exponential": lambda g, out, x: (multiply(g, out),),
-    "exponential_minus_one": lambda g, out, x: (multiply(g, _plus(out, 1.0)),),
-    "log": lambda g, out, x: (divide(g, x),),
-    "log_plus_one": lambda g, out, x: (divide(g, _plus(x, 1.0)),),
-    "tanh": lambda g, out, x: (multiply(g, _complement(multiply(out, out))),),
-    "logistic": lambda g, out, x: (multiply(g, multiply(out, _complement(out))),),
-    "sqrt": lambda g, out, x: (divide(scaled(g, 0.5), out),),
-    "rsqrt": lambda g, out, x: (multiply(scaled(g, -0.5), divide(out, x)),),
-    "cbrt": lambda g, out, x: (divide(g, scaled(multiply(out, out), 3.0)),),
-    "sine": lambda g, out, x: (multiply(g, cosine(x)),),
-    "cosine": lambda g, out, x: (negate(multiply(g, sine(x))),),
-    "erf": _erf,
-    "floor": lambda g, out, x: (None,),
-    "ceil": lambda g, out, x: (None,),
-    "round_nearest_even": lambda g, out, x: (None,),
-    "sign": lambda g, out, x: (None,),
-    "negate": lambda g, out, x: (negate(g),),
-    "abs": lambda g, out, x: (multiply(g, sign(x)),),
-    # elementwise, of two
-    "add": lambda g, out, x, y: (g, g),
-    "subtract": lambda g, out, x, y: (g, negate(g)),
-    "multiply": lambda g, out, x, y: (multiply(g, y), multiply(g, x)),
-    "divide": _divide,
-    "remainder": _remainder,
-    "power": _power,
-    "maximum": _extreme("GT"),
-    "minimum": _extreme("LT"),
-    "atan2": _atan2,
-    # choices and conversions
-    "select": lambda g, out, p, x, y: (None, _where(p, g), select(p, fill(0.0, g), g)),
-    "clamp": _clamp,
-    "convert": _convert,
-    "identity": lambda g, out, x: (g,),
-    "stop_gradient": lambda g, out, x: (None,),
-    "custom_gradient": lambda g, out, y, *inputs, rule: (None, *rule(g)),
+    **_elementwise(),
     # shape
     "reshape": lambda g, out, x, *, shape: (ops.reshaped(g, x.shape),),
     "transpose": transpose_rule,
@@ -210,7 +198,7 @@ VJP: dict[str, Rule] = {
     "slice": slice_rule,
     "pad": pad_rule,
     "concatenate": concatenate_rule,
-    "reverse": lambda g, out, x, *, dimensions: (ops.reverse(g, dimensions=dimensions),),
+    "reverse": _reverse,
     # indexing
     "dynamic_slice": dynamic_slice_rule,
     "dynamic_update_slice": dynamic_update_slice_rule,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data import datasets
+from lamina import datasets
 from lamina.errors import ArgumentError, DownloadError, MissingExtraError
 from lamina.layers import Dense
 from lamina.models import Sequential
@@ -29,7 +29,7 @@ def demo(data: str, epochs: int | None, out: str, seed: int) -> None:
     """Load, train, test, save; says what it does as it goes."""
     folder = Path(out)
     _need_folder(folder)
-    random.seed(seed)
+    random.set_seed(seed)
     name, (x_train, y_train), (x_test, y_test) = load(data)
     height, width = x_train.shape[1:]
     print(

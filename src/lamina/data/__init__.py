@@ -1,29 +1,52 @@
 """Data: the sets that one learns with, batches made when needed, and checks of what users bring."""
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-# Loaded when first asked for.
+from lamina import namespaces
+
+# isort: off
+if TYPE_CHECKING:
+    from lamina.data.classes import to_categorical as to_categorical
+    from lamina.data.corpora import CharacterCorpus as CharacterCorpus, WordCorpus as WordCorpus
+    from lamina.data.dataset import AUTOTUNE as AUTOTUNE, Dataset as Dataset, PyDataset as PyDataset
+    from lamina.data.dataset_splitting import split_dataset as split_dataset
+    from lamina.data.image_folders import (
+        image_dataset_from_directory as image_dataset_from_directory,
+    )
+    from lamina.data.sequences import (
+        pad_sequences as pad_sequences,
+        timeseries_dataset_from_array as timeseries_dataset_from_array,
+    )
+    from lamina.data.single_images import (
+        array_to_img as array_to_img,
+        img_to_array as img_to_array,
+        load_img as load_img,
+        save_img as save_img,
+    )
+    from lamina.data.splitting import stratified_split as stratified_split
+    from lamina.data.text_folders import text_dataset_from_directory as text_dataset_from_directory
+# isort: on
+
+# Loaded when first used.
 _LAZY = {
-    "AUTOTUNE": "lamina.data.dataset",
-    "CharacterCorpus": "lamina.data.corpora",
-    "Dataset": "lamina.data.dataset",
-    "PyDataset": "lamina.data.dataset",
-    "WordCorpus": "lamina.data.corpora",
-    "image_dataset_from_directory": "lamina.data.image_folders",
-    "pad_sequences": "lamina.data.sequences",
-    "text_dataset_from_directory": "lamina.data.text_folders",
-    "timeseries_dataset_from_array": "lamina.data.sequences",
+    "AUTOTUNE": "lamina.data.dataset:AUTOTUNE",
+    "CharacterCorpus": "lamina.data.corpora:CharacterCorpus",
+    "Dataset": "lamina.data.dataset:Dataset",
+    "PyDataset": "lamina.data.dataset:PyDataset",
+    "WordCorpus": "lamina.data.corpora:WordCorpus",
+    "array_to_img": "lamina.data.single_images:array_to_img",
+    "image_dataset_from_directory": "lamina.data.image_folders:image_dataset_from_directory",
+    "img_to_array": "lamina.data.single_images:img_to_array",
+    "load_img": "lamina.data.single_images:load_img",
+    "pad_sequences": "lamina.data.sequences:pad_sequences",
+    "save_img": "lamina.data.single_images:save_img",
+    "split_dataset": "lamina.data.dataset_splitting:split_dataset",
+    "stratified_split": "lamina.data.splitting:stratified_split",
+    "text_dataset_from_directory": "lamina.data.text_folders:text_dataset_from_directory",
+    "timeseries_dataset_from_array": "lamina.data.sequences:timeseries_dataset_from_array",
+    "to_categorical": "lamina.data.classes:to_categorical",
 }
 
+__all__ = [*_LAZY]
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'lamina.data' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+namespaces.declare(__name__, _LAZY)

@@ -13,6 +13,7 @@ with. A model with inputs alone stands for its prediction; with inputs and targe
 training on that batch. Nothing is changed: state and arrays stay as they are.
 """
 
+from lamina import namespaces
 from lamina.inspect.dot import dot
 from lamina.inspect.html import html
 from lamina.inspect.profile import Profile, Row, profile
@@ -30,3 +31,5 @@ __all__ = [
     "llvm",
     "profile",
 ]
+
+namespaces.declare(__name__)

@@ -6,11 +6,44 @@
 Each part is loaded when it is first asked for.
 """
 
-import importlib
-import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
-# a module below this one, or a name in a module
+from lamina import namespaces
+from lamina.elsewhere import OF_KERAS
+
+# isort: off
+if TYPE_CHECKING:
+    from lamina.initializers import Initializer as Initializer
+    from lamina.keras import (
+        activations as activations,
+        backend as backend,
+        callbacks as callbacks,
+        constraints as constraints,
+        datasets as datasets,
+        initializers as initializers,
+        layers as layers,
+        losses as losses,
+        metrics as metrics,
+        models as models,
+        ops as ops,
+        optimizers as optimizers,
+        preprocessing as preprocessing,
+        random as random,
+        regularizers as regularizers,
+        saving as saving,
+        tree as tree,
+        utils as utils,
+    )
+    from lamina.layers import Input as Input, InputSpec as InputSpec, Layer as Layer
+    from lamina.losses import Loss as Loss
+    from lamina.metrics import Metric as Metric
+    from lamina.models import Model as Model, Sequential as Sequential
+    from lamina.optimizers import Optimizer as Optimizer
+    from lamina.regularizers import Regularizer as Regularizer
+    from lamina.tensor import Variable as Variable
+# isort: on
+
+# Loaded when first used: a module below this one, or a name in a module.
 _LAZY = {
     "activations": "lamina.keras.activations",
     "backend": "lamina.keras.backend",
@@ -26,10 +59,10 @@ _LAZY = {
     "optimizers": "lamina.keras.optimizers",
     "preprocessing": "lamina.keras.preprocessing",
     "random": "lamina.keras.random",
-    "saving": "lamina.keras.saving",
     "regularizers": "lamina.keras.regularizers",
-    "utils": "lamina.keras.utils",
+    "saving": "lamina.keras.saving",
     "tree": "lamina.keras.tree",
+    "utils": "lamina.keras.utils",
     "Initializer": "lamina.initializers:Initializer",
     "Input": "lamina.layers:Input",
     "InputSpec": "lamina.layers:InputSpec",
@@ -43,18 +76,6 @@ _LAZY = {
     "Variable": "lamina.tensor:Variable",
 }
 
+__all__ = [*_LAZY]
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        own = sys.modules[__name__]
-        message = f"module 'lamina.keras' has no attribute {name!r}"
-        raise AttributeError(message, name=name, obj=own)
-    module, _, attribute = _LAZY[name].partition(":")
-    found = importlib.import_module(module)
-    value = getattr(found, attribute) if attribute else found
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+namespaces.declare(__name__, _LAZY, OF_KERAS)

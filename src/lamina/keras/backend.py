@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lamina import namespaces
+
 __all__ = ["backend", "clear_session", "epsilon", "floatx"]
 
 
@@ -22,3 +24,6 @@ def floatx() -> str:
 
 def clear_session() -> None:
     """Nothing to clear: models and what was compiled for them go when nobody holds them."""
+
+
+namespaces.declare(__name__)

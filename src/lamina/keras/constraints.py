@@ -1,4 +1,7 @@
 """`keras.constraints`: the names of `lamina.constraints`."""
 
+from lamina import namespaces
 from lamina.constraints import *  # noqa: F403
 from lamina.constraints import __all__ as __all__
+
+namespaces.declare(__name__)

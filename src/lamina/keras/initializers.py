@@ -1,4 +1,7 @@
 """`keras.initializers`: the names of `lamina.initializers`."""
 
+from lamina import namespaces
 from lamina.initializers import *  # noqa: F403
 from lamina.initializers import __all__ as __all__
+
+namespaces.declare(__name__)

@@ -1,6 +1,6 @@
 """`keras.metrics`: the names of `lamina.metrics`, and the losses that are functions."""
 
-from lamina import metrics
+from lamina import metrics, namespaces
 from lamina.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -29,3 +29,5 @@ _FUNCTIONS = (
 )
 
 __all__ = sorted({*metrics.__all__, *(function.__name__ for function in _FUNCTIONS)})
+
+namespaces.declare(__name__)

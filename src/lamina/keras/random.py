@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import nn
+from lamina import namespaces, nn
 from lamina.errors import DTypeError
 from lamina.ir import types
 from lamina.layers.regularization import filled, noise_shape_of
@@ -87,3 +87,6 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         return nn.dropout(inputs, rate, key=key)
     kept = random.bernoulli(filled("dropout", shape, inputs), 1.0 - rate, key=key)
     return inputs * cast(kept, inputs.dtype) / (1.0 - rate)
+
+
+namespaces.declare(__name__)

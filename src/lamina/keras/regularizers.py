@@ -1,4 +1,7 @@
 """`keras.regularizers`: the names of `lamina.regularizers`."""
 
+from lamina import namespaces
 from lamina.regularizers import *  # noqa: F403
 from lamina.regularizers import __all__ as __all__
+
+namespaces.declare(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina import namespaces
 from lamina.tree import flatten as _flatten
 from lamina.tree import map_structure
 
@@ -13,3 +14,6 @@ __all__ = ["flatten", "map_structure"]
 def flatten(structure: Any) -> list[Any]:
     """The leaves in order; those of dicts by their keys."""
     return _flatten(structure)[0]
+
+
+namespaces.declare(__name__)

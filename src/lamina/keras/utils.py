@@ -1,4 +1,4 @@
-"""`keras.utils`: what programs written for Keras use beside layers and models."""
+"""`keras.utils`: the functions of `lamina.data` and others by the names of Keras."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from lamina import tree
+from lamina import namespaces
 from lamina.configuration import custom_object_scope
-from lamina.data.dataset import Dataset, PyDataset
-from lamina.data.image_folders import image_dataset_from_directory
-from lamina.data.sequences import pad_sequences, timeseries_dataset_from_array
-from lamina.data.single_images import array_to_img, img_to_array, load_img, save_img
-from lamina.data.splitting import shuffled
-from lamina.data.text_folders import text_dataset_from_directory
-from lamina.errors import DTypeError, RangeError, describe
+from lamina.data import (
+    PyDataset,
+    array_to_img,
+    image_dataset_from_directory,
+    img_to_array,
+    load_img,
+    pad_sequences,
+    save_img,
+    split_dataset,
+    text_dataset_from_directory,
+    timeseries_dataset_from_array,
+    to_categorical,
+)
 from lamina.keras.backend import clear_session
 from lamina.keras.saving import register_keras_serializable
 from lamina.operations.random import set_seed
@@ -48,29 +54,6 @@ __all__ = [
 Sequence = PyDataset  # its name before Keras 3
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """Class numbers as rows with a 1 in the column of the class: a float32 array (..., classes).
-
-    A last axis of 1 is dropped first, as in Keras. Raises RangeError for classes below 0 or from
-    `num_classes` on.
-    """
-    labels = np.asarray(x)
-    if labels.dtype.kind not in "biuf" or not np.all(labels == np.floor(labels)):
-        raise DTypeError(f"to_categorical: classes must be whole numbers; got {describe(labels)}")
-    labels = labels.astype(np.int64)
-    if labels.ndim > 1 and labels.shape[-1] == 1:
-        labels = labels.reshape(labels.shape[:-1])
-    top = int(labels.max()) if labels.size else -1
-    count = top + 1 if num_classes is None else int(num_classes)
-    if labels.size and (labels.min() < 0 or top >= count):
-        raise RangeError(
-            f"to_categorical: classes run from {labels.min()} to {top}, which is not within "
-            f"0 and {count - 1}",
-            hint=f"num_classes must be at least {top + 1}" if labels.min() >= 0 else None,
-        )
-    return np.eye(count, dtype=np.float32)[labels]
-
-
 def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
     """x divided by its norm along an axis; lines of zeros stay."""
     array = np.asarray(x)
@@ -98,38 +81,4 @@ def set_random_seed(seed: int) -> None:
     set_seed(seed)
 
 
-def split_dataset(
-    dataset: Any,
-    left_size: float | int | None = None,
-    right_size: float | int | None = None,
-    shuffle: bool = False,
-    seed: int | None = None,
-) -> tuple[Dataset, Dataset]:
-    """Arrays, or a Dataset, as two Datasets of samples: the first rows, and the rest.
-
-    A size is a share (0.8) or a number of samples; one of the two is enough. shuffle: samples
-    drawn at random, the same for the same seed. Raises RangeError where the parts do not fit.
-    """
-    if isinstance(dataset, Dataset):
-        dataset = dataset.arrays()
-    leaves, structure = tree.flatten(dataset)
-    arrays = [np.asarray(leaf) for leaf in leaves]
-    count = len(arrays[0])
-    left, right = _share(left_size, count), _share(right_size, count)
-    if left is None and right is None:
-        raise RangeError("split_dataset: give left_size or right_size")
-    left = count - right if left is None and right is not None else left
-    right = count - left if right is None and left is not None else right
-    if left is None or right is None or min(left, right) < 0 or left + right > count:
-        raise RangeError(f"split_dataset: {left} and {right} samples of {count}")
-    order = shuffled(count, seed or 0) if shuffle else np.arange(count)
-    parts = order[:left], order[left : left + right]
-    first, second = (
-        Dataset.from_tensor_slices(tree.unflatten(structure, [a[rows] for a in arrays]))
-        for rows in parts
-    )
-    return first, second
-
-
-def _share(size: float | int | None, count: int) -> int | None:
-    return round(size * count) if isinstance(size, float) else size
+namespaces.declare(__name__)

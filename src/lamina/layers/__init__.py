@@ -1,5 +1,6 @@
 """Layers: functions of tensors with weights, or with different behavior in training."""
 
+from lamina import namespaces
 from lamina.configuration import deserialize, serialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lamina.layers.adaptive_pooling import (
@@ -292,3 +293,5 @@ __all__ = [
     "serialize",
     "subtract",
 ]
+
+namespaces.declare(__name__)

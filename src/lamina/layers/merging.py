@@ -403,7 +403,7 @@ class Dot(Merge):
             why = f"cannot be multiplied along the axes {self.axes}"
             raise self._misfit(inputs, why, "the two extents must be equal; the batch is axis 0")
         if self.normalize:
-            x, y = neural.normalize(x, axis=a), neural.normalize(y, axis=b)
+            x, y = neural.l2_normalize(x, axis=a), neural.l2_normalize(y, axis=b)
         result = linear_algebra.contract(x, y, ((a,), (b,)), ((0,), (0,)))
         return shaping.expand_dims(result, 1) if result.ndim == 1 else result
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lamina import namespaces
 from lamina.losses.base import Loss, LossFunctionWrapper
 from lamina.losses.binary import (
     BinaryCrossentropy,
@@ -222,3 +223,5 @@ __all__ = [
     "serialize",
     "deserialize",
 ]
+
+namespaces.declare(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lamina import namespaces
 from lamina.errors import ArgumentError
 from lamina.metrics.accuracy import (
     Accuracy,
@@ -235,3 +236,5 @@ __all__ = [
     "serialize",
     "deserialize",
 ]
+
+namespaces.declare(__name__)

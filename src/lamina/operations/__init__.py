@@ -5,6 +5,8 @@ Importing this package gives tensors their operators and methods. `__all__` is w
 `lamina.random`.
 """
 
+from typing import TYPE_CHECKING
+
 from lamina.operations import (
     arithmetic,
     comparison,
@@ -41,16 +43,17 @@ from lamina.operations.transcendental import *  # noqa: F403
 
 attach()
 
-__all__ = ["erfinv", "log_sigmoid", "log_softmax", "logits_of", "softplus"]
-__all__ += arithmetic.__all__
-__all__ += comparison.__all__
-__all__ += creation.__all__
-__all__ += cumulative.__all__
-__all__ += extending.__all__
-__all__ += indexing.__all__
-__all__ += linear_algebra.__all__
-__all__ += neural.__all__
-__all__ += reductions.__all__
-__all__ += shaping.__all__
-__all__ += sorting.__all__
-__all__ += transcendental.__all__
+if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the first list only
+    __all__ = ["erfinv", "log_sigmoid", "log_softmax", "logits_of", "softplus"]
+    __all__ += arithmetic.__all__
+    __all__ += comparison.__all__
+    __all__ += creation.__all__
+    __all__ += cumulative.__all__
+    __all__ += extending.__all__
+    __all__ += indexing.__all__
+    __all__ += linear_algebra.__all__
+    __all__ += neural.__all__
+    __all__ += reductions.__all__
+    __all__ += shaping.__all__
+    __all__ += sorting.__all__
+    __all__ += transcendental.__all__

@@ -572,7 +572,7 @@ def linear(x: Any) -> Tensor:
     return as_tensor(x)
 
 
-def normalize(x: Any, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) -> Tensor:
+def l2_normalize(x: Any, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) -> Tensor:
     """Return x divided by its Euclidean norm along axes.
 
     Args:
@@ -588,6 +588,3 @@ def normalize(x: Any, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) 
     tensor = floating(x)
     total = reductions.sum(square(tensor), axis, keepdims=True)
     return multiply(tensor, rsqrt(maximum(total, like(epsilon, total))))
-
-
-l2_normalize = normalize

@@ -2,8 +2,8 @@
 
 A key is a tensor uint32[2]. `fold_in` derives one from another, `split` many. Functions take a
 `key`; without one they take the next key of the scope around the code, or, in eager code, of the
-global state that `seed` sets. `scoped_key(path)` gives a layer its own stream, so that a layer more
-does not change what the others draw.
+global state that `set_seed` sets. `scoped_key(path)` gives a layer its own stream, so that a layer
+more does not change what the others draw.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class _Scopes(threading.local):
 _SCOPES = _Scopes()
 
 
-def seed(number: int | None) -> None:
+def set_seed(number: int | None) -> None:
     """Set the global state: the same seed gives the same numbers from here on.
 
     A process starts from seed 0, so a program that runs again repeats its numbers.
@@ -223,12 +223,9 @@ def seed(number: int | None) -> None:
 
     Example:
         >>> import lamina as lm
-        >>> lm.random.seed(1)
+        >>> lm.set_seed(1)
     """
     _GLOBAL.seed(int.from_bytes(os.urandom(8)) if number is None else number)
-
-
-set_seed = seed
 
 
 @contextmanager

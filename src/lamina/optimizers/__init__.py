@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lamina import namespaces
 from lamina.errors import ArgumentError, describe
 from lamina.optimizers import schedules
 from lamina.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
@@ -89,3 +90,5 @@ __all__ = [
     "serialize",
     "deserialize",
 ]
+
+namespaces.declare(__name__)

@@ -1,3 +1,7 @@
 """Learning-rate schedules, under the name that Keras has for them; see `lamina.schedules`."""
 
+from lamina import namespaces
 from lamina.schedules import *  # noqa: F403
+from lamina.schedules import __all__ as __all__
+
+namespaces.declare(__name__)

@@ -12,6 +12,7 @@ it is saved as well, in the format that the ending says (.png, .svg, .pdf). No w
 matplotlib's global state stays as it is. Without matplotlib they raise MissingExtraError.
 """
 
+from lamina import namespaces
 from lamina.plot.confusion import confusion
 from lamina.plot.curves import history
 from lamina.plot.maps import feature_maps, filters
@@ -19,3 +20,5 @@ from lamina.plot.network import model
 from lamina.plot.projection import projection
 
 __all__ = ["confusion", "feature_maps", "filters", "history", "model", "projection"]
+
+namespaces.declare(__name__)

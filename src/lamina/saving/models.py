@@ -23,7 +23,7 @@ from lamina.tensor import Variable
 
 def save_model(
     model: Any,
-    path: str | os.PathLike[str],
+    filepath: str | os.PathLike[str],
     overwrite: bool = True,
     include_optimizer: bool = True,
 ) -> None:
@@ -51,9 +51,9 @@ def save_model(
         ...     lm.load_model(f"{folder}/model.lamina").count_params()
         10
     """
-    warn_of_name(path)
-    refuse_to_overwrite(path, overwrite)
-    write_whole(path, content_of(model, include_optimizer))
+    warn_of_name(filepath)
+    refuse_to_overwrite(filepath, overwrite)
+    write_whole(filepath, content_of(model, include_optimizer))
 
 
 def content_of(model: Any, include_optimizer: bool = True) -> bytes:
@@ -106,7 +106,7 @@ def numbered(optimizer: Any) -> dict[str, Variable]:
 
 # ---- reading -----------------------------------------------------------------------------------
 def load_model(
-    path: str | os.PathLike[str],
+    filepath: str | os.PathLike[str],
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
 ) -> Any:
@@ -129,7 +129,7 @@ def load_model(
         >>> import lamina as lm
         >>> model = lm.load_model("model.lamina")  # doctest: +SKIP
     """
-    return model_of(path, container.read_file(path), custom_objects, compile)
+    return model_of(filepath, container.read_file(filepath), custom_objects, compile)
 
 
 def model_of(

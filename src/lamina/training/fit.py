@@ -163,7 +163,7 @@ def fit(
 
 
 def next_seed() -> int:
-    """The next seed for a fit from the global state, which `lamina.random.seed` sets."""
+    """The next seed for a fit from the global state, which `lamina.set_seed` sets."""
     return int(random.scoped_key("fit").numpy()[1])
 
 

@@ -5,6 +5,7 @@ rules are those of Keras and not of NumPy: an array of float64 that is not a ten
 (`arguments`), and sums of small integers are int32 or uint32.
 """
 
+from lamina import namespaces
 from lamina.keras.ops import (
     activations,
     arithmetic,
@@ -51,3 +52,5 @@ __all__ += shaping.__all__
 __all__ += skipping_nan.__all__
 __all__ += transcendental.__all__
 __all__ += updates.__all__
+
+namespaces.declare(__name__)

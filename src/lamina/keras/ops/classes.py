@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina import losses
+from lamina import losses, nn
 from lamina import operations as ops
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import operation, tensor
@@ -109,22 +109,7 @@ def ctc_decode(
     merge_repeated: bool = True,
     mask_index: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """The labels that the likeliest class of each step reads as, (1, batch, steps), -1 behind them,
-    and minus the sum of those logits, (batch, 1), as in Keras.
-
-    inputs: logits (batch, steps, classes); sequence_lengths: (batch,). Only strategy "greedy".
-    """
-    if strategy != "greedy":
-        raise ArgumentError(f"ctc_decode: strategy is {strategy!r}, expected 'greedy'")
-    logits = tensor(inputs)
-    place = ops.arange(logits.shape[1], dtype="int32")
-    is_there = place < ops.expand_dims(tensor(sequence_lengths), axis=-1)
-    best = ops.where(is_there, ops.astype(ops.argmax(logits, axis=-1), "int32"), mask_index)
-    is_label = best != mask_index
-    if merge_repeated:
-        before = ops.pad(best, ((0, 0), (1, 0)), constant_values=mask_index)[:, :-1]
-        is_label = ops.logical_and(is_label, best != before)
-    order = ops.argsort(ops.where(is_label, place, 2**30), axis=-1)
-    read = ops.take_along_axis(ops.where(is_label, best, -1), order, axis=-1)
-    score = -ops.sum(ops.where(is_there, ops.max(logits, axis=-1), 0.0), axis=-1, keepdims=True)
-    return ops.expand_dims(read, axis=0), score
+    """Read labels from logits, as `lm.nn.ctc_decode`."""
+    return nn.ctc_decode(
+        inputs, sequence_lengths, strategy, beam_width, top_paths, merge_repeated, mask_index
+    )

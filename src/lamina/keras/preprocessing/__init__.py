@@ -1,8 +1,11 @@
 """`keras.preprocessing`: data made ready for networks."""
 
-from lamina.data.image_folders import image_dataset_from_directory
-from lamina.data.sequences import timeseries_dataset_from_array
-from lamina.data.text_folders import text_dataset_from_directory
+from lamina import namespaces
+from lamina.data import (
+    image_dataset_from_directory,
+    text_dataset_from_directory,
+    timeseries_dataset_from_array,
+)
 from lamina.keras.preprocessing import image, sequence
 
 __all__ = [
@@ -12,3 +15,5 @@ __all__ = [
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
 ]
+
+namespaces.declare(__name__)

@@ -1,5 +1,8 @@
 """`keras.preprocessing.image`: single images, from files to arrays and back."""
 
-from lamina.data.single_images import array_to_img, img_to_array, load_img, save_img
+from lamina import namespaces
+from lamina.data import array_to_img, img_to_array, load_img, save_img
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
+
+namespaces.declare(__name__)

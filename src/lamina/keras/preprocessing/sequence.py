@@ -1,5 +1,8 @@
 """`keras.preprocessing.sequence`: sequences of several lengths as one array."""
 
-from lamina.data.sequences import pad_sequences
+from lamina import namespaces
+from lamina.data import pad_sequences
 
 __all__ = ["pad_sequences"]
+
+namespaces.declare(__name__)

@@ -10,7 +10,8 @@ tiny_shakespeare  plays, as one text           downloaded, or from the folder LA
 wikitext2         articles, as texts of words  the same; the training part is not downloaded
 """
 
-from lamina.data.datasets import (
+from lamina import namespaces
+from lamina.datasets import (
     cifar10,
     cifar100,
     digits,
@@ -31,3 +32,5 @@ __all__ = [
     "tiny_shakespeare",
     "wikitext2",
 ]
+
+namespaces.declare(__name__)

@@ -6,8 +6,8 @@ Machine Learning Algorithms", arXiv:1708.07747.
 
 import numpy as np
 
-from lamina.data.datasets import labelled_images
-from lamina.data.datasets.download import Source
+from lamina.datasets import labelled_images
+from lamina.datasets.download import Source
 
 CLASS_NAMES = (
     "T-shirt/top",

@@ -5,8 +5,8 @@ A record has two labels, that of one of 20 kinds ("coarse") first.
 
 import numpy as np
 
-from lamina.data.datasets import cifar
-from lamina.data.datasets.download import Source
+from lamina.datasets import cifar
+from lamina.datasets.download import Source
 from lamina.errors import unknown_name
 
 # fmt: off

@@ -4,7 +4,7 @@ Source: A. Karpathy, "The Unreasonable Effectiveness of Recurrent Neural Network
 program, char-rnn; the text is in the public domain.
 """
 
-from lamina.data.datasets.download import Source, find_file
+from lamina.datasets.download import Source, find_file
 from lamina.errors import RangeError
 from lamina.files import read_text
 

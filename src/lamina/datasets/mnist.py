@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lamina.data.datasets import labelled_images
-from lamina.data.datasets.download import Source
+from lamina.datasets import labelled_images
+from lamina.datasets.download import Source
 
 SOURCE = Source(
     name="mnist",

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lamina.data.datasets.download import Source, find_file
+from lamina.datasets.download import Source, find_file
 from lamina.errors import FileFormatError
 from lamina.settings import settings
 

@@ -5,7 +5,7 @@ arXiv:1609.07843. Words are separated by spaces; 2.1 million for training, 218,0
 validation and test, counting an <eos> for the end of each line.
 """
 
-from lamina.data.datasets.download import Source, find_file
+from lamina.datasets.download import Source, find_file
 from lamina.errors import unknown_name
 from lamina.files import read_text
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lamina.data.datasets.download import Source, find_file
-from lamina.data.datasets.idx import read_idx
+from lamina.datasets.download import Source, find_file
+from lamina.datasets.idx import read_idx
 from lamina.errors import FileFormatError
 
 Pair = tuple[np.ndarray, np.ndarray]

@@ -24,7 +24,7 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
         >>> import lamina as lm
         >>> (x_train, y_train), (x_test, y_test) = lm.datasets.digits.load_data()
     """
-    file = resources.files("lamina.data.datasets").joinpath("optical_digits", "digits.npz")
+    file = resources.files("lamina.datasets").joinpath("optical_digits", "digits.npz")
     with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
         train = arrays["x_train"], arrays["y_train"]
         test = arrays["x_test"], arrays["y_test"]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lamina.data.datasets import cifar
-from lamina.data.datasets.download import Source
+from lamina.datasets import cifar
+from lamina.datasets.download import Source
 
 CLASS_NAMES = (
     "airplane",

@@ -1,5 +1,6 @@
 """`lm.linalg`: products, norms and singular values by the names of `numpy.linalg`."""
 
+from lamina import namespaces
 from lamina.operations import linear_algebra, norms
 from lamina.operations.linear_algebra import *  # noqa: F403
 from lamina.operations.linear_algebra import matrix_power
@@ -9,3 +10,5 @@ from lamina.operations.singular import svdvals
 __all__ = ["matrix_power", "svdvals"]
 __all__ += linear_algebra.__all__
 __all__ += norms.__all__
+
+namespaces.declare(__name__)

@@ -1,0 +1,58 @@
+"""`lm.random`: random numbers by key; see `lamina.operations.random`.
+
+`lm.set_seed` sets the state from which numbers without a key are drawn.
+"""
+
+from lamina import namespaces
+from lamina.operations.random import (
+    bernoulli,
+    bits,
+    categorical,
+    choice,
+    fold_in,
+    gumbel,
+    key,
+    key_scope,
+    normal,
+    permutation,
+    randint,
+    scoped_key,
+    shuffle,
+    split,
+    truncated_normal,
+    uniform,
+)
+from lamina.seeding import SeedGenerator
+
+__all__ = [
+    "SeedGenerator",
+    "bernoulli",
+    "bits",
+    "categorical",
+    "choice",
+    "fold_in",
+    "gumbel",
+    "key",
+    "key_scope",
+    "normal",
+    "permutation",
+    "randint",
+    "scoped_key",
+    "shuffle",
+    "split",
+    "truncated_normal",
+    "uniform",
+]
+
+namespaces.declare(
+    __name__,
+    instead={
+        "PRNGKey": "lamina.random.key",
+        "default_rng": "lamina.random.key, for functions that take key=...",
+        "manual_seed": "lamina.set_seed",
+        "rand": "lamina.random.uniform",
+        "randn": "lamina.random.normal",
+        "seed": "lamina.set_seed",
+        "set_seed": "lamina.set_seed",
+    },
+)

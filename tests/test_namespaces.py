@@ -1,0 +1,246 @@
+"""Public namespaces: importable, listed, with hints for unknown names, and typed."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lamina as lm
+from lamina import keras
+
+PACKAGE = Path(lm.__file__).parent
+OF_LAMINA = [
+    *("activations", "callbacks", "constraints", "data", "datasets", "errors"),
+    *("initializers", "inspect", "keras", "layers", "linalg", "losses"),
+    *("metrics", "models", "nn", "optimizers", "optimizers.schedules", "plot"),
+    *("random", "regularizers", "saving", "schedules"),
+]
+OF_KERAS = [
+    *("activations", "backend", "callbacks", "constraints", "datasets", "initializers"),
+    *("layers", "losses", "metrics", "models", "ops", "optimizers"),
+    *(
+        "optimizers.schedules",
+        "preprocessing",
+        "preprocessing.image",
+        "preprocessing.sequence",
+        "random",
+        "regularizers",
+    ),
+    *("saving", "tree", "utils"),
+]
+NAMESPACES = [
+    "lamina",
+    *(f"lamina.{name}" for name in OF_LAMINA),
+    *(f"lamina.keras.{name}" for name in OF_KERAS),
+]
+
+# import lines of public programs, with `lamina` for `keras` or `tensorflow`
+IMPORTS = """
+import lamina as tf
+import lamina.random
+import lamina.linalg
+import lamina.datasets
+import lamina.keras as keras
+import lamina.keras.backend as K
+import lamina.keras.datasets.mnist
+from lamina import keras
+from lamina.datasets import mnist
+from lamina.random import key, normal, split
+from lamina.linalg import norm, svdvals
+from lamina.data import Dataset, to_categorical
+from lamina.keras import Input, Model, Sequential
+from lamina.keras import layers, models, optimizers, losses, metrics
+from lamina.keras import backend as K
+from lamina.keras import ops
+from lamina.keras import regularizers, initializers, constraints
+from lamina.keras.activations import relu, softmax
+from lamina.keras.callbacks import EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
+from lamina.keras.constraints import MaxNorm
+from lamina.keras.datasets import cifar10, fashion_mnist, mnist
+from lamina.keras.datasets.mnist import load_data
+from lamina.keras.initializers import GlorotUniform, RandomNormal
+from lamina.keras.layers import LSTM, Activation, BatchNormalization, Conv2D, Dense, Dropout
+from lamina.keras.layers import *
+from lamina.keras.losses import CategoricalCrossentropy, categorical_crossentropy
+from lamina.keras.metrics import AUC, Mean, SparseCategoricalAccuracy
+from lamina.keras.models import Model, Sequential, clone_model, load_model
+from lamina.keras.optimizers import SGD, Adam, RMSprop
+from lamina.keras.optimizers.schedules import CosineDecay, ExponentialDecay
+from lamina.keras.preprocessing import image
+from lamina.keras.preprocessing.image import img_to_array, load_img
+from lamina.keras.preprocessing.sequence import pad_sequences
+from lamina.keras.random import SeedGenerator
+from lamina.keras.regularizers import L1L2, l2
+from lamina.keras.saving import register_keras_serializable
+from lamina.keras.utils import Sequence, plot_model, to_categorical
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("line", IMPORTS)
+def test_an_import_line_of_a_public_program_works(line):
+    bound: dict = {}
+    exec(line, bound)
+    assert len(bound) > 1
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_dir_of_a_namespace_is_its_all_and_each_name_is_there(name):
+    module = importlib.import_module(name)
+    assert dir(module) == sorted(set(module.__all__)) == sorted(module.__all__)
+    missing = [each for each in module.__all__ if not hasattr(module, each)]
+    assert not missing
+    private = [each for each in module.__all__ if each[0] == "_" and each[-2:] != "__"]
+    assert not private
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_a_namespace_answers_a_misspelled_name_with_the_nearest(name):
+    module = importlib.import_module(name)
+    known = max((each for each in module.__all__ if each[0] != "_"), key=len)
+    wrong = known[:-2] + known[-1] + known[-2] + "x"
+    with pytest.raises(AttributeError, match=f"{name}.*no attribute '{wrong}'; did you mean"):
+        getattr(module, wrong)
+    with pytest.raises(ImportError, match=f"cannot import name '{wrong}'.*; did you mean"):
+        exec(f"from {name} import {wrong}")
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong", "answer"),
+    [
+        (lm.layers, "Desne", "did you mean 'Dense'"),
+        (lm.optimizers, "Adma", "did you mean 'Ada"),
+        (lm.losses, "MeanSquaredEror", "did you mean 'MeanSquaredError'"),
+        (keras.layers, "Desne", "did you mean 'Dense'"),
+        (keras, "applicatons", "did you mean 'applications'. Instead: there are no pretrained"),
+        (keras, "applications", "instead: there are no pretrained"),
+        (lm.random, "seed", "instead: lamina.set_seed"),
+        (lm.callbacks, "TensorBoard", "instead: CSVLogger"),
+    ],
+)
+def test_an_unknown_name_gets_this_hint(module, wrong, answer):
+    with pytest.raises(AttributeError, match=answer):
+        getattr(module, wrong)
+
+
+def test_keras_mirrors_what_lamina_has():
+    assert keras.utils.to_categorical is lm.data.to_categorical
+    assert keras.utils.split_dataset is lm.data.split_dataset
+    assert keras.preprocessing.image.load_img is lm.data.load_img
+    assert keras.saving.register_keras_serializable is lm.saving.register_serializable
+    assert keras.optimizers.schedules.CosineDecay is lm.schedules.CosineDecay
+    assert lm.nn.ctc_decode(lm.zeros((1, 2, 3)), [2])[0].shape == (1, 1, 2)
+
+
+# ---- types -------------------------------------------------------------------------------------
+def table_and_block(path):
+    """The names that a file loads when first used, and those that it imports for checkers."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    table: dict[str, str] = {}
+    block: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_LAZY":
+            table = ast.literal_eval(node.value)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for each in node.body:
+                assert isinstance(each, ast.ImportFrom) and each.module
+                block |= {alias.name: each.module for alias in each.names}
+    return table, block
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "data/__init__.py", "keras/__init__.py"])
+def test_type_checkers_see_the_names_that_load_when_first_used(name):
+    table, block = table_and_block(PACKAGE / name)
+    assert table and set(table) == set(block)
+    for attribute, path in table.items():
+        source, _, found = path.partition(":")
+        assert source == (block[attribute] if found else f"{block[attribute]}.{attribute}")
+
+
+PROGRAM = '''"""Train a small classifier of digits; its types are right."""
+
+from collections.abc import Callable
+
+import lamina as lm
+from lamina import keras
+
+
+def network(classes: int) -> lm.Sequential:
+    return lm.Sequential(
+        [
+            lm.Input((28, 28, 1)),
+            lm.layers.Conv2D(8, 3, activation="relu"),
+            lm.layers.MaxPooling2D(2),
+            lm.layers.Flatten(),
+            lm.layers.Dropout(0.2),
+            lm.layers.Dense(classes),
+        ]
+    )
+
+
+class Scaled(lm.layers.Layer):
+    """The inputs times a constant."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def call(self, inputs: lm.Tensor) -> lm.Tensor:
+        return lm.multiply(inputs, self.scale)
+
+
+def rate() -> lm.schedules.LearningRateSchedule:
+    return keras.optimizers.schedules.CosineDecay(0.1, 1000)
+
+
+def loss(x: lm.Tensor, y: lm.Tensor) -> lm.Tensor:
+    return lm.mean((x - y) ** 2)
+
+
+def optimizer() -> keras.optimizers.Optimizer:
+    return lm.optimizers.Adam(learning_rate=rate())
+
+
+def callbacks() -> list[lm.callbacks.Callback]:
+    return [lm.callbacks.EarlyStopping(patience=3)]
+
+
+def noise(seed: int) -> lm.Tensor:
+    return lm.random.normal((2, 3), key=lm.random.key(seed))
+
+
+def activation() -> Callable[..., lm.Tensor]:
+    return lm.nn.gelu
+
+
+if __name__ == "__main__":
+    model: keras.Model = network(10)
+    model.compile(optimizer(), lm.losses.MeanSquaredError())
+    model.summary()
+'''
+ERRORS = [  # right, wrong, what the checker says of it, in the order of the lines
+    ("lm.layers.Flatten()", "lm.layers.Flaten()", 'no attribute "Flaten"'),
+    ("-> lm.schedules.LearningRateSchedule", "-> lm.layers.Layer", "Incompatible return value"),
+    ("lm.callbacks.EarlyStopping(", "lm.callbacks.EarlyStop(", 'no attribute "EarlyStop"'),
+    ("return lm.nn.gelu", "return lm.nn.l2_loss(1.0)", "Incompatible return value"),
+    ("model: keras.Model = network(10)", 'model = network("10")', "Argument 1 to"),
+]
+
+
+def test_mypy_finds_five_errors_in_a_program_and_none_in_the_right_one(tmp_path):
+    wrong = PROGRAM
+    for before, after, _ in ERRORS:
+        assert PROGRAM.count(before) == 1
+        wrong = wrong.replace(before, after)
+    (tmp_path / "right.py").write_text(PROGRAM)
+    (tmp_path / "wrong.py").write_text(wrong)
+    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--cache-dir", "cache"]
+    command += ["--config-file", "", "right.py", "wrong.py"]
+    environment = {"MYPYPATH": str(PACKAGE.parent), "PATH": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    found = [line for line in done.stdout.splitlines() if ": error: " in line]
+    assert len(found) == len(ERRORS), done.stdout
+    for line, (*_, message) in zip(found, ERRORS, strict=True):
+        assert line.startswith("wrong.py:") and message in line
