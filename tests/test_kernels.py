@@ -19,6 +19,7 @@ from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.pipeline import stages_of
 from lamina.engines.llvm.program.statements import If, Loop, RowTile, While, bodies, leaves, loops
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.target import target
 from lamina.errors import EngineError
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter
@@ -187,11 +188,12 @@ def test_a_nest_keeps_its_annotations_when_its_guards_are_cut():
     value = maker.guard(((of(loop), 0, 16),), source, maker.constant(0, float32))
     store = Store(Buffer(0, float32), of(loop), value)
     nest = Nest("map", [loop], stores=[store], halo=True)
-    cut = split_at_guards(Kernel(nest, [Slot((32,), float32), Slot((32,), float32)]))
+    kernel = Kernel(nest, [Slot((32,), float32), Slot((32,), float32)])
+    cut = split_at_guards(kernel, target().costs)
     assert len(cut.nest.stores) == 2 and cut.nest.halo
 
 
-def test_loops_and_leaves_are_found_inside_every_kind_of_item():
+def test_loops_and_leaves_are_found_inside_every_kind_of_statement():
     inner = Loop(3, False)
     condition = Slot((), bool_)
     for around in (
