@@ -241,7 +241,7 @@ def _parse_type(text: str) -> Any:
     name, _, shape = text.partition("[")
     if name not in DTYPES or not shape.endswith("]"):
         raise ValueError(f"{text!r} is no type, such as float32[batch, 784]")
-    return TensorType(tuple(map(_parse_extent, _split(shape[:-1]))), DTYPES[name])
+    return TensorType(tuple(map(parse_extent, _split(shape[:-1]))), DTYPES[name])
 
 
 def _parse_param(name: str, text: str, type_: Any) -> Any:
@@ -261,7 +261,7 @@ def _parse_param(name: str, text: str, type_: Any) -> Any:
 def _parse_dims(text: str) -> Any:
     if text.startswith("("):
         return tuple(_parse_dims(part) for part in _split(text[1:-1]) if part)
-    return _parse_extent(text)
+    return parse_extent(text)
 
 
 def _parse_array(text: str, type_: TensorType) -> np.ndarray:
@@ -279,7 +279,7 @@ def _parse_array(text: str, type_: TensorType) -> np.ndarray:
 
 
 # ---- extents -----------------------------------------------------------------------------------
-def _parse_extent(text: str) -> Dim:
+def parse_extent(text: str) -> Dim:
     """`28*batch + 1`, `floor(length / 2)`."""
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != text.replace(" ", ""):

@@ -30,6 +30,11 @@ class Var:
         return self.name
 
 
+def shown(extent: Dim) -> str:
+    """An extent inside of an index: a polynomial stands in braces."""
+    return f"{{{extent}}}" if isinstance(extent, Extent) else str(extent)
+
+
 @dataclass(frozen=True, slots=True)
 class Div:
     """index div by, rounded down; index is never negative."""
@@ -38,7 +43,7 @@ class Div:
     by: Dim
 
     def __repr__(self) -> str:
-        return f"({self.index} div {self.by})"
+        return f"({self.index} div {shown(self.by)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Mod:
     by: Dim
 
     def __repr__(self) -> str:
-        return f"({self.index} mod {self.by})"
+        return f"({self.index} mod {shown(self.by)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Indirect:
     most: Dim
 
     def __repr__(self) -> str:
-        return f"data({self.expr})"
+        return f"data({self.expr} to {shown(self.most)})"
 
 
 Atom = Var | Div | Mod | Indirect
@@ -117,9 +122,9 @@ class Index:
         return self.terms.get(var, 0)
 
     def __repr__(self) -> str:
-        parts = [f"{c}*{a}" if c != 1 else str(a) for a, c in self.terms.items()]
+        parts = [f"{shown(c)}*{a}" if c != 1 else str(a) for a, c in self.terms.items()]
         if self.offset != 0 or not parts:
-            parts.append(str(self.offset))
+            parts.append(shown(self.offset))
         return " + ".join(parts)
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.distinct import distinct
-from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod, Var
-from lamina.ir.types import Dim, DType
+from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod, Var, shown
+from lamina.ir.types import Dim, DType, bool_
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,23 @@ class Expr:
         if self.kind == "load":
             return f"{p['buffer']}[{p['index']}]"
         if self.kind == "constant":
-            return str(p["value"])
+            return f"{self.dtype}({p['value']})"
         if self.kind in ("index", "size"):
             return f"{self.kind}({p['index']})"
         if self.kind == "acc":
             return f"acc{p['number']}"
         if self.kind == "guard":
-            tests = ", ".join(f"{lo} <= {i} < {hi}" for i, lo, hi in p["tests"])
+            tests = ", ".join(f"{shown(lo)} <= {i} < {shown(hi)}" for i, lo, hi in p["tests"])
             return f"guard({tests}; {self.args[0]}; {self.args[1]})"
-        shown = {k: v for k, v in p.items() if k != "operand"}
-        extra = "".join(f", {k}={v}" for k, v in shown.items())
-        return f"{self.kind}({', '.join(map(repr, self.args))}{extra})"
+        extra = "".join(f", {k}={v}" for k, v in p.items() if k != "operand")
+        usual = self.dtype == result_dtype(self.kind, p["operand"])
+        name = self.kind if usual else f"{self.kind}<{self.dtype}>"
+        return f"{name}({', '.join(map(repr, self.args))}{extra})"
+
+
+def result_dtype(op: str, operand: DType) -> DType:
+    """The dtype of an operation's result, unless the text of the operation names another."""
+    return bool_ if op in ("compare", "is_finite") else operand
 
 
 class ExprBuilder:
@@ -178,15 +184,40 @@ class Nest:
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]
 
+    @property
+    def buffers(self) -> list[Buffer]:
+        """The buffers that the nest reads and writes, by number."""
+        loads = {e.params["buffer"] for e in walk(self.roots()) if e.kind == "load"}
+        return sorted(loads | {s.buffer for s in self.stores}, key=lambda b: b.number)
+
     def __str__(self) -> str:
-        head = ", ".join(f"{v.name} in {v.extent}" for v in self.loops)
-        lines = [f"nest {self.name} for ({head})"]
-        if self.reductions:
-            over = ", ".join(f"{v.name} in {v.extent}" for v in self.reductions)
-            for k, a in enumerate(self.accumulators):
-                lines.append(f"  acc{k} = {a.kind} over ({over}) of {a.expr}")
+        """Return the nest as text, which parse.py reads back."""
+        lines = [f"nest {self.name} for ({_heads(self.loops)})"]
+        lines.append("  buffers " + ", ".join(f"{b} {b.dtype}" for b in self.buffers))
+        for k, a in enumerate(self.accumulators):
+            kind = a.kind if a.dtype == a.expr.dtype else f"{a.kind}<{a.dtype}>"
+            lines.append(f"  acc{k} = {kind} over ({_heads(self.reductions)}) of {a.expr}")
         lines += [f"  {s.buffer}[{s.index}] <- {s.expr}" for s in self.stores]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes())])
+
+    def notes(self) -> Iterator[str]:
+        """Yield what passes have noted on the nest, a line each."""
+        if self.sequential_outer is not None:
+            yield f"sequential outermost loop: {self.sequential_outer.name}"
+        if self.row_loop is not None:
+            row = self.row_loop
+            yield f"row loop: {row.loop.name}, {row.rows} rows of {row.size}"
+        if self.split_reduction is not None:
+            split = self.split_reduction
+            yield f"split reduction: {split.part.name}, {split.row.name} of {split.limit}"
+        if self.halo:
+            yield "writes the halo only"
+        for a in self.prefetches:
+            yield f"prefetches: b{a.buffer}, {a.row} {a.lines_per_row} {a.lines} {a.interval}"
+
+
+def _heads(loops: list[Var]) -> str:
+    return ", ".join(f"{v.name} in {v.extent}" for v in loops)
 
 
 def walk(roots: list[Expr]) -> Iterator[Expr]:

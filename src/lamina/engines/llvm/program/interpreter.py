@@ -28,7 +28,7 @@ from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, RowLoop
 from lamina.engines.llvm.program.evaluate import Evaluation
-from lamina.engines.llvm.program.memory import Memory, places_of, span_of
+from lamina.engines.llvm.program.memory import Memory, named, places_of, span_of
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import (
     If,
@@ -153,7 +153,7 @@ class _Interpreter:
 
     def _routine(self, statement: Routine) -> None:
         """A primitive without a nest, by the reference."""
-        with _named(statement.node.op):
+        with named(statement.node.op):
             arrays = [self._read(slot) for slot in statement.inputs]
             params = resolve(statement.node.params, self.sizes)
             found = apply(statement.node.op, arrays, params)
@@ -333,7 +333,7 @@ class _KernelRun:
         """Evaluate and store at the given points; iterations of a sequential outer loop in
         order."""
         outer = self.nest.sequential_outer
-        with _named(f"kernel {self.nest.name}", str(self.nest)):
+        with named(f"kernel {self.nest.name}", str(self.nest)):
             if outer is None:
                 self._at(points)
             else:
@@ -417,12 +417,3 @@ class _KernelRun:
                 by = writers[elements]
                 if not ((by == -1) | (by == points)).all():
                     raise VerifyError("a point reads what another one stores")
-
-
-@contextmanager
-def _named(owner: str, hint: str = "") -> Iterator[None]:
-    """Errors inside name what broke the promise."""
-    try:
-        yield
-    except VerifyError as error:
-        raise VerifyError(f"{owner}: {error.message}", hint=hint or error.hint) from error

@@ -11,7 +11,8 @@ What nothing has written holds poison: NaN, or the extreme of an integer dtype.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -136,3 +137,12 @@ def poison(dtype: DType) -> float | int | bool:
     if dtype.storage.kind == "b":
         return True
     return int(np.iinfo(dtype.storage).max)  # of bfloat16, which is held as bits: NaN
+
+
+@contextmanager
+def named(owner: str, hint: str = "") -> Iterator[None]:
+    """Errors inside name what broke the promise."""
+    try:
+        yield
+    except VerifyError as error:
+        raise VerifyError(f"{owner}: {error.message}", hint=hint or error.hint) from error

@@ -69,23 +69,13 @@ def nest_text(kernel: Kernel, names: Names) -> str:
 
 
 def _annotations(kernel: Kernel) -> list[str]:
-    """Return what passes have noted on a kernel beyond its loops and its schedule."""
-    nest = kernel.nest
-    found = {
-        "sequential outermost loop": nest.sequential_outer,
-        "row loop": nest.row_loop and f"{nest.row_loop.loop.name}, {nest.row_loop.rows} rows",
-        "split reduction": nest.split_reduction
-        and f"{nest.split_reduction.part.name}, of {nest.split_reduction.limit}",
-        "writes the halo only": nest.halo,
-        "prefetches": nest.prefetches and ", ".join(f"b{a.buffer}" for a in nest.prefetches),
-        "first iteration without its reduction": kernel.first_iteration is not None,
-        "left out at the last iteration": kernel.skip_last,
-    }
-    return [
-        f"  {what}" if value is True else f"  {what}: {value}"
-        for what, value in found.items()
-        if value
-    ]
+    """Return what passes have noted on a kernel in addition to its nest and its schedule."""
+    found = []
+    if kernel.first_iteration is not None:
+        found.append("  first iteration without its reduction")
+    if kernel.skip_last:
+        found.append("  left out at the last iteration")
+    return found
 
 
 def _buffers(program: Program, names: Names) -> Iterator[str]:
@@ -155,7 +145,7 @@ def _leaf(statement: Kernel | Routine, names: Names) -> str:
     written = {s.buffer.number for s in nest.stores}
     reads = [s for k, s in enumerate(statement.slots) if k not in written]
     writes = [s for k, s in enumerate(statement.slots) if k in written]
-    notes = "; ".join(note.strip() for note in _annotations(statement))
+    notes = "; ".join(note.strip() for note in (*nest.notes(), *_annotations(statement)))
     over = f" over {_domain(v.extent for v in nest.reductions)}" if nest.reductions else ""
     domain = f"{nest.name}[{_domain(v.extent for v in nest.loops)}{over}]"
     schedule = f"  [{statement.schedule}]" if statement.schedule is not None else ""
