@@ -34,6 +34,7 @@ from lamina.engines.llvm.program.statements import (
 )
 from lamina.engines.llvm.schedule.choose import operations
 from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
+from lamina.ir.typical import guess
 
 ROW_ALIGNMENT = 8  # rows of a thread begin at multiples of this in a row-parallel loop
 UNMOVED: Mapping[Slot, Value] = {}
@@ -124,12 +125,17 @@ class Driver:
             self._call(kernel, zero, one)
             return
         if not serial:
-            work = self.dim(operations(kernel.nest))
             call = partial(self._call, kernel, *all_rows)
-            self.stops.in_portions(work, self.thread, self.threads, call)
+            self._in_portions(kernel, self.thread, self.threads, call)
             return
         with self.b.when(self.b.icmp("eq", self.thread, zero)):
             self._call(kernel, *all_rows, zero, one)
+
+    def _in_portions(
+        self, kernel: Kernel, thread: Value, threads: Value, call: Callable[[Value, Value], None]
+    ) -> None:
+        work = operations(kernel.nest)
+        self.stops.in_portions(self.dim(work), guess(work), thread, threads, call)
 
     def _call(
         self, kernel: Kernel, *more: Value, displaced: Mapping[Slot, Value] = UNMOVED
@@ -273,7 +279,7 @@ class Driver:
             self._call(kernel, first, end, zero, one, displaced=displaced)
             return
         call = partial(self._call, kernel, first, end, displaced=displaced)
-        self.stops.in_portions(self.dim(operations(kernel.nest)), zero, one, call)
+        self._in_portions(kernel, zero, one, call)
         self.stops.poll(leave)
 
     def _region(self, statement: ParallelRegion) -> None:

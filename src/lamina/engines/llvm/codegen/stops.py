@@ -12,6 +12,7 @@ from lamina.engines.llvm.codegen.barrier import POLLS, emit_barrier, emit_poll
 from lamina.engines.llvm.codegen.builder import Builder, Value, constant
 
 PIECE = 28  # a kernel of more than 2^28 operations is called in portions
+LIKELY = 1 << 20  # operations at typical sizes; a kernel of fewer has not 2^31 at any size in use
 
 
 class Stops:
@@ -44,14 +45,17 @@ class Stops:
     def in_portions(
         self,
         work: Value,
+        typical: int,
         thread: Value,
         threads: Value,
         call: Callable[[Value, Value], None],
     ) -> None:
-        """Emit call(thread, threads) for a kernel of `work` operations; long ones in portions, by
-        calls with a multiple of the threads. Tiles and their order stay the same."""
+        """Emit call(thread, threads) for a kernel of `work` operations (`typical` at typical sizes);
+        long ones in portions, by calls with a multiple of the threads. Tiles and their order stay
+        the same."""
         b = self.b
-        if not work.text.startswith("%") and not int(work.text) >> PIECE:
+        is_short = not work.text.startswith("%") and not int(work.text) >> PIECE
+        if is_short or typical < LIKELY:
             call(thread, threads)
             return
         more = b.lshr(work, constant("i64", PIECE))
