@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from ctypes import string_at
@@ -251,8 +252,13 @@ def _unlocked(name: str) -> Any:
 
 
 # ---- linking -----------------------------------------------------------------------------------
+# Trackers and engines of libraries that are gone. They are closed by the next `link`: a finalizer
+# runs at any time, and Python ignores the KeyboardInterrupt of a Ctrl-C that arrives in one.
+_GONE: deque[tuple[Any, Any]] = deque()
+
+
 class Library:
-    """Machine code in memory. It is freed when the last reference to the library goes."""
+    """Machine code in memory. It is freed by the first `link` after the last reference goes."""
 
     def __init__(self, addresses: dict[str, int]) -> None:
         self._addresses = addresses
@@ -271,6 +277,7 @@ def link(objects: Sequence[bytes], symbols: Sequence[str]) -> Library:
     Raises:
         CompileError: a symbol is missing or defined twice.
     """
+    _unload()
     llvm = _llvm()
     # An engine for each library: one that is shared keeps 9 kB of every library for ever.
     engine = llvm.create_lljit_compiler(suppress_errors=True)
@@ -285,10 +292,16 @@ def link(objects: Sequence[bytes], symbols: Sequence[str]) -> Library:
         engine.close()
         raise CompileError(f"the compiled parts do not fit together: {error}") from error
     library = Library({symbol: tracker[symbol] for symbol in symbols})
-    weakref.finalize(library, _unload, tracker, engine).atexit = False
+    weakref.finalize(library, _GONE.append, (tracker, engine)).atexit = False
     return library
 
 
-def _unload(tracker: Any, engine: Any) -> None:
-    tracker.close()
-    engine.close()
+def _unload() -> None:
+    """Close what belongs to libraries that are gone."""
+    while _GONE:
+        try:
+            tracker, engine = _GONE.popleft()
+        except IndexError:  # another thread took the last one
+            return
+        tracker.close()
+        engine.close()
