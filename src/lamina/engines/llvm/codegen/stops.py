@@ -50,9 +50,11 @@ class Stops:
         threads: Value,
         call: Callable[[Value, Value], None],
     ) -> None:
-        """Emit call(thread, threads) for a kernel of `work` operations (`typical` at typical sizes);
-        long ones in portions, by calls with a multiple of the threads. Tiles and their order stay
-        the same."""
+        """Emit call(thread, threads) for a kernel of `work` operations, `typical` at typical sizes.
+
+        Long kernels run in portions, by calls with a multiple of the threads: the same tiles in
+        the same order.
+        """
         b = self.b
         is_short = not work.text.startswith("%") and not int(work.text) >> PIECE
         if is_short or typical < LIKELY:
