@@ -318,7 +318,7 @@ class TestWhatAStopMayCost:
         assert same(whole, parts)
 
 
-def test_the_crew_is_whole_after_many_stops():
+def test_the_worker_pool_is_whole_after_many_stops():
     f = lm.compile(
         lambda x: lm.while_loop(lambda c: lm.sum(c) > -1e30, lambda c: lm.sin(c) + 1.0, x)
     )
@@ -326,4 +326,4 @@ def test_the_crew_is_whole_after_many_stops():
     for count in (2, 3, 1, 2):
         with lm.settings(threads=count):
             assert seconds_until_stopped(lambda: f(x), 0.3) < SOON
-    assert threadpool._crew is not None
+    assert threadpool._pool is not None

@@ -68,8 +68,8 @@ def test_a_program_that_stays_slow_is_probed_less_and_less_often():
     pace = after(1e-3, *[15e-3] * PATIENCE)
     pauses = []
     for _ in range(4):
-        pauses.append(pace.company.alone)
-        pace.took(pace.company.alone, 1)
+        pauses.append(pace.program.alone)
+        pace.took(pace.program.alone, 1)
         pace.one = 1e-3
         pace.took(15e-3, pace.threads(2))
     assert pauses == [ALONE, 2 * ALONE, 4 * ALONE, 8 * ALONE]

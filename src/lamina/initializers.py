@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina import namespaces
-from lamina.arguments import Checks, Integers, Number
+from lamina.arguments import Checks, Integers, Number, seed
 from lamina.configuration import Configurable, serialize
 from lamina.errors import RangeError, ShapeError
 from lamina.ir import types
@@ -79,6 +79,7 @@ class Initializer(Configurable):
         **dict.fromkeys(("gain", "maxval", "mean", "minval"), Number()),
         **dict.fromkeys(("input_axes", "output_axes"), Integers(alone=True, optional=True)),
         "scale": Number(),
+        "seed": seed,
         "stddev": Number(0),
     }
 

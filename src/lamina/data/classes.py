@@ -10,10 +10,21 @@ from lamina.errors import DTypeError, RangeError, describe
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """Class numbers as rows with a 1 in the column of the class: a float32 array (..., classes).
+    """Return class numbers as one-hot rows: a float32 array (..., classes).
 
-    A last axis of 1 is dropped first, as in Keras. Raises RangeError for classes below 0 or from
-    `num_classes` on.
+    A last axis of 1 is dropped first, as in Keras.
+
+    Args:
+        x: class numbers, whole numbers from 0.
+        num_classes: number of columns; None takes one more than the largest class.
+
+    Raises:
+        DTypeError: numbers that are not whole.
+        RangeError: classes below 0 or from `num_classes` on.
+
+    >>> import lamina as lm
+    >>> lm.data.to_categorical([2, 0]).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     labels = np.asarray(x)
     if labels.dtype.kind not in "biuf" or not np.all(labels == np.floor(labels)):

@@ -19,10 +19,23 @@ def split_dataset(
     shuffle: bool = False,
     seed: int | None = None,
 ) -> tuple[Dataset, Dataset]:
-    """Arrays, or a Dataset, as two Datasets of samples: the first rows, and the rest.
+    """Split arrays, or a Dataset, into two Datasets of samples: the first rows, and the rest.
 
-    A size is a share (0.8) or a number of samples; one of the two is enough. shuffle: samples
-    drawn at random, the same for the same seed. Raises RangeError where the parts do not fit.
+    Args:
+        dataset: array, nest of arrays of equal length, or Dataset of arrays.
+        left_size: fraction (0.8) or number of samples of the first part; None takes what
+            `right_size` leaves.
+        right_size: fraction or number of samples of the second part; None takes the rest.
+        shuffle: draw the samples of the parts at random instead of in their order.
+        seed: integer that fixes the drawing; None is 0.
+
+    Raises:
+        RangeError: neither size is given, or the parts hold more samples than there are.
+
+    >>> import lamina as lm
+    >>> left, right = lm.data.split_dataset(np.arange(10), left_size=0.8)
+    >>> len(left), len(right)
+    (8, 2)
     """
     if isinstance(dataset, Dataset):
         dataset = dataset.arrays()

@@ -21,11 +21,21 @@ def load_img(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
 ) -> Any:
-    """The image in a file, as an image of Pillow's: upright, in the given colours and size.
+    """Return the image in a file as a Pillow image: upright, in the given colors and size.
 
-    path: of a file, or a file opened for reading bytes. target_size: (height, width);
-    keep_aspect_ratio cuts out the middle part of these proportions first. Raises FileFormatError
-    where the file cannot be read, UnknownNameError for an unknown color_mode or interpolation.
+    Args:
+        path: path of a file, or a file opened for reading bytes.
+        color_mode: "rgb", "rgba" or "grayscale".
+        target_size: (height, width) to resize to; None keeps the size.
+        interpolation: method of resizing, as in `image_dataset_from_directory`.
+        keep_aspect_ratio: cut out the middle part of the target's proportions before resizing.
+
+    Raises:
+        FileFormatError: the file cannot be read as an image.
+        UnknownNameError: an unknown `color_mode` or `interpolation`.
+
+    >>> import lamina as lm
+    >>> image = lm.data.load_img("cat.png", target_size=(64, 64))  # doctest: +SKIP
     """
     for name, value, known in (
         ("color_mode", color_mode, CHANNELS),
@@ -46,7 +56,20 @@ def load_img(
 def img_to_array(
     img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
-    """An image of Pillow's as an array (height, width, channels) from 0 to 255, float32."""
+    """Return a Pillow image as an array (height, width, channels) from 0 to 255.
+
+    Args:
+        img: image of Pillow, or array with two or three axes.
+        data_format: "channels_last" (also for None) or "channels_first".
+        dtype: dtype of the array; None is float32.
+
+    Raises:
+        ShapeError: neither two nor three axes.
+
+    >>> import lamina as lm
+    >>> lm.data.img_to_array(np.zeros((4, 6))).shape
+    (4, 6, 1)
+    """
     array = np.asarray(img, np.float32 if dtype is None else dtype)
     if array.ndim not in (2, 3):
         raise ShapeError(f"img_to_array: {describe(array)}, expected two or three axes")
@@ -57,9 +80,20 @@ def img_to_array(
 def array_to_img(
     x: Any, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
 ) -> Any:
-    """An array (height, width, channels) as an image of Pillow's, of 1, 3 or 4 channels.
+    """Return an array (height, width, channels) as a Pillow image of 1, 3 or 4 channels.
 
-    scale: the smallest value becomes black and the largest white; else values are 0 to 255.
+    Args:
+        x: array of the pixels.
+        data_format: "channels_last" (also for None) or "channels_first".
+        scale: make the smallest value black and the largest white; otherwise values are 0 to 255.
+        dtype: dtype that the array is converted to first; None is float32.
+
+    Raises:
+        ShapeError: an array of another shape.
+
+    >>> import lamina as lm
+    >>> lm.data.array_to_img(np.zeros((4, 6, 3))).size
+    (6, 4)
     """
     array = np.asarray(x, np.float32 if dtype is None else dtype)
     array = np.moveaxis(array, 0, -1) if _first(data_format) and array.ndim == 3 else array
@@ -82,7 +116,18 @@ def save_img(
     scale: bool = True,
     **options: Any,
 ) -> None:
-    """Write an array to an image file; of RGBA, .jpg files get the colours only."""
+    """Write an array to an image file; JPEG files of RGBA images hold the colors only.
+
+    Args:
+        path: path of the file, or a file opened for writing bytes.
+        x: array of the pixels, (height, width, channels).
+        data_format: "channels_last" (also for None) or "channels_first".
+        file_format: format such as "png"; None takes it from the name of the file.
+        scale: make the smallest value black and the largest white; otherwise values are 0 to 255.
+
+    >>> import lamina as lm
+    >>> lm.data.save_img("noise.png", np.zeros((4, 6, 3)))  # doctest: +SKIP
+    """
     image = array_to_img(x, data_format, scale)
     form = (file_format or str(path).rpartition(".")[2]).lower()
     if image.mode == "RGBA" and form in ("jpg", "jpeg"):

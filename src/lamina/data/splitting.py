@@ -48,6 +48,7 @@ def stratified_split(y: Any, fraction: float, seed: int = 0) -> tuple[np.ndarray
     Args:
         y: targets, shape (n, ...); what is not class labels counts by its length only.
         fraction: of the rows that go to validation, between 0 and 1.
+        seed: integer that fixes the drawing.
 
     Returns:
         train_indices, validation_indices: int64, together 0 to n-1.
@@ -56,8 +57,9 @@ def stratified_split(y: Any, fraction: float, seed: int = 0) -> tuple[np.ndarray
         RangeError: `fraction` is not between 0 and 1.
         DataError: fewer than two rows.
 
-    >>> train, validation = stratified_split(y_train, 0.1)
-    >>> x_validation, y_validation = x_train[validation], y_train[validation]
+    >>> train, validation = stratified_split(np.array([0, 1] * 10), 0.1)
+    >>> len(train), len(validation)
+    (18, 2)
     """
     count = len(y)
     if not 0 < fraction < 1:

@@ -159,7 +159,7 @@ class Scope:
 
     Example:
         >>> import lamina as lm
-        >>> lm.random.Scope(lm.random.key(0)).next("dropout").shape
+        >>> Scope(lm.random.key(0)).next("dropout").shape
         (2,)
     """
 
@@ -315,7 +315,7 @@ def unit_of(bits: Tensor) -> Tensor:
 
     Example:
         >>> import lamina as lm
-        >>> lm.random.unit_of(lm.asarray([0], dtype="uint32")).tolist()
+        >>> unit_of(lm.asarray([0], dtype="uint32")).tolist()
         [0.0]
     """
     return multiply(_signed_float(bitwise_right_shift(bits, 8)), 2.0**-24)

@@ -33,8 +33,8 @@ def save_model(
 
     Args:
         model: built model.
-        path: path of the file, ending in .lamina; .keras is accepted with a warning, since Keras
-            cannot read the content.
+        filepath: path of the file, ending in .lamina; .keras is accepted with a warning, since
+            Keras cannot read the content.
         overwrite: replace an existing file; False raises an error.
         include_optimizer: write the optimizer's state as well, with which training can continue.
 
@@ -116,7 +116,7 @@ def load_model(
     classes. Memory is limited by the size of the file.
 
     Args:
-        path: path of the .lamina file.
+        filepath: path of the .lamina file.
         custom_objects: dictionary from name to class or function of the caller's own, such as
             {"Block": Block}.
         compile: compile the model as it was; False leaves it uncompiled.
