@@ -26,10 +26,13 @@ def schedule(shape, permutation):
 def test_transposes_use_registers_if_squares_fit_the_nest():
     lanes, batch = machine().lanes(32), Extent.symbol("batch")
     found = schedule((batch, 2 * lanes, 4 * lanes), (0, 2, 1))
-    assert found.turned is not None and found.unroll[found.turned] == lanes
-    assert found.order[-2:] == (found.vector, found.turned)  # threads share the rows that are read
-    assert schedule((batch, 2 * lanes, 4 * lanes + 1), (0, 2, 1)).turned is None
-    assert schedule((3, 2 * lanes, 4 * lanes), (1, 0, 2)).turned is None
+    assert found.transposed is not None and found.unroll[found.transposed] == lanes
+    assert found.order[-2:] == (
+        found.vector,
+        found.transposed,
+    )  # threads share the rows that are read
+    assert schedule((batch, 2 * lanes, 4 * lanes + 1), (0, 2, 1)).transposed is None
+    assert schedule((3, 2 * lanes, 4 * lanes), (1, 0, 2)).transposed is None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8", "int64", "bool"])
