@@ -87,7 +87,7 @@ PASSES: list[Pass] = [
     Pass("tile_rows", SCHEDULED, tile_rows, optional=True),
     Pass("replicate", SCHEDULED, replicate, optional=True),
 ]
-NAMES = [thread_private.name for thread_private in PASSES]
+NAMES = [each.name for each in PASSES]
 
 
 def compile_graph(
@@ -117,15 +117,15 @@ def run_passes(
 ) -> Any:
     """Run passes on a graph or program, except for those that LAMINA_SKIP names."""
     skipped, chosen = skipped_passes(), target()
-    for thread_private in passes:
-        if thread_private.name in skipped:
+    for each in passes:
+        if each.name in skipped:
             continue
-        log.before(thread_private, value)
-        if thread_private.name == "bufferize":
+        log.before(each, value)
+        if each.name == "bufferize":
             value = bufferize(value, updates, chosen.costs)
         else:
-            value = thread_private.run(value, chosen)
-        log.after(thread_private, value)
+            value = each.run(value, chosen)
+        log.after(each, value)
     return value
 
 
@@ -136,7 +136,7 @@ def skipped_passes() -> frozenset[str]:
         UnknownNameError: no pass has this name; the nearest is named.
         SettingError: a pass is needed.
     """
-    optional = {thread_private.name for thread_private in PASSES if thread_private.optional}
+    optional = {each.name for each in PASSES if each.optional}
     for name in settings.skip:
         if name not in NAMES:
             raise unknown_name("pass", name, sorted(optional))

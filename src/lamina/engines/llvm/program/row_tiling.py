@@ -57,7 +57,7 @@ class _RowCluster(Cluster):
     def __init__(self, touching: MemoryUsers, target: Target, finer: bool) -> None:
         super().__init__()
         self.touching, self.target, self.finer = touching, target, finer
-        self.thread_private: dict[
+        self.batch_rows: dict[
             Kernel, RowLoop
         ] = {}  # rows of the batch; `kernels` has rows of the tile
         self.widths: dict[Slot, int] = {}
@@ -65,11 +65,11 @@ class _RowCluster(Cluster):
     def try_add(self, statement: Statement) -> bool:
         if not isinstance(statement, Kernel) and not (isinstance(statement, RowTile)):
             return False  # a region contains loops
-        thread_private = row_loops_of(self.thread_private, statement)
-        if thread_private is None:
+        batch_rows = row_loops_of(self.batch_rows, statement)
+        if batch_rows is None:
             return False
-        kernels = _with_finer_rows(thread_private) if self.finer else thread_private
-        if self.finer and _rows(kernels) == _rows(thread_private):
+        kernels = _with_finer_rows(batch_rows) if self.finer else batch_rows
+        if self.finer and _rows(kernels) == _rows(batch_rows):
             return False
         if self.kernels and _rows(kernels) != _rows(self.kernels) and self._is_worth_it():
             return False  # this one has larger rows
@@ -77,7 +77,7 @@ class _RowCluster(Cluster):
         if widths is None or _bytes(kernels) > self.target.costs.tile_most:
             return False
         self.members.append(statement)
-        self.thread_private, self.kernels, self.widths = thread_private, kernels, widths
+        self.batch_rows, self.kernels, self.widths = batch_rows, kernels, widths
         return True
 
     def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
