@@ -212,6 +212,12 @@ def deserialize(
 
     Raises:
         UnknownNameError: the class is not known.
+
+    Example:
+        >>> import lamina as lm
+        >>> written = lm.layers.serialize(lm.layers.Dense(3, activation="relu"))
+        >>> lm.layers.deserialize(written).units
+        3
     """
     if not isinstance(written, Mapping) or not {"class_name", "config"} <= written.keys():
         raise ArgumentError(

@@ -415,6 +415,12 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     Args:
         inputs: sequence of tensors.
         **kwargs: arguments of `Layer`.
+
+    Example:
+        >>> import lamina as lm
+        >>> a, b = lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])
+        >>> lm.layers.add([a, b]).tolist()
+        [[4.0, 7.0]]
     """
     return Add(**kwargs)(inputs)
 
@@ -425,6 +431,12 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
     Args:
         inputs: sequence of tensors.
         **kwargs: arguments of `Layer`.
+
+    Example:
+        >>> import lamina as lm
+        >>> a, b = lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])
+        >>> lm.layers.subtract([a, b]).tolist()
+        [[-2.0, -3.0]]
     """
     return Subtract(**kwargs)(inputs)
 
@@ -435,6 +447,12 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
     Args:
         inputs: sequence of tensors.
         **kwargs: arguments of `Layer`.
+
+    Example:
+        >>> import lamina as lm
+        >>> a, b = lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])
+        >>> lm.layers.multiply([a, b]).tolist()
+        [[3.0, 10.0]]
     """
     return Multiply(**kwargs)(inputs)
 
@@ -445,6 +463,12 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
     Args:
         inputs: sequence of tensors.
         **kwargs: arguments of `Layer`.
+
+    Example:
+        >>> import lamina as lm
+        >>> a, b = lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])
+        >>> lm.layers.average([a, b]).tolist()
+        [[2.0, 3.5]]
     """
     return Average(**kwargs)(inputs)
 
@@ -455,6 +479,12 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     Args:
         inputs: sequence of tensors.
         **kwargs: arguments of `Layer`.
+
+    Example:
+        >>> import lamina as lm
+        >>> a, b = lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])
+        >>> lm.layers.maximum([a, b]).tolist()
+        [[3.0, 5.0]]
     """
     return Maximum(**kwargs)(inputs)
 
@@ -465,6 +495,12 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     Args:
         inputs: sequence of tensors.
         **kwargs: arguments of `Layer`.
+
+    Example:
+        >>> import lamina as lm
+        >>> a, b = lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])
+        >>> lm.layers.minimum([a, b]).tolist()
+        [[1.0, 2.0]]
     """
     return Minimum(**kwargs)(inputs)
 
@@ -476,6 +512,12 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
         inputs: sequence of tensors.
         axis: axis of the concatenation, not the batch; all other extents must be equal.
         **kwargs: arguments of `Layer`.
+
+    Example:
+        >>> import lamina as lm
+        >>> a, b = lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])
+        >>> lm.layers.concatenate([a, b]).tolist()
+        [[1.0, 2.0, 3.0, 5.0]]
     """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
@@ -487,5 +529,11 @@ def dot(inputs: Sequence[Any], axes: int | tuple[int, int] = -1, **kwargs: Any) 
         inputs: sequence of tensors.
         axes: axis of both tensors, or a pair of axes; not the batch axis 0.
         **kwargs: arguments of `Layer`, and `normalize` of `Dot`.
+
+    Example:
+        >>> import lamina as lm
+        >>> a, b = lm.asarray([[1.0, 2.0]]), lm.asarray([[3.0, 5.0]])
+        >>> lm.layers.dot([a, b], axes=1).tolist()
+        [[13.0]]
     """
     return Dot(axes=axes, **kwargs)(inputs)

@@ -152,6 +152,11 @@ def serialize(loss: Any) -> Any:
 
     Args:
         loss: a `Loss` object or a loss function.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.losses.serialize(lm.losses.mean_squared_error)
+        'mean_squared_error'
     """
     return REGISTRY.serialize(loss)
 
@@ -165,6 +170,12 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
     Raises:
         UnknownNameError: the class or function is not known.
+
+    Example:
+        >>> import lamina as lm
+        >>> written = lm.losses.serialize(lm.losses.Huber(delta=2.0))
+        >>> lm.losses.deserialize(written).delta
+        2.0
     """
     return REGISTRY.deserialize(config, custom_objects)
 

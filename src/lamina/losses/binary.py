@@ -81,6 +81,14 @@ def binary_focal_crossentropy(
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
 
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 0.0], [0.9, 0.6]
+        >>> round(lm.losses.binary_focal_crossentropy(y, p).item(), 4)
+        0.1655
+        >>> round(lm.losses.binary_crossentropy(y, p).item(), 4)
+        0.5108
+
     Source: Lin et al. (2018), Focal loss for dense object detection, equation 5.
     """
     y, scores, are_logits = _prepared(

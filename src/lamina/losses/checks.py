@@ -41,6 +41,12 @@ def check_targets(loss: Loss, y: Any, output_shape: Sequence[Any]) -> None:
         ShapeError: the shapes do not fit, for example class indices for a loss of one-hot targets.
         RangeError: a target is not an index of a class.
         DataError: the targets are not labels.
+
+    Example:
+        >>> import lamina as lm
+        >>> import numpy as np
+        >>> loss = lm.losses.SparseCategoricalCrossentropy()
+        >>> lm.losses.check_targets(loss, np.array([0, 2]), (None, 3))
     """
     array = np.asarray(y)
     outputs = tuple(
@@ -272,6 +278,11 @@ def check_activation(loss: Loss, activation: str | None, outputs: Any = None) ->
 
     Raises:
         ArgumentError: the activation, or the number of outputs, does not suit the loss.
+
+    Example:
+        >>> import lamina as lm
+        >>> loss = lm.losses.BinaryCrossentropy()
+        >>> lm.losses.check_activation(loss, "sigmoid")
     """
     if activation == "softmax" and isinstance(outputs, int) and outputs == 1:
         raise ArgumentError(
@@ -316,6 +327,11 @@ def check_predictions(loss: Loss, y_pred: Any) -> None:
 
     Raises:
         RangeError: the predictions cannot be probabilities.
+
+    Example:
+        >>> import lamina as lm
+        >>> import numpy as np
+        >>> lm.losses.check_predictions(lm.losses.BinaryCrossentropy(), np.array([[0.3], [0.8]]))
     """
     if takes_probabilities(loss) and looks_like_logits(y_pred):
         array = np.asarray(y_pred)

@@ -30,6 +30,11 @@ def hinge(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.hinge([1.0, -1.0], [0.5, 0.2]).item(), 4)
+        0.85
     """
     y, p = paired(y_true, y_pred, "hinge")
     return ops.mean(ops.maximum(1.0 - signs(y) * p, 0.0), axis=-1)
@@ -46,6 +51,11 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.squared_hinge([1.0, -1.0], [0.5, 0.2]).item(), 4)
+        0.845
     """
     y, p = paired(y_true, y_pred, "squared_hinge")
     return ops.mean(ops.square(ops.maximum(1.0 - signs(y) * p, 0.0)), axis=-1)
@@ -62,6 +72,11 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., classes), y_pred (..., classes) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.categorical_hinge([0.0, 1.0], [0.4, 0.6]).item(), 4)
+        0.8
     """
     y, p = paired(y_true, y_pred, "categorical_hinge")
     right = ops.sum(y * p, axis=-1)

@@ -28,6 +28,12 @@ def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> Tensor:
     Shapes:
         y_true (...), y_pred (...) -> (), or the axes outside of `axis`
 
+    Example:
+        >>> import lamina as lm
+        >>> mask, p = [[1.0, 1.0], [0.0, 0.0]], [[0.9, 0.6], [0.2, 0.1]]
+        >>> round(lm.losses.dice(mask, p).item(), 4)
+        0.2105
+
     Source: Milletari et al. (2016), V-Net.
     """
     y, p = paired(y_true, y_pred, "dice")
@@ -55,6 +61,12 @@ def tversky(
 
     Shapes:
         y_true (...), y_pred (...) -> (), or the axes outside of `axis`
+
+    Example:
+        >>> import lamina as lm
+        >>> mask, p = [[1.0, 1.0], [0.0, 0.0]], [[0.9, 0.6], [0.2, 0.1]]
+        >>> round(lm.losses.tversky(mask, p, alpha=0.7, beta=0.3).item(), 4)
+        0.2268
 
     Source: Salehi et al. (2017), Tversky loss function for image segmentation.
     """

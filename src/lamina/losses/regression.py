@@ -50,6 +50,12 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0], [1.5, 4.0]
+        >>> round(lm.losses.mean_absolute_error(y, p).item(), 4)
+        1.25
     """
     y, p = paired(y_true, y_pred, "mean_absolute_error")
     return ops.mean(ops.abs(y - p), axis=-1)
@@ -66,6 +72,12 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0], [1.5, 4.0]
+        >>> round(lm.losses.mean_absolute_percentage_error(y, p).item(), 4)
+        75.0
     """
     y, p = paired(y_true, y_pred, "mean_absolute_percentage_error")
     return 100.0 * ops.mean(ops.abs((y - p) / ops.maximum(ops.abs(y), EPSILON)), axis=-1)
@@ -84,6 +96,12 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0], [1.5, 4.0]
+        >>> round(lm.losses.mean_squared_logarithmic_error(y, p).item(), 4)
+        0.1554
     """
     y, p = paired(y_true, y_pred, "mean_squared_logarithmic_error")
     difference = ops.log1p(ops.maximum(p, EPSILON)) - ops.log1p(ops.maximum(y, EPSILON))
@@ -103,6 +121,12 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0], [1.5, 4.0]
+        >>> round(lm.losses.huber(y, p).item(), 4)
+        0.8125
 
     Source: Huber (1964), Robust estimation of a location parameter.
     """
@@ -125,6 +149,12 @@ def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0], [1.5, 4.0]
+        >>> round(lm.losses.log_cosh(y, p).item(), 4)
+        0.7226
     """
     y, p = paired(y_true, y_pred, "log_cosh")
     error = ops.abs(p - y)
@@ -151,6 +181,11 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.losses.cosine_similarity([1.0, 0.0], [1.0, 1.0]).item(), 4)
+        -0.7071
     """
     y, p = paired(y_true, y_pred, "cosine_similarity")
     return -ops.sum(unit_vectors(y, axis) * unit_vectors(p, axis), axis=axis)
@@ -169,6 +204,12 @@ def poisson(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0], [1.5, 4.0]
+        >>> round(lm.losses.poisson(y, p).item(), 4)
+        1.161
     """
     y, p = paired(y_true, y_pred, "poisson")
     return ops.mean(p - y * ops.log(p + EPSILON), axis=-1)

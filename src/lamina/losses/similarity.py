@@ -45,6 +45,12 @@ def circle(
     Shapes:
         y_true (n,), y_pred (n, d) -> (n,)
 
+    Example:
+        >>> import lamina as lm
+        >>> embeddings = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]
+        >>> [round(v, 2) for v in lm.losses.circle([0, 0, 1], embeddings).tolist()]
+        [0.0, 6.4, 0.0]
+
     Source: Sun et al. (2020), Circle loss: a unified perspective of pair similarity optimization.
     """
     embeddings = floating(y_pred)

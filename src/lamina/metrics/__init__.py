@@ -197,6 +197,11 @@ def serialize(metric: Any) -> Any:
 
     Args:
         metric: a `Metric` object or a function.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.serialize(lm.metrics.binary_accuracy)["config"]
+        'binary_accuracy'
     """
     return REGISTRY.serialize(metric)
 
@@ -210,6 +215,12 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
     Raises:
         UnknownNameError: the class or function is not known.
+
+    Example:
+        >>> import lamina as lm
+        >>> written = lm.metrics.serialize(lm.metrics.MeanSquaredError(name="mse"))
+        >>> lm.metrics.deserialize(written).name
+        'mse'
     """
     return REGISTRY.deserialize(config, custom_objects)
 

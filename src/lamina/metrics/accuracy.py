@@ -23,6 +23,11 @@ def accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (...), y_pred (...) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.accuracy([1, 2, 0], [1, 0, 0]).tolist()
+        [1.0, 0.0, 1.0]
     """
     y, p = paired(y_true, y_pred, "accuracy")
     return ops.astype(y == p, float32)
@@ -38,6 +43,11 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
 
     Shapes:
         y_true (...), y_pred (...) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.binary_accuracy([1, 0, 1], [0.8, 0.6, 0.3]).tolist()
+        [1.0, 0.0, 0.0]
     """
     y, p = paired(y_true, y_pred, "binary_accuracy")
     return ops.astype(y == ops.astype(p > threshold, y.dtype), float32)
@@ -52,6 +62,12 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (..., classes), y_pred (..., classes) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [[0, 1, 0], [0, 0, 1]], [[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]
+        >>> lm.metrics.categorical_accuracy(y, p).tolist()
+        [1.0, 0.0]
     """
     y, p = _one_hot("categorical_accuracy", y_true, y_pred)
     return ops.astype(ops.argmax(y, axis=-1) == ops.argmax(p, axis=-1), float32)
@@ -66,6 +82,12 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
 
     Shapes:
         y_true (...) or (..., 1), y_pred (..., classes) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1, 2], [[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]
+        >>> lm.metrics.sparse_categorical_accuracy(y, p).tolist()
+        [1.0, 0.0]
     """
     p = floating(y_pred)
     labels = label_indices(y_true, p, -1, "sparse_categorical_accuracy")
@@ -82,6 +104,12 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
 
     Shapes:
         y_true (..., classes), y_pred (..., classes) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [[0, 1, 0], [0, 0, 1]], [[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]
+        >>> lm.metrics.top_k_categorical_accuracy(y, p, k=2).tolist()
+        [1.0, 1.0]
     """
     y, p = _one_hot("top_k_categorical_accuracy", y_true, y_pred)
     return _among(ops.argmax(y, axis=-1), p, k)
@@ -101,6 +129,12 @@ def sparse_top_k_categorical_accuracy(
 
     Shapes:
         y_true (...) or (..., 1), y_pred (..., classes) -> (...)
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1, 2], [[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]
+        >>> lm.metrics.sparse_top_k_categorical_accuracy(y, p, k=2).tolist()
+        [1.0, 1.0]
     """
     p = floating(y_pred)
     labels = label_indices(y_true, p, -1, "sparse_top_k_categorical_accuracy")

@@ -29,6 +29,12 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0, 3.0], [1.0, 2.5, 2.0]
+        >>> round(lm.metrics.cosine_similarity(y, p).item(), 4)
+        0.9562
     """
     return -losses.cosine_similarity(y_true, y_pred, axis)
 
@@ -45,6 +51,12 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0, 3.0], [1.0, 2.5, 2.0]
+        >>> round(lm.metrics.pearson_correlation(y, p).item(), 4)
+        0.6547
     """
     y, p = paired(y_true, y_pred, "pearson_correlation")
     y, p = _centred(y, axis), _centred(p, axis)
@@ -64,6 +76,12 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
     Shapes:
         y_true (..., n), y_pred (..., n) -> (...), for `axis=-1`
+
+    Example:
+        >>> import lamina as lm
+        >>> y, p = [1.0, 2.0, 3.0], [1.0, 2.5, 2.0]
+        >>> round(lm.metrics.concordance_correlation(y, p).item(), 4)
+        0.6154
 
     Source: Lin (1989), A concordance correlation coefficient to evaluate reproducibility.
     """
