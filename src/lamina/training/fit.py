@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from lamina.callbacks.base import CallbackList
+from lamina.callbacks.history import History
 from lamina.data.dataset import PyDataset
 from lamina.data.splitting import class_labels, stratified_split
 from lamina.errors import ArgumentError, describe, warn
 from lamina.interrupts import Deferred
 from lamina.operations import random
-from lamina.training.callbacks.base import CallbackList
-from lamina.training.callbacks.history import History
 from lamina.training.columns import Columns, columns
 from lamina.training.kept import Kept
 from lamina.training.progress import Progress

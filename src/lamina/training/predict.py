@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.callbacks.base import CallbackList
 from lamina.interrupts import Deferred
 from lamina.ir.types import TensorType
 from lamina.locks import MAKING
 from lamina.settings import settings
 from lamina.training import checks
-from lamina.training.callbacks.base import CallbackList
 from lamina.training.columns import Columns, columns
 from lamina.training.draws import Draws
 from lamina.training.openness import Programs

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from lamina.callbacks.base import Callback
+from lamina.callbacks.history import History
 from lamina.locks import MAKING
 from lamina.training import checks
 from lamina.training.arguments import MOST_ROWS, checked, checked_fit, need_data
 from lamina.training.attributes import replaceable
-from lamina.training.callbacks.base import Callback
-from lamina.training.callbacks.history import History
 from lamina.training.columns import columns, unpacked
 from lamina.training.objectives import Compilation
 from lamina.training.own_metrics import reported_metrics

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from lamina.training.callbacks.base import Callback, Logs
+from lamina.callbacks.base import Callback, Logs
 
 
 class CSVLogger(Callback):

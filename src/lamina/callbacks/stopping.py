@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina.training.callbacks.base import Callback, Logs
-from lamina.training.callbacks.monitor import Monitor
+from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.monitor import Monitor
 
 
 class EarlyStopping(Callback):

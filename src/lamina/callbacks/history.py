@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.training.callbacks.base import Callback, Logs
+from lamina.callbacks.base import Callback, Logs
 
 
 class History(Callback):

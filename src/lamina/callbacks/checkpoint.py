@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.monitor import Monitor
 from lamina.errors import ArgumentError
-from lamina.training.callbacks.base import Callback, Logs
-from lamina.training.callbacks.monitor import Monitor
 
 
 class ModelCheckpoint(Callback):

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.monitor import Monitor
 from lamina.errors import RangeError
-from lamina.training.callbacks.base import Callback, Logs
-from lamina.training.callbacks.monitor import Monitor
 
 
 def _rate(model: Any) -> float:
