@@ -14,7 +14,7 @@ from lamina.engines.llvm.loopopt.split_at_guards import split_at_guards
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, Store, walk
+from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, NestKind, Store, walk
 from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.pipeline import stages_of
 from lamina.engines.llvm.program.statements import If, Loop, RowTile, While, bodies, leaves, loops
@@ -159,7 +159,7 @@ def test_two_unrolled_loops_of_one_symbolic_stride_have_addresses_of_their_own()
     rows, columns, maker = Var("i", 2), Var("j", 2), ExprBuilder()
     stride, offset = Extent.symbol("stride"), of(rows) * 2 + of(columns)
     value = maker.load(Buffer(1, float32), of(rows) * stride + of(columns) * stride)
-    nest = Nest("map", [rows, columns], stores=[Store(Buffer(0, float32), offset, value)])
+    nest = Nest(NestKind.MAP, [rows, columns], stores=[Store(Buffer(0, float32), offset, value)])
     schedule = Schedule((rows, columns), None, 1, {rows: 2, columns: 2})
     module, sizes = emit(nest, schedule, "kernel", buffers=2)
     assert sizes == ["stride"]
@@ -187,7 +187,7 @@ def test_a_nest_keeps_its_annotations_when_its_guards_are_cut():
     source = maker.load(Buffer(1, float32), of(loop))
     value = maker.guard(((of(loop), 0, 16),), source, maker.constant(0, float32))
     store = Store(Buffer(0, float32), of(loop), value)
-    nest = Nest("map", [loop], stores=[store], halo=True)
+    nest = Nest(NestKind.MAP, [loop], stores=[store], halo=True)
     kernel = Kernel(nest, [Slot((32,), float32), Slot((32,), float32)])
     cut = split_at_guards(kernel, target().costs)
     assert len(cut.nest.stores) == 2 and cut.nest.halo

@@ -72,7 +72,7 @@ def test_only_kernels_with_independent_rows_are_tiled(name, winograd):
 
 
 def _convolutions(strip):
-    return sum(k.nest.name in ("convolution", "dot_general") for k in leaves([strip]))
+    return sum(k.nest.kind.is_contraction for k in leaves([strip]))
 
 
 @pytest.mark.parametrize("name", BODIES)

@@ -9,6 +9,7 @@ import pytest
 import lamina as lm
 from lamina.engines import engine
 from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.loops.nest import NestKind
 from lamina.engines.llvm.pipeline import program_of, stages_of
 from lamina.engines.llvm.program.statements import leaves
 from lamina.engines.llvm.runtime import cache
@@ -44,7 +45,7 @@ def kernels(f, *shapes):
 
 
 def product(kernels):
-    (found,) = [k for k in kernels if k.nest.name == "dot_general"]
+    (found,) = [k for k in kernels if k.nest.kind is NestKind.PRODUCT]
     return found
 
 

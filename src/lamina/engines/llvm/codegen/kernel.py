@@ -18,7 +18,7 @@ from lamina.engines.llvm.codegen.builder import Value, constant
 from lamina.engines.llvm.codegen.elementwise import to_memory
 from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.loops.index import Var
-from lamina.engines.llvm.loops.nest import Nest, RowLoop, Store, walk
+from lamina.engines.llvm.loops.nest import Nest, NestKind, RowLoop, Store, walk
 from lamina.engines.llvm.schedule.choose import epilogue_loads, row_of
 from lamina.ir.types import Dim, is_static, symbols
 from lamina.ir.typical import guess
@@ -201,7 +201,7 @@ class NestEmitter(Reductions):
         every iteration of a loop: full tiles then get a version without clamping."""
         nest = self.nest
         terms = math.prod(guess(v.extent) for v in nest.reductions)
-        repeated = nest.row_loop is not None and nest.name == "dot_general"
+        repeated = nest.row_loop is not None and nest.kind is NestKind.PRODUCT
         return repeated and len(nest.reductions) == 1 and terms <= SHORT_TILE
 
     def _variants(self) -> None:

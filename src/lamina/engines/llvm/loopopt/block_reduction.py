@@ -27,7 +27,6 @@ from lamina.engines.llvm.loops.nest import Accumulator, Buffer, ExprBuilder, Nes
 from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.target import Target
-from lamina.ir.kinds import CONTRACTIONS
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 
@@ -67,7 +66,7 @@ def _is_plain(kernel: Kernel) -> bool:
 
 def _pays(nest: Nest, target: Target) -> bool:
     """True if the panel of one tile exceeds what a cache keeps until the next tile reads it."""
-    dtype = nest.accumulators[0].dtype if nest.name in CONTRACTIONS else None
+    dtype = nest.accumulators[0].dtype if nest.kind.is_contraction else None
     if dtype is None or dtype.name not in ("float32", "float64"):
         return False
     size, machine, costs = dtype.itemsize, target.machine, target.costs
@@ -129,7 +128,7 @@ def _accumulation(
     after = exprs.op("add", (before, total), acc.dtype, {"operand": acc.dtype})
     reductions = [v for v in nest.reductions if v is not block]
     accumulated = Nest(
-        nest.name,
+        nest.kind,
         [block, *nest.loops],
         reductions,
         [Accumulator("sum", acc.expr, acc.dtype)],

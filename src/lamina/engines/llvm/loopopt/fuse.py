@@ -17,11 +17,10 @@ from typing import Any
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Buffer, Expr, ExprBuilder, Nest, Store, walk
+from lamina.engines.llvm.loops.nest import Buffer, Expr, ExprBuilder, Nest, NestKind, Store, walk
 from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 
-KINDS = {"map": "map", "copy": "map", "zeros": "map", "reduce": "reduce"}
 ROUNDED = {
     "float16",
     "bfloat16",
@@ -46,7 +45,7 @@ def fuse(statements: Sequence[Any], costs: Costs) -> list[Any]:
 
 def _place(done: Sequence[Any], kernel: Kernel, costs: Costs) -> int | None:
     """Return the position of a kernel that this one can be fused into, else None."""
-    if kernel.nest.name not in KINDS or kernel.is_identity:
+    if _fused_kind(kernel.nest) is None or kernel.is_identity:
         return None
     for place in range(len(done) - 1, max(len(done) - costs.fuse_reach, 0) - 1, -1):
         other = done[place]
@@ -63,7 +62,8 @@ def _fits(first: Kernel, second: Kernel, costs: Costs) -> bool:
     """True if the fused kernel is legal, with the stores of the first before those of the
     second."""
     a, b = first.nest, second.nest
-    if KINDS.get(a.name) != KINDS.get(b.name) or not a.loops or _extents(a) != _extents(b):
+    same_kind = _fused_kind(a) is _fused_kind(b)
+    if not same_kind or not a.loops or _extents(a) != _extents(b):
         return False
     if any(s.kind.startswith("arg") for s in (*a.accumulators, *b.accumulators)):
         return False
@@ -78,6 +78,13 @@ def _fits(first: Kernel, second: Kernel, costs: Costs) -> bool:
     ):
         return False
     return _in_step(first, second)
+
+
+def _fused_kind(nest: Nest) -> NestKind | None:
+    """Return the kind of what this nest is fused into; None for kinds that are not fused."""
+    if nest.kind.is_map:
+        return NestKind.MAP
+    return NestKind.REDUCE if nest.kind is NestKind.REDUCE else None
 
 
 def _extents(nest: Nest) -> Any:
@@ -135,8 +142,9 @@ def _fused(first: Kernel, second: Kernel) -> Kernel:
     names = _names(second.nest, first.nest)
     b = _moved(second, names, exprs, slots, known, len(a.accumulators))
     sums, stores = [*a.accumulators, *b.accumulators], [*a.stores, *b.stores]
-    name = KINDS[a.name]
-    return Kernel(Nest(name, first.nest.loops, first.nest.reductions, sums, stores), slots)
+    kind = _fused_kind(first.nest)
+    assert kind is not None
+    return Kernel(Nest(kind, first.nest.loops, first.nest.reductions, sums, stores), slots)
 
 
 def _moved(

@@ -30,7 +30,6 @@ from lamina.engines.llvm.loops.nest import (
 )
 from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
-from lamina.ir.kinds import CONTRACTIONS
 from lamina.ir.types import is_static
 from lamina.ir.typical import guess
 
@@ -53,7 +52,7 @@ def split_reduction(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> l
     split = rewrite(nest, exprs, at_part)
     total = exprs.acc(0, acc.dtype, frozenset((part, *nest.loops)))
     partial = Nest(
-        nest.name,
+        nest.kind,
         [part, *nest.loops],
         [row if v is rows else v for v in nest.reductions],
         [Accumulator("sum", split.accumulators[0].expr, acc.dtype)],
@@ -69,7 +68,7 @@ def split_reduction(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> l
 def _rows(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> Var | None:
     """Return the reduction loop over rows, if splitting it is legal and pays."""
     nest = kernel.nest
-    if nest.name not in CONTRACTIONS or nest.accumulators[0].dtype.kind != "f":
+    if not nest.kind.is_contraction or nest.accumulators[0].dtype.kind != "f":
         return None
     loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
     if not any(kernel.slots[e.params["buffer"].number] in stacks for e in loads):

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Var, of
-from lamina.engines.llvm.loops.nest import Buffer, Expr, ExprBuilder, Nest, RowLoop, Store, walk
+from lamina.engines.llvm.loops.nest import (
+    Buffer,
+    Expr,
+    ExprBuilder,
+    Nest,
+    NestKind,
+    RowLoop,
+    Store,
+    walk,
+)
 from lamina.engines.llvm.loops.rewrite import rewrite
 from lamina.engines.llvm.loops.schedule import Schedule
 
@@ -40,7 +49,7 @@ class Kernel:
     @property
     def is_identity(self) -> bool:
         """True if it copies memory onto itself."""
-        return self.nest.name == "copy" and self.slots[0].actual is self.slots[1].actual
+        return self.nest.kind is NestKind.COPY and self.slots[0].actual is self.slots[1].actual
 
     @property
     def written(self) -> set[Slot]:
@@ -62,7 +71,8 @@ def copy(into: Slot, source: Slot) -> Kernel:
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(source.shape)]
     position = [of(v) for v in loops]
     value = exprs.load(Buffer(1, source.dtype), source.place(position))
-    nest = Nest("copy", loops, stores=[Store(Buffer(0, into.dtype), into.place(position), value)])
+    store = Store(Buffer(0, into.dtype), into.place(position), value)
+    nest = Nest(NestKind.COPY, loops, stores=[store])
     return Kernel(nest, [into, source])
 
 
@@ -72,7 +82,7 @@ def zeros(into: Slot) -> Kernel:
     loops = [Var(f"i{k}", extent) for k, extent in enumerate(into.shape)]
     index = into.place([of(v) for v in loops])
     store = Store(Buffer(0, into.dtype), index, exprs.constant(0, into.dtype))
-    return Kernel(Nest("zeros", loops, stores=[store]), [into])
+    return Kernel(Nest(NestKind.ZEROS, loops, stores=[store]), [into])
 
 
 def without_unused_buffers(nest: Nest, slots: Sequence[Slot]) -> Kernel:
@@ -91,7 +101,7 @@ def epilogue_of(nest: Nest, slots: Sequence[Slot], exprs: ExprBuilder, value: Ex
     """Return the epilogue of a nest as a kernel: `value` replaces the accumulator."""
     after = replace(
         nest,
-        name="map",
+        kind=NestKind.MAP,
         reductions=[],
         accumulators=[],
         sequential_outer=None,

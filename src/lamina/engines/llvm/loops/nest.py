@@ -1,6 +1,6 @@
 """Loop nests: what one kernel computes, without its schedule.
 
-    nest    = name { spatial loop ... ; reduction loop ... ; accumulator ... ; store ... }
+    nest    = kind { spatial loop ... ; reduction loop ... ; accumulator ... ; store ... }
     loop    = variable in extent
     acc     = kind over expr                        sum, product, max, min, and, or, argmax, argmin
     store   = buffer [ index ] <- expr              once per iteration of the spatial loops
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from lamina.distinct import distinct
@@ -114,6 +115,28 @@ class ExprBuilder:
         return self._make(key, name, args, dtype, (), **params)
 
 
+class NestKind(Enum):
+    """The kinds of nests; the value is the label in texts (of a reduction, the primitive's)."""
+
+    MAP = "map"
+    COPY = "copy"
+    ZEROS = "zeros"
+    REDUCE = "reduce"
+    PRODUCT = "dot_general"
+    CONVOLUTION = "convolution"
+    WINDOW = "reduce_window"
+
+    @property
+    def is_map(self) -> bool:
+        """True without reductions: every kind of elementwise store."""
+        return self in (NestKind.MAP, NestKind.COPY, NestKind.ZEROS)
+
+    @property
+    def is_contraction(self) -> bool:
+        """True for sums of products of two operands."""
+        return self in (NestKind.PRODUCT, NestKind.CONVOLUTION)
+
+
 @dataclass
 class Accumulator:
     kind: str
@@ -170,7 +193,7 @@ class Nest:
     split_reduction    the reduction is one part of a split one (split_reduction.py)
     """
 
-    name: str
+    kind: NestKind
     loops: list[Var]
     reductions: list[Var] = field(default_factory=list)
     accumulators: list[Accumulator] = field(default_factory=list)
@@ -180,6 +203,11 @@ class Nest:
     halo: bool = False
     prefetches: tuple[Prefetch, ...] = ()
     split_reduction: SplitReduction | None = None
+
+    @property
+    def name(self) -> str:
+        """The label of its kind, for people."""
+        return self.kind.value
 
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]

@@ -1,6 +1,6 @@
 """Nest text read back: `parse(str(nest))` is an equal nest.
 
-    nest    = "nest" name "for" ( loop , ... ) ; buffers ; acc ... ; store ... ; note ...
+    nest    = "nest" kind "for" ( loop , ... ) ; buffers ; acc ... ; store ... ; note ...
     expr    = buffer [ index ] | dtype ( value ) | index ( index ) | acc number
             | guard ( low <= index < high , ... ; expr ; expr )
             | primitive < dtype > ( expr , ... , param = value , ... )
@@ -24,6 +24,7 @@ from lamina.engines.llvm.loops.nest import (
     Expr,
     ExprBuilder,
     Nest,
+    NestKind,
     Prefetch,
     RowLoop,
     SplitReduction,
@@ -63,7 +64,7 @@ class _Reader:
         self.builder = ExprBuilder()
         self.loops: dict[str, Var] = {}
         self.buffers: dict[int, Buffer] = {}
-        self.nest = Nest(name, self._declared(loops))
+        self.nest = Nest(NestKind(name), self._declared(loops))
         stores = [line for line in lines if STORE.match(line)]
         for line in lines:
             if line not in stores:

@@ -14,6 +14,7 @@ from lamina.engines.llvm.loops.nest import (
     Expr,
     ExprBuilder,
     Nest,
+    NestKind,
     Store,
 )
 from lamina.engines.llvm.lowering.inline import Inliner
@@ -42,8 +43,8 @@ class _Lowering:
         g = self.group
         accumulators = [self._accumulator(g.anchor)] if g.anchor is not None else []
         stores = [self._store(node) for node in g.stores]
-        name = g.anchor.op if g.anchor is not None else "map"
-        nest = Nest(name, g.loops, g.reductions, accumulators, stores)
+        kind = NestKind(g.anchor.op) if g.anchor is not None else NestKind.MAP
+        nest = Nest(kind, g.loops, g.reductions, accumulators, stores)
         return Kernel(nest, self.slots)
 
     def _accumulator(self, anchor: Node) -> Accumulator:

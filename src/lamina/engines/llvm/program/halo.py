@@ -18,7 +18,7 @@ from lamina.engines.llvm.fusion.plan import FusionPlan
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, of, strides_of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, Store
+from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, NestKind, Store
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Graph, Node
 from lamina.ir.kinds import SEPARATE
@@ -85,7 +85,7 @@ def halo_fills(padded: Slot, node: Node) -> list[Kernel]:
             store = Store(
                 Buffer(0, node.dtype), padded.place(position), exprs.constant(value, node.dtype)
             )
-            kernels.append(Kernel(Nest("zeros", loops, stores=[store], halo=True), [padded]))
+            kernels.append(Kernel(Nest(NestKind.ZEROS, loops, stores=[store], halo=True), [padded]))
     return kernels
 
 

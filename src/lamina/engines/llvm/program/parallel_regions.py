@@ -19,6 +19,7 @@ from functools import partial
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.loops.nest import NestKind
 from lamina.engines.llvm.program.clusters import Cluster, clustered, row_loops_of
 from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory
 from lamina.engines.llvm.program.row_parallel import accesses, row_footprints, row_loop_of
@@ -31,8 +32,6 @@ from lamina.engines.llvm.program.statements import (
 )
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
-
-NAMES = {"map", "copy", "zeros", "reduce", "dot_general"}
 
 
 def form_parallel_regions(program: Program, target: Target) -> Program:
@@ -106,7 +105,9 @@ def _has_same_layout(slot: Slot, other: Slot) -> bool:
 
 def _is_small(kernel: Kernel, most: int) -> bool:
     """True if all rows together read little besides their own."""
-    return kernel.nest.name in NAMES and sum(_fixed(kernel, most)) <= most
+    kind = kernel.nest.kind
+    has_rows = kind.is_map or kind in (NestKind.REDUCE, NestKind.PRODUCT)
+    return has_rows and sum(_fixed(kernel, most)) <= most
 
 
 def _fixed(kernel: Kernel, most: int) -> Iterator[int]:

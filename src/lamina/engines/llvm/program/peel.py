@@ -18,7 +18,7 @@ from functools import partial
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import of
 from lamina.engines.llvm.loops.kernel import Kernel, without_unused_buffers
-from lamina.engines.llvm.loops.nest import Expr, ExprBuilder
+from lamina.engines.llvm.loops.nest import Expr, ExprBuilder, NestKind
 from lamina.engines.llvm.loops.rewrite import rewrite
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import Loop, Statement, bodies, leaves, read, touched
@@ -105,7 +105,7 @@ def _without_reduction(kernel: Kernel) -> Kernel:
     exprs = ExprBuilder()
     nest = rewrite(kernel.nest, exprs, lambda index: index, total=partial(_zero, exprs))
     return without_unused_buffers(
-        replace(nest, name="map", accumulators=[], reductions=[]), kernel.slots
+        replace(nest, kind=NestKind.MAP, accumulators=[], reductions=[]), kernel.slots
     )
 
 

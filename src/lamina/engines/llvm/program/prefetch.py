@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Prefetch
+from lamina.engines.llvm.loops.nest import NestKind, Prefetch
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.row_parallel import accesses, footprint_at, row_loop_of
 from lamina.engines.llvm.program.statements import Loop, loops
@@ -63,7 +63,11 @@ def attach_prefetches(loop: Loop, costs: Costs) -> None:
 def _is_long_product(kernel: Kernel, interval: int) -> bool:
     """True for a product with one reduction loop, a whole number of prefetch intervals long."""
     nest, schedule = kernel.nest, kernel.chosen
-    if nest.name != "dot_general" or len(nest.reductions) != 1 or len(nest.accumulators) != 1:
+    if (
+        nest.kind is not NestKind.PRODUCT
+        or len(nest.reductions) != 1
+        or len(nest.accumulators) != 1
+    ):
         return False
     (over,) = nest.reductions
     by_term = schedule.vector in nest.loops and schedule.step(over) == 1
