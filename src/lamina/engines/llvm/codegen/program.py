@@ -365,15 +365,14 @@ class Driver:
             self._touch(statement.condition.memory)
             self._barrier()
             holds = b.load("i8", self._address(statement.condition))
-            # all threads must have read the condition before it is overwritten
-            self.stops.meet()
             b.branch_if(b.icmp("ne", holds, constant("i8", 0)), body, done)
             b.place(body)
-            self._touch(statement.condition.memory)
+            self._still_read(statement.condition.memory)
             self._emit(statement.statements)
             self._barrier()
             b.branch(head)
         b.place(done)
+        self._still_read(statement.condition.memory)
 
     def _if(self, statement: If) -> None:
         b = self.b
@@ -386,9 +385,7 @@ class Driver:
             branches, (statement.statements, statement.otherwise), strict=True
         ):
             b.place(label)
-            # a thread may still be reading the condition, until the first barrier of a branch
-            self._touch(memory)
-            self.read[memory] = False
+            self._still_read(memory)
             self._emit(statements)
             self._barrier()
             b.branch(done)
@@ -420,6 +417,11 @@ class Driver:
             self.stops.meet()
             self.written, self.read = {}, {}
         self.phase += 1
+
+    def _still_read(self, condition: Slot) -> None:
+        """Note that until the next barrier, some thread may still be reading a condition."""
+        self._touch(condition)
+        self.read[condition] = False
 
     def _touch(self, slot: Slot) -> None:
         self.touches.setdefault(slot, []).append((self.phase, self.loop_path))
