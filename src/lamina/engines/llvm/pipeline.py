@@ -188,8 +188,6 @@ def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
 
 def _kernel_text(kernel: Kernel) -> KernelText:
     nest, slots = kernel.nest, kernel.slots
-    if kernel.is_identity:
-        return KernelText("", "", [])
     memories = [s.memory for s in slots[: len(slots) - len(nest.prefetches)]]
     aliased = len(set(memories)) < len(memories)
     module, sizes = emit(nest, kernel.chosen, "KERNEL", len(slots), aliased)
@@ -200,7 +198,7 @@ def _kernel_text(kernel: Kernel) -> KernelText:
 
 def image_of(stages: Stages) -> Image:
     """The compiled program: every text as an object."""
-    texts = list({k.symbol: k.text for k in stages.kernels.values() if k.text}.values())
+    texts = list({k.symbol: k.text for k in stages.kernels.values()}.values())
     objects = _objects([*texts, str(stages.driven.module)])
     tables = [np.ascontiguousarray(t.array) for t in stages.program.tables]
     return Image(stages.plan, objects, tables)

@@ -110,8 +110,6 @@ class Driver:
                 self._routine(statement)
 
     def _kernel(self, kernel: Kernel) -> None:
-        if self.kernels[kernel][0] == "":  # a copy of memory onto itself
-            return
         for_each = any(slot.thread_private for slot in kernel.written)
         serial = kernel.chosen.serial and not for_each
         self._separate(kernel.written, kernel.touched, serial, kernel.nest.halo)
@@ -273,8 +271,6 @@ class Driver:
         for slot in kernel.touched:
             self._touch(slot)
         zero, one = constant("i64", 0), constant("i64", 1)
-        if not self.kernels[kernel][0]:
-            return
         if leave is None:
             self._call(kernel, first, end, zero, one, displaced=displaced)
             return

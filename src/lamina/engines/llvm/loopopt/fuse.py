@@ -45,7 +45,7 @@ def fuse(statements: Sequence[Any], costs: Costs) -> list[Any]:
 
 def _place(done: Sequence[Any], kernel: Kernel, costs: Costs) -> int | None:
     """Return the position of a kernel that this one can be fused into, else None."""
-    if _fused_kind(kernel.nest) is None or kernel.is_identity:
+    if _fused_kind(kernel.nest) is None:
         return None
     for place in range(len(done) - 1, max(len(done) - costs.fuse_reach, 0) - 1, -1):
         other = done[place]
@@ -70,12 +70,7 @@ def _fits(first: Kernel, second: Kernel, costs: Costs) -> bool:
     slots = {s.actual for s in (*first.slots, *second.slots)}
     shared = {s.actual for s in first.slots} & {s.actual for s in second.slots}
     stores = len(a.stores) + len(b.stores)
-    if (
-        not shared
-        or stores > costs.fuse_stores
-        or len(slots) > costs.fuse_buffers
-        or first.is_identity
-    ):
+    if not shared or stores > costs.fuse_stores or len(slots) > costs.fuse_buffers:
         return False
     return _in_step(first, second)
 

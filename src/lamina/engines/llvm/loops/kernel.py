@@ -47,11 +47,6 @@ class Kernel:
         return self.schedule
 
     @property
-    def is_identity(self) -> bool:
-        """True if it copies memory onto itself."""
-        return self.nest.kind is NestKind.COPY and self.slots[0].actual is self.slots[1].actual
-
-    @property
     def written(self) -> set[Slot]:
         return {self.slots[s.buffer.number].memory for s in self.nest.stores}
 

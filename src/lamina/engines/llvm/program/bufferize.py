@@ -17,7 +17,7 @@ from lamina.engines.llvm.graph.partitions import is_partitioned, parts_of
 from lamina.engines.llvm.loopopt.split_at_guards import split_at_guards
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel, copy, zeros
-from lamina.engines.llvm.loops.nest import walk
+from lamina.engines.llvm.loops.nest import NestKind, walk
 from lamina.engines.llvm.lowering.lower import lower
 from lamina.engines.llvm.program.buffer_layout import padded_strides
 from lamina.engines.llvm.program.halo import halo_eliminations, halo_fills, interior_slot
@@ -29,6 +29,7 @@ from lamina.engines.llvm.program.statements import (
     Routine,
     Statement,
     While,
+    map_bodies,
     touched,
 )
 from lamina.engines.llvm.target.costs import Costs
@@ -45,11 +46,21 @@ def bufferize(graph: Graph, updates: Mapping[int, int], costs: Costs) -> Program
         for k, r in enumerate(graph.results)
     ]
     program = Program([], arguments, results)
-    program.statements = _Bufferizer(graph, arguments, results, program, costs).statements()
+    statements = _Bufferizer(graph, arguments, results, program, costs).statements()
+    program.statements = map_bodies(statements, _without_identity_copies)
     fresh = [s for s in results if s not in arguments]
     for k, slot in enumerate(fresh):
         slot.number = len(arguments) + k
     return program
+
+
+def _without_identity_copies(statements: list[Statement]) -> list[Statement]:
+    """Leave out the copies of memory onto itself."""
+    return [s for s in statements if not (isinstance(s, Kernel) and _is_identity(s))]
+
+
+def _is_identity(kernel: Kernel) -> bool:
+    return kernel.nest.kind is NestKind.COPY and kernel.slots[0].actual is kernel.slots[1].actual
 
 
 class _Bufferizer:

@@ -270,7 +270,7 @@ class _Interpreter:
     def _variant(self, kernel: Kernel) -> Kernel | None:
         """Return the version of the kernel for this iteration of the surrounding loop, if any
         runs."""
-        if kernel.is_identity or (kernel.skip_last and self.is_last):
+        if kernel.skip_last and self.is_last:
             return None
         return (
             kernel.first_iteration

@@ -15,14 +15,8 @@ from lamina.ir.types import Dim
 
 
 def running(statements: Sequence[Statement]) -> list[Kernel | Routine]:
-    """Return what a program runs, in order, without copies of memory onto itself, which have no
-    code."""
-    return [
-        statement
-        for statement in leaves(statements)
-        if isinstance(statement, Routine)
-        or (isinstance(statement, Kernel) and not statement.is_identity)
-    ]
+    """Return the kernels and routines of a program, in order."""
+    return [s for s in leaves(statements) if isinstance(s, (Kernel, Routine))]
 
 
 def name_of(statement: Kernel | Routine) -> str:

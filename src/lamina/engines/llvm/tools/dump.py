@@ -171,9 +171,9 @@ class Speaking(Log):
         self._show_code(f"kernel {number}, {text.symbol}", text.text)
 
     def _show_code(self, what: str, text: str) -> None:
-        if text and self.rung >= 5:
+        if self.rung >= 5:
             self._show(f"LLVM of {what}", text)
-        if text and self.rung >= 6:
+        if self.rung >= 6:
             self._show(f"assembly of {what}", toolchain.assembly(text))
 
     def ready(self, program: Executable) -> Executable:

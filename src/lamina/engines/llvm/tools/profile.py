@@ -166,8 +166,6 @@ class TimedDriver(Driver):
         return super().run()
 
     def _kernel(self, kernel: Kernel) -> None:
-        if self.kernels[kernel][0] == "":  # a copy of memory onto itself
-            return
         with self._between_barriers(kernel, kernel.chosen.serial):
             super()._kernel(kernel)
 

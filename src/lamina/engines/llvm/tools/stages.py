@@ -32,8 +32,7 @@ class Pass:
 
 
 class KernelText(NamedTuple):
-    """A kernel's symbol, its LLVM text, and the symbolic sizes that it takes; no text and symbol if
-    it would copy memory onto itself."""
+    """A kernel's symbol, its LLVM text, and the symbolic sizes that it takes."""
 
     symbol: str
     text: str
