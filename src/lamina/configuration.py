@@ -42,6 +42,11 @@ _SIGNATURES = weakref.WeakKeyDictionary()
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
+def arguments_of(made: Configurable) -> dict[str, Any]:
+    """Return the arguments that an object was made with, by name."""
+    return made._arguments
+
+
 class Configurable:
     """Remembers the arguments it was made with; `get_config` gives them as plain JSON data.
 

@@ -428,7 +428,7 @@ class Model(Layer, Trainer):
 
     def __reduce__(self) -> Any:
         """For pickle: the content of the model's file, and the user's classes that it names."""
-        from lamina.saving.pickled import reduced
+        from lamina.models.pickled import reduced
 
         return reduced(self)
 

@@ -496,6 +496,11 @@ class Optimizer(Configurable):
 
 
 # ---- pieces ------------------------------------------------------------------------------------
+def slots_by_variable(optimizer: Optimizer) -> dict[Variable, dict[str, Variable]]:
+    """Return the slots of each variable that the optimizer was built for, by name."""
+    return optimizer._slots
+
+
 def _shortest(rate: Variable) -> float:
     """0.01, not the 0.009999999776... that float32 makes of it."""
     return float(str(rate.numpy()))

@@ -12,10 +12,11 @@ import numpy as np
 from lamina.configuration import deserialize, serialize
 from lamina.errors import FileFormatError, LaminaError, UnknownNameError, describe
 from lamina.files import write_whole
+from lamina.layers.facts import build_shape
 from lamina.layers.saved_names import saved_weights
+from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring
 from lamina.saving import container
-from lamina.saving.compiled import compile_from, compiled_config
 from lamina.saving.names import warn_of_name
 from lamina.saving.weights import arrays, fitting, named, put, refuse_to_overwrite
 from lamina.tensor import Variable
@@ -59,8 +60,8 @@ def save_model(
 def content_of(model: Any, include_optimizer: bool = True) -> bytes:
     """The content of the file of a built model."""
     weights = named(model)
-    written = {"model": serialize(model), "build_shape": shapes(model._build_shape)}
-    compiled = compiled_config(model) if model.compiled else None
+    written = {"model": serialize(model), "build_shape": shapes(build_shape(model))}
+    compiled = model.get_compile_config() if model.compiled else None
     state = None
     if compiled is not None:
         written["compile"] = compiled
@@ -91,7 +92,7 @@ def state_by_weight(model: Any) -> dict[str, Variable]:
     """The optimizer's Variables: "dense/kernel/momentum" of a weight, "0000/iteration" of all."""
     names = {id(variable): name for name, variable in saved_weights(model).items()}
     found, of_weights = {}, set()
-    for k, (variable, slots) in enumerate(model.optimizer._slots.items()):
+    for k, (variable, slots) in enumerate(slots_by_variable(model.optimizer).items()):
         for slot, state in slots.items():
             found[f"{names.get(id(variable), k)}/{slot}"] = state
             of_weights.add(id(state))
@@ -148,7 +149,7 @@ def model_of(
         put(variables, content.weights.arrays, os.fspath(path))
         limits.finish(list(variables.values()))
         if compile and isinstance(written.get("compile"), dict):
-            compile_from(model, written["compile"], custom_objects)
+            model.compile_from_config(written["compile"], custom_objects)
             if state is not None:
                 model.optimizer.build(model.trainable_weights)
                 variables = (

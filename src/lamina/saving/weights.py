@@ -15,13 +15,15 @@ import numpy as np
 
 from lamina.errors import FileFormatError, ShapeError
 from lamina.files import write_whole
+from lamina.layers import Layer
+from lamina.layers.facts import label, need_built
 from lamina.layers.saved_names import interchangeable, saved_weights
 from lamina.saving import container, safetensors
 from lamina.saving.names import WEIGHTS, warn_of_name
 from lamina.tensor import Variable
 
 
-def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(model: Layer, path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write the weights of a built model; any reader of safetensors can read them.
 
     The name ends in .safetensors, or with a warning in .weights.h5, as programs for Keras have it.
@@ -36,9 +38,9 @@ def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
         raise FileExistsError(f"{path}: is there already, and overwrite is False")
 
 
-def named(model: Any) -> dict[str, np.ndarray]:
+def named(model: Layer) -> dict[str, np.ndarray]:
     """The weights of a built model by their names in a file."""
-    model._need_built("saving weights")
+    need_built(model, "saving weights")
     return arrays(saved_weights(model))
 
 
@@ -46,7 +48,7 @@ def arrays(variables: Mapping[str, Variable]) -> dict[str, np.ndarray]:
     return {name: variable.numpy() for name, variable in variables.items()}
 
 
-def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(model: Layer, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Read weights that `save_weights` or `save` wrote into a model of the same layers.
 
     Names and shapes must be equal, else nothing is changed; with `skip_mismatch` what does not
@@ -61,11 +63,11 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
         stored = container.from_safetensors(path, content)
     else:
         raise container.not_a_model(path, content)
-    model._need_built("load_weights")
+    need_built(model, "load_weights")
     put(fitting(model, stored, os.fspath(path)), stored.arrays, os.fspath(path), skip_mismatch)
 
 
-def fitting(model: Any, stored: container.Stored, where: str) -> dict[str, Variable]:
+def fitting(model: Layer, stored: container.Stored, where: str) -> dict[str, Variable]:
     """The model's weights by the names that the file has for them. Raises FileFormatError for a
     file of an earlier version that could be read in two ways."""
     by_attribute = saved_weights(model)
@@ -77,7 +79,7 @@ def fitting(model: Any, stored: container.Stored, where: str) -> dict[str, Varia
         holder, one, other = alike
         raise FileFormatError(
             f"{where}: its names count layers in the order in which they were made, as earlier "
-            f"versions wrote them, and {one!r} and {other!r} of {holder._label()} are alike: "
+            f"versions wrote them, and {one!r} and {other!r} of {label(holder)} are alike: "
             "which is which cannot be told",
             hint="if the layers are still made in the same order: model.set_weights([arrays[name] "
             "for name in model.named_weights()]), with arrays = "

@@ -15,6 +15,7 @@ from lamina.training import checks
 from lamina.training.arguments import MOST_ROWS, checked, checked_fit, need_data
 from lamina.training.attributes import replaceable
 from lamina.training.columns import columns, unpacked
+from lamina.training.compile_config import compile_arguments, compile_config
 from lamina.training.objectives import Compilation
 from lamina.training.own_metrics import reported_metrics
 from lamina.training.predict import Predictor, predict
@@ -359,7 +360,7 @@ class Trainer:
         """
         from lamina.saving import save_weights
 
-        save_weights(self, filepath, overwrite)
+        save_weights(self, filepath, overwrite)  # type: ignore[arg-type]
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights of a model of the same layers from a .safetensors or .lamina file.
@@ -373,7 +374,33 @@ class Trainer:
         """
         from lamina.saving import load_weights
 
-        load_weights(self, filepath, skip_mismatch)
+        load_weights(self, filepath, skip_mismatch)  # type: ignore[arg-type]
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return the arguments of `compile` as JSON data, for `compile_from_config`; None, with a
+        warning, if one of them is a function, which only code can express.
+
+        Example:
+            >>> import lamina as lm
+            >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
+            >>> model.compile("sgd", "mse")
+            >>> other = lm.models.clone_model(model)
+            >>> other.compile_from_config(model.get_compile_config())
+            >>> other.optimizer
+            SGD(learning_rate=0.01)
+        """
+        return compile_config(self._compilation("get_compile_config"), self.name)  # type: ignore[attr-defined]
+
+    def compile_from_config(
+        self, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> None:
+        """Compile the model with the arguments that `get_compile_config` returned.
+
+        Args:
+            config: dictionary that `get_compile_config` returned.
+            custom_objects: dictionary from name to class or function of the caller's own.
+        """
+        self.compile(**compile_arguments(config, custom_objects))
 
     # ---- to be defined anew where the usual step is not wanted ---------------------------------
     @of_trainer

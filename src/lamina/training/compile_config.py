@@ -8,13 +8,12 @@ from typing import Any
 
 from lamina import losses, metrics, optimizers
 from lamina.errors import ArgumentError, describe, warn
-from lamina.training.objectives import Labelled
+from lamina.training.objectives import Compilation, Labelled
 
 
-def compiled_config(model: Any) -> dict[str, Any] | None:
-    """The arguments of compile. None, with a warning, where one of them is a function: it has no
-    place in a file, and the model itself is saved all the same."""
-    compilation = model._session.compilation
+def compile_config(compilation: Compilation, name: str) -> dict[str, Any] | None:
+    """Return the arguments of `compile` of the model of this name. If one of them is a function,
+    which has no place in a file, warn and return None: the model itself can still be saved."""
     try:
         written = {
             "optimizer": optimizers.serialize(compilation.optimizer),
@@ -26,17 +25,17 @@ def compiled_config(model: Any) -> dict[str, Any] | None:
         json.dumps(written)
     except (ArgumentError, TypeError) as error:
         warn(
-            f"save: what {model.name} was compiled for cannot be written ({describe(str(error))}), "
+            f"save: what {name} was compiled for cannot be written ({describe(str(error))}), "
             "and is left out: call compile again after load_model"
         )
         return None
     return written
 
 
-def compile_from(
-    model: Any, written: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
-) -> None:
-    """Compile a model with what `compiled_config` wrote."""
+def compile_arguments(
+    written: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the keyword arguments of `compile` that `compile_config` wrote."""
 
     def metric(config: Any) -> Labelled:
         if config["metric"] is None:
@@ -46,13 +45,13 @@ def compile_from(
     def loss(config: Any) -> Any:
         return losses.deserialize(config, custom_objects)
 
-    model.compile(
-        optimizers.deserialize(written["optimizer"], custom_objects),
-        _restored(written["loss"], loss),
-        loss_weights=written.get("loss_weights"),
-        metrics=_restored(written["metrics"], metric),
-        weighted_metrics=_restored(written["weighted_metrics"], metric),
-    )
+    return {
+        "optimizer": optimizers.deserialize(written["optimizer"], custom_objects),
+        "loss": _restored(written["loss"], loss),
+        "loss_weights": written.get("loss_weights"),
+        "metrics": _restored(written["metrics"], metric),
+        "weighted_metrics": _restored(written["weighted_metrics"], metric),
+    }
 
 
 def _metric(row: Labelled) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from lamina.configuration import NAMED_FUNCTIONS, Configurable, registered_name
+from lamina.configuration import NAMED_FUNCTIONS, Configurable, arguments_of, registered_name
+from lamina.layers.facts import with_sublayers
 from lamina.saving.models import content_of, model_of
 
 
@@ -27,7 +28,7 @@ def revived(content: bytes, custom_objects: Mapping[str, Any]) -> Any:
 def _custom(model: Any) -> Iterator[tuple[str, Any]]:
     """The user's classes and functions that the content names, by name."""
     compiled = model._compilation("pickle") if model.compiled else None
-    for layer in model._flatten_layers():
+    for layer in with_sublayers(model):
         yield from _of(layer)
     for each in vars(compiled).values() if compiled is not None else ():
         yield from _in(each)
@@ -51,5 +52,5 @@ def _of(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Configurable):
         if registered_name(type(value)).startswith("custom>"):
             yield type(value).__name__, type(value)
-        for each in value._arguments.values():
+        for each in arguments_of(value).values():
             yield from _in(each)

@@ -1,0 +1,83 @@
+"""Facts about a layer that the rest of Lamina asks for.
+
+They are functions and not methods, so that a class of a user's own may use their names for its
+attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lamina.errors import NotBuiltError
+from lamina.ir import types
+from lamina.layers.tracking import PLAIN, Tracked
+from lamina.tensor import Variable
+
+
+def label(layer: Tracked) -> str:
+    """Return the name of a layer in errors: Dense 'sequential/dense_1'."""
+    return layer._label()
+
+
+def with_sublayers(layer: Tracked) -> list[Any]:
+    """Return the layer and all sublayers, each once, parents first."""
+    return layer._flatten_layers()
+
+
+def variables_by_path(layer: Tracked) -> dict[str, Variable]:
+    """Return the weights that exist by path, also of a layer that is not built completely."""
+    return layer._named_variables()
+
+
+def attribute_values(layer: Tracked) -> Iterator[Any]:
+    """Yield the values of a layer's attributes that can hold layers, Variables or metrics."""
+    for name, value in vars(layer).items():
+        if type(value) not in PLAIN and name not in layer._unseen:
+            yield value
+
+
+def need_built(layer: Tracked, what: str) -> None:
+    """Raise NotBuiltError if the layer has no weights yet, which `what` needs."""
+    if not layer.built:
+        raise NotBuiltError(
+            f"{layer._label()}: {what} needs weights, and they are not there before the model "
+            "knows the shape of its input",
+            hint="begin with Input(shape=...) (or input_shape=... in the first layer), call "
+            f"{layer.name}.build((None, features)), or call the model on a batch once",
+        )
+
+
+# ---- shapes and types --------------------------------------------------------------------------
+def build_shape(layer: Any) -> Any:
+    """Return the shape, or nest of shapes, that the layer was built for; None if it needs none."""
+    return layer._build_shape
+
+
+def output_shape(layer: Any) -> Any:
+    """Return the shape, or nest of shapes, of the layer's outputs; None before the first call."""
+    return layer._output_shape
+
+
+def first_shape(layer: Any) -> tuple[int | None, ...] | None:
+    """Return the shape, with the batch, that `input_shape=` gave the layer."""
+    shape: tuple[int | None, ...] | None = layer._first_shape
+    return shape
+
+
+def data_dtype(layer: Any) -> types.DType | None:
+    """Return the dtype that data without an Input are converted to; None for floats."""
+    dtype: types.DType | None = layer._data_dtype
+    return dtype
+
+
+# ---- names -------------------------------------------------------------------------------------
+def is_named_by_user(layer: Tracked) -> bool:
+    """True if the user gave the layer its name."""
+    return layer._is_given
+
+
+def rename(layer: Tracked, taken: set[str]) -> None:
+    """Choose another name for a layer, one that is not taken."""
+    layer._is_named = False
+    layer._take_name(taken)
