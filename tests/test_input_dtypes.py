@@ -151,4 +151,4 @@ def test_data_of_each_dtype_have_one_program():
     y = np.zeros((2, 1), "float32")
     for data in (U, U.astype("int32"), U, U.astype("float32"), U.astype("int32")):
         model.fit(data, y, verbose=0)
-    assert len(model._session._programs._programs) == 3
+    assert len(model._session._runners._programs._programs) == 3

@@ -106,15 +106,16 @@ class TestTheFirstCallFromSeveralThreads:
         for _ in range(TRIES):
             model = lm.Sequential([lm.layers.Dense(3)])
             model.compile("sgd", "mse")
-            sessions = at_once(lambda: model._session.prepare(model, columns(), "evaluate"))  # noqa: B023
+            sessions = at_once(lambda: prepared(model))  # noqa: B023
             assert len({id(steps) for steps in sessions}) == 1
             assert len(model.weights) == 2
 
 
-def columns():
+def prepared(model):
+    from lamina.models.trainee import Trainee
     from lamina.training.columns import columns
 
-    return columns(X, X[:, :3])
+    return model._session.prepare(Trainee(model), columns(X, X[:, :3]), "evaluate")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")

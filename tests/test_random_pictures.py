@@ -7,6 +7,7 @@ import pytest
 
 import lamina as lm
 from lamina import layers as L
+from lamina.models.trainee import Trainee
 from lamina.operations import random, samples, updating
 
 RNG = np.random.default_rng(2)
@@ -151,5 +152,5 @@ def test_models_without_such_layers_are_told_nothing():
     model.compile("sgd", "mse")
     model.train_on_batch(PICTURES, NUMBERS[:, None])
     data = lm.training.columns.columns(PICTURES, NUMBERS[:, None])
-    model._session.prepare(model, data, "fit")
+    model._session.prepare(Trainee(model), data, "fit")
     assert data.numbers is None

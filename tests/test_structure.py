@@ -49,7 +49,9 @@ FLOORS = [
     ["data"],
     ["datasets"],
     ["saving"],
-    ["training", "models", "callbacks"],
+    ["training"],
+    ["callbacks"],
+    ["models"],
     ["inspect", "plot"],
     ["nn", "linalg", "random"],
     ["keras"],
@@ -192,6 +194,56 @@ def test_the_reader_of_imports_sees_each_kind(tmp_path, monkeypatch):
         (13, ["high"]),
     ]
     assert (13, ["high"]) not in imports(path, typing=False)
+
+
+# ---- what is private -------------------------------------------------------------------------
+# The tensor's own parts, which operations and recordings are made of, and Python's.
+TENSOR = {"_node", "_value", "_type", "_array", "_known"}
+PRIVATE = {
+    **dict.fromkeys(("operations", "transforms", "layers", "seeding", "keras"), TENSOR),
+    **{package: {"_getframe"} for package in ("errors", "namespaces", "ir")},
+    "tree": {"_fields"},  # public in named tuples
+}
+
+
+def private_attributes(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Line, text and name of each attribute `_name` of another object than `self` or `cls`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Attribute) or not node.attr.startswith("_"):
+            continue
+        text = ast.unparse(node.value)
+        own = text in ("self", "cls") or text.startswith(("super(", "type("))
+        if not own and not node.attr.startswith("__"):
+            yield node.lineno, ast.unparse(node), node.attr
+
+
+def private_names(path: Path) -> set[str]:
+    """The private names that classes in a file define."""
+    found = set()
+    for cls in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(cls) if isinstance(cls, ast.ClassDef) else ():
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                found.add(node.attr)
+            elif isinstance(node, ast.FunctionDef):
+                found.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)  # __slots__
+    return {name for name in found if name.startswith("_")}
+
+
+def test_private_attributes_are_read_by_their_own_package_only():
+    own: dict[str, set[str]] = {}
+    for path in FILES:
+        own.setdefault(module_of(path)[0], set()).update(private_names(path))
+    found = [
+        f"{path}:{line} {text}"
+        for path in FILES
+        for line, text, name in private_attributes(path)
+        if name not in own[module_of(path)[0]] | PRIVATE.get(module_of(path)[0], set())
+    ]
+    assert not found, "\n".join(found)
 
 
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:

@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lamina import namespaces
-from lamina.configuration import NAMED_FUNCTIONS, Configurable, deserialize, own_object, plain
+from lamina.configuration import (
+    NAMED_FUNCTIONS,
+    Configurable,
+    arguments_of,
+    deserialize,
+    own_object,
+    plain,
+)
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.floatx import with_floatx
 from lamina.operations import elementwise, neural
@@ -147,8 +154,9 @@ class ActivationAttribute:
         return instance.__dict__[self.name]
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if self.name in instance.__dict__ and self.name in instance._arguments:
-            instance._arguments[self.name] = value
+        arguments = arguments_of(instance)
+        if self.name in instance.__dict__ and self.name in arguments:
+            arguments[self.name] = value
         instance.__dict__[self.name] = get(value)
 
 

@@ -57,7 +57,7 @@ def generator(seed: Any) -> np.random.Generator:
 def next_seed() -> int:
     """The next seed of weights in the global stream, which `lm.set_seed` starts anew. Known at
     once, also where a program is being recorded."""
-    high, low = random._GLOBAL.next("initial weights").numpy().tolist()
+    high, low = random.global_key("initial weights").numpy().tolist()
     return int(high) << 32 | int(low)
 
 

@@ -292,6 +292,16 @@ def as_node(tensor: Tensor) -> Node:
     return Node("constant", (), {"value": value, "dtype": dtype}, tensor._type, value=value)
 
 
+def node_of(tensor: Tensor) -> Node | None:
+    """Return the node that records how a tensor was made; None if nothing recorded it."""
+    return tensor._node
+
+
+def memory_of(variable: Variable) -> np.ndarray:
+    """Return the array that holds a Variable, which programs read and write; not a copy."""
+    return variable._array
+
+
 def from_array(array: Any, dtype: DType | None = None) -> Tensor:
     """A Tensor around a NumPy array, without a copy; the array must not change afterwards."""
     return Tensor(types.array_type(array, dtype), array)

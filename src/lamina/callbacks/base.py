@@ -208,6 +208,7 @@ class CallbackList:
     Args:
         callbacks: a Callback, or several; None is no callback.
         model: model in training, given to each callback.
+        last: further callback, called after the others; None adds none.
         **params: parameters of training, given to each callback.
 
     Raises:
@@ -223,6 +224,7 @@ class CallbackList:
         self,
         callbacks: Callback | Iterable[Callback] | None = None,
         model: Any = None,
+        last: Callback | None = None,
         **params: Any,
     ) -> None:
         if callbacks is not None and not isinstance(callbacks, (Callback, Iterable)):
@@ -238,9 +240,19 @@ class CallbackList:
                     hint="give objects such as EarlyStopping(patience=3), or your own subclass of "
                     "lamina.callbacks.Callback",
                 )
-        self.callbacks: list[Callback] = given
-        for each in given:
+        self.callbacks: list[Callback] = given if last is None else [*given, last]
+        self.may_change_model = bool(given)
+        for each in self.callbacks:
             each.set_model(model)
+        self.set_params(params)
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Set the parameters of training of all callbacks.
+
+        Args:
+            params: dictionary with "epochs", "steps" and "verbose".
+        """
+        for each in self.callbacks:
             each.set_params(params)
 
     def tell(self, hook: str, *args: Any) -> None:

@@ -27,6 +27,8 @@ class History(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []
+        if self.model is not None:
+            self.model.history = self
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)

@@ -6,7 +6,7 @@ form) and `check_finite` (the values), and all of them together through `check_l
 
 from array import array as numbers_array
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,6 +14,9 @@ from numpy.typing import DTypeLike
 from lamina.arguments import refuse_sparse
 from lamina.data import columns
 from lamina.errors import DataError, DTypeError, LaminaError, ShapeError, describe
+
+Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+"""An array of any shape and element type."""
 
 _ONE_SIZE = (
     "pictures must be of one size: lamina.layers.Resizing(height, width) brings each to it "

@@ -70,22 +70,24 @@ def _function(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def _of_model(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Subject:
     """Prediction of x, or one training step on the batch (x, y)."""
+    from lamina.models.fitting import predictor_of, session_of
+    from lamina.models.trainee import Trainee
     from lamina.training.columns import columns
-    from lamina.training.outputs import build_for
     from lamina.training.programs import Program
 
-    data = columns(x, y, sample_weight)
+    data, trainee = columns(x, y, sample_weight), Trainee(model)
     if y is None:
-        build_for(model, data)
-        program = model._predictor.program(model, data)
-        return _of_program(program.inside(*data.inputs))
-    if model._session is None:
+        trainee.build_for(data.input_nest)
+        predicting = predictor_of(model).program(trainee, data)
+        return _of_program(predicting.inside(*data.inputs))
+    session = session_of(model)
+    if session is None:
         raise ArgumentError(
             "inspect: a training step needs a compiled model",
             hint="call model.compile(optimizer=..., loss=...) first, or leave out the targets",
         )
-    model._session.prepare(model, data, "inspect")
-    program = model._session.runner(model, "train", data)
+    session.prepare(trainee, data, "inspect")
+    program = session.runner(trainee, "train", data)
     if not isinstance(program, Program):
         raise ArgumentError(
             "inspect: this model is trained eagerly, so there is no program to look at",

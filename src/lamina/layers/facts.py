@@ -6,6 +6,7 @@ attributes.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +49,11 @@ def need_built(layer: Tracked, what: str) -> None:
         )
 
 
+def set_built(layer: Any) -> None:
+    """Accept a layer without weights of a known input as built."""
+    layer._set_built(None)
+
+
 # ---- shapes and types --------------------------------------------------------------------------
 def build_shape(layer: Any) -> Any:
     """Return the shape, or nest of shapes, that the layer was built for; None if it needs none."""
@@ -77,7 +83,19 @@ def is_named_by_user(layer: Tracked) -> bool:
     return layer._is_given
 
 
-def rename(layer: Tracked, taken: set[str]) -> None:
-    """Choose another name for a layer, one that is not taken."""
-    layer._is_named = False
+def has_final_name(layer: Tracked) -> bool:
+    """True if the name of a layer will not change any more."""
+    return layer._is_named
+
+
+def take_name(layer: Tracked, taken: set[str]) -> None:
+    """Choose a name that is not taken; a name that the user gave stays."""
+    if layer.name in taken and not layer._is_given:
+        layer._is_named = False
     layer._take_name(taken)
+
+
+def adopt(parent: Tracked, layer: Tracked) -> None:
+    """Make `parent` the parent of a layer that has none."""
+    if layer._parent is None or layer._parent() is None:
+        layer._parent = weakref.ref(parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from lamina.layers.spec import shape_text
 from lamina.layers.symbolic import Call, source_of
 from lamina.models.replay import Replay
 from lamina.operations import shaping
-from lamina.tensor import Tensor, as_tensor
+from lamina.tensor import Tensor, as_tensor, node_of
 
 
 class FunctionalGraph:
@@ -57,7 +57,7 @@ class FunctionalGraph:
                 call = self._call_of(node)
                 if call is not None and call not in calls:
                     calls[call] = None
-                    stack += [t._node for t in call.inputs if t._node is not None]
+                    stack += _nodes(call.inputs)
         return sorted(calls, key=lambda call: call.order), held
 
     def _leaves(self, root: Node) -> list[Node]:
@@ -127,7 +127,7 @@ class FunctionalGraph:
         return depth
 
     def _calls_before(self, call: Call) -> list[Call]:
-        leaves = [n for t in call.inputs if t._node is not None for n in self._leaves(t._node)]
+        leaves = [leaf for n in _nodes(call.inputs) for leaf in self._leaves(n)]
         found = (source_of(n) for n in leaves if n not in self.input_nodes)
         return [s[0] for s in found if s is not None]
 
@@ -144,7 +144,7 @@ class FunctionalGraph:
             inner = getattr(call.layer, "_graph", None)
             own = [(k, call.layer) for k in range(len(call.inputs))]
             for k, layer in own if inner is None else inner.readers:
-                node = call.inputs[k]._node if k < len(call.inputs) else None
+                node = node_of(call.inputs[k]) if k < len(call.inputs) else None
                 if node in self.input_nodes and type(layer).check_data is not Layer.check_data:
                     found.append((self.input_nodes.index(node), layer))
         return found
@@ -158,7 +158,8 @@ class FunctionalGraph:
         by_source = {source_of(n): n for n in self.held if n not in self.input_nodes}
 
         def value(leaf: Any) -> Any:
-            return replay.tensor(leaf._node) if _is_open(leaf) else leaf
+            node = node_of(leaf) if isinstance(leaf, Tensor) and leaf.is_traced else None
+            return leaf if node is None else replay.tensor(node)
 
         for call in self.calls:
             args, kwargs = tree.map_structure(value, (call.args, call.kwargs))
@@ -231,22 +232,22 @@ class Range:
         )
 
 
-def _is_open(value: Any) -> bool:
-    return isinstance(value, Tensor) and value._value is None
+def _nodes(tensors: Iterable[Tensor]) -> list[Node]:
+    return [node for node in map(node_of, tensors) if node is not None]
 
 
 def _node(value: Any, what: str) -> Node:
-    is_symbolic = isinstance(value, Tensor) and value._value is None and value._node is not None
-    if not is_symbolic:
+    node = node_of(value) if isinstance(value, Tensor) and value.is_traced else None
+    if node is None:
         raise ArgumentError(
             f"Model: {what} must be symbolic tensors, made by Input(...) and by layers called on "
             f"them; got {describe(value)}"
         )
-    if what == "inputs" and source_of(value._node) is None:
+    if what == "inputs" and source_of(node) is None:
         raise ArgumentError(
             "Model: an input must come from Input(...) or from a layer, not from an operation"
         )
-    return value._node
+    return node
 
 
 def _adjusted(node: Node, tensor: Tensor) -> Tensor:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from lamina import tree
-from lamina.errors import ArgumentError, NotBuiltError, UnknownNameError, unknown_name
+from lamina.errors import ArgumentError, UnknownNameError, unknown_name
 from lamina.layers import Layer, frames, propagation, symbolic
 from lamina.layers.arguments import batched
+from lamina.layers.facts import is_named_by_user, need_built, take_name, with_sublayers
 from lamina.layers.streaming import refused
 from lamina.locks import MAKING
+from lamina.models.attributes import replaceable
+from lamina.models.files import Filing
 from lamina.models.functional import FunctionalGraph, alone
+from lamina.models.steps import Stepping
+from lamina.models.trainee import Wiring
 from lamina.tensor import Variable
-from lamina.training.attributes import replaceable
-from lamina.training.outputs import shapes_and_names
-from lamina.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from lamina.models.streaming import Stream
 
 
-class Model(Layer, Trainer):
+class Model(Layer, Stepping, Filing):
     """Layers connected to one object that is called, summarized, trained and saved.
 
     A functional model, `Model(inputs, outputs)`, has outputs that were made by calling layers on
@@ -75,13 +76,12 @@ class Model(Layer, Trainer):
         taken: set[str] = set()
         for layer in self._functional_layers:
             if layer.name in taken:
-                if layer._is_given:
+                if is_named_by_user(layer):
                     raise ArgumentError(
                         f"Model: two layers are called '{layer.name}'",
                         hint="give each layer of a model a name of its own",
                     )
-                layer._is_named = False
-                layer._take_name(taken)
+                take_name(layer, taken)
             taken.add(layer.name)
 
     def _class_name(self) -> str:
@@ -211,15 +211,6 @@ class Model(Layer, Trainer):
         with symbolic.inferring():
             self(tree.unflatten(structure, [symbolic.traced(t) for t in types_]), **kwargs)
 
-    def _need_built(self, what: str) -> None:
-        if not self.built:
-            raise NotBuiltError(
-                f"{self._label()}: {what} needs weights, and they are not there before the model "
-                "knows the shape of its input",
-                hint="begin with Input(shape=...) (or input_shape=... in the first layer), call "
-                f"{self.name}.build((None, features)), or call the model on a batch once",
-            )
-
     # ---- what is inside ------------------------------------------------------------------------
     @property
     def layers(self) -> list[Any]:
@@ -292,7 +283,7 @@ class Model(Layer, Trainer):
     @replaceable
     def output_shape(self) -> Any:
         """The shape of the outputs, None for an open extent; a nest for several outputs."""
-        self._need_built("output_shape")
+        need_built(self, "output_shape")
         return self._output_shape
 
     @replaceable
@@ -304,7 +295,7 @@ class Model(Layer, Trainer):
     def output_names(self) -> list[str]:
         """The names of the outputs: the keys of a dictionary of outputs, else the layers' names."""
         self._symbolic("output_names")
-        return shapes_and_names(self, self._output_shape)[1]
+        return Wiring(self).shapes_and_names(self._output_shape)[1]
 
     def representations(
         self, x: Any, layers: Any = None, batch_size: int | None = None
@@ -341,7 +332,7 @@ class Model(Layer, Trainer):
 
     def reset_state(self) -> None:
         """Reset the states of stateful layers."""
-        for layer in self._flatten_layers():
+        for layer in with_sublayers(self):
             if getattr(layer, "stateful", False):
                 layer.reset_state()
 
@@ -350,17 +341,17 @@ class Model(Layer, Trainer):
     # ---- weights -------------------------------------------------------------------------------
     def named_weights(self) -> dict[str, Variable]:
         """Return all weights by path below the model, such as "dense_1/kernel"."""
-        self._need_built("weights")
+        need_built(self, "weights")
         return super().named_weights()
 
     def count_params(self) -> int:
         """Return the number of elements of all weights."""
-        self._need_built("count_params()")
+        need_built(self, "count_params()")
         return super().count_params()
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights as NumPy arrays, in the order of `weights`."""
-        self._need_built("get_weights()")
+        need_built(self, "get_weights()")
         return super().get_weights()
 
     def set_weights(self, weights: Any) -> None:
@@ -372,7 +363,7 @@ class Model(Layer, Trainer):
         Raises:
             ShapeError: if number or shapes differ; then no weight is changed.
         """
-        self._need_built("set_weights()")
+        need_built(self, "set_weights()")
         super().set_weights(weights)
 
     def summary(
@@ -425,33 +416,3 @@ class Model(Layer, Trainer):
         from lamina.models.writing import functional_from_config
 
         return functional_from_config(cls, config, custom_objects)
-
-    def __reduce__(self) -> Any:
-        """For pickle: the content of the model's file, and the user's classes that it names."""
-        from lamina.models.pickled import reduced
-
-        return reduced(self)
-
-    def __copy__(self) -> Self:
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """The same model with weights and state of its own, compiled programs included."""
-        twin = memo[id(self)] = object.__new__(type(self))
-        for name, value in self.__dict__.items():
-            twin.__dict__[name] = copy.deepcopy(value, memo)
-        return twin
-
-    def to_json(self, **kwargs: Any) -> str:
-        """Return the configuration as JSON text, for `model_from_json`.
-
-        Args:
-            **kwargs: arguments of `json.dumps`.
-        """
-        import json
-
-        from lamina.configuration import serialize
-
-        return json.dumps(serialize(self), **kwargs)

@@ -11,6 +11,7 @@ from typing import Any
 
 from lamina.configuration import NAMED_FUNCTIONS, Configurable, arguments_of, registered_name
 from lamina.layers.facts import with_sublayers
+from lamina.models.fitting import session_of
 from lamina.saving.models import content_of, model_of
 
 
@@ -27,10 +28,10 @@ def revived(content: bytes, custom_objects: Mapping[str, Any]) -> Any:
 
 def _custom(model: Any) -> Iterator[tuple[str, Any]]:
     """The user's classes and functions that the content names, by name."""
-    compiled = model._compilation("pickle") if model.compiled else None
+    session = session_of(model)
     for layer in with_sublayers(model):
         yield from _of(layer)
-    for each in vars(compiled).values() if compiled is not None else ():
+    for each in vars(session.compilation).values() if session is not None else ():
         yield from _in(each)
 
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import numpy as np
-
 from lamina import tree
 from lamina.errors import ArgumentError, unknown_name
 from lamina.layers import Layer, frames
 from lamina.locks import MAKING
+from lamina.models.fitting import predictor_of
+from lamina.models.trainee import Trainee
 from lamina.settings import settings
 from lamina.tensor import LOCAL, as_tensor
 from lamina.training.columns import Columns
-from lamina.training.predict import batches_of, check_batch
+from lamina.training.predict import batches_of, joined
 from lamina.training.programs import Program
 from lamina.training.progress import Progress
 
@@ -29,19 +29,17 @@ def representations(model: Any, x: Any, layers: Any, batch_size: int | None) -> 
     names: list[str] = []
     parts: list[Any] = []
     rows = 0
-    found = batches_of(model, x, batch_size, None, Progress("Representations", None, 0), BATCH)
+    trainee = Trainee(model)
+    predictor = predictor_of(model)
+    found = batches_of(trainee, x, batch_size, None, Progress("Representations", None, 0), BATCH)
     with closing(found) as batches:
         for part in batches:
-            check_batch(model, part, rows)
+            predictor.check(trainee, part, rows)
             rows += part.rows
             names, program = _program(model, part, _wanted(model, layers))
             parts.append(program(*part.inputs))
-    joined = parts[0] if len(parts) == 1 else tree.map_structure(_joined, *parts)
-    return dict(zip(names, joined, strict=True))
-
-
-def _joined(*parts: np.ndarray) -> np.ndarray:
-    return np.concatenate(parts)
+    outputs: Any = joined(parts)
+    return dict(zip(names, outputs, strict=True))
 
 
 # ---- names -------------------------------------------------------------------------------------

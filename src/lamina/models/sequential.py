@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -12,13 +11,23 @@ from lamina import tree
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, LaminaError, ShapeError, describe
 from lamina.layers import InputLayer, Layer, building, frames, propagation, symbolic
+from lamina.layers.facts import (
+    adopt,
+    data_dtype,
+    first_shape,
+    has_final_name,
+    is_named_by_user,
+    need_built,
+    take_name,
+)
 from lamina.layers.host import HostLayer
 from lamina.layers.spec import known_shape
 from lamina.locks import MAKING
 from lamina.models import host_stage
 from lamina.models.functional import FunctionalGraph
 from lamina.models.model import Model
-from lamina.tensor import Tensor
+from lamina.models.trainee import graph_of
+from lamina.tensor import Tensor, node_of
 
 
 class Sequential(Model):
@@ -107,13 +116,10 @@ class Sequential(Model):
     def _take_in(self, layer: Layer) -> None:
         """Give a layer a name that no other layer of this model has, and this model as its parent
         if it has none."""
-        if self._by_name.get(layer.name) is not layer or not layer._is_named:
-            if layer.name in self._names and not layer._is_given:
-                layer._is_named = False
-            layer._take_name(self._names)
+        if self._by_name.get(layer.name) is not layer or not has_final_name(layer):
+            take_name(layer, self._names)
             self._by_name[layer.name] = layer
-        if layer._parent is None or layer._parent() is None:
-            layer._parent = weakref.ref(self)
+        adopt(self, layer)
 
     def _drop(self, layers: list[Any]) -> Any:
         """Take the last of these layers off, and give its name free."""
@@ -132,7 +138,8 @@ class Sequential(Model):
 
     def _as_layer(self, layer: Any) -> Any:
         if isinstance(layer, symbolic.SymbolicTensor):
-            source = symbolic.source_of(layer._node) if layer._node is not None else None
+            node = node_of(layer)
+            source = None if node is None else symbolic.source_of(node)
             if source is not None and isinstance(source[0].layer, InputLayer):
                 return source[0].layer
         if isinstance(layer, Layer):
@@ -145,9 +152,9 @@ class Sequential(Model):
 
     def _first_input(self, layer: Layer) -> InputLayer | None:
         """What the first layer says of the input: its `input_shape`, or a model's own Input."""
-        if layer._first_shape is not None:
-            return InputLayer(batch_shape=layer._first_shape, dtype=self._input_dtype())
-        graph = getattr(layer, "_graph", None)
+        if first_shape(layer) is not None:
+            return InputLayer(batch_shape=first_shape(layer), dtype=self._input_dtype())
+        graph = graph_of(layer)
         if graph is None or len(graph.input_nodes) != 1:
             return None
         node = graph.input_nodes[0]
@@ -155,12 +162,12 @@ class Sequential(Model):
 
     def _input_dtype(self) -> Any:
         """What data are converted to where no Input says it: what the first layer asks for."""
-        first = self._layers[0]._data_dtype if self._layers else None
+        first = data_dtype(self._layers[0]) if self._layers else None
         return first or self._dtype
 
     def _refuse_twice(self, layer: Layer) -> None:
         other = self._by_name.get(layer.name, layer)
-        if layer._is_given and other is not layer and other._is_given:
+        if other is not layer and is_named_by_user(layer) and is_named_by_user(other):
             raise ArgumentError(
                 f"{self._label()}: there is already a layer '{layer.name}'",
                 hint="give each layer of a model a name of its own",
@@ -206,7 +213,7 @@ class Sequential(Model):
         if self._stage:
             return
         if input_shape is None:
-            self._need_built("build() without a shape")
+            need_built(self, "build() without a shape")
         if not symbolic.is_shape(input_shape):
             raise ShapeError(
                 f"{self._label()}: takes one input, but shapes of several came: {input_shape}",

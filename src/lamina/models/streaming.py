@@ -18,10 +18,12 @@ from lamina.ir import primitives
 from lamina.ir.graph import Node, topological
 from lamina.ir.types import Extent, TensorType
 from lamina.layers import symbolic
+from lamina.layers.facts import build_shape, label, need_built
 from lamina.layers.spec import shape_text
 from lamina.layers.streaming import Streaming, refused, streaming
+from lamina.models.trainee import graph_of
 from lamina.operations import shaping
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, memory_of, node_of
 from lamina.transforms.compiling import build
 from lamina.transforms.tracing import record
 
@@ -52,7 +54,7 @@ class Stream:
         executable = build(recorded, f"stream {model.name}: one step")
         self._buffers = [np.zeros(t.shape, t.dtype.storage) for t in inputs]
         self._kept = (recorded.state, recorded.captured)  # alive as long as their memory is used
-        self._arrays = [*self._buffers, *(v._array for v in recorded.state), *recorded.captured]
+        self._arrays = [*self._buffers, *(memory_of(v) for v in recorded.state), *recorded.captured]
         self._executable = executable
         results, self._run = executable.fixed(self._arrays)
         self._outputs = results[: recorded.outputs]
@@ -103,7 +105,7 @@ class Stream:
     def reset(self) -> None:
         """Begin new sequences: everything kept is what it was before the first step."""
         for variable, first in self._variables():
-            np.copyto(variable._array, first)
+            np.copyto(memory_of(variable), first)
         self._done = 0
 
     @property
@@ -125,7 +127,7 @@ class Stream:
         fits = len(own) == len(given) and "position" in saved
         if not fits or any(v.shape != np.shape(a) for v, a in zip(own, given, strict=True)):
             raise StateError(
-                f"stream of {self.model._label()}: this is not a state of it",
+                f"stream of {label(self.model)}: this is not a state of it",
                 hint="assign what its own `state` gave",
             )
         for variable, array in zip(own, given, strict=True):
@@ -149,7 +151,7 @@ class Stream:
         given = tree.leaves(x) if not self._one_input else [x]
         if len(given) != len(self._buffers):
             raise ShapeError(
-                f"stream of {self.model._label()}: {len(given)} inputs came, expected "
+                f"stream of {label(self.model)}: {len(given)} inputs came, expected "
                 f"{len(self._buffers)}"
             )
         alone = False
@@ -158,13 +160,13 @@ class Stream:
             alone = self.batch_size == 1 and array.shape == buffer.shape[1:]
             if array.shape != buffer.shape and not alone:
                 raise ShapeError(
-                    f"stream of {self.model._label()}: a step of shape {array.shape} came, "
+                    f"stream of {label(self.model)}: a step of shape {array.shape} came, "
                     f"expected {buffer.shape}",
                     hint="one step of each sequence, (batch_size, ...): no axis of steps",
                 )
             if not np.can_cast(array.dtype, buffer.dtype, "same_kind"):
                 raise DTypeError(
-                    f"stream of {self.model._label()}: {describe(array)} came, expected "
+                    f"stream of {label(self.model)}: {describe(array)} came, expected "
                     f"{buffer.dtype}"
                 )
             buffer[...] = array
@@ -172,7 +174,7 @@ class Stream:
 
     def _full(self) -> StateError:
         return StateError(
-            f"stream of {self.model._label()}: {self._done} steps have come, and there is no place "
+            f"stream of {label(self.model)}: {self._done} steps have come, and there is no place "
             "for more",
             hint="reset(), and give the last steps again; attention keeps as many steps as "
             "stream(length=...) says, and a PositionEmbedding has so many positions",
@@ -182,17 +184,18 @@ class Stream:
 # ---- what can be streamed ----------------------------------------------------------------------
 def _inputs(model: Any) -> tuple[list[TensorType], Any]:
     """The types of whole inputs, their steps left open, and their nest."""
-    if model._graph is not None:
-        found = [n.type for n in model._graph.input_nodes]
-        structure = model._graph.input_structure
+    graph = graph_of(model)
+    if graph is not None:
+        found = [n.type for n in graph.input_nodes]
+        structure = graph.input_structure
     else:
-        model._need_built("stream")
-        shapes, structure = _flat_shapes(model._build_shape)
+        need_built(model, "stream")
+        shapes, structure = _flat_shapes(build_shape(model))
         found = [symbolic.symbolic_type(s, model.dtype) for s in shapes]
     for each in found:
         if each.ndim < 2 or not isinstance(each.shape[1], Extent):
             raise ShapeError(
-                f"{model._label()} cannot be streamed: its inputs are {shape_text(each.shape)}, "
+                f"{label(model)} cannot be streamed: its inputs are {shape_text(each.shape)}, "
                 "and the number of steps must be open",
                 hint="Input((None, features)) leaves it open",
             )
@@ -221,7 +224,7 @@ def _has_steps(model: Any, found: list[TensorType], structure: Any) -> list[bool
 
 def check_between(model: Any, graph: Any) -> None:
     """Refuses operations between the layers of a functional model that look at several steps."""
-    roots = [t._node for call in graph.calls for t in call.inputs if t._node is not None]
+    roots = [n for call in graph.calls for t in call.inputs if (n := node_of(t)) is not None]
     for node in topological([*roots, *graph.output_nodes]):
         if node.op != "parameter" and not _keeps_steps_apart(node):
             raise refused(model, f"between its layers stands the operation {node.op}")

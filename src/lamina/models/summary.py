@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina.layers import symbolic
-from lamina.tensor import Variable
+from lamina.layers.facts import output_shape, variables_by_path
+from lamina.models.trainee import graph_of
+from lamina.tensor import Variable, node_of
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ def rows_of(model: Any, layers: Sequence[Any], nested: bool, depth: int = 0) -> 
     for layer in layers:
         yield Row(
             f"{layer.name} ({type(layer).__name__})",
-            shape_text(layer._output_shape),
-            sum(v.size for v in layer._named_variables().values()),
+            shape_text(output_shape(layer)),
+            sum(v.size for v in variables_by_path(layer).values()),
             sources.get(id(layer), ""),
             layer.trainable,
             depth,
@@ -79,7 +81,7 @@ def rows_of(model: Any, layers: Sequence[Any], nested: bool, depth: int = 0) -> 
 
 def connections(model: Any) -> dict[int, str]:
     """For a graph that is more than a chain: which layers each layer's inputs come from."""
-    graph = getattr(model, "_graph", None)
+    graph = graph_of(model)
     if graph is None or _is_chain(graph):
         return {}
     found: dict[int, list[str]] = {}
@@ -95,14 +97,14 @@ def graph_source(tensor: Any) -> list[str]:
 
 
 def _is_chain(graph: Any) -> bool:
-    used = [id(t._node) for call in graph.calls for t in call.inputs]
+    used = [id(node_of(t)) for call in graph.calls for t in call.inputs]
     single = len(graph.input_nodes) == 1 and all(len(c.inputs) == 1 for c in graph.calls)
     return single and len(set(used)) == len(used)
 
 
 def totals_of(model: Any) -> Totals:
     if not model.built:  # what the layers have so far
-        variables = {id(v): v for v in model._named_variables().values()}.values()
+        variables = {id(v): v for v in variables_by_path(model).values()}.values()
         trainable = [v for v in variables if v.trainable]
         frozen = [v for v in variables if not v.trainable]
     else:

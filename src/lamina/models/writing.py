@@ -18,10 +18,11 @@ from lamina import tree
 from lamina.configuration import deserialize, plain, restored
 from lamina.errors import ArgumentError
 from lamina.layers import InputLayer
+from lamina.layers.facts import label
 from lamina.layers.frames import Scope
 from lamina.layers.symbolic import Call, source_of
 from lamina.models.functional import FunctionalGraph
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, node_of
 
 MARKS = {"from", "value", "tuple", "dict"}
 
@@ -35,13 +36,14 @@ def functional_config(model: Any, graph: FunctionalGraph) -> dict[str, Any]:
     order = {call: k for k, call in enumerate(calls)}
 
     def tensor(value: Any) -> Any:
-        if not (isinstance(value, Tensor) and value._value is None):
-            return {"value": plain(value, model._label())}
-        source = source_of(value._node) if value._node is not None else None
+        if not (isinstance(value, Tensor) and value.is_traced):
+            return {"value": plain(value, label(model))}
+        node = node_of(value)
+        source = source_of(node) if node is not None else None
         if source is None or source[0] not in order:
             raise ArgumentError(
-                f"{model._label()} cannot be written down: between its layers stands an "
-                f"operation, {value._node.op if value._node else value!r}",
+                f"{label(model)} cannot be written down: between its layers stands an "
+                f"operation, {node.op if node else value!r}",
                 hint="use a layer for it (Add for +, Concatenate, Reshape, ...), or write a Layer "
                 "whose call does it",
             )

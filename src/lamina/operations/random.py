@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -200,6 +200,17 @@ class _Global:
                 self.scope = Scope(key(FIRST_SEED))
             return self.scope.next(path)
 
+    def state(self) -> dict[str, Any]:
+        with self.lock:
+            scope = self.scope or Scope(key(FIRST_SEED))
+            requests = {str(mark): count for mark, count in scope.requests.items()}
+            return {"key": np.asarray(scope.key).tolist(), "requests": requests}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        with self.lock:
+            self.scope = Scope(as_tensor(np.array(state["key"], np.uint32)))
+            self.scope.requests = {int(mark): n for mark, n in state["requests"].items()}
+
 
 _GLOBAL = _Global()
 
@@ -279,7 +290,22 @@ def scoped_key(path: str = "") -> Tensor:
             hint="pass key=..., an argument of the function, or wrap the code in "
             "`with lm.random.key_scope(key):`",
         )
+    return global_key(path)
+
+
+def global_key(path: str) -> Tensor:
+    """Return the next key of a path from the global state, whatever scope there is."""
     return _GLOBAL.next(path)
+
+
+def global_state() -> dict[str, Any]:
+    """Return the global state: its key, and how many keys of each path were taken."""
+    return _GLOBAL.state()
+
+
+def set_global_state(state: Mapping[str, Any]) -> None:
+    """Set the global state to what `global_state` returned."""
+    _GLOBAL.restore(state)
 
 
 def _key_or_next(key: Any) -> Tensor:

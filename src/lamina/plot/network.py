@@ -7,7 +7,9 @@ from typing import Any
 
 from lamina.errors import ArgumentError
 from lamina.layers import symbolic
+from lamina.layers.facts import variables_by_path
 from lamina.models.summary import shape_text
+from lamina.models.trainee import graph_of
 from lamina.plot import style
 from lamina.plot.layout import Layout, laid_out
 
@@ -45,7 +47,7 @@ def model(
         >>> type(lm.plot.model(model)).__name__
         'Figure'
     """
-    graph = getattr(model, "_graph", None)
+    graph = graph_of(model)
     if graph is None:
         raise ArgumentError(
             f"plot.model: {model!r} is not made of layers from Inputs to outputs, so its layers "
@@ -80,7 +82,7 @@ def _calls(graph: Any) -> tuple[list[Any], list[tuple[int, int]]]:
 def _text(call: Any, show_shapes: bool, show_names: bool) -> list[str]:
     layer = call.layer
     lines = [type(layer).__name__ + (f"  {layer.name}" if show_names else "")]
-    weights = sum(v.size for v in layer._named_variables().values())
+    weights = sum(v.size for v in variables_by_path(layer).values())
     facts = [shape_text(symbolic.shapes_of(call.outputs) if call.outputs is not None else None)]
     facts = facts if show_shapes else []
     facts += [f"{weights:,} weights"] if weights else []
@@ -99,7 +101,7 @@ def _draw(axes: Any, placed: Layout, texts: list[list[str]], layers: list[Any]) 
         axes.add_patch(arrow)
     for (x, row), lines, layer in zip(placed.places, texts, layers, strict=True):
         corner = (x - placed.box / 2, -ROW * row - height / 2)
-        fill = PALE if layer._named_variables() else FILL
+        fill = PALE if variables_by_path(layer) else FILL
         axes.add_patch(
             FancyBboxPatch(
                 corner, placed.box, height, boxstyle="round,pad=0,rounding_size=0.08",

@@ -1,6 +1,2 @@
-"""Training: steps as programs, fit, evaluate and predict, callbacks and progress."""
-
-from lamina.callbacks.history import History
-from lamina.training.trainer import Trainer
-
-__all__ = ["History", "Trainer"]
+"""Training: steps as programs; fit, evaluate and predict for every model with the facts that
+`protocol` names."""

@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lamina import losses, tree
-from lamina.errors import ArgumentError, StateError
-from lamina.layers import symbolic
+from lamina.errors import ArgumentError
+from lamina.layers import Layer
+from lamina.layers.facts import label
 from lamina.training.columns import Columns
-from lamina.training.step import Steps, aligned
+from lamina.training.outputs import aligned
+from lamina.training.protocol import Extents, Structure, Trainable
+from lamina.training.step import Steps
 
 
-def need_compiled(model: Any, what: str) -> None:
-    if model._session is None:
-        raise StateError(
-            f"{model._label()}: {what} comes before compile",
-            hint="call model.compile(optimizer='adam', loss=..., metrics=[...]) first",
-        )
-
-
-def check_inputs(model: Any, columns: Columns, first: int = 0) -> None:
-    """Raise where the data hold what a layer that takes them cannot, such as a number outside of a
+def check_inputs(model: Trainable, columns: Columns, first: int = 0) -> None:
+    """Raise if the data hold what a layer cannot process, such as a number outside of a
     vocabulary; rows are counted from `first`."""
-    graph = getattr(model, "_graph", None)
-    if graph is None or not graph.readers:
-        return
-    numbers = tree.unflatten(columns.input_structure, range(len(columns.inputs)))
-    places = graph.ordered(model._label(), numbers)
-    for k, layer in graph.readers:
-        layer.check_data(columns.inputs[places[k]], first)
+    for place, reader in model.structure.readers(columns.places):
+        reader.check_data(columns.inputs[place], first)
 
 
 def check_targets(
-    model: Any, steps: Steps, columns: Columns, shapes: Sequence[Any], what: str
+    model: Trainable, steps: Steps, columns: Columns, shapes: Sequence[Extents], what: str
 ) -> None:
     """Raise unless each output has targets and an activation that go with its loss."""
     names = [row.name for row in steps.objectives]
     y = tree.unflatten(columns.target_structure, columns.targets)
     targets = aligned(y, names, "y")
-    layers = output_layers(model)
-    layers = layers if len(layers) == len(names) else [None] * len(names)
+    structure = model.structure
+    found = structure.output_layers
+    layers = found if len(found) == len(names) else [None] * len(names)
     for row, target, shape, layer in zip(steps.objectives, targets, shapes, layers, strict=True):
         if row.loss is None:
             continue
@@ -51,57 +41,33 @@ def check_targets(
                 hint=f"{what}(x, y)",
             )
         along_last = bool(shape) and getattr(layer, "axis", -1) == -1
-        losses.check_activation(row.loss, activation_of(layer), shape[-1] if along_last else None)
+        activation = activation_of(structure, layer)
+        losses.check_activation(row.loss, activation, shape[-1] if along_last else None)
         losses.check_targets(row.loss, target, shape)
-    _refuse_double_softmax(model)
+    _refuse_double_softmax(structure)
 
 
 # ---- the last layers ---------------------------------------------------------------------------
-def output_layers(model: Any) -> list[Any]:
-    """The layer that each output comes from, where the model knows; else nothing."""
-    graph = getattr(model, "_graph", None)
-    if graph is not None:
-        found = [symbolic.source_of(node) for node in graph.output_nodes]
-        return [source[0].layer for source in found if source is not None]
-    return model.layers[-1:] if hasattr(model, "_stage") else []
-
-
-def activation_of(layer: Any) -> str | None:
-    """The name of what a layer ends with, or None where that cannot be told."""
-    if layer is None:
+def activation_of(structure: Structure, layer: Layer | None) -> str | None:
+    """Return the name of the function that a layer ends with; None if it is not known."""
+    last = None if layer is None else structure.last_layer(layer)
+    if last is None:
         return None
-    if getattr(layer, "_graph", None) is not None or hasattr(layer, "_stage"):
-        inner = output_layers(layer)
-        return activation_of(inner[0]) if len(inner) == 1 else None
-    own = type(layer).__name__
+    own = type(last).__name__
     if own in ("Softmax", "ReLU", "LeakyReLU", "ELU", "PReLU"):
         return {"LeakyReLU": "leaky_relu", "PReLU": "leaky_relu"}.get(own, own.lower())
-    activation = getattr(layer, "activation", None)
+    activation = getattr(last, "activation", None)
     return getattr(activation, "__name__", None)
 
 
-def _refuse_double_softmax(model: Any) -> None:
-    for layer in output_layers(model):
-        if activation_of(layer) != "softmax" or own_weights(layer):
+def _refuse_double_softmax(structure: Structure) -> None:
+    for layer in structure.output_layers:
+        if layer is None or activation_of(structure, layer) != "softmax" or layer.weights:
             continue
-        before = _before(model, layer)
-        if before is not None and activation_of(before) == "softmax":
+        before = structure.layer_before(layer)
+        if before is not None and activation_of(structure, before) == "softmax":
             raise ArgumentError(
-                f"{layer._label()}: its softmax comes after the softmax of {before._label()}: "
+                f"{label(layer)}: its softmax comes after the softmax of {label(before)}: "
                 "probabilities would go through a second one",
                 hint="leave one of the two out",
             )
-
-
-def own_weights(layer: Any) -> bool:
-    return bool(layer.weights)
-
-
-def _before(model: Any, layer: Any) -> Any:
-    """The layer in front of one, in a chain."""
-    graph = getattr(model, "_graph", None)
-    for call in graph.calls if graph is not None else ():
-        if call.layer is layer and len(call.inputs) == 1 and call.inputs[0]._node is not None:
-            source = symbolic.source_of(call.inputs[0]._node)
-            return source[0].layer if source is not None else None
-    return None

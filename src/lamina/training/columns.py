@@ -7,35 +7,37 @@ Programs take rows out of them by number, so nothing is copied to shuffle or to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeAlias, cast
 
 import numpy as np
 
 from lamina import tree
 from lamina.arguments import number
-from lamina.data.arrays import check_lengths, data_array
+from lamina.data.arrays import Array, check_lengths, data_array
 from lamina.data.splitting import class_labels
 from lamina.errors import ArgumentError, DataError, RangeError, describe
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
+
+Kind: TypeAlias = tuple[Hashable, tuple[tuple[str, tuple[int, ...]], ...]]
 
 
 @dataclass
 class Columns:
     """Arrays by role, and the structures that put them together again."""
 
-    inputs: list[np.ndarray]
-    targets: list[np.ndarray] = field(default_factory=list)
-    weights: list[np.ndarray] = field(default_factory=list)
-    input_structure: Any = tree.LEAF
-    target_structure: Any = (None, (), ())
-    weight_structure: Any = (None, (), ())
-    numbers: np.ndarray | None = None  # of the rows in the data set, where a model needs them
+    inputs: list[Array]
+    targets: list[Array] = field(default_factory=list)
+    weights: list[Array] = field(default_factory=list)
+    input_structure: object = tree.LEAF
+    target_structure: object = (None, (), ())
+    weight_structure: object = (None, (), ())
+    numbers: Array | None = None  # of the rows in the data set, where a model needs them
 
     @property
-    def arrays(self) -> list[np.ndarray]:
+    def arrays(self) -> list[Array]:
         """All arrays, the numbers last."""
         numbers = [] if self.numbers is None else [self.numbers]
         return [*self.inputs, *self.targets, *self.weights, *numbers]
@@ -50,12 +52,28 @@ class Columns:
         return [row_type(a, "rows") for a in self.arrays]
 
     @property
-    def kind(self) -> Any:
-        """What a program depends on: structures, element types, shapes of one row."""
+    def input_nest(self) -> object:
+        """The inputs as the nest that they came in."""
+        return tree.unflatten(self.input_structure, self.inputs)
+
+    @property
+    def places(self) -> object:
+        """The numbers of the inputs, as a nest like theirs."""
+        return tree.unflatten(self.input_structure, range(len(self.inputs)))
+
+    @property
+    def input_shapes(self) -> object:
+        """The shapes of the inputs, with None for the rows, as a nest like theirs."""
+        shapes = [(None, *a.shape[1:]) for a in self.inputs]
+        return tree.unflatten(self.input_structure, shapes)
+
+    @property
+    def kind(self) -> Kind:
+        """What a program depends on: structures, and element types and shapes of one row."""
         structures = (self.input_structure, self.target_structure, self.weight_structure)
         return structures, tuple((a.dtype.str, a.shape[1:]) for a in self.arrays)
 
-    def assembled(self, leaves: Sequence[Any]) -> tuple[Any, Any, Any]:
+    def assembled(self, leaves: Sequence[object]) -> tuple[object, object, object]:
         """Inputs, targets and weights as nests of `leaves`, which stand for the arrays."""
         n, m = len(self.inputs), len(self.inputs) + len(self.targets)
         return (
@@ -70,7 +88,7 @@ class Columns:
             self.numbers = np.arange(first, first + self.rows, dtype=np.int32)
 
 
-def packed(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def packed(x: object, y: object = None, sample_weight: object = None) -> object:
     """A batch as steps of a user's own get it, as in Keras: (x, y, sample_weight), (x, y), or where
     there are only inputs x, in a tuple if it is one itself."""
     if sample_weight is not None:
@@ -80,7 +98,7 @@ def packed(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
     return (x,) if isinstance(x, (list, tuple)) else x
 
 
-def unpacked(data: Any) -> tuple[Any, Any, Any]:
+def unpacked(data: object) -> tuple[object, object, object]:
     """x, y and sample_weight of a batch, None for what is not there. Undoes `packed`."""
     if not isinstance(data, (list, tuple)):
         return data, None, None
@@ -92,16 +110,16 @@ def unpacked(data: Any) -> tuple[Any, Any, Any]:
     return x, y, sample_weight
 
 
-def row_type(array: np.ndarray, extent: str) -> TensorType:
+def row_type(array: Array, extent: str) -> TensorType:
     """The type of an array with a symbol for its number of rows."""
     return TensorType((Extent.symbol(extent), *array.shape[1:]), types.dtype(array.dtype))
 
 
 # ---- from what users give ----------------------------------------------------------------------
 def columns(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    x: object,
+    y: object = None,
+    sample_weight: object = None,
     class_weight: Mapping[int, float] | None = None,
     prefix: str = "",
 ) -> Columns:
@@ -124,14 +142,15 @@ def columns(
     return data
 
 
-def _rows(value: Any) -> Any:
+def _rows(value: object) -> Array | None:
     """What has a length to compare; scalars and nests are found out later."""
     if isinstance(value, (list, tuple)) and _is_nest(value):
         return None
-    return value if hasattr(value, "__len__") and not isinstance(value, dict) else None
+    counted = hasattr(value, "__len__") and not isinstance(value, dict)
+    return cast(Array, value) if counted else None
 
 
-def _flat(data: Any, name: str) -> tuple[list[np.ndarray], Any, dict[str, np.ndarray]]:
+def _flat(data: object, name: str) -> tuple[list[Array], object, dict[str, Array]]:
     """Arrays of a nest, its structure, and the arrays by name."""
     if data is None:
         return [], (None, (), ()), {}
@@ -152,7 +171,7 @@ def _flat(data: Any, name: str) -> tuple[list[np.ndarray], Any, dict[str, np.nda
     return arrays, structure, dict(zip(names, arrays, strict=True))
 
 
-def _is_nest(data: Sequence[Any]) -> bool:
+def _is_nest(data: Sequence[object]) -> bool:
     """True for [array, array], [array, [array]] and [array, None]: several inputs, of which some
     may be missing; False for [[1, 2], [3, 4]] and [row, row]: one."""
     if any(isinstance(each, dict) for each in data):
@@ -164,7 +183,7 @@ def _is_nest(data: Sequence[Any]) -> bool:
     )
 
 
-def parts_of(batch: Any) -> tuple[Any, ...]:
+def parts_of(batch: object) -> tuple[object, ...]:
     """A batch as an iterable makes it, in a tuple: x, (x, y) or (x, y, sample_weight). A list of
     arrays or nests is such a tuple, as a DataLoader makes it; a list of numbers is x."""
     if isinstance(batch, list) and any(map(_holds_array, batch)):
@@ -177,14 +196,14 @@ def parts_of(batch: Any) -> tuple[Any, ...]:
     return parts
 
 
-def _holds_array(value: Any) -> bool:
+def _holds_array(value: object) -> bool:
     if isinstance(value, (list, tuple)):
         return any(map(_holds_array, value))
     return isinstance(value, dict) or hasattr(value, "shape")
 
 
 # ---- weights -----------------------------------------------------------------------------------
-def _checked_weights(weights: np.ndarray) -> np.ndarray:
+def _checked_weights(weights: Array) -> Array:
     if weights.size and weights.min() < 0:
         raise RangeError(
             f"sample_weight: the smallest is {weights.min():g}, expected 0 or above",
@@ -193,13 +212,13 @@ def _checked_weights(weights: np.ndarray) -> np.ndarray:
     return weights.astype(np.float32, copy=False)
 
 
-def _combined(weights: list[np.ndarray], of_class: np.ndarray) -> list[np.ndarray]:
+def _combined(weights: list[Array], of_class: Array) -> list[Array]:
     if len(weights) > 1:
         raise ArgumentError(
             "class_weight goes with one output only, and there are sample weights for several",
             hint="multiply the class weights into the sample weights yourself",
         )
-    return [weights[0] * of_class if weights else of_class]
+    return [np.multiply(weights[0], of_class) if weights else of_class]
 
 
 def weigh_classes(data: Columns, by_class: Mapping[int, float], complete: bool = True) -> None:
@@ -209,8 +228,8 @@ def weigh_classes(data: Columns, by_class: Mapping[int, float], complete: bool =
 
 
 def class_weights(
-    by_class: Mapping[int, float], targets: Sequence[np.ndarray], complete: bool = True
-) -> np.ndarray:
+    by_class: Mapping[int, float], targets: Sequence[Array], complete: bool = True
+) -> Array:
     """A weight for each row, float32 (n,), by its class; classes not named count 1.
 
     Raises ArgumentError where the targets are no classes, or a class is named that none has (of a

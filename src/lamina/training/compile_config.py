@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, TypedDict, cast
 
 from lamina import losses, metrics, optimizers
 from lamina.errors import ArgumentError, describe, warn
 from lamina.training.objectives import Compilation, Labelled
 
+Change: TypeAlias = Callable[[object], object]
 
-def compile_config(compilation: Compilation, name: str) -> dict[str, Any] | None:
+
+class _WrittenMetric(TypedDict):
+    label: str
+    metric: Mapping[str, object] | None
+
+
+def compile_config(compilation: Compilation, name: str) -> dict[str, object] | None:
     """Return the arguments of `compile` of the model of this name. If one of them is a function,
     which has no place in a file, warn and return None: the model itself can still be saved."""
     try:
@@ -33,16 +40,17 @@ def compile_config(compilation: Compilation, name: str) -> dict[str, Any] | None
 
 
 def compile_arguments(
-    written: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
-) -> dict[str, Any]:
+    written: Mapping[str, object], custom_objects: Mapping[str, object] | None
+) -> dict[str, object]:
     """Return the keyword arguments of `compile` that `compile_config` wrote."""
 
-    def metric(config: Any) -> Labelled:
-        if config["metric"] is None:
-            return Labelled(config["label"], None)
-        return Labelled(config["label"], metrics.deserialize(config["metric"], custom_objects))
+    def metric(config: object) -> Labelled:
+        row = cast(_WrittenMetric, config)
+        known = row["metric"]
+        found = None if known is None else metrics.deserialize(known, custom_objects)
+        return Labelled(row["label"], found)
 
-    def loss(config: Any) -> Any:
+    def loss(config: object) -> object:
         return losses.deserialize(config, custom_objects)
 
     return {
@@ -54,14 +62,15 @@ def compile_arguments(
     }
 
 
-def _metric(row: Labelled) -> dict[str, Any]:
+def _metric(given: object) -> _WrittenMetric:
+    row = cast(Labelled, given)
     return {
         "label": row.label,
         "metric": None if row.metric is None else metrics.serialize(row.metric),
     }
 
 
-def _nest(value: Any, write: Any) -> Any:
+def _nest(value: object, write: Change) -> object:
     """Lists and dicts stay; what is in them is written as {"is": ...}."""
     if isinstance(value, list):
         return [_nest(each, write) for each in value]
@@ -70,7 +79,7 @@ def _nest(value: Any, write: Any) -> Any:
     return None if value is None else {"is": write(value)}
 
 
-def _restored(value: Any, read: Any) -> Any:
+def _restored(value: object, read: Change) -> object:
     if isinstance(value, list):
         return [_restored(each, read) for each in value]
     if isinstance(value, dict) and set(value) == {"is"}:

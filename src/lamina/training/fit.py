@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
-import numpy as np
-
-from lamina.callbacks.base import CallbackList
-from lamina.callbacks.history import History
+from lamina.data.arrays import Array
 from lamina.data.dataset import PyDataset
 from lamina.data.splitting import class_labels, stratified_split
 from lamina.errors import ArgumentError, describe, warn
@@ -19,8 +16,10 @@ from lamina.interrupts import Deferred
 from lamina.operations import random
 from lamina.training.columns import Columns, columns
 from lamina.training.kept import Kept
+from lamina.training.options import FitOptions, Verbose
+from lamina.training.programs import Runner
 from lamina.training.progress import Progress
-from lamina.training.session import Runner, Session
+from lamina.training.protocol import Kind, Listeners, Logs, Nest, Trainable
 from lamina.training.sources import (
     Pace,
     Resident,
@@ -30,136 +29,138 @@ from lamina.training.sources import (
 )
 from lamina.training.stateful import check_rows, resident
 
-Source = Resident | Stream
-Logs = dict[str, Any]
+if TYPE_CHECKING:
+    from lamina.training.session import Session
+
+Source: TypeAlias = Resident | Stream
 EVALUATION_BATCH = 256
+HOOKS = {"train": "on_train_batch", "evaluate": "on_test_batch"}
 
 
 @dataclass
-class Course:
-    """One pass over a source: what runs, on what, and who is told."""
+class Pass:
+    """One pass over a source: what runs, on what, and who listens."""
 
-    kind: str  # "train" or "evaluate"
+    kind: Kind
     source: Source
     pace: Pace
-    callbacks: CallbackList
+    listeners: Listeners
     progress: Progress
     kept: Kept | None = None  # notes the state that is to be put back afterwards
 
-    @property
-    def hooks(self) -> str:
-        return {"train": "on_train_batch", "evaluate": "on_test_batch"}[self.kind]
 
-    @property
-    def stop(self) -> str:
-        """The attribute of a model that a callback sets to end this pass early."""
-        return {"train": "stop_training", "evaluate": "stop_evaluating"}[self.kind]
-
-
-def run(model: Any, course: Course, epoch: int, interrupt: Deferred) -> Logs:
-    """Go through the source once; the logs at its end. Left early, it leaves no threads behind."""
-    session: Session = model._session
+def run(
+    session: Session, model: Trainable, data_pass: Pass, epoch: int, interrupt: Deferred
+) -> Logs:
+    """Go through the source once; return the logs at its end. Left early, no threads remain."""
     logs: Logs = {}
     done = rows = 0
-    with closing(course.source.chunks(epoch, course.pace)) as chunks:
+    hooks = HOOKS[data_pass.kind]
+    with closing(data_pass.source.chunks(epoch, data_pass.pace)) as chunks:
         for data, order in chunks:
-            if not done or isinstance(course.source, Stream):
-                runner = _runner(session, model, course, data, rows)
-                runner = runner if course.kept is None else runner.keeping(course.kept)
+            if not done or isinstance(data_pass.source, Stream):
+                runner = _runner(session, model, data_pass, data, rows)
+                runner = runner if data_pass.kept is None else runner.keeping(data_pass.kept)
             if not done:
                 session.reset(model)
-                session.begin_epoch(epoch if course.kind == "train" else 0)
-            course.callbacks.tell(f"{course.hooks}_begin", done, {})
-            course.pace.begin()
+                session.begin_epoch(epoch if data_pass.kind == "train" else 0)
+            data_pass.listeners.tell(f"{hooks}_begin", done, {})
+            data_pass.pace.begin()
             results = interrupt.call(runner, order, *data.arrays)
-            course.pace.end(len(order))
+            data_pass.pace.end(len(order))
             done += len(order)
             rows += order.size
             logs = session.logs(results)
-            course.callbacks.tell(f"{course.hooks}_end", done - 1, dict(logs))
-            course.progress.update(done, logs)
-            if getattr(model, course.stop):
+            data_pass.listeners.tell(f"{hooks}_end", done - 1, dict(logs))
+            data_pass.progress.update(done, logs)
+            if model.is_stopped(data_pass.kind):
                 break
     return logs
 
 
-def _runner(session: Session, model: Any, course: Course, data: Columns, first: int) -> Runner:
-    """The program for these columns, whose first row is number `first` of the epoch. Of arrays it
-    stays the same for all epochs, unless there are callbacks, which may freeze layers."""
-    source = course.source
+def _runner(
+    session: Session, model: Trainable, data_pass: Pass, data: Columns, first: int
+) -> Runner:
+    """Return the program for these columns, whose first row is number `first` of the epoch. Of
+    arrays it stays the same for all epochs, unless a callback may freeze layers."""
+    source = data_pass.source
     if isinstance(source, Stream):
-        session.prepare(model, data, course.kind, first)
+        session.prepare(model, data, data_pass.kind, first)
         check_rows(model, data.rows, batches=False)
-        return session.runner(model, course.kind, data)
-    if source.runner is None or len(course.callbacks.callbacks) > 1:
-        source.runner = session.runner(model, course.kind, data)
+        return session.runner(model, data_pass.kind, data)
+    if source.runner is None or data_pass.listeners.may_change_model:
+        source.runner = session.runner(model, data_pass.kind, data)
     return source.runner
 
 
-# ---- fit ---------------------------------------------------------------------------------------
-@dataclass
-class Fit:
-    """The arguments of one call of `fit` that the epochs need."""
+# ---- fit: what is trained on -------------------------------------------------------------------
+@dataclass(frozen=True)
+class Plan:
+    """One call of `fit`, its data in place."""
 
-    epochs: int
-    initial_epoch: int
-    verbose: Any
+    options: FitOptions
     seed: int
+    source: Source
     validation: Source | None
-    validation_freq: int | frozenset[int]
 
-    def validates(self, epoch: int) -> bool:
-        """Whether there is validation after this epoch, counted from 0."""
-        if self.validation is None:
-            return False
-        if isinstance(self.validation_freq, int):
-            return (epoch + 1) % self.validation_freq == 0
-        return epoch + 1 in self.validation_freq
+    def validates_after(self, epoch: int) -> bool:
+        """True if there is validation after this epoch, counted from 0."""
+        return self.validation is not None and self.options.validates_after(epoch)
 
 
 def fit(
-    model: Any,
-    x: Any,
-    y: Any,
-    *,
-    batch_size: int | None,
-    epochs: int,
-    verbose: Any,
-    callbacks: Any,
-    validation_split: float,
-    validation_data: Any,
-    shuffle: bool,
-    class_weight: Mapping[int, float] | None,
-    sample_weight: Any,
-    initial_epoch: int,
-    steps_per_epoch: int | None,
-    validation_steps: int | None,
-    validation_batch_size: int | None,
-    validation_freq: Any,
-    seed: int | None,
-) -> History:
-    """What `Trainer.fit` does."""
-    validation: Source | None = None
-    seed = next_seed() if seed is None else seed
-    order_seed = seed if shuffle else None
+    session: Session,
+    model: Trainable,
+    x: Nest,
+    y: Nest,
+    options: FitOptions,
+    listeners: Listeners,
+) -> None:
+    """Train a model with checked options; see `Model.fit`."""
+    _epochs(session, model, _plan(session, model, x, y, options), listeners)
+
+
+def _plan(session: Session, model: Trainable, x: Nest, y: Nest, options: FitOptions) -> Plan:
+    """Prepare data and model. Raises for data, model and loss that do not match."""
+    seed = next_seed() if options.seed is None else options.seed
+    held_out: Source | None = None
     if is_iterable_of_batches(x):
-        _need_arrays(y=y, sample_weight=sample_weight, validation_split=validation_split)
-        refuse_batch_size(batch_size)
-        batches = x.shuffle(seed=seed) if shuffle and isinstance(x, PyDataset) else x
-        source: Source = Stream(batches, steps_per_epoch, class_weight)
+        source: Source = _stream(x, y, options, seed)
     else:
-        data = columns(x, y, sample_weight, class_weight)
-        model._session.prepare(model, data, "fit")
-        rows, held_out = _split(data, validation_split, validation_data, seed, verbose)
-        limit = {"limit": steps_per_epoch, "limit_name": "fit: steps_per_epoch"}
-        source = resident(model, data, batch_size, 32, rows=rows, seed=order_seed, **limit)
-        if held_out is not None:
-            size = validation_batch_size
-            validation = resident(model, data, size, EVALUATION_BATCH, rows=held_out)
-    if validation_data is not None:
-        validation = _validation(model, validation_data, validation_batch_size, validation_steps)
-    plan = Fit(epochs, initial_epoch, verbose, seed, validation, validation_freq)
-    return _epochs(model, plan, source, callbacks)
+        source, held_out = _residents(session, model, x, y, options, seed)
+    return Plan(options, seed, source, _validation(session, model, options, held_out))
+
+
+def _stream(x: Iterable[object], y: Nest, options: FitOptions, seed: int) -> Stream:
+    _need_arrays(
+        y=y, sample_weight=options.sample_weight, validation_split=options.validation_split
+    )
+    refuse_batch_size(options.batch_size)
+    batches = x.shuffle(seed=seed) if options.shuffle and isinstance(x, PyDataset) else x
+    return Stream(batches, options.steps_per_epoch, options.class_weight)
+
+
+def _residents(
+    session: Session, model: Trainable, x: Nest, y: Nest, options: FitOptions, seed: int
+) -> tuple[Resident, Resident | None]:
+    """Return the rows to train on, and those held out by `validation_split`."""
+    data = columns(x, y, options.sample_weight, options.class_weight)
+    session.prepare(model, data, "fit")
+    rows, held_out = _split(data, options, seed)
+    source = resident(
+        model,
+        data,
+        options.batch_size,
+        32,
+        rows=rows,
+        seed=seed if options.shuffle else None,
+        limit=options.steps_per_epoch,
+        limit_name="fit: steps_per_epoch",
+    )
+    if held_out is None:
+        return source, None
+    size = options.validation_batch_size
+    return source, resident(model, data, size, EVALUATION_BATCH, rows=held_out)
 
 
 def next_seed() -> int:
@@ -167,7 +168,7 @@ def next_seed() -> int:
     return int(random.scoped_key("fit").numpy()[1])
 
 
-def _need_arrays(**given: Any) -> None:
+def _need_arrays(**given: object) -> None:
     for name, value in given.items():
         if value is not None and not (name == "validation_split" and value == 0):
             raise ArgumentError(
@@ -176,17 +177,16 @@ def _need_arrays(**given: Any) -> None:
             )
 
 
-def _split(
-    data: Columns, fraction: float, validation_data: Any, seed: int, verbose: Any
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _split(data: Columns, options: FitOptions, seed: int) -> tuple[Array | None, Array | None]:
     """Numbers of the rows to train on and to hold out; None for all, and for none."""
+    fraction = options.validation_split
     if not fraction:
         return None, None
-    if validation_data is not None:
+    if options.validation_data is not None:
         raise ArgumentError("give validation_split or validation_data, not both")
     y = data.targets[0] if data.targets else data.inputs[0]
     training, held_out = stratified_split(y, fraction, seed)
-    if verbose != 0:
+    if options.verbose != 0:
         how = "at random" if class_labels(y) is None else "of each class its share"
         print(
             f"validation_split={fraction:g}: {len(held_out):,} of {data.rows:,} rows held out, "
@@ -195,7 +195,17 @@ def _split(
     return training, held_out
 
 
-def _validation(model: Any, given: Any, batch_size: int | None, steps: int | None) -> Source:
+def _validation(
+    session: Session, model: Trainable, options: FitOptions, held_out: Source | None
+) -> Source | None:
+    """Return what is evaluated after epochs: the data given, or else the rows held out."""
+    given, batch_size, steps = (
+        options.validation_data,
+        options.validation_batch_size,
+        options.validation_steps,
+    )
+    if given is None:
+        return held_out
     if is_iterable_of_batches(given) and not _is_pair(given):
         refuse_batch_size(batch_size, "validation_batch_size")
         return Stream(given, steps)
@@ -205,12 +215,12 @@ def _validation(model: Any, given: Any, batch_size: int | None, steps: int | Non
         )
     x, y, weights = (*given, None)[:3]
     data = columns(x, y, weights, prefix="validation_")
-    model._session.prepare(model, data, "validation")
-    limit = {"limit": steps, "limit_name": "fit: validation_steps"}
-    return resident(model, data, batch_size, EVALUATION_BATCH, **limit)
+    session.prepare(model, data, "validation")
+    limit_name = "fit: validation_steps"
+    return resident(model, data, batch_size, EVALUATION_BATCH, limit=steps, limit_name=limit_name)
 
 
-def _is_pair(given: Any) -> bool:
+def _is_pair(given: object) -> TypeGuard[Sequence[object]]:
     """Whether validation data are (x, y) or (x, y, sample_weight): any tuple of so many is, and a
     list unless it holds tuples, batches."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
@@ -218,136 +228,137 @@ def _is_pair(given: Any) -> bool:
     return isinstance(given, tuple) or not is_iterable_of_batches(given)
 
 
-def _epochs(model: Any, plan: Fit, source: Source, callbacks: Any) -> History:
-    history = History()
-    validated = {} if plan.validation is None else {"validation_freq": plan.validation_freq}
-    told = CallbackList(
-        [*CallbackList(callbacks).callbacks, history],
-        model,
-        epochs=plan.epochs,
-        steps=source.steps,
-        verbose=plan.verbose,
-        **validated,
+# ---- fit: epochs -------------------------------------------------------------------------------
+def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners) -> None:
+    options, source = plan.options, plan.source
+    validated = {} if plan.validation is None else {"validation_freq": options.validation_freq}
+    listeners.set_params(
+        {"epochs": options.epochs, "steps": source.steps, "verbose": options.verbose, **validated}
     )
-    model.history, model.stop_training = history, False
-    begin_steps(model, plan, source)
-    session: Session = model._session
+    model.start("train")
+    begin_steps(session, plan)
     same = source.likeness if isinstance(source, Resident) else None
     known = session.paces.get(same, 1)
-    pace = Pace(most=1 if told.each_train_batch else None, known=known)
-    told.tell("on_train_begin", {})
+    pace = Pace(most=1 if listeners.each_train_batch else None, known=known)
+    listeners.tell("on_train_begin", {})
     logs: Logs = {}
     try:
-        with Deferred(stops=not model.run_eagerly) as interrupt:
-            for epoch in range(plan.initial_epoch, plan.epochs):
-                logs = _epoch(model, plan, source, told, pace, epoch, interrupt)
-                if model.stop_training:
+        with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
+            for epoch in range(options.initial_epoch, options.epochs):
+                logs = _epoch(session, model, plan, listeners, pace, epoch, interrupt)
+                if model.is_stopped("train"):
                     break
     except KeyboardInterrupt:
-        if plan.verbose != 0:
+        if options.verbose != 0:
             print("fit: stopped by Ctrl-C; the weights are those of the last completed step")
-        told.tell("on_train_end", logs)
+        listeners.tell("on_train_end", logs)
         raise
     if same is not None and pace.most is None:
         session.paces[same] = pace.steps
     _finish(model)
-    told.tell("on_train_end", logs)
-    return history
+    listeners.tell("on_train_end", logs)
 
 
-def begin_steps(model: Any, plan: Fit, source: Source) -> None:
-    """The seed of this fit, and the number of its first step: a fit that goes on at an epoch draws
-    what it would have drawn there."""
-    session: Session = model._session
-    session.first_step = (plan.seed, plan.initial_epoch * (source.steps or 0))
+def begin_steps(session: Session, plan: Plan) -> None:
+    """Set the seed of this fit, and the number of its first step: a fit that goes on at an epoch
+    draws what it would have drawn there."""
+    session.first_step = (plan.seed, plan.options.initial_epoch * (plan.source.steps or 0))
     if session.steps is not None:
         session.steps.begin(*session.first_step)
 
 
-def _finish(model: Any) -> None:
+def _finish(model: Trainable) -> None:
     if getattr(model.optimizer, "use_ema", False) and model.built:
         model.optimizer.finalize_variable_values(model.trainable_weights)
 
 
 def _epoch(
-    model: Any,
-    plan: Fit,
-    source: Source,
-    told: CallbackList,
+    session: Session,
+    model: Trainable,
+    plan: Plan,
+    listeners: Listeners,
     pace: Pace,
     epoch: int,
     interrupt: Deferred,
 ) -> Logs:
-    progress = Progress(f"Epoch {epoch + 1}/{plan.epochs}", source.steps, plan.verbose)
-    told.tell("on_epoch_begin", epoch, {})
+    options = plan.options
+    progress = Progress(f"Epoch {epoch + 1}/{options.epochs}", plan.source.steps, options.verbose)
+    listeners.tell("on_epoch_begin", epoch, {})
     try:
-        logs = run(model, Course("train", source, pace, told, progress), epoch, interrupt)
-        if plan.validates(epoch):
-            logs |= _validated(model, plan, told, interrupt)
+        data_pass = Pass("train", plan.source, pace, listeners, progress)
+        logs = run(session, model, data_pass, epoch, interrupt)
+        if plan.validates_after(epoch):
+            logs |= _validated(session, model, plan, listeners, interrupt)
     except BaseException:
         progress.abandon()
         raise
     progress.end(logs)
     _warn_of_nan(logs, epoch)
-    told.tell("on_epoch_end", epoch, logs)
+    listeners.tell("on_epoch_end", epoch, logs)
     return logs
 
 
-def _validated(model: Any, plan: Fit, told: CallbackList, interrupt: Deferred) -> Logs:
+def _validated(
+    session: Session, model: Trainable, plan: Plan, listeners: Listeners, interrupt: Deferred
+) -> Logs:
     assert plan.validation is not None
-    model.stop_evaluating = False
-    told.tell("on_test_begin", {})
+    model.start("evaluate")
+    listeners.tell("on_test_begin", {})
     silent = Progress("", None, verbose=0)
-    pace = Pace(most=1 if told.each_test_batch else None)
+    pace = Pace(most=1 if listeners.each_test_batch else None)
     kept = Kept()
-    course = Course("evaluate", plan.validation, pace, told, silent, kept)
+    data_pass = Pass("evaluate", plan.validation, pace, listeners, silent, kept)
     try:
-        logs = run(model, course, 0, interrupt)
+        logs = run(session, model, data_pass, 0, interrupt)
     finally:
         kept.restore()
-    told.tell("on_test_end", logs)
+    listeners.tell("on_test_end", logs)
     return {f"val_{name}": value for name, value in logs.items()}
 
 
 def _warn_of_nan(logs: Logs, epoch: int) -> None:
-    if not math.isfinite(logs.get("loss", 0.0)):
+    loss = logs.get("loss", 0.0)
+    if isinstance(loss, float) and not math.isfinite(loss):
         warn(
-            f"epoch {epoch + 1}: the loss is {logs['loss']}. Try a smaller learning rate, scale "
+            f"epoch {epoch + 1}: the loss is {loss}. Try a smaller learning rate, scale "
             "the inputs to about -1 to 1, or clip gradients (clipnorm=1.0)"
         )
 
 
 # ---- evaluate ----------------------------------------------------------------------------------
-def evaluate(
-    model: Any,
-    x: Any,
-    y: Any,
-    *,
+def evaluated(
+    session: Session,
+    model: Trainable,
+    x: Nest,
+    y: Nest,
+    sample_weight: Nest,
     batch_size: int | None,
-    verbose: Any,
-    sample_weight: Any,
     steps: int | None,
-    callbacks: Any,
-) -> Logs:
-    """What `Trainer.evaluate` does; logs by name."""
+) -> Source:
+    """Prepare data and model for `evaluate`."""
     if is_iterable_of_batches(x):
         _need_arrays(y=y, sample_weight=sample_weight)
         refuse_batch_size(batch_size)
-        source: Source = Stream(x, steps)
-        rows = "batches"
-    else:
-        data = columns(x, y, sample_weight)
-        model._session.prepare(model, data, "evaluate")
-        limit = {"limit": steps, "limit_name": "evaluate: steps"}
-        source = resident(model, data, batch_size, EVALUATION_BATCH, **limit)
-        rows = f"{data.rows:,} rows"
-    told = CallbackList(callbacks, model, steps=source.steps, verbose=verbose)
+        return Stream(x, steps)
+    data = columns(x, y, sample_weight)
+    session.prepare(model, data, "evaluate")
+    limit_name = "evaluate: steps"
+    return resident(model, data, batch_size, EVALUATION_BATCH, limit=steps, limit_name=limit_name)
+
+
+def evaluate(
+    session: Session, model: Trainable, source: Source, listeners: Listeners, verbose: Verbose
+) -> Logs:
+    """Return loss and metrics on the data by name."""
+    rows = f"{source.data.rows:,} rows" if isinstance(source, Resident) else "batches"
+    listeners.set_params({"steps": source.steps, "verbose": verbose})
     progress = Progress(f"Evaluate  {rows}", source.steps, verbose)
-    pace = Pace(most=1 if told.each_test_batch else None)
-    model.stop_evaluating = False
-    told.tell("on_test_begin", {})
-    with Deferred(stops=not model.run_eagerly) as interrupt:
-        logs = run(model, Course("evaluate", source, pace, told, progress), 0, interrupt)
+    pace = Pace(most=1 if listeners.each_test_batch else None)
+    model.start("evaluate")
+    listeners.tell("on_test_begin", {})
+    with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
+        data_pass = Pass("evaluate", source, pace, listeners, progress)
+        logs = run(session, model, data_pass, 0, interrupt)
     progress.end(logs)
-    told.tell("on_test_end", logs)
+    listeners.tell("on_test_end", logs)
     return logs

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lamina.tensor import Variable
+from lamina.data.arrays import Array
+from lamina.tensor import Variable, memory_of
 
 
 class Kept:
@@ -14,15 +15,15 @@ class Kept:
     numbers, of metrics, of whatever a step of evaluation assigns."""
 
     def __init__(self) -> None:
-        self._values: dict[Variable, np.ndarray] = {}
+        self._values: dict[Variable, Array] = {}
 
     def keep(self, variables: Iterable[Variable]) -> None:
         """Note the values of Variables that are about to change, if they are not noted yet."""
         for variable in variables:
             if variable not in self._values:
-                self._values[variable] = variable._array.copy()
+                self._values[variable] = memory_of(variable).copy()
 
     def restore(self) -> None:
         """Put all values back."""
         for variable, value in self._values.items():
-            np.copyto(variable._array, value)
+            np.copyto(memory_of(variable), value)

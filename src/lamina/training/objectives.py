@@ -6,10 +6,10 @@ shapes, it becomes one Objective an output.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
 from lamina.optimizers import Optimizer
+from lamina.training.protocol import Extents
 
 BY_SHAPE = {*metrics.ACCURACY, *metrics.CROSSENTROPY}  # which one, loss and shapes decide
 
@@ -27,20 +28,20 @@ class Compilation:
     """The arguments of `compile`, names resolved where that needs no data."""
 
     optimizer: Optimizer
-    loss: Any = None
-    loss_weights: Any = None
-    metrics: Any = None
-    weighted_metrics: Any = None
+    loss: object = None
+    loss_weights: object = None
+    metrics: object = None
+    weighted_metrics: object = None
     run_eagerly: bool = False
 
     @classmethod
     def of(
         cls,
-        optimizer: Any,
-        loss: Any,
-        loss_weights: Any,
-        metrics: Any,
-        weighted_metrics: Any,
+        optimizer: object,
+        loss: object,
+        loss_weights: object,
+        metrics: object,
+        weighted_metrics: object,
         run_eagerly: bool,
     ) -> Compilation:
         """Raises UnknownNameError for a name that is none, with the nearest known one, and
@@ -56,7 +57,7 @@ class Compilation:
         )
 
 
-def _check_weights(given: Any) -> None:
+def _check_weights(given: object) -> None:
     """Loss weights are numbers; the third argument of compile is often meant as the metrics."""
     for value in _flat(given):
         if value is not None and not isinstance(value, Real | np.generic | np.ndarray):
@@ -67,7 +68,7 @@ def _check_weights(given: Any) -> None:
             )
 
 
-def _each(given: Any, resolve: Any) -> Any:
+def _each(given: object, resolve: Callable[[object], object]) -> object:
     """`resolve` of everything in lists and dicts; the nest stays."""
     if isinstance(given, Mapping) and "class_name" not in given:
         return {key: _each(value, resolve) for key, value in given.items()}
@@ -85,7 +86,7 @@ class Labelled:
     metric: Metric | None
 
 
-def _metric(identifier: Any) -> Labelled:
+def _metric(identifier: object) -> Labelled:
     if isinstance(identifier, Labelled):
         return identifier
     if not isinstance(identifier, str):
@@ -113,8 +114,8 @@ class Output:
     """One output of a model and its targets, by name and shape (the batch is the first axis)."""
 
     name: str
-    shape: tuple[Any, ...]
-    target_shape: tuple[Any, ...] | None
+    shape: Extents
+    target_shape: Extents | None
 
 
 def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Objective]:
@@ -124,7 +125,7 @@ def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Obje
     each_loss = by_output(compilation.loss, names, "loss", shared=True)
     weights = by_output(compilation.loss_weights, names, "loss_weights", shared=False)
     rows = [
-        Objective(name, loss, 1.0 if weight is None else float(weight))
+        Objective(name, cast(Loss | None, loss), _weight(weight))
         for name, loss, weight in zip(names, each_loss, weights, strict=True)
     ]
     for given, weighted in ((compilation.metrics, False), (compilation.weighted_metrics, True)):
@@ -137,7 +138,11 @@ def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Obje
     return rows
 
 
-def by_output(given: Any, names: Sequence[str], what: str, shared: bool) -> list[Any]:
+def _weight(given: object) -> float:
+    return 1.0 if given is None else float(cast(float, given))
+
+
+def by_output(given: object, names: Sequence[str], what: str, shared: bool) -> list[object]:
     """One value an output: from a list in order, a dict by name, a nest like that of the outputs,
     or one value.
 
@@ -163,13 +168,13 @@ def by_output(given: Any, names: Sequence[str], what: str, shared: bool) -> list
     return [given] * len(names)
 
 
-def _is_nested(given: Any) -> bool:
+def _is_nested(given: object) -> bool:
     """Whether a list or dict holds another one."""
     inside = given.values() if isinstance(given, Mapping) else _as_list(given)
     return any(isinstance(each, (list, tuple, Mapping)) for each in inside)
 
 
-def _flat(given: Any) -> list[Any]:
+def _flat(given: object) -> list[object]:
     """The values of a nest, None among them, in the order in which outputs are counted."""
     if isinstance(given, Mapping):
         return [leaf for key in sorted(given, key=str) for leaf in _flat(given[key])]
@@ -178,7 +183,7 @@ def _flat(given: Any) -> list[Any]:
     return [given]
 
 
-def _metric_lists(given: Any, names: Sequence[str]) -> list[list[Any]]:
+def _metric_lists(given: object, names: Sequence[str]) -> list[list[Labelled]]:
     """Metrics an output: a list of metrics belongs to every output, unless it holds a list (or
     there are several outputs and as many entries, as in Keras)."""
     if isinstance(given, Mapping):
@@ -195,10 +200,10 @@ def _metric_lists(given: Any, names: Sequence[str]) -> list[list[Any]]:
     return [entries for _ in names]
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_list(value: object) -> list[Labelled]:
     if value is None:
         return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    return list(value) if isinstance(value, (list, tuple)) else [cast(Labelled, value)]
 
 
 def _labelled(

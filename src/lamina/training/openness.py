@@ -9,8 +9,8 @@ Python code, and Python may ask), each size has its own program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
 
 from lamina import tree
 from lamina.errors import ArgumentError, LaminaError
@@ -18,8 +18,8 @@ from lamina.ir import types
 from lamina.ir.types import Dim, Extent, Shape, TensorType, evaluate, is_static
 from lamina.locks import MAKING
 from lamina.training.columns import Columns
-from lamina.training.outputs import output_shapes
-from lamina.training.step import aligned
+from lamina.training.outputs import aligned
+from lamina.training.protocol import Nest, Structure, Trainable
 
 P = TypeVar("P")
 Axis = tuple[int, int]  # an array, counted inputs first, and one of its axes
@@ -30,13 +30,17 @@ class Programs(Generic[P]):
     """The programs of one purpose, each with all that its types leave open."""
 
     def __init__(self) -> None:
-        self._exact: dict[Any, P] = {}
-        self._programs: dict[Any, P] = {}
-        self._seen: dict[Any, _Seen] = {}
-        self._refused: set[Any] = set()
+        self._exact: dict[Hashable, P] = {}
+        self._programs: dict[tuple[Hashable, ...], P] = {}
+        self._seen: dict[Hashable, _Seen] = {}
+        self._refused: set[Hashable] = set()
 
     def find(
-        self, key: Any, model: Any, data: Columns, make: Callable[[list[TensorType], str], P]
+        self,
+        key: Hashable,
+        model: Trainable,
+        data: Columns,
+        make: Callable[[list[TensorType], str], P],
     ) -> P:
         """The program for such data, from `make(types, reason)` if there is none yet. `key` is what
         it depends on besides the data."""
@@ -50,7 +54,11 @@ class Programs(Generic[P]):
         return found
 
     def _fitting(
-        self, key: Any, model: Any, data: Columns, make: Callable[[list[TensorType], str], P]
+        self,
+        key: Hashable,
+        model: Trainable,
+        data: Columns,
+        make: Callable[[list[TensorType], str], P],
     ) -> P:
         structures, shapes = data.kind
         seen = self._seen.setdefault((key, structures, len(shapes)), _Seen())
@@ -69,8 +77,8 @@ class Programs(Generic[P]):
 
     def _program(
         self,
-        key: Any,
-        structures: Any,
+        key: Hashable,
+        structures: Hashable,
         types_: list[TensorType],
         reason: str,
         make: Callable[[list[TensorType], str], P],
@@ -102,15 +110,17 @@ class _Seen:
 
 
 # ---- types -------------------------------------------------------------------------------------
-def open_types(model: Any, data: Columns, varying: frozenset[Axis] = frozenset()) -> Any:
+def open_types(
+    model: Trainable, data: Columns, varying: frozenset[Axis] = frozenset()
+) -> list[TensorType]:
     """The types of the arrays, with symbols for what is open: by the model's Inputs and outputs, or
     for a model that has none by the axes that are known to vary."""
     names = _Names()
-    graph = getattr(model, "_graph", None)
-    if graph is None:
+    structure = model.structure
+    if structure.key is None:
         shapes = _varying_shapes(data, varying, names)
     else:
-        shapes = _of_inputs(model, graph, data, names) + _of_outputs(model, data, names)
+        shapes = _of_inputs(structure, data, names) + _of_outputs(structure, data, names)
         shapes += [()] if data.numbers is not None else []
     return [
         TensorType((Extent.symbol("rows"), *shape), types.dtype(array.dtype))
@@ -147,15 +157,12 @@ def _varying_shapes(data: Columns, varying: frozenset[Axis], names: _Names) -> l
     ]
 
 
-def _of_inputs(model: Any, graph: Any, data: Columns, names: _Names) -> list[Shape]:
+def _of_inputs(structure: Structure, data: Columns, names: _Names) -> list[Shape]:
     """The shapes of a row of the inputs: open where their Input says None."""
-    places = tree.unflatten(data.input_structure, range(len(data.inputs)))
     shapes: list[Shape] = [a.shape[1:] for a in data.inputs]
-    for node, place in zip(graph.input_nodes, graph.ordered(model._label(), places), strict=True):
+    for place, declared in structure.input_shapes(data.places):
         shapes[place] = _opened(
-            shapes[place],
-            node.shape[1:],
-            lambda axis, _, n: names.symbol(axis, n),
+            data.inputs[place].shape[1:], declared[1:], lambda axis, _, n: names.symbol(axis, n)
         )
     return shapes
 
@@ -171,31 +178,33 @@ def _opened(
     )
 
 
-def _of_outputs(model: Any, data: Columns, names: _Names) -> list[Shape]:
+def _of_outputs(structure: Structure, data: Columns, names: _Names) -> list[Shape]:
     """The shapes of a row of targets and weights: open where the output's extent is."""
     found: list[Shape] = []
-    for arrays, structure, shared in (
+    for arrays, nest, shared in (
         (data.targets, data.target_structure, False),
         (data.weights, data.weight_structure, True),
     ):
-        outputs = _outputs_of(model, data, structure, len(arrays), shared)
+        outputs = _outputs_of(structure, data, nest, len(arrays), shared)
         for array, output in zip(arrays, outputs, strict=True):
-            declared = () if output is None else output.shape[1:]
+            declared = () if output is None else output[1:]
             found.append(_opened(array.shape[1:], declared, _extents_like(names)))
     return found
 
 
-def _outputs_of(model: Any, data: Columns, structure: Any, count: int, shared: bool) -> list[Any]:
-    """The node of the output that each array goes with; None where that cannot be told."""
-    owners: list[Any] = [None] * count
-    nest = tree.unflatten(structure, range(count))
+def _outputs_of(
+    structure: Structure, data: Columns, nest: Nest, count: int, shared: bool
+) -> list[Shape | None]:
+    """The shape of the output that each array goes with; None if it is not known."""
+    owners: list[Shape | None] = [None] * count
+    names = structure.outputs_for(data.input_shapes)[1]
     try:
-        places = aligned(nest, output_shapes(model, data)[1], "", shared)
+        places = aligned(tree.unflatten(nest, range(count)), names, "", shared)
     except ArgumentError:
         return owners
-    for place, node in zip(places, model._graph.output_nodes, strict=True):
-        if place is not None and owners[place] is None:
-            owners[place] = node
+    for place, shape in zip(places, structure.output_shapes, strict=True):
+        if isinstance(place, int) and owners[place] is None:
+            owners[place] = shape
     return owners
 
 

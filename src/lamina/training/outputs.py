@@ -1,43 +1,26 @@
-"""The model's side of training: weights for the data that come, and what its outputs are."""
+"""One value for each output of a model: of a list in order, of a dictionary by name, or alone."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from lamina import tree
-from lamina.layers import symbolic
-from lamina.training import checks
-from lamina.training.columns import Columns
+from lamina.errors import ArgumentError
+from lamina.training.protocol import Nest
 
 
-def build_for(model: Any, columns: Columns) -> None:
-    """Make the weights, if they are not there, for data like these."""
-    model.build_for(tree.unflatten(columns.input_structure, columns.inputs))
-
-
-def output_shapes(model: Any, columns: Columns) -> tuple[list[Any], list[str]]:
-    """The shape of each output, None for the batch, and what each is called."""
-    nest = model._output_shape
-    shapes: list[Any] = [(None, *a.shape[1:]) for a in columns.inputs]
-    given = tree.unflatten(columns.input_structure, shapes)
-    if nest is None or (model._graph is None and given != model._build_shape):
-        nest = model.compute_output_shape(given)
-    return shapes_and_names(model, nest)
-
-
-def shapes_and_names(model: Any, nest: Any) -> tuple[list[Any], list[str]]:
-    """The shapes of a nest of outputs and what each output is called: by its key in a dict of
-    outputs, else by its layer."""
-    found = symbolic.shape_leaves(nest)
-    if isinstance(nest, dict) and all(symbolic.is_shape(shape) for shape in nest.values()):
-        return found, sorted(map(str, nest))
-    return found, _names(model, len(found))
-
-
-def _names(model: Any, count: int) -> list[str]:
-    """Outputs are called as the layers they come from; numbered where that is not known."""
-    layers = checks.output_layers(model)
-    names = [layer.name for layer in layers] if len(layers) == count else []
-    if len(set(names)) == count:
-        return names
-    return [f"output_{k}" for k in range(count)] if count > 1 else ["output"]
+def aligned(nest: Nest, names: Sequence[str], what: str, shared: bool = False) -> list[object]:
+    """One entry an output: of a dict by their names, of a nest in order, of one value alone."""
+    if isinstance(nest, dict) and set(nest) <= set(names):
+        return [nest.get(name) for name in names]
+    if isinstance(nest, (list, tuple)) and len(nest) == len(names) and any(v is None for v in nest):
+        return list(nest)
+    leaves = tree.leaves(nest)
+    if not leaves or (shared and len(leaves) == 1):
+        return [leaves[0] if leaves else None] * len(names)
+    if len(leaves) != len(names):
+        raise ArgumentError(
+            f"{what}: {len(leaves)} arrays for {len(names)} outputs ({', '.join(names)})",
+            hint="give one for each output, in order, or a dict by the outputs' names",
+        )
+    return leaves

@@ -7,34 +7,34 @@ reset with the others, and their results are part of the logs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from lamina.layers.tracking import PLAIN
+from lamina.layers import Layer
+from lamina.layers.facts import attribute_values
 from lamina.metrics import Metric
 from lamina.tensor import Tensor, as_tensor
-from lamina.training.step import has_own
+from lamina.training.protocol import Trainable
 
 
-def own_metrics(model: Any) -> list[Metric]:
+def own_metrics(model: Trainable) -> list[Metric]:
     """All metrics that the model and the layers inside hold, those of models inside as well."""
     found: list[Metric] = []
-    for layer in model._flatten_layers():
+    for layer in model.layers:
         _of_attributes(layer, found)
-    found += model.metrics if has_own(model, "metrics") else []
+    found += model.own_metrics
     return list({id(metric): metric for metric in found}.values())
 
 
-def reported_metrics(model: Any) -> list[Metric]:
-    """Those whose results are part of the logs: not those of models inside, which report their own,
-    as in Keras."""
+def reported_metrics(layers: Sequence[Layer]) -> list[Metric]:
+    """The metrics of a model and its layers whose results are part of the logs: without those of
+    inner models, which report their own, as in Keras."""
     found: list[Metric] = []
-    for layer in model._flatten_layers():
-        if layer is model or not hasattr(layer, "train_step"):
+    for layer in layers:
+        if layer is layers[0] or not hasattr(layer, "train_step"):
             _of_attributes(layer, found)
     return list({id(metric): metric for metric in found}.values())
 
 
-def results(metrics: Sequence[Metric], taken: Mapping[str, Any]) -> dict[str, Tensor]:
+def results(metrics: Sequence[Metric], taken: Mapping[str, object]) -> dict[str, Tensor]:
     """The results by name. A second metric of one name is numbered; one called "loss" beside the
     compiled loss is left to the step of the model's own that it was made for."""
     logs: dict[str, Tensor] = {}
@@ -56,13 +56,12 @@ def _free(name: str, taken: set[str]) -> str:
     return found
 
 
-def _of_attributes(layer: Any, found: list[Metric]) -> None:
-    for name, value in vars(layer).items():
-        if type(value) not in PLAIN and name not in layer._unseen:
-            _collect(value, found)
+def _of_attributes(layer: Layer, found: list[Metric]) -> None:
+    for value in attribute_values(layer):
+        _collect(value, found)
 
 
-def _collect(value: Any, found: list[Metric]) -> None:
+def _collect(value: object, found: list[Metric]) -> None:
     if isinstance(value, Metric):
         found.append(value)
     elif isinstance(value, (list, tuple)):

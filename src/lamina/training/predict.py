@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Hashable
 from contextlib import closing
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from lamina import tree
-from lamina.callbacks.base import CallbackList
+from lamina.data.arrays import Array
 from lamina.interrupts import Deferred
 from lamina.ir.types import TensorType
 from lamina.locks import MAKING
 from lamina.settings import settings
+from lamina.tensor import Tensor
 from lamina.training import checks
 from lamina.training.columns import Columns, columns
 from lamina.training.draws import Draws
 from lamina.training.openness import Programs
-from lamina.training.outputs import build_for
+from lamina.training.options import Verbose
 from lamina.training.programs import Program
 from lamina.training.progress import Progress
+from lamina.training.protocol import Listeners, Nest, Outputs, Reader, Trainable
 from lamina.training.sources import Stream, is_iterable_of_batches, refuse_batch_size, steps_of
 from lamina.training.stateful import batch_size_for, check_rows, sequences_held
 from lamina.training.vocabularies import Vocabularies
@@ -27,24 +30,27 @@ from lamina.training.vocabularies import Vocabularies
 BATCH = 256
 SHOWN = 1.0  # seconds after which a prediction shows how far it is
 
+_Quick: TypeAlias = tuple[Program, list[Reader], int | None]
+
 
 class Predictor:
     """The prediction programs of a model, by the kind of their inputs."""
 
     def __init__(self) -> None:
         self._programs: Programs[Program] = Programs()
-        self._quick: dict[Any, tuple[Program, list[Any], int | None]] = {}
-        self._graph: Any = None
-        self.vocabularies = Vocabularies()
+        self._quick: dict[Hashable, _Quick] = {}
+        self._structure: Hashable = None
+        self._vocabularies = Vocabularies()
         self._draws = Draws()
 
-    def quick(self, model: Any, x: np.ndarray) -> Any:
-        """The outputs for a few rows of one known array; None where it takes the long way.
+    def quick(self, structure: Hashable, x: Array) -> Outputs | None:
+        """The outputs for a few rows of one known array, of a model with a structure of this key;
+        None where it takes the long way.
 
         The shortest way from an array to the program: no nests, no copies, a check for NaN in one
         product (NaN and infinity stay what they are in a sum of squares).
         """
-        if self._graph is not model._graph:
+        if self._structure is not structure:
             return None
         if x.dtype.char == "d":
             x = x.astype(np.float32)
@@ -64,13 +70,14 @@ class Predictor:
                 return None
         return program(x)
 
-    def program(self, model: Any, data: Columns) -> Program:
+    def program(self, model: Trainable, data: Columns) -> Program:
         """The program for such inputs, made at the first need."""
-        if self._graph is not model._graph:  # layers were added or taken away
+        structure = model.structure
+        if self._structure is not structure.key:  # layers were added or taken away
             with MAKING:
-                if self._graph is not model._graph:
+                if self._structure is not structure.key:
                     self._programs, self._quick = Programs(), {}
-                    self._graph = model._graph
+                    self._structure = structure.key
 
         def make(types_: list[TensorType], reason: str) -> Program:
             return self._make(model, data, types_, reason)
@@ -79,68 +86,85 @@ class Predictor:
         if data.input_structure == tree.LEAF:
             array = data.inputs[0]
             kind = array.shape[1:], array.dtype.char, settings.engine
-            readers = model._graph.readers if model._graph else self.vocabularies.of(model, data)
-            self._quick[kind] = found, [layer for _, layer in readers], sequences_held(model)
+            readers: list[Reader] = [reader for _, reader in structure.readers(0)]
+            readers += [layer for _, layer in self._vocabularies.of(model, data)]
+            self._quick[kind] = found, readers, sequences_held(model)
         return found
 
-    def _make(self, model: Any, data: Columns, types_: list[TensorType], reason: str) -> Program:
-        def outputs(*leaves: Any) -> Any:
+    def _make(
+        self, model: Trainable, data: Columns, types_: list[TensorType], reason: str
+    ) -> Program:
+        def outputs(*leaves: Tensor) -> Nest:
             with self._draws.scope():
-                return model(tree.unflatten(data.input_structure, leaves), training=False)
+                inputs = tree.unflatten(data.input_structure, leaves)
+                return model.forward(inputs, training=False)
 
         try:
             return Program(outputs, types_, f"predict {model.name}", reason)
         finally:
-            model.reset_losses()
+            model.forget_penalties()
+
+    def check(self, model: Trainable, part: Columns, first: int) -> None:
+        """Build the model for the first data, and raise if it cannot process them; rows are counted
+        from `first`."""
+        model.build_for(part.input_nest)
+        checks.check_inputs(model, part, first)
+        self._vocabularies.check(model, part, first)
 
 
 def predict(
-    model: Any, x: Any, *, batch_size: int | None, verbose: Any, steps: int | None, callbacks: Any
-) -> Any:
-    """What `Trainer.predict` does."""
-    told = CallbackList(callbacks, model, verbose=verbose)
-    progress = Progress("Predict", None, verbose)
-    progress._drawn += SHOWN
-    model.stop_predicting = False
-    told.tell("on_predict_begin", {})
-    parts: list[Any] = []
+    predictor: Predictor,
+    model: Trainable,
+    x: Nest,
+    listeners: Listeners,
+    *,
+    batch_size: int | None,
+    verbose: Verbose,
+    steps: int | None,
+) -> Outputs:
+    """Return the outputs for data; see `Model.predict`."""
+    listeners.set_params({"verbose": verbose})
+    progress = Progress("Predict", None, verbose, quiet_for=SHOWN)
+    model.start("predict")
+    listeners.tell("on_predict_begin", {})
+    parts: list[Outputs] = []
     rows = 0
     found = batches_of(model, x, batch_size, steps, progress)
     with Deferred() as interrupt, closing(found) as batches:
         for k, part in enumerate(batches):
-            told.tell("on_predict_batch_begin", k, {})
-            check_batch(model, part, rows)
+            listeners.tell("on_predict_batch_begin", k, {})
+            predictor.check(model, part, rows)
             rows += part.rows
-            parts.append(interrupt.call(model._predictor.program(model, part), *part.inputs))
-            told.tell("on_predict_batch_end", k, {})
+            parts.append(interrupt.call(predictor.program(model, part), *part.inputs))
+            listeners.tell("on_predict_batch_end", k, {})
             progress.update(k + 1, {})
-            if model.stop_predicting:
+            if model.is_stopped("predict"):
                 break
     progress.abandon()
-    told.tell("on_predict_end", {})
-    return parts[0] if len(parts) == 1 else tree.map_structure(_joined, parts[0], *parts[1:])
+    listeners.tell("on_predict_end", {})
+    return joined(parts)
 
 
-def _joined(*parts: np.ndarray) -> np.ndarray:
+def joined(parts: list[Outputs]) -> Outputs:
+    """Return the outputs of all parts of the data as one."""
+    if len(parts) == 1:
+        return parts[0]
+    outputs: Outputs = tree.map_structure(_concatenated, parts[0], *parts[1:])
+    return outputs
+
+
+def _concatenated(*parts: Array) -> Array:
     return np.concatenate(parts)
 
 
-def check_batch(model: Any, part: Columns, first: int) -> None:
-    """Build the model for the first data, and raise where they hold what it cannot take; rows are
-    counted from `first`."""
-    build_for(model, part)
-    checks.check_inputs(model, part, first)
-    model._predictor.vocabularies.check(model, part, first)
-
-
 def batches_of(
-    model: Any,
-    x: Any,
+    model: Trainable,
+    x: Nest,
     batch_size: int | None,
     steps: int | None,
     progress: Progress,
     default: int = BATCH,
-) -> Any:
+) -> Generator[Columns, None, None]:
     """A generator of Columns of inputs: rows of arrays, `default` at once where no size is given,
     or the batches of an iterable."""
     if is_iterable_of_batches(x):

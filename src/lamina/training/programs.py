@@ -14,25 +14,35 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from lamina import tree
+from lamina.data.arrays import Array
 from lamina.engines import Executable
 from lamina.errors import StateError
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
 from lamina.operations import limits
-from lamina.tensor import Tensor, Variable, bind, bound
+from lamina.tensor import Tensor, Variable, as_tensor, bind, bound, memory_of
 from lamina.training.kept import Kept
+from lamina.training.protocol import Nest, Outputs
 from lamina.transforms.compiling import build
 from lamina.transforms.loops import scan
 from lamina.transforms.tracing import record
 
 ORDER = TensorType((Extent.symbol("steps"), Extent.symbol("batch")), types.int32)
 
-Step = Callable[[Sequence[Tensor]], Any]
+
+class Recordable(Protocol):
+    """A function that programs are made of."""
+
+    def __call__(self, *inputs: Tensor) -> Nest: ...
+
+
+Step: TypeAlias = Callable[[Sequence[Tensor]], "Mapping[str, Tensor] | None"]
+Results: TypeAlias = Callable[[], Mapping[str, Tensor]]
 ROUNDS = 3  # recordings until all that a step changes is known
 
 
@@ -44,7 +54,7 @@ class Program:
         "_structure", "_types",
     )  # fmt: skip
 
-    def __init__(self, f: Callable[..., Any], inputs: Sequence[TensorType], name: str, why: str):
+    def __init__(self, f: Recordable, inputs: Sequence[TensorType], name: str, why: str):
         with limits.collected() as self._limits:
             recorded = record(f, inputs, name)
         self._types = list(inputs)
@@ -52,11 +62,11 @@ class Program:
         self._state = recorded.state  # keeps the variables alive as long as their arrays are used
         self._changed = recorded.changed
         self._captured = recorded.captured
-        self._bound = [*(v._array for v in self._state), *self._captured]
+        self._bound = [*(memory_of(v) for v in self._state), *self._captured]
         self._outputs, self._structure = recorded.outputs, recorded.structure
         self._leaf = recorded.structure == tree.LEAF
 
-    def __call__(self, *arrays: np.ndarray) -> Any:
+    def __call__(self, *arrays: Array) -> Outputs:
         """What the function returned, as NumPy arrays; state has changed in place. Raises
         ShapeError where an extent is beyond the limit of a layer."""
         if self._limits:
@@ -73,20 +83,20 @@ class Program:
         kept.keep(self._changed)
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Program:
+    def __deepcopy__(self, memo: dict[int, object]) -> Program:
         """The same program on copies of the state: what a copied model runs."""
         twin = copy.copy(self)
         twin._state = copy.deepcopy(self._state, memo)
         twin._changed = copy.deepcopy(self._changed, memo)
-        twin._bound = [*(v._array for v in twin._state), *self._captured]
+        twin._bound = [*(memory_of(v) for v in twin._state), *self._captured]
         return twin
 
-    def inside(self, *arrays: np.ndarray) -> tuple[Executable, list[np.ndarray]]:
+    def inside(self, *arrays: Array) -> tuple[Executable, list[Array]]:
         """What runs, and all arrays that it takes: for those who want to look."""
         return self._executable, [*arrays, *self._bound]
 
 
-def _sizes(types_: Sequence[TensorType], arrays: Sequence[np.ndarray]) -> dict[str, int]:
+def _sizes(types_: Sequence[TensorType], arrays: Sequence[Array]) -> dict[str, int]:
     """What the symbols are that are an extent by themselves."""
     pairs = zip(types_, arrays, strict=False)
     return {
@@ -97,10 +107,41 @@ def _sizes(types_: Sequence[TensorType], arrays: Sequence[np.ndarray]) -> dict[s
     }
 
 
+class EagerLoop:
+    """The loop of a program, run as Python code, batch by batch."""
+
+    def __init__(self, step: Step, results: Results) -> None:
+        self.step, self.results = step, results
+
+    def __call__(self, order: Array, *arrays: Array) -> Outputs:
+        """The logs after steps on these rows, as a Program gives them."""
+        extra: Mapping[str, Tensor] = {}
+        for picked in order:
+            extra = self.step([as_tensor(a[picked]) for a in arrays]) or {}
+        return {name: np.asarray(v) for name, v in {**self.results(), **extra}.items()}
+
+    def keeping(self, kept: Kept) -> EagerLoop:
+        """The same loop, which has `kept` note state before it changes."""
+
+        def noting(leaves: Sequence[Tensor]) -> Mapping[str, Tensor] | None:
+            with bound({}, propagate=False) as trace:
+                extra = self.step(leaves)
+            assigned = trace.assigned()
+            kept.keep(assigned)
+            for variable, value in assigned.items():
+                variable.assign(value)
+            return extra
+
+        return EagerLoop(noting, self.results)
+
+
+Runner: TypeAlias = Program | EagerLoop
+
+
 # ---- loops over batches ------------------------------------------------------------------------
 def loop_program(
     step: Step,
-    results: Callable[[], Mapping[str, Tensor]],
+    results: Results,
     carried: Sequence[Variable],
     columns: Sequence[TensorType],
     name: str,
@@ -131,16 +172,17 @@ class _ChangesMore(Exception):
         self.variables = variables
 
 
-def loop(
-    step: Step, results: Callable[[], Mapping[str, Tensor]], carried: Sequence[Variable]
-) -> Callable[..., Any]:
+def loop(step: Step, results: Results, carried: Sequence[Variable]) -> Recordable:
     """The function that `loop_program` records."""
 
-    def run(order: Tensor, *columns: Tensor) -> dict[str, Tensor]:
+    def run(*inputs: Tensor) -> dict[str, Tensor]:
+        order, *columns = inputs
         changed: set[Variable] = set()
         own = frozenset(carried)
 
-        def body(carry: list[Tensor], picked: Tensor) -> tuple[list[Tensor], Any]:
+        def body(
+            carry: list[Tensor], picked: Tensor
+        ) -> tuple[list[Tensor], Mapping[str, Tensor] | None]:
             batch = [rows_of(column, picked) for column in columns]
             with bound(dict(zip(carried, carry, strict=True)), propagate=False) as trace:
                 extra = step(batch)

@@ -12,7 +12,9 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import TextIO
+
+from lamina.data.arrays import Array
 
 BETWEEN = 0.1  # seconds
 LEAST_BAR, MOST_BAR = 8, 30
@@ -22,21 +24,28 @@ class Progress:
     """The line of one epoch, evaluation or prediction.
 
     title: what stands in front; total: steps, or None where that is not known yet. verbose: 0
-    nothing, 1 (or "auto") live where possible, 2 one line at the end.
+    nothing, 1 (or "auto") live where possible, 2 one line at the end. quiet_for: seconds before the
+    line is drawn first.
     """
 
     def __init__(
-        self, title: str, total: int | None, verbose: Any = "auto", stream: TextIO | None = None
+        self,
+        title: str,
+        total: int | None,
+        verbose: object = "auto",
+        stream: TextIO | None = None,
+        quiet_for: float = 0.0,
     ) -> None:
         self.title, self.total = title, total
         self.stream = stream if stream is not None else sys.stdout
         self.quiet = verbose == 0
         self.live = verbose in (1, "auto", True) and is_live(self.stream)
-        self.began = self._drawn = time.perf_counter()
+        self.began = time.perf_counter()
+        self._drawn = self.began + quiet_for
         self.done = 0
         self._width = 0
 
-    def update(self, done: int, logs: Mapping[str, Any]) -> None:
+    def update(self, done: int, logs: Mapping[str, float | Array]) -> None:
         """Draw the line anew, if it is live and time for it."""
         self.done = done
         now = time.perf_counter()
@@ -44,7 +53,7 @@ class Progress:
             self._drawn = now
             self._show(self._running(now, logs))
 
-    def end(self, logs: Mapping[str, Any]) -> None:
+    def end(self, logs: Mapping[str, float | Array]) -> None:
         """The last state of the line, and a new one after it."""
         if self.quiet:
             return
@@ -67,7 +76,7 @@ class Progress:
     def _count(self) -> str:
         return f"{self.done}/{self.total}" if self.total else f"{self.done}"
 
-    def _running(self, now: float, logs: Mapping[str, Any]) -> str:
+    def _running(self, now: float, logs: Mapping[str, float | Array]) -> str:
         elapsed = now - self.began
         rest = duration(elapsed)
         if self.total and self.done:
@@ -117,16 +126,16 @@ def can_write(stream: TextIO, text: str) -> bool:
 
 
 # ---- figures -----------------------------------------------------------------------------------
-def figures(logs: Mapping[str, Any]) -> list[str]:
+def figures(logs: Mapping[str, float | Array]) -> list[str]:
     """ "loss 0.2411" for each figure; what has several values is left to History."""
     return [f"{name} {number(value)}" for name, value in logs.items() if not _is_long(value)]
 
 
-def _is_long(value: Any) -> bool:
+def _is_long(value: float | Array) -> bool:
     return getattr(value, "size", 1) != 1 or isinstance(value, (list, tuple))
 
 
-def number(value: Any) -> str:
+def number(value: float | Array) -> str:
     """Four places, or four digits where that would say little."""
     value = float(value)
     plain = value == 0 or 1e-3 <= abs(value) < 1e6

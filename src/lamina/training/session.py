@@ -1,79 +1,124 @@
-"""A compiled model's training: its objectives, state, and the programs that were made for it."""
+"""Session: the training of one compiled model: its objectives, state and programs.
+
+A model holds its session and passes itself to each method, so that the two do not hold each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 
 from lamina import optimizers, tree
-from lamina.ir.types import TensorType
+from lamina.data.arrays import Array
 from lamina.locks import MAKING
-from lamina.operations import samples
-from lamina.settings import settings
-from lamina.tensor import Tensor, Variable, as_tensor, bound
-from lamina.training import checks
-from lamina.training.columns import Columns, packed
-from lamina.training.kept import Kept
+from lamina.tensor import Tensor
+from lamina.training import checks, fit
+from lamina.training.columns import Columns, columns
 from lamina.training.objectives import Compilation, Output, objectives
-from lamina.training.openness import Programs
-from lamina.training.outputs import build_for, output_shapes
-from lamina.training.own_metrics import own_metrics, reported_metrics, results
-from lamina.training.programs import Program, loop_program
-from lamina.training.step import Steps, aligned, has_own
+from lamina.training.options import FitOptions, Verbose
+from lamina.training.outputs import aligned
+from lamina.training.own_metrics import own_metrics
+from lamina.training.programs import Runner
+from lamina.training.protocol import Extents, Kind, Listeners, Logs, Nest, Outputs, Trainable
+from lamina.training.runners import Runners, eager_runner, results_of
+from lamina.training.stateful import check_rows
+from lamina.training.step import Steps
 from lamina.training.vocabularies import Vocabularies
 
-STEPS = {"train": "train_step", "evaluate": "test_step"}  # what a model may define anew
+_Described: TypeAlias = tuple[list[Extents], list[str]]  # shapes and names of outputs
 
 
 class Session:
-    """Made by `compile`, completed by the first data."""
+    """Made by `compile`, completed by the first data.
+
+    `steps` is the state of training besides the weights, None until data have come. `paces` holds
+    how many steps native code makes at a time, by the data.
+    """
 
     def __init__(self, compilation: Compilation) -> None:
         self.compilation = compilation
         self.steps: Steps | None = None
         self.first_step = (0, 0)  # seed and number, for steps that are yet to come
-        self._programs: Programs[Runner] = Programs()
-        self.paces: dict[Any, int] = {}  # steps that native code is to do at a time, by data
+        self.paces: dict[Hashable, int] = {}
+        self._runners = Runners()
         self._vocabularies = Vocabularies()
-        self._shapes: dict[Any, tuple[list[Any], list[str]]] = {}  # of outputs, by those of data
+        self._outputs: dict[Hashable, _Described] = {}
 
-    def set_optimizer(self, optimizer: Any) -> None:
-        """Another optimizer from here on; programs of the one before are dropped."""
+    def set_optimizer(self, optimizer: object) -> None:
+        """Use another optimizer from here on; programs of the one before are dropped."""
         self.compilation.optimizer = optimizers.get(optimizer)
-        self._programs = Programs()
+        self._runners = Runners()
+
+    # ---- what a model delegates to it ----------------------------------------------------------
+    def fit(
+        self, model: Trainable, x: Nest, y: Nest, options: FitOptions, listeners: Listeners
+    ) -> None:
+        """Train the model; see `Model.fit`."""
+        fit.fit(self, model, x, y, options, listeners)
+
+    def evaluate(
+        self,
+        model: Trainable,
+        x: Nest,
+        y: Nest,
+        listeners: Listeners,
+        *,
+        sample_weight: Nest = None,
+        batch_size: int | None = None,
+        steps: int | None = None,
+        verbose: Verbose = "auto",
+    ) -> Logs:
+        """Return the loss and metrics on data; see `Model.evaluate`."""
+        source = fit.evaluated(self, model, x, y, sample_weight, batch_size, steps)
+        return fit.evaluate(self, model, source, listeners, verbose)
+
+    def on_batch(
+        self,
+        model: Trainable,
+        kind: Kind,
+        x: Nest,
+        y: Nest,
+        sample_weight: Nest = None,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> Logs:
+        """Make one step on one batch, and return its loss and metrics."""
+        data = columns(x, y, sample_weight, class_weight)
+        steps = self.prepare(model, data, kind)
+        check_rows(model, data.rows, batches=False)
+        self.reset(model)
+        if data.numbers is not None:  # each batch of its own is an epoch
+            steps.epoch.assign(steps.count.numpy().item())
+        order = np.arange(data.rows, dtype=np.int32)[None]
+        return self.logs(self.runner(model, kind, data)(order, *data.arrays))
 
     # ---- before the first step -----------------------------------------------------------------
-    def prepare(self, model: Any, columns: Columns, what: str, first: int = 0) -> Steps:
+    def prepare(self, model: Trainable, data: Columns, what: str, first: int = 0) -> Steps:
         """Build the model, resolve objectives, check data against them. Raises before anything is
         computed. `first` is the number of the first row in the data set."""
         with MAKING:
-            return self._prepared(model, columns, what, first)
+            if not model.computes:
+                model.build_without_call()
+                return self._steps_of_unknown_outputs()
+            return self._prepared(model, data, what, first)
 
-    def _prepared(self, model: Any, columns: Columns, what: str, first: int) -> Steps:
-        if not model._has_call():
-            return self._without_outputs(model)
-        build_for(model, columns)
-        checks.check_inputs(model, columns, first)
-        self._vocabularies.check(model, columns, first)
-        if any(layer.needs_samples for layer in model._flatten_layers()):
-            columns.number_rows(first)
-        outputs = self._outputs(model, columns)
+    def _prepared(self, model: Trainable, data: Columns, what: str, first: int) -> Steps:
+        model.build_for(data.input_nest)
+        checks.check_inputs(model, data, first)
+        self._vocabularies.check(model, data, first)
+        if any(layer.needs_samples for layer in model.layers):
+            data.number_rows(first)
+        outputs = self._described(model, data)
         if self.steps is None:
             self.steps = Steps(objectives(self.compilation, outputs))
             self.steps.begin(*self.first_step)
-        checks.check_targets(model, self.steps, columns, [o.shape for o in outputs], what)
+        checks.check_targets(model, self.steps, data, [o.shape for o in outputs], what)
         self.compilation.optimizer.build(model.trainable_weights)
         return self.steps
 
-    def _without_outputs(self, model: Any) -> Steps:
-        """The state of a model without `call`, whose steps are its own: nothing is known of outputs
-        before they run."""
-        if not any(has_own(model, step) for step in STEPS.values()):
-            model.call(None)  # raises the error that says what to define
-        if not model.built:
-            model._set_built(None)
+    def _steps_of_unknown_outputs(self) -> Steps:
+        """The state of a model whose steps are its own: outputs are not known before they run."""
         if self.steps is None:
             chosen = self.compilation
             of_any_shape = [Output("output", (None, None), None)]
@@ -82,144 +127,53 @@ class Session:
             self.steps.begin(*self.first_step)
         return self.steps
 
+    def _described(self, model: Trainable, data: Columns) -> list[Output]:
+        """The outputs and targets of these data, by name and shape."""
+        key = (model.structure.key, data.kind)
+        if key not in self._outputs:
+            self._outputs[key] = model.structure.outputs_for(data.input_shapes)
+        shapes, names = self._outputs[key]
+        y = tree.unflatten(data.target_structure, data.targets)
+        targets = aligned(y, names, "y") if data.targets else [None] * len(names)
+        return [
+            Output(name, shape, target.shape if isinstance(target, np.ndarray) else None)
+            for name, shape, target in zip(names, shapes, targets, strict=True)
+        ]
+
+    # ---- steps and their results ---------------------------------------------------------------
+    def runner(self, model: Trainable, kind: Kind, data: Columns) -> Runner:
+        """Return what makes steps of this kind on such data, (order, *arrays) -> logs: a program,
+        or with `run_eagerly` a Python function."""
+        assert self.steps is not None
+        if self.compilation.run_eagerly:  # costs nothing to make, and a copied model needs its own
+            return eager_runner(model, self.steps, kind, data)
+        return self._runners.runner(model, self.steps, kind, data)
+
     def begin_epoch(self, number: int) -> None:
         """From here on samples draw what they draw in this epoch."""
         assert self.steps is not None
         self.steps.epoch.assign(number)
 
-    def _outputs(self, model: Any, columns: Columns) -> list[Output]:
-        key = (model._graph, columns.kind)
-        if key not in self._shapes:
-            self._shapes[key] = output_shapes(model, columns)
-        shapes, names = self._shapes[key]
-        y = tree.unflatten(columns.target_structure, columns.targets)
-        targets = aligned(y, names, "y") if columns.targets else [None] * len(names)
-        return [
-            Output(name, shape, None if target is None else target.shape)
-            for name, shape, target in zip(names, shapes, targets, strict=True)
-        ]
-
-    def results(self, model: Any) -> dict[str, Tensor]:
-        """The results of all metrics so far, of those that the model's attributes hold as well."""
-        assert self.steps is not None
-        compiled = self.steps.results()
-        each = {id(metric) for metric in self.steps.metrics.values()}
-        own = [metric for metric in reported_metrics(model) if id(metric) not in each]
-        return {**compiled, **results(own, compiled)}
-
-    def logs(self, results: dict[str, Any]) -> dict[str, Any]:
-        """A program's results as Python floats (arrays where a metric has several), loss first."""
-        assert self.steps is not None
-        first = [name for name in self.steps.metrics if name in results]
-        return {name: plain(results[name]) for name in dict.fromkeys([*first, *results])}
-
-    # ---- programs ------------------------------------------------------------------------------
-    def runner(self, model: Any, kind: str, columns: Columns) -> Runner:
-        """The program "train" or "evaluate" for such columns, or with run_eagerly a function of the
-        same arguments: (order, *arrays) -> logs."""
-        if self.compilation.run_eagerly:  # costs nothing to make, and a copied model needs its own
-            return self._eager(model, kind, columns)
-        key = (kind, self._state_key(model), settings.engine)
-
-        def make(types_: list[TensorType], reason: str) -> Runner:
-            return self._make(model, kind, columns, types_, reason)
-
-        return self._programs.find(key, model, columns, make)
-
-    def _state_key(self, model: Any) -> Any:
-        """What is frozen is part of a program: another choice is another program."""
-        return tuple(layer.trainable for layer in model._flatten_layers())
-
-    def _make(
-        self, model: Any, kind: str, columns: Columns, types_: list[TensorType], reason: str
-    ) -> Runner:
-        steps = self.steps
-        assert steps is not None
-        step, results = self._step(model, steps, kind, columns)
-        carried = self._carried(model, steps, kind)
-        return loop_program(step, results, carried, types_, f"{kind} {model.name}", reason)
-
-    def _eager(self, model: Any, kind: str, columns: Columns) -> Runner:
-        assert self.steps is not None
-        return EagerLoop(*self._step(model, self.steps, kind, columns))
-
-    def _step(self, model: Any, steps: Steps, kind: str, columns: Columns) -> tuple[Any, Any]:
-        """One step on the leaves of a batch, the model's own method where it has one; and the logs
-        of all steps together."""
-        own = has_own(model, STEPS[kind]) or has_own(model, "compute_metrics")
-
-        def of_model(leaves: Sequence[Tensor]) -> Any:
-            with steps.drawing(kind):
-                data = packed(*columns.assembled(leaves))
-                logs = getattr(model, STEPS[kind])(data) or {}
-            return {name: as_tensor(value) for name, value in logs.items()}
-
-        def usual(leaves: Sequence[Tensor]) -> None:
-            with steps.drawing(kind):
-                getattr(steps, kind)(model, *columns.assembled(leaves))
-
-        step = self._told_of_samples(of_model if own else usual, columns)
-        return step, dict if own else lambda: self.results(model)
-
-    def _told_of_samples(self, step: Any, columns: Columns) -> Any:
-        """The step, whose layers can ask which samples the batch holds."""
-        steps = self.steps
-        if columns.numbers is None or steps is None:
-            return step
-
-        def told(leaves: Sequence[Tensor]) -> Any:
-            with samples.numbered(steps.epoch_key, leaves[-1]):
-                return step(leaves)
-
-        return told
-
-    def _carried(self, model: Any, steps: Steps, kind: str) -> list[Variable]:
-        """The Variables that a step changes, as far as is known before it is recorded."""
-        state = [v for metric in own_metrics(model) for v in metric.variables]
-        state += steps.metric_variables()
-        if kind == "train":
-            moving = [v for v in model.non_trainable_weights if not v.trainable]
-            optimizer = self.compilation.optimizer.variables
-            state = [*model.trainable_weights, *moving, *optimizer, *state, steps.count]
-        return state
-
-    def reset(self, model: Any) -> None:
-        """Forget what all metrics have seen, those that hang on the model among them."""
+    def reset(self, model: Trainable) -> None:
+        """Reset all metrics, also those in attributes of the model."""
         if self.steps is not None:
             self.steps.reset()
         for metric in own_metrics(model):
             metric.reset_state()
 
+    def results(self, model: Trainable) -> dict[str, Tensor]:
+        """Return the results of all metrics so far, also of those in the model's attributes."""
+        assert self.steps is not None
+        return results_of(model, self.steps)
 
-class EagerLoop:
-    """The loop of a program, run as Python code, batch by batch."""
-
-    def __init__(self, step: Any, results: Callable[[], Mapping[str, Any]]) -> None:
-        self.step, self.results = step, results
-
-    def __call__(self, order: np.ndarray, *arrays: np.ndarray) -> dict[str, Any]:
-        extra: Any = {}
-        for picked in order:
-            extra = self.step([as_tensor(a[picked]) for a in arrays]) or {}
-        return {name: np.asarray(v) for name, v in {**self.results(), **extra}.items()}
-
-    def keeping(self, kept: Kept) -> EagerLoop:
-        """The same loop, which has `kept` note state before it changes."""
-
-        def noting(leaves: Any) -> Any:
-            with bound({}, propagate=False) as trace:
-                extra = self.step(leaves)
-            assigned = trace.assigned()
-            kept.keep(assigned)
-            for variable, value in assigned.items():
-                variable.assign(value)
-            return extra
-
-        return EagerLoop(noting, self.results)
+    def logs(self, results: Outputs) -> Logs:
+        """Return a program's results as Python floats (arrays for metrics of several numbers), loss
+        first."""
+        assert self.steps is not None and isinstance(results, dict)
+        first = [name for name in self.steps.metrics if name in results]
+        return {name: _plain(results[name]) for name in dict.fromkeys([*first, *results])}
 
 
-Runner = Program | EagerLoop
-
-
-def plain(value: Any) -> Any:
+def _plain(value: Outputs) -> float | Array:
+    assert isinstance(value, np.ndarray)
     return float(value.item()) if value.size == 1 else np.array(value)

@@ -7,19 +7,29 @@ the rows that each step takes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import (
+    Callable,
+    Generator,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Sized,
+)
 from contextlib import closing
-from typing import Any
+from typing import TypeGuard, cast
 
 import numpy as np
 
-from lamina.data.arrays import is_data
+from lamina.data.arrays import Array, is_data
 from lamina.data.dataset import Dataset
 from lamina.data.splitting import epoch_order
 from lamina.errors import ArgumentError, DataError, describe, warn
 from lamina.training.columns import Columns, columns, parts_of, weigh_classes
+from lamina.training.programs import Runner
 
-Chunk = tuple[Columns, np.ndarray]
+Chunk = tuple[Columns, Array]
 
 
 class Pace:
@@ -64,7 +74,7 @@ class Resident:
         self,
         data: Columns,
         batch_size: int,
-        rows: np.ndarray | None = None,
+        rows: Array | None = None,
         seed: int | None = None,
         limit: int | None = None,
         limit_name: str = "steps",
@@ -73,14 +83,14 @@ class Resident:
         self.rows = np.arange(data.rows, dtype=np.int32) if rows is None else rows.astype(np.int32)
         self.steps: int | None = steps_of(len(self.rows), batch_size, limit, limit_name)
         self.limit = limit
-        self.runner: Any = None  # the program of the epoch before
+        self.runner: Runner | None = None  # the program of the epoch before
 
     @property
-    def likeness(self) -> Any:
+    def likeness(self) -> Hashable:
         """What is equal for data whose steps take as long."""
         return (self.batch_size, *self.data.types)
 
-    def order(self, epoch: int) -> np.ndarray:
+    def order(self, epoch: int) -> Array:
         """The rows of an epoch in the order in which they are used: the same for the same seed."""
         if self.seed is None:
             return self.rows
@@ -111,7 +121,7 @@ class Stream:
 
     def __init__(
         self,
-        batches: Any,
+        batches: Iterable[object],
         steps: int | None = None,
         class_weight: Mapping[int, float] | None = None,
     ) -> None:
@@ -122,7 +132,7 @@ class Stream:
         self.batches, self.class_weight = batches, class_weight
         self.limit = steps
         self.steps = steps if steps is not None else _length(batches)
-        self._running: Iterator[Any] | None = None
+        self._running: Iterator[object] | None = None
 
     def chunks(self, epoch: int, pace: Pace | None = None) -> Generator[Chunk, None, None]:
         done = 0
@@ -143,7 +153,7 @@ class Stream:
                 "__len__ and __getitem__, or steps_per_epoch with an endless generator",
             )
 
-    def _epoch(self, epoch: int) -> Generator[Any, None, None]:
+    def _epoch(self, epoch: int) -> Generator[object, None, None]:
         if isinstance(self.batches, Dataset):
             steps = self.steps or 0
             with closing(self.batches.stream(epoch * steps, steps)) as batches:
@@ -161,24 +171,26 @@ class Stream:
             taken += 1
             yield batch
 
-    def _columns(self, batch: Any) -> Columns:
-        data = columns(*parts_of(batch))
+    def _columns(self, batch: object) -> Columns:
+        x, y, weights = (*parts_of(batch), None, None)[:3]
+        data = columns(x, y, weights)
         if self.class_weight is not None:
             weigh_classes(data, self.class_weight, complete=False)
         return data
 
 
-def _length(batches: Any) -> int | None:
-    return len(batches) if hasattr(batches, "__len__") else None
+def _length(batches: object) -> int | None:
+    return len(batches) if isinstance(batches, Sized) else None
 
 
-def _iterate(batches: Any) -> Iterator[Any]:
-    if hasattr(batches, "__iter__"):
+def _iterate(batches: object) -> Iterator[object]:
+    if isinstance(batches, Iterable):
         return iter(batches)
-    return (batches[k] for k in range(len(batches)))
+    numbered = cast(Sequence[object], batches)
+    return (numbered[k] for k in range(len(numbered)))
 
 
-def is_iterable_of_batches(x: Any) -> bool:
+def is_iterable_of_batches(x: object) -> TypeGuard[Iterable[object]]:
     """Whether x makes batches, instead of being the data."""
     if is_data(x) or isinstance(x, dict):
         return False
@@ -187,7 +199,7 @@ def is_iterable_of_batches(x: Any) -> bool:
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
-def refuse_batch_size(given: Any, name: str = "batch_size") -> None:
+def refuse_batch_size(given: object, name: str = "batch_size") -> None:
     """Raise where a size is asked for, and the data come in batches of their own."""
     if given is not None:
         raise ArgumentError(

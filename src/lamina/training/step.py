@@ -5,26 +5,30 @@ What runs here is recorded into a program, or with run_eagerly=True runs as it s
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from lamina import operations as ops
 from lamina import tree
 from lamina.errors import ArgumentError
-from lamina.metrics import Mean
+from lamina.metrics import Mean, Metric
 from lamina.operations import random
 from lamina.operations.reductions import as_number
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.training.draws import drawing
 from lamina.training.objectives import Objective
+from lamina.training.outputs import aligned
+from lamina.training.protocol import Kind, Nest, Trainable
 from lamina.transforms.gradients import value_and_grad
 
 OF_SAMPLES = 0x53414D50 << 32  # sets the keys of epochs apart from those of steps
 OF_EVALUATION = 0x45564C00 << 32
+
+_Aligned: TypeAlias = tuple[list[Tensor], list[object], list[object]]
+Parts: TypeAlias = list[Tensor | None]  # the loss of each output, before its weight
 
 
 class Steps:
@@ -46,7 +50,7 @@ class Steps:
         """The key of what is drawn for samples by their numbers, another one in each epoch."""
         return random.fold_in(random.fold_in(self.seed.read(), OF_SAMPLES), self.epoch.read())
 
-    def drawing(self, kind: str) -> AbstractContextManager[None]:
+    def drawing(self, kind: Kind) -> AbstractContextManager[None]:
         """Where a step draws random numbers from: in training by seed and step, in evaluation by
         seed and batch."""
         if kind == "train":
@@ -60,9 +64,9 @@ class Steps:
 
     # ---- metrics -------------------------------------------------------------------------------
     @property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Metric]:
         """Everything that is averaged, by the name it has in the logs; the loss comes first."""
-        found: dict[str, Any] = {"loss": self.tracker}
+        found: dict[str, Metric] = {"loss": self.tracker}
         for each in self.objectives:
             if each.tracker is not None:
                 found[each.tracker.name] = each.tracker
@@ -90,17 +94,25 @@ class Steps:
         return logs
 
     # ---- steps ---------------------------------------------------------------------------------
-    def train(self, model: Any, x: Any, y: Any, weights: Any) -> Any:
-        """Forward, backward, update, metrics. Returns the logs of the model's own
-        `compute_metrics`, if it has one."""
+    def run(
+        self, kind: Kind, model: Trainable, x: Nest, y: Nest, weights: Nest
+    ) -> Mapping[str, object] | None:
+        """Make one step. Return the logs of the model's own `compute_metrics`, if it has one."""
+        step = self.train if kind == "train" else self.evaluate
+        return step(model, x, y, weights)
+
+    def train(
+        self, model: Trainable, x: Nest, y: Nest, weights: Nest
+    ) -> Mapping[str, object] | None:
+        """Forward, backward, update, metrics; returns as `run`."""
         variables = model.trainable_weights
         if not variables:
             raise ArgumentError(
-                f"{model._label()}: there is no trainable weight, so there is nothing to train",
+                f"{model.label}: there is no trainable weight, so there is nothing to train",
                 hint="are all layers frozen? Set layer.trainable = True",
             )
 
-        def forward(_: Any) -> Any:
+        def forward(_: object) -> tuple[Tensor, tuple[Nest, Tensor, Parts]]:
             outputs, loss, parts = self._forward(model, x, y, weights, training=True)
             return model.optimizer.scale_loss(loss), (outputs, loss, parts)
 
@@ -112,36 +124,31 @@ class Steps:
         self.count.assign_add(1)
         return self._update(model, x, outputs, y, weights, loss, parts)
 
-    def evaluate(self, model: Any, x: Any, y: Any, weights: Any) -> Any:
-        """Forward, metrics; as `train`."""
+    def evaluate(
+        self, model: Trainable, x: Nest, y: Nest, weights: Nest
+    ) -> Mapping[str, object] | None:
+        """Forward, metrics; returns as `run`."""
         outputs, loss, parts = self._forward(model, x, y, weights, training=False)
         return self._update(model, x, outputs, y, weights, loss, parts)
 
-    def _forward(self, model: Any, x: Any, y: Any, weights: Any, training: bool) -> Any:
-        outputs = model(x, training=training)
+    def _forward(
+        self, model: Trainable, x: Nest, y: Nest, weights: Nest, training: bool
+    ) -> tuple[Nest, Tensor, Parts]:
+        outputs = model.forward(x, training=training)
         try:
-            loss, parts = self._loss(model, x, y, outputs, weights, training)
+            if model.overrides("compute_loss"):
+                loss, parts = model.compute_loss(x, y, outputs, weights, training), Parts()
+            else:
+                loss, parts = self.loss(model, y, outputs, weights)
         finally:
-            model.reset_losses()
+            model.forget_penalties()
         return outputs, loss, parts
 
-    def _loss(
-        self, model: Any, x: Any, y: Any, outputs: Any, weights: Any, training: bool
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        if has_own(model, "compute_loss"):
-            given = {"x": x, "y": y, "y_pred": outputs, "sample_weight": weights}
-            if takes(model.compute_loss, "training"):
-                given["training"] = training
-            return as_tensor(model.compute_loss(**given)), []
-        return self.loss(model, y, outputs, weights)
-
-    def loss(
-        self, model: Any, y: Any, outputs: Any, weights: Any
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """The loss to minimise, penalties included, and the part of each output."""
+    def loss(self, model: Trainable, y: Nest, outputs: Nest, weights: Nest) -> tuple[Tensor, Parts]:
+        """The loss to minimize, penalties included, and the part of each output."""
         parts = self.parts(outputs, y, weights)
-        total: Any = self.total(parts)
-        for penalty in model.losses:
+        total = self.total(parts)
+        for penalty in model.penalties:
             total = penalty if total is None else total + as_tensor(penalty, total.dtype)
         if total is None:
             raise ArgumentError(
@@ -150,7 +157,7 @@ class Steps:
             )
         return total, parts
 
-    def parts(self, outputs: Any, y: Any, weights: Any) -> list[Tensor | None]:
+    def parts(self, outputs: Nest, y: Nest, weights: Nest) -> Parts:
         """The loss of each output, before its weight."""
         each = zip(self.objectives, *self._aligned(outputs, y, weights), strict=True)
         return [
@@ -159,16 +166,23 @@ class Steps:
         ]
 
     def total(self, parts: Sequence[Tensor | None]) -> Tensor | None:
-        total: Any = None
+        total: Tensor | None = None
         for row, part in zip(self.objectives, parts, strict=True):
             if part is not None:
-                weighted: Any = part if row.weight == 1.0 else ops.multiply(part, row.weight)
+                weighted = part if row.weight == 1.0 else ops.multiply(part, row.weight)
                 total = weighted if total is None else total + weighted
         return total
 
     def _update(
-        self, model: Any, x: Any, outputs: Any, y: Any, weights: Any, loss: Tensor, parts: Any
-    ) -> Any:
+        self,
+        model: Trainable,
+        x: Nest,
+        outputs: Nest,
+        y: Nest,
+        weights: Nest,
+        loss: Tensor,
+        parts: Parts,
+    ) -> Mapping[str, object] | None:
         """Take a batch into the metrics; the loss counts by its number of rows."""
         leaves = tree.leaves(outputs)
         rows = as_tensor(as_number(leaves[0].shape[0]))
@@ -176,12 +190,12 @@ class Steps:
         for row, part in zip(self.objectives, parts):
             if row.tracker is not None and part is not None:
                 row.tracker.update_state(part, rows)
-        if has_own(model, "compute_metrics"):
+        if model.overrides("compute_metrics"):
             return model.compute_metrics(x, y, outputs, weights)
         self.update_metrics(outputs, y, weights)
         return None
 
-    def update_metrics(self, outputs: Any, y: Any, weights: Any) -> None:
+    def update_metrics(self, outputs: Nest, y: Nest, weights: Nest) -> None:
         """Take a batch into the metrics of `compile`."""
         for row, output, target, weight in zip(
             self.objectives, *self._aligned(outputs, y, weights), strict=True
@@ -189,7 +203,7 @@ class Steps:
             for _, metric, weighted in row.metrics:
                 metric.update_state(target, output, weight if weighted else None)
 
-    def _aligned(self, outputs: Any, y: Any, weights: Any) -> tuple[list[Any], ...]:
+    def _aligned(self, outputs: Nest, y: Nest, weights: Nest) -> _Aligned:
         """Outputs, targets and weights, one of each an objective."""
         names = [row.name for row in self.objectives]
         return (
@@ -197,32 +211,3 @@ class Steps:
             aligned(y, names, "y"),
             aligned(weights, names, "sample_weight", shared=True),
         )
-
-
-def aligned(nest: Any, names: Sequence[str], what: str, shared: bool = False) -> list[Any]:
-    """One entry an output: of a dict by their names, of a nest in order, of one value alone."""
-    if isinstance(nest, dict) and set(nest) <= set(names):
-        return [nest.get(name) for name in names]
-    if isinstance(nest, (list, tuple)) and len(nest) == len(names) and any(v is None for v in nest):
-        return list(nest)
-    leaves = tree.leaves(nest)
-    if not leaves or (shared and len(leaves) == 1):
-        return [leaves[0] if leaves else None] * len(names)
-    if len(leaves) != len(names):
-        raise ArgumentError(
-            f"{what}: {len(leaves)} arrays for {len(names)} outputs ({', '.join(names)})",
-            hint="give one for each output, in order, or a dict by the outputs' names",
-        )
-    return leaves
-
-
-def takes(function: Callable[..., Any], name: str) -> bool:
-    """Whether a function takes an argument of this name."""
-    parameters = inspect.signature(function).parameters.values()
-    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
-
-
-def has_own(model: Any, method: str) -> bool:
-    """Whether the model's class defines this method or property of Trainer anew."""
-    found = getattr(type(model), method)
-    return not getattr(getattr(found, "fget", found), "of_trainer", False)

@@ -1,36 +1,32 @@
-"""Trainer: what makes a model trainable: compile, fit, evaluate, predict, and single batches."""
+"""Compile, fit, evaluate, predict, and single batches: what a model delegates to its session."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from lamina.callbacks.base import Callback
+from lamina.callbacks.base import Callback, CallbackList
 from lamina.callbacks.history import History
+from lamina.errors import StateError
+from lamina.layers.facts import label
 from lamina.locks import MAKING
-from lamina.training import checks
-from lamina.training.arguments import MOST_ROWS, checked, checked_fit, need_data
-from lamina.training.attributes import replaceable
-from lamina.training.columns import columns, unpacked
-from lamina.training.compile_config import compile_arguments, compile_config
+from lamina.models.trainee import Trainee, graph_of
 from lamina.training.objectives import Compilation
-from lamina.training.own_metrics import reported_metrics
+from lamina.training.options import MOST_ROWS, FitOptions, checked_verbose, count, need_data
 from lamina.training.predict import Predictor, predict
 from lamina.training.session import Session
-from lamina.training.stateful import check_rows
+
+if TYPE_CHECKING:
+    from lamina.models.model import Model
 
 
-def of_trainer(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks a method that a model may define anew, so that the usual one can be told from it."""
-    method.of_trainer = True  # type: ignore[attr-defined]
-    return method
+class Fitting:
+    """The methods of Model that train, evaluate and predict; names and arguments as in Keras.
 
-
-class Trainer:
-    """The training half of Model; names and arguments are those of Keras 3."""
+    A model holds a Session from `compile` on, and a Predictor from the first prediction on.
+    """
 
     _session: Session | None = None
     _own_predictor: Predictor | None = None
@@ -144,34 +140,28 @@ class Trainer:
             >>> model.fit(x, y, epochs=2, verbose=0).history["loss"]
             [0.0, 0.0]
         """
-        from lamina.training.fit import fit
-
-        checks.need_compiled(self, "fit")
+        session = self._need_session("fit")
         need_data("fit", x)
-        numbers = checked_fit(
+        options = FitOptions(
             batch_size=batch_size,
             epochs=epochs,
             verbose=verbose,
             validation_split=validation_split,
+            validation_data=self._prepared_pair(validation_data),
             shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
             initial_epoch=initial_epoch,
             steps_per_epoch=steps_per_epoch,
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
             seed=seed,
-        )
-        validation_data = self._prepared_pair(validation_data)
-        return fit(
-            self,
-            self._prepared(x),
-            y,
-            callbacks=callbacks,
-            validation_data=validation_data,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            **numbers,
-        )
+        ).checked()
+        history = History()
+        listeners = CallbackList(callbacks, self._model, last=history)
+        session.fit(self._trainee, self._prepared(x), y, options, listeners)
+        return history
 
     def evaluate(
         self,
@@ -211,13 +201,18 @@ class Trainer:
             >>> model.evaluate(x, y, verbose=0)
             0.0
         """
-        from lamina.training.fit import evaluate
-
-        checks.need_compiled(self, "evaluate")
+        session = self._need_session("evaluate")
         need_data("evaluate", x)
-        numbers = checked("evaluate", batch_size=batch_size, steps=steps, verbose=verbose)
-        x = self._prepared(x)
-        logs = evaluate(self, x, y, sample_weight=sample_weight, callbacks=callbacks, **numbers)
+        logs = session.evaluate(
+            self._trainee,
+            self._prepared(x),
+            y,
+            CallbackList(callbacks, self._model),
+            sample_weight=sample_weight,
+            batch_size=count("evaluate", "batch_size", batch_size),
+            steps=count("evaluate", "steps", steps),
+            verbose=checked_verbose("evaluate", verbose),
+        )
         return _returned(logs, return_dict)
 
     def predict(
@@ -252,11 +247,18 @@ class Trainer:
         x = self._prepared(x)
         plain = type(x) is np.ndarray and callbacks is None and steps is None and x.ndim
         if plain and _holds(batch_size, len(x)):
-            quick = self._predictor.quick(self, x)
+            quick = self._predictor.quick(graph_of(self), x)
             if quick is not None:
                 return quick
-        numbers = checked("predict", batch_size=batch_size, steps=steps, verbose=verbose)
-        return predict(self, x, callbacks=callbacks, **numbers)
+        return predict(
+            self._predictor,
+            self._trainee,
+            x,
+            CallbackList(callbacks, self._model),
+            batch_size=count("predict", "batch_size", batch_size),
+            verbose=checked_verbose("predict", verbose),
+            steps=count("predict", "steps", steps),
+        )
 
     # ---- one batch -----------------------------------------------------------------------------
     def train_on_batch(
@@ -278,7 +280,9 @@ class Trainer:
             class_weight: dictionary from class to weight; None weights all alike.
             return_dict: return a dictionary by name instead of a list.
         """
-        return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
+        session = self._need_session("train_on_batch")
+        data = (self._prepared(x), y, sample_weight, class_weight)
+        return _returned(session.on_batch(self._trainee, "train", *data), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -293,7 +297,9 @@ class Trainer:
             sample_weight: weight of each row, array (rows,); None weights all alike.
             return_dict: return a dictionary by name instead of a list.
         """
-        return self._on_batch("evaluate", x, y, sample_weight, None, return_dict)
+        session = self._need_session("test_on_batch")
+        data = (self._prepared(x), y, sample_weight)
+        return _returned(session.on_batch(self._trainee, "evaluate", *data), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch, as NumPy arrays.
@@ -303,22 +309,6 @@ class Trainer:
                 batches.
         """
         return self.predict(x, verbose=0)
-
-    def _on_batch(
-        self, kind: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
-    ) -> Any:
-        checks.need_compiled(self, f"{kind}_on_batch".replace("evaluate", "test"))
-        session = self._session
-        assert session is not None
-        data = columns(self._prepared(x), y, sample_weight, class_weight)
-        steps = session.prepare(self, data, kind)
-        check_rows(self, data.rows, batches=False)
-        session.reset(self)
-        if data.numbers is not None:  # each batch of its own is an epoch
-            session.begin_epoch(steps.count.numpy().item())
-        order = np.arange(data.rows, dtype=np.int32)[None]
-        results = session.runner(self, kind, data)(order, *data.arrays)
-        return _returned(session.logs(results), return_dict)
 
     def _prepared(self, data: Any) -> Any:
         """The inputs that the user gave, as the programs take them."""
@@ -330,216 +320,22 @@ class Trainer:
             return (self._prepared(data[0]), *data[1:])
         return data if data is None else self._prepared(data)
 
-    # ---- files ---------------------------------------------------------------------------------
-    def save(
-        self,
-        filepath: str | os.PathLike[str],
-        overwrite: bool = True,
-        include_optimizer: bool = True,
-    ) -> None:
-        """Write the model, its weights and its optimizer's state to a .lamina file.
-
-        `lamina.load_model` reads the file, which holds data only, nothing that can run code.
-
-        Args:
-            filepath: path of the file.
-            overwrite: replace an existing file; False raises an error.
-            include_optimizer: write the optimizer's state as well, with which training can
-                continue.
-        """
-        from lamina.saving import save_model
-
-        save_model(self, filepath, overwrite, include_optimizer)
-
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to a .safetensors file, by their paths in the model.
-
-        Args:
-            filepath: path of the file.
-            overwrite: replace an existing file; False raises an error.
-        """
-        from lamina.saving import save_weights
-
-        save_weights(self, filepath, overwrite)  # type: ignore[arg-type]
-
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Read the weights of a model of the same layers from a .safetensors or .lamina file.
-
-        Args:
-            filepath: path of the file.
-            skip_mismatch: load the weights whose names and shapes match, and leave the others.
-
-        Raises:
-            ShapeError: if names or shapes differ; then no weight is changed.
-        """
-        from lamina.saving import load_weights
-
-        load_weights(self, filepath, skip_mismatch)  # type: ignore[arg-type]
-
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the arguments of `compile` as JSON data, for `compile_from_config`; None, with a
-        warning, if one of them is a function, which only code can express.
-
-        Example:
-            >>> import lamina as lm
-            >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
-            >>> model.compile("sgd", "mse")
-            >>> other = lm.models.clone_model(model)
-            >>> other.compile_from_config(model.get_compile_config())
-            >>> other.optimizer
-            SGD(learning_rate=0.01)
-        """
-        return compile_config(self._compilation("get_compile_config"), self.name)  # type: ignore[attr-defined]
-
-    def compile_from_config(
-        self, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
-    ) -> None:
-        """Compile the model with the arguments that `get_compile_config` returned.
-
-        Args:
-            config: dictionary that `get_compile_config` returned.
-            custom_objects: dictionary from name to class or function of the caller's own.
-        """
-        self.compile(**compile_arguments(config, custom_objects))
-
-    # ---- to be defined anew where the usual step is not wanted ---------------------------------
-    @of_trainer
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Make one training step on a batch, in tensor code; a subclass may define its own.
-
-        The method is recorded into the training program, so it reads the data as tensors, changes
-        Variables with `assign`, and uses `self.optimizer.apply`.
-
-        Args:
-            data: (x, y), (x, y, sample_weight) with sample or class weights, or x alone, as `fit`
-                received them; `keras.utils.unpack_x_y_sample_weight` takes all three.
-
-        Returns:
-            The logs, a dictionary by name.
-        """
-        assert self._session is not None and self._session.steps is not None
-        return self._session.steps.train(self, *unpacked(data)) or self.get_metrics_result()
-
-    @of_trainer
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Make one step of evaluation on a batch, in tensor code; a subclass may define its own.
-
-        Args:
-            data: (x, y), (x, y, sample_weight), or x alone.
-
-        Returns:
-            The logs, a dictionary by name.
-        """
-        assert self._session is not None and self._session.steps is not None
-        return self._session.steps.evaluate(self, *unpacked(data)) or self.get_metrics_result()
-
-    @of_trainer
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Update the compiled metrics with a batch; a subclass may add further logs.
-
-        Args:
-            x: inputs of the batch.
-            y: targets of the batch.
-            y_pred: outputs of the model.
-            sample_weight: weight of each row, or None.
-
-        Returns:
-            The logs, a dictionary by name.
-        """
-        assert self._session is not None and self._session.steps is not None
-        self._session.steps.update_metrics(y_pred, y, sample_weight)
-        return self.get_metrics_result()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Return the results of all metrics so far, by name."""
-        assert self._session is not None
-        return self._session.results(self)
-
-    @of_trainer
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """Return the scalar to minimize: the compiled losses and the penalties of layers.
-
-        A subclass defines this method for a loss that needs more than targets and predictions.
-
-        Args:
-            x: inputs of the batch.
-            y: targets of the batch.
-            y_pred: outputs of the model.
-            sample_weight: weight of each row, or None.
-            training: True in training, False in inference.
-        """
-        assert self._session is not None and self._session.steps is not None
-        return self._session.steps.loss(self, y, y_pred, sample_weight)[0]
-
-    # ---- what it was compiled with -------------------------------------------------------------
-    def _optimizer(self) -> Any:
-        """The Optimizer; another one may be assigned, before and after `compile`."""
-        return self._compilation("optimizer").optimizer
-
-    def _set_optimizer(self, value: Any) -> None:
-        if self._session is None:
-            self.__dict__["optimizer"] = value
-        else:
-            self._session.set_optimizer(value)
-
-    optimizer = replaceable(_optimizer, _set_optimizer)
-
-    @replaceable
-    def loss(self) -> Any:
-        """The loss, as it was given to `compile`."""
-        return self._compilation("loss").loss
-
-    def _run_eagerly(self) -> bool:
-        return self._compilation("run_eagerly").run_eagerly
-
-    def _set_run_eagerly(self, value: bool) -> None:
-        if self._session is None:
-            self.__dict__["run_eagerly"] = value
-        else:
-            self._session.compilation.run_eagerly = bool(value)
-
-    run_eagerly = replaceable(_run_eagerly, _set_run_eagerly)
-
-    @replaceable
-    def compiled(self) -> bool:
-        """True after `compile`."""
-        return self._session is not None
-
-    def _compilation(self, what: str) -> Compilation:
-        checks.need_compiled(self, what)
-        assert self._session is not None
-        return self._session.compilation
+    # ---- what it delegates to ------------------------------------------------------------------
+    @property
+    def _model(self) -> Model:
+        return cast("Model", self)
 
     @property
-    @of_trainer
-    def metrics(self) -> list[Any]:
-        """The metrics: the mean of the loss first and those of `compile`, known from the first data
-        on, then those that attributes of the model and its layers hold."""
-        steps = self._session.steps if self._session is not None else None
-        found = list(steps.metrics.values()) if steps is not None else []
-        own = reported_metrics(self)
-        return list({id(metric): metric for metric in [*found, *own]}.values())
+    def _trainee(self) -> Trainee:
+        return Trainee(self._model)
 
-    @property
-    def metrics_names(self) -> list[str]:
-        """The names of the metrics in the logs, in the order in which `evaluate` returns them."""
-        steps = self._session.steps if self._session is not None else None
-        names = {id(metric): name for name, metric in (steps.metrics if steps else {}).items()}
-        return [names.get(id(metric), metric.name) for metric in self.metrics]
-
-    def reset_metrics(self) -> None:
-        """Reset the states of all metrics."""
-        if self._session is not None:
-            self._session.reset(self)
+    def _need_session(self, what: str) -> Session:
+        if self._session is None:
+            raise StateError(
+                f"{label(self._model)}: {what} comes before compile",
+                hint="call model.compile(optimizer='adam', loss=..., metrics=[...]) first",
+            )
+        return self._session
 
     @property
     def _predictor(self) -> Predictor:
@@ -548,6 +344,16 @@ class Trainer:
                 if self._own_predictor is None:
                     self._own_predictor = Predictor()
         return self._own_predictor
+
+
+def session_of(model: Fitting) -> Session | None:
+    """Return the session of a model; None before `compile`."""
+    return model._session
+
+
+def predictor_of(model: Fitting) -> Predictor:
+    """Return what a model predicts with."""
+    return model._predictor
 
 
 def _returned(logs: dict[str, Any], return_dict: bool) -> Any:

@@ -1,0 +1,85 @@
+"""Models as files, copies and text."""
+
+from __future__ import annotations
+
+import copy
+import os
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from lamina.saving import load_weights, save_model, save_weights
+
+if TYPE_CHECKING:
+    from lamina.models.model import Model
+
+
+class Filing:
+    """The methods of Model that write, read and copy it."""
+
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+    ) -> None:
+        """Write the model, its weights and its optimizer's state to a .lamina file.
+
+        `lamina.load_model` reads the file, which holds data only, nothing that can run code.
+
+        Args:
+            filepath: path of the file.
+            overwrite: replace an existing file; False raises an error.
+            include_optimizer: write the optimizer's state as well, with which training can
+                continue.
+        """
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights to a .safetensors file, by their paths in the model.
+
+        Args:
+            filepath: path of the file.
+            overwrite: replace an existing file; False raises an error.
+        """
+        save_weights(cast("Model", self), filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Read the weights of a model of the same layers from a .safetensors or .lamina file.
+
+        Args:
+            filepath: path of the file.
+            skip_mismatch: load the weights whose names and shapes match, and leave the others.
+
+        Raises:
+            ShapeError: if names or shapes differ; then no weight is changed.
+        """
+        load_weights(cast("Model", self), filepath, skip_mismatch)
+
+    def __reduce__(self) -> Any:
+        """For pickle: the content of the model's file, and the user's classes that it names."""
+        from lamina.models.pickled import reduced
+
+        return reduced(self)
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """The same model with weights and state of its own, compiled programs included."""
+        twin = memo[id(self)] = object.__new__(type(self))
+        for name, value in self.__dict__.items():
+            twin.__dict__[name] = copy.deepcopy(value, memo)
+        return twin
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the configuration as JSON text, for `model_from_json`.
+
+        Args:
+            **kwargs: arguments of `json.dumps`.
+        """
+        import json
+
+        from lamina.configuration import serialize
+
+        return json.dumps(serialize(cast("Model", self)), **kwargs)
