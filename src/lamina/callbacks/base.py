@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from lamina import arguments
 from lamina.arguments import FLAG, Checks, Integer, Number, OneOf, Text, check_arguments
 from lamina.configuration import constructor_arguments
-from lamina.errors import ArgumentError, describe
+from lamina.errors import ArgumentError, StateError, describe
 
 Logs = dict[str, float]
 
@@ -25,7 +25,8 @@ class Callback:
 
     `fit` runs many batches in one native call. Hooks on batches make it return to Python after each
     batch, which costs time; a subclass whose batch hooks may be called less often sets `each_batch
-    = False`.
+    = False`. A subclass with `comes_last = True` is called after all others, so that in its
+    `on_epoch_end` `self.model.training_state()` includes what they did.
 
     Example:
         >>> import lamina as lm
@@ -40,6 +41,7 @@ class Callback:
     """
 
     each_batch = True
+    comes_last = False  # after all others, `History` included
     argument_checks: ClassVar[Checks] = {
         **dict.fromkeys(("append", "restore_best_weights", "save_best_only"), FLAG),
         **dict.fromkeys(("cooldown", "patience", "start_from_epoch"), Integer(0)),
@@ -74,6 +76,20 @@ class Callback:
             params: dictionary with "epochs", "steps" and "verbose".
         """
         self.params = dict(params)
+
+    # ---- what an interrupted training continues with -------------------------------------------
+    def get_state(self) -> dict[str, Any]:
+        """Return what the callback remembers from epoch to epoch, as plain values and arrays; part
+        of `Model.training_state`."""
+        return {}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Remember what `get_state` returned; called after `on_train_begin`.
+
+        Args:
+            state: dictionary that `get_state` returned.
+        """
+        vars(self).update(state)
 
     # ---- fit -----------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -240,7 +256,9 @@ class CallbackList:
                     hint="give objects such as EarlyStopping(patience=3), or your own subclass of "
                     "lamina.callbacks.Callback",
                 )
-        self.callbacks: list[Callback] = given if last is None else [*given, last]
+        self.callbacks: list[Callback] = [c for c in given if not c.comes_last]
+        self.callbacks += [last] if last is not None else []
+        self.callbacks += [c for c in given if c.comes_last]
         self.may_change_model = bool(given)
         for each in self.callbacks:
             each.set_model(model)
@@ -264,6 +282,30 @@ class CallbackList:
         """
         for each in self.callbacks:
             getattr(each, hook)(*args)
+
+    def states(self) -> list[dict[str, Any]]:
+        """Return the class and state of each callback, in order."""
+        return [{"class": type(c).__name__, "state": c.get_state()} for c in self.callbacks]
+
+    def restore(self, states: Sequence[Any]) -> None:
+        """Set the state of each callback.
+
+        Args:
+            states: list that `states` returned.
+
+        Raises:
+            StateError: if they belong to other callbacks.
+        """
+        classes = [type(each).__name__ for each in self.callbacks]
+        given = [each["class"] for each in states]
+        if classes != given:
+            raise StateError(
+                f"fit: the restored training has the callbacks {', '.join(given)}, got "
+                f"{', '.join(classes)}",
+                hint="give fit callbacks of the same classes in the same order",
+            )
+        for each, kept in zip(self.callbacks, states, strict=True):
+            each.set_state(kept["state"])
 
     @property
     def each_train_batch(self) -> bool:

@@ -62,6 +62,9 @@ class ModelCheckpoint(Callback):
         self.each_batch = save_freq != "epoch"
         self._epoch, self._batches = 0, 0
 
+    def get_state(self) -> dict[str, Any]:
+        return {"best": self.best, "_epoch": self._epoch, "_batches": self._batches}
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch
 

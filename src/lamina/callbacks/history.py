@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from lamina.callbacks.base import Callback, Logs
 
 
@@ -24,6 +27,14 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+
+    def get_state(self) -> dict[str, Any]:
+        history = {name: list(values) for name, values in self.history.items()}
+        return {"history": history, "epoch": list(self.epoch)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self.history = {name: list(values) for name, values in state["history"].items()}
+        self.epoch = list(state["epoch"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.epoch = []

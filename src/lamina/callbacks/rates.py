@@ -98,6 +98,9 @@ class ReduceLROnPlateau(Callback):
         self.wait, self.cooling = 0, 0
         self.best: float | None = None
 
+    def get_state(self) -> dict[str, Any]:
+        return {"wait": self.wait, "cooling": self.cooling, "best": self.best}
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.monitor.value(logs, "ReduceLROnPlateau", self.params)
         if logs is not None:

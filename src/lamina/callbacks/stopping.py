@@ -57,6 +57,10 @@ class EarlyStopping(Callback):
         self.best: float | None = None
         self.best_weights: Any = None
 
+    def get_state(self) -> dict[str, Any]:
+        names = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+        return {name: getattr(self, name) for name in names}
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.monitor.value(logs, "EarlyStopping", self.params)
         if value is None or epoch < self.start_from_epoch:

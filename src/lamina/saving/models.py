@@ -12,8 +12,10 @@ import numpy as np
 from lamina.configuration import deserialize, serialize
 from lamina.errors import FileFormatError, LaminaError, UnknownNameError, describe
 from lamina.files import write_whole
+from lamina.layers import Layer
 from lamina.layers.facts import build_shape
 from lamina.layers.saved_names import saved_weights
+from lamina.optimizers import Optimizer
 from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring
 from lamina.saving import container
@@ -66,7 +68,7 @@ def content_of(model: Any, include_optimizer: bool = True) -> bytes:
     if compiled is not None:
         written["compile"] = compiled
         if include_optimizer and model.optimizer.built:
-            state = arrays(state_by_weight(model))
+            state = arrays(state_by_weight(model, model.optimizer))
     return container.pack(written, weights, state)
 
 
@@ -88,15 +90,15 @@ def shapes_from(written: Any) -> Any:
     return tuple(value) if kind == "shape" else [shapes_from(each) for each in value]
 
 
-def state_by_weight(model: Any) -> dict[str, Variable]:
+def state_by_weight(model: Layer, optimizer: Optimizer) -> dict[str, Variable]:
     """The optimizer's Variables: "dense/kernel/momentum" of a weight, "0000/iteration" of all."""
     names = {id(variable): name for name, variable in saved_weights(model).items()}
     found, of_weights = {}, set()
-    for k, (variable, slots) in enumerate(slots_by_variable(model.optimizer).items()):
+    for k, (variable, slots) in enumerate(slots_by_variable(optimizer).items()):
         for slot, state in slots.items():
             found[f"{names.get(id(variable), k)}/{slot}"] = state
             of_weights.add(id(state))
-    rest = (v for v in model.optimizer.variables if id(v) not in of_weights)
+    rest = (v for v in optimizer.variables if id(v) not in of_weights)
     return {**{f"{k:04d}/{v.name}": v for k, v in enumerate(rest)}, **found}
 
 
@@ -152,9 +154,8 @@ def model_of(
             model.compile_from_config(written["compile"], custom_objects)
             if state is not None:
                 model.optimizer.build(model.trainable_weights)
-                variables = (
-                    state_by_weight(model) if state.by_attribute else numbered(model.optimizer)
-                )
+                by_name = state_by_weight(model, model.optimizer)
+                variables = by_name if state.by_attribute else numbered(model.optimizer)
                 put(variables, state.arrays, f"{os.fspath(path)}, optimizer")
     return model
 

@@ -27,6 +27,7 @@ from lamina.training.sources import (
     is_iterable_of_batches,
     refuse_batch_size,
 )
+from lamina.training.state import START, Position, callbacks_in, seed_in
 from lamina.training.stateful import check_rows, resident
 
 if TYPE_CHECKING:
@@ -47,18 +48,20 @@ class Pass:
     listeners: Listeners
     progress: Progress
     kept: Kept | None = None  # notes the state that is to be put back afterwards
+    begun: Position = START  # how much of the pass is done already
 
 
 def run(
     session: Session, model: Trainable, data_pass: Pass, epoch: int, interrupt: Deferred
 ) -> Logs:
     """Go through the source once; return the logs at its end. Left early, no threads remain."""
-    logs: Logs = {}
-    done = rows = 0
+    begun = data_pass.begun
+    logs, done, rows = dict(begun.logs), begun.batch, begun.rows
+    runner: Runner | None = None
     hooks = HOOKS[data_pass.kind]
-    with closing(data_pass.source.chunks(epoch, data_pass.pace)) as chunks:
+    with closing(data_pass.source.chunks(epoch, data_pass.pace, done)) as chunks:
         for data, order in chunks:
-            if not done or isinstance(data_pass.source, Stream):
+            if runner is None or isinstance(data_pass.source, Stream):
                 runner = _runner(session, model, data_pass, data, rows)
                 runner = runner if data_pass.kept is None else runner.keeping(data_pass.kept)
             if not done:
@@ -71,6 +74,8 @@ def run(
             done += len(order)
             rows += order.size
             logs = session.logs(results)
+            if data_pass.kind == "train":
+                session.position = Position(epoch, done, rows, logs)
             data_pass.listeners.tell(f"{hooks}_end", done - 1, dict(logs))
             data_pass.progress.update(done, logs)
             if model.is_stopped(data_pass.kind):
@@ -122,7 +127,11 @@ def fit(
 
 def _plan(session: Session, model: Trainable, x: Nest, y: Nest, options: FitOptions) -> Plan:
     """Prepare data and model. Raises for data, model and loss that do not match."""
-    seed = next_seed() if options.seed is None else options.seed
+    restored = session.restored
+    if restored is not None:
+        seed = seed_in(restored, options.seed)
+    else:
+        seed = next_seed() if options.seed is None else options.seed
     held_out: Source | None = None
     if is_iterable_of_batches(x):
         source: Source = _stream(x, y, options, seed)
@@ -236,16 +245,19 @@ def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners
         {"epochs": options.epochs, "steps": source.steps, "verbose": options.verbose, **validated}
     )
     model.start("train")
-    begin_steps(session, plan)
+    begun = _begin(session, model, plan)
     same = source.likeness if isinstance(source, Resident) else None
     known = session.paces.get(same, 1)
     pace = Pace(most=1 if listeners.each_train_batch else None, known=known)
     listeners.tell("on_train_begin", {})
+    if session.restored is not None:
+        listeners.restore(callbacks_in(session.restored))
     logs: Logs = {}
     try:
         with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
-            for epoch in range(options.initial_epoch, options.epochs):
-                logs = _epoch(session, model, plan, listeners, pace, epoch, interrupt)
+            for epoch in range(begun.epoch, 0 if begun.stopped else options.epochs):
+                logs = _epoch(session, model, plan, listeners, pace, begun, epoch, interrupt)
+                begun = Position(epoch + 1)
                 if model.is_stopped("train"):
                     break
     except KeyboardInterrupt:
@@ -259,12 +271,19 @@ def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners
     listeners.tell("on_train_end", logs)
 
 
-def begin_steps(session: Session, plan: Plan) -> None:
-    """Set the seed of this fit, and the number of its first step: a fit that goes on at an epoch
-    draws what it would have drawn there."""
-    session.first_step = (plan.seed, plan.options.initial_epoch * (plan.source.steps or 0))
+def _begin(session: Session, model: Trainable, plan: Plan) -> Position:
+    """Return where this fit begins, and set its seed and the number of its first step: a fit that
+    goes on at an epoch draws what it would have drawn there."""
+    session.seed = plan.seed
+    first = plan.options.initial_epoch
+    if session.restored is not None:
+        session.continue_from(model, session.restored)
+        return session.position
+    session.first_step = (plan.seed, first * (plan.source.steps or 0))
     if session.steps is not None:
         session.steps.begin(*session.first_step)
+    session.position = Position(first)
+    return session.position
 
 
 def _finish(model: Trainable) -> None:
@@ -278,14 +297,16 @@ def _epoch(
     plan: Plan,
     listeners: Listeners,
     pace: Pace,
+    begun: Position,
     epoch: int,
     interrupt: Deferred,
 ) -> Logs:
     options = plan.options
     progress = Progress(f"Epoch {epoch + 1}/{options.epochs}", plan.source.steps, options.verbose)
-    listeners.tell("on_epoch_begin", epoch, {})
+    if not begun.batch:  # else that was before the state was taken
+        listeners.tell("on_epoch_begin", epoch, {})
     try:
-        data_pass = Pass("train", plan.source, pace, listeners, progress)
+        data_pass = Pass("train", plan.source, pace, listeners, progress, begun=begun)
         logs = run(session, model, data_pass, epoch, interrupt)
         if plan.validates_after(epoch):
             logs |= _validated(session, model, plan, listeners, interrupt)
@@ -294,6 +315,7 @@ def _epoch(
         raise
     progress.end(logs)
     _warn_of_nan(logs, epoch)
+    session.position = Position(epoch + 1)
     listeners.tell("on_epoch_end", epoch, logs)
     return logs
 

@@ -174,3 +174,9 @@ class Listeners(Protocol):
 
     def tell(self, hook: str, *args: object) -> None:
         """Call a hook of all callbacks."""
+
+    def states(self) -> Sequence[object]:
+        """Return the states of all callbacks, in order."""
+
+    def restore(self, states: Sequence[object]) -> None:
+        """Set the states of all callbacks. Raises StateError for those of other callbacks."""

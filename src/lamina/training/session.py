@@ -12,6 +12,7 @@ import numpy as np
 
 from lamina import optimizers, tree
 from lamina.data.arrays import Array
+from lamina.errors import StateError
 from lamina.locks import MAKING
 from lamina.tensor import Tensor
 from lamina.training import checks, fit
@@ -23,6 +24,7 @@ from lamina.training.own_metrics import own_metrics
 from lamina.training.programs import Runner
 from lamina.training.protocol import Extents, Kind, Listeners, Logs, Nest, Outputs, Trainable
 from lamina.training.runners import Runners, eager_runner, results_of
+from lamina.training.state import Position, State, position_in, put_model, put_steps, state_of
 from lamina.training.stateful import check_rows
 from lamina.training.step import Steps
 from lamina.training.vocabularies import Vocabularies
@@ -42,6 +44,11 @@ class Session:
         self.steps: Steps | None = None
         self.first_step = (0, 0)  # seed and number, for steps that are yet to come
         self.paces: dict[Hashable, int] = {}
+        self.seed = 0  # of the last `fit`
+        self.position = Position()  # of the last `fit`
+        self._listeners: Listeners | None = None  # while a `fit` runs
+        self._restored: State | None = None  # what the next `fit` continues
+        self._to_continue: State | None = None  # for steps that are yet to come
         self._runners = Runners()
         self._vocabularies = Vocabularies()
         self._outputs: dict[Hashable, _Described] = {}
@@ -56,7 +63,11 @@ class Session:
         self, model: Trainable, x: Nest, y: Nest, options: FitOptions, listeners: Listeners
     ) -> None:
         """Train the model; see `Model.fit`."""
-        fit.fit(self, model, x, y, options, listeners)
+        self._listeners = listeners
+        try:
+            fit.fit(self, model, x, y, options, listeners)
+        finally:
+            self._listeners = self._restored = None
 
     def evaluate(
         self,
@@ -87,11 +98,44 @@ class Session:
         data = columns(x, y, sample_weight, class_weight)
         steps = self.prepare(model, data, kind)
         check_rows(model, data.rows, batches=False)
+        if kind == "train" and self._restored is not None:
+            self.continue_from(model, self._restored)
+            self._restored = None
         self.reset(model)
         if data.numbers is not None:  # each batch of its own is an epoch
             steps.epoch.assign(steps.count.numpy().item())
         order = np.arange(data.rows, dtype=np.int32)[None]
         return self.logs(self.runner(model, kind, data)(order, *data.arrays))
+
+    # ---- its state -----------------------------------------------------------------------------
+    def state(self, model: Trainable) -> State:
+        """Return everything that the continuation of training depends on; see
+        `Model.training_state`. It may be called at any time, also by a callback."""
+        if self.steps is None:
+            raise StateError(
+                f"{model.label}: training_state comes before the first data",
+                hint="call fit or train_on_batch first",
+            )
+        callbacks = self._listeners.states() if self._listeners is not None else []
+        return state_of(model, self.steps, self.seed, self.position, callbacks)
+
+    def restore(self, model: Trainable, state: State) -> None:
+        """Set weights and optimizer to a state, and let the next `fit` continue from there."""
+        put_model(model, state)
+        self.position, self._restored = position_in(state), state
+
+    @property
+    def restored(self) -> State | None:
+        """The state that `fit` continues; None to begin anew."""
+        return self._restored
+
+    def continue_from(self, model: Trainable, state: State) -> None:
+        """Set the state of steps, metrics and layers, as soon as there are any."""
+        if self.steps is not None:
+            put_steps(model, self.steps, state)
+            self._to_continue = None
+        else:
+            self._to_continue = state
 
     # ---- before the first step -----------------------------------------------------------------
     def prepare(self, model: Trainable, data: Columns, what: str, first: int = 0) -> Steps:
@@ -115,6 +159,8 @@ class Session:
             self.steps.begin(*self.first_step)
         checks.check_targets(model, self.steps, data, [o.shape for o in outputs], what)
         self.compilation.optimizer.build(model.trainable_weights)
+        if self._to_continue is not None:
+            self.continue_from(model, self._to_continue)
         return self.steps
 
     def _steps_of_unknown_outputs(self) -> Steps:

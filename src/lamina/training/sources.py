@@ -96,19 +96,20 @@ class Resident:
             return self.rows
         return self.rows[epoch_order(len(self.rows), self.seed, epoch)]
 
-    def chunks(self, epoch: int, pace: Pace) -> Generator[Chunk, None, None]:
+    def chunks(self, epoch: int, pace: Pace, first: int = 0) -> Generator[Chunk, None, None]:
+        """Yield the batches of an epoch from number `first` on, at a pace."""
         order = self.order(epoch)
         if self.limit is not None:
             order = order[: self.limit * self.batch_size]
         whole = len(order) // self.batch_size
         table = order[: whole * self.batch_size].reshape(whole, self.batch_size)
-        done = 0
+        done = first
         while done < whole:
             piece = table[done : done + pace.steps]
             yield self.data, piece
             done += len(piece)
         rest = order[whole * self.batch_size :]
-        if len(rest):
+        if len(rest) and done == whole:
             yield self.data, rest.reshape(1, -1)
 
 
@@ -134,9 +135,13 @@ class Stream:
         self.steps = steps if steps is not None else _length(batches)
         self._running: Iterator[object] | None = None
 
-    def chunks(self, epoch: int, pace: Pace | None = None) -> Generator[Chunk, None, None]:
-        done = 0
-        with closing(self._epoch(epoch)) as batches:
+    def chunks(
+        self, epoch: int, pace: Pace | None = None, first: int = 0
+    ) -> Generator[Chunk, None, None]:
+        """Yield the batches of an epoch from number `first` on, one at a time. Those before are
+        skipped: a Dataset need not make them, another iterable must."""
+        done = first
+        with closing(self._epoch(epoch, first)) as batches:
             for batch in batches:
                 done += 1
                 data = self._columns(batch)
@@ -153,10 +158,10 @@ class Stream:
                 "__len__ and __getitem__, or steps_per_epoch with an endless generator",
             )
 
-    def _epoch(self, epoch: int) -> Generator[object, None, None]:
+    def _epoch(self, epoch: int, first: int) -> Generator[object, None, None]:
         if isinstance(self.batches, Dataset):
             steps = self.steps or 0
-            with closing(self.batches.stream(epoch * steps, steps)) as batches:
+            with closing(self.batches.stream(epoch * steps + first, steps - first)) as batches:
                 yield from batches
             return
         if self._running is None:
@@ -169,7 +174,8 @@ class Stream:
                 self._running = None
                 return
             taken += 1
-            yield batch
+            if taken > first:
+                yield batch
 
     def _columns(self, batch: object) -> Columns:
         x, y, weights = (*parts_of(batch), None, None)[:3]

@@ -74,6 +74,12 @@ class Steps:
             found.update({label: metric for label, metric, _ in each.metrics})
         return found
 
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The state besides metrics, by name."""
+        own = (self.seed, self.count, self.epoch, self.turn)
+        return {variable.name: variable for variable in own}
+
     def metric_variables(self) -> list[Variable]:
         return [v for metric in self.metrics.values() for v in metric.variables]
 

@@ -1,0 +1,159 @@
+"""Everything that the continuation of a training depends on, as arrays and plain values.
+
+    state = {"weights": {path: array}, "optimizer": {path: array}, "steps": {name: array},
+             "metrics": {name: array}, "others": {name: array}, "seed": int,
+             "position": {"epoch", "batch", "rows", "logs", "stopped"},
+             "callbacks": [{"class", "state"}, ...], "random": {"key", "requests"}}
+
+"others" are Variables that are not weights: of stateful layers, of generators of random numbers, of
+metrics that layers hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from lamina.data.arrays import Array
+from lamina.errors import StateError
+from lamina.layers import Layer
+from lamina.layers.facts import need_built
+from lamina.layers.saved_names import saved_weights
+from lamina.metrics import Metric
+from lamina.operations import random
+from lamina.saving.models import state_by_weight
+from lamina.saving.weights import arrays, put
+from lamina.seeding import SeedGenerator
+from lamina.tensor import Variable
+from lamina.training.protocol import Logs, Trainable
+from lamina.training.step import Steps
+
+State: TypeAlias = dict[str, object]
+Named: TypeAlias = dict[str, Variable]
+WHERE = "restore_training_state"
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a `fit` is: `batch` batches with `rows` rows of epoch number `epoch` are done, and
+    `logs` are those so far; `stopped` if a callback ended training."""
+
+    epoch: int = 0
+    batch: int = 0
+    rows: int = 0
+    logs: Logs = field(default_factory=dict)
+    stopped: bool = False
+
+
+START = Position()
+
+
+# ---- taking it ---------------------------------------------------------------------------------
+def state_of(
+    model: Trainable, steps: Steps, seed: int, position: Position, callbacks: Sequence[object]
+) -> State:
+    """Return the state of a training between two steps; arrays are copies."""
+    outermost = model.layers[0]
+    need_built(outermost, "training_state")
+    return {
+        "weights": arrays(saved_weights(outermost)),
+        "optimizer": arrays(state_by_weight(outermost, model.optimizer)),
+        "steps": arrays(steps.variables),
+        "metrics": arrays(_of_metrics(steps)),
+        "others": arrays(_others(model)),
+        "seed": seed,
+        "position": {
+            **vars(position),
+            "logs": dict(position.logs),
+            "stopped": model.is_stopped("train"),
+        },
+        "callbacks": list(callbacks),
+        "random": random.global_state(),
+    }
+
+
+def _of_metrics(steps: Steps) -> Named:
+    """The Variables of the metrics of `compile`: "accuracy/0"."""
+    return {
+        f"{name}/{k}": variable
+        for name, metric in steps.metrics.items()
+        for k, variable in enumerate(metric.variables)
+    }
+
+
+def _others(model: Trainable) -> Named:
+    """The Variables in attributes of layers that are not weights: "2/states/0" in layer 2."""
+    known = {id(v) for v in saved_weights(model.layers[0]).values()}
+    found: Named = {}
+    for number, layer in enumerate(model.layers):
+        for name, value in vars(layer).items():
+            for k, variable in enumerate(_variables_in(value)):
+                if id(variable) not in known:
+                    known.add(id(variable))
+                    found[f"{number}/{name}/{k}"] = variable
+    return found
+
+
+def _variables_in(value: object) -> Iterator[Variable]:
+    if isinstance(value, Variable):
+        yield value
+    elif isinstance(value, SeedGenerator):
+        yield from (value.key, value.count)
+    elif isinstance(value, Metric):
+        yield from value.variables
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _variables_in(each)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _variables_in(each)
+
+
+# ---- putting it back ---------------------------------------------------------------------------
+def put_model(model: Trainable, state: State) -> None:
+    """Set weights, optimizer and the global random state. Raises StateError or ShapeError, and
+    changes nothing, if the state is that of another model."""
+    outermost: Layer = model.layers[0]
+    need_built(outermost, WHERE)
+    model.optimizer.build(model.trainable_weights)
+    optimizer = state_by_weight(outermost, model.optimizer)
+    put(saved_weights(outermost), _arrays(state, "weights"), WHERE)
+    put(optimizer, _arrays(state, "optimizer"), f"{WHERE}, optimizer")
+    random.set_global_state(cast(Mapping[str, object], state["random"]))
+
+
+def put_steps(model: Trainable, steps: Steps, state: State) -> None:
+    """Set what exists only after the first data: the step's number and seed, metrics, the state of
+    layers."""
+    put(steps.variables, _arrays(state, "steps"), WHERE)
+    put(_of_metrics(steps), _arrays(state, "metrics"), f"{WHERE}, metrics")
+    put(_others(model), _arrays(state, "others"), f"{WHERE}, other state of layers")
+
+
+def position_in(state: State) -> Position:
+    """Return how far the training was."""
+    return Position(**cast(dict[str, int], state["position"]))  # type: ignore[arg-type]
+
+
+def callbacks_in(state: State) -> Sequence[object]:
+    """Return the states of the callbacks."""
+    return cast(Sequence[object], state["callbacks"])
+
+
+def seed_in(state: State, given: int | None) -> int:
+    """Return the seed of the fit that the state was taken in. Raises StateError for another one."""
+    seed = cast(int, state["seed"])
+    if given is not None and given != seed:
+        raise StateError(
+            f"fit: the restored training has seed {seed}, and seed={given} was given",
+            hint="leave seed out to continue it",
+        )
+    return seed
+
+
+def _arrays(state: State, part: str) -> Mapping[str, Array]:
+    found = cast(Mapping[str, Array], state[part])
+    return {name: np.asarray(array) for name, array in found.items()}
