@@ -28,9 +28,9 @@ except ValueError as error:
     assert isinstance(error, lm.LaminaError)
 ```
 
-A message says where (the function, layer or argument), what came as plain Python values, and what
-was expected. The cure, where there is one, stands on a line of its own; a program finds both as
-`error.message` and `error.hint`:
+A message names the function, layer or argument, the given values as plain Python, and the expected
+ones. The fix, if known, is on a separate line; programs find them as `error.message` and
+`error.hint`:
 
 ```python
 try:
@@ -43,7 +43,7 @@ except lm.errors.ShapeError as error:
 {example}
 ```
 
-The classes are in `lm.errors`. This page is made from their docstrings.
+The classes are in `lm.errors`. This page is generated from their docstrings.
 """
 
 

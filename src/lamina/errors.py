@@ -1,11 +1,11 @@
 """Every exception that Lamina raises on purpose: one family, so `except LaminaError` catches all.
 
 Each class also derives from the built-in exception that a NumPy or Keras user would expect
-(`ValueError`, `TypeError`, ...). A docstring here says what causes the error and what cures it;
-`docs/errors.md` is made from them.
+(`ValueError`, `TypeError`, ...). Each docstring states the cause of the error and its fix;
+`docs/errors.md` is generated from them.
 
-A message has three parts: where (the function, layer path or argument), what came as plain Python
-values, and what was expected. The cure goes into `hint`, and is printed on a line of its own:
+A message has three parts: the owner (the function, layer path or argument), the given values as
+plain Python, and the expected ones. The fix is the `hint`, printed on a separate line:
 
     >>> raise ShapeError("Dense 'head': input has 783 features, expected 784", hint="...")
 """
@@ -49,9 +49,9 @@ _MAX_WIDTH = 2000
 
 
 class LaminaError(Exception):
-    """The root of the family: catch this to catch everything that Lamina raises on purpose.
+    """The base class of all errors that Lamina raises on purpose.
 
-    `message` is what went wrong, `hint` (or None) is what to do about it; `str(error)` is both.
+    `message` describes the problem, `hint` (or None) the fix; `str(error)` contains both.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -65,10 +65,10 @@ class LaminaError(Exception):
 
 
 class ShapeError(LaminaError, ValueError):
-    """Shapes that do not fit together, or that a layer or operation cannot take.
+    """Shapes that do not fit together, or that a layer or operation does not accept.
 
     Cause: a wrong number of features, a missing or extra axis, two shapes that do not broadcast,
-    targets of shape (n,) against predictions of shape (n, 1). Cure: the message shows both shapes;
+    targets of shape (n,) with predictions of shape (n, 1). Fix: the message shows both shapes;
     `reshape` or index the data.
     """
 
@@ -77,157 +77,158 @@ class DTypeError(LaminaError, TypeError):
     """A value of a type that is not allowed here.
 
     Cause: strings or Python objects as data, floating point numbers as indices, dtypes that do not
-    promote to a common one. Cure: convert it first, with `astype` or `numpy.asarray(...,
+    promote to a common one. Fix: convert the value first, with `astype` or `numpy.asarray(...,
     dtype=...)`.
     """
 
 
 class RangeError(LaminaError, ValueError):
-    """A value outside of what is possible: a label above the classes, a negative rate.
+    """A value outside its range: a label above the number of classes, a negative rate.
 
-    Cause and cure are in the message, which shows the value and the range.
+    Cause and fix: the message shows the value and the range.
     """
 
 
 class OutOfBoundsError(LaminaError, IndexError, ValueError):
     """An index beyond the end of an axis, or an axis that an array does not have.
 
-    Cause: `x[10]` where the axis has ten entries (0 to 9), `axis=2` of a matrix. Cure: the message
-    shows the axis and its extent. It is an IndexError and a ValueError, as NumPy's `AxisError` is.
+    Cause: `x[10]` of an axis with ten entries (0 to 9), `axis=2` of a matrix. Fix: the message
+    shows the axis and its extent. The class is an IndexError and a ValueError, like NumPy's
+    `AxisError`.
     """
 
 
 class ArgumentError(LaminaError, ValueError):
-    """Arguments that are each possible, but not together, or not here.
+    """Arguments that contradict each other, or that are not allowed in this call.
 
-    Cause: two arguments that say the same thing differently, or one that needs another. Cure: leave
-    one out, or give the other; the message says which.
+    Cause: two arguments that set the same thing, or one that requires another. Fix: the message
+    names the argument to remove or to add.
     """
 
 
 class DataError(LaminaError, ValueError):
-    """Data that cannot be learned from: NaN or infinity, no rows, unequal lengths, wrong labels.
+    """Invalid training data: NaN or infinity, no rows, unequal lengths, wrong labels.
 
-    Cause: usually missing values, or a mistake while loading. Cure: the message names the column
-    and the first row.
+    Cause: usually missing values, or a mistake while loading. Fix: the message names the column and
+    the first row.
     """
 
 
 class TracedValueError(LaminaError, TypeError):
-    """The value of a traced tensor was asked for in Python (`if x > 0:`, `float(x)`).
+    """Python code needs the value of a traced tensor (`if x > 0:`, `float(x)`).
 
-    Cause: inside `lm.compile` and `Model.fit` the code runs once, on symbols that have a shape and
-    a dtype but no value yet. Cure: choose with `lm.where(condition, a, b)`, repeat with `lm.scan`,
-    or move the line out of the function.
+    Cause: inside `lm.compile` and `Model.fit` the code runs once, on symbols with a shape and a
+    dtype but no value. Fix: choose with `lm.where(condition, a, b)`, repeat with `lm.scan`, or move
+    the line out of the function.
     """
 
 
 class GradientError(LaminaError, ValueError):
-    """A gradient that does not exist, or that cannot be asked for in this way.
+    """A gradient that does not exist, or that cannot be computed in this way.
 
-    Cause: a way through something that has none, such as `while_loop`, or through NumPy or Python
-    numbers (`x.numpy()`, `float(x)`), which nobody records. Cure: use `lm.scan`, and tensors to the
-    end.
+    Cause: the value passes through an operation without a gradient, such as `while_loop`, or
+    through NumPy or Python numbers (`x.numpy()`, `float(x)`), which are not recorded. Fix: use
+    `lm.scan`, and tensors throughout.
     """
 
 
 class NotBuiltError(LaminaError, ValueError, AttributeError):
-    """A layer or model was used before it knew the shape of its input.
+    """A layer or model without a known input shape.
 
     Cause: `summary()`, `weights` or `get_weights()` on a model that has not seen data and has no
-    `Input`. Cure: begin with `Input(shape=...)`, call `build(input_shape)`, or call the model on a
+    `Input`. Fix: begin with `Input(shape=...)`, call `build(input_shape)`, or call the model on a
     batch once.
     """
 
 
 class StateError(LaminaError, RuntimeError):
-    """A call that came at the wrong time: `fit` before `compile`, a change during training.
+    """A call at the wrong time: `fit` before `compile`, a change during training.
 
-    Cause and cure: the message names the call that has to come first.
+    Cause and fix: the message names the call that must come first.
     """
 
 
 class UnknownNameError(LaminaError, ValueError):
     """A name (of a loss, an optimizer, a layer argument, ...) that Lamina does not know.
 
-    Cause: mostly a misspelling. Cure: the message shows the nearest known names.
+    Cause: mostly a misspelling. Fix: the message shows the nearest known names.
     """
 
 
 class SettingError(LaminaError, ValueError):
-    """A setting, or the environment variable behind it, has a value that it cannot have.
+    """An invalid value of a setting or of its environment variable.
 
-    Cause: `LAMINA_THREADS=many`. Cure: the message names the variable and the values that it takes.
+    Cause: `LAMINA_THREADS=many`. Fix: the message names the variable and its valid values.
     """
 
 
 class FileFormatError(LaminaError, ValueError):
-    """A file is not what it should be: truncated, damaged, or of another kind.
+    """A truncated or damaged file, or one of another format.
 
-    Cause: an interrupted copy or download, or the wrong file. Cure: delete the file and fetch or
+    Cause: an interrupted copy or download, or the wrong file. Fix: delete the file and download or
     write it again.
     """
 
 
 class DownloadError(LaminaError, OSError):
-    """A data set is neither on this machine, nor could it be downloaded.
+    """A data set that is not on this machine and could not be downloaded.
 
-    Cause: no network, or a mirror that does not answer. Cure: put the files into a folder and name
-    it in the environment variable `LAMINA_DATA`; the message lists the files and the folders that
-    were looked in.
+    Cause: no network, or a server that does not answer. Fix: put the files into a folder and set
+    the environment variable `LAMINA_DATA` to it; the message lists the files and the searched
+    folders.
     """
 
 
 class CacheError(LaminaError, OSError):
     """The cache folder cannot be used.
 
-    Cause: it cannot be written to, or belongs to another user. Cure: set `LAMINA_CACHE_DIR` to a
-    folder of your own, or `LAMINA_CACHE=0` to do without.
+    Cause: the folder is not writable, or belongs to another user. Fix: set `LAMINA_CACHE_DIR` to a
+    folder that you own, or `LAMINA_CACHE=0` to disable the cache.
     """
 
 
 class MissingExtraError(LaminaError, ImportError):
-    """Something was asked for that needs a package which is not installed.
+    """An optional package that a function needs is not installed.
 
-    Cause: plots, for example, need matplotlib, which the core does without. Cure: the `pip install`
-    line in the message.
+    Cause: plots, for example, need matplotlib, which is not a dependency of the core. Fix: run the
+    `pip install` line in the message.
     """
 
 
 class EngineError(LaminaError, RuntimeError):
-    """An engine was asked for that this machine does not have, or that cannot run this graph.
+    """An engine that is not available on this machine, or that cannot run this graph.
 
-    Cause: `LAMINA_ENGINE=llvm` without llvmlite. Cure: install what the message names, or choose
-    another engine.
+    Cause: `LAMINA_ENGINE=llvm` without llvmlite. Fix: install the package that the message names,
+    or choose another engine.
     """
 
 
 class CompileError(LaminaError, RuntimeError):
     """The compiler could not compile a graph: a defect of Lamina, not of your program.
 
-    Cure: report it with the message; meanwhile `LAMINA_ENGINE=numpy` runs the same program without
-    the compiler.
+    Fix: report the error with its message; until it is fixed, `LAMINA_ENGINE=numpy` runs the same
+    program without the compiler.
     """
 
 
 class VerifyError(CompileError):
-    """A graph breaks a rule of the language: types that do not fit, a value used before it is made.
+    """An invalid graph or program: types that do not fit, a value used before its definition.
 
-    Cause: a graph built by hand, or a defect in a compiler pass (`LAMINA_CHECK=1` finds out which).
-    Cure: the message names the node and the rule.
+    Cause: a graph built by hand, or a defect in a compiler pass (`LAMINA_CHECK=1` names the pass).
+    Fix: the message names the node and the rule.
     """
 
 
 class ComparisonError(CompileError):
-    """Under `LAMINA_COMPARE=1`, a compiled kernel computed something else than the reference.
+    """Under `LAMINA_COMPARE=1`, a result of a compiled kernel that differs from the reference.
 
-    Cause: a defect in the compiler. Cure: report it with the message, which holds the kernel and
-    the first difference.
+    Cause: a defect in the compiler. Fix: report the message, which contains the kernel and the
+    first difference.
     """
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
-    """An error, to be raised, for a `name` that is none of the `known`: it names the nearest ones.
+    """Return an error for a `name` that is not among the `known` ones; its hint names the nearest.
 
     >>> raise unknown_name("optimizer", "adm", ["adam", "sgd"])
     UnknownNameError: unknown optimizer 'adm'
@@ -246,7 +247,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
 
 
 def need_extra(module_name: str, extra: str, purpose: str) -> ModuleType:
-    """The imported module, or an error that names the extra of Lamina which brings it.
+    """Return an imported module, or raise an error that names the extra of Lamina that installs it.
 
     >>> pyplot = need_extra("matplotlib.pyplot", "plot", "plotting a loss curve")
     """
@@ -272,7 +273,8 @@ def warn(message: str) -> None:
 
 
 def describe(value: Any, limit: int = 80) -> str:
-    """What came, for a message: arrays by shape and dtype, everything else by its short repr."""
+    """Return a value as text for a message: arrays as shape and dtype, other values as a short
+    repr."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     is_scalar = shape == () and type(value).__module__ == "numpy"
     if isinstance(shape, tuple) and dtype is not None and not is_scalar:
@@ -288,7 +290,7 @@ def _listing(names: list[str], most: int = 40) -> str:
 
 
 def _one_screen(text: str) -> str:
-    """A message never scrolls what matters away: at most `_MAX_LINES` lines of it are shown."""
+    """Return at most `_MAX_LINES` lines of a message."""
     if len(text) > _MAX_WIDTH:
         text = f"{text[:_MAX_WIDTH]} ... ({len(text) - _MAX_WIDTH} more characters)"
     lines = text.splitlines()
