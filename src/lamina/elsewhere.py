@@ -1,4 +1,4 @@
-"""What to use in Lamina for names that other frameworks have and Lamina does not have."""
+"""Lamina's alternatives for names of other frameworks that it does not have."""
 
 from __future__ import annotations
 

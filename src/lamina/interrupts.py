@@ -63,7 +63,7 @@ _HOLDING: Deferred | None = None
 
 
 def _holding() -> Deferred | None:
-    """What holds Ctrl-C back here, if a program may be stopped all the same."""
+    """Return the deferral of Ctrl-C that is active here, if a program may be stopped."""
     is_main = threading.current_thread() is threading.main_thread()
     return _HOLDING if is_main and _HOLDING is not None and _HOLDING.stops else None
 

@@ -60,7 +60,8 @@ class Registry:
         return found
 
     def get(self, identifier: Any) -> Any:
-        """What `identifier` stands for: None, a name, a configuration, a class, or the thing."""
+        """Return the object for an `identifier`: None, a name, a configuration, a class, or the
+        object."""
         if identifier is None:
             return None
         if isinstance(identifier, str):

@@ -1,4 +1,4 @@
-"""What an object that is made again from a file may cost: numbers in the file are not trusted.
+"""Limits on the cost of objects restored from a file, whose numbers are not trusted.
 
 While `restoring(limits)` is in force, whoever is about to make as many things as an argument says
 (elements of a weight, thresholds of a metric, tokens) calls `claim` before, and FileFormatError

@@ -324,7 +324,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         return self.initial_learning_rate * ((1.0 - self.alpha) * height + self.alpha)
 
     def _position(self, turns: Tensor) -> tuple[Tensor, Tensor]:
-        """How many cosines are over, and which part of this one is."""
+        """Return the number of completed cosines and the completed fraction of the current one."""
         ratio = float(self.t_mul)
         if ratio == 1.0:
             return ops.floor(turns), turns - ops.floor(turns)

@@ -91,7 +91,7 @@ class Tensor(Operators):
 
     @property
     def device(self) -> str:
-        """Where the values are: always 'cpu'."""
+        """The device of the values: always 'cpu'."""
         return "cpu"
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
@@ -471,7 +471,7 @@ class Variable(Operators):
 
     @property
     def value(self) -> Tensor:
-        """What `read` gives."""
+        """The value, as `read` returns it."""
         return self.read()
 
     def read(self) -> Tensor:

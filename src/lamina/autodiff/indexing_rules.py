@@ -93,7 +93,7 @@ def _window(x: Node, updates: Node, params: dict[str, Any]) -> list[Dim]:
 
 
 def _read(x: Node, indices: Node, updates: Node, params: dict[str, Any]) -> Node:
-    """What x holds where each element of updates goes; 0 for those that fall outside.
+    """Return the elements of x at the positions of the updates; 0 for positions outside.
 
     A border of zeros, as wide as the window, takes every start that is outside.
     """

@@ -64,7 +64,7 @@ def _back(node: Node, g: Any, needed: list[bool]) -> Sequence[Any]:
 
 
 def _checked(node: Node, found: Sequence[Node | None]) -> Sequence[Node | None]:
-    """What a custom rule gave, if it is one cotangent per input, of the input's type."""
+    """Return the cotangents of a custom rule, if there is one per input, of the input's type."""
     if len(found) != len(node.args):
         given, wanted = len(found) - 1, len(node.args) - 1
         raise GradientError(f"custom gradient: the rule gave {given} gradients for {wanted} inputs")

@@ -1,4 +1,4 @@
-"""How a cotangent passes back through each primitive: one row a primitive, made of primitives.
+"""Reverse-mode rules: the cotangents of each primitive's operands, one row per primitive.
 
     VJP[name](g, out, *args, **params) -> (cotangent or None, ...), one per operand
 

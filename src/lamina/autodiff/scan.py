@@ -50,7 +50,7 @@ class _Loop:
         self.elements = parameters[first:]
 
     def operand(self, inside: Node) -> Node:
-        """What the loop was given for a parameter of its body."""
+        """Return the loop's operand for a parameter of its body."""
         return self.args[self.body.parameters.index(inside)]
 
 

@@ -1,4 +1,4 @@
-"""How cotangents pass back through convolutions and reductions over windows.
+"""Reverse-mode rules of convolutions and of reductions over windows.
 
 The gradients of a convolution are convolutions: to lhs, of the cotangent spread out by the strides
 with the flipped kernel, features exchanged; to rhs, of lhs with the cotangent as a kernel spread
@@ -35,8 +35,8 @@ def convolution_rule(g: Node, out: Node, lhs: Node, rhs: Node, **params: Any) ->
 
 
 def _unseen(g: Node, lhs: Node, rhs: Node, p: dict[str, Any]) -> list[Dim]:
-    """How many of the last places of each axis of lhs no window holds, for axes that are neither
-    padded there nor dilated."""
+    """Return the number of last positions of each axis of lhs in no window, for axes that are
+    neither padded there nor dilated."""
     rest: list[Dim] = [0] * lhs.ndim
     wide = _extents(lhs, p["lhs_spec"], p["lhs_dilation"])
     window = _extents(rhs, p["rhs_spec"], p["rhs_dilation"])

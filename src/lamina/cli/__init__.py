@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command line takes."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="lamina",
         description="Deep learning in Python, compiled on the machine you own.",

@@ -1,4 +1,4 @@
-"""What users bring as data, as NumPy arrays: accepted in many forms, and refused with a reason.
+"""Conversion of the user's data to NumPy arrays, with errors that state the reason.
 
 `fit`, `evaluate` and `predict` send every argument through `data_array`, which is `as_array` (the
 form) and `check_finite` (the values), and all of them together through `check_lengths`.

@@ -1,4 +1,4 @@
-"""What datasets of labelled files have in common: forms of labels, and parts for validation."""
+"""Common parts of datasets of labeled files: forms of labels, and the validation split."""
 
 from __future__ import annotations
 

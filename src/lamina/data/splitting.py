@@ -88,7 +88,8 @@ def _in_proportion(labels: np.ndarray, order: np.ndarray, wanted: int) -> np.nda
 
 
 def _shares(counts: np.ndarray, wanted: int, tie_break: np.ndarray) -> np.ndarray:
-    """How many of each class: proportional, the largest remainders rounded up (Hamilton 1792)."""
+    """Return the count of each class: proportional, the largest remainders rounded up (Hamilton
+    1792)."""
     total = counts.sum()
     take, remainder = np.divmod(counts * wanted, total)
     # Equal remainders go by the random order, not by the class's number.

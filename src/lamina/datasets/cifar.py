@@ -1,4 +1,4 @@
-"""What CIFAR-10 and CIFAR-100 have in common: an archive of files of records.
+"""The archive format of CIFAR-10 and CIFAR-100: files of records.
 
     archive = .tar.gz of files, of which those of images are named here
     file    = record*

@@ -1,4 +1,4 @@
-"""Where the files of a data set are: in the user's folder, in the cache, or on a mirror.
+"""Location of a data set's files: the user's folder, the cache, or a download server.
 
 A download is checked against a SHA-256 before it gets its name, and gets it in one step, so that a
 file in the cache is always whole, also after a crash and with several processes at once.
@@ -19,7 +19,7 @@ _MOST_BYTES = 1 << 28  # no file of these data sets is larger; a server that sen
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set is published, and how its files are told from others.
+    """The addresses of a data set, and the checksums of its files.
 
     name: folder of the data set, below `LAMINA_DATA` and in the cache.
     title: its name for people.

@@ -1,4 +1,4 @@
-"""What MNIST and its relatives have in common: four IDX files, of images and of their labels."""
+"""The format of MNIST and its relatives: four IDX files of images and labels."""
 
 import numpy as np
 

@@ -14,7 +14,7 @@ from lamina.reference import interpreter
 def fixed(
     executable: Executable, arrays: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], Callable[[], None]]:
-    """What `Executable.fixed` gives: each run is a call, and its results are copied."""
+    """An implementation of `Executable.fixed` by calls: each run copies the results."""
     graph = executable.graph
     sizes = interpreter.bind_sizes(graph.parameters, [a.shape for a in arrays])
     owner = {result: parameter for parameter, result in executable.updates.items()}

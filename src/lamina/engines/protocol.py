@@ -1,4 +1,4 @@
-"""What an engine and an executable are.
+"""Protocols of engines and of executables.
 
     engine.compile(graph, updates, flush_denormals) -> executable
     executable(arrays) -> arrays        executable.fixed(arrays) -> arrays, run

@@ -1,4 +1,4 @@
-"""How each primitive carries the errors of its operands over: one row each.
+"""Propagation of error bounds through each primitive: one row per primitive.
 
 An integer, a truth value or a position either follows exactly (error 0) or hangs on a rounded
 comparison and may be anything (error infinite). Sums and products: Higham, Accuracy and Stability
@@ -227,20 +227,21 @@ def _reduce(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
 
 
 def _summed(node: Node, count: int, blocks: int = 0) -> float:
-    """How far a sum of `count` terms may go, relative to the sum of sizes: an engine adds at most
-    LONGEST terms at a stretch in up to two kernels, then lanes, and `blocks` of a product. Totals
-    of float64 round themselves, once in 512 terms."""
+    """Return the error bound of a sum of `count` terms, relative to the sum of sizes: an engine
+    adds at most LONGEST terms at a stretch in up to two kernels, then lanes, and `blocks` of a
+    product. Totals of float64 round themselves, once in 512 terms."""
     totals = count // 512 if node.dtype.bits == 64 else 0
     return _growth(node, min(count, 2 * LONGEST + LANES + blocks + totals))
 
 
 def _underflow(node: Node, count: int) -> float:
-    """How far `count` products may go that are rounded to multiples of the least number."""
+    """Return the error bound of `count` products that are rounded to multiples of the least
+    number."""
     return count * ROUNDING[node.dtype.name].least
 
 
 def _growth(node: Node, count: int) -> float:
-    """How far `count` roundings in any order may go, relative to the sum of sizes."""
+    """Return the error bound of `count` roundings in any order, relative to the sum of sizes."""
     return count * 1.01 * ROUNDING[node.dtype.name].unit
 
 

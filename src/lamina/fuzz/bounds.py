@@ -1,4 +1,4 @@
-"""What is known of a rounded value: the exact one, and how far rounding may have led from it.
+"""Rounded values: the exact value, and a bound on the rounding error.
 
 Shadow(value, error)      the exact-enough value, and a bound on |rounded value - value|
 Shadow(..., signed)       and where the sign of a zero is defined (signs.py); None: nowhere
@@ -68,7 +68,7 @@ UNITS = {
 
 
 def exact(value: Array, dtype: DType) -> Shadow:
-    """What an array that is given stands for."""
+    """Return an input array as an exact value."""
     return Shadow(wide(value, dtype), np.zeros(np.shape(value)), np.ones(np.shape(value), bool))
 
 

@@ -30,7 +30,7 @@ NEVER = 1 << 40  # calls, or seconds
 
 @dataclass
 class Failure:
-    """What went wrong: "refused" (an error), "value", "repeat", "threads", "argument", "fence"."""
+    """A failure: "refused" (an error), "value", "repeat", "threads", "argument" or "fence"."""
 
     kind: str
     message: str
@@ -176,7 +176,8 @@ def _compared(
 
 @np.errstate(all="ignore")
 def difference(node: Node, shadow: Shadow, found: np.ndarray) -> str:
-    """Where `found` is further from the shadow than it allows; empty where nowhere."""
+    """Return a description of the elements of `found` outside the shadow's bound, or an empty
+    string."""
     if node.dtype == bfloat16:
         found = special.convert(found, dtype=float32, source=bfloat16)
     wrong = (found != shadow.value) & ~np.isinf(shadow.error)

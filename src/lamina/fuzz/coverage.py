@@ -1,4 +1,4 @@
-"""How many random programs each pass of the compiler changes."""
+"""Counts of the random programs that each pass of the compiler changes."""
 
 from __future__ import annotations
 

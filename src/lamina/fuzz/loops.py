@@ -37,7 +37,7 @@ def _grown(inner: Grower, most: int) -> None:
 
 
 def _next(inner: Grower, carry: Node) -> Node:
-    """What the loop carries on: tamed, so that no iteration doubles what the last one did."""
+    """Return the next carry, scaled so that it does not grow from iteration to iteration."""
     same = [n for n in inner.nodes if n.type == carry.type and n is not carry]
     new = inner.rng.choice(same) if same else inner.like(carry)
     if inner.rng.random() < 0.15:

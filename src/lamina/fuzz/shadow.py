@@ -47,7 +47,7 @@ SUMS = {"reduce", "dot_general", "scatter", "convolution", "reduce_window", "sel
 
 
 def claimed(node: Node, shadow: Any, lane: str) -> Any:
-    """What the lane claims: within the bound, or exactly (in sums, if no part of them rounds)."""
+    """Return the tolerance of the lane: the bound, or zero (in sums, if no part of them rounds)."""
     if lane == "smooth":
         return shadow
     if isinstance(shadow, tuple):

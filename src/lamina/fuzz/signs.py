@@ -1,4 +1,4 @@
-"""Where the sign of a zero is defined, so that results can be compared by their bits.
+"""Analysis of the zeros whose sign is defined, so that results can be compared by their bits.
 
     rule(xs, value, params) -> mask         True where a zero of `value` has a defined sign
 

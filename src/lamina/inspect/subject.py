@@ -1,4 +1,4 @@
-"""What is looked at: a graph and arrays for it, from whatever a user points to."""
+"""The subject of an inspection: a graph and its arrays, from a function or a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an extent is: an integer, or a polynomial in symbols for sizes that are not known yet.
+"""Extents: integers, or polynomials in symbols for unknown sizes.
 
 extent = integer | polynomial            32,  batch,  28*batch + 1,  floor(length / 2)
 """

@@ -1,4 +1,4 @@
-"""What kind each primitive is of, and roughly what it costs: the one table that passes classify by.
+"""The classification of primitives and their approximate costs: one table for all passes.
 
     SOURCE         a value without operands: parameters, constants, iota, sizes
     ELEMENTWISE    one element of the result from the elements at the same place

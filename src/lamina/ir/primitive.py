@@ -1,4 +1,4 @@
-"""What a primitive is: a name and the rule for the type of its result; and the constraints in it.
+"""Primitives: a name, the type rule of the result, and its constraints.
 
 The pages of primitives are `primitives.py` (elementwise, shapes, sums), `indexing_primitives.py`,
 `window_primitives.py` and `loop_primitives.py`.

@@ -1,4 +1,4 @@
-"""What a value is: a dtype and a shape whose extents are integers or symbolic polynomials.
+"""Types of values: a dtype and a shape whose extents are integers or symbolic polynomials.
 
 type   = dtype [ extent, ... ]           float32[batch, 784]
 extent = integer | polynomial            see `extents`

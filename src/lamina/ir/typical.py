@@ -1,4 +1,4 @@
-"""What sizes are taken to be that are known only when the program runs.
+"""Typical sizes: assumed values of symbolic extents, for cost estimates only.
 
 A guess decides how a kernel is arranged, never what it computes.
 """

@@ -142,7 +142,7 @@ def _windows(
     padding: Sequence[tuple[int, int]],
     dilations: Sequence[int],
 ) -> list[Dim]:
-    """How many windows each axis has; an axis that windows leave alone may be empty."""
+    """Return the number of windows of each axis; an axis without a window may be empty."""
     found: list[Dim] = []
     for n, w, s, (low, high), d in zip(extents, window, strides, padding, dilations, strict=True):
         ok = is_static((low, high))

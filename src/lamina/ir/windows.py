@@ -1,4 +1,4 @@
-"""Where windows lie along an axis: extents of what is spread out, and how many windows fit."""
+"""Window arithmetic along an axis: dilated extents, and the number of windows."""
 
 from __future__ import annotations
 

@@ -113,8 +113,8 @@ class FunctionalGraph:
         return list({id(x): x for x in [*first, *(c.layer for c in ordered)]}.values())
 
     def _depths(self) -> dict[Call, int]:
-        """How many calls lie between each call and the farthest output; all calls of a layer have
-        the depth of the one farthest away."""
+        """Return the number of calls between each call and the farthest output; all calls of a
+        layer have the depth of the one farthest away."""
         known = set(self.calls)
         depth: dict[Call, int] = {}
         of_layer = dict.fromkeys((id(call.layer) for call in self.calls), 0)
@@ -133,8 +133,8 @@ class FunctionalGraph:
 
     @cached_property
     def readers(self) -> list[tuple[int, Any]]:
-        """What checks the data of an Input, as (number of it, object with `check_data`): the range
-        of its dtype, and the layers that are called on the Input itself."""
+        """Return the checkers of the data of Inputs, as (index, object with `check_data`): the
+        range of its dtype, and the layers that are called on the Input itself."""
         found: list[tuple[int, Any]] = [
             (k, Range(name, node.dtype))
             for k, (name, node) in enumerate(zip(self.input_names, self.input_nodes, strict=True))
@@ -206,7 +206,8 @@ class FunctionalGraph:
 
 
 def alone(outputs: Any) -> Any:
-    """What a call returns for these outputs: of a list of one that one, as in Keras."""
+    """Return the result of a call: the element of a list of one, as in Keras, otherwise the
+    list."""
     return outputs[0] if type(outputs) in (list, tuple) and len(outputs) == 1 else outputs
 
 

@@ -15,7 +15,7 @@ from lamina.training.sources import is_iterable_of_batches
 
 
 def through(layers: Sequence[HostLayer], data: Any) -> np.ndarray:
-    """What the layers make of data, one after the other, as an array of numbers."""
+    """Return the output of the layers, applied in order, as an array of numbers."""
     if isinstance(data, (str, bytes)):
         raise ArgumentError(
             "a single string came, expected a batch of them", hint="wrap it in a list: [text]"

@@ -16,8 +16,8 @@ from lamina.saving.models import content_of, model_of
 
 
 def reduced(model: Any) -> tuple[Callable[..., Any], tuple[bytes, dict[str, Any]]]:
-    """What `__reduce__` returns. Raises NotBuiltError for a model without weights, ArgumentError
-    for one that holds what only code can say."""
+    """Return the value of `__reduce__`. Raises NotBuiltError for a model without weights,
+    ArgumentError for one that needs code."""
     return revived, (content_of(model), dict(_custom(model)))
 
 

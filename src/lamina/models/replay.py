@@ -52,8 +52,8 @@ class Replay:
 
 
 def sizes_of(pairs: Iterable[tuple[TensorType, tuple[Dim, ...]]]) -> dict[str, Dim]:
-    """What each symbol in the types is, given the shapes that came. A symbol that would be two
-    things is left out: only who needs it has to complain."""
+    """Return the value of each symbol in the types, given shapes. A symbol with two different
+    values is left out; a caller that needs it raises the error."""
     found: dict[str, set[Dim]] = {}
     for type_, shape in pairs:
         for extent, size in zip(type_.shape, shape, strict=True):

@@ -1,4 +1,4 @@
-"""What each layer of a model makes of data: all outputs by name, from one program."""
+"""Representations of data: the outputs of all layers by name, from one program."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Wanted = tuple[str, ...] | None
 
 
 def representations(model: Any, x: Any, layers: Any, batch_size: int | None) -> dict[str, Any]:
-    """What `Model.representations` does."""
+    """Implementation of `Model.representations`."""
     names: list[str] = []
     parts: list[Any] = []
     rows = 0

@@ -37,8 +37,8 @@ BY_ELEMENT = {
 
 
 class Stream:
-    """What `Model.stream` gives: `step` takes the next element of each of `batch_size` sequences,
-    and gives the model's output for it; `reset` begins new sequences.
+    """The result of `Model.stream`: `step` takes the next element of each of `batch_size` sequences
+    and returns the model's output for it; `reset` begins new sequences.
 
     A Stream sees what its model learns: it reads the model's own weights. Each has a state of its
     own, and serves one thread at a time.
@@ -110,7 +110,7 @@ class Stream:
 
     @property
     def position(self) -> int:
-        """How many steps there have been."""
+        """Number of steps so far."""
         return self._done
 
     @property
@@ -142,7 +142,7 @@ class Stream:
         return [(self._stream.position, 0), *pairs]
 
     def inside(self) -> tuple[Executable, list[np.ndarray]]:
-        """What runs, and all arrays that it takes: for those who want to look (`lm.inspect`)."""
+        """Return the executable and all its arrays, for `lm.inspect`."""
         return self._executable, list(self._arrays)
 
     # ---- inputs --------------------------------------------------------------------------------

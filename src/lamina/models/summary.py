@@ -152,7 +152,7 @@ def total_lines(totals: Totals, unbuilt: str | None = None) -> list[str]:
 
 
 def how_to_build(model: Any) -> str | None:
-    """What to do so that a model has weights; None if it has them."""
+    """Return the hint for a model without weights; None if it has them."""
     if model.built:
         return None
     return (

@@ -1,4 +1,4 @@
-"""What users call: NumPy-shaped functions of tensors, written in primitives, one file a family.
+"""Operations: NumPy-shaped functions of tensors, written in primitives, one file per family.
 
 Importing this package gives tensors their operators and methods. `__all__` is what stands in
 `lamina` itself; activations and convolutions are in `lamina.nn`, random numbers in

@@ -1,4 +1,4 @@
-"""How elementwise functions apply a primitive: promoted, broadcast, 16-bit floats in float32."""
+"""Application of elementwise primitives: promotion, broadcasting, 16-bit floats in float32."""
 
 from __future__ import annotations
 

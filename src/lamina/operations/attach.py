@@ -66,7 +66,7 @@ UNARY: dict[str, Callable[[Any], Any]] = {
 
 
 def _is_operand(value: Any) -> bool:
-    """What an operator takes: numbers, arrays and lists of them; of others it knows nothing."""
+    """Return True for operands of an operator: numbers, arrays and lists of them."""
     return not isinstance(value, (str, bytes, dict, set, type(None)))
 
 

@@ -549,7 +549,7 @@ def one_hot(indices: Any, num_classes: int, /, *, axis: int = -1, dtype: Any = N
 # ---- questions about dtypes --------------------------------------------------------------------
 @dataclass(frozen=True)
 class FloatLimits:
-    """What `finfo` says of a floating dtype."""
+    """Limits of a floating dtype, as returned by `finfo`."""
 
     dtype: DType
     bits: int
@@ -561,7 +561,7 @@ class FloatLimits:
 
 @dataclass(frozen=True)
 class IntegerLimits:
-    """What `iinfo` says of an integer dtype."""
+    """Limits of an integer dtype, as returned by `iinfo`."""
 
     dtype: DType
     bits: int

@@ -52,7 +52,7 @@ class _Slice:
 
 @dataclass
 class Plan:
-    """What to do, in order: slice every axis; drop, keep and add axes; gather at the arrays."""
+    """The steps of an indexing: slice every axis; drop, keep and add axes; gather at the arrays."""
 
     slices: list[_Slice]
     shape: list[Dim]  # after slicing and flipping, with dropped and new axes
@@ -311,7 +311,7 @@ def _index_vectors(arrays: Sequence[Tensor]) -> Tensor:
 
 @dataclass
 class Windows:
-    """Where gather and scatter find the axes of windows among those of the result."""
+    """The axes of windows among those of the result, for gather and scatter."""
 
     indices: Tensor
     mapped: tuple[int, ...]  # axes of x that the indices name

@@ -1,4 +1,4 @@
-"""What probabilities were computed from: the logits behind a softmax or a sigmoid.
+"""Logits of probabilities: the argument of the softmax or sigmoid that computed them.
 
 `softmax` and `sigmoid` remember it, so that a cross-entropy of their results is computed from the
 logits, however it is written: a loss asks `logits_of`, and `lm.log` of a probability is the

@@ -1,4 +1,4 @@
-"""What the Array API standard's `__array_namespace_info__` tells of this library."""
+"""The Array API standard's `__array_namespace_info__` of this library."""
 
 from __future__ import annotations
 

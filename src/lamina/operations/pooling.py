@@ -147,7 +147,8 @@ def _reduced(
 
 
 def _counts(x: Tensor, window: tuple[int, ...], steps: tuple[int, ...], pairs: Pairs) -> Tensor:
-    """How many of each window's elements are the input's own: a product of one count per axis."""
+    """Return the number of elements of each window without padding: a product of one count per
+    axis."""
     counts = np.ones((1,) * x.ndim, x.dtype.storage)
     for axis, (w, s, (low, high)) in enumerate(zip(window, steps, pairs, strict=True), 1):
         n = int(x.shape[axis])

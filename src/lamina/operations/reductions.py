@@ -120,7 +120,7 @@ def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Te
 
 
 def size_along(shape: Shape, axes: tuple[int, ...]) -> Dim:
-    """How many elements a reduction over the axes combines."""
+    """Return the number of elements that a reduction over the axes combines."""
     total: Dim = 1
     for axis in axes:
         total = total * shape[axis]

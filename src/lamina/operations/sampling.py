@@ -39,8 +39,8 @@ def sample(
     fill_mode: str = "reflect",
     fill_value: float = 0.0,
 ) -> Tensor:
-    """What images (batch, height, width, channels) show at positions (batch, new height, new width)
-    of rows and columns, counted in pixels from the middle of the first one.
+    """Sample images (batch, height, width, channels) at positions (batch, new height, new width) of
+    rows and columns, counted in pixels from the middle of the first one.
 
     interpolation: "bilinear", between the four pixels around, or "nearest". fill_mode says what
     lies beyond the edges: "reflect", "wrap", "nearest", or "constant": fill_value.

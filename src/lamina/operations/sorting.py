@@ -79,7 +79,7 @@ def _with_positions(x: Tensor, axis: int, descending: bool) -> tuple[Tensor, Ten
 
 
 class TopK(NamedTuple):
-    """What `top_k` returns."""
+    """Result of `top_k`."""
 
     values: Tensor
     indices: Tensor
@@ -138,7 +138,7 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None)
 
 # ---- distinct values ---------------------------------------------------------------------------
 class UniqueAll(NamedTuple):
-    """What `unique_all` returns."""
+    """Result of `unique_all`."""
 
     values: Tensor
     indices: Tensor
@@ -147,14 +147,14 @@ class UniqueAll(NamedTuple):
 
 
 class UniqueCounts(NamedTuple):
-    """What `unique_counts` returns."""
+    """Result of `unique_counts`."""
 
     values: Tensor
     counts: Tensor
 
 
 class UniqueInverse(NamedTuple):
-    """What `unique_inverse` returns."""
+    """Result of `unique_inverse`."""
 
     values: Tensor
     inverse_indices: Tensor

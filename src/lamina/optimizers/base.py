@@ -1,4 +1,4 @@
-"""What every optimizer does around its rule: rate, clipping, weight decay, accumulation, averages.
+"""The base of optimizers: learning rate, clipping, weight decay, accumulation, averages.
 
 An update rule is one class in a file of its own kind. It says which arrays it keeps for a variable
 (`slots`), which numbers it needs once a step (`scalars`), and the equation (`update`):

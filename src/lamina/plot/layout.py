@@ -1,4 +1,4 @@
-"""Where the boxes of a graph stand: in rows from top to bottom, so that arrows only go down.
+"""Layered layout of a graph: boxes in rows from top to bottom, so that arrows only point down.
 
 A box stands one row below the lowest of those it reads. An arrow that passes rows gets a place in
 each, beside the boxes there. (Sugiyama, Tagawa & Toda 1981, without its search for the fewest

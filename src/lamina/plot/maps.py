@@ -1,4 +1,4 @@
-"""What convolutions look for, and what they find: kernels, and the maps of one picture."""
+"""Plots of convolutions: kernels, and the feature maps of one image."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _picture(axes: Any, image: np.ndarray) -> None:
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:
-    """What matplotlib draws for an image (height, width, channels).
+    """Return an image (height, width, channels) in the form that matplotlib draws.
 
     Of three channels colours from 0 to 1: numbers up to 255 are divided by that, others brought
     there from their smallest and largest. Of other numbers of channels their mean (height, width).

@@ -1,4 +1,4 @@
-"""What all pictures have in common: colours, figures without windows, files."""
+"""The common style of plots: colors, figures without windows, files."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def plain_axes(axes: Any, grid: str = "y") -> None:
 
 
 def class_names(labels: np.ndarray, names: Sequence[str] | None, what: str) -> list[str]:
-    """What the classes 0, 1, ... up to the largest label are called."""
+    """Return the names of the classes 0, 1, ... up to the largest label."""
     count = int(labels.max()) + 1 if labels.size else 0
     if names is None:
         return [str(k) for k in range(count)]

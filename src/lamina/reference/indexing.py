@@ -1,4 +1,4 @@
-"""What slicing, padding, gathering and scattering mean: plain index arithmetic, in NumPy."""
+"""Reference semantics of slicing, padding, gather and scatter: plain index arithmetic in NumPy."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ class _Step:
 
 
 def _steps(results: Sequence[Node], known: Iterable[Node]) -> list[_Step]:
-    """What computes the results, operands first, from the nodes that are known or have a value."""
+    """Return the nodes that compute the results, operands first, from the nodes that are known."""
     order: list[Node] = []
     seen = set(known)
     stack = [(node, False) for node in reversed(results)]

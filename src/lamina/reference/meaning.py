@@ -1,4 +1,4 @@
-"""What each primitive means: one line of NumPy, or one small function, a row.
+"""Reference semantics of each primitive: one line of NumPy, or one small function, per row.
 
     MEANING[name](*arrays, **params) -> array, or a tuple of arrays for several results
 

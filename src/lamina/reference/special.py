@@ -1,4 +1,5 @@
-"""What NumPy lacks: the error function, integer powers and bits, saturating conversions."""
+"""Functions missing in NumPy: the error function, integer powers and bits, saturating
+conversions."""
 
 from __future__ import annotations
 

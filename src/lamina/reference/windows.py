@@ -1,4 +1,5 @@
-"""What convolutions and reductions over windows mean: views of all windows, then one NumPy call."""
+"""Reference semantics of convolutions and window reductions: views of all windows, one NumPy
+call."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ def windows_of(
 
 
 def _neutral(kind: str, dtype: np.dtype) -> Any:
-    """What changes no sum, max or min."""
+    """Return the neutral element of a sum, max or min."""
     if kind == "sum":
         return 0
     if dtype.kind == "f":

@@ -115,7 +115,7 @@ class _Sinking:
         self.results = [r for k, r in enumerate(self.body.results) if k not in self.gone]
 
     def values(self) -> list[Node]:
-        """What the loop results in: the sums, and the results of one without them."""
+        """Return the loop's results: the sums, and the results of a loop without them."""
         first = self.consts + self.carries
         kept = [k for k in range(len(self.body.parameters)) if k - self.consts not in self.gone]
         factors = [x for s in self.sums for x in s.kept]

@@ -75,7 +75,7 @@ def _invariant(body: Graph, consts: set[Node]) -> list[Node]:
 
 
 def _below_views(node: Node, same: dict[Node, bool]) -> Node | None:
-    """What a view lays out costs; the view itself is free."""
+    """Return the operand below a view: its materialization costs, the view itself is free."""
     while same.get(node, False) and node.op in FREE:
         node = node.args[0]
     return node if same.get(node, False) else None

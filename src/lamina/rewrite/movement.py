@@ -1,4 +1,5 @@
-"""What moves elements, reduces or contracts them: one row a primitive, `before -> after` above it.
+"""Rewrites of data movement, reductions and contractions: one row per primitive, with before ->
+after.
 
 Values stay the same to the bit, but for the order of a sum, which is the engine's own.
 """
@@ -90,7 +91,7 @@ def _broadcast(node: Node) -> Node | None:
 
 
 def _kept(source: Sequence[object], target: Sequence[object]) -> list[int] | None:
-    """Where the axes of source are in target, which has extents of 1 besides."""
+    """Return the positions of source's axes in target, whose other axes have extent 1."""
     places = [d for d, extent in enumerate(target) if extent != 1]
     same = [target[d] for d in places] == list(source)
     return places if same else None

@@ -92,7 +92,7 @@ class Stored(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What a model file holds; objects: how many layers and the like its description has."""
+    """The content of a model file; `objects` is the number of objects in its description."""
 
     model: dict[str, Any]
     objects: int
@@ -101,7 +101,7 @@ class Content(NamedTuple):
 
     @property
     def elements(self) -> int:
-        """How many elements all arrays have."""
+        """Number of elements of all arrays."""
         stored = (self.weights, *([self.optimizer] if self.optimizer else []))
         return sum(array.size for each in stored for array in each.arrays.values())
 

@@ -12,7 +12,7 @@ DEEPEST = 100  # lists and objects within one another
 
 
 def count_objects(value: Any) -> int:
-    """How many objects with a class, and how many calls of layers, a description has. Raises
+    """Return the number of objects with a class and of calls of layers in a description. Raises
     ValueError for too many."""
     count, stack = 0, [value]
     while stack:

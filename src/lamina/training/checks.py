@@ -1,4 +1,4 @@
-"""What is checked before anything is computed: do data, model and loss go together?"""
+"""Checks before the first step: whether data, model and loss fit together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is trained for: a loss, a weight and metrics for each of its outputs.
+"""Objectives of a model: a loss, a weight and metrics for each output.
 
 `compile` keeps what the user said (Compilation); at the first data, when outputs and targets have
 shapes, it becomes one Objective an output.
@@ -100,7 +100,7 @@ def _metric(identifier: object) -> Labelled:
 # ---- one output --------------------------------------------------------------------------------
 @dataclass
 class Objective:
-    """What one output is trained for. `metrics` are (label, metric, takes sample weights)."""
+    """The objective of one output. `metrics` are (label, metric, takes sample weights)."""
 
     name: str
     loss: Loss | None
@@ -216,8 +216,8 @@ def _labelled(
 
 
 def _tell_apart(rows: Sequence[Objective]) -> None:
-    """Give metrics of one label different ones, as Keras does: `mse` and `weighted_mse`, else
-    `mse` and `mse_1`."""
+    """Give metrics of one label different ones, as Keras does: `mse` and `weighted_mse`, else `mse`
+    and `mse_1`."""
     taken: dict[str, int] = {"loss": 0}
     for row in rows:
         for k, (label, metric, weighted) in enumerate(row.metrics):

@@ -209,8 +209,8 @@ def _outputs_of(
 
 
 def _extents_like(names: _Names) -> Callable[[int, Extent, int], Dim]:
-    """What an array's extent is, given that of the output: the same expression in the inputs'
-    symbols, if that has the size that came; else something new."""
+    """Return an array's extent, given that of the output: the same expression in the inputs'
+    symbols, if it has the given size; otherwise a new symbol."""
 
     def extent(axis: int, output: Extent, size: int) -> Dim:
         known = types.symbols((output,)) <= names.sizes.keys()

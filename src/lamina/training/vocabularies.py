@@ -21,7 +21,7 @@ _SAME_NUMBERS = ("convert", "reshape")
 
 
 class Vocabularies:
-    """What is known of one model's lookups, by the kind of its inputs."""
+    """The vocabularies of one model's lookups, by the kind of its inputs."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, list[Lookup]] = {}

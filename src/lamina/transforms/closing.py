@@ -28,7 +28,7 @@ def close(parameters: list[Node], results: list[Node], name: str) -> tuple[list[
 
 
 def captured(parameters: list[Node], results: list[Node]) -> list[Node]:
-    """What results need that does not depend on the parameters."""
+    """Return the nodes that results need and that do not depend on the parameters."""
     inside, known = set(parameters), set[Node]()
     order = topological(results)
     for node in order:
@@ -69,7 +69,8 @@ CHEAP = {"convert", "broadcast_in_dim", "reshape", "compare", "negate", "add", "
 
 
 def _small(node: Node, depth: int = 4) -> bool:
-    """What is made of sizes and scalars known now is cheaper inside than fetched from outside."""
+    """Return True for values computed from known sizes and scalars: recomputing them inside is
+    cheaper."""
     if node.op in ("iota", "size_of"):
         return True
     if node.op == "constant":
@@ -78,8 +79,8 @@ def _small(node: Node, depth: int = 4) -> bool:
 
 
 def made_before(first: int, parameters: list[Node], results: list[Node]) -> list[Node]:
-    """What results need that is older than the node numbered `first`, or is no work: parameters of
-    what is around, large constants."""
+    """Return the nodes that results need and that are older than node `first`, or cost nothing:
+    parameters of the surrounding graph, large constants."""
     found: dict[Node, None] = {}
     stack, seen = list(results), set(parameters)
     while stack:

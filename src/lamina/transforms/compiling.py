@@ -57,7 +57,7 @@ class Spec:
 
 @dataclass
 class CompileStats:
-    """How often programs were compiled, why, and how long it took."""
+    """Statistics of compilations: count, reasons and time."""
 
     count: int = 0
     seconds: float = 0.0
@@ -175,7 +175,7 @@ class Compiled:
         return found, _arrays(found, tensors)
 
     def _key(self, leaves: Sequence[Any], structure: Any) -> tuple[Any, list[Tensor]]:
-        """What tells one program from another, and the arguments that are data."""
+        """Return the key of a program, and the arguments that are data."""
         dynamic = [_is_data(v) for v in leaves]
         tensors = [as_tensor(v) for v, d in zip(leaves, dynamic, strict=True) if d]
         static = tuple(v for v, d in zip(leaves, dynamic, strict=True) if not d)

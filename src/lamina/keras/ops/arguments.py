@@ -1,4 +1,4 @@
-"""What the functions of `keras.ops` do with their arguments first, and the dtypes of results."""
+"""Conversion of the arguments of `keras.ops`, and the dtypes of results."""
 
 from __future__ import annotations
 

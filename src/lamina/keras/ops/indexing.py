@@ -59,7 +59,7 @@ def argsort(x: Any, axis: int | None = -1) -> Tensor:
 
 @operation
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Tensor:
-    """Where each value would have to be put into the sorted sequence to keep it sorted, int32."""
+    """Return the positions at which the values keep the sorted sequence sorted, int32."""
     return ops.searchsorted(sorted_sequence, values, side=side)
 
 
@@ -101,8 +101,8 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Tensor, ...]:
 
 @operation
 def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Tensor:
-    """How often each of 0, 1, 2... occurs, int32, or the sum of the weights where it does; of two
-    axes, for each row. The values must be known: their largest decides the length."""
+    """Return the count of each of 0, 1, 2..., int32, or the sum of its weights; of two axes, for
+    each row. The values must be known: their largest decides the length."""
     if sparse:
         raise ArgumentError("bincount: sparse tensors are not supported", hint="leave sparse out")
     x = tensor(x)
@@ -126,8 +126,8 @@ def unique(
     size: int | None = None,
     fill_value: Any = None,
 ) -> Any:
-    """The distinct elements (or slices along an axis) in order; also, if asked for, where
-    each comes first, which one each element is, and how often each occurs (int32).
+    """The distinct elements (or slices along an axis) in order; also, if asked for, where each
+    comes first, which one each element is, and how often each occurs (int32).
 
     `size` cuts the elements off, or fills them up with `fill_value` (by default the smallest).
     `sorted` changes nothing. Known values only.

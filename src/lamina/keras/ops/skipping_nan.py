@@ -71,7 +71,7 @@ def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def _numbers(x: Any, axis: Any, keepdims: bool) -> Tensor:
-    """How many are not NaN."""
+    """Return the number of elements that are not NaN."""
     x = floating(x)
     return ops.sum(ops.cast(ops.logical_not(ops.isnan(x)), x.dtype), axis=axis, keepdims=keepdims)
 

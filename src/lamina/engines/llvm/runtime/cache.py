@@ -163,7 +163,8 @@ def _entry(key: str, payload: bytes) -> bytes:
 
 
 def _fault(data: bytes, key: str) -> str:
-    """Why an entry cannot be used; empty if it can. The checksum comes before all else."""
+    """Return the reason why an entry is unusable, or an empty string. The checksum is verified
+    first."""
     rest = memoryview(data)[len(MAGIC) + DIGEST :]
     if data[: len(MAGIC)] != MAGIC:
         return "no object of Lamina's, or of another format"
@@ -250,7 +251,7 @@ def _make(place: Path) -> None:
 
 
 def _distrust(entry: os.stat_result) -> str:
-    """Why code in this folder could be someone else's; empty if it could not."""
+    """Return the reason why another user could have written to this folder, or an empty string."""
     if not stat.S_ISDIR(entry.st_mode):
         return "it is a link or a file, expected a folder"
     if sys.platform == "win32":
