@@ -53,7 +53,7 @@ def test_an_axis_out_of_range_is_an_index_error_and_a_value_error():
 class TestEachError:
     def test_explains_itself(self, kind):
         text = inspect.getdoc(kind)
-        assert kind is LaminaError or "Cause" in text or "Cure:" in text
+        assert kind is LaminaError or "Cause" in text or "Fix:" in text
 
     def test_shows_the_hint_on_its_own_line(self, kind):
         error = kind("what happened", hint="what to do")
