@@ -1,10 +1,12 @@
 """Callbacks: objects that `fit` calls at epochs and batches, and that may change or stop it."""
 
 from lamina import namespaces
-from lamina.callbacks.base import Callback, CallbackList, LambdaCallback
+from lamina.callbacks.base import Callback
 from lamina.callbacks.checkpoint import ModelCheckpoint
+from lamina.callbacks.functions import LambdaCallback
 from lamina.callbacks.history import History
 from lamina.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from lamina.callbacks.several import CallbackList
 from lamina.callbacks.stopping import EarlyStopping, TerminateOnNaN
 from lamina.callbacks.table import CSVLogger
 from lamina.elsewhere import CALLBACKS

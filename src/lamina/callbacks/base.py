@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from lamina import arguments
 from lamina.arguments import FLAG, Checks, Integer, Number, OneOf, Text, check_arguments
 from lamina.configuration import constructor_arguments
-from lamina.errors import ArgumentError, StateError, describe
 
 Logs = dict[str, float]
-
-_TRAIN_BATCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-_TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
 
 
 class Callback:
@@ -216,139 +212,3 @@ class Callback:
             batch: number of the batch in its epoch, from 0.
             logs: metrics so far, by name.
         """
-
-
-class CallbackList:
-    """A list of callbacks whose hooks are called together, in order.
-
-    Args:
-        callbacks: a Callback, or several; None is no callback.
-        model: model in training, given to each callback.
-        last: further callback, called after the others; None adds none.
-        **params: parameters of training, given to each callback.
-
-    Raises:
-        ArgumentError: for an object that is not a Callback.
-
-    Example:
-        >>> import lamina as lm
-        >>> callbacks = lm.callbacks.CallbackList([lm.callbacks.History()])
-        >>> callbacks.tell("on_train_begin")
-    """
-
-    def __init__(
-        self,
-        callbacks: Callback | Iterable[Callback] | None = None,
-        model: Any = None,
-        last: Callback | None = None,
-        **params: Any,
-    ) -> None:
-        if callbacks is not None and not isinstance(callbacks, (Callback, Iterable)):
-            raise ArgumentError(
-                f"callbacks: expected a list of Callback objects, got {describe(callbacks)}",
-                hint="callbacks=[EarlyStopping(patience=3)]",
-            )
-        given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
-        for each in given:
-            if not isinstance(each, Callback):
-                raise ArgumentError(
-                    f"callbacks: {describe(each)} is no Callback",
-                    hint="give objects such as EarlyStopping(patience=3), or your own subclass of "
-                    "lamina.callbacks.Callback",
-                )
-        self.callbacks: list[Callback] = [c for c in given if not c.comes_last]
-        self.callbacks += [last] if last is not None else []
-        self.callbacks += [c for c in given if c.comes_last]
-        self.may_change_model = bool(given)
-        for each in self.callbacks:
-            each.set_model(model)
-        self.set_params(params)
-
-    def set_params(self, params: Mapping[str, Any]) -> None:
-        """Set the parameters of training of all callbacks.
-
-        Args:
-            params: dictionary with "epochs", "steps" and "verbose".
-        """
-        for each in self.callbacks:
-            each.set_params(params)
-
-    def tell(self, hook: str, *args: Any) -> None:
-        """Call a hook of all callbacks, in order.
-
-        Args:
-            hook: name of the hook, such as "on_epoch_begin".
-            *args: arguments of the hook.
-        """
-        for each in self.callbacks:
-            getattr(each, hook)(*args)
-
-    def states(self) -> list[dict[str, Any]]:
-        """Return the class and state of each callback, in order."""
-        return [{"class": type(c).__name__, "state": c.get_state()} for c in self.callbacks]
-
-    def restore(self, states: Sequence[Any]) -> None:
-        """Set the state of each callback.
-
-        Args:
-            states: list that `states` returned.
-
-        Raises:
-            StateError: if they belong to other callbacks.
-        """
-        classes = [type(each).__name__ for each in self.callbacks]
-        given = [each["class"] for each in states]
-        if classes != given:
-            raise StateError(
-                f"fit: the restored training has the callbacks {', '.join(given)}, got "
-                f"{', '.join(classes)}",
-                hint="give fit callbacks of the same classes in the same order",
-            )
-        for each, kept in zip(self.callbacks, states, strict=True):
-            each.set_state(kept["state"])
-
-    @property
-    def each_train_batch(self) -> bool:
-        """True if a callback needs a call after each batch of training."""
-        return self._each(_TRAIN_BATCH)
-
-    @property
-    def each_test_batch(self) -> bool:
-        """True if a callback needs a call after each batch of evaluation."""
-        return self._each(_TEST_BATCH)
-
-    def _each(self, hooks: Iterable[str]) -> bool:
-        return any(c.each_batch and any(_defines(c, h) for h in hooks) for c in self.callbacks)
-
-
-def _defines(callback: Callback, hook: str) -> bool:
-    own = getattr(callback, hook)
-    return getattr(own, "__func__", own) is not getattr(Callback, hook)
-
-
-class LambdaCallback(Callback):
-    """A callback made of functions.
-
-    Args:
-        **hooks: function for each hook, by the hook's name.
-
-    Raises:
-        UnknownNameError: for a name that is not a hook.
-
-    Example:
-        >>> import lamina as lm
-        >>> printer = lm.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch))
-        >>> printer.on_epoch_end(3, {})
-        3
-    """
-
-    def __init__(self, **hooks: Any) -> None:
-        super().__init__()
-        known = [name for name in dir(Callback) if name.startswith("on_")]
-        for name, function in hooks.items():
-            if name not in known:
-                from lamina.errors import unknown_name
-
-                raise unknown_name("hook of LambdaCallback", name, known)
-            if function is not None:
-                setattr(self, name, function)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from lamina.callbacks.base import Callback, CallbackList
+from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
+from lamina.callbacks.several import CallbackList
 from lamina.errors import StateError
 from lamina.layers.facts import label
 from lamina.locks import MAKING
@@ -16,10 +17,15 @@ from lamina.models.trainee import Trainee, graph_of
 from lamina.training.objectives import Compilation
 from lamina.training.options import MOST_ROWS, FitOptions, checked_verbose, count, need_data
 from lamina.training.predict import Predictor, predict
+from lamina.training.protocol import Logs
 from lamina.training.session import Session
 
 if TYPE_CHECKING:
     from lamina.models.model import Model
+
+# With Any in a union, type checkers know the usual type and accept what other models return.
+Prediction: TypeAlias = np.ndarray | Any
+Scores: TypeAlias = float | list[float] | dict[str, float] | Any
 
 
 class Fitting:
@@ -173,7 +179,7 @@ class Fitting:
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> Scores:
         """Return the loss and metrics on data.
 
         Args:
@@ -222,7 +228,7 @@ class Fitting:
         verbose: Any = "auto",
         steps: int | None = None,
         callbacks: Any = None,
-    ) -> Any:
+    ) -> Prediction:
         """Return the outputs for data, as NumPy arrays.
 
         A few rows take microseconds, so calls in a loop are fine. A progress line appears after one
@@ -268,7 +274,7 @@ class Fitting:
         sample_weight: Any = None,
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> Scores:
         """Make one step on one batch, and return its loss and metrics as `evaluate` does.
 
         Args:
@@ -286,7 +292,7 @@ class Fitting:
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
+    ) -> Scores:
         """Return the loss and metrics of one batch, as `evaluate` does.
 
         Args:
@@ -301,7 +307,7 @@ class Fitting:
         data = (self._prepared(x), y, sample_weight)
         return _returned(session.on_batch(self._trainee, "evaluate", *data), return_dict)
 
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Any) -> Prediction:
         """Return the outputs for one batch, as NumPy arrays.
 
         Args:
@@ -319,41 +325,6 @@ class Fitting:
         if isinstance(data, (tuple, list)) and data and not isinstance(data[0], tuple):
             return (self._prepared(data[0]), *data[1:])
         return data if data is None else self._prepared(data)
-
-    # ---- exact continuation --------------------------------------------------------------------
-    def training_state(self) -> dict[str, Any]:
-        """Return everything that the continuation of training depends on, as NumPy arrays and plain
-        values: weights, optimizer, metrics, random state, position in the data, callbacks.
-
-        A callback may call it: between steps, in `on_epoch_begin`, or with `comes_last = True` in
-        `on_epoch_end`.
-
-        Raises:
-            StateError: before the first data.
-
-        Example:
-            >>> import lamina as lm
-            >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
-            >>> model.compile("sgd", "mse")
-            >>> history = model.fit(lm.ones((4, 2)), lm.ones((4, 1)), verbose=0)
-            >>> model.training_state()["position"]["epoch"]
-            1
-        """
-        return self._need_session("training_state").state(self._trainee)
-
-    def restore_training_state(self, state: Mapping[str, Any]) -> None:
-        """Set the model to a state, and let the next `fit` continue from there: with the same data
-        and arguments, weights and history are bit-identical to those of an uninterrupted run.
-
-        Args:
-            state: dictionary that `training_state` of a model of the same layers, compiled with the
-                same arguments, returned.
-
-        Raises:
-            NotBuiltError: if the model has no weights yet.
-            ShapeError: if the state is that of another model.
-        """
-        self._need_session("restore_training_state").restore(self._trainee, dict(state))
 
     # ---- what it delegates to ------------------------------------------------------------------
     @property
@@ -391,7 +362,7 @@ def predictor_of(model: Fitting) -> Predictor:
     return model._predictor
 
 
-def _returned(logs: dict[str, Any], return_dict: bool) -> Any:
+def _returned(logs: Logs, return_dict: bool) -> Scores:
     if return_dict:
         return logs
     values = list(logs.values())

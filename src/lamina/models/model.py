@@ -14,18 +14,17 @@ from lamina.layers.arguments import batched
 from lamina.layers.facts import is_named_by_user, need_built, take_name, with_sublayers
 from lamina.layers.streaming import refused
 from lamina.locks import MAKING
-from lamina.models.attributes import replaceable
+from lamina.models.connected import Connected
 from lamina.models.files import Filing
 from lamina.models.functional import FunctionalGraph, alone
 from lamina.models.steps import Stepping
-from lamina.models.trainee import Wiring
 from lamina.tensor import Variable
 
 if TYPE_CHECKING:
     from lamina.models.streaming import Stream
 
 
-class Model(Layer, Stepping, Filing):
+class Model(Connected, Layer, Stepping, Filing):
     """Layers connected to one object that is called, summarized, trained and saved.
 
     A functional model, `Model(inputs, outputs)`, has outputs that were made by calling layers on
@@ -246,56 +245,6 @@ class Model(Layer, Stepping, Filing):
             error: UnknownNameError = unknown_name("layer", name, [x.name for x in layers])
             raise error
         return found[0]
-
-    @replaceable
-    def inputs(self) -> list[Any]:
-        """The symbolic inputs, as a flat list."""
-        return tree.leaves(self._symbolic("inputs").inputs)
-
-    @replaceable
-    def outputs(self) -> list[Any]:
-        """The symbolic outputs, as a flat list."""
-        return tree.leaves(self._symbolic("outputs").outputs)
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input, or the nest of several."""
-        return self._symbolic("input").inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output, or the nest of several."""
-        return self._symbolic("output").outputs
-
-    def _symbolic(self, what: str) -> FunctionalGraph:
-        if self._graph is None:
-            raise AttributeError(
-                f"{self._label()} has no symbolic {what}: it is neither made of Inputs and "
-                "outputs, nor a Sequential model that knows its input's shape"
-            )
-        return self._graph
-
-    @replaceable
-    def input_shape(self) -> Any:
-        """The shape of the inputs, None for an open extent; a nest for several inputs."""
-        return symbolic.shapes_of(self._symbolic("input_shape").inputs)
-
-    @replaceable
-    def output_shape(self) -> Any:
-        """The shape of the outputs, None for an open extent; a nest for several outputs."""
-        need_built(self, "output_shape")
-        return self._output_shape
-
-    @replaceable
-    def input_names(self) -> list[str]:
-        """The names of the Inputs, in order."""
-        return list(self._symbolic("input_names").input_names)
-
-    @replaceable
-    def output_names(self) -> list[str]:
-        """The names of the outputs: the keys of a dictionary of outputs, else the layers' names."""
-        self._symbolic("output_names")
-        return Wiring(self).shapes_and_names(self._output_shape)[1]
 
     def representations(
         self, x: Any, layers: Any = None, batch_size: int | None = None

@@ -1,4 +1,4 @@
-"""The steps of training that a user's class may override, and what a model was compiled with."""
+"""The steps of training that a user's class may override, its state, and its compilation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lamina.training.step import Steps
 
 
 class Stepping(Fitting):
-    """The steps that training records, and the arguments of `compile`."""
+    """The methods of Model that training records, its state, and the arguments of `compile`."""
 
     # ---- overridden where the usual step is not wanted -----------------------------------------
     @overridable
@@ -100,6 +100,41 @@ class Stepping(Fitting):
         steps = self._need_session(what).steps
         assert steps is not None
         return steps
+
+    # ---- exact continuation --------------------------------------------------------------------
+    def training_state(self) -> dict[str, Any]:
+        """Return everything that the continuation of training depends on, as NumPy arrays and plain
+        values: weights, optimizer, metrics, random state, position in the data, callbacks.
+
+        A callback may call it: between steps, in `on_epoch_begin`, or with `comes_last = True` in
+        `on_epoch_end`.
+
+        Raises:
+            StateError: before the first data.
+
+        Example:
+            >>> import lamina as lm
+            >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> history = model.fit(lm.ones((4, 2)), lm.ones((4, 1)), verbose=0)
+            >>> model.training_state()["position"]["epoch"]
+            1
+        """
+        return self._need_session("training_state").state(self._trainee)
+
+    def restore_training_state(self, state: Mapping[str, Any]) -> None:
+        """Set the model to a state, and let the next `fit` continue from there: with the same data
+        and arguments, weights and history are bit-identical to those of an uninterrupted run.
+
+        Args:
+            state: dictionary that `training_state` of a model of the same layers, compiled with the
+                same arguments, returned.
+
+        Raises:
+            NotBuiltError: if the model has no weights yet.
+            ShapeError: if the state is that of another model.
+        """
+        self._need_session("restore_training_state").restore(self._trainee, dict(state))
 
     # ---- what it was compiled with -------------------------------------------------------------
     def _optimizer(self) -> Any:
