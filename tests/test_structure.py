@@ -39,7 +39,7 @@ FLOORS = [
     ["engines.llvm.tools"],
     ["engines.llvm.pipeline"],
     [f"engines.llvm.tools.{name}" for name in ("profile", "roofline", "compare")],
-    ["engines.llvm.engine"],
+    ["engines.llvm.engine", "engines.xla"],
     ["engines"],
     ["tensor"],
     ["operations"],
@@ -313,6 +313,18 @@ def test_llvmlite_is_known_to_one_engine_only():
     assert not elsewhere
 
 
+def test_jax_is_known_to_one_engine_only():
+    xla = PACKAGE / "engines" / "xla"
+    users = [
+        f"{path}:{line}"
+        for path in FILES
+        for line, module in outside_imports(path)
+        if module in ("jax", "jaxlib")
+        if module == "jaxlib" or not path.is_relative_to(xla)
+    ]
+    assert not users
+
+
 def test_nothing_can_run_code_from_a_file():
     found = []
     for path in FILES:
@@ -328,7 +340,7 @@ def test_nothing_can_run_code_from_a_file():
 
 
 def test_import_is_quiet_and_light():
-    heavy = "{'llvmlite', 'rich', 'matplotlib', 'safetensors', 'PIL', 'urllib.request'}"
+    heavy = "{'llvmlite', 'jax', 'rich', 'matplotlib', 'safetensors', 'PIL', 'urllib.request'}"
     code = f"import sys, lamina; print(sorted({heavy} & set(sys.modules)), end='')"
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     done = subprocess.run(

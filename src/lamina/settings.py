@@ -228,8 +228,8 @@ class Settings:
         "optional compiler passes to leave out, such as prefetch,tile_rows")
     compare = Setting("LAMINA_COMPARE", _switch, False,
         "1 runs each kernel beside the reference and stops at the first difference")
-    engine = Setting("LAMINA_ENGINE", _choice("llvm", "numpy"), "llvm",
-        "what runs compiled code: 'llvm', or 'numpy' (the reference)")
+    engine = Setting("LAMINA_ENGINE", _choice("llvm", "numpy", "xla"), "llvm",
+        "what runs compiled code: 'llvm', 'xla' (GPUs, by JAX), or 'numpy' (the reference)")
     threads = Setting("LAMINA_THREADS", _whole(1, 1024), available_cpus,
         "threads of compiled code; by default the CPUs available to this process")
     winograd = Setting("LAMINA_WINOGRAD", _switch, True,

@@ -12,7 +12,7 @@ from lamina.engines.llvm.target.machine import machine
 from lamina.settings import settings
 from lamina.version import __version__
 
-PACKAGES = ("llvmlite", "rich", "matplotlib", "pillow")
+PACKAGES = ("llvmlite", "jax", "rich", "matplotlib", "pillow")
 
 
 def info() -> str:
@@ -54,7 +54,7 @@ def _machine() -> list[tuple[str, str]]:
 
 def _engines() -> list[tuple[str, str]]:
     version = _version("llvmlite")
-    found = ["numpy"] + (["llvm"] if version else [])
+    found = ["numpy"] + (["llvm"] if version else []) + (["xla"] if _version("jax") else [])
     text = ", ".join(f"{name} (in use)" if name == settings.engine else name for name in found)
     if not version:
         text += "; llvm is missing: pip install llvmlite"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from lamina.engines.protocol import Engine, Executable
-from lamina.errors import unknown_name
+from lamina.errors import need_extra, unknown_name
 from lamina.settings import settings
 
 __all__ = ["Engine", "Executable", "engine"]
@@ -40,4 +40,9 @@ def _load(name: str) -> Engine:
         from lamina.engines.llvm.engine import LlvmEngine
 
         return LlvmEngine()
-    raise unknown_name("engine", name, ["llvm", "numpy"])
+    if name == "xla":
+        need_extra("jax", "xla", "the xla engine")
+        from lamina.engines.xla.engine import XlaEngine
+
+        return XlaEngine()
+    raise unknown_name("engine", name, ["llvm", "numpy", "xla"])

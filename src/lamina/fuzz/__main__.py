@@ -2,7 +2,7 @@
 
     --seconds 60      how long             --seed 0      where to begin: the programs follow from it
     --programs 100    how many at most     --threads 2   numbers of threads, such as 1,2,3
-    --only 0:17       one program          --jax         compare JAX's results as well
+    --only 0:17       one program          --vote        compare all engines, xla where jax is
     --bisect 0:17     the first optional pass of the compiler with which this program fails
     --coverage        how many of the programs each pass changes; none of them runs
     --eager           with thresholds at which every pass does the most that it may
@@ -21,16 +21,17 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lamina.engines.llvm.target.target import host, using
-from lamina.fuzz.against_jax import available, check_with_jax
 from lamina.fuzz.bisect_passes import culprit
 from lamina.fuzz.check import Failure, check
 from lamina.fuzz.coverage import coverage, table
 from lamina.fuzz.generate import Case, generate
 from lamina.fuzz.history import History
 from lamina.fuzz.shrink import shrink
+from lamina.fuzz.voting import check_votes
 from lamina.ir.text import to_text
 
 COVERED = 150  # programs of --coverage, unless --programs says fewer
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     threads = tuple(int(t) for t in options.threads.split(","))
-    also = [check_with_jax] if options.jax and available() else []
+    also = [check_votes] if options.vote else []
     if options.bisect:
         found = culprit(generate(options.bisect), threads)
         print(f"{options.bisect} {found if found is not None else 'does not fail'}")
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--eager", action="store_true", help="every pass does the most it may")
     parser.add_argument("--threads", default="1,2,3")
     parser.add_argument("--most", type=int, default=5, help="failures after which it ends")
-    parser.add_argument("--jax", action="store_true", help="compare with JAX, if it is installed")
+    parser.add_argument("--vote", action="store_true", help="compare the results of all engines")
     parser.add_argument("--journal", type=Path, help="file that names the program being run")
     return parser
 
@@ -90,24 +91,21 @@ def _parser() -> argparse.ArgumentParser:
 def _report(seed: str, threads: tuple[int, ...], also: Sequence[Check] = ()) -> int:
     """Check one program, first by running it and then in further ways; 1 if it fails."""
     case = generate(seed)
-    failure = check(case, threads=threads)
-    if failure is not None:
-        print(describe(*shrunk(case, failure, threads)), flush=True)
-        return 1
-    for each in also:
+    checks: list[Check] = [partial(check, threads=threads), *also]
+    for each in checks:
         failure = each(case)
         if failure is not None:
-            print(describe(case, failure), flush=True)
+            print(describe(*shrunk(case, failure, each)), flush=True)
             return 1
     return 0
 
 
-def shrunk(case: Case, failure: Failure, threads: tuple[int, ...]) -> tuple[Case, Failure]:
+def shrunk(case: Case, failure: Failure, again: Check) -> tuple[Case, Failure]:
     """The smallest case that fails in the same way, and how it does."""
     found = {id(case): failure}
 
     def fails(smaller: Case) -> bool:
-        new = check(smaller, threads=threads)
+        new = again(smaller)
         if new is None or new.kind != failure.kind:
             return False
         found[id(smaller)] = new

@@ -1,0 +1,24 @@
+"""The xla engine: what `engines.engine("xla")` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lamina.engines.xla import backend
+from lamina.engines.xla.executable import XlaProgram
+from lamina.ir.graph import Graph
+
+
+class XlaEngine:
+    """Graphs through `jax.jit` on the devices that JAX finds. It takes numbers below the smallest
+    normal one for zero, whatever it is asked for."""
+
+    name = "xla"
+
+    def __init__(self) -> None:
+        self.platform = backend.started()
+
+    def compile(
+        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+    ) -> XlaProgram:
+        return XlaProgram(graph, updates)
