@@ -182,15 +182,15 @@ def test_a_padded_buffer_is_as_large_as_its_outermost_axis_for_every_size():
         _ = Slot((batch, time), float32, strides=(1, 1)).bytes
 
 
-def test_a_nest_keeps_its_annotations_when_its_guards_are_cut():
+def test_a_kernel_keeps_its_annotations_when_its_guards_are_cut():
     loop, maker = Var("i", 32), ExprBuilder()
     source = maker.load(Buffer(1, float32), of(loop))
     value = maker.guard(((of(loop), 0, 16),), source, maker.constant(0, float32))
     store = Store(Buffer(0, float32), of(loop), value)
-    nest = Nest(NestKind.MAP, [loop], stores=[store], halo=True)
-    kernel = Kernel(nest, [Slot((32,), float32), Slot((32,), float32)])
+    nest = Nest(NestKind.MAP, [loop], stores=[store])
+    kernel = Kernel(nest, [Slot((32,), float32), Slot((32,), float32)], halo=True)
     cut = split_at_guards(kernel, target().costs)
-    assert len(cut.nest.stores) == 2 and cut.nest.halo
+    assert len(cut.nest.stores) == 2 and cut.halo
 
 
 def test_loops_and_leaves_are_found_inside_every_kind_of_statement():

@@ -108,7 +108,7 @@ def test_forward_and_backward_loop_form_one_parallel_region():
     (region,) = [item for item in staged("its gradient") if isinstance(item, ParallelRegion)]
     assert sum(isinstance(item, Loop) for item in region.statements) == 2
     backward = [
-        k for loop in loops(region.statements) for k in loop.statements if k.nest.prefetches
+        k for loop in loops(region.statements) for k in loop.statements if k.chosen.prefetches
     ]
     assert backward, "no kernel prefetches"
 

@@ -40,7 +40,7 @@ from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, Array, Block, Plan
-from lamina.engines.llvm.schedule.choose import operations
+from lamina.engines.llvm.schedule.cost import operations
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.target.target import Target, target
 from lamina.engines.llvm.tools import dump
@@ -188,7 +188,7 @@ def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
 
 def _kernel_text(kernel: Kernel) -> KernelText:
     nest, slots = kernel.nest, kernel.slots
-    memories = [s.memory for s in slots[: len(slots) - len(nest.prefetches)]]
+    memories = [s.memory for s in slots[: len(slots) - len(kernel.chosen.prefetches)]]
     aliased = len(set(memories)) < len(memories)
     module, sizes = emit(nest, kernel.chosen, "KERNEL", len(slots), aliased)
     text = str(module)

@@ -10,7 +10,6 @@ tile: its left operand is loaded once a row, its right operand once a column.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,15 +17,9 @@ from lamina.engines.llvm.codegen.builder import Value, constant
 from lamina.engines.llvm.codegen.elementwise import to_memory
 from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.loops.index import Var
-from lamina.engines.llvm.loops.nest import Nest, NestKind, RowLoop, Store, walk
-from lamina.engines.llvm.schedule.choose import epilogue_loads, row_of
+from lamina.engines.llvm.loops.nest import Nest, RowLoop, Store, walk
+from lamina.engines.llvm.loops.schedule import Tail
 from lamina.ir.types import Dim, is_static, symbols
-from lamina.ir.typical import guess
-
-MASKED = 24  # partial registers of which all values are computed before any is stored
-ENOUGH = 32  # iterations of the reduction that hide the latency of memory
-SHORT_TILE = 512  # terms
-FEW = 4  # with fewer rows, the tile has one row
 
 
 def kernel_symbols(nest: Nest) -> list[str]:
@@ -59,18 +52,17 @@ class NestEmitter(Reductions):
 
     # ---- loops over tiles ----------------------------------------------------------------------
     def run(self) -> None:
-        sequential_outer = self.nest.sequential_outer
-        if sequential_outer is None:
-            self._share(self.schedule.order)
+        sequential = self.schedule.sequential
+        if sequential is None:
+            self._share()
             return
-        inner = [v for v in self.schedule.order if v is not sequential_outer]
-        with self.b.loop(0, self.dim(sequential_outer.extent)) as loop, self.space.scope():
-            self.space.open(sequential_outer, loop.value, None)
-            self._share(inner)
+        with self.b.loop(0, self.dim(sequential.extent)) as loop, self.space.scope():
+            self.space.open(sequential, loop.value, None)
+            self._share()
 
-    def _share(self, order: Sequence[Var]) -> None:
+    def _share(self) -> None:
         """Run this thread's range of consecutive tiles."""
-        b = self.b
+        b, order = self.b, self.schedule.order
         thread, threads = self.function.args[-2:]
         if self.nest.row_loop is not None:
             self._restrict_rows(self.nest.row_loop)
@@ -105,7 +97,7 @@ class NestEmitter(Reductions):
 
     def _tiles(self, var: Var) -> Value:
         step = self.schedule.step(var)
-        if is_static(var.extent):
+        if is_static(var.extent) and var not in self.space.kept:
             return constant("i64", -(-int(var.extent) // step))
         count = self.b.sub(self.space.end(var), self.space.begin(var))
         up = self.b.add(count, constant("i64", step - 1))
@@ -165,8 +157,8 @@ class NestEmitter(Reductions):
     def _open(self, var: Var, tile: Value) -> None:
         step = self.schedule.step(var)
         first = self.b.add(self.b.mul(tile, constant("i64", step)), self.space.begin(var))
-        full_tile = is_static(var.extent) and int(var.extent) % step == 0
-        remaining = None if full_tile or step == 1 else self.b.sub(self.space.end(var), first)
+        exact = self.schedule.tail(var) is Tail.EXACT
+        remaining = None if exact else self.b.sub(self.space.end(var), first)
         self.space.open(var, first, remaining)
 
     def _tile(self, tiles: dict[Var, Value], variables: Sequence[Var]) -> None:
@@ -177,13 +169,13 @@ class NestEmitter(Reductions):
 
     # ---- the edges -----------------------------------------------------------------------------
     def _with_all_rows(self) -> None:
-        """Emit the tile in two versions, for a full set of rows and for a partial one."""
-        row = row_of(self.nest, self.schedule)
-        remaining = self.space.remaining.get(row) if row is not None else None
-        if row is None or remaining is None or not self._has_short_tiles():
+        """Emit the tile; where its rows have a version without clamping, in both versions."""
+        tails = self.schedule.tails.items()
+        row = next((v for v, tail in tails if tail is Tail.FULL_OR_CLAMPED), None)
+        if row is None:
             self._variants()
             return
-        b = self.b
+        b, remaining = self.b, self.space.remaining[row]
         full, part, done = b.label("allrows"), b.label("somerows"), b.label("rowsdone")
         b.branch_if(b.icmp("sge", remaining, constant("i64", self.schedule.step(row))), full, part)
         b.place(full)
@@ -196,30 +188,23 @@ class NestEmitter(Reductions):
         b.branch(done)
         b.place(done)
 
-    def _has_short_tiles(self) -> bool:
-        """True if clamping row addresses is a visible share of a short tile that is executed in
-        every iteration of a loop: full tiles then get a version without clamping."""
-        nest = self.nest
-        terms = math.prod(guess(v.extent) for v in nest.reductions)
-        repeated = nest.row_loop is not None and nest.kind is NestKind.PRODUCT
-        return repeated and len(nest.reductions) == 1 and terms <= SHORT_TILE
-
     def _variants(self) -> None:
         """Emit the tile, and a version with masked lanes if the last tile may be partial."""
         vector = self.schedule.vector
-        remaining = self.space.remaining.get(vector) if vector in self.nest.loops else None
-        if remaining is None:
+        if vector is None or vector not in self.nest.loops:
             self._body()
             return
-        step = self.schedule.step(vector)  # type: ignore[arg-type]
-        extent = vector.extent  # type: ignore[union-attr]
-        if is_static(extent) and int(extent) < step:
+        tail = self.schedule.tail(vector)
+        if tail is Tail.EXACT:
+            self._body()
+            return
+        if tail is Tail.MASKED:
             with self.space.masked():
                 self._body()
             return
-        b = self.b
+        b, step = self.b, constant("i64", self.schedule.step(vector))
         full, part, done = b.label("full"), b.label("part"), b.label("tiledone")
-        b.branch_if(b.icmp("sge", remaining, constant("i64", step)), full, part)
+        b.branch_if(b.icmp("sge", self.space.remaining[vector], step), full, part)
         b.place(full)
         with self.space.scope():
             self._body()
@@ -235,22 +220,19 @@ class NestEmitter(Reductions):
         if not self.nest.accumulators:
             self._store_all({})
             return
-        self._prefetch_epilogue()
+        if self.schedule.prefetch_results:
+            self._prefetch_results()
+        if self.schedule.prefetch_epilogue:
+            self._prefetch_epilogue()
         accumulators = self._reduce()
         self._store_all(accumulators)
 
     def _prefetch_epilogue(self) -> None:
-        """Prefetch the operands of the epilogue, if the reduction is long enough to hide the
-        latency."""
-        vector, over = self.schedule.vector, self.nest.reductions
-        iterations = math.prod(guess(v.extent) for v in over)
-        if vector not in self.nest.loops or iterations < ENOUGH:
-            return
-        if self.nest.split_reduction is not None:
-            self._prefetch_results()
-        for load in epilogue_loads(self.nest):
+        """Prefetch the operands of the epilogue that are contiguous along the vector loop."""
+        vector = self.schedule.vector
+        for load in self.nest.epilogue_loads():
             buffer, index = load.params["buffer"], load.params["index"]
-            if index.coefficient(vector) == 1:
+            if vector is not None and index.coefficient(vector) == 1:
                 for point in self._coordinates(self._spatial()):
                     self.b.fetch(self.space.address(buffer, index, point), write=False)
 
@@ -283,7 +265,7 @@ class NestEmitter(Reductions):
         register, a store reaches into the next row, and loads of that row would wait for the
         store."""
         points = [(row, {**row, **point}) for row in rows for point in others]
-        count = max(MASKED // len(self.nest.stores), 1)
+        count = self.schedule.store_batch
         for first in range(0, len(points), count):
             few = points[first : first + count]
             with self.space.scope():

@@ -14,7 +14,7 @@ out-of-order window is too short to overlap them. Bits do not change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,7 +26,6 @@ from lamina.engines.llvm.codegen.kernel import NestEmitter
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule
-from lamina.engines.llvm.schedule.choose import epilogue_loads
 
 
 class PipelinedEpilogue(NestEmitter):
@@ -34,11 +33,16 @@ class PipelinedEpilogue(NestEmitter):
     the vector loop (`Schedule.pipelined`)."""
 
     def __init__(
-        self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
+        self,
+        function: Function,
+        nest: Nest,
+        schedule: Schedule,
+        sizes: dict[str, Value],
+        below: Mapping[Var, int],
     ) -> None:
-        super().__init__(function, nest, schedule, sizes)
+        super().__init__(function, nest, schedule, sizes, below)
         single = replace(schedule, unroll={}, pipelined=False)
-        self.epilogue = NestEmitter(function, nest, single, sizes)
+        self.epilogue = NestEmitter(function, nest, single, sizes, below)
         vector = schedule.vector
         assert vector is not None
         self.rows = next(v for v, n in schedule.unroll.items() if v is not vector and n > 1)
@@ -114,7 +118,7 @@ class PipelinedEpilogue(NestEmitter):
         """Prefetch the epilogue's operands for one of this tile's accumulators."""
         space = self.epilogue.space
         with self._at(number, tile):
-            for load in epilogue_loads(self.nest):
+            for load in self.nest.epilogue_loads():
                 place = space.address(load.params["buffer"], load.params["index"], {})
                 self.b.fetch(place, write=True)
 

@@ -13,7 +13,7 @@ from lamina.engines.llvm.target.costs import LINE
 
 
 class PrefetchingEmitter(NestEmitter):
-    """Emits a nest whose reduction loop is a whole number of intervals (`Nest.prefetches`)."""
+    """Emits a nest whose reduction loop is a whole number of intervals (`Schedule.prefetches`)."""
 
     def _begin(self) -> None:
         """Start at the first of this call's rows."""
@@ -22,12 +22,12 @@ class PrefetchingEmitter(NestEmitter):
         b.store(constant("i64", 0), self.issued)
         self.bases = [
             b.element(args[a.buffer], b.mul(args[-4], constant("i64", a.row)), "i8")
-            for a in self.nest.prefetches
+            for a in self.schedule.prefetches
         ]
 
     @property
     def _interval(self) -> int:
-        return self.nest.prefetches[0].interval
+        return self.schedule.prefetches[0].interval
 
     def _iterations(
         self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
@@ -46,7 +46,7 @@ class PrefetchingEmitter(NestEmitter):
     def _prefetch_next(self) -> None:
         b = self.b
         number = b.load("i64", self.issued)
-        for prefetches, base in zip(self.nest.prefetches, self.bases, strict=True):
+        for prefetches, base in zip(self.schedule.prefetches, self.bases, strict=True):
             for line in range(prefetches.lines):
                 at = b.add(b.mul(number, constant("i64", prefetches.lines)), constant("i64", line))
                 lines_per_row = constant("i64", prefetches.lines_per_row)

@@ -32,7 +32,7 @@ from lamina.engines.llvm.program.statements import (
     leaves,
     mentioned,
 )
-from lamina.engines.llvm.schedule.choose import operations
+from lamina.engines.llvm.schedule.cost import operations
 from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
 from lamina.ir.typical import guess
 
@@ -112,7 +112,7 @@ class Driver:
     def _kernel(self, kernel: Kernel) -> None:
         for_each = any(slot.thread_private for slot in kernel.written)
         serial = kernel.chosen.serial and not for_each
-        self._separate(kernel.written, kernel.touched, serial, kernel.nest.halo)
+        self._separate(kernel.written, kernel.touched, serial, kernel.halo)
         if kernel.nest.split_reduction is not None:
             self.thread_rows |= kernel.written
         all_rows: list[Value] = []

@@ -8,7 +8,7 @@ of many terms are added up in blocks (totals.py).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from lamina.engines.llvm.codegen.builder import Builder, Function, Value, constant
 from lamina.engines.llvm.codegen.expressions import Addresses
@@ -16,22 +16,28 @@ from lamina.engines.llvm.codegen.reducers import combine, finished, horizontal, 
 from lamina.engines.llvm.codegen.totals import Totals
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
-from lamina.engines.llvm.schedule.choose import Schedule
-from lamina.ir.types import Dim, is_static
+from lamina.engines.llvm.loops.schedule import Schedule, Tail
+from lamina.ir.types import Dim
 
 Coordinates = dict[Var, int]
 
 
 class Reductions:
-    """Emits the accumulators of one nest under one schedule into a function."""
+    """Emits the accumulators of one nest under one schedule into a function. Where this code runs,
+    the extents of the loops in `below` are known to be smaller than these numbers."""
 
     def __init__(
-        self, function: Function, nest: Nest, schedule: Schedule, sizes: dict[str, Value]
+        self,
+        function: Function,
+        nest: Nest,
+        schedule: Schedule,
+        sizes: dict[str, Value],
+        below: Mapping[Var, int],
     ) -> None:
         self.function, self.nest, self.schedule = function, nest, schedule
         self.b: Builder = function.builder
         self.space = Addresses(self.b, nest, schedule, function.args, sizes)
-        self.totals = Totals(self.b, nest, schedule, self.space.dim)
+        self.totals = Totals(self.b, nest, schedule, self.space.dim, below)
 
     def dim(self, extent: Dim) -> Value:
         return self.space.dim(extent)
@@ -93,7 +99,7 @@ class Reductions:
         var, *rest = loops
         step = self.schedule.step(var)
         extent = self._iteration_count(var)
-        whole = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
+        whole = self.schedule.tail(var) is Tail.EXACT
         space.hoist(reductions_only=True)
         stop = extent
         if not whole:

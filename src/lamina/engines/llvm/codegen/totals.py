@@ -18,7 +18,7 @@ Changes bits: of sums of more than LONGEST terms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -26,7 +26,6 @@ from lamina.engines.llvm.codegen.builder import Builder, Value, constant, is_flo
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule
-from lamina.engines.llvm.schedule.choose import unknown_reduction
 from lamina.ir.types import Dim, is_static
 from lamina.reference.sums import LONGEST
 
@@ -41,9 +40,14 @@ class Totals:
     """
 
     def __init__(
-        self, b: Builder, nest: Nest, schedule: Schedule, dim: Callable[[Dim], Value]
+        self,
+        b: Builder,
+        nest: Nest,
+        schedule: Schedule,
+        dim: Callable[[Dim], Value],
+        below: Mapping[Var, int],
     ) -> None:
-        self.b, self.nest, self.schedule, self.dim = b, nest, schedule, dim
+        self.b, self.nest, self.schedule, self.dim, self.below = b, nest, schedule, dim, below
         self.cuts: dict[Var, Value] = {}  # the iterations of a block
         self.when: Value | None = None  # whether this call has totals (None: always, if cuts)
         self.rows: list[_Row] = []
@@ -71,8 +75,7 @@ class Totals:
         """The most iterations of a loop, if that is known."""
         if is_static(var.extent):
             return int(var.extent)
-        short = self.schedule.long_reduction is not None and var is unknown_reduction(self.nest)
-        return self.schedule.long_from if short else None
+        return self.below.get(var)
 
     def _cut_at_run_time(self, var: Var, inside: int | Value) -> Value:
         """Cut a loop if it is the one at run time; return the number of its terms."""

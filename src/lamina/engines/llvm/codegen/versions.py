@@ -1,23 +1,24 @@
-"""The function of a kernel: its run-time versions, each by the emitter that its schedule needs.
+"""The function of a kernel: the versions of its schedule, each by the emitter that it needs.
 
-few rows        another tile, if the number of rows turns out small
-long reduction  another tile, if the extent of a reduction turns out large
-pipelined       the epilogue of one tile runs during the next
-prefetching     a product that prefetches for other kernels
+    if condition: the nest under the version's schedule
+    else:         the nest under the rest of the schedule
+
+Every choice is the schedule's (loops/schedule.py): this module and the emitters only follow it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
-from lamina.engines.llvm.codegen.builder import Builder, Function, Module, Value, constant
+from lamina.engines.llvm.codegen.builder import Function, Module, Value, constant
 from lamina.engines.llvm.codegen.kernel import NestEmitter, kernel_symbols
 from lamina.engines.llvm.codegen.pipelined_epilogue import PipelinedEpilogue
 from lamina.engines.llvm.codegen.prefetching import PrefetchingEmitter
+from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
-from lamina.engines.llvm.loops.schedule import Schedule
-from lamina.engines.llvm.schedule.choose import row_of, unknown_reduction
+from lamina.engines.llvm.loops.schedule import Condition, Schedule
 
 
 def emit(
@@ -33,43 +34,53 @@ def emit(
     restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
     function = module.function(name, args, noalias=restrict)
     values = dict(zip(sizes, function.args[buffers : buffers + len(sizes)], strict=True))
-    over = unknown_reduction(nest)
-    if schedule.long_reduction is not None and over is not None:
-        short = partial(_emit_rows, function, nest, schedule, values)
-        long = partial(_emit_rows, function, nest, schedule.long_reduction, values)
-        extent = NestEmitter(function, nest, schedule, values).dim(over.extent)
-        _either(function.builder, extent, schedule.long_from, short, long)
-    else:
-        _emit_rows(function, nest, schedule, values)
+    _Versions(function, nest, values).emit(schedule, {})
     function.builder.ret()
     return module, sizes
 
 
-def _emit_rows(
-    function: Function, nest: Nest, schedule: Schedule, values: dict[str, Value]
-) -> None:
-    """Emit the nest, with a version for few rows if their number is known only at run time."""
-    if schedule.pipelined:
-        PipelinedEpilogue(function, nest, schedule, values).run()
-        return
-    kind = PrefetchingEmitter if nest.prefetches else NestEmitter
-    row = row_of(nest, schedule)
-    many = kind(function, nest, schedule, values)
-    if row is None or schedule.few_rows is None:
-        many.run()
-        return
-    few = kind(function, nest, schedule.few_rows, values)
-    _either(function.builder, many.dim(row.extent), schedule.few_below, few.run, many.run)
+class _Versions:
+    """Emits a nest under each version of a schedule."""
 
+    def __init__(self, function: Function, nest: Nest, sizes: dict[str, Value]) -> None:
+        self.function, self.nest, self.sizes = function, nest, sizes
 
-def _either(
-    b: Builder, extent: Value, limit: int, below: Callable[[], None], above: Callable[[], None]
-) -> None:
-    """Emit two versions: `below` if the extent is below a limit, else `above`."""
-    small, large, done = b.label("small"), b.label("large"), b.label("done")
-    b.branch_if(b.icmp("slt", extent, constant("i64", limit)), small, large)
-    for label, write in ((small, below), (large, above)):
-        b.place(label)
-        write()
-        b.branch(done)
-    b.place(done)
+    def emit(self, schedule: Schedule, below: Mapping[Var, int]) -> None:
+        """Emit the versions, where the extents of some loops are `below` these limits."""
+        if not schedule.versions:
+            self._emitter(schedule, below).run()
+            return
+        version, *others = schedule.versions
+        rest, condition = replace(schedule, versions=tuple(others)), version.condition
+        small = {**below, condition.loop: condition.limit}
+        inside, outside = (small, below) if condition.below else (below, small)
+        emitter = NestEmitter(self.function, self.nest, rest, self.sizes, outside)
+        otherwise: Callable[[], None] = partial(self.emit, rest, outside)
+        if not rest.versions and not rest.pipelined:  # it then knows the extent already
+            emitter = self._emitter(rest, outside)
+            otherwise = emitter.run
+        extent = emitter.dim(condition.loop.extent)
+        self._branch(condition, extent, partial(self.emit, version.schedule, inside), otherwise)
+
+    def _emitter(self, schedule: Schedule, below: Mapping[Var, int]) -> NestEmitter:
+        kind = PrefetchingEmitter if schedule.prefetches else NestEmitter
+        kind = PipelinedEpilogue if schedule.pipelined else kind
+        return kind(self.function, self.nest, schedule, self.sizes, below)
+
+    def _branch(
+        self,
+        condition: Condition,
+        extent: Value,
+        inside: Callable[[], None],
+        outside: Callable[[], None],
+    ) -> None:
+        b, (below, above) = self.function.builder, (inside, outside)
+        if not condition.below:
+            below, above = outside, inside
+        small, large, done = b.label("small"), b.label("large"), b.label("done")
+        b.branch_if(b.icmp("slt", extent, constant("i64", condition.limit)), small, large)
+        for label, write in ((small, below), (large, above)):
+            b.place(label)
+            write()
+            b.branch(done)
+        b.place(done)

@@ -32,7 +32,7 @@ def split_at_guards(kernel: Kernel, costs: Costs) -> Kernel:
     for var in nest.loops:
         size = _piece(nest, var, costs)
         if size is not None:
-            return Kernel(_split(nest, var, size), kernel.slots)
+            return replace(kernel, nest=_split(nest, var, size))
     return kernel
 
 

@@ -26,19 +26,22 @@ class Kernel:
     """A nest and its buffers: buffer number k of the nest is `slots[k]`. Before `coalesce_loops`,
     each loop is an axis of the graph. `first_iteration` replaces the kernel in the first
     iteration of the surrounding loop; with `skip_last`, the last iteration leaves the kernel out
-    (program/peel.py)."""
+    (program/peel.py). With `halo`, the kernel writes only the halo of a buffer that other kernels
+    fill (program/halo.py)."""
 
     nest: Nest
     slots: list[Slot]
     first_iteration: Kernel | None = None
     schedule: Schedule | None = None
     skip_last: bool = False
+    halo: bool = False
 
     def set_row_loop(self, row_loop: RowLoop) -> None:
         """Let callers restrict the kernel to some of its rows."""
         self.nest.row_loop = row_loop
+        self.schedule = self.chosen.restricted(row_loop.loop)
         if self.first_iteration is not None:
-            self.first_iteration.nest.row_loop = row_loop
+            self.first_iteration.set_row_loop(row_loop)
 
     @property
     def chosen(self) -> Schedule:

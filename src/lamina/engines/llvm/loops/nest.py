@@ -170,26 +170,12 @@ class SplitReduction:
     limit: Dim
 
 
-@dataclass(frozen=True)
-class Prefetch:
-    """A buffer to prefetch during a reduction: its number, bytes between rows, cache lines per row,
-    lines per prefetch, and reduction iterations between prefetches."""
-
-    buffer: int
-    row: int
-    lines_per_row: int
-    lines: int
-    interval: int
-
-
 @dataclass
 class Nest:
     """A kernel's computation: the values that it stores in each iteration of its spatial loops.
 
     sequential_outer   a loop whose iterations run in order: each may read what the last one stored
     row_loop           the loop that a caller may restrict to some rows (row_parallel.py)
-    halo               the nest writes only the halo of a buffer that other nests fill (halo.py)
-    prefetches         buffers that this nest prefetches for other kernels (prefetch.py)
     split_reduction    the reduction is one part of a split one (split_reduction.py)
     """
 
@@ -200,8 +186,6 @@ class Nest:
     stores: list[Store] = field(default_factory=list)
     sequential_outer: Var | None = None
     row_loop: RowLoop | None = None
-    halo: bool = False
-    prefetches: tuple[Prefetch, ...] = ()
     split_reduction: SplitReduction | None = None
 
     @property
@@ -212,10 +196,24 @@ class Nest:
     def roots(self) -> list[Expr]:
         return [a.expr for a in self.accumulators] + [s.expr for s in self.stores]
 
+    def loads(self) -> list[Expr]:
+        """Return every distinct load of the nest."""
+        return loads_under(self.roots())
+
+    def accumulator_loads(self) -> list[Expr]:
+        """Return the loads of the reductions."""
+        return loads_under([a.expr for a in self.accumulators])
+
+    def epilogue_loads(self) -> list[Expr]:
+        """Return the loads after the reductions, one for each result."""
+        summed = {id(e) for e in walk([a.expr for a in self.accumulators])}
+        after = loads_under([s.expr for s in self.stores])
+        return [e for e in after if id(e) not in summed and set(self.loops) <= e.vars]
+
     @property
     def buffers(self) -> list[Buffer]:
         """The buffers that the nest reads and writes, by number."""
-        loads = {e.params["buffer"] for e in walk(self.roots()) if e.kind == "load"}
+        loads = {e.params["buffer"] for e in self.loads()}
         return sorted(loads | {s.buffer for s in self.stores}, key=lambda b: b.number)
 
     def __str__(self) -> str:
@@ -238,10 +236,6 @@ class Nest:
         if self.split_reduction is not None:
             split = self.split_reduction
             yield f"split reduction: {split.part.name}, {split.row.name} of {split.limit}"
-        if self.halo:
-            yield "writes the halo only"
-        for a in self.prefetches:
-            yield f"prefetches: b{a.buffer}, {a.row} {a.lines_per_row} {a.lines} {a.interval}"
 
 
 def _heads(loops: list[Var]) -> str:
@@ -261,6 +255,11 @@ def walk(roots: list[Expr]) -> Iterator[Expr]:
             seen.add(id(expr))
             stack.append((expr, True))
             stack += [(e, False) for e in (*expr.args, *index_exprs(expr)) if id(e) not in seen]
+
+
+def loads_under(roots: list[Expr]) -> list[Expr]:
+    """Return every distinct load under the roots, including those in indices."""
+    return [e for e in walk(roots) if e.kind == "load"]
 
 
 def index_exprs(expr: Expr) -> list[Expr]:

@@ -25,7 +25,6 @@ from lamina.engines.llvm.loops.nest import (
     ExprBuilder,
     Nest,
     NestKind,
-    Prefetch,
     RowLoop,
     SplitReduction,
     Store,
@@ -40,7 +39,6 @@ ACC = re.compile(r"acc\d+ = (\w+)(?:<(\w+)>)? over \((.*?)\) of (.*)")
 STORE = re.compile(r"b(\d+)\[")
 ROWS = re.compile(r"row loop: (\w+), (.*) rows of (\d+)")
 SPLIT = re.compile(r"split reduction: (\w+), (\w+) of (.*)")
-PREFETCH = re.compile(r"prefetches: b(\d+), (-?\d+) (-?\d+) (-?\d+) (-?\d+)")
 
 
 def parse(text: str) -> Nest:
@@ -98,20 +96,16 @@ class _Reader:
 
     def _note(self, line: str) -> None:
         nest = self.nest
-        if line == "writes the halo only":
-            nest.halo = True
-        elif line.startswith("sequential outermost loop: "):
+        if line.startswith("sequential outermost loop: "):
             nest.sequential_outer = self.loops[line.rpartition(" ")[2]]
         elif ROWS.fullmatch(line):
             loop, rows, size = _matched(ROWS, line)
             nest.row_loop = RowLoop(self.loops[loop], parse_extent(rows), int(size))
-        elif SPLIT.fullmatch(line):
+        else:
             part, row, limit = _matched(SPLIT, line)
             nest.split_reduction = SplitReduction(
                 self.loops[part], self.loops[row], parse_extent(limit)
             )
-        else:
-            nest.prefetches = (*nest.prefetches, Prefetch(*map(int, _matched(PREFETCH, line))))
 
     def acc(self, number: int) -> Expr:
         nest = self.nest

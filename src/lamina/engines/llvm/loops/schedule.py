@@ -1,6 +1,7 @@
-"""A schedule: loop order, vectorization and unrolling of one nest.
+"""A schedule: everything that code generation may choose for one nest.
 
-    schedule = order ; vector ; lanes ; unroll
+    schedule = order ; vector ; lanes ; unroll ; tails ; ... ; version ...
+    version  = condition -> schedule
 
 `order` lists the spatial loops, outermost first. `vector` is the loop whose iterations fill the
 `lanes` of a register: a spatial loop, a reduction, or none. `unroll` is the number of iterations
@@ -8,39 +9,148 @@
 
     unroll {i: 8, j: 2}, vector j, 16 lanes      is a register tile of 8 x 32 accumulators
 
-A register tile is a product's nest with two unrolled loops. The schedule never depends on the
-number of threads, so neither does the order of any sum.
+A register tile is a product's nest with two unrolled loops. `tails` says how the last tile of a
+loop is emitted where tiles do not divide the loop. Where sizes are known only at run time, the
+first of the `versions` whose condition holds replaces the schedule. The schedule never depends on
+the number of threads, so neither does the order of any sum.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
 
 from lamina.engines.llvm.loops.index import Var
 
 
+class Tail(Enum):
+    """What a tile does about iterations past the end of a loop, which it may reach."""
+
+    EXACT = "exact"  # no tile reaches past the end
+    CLAMPED = "clamped"  # the last iteration is computed again
+    FULL_OR_CLAMPED = "full or clamped"  # two versions of the tile; the full one has no clamping
+    MASKED = "masked"  # lanes past the end are neither read nor written
+    FULL_OR_MASKED = "full or masked"  # two versions of the tile; the full one has no masks
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The extent of a loop, which is known only at run time, is below a limit (or at least it)."""
+
+    loop: Var
+    limit: int
+    below: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.loop.name} {'<' if self.below else '>='} {self.limit}"
+
+
+@dataclass(frozen=True)
+class Version:
+    """Another schedule for calls in which a condition holds."""
+
+    condition: Condition
+    schedule: Schedule
+
+    def __str__(self) -> str:
+        return f"if {self.condition}: ({self.schedule})"
+
+
+@dataclass(frozen=True)
+class Prefetch:
+    """A buffer to prefetch during a reduction: its number, bytes between rows, cache lines per row,
+    lines per prefetch, and reduction iterations between prefetches."""
+
+    buffer: int
+    row: int
+    lines_per_row: int
+    lines: int
+    interval: int
+
+    def __str__(self) -> str:
+        return (
+            f"prefetch b{self.buffer} ({self.lines} lines every {self.interval} iterations, "
+            f"{self.lines_per_row} lines of each {self.row} bytes)"
+        )
+
+
 @dataclass(frozen=True)
 class Schedule:
+    """The choices for one nest.
+
+    sequential          the loop outside of all others whose iterations run in order (cache blocks)
+    tails               the tails of loops whose tiles are not exact
+    full_rows           where callers restrict the rows, full tiles get a version without clamping
+    store_batch         elements of a masked tile that are computed before any is stored
+    prefetch_epilogue   the operands of the epilogue are prefetched before the reduction
+    prefetch_results    so are the results, which another core has in its cache
+    pipelined           the epilogue runs during the next tile (pipelined_epilogue.py)
+    transposed          loads are contiguous along this loop (transpose.py)
+    prefetches          buffers that the reduction prefetches for other kernels (prefetch.py)
+    serial              one thread runs the kernel
+    versions            the first whose condition holds is run instead
+    """
+
     order: tuple[Var, ...]
     vector: Var | None
     lanes: int
-    unroll: dict[Var, int] = field(default_factory=dict)
-    long_from: int = 0  # terms of a reduction from which on `long_reduction` runs
-    long_reduction: Schedule | None = None  # the version for long reductions of unknown extent
-    transposed: Var | None = None  # loads are contiguous along this loop (transpose.py)
-    few_below: int = 0  # rows below which `few_rows` runs
-    few_rows: Schedule | None = None  # the version for few rows
-    serial: bool = False  # one thread runs it
-    pipelined: bool = False  # the epilogue runs during the next tile (pipelined_epilogue.py)
+    unroll: Mapping[Var, int] = field(default_factory=dict)
+    sequential: Var | None = None
+    tails: Mapping[Var, Tail] = field(default_factory=dict)
+    full_rows: bool = False
+    store_batch: int = 1
+    prefetch_epilogue: bool = False
+    prefetch_results: bool = False
+    pipelined: bool = False
+    transposed: Var | None = None
+    prefetches: tuple[Prefetch, ...] = ()
+    serial: bool = False
+    versions: tuple[Version, ...] = ()
 
     def step(self, var: Var) -> int:
         """Return the number of iterations of a loop in one tile."""
         return self.unroll.get(var, 1) * (self.lanes if var is self.vector else 1)
 
+    def tail(self, var: Var) -> Tail:
+        return self.tails.get(var, Tail.EXACT)
+
+    def everywhere(self, **changes: Any) -> Schedule:
+        """Return the schedule with changes in all of its versions too."""
+        versions = (Version(v.condition, v.schedule.everywhere(**changes)) for v in self.versions)
+        return replace(self, versions=tuple(versions), **changes)
+
+    def restricted(self, row: Var) -> Schedule:
+        """Return the schedule where callers restrict a loop: any of its tiles may be partial."""
+        versions = (Version(v.condition, v.schedule.restricted(row)) for v in self.versions)
+        tails = dict(self.tails)
+        if self.step(row) > 1:
+            full_rows = Tail.FULL_OR_CLAMPED if self.full_rows else Tail.CLAMPED
+            tails[row] = Tail.FULL_OR_MASKED if row is self.vector else full_rows
+        return replace(self, tails=tails, versions=tuple(versions))
+
     def __str__(self) -> str:
-        order = ", ".join(v.name for v in self.order)
-        tile = " x ".join(f"{v.name} {n}" for v, n in self.unroll.items())
-        return (
-            f"order ({order}), vector {self.vector} of {self.lanes} lanes, unroll {tile or 'none'}"
-            + (", pipelined epilogue" if self.pipelined else "")
-        )
+        return "; ".join([", ".join(self._parts()), *map(str, self.versions)])
+
+    def _parts(self) -> Iterator[str]:
+        if self.sequential is not None:
+            yield f"sequential {self.sequential.name}"
+        yield f"order ({', '.join(v.name for v in self.order)})"
+        if self.vector is not None:
+            yield f"vector {self.vector.name} of {self.lanes} lanes"
+        if self.unroll:
+            yield "unroll " + " x ".join(f"{v.name} {n}" for v, n in self.unroll.items())
+        yield from (f"{v.name} {t.value}" for v, t in self.tails.items() if t is not Tail.EXACT)
+        if self.vector in self.order and self.tail(self.vector) is not Tail.EXACT:
+            yield f"store batch {self.store_batch}"
+        if self.transposed is not None:
+            yield f"loads transposed along {self.transposed.name}"
+        for name in ("prefetch_epilogue", "prefetch_results"):
+            if getattr(self, name):
+                yield name.replace("_", " ")
+        if self.pipelined:
+            yield "pipelined epilogue"
+        yield from map(str, self.prefetches)
+        if self.serial:
+            yield "one thread"

@@ -85,7 +85,8 @@ def halo_fills(padded: Slot, node: Node) -> list[Kernel]:
             store = Store(
                 Buffer(0, node.dtype), padded.place(position), exprs.constant(value, node.dtype)
             )
-            kernels.append(Kernel(Nest(NestKind.ZEROS, loops, stores=[store], halo=True), [padded]))
+            nest = Nest(NestKind.ZEROS, loops, stores=[store])
+            kernels.append(Kernel(nest, [padded], halo=True))
     return kernels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lamina.engines.llvm.loopopt.block_reduction import block_reduction
 from lamina.engines.llvm.loopopt.coalesce import coalesce
@@ -38,7 +39,7 @@ def coalesce_loops(program: Program, target: Target) -> Program:
     """Interchange and coalesce the loops of each kernel (loopopt/coalesce.py)."""
 
     def coalesced(kernel: Kernel) -> list[Kernel]:
-        return [Kernel(coalesce(kernel.nest, ExprBuilder(), target.costs), kernel.slots)]
+        return [replace(kernel, nest=coalesce(kernel.nest, ExprBuilder(), target.costs))]
 
     return _replaced(program, coalesced)
 

@@ -17,11 +17,12 @@ from collections.abc import Sequence
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import NestKind, Prefetch
+from lamina.engines.llvm.loops.nest import NestKind
+from lamina.engines.llvm.loops.schedule import Prefetch
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.row_parallel import accesses, footprint_at, row_loop_of
 from lamina.engines.llvm.program.statements import Loop, loops
-from lamina.engines.llvm.schedule.choose import work
+from lamina.engines.llvm.schedule.cost import work
 from lamina.engines.llvm.target.costs import LINE, Costs
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
@@ -56,7 +57,7 @@ def attach_prefetches(loop: Loop, costs: Costs) -> None:
         for k, (row, each) in enumerate(rows.values())
     ]
     if prefetches and sum(a.lines for a in prefetches) <= costs.prefetch_lines:
-        product.nest.prefetches = tuple(prefetches)
+        product.schedule = product.chosen.everywhere(prefetches=tuple(prefetches))
         product.slots += [_next_element(slot, loop) for slot in rows]
 
 

@@ -35,7 +35,7 @@ def _is_small_map(kernel: Kernel, most: int) -> bool:
     """True if the kernel computes one small value from arguments."""
     nest = kernel.nest
     known = all(is_static(v.extent) for v in nest.loops) and not nest.reductions
-    if not known or nest.halo or len(kernel.written) != 1:
+    if not known or kernel.halo or len(kernel.written) != 1:
         return False
     (slot,) = kernel.written
     others = {s.memory for s in kernel.slots} - {slot}

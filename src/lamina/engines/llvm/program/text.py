@@ -70,7 +70,7 @@ def nest_text(kernel: Kernel, names: Names) -> str:
 
 def _annotations(kernel: Kernel) -> list[str]:
     """Return what passes have noted on a kernel in addition to its nest and its schedule."""
-    found = []
+    found = ["  writes the halo only"] if kernel.halo else []
     if kernel.first_iteration is not None:
         found.append("  first iteration without its reduction")
     if kernel.skip_last:

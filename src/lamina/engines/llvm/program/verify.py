@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, bounds
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Expr, index_exprs, walk
+from lamina.engines.llvm.loops.nest import Expr, Nest, index_exprs, walk
+from lamina.engines.llvm.loops.schedule import Schedule, Tail
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import Loop, Statement, bodies, mentioned
 from lamina.errors import VerifyError
@@ -70,11 +71,23 @@ def _faults(kernel: Kernel) -> Iterator[str]:
             expr.params["index"], slots[expr.params["buffer"].number]
         ):
             yield f"{expr} reads outside of {slots[expr.params['buffer'].number].shape}"
-    schedule = kernel.schedule
-    if schedule is not None and (
-        set(schedule.order) != outside or not schedule.unroll.keys() <= variables
-    ):
+    if kernel.schedule is not None:
+        yield from _wrong_schedule(kernel.nest, kernel.schedule)
+
+
+def _wrong_schedule(nest: Nest, schedule: Schedule) -> Iterator[str]:
+    """Yield what is wrong with a schedule or its versions."""
+    run = {*schedule.order, schedule.sequential} - {None}
+    if run != {*nest.loops} or not schedule.unroll.keys() <= {*nest.loops, *nest.reductions}:
         yield f"its schedule ({schedule}) names other loops than the nest"
+    for var in (*nest.loops, *nest.reductions):
+        step = schedule.step(var)
+        exact = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
+        restricted = step > 1 and nest.row_loop is not None and nest.row_loop.loop is var
+        if schedule.tail(var) is Tail.EXACT and (restricted or not exact):
+            yield f"its schedule ({schedule}) has tiles that reach past the end of {var.name}"
+    for version in schedule.versions:
+        yield from _wrong_schedule(nest, version.schedule)
 
 
 def _unguarded(roots: Sequence[Expr]) -> Iterator[Expr]:

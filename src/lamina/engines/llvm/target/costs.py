@@ -122,6 +122,13 @@ class Costs:
     """Side of the square of accumulators with lanes along the reduction."""
     few_rows_version: int = 4
     """Rows: for fewer, known at run time, a kernel takes rows one at a time and wider."""
+    hide_latency: int = 32
+    """Terms of a sum that take longer than a load from memory: its epilogue is prefetched."""
+    short_tile: int = 512
+    """Terms of a sum for which clamped addresses are a visible share of a tile."""
+    masked_values: int = 24
+    """Elements of masked tiles that are computed before any is stored: three quarters of the
+    registers of AVX-512."""
     serial: float = 4096
     """Operations of a kernel that one thread does sooner than several can start."""
 

@@ -51,8 +51,7 @@ def line_of(statement: Kernel | Routine, names: Names) -> str:
     """Name, schedule and memory on one line."""
     if isinstance(statement, Routine):
         return f"{name_of(statement)}  {memory_of(statement, names)}"
-    threads = "one thread" if statement.chosen.serial else "all threads"
-    return f"{name_of(statement)}  {threads}, {statement.chosen}  {memory_of(statement, names)}"
+    return f"{name_of(statement)}  {statement.chosen}  {memory_of(statement, names)}"
 
 
 def _slots(slots: Sequence[Slot], names: Names) -> str:
