@@ -11,6 +11,7 @@ whose value is known already (eager code) carries it.
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,32 @@ class Node:
         self.type: Any = type_
         self.value = value
         self.origin = origin
+
+    def with_args(
+        self,
+        args: Sequence[Node],
+        params: Mapping[str, Any] | None = None,
+        *,
+        type_: TensorType | None = None,
+        same_value: bool = False,
+    ) -> Node:
+        """The same primitive of other operands (and parameters, and of another type); this node if
+        nothing differs. With `same_value`, the operands equal the old ones, so a value that is
+        known stays known."""
+        params = self.params if params is None else params
+        same_args = len(args) == len(self.args) and all(map(operator.is_, args, self.args))
+        same_params = params is self.params or (
+            params.keys() == self.params.keys()
+            and all(value is self.params[key] for key, value in params.items())
+        )
+        if same_args and same_params and type_ is None:
+            return self
+        value = self.value if same_value else None
+        return Node(self.op, args, params, type_ or self.type, value, self.origin)
+
+    def with_origin(self, origin: str) -> Node:
+        """The same application, as if it had been recorded elsewhere."""
+        return Node(self.op, self.args, self.params, self.type, self.value, origin)
 
     @property
     def shape(self) -> Shape:
@@ -130,18 +157,16 @@ def substitute(
     for node in topological(roots):
         if node in new:
             continue
-        args = tuple(new[a] for a in node.args)
-        same = all(x is y for x, y in zip(args, node.args, strict=True))
-        rebuilt = node if same else _rebuilt(node, args, new)
+        rebuilt = _rebuilt(node, [new[a] for a in node.args], new)
         new[node] = rewrite(rebuilt) if rewrite else rebuilt
     return [new[r] for r in roots]
 
 
 def _rebuilt(node: Node, args: Sequence[Node], new: Mapping[Node, Node]) -> Node:
-    params = node.params
-    if node.op == "custom_gradient":
-        params = {**params, "rule": _Moved(params["rule"], new)}
-    return Node(node.op, args, params, node.type, origin=node.origin)
+    rebuilt = node.with_args(args)
+    if rebuilt is node or node.op != "custom_gradient":
+        return rebuilt
+    return node.with_args(args, {**node.params, "rule": _Moved(node.params["rule"], new)})
 
 
 @dataclass(frozen=True, eq=False)

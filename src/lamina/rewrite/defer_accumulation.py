@@ -45,10 +45,8 @@ def defer_accumulation(graph: Graph) -> Graph:
 
 def _rebuilt(node: Node, args: Sequence[Node], body: Graph | None = None) -> Node:
     same_body = body is None or body.results == node.params["body"].results
-    if same_body and all(x is y for x, y in zip(args, node.args, strict=True)):
-        return node
-    params = node.params if body is None else {**node.params, "body": body}
-    return Node(node.op, args, params, node.type, node.value, node.origin)
+    params = node.params if same_body else {**node.params, "body": body}
+    return node.with_args(args, params, same_value=True)
 
 
 @dataclass

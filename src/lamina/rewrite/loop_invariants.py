@@ -53,7 +53,7 @@ def _hoisted(loop: Node) -> Node:
         length=p["length"],
         reverse=p["reverse"],
     )
-    return Node(made.op, made.args, made.params, made.type, origin=loop.origin)
+    return made.with_origin(loop.origin)
 
 
 def _invariant(body: Graph, consts: set[Node]) -> list[Node]:

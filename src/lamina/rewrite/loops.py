@@ -31,7 +31,7 @@ def inline_single_trip(graph: Graph) -> Graph:
         elif node.op == "scan" and node.params["length"] == 1:
             opened[node] = _one_turn(node, args)
         else:
-            new[node] = _with(node, args)
+            new[node] = node.with_args(args, same_value=True)
     return Graph(graph.parameters, [new[r] for r in graph.results], graph.name)
 
 
@@ -65,7 +65,7 @@ def prune_dead_results(graph: Graph) -> Graph:
             index = places[node.args[0]].index(_place(node))
             new[node] = ops.get_tuple_element(*args, index=index)
         else:
-            new[node] = _with(node, args)
+            new[node] = node.with_args(args, same_value=True)
     return Graph(graph.parameters, [new[r] for r in graph.results], graph.name)
 
 
@@ -76,12 +76,6 @@ def _place(element: Node) -> int:
         return index
     results, first = loop.params["body"].results, loop.params["num_carry"]
     return first + results[first:].index(results[index])
-
-
-def _with(node: Node, args: Sequence[Node]) -> Node:
-    if all(x is y for x, y in zip(args, node.args, strict=True)):
-        return node
-    return Node(node.op, args, node.params, node.type, node.value, node.origin)
 
 
 def _needed(node: Node, read: set[int]) -> list[int]:
@@ -114,7 +108,7 @@ def _scan(node: Node, args: Sequence[Node], kept: list[int]) -> Node:
         for k, parameter in enumerate(body.parameters)
     ]
     if all(stays) and len(kept) == len(body.results):
-        return _with(node, args)
+        return node.with_args(args, same_value=True)
     inner = Graph([x for x, s in zip(body.parameters, stays) if s], results, body.name)
     return _again(
         node,
@@ -137,7 +131,7 @@ def _while(node: Node, args: Sequence[Node], kept: list[int]) -> Node:
         for k, (x, y) in enumerate(zip(body.parameters, cond.parameters, strict=True))
     ]
     if all(stays):
-        return _with(node, args)
+        return node.with_args(args, same_value=True)
     return _again(
         node,
         [x for x, s in zip(args, stays) if s],
@@ -155,7 +149,7 @@ def _if(node: Node, args: Sequence[Node], kept: list[int]) -> Node:
     pairs = zip(*(b.parameters for b in branches), strict=True)
     stays = [x in used or y in used for x, y in pairs]
     if all(stays) and len(kept) == len(branches[0].results):
-        return _with(node, args)
+        return node.with_args(args, same_value=True)
     smaller = [
         Graph([x for x, s in zip(b.parameters, stays) if s], r, b.name)
         for b, r in zip(branches, results, strict=True)
@@ -165,8 +159,8 @@ def _if(node: Node, args: Sequence[Node], kept: list[int]) -> Node:
 
 
 def _again(node: Node, args: Sequence[Node], **params: Any) -> Node:
-    made = PRIMITIVES[node.op](*args, **params)
-    return Node(made.op, made.args, made.params, made.type, origin=node.origin)
+    made: Node = PRIMITIVES[node.op](*args, **params)
+    return made.with_origin(node.origin)
 
 
 KEEP = {"scan": _scan, "while": _while, "if": _if}

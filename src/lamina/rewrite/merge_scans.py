@@ -31,14 +31,8 @@ def merge_scans(results: Sequence[Node]) -> list[Node]:
     for node in topological(results):
         if node not in new:
             whole = shared.get(node, node)  # has the same operands: they are in `new` by now
-            new[node] = new[whole] = _rebuilt(whole, [new[a] for a in whole.args])
+            new[node] = new[whole] = whole.with_args([new[a] for a in whole.args], same_value=True)
     return [new[r] for r in results]
-
-
-def _rebuilt(node: Node, args: Sequence[Node]) -> Node:
-    if all(x is y for x, y in zip(args, node.args)):
-        return node
-    return Node(node.op, args, node.params, node.type, node.value, node.origin)
 
 
 def _loop_key(node: Node) -> Any:

@@ -45,9 +45,7 @@ class _Simplifier:
         params = node.params
         if node.op in WITH_REGIONS:
             params = {k: simplify(v) if isinstance(v, Graph) else v for k, v in params.items()}
-        elif all(x is y for x, y in zip(args, node.args, strict=True)):
-            return node
-        return Node(node.op, args, params, node.type, origin=node.origin)
+        return node.with_args(args, params)
 
     def _simple(self, node: Node) -> Node:
         """Rules until none applies; what a rule makes of several nodes is simplified too."""
@@ -64,10 +62,7 @@ class _Simplifier:
         """A rule's result: the operands that it made are simplified first."""
         if node.op == "parameter" or self.made.get(_key(node)) is node:
             return node
-        args = [self._simple(self._deep(a)) for a in node.args]
-        if all(x is y for x, y in zip(args, node.args, strict=True)):
-            return node
-        return Node(node.op, args, node.params, node.type, origin=node.origin)
+        return node.with_args([self._simple(self._deep(a)) for a in node.args])
 
     def _unique(self, node: Node) -> Node:
         return self.made.setdefault(_key(node), node)

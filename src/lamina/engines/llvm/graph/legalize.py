@@ -45,7 +45,7 @@ def _legalized(node: Node, materialized: Materialized) -> Node:
             k: legalize(v, materialized.target, v.parameters[:count]) if isinstance(v, Graph) else v
             for k, v in node.params.items()
         }
-        return Node(node.op, node.args, bodies, node.type, origin=node.origin)
+        return node.with_args(node.args, bodies)
     rule = RULES.get(node.op)
     return rule(node, materialized) if rule else node
 

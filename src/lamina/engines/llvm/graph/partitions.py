@@ -85,10 +85,7 @@ def distribute_maps(graph: Graph) -> Graph:
     new: dict[Node, Node] = {}
     for node in nodes:
         args = tuple(new[a] for a in node.args)
-        unchanged = all(x is y for x, y in zip(args, node.args, strict=True))
-        made = (
-            node if unchanged else Node(node.op, args, node.params, node.type, origin=node.origin)
-        )
+        made = node.with_args(args)
         if node.op in ELEMENTWISE and node not in results:
             partitioned_args = [
                 k for k, a in enumerate(args) if node.args[k] in alone and _is_view(a)
@@ -102,9 +99,7 @@ def _in_bodies(node: Node) -> Node:
     if node.op not in WITH_REGIONS:
         return node
     bodies = {k: distribute_maps(v) if isinstance(v, Graph) else v for k, v in node.params.items()}
-    if all(bodies[k] is v for k, v in node.params.items()):
-        return node
-    return Node(node.op, node.args, bodies, node.type, origin=node.origin)
+    return node.with_args(node.args, bodies)
 
 
 def _is_view(node: Node) -> bool:
@@ -133,7 +128,7 @@ def _mapped(node: Node, operands: Sequence[Node], partitioned_args: Set[int], fi
     tree = operands[first]
     if tree.op != "concatenate":
         type_ = TensorType(tree.shape, node.dtype)
-        return Node(node.op, operands, node.params, type_, origin=node.origin)
+        return node.with_args(operands, type_=type_)
     axis, begin = tree.params["dimension"], 0
     mapped = []
     for number, part in enumerate(tree.args):
