@@ -13,7 +13,7 @@ Text is written directly because building it through an object model took longer
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -303,6 +303,12 @@ class Builder:
     def bitcast(self, x: Value, type_: str) -> Value:
         return x if x.type == type_ else self.cast("bitcast", x, type_)
 
+    def share(self, count: Value, number: Value, shares: Value) -> tuple[Value, Value]:
+        """Return the first and the end of share `number` of `count` things, among `shares`."""
+        begin = self.binary("sdiv", self.mul(count, number), shares)
+        following = self.add(number, constant("i64", 1))
+        return begin, self.binary("sdiv", self.mul(count, following), shares)
+
     # ---- calls ---------------------------------------------------------------------------------
     def intrinsic(self, name: str, *args: Value, returns: str | None = None) -> Value:
         """An overloaded intrinsic on the first argument's type: intrinsic("llvm.fabs", x)."""
@@ -396,6 +402,22 @@ class Builder:
         self.branch(done)
         self.place(done)
 
+    def branch_on(
+        self,
+        condition: Value,
+        yes: Callable[[], None],
+        no: Callable[[], None],
+        hints: tuple[str, str, str] = ("yes", "no", "done"),
+    ) -> None:
+        """Run what `yes` emits if the i1 `condition` is true, else what `no` emits."""
+        then, otherwise, done = map(self.label, hints)
+        self.branch_if(condition, then, otherwise)
+        for label, write in ((then, yes), (otherwise, no)):
+            self.place(label)
+            write()
+            self.branch(done)
+        self.place(done)
+
     def changed(
         self, condition: Value, values: Sequence[Value], change: Callable[[], list[Value]]
     ) -> list[Value]:
@@ -438,12 +460,18 @@ class Builder:
         loop = Loop(index, carried)
         yield loop
         following = self.binary("add", index, step, "nsw")
-        latch = self.block
+        phis = [(index, start, following), *zip(carried, carry, loop.next, strict=True)]
+        self.insert_phis(at, entry, phis)
         self.branch(head)
         self.place(done)
-        phis = [(index, start, following), *zip(carried, carry, loop.next, strict=True)]
-        self.lines[at:at] = [
-            f"  {v.text} = phi {v.type} [ {first.text}, %{entry} ], [ {last.text}, %{latch} ]"
-            for v, first, last in phis
-        ]
         loop.result = carried
+
+    def insert_phis(
+        self, line: int, entry: str, values: Iterable[tuple[Value, Value, Value]]
+    ) -> None:
+        """Define each first value, at the head of a loop that starts at `line`: as the second if
+        control comes from the block `entry`, as the third if it comes from the current block."""
+        self.lines[line:line] = [
+            f"  {v.text} = phi {v.type} [ {first.text}, %{entry} ], [ {last.text}, %{self.block} ]"
+            for v, first, last in values
+        ]

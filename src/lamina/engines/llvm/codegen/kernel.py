@@ -70,9 +70,7 @@ class NestEmitter(Reductions):
         total = constant("i64", 1)
         for count in counts:
             total = b.mul(total, count)
-        begin = b.binary("sdiv", b.mul(total, thread), threads)
-        following = b.add(thread, constant("i64", 1))
-        end = b.binary("sdiv", b.mul(total, following), threads)
+        begin, end = b.share(total, thread, threads)
         with b.when(b.icmp("slt", begin, end)), self.space.scope():
             self.space.hoist()
             self.totals.plan()
@@ -139,10 +137,7 @@ class NestEmitter(Reductions):
             full = b.icmp("eq", more, count)
             following.append(b.select(full, constant("i64", 0), more))
             carry = b.cast("zext", full, "i64")
-        b.lines[at:at] = [
-            f"  {value.text} = phi i64 [ {start.text}, %{entry} ], [ {then.text}, %{b.block} ]"
-            for value, start, then in zip(now, starts, following, strict=True)
-        ]
+        b.insert_phis(at, entry, zip(now, starts, following, strict=True))
         b.branch(head)
         b.place(done)
 
@@ -175,18 +170,18 @@ class NestEmitter(Reductions):
         if row is None:
             self._variants()
             return
-        b, remaining = self.b, self.space.remaining[row]
-        full, part, done = b.label("allrows"), b.label("somerows"), b.label("rowsdone")
-        b.branch_if(b.icmp("sge", remaining, constant("i64", self.schedule.step(row))), full, part)
-        b.place(full)
-        with self.space.scope(), self.space.full_tile(row):
-            self._variants()
-        b.branch(done)
-        b.place(part)
-        with self.space.scope():
-            self._variants()
-        b.branch(done)
-        b.place(done)
+        b, step = self.b, constant("i64", self.schedule.step(row))
+
+        def full() -> None:
+            with self.space.scope(), self.space.full_tile(row):
+                self._variants()
+
+        def partial() -> None:
+            with self.space.scope():
+                self._variants()
+
+        is_full = b.icmp("sge", self.space.remaining[row], step)
+        b.branch_on(is_full, full, partial, ("allrows", "somerows", "rowsdone"))
 
     def _variants(self) -> None:
         """Emit the tile, and a version with masked lanes if the last tile may be partial."""
@@ -202,18 +197,18 @@ class NestEmitter(Reductions):
             with self.space.masked():
                 self._body()
             return
+
+        def full() -> None:
+            with self.space.scope():
+                self._body()
+
+        def masked() -> None:
+            with self.space.scope(), self.space.masked():
+                self._body()
+
         b, step = self.b, constant("i64", self.schedule.step(vector))
-        full, part, done = b.label("full"), b.label("part"), b.label("tiledone")
-        b.branch_if(b.icmp("sge", self.space.remaining[vector], step), full, part)
-        b.place(full)
-        with self.space.scope():
-            self._body()
-        b.branch(done)
-        b.place(part)
-        with self.space.scope(), self.space.masked():
-            self._body()
-        b.branch(done)
-        b.place(done)
+        is_full = b.icmp("sge", self.space.remaining[vector], step)
+        b.branch_on(is_full, full, masked, ("full", "part", "tiledone"))
 
     # ---- one tile ------------------------------------------------------------------------------
     def _body(self) -> None:

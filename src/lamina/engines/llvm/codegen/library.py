@@ -41,10 +41,7 @@ class Site:
 
     def part(self, count: Value) -> tuple[Value, Value]:
         """Return this thread's share of `count` equal pieces."""
-        b = self.b
-        begin = b.binary("sdiv", b.mul(count, self.thread), self.threads)
-        end = b.binary("sdiv", b.mul(count, b.add(self.thread, ONE)), self.threads)
-        return begin, end
+        return self.b.share(count, self.thread, self.threads)
 
     def load(self, base: Value, index: Value, dtype: DType) -> Value:
         type_ = memory_type(dtype)

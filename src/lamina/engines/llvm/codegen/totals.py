@@ -147,12 +147,8 @@ class Totals:
         b.branch_if(b.icmp("slt", following, stop), more, done)
         b.place(more)
         anew = self._flushed(sums)
-        b.lines[at:at] = [
-            f"  {v.text} = phi {v.type} [ {start.text}, %{entry} ], [ {then.text}, %{b.block} ]"
-            for v, start, then in zip(
-                [first, *begun], [constant("i64", 0), *carry], [following, *anew], strict=True
-            )
-        ]
+        starts, nexts = [constant("i64", 0), *carry], [following, *anew]
+        b.insert_phis(at, entry, zip([first, *begun], starts, nexts, strict=True))
         b.branch(head)
         b.place(done)
         return sums

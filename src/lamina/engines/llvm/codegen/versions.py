@@ -77,10 +77,5 @@ class _Versions:
         b, (below, above) = self.function.builder, (inside, outside)
         if not condition.below:
             below, above = outside, inside
-        small, large, done = b.label("small"), b.label("large"), b.label("done")
-        b.branch_if(b.icmp("slt", extent, constant("i64", condition.limit)), small, large)
-        for label, write in ((small, below), (large, above)):
-            b.place(label)
-            write()
-            b.branch(done)
-        b.place(done)
+        test = b.icmp("slt", extent, constant("i64", condition.limit))
+        b.branch_on(test, below, above, ("small", "large", "done"))
