@@ -5,6 +5,9 @@ A guess decides how a kernel is arranged, never what it computes.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 from lamina.ir.types import FLOORS, Dim, evaluate
 
 
@@ -24,3 +27,8 @@ TYPICAL_SIZES = _Typical()
 def guess(extent: Dim) -> int:
     """An extent to reckon with: never below 1, for costs are divided by it."""
     return max(evaluate(extent, TYPICAL_SIZES), 1)
+
+
+def guess_size(extents: Iterable[Dim]) -> int:
+    """The product of extents to reckon with: elements of a shape, iterations of loops."""
+    return math.prod(map(guess, extents))

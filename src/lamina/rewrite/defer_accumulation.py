@@ -12,14 +12,12 @@ or are smaller than the accumulator. Changes bits: the order of additions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, users
-from lamina.ir.types import Dim
-from lamina.ir.typical import guess
+from lamina.ir.typical import guess_size
 
 LEAST = 1024  # elements of a sum: a smaller one stays in the nearest cache
 
@@ -87,19 +85,15 @@ def _added(body: Graph, consts: int, place: int, read: dict[Node, list[Node]]) -
 
 def _kept(added: Node, given: set[Node]) -> Sequence[Node]:
     """Return the values to stack in each iteration; empty if the accumulation stays in the loop."""
-    size = _size(added.shape)
+    size = guess_size(added.shape)
     if size < LEAST:
         return ()
     if added in given:
         return (added,)
     if added.op != "dot_general" or added.params["lhs_batching_dimensions"]:
         return ()
-    fits = all(x in given or _size(x.shape) <= size for x in added.args)
+    fits = all(x in given or guess_size(x.shape) <= size for x in added.args)
     return added.args if fits else ()
-
-
-def _size(shape: Sequence[Dim]) -> int:
-    return math.prod(map(guess, shape))
 
 
 class _Sinking:

@@ -7,12 +7,10 @@ padding and without dilation of the left operand: `legalize` has moved both into
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.engines.llvm.loops.index import Index, Position, Var, at, of
+from lamina.engines.llvm.loops.index import Index, Position, Var, at, loops_over, of
 from lamina.ir.graph import Node
-from lamina.ir.types import Dim, Shape
 
 
 @dataclass
@@ -28,17 +26,9 @@ def domain_of(node: Node) -> IterationDomain:
     return ROWS[node.op](node)
 
 
-def _loops(shape: Shape) -> list[Var]:
-    return [Var(f"i{n}", extent) for n, extent in enumerate(shape)]
-
-
-def _over(extents: Sequence[Dim]) -> list[Var]:
-    return [Var(f"k{n}", extent) for n, extent in enumerate(extents)]
-
-
 def _reduce(node: Node) -> IterationDomain:
     (x,), axes = node.args, node.params["dimensions"]
-    loops, over = _loops(node.shape), _over([x.shape[d] for d in axes])
+    loops, over = loops_over(node.shape), loops_over([x.shape[d] for d in axes], "k")
     reduced, kept = dict(zip(axes, over, strict=True)), iter(loops)
     position = tuple(of(reduced[d] if d in reduced else next(kept)) for d in range(x.ndim))
     return IterationDomain(loops, tuple(map(of, loops)), over, [position])
@@ -46,8 +36,8 @@ def _reduce(node: Node) -> IterationDomain:
 
 def _dot_general(node: Node) -> IterationDomain:
     p, x = node.params, node.args[0]
-    loops = _loops(node.shape)
-    over = _over([x.shape[d] for d in p["lhs_contracting_dimensions"]])
+    loops = loops_over(node.shape)
+    over = loops_over([x.shape[d] for d in p["lhs_contracting_dimensions"]], "k")
     batch = len(p["lhs_batching_dimensions"])
     rows = x.ndim - batch - len(over)
     sides = (("lhs", loops[batch : batch + rows]), ("rhs", loops[batch + rows :]))
@@ -67,7 +57,7 @@ def _convolution(node: Node) -> IterationDomain:
     p, (x, w) = node.params, node.args
     out_batch, out_feature, *out_space = p["out_spec"]
     groups = p["feature_group_count"] * p["batch_group_count"]
-    loops = _loops(node.shape)
+    loops = loops_over(node.shape)
     where = [of(v) for v in loops]
     group = at(0)
     if groups > 1:
@@ -77,7 +67,7 @@ def _convolution(node: Node) -> IterationDomain:
         where[out_feature] = of(part) * inner.extent + of(inner)
         group = of(part)
     window = [w.shape[d] for d in p["rhs_spec"][2:]]
-    over = _over([*window, w.shape[p["rhs_spec"][1]]])
+    over = loops_over([*window, w.shape[p["rhs_spec"][1]]], "k")
     *taps, feature = map(of, over)
     lhs, rhs = [at(0)] * x.ndim, [at(0)] * w.ndim
     lhs[p["lhs_spec"][0]] = where[out_batch]
@@ -101,9 +91,9 @@ def _convolution(node: Node) -> IterationDomain:
 
 def _reduce_window(node: Node) -> IterationDomain:
     p = node.params
-    loops = _loops(node.shape)
+    loops = loops_over(node.shape)
     wide = [d for d, w in enumerate(p["window_dimensions"]) if w != 1]
-    over = _over([p["window_dimensions"][d] for d in wide])
+    over = loops_over([p["window_dimensions"][d] for d in wide], "k")
     position: list[Index] = []
     for axis, v in enumerate(loops):
         index = of(v) * p["window_strides"][axis]

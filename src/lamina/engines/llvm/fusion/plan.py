@@ -16,16 +16,16 @@ One walk in topological order decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from lamina.engines.llvm.fusion.anchors import domain_of
 from lamina.engines.llvm.graph.partitions import is_partitioned, parts_of
-from lamina.engines.llvm.loops.index import Position, Var, at, of, reshaped
+from lamina.engines.llvm.loops.index import Position, Var, at, loops_over, of, reshaped
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Graph, Node, users
 from lamina.ir.kinds import ANCHORS, CONTRACTIONS, INLINE, MARKERS, SEPARATE, VIEWS, cost_of
-from lamina.ir.types import Dim, Shape
+from lamina.ir.types import Shape
 
 
 @dataclass(eq=False)
@@ -353,7 +353,7 @@ class _Planner:
         return g
 
     def _start_map(self, node: Node) -> FusionGroup:
-        g = self._new(_loops(node.shape))
+        g = self._new(loops_over(node.shape))
         g.where[node] = tuple(of(v) for v in g.loops)
         g.needs |= self._sources(node)
         self.kernel_of[node] = g
@@ -421,10 +421,6 @@ def _is_source(node: Node) -> bool:
 def _is_table(node: Node) -> bool:
     """True for a constant of several elements: memory that exists before the program starts."""
     return node.op == "constant" and node.params["value"].size != 1
-
-
-def _loops(shape: Sequence[Dim]) -> list[Var]:
-    return [Var(f"i{n}", extent) for n, extent in enumerate(shape)]
 
 
 def _reshaped(position: Position, source: Shape, target: Shape) -> Position | None:

@@ -15,7 +15,6 @@ Changes bits: the order of sums.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -27,7 +26,7 @@ from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, is_constant, substitute
 from lamina.ir.loop_primitives import WITH_REGIONS
 from lamina.ir.types import Dim, DType, Shape, TensorType, int32, is_static
-from lamina.ir.typical import guess
+from lamina.ir.typical import guess_size
 
 
 def legalize(graph: Graph, target: Target, fixed: Iterable[Node] = ()) -> Graph:
@@ -50,10 +49,6 @@ def _legalized(node: Node, materialized: Materialized) -> Node:
     return rule(node, materialized) if rule else node
 
 
-def _total(extents: Iterable[Dim]) -> int:
-    return math.prod(guess(e) for e in extents)
-
-
 # dot(x, y), the last axis of y not free -> dot(x, materialize(y transposed))
 def _product(node: Node, materialized: Materialized) -> Node:
     node = _without_zeros(node)
@@ -63,11 +58,11 @@ def _product(node: Node, materialized: Materialized) -> Node:
     free = [d for d in range(y.ndim) if d not in batch and d not in over]
     if y in materialized.fixed and _wants_panels(node, materialized.target):
         return _packed_panels(node, materialized)
-    if not free or y.ndim - 1 in free or _total(y.shape[d] for d in free) == 1:
+    if not free or y.ndim - 1 in free or guess_size(y.shape[d] for d in free) == 1:
         return node
     used = (*p["lhs_batching_dimensions"], *p["lhs_contracting_dimensions"])
-    rows = _total(n for d, n in enumerate(x.shape) if d not in used)
-    terms = _total(y.shape[d] for d in over)
+    rows = guess_size(n for d, n in enumerate(x.shape) if d not in used)
+    terms = guess_size(y.shape[d] for d in over)
     wide = terms >= costs.short_sum and rows < costs.many_rows and y not in materialized.fixed
     if rows < costs.few_rows or wide:
         return node
@@ -147,8 +142,8 @@ def _packed_panels(node: Node, materialized: Materialized) -> Node:
 def _reduction(node: Node, materialized: Materialized) -> Node:
     (x,) = node.args
     axes = sorted(node.params["dimensions"])
-    kept, narrow = _total(node.shape), materialized.target.costs.narrow_result
-    if len(axes) < 2 or kept >= narrow or _total(x.shape) < 4 * narrow:
+    kept, narrow = guess_size(node.shape), materialized.target.costs.narrow_result
+    if len(axes) < 2 or kept >= narrow or guess_size(x.shape) < 4 * narrow:
         return node
     first = next((d for d in axes if not is_static(x.shape[d])), axes[0])  # rows of a batch
     rest = [d for d in axes if d != first]

@@ -16,7 +16,6 @@ the blocks are added up one after another.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from lamina.engines.llvm.loopopt.coalesce import by_stride, coalesce
@@ -28,7 +27,7 @@ from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
-from lamina.ir.typical import guess
+from lamina.ir.typical import guess, guess_size
 
 
 def block_reduction(kernel: Kernel, target: Target) -> list[Kernel]:
@@ -43,7 +42,7 @@ def block_reduction(kernel: Kernel, target: Target) -> list[Kernel]:
     after: list[Kernel] = []
     if _is_plain(kernel):
         (store,) = nest.stores
-        accumulators, place = kernel.slots[store.buffer.number], store.index
+        accumulators, place = kernel.slot_of(store), store.index
     else:
         accumulators = Slot(tuple(v.extent for v in nest.loops), nest.accumulators[0].dtype)
         place = linear([of(v) for v in nest.loops], accumulators.shape)
@@ -59,7 +58,7 @@ def _is_plain(kernel: Kernel) -> bool:
     return len(nest.stores) == 1 and all(
         s.expr.kind == "acc"
         and s.buffer.dtype == nest.accumulators[0].dtype
-        and kernel.slots[s.buffer.number].memory not in kernel.read
+        and kernel.slot_of(s).memory not in kernel.read
         for s in nest.stores
     )
 
@@ -72,8 +71,8 @@ def _pays(nest: Nest, target: Target) -> bool:
     size, machine, costs = dtype.itemsize, target.machine, target.costs
     if any(is_static(v.extent) and v.extent == 0 for v in nest.reductions):
         return False  # no first block would begin the sums
-    terms = math.prod(guess(v.extent) for v in nest.reductions)
-    results = math.prod(guess(v.extent) for v in nest.loops)
+    terms = guess_size(v.extent for v in nest.reductions)
+    results = guess_size(v.extent for v in nest.loops)
     panel = costs.block_columns * machine.lanes(8 * size)
     widest = max((guess(v.extent) for v in nest.loops), default=1)
     enough = widest >= panel and results >= costs.block_rows * panel
@@ -88,13 +87,13 @@ def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | No
     former."""
     nest = replace(nest, reductions=by_stride(nest, nest.reductions))
     first, *rest = nest.reductions
-    inside = math.prod(guess(v.extent) for v in rest)
+    inside = guess_size(v.extent for v in rest)
     # a part without rows would leave its partial sums undefined
     may_be_first = nest.split_reduction is None or first is not nest.split_reduction.row
     if may_be_first and costs.block_least <= inside <= costs.block_most:
         return nest, first
     longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
-    others = math.prod(guess(v.extent) for v in nest.reductions if v is not longest)
+    others = guess_size(v.extent for v in nest.reductions if v is not longest)
     extent = int(longest.extent) if is_static(longest.extent) else 1
     known = all(is_static(v.extent) for v in nest.reductions)
     # a guessed extent may well be four times as large

@@ -51,7 +51,7 @@ def by_stride(nest: Nest, loops: list[Var]) -> list[Var]:
     them."""
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         return loops
-    loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
+    loads = nest.accumulator_loads()
 
     def stride(var: Var) -> int:
         steps = [e.params["index"].coefficient(var) for e in loads]

@@ -106,7 +106,7 @@ def _in_step(first: Kernel, second: Kernel) -> bool:
 
 
 def _written(kernel: Kernel) -> list[Slot]:
-    return [kernel.slots[s.buffer.number] for s in kernel.nest.stores]
+    return [kernel.slot_of(s) for s in kernel.nest.stores]
 
 
 def _places(
@@ -117,11 +117,11 @@ def _places(
     summed = {id(e) for e in walk([a.expr for a in nest.accumulators])}
     for expr in walk(nest.roots()):
         if expr.kind == "load":
-            slot = kernel.slots[expr.params["buffer"].number]
+            slot = kernel.slot_of(expr)
             if slot.memory in memories:
                 yield slot, substituted(expr.params["index"], names), id(expr) in summed
     for store in nest.stores:
-        yield kernel.slots[store.buffer.number], substituted(store.index, names), False
+        yield kernel.slot_of(store), substituted(store.index, names), False
 
 
 def _names(nest: Nest, other: Nest) -> dict[Var, Index]:

@@ -13,7 +13,6 @@ are two parts for any number of threads, so bits do not depend on that number.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 
 from lamina.engines.llvm.loops.buffers import Slot
@@ -26,12 +25,11 @@ from lamina.engines.llvm.loops.nest import (
     Nest,
     SplitReduction,
     Store,
-    walk,
 )
 from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.types import is_static
-from lamina.ir.typical import guess
+from lamina.ir.typical import guess_size
 
 
 def split_reduction(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> list[Kernel]:
@@ -70,8 +68,8 @@ def _rows(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> Var | None:
     nest = kernel.nest
     if not nest.kind.is_contraction or nest.accumulators[0].dtype.kind != "f":
         return None
-    loads = [e for e in walk([a.expr for a in nest.accumulators]) if e.kind == "load"]
-    if not any(kernel.slots[e.params["buffer"].number] in stacks for e in loads):
+    loads = nest.accumulator_loads()
+    if not any(kernel.slot_of(e) in stacks for e in loads):
         return None
     open_ = [v for v in nest.reductions if not is_static(v.extent)]
     if len(open_) != 1 or not all(is_static(v.extent) for v in nest.loops):
@@ -84,4 +82,4 @@ def _rows(kernel: Kernel, stacks: Collection[Slot], costs: Costs) -> Var | None:
 
 
 def _points(variables: Collection[Var]) -> int:
-    return math.prod(guess(v.extent) for v in variables)
+    return guess_size(v.extent for v in variables)

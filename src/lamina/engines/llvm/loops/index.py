@@ -136,6 +136,11 @@ def atom_vars(atom: Atom) -> frozenset[Var]:
     return atom.index.vars
 
 
+def loops_over(extents: Sequence[Dim], name: str = "i") -> list[Var]:
+    """Return a loop for each extent: i0, i1, ..."""
+    return [Var(f"{name}{k}", extent) for k, extent in enumerate(extents)]
+
+
 def of(var: Var) -> Index:
     """Return the index of a loop variable; a loop of one iteration is always at 0."""
     return Index({}) if var.extent == 1 else Index({var: 1})

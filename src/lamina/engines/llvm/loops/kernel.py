@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lamina.engines.llvm.loops.buffers import Slot
-from lamina.engines.llvm.loops.index import Var, of
+from lamina.engines.llvm.loops.index import loops_over, of
 from lamina.engines.llvm.loops.nest import (
     Buffer,
     Expr,
@@ -15,7 +15,6 @@ from lamina.engines.llvm.loops.nest import (
     NestKind,
     RowLoop,
     Store,
-    walk,
 )
 from lamina.engines.llvm.loops.rewrite import rewrite
 from lamina.engines.llvm.loops.schedule import Schedule
@@ -49,14 +48,18 @@ class Kernel:
         assert self.schedule is not None, f"{self.nest.name} has no schedule yet"
         return self.schedule
 
+    def slot_of(self, access: Expr | Store) -> Slot:
+        """Return the slot that a load or a store accesses."""
+        buffer = access.buffer if isinstance(access, Store) else access.params["buffer"]
+        return self.slots[buffer.number]
+
     @property
     def written(self) -> set[Slot]:
-        return {self.slots[s.buffer.number].memory for s in self.nest.stores}
+        return {self.slot_of(s).memory for s in self.nest.stores}
 
     @property
     def read(self) -> set[Slot]:
-        loads = [e for e in walk(self.nest.roots()) if e.kind == "load"]
-        return {self.slots[e.params["buffer"].number].memory for e in loads}
+        return {self.slot_of(e).memory for e in self.nest.loads()}
 
     @property
     def touched(self) -> set[Slot]:
@@ -66,7 +69,7 @@ class Kernel:
 def copy(into: Slot, source: Slot) -> Kernel:
     """Return a kernel that copies one slot to another of the same shape."""
     exprs = ExprBuilder()
-    loops = [Var(f"i{k}", extent) for k, extent in enumerate(source.shape)]
+    loops = loops_over(source.shape)
     position = [of(v) for v in loops]
     value = exprs.load(Buffer(1, source.dtype), source.place(position))
     store = Store(Buffer(0, into.dtype), into.place(position), value)
@@ -77,7 +80,7 @@ def copy(into: Slot, source: Slot) -> Kernel:
 def zeros(into: Slot) -> Kernel:
     """Return a kernel that fills a slot with zeros."""
     exprs = ExprBuilder()
-    loops = [Var(f"i{k}", extent) for k, extent in enumerate(into.shape)]
+    loops = loops_over(into.shape)
     index = into.place([of(v) for v in loops])
     store = Store(Buffer(0, into.dtype), index, exprs.constant(0, into.dtype))
     return Kernel(Nest(NestKind.ZEROS, loops, stores=[store]), [into])
@@ -86,9 +89,7 @@ def zeros(into: Slot) -> Kernel:
 def without_unused_buffers(nest: Nest, slots: Sequence[Slot]) -> Kernel:
     """Return the kernel of a nest with only those slots that it accesses."""
     exprs = ExprBuilder()
-    touched = {e.params["buffer"] for e in walk(nest.roots()) if e.kind == "load"}
-    touched |= {s.buffer for s in nest.stores}
-    kept = sorted(touched, key=lambda b: b.number)
+    kept = nest.buffers
     new = {b: Buffer(k, b.dtype) for k, b in enumerate(kept)}
     made = rewrite(nest, exprs, lambda index: index, lambda b, index: exprs.load(new[b], index))
     made.stores = [Store(new[s.buffer], s.index, s.expr) for s in made.stores]

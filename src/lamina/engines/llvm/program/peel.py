@@ -98,7 +98,7 @@ def _multiplies(kernel: Kernel, zeros: Set[Slot]) -> bool:
 
 
 def _loads(kernel: Kernel, expr: Expr, zeros: Set[Slot]) -> bool:
-    return expr.kind == "load" and kernel.slots[expr.params["buffer"].number].memory in zeros
+    return expr.kind == "load" and kernel.slot_of(expr).memory in zeros
 
 
 def _without_reduction(kernel: Kernel) -> Kernel:

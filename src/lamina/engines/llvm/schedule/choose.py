@@ -8,7 +8,6 @@ cost model (cost.py), with the thresholds of `Costs`. Changes bits: vectorized r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -21,7 +20,7 @@ from lamina.engines.llvm.schedule.transpose import transposed_loop
 from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
-from lamina.ir.typical import guess
+from lamina.ir.typical import guess, guess_size
 
 
 def choose(nest: Nest, target: Target) -> Schedule:
@@ -77,7 +76,7 @@ def _plan(nest: Nest, vector: Var, lanes: int, target: Target, memory_bound: boo
 def _completed(nest: Nest, schedule: Schedule, costs: Costs) -> Schedule:
     """Return the schedule, and its versions, with what follows from tiles and order."""
     versions = (replace(v, schedule=_completed(nest, v.schedule, costs)) for v in schedule.versions)
-    terms = math.prod(guess(v.extent) for v in nest.reductions)
+    terms = guess_size(v.extent for v in nest.reductions)
     tails = {v: _tail(nest, schedule, v) for v in (*nest.loops, *nest.reductions)}
     hides = bool(nest.accumulators) and not schedule.pipelined and terms >= costs.hide_latency
     vector, prefetches = schedule.vector, hides and schedule.vector in nest.loops
@@ -207,7 +206,7 @@ def _columns_outermost(nest: Nest, schedule: Schedule, target: Target) -> tuple[
             left += size
     panels = -(-guess(vector.extent) // schedule.step(vector))
     if right > target.machine.l2 // 2:
-        right *= math.prod(guess(v.extent) for v in rest)
+        right *= guess_size(v.extent for v in rest)
     if left > target.machine.l2 // 2:
         left *= panels
     if left >= right:
@@ -223,5 +222,5 @@ def _span(load: Expr, besides: Collection[Var]) -> int:
 
 def _is_memory_bound(nest: Nest, costs: Costs) -> bool:
     """True if short reductions have an epilogue that updates several arrays (an optimizer's)."""
-    iterations = math.prod(guess(v.extent) for v in nest.reductions)
+    iterations = guess_size(v.extent for v in nest.reductions)
     return iterations < costs.long_reduction and _updates_arrays(nest, costs)

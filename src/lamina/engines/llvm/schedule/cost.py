@@ -12,12 +12,12 @@ from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Expr, Nest, walk
 from lamina.ir.kinds import ELEMENTWISE, cost_of
 from lamina.ir.types import Dim
-from lamina.ir.typical import guess
+from lamina.ir.typical import guess, guess_size
 
 
 def work(nest: Nest) -> float:
     """Estimate the operations of a nest."""
-    iterations = math.prod(guess(v.extent) for v in (*nest.loops, *nest.reductions))
+    iterations = guess_size(v.extent for v in (*nest.loops, *nest.reductions))
     return iterations * sum(expr_cost(e) for e in walk(nest.roots()))
 
 

@@ -81,10 +81,10 @@ def _transfers(kernel: Kernel, sizes: Sizes) -> tuple[int, int]:
     nest, read, written = kernel.nest, dict[Slot, int](), dict[Slot, int]()
     for expr in walk(nest.roots()):
         if expr.kind == "load":
-            slot = kernel.slots[expr.params["buffer"].number]
+            slot = kernel.slot_of(expr)
             _add(read, slot, expr.params["index"], sizes)
     for store in nest.stores:
-        _add(written, kernel.slots[store.buffer.number], store.index, sizes)
+        _add(written, kernel.slot_of(store), store.index, sizes)
     return sum(read.values()), sum(written.values())
 
 
