@@ -15,7 +15,8 @@ from typing import Any
 from lamina.engines.llvm.codegen import builder, expressions, kernel, reducers, reduction_loops
 from lamina.engines.llvm.codegen.builder import Builder, constant, zero
 from lamina.engines.llvm.codegen.elementwise import SCALAR
-from lamina.engines.llvm.codegen.expressions import Addresses
+from lamina.engines.llvm.codegen.expressions import Expressions
+from lamina.engines.llvm.codegen.lanes import Lanes
 from lamina.engines.llvm.codegen.program import Driver
 from lamina.engines.llvm.codegen.totals import Totals
 from lamina.engines.llvm.fusion import anchors
@@ -163,9 +164,10 @@ def _rhs_contraction(original: Any) -> Any:
 def _short_mask(original: Any) -> Any:
     """The last lane of a part register is left out."""
 
-    def mask(self: Addresses, position: int) -> Any:
-        numbers = self._lane_numbers(position * self.lanes + 1)
-        return self.b.icmp("slt", numbers, self.wide(self.remaining[self.vector]))
+    def mask(self: Lanes, position: int) -> Any:
+        scope = self.scope
+        numbers = self.numbers(position * scope.width + 1)
+        return self.b.icmp("slt", numbers, self.wide(scope.remaining[scope.vector]))
 
     return mask
 
@@ -197,12 +199,13 @@ def _half_across(original: Any) -> Any:
 def _no_sum_mask(original: Any) -> Any:
     """Lanes past the end of a reduction take part in it."""
 
-    def accumulate(self: Addresses, *args: Any) -> Any:
-        kept, self.nest.reductions = self.nest.reductions, []
+    def accumulate(self: Expressions, *args: Any) -> Any:
+        nest = self.scope.nest
+        kept, nest.reductions = nest.reductions, []
         try:
             return original(self, *args)
         finally:
-            self.nest.reductions = kept
+            nest.reductions = kept
 
     return accumulate
 
@@ -315,7 +318,7 @@ FAULTS = [
     Fault("random bits do not count", VIEWS, "rng_bit_generator", _counter),
     Fault("strides swapped", buffers, "linear", _swapped_strides),
     Fault("contracted axes swapped", anchors.ROWS, "dot_general", _rhs_contraction),
-    Fault("the last lane is masked too", Addresses, "_edge_mask", _short_mask),
+    Fault("the last lane is masked too", Lanes, "_edge_mask", _short_mask),
     Fault("the rest of a reduction is dropped", Builder, "loop", _no_rest),
     Fault("a maximum begins at zero", reducers, "_neutral", _neutral("max", 0)),
     Fault("a minimum begins at zero", reducers, "_neutral", _neutral("min", 0)),
@@ -323,7 +326,7 @@ FAULTS = [
     Fault("lanes are not summed", reduction_loops, "horizontal", _half_across),
     Fault("a block is not added to its total", Totals, "_flushed", _lost_block),
     Fault("totals are left out of the sums", Totals, "finished", _without_totals),
-    Fault("lanes past the end are reduced", Addresses, "accumulate", _no_sum_mask),
+    Fault("lanes past the end are reduced", Expressions, "accumulate", _no_sum_mask),
     Fault("the last of equals wins", expressions, "best", _last_wins),
     Fault("select the other", SCALAR, "select", _select),
     Fault("the last tile is nobody's", kernel.NestEmitter, "_tiles", _missing_tile, (1, 2)),

@@ -47,7 +47,7 @@ def _versions(schedule: Schedule) -> list[Schedule]:
     return [schedule, *(each for v in schedule.versions for each in _versions(v.schedule))]
 
 
-KERNELS = [kernel for kernel in _every() if not kernel.is_identity]
+KERNELS = list(_every())
 
 
 def _copies(schedule: Schedule, *tails: Tail) -> bool:

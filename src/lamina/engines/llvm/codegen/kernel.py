@@ -14,10 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lamina.engines.llvm.codegen.builder import Value, constant
-from lamina.engines.llvm.codegen.elementwise import to_memory
 from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.loops.index import Var
-from lamina.engines.llvm.loops.nest import Nest, RowLoop, Store, walk
+from lamina.engines.llvm.loops.nest import Nest, RowLoop, walk
 from lamina.engines.llvm.loops.schedule import Tail
 from lamina.ir.types import Dim, is_static, symbols
 
@@ -72,7 +71,7 @@ class NestEmitter(Reductions):
             total = b.mul(total, count)
         begin, end = b.share(total, thread, threads)
         with b.when(b.icmp("slt", begin, end)), self.space.scope():
-            self.space.hoist()
+            self.hoisting.hoist()
             self.totals.plan()
             self._begin()
             if order:
@@ -146,7 +145,7 @@ class NestEmitter(Reductions):
         with self.space.scope():
             for var in variables:
                 self._open(var, tiles[var])
-            self.space.hoist()
+            self.hoisting.hoist()
             yield
 
     def _open(self, var: Var, tile: Value) -> None:
@@ -229,13 +228,15 @@ class NestEmitter(Reductions):
             buffer, index = load.params["buffer"], load.params["index"]
             if vector is not None and index.coefficient(vector) == 1:
                 for point in self._coordinates(self._spatial()):
-                    self.b.fetch(self.space.address(buffer, index, point), write=False)
+                    self.b.fetch(self.values.memory.address(buffer, index, point), write=False)
 
     def _prefetch_results(self) -> None:
         """Prefetch the results of a split reduction, which another core has in its cache."""
         for store in self.nest.stores:
             for point in self._coordinates(self._spatial()):
-                self.b.fetch(self.space.address(store.buffer, store.index, point), write=True)
+                self.b.fetch(
+                    self.values.memory.address(store.buffer, store.index, point), write=True
+                )
 
     # ---- stores --------------------------------------------------------------------------------
     def _store_all(self, accumulators: dict[tuple[int, tuple[int, ...]], list[Value]]) -> None:
@@ -243,8 +244,8 @@ class NestEmitter(Reductions):
         guarded = [
             v for v in spatial if v is not self.schedule.vector and v in self.space.remaining
         ]
-        self.space.accumulators = accumulators
-        self.space.accumulator_vars = spatial
+        self.values.accumulators = accumulators
+        self.values.accumulator_vars = spatial
         rows = self._coordinates(guarded)
         others = [v for v in spatial if v not in guarded]
         if self.space.mask_on:
@@ -275,11 +276,11 @@ class NestEmitter(Reductions):
         self._store_values(self._values(point), point)
 
     def _values(self, point: Coordinates) -> list[Value]:
-        return [self.space.value(s.expr, point) for s in self.nest.stores]
+        return [self.values.value(s.expr, point) for s in self.nest.stores]
 
     def _store_values(self, values: list[Value], point: Coordinates) -> None:
         for store, value in zip(self.nest.stores, values, strict=True):
-            self._store(store, value, point)
+            self.values.memory.store(store, value, point)
 
     @contextmanager
     def _row_exists(self, row: Coordinates) -> Iterator[None]:
@@ -297,14 +298,3 @@ class NestEmitter(Reductions):
             condition = self.b.and_(condition, test)
         with self.b.when(condition):
             yield
-
-    def _store(self, store: Store, value: Value, point: Coordinates) -> None:
-        space, b = self.space, self.b
-        dtype = store.buffer.dtype
-        vector = self.schedule.vector
-        if vector is None or vector not in store.index.vars:
-            b.store(to_memory(b, value, dtype), space.address(store.buffer, store.index, point))
-            return
-        wide = b.splat(value, self.schedule.lanes)
-        wide = to_memory(b, wide, dtype)
-        space.store_lanes(wide, store.buffer, store.index, point)

@@ -54,7 +54,7 @@ class PipelinedEpilogue(NestEmitter):
         self.places = {v: self.b.reserve("i64", 8) for v in nest.loops}
 
     def _begin(self) -> None:
-        self.epilogue.space.hoist()
+        self.epilogue.hoisting.hoist()
         self.b.store(constant("i64", 0), self.pending)
 
     def _end(self) -> None:
@@ -74,7 +74,7 @@ class PipelinedEpilogue(NestEmitter):
         terms = self.dim(over.extent)
         overlapped = b.intrinsic("llvm.smin", self.totals.first_block(over, terms), pending)
         current = {v: space.first[v] for v in self.nest.loops}
-        space.hoist(reductions_only=True)
+        self.hoisting.hoist(reductions_only=True)
         start = [self._start(0) for _ in self.points]
         self._clear_totals([(0, s) for s in start])
         accumulators = [value for s in start for value in s]
@@ -107,19 +107,19 @@ class PipelinedEpilogue(NestEmitter):
     # ---- one accumulator -------------------------------------------------------------------------
     def _run_epilogue(self, number: Value, tile: dict[Var, Value]) -> None:
         """Run the epilogue of one pending accumulator."""
-        b, space = self.b, self.epilogue.space
+        b = self.b
         with self._at(number, tile):
-            space.accumulators = {
+            self.epilogue.values.accumulators = {
                 (0, ()): [b.load(self.width, b.element(self.accumulators, number, self.width))]
             }
             self.epilogue._store_at({})
 
     def _prefetch(self, number: Value, tile: dict[Var, Value]) -> None:
         """Prefetch the epilogue's operands for one of this tile's accumulators."""
-        space = self.epilogue.space
+        memory = self.epilogue.values.memory
         with self._at(number, tile):
             for load in self.nest.epilogue_loads():
-                place = space.address(load.params["buffer"], load.params["index"], {})
+                place = memory.address(load.params["buffer"], load.params["index"], {})
                 self.b.fetch(place, write=True)
 
     @contextmanager

@@ -33,7 +33,7 @@ class PrefetchingEmitter(NestEmitter):
         self, loops: list[Var], carry: list[Value], points: list[Coordinates], widths: list[int]
     ) -> list[Value]:
         b, space, (var,) = self.b, self.space, loops
-        space.hoist(reductions_only=True)
+        self.hoisting.hoist(reductions_only=True)
         with b.loop(0, self.dim(var.extent), self._interval, carry, hint="stretch") as outer:
             self._prefetch_next()
             end = b.add(outer.value, constant("i64", self._interval))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
+from lamina.engines.llvm.codegen.extents import emit_extent
 from lamina.engines.llvm.codegen.library import ROUTINES, Site
 from lamina.engines.llvm.codegen.stops import Stops
 from lamina.engines.llvm.loops.buffers import Slot
@@ -33,7 +34,7 @@ from lamina.engines.llvm.program.statements import (
     mentioned,
 )
 from lamina.engines.llvm.schedule.cost import operations
-from lamina.ir.types import FLOORS, Dim, Extent, exact_division, is_static
+from lamina.ir.types import Dim, Extent, exact_division
 from lamina.ir.typical import guess
 
 ROW_ALIGNMENT = 8  # rows of a thread begin at multiples of this in a row-parallel loop
@@ -160,7 +161,7 @@ class Driver:
             else self._address(s)
             for s in kernel.slots
         ]
-        self.b.call(name, "void", [*addresses, *(self._size(s) for s in sizes), *more])
+        self.b.call(name, "void", [*addresses, *(self.dim(Extent.symbol(s)) for s in sizes), *more])
 
     def _routine(self, statement: Routine) -> None:
         self._separate(statement.written, statement.touched, False)
@@ -454,28 +455,15 @@ class Driver:
         offset = self.b.mul(iteration, self.dim(step))
         return self.b.element(self._address(slot.slice_of), offset, "i8")
 
-    def _size(self, symbol: str) -> Value:
+    def _size(self, symbol: str) -> Value | None:
+        if symbol not in self.symbols:
+            return None
         at = self.symbols.index(symbol)
         return self.b.load("i64", self.b.element(self.table, at, "i64"))
 
     def dim(self, extent: Dim) -> Value:
         """An extent as an i64."""
-        if is_static(extent):
-            return constant("i64", int(extent))
-        assert isinstance(extent, Extent)
-        total = constant("i64", 0)
-        for monomial, coefficient in extent.terms.items():
-            term = constant("i64", coefficient)
-            for symbol in monomial:
-                term = self.b.mul(term, self._symbol(symbol))
-            total = self.b.add(total, term)
-        return total
-
-    def _symbol(self, symbol: str) -> Value:
-        if symbol in self.symbols:
-            return self._size(symbol)
-        value, by = FLOORS[symbol]
-        return self.b.binary("sdiv", self.dim(value), self.dim(by))
+        return emit_extent(self.b, extent, self._size, self.dim)
 
 
 class _Inside:

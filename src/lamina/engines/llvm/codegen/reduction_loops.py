@@ -11,8 +11,10 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from lamina.engines.llvm.codegen.builder import Builder, Function, Value, constant
-from lamina.engines.llvm.codegen.expressions import Addresses
+from lamina.engines.llvm.codegen.expressions import Expressions
+from lamina.engines.llvm.codegen.hoisting import Hoisting
 from lamina.engines.llvm.codegen.reducers import combine, finished, horizontal, neutral
+from lamina.engines.llvm.codegen.scope import Scope
 from lamina.engines.llvm.codegen.totals import Totals
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
@@ -36,7 +38,9 @@ class Reductions:
     ) -> None:
         self.function, self.nest, self.schedule = function, nest, schedule
         self.b: Builder = function.builder
-        self.space = Addresses(self.b, nest, schedule, function.args, sizes)
+        self.space = Scope(self.b, nest, schedule, sizes)
+        self.values = Expressions(self.space, function.args)
+        self.hoisting = Hoisting(self.values)
         self.totals = Totals(self.b, nest, schedule, self.space.dim, below)
 
     def dim(self, extent: Dim) -> Value:
@@ -100,7 +104,7 @@ class Reductions:
         step = self.schedule.step(var)
         extent = self._iteration_count(var)
         whole = self.schedule.tail(var) is Tail.EXACT
-        space.hoist(reductions_only=True)
+        self.hoisting.hoist(reductions_only=True)
         stop = extent
         if not whole:
             remainder = b.binary("srem", extent, constant("i64", step))
@@ -176,5 +180,5 @@ class Reductions:
         for acc in self.nest.accumulators:
             for point in points:
                 old = [next(rest) for _ in range(next(size))]
-                following += self.space.accumulate(acc, old, point)
+                following += self.values.accumulate(acc, old, point)
         return following

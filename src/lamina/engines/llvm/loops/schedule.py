@@ -26,7 +26,7 @@ from lamina.engines.llvm.loops.index import Var
 
 
 class Tail(Enum):
-    """What a tile does about iterations past the end of a loop, which it may reach."""
+    """Ways in which a tile handles iterations past the end of a loop, which it may reach."""
 
     EXACT = "exact"  # no tile reaches past the end
     CLAMPED = "clamped"  # the last iteration is computed again
