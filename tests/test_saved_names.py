@@ -6,7 +6,7 @@ import pytest
 import lamina as lm
 from lamina import layers as L
 from lamina.errors import FileFormatError, ShapeError
-from lamina.layers.saved_names import saved_weights
+from lamina.layers._base.saved_names import saved_weights
 from lamina.saving import container, safetensors, weights
 
 X = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)

@@ -28,7 +28,7 @@ from lamina.layers import (
     StringLookup,
     TextVectorization,
 )
-from lamina.layers.fingerprints import farmhash64, siphash64
+from lamina.layers._base.fingerprints import farmhash64, siphash64
 
 TEXTS = ["foo bar", "bar baz", "baz bada boom"]
 

@@ -2,6 +2,8 @@
 
 from lamina import namespaces
 from lamina.configuration import deserialize, serialize
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lamina.layers.adaptive_pooling import (
     AdaptiveAveragePooling1D,
@@ -12,7 +14,6 @@ from lamina.layers.adaptive_pooling import (
     AdaptiveMaxPooling3D,
 )
 from lamina.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
-from lamina.layers.base import Layer
 from lamina.layers.convolution import (
     Conv1D,
     Conv2D,
@@ -123,7 +124,6 @@ from lamina.layers.regularization import (
     SpatialDropout3D,
 )
 from lamina.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
-from lamina.layers.spec import InputSpec
 from lamina.layers.string_lookup import StringLookup
 from lamina.layers.text_vectorization import TextVectorization
 from lamina.layers.transformer import (

@@ -8,8 +8,8 @@ from typing import Any
 from lamina import activations, constraints, initializers, regularizers
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import bool_, is_static
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec, shape_text
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import creation, elementwise, masks
 from lamina.tensor import Tensor, as_tensor
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from lamina.layers.base import Layer
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, layout
 from lamina.layers.pooling import Sizes
-from lamina.layers.spec import InputSpec, layout
 from lamina.operations import pooling
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor

@@ -15,12 +15,12 @@ from typing import Any
 from lamina import constraints, initializers, regularizers
 from lamina.errors import ArgumentError, RangeError
 from lamina.ir.types import bool_
-from lamina.layers.attention_checks import check_masks, check_parts
-from lamina.layers.base import Layer
-from lamina.layers.core import positive_integer
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.attention_checks import check_masks, check_parts
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec
+from lamina.layers._base.streaming import Streaming, refused
 from lamina.layers.regularization import Dropout
-from lamina.layers.spec import InputSpec
-from lamina.layers.streaming import Streaming, refused
 from lamina.operations import (
     creation,
     elementwise,

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base import Layer
-from lamina.layers.core import positive_integer
-from lamina.layers.spec import InputSpec, layout
-from lamina.layers.streaming import Streaming, refused
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, layout
+from lamina.layers._base.streaming import Streaming, refused
 from lamina.operations import convolution, creation, shaping
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor, Variable

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 from lamina.arguments import Checks, Text
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import Dim
+from lamina.layers._base.spec import InputSpec
 from lamina.layers.recurrent import _OfCell
 from lamina.layers.recurrent_cells import LSTMCell, Parts, States
-from lamina.layers.spec import InputSpec
 from lamina.operations import convolution, creation
 from lamina.operations.shaping import reshape, sliced
 from lamina.operations.windows import checked_format, per_axis

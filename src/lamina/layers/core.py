@@ -9,13 +9,14 @@ from typing import Any
 from lamina import activations, constraints, initializers, regularizers
 from lamina.arguments import is_integer
 from lamina.configuration import has_name
-from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError, describe
+from lamina.errors import ArgumentError, DTypeError, ShapeError, describe
 from lamina.ir import types
-from lamina.layers import arguments
-from lamina.layers.base import Layer
-from lamina.layers.frames import Scope
-from lamina.layers.spec import InputSpec
-from lamina.layers.symbolic import Call, SymbolicTensor, symbolic_type
+from lamina.layers._base import arguments
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.frames import Scope
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec
+from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
 from lamina.operations import creation, linear_algebra
 from lamina.tensor import Tensor, Variable
 
@@ -337,11 +338,3 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
         return frozenset(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # a function of C code without a signature
         return frozenset()
-
-
-def positive_integer(owner: str, name: str, value: Any) -> int:
-    """Return the value if it is a positive integer; otherwise raise a RangeError."""
-    ok = hasattr(value, "__index__") and not isinstance(value, bool) and int(value) > 0
-    if not ok:
-        raise RangeError(f"{owner}: {name} must be a positive integer, not {value!r}")
-    return int(value)

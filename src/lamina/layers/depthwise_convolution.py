@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import constraints, initializers, regularizers
+from lamina.layers._base.arguments import positive_integer
 from lamina.layers.convolution import Convolution, Sizes
-from lamina.layers.core import positive_integer
 from lamina.operations import convolution
 from lamina.tensor import Tensor
 

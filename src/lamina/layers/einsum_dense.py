@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.errors import ArgumentError
-from lamina.layers.base import Layer
+from lamina.layers._base.layer import Layer
 from lamina.operations import creation, linear_algebra
 from lamina.tensor import Tensor, Variable
 

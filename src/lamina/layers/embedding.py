@@ -13,8 +13,8 @@ from lamina import constraints, initializers, regularizers
 from lamina.errors import ArgumentError, DTypeError, OutOfBoundsError
 from lamina.ir.graph import Node
 from lamina.ir.types import int32, promote
-from lamina.layers.base import Layer
-from lamina.layers.core import positive_integer
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.layer import Layer
 from lamina.operations import elementwise, indexing
 from lamina.tensor import Tensor, as_tensor
 

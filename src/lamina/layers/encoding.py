@@ -11,8 +11,8 @@ import numpy as np
 
 from lamina.errors import ArgumentError, OutOfBoundsError, RangeError, StateError, unknown_name
 from lamina.ir.types import DType, int32, promote
-from lamina.layers.base import Layer
-from lamina.layers.core import positive_integer
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.layer import Layer
 from lamina.operations import creation, elementwise, shaping, sorting, updating
 from lamina.tensor import Tensor, as_tensor
 

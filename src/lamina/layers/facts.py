@@ -12,7 +12,7 @@ from typing import Any
 
 from lamina.errors import NotBuiltError
 from lamina.ir import types
-from lamina.layers.tracking import PLAIN, Tracked
+from lamina.layers._base.tracking import PLAIN, Tracked
 from lamina.tensor import Variable
 
 

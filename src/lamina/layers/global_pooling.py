@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec, layout
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, layout
 from lamina.operations import creation, elementwise, reductions, shaping
 from lamina.operations.windows import checked_format
 from lamina.tensor import Tensor

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ArgumentError, describe
-from lamina.layers.core import positive_integer
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.fingerprints import farmhash64, siphash64
+from lamina.layers._base.host import HostLayer, as_strings
 from lamina.layers.encoding import MODES, checked_mode, encoded, refuse_sparse
-from lamina.layers.fingerprints import farmhash64, siphash64
-from lamina.layers.host import HostLayer, as_strings
 from lamina.operations import creation
 from lamina.tensor import Tensor
 

@@ -29,7 +29,7 @@ from lamina.errors import (
     describe,
 )
 from lamina.files import read_text
-from lamina.layers.base import Layer
+from lamina.layers._base.layer import Layer
 from lamina.layers.encoding import MODES, batches_of, checked_mode, encoded, refuse_sparse
 from lamina.operations import creation
 from lamina.tensor import Tensor

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lamina.arguments import AnyNumber, Checks
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec
 from lamina.operations import elementwise, masks, reductions
 from lamina.tensor import Tensor
 

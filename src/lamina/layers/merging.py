@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.types import bool_, broadcast_shapes, is_static
-from lamina.layers.base import Layer
-from lamina.layers.spec import shape_text
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import shape_text
 from lamina.operations import creation, elementwise, linear_algebra, masks, neural, shaping
 from lamina.tensor import Tensor, as_tensor
 

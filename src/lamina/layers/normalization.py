@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from lamina import constraints, initializers, regularizers
 from lamina.arguments import FLAG, Checks
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec
 from lamina.operations import creation, elementwise, reductions
 from lamina.operations.promote import axis_of
 from lamina.tensor import Tensor, Variable, bind

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import is_static
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec, layout, shape_text
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, layout, shape_text
 from lamina.operations import extending, images, shaping
 from lamina.operations.promote import floating
 from lamina.operations.windows import channels_back, channels_last, checked_format, per_axis

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from lamina.errors import ArgumentError
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec, layout
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, layout
 from lamina.operations import pooling
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor

@@ -13,10 +13,10 @@ import numpy as np
 
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.ir.types import is_static
-from lamina.layers import symbolic
-from lamina.layers.base import Layer
-from lamina.layers.core import positive_integer
-from lamina.layers.spec import InputSpec, shape_text
+from lamina.layers._base import symbolic
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import creation, elementwise, extending, images, shaping
 from lamina.operations.promote import axis_of
 from lamina.operations.windows import channels_back, channels_last, checked_format

@@ -13,10 +13,10 @@ from typing import Any
 from lamina.arguments import Numbers
 from lamina.errors import RangeError, ShapeError
 from lamina.ir.types import float32, is_static
-from lamina.layers.core import positive_integer
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.spec import shape_text
 from lamina.layers.preprocessing import CenterCrop
 from lamina.layers.random_pictures import RandomPictures, between
-from lamina.layers.spec import shape_text
 from lamina.operations import creation, elementwise
 from lamina.operations.sampling import FILLS, INTERPOLATIONS, sample
 from lamina.tensor import Tensor

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 
 from lamina.arguments import Checks, Text
 from lamina.errors import ArgumentError, RangeError
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec
 from lamina.operations import creation, elementwise, reductions, samples, shaping
 from lamina.operations.windows import channels_back, channels_last, checked_format
 from lamina.tensor import Tensor, bind

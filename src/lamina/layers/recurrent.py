@@ -18,8 +18,11 @@ import numpy as np
 from lamina import restoring, tree
 from lamina.errors import ShapeError, StateError, unknown_name
 from lamina.ir.types import Dim, Extent, bool_, is_static
-from lamina.layers import arguments, building, recurrent_cells
-from lamina.layers.base import Layer
+from lamina.layers import recurrent_cells
+from lamina.layers._base import arguments, building
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import SEQUENCES, InputSpec, shape_text
+from lamina.layers._base.streaming import Streaming, refused, streaming
 from lamina.layers.recurrent_cells import (
     GRUCell,
     LSTMCell,
@@ -32,8 +35,6 @@ from lamina.layers.recurrent_cells import (
     output_size,
     parts_of,
 )
-from lamina.layers.spec import SEQUENCES, InputSpec, shape_text
-from lamina.layers.streaming import Streaming, refused, streaming
 from lamina.locks import MAKING
 from lamina.operations import creation, elementwise, indexing, limits, masks, shaping, updating
 from lamina.tensor import Tensor, Variable, as_tensor

@@ -16,9 +16,9 @@ from typing import Any
 from lamina import activations, constraints, initializers, regularizers
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.ir.types import Dim, is_static
-from lamina.layers.base import Layer
-from lamina.layers.core import positive_integer
-from lamina.layers.spec import InputSpec, shape_text
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import creation, linear_algebra, random
 from lamina.operations.shaping import concat, sliced
 from lamina.tensor import Tensor, as_tensor

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from lamina import regularizers
 from lamina.arguments import Checks, OneOf, integer
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec, shape_text
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import creation, elementwise, random
 from lamina.tensor import Tensor
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import exact_division, is_static
-from lamina.layers.base import Layer
-from lamina.layers.core import positive_integer
-from lamina.layers.spec import InputSpec, shape_text
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import shaping
 from lamina.tensor import Tensor, bind
 

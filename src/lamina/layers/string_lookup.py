@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import DataError, describe
+from lamina.layers._base.host import HostLayer, as_strings
 from lamina.layers.hashing import Salt, hasher
-from lamina.layers.host import HostLayer, as_strings
 from lamina.layers.lookup import Lookup
 from lamina.operations import creation
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe, unknown_name
-from lamina.layers.arguments import refuse_unknown
+from lamina.layers._base.arguments import refuse_unknown
+from lamina.layers._base.host import as_strings
 from lamina.layers.encoding import refuse_sparse
-from lamina.layers.host import as_strings
 from lamina.layers.lookup import LEFT_OUT
 from lamina.layers.string_lookup import StringLookup
 from lamina.operations import creation

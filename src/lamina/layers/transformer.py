@@ -10,14 +10,15 @@ from typing import Any
 from lamina import activations, initializers
 from lamina.errors import RangeError, ShapeError
 from lamina.ir.types import bool_, int32
+from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec
+from lamina.layers._base.streaming import Streaming
 from lamina.layers.attention import MultiHeadAttention
-from lamina.layers.base import Layer
-from lamina.layers.core import Dense, positive_integer
+from lamina.layers.core import Dense
 from lamina.layers.embedding import Embedding
 from lamina.layers.normalization import LayerNormalization
 from lamina.layers.regularization import Dropout
-from lamina.layers.spec import InputSpec
-from lamina.layers.streaming import Streaming
 from lamina.operations import creation, elementwise, indexing, limits, masks
 from lamina.operations.creation import iota
 from lamina.operations.shaping import broadcast_to, expand_dims, sliced

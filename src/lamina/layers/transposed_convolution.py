@@ -6,8 +6,8 @@ from typing import Any
 
 from lamina import constraints, initializers, regularizers
 from lamina.errors import ArgumentError
+from lamina.layers._base.arguments import positive_integer
 from lamina.layers.convolution import Convolution, Sizes
-from lamina.layers.core import positive_integer
 from lamina.operations import convolution
 from lamina.operations.windows import per_axis
 from lamina.tensor import Tensor

@@ -7,9 +7,9 @@ from typing import Any
 from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, ShapeError, unknown_name
 from lamina.ir.types import is_static
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec, shape_text
-from lamina.layers.streaming import streaming
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec, shape_text
+from lamina.layers._base.streaming import streaming
 from lamina.operations import masks, reductions, shaping
 from lamina.tensor import Tensor
 

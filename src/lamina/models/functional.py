@@ -13,10 +13,10 @@ from lamina import tree
 from lamina.errors import ArgumentError, OutOfBoundsError, ShapeError, describe
 from lamina.ir.graph import Node
 from lamina.ir.types import Extent
-from lamina.layers import propagation
-from lamina.layers.base import Layer
-from lamina.layers.spec import shape_text
-from lamina.layers.symbolic import Call, source_of
+from lamina.layers._base import propagation
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import shape_text
+from lamina.layers._base.symbolic import Call, source_of
 from lamina.models.replay import Replay
 from lamina.operations import shaping
 from lamina.tensor import Tensor, as_tensor, node_of

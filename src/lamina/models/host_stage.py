@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.data.dataset import Dataset
 from lamina.errors import ArgumentError
-from lamina.layers.host import HostLayer
+from lamina.layers._base.host import HostLayer
 from lamina.training.columns import parts_of
 from lamina.training.sources import is_iterable_of_batches
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from lamina import tree
 from lamina.errors import ArgumentError, UnknownNameError, unknown_name
-from lamina.layers import Layer, frames, propagation, symbolic
-from lamina.layers.arguments import batched
+from lamina.layers import Layer
+from lamina.layers._base import frames, propagation, symbolic
+from lamina.layers._base.arguments import batched
+from lamina.layers._base.streaming import refused
 from lamina.layers.facts import is_named_by_user, need_built, take_name, with_sublayers
-from lamina.layers.streaming import refused
 from lamina.locks import MAKING
 from lamina.models.connected import Connected
 from lamina.models.files import Filing

@@ -8,7 +8,8 @@ from typing import Any
 
 from lamina import tree
 from lamina.errors import ArgumentError, unknown_name
-from lamina.layers import Layer, frames
+from lamina.layers import Layer
+from lamina.layers._base import frames
 from lamina.locks import MAKING
 from lamina.models.fitting import predictor_of
 from lamina.models.trainee import Trainee

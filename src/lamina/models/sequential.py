@@ -10,7 +10,10 @@ import numpy as np
 from lamina import tree
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, LaminaError, ShapeError, describe
-from lamina.layers import InputLayer, Layer, building, frames, propagation, symbolic
+from lamina.layers import InputLayer, Layer
+from lamina.layers._base import building, frames, propagation, symbolic
+from lamina.layers._base.host import HostLayer
+from lamina.layers._base.spec import known_shape
 from lamina.layers.facts import (
     adopt,
     data_dtype,
@@ -20,8 +23,6 @@ from lamina.layers.facts import (
     need_built,
     take_name,
 )
-from lamina.layers.host import HostLayer
-from lamina.layers.spec import known_shape
 from lamina.locks import MAKING
 from lamina.models import host_stage
 from lamina.models.functional import FunctionalGraph

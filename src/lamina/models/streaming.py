@@ -1,6 +1,6 @@
 """Stream: a model that takes its sequence one step at a time, and gives each step's output at once.
 
-The model is recorded for one step, its layers each in the way of `layers/streaming.py`, and
+The model is recorded for one step, its layers each in the way of `layers/_base/streaming.py`, and
 compiled once; what they keep lies in Variables that the program updates in place. A step costs the
 same wherever in the sequence it stands.
 """
@@ -17,10 +17,10 @@ from lamina.errors import DTypeError, ShapeError, StateError, describe
 from lamina.ir import primitives
 from lamina.ir.graph import Node, topological
 from lamina.ir.types import Extent, TensorType
-from lamina.layers import symbolic
+from lamina.layers._base import symbolic
+from lamina.layers._base.spec import shape_text
+from lamina.layers._base.streaming import Streaming, refused, streaming
 from lamina.layers.facts import build_shape, label, need_built
-from lamina.layers.spec import shape_text
-from lamina.layers.streaming import Streaming, refused, streaming
 from lamina.models.trainee import graph_of
 from lamina.operations import shaping
 from lamina.tensor import Tensor, memory_of, node_of

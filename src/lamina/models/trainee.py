@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from lamina.layers import Layer, symbolic
+from lamina.layers import Layer
+from lamina.layers._base import symbolic
 from lamina.layers.facts import build_shape, label, output_shape, set_built, with_sublayers
 from lamina.metrics import Metric
 from lamina.models.functional import FunctionalGraph

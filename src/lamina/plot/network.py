@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from lamina.errors import ArgumentError
-from lamina.layers import symbolic
+from lamina.layers._base import symbolic
 from lamina.layers.facts import variables_by_path
 from lamina.models.summary import shape_text
 from lamina.models.trainee import graph_of

@@ -11,7 +11,8 @@ from collections.abc import Hashable, Sequence
 
 from lamina import tree
 from lamina.ir.graph import Node
-from lamina.layers import Embedding, embedding, symbolic
+from lamina.layers import Embedding, embedding
+from lamina.layers._base import symbolic
 from lamina.tensor import node_of
 from lamina.training.columns import Columns
 from lamina.training.protocol import Trainable

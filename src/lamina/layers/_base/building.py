@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina import initializers, restoring
 from lamina.errors import RangeError
-from lamina.layers import frames
+from lamina.layers._base import frames
 from lamina.locks import MAKING
 from lamina.tensor import LOCAL, Variable
 

@@ -15,8 +15,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from lamina.layers.frames import Names, unique
-from lamina.layers.tracking import PLAIN, Tracked
+from lamina.layers._base.frames import Names, unique
+from lamina.layers._base.tracking import PLAIN, Tracked
 from lamina.tensor import Variable
 
 _AUTOMATIC = re.compile(r"variable(_\d+)?")

@@ -24,8 +24,8 @@ from lamina.errors import TracedValueError
 from lamina.ir import types
 from lamina.ir.graph import Node, parameter, topological
 from lamina.ir.types import Extent, TensorType
-from lamina.layers.frames import Scope
-from lamina.layers.spec import known_shape
+from lamina.layers._base.frames import Scope
+from lamina.layers._base.spec import known_shape
 from lamina.operations import random
 from lamina.tensor import LOCAL, Tensor, from_node, tracing
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina import tree
 from lamina.errors import DataError, DTypeError, StateError, describe
-from lamina.layers.base import Layer
+from lamina.layers._base.layer import Layer
 from lamina.tensor import Tensor
 
 

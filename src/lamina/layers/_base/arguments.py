@@ -9,9 +9,9 @@ from typing import Any
 from lamina import tree
 from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers, Text, seed
 from lamina.configuration import signature_of
-from lamina.errors import ArgumentError, DTypeError, describe, unknown_name
+from lamina.errors import ArgumentError, DTypeError, RangeError, describe, unknown_name
 from lamina.ir import types
-from lamina.layers import symbolic
+from lamina.layers._base import symbolic
 from lamina.tensor import Tensor
 
 # fmt: off
@@ -127,6 +127,14 @@ def first_shape(
     if input_shape is None:
         return None
     return (batch_size, *((input_shape,) if isinstance(input_shape, int) else input_shape))
+
+
+def positive_integer(owner: str, name: str, value: Any) -> int:
+    """Return the value if it is a positive integer; otherwise raise a RangeError."""
+    ok = hasattr(value, "__index__") and not isinstance(value, bool) and int(value) > 0
+    if not ok:
+        raise RangeError(f"{owner}: {name} must be a positive integer, not {value!r}")
+    return int(value)
 
 
 # ---- of calls ----------------------------------------------------------------------------------

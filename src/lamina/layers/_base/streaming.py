@@ -23,7 +23,7 @@ import numpy as np
 from lamina import tree
 from lamina.errors import ArgumentError
 from lamina.ir.types import int32
-from lamina.layers import building
+from lamina.layers._base import building
 from lamina.tensor import Variable
 
 EACH_STEP_ALONE = {

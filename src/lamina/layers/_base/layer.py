@@ -20,8 +20,8 @@ from lamina.arguments import Checks, one_of
 from lamina.configuration import plain, restored, signature_of
 from lamina.errors import ArgumentError, LaminaError, ShapeError, StateError
 from lamina.ir import types
-from lamina.layers import arguments, building, frames, propagation, spec, streaming, symbolic
-from lamina.layers.tracking import Tracked
+from lamina.layers._base import arguments, building, frames, propagation, spec, streaming, symbolic
+from lamina.layers._base.tracking import Tracked
 from lamina.locks import MAKING
 from lamina.operations import elementwise, reductions
 from lamina.tensor import Tensor, Variable, as_tensor, bind

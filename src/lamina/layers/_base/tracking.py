@@ -15,7 +15,7 @@ import numpy as np
 from lamina.arguments import one_of
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
-from lamina.layers.frames import Names, unique
+from lamina.layers._base.frames import Names, unique
 from lamina.tensor import Variable
 
 PLAIN = frozenset({NoneType, bool, int, float, str, FunctionType})  # in which nothing hangs

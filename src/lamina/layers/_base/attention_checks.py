@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina.errors import ShapeError
 from lamina.ir.types import Dim, is_static
-from lamina.layers.spec import shape_text
+from lamina.layers._base.spec import shape_text
 from lamina.tensor import Tensor, as_tensor
 
 
