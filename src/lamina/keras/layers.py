@@ -1,7 +1,11 @@
 """`keras.layers`: the names of `lamina.layers`."""
 
+from typing import TYPE_CHECKING
+
 from lamina import namespaces
 from lamina.layers import *  # noqa: F403
-from lamina.layers import __all__ as __all__
+
+if not TYPE_CHECKING:  # mypy does not see the list, and takes all names
+    from lamina.layers import __all__ as __all__
 
 namespaces.declare(__name__)

@@ -1,297 +1,107 @@
 """Layers: functions of tensors with weights, or with different behavior in training."""
 
-from lamina import namespaces
-from lamina.configuration import deserialize, serialize
-from lamina.layers._base.layer import Layer
-from lamina.layers._base.spec import InputSpec
-from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
-from lamina.layers.adaptive_pooling import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveAveragePooling3D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AdaptiveMaxPooling3D,
-)
-from lamina.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
-from lamina.layers.convolution import (
-    Conv1D,
-    Conv2D,
-    Conv3D,
-    Convolution1D,
-    Convolution2D,
-    Convolution3D,
-)
-from lamina.layers.convolutional_recurrent import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
-from lamina.layers.core import Activation, Dense, Identity, Input, InputLayer, Lambda
-from lamina.layers.depthwise_convolution import (
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-    SeparableConvolution1D,
-    SeparableConvolution2D,
-)
-from lamina.layers.einsum_dense import EinsumDense
-from lamina.layers.embedding import Embedding
-from lamina.layers.encoding import CategoryEncoding, Discretization
-from lamina.layers.global_pooling import (
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalAvgPool1D,
-    GlobalAvgPool2D,
-    GlobalAvgPool3D,
-    GlobalMaxPool1D,
-    GlobalMaxPool2D,
-    GlobalMaxPool3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
-)
-from lamina.layers.hashing import Hashing
-from lamina.layers.integer_lookup import IntegerLookup
-from lamina.layers.masking import Masking
-from lamina.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
-from lamina.layers.normalization import (
-    BatchNormalization,
-    GroupNormalization,
-    LayerNormalization,
-    RMSNormalization,
-    UnitNormalization,
-)
-from lamina.layers.padding import (
-    Cropping1D,
-    Cropping2D,
-    Cropping3D,
-    PixelShuffle,
-    UpSampling1D,
-    UpSampling2D,
-    UpSampling3D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    ZeroPadding3D,
-)
-from lamina.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    AvgPool1D,
-    AvgPool2D,
-    AvgPool3D,
-    MaxPool1D,
-    MaxPool2D,
-    MaxPool3D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-)
-from lamina.layers.preprocessing import CenterCrop, Normalization, Rescaling, Resizing
-from lamina.layers.random_geometry import (
-    RandomCrop,
-    RandomRotation,
-    RandomTranslation,
-    RandomZoom,
-)
-from lamina.layers.random_pictures import RandomBrightness, RandomContrast, RandomFlip
-from lamina.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
-from lamina.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-from lamina.layers.regularization import (
-    ActivityRegularization,
-    AlphaDropout,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-)
-from lamina.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
-from lamina.layers.string_lookup import StringLookup
-from lamina.layers.text_vectorization import TextVectorization
-from lamina.layers.transformer import (
-    PositionEmbedding,
-    SinePositionEncoding,
-    TokenAndPositionEmbedding,
-    TransformerDecoder,
-    TransformerEncoder,
-)
-from lamina.layers.transposed_convolution import (
-    Conv1DTranspose,
-    Conv2DTranspose,
-    Conv3DTranspose,
-    Convolution1DTranspose,
-    Convolution2DTranspose,
-    Convolution3DTranspose,
-)
-from lamina.layers.wrappers import Bidirectional, TimeDistributed, Wrapper
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Activation",
-    "ActivityRegularization",
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "AdaptiveMaxPooling3D",
-    "Add",
-    "AdditiveAttention",
-    "AlphaDropout",
-    "Attention",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "AvgPool3D",
-    "BatchNormalization",
-    "Bidirectional",
-    "CategoryEncoding",
-    "CenterCrop",
-    "Concatenate",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Conv3D",
-    "Conv3DTranspose",
-    "ConvLSTM1D",
-    "ConvLSTM2D",
-    "ConvLSTM3D",
-    "Convolution1D",
-    "Convolution1DTranspose",
-    "Convolution2D",
-    "Convolution2DTranspose",
-    "Convolution3D",
-    "Convolution3DTranspose",
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "Dense",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "Discretization",
-    "Dot",
-    "Dropout",
-    "ELU",
-    "EinsumDense",
-    "Embedding",
-    "Flatten",
-    "GRU",
-    "GRUCell",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalAvgPool3D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPool3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "GroupNormalization",
-    "Hashing",
-    "Identity",
-    "Input",
-    "InputLayer",
-    "InputSpec",
-    "IntegerLookup",
-    "LSTM",
-    "LSTMCell",
-    "Lambda",
-    "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
-    "Masking",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPool3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "Maximum",
-    "Minimum",
-    "MultiHeadAttention",
-    "Multiply",
-    "Normalization",
-    "PReLU",
-    "Permute",
-    "PixelShuffle",
-    "PositionEmbedding",
-    "RMSNormalization",
-    "RNN",
-    "RandomBrightness",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomFlip",
-    "RandomRotation",
-    "RandomTranslation",
-    "RandomZoom",
-    "ReLU",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
-    "Resizing",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "SeparableConvolution1D",
-    "SeparableConvolution2D",
-    "SimpleRNN",
-    "SimpleRNNCell",
-    "SinePositionEncoding",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "StackedRNNCells",
-    "StringLookup",
-    "Subtract",
-    "TextVectorization",
-    "TimeDistributed",
-    "TokenAndPositionEmbedding",
-    "TransformerDecoder",
-    "TransformerEncoder",
-    "UnitNormalization",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-    "Wrapper",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-    "add",
-    "average",
-    "concatenate",
-    "deserialize",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "serialize",
-    "subtract",
-]
+from lamina import namespaces
+from lamina.configuration import deserialize as deserialize
+from lamina.configuration import serialize as serialize
+from lamina.layers import (
+    activation,
+    adaptive_pooling,
+    attention,
+    convolution,
+    convolutional_recurrent,
+    core,
+    depthwise_convolution,
+    einsum_dense,
+    embedding,
+    encoding,
+    global_pooling,
+    hashing,
+    integer_lookup,
+    masking,
+    merging,
+    normalization,
+    padding,
+    pooling,
+    preprocessing,
+    random_geometry,
+    random_pictures,
+    recurrent,
+    recurrent_cells,
+    regularization,
+    reshaping,
+    string_lookup,
+    text_vectorization,
+    transformer,
+    transposed_convolution,
+    wrappers,
+)
+from lamina.layers._base.layer import Layer as Layer
+from lamina.layers._base.spec import InputSpec as InputSpec
+from lamina.layers.activation import *  # noqa: F403
+from lamina.layers.adaptive_pooling import *  # noqa: F403
+from lamina.layers.attention import *  # noqa: F403
+from lamina.layers.convolution import *  # noqa: F403
+from lamina.layers.convolutional_recurrent import *  # noqa: F403
+from lamina.layers.core import *  # noqa: F403
+from lamina.layers.depthwise_convolution import *  # noqa: F403
+from lamina.layers.einsum_dense import *  # noqa: F403
+from lamina.layers.embedding import *  # noqa: F403
+from lamina.layers.encoding import *  # noqa: F403
+from lamina.layers.global_pooling import *  # noqa: F403
+from lamina.layers.hashing import *  # noqa: F403
+from lamina.layers.integer_lookup import *  # noqa: F403
+from lamina.layers.masking import *  # noqa: F403
+from lamina.layers.merging import *  # noqa: F403
+from lamina.layers.normalization import *  # noqa: F403
+from lamina.layers.padding import *  # noqa: F403
+from lamina.layers.pooling import *  # noqa: F403
+from lamina.layers.preprocessing import *  # noqa: F403
+from lamina.layers.random_geometry import *  # noqa: F403
+from lamina.layers.random_pictures import *  # noqa: F403
+from lamina.layers.recurrent import *  # noqa: F403
+from lamina.layers.recurrent_cells import *  # noqa: F403
+from lamina.layers.regularization import *  # noqa: F403
+from lamina.layers.reshaping import *  # noqa: F403
+from lamina.layers.string_lookup import *  # noqa: F403
+from lamina.layers.text_vectorization import *  # noqa: F403
+from lamina.layers.transformer import *  # noqa: F403
+from lamina.layers.transposed_convolution import *  # noqa: F403
+from lamina.layers.wrappers import *  # noqa: F403
+
+if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the first list only
+    __all__ = ["InputSpec", "Layer", "deserialize", "serialize"]
+    __all__ += activation.__all__
+    __all__ += adaptive_pooling.__all__
+    __all__ += attention.__all__
+    __all__ += convolution.__all__
+    __all__ += convolutional_recurrent.__all__
+    __all__ += core.__all__
+    __all__ += depthwise_convolution.__all__
+    __all__ += einsum_dense.__all__
+    __all__ += embedding.__all__
+    __all__ += encoding.__all__
+    __all__ += global_pooling.__all__
+    __all__ += hashing.__all__
+    __all__ += integer_lookup.__all__
+    __all__ += masking.__all__
+    __all__ += merging.__all__
+    __all__ += normalization.__all__
+    __all__ += padding.__all__
+    __all__ += pooling.__all__
+    __all__ += preprocessing.__all__
+    __all__ += random_geometry.__all__
+    __all__ += random_pictures.__all__
+    __all__ += recurrent.__all__
+    __all__ += recurrent_cells.__all__
+    __all__ += regularization.__all__
+    __all__ += reshaping.__all__
+    __all__ += string_lookup.__all__
+    __all__ += text_vectorization.__all__
+    __all__ += transformer.__all__
+    __all__ += transposed_convolution.__all__
+    __all__ += wrappers.__all__
+    __all__.sort()
 
 namespaces.declare(__name__)

@@ -13,6 +13,8 @@ from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import creation, elementwise, masks
 from lamina.tensor import Tensor, as_tensor
 
+__all__ = ["ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"]
+
 
 class ReLU(Layer):
     """Rectified linear unit, max(x, 0) by default.

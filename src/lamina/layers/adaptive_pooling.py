@@ -12,6 +12,15 @@ from lamina.operations import pooling
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
 
+__all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+]
+
 
 class _AdaptivePooling(Layer):
     """Base class of poolings to `output_size`: window i of m over n elements extends from floor(i n

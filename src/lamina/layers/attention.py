@@ -34,6 +34,8 @@ from lamina.operations.creation import iota
 from lamina.operations.shaping import expand_dims, swapaxes
 from lamina.tensor import Tensor, as_tensor, bind
 
+__all__ = ["Attention", "AdditiveAttention", "MultiHeadAttention"]
+
 
 def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
     """Return the softmax over the last axis of the scores at which the mask is True; 0 elsewhere.

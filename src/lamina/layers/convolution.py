@@ -19,6 +19,8 @@ from lamina.operations import convolution, creation, shaping
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor, Variable
 
+__all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution1D", "Convolution2D", "Convolution3D"]
+
 Sizes = int | Sequence[int]
 
 

@@ -20,6 +20,8 @@ from lamina.operations.shaping import reshape, sliced
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
 
+__all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
+
 Sizes = int | Sequence[int]
 PADDINGS = ("valid", "same")
 

@@ -20,6 +20,8 @@ from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
 from lamina.operations import creation, linear_algebra
 from lamina.tensor import Tensor, Variable
 
+__all__ = ["InputLayer", "Input", "Dense", "Activation", "Identity", "Lambda"]
+
 
 class InputLayer(Layer):
     """Layer that represents the data of a model; `Input` creates one and returns its tensor.

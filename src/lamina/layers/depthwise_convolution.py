@@ -10,6 +10,15 @@ from lamina.layers.convolution import Convolution, Sizes
 from lamina.operations import convolution
 from lamina.tensor import Tensor
 
+__all__ = [
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]
+
 
 class _DepthwiseConv(Convolution):
     """Base class of depthwise convolutions: each channel has `depth_multiplier` kernels, which

@@ -10,6 +10,8 @@ from lamina.layers._base.layer import Layer
 from lamina.operations import creation, linear_algebra
 from lamina.tensor import Tensor, Variable
 
+__all__ = ["EinsumDense"]
+
 ELLIPSIS = "..."
 
 

@@ -18,6 +18,8 @@ from lamina.layers._base.layer import Layer
 from lamina.operations import elementwise, indexing
 from lamina.tensor import Tensor, as_tensor
 
+__all__ = ["Embedding"]
+
 # up to which number a dtype holds every whole one
 EXACT = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
 

@@ -16,6 +16,8 @@ from lamina.layers._base.layer import Layer
 from lamina.operations import creation, elementwise, shaping, sorting, updating
 from lamina.tensor import Tensor, as_tensor
 
+__all__ = ["CategoryEncoding", "Discretization"]
+
 MODES = ("one_hot", "multi_hot", "count")
 OLD_NAMES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
 

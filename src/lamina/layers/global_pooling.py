@@ -13,6 +13,21 @@ from lamina.operations import creation, elementwise, reductions, shaping
 from lamina.operations.windows import checked_format
 from lamina.tensor import Tensor
 
+__all__ = [
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalAvgPool1D",
+    "GlobalMaxPool3D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+]
+
 
 class _GlobalPooling(Layer):
     """Base class of poolings over all positions; keepdims keeps the spatial axes with extent 1."""

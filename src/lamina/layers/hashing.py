@@ -15,6 +15,8 @@ from lamina.layers.encoding import MODES, checked_mode, encoded, refuse_sparse
 from lamina.operations import creation
 from lamina.tensor import Tensor
 
+__all__ = ["Hashing"]
+
 Salt = int | Sequence[int] | None
 
 

@@ -12,6 +12,8 @@ from lamina.layers.lookup import LEFT_OUT, Lookup
 from lamina.operations import creation, elementwise, indexing, sorting
 from lamina.tensor import Tensor, as_tensor
 
+__all__ = ["IntegerLookup"]
+
 
 class IntegerLookup(Lookup):
     """Conversion of integers to indices of a vocabulary, or back if `invert`.

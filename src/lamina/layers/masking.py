@@ -10,6 +10,8 @@ from lamina.layers._base.spec import InputSpec
 from lamina.operations import elementwise, masks, reductions
 from lamina.tensor import Tensor
 
+__all__ = ["Masking"]
+
 
 class Masking(Layer):
     """Masking of the steps whose features all equal a value.

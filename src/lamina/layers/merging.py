@@ -18,6 +18,25 @@ from lamina.layers._base.spec import shape_text
 from lamina.operations import creation, elementwise, linear_algebra, masks, neural, shaping
 from lamina.tensor import Tensor, as_tensor
 
+__all__ = [
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Maximum",
+    "Minimum",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "add",
+    "subtract",
+    "multiply",
+    "average",
+    "maximum",
+    "minimum",
+    "concatenate",
+    "dot",
+]
+
 
 class Merge(Layer):
     """Base class of merging layers: takes a list of tensors and checks their shapes."""

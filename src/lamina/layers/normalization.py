@@ -18,6 +18,14 @@ from lamina.operations.promote import axis_of
 from lamina.tensor import Tensor, Variable, bind
 from lamina.transforms import custom_gradient
 
+__all__ = [
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+]
+
 Axes = int | Sequence[int]
 
 

@@ -18,6 +18,19 @@ from lamina.operations.promote import floating
 from lamina.operations.windows import channels_back, channels_last, checked_format, per_axis
 from lamina.tensor import Tensor
 
+__all__ = [
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "PixelShuffle",
+]
+
 Pairs = tuple[tuple[int, int], ...]
 
 

@@ -16,6 +16,21 @@ from lamina.operations import pooling
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
 
+__all__ = [
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+]
+
 Sizes = int | Sequence[int]
 
 

@@ -22,6 +22,8 @@ from lamina.operations.promote import axis_of
 from lamina.operations.windows import channels_back, channels_last, checked_format
 from lamina.tensor import Tensor, bind
 
+__all__ = ["Rescaling", "Normalization", "Resizing", "CenterCrop"]
+
 EPSILON = 1e-7  # standard deviations below count as this
 
 

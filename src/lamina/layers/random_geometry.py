@@ -21,6 +21,8 @@ from lamina.operations import creation, elementwise
 from lamina.operations.sampling import FILLS, INTERPOLATIONS, sample
 from lamina.tensor import Tensor
 
+__all__ = ["RandomTranslation", "RandomRotation", "RandomZoom", "RandomCrop"]
+
 Factor = float | Sequence[float]
 
 

@@ -23,6 +23,8 @@ from lamina.operations import creation, elementwise, reductions, samples, shapin
 from lamina.operations.windows import channels_back, channels_last, checked_format
 from lamina.tensor import Tensor, bind
 
+__all__ = ["RandomFlip", "RandomContrast", "RandomBrightness"]
+
 
 class RandomPictures(Layer):
     """Base class: changes each image at random in training, and none in inference.

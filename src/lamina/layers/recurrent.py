@@ -18,7 +18,6 @@ import numpy as np
 from lamina import restoring, tree
 from lamina.errors import ShapeError, StateError, unknown_name
 from lamina.ir.types import Dim, Extent, bool_, is_static
-from lamina.layers import recurrent_cells
 from lamina.layers._base import arguments, building
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import SEQUENCES, InputSpec, shape_text
@@ -39,6 +38,8 @@ from lamina.locks import MAKING
 from lamina.operations import creation, elementwise, indexing, limits, masks, shaping, updating
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms.loops import scan
+
+__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
 
 class RNN(Layer):
@@ -470,6 +471,3 @@ class GRU(_OfCell):
     ) -> None:
         kwargs["recurrent_activation"] = recurrent_activation
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
-
-
-__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN", *recurrent_cells.__all__]

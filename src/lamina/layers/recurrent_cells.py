@@ -23,6 +23,8 @@ from lamina.operations import creation, linear_algebra, random
 from lamina.operations.shaping import concat, sliced
 from lamina.tensor import Tensor, as_tensor
 
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
+
 States = list[Tensor]
 
 
@@ -556,6 +558,3 @@ def parts_of(cell: Any, batch: Dim, features: Dim, training: bool) -> Parts:
         return output, list(new) if isinstance(new, (list, tuple)) else [new]
 
     return Parts(lambda x: x, step)
-
-
-__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]

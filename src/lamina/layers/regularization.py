@@ -18,6 +18,17 @@ from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import creation, elementwise, random
 from lamina.tensor import Tensor
 
+__all__ = [
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "GaussianDropout",
+    "GaussianNoise",
+    "AlphaDropout",
+    "ActivityRegularization",
+]
+
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 

@@ -14,6 +14,8 @@ from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import shaping
 from lamina.tensor import Tensor, bind
 
+__all__ = ["Flatten", "Reshape", "Permute", "RepeatVector"]
+
 
 class Flatten(Layer):
     """Reshaping of each sample to a vector.

@@ -12,6 +12,8 @@ from lamina.layers.hashing import Salt, hasher
 from lamina.layers.lookup import Lookup
 from lamina.operations import creation
 
+__all__ = ["StringLookup"]
+
 
 class StringLookup(Lookup, HostLayer):
     """Conversion of strings to indices of a vocabulary, or back if `invert`.

@@ -18,6 +18,8 @@ from lamina.layers.string_lookup import StringLookup
 from lamina.operations import creation
 from lamina.tensor import Tensor
 
+__all__ = ["TextVectorization"]
+
 WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 STANDARDIZE: dict[str, Callable[[str], str]] = {
     "lower": str.lower,

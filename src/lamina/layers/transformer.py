@@ -24,6 +24,14 @@ from lamina.operations.creation import iota
 from lamina.operations.shaping import broadcast_to, expand_dims, sliced
 from lamina.tensor import Tensor, as_tensor
 
+__all__ = [
+    "SinePositionEncoding",
+    "PositionEmbedding",
+    "TokenAndPositionEmbedding",
+    "TransformerEncoder",
+    "TransformerDecoder",
+]
+
 
 # ---- positions ---------------------------------------------------------------------------------
 class SinePositionEncoding(Layer):

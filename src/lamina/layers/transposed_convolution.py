@@ -12,6 +12,15 @@ from lamina.operations import convolution
 from lamina.operations.windows import per_axis
 from lamina.tensor import Tensor
 
+__all__ = [
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "Conv3DTranspose",
+    "Convolution1DTranspose",
+    "Convolution2DTranspose",
+    "Convolution3DTranspose",
+]
+
 
 class _ConvTranspose(Convolution):
     """Base class of transposed convolutions: activation(conv_transpose(inputs, kernel) + bias).

@@ -13,6 +13,8 @@ from lamina.layers._base.streaming import streaming
 from lamina.operations import masks, reductions, shaping
 from lamina.tensor import Tensor
 
+__all__ = ["Wrapper", "TimeDistributed", "Bidirectional"]
+
 MERGES = ("concat", "sum", "mul", "ave", None)
 
 
