@@ -192,9 +192,65 @@ def test_classes_of_ones_own_say_that_they_can():
         of_series(Gate()).stream()
 
     class Streaming(Gate):
-        streams = True
+        streams = "each_step"
 
     same(of_series(Streaming()), series())
+
+
+def test_a_subclass_with_its_own_call_must_say_that_it_streams():
+    class Shifted(L.Dense):
+        def call(self, inputs):
+            return lm.roll(super().call(inputs), 1, axis=1)
+
+    class Doubled(L.Dense):
+        streams = "each_step"
+
+        def call(self, inputs):
+            return super().call(inputs) * 2.0
+
+    class Named(L.Dense):
+        pass
+
+    assert [c.streams for c in (L.Dense, Shifted, Doubled, Named)] == [
+        *("each_step", "no", "each_step", "each_step")
+    ]
+    with pytest.raises(ArgumentError, match=r"Shifted.*what Shifted\.call does with several"):
+        of_series(Shifted(2)).stream()
+    same(of_series(Doubled(2), Named(3)), series())
+
+
+def test_a_users_layer_of_state_streams_and_an_axis_other_than_the_last_does_not():
+    class Sum(L.Layer):
+        def call(self, inputs):
+            return lm.cumulative_sum(inputs, axis=1)
+
+        def call_streaming(self, stream, inputs):
+            state = stream.state(self, lambda: lm.zeros((stream.batch, 1, inputs.shape[-1])))
+            total = state.read() + inputs
+            state.keep(total)
+            return total
+
+    assert Sum.streams == "state"
+    same(of_series(Sum()), series())
+
+    class Along(L.Layer):
+        streams = "each_step"
+
+        def __init__(self, axis):
+            super().__init__()
+            self.axis = axis
+
+        def call(self, inputs):
+            return lm.softmax(inputs, axis=self.axis)
+
+    same(of_series(Along(-1)), series())
+    with pytest.raises(ArgumentError, match="cannot be streamed"):
+        of_series(Along(1)).stream()
+
+
+def test_an_unknown_value_of_streams_is_refused_with_those_that_there_are():
+    with pytest.raises(ArgumentError, match="expected one of .each_step., .state., .no., got True"):
+        type("Wrong", (L.Layer,), {"streams": True})
 
 
 CANNOT = {

@@ -38,6 +38,7 @@ class ReLU(Layer):
         [[0.0, 2.0, 6.0]]
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(
@@ -77,6 +78,7 @@ class LeakyReLU(Layer):
     Source: Maas et al. (2013), Rectifier nonlinearities improve neural network acoustic models.
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
@@ -109,6 +111,7 @@ class ELU(Layer):
         units.
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
@@ -198,6 +201,7 @@ class Softmax(Layer):
         [[0.5, 0.5]]
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:

@@ -244,6 +244,8 @@ class Projection(Layer):
     Inputs (..., *inner), kernel (*inner, *outer), bias (*outer), outputs (..., *outer).
     """
 
+    streams = "each_step"
+
     def __init__(
         self,
         inner: Sequence[int],

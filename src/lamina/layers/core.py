@@ -44,6 +44,8 @@ class InputLayer(Layer):
         (None, 2)
     """
 
+    streams = "each_step"
+
     def __init__(
         self,
         shape: Sequence[int | None] | None = None,
@@ -161,6 +163,7 @@ class Dense(Layer):
         (batch, 4)
     """
 
+    streams = "each_step"
     activation = activations.ActivationAttribute()
     supports_masking = True
     input_spec = InputSpec(min_ndim=2)
@@ -233,6 +236,7 @@ class Activation(Layer):
         [[0.0, 2.0]]
     """
 
+    streams = "each_step"
     activation = activations.ActivationAttribute()
     supports_masking = True
 
@@ -265,6 +269,7 @@ class Identity(Layer):
         [[1.0, 2.0]]
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def call(self, inputs: Any) -> Any:

@@ -53,6 +53,7 @@ class Embedding(Layer):
         (1, 3, 64)
     """
 
+    streams = "each_step"
     supports_masking = True
     _data_dtype = int32
 

@@ -32,6 +32,7 @@ class Masking(Layer):
         [[True, False, True]]
     """
 
+    streams = "each_step"
     argument_checks: ClassVar[Checks] = {"mask_value": AnyNumber()}
     input_spec = InputSpec(min_ndim=3)
     supports_masking = True

@@ -41,6 +41,7 @@ __all__ = [
 class Merge(Layer):
     """Base class of merging layers: takes a list of tensors and checks their shapes."""
 
+    streams = "each_step"
     fewest = 2
     most: int | None = None
     supports_masking = True
@@ -398,7 +399,7 @@ class Dot(Merge):
     """
 
     most = 2
-    streams = False
+    streams = "no"
 
     def __init__(self, axes: int | tuple[int, int], normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

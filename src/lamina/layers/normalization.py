@@ -115,6 +115,8 @@ class BatchNormalization(_Affine):
     Source: Ioffe and Szegedy (2015), Batch normalization, algorithm 1.
     """
 
+    streams = "each_step"
+
     def __init__(
         self,
         axis: int = -1,
@@ -260,6 +262,8 @@ class LayerNormalization(_Affine):
     Source: Ba et al. (2016), Layer normalization.
     """
 
+    streams = "each_step"
+
     def __init__(
         self,
         axis: Axes = -1,
@@ -400,6 +404,8 @@ class RMSNormalization(Layer):
     Source: Zhang and Sennrich (2019), Root mean square layer normalization.
     """
 
+    streams = "each_step"
+
     def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
@@ -437,6 +443,7 @@ class UnitNormalization(Layer):
         [0.6, 0.8]
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:

@@ -46,6 +46,7 @@ class Rescaling(Layer):
         [[-1.0, 1.0]]
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
@@ -89,6 +90,7 @@ class Normalization(Layer):
         [[-1.0, 1.0]]
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(

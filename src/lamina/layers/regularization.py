@@ -35,6 +35,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 class Noise(Layer):
     """Base class of layers with random numbers: rate, seed and key."""
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
@@ -348,6 +349,7 @@ class ActivityRegularization(Layer):
         [[1.0, 2.0]]
     """
 
+    streams = "each_step"
     supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:

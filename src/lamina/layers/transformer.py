@@ -174,6 +174,7 @@ class TokenAndPositionEmbedding(Layer):
         (1, 3, 16)
     """
 
+    streams = "each_step"
     supports_masking = True
     _data_dtype = int32
 
@@ -323,6 +324,8 @@ class TransformerEncoder(_Block):
     Source: Vaswani et al. (2017), Attention is all you need, section 3.1.
     """
 
+    streams = "each_step"
+
     def build(self, input_shape: Any) -> None:
         self.self_attention = self._attention("self_attention_layer", input_shape, input_shape)
         self.self_attention_norm = self._norm("self_attention_layer_norm", input_shape)
@@ -375,6 +378,8 @@ class TransformerDecoder(_Block):
 
     Source: Vaswani et al. (2017), Attention is all you need, section 3.1.
     """
+
+    streams = "each_step"
 
     def build(self, decoder_sequence_shape: Any, encoder_sequence_shape: Any = None) -> None:
         shape, other = decoder_sequence_shape, encoder_sequence_shape

@@ -34,6 +34,8 @@ class Wrapper(Layer):
         (batch, 4)
     """
 
+    streams = "each_step"
+
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layer = _as_layer(type(self).__name__, layer)

@@ -12,7 +12,6 @@ from lamina.errors import ArgumentError, UnknownNameError, unknown_name
 from lamina.layers import Layer
 from lamina.layers._base import frames, propagation, symbolic
 from lamina.layers._base.arguments import batched
-from lamina.layers._base.streaming import refused
 from lamina.layers.facts import is_named_by_user, need_built, take_name, with_sublayers
 from lamina.locks import MAKING
 from lamina.models.connected import Connected
@@ -145,9 +144,6 @@ class Model(Connected, Layer, Stepping, Filing):
         """
         from lamina.models.streaming import check_between
 
-        own = next(c for c in type(self).__mro__ if "call" in vars(c))
-        if not self.streams and not own.__module__.startswith("lamina.models."):
-            raise refused(self, f"what {own.__name__}.call does with several steps is not known")
         if self._graph is not None:
             check_between(self, self._graph)
         return self.call(*args, **kwargs)

@@ -52,6 +52,8 @@ class Sequential(Model):
         407050
     """
 
+    streams = "state"
+
     _unseen: ClassVar[frozenset[str]] = Model._unseen | {"_stage", "_own_scope", "_by_name"}
 
     def __init__(

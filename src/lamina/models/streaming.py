@@ -14,7 +14,7 @@ import numpy as np
 from lamina import tree
 from lamina.engines import Executable
 from lamina.errors import DTypeError, ShapeError, StateError, describe
-from lamina.ir import primitives
+from lamina.ir import kinds
 from lamina.ir.graph import Node, topological
 from lamina.ir.types import Extent, TensorType
 from lamina.layers._base import symbolic
@@ -28,12 +28,8 @@ from lamina.transforms.compiling import build
 from lamina.transforms.tracing import record
 
 STEPS = Extent.symbol("steps")
-BY_ELEMENT = {
-    *(primitives.FLOAT_UNARY + primitives.NUMBER_UNARY + primitives.INTEGER_UNARY),
-    *(primitives.FLOAT_BINARY + primitives.NUMBER_BINARY + primitives.BIT_BINARY),
-    *("compare", "select", "clamp", "convert", "constant", "broadcast_in_dim", "is_finite", "not"),
-    *("identity", "stop_gradient"),
-}  # operations between layers that look at each step by itself
+# operations between layers that treat each step separately
+BY_ELEMENT = kinds.ELEMENTWISE | {"constant", "broadcast_in_dim", "identity", "stop_gradient"}
 
 
 class Stream:

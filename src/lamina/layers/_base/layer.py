@@ -66,7 +66,7 @@ class Layer(Tracked):
     _data_dtype: types.DType | None = None  # of a Sequential's data without Input; None: floats
     needs_samples: bool = False  # training says which samples of the data set a batch holds
     trains_unless_told: bool = False  # what `training` is where no caller says it
-    streams: ClassVar[bool | None] = None  # whether `call` looks at each step of time by itself
+    streams: ClassVar[str] = "no"  # what `call` does with the steps of a sequence
     activity_regularizer: Any
     _call_parameters: ClassVar[tuple[str, ...]]
     _call_positions: ClassVar[tuple[str, ...]]
@@ -112,6 +112,7 @@ class Layer(Tracked):
             cls.build = building.wrapped(cls.build)  # type: ignore[method-assign]
         if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
             cls.supports_masking = True
+        streaming.settle(cls)
 
     @property
     def dtype(self) -> types.DType:

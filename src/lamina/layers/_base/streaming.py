@@ -1,13 +1,18 @@
 """Streaming: processing of one step at a time instead of a whole sequence.
 
 Within `streaming(context)` each call of a layer is a call for one step: inputs (batch, 1, ...).
-There are three kinds of layers.
+A class says
+by its attribute `streams` which of three kinds its layers are.
 
-    stateless per step     `call` is correct as it is: those of EACH_STEP_ALONE, models, and classes
-                           with `streams = True`
-    stateful               defines `call_streaming(stream, ...)`, which reads its state with
-                           `stream.state(layer, begin)` and stores it for the next step
-    needs later steps      all others, which cannot be streamed: ArgumentError with their name
+    "each_step"    `call` treats each step separately, and is correct as it is; a layer with an
+                   `axis` only if that is the axis of the features
+    "state"        defines `call_streaming(stream, ...)`, which reads its state with
+                   `stream.state(layer, begin)` and stores it for the next step
+    "no"           all others, which cannot be streamed: ArgumentError with their name
+
+A class that defines `call_streaming` is of the second kind. One that defines `call` anew is of the
+third unless it says otherwise: what is true of the class that it inherits from may not be true of
+it.
 """
 
 from __future__ import annotations
@@ -26,13 +31,7 @@ from lamina.ir.types import int32
 from lamina.layers._base import building
 from lamina.tensor import Variable
 
-EACH_STEP_ALONE = {
-    *("Activation", "ActivityRegularization", "BatchNormalization", "Dense", "ELU", "Embedding"),
-    *("Identity", "InputLayer", "LayerNormalization", "LeakyReLU", "Masking", "Merge", "Noise"),
-    *("Normalization", "Projection", "RMSNormalization", "ReLU", "Rescaling", "Softmax"),
-    *("TransformerDecoder", "TransformerEncoder", "TokenAndPositionEmbedding"),
-    *("UnitNormalization", "Wrapper"),
-}  # the classes that define `call`; of those with an `axis`, if it is the last
+KINDS = ("each_step", "state", "no")
 
 
 class Streaming:
@@ -103,37 +102,44 @@ def streaming(stream: Streaming | None) -> Iterator[None]:
         _LOCAL.stream = before
 
 
+def settle(cls: type) -> None:
+    """Determine `streams` of a new class of layers, or raise ArgumentError for an unknown value."""
+    own = vars(cls)
+    if "streams" not in own:
+        if "call_streaming" in own:
+            cls.streams = "state"  # type: ignore[attr-defined]
+        elif "call" in own:
+            cls.streams = "no"  # type: ignore[attr-defined]
+    elif own["streams"] not in KINDS:
+        raise ArgumentError(
+            f"{cls.__name__}: invalid streams (expected one of {', '.join(map(repr, KINDS))}, got "
+            f"{own['streams']!r})",
+            hint='write streams = "each_step" if `call` treats each step separately',
+        )
+
+
 def call_of(layer: Any) -> Callable[..., Any]:
     """Return the layer's `call`, or its replacement in a stream."""
     stream = _LOCAL.stream
     if stream is None:
         return layer.call
-    if hasattr(layer, "call_streaming"):
+    if layer.streams == "state":
         return partial(layer.call_streaming, stream)
-    if streams(layer):
+    if layer.streams == "each_step" and _is_last(layer):
         return layer.call
-    raise refused(layer, "it needs other steps than the one that comes, and keeps none of them")
-
-
-def streams(layer: Any) -> bool:
-    """Return True if `call` of the layer treats each step separately."""
-    if layer.streams is not None:
-        return bool(layer.streams)
     owner = next(c for c in type(layer).__mro__ if "call" in vars(c))
-    return (
-        owner.__name__ in EACH_STEP_ALONE
-        and owner.__module__.startswith("lamina.")
-        and _is_last(layer)
-    )
+    if owner.__module__.startswith("lamina."):
+        raise refused(layer, "it needs other steps than the one that comes, and keeps none of them")
+    raise refused(layer, f"what {owner.__name__}.call does with several steps is not known")
 
 
 def _is_last(layer: Any) -> bool:
     """Return True if the layer works along the axis of the features, or along none."""
     axis = getattr(layer, "axis", -1)
-    axes = [axis] if isinstance(axis, int) else list(axis)
+    axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
     shape = layer._build_shape
     last = len(shape) - 1 if shape and not isinstance(shape[0], (tuple, list)) else 2
-    return all(a in (-1, last) for a in axes)
+    return all(a in (-1, last) for a in axes if isinstance(a, int))
 
 
 def refused(layer: Any, why: str) -> ArgumentError:
@@ -141,6 +147,6 @@ def refused(layer: Any, why: str) -> ArgumentError:
     return ArgumentError(
         f"{layer._label()} cannot be streamed: {why}",
         hint="recurrent layers, causal convolutions, MultiHeadAttention with use_causal_mask, and "
-        "layers that look at each step by itself can; a class of your own that does so says "
-        "streams = True",
+        "layers that treat each step separately can; a class of your own that does so says "
+        "streams = 'each_step'",
     )
