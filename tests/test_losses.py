@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -508,6 +509,134 @@ def test_logits_in_a_loss_of_probabilities_are_recognised():
         losses.check_predictions(SPARSE, np.array([[2.0, -1.0]]))
     losses.check_predictions(losses.SparseCategoricalCrossentropy(from_logits=True), [[2.0, -1]])
     losses.check_predictions(MSE, [[2.0, -1]])
+
+
+# ---- losses and activations of users, which declare what they take and return --------------------
+class OfLabels(losses.Loss):
+    targets = "indices"
+    predictions = "probabilities"
+
+    def call(self, y_true, y_pred):
+        return losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+
+def of_labels(y_true, y_pred):
+    return losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+
+def compiled(loss, activation="softmax"):
+    last = activation if isinstance(activation, lm.layers.Layer) else None
+    dense = lm.layers.Dense(3, activation=None if last else activation)
+    model = lm.Sequential([lm.Input((4,)), dense, *([last] if last else [])])
+    model.compile("sgd", loss)
+    return model
+
+
+X, Y = np.ones((6, 4), "float32"), np.arange(6) % 3
+
+
+def test_a_users_loss_of_class_indices_trains_and_refuses_labels_outside_of_the_classes():
+    compiled(OfLabels()).fit(X, Y, verbose=0)
+    for wrong, error, message in (
+        (Y + 1, RangeError, "count from 1"),
+        (one_hot(Y, 3), ShapeError, "one-hot labels"),
+        (Y + 0.5, DataError, "no class index"),
+    ):
+        with pytest.raises(error, match=message):
+            compiled(OfLabels()).fit(X, wrong, verbose=0)
+
+
+def test_a_users_loss_function_declares_its_targets_as_an_attribute():
+    with pytest.raises(ShapeError, match="declares targets = 'indices'"):
+        compiled(of_labels).fit(X, Y, verbose=0)
+    of_labels.targets = "indices"
+    try:
+        compiled(of_labels).fit(X, Y, verbose=0)
+        with pytest.raises(RangeError, match="count from 1"):
+            compiled(of_labels).fit(X, Y + 1, verbose=0)
+        of_labels.targets = "index"
+        with pytest.raises(UnknownNameError, match="indices"):
+            compiled(of_labels)
+    finally:
+        del of_labels.targets
+
+
+def test_a_users_activation_with_an_output_range_is_checked_like_those_of_lamina():
+    def squared(x):
+        return x * x
+
+    def shares(x):
+        return lm.softmax(2 * x)
+
+    compiled(OfLabels(), squared).fit(X, Y, verbose=0)  # nothing is known of it
+    squared.output_range, shares.output_range = "any", "distribution"
+    with pytest.raises(ArgumentError, match="activation is 'squared', whose values are not"):
+        compiled(OfLabels(), squared).fit(X, Y, verbose=0)
+    sparse = losses.SparseCategoricalCrossentropy(from_logits=True)
+    with pytest.raises(ArgumentError, match=r"'shares': its probabilities.*second one"):
+        compiled(sparse, shares).fit(X, Y, verbose=0)
+    compiled(OfLabels(), shares).fit(X, Y, verbose=0)
+
+
+def test_a_users_last_layer_with_an_output_range_is_checked_like_those_of_lamina():
+    class Shares(lm.layers.Layer):
+        def call(self, inputs):
+            return lm.softmax(inputs)
+
+        def output_range(self):
+            return "distribution"
+
+    sparse = losses.SparseCategoricalCrossentropy(from_logits=True)
+    for last in (Shares(), lm.layers.Softmax(), lm.layers.Activation("softmax")):
+        with pytest.raises(ArgumentError, match="second one"):
+            compiled(sparse, last).fit(X, Y, verbose=0)
+        twice = lm.Sequential([lm.Input((4,)), lm.layers.Dense(3, "softmax"), last])
+        twice.compile("sgd", OfLabels())
+        with pytest.raises(ArgumentError, match="comes after the softmax of"):
+            twice.fit(X, Y, verbose=0)
+
+
+def test_unknown_kinds_of_targets_and_predictions_are_refused_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="indices"):
+        type("Wrong", (losses.Loss,), {"targets": "index"})
+    with pytest.raises(UnknownNameError, match="probabilities"):
+        type("Wrong", (losses.Loss,), {"predictions": "probability"})
+
+
+def test_losses_declare_the_kind_of_their_targets():
+    kinds = {name: getattr(losses, name).targets for name in losses.__all__ if name[0].isupper()}
+    assert kinds["SparseCategoricalCrossentropy"] == "indices"
+    assert kinds["CTC"] == "sequences"
+    assert {kinds[name] for name in ("MeanSquaredError", "Huber", "Dice")} == {"same_shape"}
+
+
+def test_a_new_loss_is_known_by_name_from_its_module_alone():
+    family = ModuleType("family")
+
+    def cubic_error(y_true, y_pred):
+        return lm.mean(lm.abs(lm.asarray(y_true) - y_pred) ** 3, axis=-1)
+
+    class CubicError(losses.base.NamedLoss):
+        function = cubic_error
+        short_names = ("cubic",)
+
+        def __init__(self, reduction="sum_over_batch_size", name=None, dtype=None):
+            super().__init__(name, reduction, dtype)
+
+    vars(family).update(cubic_error=cubic_error, CubicError=CubicError)
+    family.__all__ = ["CubicError", "cubic_error"]
+    losses._register(family)
+    try:
+        assert losses.get("cubic") is losses.get("cubic_error") is cubic_error
+        assert type(losses.as_loss("cubic_error")) is CubicError
+        assert losses.get("CubicError")([[1.0]], [[3.0]]).item() == 8.0
+    finally:
+        for table in (losses.REGISTRY.functions, losses.REGISTRY._by_name):
+            for name in [k for k in table if "cubic" in k.lower()]:
+                del table[name]
+        losses.REGISTRY.classes.pop("CubicError")
+        losses.REGISTRY._listed -= {"cubic_error", "cubic"}
+        losses._CLASSES.pop(cubic_error)
 
 
 # ---- by name -----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from lamina.configuration import (
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.floatx import with_floatx
 from lamina.operations import elementwise, neural
+from lamina.operations.ranges import output_range_of, returns
 from lamina.tensor import Tensor, as_tensor
 
 celu = with_floatx(neural.celu)
@@ -52,6 +53,7 @@ tanh_shrink = with_floatx(neural.tanh_shrink)
 threshold = with_floatx(neural.threshold)
 
 
+@returns("any")
 @with_floatx
 def tanh(x: Any) -> Tensor:
     """Hyperbolic tangent: sinh(x) / cosh(x).
@@ -67,6 +69,7 @@ def tanh(x: Any) -> Tensor:
     return elementwise.tanh(x)
 
 
+@returns("any")
 @with_floatx
 def relu(
     x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
@@ -101,6 +104,7 @@ def relu(
     return above
 
 
+@returns("any")
 @with_floatx
 def gelu(x: Any, approximate: bool = False) -> Tensor:
     """Gaussian error linear unit: x * P(X <= x) for X ~ N(0, 1).
@@ -191,6 +195,29 @@ def get(identifier: Any) -> Callable[..., Any]:
     raise ArgumentError(f"activation: {describe(identifier)} is neither a name nor a function")
 
 
+def output_range(activation: Any) -> str | None:
+    """Return the declared range of what an activation returns.
+
+    "distribution" stands for probabilities that sum to 1, "probabilities" for numbers from 0 to 1,
+    and "any" for all others. A function of a user declares it as an attribute:
+    `f.output_range = "probabilities"`.
+
+    Args:
+        activation: name, function or layer; None is unknown.
+
+    Returns:
+        str | None: None if the range is unknown.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.output_range("softmax"), lm.activations.output_range(lm.nn.relu)
+        ('distribution', 'any')
+    """
+    if isinstance(activation, str):
+        activation = own_object(activation) or _BY_NAME.get(activation) or _ALIASES.get(activation)
+    return output_range_of(activation)
+
+
 def serialize(activation: Any) -> Any:
     """Return the name of an activation, or the configuration of a layer.
 
@@ -208,6 +235,6 @@ def serialize(activation: Any) -> Any:
     return plain(activation, "activation")
 
 
-__all__ = [*sorted([*_BY_NAME, *_ALIASES]), "get", "serialize", "deserialize"]
+__all__ = [*sorted([*_BY_NAME, *_ALIASES]), "get", "output_range", "serialize", "deserialize"]
 
 namespaces.declare(__name__)

@@ -54,6 +54,9 @@ class ReLU(Layer):
         self.max_value, self.negative_slope = max_value, negative_slope or 0.0
         self.threshold = threshold or 0.0
 
+    def output_range(self) -> str:
+        return "any"
+
     def call(self, inputs: Tensor) -> Tensor:
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
@@ -86,6 +89,9 @@ class LeakyReLU(Layer):
         _not_negative("LeakyReLU", negative_slope=negative_slope)
         self.negative_slope = negative_slope
 
+    def output_range(self) -> str:
+        return "any"
+
     def call(self, inputs: Tensor) -> Tensor:
         return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
 
@@ -117,6 +123,9 @@ class ELU(Layer):
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
+
+    def output_range(self) -> str:
+        return "any"
 
     def call(self, inputs: Tensor) -> Tensor:
         return activations.elu(inputs, alpha=self.alpha)
@@ -177,6 +186,9 @@ class PReLU(Layer):
         own = {k: n for k, n in enumerate(input_shape) if k and shape[k - 1] != 1}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=own)
 
+    def output_range(self) -> str:
+        return "any"
+
     def call(self, inputs: Tensor) -> Tensor:
         return elementwise.maximum(inputs, 0) + self.alpha.read() * elementwise.minimum(inputs, 0)
 
@@ -207,6 +219,9 @@ class Softmax(Layer):
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
+
+    def output_range(self) -> str:
+        return "distribution"
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)

@@ -6,92 +6,55 @@ returns a Loss for both, and for any function of (y_true, y_pred).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from lamina import namespaces
-from lamina.losses.base import Loss, LossFunctionWrapper
-from lamina.losses.binary import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    binary_crossentropy,
-    binary_focal_crossentropy,
-)
-from lamina.losses.categorical import (
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    KLDivergence,
-    SparseCategoricalCrossentropy,
-    categorical_crossentropy,
-    categorical_focal_crossentropy,
-    categorical_generalized_cross_entropy,
-    kl_divergence,
-    sparse_categorical_crossentropy,
-)
-from lamina.losses.checks import check_activation, check_predictions, check_targets
+from lamina.losses import binary, categorical, overlap, regression, similarity
+from lamina.losses import ctc as _ctc
+from lamina.losses import hinge as _hinge
+from lamina.losses.base import Loss as Loss
+from lamina.losses.base import LossFunctionWrapper, NamedLoss
+from lamina.losses.binary import *  # noqa: F403
+from lamina.losses.binary import binary_crossentropy
+from lamina.losses.categorical import *  # noqa: F403
+from lamina.losses.categorical import kl_divergence
+from lamina.losses.checks import check_activation as check_activation
+from lamina.losses.checks import check_predictions as check_predictions
+from lamina.losses.checks import check_targets as check_targets
 from lamina.losses.checks import looks_like_logits as looks_like_logits
-from lamina.losses.ctc import CTC, ctc
-from lamina.losses.hinge import (
-    CategoricalHinge,
-    Hinge,
-    SquaredHinge,
-    categorical_hinge,
-    hinge,
-    squared_hinge,
-)
-from lamina.losses.overlap import Dice, Tversky, dice, tversky
+from lamina.losses.ctc import *  # noqa: F403
+from lamina.losses.hinge import *  # noqa: F403
+from lamina.losses.overlap import *  # noqa: F403
+from lamina.losses.regression import *  # noqa: F403
 from lamina.losses.regression import (
-    CosineSimilarity,
-    Huber,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    Poisson,
-    cosine_similarity,
-    huber,
     log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
-    poisson,
 )
-from lamina.losses.similarity import Circle, circle
+from lamina.losses.similarity import *  # noqa: F403
 from lamina.registry import Registry
 
 REGISTRY = Registry("loss", Loss.family)
+_CLASSES: dict[Any, Callable[[], Loss]] = {}  # of the functions
+_FAMILIES = (regression, categorical, binary, _hinge, overlap, similarity, _ctc)
 
-# class, its formula, short names of both
-_ROWS: tuple[tuple[Any, ...], ...] = (
-    (MeanSquaredError, mean_squared_error, "mse", "MSE"),
-    (MeanAbsoluteError, mean_absolute_error, "mae", "MAE"),
-    (MeanAbsolutePercentageError, mean_absolute_percentage_error, "mape", "MAPE"),
-    (MeanSquaredLogarithmicError, mean_squared_logarithmic_error, "msle", "MSLE"),
-    (Huber, huber, "huber_loss"),
-    (LogCosh, log_cosh, "logcosh"),
-    (CosineSimilarity, cosine_similarity),
-    (Poisson, poisson),
-    (KLDivergence, kl_divergence, "kld", "KLD", "kullback_leibler_divergence"),
-    (BinaryCrossentropy, binary_crossentropy, "bce", "BCE"),
-    (BinaryFocalCrossentropy, binary_focal_crossentropy),
-    (CategoricalCrossentropy, categorical_crossentropy),
-    (CategoricalFocalCrossentropy, categorical_focal_crossentropy),
-    (SparseCategoricalCrossentropy, sparse_categorical_crossentropy),
-    (CategoricalGeneralizedCrossEntropy, categorical_generalized_cross_entropy),
-    (Hinge, hinge),
-    (SquaredHinge, squared_hinge),
-    (CategoricalHinge, categorical_hinge),
-    (Dice, dice),
-    (Tversky, tversky),
-    (Circle, circle),
-    (CTC, ctc),
-)
-for _class, _function, *_short in _ROWS:
-    REGISTRY.add_class(_class, *_short)
-    REGISTRY.add_function(_function, *_short)
+
+def _register(family: ModuleType) -> None:
+    """Make the classes and functions that a module lists in `__all__` known by their names."""
+    for name in family.__all__:
+        cls = vars(family)[name]
+        if isinstance(cls, type) and issubclass(cls, NamedLoss):
+            REGISTRY.add_class(cls, *cls.short_names)
+            REGISTRY.add_function(cls.function, *cls.short_names)
+            _CLASSES[cls.function] = cls
+
+
+for _family in _FAMILIES:
+    _register(_family)
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -141,10 +104,8 @@ def as_loss(identifier: Any) -> Loss:
     loss = get(identifier)
     if isinstance(loss, Loss):
         return loss
-    for cls, function, *_ in _ROWS:
-        if loss is function:
-            return cls()
-    return LossFunctionWrapper(loss)
+    cls = _CLASSES.get(loss) if callable(loss) else None
+    return LossFunctionWrapper(loss) if cls is None else cls()
 
 
 def serialize(loss: Any) -> Any:
@@ -180,59 +141,13 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     return REGISTRY.deserialize(config, custom_objects)
 
 
-__all__ = [
-    "Loss",
-    "MeanSquaredError",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredLogarithmicError",
-    "Huber",
-    "LogCosh",
-    "CosineSimilarity",
-    "Poisson",
-    "KLDivergence",
-    "BinaryCrossentropy",
-    "BinaryFocalCrossentropy",
-    "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "SparseCategoricalCrossentropy",
-    "CategoricalGeneralizedCrossEntropy",
-    "Hinge",
-    "SquaredHinge",
-    "CategoricalHinge",
-    "Dice",
-    "Tversky",
-    "Circle",
-    "CTC",
-    "mean_squared_error",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "huber",
-    "log_cosh",
-    "cosine_similarity",
-    "poisson",
-    "kl_divergence",
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "sparse_categorical_crossentropy",
-    "categorical_generalized_cross_entropy",
-    "hinge",
-    "squared_hinge",
-    "categorical_hinge",
-    "dice",
-    "tversky",
-    "circle",
-    "ctc",
-    "as_loss",
-    "check_activation",
-    "check_predictions",
-    "check_targets",
-    "get",
-    "serialize",
-    "deserialize",
-]
+if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the first list only
+    # fmt: off
+    __all__ = [
+        "Loss", "as_loss", "check_activation", "check_predictions", "check_targets", "deserialize",
+        "get", "serialize",
+    ]
+    # fmt: on
+    __all__ += [name for family in _FAMILIES for name in family.__all__]
 
 namespaces.declare(__name__)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
+
+import numpy as np
 
 from lamina import operations as ops
 from lamina.arguments import FLAG, Checks, Integers, Number, Text
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import unknown_name
 from lamina.ir import types
+from lamina.losses import targets
 from lamina.losses.shapes import floating, weights_for
 from lamina.operations import masks
 from lamina.tensor import Tensor, as_tensor
 
+PREDICTIONS = ("any", "probabilities", "logits")
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
+
+
+def _known(what: str, owner: Any, kind: Any, kinds: Iterable[str]) -> str:
+    """Return the kind of targets or predictions that a class or function of users declares."""
+    if kind not in kinds:
+        raise unknown_name(f"{what} of {owner.__name__}", kind, kinds)
+    return str(kind)
 
 
 class Loss(Configurable):
@@ -28,6 +39,13 @@ class Loss(Configurable):
     - "mean_with_sample_weight": sum(w_i l_i) / sum(w_i)
     - "sum": sum(w_i l_i)
     - "none" or None: w_i l_i, one value per sample
+
+    Before training, `fit` checks the targets and the last activation by what the class declares:
+
+    - `targets`: "same_shape" (the default), "indices", "distributions", "binary", "signs",
+      "sequences" or "any"
+    - `predictions`: "any" (the default), "probabilities" or "logits"; with `from_logits=True`,
+      probabilities are logits
 
     Args:
         name: name of the loss in logs; None uses a name made from that of the class.
@@ -54,6 +72,8 @@ class Loss(Configurable):
     """
 
     family = "lamina.losses"
+    targets: str = "same_shape"
+    predictions: str = "any"
     argument_checks: ClassVar[Checks] = {
         **dict.fromkeys(("alpha", "beta", "delta", "gamma", "q"), Number()),
         **dict.fromkeys(("apply_class_balancing", "from_logits"), FLAG),
@@ -71,6 +91,37 @@ class Loss(Configurable):
         self.name = name or snake_case(type(self).__name__)
         self.reduction = _known_reduction(reduction)
         self.dtype = types.dtype(dtype) if dtype is not None else None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _known("targets", cls, cls.targets, targets.KINDS)
+        _known("predictions", cls, cls.predictions, PREDICTIONS)
+
+    def takes(self) -> str:
+        """Return what the predictions must be: "probabilities", "logits", or "any"."""
+        is_logits = self.predictions == "probabilities" and getattr(self, "from_logits", False)
+        return "logits" if is_logits else self.predictions
+
+    def check_targets(self, y: Any, output_shape: Sequence[Any]) -> None:
+        """Raise unless targets are of the kind `targets` and fit the predictions.
+
+        Args:
+            y: targets, an array with the samples first.
+            output_shape: shape of the predictions; the batch axis is not checked, and None stands
+                for any extent.
+
+        Raises:
+            ShapeError: the shapes do not fit.
+            RangeError: a target is not an index of a class, or not from 0 to 1.
+            DataError: the targets are not labels.
+        """
+        array = np.asarray(y)
+        outputs = tuple(
+            array.shape[axis] if n is None and axis < array.ndim else n
+            for axis, n in enumerate(output_shape)
+        )[1:]
+        if array.size:
+            targets.KINDS[self.targets](self, array, outputs)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """Return the reduced loss, or one value per sample if the reduction is "none".
@@ -114,7 +165,10 @@ class Loss(Configurable):
 
 
 class LossFunctionWrapper(Loss):
-    """A Loss that calls fn(y_true, y_pred, **arguments), which returns one value per sample."""
+    """A Loss that calls fn(y_true, y_pred, **arguments), which returns one value per sample.
+
+    The function may have attributes `targets` and `predictions`, as a class of losses has.
+    """
 
     def __init__(
         self,
@@ -127,15 +181,23 @@ class LossFunctionWrapper(Loss):
         super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
         self.fn = fn
         self.arguments = arguments
+        if hasattr(fn, "targets"):
+            self.targets = _known("targets", fn, fn.targets, targets.KINDS)
+        if hasattr(fn, "predictions"):
+            self.predictions = _known("predictions", fn, fn.predictions, PREDICTIONS)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return as_tensor(self.fn(y_true, y_pred, **self.arguments))
 
 
 class NamedLoss(LossFunctionWrapper):
-    """A Loss that calls the function `function` of its class with the given arguments."""
+    """A Loss that calls the function `function` of its class with the given arguments.
+
+    short_names: further names of the class and of the function.
+    """
 
     function: ClassVar[Callable[..., Any]]
+    short_names: ClassVar[tuple[str, ...]] = ()
     default_name: ClassVar[str | None] = None
 
     def __init__(

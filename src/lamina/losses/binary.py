@@ -10,6 +10,13 @@ from lamina.losses.provenance import sigmoid_logits
 from lamina.losses.shapes import floating, paired
 from lamina.tensor import Tensor
 
+# fmt: off
+__all__ = [
+    "BinaryCrossentropy", "BinaryFocalCrossentropy", "binary_crossentropy",
+    "binary_focal_crossentropy",
+]
+# fmt: on
+
 EPSILON = 1e-7
 SUM = "sum_over_batch_size"
 
@@ -154,6 +161,9 @@ class BinaryCrossentropy(NamedLoss):
     """
 
     function = binary_crossentropy
+    short_names = ("bce", "BCE")
+    targets = "binary"
+    predictions = "probabilities"
 
     def __init__(
         self,
@@ -207,6 +217,8 @@ class BinaryFocalCrossentropy(NamedLoss):
     """
 
     function = binary_focal_crossentropy
+    targets = "binary"
+    predictions = "probabilities"
 
     def __init__(
         self,

@@ -21,6 +21,15 @@ from lamina.operations.reductions import as_number
 from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import stop_gradient
 
+# fmt: off
+__all__ = [
+    "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy", "KLDivergence", "categorical_crossentropy",
+    "sparse_categorical_crossentropy", "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy", "kl_divergence",
+]
+# fmt: on
+
 EPSILON = 1e-7
 SUM = "sum_over_batch_size"
 
@@ -336,6 +345,8 @@ class CategoricalCrossentropy(NamedLoss):
     """
 
     function = categorical_crossentropy
+    targets = "distributions"
+    predictions = "probabilities"
 
     def __init__(
         self,
@@ -385,6 +396,8 @@ class SparseCategoricalCrossentropy(NamedLoss):
     """
 
     function = sparse_categorical_crossentropy
+    targets = "indices"
+    predictions = "probabilities"
 
     def __init__(
         self,
@@ -437,6 +450,8 @@ class CategoricalFocalCrossentropy(NamedLoss):
     """
 
     function = categorical_focal_crossentropy
+    targets = "distributions"
+    predictions = "probabilities"
 
     def __init__(
         self,
@@ -492,6 +507,8 @@ class CategoricalGeneralizedCrossEntropy(NamedLoss):
     """
 
     function = categorical_generalized_cross_entropy
+    targets = "indices"
+    predictions = "probabilities"
 
     def __init__(
         self,
@@ -530,6 +547,8 @@ class KLDivergence(NamedLoss):
     """
 
     function = kl_divergence
+    short_names = ("kld", "KLD", "kullback_leibler_divergence")
+    targets = "distributions"
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None

@@ -15,14 +15,17 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
-from lamina.errors import ArgumentError, DataError, RangeError, ShapeError
+from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import int32, is_static
 from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import floating, shown
+from lamina.losses.targets import check_labels
 from lamina.operations import masks
 from lamina.operations.logits import logits_of
 from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import scan
+
+__all__ = ["CTC", "ctc"]
 
 NEVER = -1e30  # the logarithm of 0: no infinity, whose differences would be NaN
 BLANK = 0
@@ -141,37 +144,6 @@ def _refuse_probabilities(y_pred: Any) -> None:
         )
 
 
-def check_labels(name: str, labels: np.ndarray, steps: Any, classes: Any) -> None:
-    """Raise RangeError for labels outside of the classes, DataError for labels that no path of
-    `steps` steps (None if unknown) has."""
-    wrong = (labels < 0) | (labels >= classes)
-    if wrong.any():
-        row, place = (int(k) for k in np.argwhere(wrong)[0])
-        raise RangeError(
-            f"{name}: label {labels[row, place].item():g} at {[row, place]} is none of the "
-            f"{classes} classes; labels are 1 to {classes - 1}",
-            hint="class 0 is the blank, so the last layer needs one output more than there are "
-            "labels, which count from 1; 0 fills up short rows",
-        )
-    is_label = labels != BLANK
-    behind = is_label[:, 1:] & ~is_label[:, :-1]
-    if behind.any():
-        row, place = (int(k) for k in np.argwhere(behind)[0])
-        raise DataError(
-            f"{name}: row {row} has a label behind the 0 at {[row, place]}",
-            hint="0 is the blank and no label: it may only fill up the end of a row",
-        )
-    need = is_label.sum(1) + (is_label[:, 1:] & (labels[:, 1:] == labels[:, :-1])).sum(1)
-    if steps is not None and (need > steps).any():
-        row = int((need > steps).argmax())
-        raise DataError(
-            f"{name}: row {row} has {int(is_label[row].sum())} labels, which take {int(need[row])} "
-            f"steps, and the predictions have {steps}",
-            hint="equal labels side by side need a blank between them; keep more steps (smaller "
-            "strides), or leave the row out",
-        )
-
-
 class CTC(NamedLoss):
     """Connectionist temporal classification: -log of the probability of the label sequence (see
     `ctc`).
@@ -199,6 +171,8 @@ class CTC(NamedLoss):
     """
 
     function = ctc
+    targets = "sequences"
+    predictions = "logits"
 
     def __init__(
         self,

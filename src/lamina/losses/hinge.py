@@ -9,6 +9,12 @@ from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import paired
 from lamina.tensor import Tensor
 
+# fmt: off
+__all__ = [
+    "Hinge", "SquaredHinge", "CategoricalHinge", "hinge", "squared_hinge", "categorical_hinge",
+]
+# fmt: on
+
 SUM = "sum_over_batch_size"
 
 
@@ -108,6 +114,7 @@ class Hinge(NamedLoss):
     """
 
     function = hinge
+    targets = "signs"
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
@@ -138,6 +145,7 @@ class SquaredHinge(NamedLoss):
     """
 
     function = squared_hinge
+    targets = "signs"
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
@@ -168,6 +176,7 @@ class CategoricalHinge(NamedLoss):
     """
 
     function = categorical_hinge
+    targets = "distributions"
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None

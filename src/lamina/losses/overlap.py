@@ -10,6 +10,8 @@ from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import paired
 from lamina.tensor import Tensor
 
+__all__ = ["Dice", "Tversky", "dice", "tversky"]
+
 EPSILON = 1e-7
 SUM = "sum_over_batch_size"
 Axes = int | Sequence[int] | None

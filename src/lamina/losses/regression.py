@@ -13,6 +13,15 @@ from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import paired
 from lamina.tensor import Tensor
 
+# fmt: off
+__all__ = [
+    "MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError",
+    "MeanSquaredLogarithmicError", "Huber", "LogCosh", "CosineSimilarity", "Poisson",
+    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error", "huber", "log_cosh", "cosine_similarity", "poisson",
+]
+# fmt: on
+
 EPSILON = 1e-7
 SUM = "sum_over_batch_size"
 
@@ -239,6 +248,7 @@ class MeanSquaredError(NamedLoss):
     """
 
     function = mean_squared_error
+    short_names = ("mse", "MSE")
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
@@ -269,6 +279,7 @@ class MeanAbsoluteError(NamedLoss):
     """
 
     function = mean_absolute_error
+    short_names = ("mae", "MAE")
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
@@ -299,6 +310,7 @@ class MeanAbsolutePercentageError(NamedLoss):
     """
 
     function = mean_absolute_percentage_error
+    short_names = ("mape", "MAPE")
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
@@ -329,6 +341,7 @@ class MeanSquaredLogarithmicError(NamedLoss):
     """
 
     function = mean_squared_logarithmic_error
+    short_names = ("msle", "MSLE")
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
@@ -362,6 +375,7 @@ class Huber(NamedLoss):
     """
 
     function = huber
+    short_names = ("huber_loss",)
     default_name = "huber_loss"
 
     def __init__(
@@ -398,6 +412,7 @@ class LogCosh(NamedLoss):
     """
 
     function = log_cosh
+    short_names = ("logcosh",)
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None

@@ -11,6 +11,8 @@ from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import floating, reshaped, shown
 from lamina.tensor import Tensor, as_tensor
 
+__all__ = ["Circle", "circle"]
+
 SUM = "sum_over_batch_size"
 FAR = -1e30  # stands for -infinity where a difference of two of them would be NaN
 

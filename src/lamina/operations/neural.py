@@ -40,6 +40,7 @@ from lamina.operations.elementwise import (
     where,
 )
 from lamina.operations.promote import axes_of, axis_of, floating, like, widened
+from lamina.operations.ranges import returns
 from lamina.operations.shaping import sliced
 from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
 
@@ -52,6 +53,7 @@ __all__ = [
 
 
 # ---- probabilities -----------------------------------------------------------------------------
+@returns("distribution")
 def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
     """Softmax: exp(x) / sum(exp(x)) along an axis, without overflow.
 
@@ -78,6 +80,7 @@ def _named(function: str, axes: tuple[int, ...], x: Tensor) -> str:
     return function if axes == (x.ndim - 1,) else f"{function} along {axes}"
 
 
+@returns("any")
 def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
     """Logarithm of the softmax, computed as x - logsumexp(x).
 
@@ -108,6 +111,7 @@ def _shifted(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return subtract(x, bind("stop_gradient", reductions.max(x, axes, keepdims=True)))
 
 
+@returns("probabilities")
 def sigmoid(x: Any) -> Tensor:
     """Logistic function: 1 / (1 + exp(-x)).
 
@@ -124,6 +128,7 @@ def sigmoid(x: Any) -> Tensor:
     return logits.remember(result, "sigmoid", tensor, log_sigmoid)
 
 
+@returns("any")
 def log_sigmoid(x: Any) -> Tensor:
     """Logarithm of the sigmoid: log(sigmoid(x)) = -softplus(-x).
 
@@ -138,6 +143,7 @@ def log_sigmoid(x: Any) -> Tensor:
     return negative(softplus(negative(floating(x))))
 
 
+@returns("distribution")
 def sparsemax(x: Any, axis: int = -1) -> Tensor:
     """Euclidean projection of x onto the probabilities, many of which become exactly 0.
 
@@ -165,6 +171,7 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
 
 
 # ---- rectifiers --------------------------------------------------------------------------------
+@returns("any")
 def relu(x: Any) -> Tensor:
     """Rectifier: max(x, 0).
 
@@ -179,6 +186,7 @@ def relu(x: Any) -> Tensor:
     return maximum(x, 0)
 
 
+@returns("any")
 def relu6(x: Any) -> Tensor:
     """Rectifier with a maximum: min(max(x, 0), 6).
 
@@ -193,6 +201,7 @@ def relu6(x: Any) -> Tensor:
     return minimum(maximum(x, 0), 6)
 
 
+@returns("any")
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
     """Leaky rectifier: x if positive, else negative_slope * x.
 
@@ -233,6 +242,7 @@ def _expm1_below(x: Tensor) -> Tensor:
     return expm1(minimum(x, 0))
 
 
+@returns("any")
 def elu(x: Any, alpha: float = 1.0) -> Tensor:
     """Exponential linear unit: x if positive, else alpha * (exp(x) - 1).
 
@@ -256,6 +266,7 @@ _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
 
+@returns("any")
 def selu(x: Any) -> Tensor:
     """Scaled exponential linear unit: scale * elu(x, alpha).
 
@@ -274,6 +285,7 @@ def selu(x: Any) -> Tensor:
     return multiply(elu(x, _SELU_ALPHA), _SELU_SCALE)
 
 
+@returns("any")
 def celu(x: Any, alpha: float = 1.0) -> Tensor:
     """Continuous exponential linear unit: max(x, 0) + min(0, alpha * (exp(x / alpha) - 1)).
 
@@ -293,6 +305,7 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
 
 
 # ---- smooth rectifiers -------------------------------------------------------------------------
+@returns("any")
 def gelu(x: Any, approximate: bool = True) -> Tensor:
     """x * Phi(x), Phi the normal distribution; `approximate` by a tanh (Hendrycks, 2016)."""
     tensor = floating(x)
@@ -304,6 +317,7 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
     return multiply(multiply(tensor, 0.5), gate)
 
 
+@returns("any")
 def silu(x: Any) -> Tensor:
     """Sigmoid linear unit (swish): x * sigmoid(x).
 
@@ -324,6 +338,7 @@ def silu(x: Any) -> Tensor:
 swish = silu
 
 
+@returns("any")
 def softplus(x: Any) -> Tensor:
     """Smooth rectifier: log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|)).
 
@@ -346,6 +361,7 @@ def softplus(x: Any) -> Tensor:
     return bind("custom_gradient", value, tensor, rule=rule)
 
 
+@returns("any")
 def squareplus(x: Any, b: float = 4.0) -> Tensor:
     """Algebraic softplus: (x + sqrt(x^2 + b)) / 2.
 
@@ -362,6 +378,7 @@ def squareplus(x: Any, b: float = 4.0) -> Tensor:
     return multiply(add(tensor, sqrt(add(square(tensor), b))), 0.5)
 
 
+@returns("any")
 def sparse_plus(x: Any) -> Tensor:
     """Piecewise quadratic softplus: 0 up to -1, (x + 1)^2 / 4 up to 1, then x.
 
@@ -378,6 +395,7 @@ def sparse_plus(x: Any) -> Tensor:
     return where(less(tensor, 1), curve, tensor)
 
 
+@returns("any")
 def mish(x: Any) -> Tensor:
     """Mish: x * tanh(softplus(x)).
 
@@ -396,6 +414,7 @@ def mish(x: Any) -> Tensor:
 
 
 # ---- bounded -----------------------------------------------------------------------------------
+@returns("any")
 def softsign(x: Any) -> Tensor:
     """Softsign: x / (1 + |x|).
 
@@ -411,6 +430,7 @@ def softsign(x: Any) -> Tensor:
     return divide(tensor, add(absolute(tensor), 1))
 
 
+@returns("probabilities")
 def hard_sigmoid(x: Any) -> Tensor:
     """Piecewise linear sigmoid: x / 6 + 1/2, clipped to [0, 1].
 
@@ -425,6 +445,7 @@ def hard_sigmoid(x: Any) -> Tensor:
     return clip(add(divide(floating(x), 6), 0.5), 0, 1)
 
 
+@returns("any")
 def hard_silu(x: Any) -> Tensor:
     """Piecewise SiLU (hard swish): x * hard_sigmoid(x).
 
@@ -445,6 +466,7 @@ def hard_silu(x: Any) -> Tensor:
 hard_swish = hard_silu
 
 
+@returns("any")
 def hard_tanh(x: Any) -> Tensor:
     """Piecewise linear tanh: x clipped to [-1, 1].
 
@@ -459,6 +481,7 @@ def hard_tanh(x: Any) -> Tensor:
     return clip(floating(x), -1, 1)
 
 
+@returns("any")
 def tanh_shrink(x: Any) -> Tensor:
     """Tanh shrinkage: x - tanh(x).
 
@@ -474,6 +497,7 @@ def tanh_shrink(x: Any) -> Tensor:
     return subtract(tensor, tanh(tensor))
 
 
+@returns("any")
 def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """Soft shrinkage: x moved toward 0 by the threshold, 0 within it.
 
@@ -490,6 +514,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     return subtract(tensor, clip(tensor, -threshold, threshold))
 
 
+@returns("any")
 def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """Hard shrinkage: x if |x| > threshold, else 0.
 
@@ -506,6 +531,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     return where(greater(absolute(tensor), threshold), tensor, 0.0)
 
 
+@returns("probabilities")
 def sparse_sigmoid(x: Any) -> Tensor:
     """Piecewise linear sigmoid: (x + 1) / 2, clipped to [0, 1].
 
@@ -521,6 +547,7 @@ def sparse_sigmoid(x: Any) -> Tensor:
 
 
 # ---- others ------------------------------------------------------------------------------------
+@returns("any")
 def glu(x: Any, axis: int = -1) -> Tensor:
     """Gated linear unit: the first half along an axis times the sigmoid of the second.
 
@@ -544,6 +571,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
     return multiply(first, sigmoid(sliced(tensor, axis, half, tensor.shape[axis])))
 
 
+@returns("any")
 def exponential(x: Any) -> Tensor:
     """Exponential function: exp(x).
 
@@ -558,6 +586,7 @@ def exponential(x: Any) -> Tensor:
     return exp(x)
 
 
+@returns("any")
 def linear(x: Any) -> Tensor:
     """Identity: x unchanged.
 

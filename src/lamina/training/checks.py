@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lamina import losses, tree
+from lamina import activations, losses, tree
 from lamina.errors import ArgumentError
 from lamina.layers import Layer
 from lamina.layers.facts import label
@@ -41,31 +41,24 @@ def check_targets(
                 hint=f"{what}(x, y)",
             )
         along_last = bool(shape) and getattr(layer, "axis", -1) == -1
-        activation = activation_of(structure, layer)
-        losses.check_activation(row.loss, activation, shape[-1] if along_last else None)
+        last = None if layer is None else structure.last_layer(layer)
+        losses.check_activation(row.loss, last, shape[-1] if along_last else None)
         losses.check_targets(row.loss, target, shape)
     _refuse_double_softmax(structure)
 
 
 # ---- the last layers ---------------------------------------------------------------------------
-def activation_of(structure: Structure, layer: Layer | None) -> str | None:
-    """Return the name of the function that a layer ends with; None if it is not known."""
-    last = None if layer is None else structure.last_layer(layer)
-    if last is None:
-        return None
-    own = type(last).__name__
-    if own in ("Softmax", "ReLU", "LeakyReLU", "ELU", "PReLU"):
-        return {"LeakyReLU": "leaky_relu", "PReLU": "leaky_relu"}.get(own, own.lower())
-    activation = getattr(last, "activation", None)
-    return getattr(activation, "__name__", None)
+def _is_softmax(structure: Structure, layer: Layer) -> bool:
+    """Return True if the layer ends with probabilities that sum to 1."""
+    return activations.output_range(structure.last_layer(layer)) == "distribution"
 
 
 def _refuse_double_softmax(structure: Structure) -> None:
     for layer in structure.output_layers:
-        if layer is None or activation_of(structure, layer) != "softmax" or layer.weights:
+        if layer is None or layer.weights or not _is_softmax(structure, layer):
             continue
         before = structure.layer_before(layer)
-        if before is not None and activation_of(structure, before) == "softmax":
+        if before is not None and _is_softmax(structure, before):
             raise ArgumentError(
                 f"{label(layer)}: its softmax comes after the softmax of {label(before)}: "
                 "probabilities would go through a second one",

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
-from lamina import constraints, initializers, regularizers, restoring, tree
+from lamina import activations, constraints, initializers, regularizers, restoring, tree
 from lamina.arguments import Checks, one_of
 from lamina.configuration import plain, restored, signature_of
 from lamina.errors import ArgumentError, LaminaError, ShapeError, StateError
@@ -300,6 +300,11 @@ class Layer(Tracked):
             mask: mask of the inputs; None if all entries count.
         """
         return mask
+
+    def output_range(self) -> str | None:
+        """Return the range of the outputs, by which losses are checked: "distribution",
+        "probabilities" or "any", by default that of `self.activation`; None if it is unknown."""
+        return activations.output_range(getattr(self, "activation", None))
 
     def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Convert arrays to tensors, floating ones to the dtype of the layer."""
