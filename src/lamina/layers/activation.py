@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import bool_, is_static
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import creation, elementwise, masks
+from lamina.operations import masks
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"]
@@ -190,7 +191,7 @@ class PReLU(Layer):
         return "any"
 
     def call(self, inputs: Tensor) -> Tensor:
-        return elementwise.maximum(inputs, 0) + self.alpha.read() * elementwise.minimum(inputs, 0)
+        return ops.maximum(inputs, 0) + self.alpha * ops.minimum(inputs, 0)
 
 
 class Softmax(Layer):
@@ -228,8 +229,8 @@ class Softmax(Layer):
         if mask is None:
             return activations.softmax(inputs, axis=axis)
         there = self._there(inputs, mask)
-        inputs = elementwise.where(there, inputs, -creation.finfo(inputs.dtype).max)
-        return elementwise.where(there, activations.softmax(inputs, axis=axis), 0.0)
+        inputs = ops.where(there, inputs, -ops.finfo(inputs.dtype).max)
+        return ops.where(there, activations.softmax(inputs, axis=axis), 0.0)
 
     def _there(self, inputs: Tensor, mask: Any) -> Tensor:
         """Return the mask as bools that broadcast to the inputs."""

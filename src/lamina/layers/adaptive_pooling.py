@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from lamina import operations as ops
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, layout
 from lamina.layers.pooling import Sizes
-from lamina.operations import pooling
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
 
@@ -60,7 +60,7 @@ class AdaptiveAveragePooling1D(_AdaptivePooling):
         (batch, 4, 3)
     """
 
-    rank, operation = 1, staticmethod(pooling.adaptive_average_pool)
+    rank, operation = 1, staticmethod(ops.adaptive_average_pool)
 
 
 class AdaptiveAveragePooling2D(_AdaptivePooling):
@@ -83,7 +83,7 @@ class AdaptiveAveragePooling2D(_AdaptivePooling):
         (batch, 4, 5, 3)
     """
 
-    rank, operation = 2, staticmethod(pooling.adaptive_average_pool)
+    rank, operation = 2, staticmethod(ops.adaptive_average_pool)
 
 
 class AdaptiveAveragePooling3D(_AdaptivePooling):
@@ -106,7 +106,7 @@ class AdaptiveAveragePooling3D(_AdaptivePooling):
         (batch, 2, 2, 2, 3)
     """
 
-    rank, operation = 3, staticmethod(pooling.adaptive_average_pool)
+    rank, operation = 3, staticmethod(ops.adaptive_average_pool)
 
 
 class AdaptiveMaxPooling1D(_AdaptivePooling):
@@ -129,7 +129,7 @@ class AdaptiveMaxPooling1D(_AdaptivePooling):
         (batch, 4, 3)
     """
 
-    rank, operation = 1, staticmethod(pooling.adaptive_max_pool)
+    rank, operation = 1, staticmethod(ops.adaptive_max_pool)
 
 
 class AdaptiveMaxPooling2D(_AdaptivePooling):
@@ -152,7 +152,7 @@ class AdaptiveMaxPooling2D(_AdaptivePooling):
         (batch, 4, 5, 3)
     """
 
-    rank, operation = 2, staticmethod(pooling.adaptive_max_pool)
+    rank, operation = 2, staticmethod(ops.adaptive_max_pool)
 
 
 class AdaptiveMaxPooling3D(_AdaptivePooling):
@@ -175,4 +175,4 @@ class AdaptiveMaxPooling3D(_AdaptivePooling):
         (batch, 2, 2, 2, 3)
     """
 
-    rank, operation = 3, staticmethod(pooling.adaptive_max_pool)
+    rank, operation = 3, staticmethod(ops.adaptive_max_pool)

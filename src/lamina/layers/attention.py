@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError
 from lamina.ir.types import bool_
 from lamina.layers._base.arguments import positive_integer
@@ -21,18 +22,10 @@ from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.streaming import Streaming, refused
 from lamina.layers.regularization import Dropout
-from lamina.operations import (
-    creation,
-    elementwise,
-    indexing,
-    linear_algebra,
-    masks,
-    neural,
-    reductions,
-)
+from lamina.operations import linear_algebra, masks
 from lamina.operations.creation import iota
-from lamina.operations.shaping import expand_dims, swapaxes
-from lamina.tensor import Tensor, as_tensor, bind
+from lamina.tensor import Tensor, as_tensor
+from lamina.transforms import stop_gradient
 
 __all__ = ["Attention", "AdditiveAttention", "MultiHeadAttention"]
 
@@ -43,12 +36,12 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
     The mask broadcasts to the scores (..., keys). A fully masked row gives zeros.
     """
     if mask is None:
-        return neural.softmax(scores)
-    seen = elementwise.where(mask, scores, -1e30)
-    top = bind("stop_gradient", reductions.max(seen, -1, keepdims=True))
-    powers = elementwise.where(mask, elementwise.exp(seen - top), 0.0)
-    total = reductions.sum(powers, -1, keepdims=True)
-    return powers / elementwise.where(total == 0, 1.0, total)
+        return ops.softmax(scores)
+    seen = ops.where(mask, scores, -1e30)
+    top = stop_gradient(ops.max(seen, -1, keepdims=True))
+    powers = ops.where(mask, ops.exp(seen - top), 0.0)
+    total = ops.sum(powers, -1, keepdims=True)
+    return powers / ops.where(total == 0, 1.0, total)
 
 
 def causal_mask(queries: Any, keys: Any) -> Tensor:
@@ -95,13 +88,13 @@ class _PlainAttention(Layer):
         query_mask, value_mask = _pair(self, mask)
         check_masks(self._label(), query, key, query_mask=query_mask, value_mask=value_mask)
         scores = self.scores(query, key)
-        there = None if value_mask is None else expand_dims(value_mask, 1)
+        there = None if value_mask is None else ops.expand_dims(value_mask, 1)
         if use_causal_mask:
             there = masks.both(there, causal_mask(*scores.shape[-2:]))
         weights = self.dropout(masked_softmax(scores, there), training=training)
-        outputs = linear_algebra.matmul(weights, value)
+        outputs = ops.matmul(weights, value)
         if query_mask is not None:
-            outputs = elementwise.where(expand_dims(query_mask, -1), outputs, 0.0)
+            outputs = ops.where(ops.expand_dims(query_mask, -1), outputs, 0.0)
         return (outputs, weights) if return_attention_scores else outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
@@ -184,10 +177,10 @@ class Attention(_PlainAttention):
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         if self.score_mode == "dot":
             found = linear_algebra.contract(query, key, ((2,), (2,)), ((0,), (0,)))
-            return found if self.scale is None else found * self.scale.read()
-        both = expand_dims(query, 2) + expand_dims(key, 1)
-        both = both if self.scale is None else both * self.scale.read()
-        return reductions.sum(elementwise.tanh(both), -1) * self.concat_score_weight.read()
+            return found if self.scale is None else found * self.scale
+        both = ops.expand_dims(query, 2) + ops.expand_dims(key, 1)
+        both = both if self.scale is None else both * self.scale
+        return ops.sum(ops.tanh(both), -1) * self.concat_score_weight
 
 
 class AdditiveAttention(_PlainAttention):
@@ -233,8 +226,8 @@ class AdditiveAttention(_PlainAttention):
             )
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
-        compared = elementwise.tanh(expand_dims(query, 2) + expand_dims(key, 1))
-        return reductions.sum(compared if self.scale is None else compared * self.scale.read(), -1)
+        compared = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))
+        return ops.sum(compared if self.scale is None else compared * self.scale, -1)
 
 
 # ---- heads -------------------------------------------------------------------------------------
@@ -290,9 +283,9 @@ class Projection(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         count = len(self.inner)
         axes = tuple(range(inputs.ndim - count, inputs.ndim))
-        x = creation.astype(inputs, self.dtype)
-        product = linear_algebra.contract(x, self.kernel.read(), (axes, tuple(range(count))))
-        return product if self.bias is None else product + self.bias.read()
+        x = ops.astype(inputs, self.dtype)
+        product = ops.tensordot(x, self.kernel, axes=(axes, tuple(range(count))))
+        return product if self.bias is None else product + self.bias
 
 
 class MultiHeadAttention(Layer):
@@ -459,18 +452,18 @@ class MultiHeadAttention(Layer):
         stream.at_most(length)
 
         def begin() -> Any:
-            keys = creation.zeros((batch, length, heads, self.key_dim), dtype=self.dtype)
-            values = creation.zeros((batch, length, heads, self.value_dim), dtype=self.dtype)
-            return keys, values, creation.zeros((batch, length), dtype=bool_)
+            keys = ops.zeros((batch, length, heads, self.key_dim), dtype=self.dtype)
+            values = ops.zeros((batch, length, heads, self.value_dim), dtype=self.dtype)
+            return keys, values, ops.zeros((batch, length), dtype=bool_)
 
         kept = stream.state(self, begin)
         keys, values, there = kept.read()
         now = _combined(None, value_mask, key_mask, attention_mask)
-        now = creation.ones((batch, 1), dtype=bool_) if now is None else now[:, 0, 0]
+        now = ops.ones((batch, 1), dtype=bool_) if now is None else now[:, 0, 0]
         place = stream.position.read()
-        keys = indexing.dynamic_update_slice(keys, self.key(value), (0, place, 0, 0))
-        values = indexing.dynamic_update_slice(values, self.value(value), (0, place, 0, 0))
-        there = indexing.dynamic_update_slice(there, now, (0, place))
+        keys = ops.dynamic_update_slice(keys, self.key(value), (0, place, 0, 0))
+        values = ops.dynamic_update_slice(values, self.value(value), (0, place, 0, 0))
+        there = ops.dynamic_update_slice(there, now, (0, place))
         kept.keep((keys, values, there))
         seen = _combined(query_mask, there, None, None)
         return self._attend(query, keys, values, seen, training, return_attention_scores)
@@ -484,7 +477,7 @@ class MultiHeadAttention(Layer):
         scores = linear_algebra.contract(queries, keys, ((3,), (3,)), ((0, 2), (0, 2)))
         weights = self.dropout(masked_softmax(scores, there), training=training)
         means = linear_algebra.contract(weights, values, ((3,), (1,)), ((0, 1), (0, 2)))
-        outputs = self.attention_output(swapaxes(means, 1, 2))
+        outputs = self.attention_output(ops.swapaxes(means, 1, 2))
         return (outputs, weights) if scored else outputs
 
 
@@ -492,8 +485,8 @@ def _combined(query_mask: Any, value_mask: Any, key_mask: Any, mask: Any) -> Ten
     """Return all masks combined, broadcastable to (batch, heads, queries, keys)."""
     found = _as_mask(mask)
     if found is not None and found.ndim == 3:
-        found = expand_dims(found, 1)
+        found = ops.expand_dims(found, 1)
     for each, axes in ((query_mask, (1, 3)), (value_mask, (1, 2)), (key_mask, (1, 2))):
         if each is not None:
-            found = masks.both(found, expand_dims(_as_mask(each), axes))
+            found = masks.both(found, ops.expand_dims(_as_mask(each), axes))
     return found

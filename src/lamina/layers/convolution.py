@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, layout
 from lamina.layers._base.streaming import Streaming, refused
-from lamina.operations import convolution, creation, shaping
+from lamina.operations import shaping
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor, Variable
 
@@ -105,13 +106,13 @@ class Convolution(Layer):
 
     def _result(self, x: Tensor) -> Tensor:
         if self.bias is not None:
-            bias = self.bias.read()
+            bias = self.bias
             ones = (1,) * self.rank if self.data_format == "channels_first" else ()
             x = x + (bias.reshape((bias.shape[0], *ones)) if ones else bias)
         return self.activation(x)
 
     def call(self, inputs: Tensor) -> Tensor:
-        return self._result(self.convolve(creation.astype(inputs, self.dtype)))
+        return self._result(self.convolve(ops.astype(inputs, self.dtype)))
 
     def convolve(self, inputs: Tensor) -> Tensor:
         """Return the convolution before bias and activation.
@@ -179,7 +180,7 @@ class _Conv(Convolution):
         self._add_bias(self.filters)
 
     def convolve(self, inputs: Tensor) -> Tensor:
-        return convolution.conv(inputs, self.kernel.read(), **self._windows())
+        return ops.conv(inputs, self.kernel, **self._windows())
 
 
 class Conv1D(_Conv):
@@ -235,11 +236,11 @@ class Conv1D(_Conv):
             raise refused(self, 'it is not padding="causal" of channels_last, step by step')
         reach = self.dilation_rate[0] * (self.kernel_size[0] - 1)
         shape = (stream.batch, reach, inputs.shape[-1])
-        kept = stream.state(self, lambda: creation.zeros(shape, dtype=self.dtype))
-        window = shaping.concat([kept.read(), creation.astype(inputs, self.dtype)], axis=1)
+        kept = stream.state(self, lambda: ops.zeros(shape, dtype=self.dtype))
+        window = ops.concat([kept.read(), ops.astype(inputs, self.dtype)], axis=1)
         kept.keep(shaping.sliced(window, 1, 1, reach + 1))
         windows = {**self._windows(), "padding": "valid"}
-        return self._result(convolution.conv(window, self.kernel.read(), **windows))
+        return self._result(ops.conv(window, self.kernel, **windows))
 
 
 class Conv2D(_Conv):

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lamina import operations as ops
 from lamina.arguments import Checks, Text
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import Dim
 from lamina.layers._base.spec import InputSpec
 from lamina.layers.recurrent import _OfCell
 from lamina.layers.recurrent_cells import LSTMCell, Parts, States
-from lamina.operations import convolution, creation
-from lamina.operations.shaping import reshape, sliced
+from lamina.operations.shaping import sliced
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
 
@@ -78,14 +78,14 @@ class ConvLSTMCell(LSTMCell):
         self.recurrent_kernel = self._weight("recurrent_kernel", shape, "recurrent")
         self.bias = self._weight("bias", (width,)) if self.use_bias else None
         self._example = example
-        probe = creation.zeros((1, *example), dtype=self.dtype)
-        gates = self._convolved(probe, creation.zeros(self.kernel.shape, dtype=self.dtype))
+        probe = ops.zeros((1, *example), dtype=self.dtype)
+        gates = self._convolved(probe, ops.zeros(self.kernel.shape, dtype=self.dtype))
         self._state = self._gates(gates)[0].shape[1:]
 
     def get_initial_state(self, batch_size: Dim) -> States:
         """Return zeros, (batch, spatial..., filters) for each state."""
         shape = (batch_size, *self._state)
-        return [creation.zeros(shape, dtype=self.dtype) for _ in range(2)]
+        return [ops.zeros(shape, dtype=self.dtype) for _ in range(2)]
 
     def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
         outer = self._kept("dropout", (batch, *self._example), training)
@@ -94,23 +94,23 @@ class ConvLSTMCell(LSTMCell):
         bias = None if self.bias is None else self._per_channel(self.bias.read())
 
         def project(x: Tensor) -> Tensor:
-            x = creation.astype(x, self.dtype)
+            x = ops.astype(x, self.dtype)
             x = x if outer is None else x * outer
             front = x.shape[: x.ndim - self.rank - 1]  # (steps, batch), or the batch alone
-            rows = reshape(x, (_product(front), *x.shape[len(front) :]))
+            rows = ops.reshape(x, (_product(front), *x.shape[len(front) :]))
             found = self._convolved(rows, kernel)
             found = found if bias is None else found + bias
-            return reshape(found, (*front, *found.shape[1:]))
+            return ops.reshape(found, (*front, *found.shape[1:]))
 
         def step(x: Tensor, states: States) -> tuple[Tensor, States]:
             seen = states[0] if inner is None else states[0] * inner
-            around = convolution.conv(seen, recurrent, padding="same", data_format=self.data_format)
+            around = ops.conv(seen, recurrent, padding="same", data_format=self.data_format)
             return self._advanced(x + around, states[1])
 
         return Parts(project, step)
 
     def _convolved(self, x: Tensor, kernel: Tensor) -> Tensor:
-        return convolution.conv(
+        return ops.conv(
             x,
             kernel,
             strides=self.strides,
@@ -121,7 +121,7 @@ class ConvLSTMCell(LSTMCell):
 
     def _per_channel(self, bias: Tensor) -> Tensor:
         after = (1,) * self.rank if self._channels == 1 else ()
-        return reshape(bias, (bias.shape[0], *after))
+        return ops.reshape(bias, (bias.shape[0], *after))
 
     def _gates(self, x: Tensor) -> list[Tensor]:
         """Split the channels into the four gates."""

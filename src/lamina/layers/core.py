@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.arguments import is_integer
 from lamina.configuration import has_name
 from lamina.errors import ArgumentError, DTypeError, ShapeError, describe
@@ -17,7 +18,6 @@ from lamina.layers._base.frames import Scope
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
-from lamina.operations import creation, linear_algebra
 from lamina.tensor import Tensor, Variable
 
 __all__ = ["InputLayer", "Input", "Dense", "Activation", "Identity", "Lambda"]
@@ -214,10 +214,8 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = linear_algebra.matmul(creation.astype(inputs, self.dtype), self.kernel.read())
-        if self.bias is not None:
-            x = x + self.bias.read()
-        return self.activation(x)
+        x = ops.matmul(inputs, self.kernel)
+        return self.activation(x if self.bias is None else x + self.bias)
 
 
 class Activation(Layer):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers.convolution import Convolution, Sizes
-from lamina.operations import convolution
 from lamina.tensor import Tensor
 
 __all__ = [
@@ -59,7 +59,7 @@ class _DepthwiseConv(Convolution):
         self._add_bias(channels * self.depth_multiplier)
 
     def convolve(self, inputs: Tensor) -> Tensor:
-        return convolution.depthwise_conv(inputs, self.kernel.read(), **self._windows())
+        return ops.depthwise_conv(inputs, self.kernel, **self._windows())
 
 
 class DepthwiseConv1D(_DepthwiseConv):
@@ -195,8 +195,8 @@ class _SeparableConv(Convolution):
         self._add_bias(self.filters)
 
     def convolve(self, inputs: Tensor) -> Tensor:
-        kernels = (self.depthwise_kernel.read(), self.pointwise_kernel.read())
-        return convolution.separable_conv(inputs, *kernels, **self._windows())
+        kernels = (self.depthwise_kernel, self.pointwise_kernel)
+        return ops.separable_conv(inputs, *kernels, **self._windows())
 
 
 class SeparableConv1D(_SeparableConv):

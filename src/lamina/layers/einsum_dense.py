@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.errors import ArgumentError
 from lamina.layers._base.layer import Layer
-from lamina.operations import creation, linear_algebra
 from lamina.tensor import Tensor, Variable
 
 __all__ = ["EinsumDense"]
@@ -123,10 +123,10 @@ class EinsumDense(Layer):
         return int(extent)
 
     def call(self, inputs: Tensor) -> Tensor:
-        inputs = creation.astype(inputs, self.dtype)
-        x = linear_algebra.einsum(self.equation, inputs, self.kernel.read())
+        inputs = ops.astype(inputs, self.dtype)
+        x = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
-            x = x + self.bias.read()
+            x = x + self.bias
         return self.activation(x)
 
     def get_config(self) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from lamina import constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.errors import ArgumentError, DTypeError, OutOfBoundsError
 from lamina.ir.graph import Node
 from lamina.ir.types import int32, promote
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
-from lamina.operations import elementwise, indexing
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["Embedding"]
@@ -103,10 +103,10 @@ class Embedding(Layer):
         numbers = self._whole(inputs)
         if numbers.is_traced:
             _note(inputs, self)
-            numbers = elementwise.clip(numbers, 0, self.input_dim - 1)
+            numbers = ops.clip(numbers, 0, self.input_dim - 1)
         else:
             self.check_data(inputs.numpy())
-        return indexing.take(self.embeddings.read(), numbers, axis=0)
+        return ops.take(self.embeddings, numbers, axis=0)
 
     def _whole(self, inputs: Tensor) -> Tensor:
         """Return the integers in a dtype that holds all row numbers. Raise DTypeError for floats

@@ -9,11 +9,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError, OutOfBoundsError, RangeError, StateError, unknown_name
 from lamina.ir.types import DType, int32, promote
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
-from lamina.operations import creation, elementwise, shaping, sorting, updating
+from lamina.operations import updating
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["CategoryEncoding", "Discretization"]
@@ -47,27 +48,27 @@ def encoded(numbers: Tensor, mode: str, depth: int, dtype: DType, weights: Any =
     its occurrences (or the sum of their `weights`).
     """
     if numbers.ndim == 0:
-        numbers = shaping.reshape(numbers, (1,))
+        numbers = ops.reshape(numbers, (1,))
     if mode == "one_hot":
         if numbers.ndim > 1 and numbers.shape[-1] == 1:
-            numbers = shaping.squeeze(numbers, axis=-1)
-        return creation.one_hot(numbers, depth, dtype=dtype)
+            numbers = ops.squeeze(numbers, axis=-1)
+        return ops.one_hot(numbers, depth, dtype=dtype)
     single = numbers.ndim == 1
     if single:
-        numbers = shaping.expand_dims(numbers, axis=0)
+        numbers = ops.expand_dims(numbers, axis=0)
     front, steps = numbers.shape[:-1], numbers.shape[-1]
-    flat = shaping.reshape(numbers, (-1, steps))
+    flat = ops.reshape(numbers, (-1, steps))
     outside = (flat < 0) | (flat >= depth)
-    columns = elementwise.where(outside, depth, flat)  # a column that is cut off again
-    rows = shaping.expand_dims(creation.arange(flat.shape[0]), axis=1)
-    ones = creation.ones(flat.shape, dtype=dtype)
+    columns = ops.where(outside, depth, flat)  # a column that is cut off again
+    rows = ops.expand_dims(ops.arange(flat.shape[0]), axis=1)
+    ones = ops.ones(flat.shape, dtype=dtype)
     if weights is not None:
-        ones = shaping.reshape(creation.astype(as_tensor(weights), dtype), flat.shape)
-    table = creation.zeros((flat.shape[0], depth + 1), dtype=dtype)
+        ones = ops.reshape(ops.astype(as_tensor(weights), dtype), flat.shape)
+    table = ops.zeros((flat.shape[0], depth + 1), dtype=dtype)
     counts = updating.at(table)[rows, columns].add(ones)[:, :depth]
     if mode == "multi_hot":
-        counts = elementwise.minimum(counts, 1)
-    return shaping.reshape(counts, (depth,) if single else (*front, depth))
+        counts = ops.minimum(counts, 1)
+    return ops.reshape(counts, (depth,) if single else (*front, depth))
 
 
 class CategoryEncoding(Layer):
@@ -198,9 +199,9 @@ class Discretization(Layer):
             raise StateError(
                 f"{self._label()}: has no boundaries yet", hint="call adapt(data) once, before"
             )
-        x = creation.astype(as_tensor(inputs), self.dtype)
-        line = creation.asarray(self.bin_boundaries, dtype=self.dtype)
-        bins = as_tensor(sorting.searchsorted(line, x, side="right"), int32)
+        x = ops.astype(as_tensor(inputs), self.dtype)
+        line = ops.asarray(self.bin_boundaries, dtype=self.dtype)
+        bins = as_tensor(ops.searchsorted(line, x, side="right"), int32)
         if self.output_mode == "int":
             return bins
         return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, self.dtype)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, layout
-from lamina.operations import creation, elementwise, reductions, shaping
 from lamina.operations.windows import checked_format
 from lamina.tensor import Tensor
 
@@ -51,7 +51,7 @@ class _GlobalPooling(Layer):
     def _there(self, mask: Any) -> tuple[int, Tensor]:
         """Return the axis of the steps, and the mask with an axis for the channels."""
         axis = 1 if self.data_format == "channels_last" else 2
-        return axis, creation.astype(shaping.expand_dims(mask, 3 - axis), "bool")
+        return axis, ops.astype(ops.expand_dims(mask, 3 - axis), "bool")
 
 
 class GlobalMaxPooling1D(_GlobalPooling):
@@ -74,15 +74,15 @@ class GlobalMaxPooling1D(_GlobalPooling):
         (batch, 3)
     """
 
-    rank, operation = 1, staticmethod(reductions.max)
+    rank, operation = 1, staticmethod(ops.max)
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
         if mask is None:
             return super().call(inputs)
         axis, there = self._there(mask)
         low = float(np.finfo(inputs.dtype.storage).min)
-        top = reductions.max(elementwise.where(there, inputs, low), axis, keepdims=self.keepdims)
-        return elementwise.where(reductions.any(there, axis, keepdims=self.keepdims), top, 0.0)
+        top = ops.max(ops.where(there, inputs, low), axis, keepdims=self.keepdims)
+        return ops.where(ops.any(there, axis, keepdims=self.keepdims), top, 0.0)
 
 
 class GlobalMaxPooling2D(_GlobalPooling):
@@ -103,7 +103,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
         (batch, 3)
     """
 
-    rank, operation = 2, staticmethod(reductions.max)
+    rank, operation = 2, staticmethod(ops.max)
 
 
 class GlobalMaxPooling3D(_GlobalPooling):
@@ -124,7 +124,7 @@ class GlobalMaxPooling3D(_GlobalPooling):
         (batch, 3)
     """
 
-    rank, operation = 3, staticmethod(reductions.max)
+    rank, operation = 3, staticmethod(ops.max)
 
 
 class GlobalAveragePooling1D(_GlobalPooling):
@@ -147,16 +147,16 @@ class GlobalAveragePooling1D(_GlobalPooling):
         (batch, 3)
     """
 
-    rank, operation = 1, staticmethod(reductions.mean)
+    rank, operation = 1, staticmethod(ops.mean)
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
         if mask is None:
             return super().call(inputs)
         axis, there = self._there(mask)
-        kept = creation.astype(there, inputs.dtype)
-        total = reductions.sum(elementwise.where(there, inputs, 0.0), axis, keepdims=self.keepdims)
-        count = reductions.sum(kept, axis, keepdims=self.keepdims)
-        return total / elementwise.maximum(count, 1.0)
+        kept = ops.astype(there, inputs.dtype)
+        total = ops.sum(ops.where(there, inputs, 0.0), axis, keepdims=self.keepdims)
+        count = ops.sum(kept, axis, keepdims=self.keepdims)
+        return total / ops.maximum(count, 1.0)
 
 
 class GlobalAveragePooling2D(_GlobalPooling):
@@ -177,7 +177,7 @@ class GlobalAveragePooling2D(_GlobalPooling):
         (batch, 3)
     """
 
-    rank, operation = 2, staticmethod(reductions.mean)
+    rank, operation = 2, staticmethod(ops.mean)
 
 
 class GlobalAveragePooling3D(_GlobalPooling):
@@ -198,7 +198,7 @@ class GlobalAveragePooling3D(_GlobalPooling):
         (batch, 3)
     """
 
-    rank, operation = 3, staticmethod(reductions.mean)
+    rank, operation = 3, staticmethod(ops.mean)
 
 
 GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError, describe
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.fingerprints import farmhash64, siphash64
 from lamina.layers._base.host import HostLayer, as_strings
 from lamina.layers.encoding import MODES, checked_mode, encoded, refuse_sparse
-from lamina.operations import creation
 from lamina.tensor import Tensor
 
 __all__ = ["Hashing"]
@@ -68,7 +68,7 @@ class Hashing(HostLayer):
             if value not in found:
                 found[value] = self._hash(str(value)) % bins + reserved
         numbers = np.fromiter((found[v] for v in flat), np.int64, len(flat))
-        tensor = creation.asarray(numbers.reshape(values.shape))
+        tensor = ops.asarray(numbers.reshape(values.shape))
         if self.output_mode == "int":
             return tensor
         return encoded(tensor, self.output_mode, self.num_bins, self.dtype)

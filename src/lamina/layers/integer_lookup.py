@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError, DataError, describe
 from lamina.ir.types import int64
 from lamina.layers.lookup import LEFT_OUT, Lookup
-from lamina.operations import creation, elementwise, indexing, sorting
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["IntegerLookup"]
@@ -110,17 +110,17 @@ class IntegerLookup(Lookup):
         if self.invert:
             table = np.array([*self.get_vocabulary(), self.oov_token], np.int64)
             last = len(table) - 1
-            place = elementwise.where((x >= 0) & (x < last), x, last)
-            return indexing.take(creation.asarray(table), place, axis=0)
+            place = ops.where((x >= 0) & (x < last), x, last)
+            return ops.take(ops.asarray(table), place, axis=0)
         keys = np.array(tokens, np.int64)
         order = np.argsort(keys)
-        found, place = _found(creation.asarray(keys[order]), x)
-        numbers = indexing.take(creation.asarray(order + len(self._reserved())), place, axis=0)
-        numbers = elementwise.where(found, numbers, self._of_unknown(x))
+        found, place = _found(ops.asarray(keys[order]), x)
+        numbers = ops.take(ops.asarray(order + len(self._reserved())), place, axis=0)
+        numbers = ops.where(found, numbers, self._of_unknown(x))
         if self.mask_token is not None:
             number = 0 if self._is_int else LEFT_OUT
             is_mask = x == self.mask_token
-            numbers, found = elementwise.where(is_mask, number, numbers), found | is_mask
+            numbers, found = ops.where(is_mask, number, numbers), found | is_mask
         if not self.num_oov_indices and not x.is_traced:
             self._refuse_unknown(x.numpy(), found.numpy())
         return self._formed(numbers)
@@ -141,5 +141,5 @@ class IntegerLookup(Lookup):
 def _found(keys: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return whether each x is among the sorted keys, and its position."""
     last = int(keys.shape[0]) - 1
-    place = elementwise.minimum(sorting.searchsorted(keys, x), last)
-    return indexing.take(keys, place, axis=0) == x, place
+    place = ops.minimum(ops.searchsorted(keys, x), last)
+    return ops.take(keys, place, axis=0) == x, place

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina import restoring
 from lamina.errors import (
     ArgumentError,
@@ -31,7 +32,6 @@ from lamina.errors import (
 from lamina.files import read_text
 from lamina.layers._base.layer import Layer
 from lamina.layers.encoding import MODES, batches_of, checked_mode, encoded, refuse_sparse
-from lamina.operations import creation
 from lamina.tensor import Tensor
 
 LEFT_OUT = -1  # the number of what leaves no mark in rows of zeros and ones
@@ -290,7 +290,7 @@ class Lookup(Layer):
         rows = encoded(numbers, mode, int(size or 0), self.dtype)
         if self.output_mode != "tf_idf":
             return rows
-        return rows * creation.asarray(self.idf_weights, dtype=self.dtype)
+        return rows * ops.asarray(self.idf_weights, dtype=self.dtype)
 
     # ---- files ---------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

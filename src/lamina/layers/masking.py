@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from lamina import operations as ops
 from lamina.arguments import AnyNumber, Checks
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec
-from lamina.operations import elementwise, masks, reductions
+from lamina.operations import masks
 from lamina.tensor import Tensor
 
 __all__ = ["Masking"]
@@ -49,10 +50,10 @@ class Masking(Layer):
             inputs: inputs of the call.
             mask: mask of the inputs; None if all entries count.
         """
-        own = reductions.any(inputs != self.mask_value, axis=-1)
+        own = ops.any(inputs != self.mask_value, axis=-1)
         found = masks.both(own, mask)
         return own if found is None else found
 
     def call(self, inputs: Tensor) -> Tensor:
-        there = reductions.any(inputs != self.mask_value, axis=-1, keepdims=True)
-        return elementwise.where(there, inputs, 0)
+        there = ops.any(inputs != self.mask_value, axis=-1, keepdims=True)
+        return ops.where(there, inputs, 0)

@@ -11,11 +11,12 @@ import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.types import bool_, broadcast_shapes, is_static
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import shape_text
-from lamina.operations import creation, elementwise, linear_algebra, masks, neural, shaping
+from lamina.operations import linear_algebra, masks, neural, shaping
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = [
@@ -134,19 +135,19 @@ def _fitted(inputs: Sequence[Tensor], there: Sequence[Tensor | None]) -> list[Te
 def _anywhere(there: Sequence[Tensor | None]) -> Tensor | None:
     """Return a mask, True if any mask is; None (all True) if one of the masks is None."""
     known = [m for m in there if m is not None]
-    return functools.reduce(elementwise.logical_or, known) if len(known) == len(there) else None
+    return functools.reduce(ops.logical_or, known) if len(known) == len(there) else None
 
 
 def _where(there: Tensor | None, x: Tensor, otherwise: Any) -> Tensor:
     """Return x if the mask is True, otherwise `otherwise`."""
     if there is None:
         return x
-    return elementwise.where(masks.fitted(there, x.ndim), x, otherwise)
+    return ops.where(masks.fitted(there, x.ndim), x, otherwise)
 
 
 def _spread(tensor: Tensor, ndim: int) -> Tensor:
     while tensor.ndim < ndim:
-        tensor = shaping.expand_dims(tensor, 1)
+        tensor = ops.expand_dims(tensor, 1)
     return tensor
 
 
@@ -171,7 +172,7 @@ class Add(_Elementwise):
         [[4.0, 7.0]]
     """
 
-    pairwise = staticmethod(elementwise.add)
+    pairwise = staticmethod(ops.add)
 
 
 class Subtract(_Elementwise):
@@ -196,7 +197,7 @@ class Subtract(_Elementwise):
     """
 
     most = 2
-    pairwise = staticmethod(elementwise.subtract)
+    pairwise = staticmethod(ops.subtract)
 
 
 class Multiply(_Elementwise):
@@ -222,12 +223,12 @@ class Multiply(_Elementwise):
         [[3.0, 10.0]]
     """
 
-    pairwise = staticmethod(elementwise.multiply)
+    pairwise = staticmethod(ops.multiply)
 
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         there = _fitted(inputs, there)
         factors = [_where(m, x, 1) for x, m in zip(self.aligned(inputs), there, strict=True)]
-        product = functools.reduce(elementwise.multiply, factors)
+        product = functools.reduce(ops.multiply, factors)
         return _where(_anywhere(there), product, 0)
 
 
@@ -265,7 +266,7 @@ class Maximum(_Extremum):
         [[3.0, 6.0]]
     """
 
-    pairwise = staticmethod(elementwise.maximum)
+    pairwise = staticmethod(ops.maximum)
 
 
 class Minimum(_Extremum):
@@ -289,7 +290,7 @@ class Minimum(_Extremum):
         [[1.0, 5.0]]
     """
 
-    pairwise = staticmethod(elementwise.minimum)
+    pairwise = staticmethod(ops.minimum)
 
 
 class Average(_Elementwise):
@@ -313,7 +314,7 @@ class Average(_Elementwise):
         [[2.0, 3.5]]
     """
 
-    pairwise = staticmethod(elementwise.add)
+    pairwise = staticmethod(ops.add)
 
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         return super().merge(inputs, there) / len(inputs)
@@ -358,12 +359,12 @@ class Concatenate(Merge):
         if axis >= ndim:
             return _anywhere(_fitted(inputs, each))
         whole = [
-            creation.ones(x.shape[:ndim], dtype="bool")
+            ops.ones(x.shape[:ndim], dtype="bool")
             if m is None
-            else shaping.broadcast_to(masks.fitted(m, ndim), x.shape[:ndim])
+            else ops.broadcast_to(masks.fitted(m, ndim), x.shape[:ndim])
             for x, m in zip(inputs, each, strict=True)
         ]
-        return shaping.concat(whole, axis=axis)
+        return ops.concat(whole, axis=axis)
 
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         first = inputs[0]
@@ -377,7 +378,7 @@ class Concatenate(Merge):
             if k != axis and len(extents) > 1:
                 hint = f"they may differ along axis {self.axis} only; reshape or crop one of them"
                 raise self._misfit(inputs, f"differ along axis {k}", hint)
-        return shaping.concat(inputs, axis=axis)
+        return ops.concat(inputs, axis=axis)
 
 
 class Dot(Merge):
@@ -425,7 +426,7 @@ class Dot(Merge):
         if self.normalize:
             x, y = neural.l2_normalize(x, axis=a), neural.l2_normalize(y, axis=b)
         result = linear_algebra.contract(x, y, ((a,), (b,)), ((0,), (0,)))
-        return shaping.expand_dims(result, 1) if result.ndim == 1 else result
+        return ops.expand_dims(result, 1) if result.ndim == 1 else result
 
 
 # ---- as functions ------------------------------------------------------------------------------

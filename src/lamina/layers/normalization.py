@@ -9,14 +9,21 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from lamina import constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.arguments import FLAG, Checks
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec
-from lamina.operations import creation, elementwise, reductions
+from lamina.operations.normalization import (
+    along_axes,
+    along_axis,
+    normalize,
+    normalize_by_batch,
+    normalize_each,
+    normalize_rms,
+)
 from lamina.operations.promote import axis_of
-from lamina.tensor import Tensor, Variable, bind
-from lamina.transforms import custom_gradient
+from lamina.tensor import Tensor, Variable
 
 __all__ = [
     "BatchNormalization",
@@ -60,22 +67,11 @@ class _Affine(Layer):
                 )
                 setattr(self, name, weight)
 
-    def _normalized(self, x: Tensor, mean: Any, variance: Any, shape: tuple[Any, ...]) -> Any:
-        """Return gamma (x - mean) / sqrt(variance + epsilon) + beta, as one factor and one summand.
-
-        Weights are reshaped to `shape`; the factor is computed before it is multiplied with the
-        larger x.
-        """
-        factor = elementwise.rsqrt(variance + self.epsilon)  # type: ignore[attr-defined]
-        if self.gamma is not None:
-            factor = factor * _shaped(self.gamma.read(), shape)
-        result = (x - mean) * factor
-        return result if self.beta is None else result + _shaped(self.beta.read(), shape)
-
-
-def _shaped(weight: Tensor, shape: tuple[Any, ...]) -> Any:
-    """Return the extents of the weight: those axes of `shape` that are not 1."""
-    return bind("reshape", weight, shape=shape)
+    def _weights_along(self, axes: Sequence[int], x: Tensor) -> tuple[Any, Any]:
+        """Return gamma and beta so that they broadcast against x, whose axes they belong to."""
+        weights = (self.gamma, self.beta)
+        gamma, beta = (None if w is None else along_axes(w, axes, x) for w in weights)
+        return gamma, beta
 
 
 class BatchNormalization(_Affine):
@@ -164,70 +160,41 @@ class BatchNormalization(_Affine):
         )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
-    def call(self, inputs: Tensor, training: bool = False, mask: Any = None) -> Any:
-        x = creation.astype(inputs, self.dtype)
+    def call(self, inputs: Tensor, training: bool = False, mask: Any = None) -> Tensor:
+        x = ops.astype(inputs, self.dtype)
         axis = self.axis % x.ndim
-        shape = tuple(n if d == axis else 1 for d, n in enumerate(x.shape))
-        if not training:
-            mean, variance = self.moving_mean.read(), self.moving_variance.read()
-            return self._normalized(x, _shaped(mean, shape), _shaped(variance, shape), shape)
-        axes = tuple(d for d in range(x.ndim) if d != axis)
-        mean, variance = self._moments(x, axes, mask)
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance)
-        if mask is not None:
-            return self._normalized(x, mean, variance, shape)
-        return self._by_own_statistics(x, mean, variance, axes, shape)
-
-    def _by_own_statistics(
-        self, x: Tensor, mean: Any, variance: Any, axes: tuple[int, ...], shape: tuple[Any, ...]
-    ) -> Any:
-        """`_normalized`, with the gradient in closed form:
-
-            dx = factor (g - mean(g) - (x - mean) mean(g (x - mean)) / (variance + epsilon))
-
-        These two sums over the batch are beta's and gamma's gradients as well; taken step by step
-        the gradient would need four.
-        """
-        weights = [w.read() for w in (self.gamma, self.beta) if w is not None]
-
-        def rule(g: Any) -> Any:
-            centred, inverse = x - mean, elementwise.rsqrt(variance + self.epsilon)
-            along = g * centred
-            factor = inverse if self.gamma is None else inverse * _shaped(self.gamma.read(), shape)
-            inner = centred * (inverse * inverse * reductions.mean(along, axes, keepdims=True))
-            gradients = [factor * (g - reductions.mean(g, axes, keepdims=True) - inner)]
-            if self.gamma is not None:
-                gradients.append(reductions.sum(along, axes) * inverse.reshape(-1))
-            if self.beta is not None:
-                gradients.append(reductions.sum(g, axes))
-            return gradients
-
-        @custom_gradient
-        def normalized(*_: Tensor) -> Any:
-            return self._normalized(x, mean, variance, shape), rule
-
-        return normalized(x, *weights)
+        if training:
+            mean, variance = self._moments(x, tuple(d for d in range(x.ndim) if d != axis), mask)
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance)
+            if mask is None:
+                weights = (self.gamma, self.beta)
+                return normalize_by_batch(x, mean, variance, axis, *weights, self.epsilon)
+        else:
+            mean, variance = (
+                along_axis(w, axis, x) for w in (self.moving_mean, self.moving_variance)
+            )
+        return normalize(x, mean, variance, *self._weights_along((axis,), x), self.epsilon)
 
     def _moments(self, x: Tensor, axes: tuple[int, ...], mask: Any) -> Any:
         if mask is None:
-            mean = reductions.mean(x, axes, keepdims=True)
-            return mean, reductions.mean(elementwise.square(x - mean), axes, keepdims=True)
+            mean = ops.mean(x, axes, keepdims=True)
+            return mean, ops.mean(ops.square(x - mean), axes, keepdims=True)
         if mask.ndim != x.ndim - 1:
             raise ShapeError(
                 f"{self._label()}: the mask, {mask.shape}, must have one axis less than the "
                 f"inputs, {x.shape}"
             )
-        kept = creation.astype(bind("reshape", mask, shape=(*mask.shape, 1)), x.dtype)
-        kept = kept + creation.zeros_like(x)
-        count = reductions.sum(kept, axes, keepdims=True) + 1e-7
-        mean = reductions.sum(x * kept, axes, keepdims=True) / count
-        centred = elementwise.square(x - mean) * kept
-        return mean, reductions.sum(centred, axes, keepdims=True) / count
+        kept = ops.astype(ops.reshape(mask, (*mask.shape, 1)), x.dtype)
+        kept = kept + ops.zeros_like(x)
+        count = ops.sum(kept, axes, keepdims=True) + 1e-7
+        mean = ops.sum(x * kept, axes, keepdims=True) / count
+        centred = ops.square(x - mean) * kept
+        return mean, ops.sum(centred, axes, keepdims=True) / count
 
     def _move(self, moving: Variable, batch: Tensor) -> None:
-        flat = bind("reshape", batch, shape=moving.shape)
-        moving.assign(moving.read() * self.momentum + flat * (1.0 - self.momentum))
+        flat = ops.reshape(batch, moving.shape)
+        moving.assign(moving * self.momentum + flat * (1.0 - self.momentum))
 
 
 class LayerNormalization(_Affine):
@@ -288,17 +255,10 @@ class LayerNormalization(_Affine):
         axes = _axes(self, self.axis, len(input_shape))
         self._add_affine(tuple(input_shape[a] for a in axes))
 
-    def call(self, inputs: Tensor) -> Any:
-        x = creation.astype(inputs, self.dtype)
+    def call(self, inputs: Tensor) -> Tensor:
+        x = ops.astype(inputs, self.dtype)
         axes = _axes(self, self.axis, x.ndim)
-        shape = tuple(n if d in axes else 1 for d, n in enumerate(x.shape))
-        mean = reductions.mean(x, axes, keepdims=True)
-        variance = reductions.mean(elementwise.square(x - mean), axes, keepdims=True)
-        factor = elementwise.rsqrt(variance + self.epsilon)
-        result = (x - mean) * factor
-        if self.gamma is not None:
-            result = result * _shaped(self.gamma.read(), shape)
-        return result if self.beta is None else result + _shaped(self.beta.read(), shape)
+        return normalize_each(x, axes, *self._weights_along(axes, x), self.epsilon)
 
 
 class GroupNormalization(_Affine):
@@ -370,16 +330,16 @@ class GroupNormalization(_Affine):
             )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
-    def call(self, inputs: Tensor) -> Any:
-        x = creation.astype(inputs, self.dtype)
+    def call(self, inputs: Tensor) -> Tensor:
+        x = ops.astype(inputs, self.dtype)
         axis = self.axis % x.ndim
         parts = (self.groups, self.input_spec.axes[self.axis] // self.groups)  # type: ignore[union-attr,index]
-        apart = bind("reshape", x, shape=(*x.shape[:axis], *parts, *x.shape[axis + 1 :]))
-        shape = tuple(n if d in (axis, axis + 1) else 1 for d, n in enumerate(apart.shape))
+        apart = ops.reshape(x, (*x.shape[:axis], *parts, *x.shape[axis + 1 :]))
         axes = tuple(d for d in range(1, apart.ndim) if d != axis)
-        mean = reductions.mean(apart, axes, keepdims=True)
-        variance = reductions.mean(elementwise.square(apart - mean), axes, keepdims=True)
-        return bind("reshape", self._normalized(apart, mean, variance, shape), shape=x.shape)
+        mean = ops.mean(apart, axes, keepdims=True)
+        variance = ops.mean(ops.square(apart - mean), axes, keepdims=True)
+        weights = self._weights_along((axis, axis + 1), apart)
+        return ops.reshape(normalize(apart, mean, variance, *weights, self.epsilon), x.shape)
 
 
 class RMSNormalization(Layer):
@@ -416,12 +376,10 @@ class RMSNormalization(Layer):
         shape = tuple(input_shape[a] for a in axes)
         self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
 
-    def call(self, inputs: Tensor) -> Any:
-        x = creation.astype(inputs, self.dtype)
+    def call(self, inputs: Tensor) -> Tensor:
+        x = ops.astype(inputs, self.dtype)
         axes = _axes(self, self.axis, x.ndim)
-        shape = tuple(n if d in axes else 1 for d, n in enumerate(x.shape))
-        mean = reductions.mean(elementwise.square(x), axes, keepdims=True)
-        return x * elementwise.rsqrt(mean + self.epsilon) * _shaped(self.scale.read(), shape)
+        return normalize_rms(x, axes, along_axes(self.scale, axes, x), self.epsilon)
 
 
 class UnitNormalization(Layer):
@@ -450,10 +408,10 @@ class UnitNormalization(Layer):
         super().__init__(**kwargs)
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
 
-    def call(self, inputs: Tensor) -> Any:
-        x = creation.astype(inputs, self.dtype)
-        total = reductions.sum(elementwise.square(x), _axes(self, self.axis, x.ndim), keepdims=True)
-        return x * elementwise.rsqrt(elementwise.maximum(total, 1e-24))
+    def call(self, inputs: Tensor) -> Tensor:
+        x = ops.astype(inputs, self.dtype)
+        total = ops.sum(ops.square(x), _axes(self, self.axis, x.ndim), keepdims=True)
+        return x * ops.rsqrt(ops.maximum(total, 1e-24))
 
 
 def _axes(layer: Layer, axis: Any, ndim: int) -> tuple[int, ...]:

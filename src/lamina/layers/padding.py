@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import is_static
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, layout, shape_text
-from lamina.operations import extending, images, shaping
+from lamina.operations import images, shaping
 from lamina.operations.promote import floating
 from lamina.operations.windows import channels_back, channels_last, checked_format, per_axis
 from lamina.tensor import Tensor
@@ -76,7 +77,7 @@ class _ZeroPadding(_Spatial):
     def call(self, inputs: Tensor) -> Tensor:
         width = [(0, 0)] * inputs.ndim
         width[self._first : self._first + self.rank] = self.padding
-        return extending.pad(inputs, width)
+        return ops.pad(inputs, width)
 
 
 class ZeroPadding1D(_ZeroPadding):
@@ -252,7 +253,7 @@ class _UpSampling(_Spatial):
 
     def call(self, inputs: Tensor) -> Tensor:
         for axis, times in enumerate(self.size, self._first):
-            inputs = extending.repeat(inputs, times, axis=axis)
+            inputs = ops.repeat(inputs, times, axis=axis)
         return inputs
 
 
@@ -371,4 +372,4 @@ class PixelShuffle(_Spatial):
         self._settle(data_format)
 
     def call(self, inputs: Tensor) -> Tensor:
-        return images.depth_to_space(inputs, self.block_size, self.data_format)
+        return ops.depth_to_space(inputs, self.block_size, self.data_format)

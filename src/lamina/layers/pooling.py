@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, layout
-from lamina.operations import pooling
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
 
@@ -85,7 +85,7 @@ class MaxPooling1D(_Pooling):
         (batch, 5, 3)
     """
 
-    rank, operation = 1, staticmethod(pooling.max_pool)
+    rank, operation = 1, staticmethod(ops.max_pool)
 
 
 class MaxPooling2D(_Pooling):
@@ -109,7 +109,7 @@ class MaxPooling2D(_Pooling):
         (batch, 5, 6, 3)
     """
 
-    rank, operation = 2, staticmethod(pooling.max_pool)
+    rank, operation = 2, staticmethod(ops.max_pool)
 
 
 class MaxPooling3D(_Pooling):
@@ -134,7 +134,7 @@ class MaxPooling3D(_Pooling):
         (batch, 2, 2, 2, 3)
     """
 
-    rank, operation = 3, staticmethod(pooling.max_pool)
+    rank, operation = 3, staticmethod(ops.max_pool)
 
 
 class AveragePooling1D(_Pooling):
@@ -158,7 +158,7 @@ class AveragePooling1D(_Pooling):
         (batch, 5, 3)
     """
 
-    rank, operation = 1, staticmethod(pooling.average_pool)
+    rank, operation = 1, staticmethod(ops.average_pool)
 
 
 class AveragePooling2D(_Pooling):
@@ -182,7 +182,7 @@ class AveragePooling2D(_Pooling):
         (batch, 5, 6, 3)
     """
 
-    rank, operation = 2, staticmethod(pooling.average_pool)
+    rank, operation = 2, staticmethod(ops.average_pool)
 
 
 class AveragePooling3D(_Pooling):
@@ -207,7 +207,7 @@ class AveragePooling3D(_Pooling):
         (batch, 2, 2, 2, 3)
     """
 
-    rank, operation = 3, staticmethod(pooling.average_pool)
+    rank, operation = 3, staticmethod(ops.average_pool)
 
 
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D

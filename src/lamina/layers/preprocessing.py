@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.ir.types import is_static
 from lamina.layers._base import symbolic
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import creation, elementwise, extending, images, shaping
+from lamina.operations import shaping
 from lamina.operations.promote import axis_of
 from lamina.operations.windows import channels_back, channels_last, checked_format
-from lamina.tensor import Tensor, bind
+from lamina.tensor import Tensor
 
 __all__ = ["Rescaling", "Normalization", "Resizing", "CenterCrop"]
 
@@ -54,13 +55,13 @@ class Rescaling(Layer):
         self.scale, self.offset = scale, offset
 
     def call(self, inputs: Tensor) -> Any:
-        x = creation.astype(inputs, self.dtype)
+        x = ops.astype(inputs, self.dtype)
         scale, offset = (_number(v, self.dtype) for v in (self.scale, self.offset))
         return x * scale + offset
 
 
 def _number(value: Any, dtype: Any) -> Any:
-    return creation.asarray(value, dtype=dtype) if isinstance(value, (list, tuple)) else value
+    return ops.asarray(value, dtype=dtype) if isinstance(value, (list, tuple)) else value
 
 
 class Normalization(Layer):
@@ -171,20 +172,20 @@ class Normalization(Layer):
 
     def call(self, inputs: Tensor) -> Any:
         self._need_statistics()
-        x = creation.astype(inputs, self.dtype)
+        x = ops.astype(inputs, self.dtype)
         kept = self._kept(x.ndim)
         shape = tuple(n if d in kept else 1 for d, n in enumerate(x.shape))
         mean, variance = self._statistics()
         if mean.size > 1 or mean.ndim:
-            mean, variance = (bind("reshape", t, shape=shape) for t in (mean, variance))
-        deviation = elementwise.maximum(elementwise.sqrt(variance), EPSILON)
+            mean, variance = (ops.reshape(t, shape) for t in (mean, variance))
+        deviation = ops.maximum(ops.sqrt(variance), EPSILON)
         return x * deviation + mean if self.invert else (x - mean) / deviation
 
     def _statistics(self) -> Any:
         if self.input_mean is None:
-            return self.mean.read(), self.variance.read()
+            return self.mean, self.variance
         both = (self.input_mean, self.input_variance)
-        return tuple(creation.asarray(v, dtype=self.dtype) for v in both)
+        return tuple(ops.asarray(v, dtype=self.dtype) for v in both)
 
 
 # ---- pictures in other sizes -------------------------------------------------------------------
@@ -201,11 +202,11 @@ class _Pictures(Layer):
         self.data_format = checked_format(own, data_format)
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = creation.astype(inputs, self.dtype)
-        x = shaping.expand_dims(x, 0) if inputs.ndim == 3 else x
+        x = ops.astype(inputs, self.dtype)
+        x = ops.expand_dims(x, 0) if inputs.ndim == 3 else x
         x = channels_last(type(self).__name__, x, self.data_format)
         x = channels_back(self.changed(x), self.data_format)
-        return shaping.squeeze(x, 0) if inputs.ndim == 3 else x
+        return ops.squeeze(x, 0) if inputs.ndim == 3 else x
 
     def _need_size(self, x: Tensor, what: str) -> None:
         if not is_static(x.shape[1:3]):
@@ -281,7 +282,7 @@ class Resizing(_Pictures):
             x = centred(x, *_fitting(x, self.height, self.width, min))
         if self.pad_to_aspect_ratio:
             x = _bordered(x, *_fitting(x, self.height, self.width, max), self.fill_value)
-        return images.resize(x, (self.height, self.width), self.interpolation, self.antialias)
+        return ops.resize(x, (self.height, self.width), self.interpolation, self.antialias)
 
 
 class CenterCrop(_Pictures):
@@ -317,7 +318,7 @@ class CenterCrop(_Pictures):
         if rows >= self.height and columns >= self.width:  # type: ignore[operator]
             return centred(x, self.height, self.width)
         x = centred(x, *_fitting(x, self.height, self.width, min))
-        return images.resize(x, (self.height, self.width))
+        return ops.resize(x, (self.height, self.width))
 
 
 def _fitting(x: Tensor, height: int, width: int, choose: Any) -> tuple[int, int]:
@@ -341,4 +342,4 @@ def _bordered(x: Tensor, height: int, width: int, value: float) -> Tensor:
     and an odd row or column is omitted."""
     room = [n - int(own) for n, own in zip((height, width), x.shape[1:3], strict=True)]
     sides = [(n // 2, n // 2) for n in room]
-    return extending.pad(x, [(0, 0), *sides, (0, 0)], constant_values=value)
+    return ops.pad(x, [(0, 0), *sides, (0, 0)], constant_values=value)

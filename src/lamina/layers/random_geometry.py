@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lamina import operations as ops
 from lamina.arguments import Numbers
 from lamina.errors import RangeError, ShapeError
 from lamina.ir.types import float32, is_static
@@ -17,7 +18,7 @@ from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.spec import shape_text
 from lamina.layers.preprocessing import CenterCrop
 from lamina.layers.random_pictures import RandomPictures, between
-from lamina.operations import creation, elementwise
+from lamina.operations import creation
 from lamina.operations.sampling import FILLS, INTERPOLATIONS, sample
 from lamina.tensor import Tensor
 
@@ -170,7 +171,7 @@ class RandomRotation(_Moving):
 
     def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
         angle = between(chances, 0, *self._factor, 3) * (2 * math.pi)
-        cosine, sine = elementwise.cos(angle), elementwise.sin(angle)
+        cosine, sine = ops.cos(angle), ops.sin(angle)
         return sine * columns + cosine * rows, cosine * columns - sine * rows
 
 
@@ -276,11 +277,11 @@ class RandomCrop(RandomPictures):
         top = self._start(int(x.shape[1]) - self.height, chances, 0)
         left = self._start(int(x.shape[2]) - self.width, chances, 1)
         zero = (rows + columns) * 0
-        down = creation.astype(rows + zero + top, float32)
-        right = creation.astype(columns + zero + left, float32)
+        down = ops.astype(rows + zero + top, float32)
+        right = ops.astype(columns + zero + left, float32)
         return sample(x, down, right, "nearest", "nearest")
 
     def _start(self, room: int, chances: Tensor, number: int) -> Any:
         """Return the first row or column of each crop, from 0 to the remaining extent."""
         drawn = between(chances, number, 0.0, 1.0, 3) * (room + 1)
-        return elementwise.minimum(creation.astype(drawn, "int32"), room)
+        return ops.minimum(ops.astype(drawn, "int32"), room)

@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lamina import operations as ops
 from lamina.arguments import Checks, Text
 from lamina.errors import ArgumentError, RangeError
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec
-from lamina.operations import creation, elementwise, reductions, samples, shaping
+from lamina.operations import samples, shaping
 from lamina.operations.windows import channels_back, channels_last, checked_format
-from lamina.tensor import Tensor, bind
+from lamina.tensor import Tensor
 
 __all__ = ["RandomFlip", "RandomContrast", "RandomBrightness"]
 
@@ -43,14 +44,14 @@ class RandomPictures(Layer):
         self.data_format = checked_format(type(self).__name__, data_format)
 
     def call(self, inputs: Tensor, training: bool = True) -> Tensor:
-        x = creation.astype(inputs, self.dtype)
+        x = ops.astype(inputs, self.dtype)
         if not training:
             return x
-        batch = x if x.ndim == 4 else shaping.expand_dims(x, 0)
+        batch = x if x.ndim == 4 else ops.expand_dims(x, 0)
         batch = channels_last(type(self).__name__, batch, self.data_format)
         chances = samples.uniform(self.path, batch.shape[0], self.draws, self.seed)
         changed = channels_back(self.changed(batch, chances), self.data_format)
-        return changed if x.ndim == 4 else shaping.squeeze(changed, 0)
+        return changed if x.ndim == 4 else ops.squeeze(changed, 0)
 
     def changed(self, x: Tensor, chances: Tensor) -> Tensor:
         """Return the changed images, channels last; chances (batch, draws) are in [0, 1).
@@ -65,7 +66,7 @@ class RandomPictures(Layer):
 def between(chances: Tensor, number: int, low: float, high: float, ndim: int) -> Any:
     """Return one random number per image, scaled to low..high, with `ndim` axes."""
     one = shaping.sliced(chances, 1, number, number + 1)
-    shaped = bind("reshape", one, shape=(chances.shape[0], *[1] * (ndim - 1)))
+    shaped = ops.reshape(one, (chances.shape[0], *[1] * (ndim - 1)))
     return shaped * (high - low) + low
 
 
@@ -111,7 +112,7 @@ class RandomFlip(RandomPictures):
     def changed(self, x: Tensor, chances: Tensor) -> Tensor:
         for number, axis in enumerate(self._axes):
             chosen = between(chances, number, 0.0, 1.0, 4) < 0.5
-            x = elementwise.where(chosen, shaping.flip(x, axis=axis), x)
+            x = ops.where(chosen, ops.flip(x, axis=axis), x)
         return x
 
 
@@ -159,9 +160,9 @@ class RandomContrast(RandomPictures):
 
     def changed(self, x: Tensor, chances: Tensor) -> Tensor:
         below, above = self._pair
-        f = creation.astype(between(chances, 0, 1.0 - below, 1.0 + above, 4), x.dtype)
-        mean = reductions.mean(x, (1, 2), keepdims=True)
-        return elementwise.clip((x - mean) * f + mean, *self.value_range)
+        f = ops.astype(between(chances, 0, 1.0 - below, 1.0 + above, 4), x.dtype)
+        mean = ops.mean(x, (1, 2), keepdims=True)
+        return ops.clip((x - mean) * f + mean, *self.value_range)
 
 
 class RandomBrightness(RandomPictures):
@@ -208,5 +209,5 @@ class RandomBrightness(RandomPictures):
 
     def changed(self, x: Tensor, chances: Tensor) -> Tensor:
         low, high = self.value_range
-        f = creation.astype(between(chances, 0, *self._pair, 4), x.dtype)
-        return elementwise.clip(x + f * float(high - low), low, high)
+        f = ops.astype(between(chances, 0, *self._pair, 4), x.dtype)
+        return ops.clip(x + f * float(high - low), low, high)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina import restoring, tree
 from lamina.errors import ShapeError, StateError, unknown_name
 from lamina.ir.types import Dim, Extent, bool_, is_static
@@ -35,7 +36,7 @@ from lamina.layers.recurrent_cells import (
     parts_of,
 )
 from lamina.locks import MAKING
-from lamina.operations import creation, elementwise, indexing, limits, masks, shaping, updating
+from lamina.operations import limits, masks, updating
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.transforms.loops import scan
 
@@ -111,7 +112,7 @@ class RNN(Layer):
         """
         if not self.return_sequences or mask is None:
             return None
-        return shaping.flip(mask, axis=1) if self.go_backwards else mask
+        return ops.flip(mask, axis=1) if self.go_backwards else mask
 
     # ---- calling -------------------------------------------------------------------------------
     def call(
@@ -165,13 +166,13 @@ class RNN(Layer):
         """Return zeros of the shape of the output of a step."""
         place = _place_of_output(self.cell)
         like = None if place is None else tree.leaves(states)[place].shape
-        return creation.zeros(like or (batch, output_size(self.cell)), dtype=self.dtype)
+        return ops.zeros(like or (batch, output_size(self.cell)), dtype=self.dtype)
 
     def _given(self, last: Any, states: list[Any], outputs: Any) -> Any:
         """Select the results that the caller asked for."""
         if self.return_sequences:
-            outputs = shaping.flip(outputs, axis=0) if self.go_backwards else outputs
-            last = shaping.swapaxes(outputs, 0, 1)
+            outputs = ops.flip(outputs, axis=0) if self.go_backwards else outputs
+            last = ops.swapaxes(outputs, 0, 1)
         return (last, *states) if self.return_state else last
 
     def _over(
@@ -180,10 +181,10 @@ class RNN(Layer):
         """Return the last output (None if unused), the last states, all outputs, and the previous
         output (`held`), which a masked step repeats and which is carried only if it is not a state.
         """
-        xs = shaping.swapaxes(creation.astype(sequences, self.dtype), 0, 1)
+        xs = ops.swapaxes(ops.astype(sequences, self.dtype), 0, 1)
         valid = self._valid(mask, sequences)
         if valid is not None:  # whatever stands at steps that are not there must not matter
-            xs = elementwise.where(masks.fitted(valid, sequences.ndim), xs, 0)
+            xs = ops.where(masks.fitted(valid, sequences.ndim), xs, 0)
         parts = parts_of(self.cell, xs.shape[1], xs.shape[-1], training)
         xs = parts.project(xs)
         place = _place_of_output(self.cell)
@@ -220,7 +221,7 @@ class RNN(Layer):
                 f"shape {shape_text(sequences.shape)}",
                 hint="a mask has one bool a step, (batch, steps): True where the step is there",
             )
-        return shaping.swapaxes(mask, 0, 1)
+        return ops.swapaxes(mask, 0, 1)
 
     # ---- states --------------------------------------------------------------------------------
     def get_initial_state(self, batch_size: Dim) -> list[Any]:
@@ -273,7 +274,7 @@ class RNN(Layer):
             if batch == variable.shape[0]:
                 variable.assign(state)
             else:
-                first = creation.arange(batch)
+                first = ops.arange(batch)
                 variable.assign(updating.at(variable.read())[first].set(state))
 
     def reset_state(self) -> None:
@@ -287,7 +288,7 @@ class RNN(Layer):
 
 
 def _select(there: Tensor, new: Tensor, old: Tensor) -> Tensor:
-    return elementwise.where(masks.fitted(there, new.ndim), new, old)
+    return ops.where(masks.fitted(there, new.ndim), new, old)
 
 
 def _rows(layer: RNN, variable: Variable, batch: Dim) -> Tensor:
@@ -306,7 +307,7 @@ def _rows(layer: RNN, variable: Variable, batch: Dim) -> Tensor:
     if not isinstance(batch, Extent):
         raise other(batch)
     limits.at_most(batch, int(count), other)
-    return indexing.take(variable.read(), creation.arange(batch), axis=0)
+    return ops.take(variable.read(), ops.arange(batch), axis=0)
 
 
 def _place_of_output(cell: Any) -> int | None:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.ir.types import Dim, is_static
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import creation, linear_algebra, random
-from lamina.operations.shaping import concat, sliced
+from lamina.operations import random
+from lamina.operations.shaping import sliced
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
@@ -129,7 +130,7 @@ class RecurrentCell(Layer):
             batch_size: number of sequences.
         """
         shape = (batch_size, self.units)
-        return [creation.zeros(shape, dtype=self.dtype) for _ in range(self.number_of_states)]
+        return [ops.zeros(shape, dtype=self.dtype) for _ in range(self.number_of_states)]
 
     def call(
         self, inputs: Tensor, states: Any, training: bool = False
@@ -150,13 +151,13 @@ class RecurrentCell(Layer):
         """
         outer = self._kept("dropout", (batch, features), training)
         inner = self._kept("recurrent_dropout", (batch, self.units), training)
-        recurrent_kernel = self.recurrent_kernel.read()
+        recurrent_kernel = self.recurrent_kernel.read()  # once, in front of the loop
         bias = self.bias.read() if self.bias is not None else None
 
         def project(x: Tensor) -> Tensor:
-            x = creation.astype(x, self.dtype)
+            x = ops.astype(x, self.dtype)
             x = x if outer is None else x * outer
-            product = linear_algebra.matmul(x, self.kernel.read())
+            product = ops.matmul(x, self.kernel)
             own = self.input_bias(bias)
             return product if own is None else product + own
 
@@ -197,7 +198,7 @@ class RecurrentCell(Layer):
         key = random.scoped_key(f"{self.path}/{which}")
         key = key if self.seed is None else random.fold_in(key, self.seed)
         kept = random.bernoulli(shape, 1 - rate, key=key)
-        return creation.astype(kept, self.dtype) * (1 / (1 - rate))
+        return ops.astype(kept, self.dtype) * (1 / (1 - rate))
 
 
 def _rate(cell: Layer, name: str, value: Any) -> float:
@@ -252,7 +253,7 @@ class SimpleRNNCell(RecurrentCell):
     def advance(
         self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, States]:
-        h = self.activation(x + linear_algebra.matmul(seen, kernel))
+        h = self.activation(x + ops.matmul(seen, kernel))
         return h, [h]
 
 
@@ -312,14 +313,14 @@ class LSTMCell(RecurrentCell):
             return self.bias_initializer(shape, dtype=dtype)
         u = self.units
         first, rest = self.bias_initializer((u,), dtype=dtype), (2 * u,)
-        ones = creation.ones((u,), dtype=dtype)
-        return concat([first, ones, self.bias_initializer(rest, dtype=dtype)])
+        ones = ops.ones((u,), dtype=dtype)
+        return ops.concat([first, ones, self.bias_initializer(rest, dtype=dtype)])
 
     def advance(
         self, x: Tensor, seen: Tensor, states: States, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, States]:
         gate = self.recurrent_activation
-        i, f, g, o = gates_of(x + linear_algebra.matmul(seen, kernel), 4)
+        i, f, g, o = gates_of(x + ops.matmul(seen, kernel), 4)
         c = gate(f) * states[1] + gate(i) * self.activation(g)
         h = gate(o) * self.activation(c)
         return h, [h, c]
@@ -390,7 +391,7 @@ class GRUCell(RecurrentCell):
     def _reset_after(
         self, x: Tensor, h: Tensor, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        product = linear_algebra.matmul(h, kernel)
+        product = ops.matmul(h, kernel)
         product = product if bias is None else product + bias[1]
         edge = 2 * self.units
         z, r = self._both(sliced(x, 1, 0, edge) + sliced(product, 1, 0, edge))
@@ -405,9 +406,9 @@ class GRUCell(RecurrentCell):
         self, x: Tensor, h: Tensor, kernel: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         edge, end = 2 * self.units, 3 * self.units
-        product = linear_algebra.matmul(h, sliced(kernel, 1, 0, edge))
+        product = ops.matmul(h, sliced(kernel, 1, 0, edge))
         z, r = self._both(sliced(x, 1, 0, edge) + product)
-        product = linear_algebra.matmul(r * h, sliced(kernel, 1, edge, end))
+        product = ops.matmul(r * h, sliced(kernel, 1, edge, end))
         return z, self.activation(sliced(x, 1, edge, end) + product)
 
 
@@ -544,7 +545,7 @@ def initial_state(cell: Any, batch: Dim, dtype: Any) -> list[Any]:
         return list(found) if isinstance(found, (list, tuple)) else [found]
     sizes = cell.state_size
     sizes = sizes if isinstance(sizes, (list, tuple)) else [sizes]
-    return [creation.zeros((batch, n), dtype=dtype) for n in sizes]
+    return [ops.zeros((batch, n), dtype=dtype) for n in sizes]
 
 
 def parts_of(cell: Any, batch: Dim, features: Dim, training: bool) -> Parts:

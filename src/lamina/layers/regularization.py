@@ -10,12 +10,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from lamina import operations as ops
 from lamina import regularizers
 from lamina.arguments import Checks, OneOf, integer
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import creation, elementwise, random
+from lamina.operations import random
 from lamina.tensor import Tensor
 
 __all__ = [
@@ -132,9 +133,9 @@ class Dropout(Noise):
 
     def noisy(self, inputs: Tensor) -> Tensor:
         if self.rate >= 1:
-            return creation.zeros_like(inputs)
+            return ops.zeros_like(inputs)
         kept = random.bernoulli(self.mask_shape(inputs), 1 - self.rate, key=self.key())
-        return elementwise.where(kept, inputs * (1 / (1 - self.rate)), 0.0)
+        return ops.where(kept, inputs * (1 / (1 - self.rate)), 0.0)
 
 
 class SpatialDropout1D(Dropout):
@@ -322,11 +323,11 @@ class AlphaDropout(Dropout):
 
     def noisy(self, inputs: Tensor) -> Tensor:
         if self.rate >= 1:
-            return creation.zeros_like(inputs)
+            return ops.zeros_like(inputs)
         lowest = -SELU_ALPHA * SELU_SCALE
         scale = ((1 - self.rate) * (1 + self.rate * lowest**2)) ** -0.5
         kept = random.bernoulli(self.mask_shape(inputs), 1 - self.rate, key=self.key())
-        return elementwise.where(kept, inputs, lowest) * scale - scale * lowest * self.rate
+        return ops.where(kept, inputs, lowest) * scale - scale * lowest * self.rate
 
 
 class ActivityRegularization(Layer):

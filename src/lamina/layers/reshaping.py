@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import exact_division, is_static
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import shaping
-from lamina.tensor import Tensor, bind
+from lamina.tensor import Tensor
 
 __all__ = ["Flatten", "Reshape", "Permute", "RepeatVector"]
 
@@ -46,8 +46,8 @@ class Flatten(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         if self.data_format == "channels_first" and inputs.ndim > 2:
-            inputs = shaping.moveaxis(inputs, 1, -1)
-        return bind("reshape", inputs, shape=(inputs.shape[0], math.prod(inputs.shape[1:])))
+            inputs = ops.moveaxis(inputs, 1, -1)
+        return ops.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
 
 
 class Reshape(Layer):
@@ -87,7 +87,7 @@ class Reshape(Layer):
                 hint="one entry of target_shape may be -1: whatever is left",
             )
         target = tuple(rest if n == -1 else n for n in self.target_shape)
-        return bind("reshape", inputs, shape=(inputs.shape[0], *target))
+        return ops.reshape(inputs, (inputs.shape[0], *target))
 
 
 class Permute(Layer):
@@ -117,7 +117,7 @@ class Permute(Layer):
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs: Tensor) -> Tensor:
-        return shaping.permute_dims(inputs, (0, *self.dims))
+        return ops.permute_dims(inputs, (0, *self.dims))
 
 
 class RepeatVector(Layer):
@@ -146,4 +146,4 @@ class RepeatVector(Layer):
         batch, features = inputs.shape
         if not is_static(features):
             raise ShapeError(f"{self._label()}: the number of features must be known")
-        return shaping.broadcast_to(shaping.expand_dims(inputs, 1), (batch, self.n, features))
+        return ops.broadcast_to(ops.expand_dims(inputs, 1), (batch, self.n, features))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina.errors import DataError, describe
 from lamina.layers._base.host import HostLayer, as_strings
 from lamina.layers.hashing import Salt, hasher
 from lamina.layers.lookup import Lookup
-from lamina.operations import creation
 
 __all__ = ["StringLookup"]
 
@@ -95,7 +95,7 @@ class StringLookup(Lookup, HostLayer):
             return self._strings(inputs)
         strings = self._as_tokens(inputs)
         numbers = self._numbers(strings.reshape(-1).tolist())
-        return self._formed(creation.asarray(numbers.reshape(strings.shape)))
+        return self._formed(ops.asarray(numbers.reshape(strings.shape)))
 
     def _strings(self, inputs: Any) -> np.ndarray:
         self._need_vocabulary()

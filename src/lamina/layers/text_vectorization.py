@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe, unknown_name
 from lamina.layers._base.arguments import refuse_unknown
 from lamina.layers._base.host import as_strings
 from lamina.layers.encoding import refuse_sparse
 from lamina.layers.lookup import LEFT_OUT
 from lamina.layers.string_lookup import StringLookup
-from lamina.operations import creation
 from lamina.tensor import Tensor
 
 __all__ = ["TextVectorization"]
@@ -127,7 +127,7 @@ class TextVectorization(StringLookup):
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         is_word = np.arange(length) < lengths[:, None]
         table[is_word] = self._numbers(list(chain.from_iterable(rows)))
-        outputs = self._formed(creation.asarray(table))
+        outputs = self._formed(ops.asarray(table))
         is_flat = self.split is None and texts.ndim == 1 and self._is_int and length == 1
         return outputs[0] if texts.ndim == 0 else outputs[:, 0] if is_flat else outputs
 

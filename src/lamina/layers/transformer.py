@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import activations, initializers
+from lamina import operations as ops
 from lamina.errors import RangeError, ShapeError
 from lamina.ir.types import bool_, int32
 from lamina.layers._base.arguments import positive_integer
@@ -19,9 +20,8 @@ from lamina.layers.core import Dense
 from lamina.layers.embedding import Embedding
 from lamina.layers.normalization import LayerNormalization
 from lamina.layers.regularization import Dropout
-from lamina.operations import creation, elementwise, indexing, limits, masks
+from lamina.operations import limits, masks
 from lamina.operations.creation import iota
-from lamina.operations.shaping import broadcast_to, expand_dims, sliced
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = [
@@ -72,17 +72,17 @@ class SinePositionEncoding(Layer):
             inputs: one step of the inputs, (batch, 1, ...).
             start_index: position of the first step of the stream.
         """
-        return self.call(inputs, stream.position.read() + start_index)
+        return self.call(inputs, stream.position + start_index)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
         steps, features = inputs.shape[-2:]
         place = iota((steps, features), 0) + start_index
         feature = iota((steps, features), 1)
-        even = creation.astype(feature - feature % 2, self.dtype)
-        rate = elementwise.power(self.max_wavelength, even / -features)
-        angle = creation.astype(place, self.dtype) * rate
-        wave = elementwise.where(feature % 2 == 0, elementwise.sin(angle), elementwise.cos(angle))
-        return broadcast_to(wave, inputs.shape)
+        even = ops.astype(feature - feature % 2, self.dtype)
+        rate = ops.power(self.max_wavelength, even / -features)
+        angle = ops.astype(place, self.dtype) * rate
+        wave = ops.where(feature % 2 == 0, ops.sin(angle), ops.cos(angle))
+        return ops.broadcast_to(wave, inputs.shape)
 
 
 class PositionEmbedding(Layer):
@@ -134,17 +134,16 @@ class PositionEmbedding(Layer):
             start_index: position of the first step of the stream.
         """
         stream.at_most(self.sequence_length)
-        return self.call(inputs, stream.position.read() + start_index)
+        return self.call(inputs, stream.position + start_index)
 
     def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
         steps = inputs.shape[-2]
-        table = self.position_embeddings.read()
         limits.at_most(steps, self.sequence_length, self._too_long)
         if isinstance(steps, int) and isinstance(start_index, int) and start_index == 0:
-            rows = sliced(table, 0, 0, steps)
+            rows = self.position_embeddings[:steps]
         else:
-            rows = indexing.take(table, iota((steps,), 0) + start_index, axis=0)
-        return broadcast_to(rows, inputs.shape)
+            rows = ops.take(self.position_embeddings, iota((steps,), 0) + start_index, axis=0)
+        return ops.broadcast_to(rows, inputs.shape)
 
     def _too_long(self, steps: int) -> ShapeError:
         return ShapeError(
@@ -439,4 +438,4 @@ def _key_mask(padding: Any, attention: Any) -> Tensor | None:
     found = None if attention is None else as_tensor(as_tensor(attention), bool_)
     if padding is None:
         return found
-    return masks.both(found, expand_dims(as_tensor(as_tensor(padding), bool_), 1))
+    return masks.both(found, ops.expand_dims(as_tensor(as_tensor(padding), bool_), 1))

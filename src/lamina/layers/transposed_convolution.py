@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import constraints, initializers, regularizers
+from lamina import operations as ops
 from lamina.errors import ArgumentError
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers.convolution import Convolution, Sizes
-from lamina.operations import convolution
 from lamina.operations.windows import per_axis
 from lamina.tensor import Tensor
 
@@ -77,7 +77,7 @@ class _ConvTranspose(Convolution):
 
     def convolve(self, inputs: Tensor) -> Tensor:
         windows = {**self._windows(), "output_padding": self.output_padding}
-        return convolution.conv_transpose(inputs, self.kernel.read(), **windows)
+        return ops.conv_transpose(inputs, self.kernel, **windows)
 
 
 class Conv1DTranspose(_ConvTranspose):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina import operations as ops
 from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, ShapeError, unknown_name
 from lamina.ir.types import is_static
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.layers._base.streaming import streaming
-from lamina.operations import masks, reductions, shaping
+from lamina.operations import masks
 from lamina.tensor import Tensor
 
 __all__ = ["Wrapper", "TimeDistributed", "Bidirectional"]
@@ -94,7 +95,7 @@ class TimeDistributed(Wrapper):
         """
         if mask is None or mask.ndim == 2:
             return mask
-        return reductions.any(mask, axis=tuple(range(2, mask.ndim)))
+        return ops.any(mask, axis=tuple(range(2, mask.ndim)))
 
     def call(self, inputs: Tensor, mask: Any = None, training: bool = False) -> Tensor:
         self._check_mask(inputs, mask)
@@ -127,18 +128,18 @@ class TimeDistributed(Wrapper):
 
     def _on_rows(self, inputs: Tensor, mask: Any, training: bool) -> Tensor:
         def rows(x: Tensor) -> Tensor:
-            return shaping.reshape(x, (batch * steps, *x.shape[2:]))
+            return ops.reshape(x, (batch * steps, *x.shape[2:]))
 
         batch, steps = inputs.shape[:2]
         each = rows(inputs)
         if mask is not None and mask.ndim > 2:
             masks.attach(each, rows(mask))
         outputs = self.layer(each, training=training)
-        result = shaping.reshape(outputs, (batch, steps, *outputs.shape[1:]))
+        result = ops.reshape(outputs, (batch, steps, *outputs.shape[1:]))
         inner = masks.mask_of(outputs) if masks.mask_of(each) is not None else None
         if inner is None:
             return result
-        return masks.attach(result, shaping.reshape(inner, (batch, steps, *inner.shape[1:])))
+        return masks.attach(result, ops.reshape(inner, (batch, steps, *inner.shape[1:])))
 
 
 class Bidirectional(Layer):
@@ -250,7 +251,7 @@ class Bidirectional(Layer):
             states = [s for result in results for s in result[1:]]
             results = [result[0] for result in results]
         if self.return_sequences:
-            results[1] = shaping.flip(results[1], axis=1)
+            results[1] = ops.flip(results[1], axis=1)
         outputs = self._merged(*results)
         if not states:
             return outputs
@@ -275,7 +276,7 @@ class Bidirectional(Layer):
         if self.merge_mode is None:
             return [ahead, back]
         if self.merge_mode == "concat":
-            return shaping.concat([ahead, back], axis=-1)
+            return ops.concat([ahead, back], axis=-1)
         if self.merge_mode == "mul":
             return ahead * back
         return (ahead + back) * (0.5 if self.merge_mode == "ave" else 1.0)

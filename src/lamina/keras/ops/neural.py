@@ -8,8 +8,9 @@ from lamina import nn
 from lamina import operations as ops
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import floating, operation, tensor
+from lamina.operations import normalization
 from lamina.operations.promote import axes_of
-from lamina.tensor import Tensor, as_tensor
+from lamina.tensor import Tensor
 
 # fmt: off
 __all__ = [
@@ -43,11 +44,8 @@ def layer_normalization(
     if rms_scaling:
         result = x * ops.rsqrt(ops.var(x, axis, keepdims=True) + small)
         return result if gamma is None else result * _along(axis, gamma, x)
-    centered = x - ops.mean(x, axis=axis, keepdims=True)
-    variance = ops.mean(centered * centered, axis=axis, keepdims=True)
-    result = centered * ops.rsqrt(variance + small)
-    result = result if gamma is None else result * _along(axis, gamma, x)
-    return result if beta is None else result + _along(axis, beta, x)
+    gamma, beta = (None if w is None else _along(axis, w, x) for w in (gamma, beta))
+    return normalization.normalize_each(x, axis, gamma, beta, small)
 
 
 def _along(axis: Any, weights: Any, x: Tensor) -> Any:
@@ -56,7 +54,7 @@ def _along(axis: Any, weights: Any, x: Tensor) -> Any:
     if weights.ndim in (0, x.ndim):
         return weights
     axes = axes_of("layer_normalization", axis, x.ndim)
-    return ops.reshape(weights, tuple(n if d in axes else 1 for d, n in enumerate(x.shape)))
+    return normalization.along_axes(weights, axes, x)
 
 
 @operation
@@ -65,9 +63,7 @@ def rms_normalization(
 ) -> Tensor:
     """x / sqrt(mean(x^2) + epsilon) over the axis, times scale."""
     x = floating(x)
-    square = ops.mean(x * x, axis=axis, keepdims=True)
-    result = x * ops.rsqrt(square + (1e-7 if epsilon is None else epsilon))
-    return result if scale is None else result * scale
+    return normalization.normalize_rms(x, axis, scale, 1e-7 if epsilon is None else epsilon)
 
 
 @operation
@@ -82,15 +78,11 @@ def batch_normalization(
 ) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon), times scale, plus offset, all along an axis."""
     x = floating(x)
-    shape = [1] * x.ndim
-    shape[axis] = -1
-
-    def along(values: Any) -> Tensor:
-        return ops.reshape(as_tensor(values), tuple(shape))
-
-    result = (x - along(mean)) * ops.rsqrt(along(variance) + epsilon)
-    result = result if scale is None else result * along(scale)
-    return result if offset is None else result + along(offset)
+    center, spread = (normalization.along_axis(values, axis, x) for values in (mean, variance))
+    gamma, beta = (
+        None if w is None else normalization.along_axis(w, axis, x) for w in (scale, offset)
+    )
+    return normalization.normalize(x, center, spread, gamma, beta, epsilon)
 
 
 # ---- convolutions and windows --------------------------------------------------------------------
