@@ -33,7 +33,8 @@ def described(found):
 def is_open(found):
     """True if the signature has *args or **kwargs, whose names a docstring may list."""
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return any(p.kind in kinds for p in inspect.signature(found).parameters.values())
+    maker = found.__init__ if inspect.isclass(found) else inspect.unwrap(found)
+    return any(p.kind in kinds for p in inspect.signature(maker).parameters.values())
 
 
 def test_docstrings_describe_every_argument():

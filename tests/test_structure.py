@@ -18,7 +18,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # all rows above it in this table, also inside functions. A name is a module or package directly
 # under lamina/, or one inside a package ("data.arrays"), which then counts apart from the rest.
 FLOORS = [
-    ["namespaces", "errors", "elsewhere", "version", "distinct", "floatx", "arguments"],
+    [
+        "namespaces",
+        "errors",
+        "elsewhere",
+        "version",
+        "distinct",
+        "floatx",
+        "arguments",
+        "signatures",
+    ],
     ["settings", "registry", "configuration", "restoring", "tree"],
     ["locks", "interrupts", "files", "dlpack"],
     ["ir"],

@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from lamina import restoring
+from lamina import restoring, signatures
 from lamina.arguments import Checks, check_arguments
 from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_name
 
@@ -58,6 +58,7 @@ class Configurable:
     family: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     argument_checks: ClassVar[Checks] = {}
+    __signature__ = signatures.OfClass()
     _arguments: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -17,6 +17,7 @@ from lamina.ir.types import bool_, broadcast_shapes, is_static
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import shape_text
 from lamina.operations import linear_algebra, masks, neural, shaping
+from lamina.signatures import takes_arguments_of
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = [
@@ -430,6 +431,7 @@ class Dot(Merge):
 
 
 # ---- as functions ------------------------------------------------------------------------------
+@takes_arguments_of(Add)
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """Return the elementwise sum of tensors, as the layer `Add`.
 
@@ -446,6 +448,7 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Add(**kwargs)(inputs)
 
 
+@takes_arguments_of(Subtract)
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """Return the difference of two tensors, as the layer `Subtract`.
 
@@ -462,6 +465,7 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Subtract(**kwargs)(inputs)
 
 
+@takes_arguments_of(Multiply)
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """Return the elementwise product of tensors, as the layer `Multiply`.
 
@@ -478,6 +482,7 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Multiply(**kwargs)(inputs)
 
 
+@takes_arguments_of(Average)
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """Return the elementwise mean of tensors, as the layer `Average`.
 
@@ -494,6 +499,7 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Average(**kwargs)(inputs)
 
 
+@takes_arguments_of(Maximum)
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """Return the elementwise maximum of tensors, as the layer `Maximum`.
 
@@ -510,6 +516,7 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Maximum(**kwargs)(inputs)
 
 
+@takes_arguments_of(Minimum)
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """Return the elementwise minimum of tensors, as the layer `Minimum`.
 
@@ -526,6 +533,7 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Minimum(**kwargs)(inputs)
 
 
+@takes_arguments_of(Concatenate)
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     """Return tensors concatenated along an axis, as the layer `Concatenate`.
 
@@ -543,6 +551,7 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
+@takes_arguments_of(Dot)
 def dot(inputs: Sequence[Any], axes: int | tuple[int, int] = -1, **kwargs: Any) -> Any:
     """Return dot products of two tensors, as the layer `Dot`.
 

@@ -325,6 +325,13 @@ class _OfCell(RNN):
 
     input_spec = InputSpec(ndim=3, layout=SEQUENCES)
     cell_class: ClassVar[type[RecurrentCell]]
+    _hidden: ClassVar[tuple[str, ...]] = ("cell", "rank", "units")  # settled by the class
+
+    @classmethod
+    def _passes_keywords_to(cls) -> list[type]:
+        """Return the classes whose arguments the constructor takes by keyword."""
+        cell, own = cls.cell_class.__mro__, cls.__mro__
+        return [*own[: own.index(RNN)], *cell[: cell.index(Layer)], *own[own.index(RNN) :]]
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         for_cell = _parameters(self.cell_class) - {"units"}

@@ -22,6 +22,7 @@ KEYWORDS = (
 # fmt: on
 
 
+Shape = Sequence[int | None] | None
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -108,10 +109,11 @@ def refuse_two_shapes(
 
 def first_shape(
     owner: str,
-    input_shape: Any = None,
+    input_shape: Shape = None,
+    *,
     input_dim: int | None = None,
-    batch_input_shape: Any = None,
-    batch_shape: Any = None,
+    batch_input_shape: Shape = None,
+    batch_shape: Shape = None,
     batch_size: int | None = None,
 ) -> tuple[int | None, ...] | None:
     """Return the shape of the first input with the batch axis, from any of its arguments."""
@@ -121,7 +123,7 @@ def first_shape(
         {"input_shape": input_shape, "input_dim": input_dim, "batch_size": batch_size},
     )
     if batch_input_shape is not None or batch_shape is not None:
-        return tuple(batch_input_shape if batch_input_shape is not None else batch_shape)
+        return tuple(batch_input_shape if batch_input_shape is not None else batch_shape or ())
     if input_dim is not None:
         input_shape = (input_dim,)
     if input_shape is None:

@@ -61,6 +61,7 @@ class Layer(Tracked):
 
     family = "lamina.layers"
     argument_checks: ClassVar[Checks] = arguments.CHECKS
+    _takes_keywords_of = staticmethod(arguments.first_shape)
     input_spec: spec.InputSpec | Sequence[spec.InputSpec] | None = None
     supports_masking: bool = False
     _data_dtype: types.DType | None = None  # of a Sequential's data without Input; None: floats
