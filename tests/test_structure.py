@@ -18,16 +18,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # all rows above it in this table, also inside functions. A name is a module or package directly
 # under lamina/, or one inside a package ("data.arrays"), which then counts apart from the rest.
 FLOORS = [
-    [
-        "namespaces",
-        "errors",
-        "elsewhere",
-        "version",
-        "distinct",
-        "floatx",
-        "arguments",
-        "signatures",
-    ],
+    ["namespaces", "errors", "elsewhere", "version", "distinct", "floatx", "arguments"],
+    ["signatures", "context"],
     ["settings", "registry", "configuration", "restoring", "tree"],
     ["locks", "interrupts", "files", "dlpack"],
     ["ir"],
@@ -207,11 +199,12 @@ def test_the_reader_of_imports_sees_each_kind(tmp_path, monkeypatch):
 
 # ---- what is private -------------------------------------------------------------------------
 # The tensor's own parts, which operations and recordings are made of, and Python's.
-TENSOR = {"_node", "_value", "_type", "_array", "_known"}
+TENSOR = {"_node", "_value", "_type", "_array", "_known", "_mask", "_origin"}
 PRIVATE = {
     **dict.fromkeys(("operations", "transforms", "layers", "seeding", "keras"), TENSOR),
     **{package: {"_getframe"} for package in ("errors", "namespaces", "ir")},
     "tree": {"_fields"},  # public in named tuples
+    "context": {"_replace"},
 }
 
 

@@ -21,13 +21,11 @@ import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from lamina import restoring, signatures
+from lamina import context, restoring, signatures
 from lamina.arguments import Checks, check_arguments
 from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_name
 
@@ -35,8 +33,6 @@ Registered = TypeVar("Registered")
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
 NAMED_FUNCTIONS: dict[Callable[..., Any], str] = {}  # functions of Lamina that files may name
 REGISTERED: dict[str, Any] = {}  # functions of the user's own that files may name
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-_OWN_OBJECTS = ContextVar("what the reader of a file gives", default=_NOTHING)
 _SIGNATURES: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature]
 _SIGNATURES = weakref.WeakKeyDictionary()
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -256,17 +252,14 @@ def _function(name: Any) -> Any:
 
 def own_object(name: Any) -> Any:
     """The class or function that the reader gives for a name."""
-    return _OWN_OBJECTS.get().get(name) or REGISTERED.get(name)
+    return context.current().objects.get(name) or REGISTERED.get(name)
 
 
 @contextmanager
 def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
     """Within: these classes and functions of your own are known by these names."""
-    token = _OWN_OBJECTS.set({**_OWN_OBJECTS.get(), **(objects or {})})
-    try:
+    with context.entered(objects={**context.current().objects, **(objects or {})}):
         yield
-    finally:
-        _OWN_OBJECTS.reset(token)
 
 
 def _array(value: Any, dtype: Any) -> np.ndarray:

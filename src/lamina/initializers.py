@@ -11,12 +11,11 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina import namespaces
+from lamina import context, namespaces
 from lamina.arguments import Checks, Integers, Number, seed
 from lamina.configuration import Configurable, serialize
 from lamina.errors import RangeError, ShapeError
@@ -28,17 +27,12 @@ from lamina.tensor import Tensor, as_tensor
 
 TRUNCATED_STDDEV = 0.87962566103423978  # of the standard normal distribution cut off at -2 and 2
 
-_KEY: ContextVar[str | None] = ContextVar("key of the weight that is being made", default=None)
-
 
 @contextmanager
 def drawing(key: str) -> Iterator[None]:
     """Within: initializers without a seed of their own draw from this key."""
-    token = _KEY.set(key)
-    try:
+    with context.entered(weight_key=key):
         yield
-    finally:
-        _KEY.reset(token)
 
 
 def generator(seed: Any) -> np.random.Generator:
@@ -49,7 +43,8 @@ def generator(seed: Any) -> np.random.Generator:
     """
     if isinstance(seed, SeedGenerator):
         seed = seed.next_number()
-    key = f"seed {seed}" if seed is not None else _KEY.get() or f"global {next_seed()}"
+    in_force = context.current().weight_key
+    key = f"seed {seed}" if seed is not None else in_force or f"global {next_seed()}"
     digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 

@@ -14,12 +14,12 @@ import math
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from lamina import context
 from lamina.errors import FileFormatError
 
 SLACK = 1 << 22  # elements beside those of the file's arrays, such as the state of metrics
@@ -69,28 +69,23 @@ class Restoration:
                 variable.assign(value())
 
 
-_CURRENT: ContextVar[Restoration | None] = ContextVar("the file that is being read", default=None)
-
-
 @contextmanager
 def restoring(restoration: Restoration) -> Iterator[Restoration]:
     """Within: objects are made again from a file, with its limits."""
-    token = _CURRENT.set(restoration)
-    try:
+    with context.entered(restoration=restoration):
         yield restoration
-    finally:
-        _CURRENT.reset(token)
 
 
 def current() -> Restoration | None:
     """The reading that is in progress, if one is."""
-    return _CURRENT.get()
+    found: Restoration | None = context.current().restoration
+    return found
 
 
 def claim(owner: str, what: str, *extents: Any) -> None:
     """Count the product of the extents towards the limit of the file that is being read, if one is.
     Raises FileFormatError when there is nothing left."""
-    restoration = _CURRENT.get()
+    restoration = current()
     if restoration is None:
         return
     restoration.left -= math.prod(extents)
@@ -102,7 +97,7 @@ def count_operation(owner: str, elements: float = 0, nbytes: float | None = None
     """Count one operation on this many elements, whose result takes `nbytes` (by default eight for
     each element). Raises FileFormatError if the results in memory become larger than the file
     accounts for, and for more operations than its layers need."""
-    restoration = _CURRENT.get()
+    restoration = current()
     if restoration is None:
         return
     nbytes = 8 * elements if nbytes is None else nbytes
@@ -137,7 +132,7 @@ _HINT = (
 def count_call(owner: str) -> None:
     """Count one call of a layer: models inside of models may be described in few bytes and call
     their layers more often than ever ends."""
-    restoration = _CURRENT.get()
+    restoration = current()
     if restoration is None:
         return
     restoration.calls -= 1

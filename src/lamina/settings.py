@@ -12,19 +12,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
+from lamina import context
 from lamina.errors import SettingError, unknown_name
 
 __all__ = ["Setting", "Settings", "available_cpus", "settings"]
 
 T = TypeVar("T")
 Reader = Callable[[Any], T]  # text of an environment variable, or a Python value -> the value
-
-# What the `with` blocks around the running code say; each thread and each task has its own.
-_overrides: ContextVar[dict[str, Any] | None] = ContextVar("lamina_settings", default=None)
 
 
 class Setting(Generic[T]):
@@ -45,7 +42,7 @@ class Setting(Generic[T]):
     def __get__(self, instance: Any, owner: type) -> "Setting[T] | T":
         if instance is None:
             return self
-        for chosen in (_overrides.get(), instance.assigned):
+        for chosen in (context.current().settings, instance.assigned):
             if chosen and self.name in chosen:
                 value: T = chosen[self.name]
                 return value
@@ -267,11 +264,8 @@ class Settings:
         checked = {
             name: _row(name).checked(value, f"setting '{name}'") for name, value in values.items()
         }
-        token = _overrides.set({**(_overrides.get() or {}), **checked})
-        try:
+        with context.entered(settings={**context.current().settings, **checked}):
             yield self
-        finally:
-            _overrides.reset(token)
 
     def rows(self) -> list[Setting[Any]]:
         """All settings, in the order of the table: for documentation and `lamina info`."""

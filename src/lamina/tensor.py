@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import restoring
+from lamina import context, restoring
 from lamina.arguments import one_of, refuse_sparse
 from lamina.errors import DTypeError, ShapeError, TracedValueError
 from lamina.floatx import AS_THEY_ARE, in_floatx
@@ -55,13 +54,15 @@ class Tensor(Operators):
         ([7.0, 10.0], 2.5)
     """
 
-    __slots__ = ("__weakref__", "_node", "_type", "_value")
+    __slots__ = ("__weakref__", "_mask", "_node", "_origin", "_type", "_value")
     __array_priority__ = 1000
 
     def __init__(self, type_: TensorType, value: Any = None, node: Node | None = None) -> None:
         self._type = type_
         self._value = value
         self._node = node
+        self._mask: Tensor | None = None  # see operations.masks
+        self._origin: Any = None  # see operations.logits
 
     # ---- what it is ----------------------------------------------------------------------------
     @property
@@ -135,8 +136,10 @@ class Tensor(Operators):
 
     def _taken_out(self, what: str) -> None:
         """Note that a value has left what is being recorded: no gradient comes back to it."""
-        if LOCAL.recording and self._node is not None:
-            LOCAL.taken_out = what
+        if self._node is not None:
+            record = context.current().record
+            while record is not None:
+                record.taken_out, record = what, record.outer
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         self._taken_out("NumPy")
@@ -238,7 +241,7 @@ def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
         node = Node(name, [as_node(t) for t in tensors], params, type_)
         return from_node(node)
     value = _computed(name, values, params, tensors, type_)
-    if LOCAL.recording == 0 or not any(t._node is not None for t in tensors):
+    if context.current().record is None or not any(t._node is not None for t in tensors):
         if isinstance(type_, tuple):
             return tuple(Tensor(t, v) for t, v in zip(type_, value, strict=True))
         return Tensor(type_, value)
@@ -586,29 +589,25 @@ class Trace:
         return {v: value for v, value in self.current.items() if value._node is not self.inputs[v]}
 
 
-class _Local(threading.local):
+class Record:
+    """A gradient that is being taken: while it is, nodes are kept beside values."""
+
     def __init__(self) -> None:
-        self.traces: list[Trace] = []
-        self.recording = 0  # how many gradients are being taken around here
+        self.outer: Record | None = context.current().record
         self.taken_out: str | None = None  # what made a Python or NumPy value of a recorded tensor
 
 
-LOCAL = _Local()
-
-
 def current_trace() -> Trace | None:
-    return LOCAL.traces[-1] if LOCAL.traces else None
+    traces = context.current().traces
+    return traces[-1] if traces else None
 
 
 @contextmanager
 def tracing() -> Iterator[Trace]:
     """Within: reads and assignments of variables are recorded in the trace."""
     trace = Trace()
-    LOCAL.traces.append(trace)
-    try:
+    with context.entered(traces=(*context.current().traces, trace)):
         yield trace
-    finally:
-        LOCAL.traces.pop()
 
 
 class Overlay(Trace):
@@ -641,11 +640,8 @@ def bound(variables: Mapping[Variable, Tensor], *, propagate: bool = True) -> It
     trace that is yielded is all that knows of them."""
     outer = current_trace()
     trace = Overlay(variables, outer)
-    LOCAL.traces.append(trace)
-    try:
+    with context.entered(traces=(*context.current().traces, trace)):
         yield trace
-    finally:
-        LOCAL.traces.pop()
     for variable, value in trace.assigned().items() if propagate else ():
         if outer is not None:
             outer.assign(variable, value)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from lamina import constraints, initializers, regularizers
+from lamina import constraints, context, initializers, regularizers
 from lamina import operations as ops
 from lamina.errors import ArgumentError, DTypeError, OutOfBoundsError
 from lamina.ir.graph import Node
@@ -159,22 +158,16 @@ class Embedding(Layer):
 
 
 # ---- which tensors come -----------------------------------------------------------------------
-_SEEN: ContextVar[list[tuple[Node, Embedding]] | None] = ContextVar("lookups", default=None)
-
-
 @contextmanager
 def watched() -> Iterator[list[tuple[Node, Embedding]]]:
     """Context that lists the lookups of tables as they are recorded."""
     seen: list[tuple[Node, Embedding]] = []
-    token = _SEEN.set(seen)
-    try:
+    with context.entered(lookups=seen):
         yield seen
-    finally:
-        _SEEN.reset(token)
 
 
 def _note(inputs: Tensor, layer: Embedding) -> None:
-    seen = _SEEN.get()
+    seen = context.current().lookups
     if seen is not None and inputs._node is not None:
         seen.append((inputs._node, layer))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from lamina import tree
+from lamina import context, tree
 from lamina.errors import ArgumentError, unknown_name
 from lamina.layers import Layer
 from lamina.layers._base import frames
@@ -14,7 +14,7 @@ from lamina.locks import MAKING
 from lamina.models.fitting import predictor_of
 from lamina.models.trainee import Trainee
 from lamina.settings import settings
-from lamina.tensor import LOCAL, as_tensor
+from lamina.tensor import as_tensor
 from lamina.training.columns import Columns
 from lamina.training.predict import batches_of, joined
 from lamina.training.programs import Program
@@ -118,13 +118,14 @@ class _Watch:
 
     def __init__(self, model: Any) -> None:
         self.names = {id(layer): name for name, layer in layers_by_name(model).items()}
-        self.depth = len(LOCAL.traces)
+        self.depth = len(context.current().traces)
         self.counts: dict[str, int] = {}
         self.found: dict[str, Any] = {}
 
     def __call__(self, layer: Any, outputs: Any) -> None:
         name = self.names.get(id(layer))
-        if name is None or len(LOCAL.traces) != self.depth:  # what is in a loop stays there
+        is_in_loop = len(context.current().traces) != self.depth
+        if name is None or is_in_loop:  # what is in a loop stays there
             return
         count = self.counts[name] = self.counts.get(name, 0) + 1
         key = name if count == 1 else f"{name}:{count}"

@@ -5,11 +5,11 @@ A table of 512 positions serves sequences of every length up to 512, and no long
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lamina import context
 from lamina.errors import LaminaError
 from lamina.ir.types import Dim, Extent, evaluate, symbols
 
@@ -30,30 +30,22 @@ class Limit:
                 raise self.error(size)
 
 
-class _Here(threading.local):
-    def __init__(self) -> None:
-        self.stack: list[list[Limit]] = []
-
-
-_HERE = _Here()
-
-
 def at_most(extent: Dim, most: int, error: Callable[[int], LaminaError]) -> None:
     """Raise `error(extent)` if an extent is above `most`; a symbolic one, when it is known."""
     if not isinstance(extent, Extent):
         if extent > most:
             raise error(extent)
-    elif _HERE.stack:
-        found = _HERE.stack[-1]
-        if not any(limit.extent == extent and limit.most == most for limit in found):
-            found.append(Limit(extent, most, error))
+        return
+    found = context.current().limits
+    if found is not None and not any(
+        limit.extent == extent and limit.most == most for limit in found
+    ):
+        found.append(Limit(extent, most, error))
 
 
 @contextmanager
 def collected() -> Iterator[list[Limit]]:
     """Within: the limits of symbolic extents are gathered in the list."""
-    _HERE.stack.append([])
-    try:
-        yield _HERE.stack[-1]
-    finally:
-        _HERE.stack.pop()
+    found: list[Limit] = []
+    with context.entered(limits=found):
+        yield found

@@ -7,8 +7,6 @@ logarithm computed from its logits, which is finite where the probability rounds
 
 from __future__ import annotations
 
-import functools
-import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,41 +21,11 @@ class Origin(NamedTuple):
     logarithm: Callable[[Tensor], Tensor]
 
 
-class _Origins:
-    """Results (nodes, or eager tensors) to where they came from; forgets both together.
-
-    Keyed by identity: tensors compare elementwise, so a weak dictionary cannot hold them.
-    """
-
-    def __init__(self) -> None:
-        self.by_id: dict[int, tuple[weakref.ref[Any], Origin]] = {}
-
-    def remember(self, result: Tensor, origin: Origin) -> None:
-        for key in (result, result._node):
-            if key is not None:
-                mark = id(key)
-                reference = weakref.ref(key, functools.partial(self._forget, mark))
-                self.by_id[mark] = (reference, origin)
-
-    def _forget(self, mark: int, _: object) -> None:
-        self.by_id.pop(mark, None)
-
-    def find(self, tensor: Tensor) -> Origin | None:
-        for key in (tensor, tensor._node):
-            found = self.by_id.get(id(key)) if key is not None else None
-            if found is not None and found[0]() is key:
-                return found[1]
-        return None
-
-
-_ORIGINS = _Origins()
-
-
 def remember(
     result: Tensor, function: str, logits: Tensor, logarithm: Callable[[Tensor], Tensor]
 ) -> Tensor:
     """The result, of which is known from here on what it was computed from."""
-    _ORIGINS.remember(result, Origin(function, logits, logarithm))
+    result._origin = Origin(function, logits, logarithm)
     return result
 
 
@@ -75,7 +43,7 @@ def logits_of(probabilities: Any, /, function: str | None = None) -> Tensor | No
         >>> lm.logits_of(lm.sigmoid(lm.asarray([0.5]))).tolist()
         [0.5]
     """
-    found = _ORIGINS.find(probabilities) if isinstance(probabilities, Tensor) else None
+    found = _origin_of(probabilities)
     if found is None or function not in (None, found.function):
         return None
     return found.logits
@@ -83,7 +51,9 @@ def logits_of(probabilities: Any, /, function: str | None = None) -> Tensor | No
 
 def logarithm_of(probabilities: Any) -> Tensor | None:
     """The logarithm, computed from the logits; None where these are not known."""
-    if not isinstance(probabilities, Tensor) or not _ORIGINS.by_id:
-        return None
-    found = _ORIGINS.find(probabilities)
+    found = _origin_of(probabilities)
     return None if found is None else found.logarithm(found.logits)
+
+
+def _origin_of(tensor: Any) -> Origin | None:
+    return tensor._origin if isinstance(tensor, Tensor) else None

@@ -7,8 +7,6 @@ attaches one to its output; layers, losses and metrics further on look it up. Op
 
 from __future__ import annotations
 
-import functools
-import weakref
 from typing import Any
 
 from lamina import tree
@@ -19,36 +17,6 @@ from lamina.operations.shaping import broadcast_to, expand_dims
 from lamina.tensor import Tensor, as_tensor
 
 
-class _Masks:
-    """Tensors, or the nodes that they are handles of, and their masks, as long as the former live.
-
-    Keyed by identity: tensors compare elementwise, so a weak dictionary cannot hold them.
-    """
-
-    def __init__(self) -> None:
-        self.by_id: dict[int, tuple[weakref.ref[Any], Tensor]] = {}
-
-    def remember(self, tensor: Tensor, mask: Tensor) -> None:
-        for key in (tensor, tensor._node):
-            if key is not None:
-                mark = id(key)
-                reference = weakref.ref(key, functools.partial(self._forget, mark))
-                self.by_id[mark] = (reference, mask)
-
-    def _forget(self, mark: int, _: object) -> None:
-        self.by_id.pop(mark, None)
-
-    def find(self, tensor: Tensor) -> Tensor | None:
-        for key in (tensor, tensor._node):
-            found = self.by_id.get(id(key)) if key is not None else None
-            if found is not None and found[0]() is key:
-                return found[1]
-        return None
-
-
-_MASKS = _Masks()
-
-
 def attach(tensor: Tensor, mask: Any) -> Tensor:
     """The tensor, whose mask this is from here on. Raises ShapeError where it does not fit."""
     mask = as_tensor(as_tensor(mask), bool_)
@@ -57,13 +25,13 @@ def attach(tensor: Tensor, mask: Any) -> Tensor:
             f"a mask of shape {mask.shape} does not fit a tensor of shape {tensor.shape}",
             hint="a mask has the leading axes of what it masks: (batch, steps)",
         )
-    _MASKS.remember(tensor, mask)
+    tensor._mask = mask
     return tensor
 
 
 def mask_of(tensor: Any) -> Tensor | None:
     """The mask that a layer attached to a tensor, or None."""
-    return _MASKS.find(tensor) if isinstance(tensor, Tensor) and _MASKS.by_id else None
+    return tensor._mask if isinstance(tensor, Tensor) else None
 
 
 def masks_of(nest: Any) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import context
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError, StateError, describe
 from lamina.ir import types
 from lamina.ir.types import DType, Extent, Shape, float32, float64, int32, uint32
@@ -46,7 +46,7 @@ from lamina.operations.elementwise import (
 from lamina.operations.indexing import take
 from lamina.operations.promote import floating, shape_of, widened
 from lamina.operations.shaping import expand_dims, moveaxis, reshape, sliced, unstack
-from lamina.tensor import LOCAL, Overlay, Tensor, as_tensor, bind
+from lamina.tensor import Overlay, Tensor, as_tensor, bind
 
 # the names that stand in `lamina` itself
 # fmt: off
@@ -215,14 +215,6 @@ class _Global:
 _GLOBAL = _Global()
 
 
-class _Scopes(threading.local):
-    def __init__(self) -> None:
-        self.stack: list[Scope] = []
-
-
-_SCOPES = _Scopes()
-
-
 def set_seed(number: int | None) -> None:
     """Set the global state: the same seed gives the same numbers from here on.
 
@@ -256,11 +248,8 @@ def key_scope(key: Any) -> Iterator[Scope]:
         True
     """
     scope = Scope(key if callable(key) else _as_key(key))
-    _SCOPES.stack.append(scope)
-    try:
+    with context.entered(random_scope=scope):
         yield scope
-    finally:
-        _SCOPES.stack.pop()
 
 
 def scoped_key(path: str = "") -> Tensor:
@@ -281,9 +270,11 @@ def scoped_key(path: str = "") -> Tensor:
         ...     lm.random.scoped_key("dropout").shape
         (2,)
     """
-    if _SCOPES.stack:
-        return _SCOPES.stack[-1].next(path)
-    if any(not isinstance(t, Overlay) for t in LOCAL.traces):
+    here = context.current()
+    if here.random_scope is not None:
+        found: Tensor = here.random_scope.next(path)
+        return found
+    if any(not isinstance(t, Overlay) for t in here.traces):
         raise StateError(
             "random numbers in a compiled function need a key: without one every call would draw "
             "the same numbers",

@@ -8,11 +8,11 @@ which samples a batch holds (`numbered`); elsewhere a sample's number is its pos
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lamina import context
 from lamina.ir.types import Dim, int32, uint32
 from lamina.operations import random
 from lamina.operations.creation import iota
@@ -40,23 +40,12 @@ class _Batch:
         return self._scope.next(path)
 
 
-class _Here(threading.local):
-    def __init__(self) -> None:
-        self.batches: list[_Batch] = []
-
-
-_HERE = _Here()
-
-
 @contextmanager
 def numbered(key: Callable[[], Tensor], numbers: Tensor) -> Iterator[None]:
     """Within: batches hold the samples of these numbers, int32 (batch,), and what is drawn for them
     is drawn from what `key` returns."""
-    _HERE.batches.append(_Batch(key, numbers))
-    try:
+    with context.entered(samples=_Batch(key, numbers)):
         yield
-    finally:
-        _HERE.batches.pop()
 
 
 def uniform(path: str, batch: Dim, count: int, seed: int | None = None) -> Tensor:
@@ -65,7 +54,7 @@ def uniform(path: str, batch: Dim, count: int, seed: int | None = None) -> Tenso
     path: of the layer that asks; each has its own stream, and each time that it asks in a step
     another one. seed: a further number to draw from. Raises StateError as `random.scoped_key` does.
     """
-    here = _HERE.batches[-1] if _HERE.batches else None
+    here: _Batch | None = context.current().samples
     key = random.scoped_key(path) if here is None else here.next(path)
     key = key if seed is None else random.fold_in(key, seed)
     if here is not None and here.numbers.shape == (batch,):

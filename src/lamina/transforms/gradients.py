@@ -6,13 +6,13 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lamina import tree
+from lamina import context, tree
 from lamina.autodiff.reverse import gradients
 from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.reference import interpreter
-from lamina.tensor import LOCAL, Tensor, Variable, as_node, as_tensor, bind, bound, from_node
+from lamina.tensor import Record, Tensor, Variable, as_node, as_tensor, bind, bound, from_node
 
 
 def value_and_grad(
@@ -59,19 +59,16 @@ def value_and_grad(
         variables = {
             leaf.source: leaf.inside for leaf in leaves if isinstance(leaf.source, Variable)
         }
-        LOCAL.recording += 1
-        LOCAL.taken_out = None
-        try:
+        record = Record()
+        with context.entered(record=record):
             if variables:
                 with bound(variables):
                     result = f(*inner, **kwargs)
             else:
                 result = f(*inner, **kwargs)
             value, aux = result if has_aux else (result, None)
-            _need_record(as_tensor(value))
+            _need_record(as_tensor(value), record)
             found = _gradients(as_tensor(value), [leaf.node for leaf in leaves])
-        finally:
-            LOCAL.recording -= 1
         flat_gradients = iter(found)
         answers = [
             tree.unflatten(structure, [next(flat_gradients) for _ in flat])
@@ -132,12 +129,12 @@ class _Leaf:
         self.inside = from_node(self.node)
 
 
-def _need_record(value: Tensor) -> None:
+def _need_record(value: Tensor, record: Record) -> None:
     """Raise where values were taken out of the record and nothing of it has reached the result: the
     gradient would be 0 without a word."""
-    if LOCAL.taken_out is not None and value._node is None:
+    if record.taken_out is not None and value._node is None:
         raise GradientError(
-            f"grad: the result does not depend on the arguments, since {LOCAL.taken_out} took "
+            f"grad: the result does not depend on the arguments, since {record.taken_out} took "
             "their values out of what is recorded",
             hint="compute with tensors to the end: lm.sum(x) or np.sum(x), and not "
             "np.sum(x.numpy()) or float(x)",
@@ -162,7 +159,8 @@ def _gradients(value: Tensor, leaves: list[Node]) -> list[Tensor]:
 
 def _released(value: Any) -> Any:
     """Outside every gradient a known value needs no record of how it was made."""
-    if isinstance(value, Tensor) and value._value is not None and LOCAL.recording == 0:
+    is_known = isinstance(value, Tensor) and value._value is not None
+    if is_known and context.current().record is None:
         return Tensor(value._type, value._value)
     return value
 

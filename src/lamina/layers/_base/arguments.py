@@ -186,7 +186,9 @@ def has_tensor(value: Any) -> bool:
 def as_traced(value: Any) -> Any:
     """Return a symbolic tensor as an ordinary tensor of the program that is being recorded."""
     if isinstance(value, symbolic.SymbolicTensor):
-        return Tensor(value._type, None, value._node)
+        traced = Tensor(value._type, None, value._node)
+        traced._mask, traced._origin = value._mask, value._origin
+        return traced
     return value
 
 

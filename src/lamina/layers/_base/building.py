@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from lamina import initializers, restoring
+from lamina import context, initializers, restoring
 from lamina.errors import RangeError
 from lamina.layers._base import frames
 from lamina.locks import MAKING
-from lamina.tensor import LOCAL, Variable
+from lamina.tensor import Variable
 
 ADDRESSES = 1 << 47  # bytes: what a process can address
 
@@ -47,11 +47,8 @@ def wrapped(build: Callable[..., None]) -> Callable[..., None]:
 @contextmanager
 def outside_traces() -> Iterator[None]:
     """Context in which no program is recorded, so that weights are created immediately."""
-    traces, LOCAL.traces = LOCAL.traces, []
-    try:
+    with context.entered(traces=()):
         yield
-    finally:
-        LOCAL.traces = traces
 
 
 def weight(

@@ -7,11 +7,11 @@ Frame   a call in progress: layer, scope, training or not, losses added so far
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lamina import context
 from lamina.initializers import next_seed
 
 
@@ -69,22 +69,14 @@ class Frame:
 Watcher = Callable[[Any, Any], None]
 
 
-class _Stack(threading.local):
-    def __init__(self) -> None:
-        self.frames: list[Frame] = []
-        self.watchers: list[Watcher] = []
-
-
-_STACK = _Stack()
-
-
 def current() -> Frame | None:
-    return _STACK.frames[-1] if _STACK.frames else None
+    frames = context.current().frames
+    return frames[-1] if frames else None
 
 
 def stray() -> Frame | None:
     """Return the frame of a layer that no layer holds, if one is being called."""
-    return next((frame for frame in _STACK.frames if frame.stray_in is not None), None)
+    return next((frame for frame in context.current().frames if frame.stray_in is not None), None)
 
 
 @contextmanager
@@ -102,26 +94,20 @@ def entered(
         scope = outer.scope.child(layer.name) if outer is not None else Scope()
     losses = outer.losses if outer is not None else []
     frame = Frame(layer, scope, training if training is None else bool(training), losses)
-    _STACK.frames.append(frame)
-    try:
+    with context.entered(frames=(*context.current().frames, frame)):
         yield frame
-    finally:
-        _STACK.frames.pop()
 
 
 @contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
     """Context in which `watcher(layer, outputs)` is called at the end of each call of a layer."""
-    _STACK.watchers.append(watcher)
-    try:
+    with context.entered(watchers=(*context.current().watchers, watcher)):
         yield
-    finally:
-        _STACK.watchers.remove(watcher)
 
 
 def told(layer: Any, outputs: Any) -> None:
     """Pass the outputs of a layer to the watchers."""
-    for watcher in _STACK.watchers:
+    for watcher in context.current().watchers:
         watcher(layer, outputs)
 
 

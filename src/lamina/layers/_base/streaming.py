@@ -17,7 +17,6 @@ it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import tree
+from lamina import context, tree
 from lamina.errors import ArgumentError
 from lamina.ir.types import int32
 from lamina.layers._base import building
@@ -83,23 +82,13 @@ class State:
             variable.assign(tensor)
 
 
-class _Local(threading.local):
-    stream: Streaming | None = None
-
-
-_LOCAL = _Local()
-
-
 @contextmanager
 def streaming(stream: Streaming | None) -> Iterator[None]:
     """Context in which layers process one step per call; None restores whole sequences."""
-    before, _LOCAL.stream = _LOCAL.stream, stream
     if stream is not None:
         stream._called.clear()
-    try:
+    with context.entered(stream=stream):
         yield
-    finally:
-        _LOCAL.stream = before
 
 
 def settle(cls: type) -> None:
@@ -120,7 +109,7 @@ def settle(cls: type) -> None:
 
 def call_of(layer: Any) -> Callable[..., Any]:
     """Return the layer's `call`, or its replacement in a stream."""
-    stream = _LOCAL.stream
+    stream = context.current().stream
     if stream is None:
         return layer.call
     if layer.streams == "state":

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from lamina import tree
+from lamina import context, tree
 from lamina.errors import TracedValueError
 from lamina.ir import types
 from lamina.ir.graph import Node, parameter, topological
@@ -27,7 +27,7 @@ from lamina.ir.types import Extent, TensorType
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.spec import known_shape
 from lamina.operations import random
-from lamina.tensor import LOCAL, Tensor, from_node, tracing
+from lamina.tensor import Tensor, from_node, tracing
 
 _ORDER = itertools.count()
 
@@ -175,7 +175,7 @@ def calls_behind(tensors: Iterable[Tensor]) -> list[Call]:
 def functional_scope(arguments: Any) -> Scope | None:
     """Return the scope of the symbolic inputs of the arguments; None without any, or while a
     program is recorded, in which a layer computes like any function."""
-    if LOCAL.traces:
+    if context.current().traces:
         return None
     tensors = [t for t in tree.leaves(arguments) if isinstance(t, Tensor)]
     calls = calls_behind(tensors) if any(t._value is None for t in tensors) else []
@@ -216,7 +216,7 @@ def inferring() -> Iterator[None]:
 
 def is_inferring() -> bool:
     """Return True while programs are recorded only for the types of their results."""
-    return any(trace.is_for_types for trace in LOCAL.traces)
+    return any(trace.is_for_types for trace in context.current().traces)
 
 
 def is_shape(value: Any) -> bool:
