@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from mistakes import MISTAKES, TEXTS
 from small_programs import Small, programs
 
 ROOT = Path(__file__).parent.parent
@@ -33,3 +34,16 @@ def test_a_small_program_after_each_pass_is_as_its_golden_text_says(small: Small
 def test_every_golden_text_is_of_a_small_program() -> None:
     names = {path.stem for path in _writer().GOLDEN.glob("*.txt")}
     assert names == {small.name for small in programs()}
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_messages_and_summaries_are_as_their_golden_text_says(name: str) -> None:
+    golden = (_writer().MESSAGES / f"{name}.txt").read_text(encoding="utf-8")
+    assert TEXTS[name]() == golden, (
+        "a text for users changed: look at the difference, then run python tools/write_golden.py"
+    )
+
+
+def test_every_mistake_raises_an_error() -> None:
+    assert len(MISTAKES) >= 40
+    assert "no error" not in (_writer().MESSAGES / "errors.txt").read_text(encoding="utf-8")

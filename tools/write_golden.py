@@ -1,7 +1,10 @@
-"""Writes tests/golden/: small programs after each pass, as text: `python tools/write_golden.py`.
+"""Writes the golden texts: `python tools/write_golden.py`.
 
-A test compares the files with what this one would write. The machine and the thresholds are those
-of tests/small_programs.py, so the texts are the same on every computer.
+tests/golden/            small programs after each pass of the compiler; machine and thresholds are
+                         those of tests/small_programs.py, so the texts are the same everywhere
+tests/golden_messages/   messages of common mistakes, and summaries of models (tests/mistakes.py)
+
+A test compares the files with the texts that this tool writes.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
+MESSAGES = ROOT / "tests" / "golden_messages"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from lamina.engines.llvm.pipeline import PASSES, run_passes  # noqa: E402
@@ -20,6 +24,7 @@ from lamina.engines.llvm.program.text import to_text as program_text  # noqa: E4
 from lamina.engines.llvm.target.target import using  # noqa: E402
 from lamina.engines.llvm.tools.dump import Log  # noqa: E402
 from lamina.ir.text import to_text as graph_text  # noqa: E402
+from mistakes import TEXTS  # noqa: E402
 from small_programs import Small, programs  # noqa: E402
 
 
@@ -51,6 +56,9 @@ def main() -> None:
     GOLDEN.mkdir(exist_ok=True)
     for small in programs():
         (GOLDEN / f"{small.name}.txt").write_text(text_of(small), encoding="utf-8")
+    MESSAGES.mkdir(exist_ok=True)
+    for name, text in TEXTS.items():
+        (MESSAGES / f"{name}.txt").write_text(text(), encoding="utf-8")
 
 
 if __name__ == "__main__":
