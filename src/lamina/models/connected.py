@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from lamina import tree
-from lamina.layers import symbolic
+from lamina.layers._base import symbolic
 from lamina.layers.facts import label, need_built
 from lamina.models.attributes import replaceable
 from lamina.models.functional import FunctionalGraph
