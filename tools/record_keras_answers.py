@@ -1,12 +1,13 @@
-"""Write what Keras answers into `tests/keras_answers.json` and `tests/keras_ops.json`.
+"""Record results and signatures of Keras in `tests/keras_*.json`.
 
-Run it where Keras 3 on JAX is installed, after a change in `tests/keras_cases.py`:
+Run it in an environment with Keras 3 on JAX, after a change in `tests/keras_cases.py`:
 
     KERAS_BACKEND=jax python tools/record_keras_answers.py
 
 keras_ops.json      the signature of each function of `keras.ops`; of those that take one or two
                     tensors the dtypes of the results, and the results for floats and for integers
 keras_answers.json  the value, shape and dtype of each expression in keras_cases.py
+keras_names.json    the public names of the other namespaces, with their parameters: name, default
 """
 
 import inspect
@@ -74,12 +75,39 @@ def answer(expression: str) -> list[Any]:
     ]
 
 
+SKIPPED = ("applications", "legacy", "ops", "src", "version")
+
+
+def of_names(module: Any = keras, path: str = "keras") -> dict[str, Any]:
+    """Return the parameters of all public functions and classes, by dotted name."""
+    record: dict[str, Any] = {}
+    for name in sorted(n for n in dir(module) if n[0] != "_" and n not in SKIPPED):
+        found, full = getattr(module, name), f"{path}.{name}"
+        if inspect.ismodule(found):
+            if found.__name__.startswith("keras") and path.count(".") < 3:
+                record |= of_names(found, full)
+        elif callable(found):
+            record[full] = parameters(found)
+    return record
+
+
+def parameters(function: Any) -> list[list[Any]]:
+    """Return [name, default as text or None] of each named parameter."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    named = [p for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return [[p.name, None if p.default is p.empty else repr(p.default)] for p in named]
+
+
 def write(name: str, record: dict[str, Any]) -> None:
     rows = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())
     (TESTS / name).write_text("{\n" + rows + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
+    write("keras_names.json", of_names())
     write("keras_ops.json", of_operations())
     answers = {expression: answer(expression) for expression in cases()}
     write("keras_answers.json", {key: value for key, value in answers.items() if value})

@@ -1,0 +1,228 @@
+"""Names, parameters, their order and defaults are those of Keras, as recorded in keras_names.json.
+
+`tools/record_keras_answers.py` writes the record; `keras.ops` has its own (test_keras_answers.py).
+"""
+
+import ast
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from lamina import keras
+
+RECORD = json.loads(Path(__file__).with_name("keras_names.json").read_text("utf-8"))
+
+# namespace -> names of Keras that Lamina does not have (docs/keras.md)
+ABSENT = {
+    "keras": (
+        "DTypePolicy FloatDTypePolicy Function KerasTensor Operation Quantizer RematScope "
+        "StatelessScope SymbolicScope device name_scope remat"
+    ),
+    "keras.backend": (
+        "get_uid image_data_format is_float_dtype is_int_dtype is_keras_tensor result_type "
+        "set_epsilon set_floatx set_image_data_format standardize_dtype"
+    ),
+    "keras.callbacks": (
+        "BackupAndRestore OrbaxCheckpoint ProgbarLogger RemoteMonitor SwapEMAWeights TensorBoard"
+    ),
+    "keras.config": (
+        "backend disable_flash_attention disable_interactive_logging "
+        "disable_traceback_filtering dtype_policy enable_flash_attention "
+        "enable_interactive_logging enable_traceback_filtering enable_unsafe_deserialization "
+        "epsilon floatx image_data_format is_flash_attention_enabled "
+        "is_interactive_logging_enabled is_nnx_enabled is_traceback_filtering_enabled "
+        "max_epochs max_steps_per_epoch set_backend set_dtype_policy set_epsilon set_floatx "
+        "set_image_data_format set_max_epochs set_max_steps_per_epoch"
+    ),
+    "keras.datasets.boston_housing": ("load_data"),
+    "keras.datasets.california_housing": ("load_data"),
+    "keras.datasets.imdb": ("get_word_index load_data"),
+    "keras.datasets.reuters": ("get_label_names get_word_index load_data"),
+    "keras.distillation": ("DistillationLoss Distiller FeatureDistillation LogitsDistillation"),
+    "keras.distribution": (
+        "DataParallel DeviceMesh LayoutMap ModelParallel TensorLayout distribute_tensor "
+        "distribution get_device_count initialize list_devices set_distribution"
+    ),
+    "keras.dtype_policies": (
+        "AWQDTypePolicy DTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy "
+        "Int4DTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy deserialize get "
+        "serialize"
+    ),
+    "keras.export": ("ExportArchive"),
+    "keras.layers": (
+        "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization "
+        "FlaxLayer GroupQueryAttention HashedCrossing JaxLayer MaxNumBoundingBoxes "
+        "MelSpectrogram MixUp Pipeline RandAugment RandomColorDegeneration RandomColorJitter "
+        "RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue "
+        "RandomInvert RandomPerspective RandomPosterization RandomSaturation RandomSharpness "
+        "RandomShear ReversibleEmbedding STFTSpectrogram Solarization SpectralNormalization "
+        "TFSMLayer TorchModuleWrapper"
+    ),
+    "keras.mixed_precision": (
+        "DTypePolicy LossScaleOptimizer Policy dtype_policy global_policy set_dtype_policy "
+        "set_global_policy"
+    ),
+    "keras.optimizers": ("LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW"),
+    "keras.preprocessing.image": ("smart_resize"),
+    "keras.quantizers": (
+        "AWQConfig AbsMaxQuantizer Float8QuantizationConfig GPTQConfig Int4QuantizationConfig "
+        "Int8QuantizationConfig QuantizationConfig Quantizer abs_max_quantize "
+        "abs_max_quantize_grouped_with_zero_point compute_float8_amax_history "
+        "compute_float8_scale deserialize fake_quant_with_min_max_vars get pack_int4 "
+        "quantize_and_dequantize serialize unpack_int4"
+    ),
+    "keras.random": ("beta binomial gamma"),
+    "keras.saving": (
+        "CustomObjectScope KerasFileEditor deserialize_keras_object get_custom_objects "
+        "get_registered_name get_registered_object load_weights save_weights "
+        "serialize_keras_object"
+    ),
+    "keras.tree": (
+        "MAP_TO_NONE assert_same_paths assert_same_structure flatten_with_path is_nested "
+        "lists_to_tuples map_shape_structure map_structure_up_to pack_sequence_as traverse"
+    ),
+    "keras.utils": (
+        "Config CustomObjectScope FeatureSpace Progbar audio_dataset_from_directory "
+        "deserialize_keras_object disable_interactive_logging enable_interactive_logging "
+        "get_custom_objects get_file get_registered_name get_registered_object "
+        "get_source_inputs is_interactive_logging_enabled is_keras_tensor model_to_dot "
+        "serialize_keras_object standardize_dtype"
+    ),
+    "keras.utils.bounding_boxes": (
+        "affine_transform clip_to_image_size compute_ciou compute_iou convert_format crop "
+        "decode_deltas_to_boxes encode_box_to_deltas pad"
+    ),
+    "keras.visualization": (
+        "draw_bounding_boxes draw_segmentation_masks plot_bounding_box_gallery "
+        "plot_image_gallery plot_segmentation_mask_gallery"
+    ),
+    "keras.wrappers": ("SKLearnClassifier SKLearnRegressor SKLearnTransformer"),
+}
+
+# name -> parameters of Keras that Lamina does not have
+LACKING = {
+    "keras.models.save_model": "zipped",
+    "keras.models.load_model": "safe_mode",
+    "keras.models.clone_model": "input_tensors clone_function call_function recursive",
+    "keras.Input": "sparse ragged tensor optional",
+    "keras.InputSpec": "allow_last_axis_squeeze name optional",
+    "keras.Variable": "initializer shape autocast aggregation synchronization layout",
+    "keras.activations.deserialize": "config",
+    "keras.backend.clear_session": "free_memory",
+    "keras.callbacks.CallbackList": "add_history add_progbar",
+    "keras.callbacks.LambdaCallback": (
+        "on_epoch_begin on_epoch_end on_train_begin on_train_end on_train_batch_begin "
+        "on_train_batch_end"
+    ),
+    "keras.callbacks.TerminateOnNaN": "raise_error",
+    "keras.constraints.deserialize": "custom_objects",
+    "keras.constraints.serialize": "constraint",
+    "keras.datasets.mnist.load_data": "path",
+    "keras.initializers.deserialize": "custom_objects",
+    "keras.initializers.serialize": "initializer",
+    "keras.layers.BatchNormalization": "renorm renorm_clipping renorm_momentum synchronized",
+    "keras.layers.Dense": "lora_rank lora_alpha quantization_config",
+    "keras.layers.EinsumDense": (
+        "lora_rank lora_alpha gptq_unpacked_column_size quantization_config"
+    ),
+    "keras.layers.Embedding": "lora_rank lora_alpha quantization_config",
+    "keras.layers.GRU": "use_cudnn",
+    "keras.layers.Input": "sparse ragged tensor optional",
+    "keras.layers.InputLayer": "sparse ragged input_tensor optional",
+    "keras.layers.InputSpec": "allow_last_axis_squeeze name optional",
+    "keras.layers.IntegerLookup": "oov_method salt",
+    "keras.layers.LSTM": "use_cudnn",
+    "keras.layers.MultiHeadAttention": "sliding_window flash_attention use_gate",
+    "keras.layers.deserialize": "config",
+    "keras.layers.serialize": "layer",
+    "keras.losses.deserialize": "name",
+    "keras.preprocessing.image_dataset_from_directory": "format",
+    "keras.preprocessing.text_dataset_from_directory": "format",
+    "keras.preprocessing.timeseries_dataset_from_array": "format",
+    "keras.regularizers.deserialize": "custom_objects",
+    "keras.regularizers.serialize": "regularizer",
+    "keras.saving.custom_object_scope": "custom_objects",
+    "keras.saving.load_model": "safe_mode",
+    "keras.saving.save_model": "zipped",
+    "keras.tree.map_structure": "func none_is_leaf",
+    "keras.utils.PyDataset": "workers use_multiprocessing max_queue_size",
+    "keras.utils.Sequence": "workers use_multiprocessing max_queue_size",
+    "keras.utils.clear_session": "free_memory",
+    "keras.utils.custom_object_scope": "custom_objects",
+    "keras.utils.image_dataset_from_directory": "format",
+    "keras.utils.plot_model": (
+        "show_dtype rankdir expand_nested dpi show_layer_activations show_trainable splines"
+    ),
+    "keras.utils.split_dataset": "preferred_backend",
+    "keras.utils.text_dataset_from_directory": "format",
+    "keras.utils.timeseries_dataset_from_array": "format",
+}
+
+# names whose order of parameters, or a default, differs from Keras -> the reason
+DIFFERENT = {
+    "keras.layers.Conv3DTranspose": "data_format after output_padding, as in 1-D and 2-D",
+    "keras.layers.Convolution3DTranspose": "the same class",
+    "keras.Variable": "a name is never None",
+    "keras.layers.CategoryEncoding": "num_tokens is needed in all modes but one, which is missing",
+}
+
+
+def found(path):
+    """The object of a dotted name, or None."""
+    value = keras
+    for part in path.split(".")[1:]:
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            return None
+    return value
+
+
+def absent():
+    return {f"{namespace}.{name}" for namespace, names in ABSENT.items() for name in names.split()}
+
+
+PRESENT = sorted(name for name in RECORD if name not in absent())
+ALIKE = [name for name in PRESENT if name not in DIFFERENT]
+
+
+def test_every_name_of_keras_is_present_or_listed_as_absent():
+    assert {name for name in RECORD if found(name) is None} == absent()
+
+
+@pytest.mark.parametrize("name", PRESENT)
+def test_parameters_are_those_of_keras_in_the_same_order(name):
+    ours = inspect.signature(found(name)).parameters
+    theirs = [parameter for parameter, _ in RECORD[name]]
+    assert [p for p in theirs if p not in ours] == LACKING.get(name, "").split()
+    if name in DIFFERENT:
+        return
+    by_position = [p for p in ours if p in theirs and ours[p].kind is ours[p].POSITIONAL_OR_KEYWORD]
+    assert by_position == [p for p in theirs if p in by_position]
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_defaults_are_those_of_keras(name):
+    ours = inspect.signature(found(name)).parameters
+    is_loss = name.startswith("keras.losses.")
+    for parameter, default in RECORD[name]:
+        if default is None or parameter not in ours or (is_loss and parameter == "name"):
+            continue
+        assert same_default(ours[parameter].default, default), parameter
+
+
+def same_default(ours, recorded):
+    """True if both are equal, a number standing for a tuple of it."""
+    try:
+        theirs = ast.literal_eval(recorded)
+    except (ValueError, SyntaxError):
+        return repr(ours) == recorded or ours is not inspect.Parameter.empty
+    return _same(ours, theirs)
+
+
+def _same(ours, theirs):
+    if isinstance(theirs, tuple) and isinstance(ours, int):
+        return all(_same(ours, each) for each in theirs)
+    return ours == theirs
