@@ -21,10 +21,13 @@ from types import ModuleType
 import pytest
 
 import lamina as lm
+from lamina.engines.llvm import pipeline
 from lamina.settings import settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
+LLVM = ROOT / "src/lamina/engines/llvm"
+PACKAGES = sorted(path for path in LLVM.iterdir() if (path / "__init__.py").exists())
 RUN = [page for page in PAGES if page.parent.name != "reference"]  # doctest runs the examples there
 FENCE = re.compile(r"^( *)```(\S*)\s*$")
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
@@ -138,11 +141,31 @@ def test_every_setting_is_in_the_documentation():
     assert not missing, "docs/engines.md has a table of them"
 
 
+def _missing(page: Path, names: set[str]) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return sorted(n for n in names if n[0] not in "._" and not re.search(rf"\b{n}\b", text))
+
+
 def test_the_picture_of_the_house_names_every_module():
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    engine = ROOT / "src/lamina/engines/llvm"
-    llvm = {path.stem for path in (*engine.glob("*.py"), *engine.glob("*/*.py"))}
+    engine = {path.stem for path in LLVM.glob("*.py")} | {path.name for path in PACKAGES}
     top = {path.stem for path in (ROOT / "src/lamina").iterdir() if path.suffix in ("", ".py")}
-    names = {name for name in llvm | top if name[0] not in "._"}
-    missing = sorted(name for name in names if not re.search(rf"\b{name}\b", text))
+    missing = _missing(ROOT / "docs" / "architecture.md", engine | top)
     assert not missing, "docs/architecture.md says nothing of them"
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_the_page_of_a_package_of_the_compiler_names_every_module_of_it(package):
+    page = ROOT / "docs" / "compiler" / f"{package.name}.md"
+    modules = {path.stem for path in package.iterdir() if path.suffix in ("", ".py")}
+    assert not _missing(page, modules), f"{name_of(page)} says nothing of them"
+    text = page.read_text(encoding="utf-8")
+    assert "**Test it.**" in text and "**Add to it.**" in text
+
+
+def test_the_table_of_passes_is_the_list_of_passes():
+    text = (ROOT / "docs" / "compiler" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`( o)?( b)? \| (graph|program|scheduled)", text, re.MULTILINE)
+    expected = [
+        (p.name, " o" * p.optional, " b" * p.changes_bits, p.level) for p in pipeline.PASSES
+    ]
+    assert rows == expected
