@@ -12,6 +12,7 @@ from lamina.operations import (
     comparison,
     creation,
     cumulative,
+    einstein_sums,
     extending,
     indexing,
     linear_algebra,
@@ -27,6 +28,7 @@ from lamina.operations.comparison import *  # noqa: F403
 from lamina.operations.convolution import *  # noqa: F403
 from lamina.operations.creation import *  # noqa: F403
 from lamina.operations.cumulative import *  # noqa: F403
+from lamina.operations.einstein_sums import *  # noqa: F403
 from lamina.operations.extending import *  # noqa: F403
 from lamina.operations.images import *  # noqa: F403
 from lamina.operations.indexing import *  # noqa: F403
@@ -49,6 +51,7 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += comparison.__all__
     __all__ += creation.__all__
     __all__ += cumulative.__all__
+    __all__ += einstein_sums.__all__
     __all__ += extending.__all__
     __all__ += indexing.__all__
     __all__ += linear_algebra.__all__

@@ -18,6 +18,7 @@ from lamina.ir.types import Extent
 from lamina.operations import (
     creation,
     cumulative,
+    einstein_sums,
     elementwise,
     extending,
     indexing,
@@ -331,6 +332,7 @@ MODULES = (
     shaping,
     extending,
     linear_algebra,
+    einstein_sums,
     norms,
     indexing,
     sorting,
