@@ -534,7 +534,7 @@ def nextafter(x: Any, y: Any, /) -> Tensor:
 
 
 def isclose(
-    x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: bool = False
+    x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
     """True where x and y are nearly equal: |x - y| <= atol + rtol * |y|.
 

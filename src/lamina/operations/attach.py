@@ -23,6 +23,7 @@ from lamina.operations import (
     extending,
     indexing,
     linear_algebra,
+    matrix_diagonals,
     norms,
     reductions,
     shaping,
@@ -338,13 +339,15 @@ MODULES = (
     sorting,
     creation,
 )
+LINALG = (matrix_diagonals, linear_algebra, norms)  # where they differ, those of NumPy's linalg
 
 
 def _counterpart(function: Any) -> Callable[..., Any] | None:
     """Our function of NumPy's name, if there is one."""
     name = getattr(function, "__name__", "")
     name = ALIASES.get(name, name)
-    for module in MODULES:
+    is_linalg = getattr(function, "__module__", "") == "numpy.linalg"
+    for module in LINALG if is_linalg else MODULES:
         found = vars(module).get(name)
         if callable(found) and not name.startswith("_"):
             return found

@@ -150,7 +150,7 @@ cast = astype
 
 
 # ---- filled ------------------------------------------------------------------------------------
-def full(shape: Any, fill_value: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
+def full(shape: Any, fill_value: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of one value.
 
     Args:
@@ -171,7 +171,7 @@ def full(shape: Any, fill_value: Any, /, *, dtype: Any = None, device: str | Non
     return spread(tensor, shape_of(shape), traced=False)
 
 
-def zeros(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
+def zeros(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of zeros.
 
     Args:
@@ -187,7 +187,7 @@ def zeros(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Ten
     return full(shape, 0, dtype=_dtype_or(float32, dtype), device=device)
 
 
-def ones(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
+def ones(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of ones.
 
     Args:
@@ -203,7 +203,7 @@ def ones(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tens
     return full(shape, 1, dtype=_dtype_or(float32, dtype), device=device)
 
 
-def empty(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
+def empty(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of unspecified values, which are zeros.
 
     Args:
@@ -220,7 +220,7 @@ def empty(shape: Any, /, *, dtype: Any = None, device: str | None = None) -> Ten
 
 
 def full_like(
-    x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | None = None
+    x: Any, /, fill_value: Any, dtype: Any = None, *, device: str | None = None
 ) -> Tensor:
     """Return a tensor of one value in the shape and dtype of x.
 
@@ -239,7 +239,7 @@ def full_like(
     return full(tensor.shape, fill_value, dtype=_dtype_or(tensor.dtype, dtype), device=device)
 
 
-def zeros_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
+def zeros_like(x: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
     """Return zeros in the shape and dtype of x.
 
     Args:
@@ -255,7 +255,7 @@ def zeros_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Te
     return full_like(x, 0, dtype=dtype, device=device)
 
 
-def ones_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
+def ones_like(x: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
     """Return ones in the shape and dtype of x.
 
     Args:
@@ -271,7 +271,7 @@ def ones_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Ten
     return full_like(x, 1, dtype=dtype, device=device)
 
 
-def empty_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Tensor:
+def empty_like(x: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of unspecified values in the shape of x.
 
     Args:
@@ -350,9 +350,9 @@ def linspace(
     stop: float,
     /,
     num: int = 50,
+    endpoint: bool = True,
     *,
     dtype: Any = None,
-    endpoint: bool = True,
     device: str | None = None,
 ) -> Tensor:
     """Return evenly spaced numbers from start to stop.
@@ -361,8 +361,8 @@ def linspace(
         start: first number.
         stop: last number.
         num: how many numbers.
-        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
         endpoint: include `stop`.
+        dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
         device: where the result is placed; only "cpu" so far.
 
     Example:
@@ -376,30 +376,42 @@ def linspace(
     return asarray(line, _dtype_or(float32, dtype))
 
 
-def logspace(start: float, stop: float, /, num: int = 50, *, base: float = 10.0) -> Tensor:
+def logspace(
+    start: float,
+    stop: float,
+    /,
+    num: int = 50,
+    endpoint: bool = True,
+    base: float = 10.0,
+    dtype: Any = None,
+) -> Tensor:
     """Return numbers spaced evenly on a logarithmic scale: base ** linspace(start, stop, num).
 
     Args:
         start: exponent of the first number.
         stop: exponent of the last number.
         num: how many numbers.
+        endpoint: include base ** stop.
         base: base of the powers.
+        dtype: dtype of the result, as a name or NumPy dtype; None is float32.
 
     Example:
         >>> import lamina as lm
         >>> lm.logspace(0.0, 2.0, 3).tolist()
         [1.0, 10.0, 100.0]
     """
-    return asarray(np.logspace(start, stop, num, base=base), float32)
+    restoring.count_operation("logspace", num)
+    line = np.logspace(_plain(start), _plain(stop), num, endpoint=endpoint, base=base)
+    return asarray(line, _dtype_or(float32, dtype))
 
 
 def eye(
     n_rows: Dim,
     n_cols: Dim | None = None,
     /,
-    *,
     k: int = 0,
     dtype: Any = None,
+    *,
     device: str | None = None,
 ) -> Tensor:
     """Return a matrix with ones on the k-th diagonal and zeros elsewhere.
@@ -457,7 +469,7 @@ def _band(function: str, x: Any, k: int, upper: bool) -> Tensor:
     return where(keep, tensor, zeros_like(tensor))
 
 
-def tril(x: Any, /, *, k: int = 0) -> Tensor:
+def tril(x: Any, /, k: int = 0) -> Tensor:
     """Return the lower triangle of the last two axes, zeros above the k-th diagonal.
 
     Args:
@@ -473,7 +485,7 @@ def tril(x: Any, /, *, k: int = 0) -> Tensor:
     return _band("tril", x, k, False)
 
 
-def triu(x: Any, /, *, k: int = 0) -> Tensor:
+def triu(x: Any, /, k: int = 0) -> Tensor:
     """Return the upper triangle of the last two axes, zeros below the k-th diagonal.
 
     Args:

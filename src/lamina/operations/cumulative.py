@@ -70,7 +70,7 @@ def cumulative_prod(
     return _summed("cumulative_prod", multiply, 1, x, axis, dtype, include_initial)
 
 
-def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
+def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Tensor:
     """Return the running sum along an axis.
 
     Args:
@@ -86,7 +86,7 @@ def cumsum(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
     return cumulative_sum(_flat(x, axis), axis=axis or 0, dtype=dtype)
 
 
-def cumprod(x: Any, /, axis: int | None = None, *, dtype: Any = None) -> Tensor:
+def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Tensor:
     """Return the running product along an axis.
 
     Args:

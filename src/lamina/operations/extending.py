@@ -19,7 +19,7 @@ from lamina.tensor import Tensor, as_tensor, bind
 __all__ = ["pad", "repeat", "tile"]
 
 
-def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
+def repeat(x: Any, repeats: Any, /, axis: int | None = None) -> Tensor:
     """Return each element of x repeated.
 
     Args:

@@ -344,7 +344,7 @@ def _gathered(x: Tensor, plan: Plan) -> Tensor:
 
 
 # ---- taking ------------------------------------------------------------------------------------
-def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
+def take(x: Any, indices: Any, /, axis: int | None = None) -> Tensor:
     """Return the elements of x at integer positions along an axis.
 
     Args:
@@ -375,7 +375,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
     return _gathered(tensor, Plan([], [], places, True))
 
 
-def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
+def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Tensor:
     """Return elements at positions that differ from line to line along an axis, as from `argsort`.
 
     Args:

@@ -188,7 +188,7 @@ def outer(x: Any, y: Any, /) -> Tensor:
     return multiply(reshape(a, (-1, 1)), b)
 
 
-def tensordot(x: Any, y: Any, /, *, axes: Any = 2) -> Tensor:
+def tensordot(x: Any, y: Any, /, axes: Any = 2) -> Tensor:
     """Return sums of products over chosen axes.
 
     Args:
@@ -267,8 +267,10 @@ def matrix_power(x: Any, n: int, /) -> Tensor:
 
 
 # ---- diagonals ---------------------------------------------------------------------------------
-def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
-    """Return the diagonal of two axes along a new last axis.
+def diagonal(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """Return the diagonal of two axes along a new last axis, by default of the first two.
+
+    `lm.linalg.diagonal` takes the last two.
 
     Args:
         x: tensor or array-like of at least two axes.
@@ -294,12 +296,16 @@ def diagonal(x: Any, /, *, offset: int = 0, axis1: int = -2, axis2: int = -1) ->
     return flat[..., first : first + length * (m + 1) : m + 1]
 
 
-def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
-    """Return the sum of the diagonal of the last two axes.
+def trace(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
+    """Return the sum of the diagonal of two axes, by default of the first two.
+
+    `lm.linalg.trace` takes the last two.
 
     Args:
         x: tensor or array-like of at least two axes.
         offset: number of the diagonal: 0 the main one, positive above it, negative below it.
+        axis1: axis of the rows.
+        axis2: axis of the columns.
         dtype: dtype of the result, as a name or NumPy dtype; by default as the operands imply.
 
     Example:
@@ -307,7 +313,7 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
         >>> lm.trace([[1.0, 2.0], [3.0, 4.0]]).item()
         5.0
     """
-    return reductions.sum(diagonal(x, offset=offset), -1, dtype=dtype)
+    return reductions.sum(diagonal(x, offset, axis1, axis2), -1, dtype)
 
 
 def diag(x: Any, /, k: int = 0) -> Tensor:

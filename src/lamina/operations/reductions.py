@@ -67,7 +67,7 @@ def summable(x: Any, dtype: Any) -> Tensor:
 
 
 # ---- sums and products -------------------------------------------------------------------------
-def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+def sum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
     """Return the sum of elements along axes.
 
     Args:
@@ -85,7 +85,7 @@ def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fal
     return _reduce(tensor, "sum", axes_of("sum", axis, tensor.ndim), keepdims)
 
 
-def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+def prod(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
     """Return the product of elements along axes.
 
     Args:
@@ -263,7 +263,7 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 
 
 # ---- statistics --------------------------------------------------------------------------------
-def mean(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Tensor:
+def mean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
     """Return the arithmetic mean along axes; integers become float32.
 
     Args:
@@ -406,15 +406,13 @@ def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Ten
 
 
 # ---- differences -------------------------------------------------------------------------------
-def diff(
-    x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
-) -> Tensor:
+def diff(x: Any, /, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
     """Return differences of neighbors along an axis.
 
     Args:
         x: tensor or array-like.
-        axis: axis along which neighbors are subtracted.
         n: how many times differences are taken; each makes the axis shorter by one.
+        axis: axis along which neighbors are subtracted.
         prepend: values put before x along the axis first; None puts none.
         append: values put after x along the axis first; None puts none.
 

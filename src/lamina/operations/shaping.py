@@ -309,7 +309,7 @@ def broadcast_shapes(*shapes: Any) -> Shape:
 
 
 # ---- joining and splitting ---------------------------------------------------------------------
-def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
+def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
     """Return arrays joined along an existing axis.
 
     Args:
@@ -364,7 +364,7 @@ def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
     return concat(arrays, axis=axis)
 
 
-def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
+def stack(arrays: Sequence[Any], /, axis: int = 0) -> Tensor:
     """Return arrays of one shape joined along a new axis.
 
     Args:
@@ -512,7 +512,7 @@ def _cut(x: Tensor, axis: int, places: list[int]) -> list[Tensor]:
 
 
 # ---- order of elements -------------------------------------------------------------------------
-def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Tensor:
+def flip(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
     """Return x with the order along axes reversed.
 
     Args:
@@ -529,9 +529,7 @@ def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Tensor:
     return bind("reverse", tensor, dimensions=axes) if axes else tensor
 
 
-def roll(
-    x: Any, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None
-) -> Tensor:
+def roll(x: Any, /, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
     """Return x with its elements rotated along axes.
 
     Args:

@@ -33,7 +33,7 @@ def _line(function: str, x: Any, axis: int | None) -> tuple[Tensor, int]:
 
 
 def sort(
-    x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True
+    x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True
 ) -> Tensor:
     """Return x in increasing order along an axis; NaN comes last.
 
@@ -54,7 +54,7 @@ def sort(
 
 
 def argsort(
-    x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool = True
+    x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True
 ) -> Tensor:
     """Return the positions that sort x along an axis, as int32.
 
@@ -110,7 +110,7 @@ def top_k(x: Any, k: int, /, *, axis: int = -1) -> TopK:
     return TopK(sliced(values, axis, 0, k), sliced(places, axis, 0, k))
 
 
-def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Tensor:
+def searchsorted(x1: Any, x2: Any, /, side: str = "left", sorter: Any = None) -> Tensor:
     """Return the position, as int32, at which inserting each x2 keeps x1 sorted.
 
     Args:
