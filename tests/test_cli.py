@@ -58,7 +58,7 @@ def test_demo_without_matplotlib_says_so_and_goes_on(capsys, tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert main(["demo", "--data", "digits", "--epochs", "1"]) == 0
     out = capsys.readouterr().out
-    assert "no picture: " in out and "pip install 'lamina[plot]'" in out
+    assert "no picture: " in out and "pip install matplotlib pillow" in out
     assert (tmp_path / "demo.lamina").is_file()
     assert not (tmp_path / "demo.png").exists()
 

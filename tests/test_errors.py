@@ -105,7 +105,7 @@ class TestNeedExtra:
     def test_names_the_line_to_type(self):
         with pytest.raises(MissingExtraError, match="a picture needs no_such_thing") as caught:
             errors.need_extra("no_such_thing.part", "plot", "a picture")
-        assert caught.value.hint == "pip install 'lamina[plot]'"
+        assert caught.value.hint == "pip install matplotlib pillow"
 
     def test_leaves_other_failures_alone(self, tmp_path, monkeypatch):
         (tmp_path / "there_but_broken.py").write_text("import missing_dependency_of_it\n")

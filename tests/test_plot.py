@@ -72,7 +72,7 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(MissingExtraError, match=r"lamina\[plot\]"):
+    with pytest.raises(MissingExtraError, match="pip install matplotlib pillow"):
         lm.plot.history(RUN)
 
 

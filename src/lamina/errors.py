@@ -246,8 +246,12 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     return UnknownNameError(f"unknown {kind} {describe(name)}", hint=listing)
 
 
+# The packages of each extra of Lamina that functions need; a test compares it with pyproject.toml.
+EXTRAS = {"images": ("pillow",), "plot": ("matplotlib", "pillow")}
+
+
 def need_extra(module_name: str, extra: str, purpose: str) -> ModuleType:
-    """Return an imported module, or raise an error that names the extra of Lamina that installs it.
+    """Return an imported module, or raise an error that names the packages to install.
 
     >>> pyplot = need_extra("matplotlib.pyplot", "plot", "plotting a loss curve")
     """
@@ -259,7 +263,7 @@ def need_extra(module_name: str, extra: str, purpose: str) -> ModuleType:
             raise  # the package is there, but something that it needs is not: its own story
         raise MissingExtraError(
             f"{purpose} needs {package}, which is not installed",
-            hint=f"pip install 'lamina[{extra}]'",
+            hint=f"pip install {' '.join(EXTRAS[extra])}",
         ) from error
 
 

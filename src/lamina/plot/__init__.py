@@ -1,4 +1,4 @@
-"""Pictures of networks and of what they do, drawn with matplotlib (`pip install 'lamina[plot]'`).
+"""Pictures of networks and of what they do, drawn with matplotlib (`pip install matplotlib`).
 
     lm.plot.history(model.fit(...))                    loss and metrics over the epochs
     lm.plot.filters(model, "conv2d")                   the kernels of a convolution

@@ -1,0 +1,54 @@
+"""pyproject.toml and the advice in messages and pages agree."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import lamina
+from lamina import errors
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(lamina.__file__).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+PAGES = [
+    path
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *PACKAGE.rglob("*.py")]
+    if "pip install" in path.read_text(encoding="utf-8")
+]
+
+
+def package_of(requirement):
+    return re.match(r"[\w-]+", requirement)[0].lower()
+
+
+KNOWN = {package_of(r) for group in (PROJECT["dependencies"], *EXTRAS.values()) for r in group}
+
+
+def test_the_extras_of_messages_are_those_of_the_package():
+    for extra, packages in errors.EXTRAS.items():
+        assert set(packages) == {package_of(requirement) for requirement in EXTRAS[extra]}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_what_messages_and_pages_advise_to_install_exists(path):
+    """`pip install x`: a dependency of Lamina, or an extra of a checkout (`.[plot]`). Lamina itself
+    is on no index."""
+    for line in re.findall(r"pip install ([^`\"\n;]+)", path.read_text(encoding="utf-8")):
+        for word in line.replace("&&", " && ").split():
+            word = word.strip("'\",.()") if word != "." else word
+            if word in ("&&", "") or word.startswith(("-", "{", ".venv", "'")):
+                break
+            extra = re.fullmatch(r"\.?\[(\w+)\]|\.", word)
+            assert extra or word.lower() in KNOWN, f"{path.name}: {word}"
+            assert not extra or extra[1] is None or extra[1] in EXTRAS, f"{path.name}: {word}"
+
+
+def test_every_call_for_an_extra_names_one_that_messages_know():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "need_extra":
+                assert node.args[1].value in errors.EXTRAS, f"{path}:{node.lineno}"
