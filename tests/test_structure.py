@@ -54,7 +54,7 @@ FLOORS = [
     ["callbacks"],
     ["models"],
     ["inspect", "plot"],
-    ["nn", "linalg", "random"],
+    ["nn", "linalg", "random", "einops_backend"],
     ["keras"],
     ["cli", "fuzz", "__main__"],
     ["__init__"],

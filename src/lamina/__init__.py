@@ -8,7 +8,7 @@ training: `lm.layers`, `lm.Sequential`, `lm.optimizers`, `lm.keras`, ...
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
-from lamina import namespaces, operations
+from lamina import einops_backend, namespaces, operations
 from lamina.elsewhere import ELSEWHERE
 from lamina.errors import LaminaError
 from lamina.ir.types import (
@@ -132,4 +132,5 @@ if not TYPE_CHECKING:  # mypy cannot follow the sums, and would export the first
     __all__ += operations.__all__
     __all__ += _LAZY
 
+einops_backend.announce()
 namespaces.declare(__name__, _LAZY, ELSEWHERE)
