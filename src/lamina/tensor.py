@@ -311,6 +311,9 @@ def from_array(array: Any, dtype: DType | None = None) -> Tensor:
 
 
 # ---- conversion of whatever users pass ---------------------------------------------------------
+ARRAY_PROTOCOLS = ("__array__", "__array_interface__")  # the second is that of Pillow's images
+
+
 def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> Tensor:
     """Return a Tensor of a value.
 
@@ -350,7 +353,7 @@ Extent.to_tensor = _size_of
 def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
     if isinstance(value, (list, tuple)) and _holds_tensor(value):
         return _stacked(value)
-    is_array = hasattr(value, "__array__") or isinstance(value, np.generic)
+    is_array = isinstance(value, np.generic) or any(hasattr(value, a) for a in ARRAY_PROTOCOLS)
     if not is_array and hasattr(value, "__dlpack__"):
         return from_foreign_dlpack(value, copy)
     array = _numpy(value, copy)
@@ -407,10 +410,11 @@ def _stacked(nest: Sequence[Any]) -> Tensor:
 
 
 def default_dtype(array: np.ndarray) -> np.dtype:
-    """float32 for Python floats, int32 for Python integers where they fit."""
-    if array.dtype.kind == "f":
+    """float32 for Python floats, which NumPy makes float64, and int32 for Python integers, int64
+    there, if they fit; an array of other types was made of arrays, and keeps its dtype."""
+    if array.dtype == np.float64:
         return np.dtype("float32")
-    if array.dtype.kind in "iu":
+    if array.dtype == np.int64:
         fits = array.size == 0 or (-(2**31) <= array.min() and array.max() < 2**31)
         return np.dtype("int32") if fits else array.dtype
     return array.dtype

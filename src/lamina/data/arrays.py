@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 from lamina.arguments import refuse_sparse
 from lamina.data import columns
 from lamina.errors import DataError, DTypeError, LaminaError, ShapeError, describe
+from lamina.tensor import ARRAY_PROTOCOLS
 
 Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 """An array of any shape and element type."""
@@ -141,7 +142,15 @@ def is_data(value: Any) -> bool:
     a buffer, a sparse matrix; such an object is not an iterable of batches."""
     if isinstance(value, (str, bytes, bytearray, memoryview, numbers_array, range)):
         return True
-    return any(hasattr(value, name) for name in ("__array__", "__dlpack__", "toarray"))
+    return _is_column(value) or any(
+        hasattr(value, name) for name in (*ARRAY_PROTOCOLS, "__dlpack__", "toarray")
+    )
+
+
+def _is_column(value: Any) -> bool:
+    """True for a column of a Hugging Face Dataset."""
+    cls = type(value)
+    return cls.__name__ == "Column" and cls.__module__.startswith("datasets.")
 
 
 def _converted(data: Any, name: str) -> np.ndarray:
@@ -152,7 +161,9 @@ def _converted(data: Any, name: str) -> np.ndarray:
         )
     if isinstance(data, np.ndarray):
         return np.asarray(data)
-    known = isinstance(data, _PLAIN) or hasattr(data, "__array__")
+    if _is_column(data):
+        data = data[:]  # a list
+    known = isinstance(data, _PLAIN) or any(hasattr(data, name) for name in ARRAY_PROTOCOLS)
     try:
         if known:
             return np.asarray(data)
