@@ -49,6 +49,14 @@ class Wiring:
         return self.graph
 
     @property
+    def input_names(self) -> list[str]:
+        return [] if self.graph is None else list(self.graph.input_names)
+
+    @property
+    def output_names(self) -> list[str]:
+        return [] if self.graph is None else list(self.model.output_names)
+
+    @property
     def output_shapes(self) -> list[Any]:
         return [] if self.graph is None else [node.shape for node in self.graph.output_nodes]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from lamina.data.arrays import Array
@@ -15,6 +15,7 @@ from lamina.errors import ArgumentError, describe, warn
 from lamina.interrupts import Deferred
 from lamina.operations import random
 from lamina.training.columns import Columns, columns
+from lamina.training.foreign import Given, adapted, adapted_validation
 from lamina.training.kept import Kept
 from lamina.training.options import FitOptions, Verbose
 from lamina.training.programs import Runner
@@ -132,6 +133,10 @@ def _plan(session: Session, model: Trainable, x: Nest, y: Nest, options: FitOpti
         seed = seed_in(restored, options.seed)
     else:
         seed = next_seed() if options.seed is None else options.seed
+    given = Given(x, y, options.sample_weight, options.batch_size)
+    given = adapted("fit", model, given, seed=seed if options.shuffle else None)
+    x, y, sample_weight, batch_size = given
+    options = replace(options, sample_weight=sample_weight, batch_size=batch_size)
     held_out: Source | None = None
     if is_iterable_of_batches(x):
         source: Source = _stream(x, y, options, seed)
@@ -215,6 +220,7 @@ def _validation(
     )
     if given is None:
         return held_out
+    given, batch_size = adapted_validation(model, given, EVALUATION_BATCH, batch_size)
     if is_iterable_of_batches(given) and not _is_pair(given):
         refuse_batch_size(batch_size, "validation_batch_size")
         return Stream(given, steps)
@@ -358,6 +364,8 @@ def evaluated(
     steps: int | None,
 ) -> Source:
     """Prepare data and model for `evaluate`."""
+    given = Given(x, y, sample_weight, batch_size)
+    x, y, sample_weight, batch_size = adapted("evaluate", model, given, EVALUATION_BATCH)
     if is_iterable_of_batches(x):
         _need_arrays(y=y, sample_weight=sample_weight)
         refuse_batch_size(batch_size)

@@ -18,6 +18,7 @@ from lamina.tensor import Tensor
 from lamina.training import checks
 from lamina.training.columns import Columns, columns
 from lamina.training.draws import Draws
+from lamina.training.foreign import Given, adapted
 from lamina.training.openness import Programs
 from lamina.training.options import Verbose
 from lamina.training.programs import Program
@@ -167,6 +168,7 @@ def batches_of(
 ) -> Generator[Columns, None, None]:
     """A generator of Columns of inputs: rows of arrays, `default` at once where no size is given,
     or the batches of an iterable."""
+    x, _, _, batch_size = adapted("predict", model, Given(x, batch_size=batch_size), default)
     if is_iterable_of_batches(x):
         refuse_batch_size(batch_size)
         source = Stream(x, steps)

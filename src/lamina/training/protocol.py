@@ -51,6 +51,14 @@ class Structure(Protocol):
         """An object that is another one as soon as layers were added or removed; None for code."""
 
     @property
+    def input_names(self) -> Sequence[str]:
+        """The names of the Inputs in order; empty for code."""
+
+    @property
+    def output_names(self) -> Sequence[str]:
+        """The names of the outputs in order; empty for code."""
+
+    @property
     def output_shapes(self) -> Sequence[Shape]:
         """The shapes of the outputs in order, with symbols for what is open; empty for code."""
 

@@ -186,7 +186,10 @@ class Stream:
 
 
 def _length(batches: object) -> int | None:
-    return len(batches) if isinstance(batches, Sized) else None
+    try:
+        return len(batches) if isinstance(batches, Sized) else None
+    except TypeError:  # of a DataLoader whose data have no length
+        return None
 
 
 def _iterate(batches: object) -> Iterator[object]:
