@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +27,16 @@ Path = str | os.PathLike[str]
 def figure(what: str, width: float, height: float) -> Any:
     """An empty Figure of this many inches, that belongs to no window."""
     module = need_extra("matplotlib.figure", "plot", what)
-    return module.Figure(figsize=(width, height), dpi=120, layout="constrained")
+    drawn = module.Figure(figsize=(width, height), dpi=120, layout="constrained")
+    drawn._repr_png_ = functools.partial(_png, drawn)
+    return drawn
+
+
+def _png(drawn: Any) -> bytes:
+    """What a notebook shows, also if matplotlib's own support of notebooks is not loaded."""
+    content = io.BytesIO()
+    drawn.savefig(content, format="png")
+    return content.getvalue()
 
 
 def finished(drawn: Any, path: Path | None) -> Any:
