@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import sys
 import time
 from types import SimpleNamespace
 
@@ -36,6 +37,7 @@ def terminal(monkeypatch):
 
 def test_a_live_line_is_drawn_over(terminal):
     line = Progress("Epoch 1/2", 100, "auto", terminal)
+    line.update(1, {"loss": 0.7, "accuracy": 0.5})
     line.update(25, {"loss": 0.5, "accuracy": 0.75})
     shown = terminal.screen[-1]
     assert shown.startswith("Epoch 1/2  ━━━━━━╸")
@@ -55,6 +57,117 @@ def test_a_live_line_never_wraps(terminal, monkeypatch, width):
     for done in (1, 50, 99):
         line.update(done, {f"metric_{k}": 0.5 for k in range(4)})
         assert len(terminal.screen[-1]) < width
+
+
+def test_a_live_line_ends_between_figures_and_never_inside_one(terminal, monkeypatch):
+    logs = {f"metric_{k}": 0.5 for k in range(9)}
+    for width in range(30, 120):
+        monkeypatch.setenv("COLUMNS", str(width))
+        line = Progress("Epoch 1/2", 100, 1, terminal)
+        line.update(50, logs)
+        assert terminal.screen[-1].endswith(" 0.5000") or "metric" not in terminal.screen[-1]
+
+
+def test_the_last_state_of_a_live_line_goes_on_in_further_lines_between_figures(
+    terminal, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    line = Progress("Epoch 1/2", 100, 1, terminal)
+    line.update(100, {})
+    line.end({f"metric_{k}": 0.5 for k in range(9)})
+    *lines, last = terminal.screen
+    assert len(lines) == 3 and last == ""
+    assert all(len(each) < 80 for each in lines)
+    assert all(each.startswith("    metric_") for each in lines[1:])
+    assert " ".join(lines).split()[-2:] == ["metric_8", "0.5000"]
+
+
+def test_compilation_is_shown_and_does_not_count_in_the_time_that_is_left(terminal, monkeypatch):
+    now = 0.0
+    clock = SimpleNamespace(perf_counter=lambda: now)
+    monkeypatch.setattr(progress, "time", clock)
+    line = Progress("Epoch 1/2", 11, 1, terminal)
+    with line.shown():
+        with progress.compiling():
+            assert terminal.screen[-1] == "Epoch 1/2  compiling ..."
+            now += 60.0
+        now += 5.0  # the first step
+        line.update(1, {})
+        assert " left" not in terminal.screen[-1]
+        with progress.compiling():  # another shape
+            now += 30.0
+        now += 1.0
+        line.update(2, {})
+    assert "2/11  9.0 s left" in terminal.screen[-1]
+    with progress.compiling():  # nothing is shown any more
+        pass
+    assert "compiling" not in terminal.screen[-1]
+
+
+def test_fit_says_that_it_compiles_before_the_first_step(terminal, monkeypatch):
+    monkeypatch.setattr("sys.stdout", terminal)
+    model = lm.Sequential([lm.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    x = np.ones((64, 2), np.float32)
+    model.fit(x, x[:, 0], epochs=2, validation_data=(x, x[:, 0]))
+    first, second, _ = terminal.getvalue().split("\n")
+    assert first.count("compiling ...") == 2  # training, and validation
+    assert "compiling ..." not in second
+    model.predict(x)
+    assert terminal.screen[-1] == ""  # of a prediction nothing is left
+
+
+def test_the_line_of_a_split_fits_into_80_columns(capsys):
+    model = lm.Sequential([lm.layers.Dense(3, "softmax", input_shape=(2,))])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x = np.ones((6000, 2), np.float32)
+    model.fit(x, np.arange(6000) % 3, validation_split=0.15, seed=2**32 - 1, steps_per_epoch=1)
+    assert max(map(len, capsys.readouterr().out.splitlines())) < 80
+
+
+# ---- notebooks ---------------------------------------------------------------------------------
+class Kernel(io.StringIO):
+    """The standard output of a kernel."""
+
+
+Kernel.__module__ = "ipykernel.iostream"
+
+
+@pytest.fixture
+def displays(monkeypatch):
+    """The outputs of a cell, each as a list of what it has shown."""
+    shown = []
+
+    class Handle:
+        def __init__(self, content):
+            shown.append([content["text/plain"]])
+            self.output = shown[-1]
+
+        def update(self, content, raw):
+            self.output.append(content["text/plain"])
+
+    def display(content, raw, display_id):
+        return Handle(content)
+
+    monkeypatch.setattr(progress, "BETWEEN", 0.0)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    return shown
+
+
+def test_the_epochs_of_a_fit_are_lines_of_one_output_of_a_notebook(displays, monkeypatch):
+    monkeypatch.setattr("sys.stdout", stream := Kernel())
+    model = lm.Sequential([lm.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    x = np.ones((64, 2), np.float32)
+    model.fit(x, x[:, 0], epochs=3)
+    (output,) = displays
+    assert output[0] == "Epoch 1/3  compiling ..."
+    lines = output[-1].splitlines()
+    assert [line[:14] for line in lines] == [f"Epoch {k}/3  2/2" for k in (1, 2, 3)]
+    model.fit(x, x[:, 0], epochs=60)
+    assert [len(output[-1].splitlines()) for output in displays] == [3, progress.MOST_LINES, 10]
+    assert stream.getvalue() == ""
 
 
 def test_the_bar_fills(terminal):

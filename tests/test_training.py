@@ -261,7 +261,7 @@ def test_a_split_is_stratified_and_says_so(capsys):
     model = network()
     history = model.fit(X, Y, validation_split=0.2, seed=3)
     line = capsys.readouterr().out.splitlines()[0]
-    assert line == "validation_split=0.2: 60 of 300 rows held out, of each class its share (seed 3)"
+    assert line == "validation_split=0.2: 60 of 300 rows held out, by class (seed 3)"
     assert {"val_loss", "val_accuracy"} <= set(history.history)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from lamina.data.arrays import Array
@@ -19,7 +19,7 @@ from lamina.training.foreign import Given, adapted, adapted_validation
 from lamina.training.kept import Kept
 from lamina.training.options import FitOptions, Verbose
 from lamina.training.programs import Runner
-from lamina.training.progress import Progress
+from lamina.training.progress import Page, Progress
 from lamina.training.protocol import Kind, Listeners, Logs, Nest, Trainable
 from lamina.training.sources import (
     Pace,
@@ -108,6 +108,7 @@ class Plan:
     seed: int
     source: Source
     validation: Source | None
+    page: Page = field(default_factory=Page)  # of a notebook, for the lines of all epochs
 
     def validates_after(self, epoch: int) -> bool:
         """True if there is validation after this epoch, counted from 0."""
@@ -201,7 +202,7 @@ def _split(data: Columns, options: FitOptions, seed: int) -> tuple[Array | None,
     y = data.targets[0] if data.targets else data.inputs[0]
     training, held_out = stratified_split(y, fraction, seed)
     if options.verbose != 0:
-        how = "at random" if class_labels(y) is None else "of each class its share"
+        how = "at random" if class_labels(y) is None else "by class"
         print(
             f"validation_split={fraction:g}: {len(held_out):,} of {data.rows:,} rows held out, "
             f"{how} (seed {seed})"
@@ -308,14 +309,16 @@ def _epoch(
     interrupt: Deferred,
 ) -> Logs:
     options = plan.options
-    progress = Progress(f"Epoch {epoch + 1}/{options.epochs}", plan.source.steps, options.verbose)
+    title = f"Epoch {epoch + 1}/{options.epochs}"
+    progress = Progress(title, plan.source.steps, options.verbose, page=plan.page)
     if not begun.batch:  # else that was before the state was taken
         listeners.tell("on_epoch_begin", epoch, {})
     try:
         data_pass = Pass("train", plan.source, pace, listeners, progress, begun=begun)
-        logs = run(session, model, data_pass, epoch, interrupt)
-        if plan.validates_after(epoch):
-            logs |= _validated(session, model, plan, listeners, interrupt)
+        with progress.shown():
+            logs = run(session, model, data_pass, epoch, interrupt)
+            if plan.validates_after(epoch):
+                logs |= _validated(session, model, plan, listeners, interrupt)
     except BaseException:
         progress.abandon()
         raise
@@ -386,7 +389,7 @@ def evaluate(
     pace = Pace(most=1 if listeners.each_test_batch else None)
     model.start("evaluate")
     listeners.tell("on_test_begin", {})
-    with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
+    with Deferred(stops=not session.compilation.run_eagerly) as interrupt, progress.shown():
         data_pass = Pass("evaluate", source, pace, listeners, progress)
         logs = run(session, model, data_pass, 0, interrupt)
     progress.end(logs)

@@ -111,9 +111,7 @@ def adapted(
             hint="torch.utils.data.DataLoader(dataset, batch_size=32) makes batches",
         )
     if hasattr(x, "collect") and hasattr(x, "collect_schema"):
-        raise ArgumentError(
-            f"{owner}: x is a lazy frame without rows", hint="x.collect()"
-        )
+        raise ArgumentError(f"{owner}: x is a lazy frame without rows", hint="x.collect()")
     if owner != "predict" and given.y is None and _are_batches(x):
         return given._replace(x=[tuple(batch) for batch in x])
     return given._replace(x=_frame_by_name(model, x))

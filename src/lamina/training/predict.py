@@ -22,7 +22,7 @@ from lamina.training.foreign import Given, adapted
 from lamina.training.openness import Programs
 from lamina.training.options import Verbose
 from lamina.training.programs import Program
-from lamina.training.progress import Progress
+from lamina.training.progress import Progress, compiling
 from lamina.training.protocol import Listeners, Nest, Outputs, Reader, Trainable
 from lamina.training.sources import Stream, is_iterable_of_batches, refuse_batch_size, steps_of
 from lamina.training.stateful import batch_size_for, check_rows, sequences_held
@@ -101,7 +101,8 @@ class Predictor:
                 return model.forward(inputs, training=False)
 
         try:
-            return Program(outputs, types_, f"predict {model.name}", reason)
+            with compiling():
+                return Program(outputs, types_, f"predict {model.name}", reason)
         finally:
             model.forget_penalties()
 
@@ -131,7 +132,7 @@ def predict(
     parts: list[Outputs] = []
     rows = 0
     found = batches_of(model, x, batch_size, steps, progress)
-    with Deferred() as interrupt, closing(found) as batches:
+    with Deferred() as interrupt, closing(found) as batches, progress.shown():
         for k, part in enumerate(batches):
             listeners.tell("on_predict_batch_begin", k, {})
             predictor.check(model, part, rows)
@@ -141,7 +142,7 @@ def predict(
             progress.update(k + 1, {})
             if model.is_stopped("predict"):
                 break
-    progress.abandon()
+    progress.erase()
     listeners.tell("on_predict_end", {})
     return joined(parts)
 

@@ -3,7 +3,8 @@
     Epoch 2/5  ━━━━━━━━━━━━━━╸          1203/1875  0.4 s left  loss 0.0911  accuracy 0.9729
     Epoch 2/5  1875/1875  1.2 s  loss 0.0884  accuracy 0.9735  val_loss 0.0812  val_accuracy 0.9750
 
-The line is drawn whenever native code returns, but at most ten times a second.
+The line is drawn whenever native code returns, but at most ten times a second. In a notebook the
+lines of a `fit` are one output, which is replaced where it stands.
 """
 
 from __future__ import annotations
@@ -11,21 +12,27 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Mapping
-from typing import TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TextIO
 
 from lamina.data.arrays import Array
 
 BETWEEN = 0.1  # seconds
 LEAST_BAR, MOST_BAR = 8, 30
+NOTEBOOK_COLUMNS = 80
+MOST_LINES = 50  # of one output of a notebook, all of which are sent again with each change
 
 
 class Progress:
     """The line of one epoch, evaluation or prediction.
 
     title: what stands in front; total: steps, or None where that is not known yet. verbose: 0
-    nothing, 1 (or "auto") live where possible, 2 one line at the end. quiet_for: seconds before the
-    line is drawn first.
+    nothing, 1 (or "auto") live where possible, 2 one line at the end. page: what a notebook shows
+    the line in; the epochs of a `fit` share one. quiet_for: seconds before the
+    line is drawn first; in a notebook, where an output cannot be taken away, also before it says
+    that a program is compiled.
     """
 
     def __init__(
@@ -34,6 +41,7 @@ class Progress:
         total: int | None,
         verbose: object = "auto",
         stream: TextIO | None = None,
+        page: Page | None = None,
         quiet_for: float = 0.0,
     ) -> None:
         self.title, self.total = title, total
@@ -43,48 +51,74 @@ class Progress:
         self.began = time.perf_counter()
         self._drawn = self.began + quiet_for
         self.done = 0
-        self._width = 0
+        self._first: tuple[int, float] | None = None  # steps of the first update, and its time
+        self._aside = 0.0  # seconds of compilation after it
+        show = Notebook if is_notebook(self.stream) else Terminal
+        self._screen: Terminal | Notebook = show(self.stream, page or Page())
 
     def update(self, done: int, logs: Mapping[str, float | Array]) -> None:
-        """Draw the line anew, if it is live and time for it."""
+        """Draw the line again, if it is live and BETWEEN seconds have passed."""
         self.done = done
         now = time.perf_counter()
+        if self._first is None:
+            self._first, self._aside = (done, now), 0.0
         if self.live and not self.quiet and now - self._drawn >= BETWEEN:
             self._drawn = now
-            self._show(self._running(now, logs))
+            self._screen.draw(self._running(now, logs))
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Within: this is the line that `compiling` draws."""
+        token = _SHOWN.set(self)
+        try:
+            yield
+        finally:
+            _SHOWN.reset(token)
+
+    def _compiling(self) -> None:
+        waits = isinstance(self._screen, Notebook) and time.perf_counter() < self._drawn
+        if self.live and not self.quiet and not waits:
+            self._screen.draw(f"{self.title}  compiling ...")
 
     def end(self, logs: Mapping[str, float | Array]) -> None:
-        """The last state of the line, and a new one after it."""
+        """Show the last state of the line, and begin a new one."""
         if self.quiet:
             return
         seconds = time.perf_counter() - self.began
-        text = "  ".join([self.title, self._count(), duration(seconds), *figures(logs)])
+        parts = [self.title, self._count(), duration(seconds), *figures(logs)]
         if self.live:
-            self._show(text, whole=True)
+            self._screen.finish(parts)
         else:
-            self.stream.write(text)
-        self.stream.write("\n")
-        self.stream.flush()
+            self.stream.write("  ".join(parts) + "\n")
+            self.stream.flush()
 
     def abandon(self) -> None:
         """Leave a line that was begun as it is."""
-        if self._width:
-            self.stream.write("\n")
-            self.stream.flush()
+        self._screen.leave()
+
+    def erase(self) -> None:
+        """Take away a line that was begun."""
+        self._screen.erase()
 
     # ---- text ----------------------------------------------------------------------------------
     def _count(self) -> str:
         return f"{self.done}/{self.total}" if self.total else f"{self.done}"
 
     def _running(self, now: float, logs: Mapping[str, float | Array]) -> str:
-        elapsed = now - self.began
-        rest = duration(elapsed)
-        if self.total and self.done:
-            rest = f"{duration(elapsed / self.done * (self.total - self.done))} left"
-        parts = [self._count(), rest, *figures(logs)]
+        parts = [self._count(), self._time(now), *figures(logs)]
         used = len(self.title) + sum(len(p) + 2 for p in parts)
-        bar = self._bar(columns() - used - 3)
-        return "  ".join([self.title, *([bar] if bar else []), *parts])
+        bar = self._bar(self._screen.columns() - used - 3)
+        parts = [self.title, *([bar] if bar else []), *parts]
+        return fitting(parts, max(self._screen.columns() - 1, 20))
+
+    def _time(self, now: float) -> str:
+        """What is left, by the steps after the first update: before it are compilation and the
+        first steps, which are slow. Until then, and if the total is unknown, what has passed."""
+        first, then = self._first or (0, now)
+        if not self.total or self.done <= first:
+            return duration(now - self.began)
+        each = (now - then - self._aside) / (self.done - first)
+        return f"{duration(each * (self.total - self.done))} left"
 
     def _bar(self, room: int) -> str:
         room = min(room, MOST_BAR)
@@ -94,18 +128,140 @@ class Progress:
         halves = int(2 * room * self.done / self.total)
         return (full * (halves // 2) + half * (halves % 2)).ljust(room)
 
-    def _show(self, text: str, whole: bool = False) -> None:
-        """Over what stands on the line, to its end; cut to the width unless `whole`."""
-        text = text if whole else text[: max(columns() - 1, 20)]
-        self.stream.write("\r" + text.ljust(self._width))
-        self.stream.flush()
+
+_SHOWN: ContextVar[Progress | None] = ContextVar("progress", default=None)
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Within: the line that is shown says that a program is compiled. The time does not count as
+    that of steps."""
+    progress, began = _SHOWN.get(), time.perf_counter()
+    if progress is not None:
+        progress._compiling()
+    try:
+        yield
+    finally:
+        if progress is not None:
+            progress._aside += time.perf_counter() - began
+
+
+# ---- lines on a screen -------------------------------------------------------------------------
+class Terminal:
+    """A line that is drawn over what stands on it."""
+
+    def __init__(self, stream: TextIO, page: Page) -> None:
+        self._stream, self._width = stream, 0
+
+    def columns(self) -> int:
+        return shutil.get_terminal_size((100, 24)).columns
+
+    def draw(self, text: str) -> None:
+        self._stream.write("\r" + text.ljust(self._width))
+        self._stream.flush()
         self._width = len(text)
+
+    def finish(self, parts: Sequence[str]) -> None:
+        """Write the parts, on further lines those that do not fit, and go to a new line."""
+        first, *rest = folded(parts, self.columns() - 1)
+        self.draw(first)
+        self._stream.write("".join(f"\n{line}" for line in rest) + "\n")
+        self._stream.flush()
+
+    def leave(self) -> None:
+        if self._width:
+            self._stream.write("\n")
+            self._stream.flush()
+
+    def erase(self) -> None:
+        if self._width:
+            self._stream.write("\r" + " " * self._width + "\r")
+            self._stream.flush()
+
+
+class Notebook:
+    """A line of a page: one output of a cell, which is replaced where it stands."""
+
+    def __init__(self, stream: TextIO, page: Page) -> None:
+        self._page = page
+        self._number: int | None = None  # of the line, once there is one
+
+    def columns(self) -> int:
+        return NOTEBOOK_COLUMNS
+
+    def draw(self, text: str) -> None:
+        if self._number is None:
+            self._number = self._page.begin()
+        self._page.show(self._number, text)
+
+    def finish(self, parts: Sequence[str]) -> None:
+        self.draw("\n".join(folded(parts, NOTEBOOK_COLUMNS)))
+
+    def leave(self) -> None:
+        """Nothing: the line stays as it is."""
+
+    def erase(self) -> None:
+        if self._number is not None:
+            self.draw("")
+
+
+class Handle(Protocol):
+    """IPython's handle of a displayed output."""
+
+    def update(self, content: Mapping[str, str], *, raw: bool) -> object: ...
+
+
+class Page:
+    """Lines in one output of a notebook's cell; another output follows after MOST_LINES."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._handle: Handle | None = None
+
+    def begin(self) -> int:
+        """Return the number of a new line."""
+        if len(self._lines) >= MOST_LINES:
+            self._lines, self._handle = [], None
+        self._lines.append("")
+        return len(self._lines) - 1
+
+    def show(self, number: int, text: str) -> None:
+        """Replace a line."""
+        self._lines[number] = text
+        content = {"text/plain": "\n".join(self._lines)}
+        if self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(content, raw=True, display_id=True)
+        else:
+            self._handle.update(content, raw=True)
+
+
+def fitting(parts: Sequence[str], width: int) -> str:
+    """As many parts as fit into a line of this width; the first is cut if it alone does not."""
+    line = parts[0][:width]
+    for part in parts[1:]:
+        if len(line) + 2 + len(part) > width:
+            break
+        line += "  " + part
+    return line
+
+
+def folded(parts: Sequence[str], width: int) -> list[str]:
+    """The parts in lines of this width, further lines indented; no part is divided."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + 2 + len(part) > width:
+            lines.append("    " + part)
+        else:
+            lines[-1] += "  " + part
+    return lines
 
 
 # ---- where the line goes -----------------------------------------------------------------------
 def is_live(stream: TextIO) -> bool:
-    """Whether a line on this stream can be drawn over: a terminal, or the output of a notebook."""
-    if type(stream).__module__.startswith("ipykernel"):
+    """True if a line on this stream can be drawn over: a terminal, or the output of a notebook."""
+    if is_notebook(stream):
         return True
     try:
         return stream.isatty()
@@ -113,8 +269,9 @@ def is_live(stream: TextIO) -> bool:
         return False
 
 
-def columns() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
+def is_notebook(stream: TextIO) -> bool:
+    """True for the standard output of a Jupyter kernel."""
+    return type(stream).__module__.startswith("ipykernel")
 
 
 def can_write(stream: TextIO, text: str) -> bool:

@@ -12,6 +12,7 @@ from lamina.training.columns import Columns, packed
 from lamina.training.openness import Programs
 from lamina.training.own_metrics import own_metrics, reported_metrics, results
 from lamina.training.programs import EagerLoop, Results, Runner, Step, loop_program
+from lamina.training.progress import compiling
 from lamina.training.protocol import STEPS, Kind, Trainable
 from lamina.training.step import Steps
 
@@ -29,7 +30,8 @@ class Runners:
         def make(types_: list[TensorType], reason: str) -> Runner:
             step, logs = _step(model, steps, kind, columns)
             carried = _carried(model, steps, kind)
-            return loop_program(step, logs, carried, types_, f"{kind} {model.name}", reason)
+            with compiling():
+                return loop_program(step, logs, carried, types_, f"{kind} {model.name}", reason)
 
         return self._programs.find(key, model, columns, make)
 
