@@ -1,6 +1,9 @@
 """lm.plot: pictures show what they should; components, t-SNE and layout are right."""
 
 import importlib
+import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,7 +116,7 @@ def test_confusion_counts():
     cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
     assert cells == {(0, 0): "1", (1, 0): "1", (1, 1): "1", (1, 2): "1"}
     np.testing.assert_array_equal(images(figure)[0], [[0.5, 0.5, 0], [0, 1, 0], [0, 1, 0]])
-    assert figure.get_suptitle() == "50.0% of 4 right"
+    assert figure.get_suptitle() == "accuracy 50.0% of 4 samples"
 
 
 def test_confusion_of_probabilities_and_rows_with_a_one():
@@ -309,3 +312,55 @@ class DrawnModel(lm.Model):
 def test_a_subclassed_model_has_no_picture():
     with pytest.raises(ArgumentError, match=r"lm\.inspect\.dot"):
         lm.plot.model(DrawnModel())
+
+
+# ---- style -------------------------------------------------------------------------------------
+def boxes(figure, labels):
+    """The rectangles of texts on the page, in pixels."""
+    figure.draw_without_rendering()
+    return [label.get_window_extent() for label in labels if label.get_text()]
+
+
+@pytest.mark.parametrize("count", [2, 10, 25, 26, 40, 100])
+@pytest.mark.parametrize("named", [False, True])
+def test_no_labels_of_a_confusion_matrix_overlap(count, named):
+    labels = np.arange(count)
+    names = [f"class {k}" for k in labels] if named else None
+    figure = lm.plot.confusion(labels, labels[::-1], names)
+    axes = figure.axes[0]
+    for axis, side in ((axes.xaxis, "x"), (axes.yaxis, "y")):
+        found = boxes(figure, axis.get_ticklabels())
+        assert len(found) >= min(count, 13)
+        turned = axes.get_xticklabels()[0].get_rotation() == 45 and side == "x"
+        ends = sorted((getattr(b, f"{side}0"), getattr(b, f"{side}1")) for b in found)
+        for (_, end), (start, _) in itertools.pairwise(ends):
+            assert turned or start >= end - 0.5
+
+
+def test_many_classes_are_shown_by_color_with_a_scale():
+    few, many = (lm.plot.confusion(range(n), range(n)) for n in (25, 26))
+    assert len(few.axes) == 1 and len(few.axes[0].texts) == 25
+    assert len(many.axes) == 2 and not many.axes[0].texts
+
+
+def test_the_history_of_one_epoch_has_both_points_on_an_axis_of_whole_epochs():
+    figure = lm.plot.history({"loss": [1.2], "val_loss": [1.3]})
+    (axes,) = figure.axes
+    assert [line.get_marker() for line in axes.lines] == ["o", "o"]
+    assert all(line.get_markersize() > 0 for line in axes.lines)
+    assert list(axes.get_xticks()) == [1]
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 7, 50, 400])
+def test_ticks_of_epochs_are_whole_numbers(epochs):
+    (axes,) = lm.plot.history({"loss": np.linspace(1, 0.5, epochs)}).axes
+    assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
+def test_colors_and_sizes_of_all_plots_are_those_of_the_style():
+    folder = Path(lm.plot.__file__).parent
+    for path in [*folder.glob("*.py"), folder.parent / "cli" / "picture.py"]:
+        text = path.read_text(encoding="utf-8")
+        if path.name != "style.py":
+            assert not re.findall(r"fontsize=[\d.]+|labelsize=[\d.]+|\"#[0-9a-f]{6}\"", text), path
+            assert ".Figure(" not in text

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.errors import need_extra
-from lamina.plot.style import BLUE, GREY, INK, RED, plain_axes
+from lamina.plot import style
 
 ROWS, COLUMNS = 4, 8
 WRONG = 6  # of the images shown, at most so many that were read wrongly
@@ -25,13 +24,12 @@ def picture(
     names: Sequence[str] | None = None,
 ) -> None:
     """Draw and write a PNG. Raises MissingExtraError without matplotlib."""
-    figure_module = need_extra("matplotlib.figure", "plot", "the picture of the demo")
-    figure = figure_module.Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
+    figure = style.figure("the picture of the demo", 11, 4.2)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.55), wspace=0.04)
     _curves(left.subplots(), history)
     _images(right, images, labels, outputs, names)
-    figure.suptitle(_title(outputs.argmax(axis=1) == labels), color=INK, fontsize=13)
-    figure.savefig(path)
+    style.title(figure, _title(outputs.argmax(axis=1) == labels))
+    style.finished(figure, path)
 
 
 def _title(right: np.ndarray) -> str:
@@ -44,14 +42,14 @@ def _title(right: np.ndarray) -> str:
 def _curves(axes: Any, history: dict[str, list[float]]) -> None:
     """Both losses, each named at its end."""
     epochs = np.arange(1, len(history["loss"]) + 1)
-    for key, label, color in (("loss", "training", GREY), ("val_loss", "test", BLUE)):
+    for key, label, color in (("loss", "training", style.GREY), ("val_loss", "test", style.BLUE)):
         if key in history:
             axes.plot(epochs, history[key], color=color, marker="o", markersize=4, label=label)
-    axes.set(xlabel="epoch", ylabel="loss (cross-entropy)")
+    axes.set_ylabel("loss (cross-entropy)", fontsize=style.TEXT)
     axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    plain_axes(axes)
-    axes.legend(frameon=False)
+    style.epochs_axis(axes, len(epochs))
+    style.plain_axes(axes)
+    axes.legend(frameon=False, fontsize=style.TEXT)
 
 
 def _images(
@@ -70,8 +68,8 @@ def _images(
         text = _name(seen[k], names)
         if not right:
             text += f" (is {_name(labels[k], names)})"
-        size = 10 if names is None else 7
-        axes.set_title(text, color=INK if right else RED, fontsize=size, pad=2)
+        size = style.TEXT if names is None else style.SMALL
+        axes.set_title(text, color=style.INK if right else style.RED, fontsize=size, pad=2)
     for axes in part.axes:
         axes.set_axis_off()
 

@@ -10,7 +10,9 @@ import numpy as np
 from lamina.errors import DataError, DTypeError, ShapeError, describe
 from lamina.plot import style
 
-MANY = 25  # classes from which on the numbers would not be readable
+MANY = 25  # more classes than this have colors and a scale instead of numbers
+INCHES = 9.0  # the largest side
+MOST_TICKS = 25  # of class numbers, on an axis; names are all shown
 
 
 def confusion(
@@ -49,11 +51,11 @@ def confusion(
     called = style.class_names(np.concatenate([true, seen]), names, "plot.confusion")
     counts = np.zeros((len(called), len(called)))
     np.add.at(counts, (true, seen), 1)
-    side = min(12.0, 1.9 + 0.4 * len(called))
+    side = min(INCHES, 1.9 + 0.4 * len(called))
     drawn = style.figure("plot.confusion", side + 0.6, side)
-    _draw(drawn.subplots(), counts, called, normalize)
-    right = f"{np.trace(counts) / len(true):.1%} of {len(true):,} right"
-    drawn.suptitle(title or right, color=style.INK, fontsize=12)
+    _draw(drawn, drawn.subplots(), counts, called, normalize)
+    accuracy = np.trace(counts) / len(true)
+    style.title(drawn, title or f"accuracy {accuracy:.1%} of {len(true):,} samples")
     return style.finished(drawn, path)
 
 
@@ -75,21 +77,49 @@ def _labels(values: Any, what: str) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _draw(axes: Any, counts: np.ndarray, names: Sequence[str], normalize: bool) -> None:
-    """Cells are coloured by their share of the row, so that rare classes are seen too."""
+def _draw(drawn: Any, axes: Any, counts: np.ndarray, names: Sequence[str], normalize: bool) -> None:
+    """Cells are colored by their share of the row, so that rare classes are seen too."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    ticks = range(len(names))
-    axes.set_xticks(ticks, names, rotation=45 if max(map(len, names)) > 2 else 0, ha="right")
-    axes.set_yticks(ticks, names)
-    axes.set(xlabel="taken for", ylabel="is")
-    axes.tick_params(length=0, labelsize=9)
-    axes.spines[:].set_visible(False)
+    _label(axes, names)
     if len(names) > MANY:
+        _as_colors(drawn, axes, shares)
         return
+    axes.imshow(shares, cmap=style.SHARES, vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         if count:
             share = shares[row, column]
             text = f"{share:.2f}".removeprefix("0") if normalize else f"{int(count)}"
-            colour = "white" if share > 0.5 else style.INK
-            axes.text(column, row, text, color=colour, ha="center", va="center", fontsize=8)
+            color = "white" if share > 0.5 else style.INK
+            axes.text(
+                column, row, text, color=color, ha="center", va="center", fontsize=style.SMALL
+            )
+
+
+def _label(axes: Any, names: Sequence[str]) -> None:
+    """Ticks that do not overlap: all names, or of many class numbers every second, fifth, ..."""
+    are_numbers = list(names) == [str(k) for k in range(len(names))]
+    each = next(n for n in (1, 2, 5, 10, 20, 50, 100, 10**9) if len(names) <= MOST_TICKS * n)
+    ticks = range(0, len(names), each if are_numbers else 1)
+    shown = [names[k] for k in ticks]
+    points = 0.8 * 72 * (INCHES - 2) / len(names)  # of a row
+    size = style.TEXT if are_numbers else float(np.clip(points, 4, style.TEXT))
+    turned = 90 if len(names) > MANY else 45
+    turn = 0 if are_numbers else turned
+    axes.set_xticks(ticks, shown, rotation=turn, ha="right" if turn == 45 else "center")
+    axes.set_yticks(ticks, shown)
+    axes.set_xlabel("predicted class", fontsize=style.TEXT)
+    axes.set_ylabel("true class", fontsize=style.TEXT)
+    axes.tick_params(length=0, labelsize=size, colors=style.INK)
+    axes.spines[:].set_visible(False)
+
+
+def _as_colors(drawn: Any, axes: Any, shares: np.ndarray) -> None:
+    """Shares on a scale that shows a hundredth too: color grows with the square root."""
+    from matplotlib.colors import PowerNorm
+
+    image = axes.imshow(shares, cmap=style.SHARES, norm=PowerNorm(0.5, 0, 1))
+    bar = drawn.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 0.01, 0.05, 0.2, 0.5, 1])
+    bar.ax.set_yticklabels(["0", "1%", "5%", "20%", "50%", "100%"])
+    bar.ax.tick_params(colors=style.INK, labelsize=style.TEXT)
+    bar.outline.set_visible(False)
+    bar.set_label("share of the true class", fontsize=style.TEXT, color=style.INK)

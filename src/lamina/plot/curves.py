@@ -53,8 +53,7 @@ def history(
     drawn = style.figure("plot.history", 0.6 + 4.4 * len(shown), 3.4)
     for axes, metric in zip(np.ravel(drawn.subplots(1, len(shown))), shown, strict=True):
         _panel(axes, metric, by_name)
-    if title:
-        drawn.suptitle(title, color=style.INK, fontsize=12)
+    style.title(drawn, title)
     return style.finished(drawn, path)
 
 
@@ -91,14 +90,17 @@ def _panel(axes: Any, metric: str, runs: Mapping[str, Run]) -> None:
         _curve(axes, run.get(metric), prefix + "training", color=grey, linewidth=1.1, alpha=0.9)
         validation = run.get(f"val_{metric}")
         _curve(axes, validation, prefix + "validation", color=colour, linewidth=2.0, marker="o")
-    axes.set_xlabel("epoch")
-    axes.set_title(metric, color=style.INK, fontsize=11)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    keys = (metric, f"val_{metric}")
+    style.epochs_axis(axes, max(len(run.get(key, ())) for run in runs.values() for key in keys))
+    axes.set_title(metric, color=style.INK, fontsize=style.PANEL)
     style.plain_axes(axes)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=style.TEXT)
 
 
 def _curve(axes: Any, values: Sequence[float] | None, label: str, **how: Any) -> None:
-    if values is not None:
-        size = 3.5 if len(values) <= 40 else 0
-        axes.plot(np.arange(1, len(values) + 1), values, label=label, markersize=size, **how)
+    if values is None:
+        return
+    size = 3.5 if len(values) <= 40 else 0
+    if len(values) == 1:  # a line through one point is invisible
+        how["marker"], size = "o", 6
+    axes.plot(np.arange(1, len(values) + 1), values, label=label, markersize=size, **how)

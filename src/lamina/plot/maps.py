@@ -57,13 +57,15 @@ def filters(
     largest = float(np.abs(kernel).max()) or 1.0
     cells = drawn.subplots(rows, columns, squeeze=False)
     for axes, picture in zip(cells.flat, pictures, strict=False):
-        axes.imshow(picture, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+        axes.imshow(
+            picture, cmap=style.SIGNED, vmin=-largest, vmax=largest, interpolation="nearest"
+        )
     _without_axes(cells)
     shown = f"{count} of {number}" if count < number else f"{number}"
     over = "one channel" if channels == 1 else f"{channels} channels"
     seen = f" ({columns} shown)" if not single and columns < channels else ""
     title = f"{chosen.name}: {shown} filters of {height}x{width} over {over}{seen}"
-    drawn.suptitle(title, color=style.INK, fontsize=10)
+    style.title(drawn, title)
     return style.finished(drawn, path)
 
 
@@ -161,15 +163,15 @@ def _rows(cells: Any, maps: dict[str, np.ndarray]) -> None:
     for row, (name, each) in zip(cells, maps.items(), strict=True):
         text = f"{name}\n{'x'.join(map(str, each.shape))}"
         row[0].text(
-            -0.15, 0.5, text, transform=row[0].transAxes, ha="right", va="center", fontsize=7,
-            color=style.INK,
+            -0.15, 0.5, text, transform=row[0].transAxes, ha="right", va="center",
+            fontsize=style.SMALL, color=style.INK,
         )  # fmt: skip
         for axes, channel in zip(row, np.moveaxis(each, -1, 0), strict=False):
-            axes.imshow(channel, cmap="magma", interpolation="nearest")
+            axes.imshow(channel, cmap=style.ACTIVATIONS, interpolation="nearest")
 
 
 def _picture(axes: Any, image: np.ndarray) -> None:
-    axes.imshow(as_picture(image), cmap="gray", interpolation="nearest")
+    axes.imshow(as_picture(image), cmap=style.GRAY, interpolation="nearest")
     _without_axes(axes)
 
 

@@ -14,7 +14,6 @@ from lamina.plot import style
 from lamina.plot.layout import Layout, laid_out
 
 ROW = 0.95  # inches from one box to the next below
-PALE, EDGE, FILL = "#eef4fa", "#9db8d2", "#f5f5f3"
 
 
 def model(
@@ -101,18 +100,23 @@ def _draw(axes: Any, placed: Layout, texts: list[list[str]], layers: list[Any]) 
         axes.add_patch(arrow)
     for (x, row), lines, layer in zip(placed.places, texts, layers, strict=True):
         corner = (x - placed.box / 2, -ROW * row - height / 2)
-        fill = PALE if variables_by_path(layer) else FILL
+        fill = style.PALE if variables_by_path(layer) else style.FILL
         axes.add_patch(
             FancyBboxPatch(
                 corner, placed.box, height, boxstyle="round,pad=0,rounding_size=0.08",
-                facecolor=fill, edgecolor=EDGE,
+                facecolor=fill, edgecolor=style.EDGE,
             )
         )  # fmt: skip
         down = 0.1 if len(lines) > 1 else 0.0
-        axes.text(x, -ROW * row + down, lines[0], ha="center", va="center", fontsize=8.5)
+        axes.text(
+            x, -ROW * row + down, lines[0], ha="center", va="center", fontsize=style.TEXT,
+            color=style.INK,
+        )  # fmt: skip
         for line in lines[1:]:
-            grey = "#5d636b"
-            axes.text(x, -ROW * row - 0.11, line, ha="center", va="center", fontsize=7, color=grey)
+            axes.text(
+                x, -ROW * row - 0.11, line, ha="center", va="center", fontsize=style.SMALL,
+                color=style.SECONDARY,
+            )  # fmt: skip
     axes.set_xlim(placed.left - 0.15, placed.left + placed.width + 0.15)
     axes.set_ylim(-ROW * (placed.rows - 0.5), ROW / 2)
     axes.set_aspect("equal")

@@ -98,15 +98,15 @@ def _panel(
         points = tsne(array)
     else:
         points, shares = principal_components(array)
-        axes.set_xlabel(f"first component, {shares[0]:.0%} of the variance", fontsize=8)
-        axes.set_ylabel(f"second, {shares[1]:.0%}", fontsize=8)
+        axes.set_xlabel(f"first component, {shares[0]:.0%} of the variance", fontsize=style.TEXT)
+        axes.set_ylabel(f"second, {shares[1]:.0%}", fontsize=style.TEXT)
     size = float(np.clip(9000 / len(points), 2, 20))
     if classes is None:
         axes.scatter(*points.T, s=size, color=style.BLUE, linewidths=0, alpha=0.7)
     else:
         palette = np.array(style.colours(int(classes.max()) + 1), dtype=object)
         axes.scatter(*points.T, s=size, c=list(palette[classes]), linewidths=0, alpha=0.7)
-    axes.set_title(name, color=style.INK, fontsize=10)
+    axes.set_title(name, color=style.INK, fontsize=style.PANEL)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_color(style.FAINT)
 
@@ -118,4 +118,4 @@ def _legend(drawn: Any, names: Sequence[str]) -> None:
         Line2D([], [], marker="o", linestyle="", markersize=6, color=colour, label=name)
         for name, colour in zip(names, style.colours(len(names)), strict=True)
     ]
-    drawn.legend(handles=dots, loc="outside right center", frameon=False, fontsize=9)
+    drawn.legend(handles=dots, loc="outside right center", frameon=False, fontsize=style.TEXT)

@@ -1,4 +1,4 @@
-"""The common style of plots: colors, figures without windows, files."""
+"""The common style of plots: colors, sizes of text, axes, figures without windows, files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ import numpy as np
 from lamina.errors import ArgumentError, need_extra
 
 INK, GREY, BLUE, RED = "#222222", "#8a8f98", "#1f6fb4", "#c8332b"
-FAINT = "#e6e6e6"
+FAINT, SECONDARY = "#e6e6e6", "#5d636b"  # grids and frames; text of less weight
+PALE, EDGE, FILL = "#eef4fa", "#9db8d2", "#f5f5f3"  # boxes: with weights, their frame, without
+
+TITLE, PANEL, TEXT, SMALL = 12, 10.5, 9, 7.5  # points
+
+# Color maps: of shares from 0 to 1, of signed values around 0, of activations, of gray images.
+SHARES, SIGNED, ACTIVATIONS, GRAY = "Blues", "RdBu_r", "magma", "gray"
 
 # Curves and classes: distinct in hue and in lightness. After the tenth a colour map goes on.
 COLOURS = (
@@ -37,6 +43,12 @@ def _png(drawn: Any) -> bytes:
     content = io.BytesIO()
     drawn.savefig(content, format="png")
     return content.getvalue()
+
+
+def title(drawn: Any, text: str | None) -> None:
+    """Write the title of a figure; None for none."""
+    if text:
+        drawn.suptitle(text, color=INK, fontsize=TITLE)
 
 
 def finished(drawn: Any, path: Path | None) -> Any:
@@ -69,10 +81,21 @@ def plain_axes(axes: Any, grid: str = "y") -> None:
     """Only what is needed to read values off."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(colors=INK, labelsize=9)
+    axes.tick_params(colors=INK, labelsize=TEXT)
     if grid:
         axes.grid(axis=grid, color=FAINT, linewidth=0.8)
         axes.set_axisbelow(True)
+
+
+def epochs_axis(axes: Any, count: int) -> None:
+    """An axis of whole numbers of epochs, from 1; a single epoch stands in the middle."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("epoch", fontsize=TEXT)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    if count == 1:
+        axes.set_xlim(0, 2)
+        axes.set_xticks([1])
 
 
 def class_names(labels: np.ndarray, names: Sequence[str] | None, what: str) -> list[str]:
