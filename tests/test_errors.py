@@ -2,6 +2,8 @@
 
 import inspect
 import pickle
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,3 +141,19 @@ def test_warnings_stand_at_the_users_line():
     with pytest.warns(UserWarning, match="smaller learning rate") as caught:
         model.fit(x, x, epochs=2, verbose=0)
     assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_a_message_on_a_terminal_breaks_between_words(columns, monkeypatch):
+    message = "fit: " + " ".join(f"word{k}" for k in range(60)) + "\n  column 'a' " + "holds " * 30
+    error = errors.ShapeError(message, hint="a_name_that_is_longer_than_a_line_" * 3 + " and more")
+    plain = str(error)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True))
+    shown = f"lamina.errors.ShapeError: {error}"
+    assert shown.split()[1:] == plain.split()
+    lines = shown.splitlines()
+    assert all(len(line) < columns for line in lines if "longer" not in line)
+    assert str(errors.ShapeError("short")) == "short"
+    monkeypatch.setattr(sys, "stderr", None)
+    assert str(error) == plain

@@ -114,4 +114,17 @@ def test_a_model_that_is_not_built_yet():
     text = text_of(Sequential([inner, L.Dense(2)], name="later"))
     assert "dense_1 (Dense)" in text and text.count("0 (unbuilt)") == 1
     assert "Total params: 9 (36.00 B)" in text
-    assert text.splitlines()[-1].startswith("Not built: ") and "later.build(" in text
+    assert text.splitlines()[-2].startswith("Not built: ") and "later.build(" in text
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+def test_a_table_fits_into_the_terminal_and_breaks_names_at_underscores(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    image = L.Input((224, 224, 3), name="image_of_the_patient_in_color")
+    x = L.Conv2D(64, 7, name="stage_1_convolution_with_a_long_name")(image)
+    y = L.Conv2D(64, 1, name="stage_1_shortcut")(x)
+    model = Model(image, L.Add(name="stage_1_residual_addition")([x, y]))
+    lines = text_of(model).splitlines()
+    assert max(map(len, lines)) <= columns
+    whole = "".join(line.split("  ")[0].strip() for line in lines)
+    assert "stage_1_convolution_with_a_long_name" in whole.replace(" ", "")

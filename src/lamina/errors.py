@@ -61,7 +61,8 @@ class LaminaError(Exception):
 
     def __str__(self) -> str:
         text = _one_screen(self.message)
-        return f"{text}\n  hint: {self.hint}" if self.hint else text
+        text = f"{text}\n  hint: {self.hint}" if self.hint else text
+        return text if not _is_terminal() else _folded(text, len(_full_name(type(self))) + 2)
 
 
 class ShapeError(LaminaError, ValueError):
@@ -291,6 +292,40 @@ def describe(value: Any, limit: int = 80) -> str:
 def _listing(names: list[str], most: int = 40) -> str:
     shown = ", ".join(repr(each) for each in names[:most])
     return f"Known: {shown}" + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _is_terminal() -> bool:
+    """True if an error that nobody catches is printed to a terminal."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # no standard error, or a closed one
+        return False
+
+
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _folded(text: str, before: int) -> str:
+    """The text in lines of the terminal's width, broken at spaces; of the first, `before` columns
+    are taken by the name of the error."""
+    import shutil  # not needed until an error is shown
+    import textwrap
+
+    width = max(shutil.get_terminal_size((80, 24)).columns - 1, 40)
+    lines = []
+    for number, line in enumerate(text.split("\n")):
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        filler = "x" * before if number == 0 else ""
+        wrapped = textwrap.wrap(
+            filler + line,
+            width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines.append("\n".join(wrapped)[len(filler) :])
+    return "\n".join(lines)
 
 
 def _one_screen(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -197,7 +199,8 @@ def plain_text(
 ) -> str:
     """The table in letters alone, for files and logs."""
     heads, cells = columns(rows, show_trainable)
-    widths = [max(len(line[k]) for line in [heads, *cells]) for k in range(len(heads))]
+    room = (line_length or terminal_columns()) - 2 * (len(heads) - 1)
+    widths = widths_of([heads, *cells], room)
     missing = (line_length or 65) - (sum(widths) + 2 * (len(widths) - 1))
     if missing > 0:
         widths[0] += missing // 2
@@ -211,9 +214,52 @@ def plain_text(
         return "  ".join(padded).rstrip()
 
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    body = [line(cell) for cell in cells]
-    lines = [heading, rule, line(heads), rule, *body, rule, *sums]
+    body = [line(each) for cell in cells for each in lines_of(cell, widths)]
+    folded = [each for text in sums for each in fold(text, line_length or terminal_columns())]
+    lines = [heading, rule, line(heads), rule, *body, rule, *folded]
     return "\n".join(lines)
+
+
+def terminal_columns() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def widths_of(lines: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The widths of columns: those of their texts, or, so that they fit into `room` together, less
+    for the widest, which are folded."""
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    least = [max(len(p) for line in lines for p in pieces(line[k])) for k in range(len(widths))]
+    while sum(widths) > room:
+        spare = [width - smallest for width, smallest in zip(widths, least, strict=True)]
+        if max(spare) <= 0:
+            break  # words stay whole, and the table is wider
+        k = max((k for k in range(len(widths)) if spare[k] > 0), key=lambda k: widths[k])
+        widths[k] -= 1
+    return widths
+
+
+def lines_of(cells: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
+    """A row of the table as lines, its cells folded at these widths."""
+    folded = [fold(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    count = max(map(len, folded))
+    padded = [lines + [""] * (count - len(lines)) for lines in folded]
+    return [list(line) for line in zip(*padded, strict=True)]
+
+
+def fold(text: str, width: int) -> list[str]:
+    """A text in lines of a width, broken after spaces and underscores only."""
+    lines = [""]
+    for piece in pieces(text):
+        if lines[-1] and len(lines[-1]) + len(piece) > width:
+            lines.append(piece.lstrip())
+        else:
+            lines[-1] += piece
+    return lines
+
+
+def pieces(text: str) -> list[str]:
+    """What is not divided: words with the spaces before them, parts of names up to underscores."""
+    return re.findall(r"\s*(?:[^\s_]+_*|_+)", text) or [""]
 
 
 # ---- as a box ----------------------------------------------------------------------------------
@@ -228,13 +274,16 @@ def _print_box(
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
     heads, cells = columns(rows, show_trainable)
+    room = (line_length or console.width) - 3 * len(heads) - 1
+    widths = widths_of([heads, *cells], room)
     table = Table(width=line_length)
     for head in heads:
-        table.add_column(head, justify="right" if head == "Param #" else "left")
+        table.add_column(head, justify="right" if head == "Param #" else "left", overflow="fold")
     for cell in cells:
-        table.add_row(*(Text(text) for text in cell))
-    console = Console()
+        folded = [fold(text, width) for text, width in zip(cell, widths, strict=True)]
+        table.add_row(*(Text("\n".join(lines)) for lines in folded))
     console.print(Text(heading, style="bold"))
     console.print(table)
     for line in sums:
