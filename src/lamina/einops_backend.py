@@ -39,7 +39,8 @@ class _Finder(MetaPathFinder):
         spec = importlib.util.find_spec(name)
         if spec is None or spec.loader is None:
             return None
-        spec.loader.exec_module = _then_define(spec.loader.exec_module)  # type: ignore[method-assign]
+        loader: Any = spec.loader
+        loader.exec_module = _then_define(loader.exec_module)
         return spec
 
 
