@@ -306,7 +306,7 @@ def test_pillows_images_keep_their_uint8():
 
 
 @pytest.mark.parity
-def test_joblib_dumps_and_loads_models(tmp_path):
+def test_joblib_dumps_models_and_runs_them_in_processes(tmp_path):
     joblib = pytest.importorskip("joblib")
     model = compiled()
     model.fit(X, Y, verbose=0)
@@ -314,6 +314,9 @@ def test_joblib_dumps_and_loads_models(tmp_path):
     joblib.dump(model, tmp_path / "model.joblib")
     loaded = joblib.load(tmp_path / "model.joblib")
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), expected)
+    jobs = [joblib.delayed(model.predict)(X, verbose=0)] * 2
+    for found in joblib.Parallel(n_jobs=2)(jobs):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_deep_copy_of_a_model_is_trained_by_itself():
@@ -325,3 +328,18 @@ def test_a_deep_copy_of_a_model_is_trained_by_itself():
     twin.fit(X, Y, verbose=0)
     np.testing.assert_array_equal(model.predict(X, verbose=0), before)
     assert np.abs(twin.predict(X, verbose=0) - before).max() > 0
+
+
+UNPICKLE = """
+import pickle, sys
+model = pickle.load(open(sys.argv[1], "rb"))
+assert model.predict([[0.0] * 4], verbose=0).shape == (1, 1)
+"""
+
+
+def test_a_fresh_process_unpickles_a_model_without_importing_lamina_first(tmp_path):
+    import pickle
+
+    path = tmp_path / "model.pickle"
+    path.write_bytes(pickle.dumps(compiled()))
+    subprocess.run([sys.executable, "-c", UNPICKLE, str(path)], check=True)
