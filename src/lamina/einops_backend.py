@@ -19,6 +19,7 @@ from lamina import operations as ops
 from lamina.tensor import Tensor, Variable
 
 MODULE = "einops._backends"
+DEFINED: list[type] = []  # einops finds subclasses, but does not keep them alive
 
 
 def announce() -> None:
@@ -91,4 +92,4 @@ def _define(backends: Any) -> None:
         def einsum(self, pattern: str, *x: Any) -> Any:
             return ops.einsum(pattern, *x)
 
-    backends._lamina_backend = LaminaBackend  # subclasses are held weakly
+    DEFINED.append(LaminaBackend)

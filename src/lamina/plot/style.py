@@ -34,7 +34,7 @@ def figure(what: str, width: float, height: float) -> Any:
     """An empty Figure of this many inches, that belongs to no window."""
     module = need_extra("matplotlib.figure", "plot", what)
     drawn = module.Figure(figsize=(width, height), dpi=120, layout="constrained")
-    drawn._repr_png_ = functools.partial(_png, drawn)
+    setattr(drawn, "_repr_png_", functools.partial(_png, drawn))  # noqa: B010  IPython's name
     return drawn
 
 

@@ -113,8 +113,8 @@ def adapted(
     if hasattr(x, "collect") and hasattr(x, "collect_schema"):
         raise ArgumentError(f"{owner}: x is a lazy frame without rows", hint="x.collect()")
     if owner != "predict" and given.y is None and _are_batches(x):
-        return given._replace(x=[tuple(batch) for batch in x])
-    return given._replace(x=_frame_by_name(model, x))
+        return Given([tuple(batch) for batch in x], *given[1:])
+    return Given(_frame_by_name(model, x), *given[1:])
 
 
 def adapted_validation(
