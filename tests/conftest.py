@@ -1,8 +1,11 @@
 """What all tests share."""
 
+import os
 import signal
 
 import pytest
+
+os.environ["COLUMNS"] = "80"  # tables are as wide as the terminal
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -9,6 +9,7 @@ A test compares the files with the texts that this tool writes.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 MESSAGES = ROOT / "tests" / "golden_messages"
 sys.path.insert(0, str(ROOT / "tests"))
+os.environ["COLUMNS"] = "80"  # tables are as wide as the terminal
 
 from lamina.engines.llvm.pipeline import PASSES, run_passes  # noqa: E402
 from lamina.engines.llvm.program.program import Program  # noqa: E402
