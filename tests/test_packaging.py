@@ -35,17 +35,18 @@ def test_the_extras_of_messages_are_those_of_the_package():
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_what_messages_and_pages_advise_to_install_exists(path):
-    """`pip install x`: a dependency of Lamina, or an extra of a checkout (`.[plot]`). Messages do not
-    count on Lamina being on an index; README's first line does."""
-    own = {"lamina"} if path.name == "README.md" else set()
+    """`pip install x` of messages: a dependency. Of pages also Lamina (`lamina`, a checkout `.`),
+    with an extra that it has."""
     for line in re.findall(r"pip install ([^`\"\n;]+)", path.read_text(encoding="utf-8")):
-        for word in line.replace("&&", " && ").split():
-            word = word.strip("'\",.()") if word != "." else word
-            if word in ("&&", "") or word.startswith(("-", "{", ".venv", "'")):
+        for word in line.split():
+            if word.startswith(("&&", "{")):
                 break
-            extra = re.fullmatch(r"\.?\[(\w+)\]|\.", word)
-            assert extra or word.lower() in KNOWN | own, f"{path.name}: {word}"
-            assert not extra or extra[1] is None or extra[1] in EXTRAS, f"{path.name}: {word}"
+            word = word if word == "." else word.strip("'\",.()")
+            own = re.fullmatch(r"(?:\.|lamina)(?:\[(\w+)\])?|\[(\w+)\]", word)
+            if own and path.suffix == ".md":
+                assert {own[1], own[2]} <= {None, *EXTRAS}, f"{path.name}: {word}"
+            else:
+                assert word.lower() in KNOWN, f"{path.name}: {word}"
 
 
 def test_every_call_for_an_extra_names_one_that_messages_know():

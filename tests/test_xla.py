@@ -35,7 +35,7 @@ def test_without_jax_an_error_names_the_extra():
     )
     *_, error, hint = done.stderr.splitlines()
     assert error.endswith("MissingExtraError: the xla engine needs jax, which is not installed")
-    assert hint == "  hint: pip install 'lamina[xla]'"
+    assert hint == "  hint: pip install jax"
 
 
 @needs_jax
