@@ -1,5 +1,6 @@
 """A training that continues from its state has the bits of one that was never interrupted."""
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -254,6 +255,113 @@ def test_a_second_fit_after_a_continued_one_begins_anew():
     train(other, Take(None))
     x, y = data()
     assert other.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]
+
+
+def test_training_goes_on_after_its_end_with_the_history_so_far():
+    def fit(model, epochs, **given):
+        x, y = data()
+        callbacks = [lm.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=0.5)]
+        history = model.fit(
+            x, y, epochs=epochs, batch_size=BATCH, verbose=0, callbacks=callbacks, **given
+        )
+        return model.get_weights(), history.history
+
+    first = network()
+    begun, other = copy.deepcopy(first), network()
+    whole = fit(first, EPOCHS, seed=1)
+    fit(begun, 2, seed=1)
+    other.restore_training_state(begun.training_state())
+    assert_same(whole, fit(other, EPOCHS))
+
+
+def test_training_goes_on_where_ctrl_c_stopped_it():
+    class Interrupt(lm.callbacks.Callback):
+        comes_last = True
+
+        def __init__(self, wanted):
+            super().__init__()
+            self.wanted = wanted
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.wanted and batch == 3:
+                raise KeyboardInterrupt
+
+    def fit(model, wanted):
+        x, y = data()
+        history = model.fit(
+            x, y, epochs=3, batch_size=BATCH, verbose=0, seed=1, callbacks=[Interrupt(wanted)]
+        )
+        return model.get_weights(), history.history
+
+    first = network()
+    stopped, other = copy.deepcopy(first), network()
+    whole = fit(first, False)
+    with pytest.raises(KeyboardInterrupt):
+        fit(stopped, True)
+    state = stopped.training_state()
+    for each in state["callbacks"]:
+        each["state"].pop("wanted", None)
+    other.restore_training_state(state)
+    assert_same(whole, fit(other, False))
+
+
+def test_a_model_that_is_trained_can_be_copied_by_a_callback_with_open_files(tmp_path):
+    class Copying(lm.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.twin = copy.deepcopy(self.model)
+
+    copying = Copying()
+    copying.file = (tmp_path / "log").open("w")
+    with copying.file:
+        train(network(), Take(None), [copying], seed=1)
+    assert copying.twin.training_state()["position"]["epoch"] == EPOCHS
+
+
+class Own(lm.Model):
+    """A model with a step, a metric and a counter of its own, and random images."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.flip = lm.layers.RandomFlip()
+        self.flat, self.dense = lm.layers.Flatten(), lm.layers.Dense(3, "softmax")
+        self.size = lm.metrics.Mean(name="size")
+
+    def call(self, inputs):
+        outputs = self.dense(self.flat(self.flip(inputs)))
+        self.size.update_state(lm.mean(outputs * outputs))
+        return outputs
+
+    def train_step(self, data):
+        logs = super().train_step(data)
+        return {**logs, "twice": 2 * logs["loss"]}
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+@pytest.mark.parametrize(
+    "options", [{}, {"use_ema": True}, {"gradient_accumulation_steps": 2}], ids=str
+)
+def test_steps_metrics_and_random_images_of_a_users_model_continue(options, batch):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 4, 4, 1)).astype("float32"), rng.integers(0, 3, 20)
+
+    def made():
+        model = Own()
+        model.build((None, 4, 4, 1))
+        optimizer = lm.optimizers.SGD(0.1, momentum=0.9, **options)
+        model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    def fit(model, taking):
+        given = {"batch_size": 5, "seed": 0, "verbose": 0}
+        history = model.fit(x, y, epochs=3, callbacks=[taking], **given)
+        return model.get_weights(), history.history
+
+    taking = Take(1, batch)
+    whole = fit(made(), taking)
+    assert {"size", "twice"} <= set(whole[1])
+    model = made()
+    model.restore_training_state(taking.state)
+    assert_same(whole, fit(model, Take(None)))
 
 
 # ---- mistakes ----------------------------------------------------------------------------------

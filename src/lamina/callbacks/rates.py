@@ -99,7 +99,8 @@ class ReduceLROnPlateau(Callback):
         self.best: float | None = None
 
     def get_state(self) -> dict[str, Any]:
-        return {"wait": self.wait, "cooling": self.cooling, "best": self.best}
+        names = ("wait", "cooling", "best")
+        return {name: vars(self)[name] for name in names if name in vars(self)}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.monitor.value(logs, "ReduceLROnPlateau", self.params)

@@ -59,7 +59,7 @@ class EarlyStopping(Callback):
 
     def get_state(self) -> dict[str, Any]:
         names = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
-        return {name: getattr(self, name) for name in names}
+        return {name: vars(self)[name] for name in names if name in vars(self)}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.monitor.value(logs, "EarlyStopping", self.params)

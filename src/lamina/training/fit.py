@@ -257,8 +257,9 @@ def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners
     known = session.paces.get(same, 1)
     pace = Pace(most=1 if listeners.each_train_batch else None, known=known)
     listeners.tell("on_train_begin", {})
-    if session.restored is not None:
-        listeners.restore(callbacks_in(session.restored))
+    kept = None if session.restored is None else callbacks_in(session.restored)
+    if kept is not None:
+        listeners.restore(kept)
     logs: Logs = {}
     try:
         with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
@@ -270,12 +271,17 @@ def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners
     except KeyboardInterrupt:
         if options.verbose != 0:
             print("fit: stopped by Ctrl-C; the weights are those of the last completed step")
-        listeners.tell("on_train_end", logs)
+        _tell_end(session, listeners, logs)
         raise
     if same is not None and pace.most is None:
         session.paces[same] = pace.steps
     _finish(model)
+    _tell_end(session, listeners, logs)
+
+
+def _tell_end(session: Session, listeners: Listeners, logs: Logs) -> None:
     listeners.tell("on_train_end", logs)
+    session.end_fit(listeners)
 
 
 def _begin(session: Session, model: Trainable, plan: Plan) -> Position:

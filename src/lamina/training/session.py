@@ -5,7 +5,8 @@ A model holds its session and passes itself to each method, so that the two do n
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import weakref
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -46,7 +47,8 @@ class Session:
         self.paces: dict[Hashable, int] = {}
         self.seed = 0  # of the last `fit`
         self.position = Position()  # of the last `fit`
-        self._listeners: Listeners | None = None  # while a `fit` runs
+        self._callbacks: Sequence[object] | None = None  # their states after the last `fit`
+        self._listeners: weakref.ref[Listeners] | None = None  # while a `fit` runs
         self._restored: State | None = None  # what the next `fit` continues
         self._to_continue: State | None = None  # for steps that are yet to come
         self._runners = Runners()
@@ -63,11 +65,15 @@ class Session:
         self, model: Trainable, x: Nest, y: Nest, options: FitOptions, listeners: Listeners
     ) -> None:
         """Train the model; see `Model.fit`."""
-        self._listeners = listeners
+        self._listeners = weakref.ref(listeners)
         try:
             fit.fit(self, model, x, y, options, listeners)
         finally:
             self._listeners = self._restored = None
+
+    def end_fit(self, listeners: Listeners) -> None:
+        """Note the states of callbacks at the end of training, also of one that was interrupted."""
+        self._callbacks = listeners.states()
 
     def evaluate(
         self,
@@ -116,7 +122,8 @@ class Session:
                 f"{model.label}: training_state comes before the first data",
                 hint="call fit or train_on_batch first",
             )
-        callbacks = self._listeners.states() if self._listeners is not None else []
+        listeners = self._listeners() if self._listeners is not None else None
+        callbacks = self._callbacks if listeners is None else listeners.states()
         return state_of(model, self.steps, self.seed, self.position, callbacks)
 
     def restore(self, model: Trainable, state: State) -> None:
@@ -142,10 +149,14 @@ class Session:
         """Build the model, resolve objectives, check data against them. Raises before anything is
         computed. `first` is the number of the first row in the data set."""
         with MAKING:
-            if not model.computes:
+            if model.computes:
+                steps = self._prepared(model, data, what, first)
+            else:
                 model.build_without_call()
-                return self._steps_of_unknown_outputs()
-            return self._prepared(model, data, what, first)
+                steps = self._steps_of_unknown_outputs()
+            if self._to_continue is not None:
+                self.continue_from(model, self._to_continue)
+            return steps
 
     def _prepared(self, model: Trainable, data: Columns, what: str, first: int) -> Steps:
         model.build_for(data.input_nest)
@@ -159,8 +170,6 @@ class Session:
             self.steps.begin(*self.first_step)
         checks.check_targets(model, self.steps, data, [o.shape for o in outputs], what)
         self.compilation.optimizer.build(model.trainable_weights)
-        if self._to_continue is not None:
-            self.continue_from(model, self._to_continue)
         return self.steps
 
     def _steps_of_unknown_outputs(self) -> Steps:

@@ -53,7 +53,11 @@ START = Position()
 
 # ---- taking it ---------------------------------------------------------------------------------
 def state_of(
-    model: Trainable, steps: Steps, seed: int, position: Position, callbacks: Sequence[object]
+    model: Trainable,
+    steps: Steps,
+    seed: int,
+    position: Position,
+    callbacks: Sequence[object] | None,
 ) -> State:
     """Return the state of a training between two steps; arrays are copies."""
     outermost = model.layers[0]
@@ -70,7 +74,7 @@ def state_of(
             "logs": dict(position.logs),
             "stopped": model.is_stopped("train"),
         },
-        "callbacks": list(callbacks),
+        "callbacks": None if callbacks is None else list(callbacks),
         "random": random.global_state(),
     }
 
@@ -138,9 +142,9 @@ def position_in(state: State) -> Position:
     return Position(**cast(dict[str, int], state["position"]))  # type: ignore[arg-type]
 
 
-def callbacks_in(state: State) -> Sequence[object]:
-    """Return the states of the callbacks."""
-    return cast(Sequence[object], state["callbacks"])
+def callbacks_in(state: State) -> Sequence[object] | None:
+    """Return the states of the callbacks; None if there was no `fit`."""
+    return cast(Sequence[object] | None, state["callbacks"])
 
 
 def seed_in(state: State, given: int | None) -> int:
