@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
+from contextlib import redirect_stdout
 from functools import cache, lru_cache
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,10 @@ from faults import FAULTS, SIGNS, Fault
 from lamina.engines.llvm.codegen import builder
 from lamina.engines.llvm.pipeline import NAMES
 from lamina.engines.llvm.program import peel
-from lamina.engines.llvm.target.target import host, using
 from lamina.fuzz import Case, check, generate, shrink
 from lamina.fuzz.__main__ import main
 from lamina.fuzz.bisect_passes import OPTIONAL, culprit
-from lamina.fuzz.coverage import coverage
+from lamina.fuzz.coverage import FORMS, Changes
 from lamina.fuzz.grower import LARGEST
 from lamina.fuzz.history import History
 from lamina.fuzz.layers import FEATURES
@@ -28,10 +28,11 @@ from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.types import TensorType, float32, is_static
 from lamina.ir.verify import regions, verify
-from lamina.settings import settings
 
 CASES = 500  # programs at most until a planted fault is found
-PROGRAMS = 150
+RUNS = {"suite": 76, "suite eager": 96}  # seeds, with the number of programs
+LEAST = 10  # programs that each pass changes
+LEAST_OF_FORM = 4
 
 
 @cache
@@ -58,9 +59,33 @@ def test_the_reference_stays_within_the_bounds() -> None:
         assert failure is None, failure
 
 
-def test_the_engine_survives_for_a_while(capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["--programs", str(PROGRAMS), "--seed", "suite", "--threads", "1,2,3"])
-    assert status == 0, capsys.readouterr().out
+@cache
+def run_of(seed: str) -> tuple[int, str, Changes]:
+    """A run of the tool: its status, what it prints, and what the passes changed."""
+    changes, printed = Changes(), StringIO()
+    eager = ["--eager"] if seed.endswith("eager") else []
+    with redirect_stdout(printed):
+        options = ["--programs", str(RUNS[seed]), "--seed", seed, "--threads", "1,2,3"]
+        status = main([*options, "--seconds", "10000", *eager], changes)
+    return status, printed.getvalue(), changes
+
+
+@pytest.mark.parametrize("seed", RUNS)
+def test_the_engine_survives_for_a_while(seed: str) -> None:
+    status, printed, _ = run_of(seed)
+    assert status == 0, printed
+
+
+def test_each_pass_changes_ten_of_the_programs_with_which_the_engine_is_tested() -> None:
+    runs = [run_of(seed)[2] for seed in RUNS]
+    counts = {name: sum(changes.counts[name] for changes in runs) for name in NAMES}
+    assert {name: n for name, n in counts.items() if n < LEAST} == {}
+
+
+def test_each_form_of_code_is_in_some_of_the_programs_with_which_the_engine_is_tested() -> None:
+    runs = [run_of(seed)[2] for seed in RUNS]
+    counts = {name: sum(changes.forms[name] for changes in runs) for name in FORMS}
+    assert {name: n for name, n in counts.items() if n < LEAST_OF_FORM} == {}
 
 
 @pytest.mark.slow
@@ -213,20 +238,10 @@ def test_coverage_counts_the_programs_that_each_pass_changes(
 ) -> None:
     assert main(["--coverage", "--programs", "3", "--seed", "faults", "--eager"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [name.rstrip("*") for name, _ in rows] == NAMES
-    assert dict(rows)["bufferize"] == dict(rows)["schedule"] == "3"
-    assert {name for name, _ in rows if name.endswith("*")} == {f"{name}*" for name in OPTIONAL}
-
-
-def test_random_programs_reach_the_optional_passes_under_eager_thresholds() -> None:
-    """The first programs of `--coverage --eager --seed suite` that each pass changes. Products that
-    are cut into blocks do not prefetch; test_phases.py has the convolutions whose maps are
-    distributed."""
-    with using(replace(host(), costs=host().costs.eager())):
-        counts = coverage(generate(f"suite:{k}") for k in (0, 5, 19, 148, 219, 419))
-        with settings(skip=("block_reductions",)):
-            counts["prefetch"] += coverage([generate("suite:435")])["prefetch"]
-    assert {name for name in OPTIONAL if not counts[name]} == {"distribute_maps"}
+    counts = {" ".join(name): count for *name, count in rows}
+    assert [name.rstrip("*") for name in counts] == [*NAMES, *FORMS]
+    assert counts["bufferize"] == counts["schedule"] == "3"
+    assert {name for name in counts if name.endswith("*")} == {f"{name}*" for name in OPTIONAL}
 
 
 def test_a_failure_is_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,52 +1,115 @@
-"""Counts of the random programs that each pass of the compiler changes."""
+"""Counts of the random programs that each pass changes, and of those with each form of code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 
+from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.pipeline import NAMES, PASSES, run_passes
 from lamina.engines.llvm.program.program import Program
+from lamina.engines.llvm.program.statements import leaves, mentioned
 from lamina.engines.llvm.program.text import to_text as program_text
+from lamina.engines.llvm.target.target import using
 from lamina.engines.llvm.tools.dump import Log
 from lamina.engines.llvm.tools.stages import Pass
-from lamina.fuzz.check import everything_threaded
+from lamina.fuzz.check import eager_target, everything_threaded
 from lamina.fuzz.generate import Case
 from lamina.ir.graph import Graph
 from lamina.ir.text import to_text
+from lamina.ir.typical import guess
 
 
 class Changes(Log):
-    """Counts the programs whose text each pass changes."""
+    """Counts the programs whose text each pass changes, and those that have each form."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(NAMES, 0)
+        self.forms = dict.fromkeys(FORMS, 0)
+        self.value: Graph | Program | None = None
         self.text = ""
 
     def before(self, step: Pass, value: Graph | Program) -> None:
-        self.text = _text(value)
+        if value is not self.value:  # else its text is known: the pass before returned it
+            self.text = _text(value)
 
     def after(self, step: Pass, value: Graph | Program) -> None:
         super().after(step, value)
-        self.counts[step.name] += _text(value) != self.text
+        before, self.text, self.value = self.text, _text(value), value
+        self.counts[step.name] += self.text != before
+        if step is PASSES[-1] and isinstance(value, Program):
+            kernels = [k for k in leaves(value.statements) if isinstance(k, Kernel)]
+            for name, has in FORMS.items():
+                self.forms[name] += any(map(has, kernels))
 
 
 def _text(value: Graph | Program) -> str:
     return to_text(value) if isinstance(value, Graph) else program_text(value)
 
 
-def coverage(cases: Iterable[Case]) -> dict[str, int]:
-    """The number of these programs that each pass changes, in the order of the passes.
+# ---- forms -------------------------------------------------------------------------------------
+def _stores_in_pieces(kernel: Kernel) -> bool:
+    buffers = [store.buffer.number for store in kernel.nest.stores]
+    return len(set(buffers)) < len(buffers)
+
+
+def _updates_argument(kernel: Kernel) -> bool:
+    return any(slot.kind == "argument" and slot in kernel.read for slot in kernel.written)
+
+
+def _has_gaps(slot: Slot) -> bool:
+    """True if the elements of a buffer are fewer than it spans."""
+    if slot.strides is None or slot.alias_of is not None or slot.slice_of is not None:
+        return False
+    spans = (guess(n) * guess(step) for n, step in zip(slot.shape, slot.strides, strict=True))
+    return max(spans, default=0) > math.prod(map(guess, slot.shape))
+
+
+def _is_batch_major(slot: Slot) -> bool:
+    strides = slot.actual.memory.strides
+    return strides is not None and len(strides) > 1 and guess(strides[0]) < guess(strides[1])
+
+
+def _schedules(kernel: Kernel) -> Iterator[Schedule]:
+    """The schedule of a kernel and of its versions."""
+    for each in (kernel.chosen, kernel.chosen.long_reduction):
+        if each is not None:
+            yield from (each, *([each.few_rows] if each.few_rows is not None else []))
+
+
+FORMS: dict[str, Callable[[Kernel], bool]] = {
+    "in-place update": _updates_argument,
+    "padded strides": lambda kernel: any(map(_has_gaps, mentioned(kernel))),
+    "batch-major sequence": lambda kernel: any(map(_is_batch_major, mentioned(kernel))),
+    "halo": lambda kernel: kernel.nest.halo,
+    "split at guards": _stores_in_pieces,
+    "peeled first iteration": lambda kernel: kernel.first_iteration is not None,
+    "skipped last iteration": lambda kernel: kernel.skip_last,
+    "few-rows version": lambda kernel: any(s.few_rows is not None for s in _schedules(kernel)),
+    "long-reduction version": lambda kernel: kernel.chosen.long_reduction is not None,
+    "pipelined epilogue": lambda kernel: any(s.pipelined for s in _schedules(kernel)),
+    "in-register transpose": lambda kernel: kernel.chosen.transposed is not None,
+}
+
+
+# ---- counting ----------------------------------------------------------------------------------
+def coverage(cases: Iterable[Case], eager: bool = False) -> Changes:
+    """Count the programs that each pass changes, and those that have each form.
 
     No program runs. `bufferize` changes all: it turns graphs into programs.
     """
     changes = Changes()
-    with everything_threaded(True):
-        for case in cases:
+    for case in cases:
+        with using(eager_target(case.seed)) if eager else nullcontext(), everything_threaded(True):
             run_passes(case.graph, case.updates, changes, PASSES)
-    return changes.counts
+    return changes
 
 
-def table(counts: dict[str, int]) -> str:
-    """The counts, a line a pass; * marks passes that LAMINA_SKIP can leave out."""
+def table(changes: Changes) -> str:
+    """The counts, a line for each pass and form; * marks passes that LAMINA_SKIP can leave out."""
     marks = {each.name: "*" if each.optional else "" for each in PASSES}
-    return "\n".join(f"{name + marks[name]:24} {count:6}" for name, count in counts.items())
+    rows = [(name + marks[name], count) for name, count in changes.counts.items()]
+    return "\n".join(f"{name:24} {count:6}" for name, count in [*rows, *changes.forms.items()])

@@ -1,7 +1,7 @@
 """Random programs: the graph that a seed stands for, with arrays to call it with.
 
-grower.py makes one node after the other, moves.py lists the ways to do so; this file chooses
-extents, inputs, results and updates.
+grower.py makes one node after the other, moves.py lists the ways to do so, and skeletons.py the
+networks that some programs begin with; this file chooses extents, inputs, results and updates.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from lamina.fuzz.bounds import exact
 from lamina.fuzz.grower import Grower, Move, grow, sample
 from lamina.fuzz.moves import INNER_MOVES, MOVES
 from lamina.fuzz.shadow import Refused
+from lamina.fuzz.skeletons import TURNS
 from lamina.ir.graph import Graph, Node, topological
-from lamina.ir.types import Dim, Extent, evaluate, float32
+from lamina.ir.types import Dim, Extent, evaluate, float32, is_static
 from lamina.ir.verify import regions
 
 EXTENTS = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65)
@@ -26,6 +27,7 @@ USUAL = EXTENTS[1:]
 LARGE = (32, 64, 65, 96, 128, 200, 256, 515)  # of programs whose arrays fill a cache
 LANES = ("smooth", "exact", "special")
 MOST_LARGE = 10  # times as many, in one program of eight
+ROWS = (0, 1, 2, 3, 4, 7, 8, 9, 16, 17, 31, 33)  # of the programs that begin with a skeleton
 
 
 @dataclass
@@ -49,17 +51,53 @@ def generate(
     moves: Sequence[tuple[Move, float]] | None = None,
     most: int = 22,
     lane: str | None = None,
+    skeleton: Move | None = None,
 ) -> Case:
-    """The program that a seed stands for; `moves` with weights, all of moves.py if not given, and
-    of the lane that the seed stands for, if none is given."""
+    """Return the program that a seed stands for.
+
+    Args:
+        seed: Any text. Of seeds that end in a number, such as suite:17, every other one begins with
+            a skeleton, each of which has its turn; if `moves` is not given.
+        moves: Moves with weights; by default all of moves.py.
+        most: Moves at most; a quarter after a skeleton.
+        lane: The lane; by default the one that the seed stands for.
+        skeleton: What the program begins with.
+    """
     rng = random.Random(seed)
     by_chance = rng.choices(LANES, (6, 3, 1))[0]
-    grower = _begun(rng, lane or by_chance)
+    begins_with = skeleton or (_skeleton(seed) if moves is None else None)
+    if begins_with:
+        grower, most = _begun_with(rng, lane, begins_with), most // 4
+    else:
+        grower = _begun(rng, lane or by_chance)
     grower.inner_moves = INNER_MOVES
-    rows = list(moves or MOVES)
-    for _ in range(rng.randint(2, most)):
-        grow(grower, rows)
+    for _ in range(rng.randint(0 if begins_with else 2, most)):
+        grow(grower, list(moves or MOVES))
     return _finished(grower, seed)
+
+
+def _skeleton(seed: str) -> Move | None:
+    """The skeleton whose turn it is with a seed that ends in an odd number."""
+    number = seed.rpartition(":")[2]
+    if not number.isdecimal() or int(number) % 2 == 0:
+        return None
+    return TURNS[int(number) // 2 % len(TURNS)]
+
+
+def _begun_with(rng: random.Random, lane: str | None, skeleton: Move) -> Grower:
+    """A grower with a skeleton, if a few tries find a lane and sizes that it accepts."""
+    for _ in range(20):
+        scale = MOST_LARGE if rng.random() < 0.1 else 1
+        sizes = {"n": rng.choice(ROWS)} if rng.random() < 0.85 else {}
+        rows: Dim = Extent.symbol("n") if sizes else rng.choice(ROWS[1:])
+        chosen = lane or rng.choices(LANES[:2], (2, 1))[0]
+        grower = Grower(rng, chosen, [rows, rng.choice(USUAL)], sizes, scale=scale)
+        with suppress(Refused):
+            grower.roots = skeleton(grower)
+            if sizes and all(is_static(p.shape) for p in grower.parameters):
+                grower.parameter((rows,), float32)  # what grows may have rows
+            return grower
+    return _begun(rng, lane or LANES[0])
 
 
 def _begun(rng: random.Random, lane: str) -> Grower:
@@ -91,11 +129,18 @@ def _finished(grower: Grower, seed: str) -> Case:
     used = {a for n in topological(grower.nodes) for a in n.args}
     ends = [n for n in grower.nodes if n not in used and n.op != "parameter"]
     rng.shuffle(ends)
-    results = ends[:4] + [rng.choice(grower.nodes) for _ in range(rng.choice((0, 0, 1, 2)))]
+    kept = [n for n in grower.roots if n not in grower.updated.values()]
+    results = kept[:2] + [n for n in ends if n not in kept[:2]][:4]
+    chance = 0.1 if grower.roots else 0.35  # what a network keeps to itself is seldom a result
+    more = rng.choice((1, 2)) if rng.random() < chance * 1.4 else 0
+    results += [rng.choice(grower.nodes) for _ in range(more)]
     updates: dict[int, int] = {}
     for k, p in enumerate(grower.parameters):
         new = [n for n in grower.nodes if n.type == p.type and n is not p]
-        if new and rng.random() < 0.35:
+        if k in grower.updated:
+            updates[k] = len(results)
+            results.append(grower.updated[k])
+        elif new and rng.random() < chance:
             updates[k] = len(results)
             results.append(rng.choice(new))
     results = results or [grower.nodes[-1]]

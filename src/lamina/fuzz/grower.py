@@ -63,6 +63,8 @@ class Grower:
     arrays: list[np.ndarray] = field(default_factory=list)
     domains: list[str] = field(default_factory=list)
     inner_moves: Sequence[tuple[Callable[[Grower], Any], float]] = ()  # of loop bodies
+    roots: Sequence[Node] = ()  # what the skeleton computes: results of the program
+    updated: dict[int, Node] = field(default_factory=dict)  # the next values of some parameters
 
     # ---- making nodes --------------------------------------------------------------------------
     def parameter(self, shape: Shape, dtype: DType, domain: str = "") -> Node:

@@ -12,6 +12,9 @@ import json
 import random
 import sys
 
+from lamina.engines.llvm.pipeline import PASSES, run_passes, stages_of
+from lamina.engines.llvm.target.target import Target, target, using
+from lamina.engines.llvm.tools.dump import SILENT, Log
 from lamina.fuzz.check import Failure
 from lamina.fuzz.generate import Case
 
@@ -22,13 +25,11 @@ PURE = tuple(
 )  # packages whose caches hold nothing but results of functions
 
 
-def digest_of(case: Case) -> str:
+def digest_of(case: Case, log: Log = SILENT) -> str:
     """A hash of all that is generated for a program: the text of its kernels and driver, and its
-    plan."""
-    from lamina.engines.llvm.pipeline import stages_of
-    from lamina.rewrite import simplify
-
-    stages = stages_of(simplify(case.graph), case.updates)
+    plan. The log receives what the passes report."""
+    graph = run_passes(case.graph, case.updates, log, PASSES[:1])
+    stages = stages_of(graph, case.updates, log)
     parts = [str(stages.driven.module), json.dumps(stages.plan.to_json())]
     parts += [kernel.text for kernel in stages.kernels.values()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -44,18 +45,23 @@ def forget() -> None:
 
 
 class History:
-    """The last programs with what was generated for them."""
+    """The last programs with what was generated for them.
 
-    def __init__(self) -> None:
-        self.rng = random.Random(0)
-        self.kept: list[tuple[Case, str]] = []
+    Args:
+        log: What receives the reports of the passes on each program, once.
+    """
+
+    def __init__(self, log: Log = SILENT) -> None:
+        self.rng, self.log = random.Random(0), log
+        self.kept: list[tuple[Case, Target, str]] = []
 
     def failure(self, case: Case) -> Failure | None:
         """Note a program, and compile one of the earlier ones again."""
-        self.kept.append((case, digest_of(case)))
+        self.kept.append((case, target(), digest_of(case, self.log)))
         self.kept = self.kept[-KEPT:]
-        earlier, before = self.rng.choice(self.kept)
+        earlier, its_target, before = self.rng.choice(self.kept)
         forget()
-        if digest_of(earlier) == before:
-            return None
+        with using(its_target):
+            if digest_of(earlier) == before:
+                return None
         return Failure("text", f"compiled again after this one, {earlier.seed} has another text")
