@@ -1,4 +1,5 @@
-"""Tests without compiling: programs interpreted after each pass, compared with the reference."""
+"""Tests without compiling: graphs and programs interpreted after each pass, compared with the
+reference."""
 
 from __future__ import annotations
 
@@ -8,46 +9,51 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.pipeline import run_passes
+from lamina.engines.llvm.pipeline import PASSES, run_passes
 from lamina.engines.llvm.program.interpreter import Order, run
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import leaves
 from lamina.engines.llvm.program.text import Names, nest_text, to_text
 from lamina.engines.llvm.tools.dump import Log
-from lamina.errors import VerifyError
 from lamina.fuzz.check import difference
 from lamina.fuzz.generate import Case
 from lamina.fuzz.shadow import shadows
 from lamina.ir.graph import Graph
-from lamina.rewrite import simplify
+from lamina.ir.text import to_text as to_graph_text
+from lamina.ir.verify import verify
+from lamina.reference import interpreter
 
 
 class Wrong(AssertionError):
-    """A program computes something else, or breaks a promise; the pass before is named."""
+    """A graph or program computes something else, or breaks a promise; the pass before is named."""
 
 
 class Interpreted(Log):
-    """Interprets the program after each pass that changed it."""
+    """Interprets the graph or program after each pass that changed it."""
 
     def __init__(self, graph: Graph, every: Sequence[Sequence[np.ndarray]], lane: str) -> None:
-        self.graph, self.text = graph, ""
+        self.graph, self.text = graph, to_graph_text(graph)
         self.expected = [(list(arrays), shadows(graph, arrays, lane)) for arrays in every]
         self.changed: set[str] = set()
+        self.running = ""  # the pass
+
+    def before(self, step: Any, value: Any) -> None:
+        self.running = step.name
 
     def after(self, step: Any, value: Any) -> None:
-        if not isinstance(value, Program):
-            return
-        text = whole_text(value)
+        text = whole_text(value) if isinstance(value, Program) else to_graph_text(value)
         if text == self.text:
             return
         self.text = text
         self.changed.add(step.name)
+        if isinstance(value, Graph):
+            verify(value)
         for seed, (arrays, expected) in enumerate(self.expected):
-            order = Order(2 + seed % 2, arrays is self.expected[-1][0], seed)
-            try:
+            if isinstance(value, Graph):
+                results = interpreter.run(value, arrays)
+            else:
+                order = Order(2 + seed % 2, arrays is self.expected[-1][0], seed)
                 results = run(value, arrays, order)
-            except VerifyError as error:
-                raise Wrong(f"after {step.name}: {error}") from error
             rows = zip(self.graph.results, expected, results, strict=True)
             for k, (node, shadow, found) in enumerate(rows):
                 message = difference(node, shadow, found)
@@ -76,7 +82,12 @@ def interpret(
         Wrong: a pass broke the program.
     """
     log = Interpreted(graph, every, lane)
-    run_passes(simplify(graph), updates, log)
+    try:
+        run_passes(graph, updates, log, PASSES)
+    except Wrong:
+        raise
+    except Exception as error:  # of the pass, the verifier or an interpreter
+        raise Wrong(f"after {log.running}: {type(error).__name__}: {error}") from error
     return log.changed
 
 

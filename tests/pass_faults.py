@@ -1,16 +1,25 @@
-"""Faults planted in the passes on programs, each found by the interpreter without compiling.
+"""Faults planted in the passes of the compiler, at least two in each.
 
-    PassFault(name, where, attribute, made, program, target)
+    PassFault(name, where, attribute, made, program, target, by)
 
-`program` is the small program (small_programs.py) in which it shows.
+`made(original)` is the faulty replacement of an attribute of a module, class or table. `program` is
+the small program (small_programs.py) in which the fault shows, or the skeleton (fuzz/skeletons.py)
+of a few random programs. The interpreter finds most of them without compiling, and names the pass;
+faults of schedules, prefetches and the code for them show only in a run of the engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
+from lamina.engines.llvm.codegen.builder import constant
+from lamina.engines.llvm.codegen.pipelined_epilogue import PipelinedEpilogue
+from lamina.engines.llvm.codegen.program import Driver
+from lamina.engines.llvm.graph import convolutions, legalize, partitions, winograd
 from lamina.engines.llvm.loopopt import (
     block_reduction,
     coalesce,
@@ -18,17 +27,19 @@ from lamina.engines.llvm.loopopt import (
     split_at_guards,
     split_reduction,
 )
-from lamina.engines.llvm.loops.index import Var, of
+from lamina.engines.llvm.loops.index import Var, of, strides_of
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import ExprBuilder
 from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.program import (
+    buffer_layout,
     bufferize,
     dead_stores,
     halo,
     nest_passes,
     parallel_regions,
     peel,
+    prefetch,
     replicate,
     row_parallel,
     row_tiling,
@@ -36,25 +47,162 @@ from lamina.engines.llvm.program import (
 from lamina.engines.llvm.program.clusters import Cluster
 from lamina.engines.llvm.program.parallel_regions import _Region
 from lamina.engines.llvm.program.row_tiling import _RowCluster
+from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.target.target import Target
+from lamina.fuzz.grower import Grower, Move
+from lamina.fuzz.skeletons import (
+    accumulation,
+    optimizer_step,
+    recurrence,
+    trained_recurrence,
+    upsampled,
+)
+from lamina.ir import ops
+from lamina.ir.graph import Node
+from lamina.ir.types import float32
+from lamina.rewrite import loop_invariants, loops
+from lamina.rewrite.defer_accumulation import _Sinking
 from small_programs import EAGER, WHOLE
+
+simplify = import_module("lamina.rewrite.simplify")  # the package has a function of this name
+INTERPRETER, ENGINE = "interpreter", "engine"
 
 
 @dataclass(frozen=True)
 class PassFault:
+    """A fault; its name begins with the pass, and perhaps a part of it in parentheses."""
+
     name: str
     where: Any
     attribute: str
     made: Callable[[Any], Any]
-    program: str
+    program: str | Move
     target: Target = WHOLE
+    by: str = INTERPRETER
 
     def plant(self, monkeypatch: Any) -> None:
-        faulty = self.made(getattr(self.where, self.attribute))
-        monkeypatch.setattr(self.where, self.attribute, faulty)
+        if isinstance(self.where, dict):
+            faulty = self.made(self.where[self.attribute])
+            monkeypatch.setitem(self.where, self.attribute, faulty)
+        else:
+            faulty = self.made(getattr(self.where, self.attribute))
+            monkeypatch.setattr(self.where, self.attribute, faulty)
+
+    @property
+    def stage(self) -> str:
+        """The pass."""
+        return self.name.split(":")[0].split(" (")[0]
+
+    @property
+    def part(self) -> str:
+        """The part of the pass, or ""."""
+        return self.name.split(":")[0].partition(" (")[2].rstrip(")")
 
     def __str__(self) -> str:
         return self.name
+
+
+# ---- programs ----------------------------------------------------------------------------------
+def _pooling(g: Grower) -> list[Node]:
+    """Maxima of padded windows."""
+    x = g.parameter((3, 5, 5, 2), float32)
+    sizes: dict[str, Any] = {
+        "window_dimensions": (1, 2, 2, 1),
+        "window_strides": (1, 2, 2, 1),
+        "window_dilations": (1,) * 4,
+        "padding": ((0, 0), (1, 0), (0, 1), (0, 0)),
+    }
+    return [g.put(ops.reduce_window(x, kind="max", **sizes))]
+
+
+def _positions(g: Grower) -> list[Node]:
+    """Where the largest element of each row is."""
+    x = g.parameter((9, 65), float32)
+    return [g.put(ops.reduce(x, kind="argmax", dimensions=(1,)))]
+
+
+# ---- graphs ------------------------------------------------------------------------------------
+def _without_params(original: Any) -> Any:
+    """Nodes are equal whatever their parameters."""
+    return lambda node: original(node) if not node.args else (node.op, tuple(map(id, node.args)))
+
+
+def _last_only(original: Any) -> Any:
+    """Only the results that are read stay, whatever their carries need."""
+    return lambda node, read: sorted(read)
+
+
+def _forgets_start(original: Any) -> Any:
+    """What the carry begins with is left out."""
+    return lambda self, total, sequences: original(self, total, sequences).args[1]
+
+
+def _of_first_steps(original: Any) -> Any:
+    """The first factor is that of the step before."""
+
+    def total(self: Any, each: Any, sequences: Any) -> Any:
+        x = each.kept[0]
+        moved = {**sequences, x: ops.reverse(sequences[x], dimensions=(0,))}
+        return original(self, each, moved)
+
+    return total
+
+
+def _with_zero(original: Any) -> Any:
+    """Windows are padded with zeros, whatever their kind."""
+    return lambda kind, dtype: 0
+
+
+def _one_sign(original: Any) -> Any:
+    """A sign of the transform of the outputs is lost."""
+    return ((1, 1, 1, 0), (0, 1, 1, -1))
+
+
+def _other_end(original: Any) -> Any:
+    """The iteration at the wrong end is left out."""
+    return lambda x, axis, last: original(x, axis, not last)
+
+
+def _late_taps(original: Any) -> Any:
+    """The phases of a dilated input begin one element late."""
+
+    def axis(*args: Any) -> Any:
+        found = original(*args)
+        phases = [replace(f, begin=f.begin + 1, end=f.end + 1) for f in found.phases]
+        return replace(found, phases=phases)
+
+    return axis
+
+
+def _first_slice(original: Any) -> Any:
+    """All parts take the first slice of the other operands."""
+    return lambda x, axis, begin, end: original(x, axis, 0, end - begin)
+
+
+def _in_reverse(original: Any) -> Any:
+    """The parts of the mapped value come in reverse."""
+
+    def mapped(*args: Any) -> Any:
+        made = original(*args)
+        if made.op != "concatenate" or len({a.type for a in made.args}) > 1:
+            return made
+        return ops.concatenate(*reversed(made.args), dimension=made.params["dimension"])
+
+    return mapped
+
+
+def _carries_too(original: Any) -> Any:
+    """What depends on all parameters of the body is taken for invariant."""
+    return lambda body, consts: original(body, set(body.parameters))
+
+
+def _forwards(original: Any) -> Any:
+    """Loops from which something is hoisted run forwards."""
+
+    def scan(*args: Any, **params: Any) -> Any:
+        return ops.scan(*args, **{**params, "reverse": False})
+
+    return SimpleNamespace(scan=scan)
 
 
 def _always(value: Any) -> Callable[[Any], Any]:
@@ -91,6 +239,26 @@ def _one_side(original: Any) -> Any:
             yield (1 if extent == 2 else extent), start, step
 
     return sides
+
+
+def _no_gap(original: Any) -> Any:
+    """Outer strides do not span the gaps of inner ones."""
+
+    def padded_strides(node: Any, *args: Any) -> Any:
+        strides = original(node, *args)
+        return strides and [*strides_of(node.shape)[:-2], *strides[-2:]]
+
+    return padded_strides
+
+
+def _short_rows(original: Any) -> Any:
+    """Rows of a batch-major sequence lie over each other."""
+
+    def batch_major(node: Any, costs: Any) -> Any:
+        each, row, *rest = original(node, costs)
+        return [each, row - each, *rest]
+
+    return batch_major
 
 
 def _late_guard(original: Any) -> Any:
@@ -179,6 +347,33 @@ def _never(original: Any) -> Any:
     return summed
 
 
+def _reversed_names(original: Any) -> Any:
+    """The loops of the second kernel are those of the first in reverse."""
+
+    def names(nest: Any, other: Any) -> Any:
+        found = original(nest, other)
+        return dict(zip(found, reversed(found.values()), strict=True))
+
+    return names
+
+
+def _loads_again(original: Any) -> Any:
+    """The second kernel loads what the first has computed, before it is stored."""
+    return lambda kernel, names, exprs, slots, known, first: original(
+        kernel, names, exprs, slots, {}, first
+    )
+
+
+def _outside_loops(original: Any) -> Any:
+    """Only statements outside of loops read."""
+    return lambda statements: [s for s in original(statements) if s in statements]
+
+
+def _outer_step(original: Any) -> Any:
+    """The coalesced loop takes the steps of the outer one."""
+    return lambda index, outer, inner, both: original(index, inner, outer, both)
+
+
 # ---- rows --------------------------------------------------------------------------------------
 def _wide(original: Any) -> Any:
     """Rows are taken for twice as wide as they are."""
@@ -227,15 +422,166 @@ def _reduces(original: Any) -> Any:
     return lambda kernel, zeros: bool(kernel.nest.accumulators)
 
 
+# ---- schedules and their code ------------------------------------------------------------------
+def _as_maxima(original: Any) -> Any:
+    """Positions of extremes are vectorized like extremes, along the reduction."""
+
+    def vector(nest: Any, lanes: int, costs: Any) -> Any:
+        kinds = [replace(a, kind=a.kind.removeprefix("arg")) for a in nest.accumulators]
+        return original(replace(nest, accumulators=kinds), lanes, costs)
+
+    return vector
+
+
+def _any_order(original: Any) -> Any:
+    """The sequential outer loop is vectorized, if it is the longest."""
+    return lambda nest, lanes, costs: nest.sequential_outer or original(nest, lanes, costs)
+
+
+def _no_end(original: Any) -> Any:
+    """The epilogue of the last tile does not run."""
+    return lambda self: None
+
+
+def _first_place(original: Any) -> Any:
+    """All epilogues of a tile are those of its first accumulator."""
+    return lambda self, number, tile: original(self, constant("i64", 0), tile)
+
+
+def _parts_of_copies(original: Any) -> Any:
+    """Each thread computes only a part of its private copy."""
+
+    def call(self: Any, kernel: Any, *more: Any, **displaced: Any) -> None:
+        if any(slot.thread_private for slot in kernel.written):
+            more = (*more[:-2], self.thread, self.threads)
+        original(self, kernel, *more, **displaced)
+
+    return call
+
+
+def _uneven_intervals(original: Any) -> Any:
+    """The reduction is no whole number of intervals."""
+    return lambda buffer, row, each, lines, interval: original(buffer, row, each, lines, 3)
+
+
+def _slots_first(original: Any) -> Any:
+    """The buffers to prefetch come before those that the product reads."""
+
+    def attach(loop: Any, costs: Any) -> None:
+        counts = {k: len(k.slots) for k in loop.statements if isinstance(k, Kernel)}
+        original(loop, costs)
+        for kernel, count in counts.items():
+            kernel.slots = [*kernel.slots[count:], *kernel.slots[:count]]
+
+    return attach
+
+
 PASS_FAULTS = [
     PassFault(
-        "bufferize: padded strides swapped", bufferize, "padded_strides", _swapped, "lstm_gradient"
+        "simplify: parameters make no difference",
+        simplify,
+        "_key",
+        _without_params,
+        "lstm_gradient",
     ),
-    PassFault("bufferize: interior shifted", bufferize, "interior_slot", _shifted, "convolutions"),
-    PassFault("bufferize: one side of the halo", halo, "_sides", _one_side, "convolutions"),
-    PassFault("bufferize: pieces shifted", split_at_guards, "_split", _late_guard, "lstm_gradient"),
+    PassFault("simplify: carries are dropped", loops, "_needed", _last_only, "lstm_gradient"),
     PassFault(
-        "bufferize: a piece too few", split_at_guards, "_split", _few_pieces, "lstm_gradient"
+        "defer_accumulation: starts from zero", _Sinking, "_total", _forgets_start, accumulation
+    ),
+    PassFault("defer_accumulation: other steps", _Sinking, "_total", _of_first_steps, accumulation),
+    PassFault("legalize: zeros around windows", legalize, "_neutral", _with_zero, _pooling),
+    PassFault("legalize: a sign of Winograd's", winograd, "OUTPUT", _one_sign, "winograd"),
+    PassFault(
+        "legalize: the other end of a stack",
+        legalize,
+        "_without_iteration",
+        _other_end,
+        trained_recurrence,
+    ),
+    PassFault("legalize: late phases", convolutions, "_axis", _late_taps, upsampled),
+    PassFault("distribute_maps: first slice", partitions, "_between", _first_slice, upsampled),
+    PassFault("distribute_maps: reversed", partitions, "_mapped", _in_reverse, upsampled),
+    PassFault(
+        "hoist_invariants: of carries", loop_invariants, "_invariant", _carries_too, recurrence
+    ),
+    PassFault("hoist_invariants: forwards", loop_invariants, "ops", _forwards, trained_recurrence),
+    PassFault(
+        "bufferize (padded strides): no gap outside",
+        bufferize,
+        "padded_strides",
+        _no_gap,
+        trained_recurrence,
+        EAGER,
+    ),
+    PassFault(
+        "bufferize (padded strides): short rows",
+        buffer_layout,
+        "_batch_major",
+        _short_rows,
+        "lstm_gradient",
+    ),
+    PassFault("fuse_loops: loops in reverse", fuse, "_names", _reversed_names, "lstm_gradient"),
+    PassFault("fuse_loops: loads again", fuse, "_moved", _loads_again, "mixed_rows"),
+    PassFault(
+        "eliminate_dead_stores: read in loops", dead_stores, "leaves", _outside_loops, recurrence
+    ),
+    PassFault("coalesce_loops: outer steps", coalesce, "_coalesced", _outer_step, "attention"),
+    PassFault("replicate: a part each", Driver, "_call", _parts_of_copies, "winograd", by=ENGINE),
+    PassFault("schedule: positions", choose, "_vector", _as_maxima, _positions, by=ENGINE),
+    PassFault(
+        "schedule: blocks in a vector", choose, "_vector", _any_order, "dense", EAGER, ENGINE
+    ),
+    PassFault(
+        "schedule (pipelined epilogue): no last tile",
+        PipelinedEpilogue,
+        "_end",
+        _no_end,
+        optimizer_step,
+        by=ENGINE,
+    ),
+    PassFault(
+        "schedule (pipelined epilogue): one place",
+        PipelinedEpilogue,
+        "_at",
+        _first_place,
+        optimizer_step,
+        by=ENGINE,
+    ),
+    PassFault(
+        "prefetch: uneven", prefetch, "Prefetch", _uneven_intervals, trained_recurrence, by=ENGINE
+    ),
+    PassFault(
+        "prefetch: slots",
+        prefetch,
+        "attach_prefetches",
+        _slots_first,
+        trained_recurrence,
+        by=ENGINE,
+    ),
+    PassFault(
+        "bufferize (padded strides): swapped",
+        bufferize,
+        "padded_strides",
+        _swapped,
+        "lstm_gradient",
+    ),
+    PassFault(
+        "bufferize (halo): interior shifted", bufferize, "interior_slot", _shifted, "convolutions"
+    ),
+    PassFault("bufferize (halo): one side", halo, "_sides", _one_side, "convolutions"),
+    PassFault(
+        "bufferize (guards): pieces shifted",
+        split_at_guards,
+        "_split",
+        _late_guard,
+        "lstm_gradient",
+    ),
+    PassFault(
+        "bufferize (guards): a piece too few",
+        split_at_guards,
+        "_split",
+        _few_pieces,
+        "lstm_gradient",
     ),
     PassFault("fuse_loops: at other points", fuse, "_in_step", _always(True), "mixed_rows"),
     PassFault("eliminate_dead_stores: live", dead_stores, "_is_dead", _temporary, "lstm_gradient"),

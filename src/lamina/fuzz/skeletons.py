@@ -137,10 +137,10 @@ def accumulation(g: Grower) -> list[Node]:
         raise Refused
     units, features, batch = g.rng.choice((32, 33)), g.rng.choice((32, 40)), _rows(g)
     length, activation = g.rng.randint(2, 4), _activation(g)
-    xs, ys = _inputs(g, (length, batch, units), (length, batch, features))
-    stacks = g.rng.random() < 0.5
+    operands = _inputs(g, (length, batch, units), (length, batch, features), (units, features))
+    stacks, zeros = g.rng.random() < 0.5, g.rng.random() < 0.5
 
-    def run(xs: Tensor, ys: Tensor) -> Any:
+    def run(xs: Tensor, ys: Tensor, start: Tensor) -> Any:
         def step(carry: Any, row: Any) -> Any:
             total, h = carry
             x, y = row
@@ -148,11 +148,11 @@ def accumulation(g: Grower) -> list[Node]:
             product = lm.swapaxes(h, 0, 1) @ y
             return (total + product, h), (product if stacks else h)
 
-        start = lm.zeros((units, features)), lm.zeros_like(xs[0])
-        (total, _), stack = scan(step, start, (xs, ys))
+        first = lm.zeros((units, features)) if zeros else start
+        (total, _), stack = scan(step, (first, lm.zeros_like(xs[0])), (xs, ys))
         return total, stack
 
-    return _put(g, run, xs, ys)
+    return _put(g, run, *operands)
 
 
 def stacked_product(g: Grower) -> list[Node]:
@@ -253,14 +253,14 @@ def optimizer_step(g: Grower) -> list[Node]:
 
 # ---- images ------------------------------------------------------------------------------------
 def upsampled(g: Grower) -> list[Node]:
-    """A transposed convolution, with a bias and an activation."""
+    """A transposed convolution, with a bias or another image added, and an activation."""
     if g.lane == "special":
         raise Refused
     batch, size, stride = _rows(g, 17), g.rng.randint(2, 4), g.rng.choice((2, 2, 3))
     features, outputs, window = g.rng.choice((2, 8)), g.rng.choice((3, 8)), g.rng.choice((2, 3, 4))
-    x, w, b = _inputs(
-        g, (batch, size, size, features), (window, window, outputs, features), (outputs,)
-    )
+    image, kernel = (batch, size, size, features), (window, window, outputs, features)
+    bias = (outputs,) if g.rng.random() < 0.5 else (batch, size * stride, size * stride, outputs)
+    x, w, b = _inputs(g, image, kernel, bias)
     activation = _activation(g)
 
     def run(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
