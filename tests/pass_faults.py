@@ -11,12 +11,11 @@ faults of schedules, prefetches and the code for them show only in a run of the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
-from lamina.engines.llvm.codegen.builder import constant
+import faulty_passes as faulty
 from lamina.engines.llvm.codegen.pipelined_epilogue import PipelinedEpilogue
 from lamina.engines.llvm.codegen.program import Driver
 from lamina.engines.llvm.graph import convolutions, legalize, partitions, winograd
@@ -25,12 +24,8 @@ from lamina.engines.llvm.loopopt import (
     coalesce,
     fuse,
     split_at_guards,
-    split_reduction,
 )
-from lamina.engines.llvm.loops.index import Var, of, strides_of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import ExprBuilder
-from lamina.engines.llvm.loops.rewrite import rewrite, substituted
 from lamina.engines.llvm.program import (
     buffer_layout,
     bufferize,
@@ -49,7 +44,7 @@ from lamina.engines.llvm.program.parallel_regions import _Region
 from lamina.engines.llvm.program.row_tiling import _RowCluster
 from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.target.target import Target
-from lamina.fuzz.grower import Grower, Move
+from lamina.fuzz.grower import Move
 from lamina.fuzz.skeletons import (
     accumulation,
     optimizer_step,
@@ -57,9 +52,6 @@ from lamina.fuzz.skeletons import (
     trained_recurrence,
     upsampled,
 )
-from lamina.ir import ops
-from lamina.ir.graph import Node
-from lamina.ir.types import float32
 from lamina.rewrite import loop_invariants, loops
 from lamina.rewrite.defer_accumulation import _Sinking
 from small_programs import EAGER, WHOLE
@@ -102,414 +94,56 @@ class PassFault:
         return self.name
 
 
-# ---- programs ----------------------------------------------------------------------------------
-def _pooling(g: Grower) -> list[Node]:
-    """Maxima of padded windows."""
-    x = g.parameter((3, 5, 5, 2), float32)
-    sizes: dict[str, Any] = {
-        "window_dimensions": (1, 2, 2, 1),
-        "window_strides": (1, 2, 2, 1),
-        "window_dilations": (1,) * 4,
-        "padding": ((0, 0), (1, 0), (0, 1), (0, 0)),
-    }
-    return [g.put(ops.reduce_window(x, kind="max", **sizes))]
-
-
-def _positions(g: Grower) -> list[Node]:
-    """Where the largest element of each row is."""
-    x = g.parameter((9, 65), float32)
-    return [g.put(ops.reduce(x, kind="argmax", dimensions=(1,)))]
-
-
-# ---- graphs ------------------------------------------------------------------------------------
-def _without_params(original: Any) -> Any:
-    """Nodes are equal whatever their parameters."""
-    return lambda node: original(node) if not node.args else (node.op, tuple(map(id, node.args)))
-
-
-def _last_only(original: Any) -> Any:
-    """Only the results that are read stay, whatever their carries need."""
-    return lambda node, read: sorted(read)
-
-
-def _forgets_start(original: Any) -> Any:
-    """What the carry begins with is left out."""
-    return lambda self, total, sequences: original(self, total, sequences).args[1]
-
-
-def _of_first_steps(original: Any) -> Any:
-    """The first factor is that of the step before."""
-
-    def total(self: Any, each: Any, sequences: Any) -> Any:
-        x = each.kept[0]
-        moved = {**sequences, x: ops.reverse(sequences[x], dimensions=(0,))}
-        return original(self, each, moved)
-
-    return total
-
-
-def _with_zero(original: Any) -> Any:
-    """Windows are padded with zeros, whatever their kind."""
-    return lambda kind, dtype: 0
-
-
-def _one_sign(original: Any) -> Any:
-    """A sign of the transform of the outputs is lost."""
-    return ((1, 1, 1, 0), (0, 1, 1, -1))
-
-
-def _other_end(original: Any) -> Any:
-    """The iteration at the wrong end is left out."""
-    return lambda x, axis, last: original(x, axis, not last)
-
-
-def _late_taps(original: Any) -> Any:
-    """The phases of a dilated input begin one element late."""
-
-    def axis(*args: Any) -> Any:
-        found = original(*args)
-        phases = [replace(f, begin=f.begin + 1, end=f.end + 1) for f in found.phases]
-        return replace(found, phases=phases)
-
-    return axis
-
-
-def _first_slice(original: Any) -> Any:
-    """All parts take the first slice of the other operands."""
-    return lambda x, axis, begin, end: original(x, axis, 0, end - begin)
-
-
-def _in_reverse(original: Any) -> Any:
-    """The parts of the mapped value come in reverse."""
-
-    def mapped(*args: Any) -> Any:
-        made = original(*args)
-        if made.op != "concatenate" or len({a.type for a in made.args}) > 1:
-            return made
-        return ops.concatenate(*reversed(made.args), dimension=made.params["dimension"])
-
-    return mapped
-
-
-def _carries_too(original: Any) -> Any:
-    """What depends on all parameters of the body is taken for invariant."""
-    return lambda body, consts: original(body, set(body.parameters))
-
-
-def _forwards(original: Any) -> Any:
-    """Loops from which something is hoisted run forwards."""
-
-    def scan(*args: Any, **params: Any) -> Any:
-        return ops.scan(*args, **{**params, "reverse": False})
-
-    return SimpleNamespace(scan=scan)
-
-
-def _always(value: Any) -> Callable[[Any], Any]:
-    return lambda original: lambda *args, **kwargs: value
-
-
-# ---- bufferize ---------------------------------------------------------------------------------
-def _swapped(original: Any) -> Any:
-    """The strides of the first two axes change places."""
-
-    def padded_strides(*args: Any) -> Any:
-        strides = original(*args)
-        return strides and [strides[1], strides[0], *strides[2:]]
-
-    return padded_strides
-
-
-def _shifted(original: Any) -> Any:
-    """The interior begins one element late."""
-
-    def interior_slot(padded: Any, node: Any) -> Any:
-        slot = original(padded, node)
-        slot.offset = slot.offset + 1
-        return slot
-
-    return interior_slot
-
-
-def _one_side(original: Any) -> Any:
-    """Only one side of each axis belongs to the halo."""
-
-    def sides(pad: Any, axis: int) -> Any:
-        for extent, start, step in original(pad, axis):
-            yield (1 if extent == 2 else extent), start, step
-
-    return sides
-
-
-def _no_gap(original: Any) -> Any:
-    """Outer strides do not span the gaps of inner ones."""
-
-    def padded_strides(node: Any, *args: Any) -> Any:
-        strides = original(node, *args)
-        return strides and [*strides_of(node.shape)[:-2], *strides[-2:]]
-
-    return padded_strides
-
-
-def _short_rows(original: Any) -> Any:
-    """Rows of a batch-major sequence lie over each other."""
-
-    def batch_major(node: Any, costs: Any) -> Any:
-        each, row, *rest = original(node, costs)
-        return [each, row - each, *rest]
-
-    return batch_major
-
-
-def _late_guard(original: Any) -> Any:
-    """Pieces begin one element late."""
-
-    def cut(nest: Any, var: Any, size: int) -> Any:
-        made = original(nest, var, size)
-        first, *others = made.stores
-        made.stores = [first, *(replace(s, index=s.index + 1) for s in others)]
-        return made
-
-    return cut
-
-
-def _few_pieces(original: Any) -> Any:
-    """The last piece is left out."""
-
-    def cut(nest: Any, var: Any, size: int) -> Any:
-        made = original(nest, var, size)
-        made.stores = made.stores[:-1]
-        return made
-
-    return cut
-
-
-# ---- loop passes -------------------------------------------------------------------------------
-def _short(original: Any) -> Any:
-    """The second half ends one row early."""
-
-    def split(kernel: Any, *args: Any) -> Any:
-        made = original(kernel, *args)
-        for each in made:
-            if each.nest.split_reduction is not None:
-                each.nest.split_reduction = replace(
-                    each.nest.split_reduction, limit=each.nest.split_reduction.limit - 1
-                )
-        return made
-
-    return split
-
-
-def _twice(original: Any) -> Any:
-    """Both halves are the first one."""
-
-    def split(kernel: Any, *args: Any) -> Any:
-        kept = split_reduction.of
-        split_reduction.of = lambda v: of(v) * (0 if v.name == "half" else 1)  # type: ignore
-        try:
-            return original(kernel, *args)
-        finally:
-            split_reduction.of = kept
-
-    return split
-
-
-def _few(original: Any) -> Any:
-    """The last block is left out."""
-
-    def summed(nest: Any, exprs: Any, slots: Any, block: Any, *rest: Any) -> Any:
-        made = original(nest, exprs, slots, block, *rest)
-        short = Var(block.name, block.extent - 1)
-        return _with_loop(made, block, short)
-
-    return summed
-
-
-def _with_loop(kernel: Any, old: Var, new: Var) -> Any:
-    nest = rewrite(kernel.nest, ExprBuilder(), lambda index: substituted(index, {old: of(new)}))
-    nest.loops = [new if v is old else v for v in nest.loops]
-    nest.sequential_outer = new
-    kernel.nest = nest
-    return kernel
-
-
-def _never(original: Any) -> Any:
-    """The first block adds to what is in memory."""
-
-    def summed(nest: Any, exprs: Any, slots: Any, block: Any, *rest: Any) -> Any:
-        kept = block_reduction.is_static
-        block_reduction.is_static = lambda shape: False  # type: ignore[assignment]
-        try:
-            return original(nest, exprs, slots, block, *rest)
-        finally:
-            block_reduction.is_static = kept
-
-    return summed
-
-
-def _reversed_names(original: Any) -> Any:
-    """The loops of the second kernel are those of the first in reverse."""
-
-    def names(nest: Any, other: Any) -> Any:
-        found = original(nest, other)
-        return dict(zip(found, reversed(found.values()), strict=True))
-
-    return names
-
-
-def _loads_again(original: Any) -> Any:
-    """The second kernel loads what the first has computed, before it is stored."""
-    return lambda kernel, names, exprs, slots, known, first: original(
-        kernel, names, exprs, slots, {}, first
-    )
-
-
-def _outside_loops(original: Any) -> Any:
-    """Only statements outside of loops read."""
-    return lambda statements: [s for s in original(statements) if s in statements]
-
-
-def _outer_step(original: Any) -> Any:
-    """The coalesced loop takes the steps of the outer one."""
-    return lambda index, outer, inner, both: original(index, inner, outer, both)
-
-
-# ---- rows --------------------------------------------------------------------------------------
-def _wide(original: Any) -> Any:
-    """Rows are taken for twice as wide as they are."""
-
-    def row_footprints(kernels: Any) -> Any:
-        widths = original(kernels)
-        return widths and {slot: 2 * width for slot, width in widths.items()}
-
-    return row_footprints
-
-
-def _any_rows(original: Any) -> Any:
-    """Whatever is written, rows need nothing of each other."""
-
-    def row_footprints(kernels: Any) -> Any:
-        found = original(kernels)
-        return found if found is not None else {s: 1 for k in kernels for s in k.written}
-
-    return row_footprints
-
-
-def _all_inner(original: Any) -> Any:
-    """What others read is contracted as well."""
-
-    def inner(self: Any) -> Any:
-        return {s: n * s.dtype.itemsize for s, n in self.widths.items() if s.kind == "temporary"}
-
-    return inner
-
-
-def _half_rows(original: Any) -> Any:
-    """A row is half as many iterations of a kernel's row loop as it should be."""
-    return lambda self, row_loop: original(self, replace(row_loop, size=max(row_loop.size // 2, 1)))
-
-
-def _short_lives(original: Any) -> Any:
-    """Memory is free again after the statement that first uses it."""
-    return lambda self: {slot: (first, first) for slot, (first, _) in original(self).items()}
-
-
-def _temporary(original: Any) -> Any:
-    return lambda slot, used: slot.memory.kind == "temporary"
-
-
-def _reduces(original: Any) -> Any:
-    return lambda kernel, zeros: bool(kernel.nest.accumulators)
-
-
-# ---- schedules and their code ------------------------------------------------------------------
-def _as_maxima(original: Any) -> Any:
-    """Positions of extremes are vectorized like extremes, along the reduction."""
-
-    def vector(nest: Any, lanes: int, costs: Any) -> Any:
-        kinds = [replace(a, kind=a.kind.removeprefix("arg")) for a in nest.accumulators]
-        return original(replace(nest, accumulators=kinds), lanes, costs)
-
-    return vector
-
-
-def _any_order(original: Any) -> Any:
-    """The sequential outer loop is vectorized, if it is the longest."""
-    return lambda nest, lanes, costs: nest.sequential_outer or original(nest, lanes, costs)
-
-
-def _no_end(original: Any) -> Any:
-    """The epilogue of the last tile does not run."""
-    return lambda self: None
-
-
-def _first_place(original: Any) -> Any:
-    """All epilogues of a tile are those of its first accumulator."""
-    return lambda self, number, tile: original(self, constant("i64", 0), tile)
-
-
-def _parts_of_copies(original: Any) -> Any:
-    """Each thread computes only a part of its private copy."""
-
-    def call(self: Any, kernel: Any, *more: Any, **displaced: Any) -> None:
-        if any(slot.thread_private for slot in kernel.written):
-            more = (*more[:-2], self.thread, self.threads)
-        original(self, kernel, *more, **displaced)
-
-    return call
-
-
-def _uneven_intervals(original: Any) -> Any:
-    """The reduction is no whole number of intervals."""
-    return lambda buffer, row, each, lines, interval: original(buffer, row, each, lines, 3)
-
-
-def _slots_first(original: Any) -> Any:
-    """The buffers to prefetch come before those that the product reads."""
-
-    def attach(loop: Any, costs: Any) -> None:
-        counts = {k: len(k.slots) for k in loop.statements if isinstance(k, Kernel)}
-        original(loop, costs)
-        for kernel, count in counts.items():
-            kernel.slots = [*kernel.slots[count:], *kernel.slots[:count]]
-
-    return attach
-
-
-PASS_FAULTS = [
+PASS_FAULTS = [  # in the order of the passes
     PassFault(
         "simplify: parameters make no difference",
         simplify,
         "_key",
-        _without_params,
+        faulty.without_params,
         "lstm_gradient",
     ),
-    PassFault("simplify: carries are dropped", loops, "_needed", _last_only, "lstm_gradient"),
+    PassFault("simplify: carries are dropped", loops, "_needed", faulty.last_only, "lstm_gradient"),
     PassFault(
-        "defer_accumulation: starts from zero", _Sinking, "_total", _forgets_start, accumulation
+        "defer_accumulation: starts from zero",
+        _Sinking,
+        "_total",
+        faulty.forgets_start,
+        accumulation,
     ),
-    PassFault("defer_accumulation: other steps", _Sinking, "_total", _of_first_steps, accumulation),
-    PassFault("legalize: zeros around windows", legalize, "_neutral", _with_zero, _pooling),
-    PassFault("legalize: a sign of Winograd's", winograd, "OUTPUT", _one_sign, "winograd"),
+    PassFault(
+        "defer_accumulation: other steps", _Sinking, "_total", faulty.of_first_steps, accumulation
+    ),
+    PassFault(
+        "legalize: zeros around windows", legalize, "_neutral", faulty.with_zero, faulty.pooling
+    ),
+    PassFault("legalize: a sign of Winograd's", winograd, "OUTPUT", faulty.one_sign, "winograd"),
     PassFault(
         "legalize: the other end of a stack",
         legalize,
         "_without_iteration",
-        _other_end,
+        faulty.other_end,
         trained_recurrence,
     ),
-    PassFault("legalize: late phases", convolutions, "_axis", _late_taps, upsampled),
-    PassFault("distribute_maps: first slice", partitions, "_between", _first_slice, upsampled),
-    PassFault("distribute_maps: reversed", partitions, "_mapped", _in_reverse, upsampled),
+    PassFault("legalize: late phases", convolutions, "_axis", faulty.late_taps, upsampled),
     PassFault(
-        "hoist_invariants: of carries", loop_invariants, "_invariant", _carries_too, recurrence
+        "distribute_maps: first slice", partitions, "_between", faulty.first_slice, upsampled
     ),
-    PassFault("hoist_invariants: forwards", loop_invariants, "ops", _forwards, trained_recurrence),
+    PassFault("distribute_maps: reversed", partitions, "_mapped", faulty.in_reverse, upsampled),
+    PassFault(
+        "hoist_invariants: of carries",
+        loop_invariants,
+        "_invariant",
+        faulty.carries_too,
+        recurrence,
+    ),
+    PassFault(
+        "hoist_invariants: forwards", loop_invariants, "ops", faulty.forwards, trained_recurrence
+    ),
     PassFault(
         "bufferize (padded strides): no gap outside",
         bufferize,
         "padded_strides",
-        _no_gap,
+        faulty.no_gap,
         trained_recurrence,
         EAGER,
     ),
@@ -517,25 +151,104 @@ PASS_FAULTS = [
         "bufferize (padded strides): short rows",
         buffer_layout,
         "_batch_major",
-        _short_rows,
+        faulty.short_rows,
         "lstm_gradient",
     ),
-    PassFault("fuse_loops: loops in reverse", fuse, "_names", _reversed_names, "lstm_gradient"),
-    PassFault("fuse_loops: loads again", fuse, "_moved", _loads_again, "mixed_rows"),
     PassFault(
-        "eliminate_dead_stores: read in loops", dead_stores, "leaves", _outside_loops, recurrence
+        "bufferize (padded strides): swapped",
+        bufferize,
+        "padded_strides",
+        faulty.swapped,
+        "lstm_gradient",
     ),
-    PassFault("coalesce_loops: outer steps", coalesce, "_coalesced", _outer_step, "attention"),
-    PassFault("replicate: a part each", Driver, "_call", _parts_of_copies, "winograd", by=ENGINE),
-    PassFault("schedule: positions", choose, "_vector", _as_maxima, _positions, by=ENGINE),
     PassFault(
-        "schedule: blocks in a vector", choose, "_vector", _any_order, "dense", EAGER, ENGINE
+        "bufferize (halo): interior shifted",
+        bufferize,
+        "interior_slot",
+        faulty.shifted,
+        "convolutions",
+    ),
+    PassFault("bufferize (halo): one side", halo, "_sides", faulty.one_side, "convolutions"),
+    PassFault(
+        "bufferize (guards): pieces shifted",
+        split_at_guards,
+        "_split",
+        faulty.late_guard,
+        "lstm_gradient",
+    ),
+    PassFault(
+        "bufferize (guards): a piece too few",
+        split_at_guards,
+        "_split",
+        faulty.few_pieces,
+        "lstm_gradient",
+    ),
+    PassFault(
+        "fuse_loops: loops in reverse", fuse, "_names", faulty.reversed_names, "lstm_gradient"
+    ),
+    PassFault("fuse_loops: loads again", fuse, "_moved", faulty.loads_again, "mixed_rows"),
+    PassFault("fuse_loops: at other points", fuse, "_in_step", faulty.always(True), "mixed_rows"),
+    PassFault(
+        "eliminate_dead_stores: read in loops",
+        dead_stores,
+        "leaves",
+        faulty.outside_loops,
+        recurrence,
+    ),
+    PassFault(
+        "eliminate_dead_stores: live", dead_stores, "_is_dead", faulty.temporary, "lstm_gradient"
+    ),
+    PassFault(
+        "split_reductions: a row less",
+        nest_passes,
+        "split_reduction",
+        faulty.short,
+        "stacked_product",
+    ),
+    PassFault(
+        "split_reductions: one twice",
+        nest_passes,
+        "split_reduction",
+        faulty.twice,
+        "stacked_product",
+    ),
+    PassFault(
+        "block_reductions: a block less",
+        block_reduction,
+        "_accumulation",
+        faulty.few,
+        "dense",
+        EAGER,
+    ),
+    PassFault(
+        "block_reductions: not begun",
+        block_reduction,
+        "_accumulation",
+        faulty.never,
+        "dense",
+        EAGER,
+    ),
+    PassFault(
+        "coalesce_loops: outer steps", coalesce, "_coalesced", faulty.outer_step, "attention"
+    ),
+    PassFault("coalesce_loops: any strides", coalesce, "_merges", faulty.always(True), "attention"),
+    PassFault(
+        "peel_loops: first has no sums", peel, "_multiplies", faulty.reduces, "lstm_gradient"
+    ),
+    PassFault(
+        "peel_loops: last idle", peel, "_is_idle_in_last", faulty.always(True), "lstm_gradient"
+    ),
+    PassFault(
+        "schedule: positions", choose, "_vector", faulty.as_maxima, faulty.positions, by=ENGINE
+    ),
+    PassFault(
+        "schedule: blocks in a vector", choose, "_vector", faulty.any_order, "dense", EAGER, ENGINE
     ),
     PassFault(
         "schedule (pipelined epilogue): no last tile",
         PipelinedEpilogue,
         "_end",
-        _no_end,
+        faulty.no_end,
         optimizer_step,
         by=ENGINE,
     ),
@@ -543,75 +256,55 @@ PASS_FAULTS = [
         "schedule (pipelined epilogue): one place",
         PipelinedEpilogue,
         "_at",
-        _first_place,
+        faulty.first_place,
         optimizer_step,
         by=ENGINE,
     ),
     PassFault(
-        "prefetch: uneven", prefetch, "Prefetch", _uneven_intervals, trained_recurrence, by=ENGINE
+        "find_row_parallel: any rows", row_parallel, "row_footprints", faulty.any_rows, "mixed_rows"
+    ),
+    PassFault(
+        "find_row_parallel: half rows", Kernel, "set_row_loop", faulty.half_rows, "mixed_rows"
+    ),
+    PassFault(
+        "prefetch: uneven",
+        prefetch,
+        "Prefetch",
+        faulty.uneven_intervals,
+        trained_recurrence,
+        by=ENGINE,
     ),
     PassFault(
         "prefetch: slots",
         prefetch,
         "attach_prefetches",
-        _slots_first,
+        faulty.slots_first,
         trained_recurrence,
         by=ENGINE,
     ),
     PassFault(
-        "bufferize (padded strides): swapped",
-        bufferize,
-        "padded_strides",
-        _swapped,
+        "form_parallel_regions: any",
+        parallel_regions,
+        "row_footprints",
+        faulty.any_rows,
+        "mixed_rows",
+    ),
+    PassFault(
+        "form_parallel_regions: memory", _Region, "_lives", faulty.short_lives, "lstm_gradient"
+    ),
+    PassFault(
+        "tile_rows: contracts too much",
+        _RowCluster,
+        "_contracted",
+        faulty.all_inner,
         "lstm_gradient",
     ),
     PassFault(
-        "bufferize (halo): interior shifted", bufferize, "interior_slot", _shifted, "convolutions"
+        "tile_rows: rows twice as wide", row_tiling, "row_footprints", faulty.wide, "convolutions"
     ),
-    PassFault("bufferize (halo): one side", halo, "_sides", _one_side, "convolutions"),
+    PassFault("tile_rows: any order", Cluster, "clashes", faulty.always(False), "attention"),
     PassFault(
-        "bufferize (guards): pieces shifted",
-        split_at_guards,
-        "_split",
-        _late_guard,
-        "lstm_gradient",
+        "replicate: a part each", Driver, "_call", faulty.parts_of_copies, "winograd", by=ENGINE
     ),
-    PassFault(
-        "bufferize (guards): a piece too few",
-        split_at_guards,
-        "_split",
-        _few_pieces,
-        "lstm_gradient",
-    ),
-    PassFault("fuse_loops: at other points", fuse, "_in_step", _always(True), "mixed_rows"),
-    PassFault("eliminate_dead_stores: live", dead_stores, "_is_dead", _temporary, "lstm_gradient"),
-    PassFault(
-        "split_reductions: a row less", nest_passes, "split_reduction", _short, "stacked_product"
-    ),
-    PassFault(
-        "split_reductions: one twice", nest_passes, "split_reduction", _twice, "stacked_product"
-    ),
-    PassFault(
-        "block_reductions: a block less", block_reduction, "_accumulation", _few, "dense", EAGER
-    ),
-    PassFault(
-        "block_reductions: not begun", block_reduction, "_accumulation", _never, "dense", EAGER
-    ),
-    PassFault("coalesce_loops: any strides", coalesce, "_merges", _always(True), "attention"),
-    PassFault("peel_loops: first has no sums", peel, "_multiplies", _reduces, "lstm_gradient"),
-    PassFault("peel_loops: last idle", peel, "_is_idle_in_last", _always(True), "lstm_gradient"),
-    PassFault(
-        "find_row_parallel: any rows", row_parallel, "row_footprints", _any_rows, "mixed_rows"
-    ),
-    PassFault("find_row_parallel: half rows", Kernel, "set_row_loop", _half_rows, "mixed_rows"),
-    PassFault(
-        "form_parallel_regions: any", parallel_regions, "row_footprints", _any_rows, "mixed_rows"
-    ),
-    PassFault("form_parallel_regions: memory", _Region, "_lives", _short_lives, "lstm_gradient"),
-    PassFault(
-        "tile_rows: contracts too much", _RowCluster, "_contracted", _all_inner, "lstm_gradient"
-    ),
-    PassFault("tile_rows: rows twice as wide", row_tiling, "row_footprints", _wide, "convolutions"),
-    PassFault("tile_rows: any order", Cluster, "clashes", _always(False), "attention"),
-    PassFault("replicate: results", replicate, "_is_read_by_rows", _always(True), "winograd"),
+    PassFault("replicate: results", replicate, "_is_read_by_rows", faulty.always(True), "winograd"),
 ]
