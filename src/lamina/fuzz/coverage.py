@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.schedule import Schedule
+from lamina.engines.llvm.loops.schedule import Schedule, Tail
 from lamina.engines.llvm.pipeline import NAMES, PASSES, run_passes
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import leaves, mentioned
@@ -73,25 +73,38 @@ def _is_batch_major(slot: Slot) -> bool:
     return strides is not None and len(strides) > 1 and guess(strides[0]) < guess(strides[1])
 
 
-def _schedules(kernel: Kernel) -> Iterator[Schedule]:
-    """The schedule of a kernel and of its versions."""
-    for each in (kernel.chosen, kernel.chosen.long_reduction):
-        if each is not None:
-            yield from (each, *([each.few_rows] if each.few_rows is not None else []))
+def _schedules(schedule: Schedule) -> Iterator[Schedule]:
+    """Yield a schedule and its versions."""
+    yield schedule
+    for version in schedule.versions:
+        yield from _schedules(version.schedule)
+
+
+def _has(test: Callable[[Schedule], bool]) -> Callable[[Kernel], bool]:
+    return lambda kernel: any(map(test, _schedules(kernel.chosen)))
+
+
+def _has_version(below: bool) -> Callable[[Kernel], bool]:
+    return _has(lambda schedule: any(v.condition.below is below for v in schedule.versions))
+
+
+def _has_tail(tail: Tail) -> Callable[[Kernel], bool]:
+    return _has(lambda schedule: tail in schedule.tails.values())
 
 
 FORMS: dict[str, Callable[[Kernel], bool]] = {
     "in-place update": _updates_argument,
     "padded strides": lambda kernel: any(map(_has_gaps, mentioned(kernel))),
     "batch-major sequence": lambda kernel: any(map(_is_batch_major, mentioned(kernel))),
-    "halo": lambda kernel: kernel.nest.halo,
+    "halo": lambda kernel: kernel.halo,
     "split at guards": _stores_in_pieces,
     "peeled first iteration": lambda kernel: kernel.first_iteration is not None,
     "skipped last iteration": lambda kernel: kernel.skip_last,
-    "few-rows version": lambda kernel: any(s.few_rows is not None for s in _schedules(kernel)),
-    "long-reduction version": lambda kernel: kernel.chosen.long_reduction is not None,
-    "pipelined epilogue": lambda kernel: any(s.pipelined for s in _schedules(kernel)),
-    "in-register transpose": lambda kernel: kernel.chosen.transposed is not None,
+    "few-rows version": _has_version(True),
+    "long-reduction version": _has_version(False),
+    **{f"{tail.value} tail": _has_tail(tail) for tail in Tail if tail is not Tail.EXACT},
+    "pipelined epilogue": _has(lambda schedule: schedule.pipelined),
+    "in-register transpose": _has(lambda schedule: schedule.transposed is not None),
 }
 
 

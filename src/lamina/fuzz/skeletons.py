@@ -295,7 +295,7 @@ def convolutions(g: Grower) -> list[Node]:
 SKELETONS: dict[Move, int] = {  # how often each has its turn
     trained_recurrence: 6,
     convolutions: 4,
-    upsampled: 5,
+    upsampled: 6,
     recurrence: 5,
     dense_chain: 3,
     optimizer_step: 2,
