@@ -10,11 +10,12 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
 from lamina.fuzz.bounds import exact
-from lamina.fuzz.grower import Grower, Move, grow, sample
+from lamina.fuzz.grower import MOST_ELEMENTS, Grower, Move, grow, sample
 from lamina.fuzz.moves import INNER_MOVES, MOVES
 from lamina.fuzz.shadow import Refused
 from lamina.fuzz.skeletons import TURNS
@@ -154,8 +155,15 @@ def _at_other_sizes(grower: Grower, results: Sequence[Node]) -> list[list[np.nda
     """Arrays for other sizes of the symbol than the one it grew with, at which nothing is large,
     neither array nor number."""
     sizes = [grower.rng.choice(EXTENTS) for _ in range(2)] if grower.sizes else []
+    sizes = [n for n in sizes if _largest(grower, n) <= MOST_ELEMENTS * grower.scale]
     found = [(n, _resampled(grower, n)) for n in sizes]
     return [arrays for n, arrays in found if _accepts(grower, n, arrays, results)]
+
+
+def _largest(grower: Grower, size: int) -> int:
+    """The number of elements of the largest input at a size of the symbol."""
+    shapes = (p.shape for p in grower.parameters)
+    return max(prod(evaluate(d, {"n": size}) for d in shape) for shape in shapes)
 
 
 def _accepts(

@@ -36,6 +36,7 @@ def shrink(case: Case, fails: Fails, tries: int = 400) -> Case:
 def _smaller(case: Case) -> Iterator[Case]:
     yield from _fewer_sizes(case)
     yield from _fewer_results(case)
+    yield from _earlier_results(case)
     yield from _fewer_nodes(case)
     yield from _smaller_loops(case)
 
@@ -56,6 +57,16 @@ def _fewer_results(case: Case) -> Iterator[Case]:
             yield _with_results(case, [j for j in range(count) if j != k])
     for p in case.updates:
         yield replace(case, updates={q: r for q, r in case.updates.items() if q != p})
+
+
+def _earlier_results(case: Case) -> Iterator[Case]:
+    """A result replaced by one of its operands."""
+    for k, result in enumerate(case.graph.results):
+        for arg in result.args:
+            if arg.args and isinstance(arg.type, TensorType) and k not in case.updates.values():
+                results = [*case.graph.results[:k], arg, *case.graph.results[k + 1 :]]
+                graph = Graph(case.graph.parameters, results, case.graph.name)
+                yield _pruned(replace(case, graph=graph))
 
 
 def _with_results(case: Case, kept: list[int]) -> Case:
@@ -95,7 +106,7 @@ def _fewer_nodes(case: Case) -> Iterator[Case]:
         for arg in node.args:
             if arg.type == node.type:
                 yield _replaced(case, node, arg)
-        if any(a.op != "parameter" for a in node.args) or node.op == "get_tuple_element":
+        if node.args:
             yield from _with_input(case, node)
         yield _replaced(case, node, ops.broadcast(constant_of(0, node.dtype), node.shape, ()))
 
