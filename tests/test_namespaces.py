@@ -2,8 +2,6 @@
 
 import ast
 import importlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -157,92 +155,3 @@ def test_type_checkers_see_the_names_that_load_when_first_used(name):
     for attribute, path in table.items():
         source, _, found = path.partition(":")
         assert source == (block[attribute] if found else f"{block[attribute]}.{attribute}")
-
-
-PROGRAM = '''"""Train a small classifier of digits; its types are right."""
-
-from collections.abc import Callable
-
-import lamina as lm
-from lamina import keras
-
-
-def network(classes: int) -> lm.Sequential:
-    return lm.Sequential(
-        [
-            lm.Input((28, 28, 1)),
-            lm.layers.Conv2D(8, 3, activation="relu"),
-            lm.layers.MaxPooling2D(2),
-            lm.layers.Flatten(),
-            lm.layers.Dropout(0.2),
-            lm.layers.Dense(classes),
-        ]
-    )
-
-
-class Scaled(lm.layers.Layer):
-    """The inputs times a constant."""
-
-    def __init__(self, scale: float) -> None:
-        super().__init__()
-        self.scale = scale
-
-    def call(self, inputs: lm.Tensor) -> lm.Tensor:
-        return lm.multiply(inputs, self.scale)
-
-
-def rate() -> lm.schedules.LearningRateSchedule:
-    return keras.optimizers.schedules.CosineDecay(0.1, 1000)
-
-
-def loss(x: lm.Tensor, y: lm.Tensor) -> lm.Tensor:
-    return lm.mean((x - y) ** 2)
-
-
-def optimizer() -> keras.optimizers.Optimizer:
-    return lm.optimizers.Adam(learning_rate=rate())
-
-
-def callbacks() -> list[lm.callbacks.Callback]:
-    return [lm.callbacks.EarlyStopping(patience=3)]
-
-
-def noise(seed: int) -> lm.Tensor:
-    return lm.random.normal((2, 3), key=lm.random.key(seed))
-
-
-def activation() -> Callable[..., lm.Tensor]:
-    return lm.nn.gelu
-
-
-if __name__ == "__main__":
-    model: keras.Model = network(10)
-    model.compile(optimizer(), lm.losses.MeanSquaredError())
-    model.summary()
-'''
-ERRORS = [  # right, wrong, what the checker says of it, in the order of the lines
-    ("lm.layers.Flatten()", "lm.layers.Flaten()", 'no attribute "Flaten"'),
-    ("-> lm.schedules.LearningRateSchedule", "-> lm.layers.Layer", "Incompatible return value"),
-    ("lm.callbacks.EarlyStopping(", "lm.callbacks.EarlyStop(", 'no attribute "EarlyStop"'),
-    ("return lm.nn.gelu", "return lm.nn.l2_loss(1.0)", "Incompatible return value"),
-    ("model: keras.Model = network(10)", 'model = network("10")', "Argument 1 to"),
-]
-
-
-def test_mypy_finds_five_errors_in_a_program_and_none_in_the_right_one(tmp_path):
-    wrong = PROGRAM
-    for before, after, _ in ERRORS:
-        assert PROGRAM.count(before) == 1
-        wrong = wrong.replace(before, after)
-    (tmp_path / "right.py").write_text(PROGRAM)
-    (tmp_path / "wrong.py").write_text(wrong)
-    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--cache-dir", "cache"]
-    command += ["--config-file", "", "right.py", "wrong.py"]
-    environment = {"PATH": ""}
-    if PACKAGE.parent.name != "site-packages":  # an installed package is found by itself
-        environment["MYPYPATH"] = str(PACKAGE.parent)
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    found = [line for line in done.stdout.splitlines() if ": error: " in line]
-    assert len(found) == len(ERRORS), done.stdout + done.stderr
-    for line, (*_, message) in zip(found, ERRORS, strict=True):
-        assert line.startswith("wrong.py:") and message in line

@@ -25,7 +25,8 @@ def picture(
 ) -> None:
     """Draw and write a PNG. Raises MissingExtraError without matplotlib."""
     figure = style.figure("the picture of the demo", 11, 4.2)
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.55), wspace=0.04)
+    parts: Any = figure.subfigures(1, 2, width_ratios=(1, 1.55), wspace=0.04)
+    left, right = parts
     _curves(left.subplots(), history)
     _images(right, images, labels, outputs, names)
     style.title(figure, _title(outputs.argmax(axis=1) == labels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import numpy as np
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 # With Any in a union, type checkers know the usual type and accept what other models return.
 Prediction: TypeAlias = np.ndarray | Any
-Scores: TypeAlias = float | list[float] | dict[str, float] | Any
+# What type checkers know of loss and metrics: nothing, since a union would forbid both
+# `loss, accuracy = scores` and `scores < 0.1`; of a dictionary, that.
+Scores: TypeAlias = Any
 
 
 class Fitting:
@@ -169,6 +171,31 @@ class Fitting:
         session.fit(self._trainee, self._prepared(x), y, options, listeners)
         return history
 
+    @overload
+    def evaluate(
+        self,
+        x: Any = ...,
+        y: Any = ...,
+        batch_size: int | None = ...,
+        verbose: Any = ...,
+        sample_weight: Any = ...,
+        steps: int | None = ...,
+        callbacks: Any = ...,
+        *,
+        return_dict: Literal[True],
+    ) -> dict[str, float]: ...
+    @overload
+    def evaluate(
+        self,
+        x: Any = ...,
+        y: Any = ...,
+        batch_size: int | None = ...,
+        verbose: Any = ...,
+        sample_weight: Any = ...,
+        steps: int | None = ...,
+        callbacks: Any = ...,
+        return_dict: bool = ...,
+    ) -> Scores: ...
     def evaluate(
         self,
         x: Any = None,

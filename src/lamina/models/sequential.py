@@ -270,7 +270,7 @@ class Sequential(Model):
                 self._set_graph(stage[0], stage[-1])
 
     # ---- being a model -------------------------------------------------------------------------
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Tensor:
         """The outputs for these inputs: tensors as they are, data gone through the layers for
         strings first."""
         if self._host and not any(isinstance(leaf, Tensor) for leaf in tree.leaves(inputs)):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.errors import DataError, DTypeError, ShapeError, describe
 from lamina.plot import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MANY = 25  # more classes than this have colors and a scale instead of numbers
 INCHES = 9.0  # the largest side
@@ -22,7 +25,7 @@ def confusion(
     normalize: bool = False,
     title: str | None = None,
     path: style.Path | None = None,
-) -> Any:
+) -> Figure:
     """Draw the confusion matrix: row i, column j counts samples of class i predicted as j.
 
     Args:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.errors import ArgumentError, describe
 from lamina.plot import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Run = Mapping[str, Sequence[float]]
 
@@ -18,7 +21,7 @@ def history(
     metrics: str | Sequence[str] | None = None,
     title: str | None = None,
     path: style.Path | None = None,
-) -> Any:
+) -> Figure:
     """Draw training curves: a panel for each metric, thin for training, thick for validation.
 
     Args:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.errors import ArgumentError, ShapeError, describe, unknown_name
 from lamina.plot import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS = 16  # pictures in a row, at most
 
@@ -15,7 +18,7 @@ COLUMNS = 16  # pictures in a row, at most
 # ---- filters -----------------------------------------------------------------------------------
 def filters(
     model: Any, layer: Any = None, most: int | None = None, path: style.Path | None = None
-) -> Any:
+) -> Figure:
     """Draw the kernels of a convolution.
 
     With one or three input channels each filter is one image (with three in color, gray being 0).
@@ -109,7 +112,7 @@ def feature_maps(
     layers: Any = None,
     most: int = COLUMNS,
     path: style.Path | None = None,
-) -> Any:
+) -> Figure:
     """Draw the outputs of layers for one image: a row for each layer, a column for each channel.
 
     Each map has its own scale, from its smallest value (dark) to its largest.
@@ -152,7 +155,8 @@ def feature_maps(
         )
     columns = min(most, max(each.shape[-1] for each in maps.values()))
     drawn = style.figure("plot.feature_maps", 2.6 + 0.6 * columns, 0.3 + 0.62 * len(maps))
-    left, right = drawn.subfigures(1, 2, width_ratios=(1.5, 1.1 + 0.6 * columns))
+    parts: Any = drawn.subfigures(1, 2, width_ratios=(1.5, 1.1 + 0.6 * columns))
+    left, right = parts
     _picture(left.subplots(), batch[0])
     _rows(right.subplots(len(maps), columns, squeeze=False), maps)
     return style.finished(drawn, path)

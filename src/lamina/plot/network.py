@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.errors import ArgumentError
 from lamina.layers._base import symbolic
@@ -13,6 +13,9 @@ from lamina.models.trainee import graph_of
 from lamina.plot import style
 from lamina.plot.layout import Layout, laid_out
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 ROW = 0.95  # inches from one box to the next below
 
 
@@ -21,7 +24,7 @@ def model(
     show_shapes: bool = True,
     show_layer_names: bool = True,
     path: style.Path | None = None,
-) -> Any:
+) -> Figure:
     """Draw the layers of a Sequential or functional model from top to bottom.
 
     A box shows the class of a layer, its number of weights and, if asked for, its name and output

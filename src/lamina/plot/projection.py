@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.errors import ArgumentError, DataError, ShapeError, describe, unknown_name
 from lamina.plot import style
 from lamina.plot.reduction import principal_components, tsne
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 METHODS = ("pca", "tsne")
 COLUMNS = 3  # panels in a row
@@ -21,7 +24,7 @@ def projection(
     names: Sequence[str] | None = None,
     method: str = "pca",
     path: style.Path | None = None,
-) -> Any:
+) -> Figure:
     """Draw the representation of samples in a layer as points in the plane.
 
     Args:

@@ -6,11 +6,14 @@ import functools
 import io
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.errors import ArgumentError, need_extra
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INK, GREY, BLUE, RED = "#222222", "#8a8f98", "#1f6fb4", "#c8332b"
 FAINT, SECONDARY = "#e6e6e6", "#5d636b"  # grids and frames; text of less weight
@@ -30,10 +33,10 @@ COLOURS = (
 Path = str | os.PathLike[str]
 
 
-def figure(what: str, width: float, height: float) -> Any:
+def figure(what: str, width: float, height: float) -> Figure:
     """An empty Figure of this many inches, that belongs to no window."""
     module = need_extra("matplotlib.figure", "plot", what)
-    drawn = module.Figure(figsize=(width, height), dpi=120, layout="constrained")
+    drawn: Figure = module.Figure(figsize=(width, height), dpi=120, layout="constrained")
     setattr(drawn, "_repr_png_", functools.partial(_png, drawn))  # noqa: B010  IPython's name
     return drawn
 
@@ -51,7 +54,7 @@ def title(drawn: Any, text: str | None) -> None:
         drawn.suptitle(text, color=INK, fontsize=TITLE)
 
 
-def finished(drawn: Any, path: Path | None) -> Any:
+def finished(drawn: Figure, path: Path | None) -> Figure:
     """The figure; with a path it is saved there.
 
     Raises ArgumentError where matplotlib does not know the ending.

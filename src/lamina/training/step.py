@@ -118,7 +118,7 @@ class Steps:
                 hint="are all layers frozen? Set layer.trainable = True",
             )
 
-        def forward(_: object) -> tuple[Tensor, tuple[Nest, Tensor, Parts]]:
+        def forward(_: Sequence[Variable]) -> tuple[Tensor, tuple[Nest, Tensor, Parts]]:
             outputs, loss, parts = self._forward(model, x, y, weights, training=True)
             return model.optimizer.scale_loss(loss), (outputs, loss, parts)
 

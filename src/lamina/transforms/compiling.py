@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from lamina.locks import MAKING
 from lamina.settings import settings
 from lamina.tensor import Tensor, Variable, as_tensor, current_trace
 from lamina.transforms.tracing import Recorded, rebuild, record
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,14 @@ def build(recorded: Recorded, reason: str, flush_denormals: bool = False) -> Exe
     return executable
 
 
+@overload
+def compile(
+    f: None = None, *, signature: Sequence[Spec] | None = ..., flush_denormals: bool = ...
+) -> _Decorator: ...
+@overload
+def compile(
+    f: Callable[P, R], *, signature: Sequence[Spec] | None = ..., flush_denormals: bool = ...
+) -> Compiled[P, R]: ...
 def compile(
     f: Callable[..., Any] | None = None,
     *,
@@ -125,7 +136,13 @@ def compile(
     return Compiled(f, signature, flush_denormals)
 
 
-class Compiled:
+class _Decorator(Protocol):
+    """What `compile` without a function returns."""
+
+    def __call__(self, f: Callable[P, R], /) -> Compiled[P, R]: ...
+
+
+class Compiled(Generic[P, R]):
     """A compiled function, as `compile` returns it; it is called like the function.
 
     Args:
@@ -143,17 +160,17 @@ class Compiled:
 
     def __init__(
         self,
-        f: Callable[..., Any],
+        f: Callable[P, R],
         signature: Sequence[Spec] | None = None,
         flush_denormals: bool = False,
     ) -> None:
         functools.update_wrapper(self, f)
-        self.function = f
+        self.function: Callable[..., Any] = f
         self.signature = list(signature) if signature is not None else None
         self.flush_denormals = flush_denormals
         self._programs: dict[Any, tuple[Recorded, Executable]] = {}
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if current_trace() is not None:
             return self.function(*args, **kwargs)
         leaves, structure = tree.flatten((args, kwargs))
@@ -165,7 +182,8 @@ class Compiled:
                 if key not in self._programs:
                     self._programs[key] = self._compile(key, tensors)
         recorded, executable = self._programs[key]
-        return rebuild(recorded, executable(_arrays(recorded, tensors)))
+        result: R = rebuild(recorded, executable(_arrays(recorded, tensors)))
+        return result
 
     def recorded(self, *args: Any, **kwargs: Any) -> tuple[Recorded, list[np.ndarray]]:
         """Return the recorded program of a call with these arguments, and its input arrays."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from lamina import context, tree
 from lamina.autodiff.reverse import gradients
@@ -14,7 +14,19 @@ from lamina.ir.graph import Node
 from lamina.reference import interpreter
 from lamina.tensor import Record, Tensor, Variable, as_node, as_tensor, bind, bound, from_node
 
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T", bound=Any)  # of the first argument, and of its gradient
 
+
+@overload
+def value_and_grad(  # type: ignore[overload-overlap]
+    f: Callable[Concatenate[T, P], R], argnums: Literal[0] = ..., *, has_aux: bool = ...
+) -> Callable[Concatenate[T, P], tuple[R, T]]: ...
+@overload
+def value_and_grad(
+    f: Callable[P, R], argnums: int | Sequence[int], *, has_aux: bool = ...
+) -> Callable[P, tuple[R, Any]]: ...
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
@@ -81,6 +93,24 @@ def value_and_grad(
     return differentiated
 
 
+@overload
+def grad(
+    f: Callable[Concatenate[T, P], object],
+    argnums: Literal[0] = ...,
+    *,
+    has_aux: Literal[False] = ...,
+) -> Callable[Concatenate[T, P], T]: ...
+@overload
+def grad(  # type: ignore[overload-overlap]
+    f: Callable[Concatenate[T, P], tuple[object, R]],
+    argnums: Literal[0] = ...,
+    *,
+    has_aux: Literal[True],
+) -> Callable[Concatenate[T, P], tuple[T, R]]: ...
+@overload
+def grad(
+    f: Callable[P, object], argnums: int | Sequence[int] = ..., *, has_aux: bool = ...
+) -> Callable[P, Any]: ...
 def grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:

@@ -213,7 +213,7 @@ class Layer(Tracked):
         return frame.scope if frame is not None and frame.layer is self else frames.Scope()
 
     # ---- calling -------------------------------------------------------------------------------
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         """Return the outputs for these inputs; symbolic outputs for symbolic inputs. All arguments
         may be passed by the names of the parameters of `call`."""
         args, kwargs = arguments.arranged(self._placed(), args, kwargs)

@@ -1,0 +1,230 @@
+"""What type checkers know of Lamina: mypy, and pyright if it is installed."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lamina
+
+PACKAGE = Path(lamina.__file__).parent
+
+PROGRAM = '''"""Train a small classifier of digits; its types are right."""
+
+from collections.abc import Callable
+
+import lamina as lm
+from lamina import keras
+
+
+def network(classes: int) -> lm.Sequential:
+    return lm.Sequential(
+        [
+            lm.Input((28, 28, 1)),
+            lm.layers.Conv2D(8, 3, activation="relu"),
+            lm.layers.MaxPooling2D(2),
+            lm.layers.Flatten(),
+            lm.layers.Dropout(0.2),
+            lm.layers.Dense(classes),
+        ]
+    )
+
+
+class Scaled(lm.layers.Layer):
+    """The inputs times a constant."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def call(self, inputs: lm.Tensor) -> lm.Tensor:
+        return lm.multiply(inputs, self.scale)
+
+
+def rate() -> lm.schedules.LearningRateSchedule:
+    return keras.optimizers.schedules.CosineDecay(0.1, 1000)
+
+
+def loss(x: lm.Tensor, y: lm.Tensor) -> lm.Tensor:
+    return lm.mean((x - y) ** 2)
+
+
+def optimizer() -> keras.optimizers.Optimizer:
+    return lm.optimizers.Adam(learning_rate=rate())
+
+
+def callbacks() -> list[lm.callbacks.Callback]:
+    return [lm.callbacks.EarlyStopping(patience=3)]
+
+
+def noise(seed: int) -> lm.Tensor:
+    return lm.random.normal((2, 3), key=lm.random.key(seed))
+
+
+def activation() -> Callable[..., lm.Tensor]:
+    return lm.nn.gelu
+
+
+if __name__ == "__main__":
+    model: keras.Model = network(10)
+    model.compile(optimizer(), lm.losses.MeanSquaredError())
+    model.summary()
+'''
+ERRORS = [  # right, wrong, what the checker says of it, in the order of the lines
+    ("lm.layers.Flatten()", "lm.layers.Flaten()", 'no attribute "Flaten"'),
+    ("-> lm.schedules.LearningRateSchedule", "-> lm.layers.Layer", "Incompatible return value"),
+    ("lm.callbacks.EarlyStopping(", "lm.callbacks.EarlyStop(", 'no attribute "EarlyStop"'),
+    ("return lm.nn.gelu", "return lm.nn.l2_loss(1.0)", "Incompatible return value"),
+    ("model: keras.Model = network(10)", 'model = network("10")', "Argument 1 to"),
+]
+
+TYPES = '''"""The types of what users call."""
+
+from collections.abc import Sequence
+from typing import Any, assert_type
+
+import numpy as np
+
+import lamina as lm
+from lamina import keras
+
+x = np.zeros((8, 4), np.float32)
+dense = lm.layers.Dense(3)
+assert_type(dense, lm.layers.Dense)
+assert_type(dense(x), lm.Tensor)
+model = lm.Sequential([lm.Input((4,)), dense])
+assert_type(model, lm.Sequential)
+assert_type(model(x), lm.Tensor)
+assert_type(model.fit(x, x), lm.callbacks.History)
+assert_type(model.evaluate(x, x, return_dict=True), dict[str, float])
+loss_value, accuracy = model.evaluate(x, x)
+assert model.evaluate(x, x) < 1.0
+predictions: np.ndarray = model.predict(x)
+assert_type(lm.Model(lm.Input((4,)), dense(x)), lm.Model)
+assert_type(keras.Sequential([]), lm.Sequential)
+
+
+def loss(w: lm.Tensor, scale: float) -> lm.Tensor:
+    return lm.sum(w * w) * scale
+
+
+def of_weights(weights: list[lm.Variable]) -> lm.Tensor:
+    return lm.sum(weights[0])
+
+
+def with_aux(w: lm.Tensor) -> tuple[lm.Tensor, int]:
+    return lm.sum(w), 1
+
+
+w = lm.ones((3,))
+assert_type(lm.grad(loss)(w, 2.0), lm.Tensor)
+assert_type(lm.grad(with_aux, has_aux=True)(w), tuple[lm.Tensor, int])
+assert_type(lm.value_and_grad(loss)(w, 2.0), tuple[lm.Tensor, lm.Tensor])
+assert_type(lm.value_and_grad(of_weights)([lm.Variable(w)])[1], list[lm.Variable])
+gradients: Sequence[lm.Tensor] = lm.grad(lambda ws: lm.sum(ws[0]))([w])
+fast = lm.compile(loss)
+assert_type(fast(w, 2.0), lm.Tensor)
+
+
+@lm.compile(flush_denormals=True)
+def step(a: lm.Tensor) -> tuple[lm.Tensor, lm.Tensor]:
+    return a, a
+
+
+assert_type(step(w), tuple[lm.Tensor, lm.Tensor])
+assert_type(w + 1, lm.Tensor)
+assert_type(w[0], lm.Tensor)
+assert_type(w.sum(axis=0), lm.Tensor)
+assert_type(w.shape[0] == 3, bool)
+assert_type(w.numpy(), np.ndarray)
+assert_type(lm.nn.relu(w), lm.Tensor)
+assert_type(lm.losses.MeanSquaredError()(w, w), lm.Tensor)
+assert_type(keras.ops.matmul(w, w), lm.Tensor)
+assert_type(lm.random.normal((2,)), lm.Tensor)
+assert_type(lm.linalg.norm(w), lm.Tensor)
+'''
+MISUSES = [  # a line, and a wrong one, found by both checkers
+    ("fast(w, 2.0)", "fast(w)"),
+    ("lm.grad(loss)(w, 2.0), lm.Tensor", "lm.grad(loss)(w, '2').tolst(), lm.Tensor"),
+    ("model.fit(x, x), lm", "model.fit(x, x).metrics, lm"),
+    ("assert_type(dense(x), lm.Tensor)", "dense(x).shap"),
+    ("lm.losses.MeanSquaredError()(w, w)", 'lm.losses.MeanSquaredError(reductoin="sum")(w, w)'),
+]
+
+
+def with_errors(text, pairs):
+    for before, after, *_ in pairs:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    return text
+
+
+FILES = {
+    "right.py": PROGRAM,
+    "wrong.py": with_errors(PROGRAM, ERRORS),
+    "uses.py": TYPES,
+    "misuses.py": with_errors(TYPES, MISUSES),
+}
+
+
+def mypy(folder):
+    """The command, and what it needs in its environment."""
+    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--cache-dir", "cache"]
+    return [*command, "--config-file", ""], {"PATH": ""}
+
+
+def pyright(folder):
+    program = shutil.which("pyright", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("pyright is not installed")
+    config = {"extraPaths": [str(PACKAGE.parent)], "pythonVersion": "3.11"}
+    (folder / "pyrightconfig.json").write_text(json.dumps(config))
+    return [program, "--pythonpath", sys.executable], {"HOME": str(folder)}
+
+
+@pytest.fixture(scope="module", params=[mypy, pyright])
+def found(request, tmp_path_factory):
+    """The errors of a checker in each file: (line, message)."""
+    folder = tmp_path_factory.mktemp("types")
+    command, environment = request.param(folder)
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    if PACKAGE.parent.name != "site-packages":  # an installed package is found by itself
+        environment["MYPYPATH"] = str(PACKAGE.parent)
+    done = subprocess.run(
+        [*command, *FILES], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    pattern = re.compile(r"(\w+\.py):(\d+):(?:\d+)?.* error: (.*)")
+    matches = [pattern.search(line) for line in done.stdout.splitlines()]
+    errors = {name: [(int(m[2]), m[3]) for m in matches if m and m[1] == name] for name in FILES}
+    assert sum(map(len, errors.values())), done.stdout + done.stderr
+    return errors
+
+
+def test_a_checker_finds_five_errors_in_a_program_and_none_in_the_right_one(found):
+    assert not found["right.py"]
+    lines = sorted({line for line, _ in found["wrong.py"]})
+    assert len(lines) == len(ERRORS), found["wrong.py"]
+
+
+def test_mypy_says_what_is_wrong(found, request):
+    if "pyright" in request.node.callspec.id:
+        pytest.skip("its words are others")
+    for (_, said), (*_, message) in zip(found["wrong.py"], ERRORS, strict=True):
+        assert message in said
+
+
+def test_results_of_models_gradients_and_compiled_functions_have_types(found):
+    assert not found["uses.py"]
+
+
+def test_a_checker_finds_misuse_of_what_models_and_transforms_return(found):
+    lines = {line for line, _ in found["misuses.py"]}
+    for _, after in MISUSES:
+        text = FILES["misuses.py"].splitlines()
+        (number,) = [k for k, line in enumerate(text, 1) if after in line]
+        assert number in lines, after
