@@ -100,7 +100,7 @@ def test_each_set_of_sizes_is_compiled_once_and_the_oldest_is_dropped(monkeypatc
     monkeypatch.setattr(program, "lower", lambda *a: compiled.append(a) or lower(*a))
     for n in (1, 2, 1, 2, 3, 2, 1):
         assert program([np.ones(n, np.float32)])[0].tolist() == [2.0] * n
-    assert [shapes[0] for shapes, _ in compiled] == [(1,), (2,), (3,), (1,)]
+    assert [arrays[0].shape for _, arrays in compiled] == [(1,), (2,), (3,), (1,)]
 
 
 @needs_jax

@@ -22,6 +22,7 @@ import numpy as np
 
 from lamina import context, restoring
 from lamina.arguments import one_of, refuse_sparse
+from lamina.engines import residence
 from lamina.errors import DTypeError, ShapeError, TracedValueError
 from lamina.floatx import AS_THEY_ARE, in_floatx
 from lamina.ir import types
@@ -92,22 +93,46 @@ class Tensor(Operators):
 
     @property
     def device(self) -> str:
-        """The device of the values: always 'cpu'."""
-        return "cpu"
+        """Where the values are: "cpu", or the device that `to` has copied them to."""
+        return "cpu" if self._value is None else residence.place_of(self._value)
 
-    def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
-        """Return this tensor; there is only the device "cpu".
+    def to(self, device: str) -> Tensor:
+        """Return this tensor with a copy on a device, for programs of the xla engine.
+
+        NumPy and eager operations use the values on the host, which stay.
 
         Args:
-            device: where the result is placed; only "cpu" so far.
-            stream: accepted for the Array API.
+            device: name of a device, such as "gpu:1" (`lm.devices()` lists them), or "cpu" for the
+                host alone.
 
         Raises:
-            ValueError: for another device.
+            UnknownNameError: there is no such device; those that exist are named.
+            MissingExtraError: the xla engine needs jax.
+
+        Example:
+            >>> import lamina as lm
+            >>> lm.asarray([1.0]).to("cpu").device
+            'cpu'
         """
-        if device != "cpu":
-            raise ValueError(f"to_device: no device {device!r}; this build has 'cpu'")
-        return self
+        value = self._known("to(device)")
+        if device == "cpu":
+            here = residence.place_of(value) == "cpu"
+            return self if here else Tensor(self._type, value.view(), self._node)
+        from lamina.engines import engine
+
+        engine("xla")
+        from lamina.engines.xla import transfer
+
+        return Tensor(self._type, transfer.copied(value, self.dtype, device), self._node)
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
+        """Return this tensor with a copy on a device: `to` by the name of the Array API.
+
+        Args:
+            device: name of a device.
+            stream: accepted for the Array API.
+        """
+        return self.to(device)
 
     # ---- values --------------------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
@@ -301,8 +326,19 @@ def node_of(tensor: Tensor) -> Node | None:
 
 
 def memory_of(variable: Variable) -> np.ndarray:
-    """Return the array that holds a Variable, which programs read and write; not a copy."""
-    return variable._array
+    """Return the array that holds a Variable, for programs to read and write; not a copy, and out
+    of date while the newest value is on a device (`engines/residence.py`)."""
+    return variable._memory
+
+
+def contents_of(variable: Variable) -> np.ndarray:
+    """Return a copy of the array that holds a Variable, up to date."""
+    return variable._copied()
+
+
+def overwrite(variable: Variable, array: Any) -> None:
+    """Write an array into the memory of a Variable, at once, also while a trace is recorded."""
+    np.copyto(variable._array, array)
 
 
 def from_array(array: Any, dtype: DType | None = None) -> Tensor:
@@ -449,7 +485,7 @@ class Variable(Operators):
         else:
             value = as_tensor(initial, types.dtype(dtype))
         # a copy of its own: compiled programs write into it
-        self._array = _aligned_copy(value._known("Variable(...)"))
+        self._memory = _aligned_copy(value._known("Variable(...)"))
         self._type = value._type
         self.trainable = bool(one_of("Variable", "trainable", trainable, (True, False)))
         self.name = name
@@ -457,9 +493,22 @@ class Variable(Operators):
         self.constraint: Any = None
 
     @property
+    def _array(self) -> np.ndarray:
+        """The memory, up to date, to be read or written."""
+        return residence.writable(self._memory)
+
+    def _copied(self) -> np.ndarray:
+        """A copy of the memory, up to date."""
+        return residence.settled(self._memory).copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        residence.settled(self._memory)
+        return self.__dict__
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The extent of each axis."""
-        return self._array.shape
+        return self._memory.shape
 
     @property
     def dtype(self) -> DType:
@@ -469,12 +518,12 @@ class Variable(Operators):
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._array.ndim
+        return self._memory.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(self._array.size)
+        return int(self._memory.size)
 
     @property
     def value(self) -> Tensor:
@@ -486,11 +535,11 @@ class Variable(Operators):
         trace = current_trace()
         if trace is not None:
             return trace.read(self)
-        return Tensor(self._type, self._array.copy())
+        return Tensor(self._type, self._copied())
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the value as a NumPy array."""
-        return Tensor(self._type, self._array.copy()).numpy().copy()
+        return Tensor(self._type, self._copied()).numpy().copy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
@@ -631,7 +680,7 @@ class Overlay(Trace):
         if variable not in self.current:
             outer = self.outer
             if outer is None:
-                self._enter(variable, Tensor(variable._type, variable._array.copy()))
+                self._enter(variable, Tensor(variable._type, variable._copied()))
             else:
                 self._enter(variable, outer.read(variable))
         return self.current[variable]

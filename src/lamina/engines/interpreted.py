@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
+from lamina.engines import residence
 from lamina.engines.fixed import fixed
 from lamina.interrupts import released
 from lamina.ir.graph import Graph
@@ -19,7 +20,11 @@ class NumpyEngine:
     name = "numpy"
 
     def compile(
-        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+        self,
+        graph: Graph,
+        updates: Mapping[int, int],
+        flush_denormals: bool = False,
+        held: Collection[int] = (),
     ) -> NumpyProgram:
         return NumpyProgram(graph, dict(updates))
 
@@ -29,6 +34,7 @@ class NumpyProgram:
         self.graph, self.updates = graph, updates
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        residence.settle(arrays)
         results = list(released(interpreter.run, self.graph, list(arrays)))
         # every result is complete before the first array is overwritten
         state = [arrays[p] for p in self.updates]

@@ -1,16 +1,18 @@
 """Protocols of engines and of executables.
 
-    engine.compile(graph, updates, flush_denormals) -> executable
+    engine.compile(graph, updates, flush_denormals, held) -> executable
     executable(arrays) -> arrays        executable.fixed(arrays) -> arrays, run
 
 `updates` maps a parameter's position to a result's: that result is the parameter's next value, and
 the engine writes it into the parameter's own array. With `flush_denormals` an engine may make
-results below the smallest normal number zero, where the processor is slow with them.
+results below the smallest normal number zero, where the processor is slow with them. `held` are
+the positions of parameters whose arrays are the memory of Variables, or never change: an engine may
+keep their values on its devices (residence.py), and programs of another engine settle them first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -38,5 +40,9 @@ class Engine(Protocol):
     name: str
 
     def compile(
-        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+        self,
+        graph: Graph,
+        updates: Mapping[int, int],
+        flush_denormals: bool = False,
+        held: Collection[int] = (),
     ) -> Executable: ...

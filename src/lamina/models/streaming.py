@@ -23,7 +23,7 @@ from lamina.layers._base.streaming import Streaming, refused, streaming
 from lamina.layers.facts import build_shape, label, need_built
 from lamina.models.trainee import graph_of
 from lamina.operations import shaping
-from lamina.tensor import Tensor, memory_of, node_of
+from lamina.tensor import Tensor, memory_of, node_of, overwrite
 from lamina.transforms.compiling import build
 from lamina.transforms.tracing import record
 
@@ -101,7 +101,7 @@ class Stream:
     def reset(self) -> None:
         """Begin new sequences: everything kept is what it was before the first step."""
         for variable, first in self._variables():
-            np.copyto(memory_of(variable), first)
+            overwrite(variable, first)
         self._done = 0
 
     @property

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from lamina.data.arrays import Array
-from lamina.tensor import Variable, memory_of
+from lamina.tensor import Variable, contents_of, overwrite
 
 
 class Kept:
@@ -21,9 +19,9 @@ class Kept:
         """Note the values of Variables that are about to change, if they are not noted yet."""
         for variable in variables:
             if variable not in self._values:
-                self._values[variable] = memory_of(variable).copy()
+                self._values[variable] = contents_of(variable)
 
     def restore(self) -> None:
         """Put all values back."""
         for variable, value in self._values.items():
-            np.copyto(memory_of(variable), value)
+            overwrite(variable, value)

@@ -25,6 +25,7 @@ import numpy as np
 from lamina.data.arrays import Array, is_data
 from lamina.data.dataset import Dataset
 from lamina.data.splitting import epoch_order
+from lamina.engines import residence
 from lamina.errors import ArgumentError, DataError, describe, warn
 from lamina.training.columns import Columns, columns, parts_of, weigh_classes
 from lamina.training.programs import Runner
@@ -103,14 +104,15 @@ class Resident:
             order = order[: self.limit * self.batch_size]
         whole = len(order) // self.batch_size
         table = order[: whole * self.batch_size].reshape(whole, self.batch_size)
-        done = first
-        while done < whole:
-            piece = table[done : done + pace.steps]
-            yield self.data, piece
-            done += len(piece)
         rest = order[whole * self.batch_size :]
-        if len(rest) and done == whole:
-            yield self.data, rest.reshape(1, -1)
+        with residence.unchanging(self.data.arrays):
+            done = first
+            while done < whole:
+                piece = table[done : done + pace.steps]
+                yield self.data, piece
+                done += len(piece)
+            if len(rest) and done == whole:
+                yield self.data, rest.reshape(1, -1)
 
 
 class Stream:

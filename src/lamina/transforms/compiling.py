@@ -18,7 +18,7 @@ from lamina.ir import types
 from lamina.ir.types import Dim, Extent, TensorType
 from lamina.locks import MAKING
 from lamina.settings import settings
-from lamina.tensor import Tensor, Variable, as_tensor, current_trace
+from lamina.tensor import Tensor, Variable, as_tensor, current_trace, memory_of
 from lamina.transforms.tracing import Recorded, rebuild, record
 
 P = ParamSpec("P")
@@ -89,7 +89,8 @@ def compile_stats() -> CompileStats:
 def build(recorded: Recorded, reason: str, flush_denormals: bool = False) -> Executable:
     """Compile a recorded function on the engine in force, and note it in the statistics."""
     began = time.perf_counter()
-    executable = engine().compile(recorded.graph, recorded.updates, flush_denormals)
+    held = range(recorded.inputs, len(recorded.graph.parameters))
+    executable = engine().compile(recorded.graph, recorded.updates, flush_denormals, held)
     STATS.note(reason, time.perf_counter() - began)
     return executable
 
@@ -261,7 +262,7 @@ class _Static:
 
 def _arrays(recorded: Recorded, tensors: Sequence[Tensor]) -> list[np.ndarray]:
     arrays = [np.asarray(t._known("compile"), order="C") for t in tensors]
-    return [*arrays, *(v._array for v in recorded.state), *recorded.captured]
+    return [*arrays, *map(memory_of, recorded.state), *recorded.captured]
 
 
 def _is_data(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lamina.engines.llvm.pipeline import compile_graph
 from lamina.engines.llvm.tools.compare import Compared
@@ -17,7 +17,11 @@ class LlvmEngine:
     name = "llvm"
 
     def compile(
-        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+        self,
+        graph: Graph,
+        updates: Mapping[int, int],
+        flush_denormals: bool = False,
+        held: Collection[int] = (),
     ) -> Executable:
         if settings.compare:
             return Compared(graph, updates)  # keeps denormals, as the reference does

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lamina.engines.xla import backend
 from lamina.engines.xla.executable import XlaProgram
@@ -19,6 +19,10 @@ class XlaEngine:
         self.platform = backend.started()
 
     def compile(
-        self, graph: Graph, updates: Mapping[int, int], flush_denormals: bool = False
+        self,
+        graph: Graph,
+        updates: Mapping[int, int],
+        flush_denormals: bool = False,
+        held: Collection[int] = (),
     ) -> XlaProgram:
-        return XlaProgram(graph, updates)
+        return XlaProgram(graph, updates, held)

@@ -1,25 +1,28 @@
 """Compiled programs by their sizes, and their calls.
 
 XLA compiles for fixed shapes: a graph with symbolic extents is compiled once for each set of sizes
-that comes, and the last `KEPT` of them are kept.
+that comes, and the last `KEPT` of them are kept. Numbers of iterations are no sizes (`counted`).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
+from lamina.engines import placement, residence
 from lamina.engines.fixed import fixed
-from lamina.engines.xla import backend
+from lamina.engines.placement import Placement
+from lamina.engines.xla import backend, shardings, transfer
+from lamina.engines.xla.counted import capacity, counted, padded
 from lamina.engines.xla.elementwise import jax_dtype
 from lamina.engines.xla.translate import run
 from lamina.errors import EngineError, describe
-from lamina.interrupts import released
+from lamina.interrupts import Deferred
 from lamina.ir.graph import Graph
 from lamina.locks import renewed
 from lamina.reference import interpreter
@@ -30,73 +33,137 @@ KEPT = 32  # sets of sizes whose programs are kept in memory
 
 @dataclass(frozen=True)
 class _Program:
-    """The program for one set of sizes: JAX's compiled object, and the same before compilation."""
+    """The program for one set of sizes and one placement of its arguments."""
 
     compiled: Any
-    lowered: Any
+    shardings: Sequence[Any]  # of the arguments
 
 
 class XlaProgram:
-    """Called with arrays, returns arrays."""
+    """Called with arrays, returns arrays. The values of `held` parameters stay on the devices
+    between calls (`residence`); the copies of those that are updated are donated to XLA."""
 
-    def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
-        self.graph, self.updates = graph, dict(updates)
+    def __init__(
+        self, graph: Graph, updates: Mapping[int, int], held: Collection[int] = ()
+    ) -> None:
+        self.graph, self.updates, self.held = graph, dict(updates), frozenset(held)
         self._simplified = hoist_invariants(defer_accumulation(simplify(graph)))
+        self._counted = counted(self._simplified)
         self._programs: OrderedDict[Any, _Program] = OrderedDict()
         self._dtypes = [jax_dtype(p.dtype) for p in graph.parameters]
-        self._storage = [p.dtype.storage for p in graph.parameters]
+        self._resident = {r for p, r in self.updates.items() if p in self.held}
         self.lock = renewed(self)
 
+    # ---- calls ---------------------------------------------------------------------------------
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        given, counts = self._with_room(arrays)
         with self.lock, backend.wide():
-            program = self._program(arrays)
-            results = released(self._computed, program, arrays)
+            program = self._program(given)
+            placed = [*self._placed(program, given), *counts]
+            with Deferred(stops=False) as interrupt:  # donated state is in `placed` alone
+                found = interrupt.call(self._run, program, placed, arrays)
+            results = [
+                arrays[0] if k in self._resident else transfer.fetched(value, dtype)
+                for k, (value, dtype) in enumerate(zip(found, self._storage(), strict=True))
+            ]
         for parameter, result in self.updates.items():
-            np.copyto(arrays[parameter], results[result])
+            if parameter not in self.held:
+                np.copyto(arrays[parameter], results[result])
             results[result] = arrays[parameter]
         return results
-
-    def _computed(self, program: _Program, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The results, in memory of their own."""
-        given = [a.view(d) for a, d in zip(arrays, self._dtypes, strict=True)]
-        found = program.compiled(*given)
-        pairs = zip(found, self.graph.results, strict=True)
-        return [np.array(value).view(node.dtype.storage) for value, node in pairs]
 
     def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
         return fixed(self, arrays)
 
+    def _storage(self) -> list[np.dtype]:
+        return [node.dtype.storage for node in self.graph.results]
+
+    def _with_room(self, arrays: Sequence[np.ndarray]) -> tuple[Sequence[np.ndarray], list[Any]]:
+        """The arguments with sequences of a counted length padded, and that length."""
+        if self._counted is None:
+            return arrays, []
+        given, places = list(arrays), self._counted.parameters
+        length = len(arrays[places[0]])
+        if any(len(arrays[k]) != length for k in places):
+            interpreter.bind_sizes(self.graph.parameters, [a.shape for a in arrays])  # raises
+        for k in places:
+            given[k] = padded(arrays[k], capacity(length))
+        return given, [np.int32(length)]
+
+    def _run(self, program: _Program, placed: list[Any], arrays: Sequence[np.ndarray]) -> list[Any]:
+        """The results on the devices; those that are held have been noted."""
+        found: list[Any] = program.compiled(*placed)
+        for parameter, result in self.updates.items():
+            if parameter in self.held:
+                transfer.keep(arrays[parameter], found[result], newer=True)
+        return found
+
+    def _placed(self, program: _Program, arrays: Sequence[np.ndarray]) -> list[Any]:
+        """The arguments where the program reads them."""
+        pairs = enumerate(zip(arrays, program.shardings, strict=True))
+        return [self._at(k, array, sharding) for k, (array, sharding) in pairs]
+
+    def _at(self, k: int, array: np.ndarray, sharding: Any) -> Any:
+        value = residence.copy_of(array)
+        stays = k in self.held or residence.is_unchanging(array)
+        if value is None:
+            value = transfer.placed(array, self._dtypes[k], sharding, may_alias=not stays)
+        elif value.sharding == sharding:
+            return value
+        else:
+            value = jax.device_put(value, sharding)
+        if stays:
+            transfer.keep(array, value, residence.is_newer(array))
+        return value
+
     # ---- compilation ---------------------------------------------------------------------------
     def _program(self, arrays: Sequence[np.ndarray]) -> _Program:
-        key = tuple([a.shape for a in arrays])
+        place = placement.current()
+        key = (place, *[a.shape for a in arrays], *self._layouts(place, arrays))
         known = self._programs.get(key)
         if known is None:
-            known = self._programs[key] = self._compiled(arrays)
+            known = self._programs[key] = self._compiled(place, arrays)
             if len(self._programs) > KEPT:
                 self._programs.popitem(last=False)
         else:
             self._programs.move_to_end(key)
         return known
 
-    def _compiled(self, arrays: Sequence[np.ndarray]) -> _Program:
-        sizes = self._checked(arrays)
-        lowered = self.lower([a.shape for a in arrays], sizes)
-        return _Program(lowered.compile(compiler_options=dict(backend.OPTIONS)), lowered)
+    def _layouts(self, place: Placement, arrays: Sequence[np.ndarray]) -> list[Any]:
+        if place.mesh is None:
+            return []
+        return [placement.layout_of(arrays[k]) for k in sorted(self.held)]
 
-    def lower(self, shapes: Sequence[tuple[int, ...]], sizes: Mapping[str, int]) -> Any:
-        """JAX's `Lowered`, which has the StableHLO text."""
-        graph = self._simplified
+    def _compiled(self, place: Placement, arrays: Sequence[np.ndarray]) -> _Program:
+        lowered, chosen = self.lower(place, arrays)
+        return _Program(lowered.compile(compiler_options=dict(backend.OPTIONS)), chosen)
+
+    def lower(self, place: Placement, arrays: Sequence[np.ndarray]) -> tuple[Any, Sequence[Any]]:
+        """JAX's `Lowered`, which has the StableHLO text, and the sharding of each argument."""
+        graph, sizes = self._simplified, self._checked(arrays)
+        symbol = self._counted.symbol if self._counted else None
+        chosen = shardings.of_arguments(place, graph.parameters, arrays, self.held)
 
         def main(*given: Any) -> list[Any]:
-            return run(graph, given, sizes)
+            count = len(graph.parameters)
+            counts = {symbol: given[count]} if symbol else None
+            return run(graph, given[:count], sizes, counts)
 
         main.__name__ = graph.name.replace(" ", "_")
-        pairs = zip(shapes, self._dtypes, strict=True)
+        types = [
+            jax.ShapeDtypeStruct(array.shape, dtype, sharding=sharding)
+            for array, dtype, sharding in zip(arrays, self._dtypes, chosen, strict=True)
+        ]
+        types += [jax.ShapeDtypeStruct((), np.int32)] if symbol else []
+        donated = [p for p in self.updates if p in self.held]
+        owners = {r: chosen[p] for p, r in self.updates.items() if p in self.held}
+        results = [owners.get(k) for k in range(len(graph.results))]
+        jitted = jax.jit(main, donate_argnums=donated, out_shardings=results, keep_unused=True)
         with backend.wide():
-            return jax.jit(main).lower(*(jax.ShapeDtypeStruct(s, d) for s, d in pairs))
+            return jitted.lower(*types), chosen
 
     def _checked(self, arrays: Sequence[np.ndarray]) -> dict[str, int]:
-        """The sizes of the graph's symbols. Raises an error where arrays do not fit the graph."""
+        """The sizes of the graph's symbols. Raises an error if arrays do not fit the graph."""
         parameters = self.graph.parameters
         if len(arrays) != len(parameters):
             raise EngineError(f"program: takes {len(parameters)} arrays, got {len(arrays)}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from jax import lax
 
 from lamina.engines.xla import elementwise, indexing, reductions, shapes, windows
@@ -30,17 +31,22 @@ ROWS: dict[str, Row] = {
 }
 
 
-def run(graph: Graph, arrays: Sequence[Any], sizes: Sizes) -> list[Any]:
-    """The results of a graph for JAX arrays, one per parameter."""
+def run(
+    graph: Graph, arrays: Sequence[Any], sizes: Sizes, counts: Mapping[str, Any] | None = None
+) -> list[Any]:
+    """The results of a graph for JAX arrays, one per parameter. `counts` are numbers of iterations
+    that come with the call, by the symbols of their scans."""
     known: dict[Node, Any] = dict(zip(graph.parameters, arrays, strict=True))
     for node in graph.nodes():
         if node not in known:
-            known[node] = _apply(node, [known[a] for a in node.args], sizes)
+            known[node] = _apply(node, [known[a] for a in node.args], sizes, counts or {})
     return [known[r] for r in graph.results]
 
 
-def _apply(node: Node, xs: list[Any], sizes: Sizes) -> Any:
+def _apply(node: Node, xs: list[Any], sizes: Sizes, counts: Mapping[str, Any]) -> Any:
     params = interpreter.params_of(node, sizes)
+    if node.op == "scan" and str(node.params["length"]) in counts:
+        return _counted(xs, params, sizes, counts[str(node.params["length"])])
     if node.op in REGIONS:
         return REGIONS[node.op](xs, params, sizes)
     return ROWS[node.op](node, xs, params)
@@ -57,6 +63,19 @@ def _scan(xs: list[Any], p: Params, sizes: Sizes) -> Any:
 
     last, stacked = lax.scan(body, start, xs[first:], p["length"], p["reverse"])
     return (*last, *stacked)
+
+
+def _counted(xs: list[Any], p: Params, sizes: Sizes, count: Any) -> Any:
+    """A scan without stacked results over the first `count` elements of its sequences."""
+    first = p["num_consts"] + p["num_carry"]
+    consts, start, sequences = xs[: p["num_consts"]], xs[p["num_consts"] : first], xs[first:]
+
+    def body(i: Any, carry: Any) -> Any:
+        at = count - 1 - i if p["reverse"] else i
+        elements = [lax.dynamic_index_in_dim(s, at, keepdims=False) for s in sequences]
+        return tuple(run(p["body"], [*consts, *carry, *elements], sizes))
+
+    return lax.fori_loop(np.int32(0), count, body, tuple(start))
 
 
 def _while(xs: list[Any], p: Params, sizes: Sizes) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.engines import residence
 from lamina.engines.llvm.runtime import arena, threadpool
 from lamina.engines.llvm.runtime.guard import Guard
 from lamina.engines.llvm.runtime.image import Image
@@ -50,6 +51,8 @@ class LlvmProgram:
         self._checked: set[Any] = set()
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        if residence.COPIES:
+            residence.settle(arrays)
         types = tuple([(a.shape, a.dtype, a.flags.c_contiguous) for a in arrays])
         if types not in self._checked:
             self._check(arrays)
@@ -73,6 +76,8 @@ class LlvmProgram:
         return results, partial(self._enter_fixed, bound)
 
     def _enter_fixed(self, bound: _Bound) -> None:
+        if residence.COPIES:
+            residence.settle(bound.holds[0])
         self._enter(bound, min(settings.threads, bound.threads), bound.guard.of(bound.holds[0]))
 
     def _enter(self, bound: _Bound, most: int, guard: int | None) -> None:

@@ -1,0 +1,40 @@
+"""JAX's processes: how they find each other, how many there are, and which this one is."""
+
+from __future__ import annotations
+
+import jax
+
+from lamina.errors import StateError
+
+_begun = False
+
+
+def begin(address: str | None, count: int | None, number: int | None, timeout: float) -> None:
+    """Meet the other processes. Raises StateError if JAX has chosen its devices already."""
+    global _begun
+    try:
+        jax.distributed.initialize(
+            address,
+            count,
+            number,
+            initialization_timeout=int(timeout),
+            heartbeat_timeout_seconds=int(timeout),
+        )
+    except RuntimeError as error:
+        if "before" not in str(error):
+            raise
+        raise StateError(
+            "initialize: JAX has chosen its devices already",
+            hint="call lm.distribution.initialize() before any program runs",
+        ) from error
+    _begun = True
+
+
+def count() -> int:
+    """The number of processes."""
+    return jax.process_count() if _begun else 1
+
+
+def index() -> int:
+    """The number of this process."""
+    return jax.process_index() if _begun else 0
