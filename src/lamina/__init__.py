@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         constraints as constraints,
         data as data,
         datasets as datasets,
+        distribution as distribution,
         errors as errors,
         initializers as initializers,
         inspect as inspect,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
         saving as saving,
         schedules as schedules,
     )
+    from lamina.distribution import device as device, devices as devices
     from lamina.layers import Input as Input, Layer as Layer
     from lamina.models import Model as Model, Sequential as Sequential
     from lamina.operations.random import set_seed as set_seed
@@ -88,6 +90,7 @@ _LAZY = {
     "constraints": "lamina.constraints",
     "data": "lamina.data",
     "datasets": "lamina.datasets",
+    "distribution": "lamina.distribution",
     "errors": "lamina.errors",
     "initializers": "lamina.initializers",
     "inspect": "lamina.inspect",
@@ -104,6 +107,8 @@ _LAZY = {
     "regularizers": "lamina.regularizers",
     "saving": "lamina.saving",
     "schedules": "lamina.schedules",
+    "device": "lamina.distribution:device",
+    "devices": "lamina.distribution:devices",
     "Input": "lamina.layers:Input",
     "Model": "lamina.models:Model",
     "Sequential": "lamina.models:Sequential",

@@ -36,7 +36,6 @@ OF_KERAS: dict[str, str] = {
     "KerasTensor": "lamina.keras.Input returns symbolic tensors",
     "applications": "there are no pretrained networks; build one from lamina.layers",
     "config": "lamina.settings",
-    "distribution": "a program runs on all cores of one machine by itself",
     "dtype_policies": "layers take dtype=...",
     "export": "model.save('model.lamina')",
     "mixed_precision": "layers take dtype=...",

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from lamina.distribution.layouts import arrange
 from lamina.layers import Layer
 from lamina.layers._base import symbolic
 from lamina.layers.facts import build_shape, label, output_shape, set_built, with_sublayers
@@ -179,6 +180,9 @@ class Trainee:
     # ---- computing -----------------------------------------------------------------------------
     def build_for(self, inputs: Nest) -> None:
         self.model.build_for(inputs)
+
+    def arrange(self) -> None:
+        arrange(self.model)
 
     def build_without_call(self) -> None:
         if not any(self.overrides(step) for step in STEPS.values()):

@@ -184,6 +184,10 @@ class Optimizer(Configurable):
                     if variable not in self._slots:
                         self._slots[variable] = self._made_slots(variable)
 
+    def slot_variables(self) -> dict[Variable, dict[str, Variable]]:
+        """Return the arrays kept for each variable, by their names."""
+        return {variable: dict(slots) for variable, slots in self._slots.items()}
+
     def _made_slots(self, variable: Variable) -> dict[str, Variable]:
         return {
             slot: Variable(value, trainable=False, name=f"{variable.name}_{slot}")

@@ -110,6 +110,7 @@ class Predictor:
         """Build the model for the first data, and raise if it cannot process them; rows are counted
         from `first`."""
         model.build_for(part.input_nest)
+        model.arrange()
         checks.check_inputs(model, part, first)
         self._vocabularies.check(model, part, first)
 

@@ -128,6 +128,9 @@ class Trainable(Protocol):
     def build_for(self, inputs: Nest) -> None:
         """Create the weights, if they do not exist, for inputs like these."""
 
+    def arrange(self) -> None:
+        """Divide weights and the optimizer's state as the distribution in force says."""
+
     def build_without_call(self) -> None:
         """Accept a model that only defines steps as built; raise TypeError if it defines none."""
 

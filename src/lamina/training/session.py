@@ -170,6 +170,7 @@ class Session:
             self.steps.begin(*self.first_step)
         checks.check_targets(model, self.steps, data, [o.shape for o in outputs], what)
         self.compilation.optimizer.build(model.trainable_weights)
+        model.arrange()
         return self.steps
 
     def _steps_of_unknown_outputs(self) -> Steps:
