@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina.engines.llvm.codegen import builder, expressions, kernel, reducers, reduction_loops
-from lamina.engines.llvm.codegen.builder import Builder, constant, zero
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.elementwise import SCALAR
 from lamina.engines.llvm.codegen.expressions import Expressions
 from lamina.engines.llvm.codegen.lanes import Lanes
 from lamina.engines.llvm.codegen.program import Driver
 from lamina.engines.llvm.codegen.totals import Totals
+from lamina.engines.llvm.codegen.values import constant, zero
 from lamina.engines.llvm.fusion import anchors
 from lamina.engines.llvm.fusion.plan import _Planner
 from lamina.engines.llvm.loops import buffers

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from llvmlite import binding
 
-from lamina.engines.llvm.codegen.builder import Builder, Module, Value, vector
+from lamina.engines.llvm.codegen.builder import Builder, Module
 from lamina.engines.llvm.codegen.elementwise import memory_type, to_memory, to_register
+from lamina.engines.llvm.codegen.values import Value, vector
 from lamina.ir.types import DType
 
 binding.initialize_native_target()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from faults import FAULTS, SIGNS, Fault
-from lamina.engines.llvm.codegen import builder
+from lamina.engines.llvm.codegen import values
 from lamina.engines.llvm.pipeline import NAMES
 from lamina.engines.llvm.program import peel
 from lamina.fuzz import Case, check, generate, shrink
@@ -134,16 +134,16 @@ def test_a_constant_cached_by_its_value_is_found_when_a_program_is_compiled_agai
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first of 0.0 and -0.0 is both, as long as the cache lives."""
-    made = builder._float_constant
+    made = values._float_constant
 
     @lru_cache
-    def by_value(type_: str, value: float) -> builder.Value:
+    def by_value(type_: str, value: float) -> values.Value:
         return made(type_, struct.pack("<d", value))
 
     monkeypatch.setattr(
-        builder, "_float_constant", lambda t, bits: by_value(t, struct.unpack("<d", bits)[0])
+        values, "_float_constant", lambda t, bits: by_value(t, struct.unpack("<d", bits)[0])
     )
-    monkeypatch.setattr(builder, "_by_value", by_value, raising=False)
+    monkeypatch.setattr(values, "_by_value", by_value, raising=False)
     history = History()
     for number in range(CASES):
         failure = history.failure(zeros(number))

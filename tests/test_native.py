@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lamina.engines.llvm.codegen.builder import Function, Module, constant
+from lamina.engines.llvm.codegen.builder import Function, Module
+from lamina.engines.llvm.codegen.values import constant
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import CompileError
 

@@ -11,7 +11,7 @@ import pytest
 
 import lamina as lm
 from lamina.distinct import distinct
-from lamina.engines.llvm.codegen.builder import constant
+from lamina.engines.llvm.codegen.values import constant
 from lamina.engines.llvm.loops.nest import ExprBuilder
 from lamina.ir.types import float32
 from lamina.settings import settings

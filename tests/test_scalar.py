@@ -7,10 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, constant
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.elementwise import SCALAR, random_bits, register_type
 from lamina.engines.llvm.codegen.mathlib.expression import Expr
 from lamina.engines.llvm.codegen.threefry import threefry2x32
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.ir import primitives, types
 from lamina.ir.kinds import ELEMENTWISE, cost_of
 from lamina.ir.types import DTYPES, DType, bfloat16, bool_, float16, float32, float64, int64, uint32

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from lamina.engines.llvm.codegen import barrier
-from lamina.engines.llvm.codegen.builder import Function, Module, constant
+from lamina.engines.llvm.codegen.builder import Function, Module
+from lamina.engines.llvm.codegen.values import constant
 from lamina.engines.llvm.runtime import parking, threadpool, worker
 from lamina.engines.llvm.target import toolchain
 from lamina.errors import RangeError
@@ -274,7 +275,7 @@ import os, sys, time
 import numpy as np
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.runtime import threadpool
-from lamina.engines.llvm.codegen.builder import Module
+from lamina.engines.llvm.codegen.builder import (Module)
 from test_threads import attendance
 module = Module()
 attendance(module)

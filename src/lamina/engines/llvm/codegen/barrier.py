@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import platform
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, constant
+from lamina.engines.llvm.codegen.builder import Builder
+from lamina.engines.llvm.codegen.values import Value, constant
 
 LINE = 128  # bytes: x86 fetches adjacent lines of 64 in pairs, and Apple's lines are this long
 

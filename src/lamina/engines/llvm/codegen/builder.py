@@ -5,127 +5,20 @@
     with b.loop(0, function.args[1]) as i:
         value = b.load("float", b.element(function.args[0], i.value, "float"))
 
-Types are LLVM's own spelling: "float", "i64", "<16 x float>", "ptr". Every arithmetic method takes
-scalars and vectors alike, which is what lets one expression be emitted at any width.
+Values and types are in values.py, arithmetic in instructions.py.
 Text is written directly because building it through an object model took longer than compiling it.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+
+from lamina.engines.llvm.codegen.instructions import Instructions
+from lamina.engines.llvm.codegen.values import Value, bits, constant, lanes, scalar, suffix, vector
 
 NEAREST, DATA = 3, 1  # into the first cache; LLVM's words
-FLOATS = {"half": 16, "bfloat": 16, "float": 32, "double": 64}
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """An SSA value or a constant: `text` is how an instruction names it, `type` its LLVM type."""
-
-    text: str
-    type: str
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.text}"
-
-
-# ---- types -------------------------------------------------------------------------------------
-@cache
-def lanes(type_: str) -> int:
-    """Number of lanes of a vector type; 0 for a scalar."""
-    return int(type_[1 : type_.index(" ")]) if type_[0] == "<" else 0
-
-
-@cache
-def scalar(type_: str) -> str:
-    """The element type of a vector type; a scalar type is its own."""
-    return type_[type_.index("x") + 2 : -1] if type_[0] == "<" else type_
-
-
-@cache
-def vector(type_: str, count: int) -> str:
-    """`count` lanes of a scalar type; 0 lanes is the scalar itself."""
-    return f"<{count} x {type_}>" if count else type_
-
-
-def like(type_: str, element: str) -> str:
-    """A type with the lanes of `type_` and elements of type `element`."""
-    return vector(element, lanes(type_))
-
-
-@cache
-def bits(type_: str) -> int:
-    """Width of the element type in bits."""
-    element = scalar(type_)
-    return FLOATS[element] if element in FLOATS else int(element[1:])
-
-
-def is_float(type_: str) -> bool:
-    return scalar(type_) in FLOATS
-
-
-@cache
-def suffix(type_: str) -> str:
-    """Return a type as an intrinsic's name spells it: v16f32."""
-    element = scalar(type_)
-    name = f"f{FLOATS[element]}" if element in FLOATS and element != "bfloat" else element
-    name = "bf16" if element == "bfloat" else name
-    return f"v{lanes(type_)}{name}" if lanes(type_) else name
-
-
-def constant(type_: str, value: float | int | bool) -> Value:
-    """A constant, repeated over the lanes of a vector type."""
-    if is_float(type_):
-        return _float_constant(type_, struct.pack("<d", value))
-    return _integer_constant(type_, int(value))
-
-
-@lru_cache(maxsize=4096)
-def _float_constant(type_: str, bits: bytes) -> Value:
-    """Keyed by the bits of a double: 0.0 and -0.0 compare equal, but are two constants."""
-    element, (value,) = scalar(type_), struct.unpack("<d", bits)
-    return _repeated(type_, _float_text(element, value))
-
-
-@lru_cache(maxsize=4096)
-def _integer_constant(type_: str, value: int) -> Value:
-    element = scalar(type_)
-    if element == "i1":
-        return _repeated(type_, "true" if value else "false")
-    width = int(element[1:])
-    number = value & ((1 << width) - 1)
-    return _repeated(type_, str(number - (1 << width) if number >> (width - 1) else number))
-
-
-def _repeated(type_: str, text: str) -> Value:
-    return Value(f"splat ({scalar(type_)} {text})" if lanes(type_) else text, type_)
-
-
-def _float_text(element: str, value: float) -> str:
-    if element == "float":
-        try:
-            value = struct.unpack("f", struct.pack("f", value))[0]
-        except OverflowError:
-            value = float("inf") if value > 0 else float("-inf")
-    elif element == "half":
-        return "0xH" + struct.pack(">e", value).hex().upper()
-    elif element == "bfloat":
-        return "0xR" + struct.pack(">f", value).hex().upper()[:4]
-    return "0x" + struct.pack(">d", value).hex().upper()
-
-
-def integers(type_: str, values: Sequence[int]) -> Value:
-    """A constant vector of differing integers, such as the lane numbers 0, 1, 2, ..."""
-    element = scalar(type_)
-    return Value("<" + ", ".join(f"{element} {v}" for v in values) + ">", type_)
-
-
-def zero(type_: str) -> Value:
-    return Value("zeroinitializer", type_) if lanes(type_) else constant(type_, 0)
 
 
 # ---- functions and modules ---------------------------------------------------------------------
@@ -196,26 +89,16 @@ class Loop:
     result: list[Value] = field(default_factory=list)
 
 
-class Builder:
-    """Appends instructions to one function. Methods return the value that an instruction makes."""
+class Builder(Instructions):
+    """Writes one function: values (instructions.py), vectors, memory and control flow."""
 
     def __init__(self, function: Function) -> None:
+        super().__init__(function.module.declare)
         self.function = function
-        self.lines: list[str] = []
         self.reserved: list[str] = []  # lines before all others
         self.block = "entry"
-        self._count = 0
 
-    # ---- plumbing ------------------------------------------------------------------------------
-    def name(self, hint: str = "") -> str:
-        self._count += 1
-        return f"%{hint}{self._count}" if hint else f"%v{self._count}"
-
-    def emit(self, type_: str, text: str) -> Value:
-        result = self.name()
-        self.lines.append(f"  {result} = {text}")
-        return Value(result, type_)
-
+    # ---- blocks --------------------------------------------------------------------------------
     def label(self, hint: str) -> str:
         self._count += 1
         return f"{hint}.{self._count}"
@@ -224,109 +107,6 @@ class Builder:
         """Start the basic block `label`."""
         self.lines.append(f"{label}:")
         self.block = label
-
-    # ---- arithmetic ----------------------------------------------------------------------------
-    def binary(self, op: str, x: Value, y: Value, flags: str = "") -> Value:
-        """Any two-operand instruction: binary("fadd", x, y), binary("sub", x, y, "nsw")."""
-        flags = flags + " " if flags else ""
-        return self.emit(x.type, f"{op} {flags}{x.type} {x.text}, {y.text}")
-
-    def fadd(self, x: Value, y: Value, flags: str = "") -> Value:
-        return self.binary("fadd", x, y, flags)
-
-    def fsub(self, x: Value, y: Value) -> Value:
-        return self.binary("fsub", x, y)
-
-    def fmul(self, x: Value, y: Value) -> Value:
-        return self.binary("fmul", x, y)
-
-    def fdiv(self, x: Value, y: Value) -> Value:
-        return self.binary("fdiv", x, y)
-
-    def fneg(self, x: Value) -> Value:
-        return self.emit(x.type, f"fneg {x.type} {x.text}")
-
-    def fma(self, x: Value, y: Value, z: Value) -> Value:
-        """x * y + z with one rounding."""
-        return self.intrinsic("llvm.fma", x, y, z)
-
-    def add(self, x: Value, y: Value) -> Value:
-        if y.text == "0":
-            return x
-        if x.text == "0":
-            return y
-        return self.binary("add", x, y)
-
-    def sub(self, x: Value, y: Value) -> Value:
-        return x if y.text == "0" else self.binary("sub", x, y)
-
-    def mul(self, x: Value, y: Value) -> Value:
-        if x.text == "0" or y.text == "1":
-            return x
-        if y.text == "0" or x.text == "1":
-            return y
-        return self.binary("mul", x, y)
-
-    def and_(self, x: Value, y: Value) -> Value:
-        return self.binary("and", x, y)
-
-    def or_(self, x: Value, y: Value) -> Value:
-        return self.binary("or", x, y)
-
-    def xor(self, x: Value, y: Value) -> Value:
-        return self.binary("xor", x, y)
-
-    def shl(self, x: Value, y: Value) -> Value:
-        return self.binary("shl", x, y)
-
-    def lshr(self, x: Value, y: Value) -> Value:
-        return self.binary("lshr", x, y)
-
-    def ashr(self, x: Value, y: Value) -> Value:
-        return self.binary("ashr", x, y)
-
-    def icmp(self, predicate: str, x: Value, y: Value) -> Value:
-        """predicate: eq ne slt sle sgt sge ult ule ugt uge; the result has i1 lanes."""
-        return self.emit(like(x.type, "i1"), f"icmp {predicate} {x.type} {x.text}, {y.text}")
-
-    def fcmp(self, predicate: str, x: Value, y: Value) -> Value:
-        """predicate: oeq une olt ole ogt oge uno ord ...; the result has i1 lanes."""
-        return self.emit(like(x.type, "i1"), f"fcmp {predicate} {x.type} {x.text}, {y.text}")
-
-    def select(self, condition: Value, yes: Value, no: Value) -> Value:
-        return self.emit(yes.type, f"select {condition}, {yes}, {no}")
-
-    def cast(self, op: str, x: Value, type_: str) -> Value:
-        """op: trunc zext sext fptrunc fpext fptosi fptoui sitofp uitofp bitcast; to `type_`."""
-        return self.emit(type_, f"{op} {x} to {type_}")
-
-    def bitcast(self, x: Value, type_: str) -> Value:
-        return x if x.type == type_ else self.cast("bitcast", x, type_)
-
-    def share(self, count: Value, number: Value, shares: Value) -> tuple[Value, Value]:
-        """Return the first and the end of share `number` of `count` things, among `shares`."""
-        begin = self.binary("sdiv", self.mul(count, number), shares)
-        following = self.add(number, constant("i64", 1))
-        return begin, self.binary("sdiv", self.mul(count, following), shares)
-
-    # ---- calls ---------------------------------------------------------------------------------
-    def intrinsic(self, name: str, *args: Value, returns: str | None = None) -> Value:
-        """An overloaded intrinsic on the first argument's type: intrinsic("llvm.fabs", x)."""
-        type_ = args[0].type
-        return self.call(f"{name}.{suffix(type_)}", returns or type_, list(args))
-
-    def call(self, name: str, returns: str, args: Sequence[Value]) -> Value:
-        self.function.module.declare(name, returns, [a.type for a in args])
-        text = f"call {returns} @{name}({', '.join(map(str, args))})"
-        if returns == "void":
-            self.lines.append("  " + text)
-            return Value("", "void")
-        return self.emit(returns, text)
-
-    def fetch(self, address: Value, write: bool) -> None:
-        """Prefetch the cache line of an address, for reading or writing."""
-        how = [constant("i32", word) for word in (int(write), NEAREST, DATA)]
-        self.call("llvm.prefetch.p0", "void", [address, *how])
 
     # ---- vectors -------------------------------------------------------------------------------
     def splat(self, x: Value, count: int) -> Value:
@@ -382,6 +162,11 @@ class Builder:
         name = f"llvm.masked.store.{suffix(value.type)}.p0"
         self.call(name, "void", [value, address, align, mask])
 
+    def fetch(self, address: Value, write: bool) -> None:
+        """Prefetch the cache line of an address, for reading or writing."""
+        how = [constant("i32", word) for word in (int(write), NEAREST, DATA)]
+        self.call("llvm.prefetch.p0", "void", [address, *how])
+
     # ---- control -------------------------------------------------------------------------------
     def branch(self, label: str) -> None:
         self.lines.append(f"  br label %{label}")
@@ -391,6 +176,12 @@ class Builder:
 
     def ret(self, value: Value | None = None) -> None:
         self.lines.append(f"  ret {value}" if value else "  ret void")
+
+    def share(self, count: Value, number: Value, shares: Value) -> tuple[Value, Value]:
+        """Return the first and the end of share `number` of `count` things, among `shares`."""
+        begin = self.binary("sdiv", self.mul(count, number), shares)
+        following = self.add(number, constant("i64", 1))
+        return begin, self.binary("sdiv", self.mul(count, following), shares)
 
     @contextmanager
     def when(self, condition: Value) -> Iterator[None]:

@@ -57,18 +57,10 @@ from collections.abc import Callable
 from functools import partial
 
 from lamina.engines.llvm.codegen import mathlib, scalar_helpers
-from lamina.engines.llvm.codegen.builder import (
-    Builder,
-    Value,
-    bits,
-    constant,
-    is_float,
-    like,
-    suffix,
-    zero,
-)
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.half import narrow_float, widen_float
 from lamina.engines.llvm.codegen.threefry import random_bits
+from lamina.engines.llvm.codegen.values import Value, bits, constant, is_float, like, suffix, zero
 from lamina.ir.types import DType
 
 __all__ = [

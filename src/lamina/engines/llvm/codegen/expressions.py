@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lamina.engines.llvm.codegen.builder import Value, constant, lanes
 from lamina.engines.llvm.codegen.elementwise import SCALAR, random_bits, register_type
 from lamina.engines.llvm.codegen.lanes import Lanes
 from lamina.engines.llvm.codegen.memory import Memory
 from lamina.engines.llvm.codegen.reducers import best, combine
 from lamina.engines.llvm.codegen.scope import Point, Scope
+from lamina.engines.llvm.codegen.values import Value, constant, lanes
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Accumulator, Expr
 

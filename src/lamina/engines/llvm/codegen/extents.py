@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, constant
+from lamina.engines.llvm.codegen.builder import Builder
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.ir.types import FLOORS, Dim, Extent, is_static
 
 

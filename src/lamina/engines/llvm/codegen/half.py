@@ -7,8 +7,9 @@ a run-time library that may not be there. Rounding is to nearest even; NaN stays
 
 from __future__ import annotations
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, like, scalar
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, where
+from lamina.engines.llvm.codegen.values import Value, like, scalar
 
 
 def widen_float(b: Builder, x: Value) -> Value:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from lamina.engines.llvm.codegen.builder import Value, constant
 from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest, RowLoop, walk
 from lamina.engines.llvm.loops.schedule import Tail

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.engines.llvm.codegen.builder import Value, integers, lanes, vector
 from lamina.engines.llvm.codegen.scope import Point, Scope
+from lamina.engines.llvm.codegen.values import Value, integers, lanes, vector
 
 
 class Lanes:

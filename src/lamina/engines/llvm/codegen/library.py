@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, constant, zero
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.elementwise import (
     SCALAR,
     memory_type,
@@ -19,6 +19,7 @@ from lamina.engines.llvm.codegen.elementwise import (
     to_register,
 )
 from lamina.engines.llvm.codegen.reducers import best
+from lamina.engines.llvm.codegen.values import Value, constant, zero
 from lamina.engines.llvm.program import scratch
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim, DType, TensorType, float64

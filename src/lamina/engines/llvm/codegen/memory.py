@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lamina.engines.llvm.codegen.builder import Value, constant, lanes, suffix, vector, zero
 from lamina.engines.llvm.codegen.elementwise import memory_type, to_memory, to_register
 from lamina.engines.llvm.codegen.lanes import Lanes
 from lamina.engines.llvm.codegen.register_transpose import transposed
 from lamina.engines.llvm.codegen.scope import Point, Scope
+from lamina.engines.llvm.codegen.values import Value, constant, lanes, suffix, vector, zero
 from lamina.engines.llvm.loops.index import Atom, Div, Index, Indirect, Var, atom_vars
 from lamina.engines.llvm.loops.nest import Buffer, Expr, Store
 from lamina.ir.types import Dim, is_static

@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from lamina.engines.llvm.codegen.builder import Function, Value, constant
-from lamina.engines.llvm.codegen.builder import vector as vector_of
+from lamina.engines.llvm.codegen.builder import Function
 from lamina.engines.llvm.codegen.elementwise import register_type
 from lamina.engines.llvm.codegen.kernel import NestEmitter
+from lamina.engines.llvm.codegen.values import Value, constant
+from lamina.engines.llvm.codegen.values import vector as vector_of
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule

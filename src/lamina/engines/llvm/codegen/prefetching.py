@@ -6,8 +6,8 @@ for k: acc += x[k] y[k]
 
 from __future__ import annotations
 
-from lamina.engines.llvm.codegen.builder import Value, constant
 from lamina.engines.llvm.codegen.kernel import Coordinates, NestEmitter
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.target.costs import LINE
 

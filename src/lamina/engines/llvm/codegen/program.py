@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
+from lamina.engines.llvm.codegen.builder import Builder, Module
 from lamina.engines.llvm.codegen.extents import emit_extent
 from lamina.engines.llvm.codegen.library import ROUTINES, Site
 from lamina.engines.llvm.codegen.stops import Stops
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.program import Program, users_of_memory

@@ -6,8 +6,9 @@ position.
 
 from __future__ import annotations
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, constant, lanes, vector
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.elementwise import SCALAR, register_type
+from lamina.engines.llvm.codegen.values import Value, constant, lanes, vector
 from lamina.ir.types import DType
 
 ROWS = {

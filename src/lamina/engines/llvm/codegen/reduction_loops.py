@@ -10,12 +10,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 
-from lamina.engines.llvm.codegen.builder import Builder, Function, Value, constant
+from lamina.engines.llvm.codegen.builder import Builder, Function
 from lamina.engines.llvm.codegen.expressions import Expressions
 from lamina.engines.llvm.codegen.hoisting import Hoisting
 from lamina.engines.llvm.codegen.reducers import combine, finished, horizontal, neutral
 from lamina.engines.llvm.codegen.scope import Scope
 from lamina.engines.llvm.codegen.totals import Totals
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule, Tail

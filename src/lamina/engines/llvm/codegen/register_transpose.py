@@ -8,7 +8,8 @@ Both sides then move full registers, and each cache line is accessed once.
 
 from __future__ import annotations
 
-from lamina.engines.llvm.codegen.builder import Builder, Value
+from lamina.engines.llvm.codegen.builder import Builder
+from lamina.engines.llvm.codegen.values import Value
 
 
 def transposed(b: Builder, rows: list[Value]) -> list[Value]:

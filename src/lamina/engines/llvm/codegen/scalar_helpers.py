@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, bits, lanes, scalar, suffix
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.exponential import power_of_two
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, fma, where
+from lamina.engines.llvm.codegen.values import Value, bits, lanes, scalar, suffix
 
 Body = Callable[[Builder, Value, Value], Value]
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, constant
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.extents import emit_extent
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lamina.engines.llvm.codegen.barrier import POLLS, emit_barrier, emit_poll
-from lamina.engines.llvm.codegen.builder import Builder, Value, constant
+from lamina.engines.llvm.codegen.builder import Builder
+from lamina.engines.llvm.codegen.values import Value, constant
 
 PIECE = 28  # a kernel of more than 2^28 operations is called in portions
 LIKELY = 1 << 20  # operations at typical sizes; a kernel of fewer has not 2^31 at any size in use

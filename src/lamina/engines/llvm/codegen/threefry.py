@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, lanes
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.expression import Expr
+from lamina.engines.llvm.codegen.values import Value, lanes
 from lamina.reference.threefry import PARITY, ROTATIONS
 
 

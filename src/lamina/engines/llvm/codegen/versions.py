@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from lamina.engines.llvm.codegen.builder import Function, Module, Value, constant
+from lamina.engines.llvm.codegen.builder import Function, Module
 from lamina.engines.llvm.codegen.kernel import NestEmitter, kernel_symbols
 from lamina.engines.llvm.codegen.pipelined_epilogue import PipelinedEpilogue
 from lamina.engines.llvm.codegen.prefetching import PrefetchingEmitter
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Condition, Schedule

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from lamina.engines.llvm.codegen.barrier import architecture, integer
-from lamina.engines.llvm.codegen.builder import Builder, Value
+from lamina.engines.llvm.codegen.builder import Builder
+from lamina.engines.llvm.codegen.values import Value
 
 # Emitters of a call: (builder, address of the system's function, address of the number, its value).
 Emitter = Callable[[Builder, Value, Value, Value], None]

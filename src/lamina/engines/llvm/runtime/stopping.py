@@ -21,7 +21,8 @@ from __future__ import annotations
 
 from lamina.engines.llvm.codegen import barrier
 from lamina.engines.llvm.codegen.barrier import field, integer, load_atomic, store_atomic
-from lamina.engines.llvm.codegen.builder import Builder, Module, Value
+from lamina.engines.llvm.codegen.builder import Builder, Module
+from lamina.engines.llvm.codegen.values import Value
 
 NEVER = 1 << 62  # polls until the first look
 

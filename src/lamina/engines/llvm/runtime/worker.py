@@ -23,7 +23,8 @@ from lamina.engines.llvm.codegen.barrier import (
     load_atomic,
     store_atomic,
 )
-from lamina.engines.llvm.codegen.builder import Builder, Module, Value
+from lamina.engines.llvm.codegen.builder import Builder, Module
+from lamina.engines.llvm.codegen.values import Value
 from lamina.engines.llvm.runtime import stopping
 from lamina.engines.llvm.runtime.parking import System
 

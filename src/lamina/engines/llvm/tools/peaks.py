@@ -13,7 +13,8 @@ from functools import cache
 
 import numpy as np
 
-from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant, lanes, vector
+from lamina.engines.llvm.codegen.builder import Builder, Module
+from lamina.engines.llvm.codegen.values import Value, constant, lanes, vector
 from lamina.engines.llvm.runtime import threadpool
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.target.machine import Machine, machine

@@ -23,8 +23,9 @@ import numpy as np
 
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.codegen import barrier
-from lamina.engines.llvm.codegen.builder import Builder, Module, Value, constant
+from lamina.engines.llvm.codegen.builder import Builder, Module
 from lamina.engines.llvm.codegen.program import UNMOVED, Driver
+from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import If, Routine, While, leaves

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from lamina.engines.llvm.codegen.builder import Builder, Value
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.expression import (
     Expr,
     at_least,
@@ -21,6 +21,7 @@ from lamina.engines.llvm.codegen.mathlib.expression import (
     where,
 )
 from lamina.engines.llvm.codegen.mathlib.formats import format_of
+from lamina.engines.llvm.codegen.values import Value
 
 
 def exp(b: Builder, x: Value) -> Value:

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.engines.llvm.codegen.builder import Builder, Value, bits, constant, is_float, like
+from lamina.engines.llvm.codegen.builder import Builder
+from lamina.engines.llvm.codegen.values import Value, bits, constant, is_float, like
 from lamina.engines.llvm.target.target import target
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamina.engines.llvm.codegen.builder import bits
 from lamina.engines.llvm.codegen.mathlib import coefficients
+from lamina.engines.llvm.codegen.values import bits
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,12 @@ from __future__ import annotations
 
 import math
 
-from lamina.engines.llvm.codegen.builder import (
-    Builder,
-    Module,
-    Value,
-    constant,
-    lanes,
-    scalar,
-    zero,
-)
+from lamina.engines.llvm.codegen.builder import Builder, Module
 from lamina.engines.llvm.codegen.mathlib.coefficients import TWO_OVER_PI
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, fma, where
 from lamina.engines.llvm.codegen.mathlib.formats import DOUBLE
 from lamina.engines.llvm.codegen.mathlib.quarters import of_quadrant, sine_and_cosine
+from lamina.engines.llvm.codegen.values import Value, constant, lanes, scalar, zero
 
 TABLE = "@lamina.two_over_pi"  # a word of zeros, then the bits after the binary point
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 
-from lamina.engines.llvm.codegen.builder import Builder, Value
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, fma, polynomial, where
 from lamina.engines.llvm.codegen.mathlib.formats import SINGLE, Format, format_of
+from lamina.engines.llvm.codegen.values import Value
 
 
 def log(b: Builder, x: Value) -> Value:

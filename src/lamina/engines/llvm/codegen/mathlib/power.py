@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from lamina.engines.llvm.codegen.builder import Builder, Value
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.exponential import (
     exp_of,
     exp_reduced,
@@ -25,6 +25,7 @@ from lamina.engines.llvm.codegen.mathlib.expression import (
 )
 from lamina.engines.llvm.codegen.mathlib.formats import DOUBLE, SINGLE, format_of
 from lamina.engines.llvm.codegen.mathlib.logarithm import log, split
+from lamina.engines.llvm.codegen.values import Value
 
 Pair = tuple[Expr, Expr]  # an unevaluated sum, the second far smaller than the first
 LN2 = (math.log(2), float.fromhex("0x1.abc9e3b39803fp-56"))

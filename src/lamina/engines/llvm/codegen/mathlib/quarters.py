@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lamina.engines.llvm.codegen.builder import bits
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, fma, polynomial, where
 from lamina.engines.llvm.codegen.mathlib.formats import DOUBLE, SINGLE
+from lamina.engines.llvm.codegen.values import bits
 
 
 def sine_and_cosine_single(r: Expr) -> tuple[Expr, Expr]:

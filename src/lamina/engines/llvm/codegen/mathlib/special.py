@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from lamina.engines.llvm.codegen.builder import Builder, Value
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.exponential import exp_moderate
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, at_most, fma, polynomial, where
 from lamina.engines.llvm.codegen.mathlib.formats import SINGLE, format_of
 from lamina.engines.llvm.codegen.mathlib.logarithm import to_float
+from lamina.engines.llvm.codegen.values import Value
 
 
 def erf(b: Builder, x: Value) -> Value:

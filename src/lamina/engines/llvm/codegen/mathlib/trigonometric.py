@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from lamina.engines.llvm.codegen.builder import Builder, Value
+from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, fma, polynomial, where
 from lamina.engines.llvm.codegen.mathlib.formats import DOUBLE, SINGLE, format_of
 from lamina.engines.llvm.codegen.mathlib.huge_angles import with_huge_lanes
@@ -18,6 +18,7 @@ from lamina.engines.llvm.codegen.mathlib.quarters import (
     sine_and_cosine,
     sine_and_cosine_single,
 )
+from lamina.engines.llvm.codegen.values import Value
 
 REDUCIBLE = 2.0**38
 HALF_PI = (*DOUBLE.half_pi, float.fromhex("-0x1.f1976b7ed8fbcp-110"))
