@@ -21,7 +21,7 @@ from lamina.engines.llvm.codegen.program import Driver
 from lamina.engines.llvm.codegen.totals import Totals
 from lamina.engines.llvm.codegen.values import constant, zero
 from lamina.engines.llvm.fusion import anchors
-from lamina.engines.llvm.fusion.plan import _Planner
+from lamina.engines.llvm.fusion.groups import FusionState
 from lamina.engines.llvm.loops import buffers
 from lamina.engines.llvm.loops.index import Index, Mod, at, linear
 from lamina.engines.llvm.lowering.inline import VIEWS, Inliner
@@ -337,7 +337,7 @@ FAULTS = [
     Fault("readers after the writer", _Bufferizer, "_come_before", _always(True)),
     Fault("parts lie over each other", _Bufferizer, "_part", _first_part),
     Fault("moves overwrite each other", _Bufferizer, "_is_overwritten", _always(False)),
-    Fault("a group reads its values elsewhere", _Planner, "_reads_off_point", _always(False)),
+    Fault("a group reads its values elsewhere", FusionState, "reads_off_point", _always(False)),
     Fault("loops run forwards only", Driver, "_loop", _forwards),
     Fault("a wrong rule of algebra", RULES, "subtract", _algebra),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lamina.engines.llvm.fusion.plan import FusionGroup
+from lamina.engines.llvm.fusion.groups import FusionGroup
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Position
 from lamina.engines.llvm.loops.kernel import Kernel

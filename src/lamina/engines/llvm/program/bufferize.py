@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lamina.engines.llvm.fusion.plan import FusionGroup, FusionPlan, plan_fusion, reaches
+from lamina.engines.llvm.fusion.groups import FusionGroup, FusionPlan, reaches
+from lamina.engines.llvm.fusion.plan import plan_fusion
 from lamina.engines.llvm.graph.partitions import is_partitioned, parts_of
 from lamina.engines.llvm.loopopt.split_at_guards import split_at_guards
 from lamina.engines.llvm.loops.buffers import Slot

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from lamina.engines.llvm.fusion.plan import FusionPlan
+from lamina.engines.llvm.fusion.groups import FusionPlan
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Index, Var, at, of, strides_of
 from lamina.engines.llvm.loops.kernel import Kernel

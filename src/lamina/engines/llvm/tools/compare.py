@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from lamina.engines.fixed import fixed
-from lamina.engines.llvm.fusion.plan import FusionGroup, plan_fusion
+from lamina.engines.llvm.fusion.groups import FusionGroup
+from lamina.engines.llvm.fusion.plan import plan_fusion
 from lamina.engines.llvm.pipeline import compile_graph
 from lamina.engines.llvm.target.target import target
 from lamina.errors import ComparisonError
