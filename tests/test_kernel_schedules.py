@@ -116,17 +116,18 @@ def test_the_text_of_a_schedule_shows_every_choice() -> None:
             shown = replace(schedule, **{field.name: getattr(default, field.name)})
             assert str(shown) != str(schedule), field.name
     assert "b < 4: (order (j, b))" in str(schedule)
-    assert "b full or clamped" in str(schedule.restricted(row))
+    assert "b full or clamped" in str(schedule.restricted(row, 1))
 
 
 def test_a_restricted_loop_may_end_inside_of_any_tile_in_every_version() -> None:
     inner = Schedule((ROWS, COLUMNS), COLUMNS, 8, {ROWS: 4})
     outer = replace(inner, full_rows=True, versions=(Version(Condition(ROWS, 4), inner),))
-    found = outer.restricted(ROWS)
+    found = outer.restricted(ROWS, 1)
     assert found.tail(ROWS) is Tail.FULL_OR_CLAMPED
     assert found.versions[0].schedule.tail(ROWS) is Tail.CLAMPED
-    assert outer.restricted(COLUMNS).tail(COLUMNS) is Tail.FULL_OR_MASKED
-    assert found.restricted(Var("n", 1)) == found
+    assert outer.restricted(COLUMNS, 1).tail(COLUMNS) is Tail.FULL_OR_MASKED
+    assert found.restricted(Var("n", 1), 1) == found
+    assert outer.restricted(ROWS, 8).tail(ROWS) is Tail.EXACT
 
 
 def test_a_schedule_is_chosen_once_for_each_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,28 +15,23 @@ from contextlib import contextmanager
 
 from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.codegen.values import Value, constant
-from lamina.engines.llvm.loops.index import Var
-from lamina.engines.llvm.loops.nest import Nest, RowLoop, walk
+from lamina.engines.llvm.loopopt.coalesce import indices, tests
+from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod, Var
+from lamina.engines.llvm.loops.nest import Nest, RowLoop
 from lamina.engines.llvm.loops.schedule import Tail
 from lamina.ir.types import Dim, is_static, symbols
 
 
 def kernel_symbols(nest: Nest) -> list[str]:
     """Return the symbolic sizes that a nest depends on, in the order of its arguments."""
-    from lamina.engines.llvm.loopopt.coalesce import indices, tests
-
     extents: list[Dim] = [v.extent for v in (*nest.loops, *nest.reductions)]
     for index in [*indices(nest), *(index for index, _, _ in tests(nest))]:
         extents += _dims(index)
-    guards = [e.params["tests"] for e in walk(nest.roots()) if e.kind == "guard"]
-    extents += [bound for tests in guards for _, *bounds in tests for bound in bounds]
+    extents += [bound for _, *bounds in tests(nest) for bound in bounds]
     return sorted(symbols(extents))
 
 
-def _dims(index: object) -> list[Dim]:
-    from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod
-
-    assert isinstance(index, Index)
+def _dims(index: Index) -> list[Dim]:
     found: list[Dim] = [index.offset, *index.terms.values()]
     for atom in index.terms:
         if isinstance(atom, (Div, Mod)):

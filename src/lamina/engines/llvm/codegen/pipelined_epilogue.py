@@ -14,36 +14,26 @@ out-of-order window is too short to overlap them. Bits do not change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from lamina.engines.llvm.codegen.builder import Function
 from lamina.engines.llvm.codegen.elementwise import register_type
 from lamina.engines.llvm.codegen.kernel import NestEmitter
 from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.codegen.values import vector as vector_of
 from lamina.engines.llvm.loops.index import Var
-from lamina.engines.llvm.loops.nest import Nest
-from lamina.engines.llvm.loops.schedule import Schedule
 
 
 class PipelinedEpilogue(NestEmitter):
     """Emits a nest with one reduction loop and one kind of accumulators, whose tiles are full along
     the vector loop (`Schedule.pipelined`)."""
 
-    def __init__(
-        self,
-        function: Function,
-        nest: Nest,
-        schedule: Schedule,
-        sizes: dict[str, Value],
-        below: Mapping[Var, int],
-    ) -> None:
-        super().__init__(function, nest, schedule, sizes, below)
-        single = replace(schedule, unroll={}, pipelined=False)
-        self.epilogue = NestEmitter(function, nest, single, sizes, below)
+    def _prepare(self) -> None:
+        nest, schedule = self.nest, self.schedule
+        single = replace(schedule, unroll={}, tails={}, pipelined=False)
+        self.epilogue = NestEmitter(self.function, nest, single, self.space.sizes, self.below)
         vector = schedule.vector
         assert vector is not None
         self.rows = next(v for v, n in schedule.unroll.items() if v is not vector and n > 1)

@@ -37,12 +37,16 @@ class Reductions:
         sizes: dict[str, Value],
         below: Mapping[Var, int],
     ) -> None:
-        self.function, self.nest, self.schedule = function, nest, schedule
+        self.function, self.nest, self.schedule, self.below = function, nest, schedule, below
         self.b: Builder = function.builder
         self.space = Scope(self.b, nest, schedule, sizes)
         self.values = Expressions(self.space, function.args)
         self.hoisting = Hoisting(self.values)
         self.totals = Totals(self.b, nest, schedule, self.space.dim, below)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Reserve the memory of a derived emitter."""
 
     def dim(self, extent: Dim) -> Value:
         return self.space.dim(extent)
@@ -138,29 +142,21 @@ class Reductions:
         """Emit `iteration` at each tile of a reduction from start to stop, in blocks if the
         reduction is long. Block boundaries do not depend on where the loop starts, which must
         be in the first block."""
-        block_size = self.totals.cuts.get(var)
-        if block_size is None:
-            return self._plain_loop(var, start, stop, carry, iteration)
+        b, step, block_size = self.b, self.schedule.step(var), self.totals.cuts.get(var)
+
+        def tiles(first: Value, end: Value, accumulators: list[Value]) -> list[Value]:
+            with b.loop(first, end, step, accumulators, hint=var.name) as loop, self.space.scope():
+                loop.next = iteration(loop.value, loop.carried)
+            return loop.result
 
         def block(first: Value, end: Value, accumulators: list[Value]) -> list[Value]:
             if start.text != "0":
-                first = self.b.intrinsic("llvm.smax", first, start)
-            return self._plain_loop(var, first, end, accumulators, iteration)
+                first = b.intrinsic("llvm.smax", first, start)
+            return tiles(first, end, accumulators)
 
+        if block_size is None:
+            return tiles(start, stop, carry)
         return self.totals.blocks(block_size, stop, carry, block)
-
-    def _plain_loop(
-        self,
-        var: Var,
-        start: Value,
-        stop: Value,
-        carry: list[Value],
-        iteration: Callable[[Value, list[Value]], list[Value]],
-    ) -> list[Value]:
-        step = self.schedule.step(var)
-        with self.b.loop(start, stop, step, carry, hint=var.name) as loop, self.space.scope():
-            loop.next = iteration(loop.value, loop.carried)
-        return loop.result
 
     def _iteration_count(self, var: Var) -> Value:
         """Return the number of iterations of a reduction; parts of a split one differ."""

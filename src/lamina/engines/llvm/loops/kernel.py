@@ -38,7 +38,7 @@ class Kernel:
     def set_row_loop(self, row_loop: RowLoop) -> None:
         """Let callers restrict the kernel to some of its rows."""
         self.nest.row_loop = row_loop
-        self.schedule = self.chosen.restricted(row_loop.loop)
+        self.schedule = self.chosen.restricted(row_loop.loop, row_loop.size)
         if self.first_iteration is not None:
             self.first_iteration.set_row_loop(row_loop)
 

@@ -23,6 +23,7 @@ from enum import Enum
 from typing import Any
 
 from lamina.engines.llvm.loops.index import Var
+from lamina.ir.types import Dim, is_static
 
 
 class Tail(Enum):
@@ -121,11 +122,13 @@ class Schedule:
         versions = (Version(v.condition, v.schedule.everywhere(**changes)) for v in self.versions)
         return replace(self, versions=tuple(versions), **changes)
 
-    def restricted(self, row: Var) -> Schedule:
-        """Return the schedule where callers restrict a loop: any of its tiles may be partial."""
-        versions = (Version(v.condition, v.schedule.restricted(row)) for v in self.versions)
-        tails = dict(self.tails)
-        if self.step(row) > 1:
+    def restricted(self, row: Var, size: Dim) -> Schedule:
+        """Return the schedule where callers restrict a loop to some rows of `size` iterations: any
+        of its tiles may be partial, unless tiles divide the rows."""
+        versions = (Version(v.condition, v.schedule.restricted(row, size)) for v in self.versions)
+        tails, step = dict(self.tails), self.step(row)
+        divides = is_static(size) and int(size) % step == 0 and self.tail(row) is Tail.EXACT
+        if not divides:
             full_rows = Tail.FULL_OR_CLAMPED if self.full_rows else Tail.CLAMPED
             tails[row] = Tail.FULL_OR_MASKED if row is self.vector else full_rows
         return replace(self, tails=tails, versions=tuple(versions))

@@ -83,7 +83,8 @@ def _wrong_schedule(nest: Nest, schedule: Schedule) -> Iterator[str]:
     for var in (*nest.loops, *nest.reductions):
         step = schedule.step(var)
         exact = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
-        restricted = step > 1 and nest.row_loop is not None and nest.row_loop.loop is var
+        row = nest.row_loop
+        restricted = row is not None and row.loop is var and row.size % step != 0
         if schedule.tail(var) is Tail.EXACT and (restricted or not exact):
             yield f"its schedule ({schedule}) has tiles that reach past the end of {var.name}"
     for version in schedule.versions:
