@@ -1,5 +1,6 @@
 """Targets: schedules for other machines, and thresholds under which every pass acts."""
 
+import math
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import lamina as lm
 from lamina.engines import engine
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import NestKind
+from lamina.engines.llvm.loops.schedule import Tail
 from lamina.engines.llvm.pipeline import program_of, stages_of
 from lamina.engines.llvm.program.statements import leaves
 from lamina.engines.llvm.runtime import cache
@@ -21,7 +23,7 @@ from lamina.fuzz.check import check
 from lamina.fuzz.generate import generate
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
-from lamina.ir.types import Extent, TensorType, float32
+from lamina.ir.types import Extent, TensorType, float32, float64, int32
 from lamina.rewrite import simplify
 from lamina.settings import settings
 from lamina.transforms.tracing import record
@@ -39,8 +41,8 @@ def machine(request):
         yield MACHINES[request.param]
 
 
-def kernels(f, *shapes):
-    graph = record(f, [TensorType(shape, float32) for shape in shapes]).graph
+def kernels(f, *shapes, dtype=float32):
+    graph = record(f, [TensorType(shape, dtype) for shape in shapes]).graph
     return [k for k in leaves(program_of(simplify(graph), {}).statements) if isinstance(k, Kernel)]
 
 
@@ -72,6 +74,112 @@ def test_a_schedule_names_every_version_that_is_emitted():
     kernel = product(kernels(lambda x, w: x @ w, (batch, 256), (256, 512)))
     (version,) = kernel.chosen.versions
     assert version.condition.below and version.condition.limit > 1
+
+
+def _adam(x, g, w, mean, square):
+    slope = x.T @ g
+    mean = 0.9 * mean + 0.1 * slope
+    square = 0.999 * square + 0.001 * slope * slope
+    return w - 0.01 * mean / (lm.sqrt(square) + 1e-3), mean, square
+
+
+def _normalized(x):
+    mean = lm.mean(x, 0)
+    return (x - mean) / lm.sqrt(lm.mean((x - mean) ** 2, 0) + 1e-3)
+
+
+ROWS = Extent.symbol("rows")
+NESTS = {  # what to compute, of which shapes (float32, unless a dtype comes first)
+    "product": (lambda x, w: x @ w, (128, 256), (256, 512)),
+    "small product": (lambda x, w: x @ w, (3, 5), (5, 7)),
+    "product of rows": (lambda x, w: x @ w, (ROWS, 256), (256, 48)),
+    "product and sum": (lambda x, w, y: x @ w + y, (64, 256), (256, 48), (64, 48)),
+    "product of two batches": (lambda x, w: x @ w, (8, 32, 64), (8, 64, 32)),
+    "product with a vector": (lambda x, w: x @ w, (512,), (512, 1000)),
+    "long product": (lambda x, y: x @ y.T, (8, 4096), (8, 4096)),
+    "product in float64": (lambda x, w: x @ w, float64, (64, 96), (96, 64)),
+    "product with an update": (_adam, (ROWS, 300), (ROWS, 64), *[(300, 64)] * 3),
+    "wide product with an update": (_adam, (64, 300), (64, 64), *[(300, 64)] * 3),
+    "map": (lambda x: lm.exp(x) + lm.tanh(x), (4096,)),
+    "short map": (lambda x: x + 1, (7,)),
+    "transpose": (lambda x: lm.transpose(x, (0, 2, 1)), (ROWS, 64, 128)),
+    "map of integers": (lambda x: x * 3, int32, (ROWS, 30)),
+    "softmax": (lambda x: lm.nn.softmax(x), (ROWS, 100)),
+    "sums of columns": (_normalized, (1000, 64)),
+    "maximum's position": (lambda x: lm.argmax(x, 1), (64, 50)),
+    "convolution": (lambda x, w: lm.nn.conv(x, w), (4, 16, 16, 16), (3, 3, 16, 48)),
+    "convolution of a row": (lambda x, w: lm.nn.conv(x, w), (ROWS, 20, 8), (5, 8, 20)),
+    "largest of a window": (lambda x: lm.nn.max_pool(x, 2), (4, 16, 16, 16)),
+}
+
+
+def nest_kernels(name):
+    f, *shapes = NESTS[name]
+    dtype = shapes.pop(0) if not isinstance(shapes[0], tuple) else float32
+    return kernels(f, *shapes, dtype=dtype)
+
+
+def versions(schedule):
+    return [schedule, *(each for v in schedule.versions for each in versions(v.schedule))]
+
+
+def registers_of_tile(nest, schedule):
+    """Vector registers that a tile needs: its accumulators, the operands that are kept from one
+    row or column to the next, and one that is loaded; or a square that is transposed."""
+    if not nest.accumulators:
+        return schedule.lanes if schedule.transposed is not None else 1
+    accumulators = math.prod(schedule.unroll.values())
+    each = sum(2 if a.kind.startswith("arg") else 1 for a in nest.accumulators)
+    loads = [e for e in nest.accumulator_loads() if set(schedule.unroll) & e.vars]
+    counts = [math.prod(n for v, n in schedule.unroll.items() if v in e.vars) for e in loads]
+    kept = min(counts) if len(counts) > 1 else 0
+    return accumulators * each + kept + 1
+
+
+@pytest.mark.parametrize("name", NESTS)
+def test_a_tile_of_every_version_fits_the_register_file(machine, name):
+    for kernel in nest_kernels(name):
+        for schedule in versions(kernel.chosen):
+            need = registers_of_tile(kernel.nest, schedule)
+            assert need <= machine.vector_registers, f"{schedule}\n{kernel.nest}"
+
+
+@pytest.mark.parametrize("name", NESTS)
+def test_the_width_of_vectors_follows_the_machine(machine, name):
+    for kernel in nest_kernels(name):
+        nest = kernel.nest
+        stored = [s.buffer.dtype.bits for s in nest.stores]
+        loaded = [e.dtype.bits for e in nest.loads() if e.vars]
+        widest = max(32, *stored, *loaded, *(a.dtype.bits for a in nest.accumulators))
+        for schedule in versions(kernel.chosen):
+            expected = 1 if schedule.vector is None else machine.lanes(widest)
+            assert schedule.lanes == expected, f"{schedule}\n{nest}"
+            assert schedule.step(schedule.vector) % schedule.lanes == 0
+
+
+@pytest.mark.parametrize("name", NESTS)
+def test_no_schedule_depends_on_the_number_of_threads(machine, name):
+    found = []
+    for count in (1, 2, 64):
+        other = replace(machine, cores=count)
+        with using(Target(other, Costs.of(other))), settings(threads=min(count, 4)):
+            found.append([str(kernel.chosen) for kernel in nest_kernels(name)])
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_nests_reach_every_kind_and_every_choice_of_a_schedule(name):
+    with using(Target(MACHINES[name], Costs.of(MACHINES[name]))):
+        found = [k for each in NESTS for k in nest_kernels(each)]
+    schedules = [s for k in found for s in versions(k.chosen)]
+    tails = {tail for s in schedules for tail in s.tails.values()}
+    assert {k.nest.kind for k in found} >= {*NestKind} - {NestKind.COPY, NestKind.ZEROS}
+    assert tails >= {Tail.CLAMPED, Tail.MASKED, Tail.FULL_OR_MASKED}
+    choices = ["pipelined", "prefetch_epilogue", "serial", "versions"]
+    if name == "avx512":  # narrower vectors do not make up for the price of a gather
+        choices.append("transposed")
+    for choice in choices:
+        assert any(getattr(s, choice) for s in schedules), choice
 
 
 @pytest.mark.parametrize("name", MACHINES)
