@@ -206,7 +206,7 @@ PRIVATE = {
     **dict.fromkeys(("operations", "transforms", "layers", "seeding", "keras"), TENSOR),
     **{package: {"_getframe"} for package in ("errors", "namespaces", "ir")},
     "tree": {"_fields"},  # public in named tuples
-    "context": {"_replace"},
+    "context": {"_fields", "_make"},
 }
 
 

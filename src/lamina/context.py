@@ -39,6 +39,7 @@ class Context(NamedTuple):
 
 
 OUTERMOST = Context()
+_PLACES = {name: place for place, name in enumerate(Context._fields)}
 _CURRENT: ContextVar[Context] = ContextVar("lamina", default=OUTERMOST)
 current = _CURRENT.get
 
@@ -53,7 +54,10 @@ class entered:
 
     def __enter__(self) -> Context:
         self.before = current()
-        inner = self.before._replace(**self.changes)
+        values = list(self.before)
+        for name, value in self.changes.items():
+            values[_PLACES[name]] = value
+        inner = Context._make(values)
         _CURRENT.set(inner)
         return inner
 

@@ -57,13 +57,13 @@ class Tensor(Operators):
 
     __slots__ = ("__weakref__", "_mask", "_node", "_origin", "_type", "_value")
     __array_priority__ = 1000
+    _mask: Tensor  # of tensors that have one: see operations.masks
+    _origin: Any  # of probabilities whose logits are known: see operations.logits
 
     def __init__(self, type_: TensorType, value: Any = None, node: Node | None = None) -> None:
         self._type = type_
         self._value = value
         self._node = node
-        self._mask: Tensor | None = None  # see operations.masks
-        self._origin: Any = None  # see operations.logits
 
     # ---- what it is ----------------------------------------------------------------------------
     @property
@@ -265,8 +265,12 @@ def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
         restoring.count_operation(name)
         node = Node(name, [as_node(t) for t in tensors], params, type_)
         return from_node(node)
-    value = _computed(name, values, params, tensors, type_)
-    if context.current().record is None or not any(t._node is not None for t in tensors):
+    here = context.current()
+    if here.restoration is None:
+        value = interpreter.apply(name, values, params, tensors[0].dtype if tensors else None)
+    else:
+        value = _computed(here.restoration, name, values, params, tensors, type_)
+    if here.record is None or not any(t._node is not None for t in tensors):
         if isinstance(type_, tuple):
             return tuple(Tensor(t, v) for t, v in zip(type_, value, strict=True))
         return Tensor(type_, value)
@@ -274,13 +278,15 @@ def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
 
 
 def _computed(
-    name: str, values: list[Any], params: Any, tensors: tuple[Tensor, ...], type_: Any
+    reading: restoring.Restoration,
+    name: str,
+    values: list[Any],
+    params: Any,
+    tensors: tuple[Tensor, ...],
+    type_: Any,
 ) -> Any:
     """The result of a primitive, within the limits of the file that is being read, if one is."""
-    reading = restoring.current()
     dtype = tensors[0].dtype if tensors else None
-    if reading is None:
-        return interpreter.apply(name, values, params, dtype)
     is_view = name == "broadcast_in_dim"  # of any extent, and in no memory of its own
     types_ = () if is_view else type_ if isinstance(type_, tuple) else (type_,)
     sizes = [math.prod(t.shape) for t in types_]

@@ -56,4 +56,4 @@ def logarithm_of(probabilities: Any) -> Tensor | None:
 
 
 def _origin_of(tensor: Any) -> Origin | None:
-    return tensor._origin if isinstance(tensor, Tensor) else None
+    return getattr(tensor, "_origin", None) if isinstance(tensor, Tensor) else None

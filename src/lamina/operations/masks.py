@@ -31,7 +31,7 @@ def attach(tensor: Tensor, mask: Any) -> Tensor:
 
 def mask_of(tensor: Any) -> Tensor | None:
     """The mask that a layer attached to a tensor, or None."""
-    return tensor._mask if isinstance(tensor, Tensor) else None
+    return getattr(tensor, "_mask", None) if isinstance(tensor, Tensor) else None
 
 
 def masks_of(nest: Any) -> Any:

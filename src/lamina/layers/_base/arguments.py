@@ -187,7 +187,9 @@ def as_traced(value: Any) -> Any:
     """Return a symbolic tensor as an ordinary tensor of the program that is being recorded."""
     if isinstance(value, symbolic.SymbolicTensor):
         traced = Tensor(value._type, None, value._node)
-        traced._mask, traced._origin = value._mask, value._origin
+        for name in ("_mask", "_origin"):
+            if hasattr(value, name):
+                setattr(traced, name, getattr(value, name))
         return traced
     return value
 
