@@ -9,7 +9,7 @@ from lamina import layers as L
 from lamina import transforms
 from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, UnknownNameError
-from lamina.operations import random, reductions
+from lamina.operations import random_keys, reductions
 from lamina.settings import settings
 from lamina.tensor import Variable
 
@@ -128,7 +128,7 @@ def test_lists_of_numbers_are_inputs():
 
 # ---- layers with chance -------------------------------------------------------------------------
 def test_dropout_keeps_the_expected_sum_and_drops_its_share():
-    random.set_seed(1)
+    random_keys.set_seed(1)
     x = np.ones((200, 300))
     found = L.Dropout(0.3)(x, training=True).numpy()
     assert set(np.unique(found)) == {0.0, np.float32(1 / 0.7)}
@@ -139,7 +139,7 @@ def test_dropout_draws_anew_each_time_and_repeats_after_the_seed():
     layer, x = L.Dropout(0.5), np.ones((8, 8))
 
     def twice():
-        random.set_seed(5)
+        random_keys.set_seed(5)
         return [layer(x, training=True).numpy() for _ in range(2)]
 
     first, again = twice(), twice()
@@ -150,7 +150,7 @@ def test_dropout_draws_anew_each_time_and_repeats_after_the_seed():
 def test_seeds_and_names_tell_dropouts_apart():
     masks = []
     for layer in (L.Dropout(0.5), L.Dropout(0.5, seed=1), L.Dropout(0.5, name="other")):
-        random.set_seed(5)
+        random_keys.set_seed(5)
         masks.append(layer(np.ones((8, 8)), training=True).numpy())
     assert (masks[0] != masks[1]).any() and (masks[0] != masks[2]).any()
 
@@ -176,13 +176,13 @@ def test_all_or_nothing():
     ],
 )
 def test_mean_and_variance_of_noise(layer, mean, variance):
-    random.set_seed(2)
+    random_keys.set_seed(2)
     found = layer(np.ones((300, 300)), training=True).numpy()
     assert abs(found.mean() - mean) < 0.01 and abs(found.var() - variance) < 0.01
 
 
 def test_alpha_dropout_keeps_mean_and_variance():
-    random.set_seed(2)
+    random_keys.set_seed(2)
     x = np.random.default_rng(0).standard_normal((300, 300))
     found = L.AlphaDropout(0.3)(x, training=True).numpy()
     assert abs(found.mean()) < 0.02 and abs(found.var() - 1) < 0.03
@@ -195,12 +195,14 @@ def test_in_a_compiled_function_dropout_needs_a_key():
             transforms.compile(lambda x: layer(x, training=True))(A)
 
         def keyed(x, key):
-            with random.key_scope(key):
+            with random_keys.key_scope(key):
                 return layer(x, training=True)
 
         f = transforms.compile(keyed)
-        first, other = (f(np.ones((8, 8)), random.key(k)).numpy() for k in (0, 1))
-        assert (first != other).any() and (f(np.ones((8, 8)), random.key(0)).numpy() == first).all()
+        first, other = (f(np.ones((8, 8)), random_keys.key(k)).numpy() for k in (0, 1))
+        assert (first != other).any() and (
+            f(np.ones((8, 8)), random_keys.key(0)).numpy() == first
+        ).all()
 
 
 # ---- the base class -----------------------------------------------------------------------------
@@ -273,7 +275,7 @@ def test_trainable_false_reaches_everything_inside():
 
 def test_training_reaches_the_layers_inside_without_being_passed_on():
     block = Block(64)
-    random.set_seed(0)
+    random_keys.set_seed(0)
     block(A)
     drop = L.Dropout(0.5)
     block.by_name = {"out": L.Identity(), "drop": drop}

@@ -15,7 +15,7 @@ from lamina import transforms
 from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, NotBuiltError, ShapeError, UnknownNameError
 from lamina.models import Model, Sequential, clone_model, model_from_json
-from lamina.operations import elementwise, logits, random, shaping
+from lamina.operations import elementwise, logits, random_keys, shaping
 from lamina.settings import settings
 
 X = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
@@ -64,7 +64,7 @@ def test_the_lectures_network():
 
 @pytest.mark.parametrize("how", ["input_shape", "Input", "InputLayer", "build", "data", "add"])
 def test_every_way_to_say_the_shape(how):
-    random.set_seed(6)
+    random_keys.set_seed(6)
     first = L.Dense(3, input_shape=(8,)) if how == "input_shape" else L.Dense(3)
     front = {"Input": [L.Input((8,))], "InputLayer": [L.InputLayer((8,))]}.get(how, [])
     if how == "add":
@@ -79,7 +79,7 @@ def test_every_way_to_say_the_shape(how):
     if how == "data":
         assert not model.built
         model(X)
-    random.set_seed(6)
+    random_keys.set_seed(6)
     reference = Sequential([L.Dense(3), L.Dense(2)])
     reference.build((None, 8))
     for ours, theirs in zip(model.get_weights(), reference.get_weights(), strict=True):
@@ -189,7 +189,7 @@ def test_layers_of_two_models_that_share_names_are_told_apart():
 
 def test_branches_start_differently_and_repeat():
     def build():
-        random.set_seed(8)
+        random_keys.set_seed(8)
         x = L.Input((8,))
         return Model(x, L.Add()([L.Dense(2)(x), L.Dense(2)(x)])).get_weights()
 
@@ -301,7 +301,7 @@ def test_freezing():
 
 
 def test_models_of_the_same_layers_name_their_weights_alike():
-    random.set_seed(1)
+    random_keys.set_seed(1)
     x = L.Input((8,))
     functional = Model(x, L.Dense(2)(L.Dense(3)(x)))
     sequential = Sequential([L.Dense(3), L.Dense(2)], name="other")

@@ -8,7 +8,7 @@ import pytest
 import lamina as lm
 from lamina import layers as L
 from lamina.models.trainee import Trainee
-from lamina.operations import random, samples, updating
+from lamina.operations import random_keys, samples, updating
 
 RNG = np.random.default_rng(2)
 PICTURES = RNG.uniform(0, 255, (7, 6, 5, 2)).astype("float32")
@@ -141,9 +141,9 @@ def test_compiled_without_a_key_is_refused():
 
 
 def test_bits_at_places_are_those_of_the_whole():
-    whole = random.bits(7, (10, 3)).numpy()
+    whole = random_keys.bits(7, (10, 3)).numpy()
     places = np.array([4, 0, 9], np.uint32)[:, None] * 3 + np.arange(3, dtype=np.uint32)
-    found = samples.bits_at(random.key(7), lm.asarray(places)).numpy()
+    found = samples.bits_at(random_keys.key(7), lm.asarray(places)).numpy()
     np.testing.assert_array_equal(found, whole[[4, 0, 9]])
 
 

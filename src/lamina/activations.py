@@ -20,7 +20,7 @@ from lamina.configuration import (
 )
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.floatx import with_floatx
-from lamina.operations import elementwise, neural
+from lamina.operations import elementwise, neural, piecewise, probabilities
 from lamina.operations.ranges import output_range_of, returns
 from lamina.tensor import Tensor, as_tensor
 
@@ -28,28 +28,28 @@ celu = with_floatx(neural.celu)
 elu = with_floatx(neural.elu)
 exponential = with_floatx(neural.exponential)
 glu = with_floatx(neural.glu)
-hard_shrink = with_floatx(neural.hard_shrink)
-hard_sigmoid = with_floatx(neural.hard_sigmoid)
-hard_silu = with_floatx(neural.hard_silu)
-hard_tanh = with_floatx(neural.hard_tanh)
+hard_shrink = with_floatx(piecewise.hard_shrink)
+hard_sigmoid = with_floatx(piecewise.hard_sigmoid)
+hard_silu = with_floatx(piecewise.hard_silu)
+hard_tanh = with_floatx(piecewise.hard_tanh)
 leaky_relu = with_floatx(neural.leaky_relu)
 linear = with_floatx(neural.linear)
-log_sigmoid = with_floatx(neural.log_sigmoid)
-log_softmax = with_floatx(neural.log_softmax)
+log_sigmoid = with_floatx(probabilities.log_sigmoid)
+log_softmax = with_floatx(probabilities.log_softmax)
 mish = with_floatx(neural.mish)
 relu6 = with_floatx(neural.relu6)
 selu = with_floatx(neural.selu)
-sigmoid = with_floatx(neural.sigmoid)
+sigmoid = with_floatx(probabilities.sigmoid)
 silu = with_floatx(neural.silu)
-soft_shrink = with_floatx(neural.soft_shrink)
-softmax = with_floatx(neural.softmax)
-softplus = with_floatx(neural.softplus)
+soft_shrink = with_floatx(piecewise.soft_shrink)
+softmax = with_floatx(probabilities.softmax)
+softplus = with_floatx(probabilities.softplus)
 softsign = with_floatx(neural.softsign)
 sparse_plus = with_floatx(neural.sparse_plus)
-sparse_sigmoid = with_floatx(neural.sparse_sigmoid)
-sparsemax = with_floatx(neural.sparsemax)
+sparse_sigmoid = with_floatx(piecewise.sparse_sigmoid)
+sparsemax = with_floatx(probabilities.sparsemax)
 squareplus = with_floatx(neural.squareplus)
-tanh_shrink = with_floatx(neural.tanh_shrink)
+tanh_shrink = with_floatx(piecewise.tanh_shrink)
 threshold = with_floatx(neural.threshold)
 
 
@@ -139,7 +139,9 @@ for function in _FUNCTIONS:
     function.__module__ = __name__  # where `pickle` finds it
 NAMED_FUNCTIONS.update({f: name for name, f in _BY_NAME.items()})
 # the operations of the same name and defaults; gelu has another default
-NAMED_FUNCTIONS.update({vars(neural)[n]: n for n in _BY_NAME if n not in ("gelu", "tanh")})
+for _module in (neural, piecewise, probabilities):
+    for _name in _BY_NAME.keys() & vars(_module).keys() - {"gelu", "tanh"}:
+        NAMED_FUNCTIONS[vars(_module)[_name]] = _name
 NAMED_FUNCTIONS[elementwise.tanh] = "tanh"
 
 

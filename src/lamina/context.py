@@ -28,7 +28,7 @@ class Context(NamedTuple):
     restoration: Any = None  # the file that is being read (restoring)
     traces: tuple[Any, ...] = ()  # programs being recorded, the innermost last (tensor)
     record: Any = None  # the innermost gradient being taken (tensor)
-    random_scope: Any = None  # where random keys come from (operations.random)
+    random_scope: Any = None  # where random keys come from (operations.random_keys)
     samples: Any = None  # the samples that a batch holds (operations.samples)
     limits: Any = None  # the list of limits of extents (operations.limits)
     weight_key: str | None = None  # from which a weight's first values are drawn (initializers)

@@ -20,7 +20,7 @@ from lamina.arguments import Checks, Integers, Number, seed
 from lamina.configuration import Configurable, serialize
 from lamina.errors import RangeError, ShapeError
 from lamina.ir import types
-from lamina.operations import random
+from lamina.operations import random_keys
 from lamina.registry import Registry
 from lamina.seeding import SeedGenerator
 from lamina.tensor import Tensor, as_tensor
@@ -52,7 +52,7 @@ def generator(seed: Any) -> np.random.Generator:
 def next_seed() -> int:
     """The next seed of weights in the global stream, which `lm.set_seed` starts anew. Known at
     once, also where a program is being recorded."""
-    high, low = random.global_key("initial weights").numpy().tolist()
+    high, low = random_keys.global_key("initial weights").numpy().tolist()
     return int(high) << 32 | int(low)
 
 

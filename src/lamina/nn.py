@@ -37,7 +37,7 @@ from lamina.activations import (
     tanh_shrink,
 )
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
-from lamina.operations import creation, elementwise, indexing, random, reductions, shaping
+from lamina.operations import creation, elementwise, gathering, random, reductions, shaping
 from lamina.operations.convolution import conv, conv_transpose, depthwise_conv, separable_conv
 from lamina.operations.images import depth_to_space, resize, space_to_depth
 from lamina.operations.neural import l2_normalize
@@ -151,7 +151,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor
             f"sparse_softmax_cross_entropy_with_logits: labels have shape {y.shape}, expected "
             f"{x.shape[:-1]} for logits of shape {x.shape}"
         )
-    picked = indexing.take_along_axis(log_softmax(x), shaping.expand_dims(y, -1), axis=-1)
+    picked = gathering.take_along_axis(log_softmax(x), shaping.expand_dims(y, -1), axis=-1)
     return elementwise.negative(shaping.squeeze(picked, -1))
 
 
@@ -250,7 +250,7 @@ def embedding_lookup(params: Any, ids: Any) -> Tensor:
         >>> lm.nn.embedding_lookup([[1.0, 2.0], [3.0, 4.0]], [1, 0]).tolist()
         [[3.0, 4.0], [1.0, 2.0]]
     """
-    return indexing.take(params, ids, axis=0)
+    return gathering.take(params, ids, axis=0)
 
 
 def ctc_decode(

@@ -4,24 +4,9 @@
 """
 
 from lamina import namespaces
-from lamina.operations.random import (
-    bernoulli,
-    bits,
-    categorical,
-    choice,
-    fold_in,
-    gumbel,
-    key,
-    key_scope,
-    normal,
-    permutation,
-    randint,
-    scoped_key,
-    shuffle,
-    split,
-    truncated_normal,
-    uniform,
-)
+from lamina.operations.random import bernoulli, normal, randint, truncated_normal, uniform
+from lamina.operations.random_keys import bits, fold_in, key, key_scope, scoped_key, split
+from lamina.operations.random_orders import categorical, choice, gumbel, permutation, shuffle
 from lamina.seeding import SeedGenerator
 
 __all__ = [

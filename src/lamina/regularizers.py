@@ -8,7 +8,7 @@ from typing import Any
 from lamina import namespaces
 from lamina.configuration import Configurable, serialize
 from lamina.errors import RangeError, ShapeError
-from lamina.operations import creation, elementwise, linear_algebra, reductions, shaping
+from lamina.operations import elementwise, linear_algebra, matrices, reductions, shaping
 from lamina.registry import Registry
 from lamina.tensor import Tensor, as_tensor
 
@@ -130,7 +130,7 @@ class OrthogonalRegularizer(Regularizer):
         norms = elementwise.sqrt(reductions.sum(elementwise.square(rows), axis=1, keepdims=True))
         rows = rows / elementwise.maximum(norms, 1e-12)
         count = int(rows.shape[0])
-        others = 1.0 - creation.eye(count, dtype=x.dtype)
+        others = 1.0 - matrices.eye(count, dtype=x.dtype)
         cosines = linear_algebra.matmul(rows, shaping.transpose(rows)) * others
         pairs = count * (count - 1.0) / 2.0
         return reductions.sum(elementwise.abs(cosines)) * (self.factor * 0.5 / pairs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina.arguments import Checks, Integer
 from lamina.configuration import Configurable
-from lamina.operations import random
+from lamina.operations import random_keys
 from lamina.tensor import Tensor, Variable
 
 __all__ = ["SeedGenerator"]
@@ -25,19 +25,19 @@ class SeedGenerator(Configurable):
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         self.initial_seed, self.name = seed, name or "seed_generator"
-        key = random.scoped_key("seed_generator") if seed is None else random.key(seed)
+        key = random_keys.scoped_key("seed_generator") if seed is None else random_keys.key(seed)
         self.key = Variable(np.asarray(key), trainable=False, name="key")
         self.count = Variable(np.int32(0), trainable=False, name="count")
 
     def next_number(self) -> int:
         """The next key as one number, known at once, also where a program is being recorded: what
         an initializer draws from."""
-        high, low = np.asarray(random.fold_in(self.key.numpy(), self.count.numpy())).tolist()
+        high, low = np.asarray(random_keys.fold_in(self.key.numpy(), self.count.numpy())).tolist()
         np.add(self.count._array, 1, out=self.count._array)
         return int(high) << 32 | int(low)
 
     def next(self, ordered: bool = True) -> Tensor:
         """The next key."""
-        key = random.fold_in(self.key.read(), self.count.read())
+        key = random_keys.fold_in(self.key.read(), self.count.read())
         self.count.assign_add(1)
         return key

@@ -12,7 +12,7 @@ from lamina import datasets
 from lamina.errors import ArgumentError, DownloadError, MissingExtraError
 from lamina.layers import Dense
 from lamina.models import Sequential
-from lamina.operations import random
+from lamina.operations import random_keys
 from lamina.settings import settings
 from lamina.transforms.compiling import compile_stats
 
@@ -29,7 +29,7 @@ def demo(data: str, epochs: int | None, out: str, seed: int) -> None:
     """Load, train, test, save; says what it does as it goes."""
     folder = Path(out)
     _need_folder(folder)
-    random.set_seed(seed)
+    random_keys.set_seed(seed)
     name, (x_train, y_train), (x_test, y_test) = load(data)
     height, width = x_train.shape[1:]
     print(

@@ -23,7 +23,7 @@ from lamina.data.background import default_workers, in_order
 from lamina.data.components import components, row_of
 from lamina.data.splitting import epoch_order
 from lamina.errors import DataError, StateError
-from lamina.operations.random import fold_in, key_scope, scoped_key
+from lamina.operations.random_keys import fold_in, key_scope, scoped_key
 from lamina.tensor import Tensor
 
 Make = Callable[[int, int], Any]

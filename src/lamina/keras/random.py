@@ -14,7 +14,7 @@ from lamina import namespaces, nn
 from lamina.errors import DTypeError
 from lamina.ir import types
 from lamina.layers.regularization import filled, noise_shape_of
-from lamina.operations import cast, random
+from lamina.operations import cast, random, random_keys, random_orders
 from lamina.seeding import SeedGenerator
 from lamina.tensor import Tensor, as_tensor
 
@@ -33,7 +33,7 @@ __all__ = [
 def _key(seed: Any) -> Any:
     if isinstance(seed, SeedGenerator):
         return seed.next()
-    return random.key(int(seed)) if isinstance(seed, (int, np.integer)) else seed
+    return random_keys.key(int(seed)) if isinstance(seed, (int, np.integer)) else seed
 
 
 def normal(
@@ -69,13 +69,13 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
     """Classes drawn by the probabilities softmax(logits): (batch, classes) to (batch, samples)."""
-    drawn = random.categorical(logits, num_samples, key=_key(seed))
+    drawn = random_orders.categorical(logits, num_samples, key=_key(seed))
     return cast(drawn, dtype)
 
 
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
     """x with the entries along an axis in random order."""
-    return random.shuffle(x, axis=axis, key=_key(seed))
+    return random_orders.shuffle(x, axis=axis, key=_key(seed))
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:

@@ -24,7 +24,7 @@ from lamina.data import (
 )
 from lamina.keras.backend import clear_session
 from lamina.keras.saving import register_keras_serializable
-from lamina.operations.random import set_seed
+from lamina.operations.random_keys import set_seed
 from lamina.training.columns import packed as pack_x_y_sample_weight
 from lamina.training.columns import unpacked as unpack_x_y_sample_weight
 

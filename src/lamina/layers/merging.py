@@ -16,7 +16,7 @@ from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.types import bool_, broadcast_shapes, is_static
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import shape_text
-from lamina.operations import linear_algebra, masks, neural, shaping
+from lamina.operations import joining, linear_algebra, masks, neural
 from lamina.signatures import takes_arguments_of
 from lamina.tensor import Tensor, as_tensor
 
@@ -105,7 +105,7 @@ class _Elementwise(Merge):
         except ShapeError as error:
             hint = "all inputs need the same shape, or extents of 1 where they differ"
             if not all(is_static(t.shape[1:]) for t in inputs):
-                hint = f"{hint}; {shaping.OPEN_EXTENTS}"
+                hint = f"{hint}; {joining.OPEN_EXTENTS}"
             raise self._misfit(inputs, "do not fit together", hint) from error
         return spread
 

@@ -20,7 +20,7 @@ from lamina.ir.types import Dim, is_static
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import random
+from lamina.operations import random, random_keys
 from lamina.operations.shaping import sliced
 from lamina.tensor import Tensor, as_tensor
 
@@ -195,8 +195,8 @@ class RecurrentCell(Layer):
         rate = getattr(self, which)
         if not training or rate == 0:
             return None
-        key = random.scoped_key(f"{self.path}/{which}")
-        key = key if self.seed is None else random.fold_in(key, self.seed)
+        key = random_keys.scoped_key(f"{self.path}/{which}")
+        key = key if self.seed is None else random_keys.fold_in(key, self.seed)
         kept = random.bernoulli(shape, 1 - rate, key=key)
         return ops.astype(kept, self.dtype) * (1 / (1 - rate))
 

@@ -16,7 +16,7 @@ from lamina.arguments import Checks, OneOf, integer
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import random
+from lamina.operations import random, random_keys
 from lamina.tensor import Tensor
 
 __all__ = [
@@ -46,8 +46,8 @@ class Noise(Layer):
 
     def key(self) -> Tensor:
         """Return the next random key of the layer, which depends on its seed if it has one."""
-        key = random.scoped_key(self.path)
-        return key if self.seed is None else random.fold_in(key, self.seed)
+        key = random_keys.scoped_key(self.path)
+        return key if self.seed is None else random_keys.fold_in(key, self.seed)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         return self.noisy(inputs) if training and self.rate > 0 else inputs

@@ -12,15 +12,22 @@ from lamina.operations import (
     comparison,
     creation,
     cumulative,
+    division,
+    dtypes,
     einstein_sums,
     extending,
+    gathering,
     indexing,
+    joining,
     linear_algebra,
+    matrices,
     neural,
+    probabilities,
     reductions,
     shaping,
     sorting,
     transcendental,
+    trigonometry,
 )
 from lamina.operations.arithmetic import *  # noqa: F403
 from lamina.operations.attach import attach
@@ -28,20 +35,27 @@ from lamina.operations.comparison import *  # noqa: F403
 from lamina.operations.convolution import *  # noqa: F403
 from lamina.operations.creation import *  # noqa: F403
 from lamina.operations.cumulative import *  # noqa: F403
+from lamina.operations.division import *  # noqa: F403
+from lamina.operations.dtypes import *  # noqa: F403
 from lamina.operations.einstein_sums import *  # noqa: F403
 from lamina.operations.extending import *  # noqa: F403
+from lamina.operations.gathering import *  # noqa: F403
 from lamina.operations.images import *  # noqa: F403
 from lamina.operations.indexing import *  # noqa: F403
+from lamina.operations.joining import *  # noqa: F403
 from lamina.operations.linear_algebra import *  # noqa: F403
 from lamina.operations.logits import logits_of
+from lamina.operations.matrices import *  # noqa: F403
 from lamina.operations.neural import *  # noqa: F403
-from lamina.operations.neural import log_sigmoid, log_softmax, softplus
 from lamina.operations.pooling import *  # noqa: F403
+from lamina.operations.probabilities import *  # noqa: F403
+from lamina.operations.probabilities import log_sigmoid, log_softmax, softplus
 from lamina.operations.random import erfinv
 from lamina.operations.reductions import *  # noqa: F403
 from lamina.operations.shaping import *  # noqa: F403
 from lamina.operations.sorting import *  # noqa: F403
 from lamina.operations.transcendental import *  # noqa: F403
+from lamina.operations.trigonometry import *  # noqa: F403
 
 attach()
 
@@ -60,3 +74,10 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += shaping.__all__
     __all__ += sorting.__all__
     __all__ += transcendental.__all__
+    __all__ += trigonometry.__all__
+    __all__ += probabilities.__all__
+    __all__ += matrices.__all__
+    __all__ += joining.__all__
+    __all__ += gathering.__all__
+    __all__ += dtypes.__all__
+    __all__ += division.__all__

@@ -6,24 +6,19 @@ The default dtype is float32 for floats and int32 for integers.
 from __future__ import annotations
 
 import builtins
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lamina import restoring
-from lamina.errors import ArgumentError, DTypeError, ShapeError
+from lamina.errors import ArgumentError
 from lamina.ir import types
 from lamina.ir.graph import Node
 from lamina.ir.primitives import PRIMITIVES
-from lamina.ir.types import Dim, DType, Extent, Shape, float32, int32, is_static
-from lamina.operations.elementwise import add, equal, greater_equal, subtract, where
+from lamina.ir.types import DType, Extent, Shape, float32, int32, is_static
 from lamina.operations.promote import common_dtype, is_weak, operand, scalar, shape_of, spread
-from lamina.operations.shaping import expand_dims, moveaxis
 from lamina.tensor import (
     Tensor,
-    Variable,
-    as_node,
     as_tensor,
     bind,
     current_trace,
@@ -34,10 +29,9 @@ from lamina.tensor import (
 # the names that stand in `lamina` itself
 # fmt: off
 __all__ = [
-    "arange", "array", "asarray", "astype", "can_cast", "cast", "constant", "empty",
-    "empty_like", "eye", "finfo", "from_dlpack", "full", "full_like", "identity", "iinfo",
-    "is_tensor", "isdtype", "linspace", "logspace", "meshgrid", "one_hot", "ones", "ones_like",
-    "result_type", "tril", "triu", "zeros", "zeros_like",
+    "arange", "array", "asarray", "astype", "cast", "constant", "empty", "empty_like",
+    "from_dlpack", "full", "full_like", "is_tensor", "linspace", "logspace", "meshgrid", "ones",
+    "ones_like", "zeros", "zeros_like",
 ]
 # fmt: on
 
@@ -405,102 +399,6 @@ def logspace(
     return asarray(line, _dtype_or(float32, dtype))
 
 
-def eye(
-    n_rows: Dim,
-    n_cols: Dim | None = None,
-    /,
-    k: int = 0,
-    dtype: Any = None,
-    *,
-    device: str | None = None,
-) -> Tensor:
-    """Return a matrix with ones on the k-th diagonal and zeros elsewhere.
-
-    Args:
-        n_rows: number of rows.
-        n_cols: number of columns; None is `n_rows`.
-        k: number of the diagonal: 0 the main one, positive above it, negative below it.
-        dtype: dtype of the result; None is float32.
-        device: where the result is placed; only "cpu" so far.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.eye(2, 3, k=1).tolist()
-        [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    need_cpu("eye", device)
-    shape = (*shape_of(n_rows), *shape_of(n_rows if n_cols is None else n_cols))
-    wanted = _dtype_or(float32, dtype)
-    known = _diagonal(shape, k, wanted, traced=False)
-    if current_trace() is None or known._value is None:
-        return known
-    node = as_node(_diagonal(shape, k, wanted, traced=True))
-    node.value = known._value  # the program computes it anew, as it does an iota
-    return from_node(node)
-
-
-def _diagonal(shape: Shape, k: int, dtype: DType, *, traced: bool) -> Tensor:
-    rows, columns = (iota(shape, axis, traced=traced) for axis in (0, 1))
-    return as_tensor(equal(add(rows, k), columns), dtype)
-
-
-def identity(n: Dim, /, dtype: Any = None) -> Tensor:
-    """Return the n x n identity matrix.
-
-    Args:
-        n: number of rows and columns.
-        dtype: dtype of the result; None is float32.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.identity(2).tolist()
-        [[1.0, 0.0], [0.0, 1.0]]
-    """
-    return eye(n, dtype=dtype)
-
-
-def _band(function: str, x: Any, k: int, upper: bool) -> Tensor:
-    tensor = as_tensor(x)
-    if tensor.ndim < 2:
-        raise ShapeError(f"{function}: needs two axes; got shape {tensor.shape}")
-    rows, columns = (iota(tensor.shape[-2:], axis, traced=tensor.is_traced) for axis in (0, 1))
-    apart = subtract(columns, rows)
-    keep = greater_equal(apart, k) if upper else greater_equal(k, apart)
-    return where(keep, tensor, zeros_like(tensor))
-
-
-def tril(x: Any, /, k: int = 0) -> Tensor:
-    """Return the lower triangle of the last two axes, zeros above the k-th diagonal.
-
-    Args:
-        x: tensor or array-like.
-        k: number of the last diagonal that is kept: 0 the main one, positive above it, negative
-            below it.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.tril([[1, 2], [3, 4]]).tolist()
-        [[1, 0], [3, 4]]
-    """
-    return _band("tril", x, k, False)
-
-
-def triu(x: Any, /, k: int = 0) -> Tensor:
-    """Return the upper triangle of the last two axes, zeros below the k-th diagonal.
-
-    Args:
-        x: tensor or array-like.
-        k: number of the first diagonal that is kept: 0 the main one, positive above it, negative
-            below it.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.triu([[1, 2], [3, 4]]).tolist()
-        [[1, 2], [0, 4]]
-    """
-    return _band("triu", x, k, True)
-
-
 def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Tensor]:
     """Return the coordinates of a grid: each array repeated along the axes of all others.
 
@@ -529,173 +427,7 @@ def meshgrid(*arrays: Any, indexing: str = "xy") -> list[Tensor]:
     return grids
 
 
-def one_hot(indices: Any, num_classes: int, /, *, axis: int = -1, dtype: Any = None) -> Tensor:
-    """Return 1 at each index along a new axis, 0 elsewhere.
-
-    An index outside of [0, num_classes) gives zeros only.
-
-    Args:
-        indices: integer tensor or array-like.
-        num_classes: extent of the new axis.
-        axis: position of the new axis in the result.
-        dtype: dtype of the result; None is float32.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.one_hot([0, 2], 3).tolist()
-        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    tensor = as_tensor(indices)
-    if not tensor.dtype.is_integer:
-        raise DTypeError(
-            f"one_hot: indices must be integers; got {tensor.dtype}",
-            hint="convert them with lm.astype(indices, 'int32')",
-        )
-    column = expand_dims(tensor, -1)
-    shape = (*tensor.shape, num_classes)
-    classes = iota(shape, len(shape) - 1, tensor.dtype)
-    hot = as_tensor(equal(column, classes), _dtype_or(float32, dtype))
-    return hot if axis in (-1, tensor.ndim) else moveaxis(hot, -1, axis)
-
-
 # ---- questions about dtypes --------------------------------------------------------------------
-@dataclass(frozen=True)
-class FloatLimits:
-    """Limits of a floating dtype, as returned by `finfo`."""
-
-    dtype: DType
-    bits: int
-    eps: float
-    max: float
-    min: float
-    smallest_normal: float
-
-
-@dataclass(frozen=True)
-class IntegerLimits:
-    """Limits of an integer dtype, as returned by `iinfo`."""
-
-    dtype: DType
-    bits: int
-    max: int
-    min: int
-
-
-def finfo(type: Any, /) -> FloatLimits:
-    """Return precision and range of a floating dtype.
-
-    Args:
-        type: floating dtype, its name, or a tensor.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.finfo("float32").bits
-        32
-    """
-    dtype = _dtype_of(type)
-    if not dtype.is_float:
-        raise DTypeError(f"finfo: needs a floating dtype; got {dtype}", hint="use lm.iinfo")
-    if dtype.name == "bfloat16":
-        largest = float(2**127 * (2 - 2.0**-7))
-        return FloatLimits(dtype, 16, 2.0**-7, largest, -largest, 2.0**-126)
-    f = np.finfo(dtype.storage)
-    return FloatLimits(
-        dtype, dtype.bits, float(f.eps), float(f.max), float(f.min), float(f.smallest_normal)
-    )
-
-
-def iinfo(type: Any, /) -> IntegerLimits:
-    """Return the range of an integer dtype.
-
-    Args:
-        type: integer dtype, its name, or a tensor.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.iinfo("int8").max
-        127
-    """
-    dtype = _dtype_of(type)
-    if not dtype.is_integer:
-        raise DTypeError(f"iinfo: needs an integer dtype; got {dtype}", hint="use lm.finfo")
-    limits = np.iinfo(dtype.storage)
-    return IntegerLimits(dtype, dtype.bits, int(limits.max), int(limits.min))
-
-
-def _dtype_of(value: Any) -> DType:
-    if isinstance(value, (Tensor, Variable)):
-        return value.dtype
-    return types.dtype(value)
-
-
-_KINDS = {
-    "bool": "b",
-    "signed integer": "i",
-    "unsigned integer": "u",
-    "integral": "iu",
-    "real floating": "f",
-    "complex floating": "",
-    "numeric": "iuf",
-}
-
-
-def isdtype(dtype: Any, kind: Any, /) -> bool:
-    """True if a dtype is of a kind.
-
-    Args:
-        dtype: dtype, as an object or name.
-        kind: dtype, or a kind of the Array API ("bool", "signed integer", "unsigned integer",
-            "integral", "real floating", "numeric"), or a tuple of those.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.isdtype(lm.float32, "real floating")
-        True
-    """
-    found = types.dtype(dtype)
-    if isinstance(kind, tuple):
-        return builtins.any(isdtype(found, k) for k in kind)
-    if isinstance(kind, str) and kind in _KINDS and kind != "bool":
-        return found.kind in _KINDS[kind]
-    return found == types.dtype(kind)
-
-
-def result_type(*arrays_and_dtypes: Any) -> DType:
-    """Return the dtype of an operation on all of these.
-
-    Args:
-        *arrays_and_dtypes: tensors, dtypes and Python numbers; the latter are weak and give way to
-            the others.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.result_type("float32", "int64").name
-        'float32'
-    """
-    if not arrays_and_dtypes:
-        raise ArgumentError("result_type: needs at least one array or dtype")
-    return common_dtype(_array_or_dtype(v) for v in arrays_and_dtypes)
-
-
-def _array_or_dtype(value: Any) -> Any:
-    if isinstance(value, (DType, str, type, np.dtype)):
-        return types.dtype(value)
-    return operand(value)
-
-
-def can_cast(from_: Any, to: Any, /) -> bool:
-    """True if a conversion keeps every value, by NumPy's rule "safe".
-
-    Args:
-        from_: dtype or tensor to convert.
-        to: dtype to convert to.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.can_cast("int32", "float64"), lm.can_cast("float64", "float32")
-        (True, False)
-    """
-    return types.is_safe_cast(_dtype_of(from_), types.dtype(to))
 
 
 def is_tensor(value: object, /) -> bool:

@@ -10,9 +10,10 @@ import numpy as np
 from lamina import restoring
 from lamina.errors import ArgumentError, ShapeError, unknown_name
 from lamina.ir.types import Extent
-from lamina.operations.indexing import take
+from lamina.operations.gathering import take
+from lamina.operations.joining import concat
 from lamina.operations.promote import axis_of, scalar, spread
-from lamina.operations.shaping import concat, ravel, reshape, sliced
+from lamina.operations.shaping import ravel, reshape, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
 # the names that stand in `lamina` itself

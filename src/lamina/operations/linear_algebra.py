@@ -21,6 +21,7 @@ from lamina.operations.elementwise import (
     where,
 )
 from lamina.operations.extending import pad
+from lamina.operations.joining import roll
 from lamina.operations.promote import (
     axes_of,
     axis_of,
@@ -30,7 +31,7 @@ from lamina.operations.promote import (
     spread,
     widened,
 )
-from lamina.operations.shaping import moveaxis, reshape, roll
+from lamina.operations.shaping import moveaxis, reshape
 from lamina.tensor import Tensor, as_tensor, bind
 
 # the names that stand in `lamina` itself

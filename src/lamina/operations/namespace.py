@@ -6,7 +6,8 @@ from typing import Any
 
 from lamina.ir import types
 from lamina.ir.types import DTYPES, DType
-from lamina.operations.creation import isdtype, need_cpu
+from lamina.operations.creation import need_cpu
+from lamina.operations.dtypes import isdtype
 
 
 class NamespaceInfo:

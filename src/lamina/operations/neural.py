@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
 from lamina.errors import ShapeError
-from lamina.ir.graph import Node
 from lamina.ir.types import exact_division
-from lamina.operations import cumulative, logits, reductions
-from lamina.operations.creation import iota
+from lamina.operations import reductions
 from lamina.operations.elementwise import (
     abs as absolute,
 )
@@ -26,148 +23,25 @@ from lamina.operations.elementwise import (
     expm1,
     greater,
     less,
-    log,
-    log1p,
     maximum,
     minimum,
     multiply,
-    negative,
     rsqrt,
     sqrt,
     square,
-    subtract,
     tanh,
     where,
 )
-from lamina.operations.promote import axes_of, axis_of, floating, like, widened
+from lamina.operations.probabilities import sigmoid, softplus
+from lamina.operations.promote import axis_of, floating, like
 from lamina.operations.ranges import returns
 from lamina.operations.shaping import sliced
-from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
+from lamina.tensor import Tensor, as_tensor
 
 # the names that stand in `lamina` itself
 # fmt: off
-__all__ = [
-    "relu", "sigmoid", "softmax",
-]
+__all__ = ["relu"]
 # fmt: on
-
-
-# ---- probabilities -----------------------------------------------------------------------------
-@returns("distribution")
-def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
-    """Softmax: exp(x) / sum(exp(x)) along an axis, without overflow.
-
-    Args:
-        x: tensor or array-like.
-        axis: axis, or tuple of axes, of the classes.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.softmax([1000.0, 1000.0]).tolist()
-        [0.5, 0.5]
-    """
-    tensor = floating(x)
-    axes = _axes("softmax", tensor, axis)
-    powers = exp(_shifted(widened(tensor), axes))
-    result = divide(powers, reductions.sum(powers, axes, keepdims=True))
-    result = as_tensor(result, tensor.dtype)
-    logarithm = functools.partial(log_softmax, axis=axes)
-    return logits.remember(result, _named("softmax", axes, tensor), tensor, logarithm)
-
-
-def _named(function: str, axes: tuple[int, ...], x: Tensor) -> str:
-    """Only a softmax along the last axis is what a loss means by one."""
-    return function if axes == (x.ndim - 1,) else f"{function} along {axes}"
-
-
-@returns("any")
-def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
-    """Logarithm of the softmax, computed as x - logsumexp(x).
-
-    Args:
-        x: tensor or array-like.
-        axis: axis, or tuple of axes, of the classes.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.log_softmax([0.0, 1000.0]).tolist()
-        [-1000.0, 0.0]
-    """
-    tensor = floating(x)
-    axes = _axes("log_softmax", tensor, axis)
-    shifted = _shifted(widened(tensor), axes)
-    total = log(reductions.sum(exp(shifted), axes, keepdims=True))
-    return as_tensor(subtract(shifted, total), tensor.dtype)
-
-
-def _axes(function: str, x: Tensor, axis: int | tuple[int, ...]) -> tuple[int, ...]:
-    if x.ndim == 0:
-        raise ShapeError(f"{function}: needs at least one axis; got a scalar")
-    return axes_of(function, axis, x.ndim)
-
-
-def _shifted(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """x minus its largest element, which is a constant to the gradient: it cancels out."""
-    return subtract(x, bind("stop_gradient", reductions.max(x, axes, keepdims=True)))
-
-
-@returns("probabilities")
-def sigmoid(x: Any) -> Tensor:
-    """Logistic function: 1 / (1 + exp(-x)).
-
-    Args:
-        x: tensor or array-like.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.sigmoid([-1000.0, 0.0, 1000.0]).tolist()
-        [0.0, 0.5, 1.0]
-    """
-    tensor = floating(x)
-    result = as_tensor(bind("logistic", widened(tensor)), tensor.dtype)
-    return logits.remember(result, "sigmoid", tensor, log_sigmoid)
-
-
-@returns("any")
-def log_sigmoid(x: Any) -> Tensor:
-    """Logarithm of the sigmoid: log(sigmoid(x)) = -softplus(-x).
-
-    Args:
-        x: tensor or array-like.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.log_sigmoid([-1000.0]).tolist()
-        [-1000.0]
-    """
-    return negative(softplus(negative(floating(x))))
-
-
-@returns("distribution")
-def sparsemax(x: Any, axis: int = -1) -> Tensor:
-    """Euclidean projection of x onto the probabilities, many of which become exactly 0.
-
-    Args:
-        x: tensor or array-like.
-        axis: axis of the classes.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.activations.sparsemax([0.0, 0.5, 1.0]).tolist()
-        [0.0, 0.25, 0.75]
-
-    Source: Martins and Astudillo (2016), From softmax to sparsemax.
-    """
-    tensor = floating(x)
-    place = axis_of("sparsemax", axis, tensor.ndim)
-    (ordered,) = bind("sort", widened(tensor), dimension=place, descending=True)
-    rank = as_tensor(add(iota(ordered.shape, place), 1), ordered.dtype)
-    sums = cumulative.cumulative_sum(ordered, axis=place)
-    chosen = greater(add(multiply(ordered, rank), 1), sums)
-    count = reductions.sum(as_tensor(chosen, ordered.dtype), place, keepdims=True)
-    total = reductions.sum(where(chosen, ordered, 0.0), place, keepdims=True)
-    threshold_ = divide(subtract(total, 1), count)
-    return as_tensor(maximum(subtract(widened(tensor), threshold_), 0), tensor.dtype)
 
 
 # ---- rectifiers --------------------------------------------------------------------------------
@@ -339,29 +213,6 @@ swish = silu
 
 
 @returns("any")
-def softplus(x: Any) -> Tensor:
-    """Smooth rectifier: log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|)).
-
-    Its gradient is sigmoid(x), at 0 as well.
-
-    Args:
-        x: tensor or array-like.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.softplus([-1000.0, 1000.0]).tolist()
-        [0.0, 1000.0]
-    """
-    tensor = floating(x)
-    value = add(maximum(tensor, 0), log1p(exp(negative(absolute(tensor)))))
-
-    def rule(g: Node) -> tuple[Node]:
-        return (as_node(multiply(from_node(g), sigmoid(tensor))),)
-
-    return bind("custom_gradient", value, tensor, rule=rule)
-
-
-@returns("any")
 def squareplus(x: Any, b: float = 4.0) -> Tensor:
     """Algebraic softplus: (x + sqrt(x^2 + b)) / 2.
 
@@ -428,122 +279,6 @@ def softsign(x: Any) -> Tensor:
     """
     tensor = floating(x)
     return divide(tensor, add(absolute(tensor), 1))
-
-
-@returns("probabilities")
-def hard_sigmoid(x: Any) -> Tensor:
-    """Piecewise linear sigmoid: x / 6 + 1/2, clipped to [0, 1].
-
-    Args:
-        x: tensor or array-like.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.activations.hard_sigmoid([-4.0, 0.0, 4.0]).tolist()
-        [0.0, 0.5, 1.0]
-    """
-    return clip(add(divide(floating(x), 6), 0.5), 0, 1)
-
-
-@returns("any")
-def hard_silu(x: Any) -> Tensor:
-    """Piecewise SiLU (hard swish): x * hard_sigmoid(x).
-
-    Args:
-        x: tensor or array-like.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.activations.hard_silu([-4.0, 0.0, 4.0]).tolist()
-        [-0.0, 0.0, 4.0]
-
-    Source: Howard et al. (2019), Searching for MobileNetV3.
-    """
-    tensor = floating(x)
-    return multiply(tensor, hard_sigmoid(tensor))
-
-
-hard_swish = hard_silu
-
-
-@returns("any")
-def hard_tanh(x: Any) -> Tensor:
-    """Piecewise linear tanh: x clipped to [-1, 1].
-
-    Args:
-        x: tensor or array-like.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.activations.hard_tanh([-4.0, 0.5, 4.0]).tolist()
-        [-1.0, 0.5, 1.0]
-    """
-    return clip(floating(x), -1, 1)
-
-
-@returns("any")
-def tanh_shrink(x: Any) -> Tensor:
-    """Tanh shrinkage: x - tanh(x).
-
-    Args:
-        x: tensor or array-like.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.activations.tanh_shrink([0.0]).tolist()
-        [0.0]
-    """
-    tensor = floating(x)
-    return subtract(tensor, tanh(tensor))
-
-
-@returns("any")
-def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
-    """Soft shrinkage: x moved toward 0 by the threshold, 0 within it.
-
-    Args:
-        x: tensor or array-like.
-        threshold: amount by which magnitudes shrink.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.activations.soft_shrink([-2.0, 0.25, 1.0]).tolist()
-        [-1.5, 0.0, 0.5]
-    """
-    tensor = floating(x)
-    return subtract(tensor, clip(tensor, -threshold, threshold))
-
-
-@returns("any")
-def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
-    """Hard shrinkage: x if |x| > threshold, else 0.
-
-    Args:
-        x: tensor or array-like.
-        threshold: magnitude up to which values become 0.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.activations.hard_shrink([-2.0, 0.25, 1.0]).tolist()
-        [-2.0, 0.0, 1.0]
-    """
-    tensor = floating(x)
-    return where(greater(absolute(tensor), threshold), tensor, 0.0)
-
-
-@returns("probabilities")
-def sparse_sigmoid(x: Any) -> Tensor:
-    """Piecewise linear sigmoid: (x + 1) / 2, clipped to [0, 1].
-
-    Args:
-        x: tensor or array-like.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.activations.sparse_sigmoid([-2.0, 0.0, 2.0]).tolist()
-        [0.0, 0.5, 1.0]
-    """
-    return clip(multiply(add(floating(x), 1), 0.5), 0, 1)
 
 
 # ---- others ------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from lamina.ir.types import is_static
 from lamina.operations import reductions
 from lamina.operations.creation import ones
 from lamina.operations.elementwise import divide, multiply
+from lamina.operations.joining import concat
 from lamina.operations.promote import floating, need_kind, widened
-from lamina.operations.shaping import concat, sliced
+from lamina.operations.shaping import sliced
 from lamina.operations.windows import (
     Pairs,
     channels_back,

@@ -26,8 +26,9 @@ from lamina.operations.elementwise import (
     subtract,
     where,
 )
+from lamina.operations.joining import concat
 from lamina.operations.promote import axes_of, axis_of, floating, like, widened
-from lamina.operations.shaping import concat, sliced
+from lamina.operations.shaping import sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
 Axis = int | Sequence[int] | None

@@ -14,7 +14,7 @@ from typing import Any
 
 from lamina import context
 from lamina.ir.types import Dim, int32, uint32
-from lamina.operations import random
+from lamina.operations import random, random_keys
 from lamina.operations.creation import iota
 from lamina.operations.elementwise import (
     add,
@@ -33,10 +33,10 @@ class _Batch:
 
     def __init__(self, key: Callable[[], Tensor], numbers: Tensor) -> None:
         self.numbers, self._key = numbers, key
-        self._scope: random.Scope | None = None
+        self._scope: random_keys.Scope | None = None
 
     def next(self, path: str) -> Tensor:
-        self._scope = self._scope or random.Scope(self._key())
+        self._scope = self._scope or random_keys.Scope(self._key())
         return self._scope.next(path)
 
 
@@ -52,23 +52,24 @@ def uniform(path: str, batch: Dim, count: int, seed: int | None = None) -> Tenso
     """float32 (batch, count), uniform in [0, 1): `count` numbers for each sample of a batch.
 
     path: of the layer that asks; each has its own stream, and each time that it asks in a step
-    another one. seed: a further number to draw from. Raises StateError as `random.scoped_key` does.
+    another one. seed: a further number to draw from. Raises StateError as
+    `random_keys.scoped_key` does.
     """
     here: _Batch | None = context.current().samples
-    key = random.scoped_key(path) if here is None else here.next(path)
-    key = key if seed is None else random.fold_in(key, seed)
+    key = random_keys.scoped_key(path) if here is None else here.next(path)
+    key = key if seed is None else random_keys.fold_in(key, seed)
     if here is not None and here.numbers.shape == (batch,):
         numbers = here.numbers
     else:  # nobody knows these samples
         numbers = iota((batch,), 0, int32)
         if here is not None:
-            key = random.fold_in(key, here.numbers[0])
+            key = random_keys.fold_in(key, here.numbers[0])
     places = expand_dims(as_tensor(numbers, uint32), -1) * count + iota((1, count), 1, uint32)
     return random.unit_of(bits_at(key, places))
 
 
 def bits_at(key: Any, places: Tensor) -> Tensor:
-    """random.bits(key, n)[places] for places below n < 2^32, uint32, whatever n may be."""
+    """random_keys.bits(key, n)[places] for places below n < 2^32, uint32, whatever n may be."""
     k0, k1 = (sliced(as_tensor(key), 0, k, k + 1) for k in (0, 1))
     k0, k1 = (bind("reshape", k, shape=(1,) * places.ndim) for k in (k0, k1))
     keys = (k0, k1, bitwise_xor(bitwise_xor(k0, k1), PARITY))

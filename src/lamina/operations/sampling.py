@@ -9,7 +9,7 @@ from lamina.errors import ShapeError, unknown_name
 from lamina.ir.types import int32, is_static
 from lamina.operations.creation import astype
 from lamina.operations.elementwise import clip, floor, logical_and, minimum, remainder, where
-from lamina.operations.indexing import take_along_axis
+from lamina.operations.gathering import take_along_axis
 from lamina.operations.promote import floating
 from lamina.operations.shaping import broadcast_to
 from lamina.tensor import Tensor, bind

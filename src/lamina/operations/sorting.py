@@ -11,7 +11,7 @@ from lamina.ir.types import Extent, int32
 from lamina.operations import reductions
 from lamina.operations.creation import iota, ones, zeros
 from lamina.operations.elementwise import equal, less, less_equal
-from lamina.operations.indexing import take
+from lamina.operations.gathering import take
 from lamina.operations.promote import axis_of, promoted, widened
 from lamina.operations.shaping import ravel, reshape, sliced
 from lamina.tensor import Tensor, as_tensor, bind

@@ -10,7 +10,7 @@ from lamina.ir.types import Dim, is_static
 from lamina.ir.windows import spread
 from lamina.operations.elementwise import maximum
 from lamina.operations.extending import pad
-from lamina.operations.indexing import dynamic_slice
+from lamina.operations.gathering import dynamic_slice
 from lamina.operations.reductions import as_number
 from lamina.operations.shaping import moveaxis
 from lamina.tensor import Tensor, as_tensor

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 
-from lamina.operations import random
+from lamina.operations import random_keys
 from lamina.tensor import Tensor, Variable
 
 
@@ -16,7 +16,7 @@ from lamina.tensor import Tensor, Variable
 def drawing(key: Callable[[], Tensor], turn: Variable) -> Iterator[None]:
     """Within: keys are derived from `key` and the number of the turn, which rises where one was
     asked for. Programs that draw nothing read neither."""
-    with random.key_scope(lambda: random.fold_in(key(), turn.read())) as scope:
+    with random_keys.key_scope(lambda: random_keys.fold_in(key(), turn.read())) as scope:
         yield
     if scope.requests:
         turn.assign_add(1)
@@ -26,7 +26,7 @@ class Draws:
     """The state of what a model's prediction draws: a key, and how many programs have run."""
 
     def __init__(self) -> None:
-        key = np.asarray(random.scoped_key("predict"))
+        key = np.asarray(random_keys.scoped_key("predict"))
         self.key = Variable(key, trainable=False, name="key")
         self.turn = Variable(np.int32(0), trainable=False, name="turn")
 

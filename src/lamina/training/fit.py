@@ -13,7 +13,7 @@ from lamina.data.dataset import PyDataset
 from lamina.data.splitting import class_labels, stratified_split
 from lamina.errors import ArgumentError, describe, warn
 from lamina.interrupts import Deferred
-from lamina.operations import random
+from lamina.operations import random_keys
 from lamina.training.columns import Columns, columns
 from lamina.training.foreign import Given, adapted, adapted_validation
 from lamina.training.kept import Kept
@@ -180,7 +180,7 @@ def _residents(
 
 def next_seed() -> int:
     """The next seed for a fit from the global state, which `lamina.set_seed` sets."""
-    return int(random.scoped_key("fit").numpy()[1])
+    return int(random_keys.scoped_key("fit").numpy()[1])
 
 
 def _need_arrays(**given: object) -> None:

@@ -23,7 +23,7 @@ from lamina.layers import Layer
 from lamina.layers._base.saved_names import saved_weights
 from lamina.layers.facts import need_built
 from lamina.metrics import Metric
-from lamina.operations import random
+from lamina.operations import random_keys
 from lamina.saving.models import state_by_weight
 from lamina.saving.weights import arrays, put
 from lamina.seeding import SeedGenerator
@@ -75,7 +75,7 @@ def state_of(
             "stopped": model.is_stopped("train"),
         },
         "callbacks": None if callbacks is None else list(callbacks),
-        "random": random.global_state(),
+        "random": random_keys.global_state(),
     }
 
 
@@ -126,7 +126,7 @@ def put_model(model: Trainable, state: State) -> None:
     optimizer = state_by_weight(outermost, model.optimizer)
     put(saved_weights(outermost), _arrays(state, "weights"), WHERE)
     put(optimizer, _arrays(state, "optimizer"), f"{WHERE}, optimizer")
-    random.set_global_state(cast(Mapping[str, object], state["random"]))
+    random_keys.set_global_state(cast(Mapping[str, object], state["random"]))
 
 
 def put_steps(model: Trainable, steps: Steps, state: State) -> None:

@@ -15,7 +15,7 @@ from lamina import operations as ops
 from lamina import tree
 from lamina.errors import ArgumentError
 from lamina.metrics import Mean, Metric
-from lamina.operations import random
+from lamina.operations import random_keys
 from lamina.operations.reductions import as_number
 from lamina.tensor import Tensor, Variable, as_tensor
 from lamina.training.draws import drawing
@@ -48,18 +48,20 @@ class Steps:
 
     def epoch_key(self) -> Tensor:
         """The key of what is drawn for samples by their numbers, another one in each epoch."""
-        return random.fold_in(random.fold_in(self.seed.read(), OF_SAMPLES), self.epoch.read())
+        return random_keys.fold_in(
+            random_keys.fold_in(self.seed.read(), OF_SAMPLES), self.epoch.read()
+        )
 
     def drawing(self, kind: Kind) -> AbstractContextManager[None]:
         """Where a step draws random numbers from: in training by seed and step, in evaluation by
         seed and batch."""
         if kind == "train":
             return drawing(self.seed.read, self.count)
-        return drawing(lambda: random.fold_in(self.seed.read(), OF_EVALUATION), self.turn)
+        return drawing(lambda: random_keys.fold_in(self.seed.read(), OF_EVALUATION), self.turn)
 
     def begin(self, seed: int, count: int = 0) -> None:
         """From here on random layers draw from this seed; the next step is number `count`."""
-        self.seed.assign(random.key(seed))
+        self.seed.assign(random_keys.key(seed))
         self.count.assign(count)
 
     # ---- metrics -------------------------------------------------------------------------------
@@ -122,7 +124,7 @@ class Steps:
             outputs, loss, parts = self._forward(model, x, y, weights, training=True)
             return model.optimizer.scale_loss(loss), (outputs, loss, parts)
 
-        with random.key_scope(random.fold_in(self.seed.read(), self.count.read())):
+        with random_keys.key_scope(random_keys.fold_in(self.seed.read(), self.count.read())):
             (_, (outputs, loss, parts)), gradients = value_and_grad(forward, has_aux=True)(
                 variables
             )

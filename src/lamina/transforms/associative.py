@@ -8,7 +8,7 @@ from typing import Any
 from lamina import tree
 from lamina.errors import ShapeError
 from lamina.ir.types import Extent
-from lamina.operations import creation, elementwise, shaping
+from lamina.operations import creation, elementwise, joining, shaping
 from lamina.operations.creation import iota
 from lamina.operations.promote import axis_of
 from lamina.tensor import Tensor, as_tensor
@@ -93,16 +93,16 @@ def _by_halves(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
     if length > 2:
         before = [y[: (length - 1) // 2] for y in odd]
         after = combine(before, [x[2::2] for x in xs])
-        even = [shaping.concat([e, a], axis=0) for e, a in zip(even, after, strict=True)]
+        even = [joining.concat([e, a], axis=0) for e, a in zip(even, after, strict=True)]
     return [_interleaved(e, o) for e, o in zip(even, odd, strict=True)]
 
 
 def _interleaved(even: Tensor, odd: Tensor) -> Tensor:
     """even[0], odd[0], even[1], ...; of even there may be one more."""
     count = int(odd.shape[0])
-    both = shaping.stack([even[:count], odd], axis=1)
+    both = joining.stack([even[:count], odd], axis=1)
     joined = shaping.reshape(both, (2 * count, *odd.shape[1:]))
-    return joined if even.shape[0] == count else shaping.concat([joined, even[count:]], axis=0)
+    return joined if even.shape[0] == count else joining.concat([joined, even[count:]], axis=0)
 
 
 def _one_by_one(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
@@ -123,7 +123,7 @@ def _one_by_one(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
 def _first(x: Tensor) -> Tensor:
     """The first element; where there is none, zeros."""
     end = creation.zeros((1, *x.shape[1:]), dtype=x.dtype)
-    return shaping.concat([x, end], axis=0)[0]
+    return joining.concat([x, end], axis=0)[0]
 
 
 def _check(structure: Any, given: list[Tensor], made: Any, found: list[Tensor]) -> None:

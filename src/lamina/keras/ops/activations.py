@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.keras.ops.arguments import floating, operation
-from lamina.operations import neural
+from lamina.operations import neural, piecewise, probabilities
 from lamina.tensor import Tensor
 
 # fmt: off
@@ -23,31 +23,31 @@ __all__ = [
 @operation
 def softmax(x: Any, axis: Any = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along an axis."""
-    return neural.softmax(x, axis)
+    return probabilities.softmax(x, axis)
 
 
 @operation
 def log_softmax(x: Any, axis: Any = -1) -> Tensor:
     """log(softmax(x)), computed as x - logsumexp(x)."""
-    return neural.log_softmax(x, axis)
+    return probabilities.log_softmax(x, axis)
 
 
 @operation
 def sigmoid(x: Any) -> Tensor:
     """1 / (1 + exp(-x))."""
-    return neural.sigmoid(x)
+    return probabilities.sigmoid(x)
 
 
 @operation
 def log_sigmoid(x: Any) -> Tensor:
     """log(sigmoid(x)) = -softplus(-x)."""
-    return neural.log_sigmoid(x)
+    return probabilities.log_sigmoid(x)
 
 
 @operation
 def sparsemax(x: Any, axis: int = -1) -> Tensor:
     """The closest probabilities to x; many are exactly 0 (Martins and Astudillo, 2016)."""
-    return neural.sparsemax(x, axis)
+    return probabilities.sparsemax(x, axis)
 
 
 # ---- rectifiers ----------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def swish(x: Any) -> Tensor:
 @operation
 def softplus(x: Any) -> Tensor:
     """log(1 + exp(x))."""
-    return neural.softplus(x)
+    return probabilities.softplus(x)
 
 
 @operation
@@ -146,49 +146,49 @@ def softsign(x: Any) -> Tensor:
 @operation
 def hard_sigmoid(x: Any) -> Tensor:
     """x / 6 + 1/2, within 0 and 1."""
-    return neural.hard_sigmoid(x)
+    return piecewise.hard_sigmoid(x)
 
 
 @operation
 def hard_silu(x: Any) -> Tensor:
     """x * hard_sigmoid(x)."""
-    return neural.hard_silu(x)
+    return piecewise.hard_silu(x)
 
 
 @operation
 def hard_swish(x: Any) -> Tensor:
     """As `hard_silu`."""
-    return neural.hard_silu(x)
+    return piecewise.hard_silu(x)
 
 
 @operation
 def hard_tanh(x: Any) -> Tensor:
     """x, within -1 and 1."""
-    return neural.hard_tanh(x)
+    return piecewise.hard_tanh(x)
 
 
 @operation
 def tanh_shrink(x: Any) -> Tensor:
     """x - tanh(x)."""
-    return neural.tanh_shrink(x)
+    return piecewise.tanh_shrink(x)
 
 
 @operation
 def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """x moved toward 0 by the threshold; 0 within it."""
-    return neural.soft_shrink(x, threshold)
+    return piecewise.soft_shrink(x, threshold)
 
 
 @operation
 def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
     """x where |x| > threshold, else 0."""
-    return neural.hard_shrink(x, threshold)
+    return piecewise.hard_shrink(x, threshold)
 
 
 @operation
 def sparse_sigmoid(x: Any) -> Tensor:
     """(x + 1) / 2, within 0 and 1."""
-    return neural.sparse_sigmoid(x)
+    return piecewise.sparse_sigmoid(x)
 
 
 @operation

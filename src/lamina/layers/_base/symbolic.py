@@ -26,7 +26,7 @@ from lamina.ir.graph import Node, parameter, topological
 from lamina.ir.types import Extent, TensorType
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.spec import known_shape
-from lamina.operations import random
+from lamina.operations import random_keys
 from lamina.tensor import Tensor, from_node, tracing
 
 _ORDER = itertools.count()
@@ -202,14 +202,14 @@ def traced(type_: TensorType) -> Tensor:
 
 @functools.cache
 def _any_key() -> Tensor:
-    return random.key(0)
+    return random_keys.key(0)
 
 
 @contextmanager
 def inferring() -> Iterator[None]:
     """Context in which programs are recorded only for the types of their results; any random key is
     accepted."""
-    with tracing() as trace, random.key_scope(_any_key()):
+    with tracing() as trace, random_keys.key_scope(_any_key()):
         trace.is_for_types = True
         yield
 
