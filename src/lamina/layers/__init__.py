@@ -21,6 +21,8 @@ from lamina.layers import (
     integer_lookup,
     masking,
     merging,
+    merging_functions,
+    multi_head_attention,
     normalization,
     padding,
     pooling,
@@ -29,8 +31,10 @@ from lamina.layers import (
     random_pictures,
     recurrent,
     recurrent_cells,
+    recurrent_layers,
     regularization,
     reshaping,
+    stacked_cells,
     string_lookup,
     text_vectorization,
     transformer,
@@ -54,6 +58,8 @@ from lamina.layers.hashing import *  # noqa: F403
 from lamina.layers.integer_lookup import *  # noqa: F403
 from lamina.layers.masking import *  # noqa: F403
 from lamina.layers.merging import *  # noqa: F403
+from lamina.layers.merging_functions import *  # noqa: F403
+from lamina.layers.multi_head_attention import *  # noqa: F403
 from lamina.layers.normalization import *  # noqa: F403
 from lamina.layers.padding import *  # noqa: F403
 from lamina.layers.pooling import *  # noqa: F403
@@ -62,8 +68,10 @@ from lamina.layers.random_geometry import *  # noqa: F403
 from lamina.layers.random_pictures import *  # noqa: F403
 from lamina.layers.recurrent import *  # noqa: F403
 from lamina.layers.recurrent_cells import *  # noqa: F403
+from lamina.layers.recurrent_layers import *  # noqa: F403
 from lamina.layers.regularization import *  # noqa: F403
 from lamina.layers.reshaping import *  # noqa: F403
+from lamina.layers.stacked_cells import *  # noqa: F403
 from lamina.layers.string_lookup import *  # noqa: F403
 from lamina.layers.text_vectorization import *  # noqa: F403
 from lamina.layers.transformer import *  # noqa: F403
@@ -87,6 +95,8 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += integer_lookup.__all__
     __all__ += masking.__all__
     __all__ += merging.__all__
+    __all__ += merging_functions.__all__
+    __all__ += multi_head_attention.__all__
     __all__ += normalization.__all__
     __all__ += padding.__all__
     __all__ += pooling.__all__
@@ -95,8 +105,10 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += random_pictures.__all__
     __all__ += recurrent.__all__
     __all__ += recurrent_cells.__all__
+    __all__ += recurrent_layers.__all__
     __all__ += regularization.__all__
     __all__ += reshaping.__all__
+    __all__ += stacked_cells.__all__
     __all__ += string_lookup.__all__
     __all__ += text_vectorization.__all__
     __all__ += transformer.__all__

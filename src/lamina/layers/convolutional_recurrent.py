@@ -13,9 +13,10 @@ from lamina import operations as ops
 from lamina.arguments import Checks, Text
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import Dim
+from lamina.layers._base.recurrent_cell import Parts, States
 from lamina.layers._base.spec import InputSpec
-from lamina.layers.recurrent import _OfCell
-from lamina.layers.recurrent_cells import LSTMCell, Parts, States
+from lamina.layers.recurrent_cells import LSTMCell
+from lamina.layers.recurrent_layers import OfCell
 from lamina.operations.shaping import sliced
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
@@ -144,7 +145,7 @@ def _product(extents: Sequence[Dim]) -> Dim:
 
 
 # ---- layers ------------------------------------------------------------------------------------
-class _ConvLSTM(_OfCell):
+class _ConvLSTM(OfCell):
     """Base class of LSTMs whose products are convolutions (Shi et al. 2015)."""
 
     argument_checks: ClassVar[Checks] = {"padding": Text()}

@@ -15,9 +15,9 @@ from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.streaming import Streaming
-from lamina.layers.attention import MultiHeadAttention
 from lamina.layers.core import Dense
 from lamina.layers.embedding import Embedding
+from lamina.layers.multi_head_attention import MultiHeadAttention
 from lamina.layers.normalization import LayerNormalization
 from lamina.layers.regularization import Dropout
 from lamina.operations import limits, masks

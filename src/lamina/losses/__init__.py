@@ -11,7 +11,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from lamina import namespaces
-from lamina.losses import binary, categorical, overlap, regression, similarity
+from lamina.losses import (
+    binary,
+    categorical,
+    overlap,
+    regression,
+    robust,
+    similarity,
+    sparse_categorical,
+)
 from lamina.losses import ctc as _ctc
 from lamina.losses import hinge as _hinge
 from lamina.losses.base import Loss as Loss
@@ -29,18 +37,24 @@ from lamina.losses.hinge import *  # noqa: F403
 from lamina.losses.overlap import *  # noqa: F403
 from lamina.losses.regression import *  # noqa: F403
 from lamina.losses.regression import (
-    log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from lamina.losses.robust import *  # noqa: F403
+from lamina.losses.robust import log_cosh
 from lamina.losses.similarity import *  # noqa: F403
+from lamina.losses.sparse_categorical import *  # noqa: F403
 from lamina.registry import Registry
 
 REGISTRY = Registry("loss", Loss.family)
 _CLASSES: dict[Any, Callable[[], Loss]] = {}  # of the functions
-_FAMILIES = (regression, categorical, binary, _hinge, overlap, similarity, _ctc)
+# fmt: off
+_FAMILIES = (
+    regression, robust, categorical, sparse_categorical, binary, _hinge, overlap, similarity, _ctc,
+)
+# fmt: on
 
 
 def _register(family: ModuleType) -> None:

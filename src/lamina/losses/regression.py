@@ -5,7 +5,6 @@ Functions return one value per sample (the mean over the last axis); classes red
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from lamina import operations as ops
@@ -16,9 +15,9 @@ from lamina.tensor import Tensor
 # fmt: off
 __all__ = [
     "MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError",
-    "MeanSquaredLogarithmicError", "Huber", "LogCosh", "CosineSimilarity", "Poisson",
-    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error", "huber", "log_cosh", "cosine_similarity", "poisson",
+    "MeanSquaredLogarithmicError", "CosineSimilarity", "Poisson", "mean_squared_error",
+    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
+    "cosine_similarity", "poisson",
 ]
 # fmt: on
 
@@ -115,59 +114,6 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
     y, p = paired(y_true, y_pred, "mean_squared_logarithmic_error")
     difference = ops.log1p(ops.maximum(p, EPSILON)) - ops.log1p(ops.maximum(y, EPSILON))
     return ops.mean(ops.square(difference), axis=-1)
-
-
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
-    """Huber loss: quadratic for small errors e = p - y, linear for large ones.
-
-        mean(e^2 / 2                       if |e| <= delta
-             delta |e| - delta^2 / 2       otherwise)
-
-    Args:
-        y_true: targets, a tensor or array-like.
-        y_pred: predictions, a tensor or array-like.
-        delta: error above which the loss grows linearly instead of quadratically.
-
-    Shapes:
-        y_true (..., n), y_pred (..., n) -> (...)
-
-    Example:
-        >>> import lamina as lm
-        >>> y, p = [1.0, 2.0], [1.5, 4.0]
-        >>> round(lm.losses.huber(y, p).item(), 4)
-        0.8125
-
-    Source: Huber (1964), Robust estimation of a location parameter.
-    """
-    y, p = paired(y_true, y_pred, "huber")
-    error = ops.abs(p - y)
-    parabola, line = 0.5 * ops.square(error), delta * error - 0.5 * delta * delta
-    return ops.mean(ops.where(error <= delta, parabola, line), axis=-1)
-
-
-def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
-    """Mean logarithm of the hyperbolic cosine of the error over the last axis.
-
-        mean(log(cosh(p - y)))
-
-    It is computed as |e| + log(1 + exp(-2 |e|)) - log 2, which does not overflow.
-
-    Args:
-        y_true: targets, a tensor or array-like.
-        y_pred: predictions, a tensor or array-like.
-
-    Shapes:
-        y_true (..., n), y_pred (..., n) -> (...)
-
-    Example:
-        >>> import lamina as lm
-        >>> y, p = [1.0, 2.0], [1.5, 4.0]
-        >>> round(lm.losses.log_cosh(y, p).item(), 4)
-        0.7226
-    """
-    y, p = paired(y_true, y_pred, "log_cosh")
-    error = ops.abs(p - y)
-    return ops.mean(error + ops.log1p(ops.exp(-2.0 * error)) - math.log(2.0), axis=-1)
 
 
 def unit_vectors(x: Tensor, axis: int) -> Tensor:
@@ -342,77 +288,6 @@ class MeanSquaredLogarithmicError(NamedLoss):
 
     function = mean_squared_logarithmic_error
     short_names = ("msle", "MSLE")
-
-    def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-
-class Huber(NamedLoss):
-    """Huber loss: quadratic for small errors e = p - y, linear for large ones (see `huber`).
-
-        mean(e^2 / 2 if |e| <= delta, otherwise delta |e| - delta^2 / 2)
-
-    Args:
-        delta: error above which the loss grows linearly instead of quadratically.
-        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
-            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
-            loss per sample).
-        name: name of the loss in logs; None uses a name made from that of the class.
-        dtype: dtype of the computation; None uses that of the predictions if they are a floating
-            tensor, otherwise float32.
-
-    Shapes:
-        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.losses.Huber(delta=1.0)([[0.0, 0.0]], [[1.0, 3.0]]).item()
-        1.5
-
-    Source: Huber (1964), Robust estimation of a location parameter.
-    """
-
-    function = huber
-    short_names = ("huber_loss",)
-    default_name = "huber_loss"
-
-    def __init__(
-        self,
-        delta: float = 1.0,
-        reduction: str | None = SUM,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype, delta=delta)
-
-
-class LogCosh(NamedLoss):
-    """Mean logarithm of the hyperbolic cosine of the error: like e^2 / 2 for small errors and like
-    |e| - log 2 for large ones.
-
-        mean(log(cosh(p - y)))
-
-    Args:
-        reduction: how the losses of the samples become one number: "sum_over_batch_size" or "mean"
-            (their mean), "mean_with_sample_weight" (their weighted mean), "sum", or "none" (one
-            loss per sample).
-        name: name of the loss in logs; None uses a name made from that of the class.
-        dtype: dtype of the computation; None uses that of the predictions if they are a floating
-            tensor, otherwise float32.
-
-    Shapes:
-        y_true (batch, ..., n), y_pred (batch, ..., n) -> ()
-
-    Example:
-        >>> import lamina as lm
-        >>> round(lm.losses.LogCosh()([[0.0, 0.0]], [[1.0, 3.0]]).item(), 4)
-        1.3716
-    """
-
-    function = log_cosh
-    short_names = ("logcosh",)
 
     def __init__(
         self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None

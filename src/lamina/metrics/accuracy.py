@@ -7,8 +7,8 @@ from typing import Any
 from lamina import operations as ops
 from lamina.errors import ShapeError
 from lamina.ir.types import float32, int32
-from lamina.losses.categorical import hits, label_indices, picked
 from lamina.losses.shapes import floating, paired, shown
+from lamina.losses.sparse_categorical import hits, label_indices, picked
 from lamina.metrics.base import NamedMean
 from lamina.tensor import Tensor, as_tensor
 
