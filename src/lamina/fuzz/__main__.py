@@ -10,8 +10,8 @@
 
 Each program's seed is written to the journal before it runs, so that a crash of the process can be
 laid at its door: `--only` runs that program again. A failure is shrunk, printed with its seed, and
-makes the exit status 1. All programs are compiled in one process, and after each an earlier one is
-compiled again: its text must not have changed.
+makes the exit status 1. All programs are compiled in one process, and after every other
+one an earlier one is compiled again: its text must not have changed.
 """
 
 from __future__ import annotations
