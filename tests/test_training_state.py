@@ -395,6 +395,18 @@ def test_another_seed_than_that_of_the_state_is_refused():
         train(model, Take(None), seed=6)
 
 
+def test_a_fit_that_is_refused_leaves_the_state_to_the_next_one():
+    taking = Take(1)
+    whole = train(network(), taking, seed=5)
+    model = network()
+    model.restore_training_state(taking.state)
+    x, y = data()
+    for wrong in ({"seed": 6}, {"x": x[:, :3]}, {"callbacks": watchers()}):
+        with pytest.raises(lm.errors.LaminaError):
+            model.fit(**{"x": x, "y": y, "epochs": EPOCHS, "verbose": 0, **wrong})
+    assert_same(whole, train(model, Take(None)))
+
+
 def test_other_callbacks_than_those_of_the_state_are_refused():
     model = network()
     model.restore_training_state(taken())

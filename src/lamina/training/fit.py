@@ -260,6 +260,7 @@ def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners
     kept = None if session.restored is None else callbacks_in(session.restored)
     if kept is not None:
         listeners.restore(kept)
+    session.restored = None
     logs: Logs = {}
     try:
         with Deferred(stops=not session.compilation.run_eagerly) as interrupt:

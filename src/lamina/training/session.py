@@ -37,7 +37,8 @@ class Session:
     """Made by `compile`, completed by the first data.
 
     `steps` is the state of training besides the weights, None until data have come. `paces` holds
-    how many steps native code makes at a time, by the data.
+    how many steps native code makes at a time, by the data. `restored` is the state that the next
+    `fit` continues; a `fit` that fails before its first step leaves it there.
     """
 
     def __init__(self, compilation: Compilation) -> None:
@@ -49,7 +50,7 @@ class Session:
         self.position = Position()  # of the last `fit`
         self._callbacks: Sequence[object] | None = None  # their states after the last `fit`
         self._listeners: weakref.ref[Listeners] | None = None  # while a `fit` runs
-        self._restored: State | None = None  # what the next `fit` continues
+        self.restored: State | None = None  # what the next `fit` continues
         self._to_continue: State | None = None  # for steps that are yet to come
         self._runners = Runners()
         self._vocabularies = Vocabularies()
@@ -69,7 +70,7 @@ class Session:
         try:
             fit.fit(self, model, x, y, options, listeners)
         finally:
-            self._listeners = self._restored = None
+            self._listeners = None
 
     def end_fit(self, listeners: Listeners) -> None:
         """Note the states of callbacks at the end of training, also of one that was interrupted."""
@@ -104,9 +105,9 @@ class Session:
         data = columns(x, y, sample_weight, class_weight)
         steps = self.prepare(model, data, kind)
         check_rows(model, data.rows, batches=False)
-        if kind == "train" and self._restored is not None:
-            self.continue_from(model, self._restored)
-            self._restored = None
+        if kind == "train" and self.restored is not None:
+            self.continue_from(model, self.restored)
+            self.restored = None
         self.reset(model)
         if data.numbers is not None:  # each batch of its own is an epoch
             steps.epoch.assign(steps.count.numpy().item())
@@ -129,12 +130,7 @@ class Session:
     def restore(self, model: Trainable, state: State) -> None:
         """Set weights and optimizer to a state, and let the next `fit` continue from there."""
         put_model(model, state)
-        self.position, self._restored = position_in(state), state
-
-    @property
-    def restored(self) -> State | None:
-        """The state that `fit` continues; None to begin anew."""
-        return self._restored
+        self.position, self.restored = position_in(state), state
 
     def continue_from(self, model: Trainable, state: State) -> None:
         """Set the state of steps, metrics and layers, as soon as there are any."""
