@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lamina import tree
 from lamina.layers._base import symbolic
-from lamina.layers.facts import label, need_built
+from lamina.layers._base.facts import label, need_built
 from lamina.models.attributes import replaceable
 from lamina.models.functional import FunctionalGraph
 from lamina.models.trainee import Wiring

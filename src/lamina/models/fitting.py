@@ -11,7 +11,7 @@ from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
 from lamina.callbacks.several import CallbackList
 from lamina.errors import StateError
-from lamina.layers.facts import label
+from lamina.layers._base.facts import label
 from lamina.locks import MAKING
 from lamina.models.trainee import Trainee, graph_of
 from lamina.training.objectives import Compilation

@@ -12,7 +12,7 @@ from lamina.errors import ArgumentError, UnknownNameError, unknown_name
 from lamina.layers import Layer
 from lamina.layers._base import frames, propagation, symbolic
 from lamina.layers._base.arguments import batched
-from lamina.layers.facts import is_named_by_user, need_built, take_name, with_sublayers
+from lamina.layers._base.facts import is_named_by_user, need_built, take_name, with_sublayers
 from lamina.locks import MAKING
 from lamina.models.connected import Connected
 from lamina.models.files import Filing

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lamina.configuration import NAMED_FUNCTIONS, Configurable, arguments_of, registered_name
-from lamina.layers.facts import with_sublayers
+from lamina.layers._base.facts import with_sublayers
 from lamina.models.fitting import session_of
 from lamina.saving.models import content_of, model_of
 

@@ -12,9 +12,7 @@ from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, LaminaError, ShapeError, describe
 from lamina.layers import InputLayer, Layer
 from lamina.layers._base import building, frames, propagation, symbolic
-from lamina.layers._base.host import HostLayer
-from lamina.layers._base.spec import known_shape
-from lamina.layers.facts import (
+from lamina.layers._base.facts import (
     adopt,
     data_dtype,
     first_shape,
@@ -23,6 +21,8 @@ from lamina.layers.facts import (
     need_built,
     take_name,
 )
+from lamina.layers._base.host import HostLayer
+from lamina.layers._base.spec import known_shape
 from lamina.locks import MAKING
 from lamina.models import host_stage
 from lamina.models.functional import FunctionalGraph

@@ -18,9 +18,9 @@ from lamina.ir import kinds
 from lamina.ir.graph import Node, topological
 from lamina.ir.types import Extent, TensorType
 from lamina.layers._base import symbolic
+from lamina.layers._base.facts import build_shape, label, need_built
 from lamina.layers._base.spec import shape_text
 from lamina.layers._base.streaming import Streaming, refused, streaming
-from lamina.layers.facts import build_shape, label, need_built
 from lamina.models.trainee import graph_of
 from lamina.operations import shaping
 from lamina.tensor import Tensor, memory_of, node_of, overwrite

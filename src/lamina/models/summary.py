@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina.layers._base import symbolic
-from lamina.layers.facts import output_shape, variables_by_path
+from lamina.layers._base.facts import output_shape, variables_by_path
 from lamina.models.trainee import graph_of
 from lamina.tensor import Variable, node_of
 

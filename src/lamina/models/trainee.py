@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lamina.distribution.layouts import arrange
 from lamina.layers import Layer
 from lamina.layers._base import symbolic
-from lamina.layers.facts import build_shape, label, output_shape, set_built, with_sublayers
+from lamina.layers._base.facts import build_shape, label, output_shape, set_built, with_sublayers
 from lamina.metrics import Metric
 from lamina.models.functional import FunctionalGraph
 from lamina.optimizers import Optimizer

@@ -18,9 +18,9 @@ from lamina import tree
 from lamina.configuration import deserialize, plain, restored
 from lamina.errors import ArgumentError
 from lamina.layers import InputLayer
+from lamina.layers._base.facts import label
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.symbolic import Call, source_of
-from lamina.layers.facts import label
 from lamina.models.functional import FunctionalGraph
 from lamina.tensor import Tensor, node_of
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.errors import ArgumentError
 from lamina.layers._base import symbolic
-from lamina.layers.facts import variables_by_path
+from lamina.layers._base.facts import variables_by_path
 from lamina.models.summary import shape_text
 from lamina.models.trainee import graph_of
 from lamina.plot import style

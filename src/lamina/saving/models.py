@@ -13,8 +13,8 @@ from lamina.configuration import deserialize, serialize
 from lamina.errors import FileFormatError, LaminaError, UnknownNameError, describe
 from lamina.files import write_whole
 from lamina.layers import Layer
+from lamina.layers._base.facts import build_shape
 from lamina.layers._base.saved_names import saved_weights
-from lamina.layers.facts import build_shape
 from lamina.optimizers import Optimizer
 from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring

@@ -16,8 +16,8 @@ import numpy as np
 from lamina.errors import FileFormatError, ShapeError
 from lamina.files import write_whole
 from lamina.layers import Layer
+from lamina.layers._base.facts import label, need_built
 from lamina.layers._base.saved_names import interchangeable, saved_weights
-from lamina.layers.facts import label, need_built
 from lamina.saving import container, safetensors
 from lamina.saving.names import WEIGHTS, warn_of_name
 from lamina.tensor import Variable

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lamina import activations, losses, tree
 from lamina.errors import ArgumentError
 from lamina.layers import Layer
-from lamina.layers.facts import label
+from lamina.layers._base.facts import label
 from lamina.training.columns import Columns
 from lamina.training.outputs import aligned
 from lamina.training.protocol import Extents, Structure, Trainable

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lamina.layers import Layer
-from lamina.layers.facts import attribute_values
+from lamina.layers._base.facts import attribute_values
 from lamina.metrics import Metric
 from lamina.tensor import Tensor, as_tensor
 from lamina.training.protocol import Trainable

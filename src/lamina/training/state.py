@@ -20,8 +20,8 @@ import numpy as np
 from lamina.data.arrays import Array
 from lamina.errors import StateError
 from lamina.layers import Layer
+from lamina.layers._base.facts import need_built
 from lamina.layers._base.saved_names import saved_weights
-from lamina.layers.facts import need_built
 from lamina.metrics import Metric
 from lamina.operations import random_keys
 from lamina.saving.models import state_by_weight

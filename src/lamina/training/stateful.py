@@ -6,7 +6,7 @@ from lamina import tree
 from lamina.data.arrays import Array
 from lamina.errors import DataError, ShapeError
 from lamina.layers import Layer
-from lamina.layers.facts import label
+from lamina.layers._base.facts import label
 from lamina.training.columns import Columns
 from lamina.training.protocol import Trainable
 from lamina.training.sources import Resident
