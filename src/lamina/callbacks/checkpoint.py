@@ -8,6 +8,7 @@ from typing import Any
 from lamina.callbacks.base import Callback, Logs
 from lamina.callbacks.monitor import Monitor
 from lamina.errors import ArgumentError
+from lamina.saving.names import check_name
 
 
 class ModelCheckpoint(Callback):
@@ -52,8 +53,6 @@ class ModelCheckpoint(Callback):
                 f"ModelCheckpoint: save_freq is {save_freq!r}, expected 'epoch' or a number of "
                 "batches"
             )
-        from lamina.saving.names import check_name
-
         check_name(filepath, save_weights_only)  # now, not after the first epoch
         self.filepath, self.verbose = str(filepath), verbose
         self.monitor = Monitor(monitor, mode)
