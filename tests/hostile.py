@@ -100,6 +100,9 @@ class Watch:
         self.events.append(f"{event} {[str(a)[:80] for a in arguments[:2]]}")
 
 
+NEEDS_JAX = "lamina.engines.xla"  # may not be installed, and nothing else imports it
+
+
 def load_everything() -> None:
     """Import all of Lamina, so that reading a file has nothing left to import."""
     import difflib  # noqa: F401  (names the nearest of unknown names)
@@ -108,7 +111,7 @@ def load_everything() -> None:
 
     codecs.lookup("cp437")  # of names in archives
     for module in pkgutil.walk_packages(lamina.__path__, "lamina."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and not module.name.startswith(NEEDS_JAX):
             __import__(module.name)
 
 

@@ -208,7 +208,9 @@ def test_optimizer_state_of_an_earlier_version_is_read_by_number(tmp_path, monke
     model.fit(X, X, epochs=2, verbose=0, seed=1)
     path = tmp_path / "m.lamina"
     with monkeypatch.context() as before:
-        before.setattr(models, "state_by_weight", lambda m: models.numbered(m.optimizer))
+        before.setattr(
+            models, "state_by_weight", lambda model, optimizer: models.numbered(optimizer)
+        )
         before.setattr(container, "NAMES", {})
         model.save(path)
     loaded = lm.load_model(path)
