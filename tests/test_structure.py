@@ -296,6 +296,39 @@ def test_no_file_is_too_long():
     assert not [name for name, count in long.items() if count > MOST_LINES]
 
 
+COMPILER = ("ir", "autodiff", "rewrite", "engines")
+MOST_COMPILER_LINES = 400
+MOST_METHODS = 25
+TO_BE_DIVIDED = {"engines/llvm/codegen/program.py", "engines/llvm/program/interpreter.py"}
+
+
+def compiler_texts() -> dict[str, str]:
+    files = [path for path in FILES if path.relative_to(PACKAGE).parts[0] in COMPILER]
+    texts = {name_of(path): path.read_text(encoding="utf-8") for path in files}
+    return {name: text for name, text in texts.items() if name not in TO_BE_DIVIDED}
+
+
+def methods(cls: ast.ClassDef) -> list[str]:
+    """The methods of a class, without operators such as `__add__`."""
+    functions = (n for n in cls.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    return [n.name for n in functions if not n.name.startswith("__")]
+
+
+def test_no_file_of_the_compiler_is_long():
+    lengths = {name: len(text.splitlines()) for name, text in compiler_texts().items()}
+    assert not {name: n for name, n in lengths.items() if n > MOST_COMPILER_LINES}
+
+
+def test_no_class_of_the_compiler_has_many_methods():
+    large = {
+        f"{name}: {node.name}": len(methods(node))
+        for name, text in compiler_texts().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef) and len(methods(node)) > MOST_METHODS
+    }
+    assert not large
+
+
 def test_every_module_says_what_it_is_for():
     silent = [
         name_of(path)
