@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lamina.engines.llvm.codegen import builder, expressions, kernel, reducers, reduction_loops
+from lamina.engines.llvm.codegen import expressions, kernel, reducers, reduction_loops, values
 from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.elementwise import SCALAR
 from lamina.engines.llvm.codegen.expressions import Expressions
@@ -343,6 +343,6 @@ FAULTS = [
 ]  # fmt: skip
 
 SIGNS = [  # they change nothing but signs of zeros
-    Fault("zeros of both signs are one constant", builder, "_float_constant", _one_zero),
+    Fault("zeros of both signs are one constant", values, "_float_constant", _one_zero),
     Fault("adding a zero is left out", RULES, "add", _zero_added),
 ]

@@ -275,7 +275,7 @@ import os, sys, time
 import numpy as np
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.runtime import threadpool
-from lamina.engines.llvm.codegen.builder import (Module)
+from lamina.engines.llvm.codegen.builder import Module
 from test_threads import attendance
 module = Module()
 attendance(module)
