@@ -5,6 +5,7 @@ extent = integer | polynomial            32,  batch,  28*batch + 1,  floor(lengt
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 import sys
@@ -265,6 +266,19 @@ def is_static(value: Dim | Sequence[Dim]) -> bool:
     if isinstance(value, Extent):
         return False
     return isinstance(value, (int, np.integer)) or all(is_static(v) for v in value)
+
+
+def is_nonnegative(value: Dim) -> bool:
+    """True if an extent is certainly at least 0 for all sizes of at least 1: no coefficient of its
+    polynomial is negative once each symbol s is written as 1 + t."""
+    if not isinstance(value, Extent):
+        return value >= 0
+    expanded: dict[Monomial, int] = {}
+    for monomial, coefficient in value.terms.items():
+        for count in range(len(monomial) + 1):
+            for kept in itertools.combinations(monomial, count):
+                expanded[kept] = expanded.get(kept, 0) + coefficient
+    return all(coefficient >= 0 for coefficient in expanded.values())
 
 
 def exact_division(value: Dim, by: Dim) -> Dim | None:

@@ -17,6 +17,7 @@ from lamina.ir.extents import Dim as Dim
 from lamina.ir.extents import Extent as Extent
 from lamina.ir.extents import evaluate as evaluate
 from lamina.ir.extents import exact_division as exact_division
+from lamina.ir.extents import is_nonnegative as is_nonnegative
 from lamina.ir.extents import is_static as is_static
 from lamina.ir.extents import symbols as symbols
 

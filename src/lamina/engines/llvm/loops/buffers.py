@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import numpy as np
 
 from lamina.engines.llvm.loops.index import Index, at, linear, strides_of
 from lamina.errors import EngineError
-from lamina.ir.types import Dim, DType, Extent, Shape, is_static
+from lamina.ir.types import Dim, DType, Shape, is_nonnegative, is_static
 
 
 @dataclass(eq=False)
@@ -88,18 +87,6 @@ class Slot:
 def _largest(spans: Sequence[Dim]) -> Dim:
     """Return the span that is the longest for all sizes of the symbols (at least 1)."""
     for span in spans:
-        if all(_is_nonnegative(span - other) for other in spans):
+        if all(is_nonnegative(span - other) for other in spans):
             return span
     raise EngineError(f"buffer: no axis spans all others (spans {', '.join(map(str, spans))})")
-
-
-def _is_nonnegative(extent: Dim) -> bool:
-    """True if a polynomial has no negative coefficient once each symbol s is written as 1 + t."""
-    if not isinstance(extent, Extent):
-        return extent >= 0
-    expanded: dict[tuple[str, ...], int] = {}
-    for monomial, coefficient in extent.terms.items():
-        for count in range(len(monomial) + 1):
-            for kept in itertools.combinations(monomial, count):
-                expanded[kept] = expanded.get(kept, 0) + coefficient
-    return all(coefficient >= 0 for coefficient in expanded.values())
