@@ -26,6 +26,7 @@ from typing import Any
 
 from lamina.engines.llvm.graph.materialize import Materialized, materialize
 from lamina.engines.llvm.graph.partitions import interleaved
+from lamina.engines.llvm.graph.sequences import row_axis
 from lamina.engines.llvm.graph.winograd import pays, pays_for_kernel, winograd, winograd_to_kernel
 from lamina.ir import ops
 from lamina.ir.graph import Node
@@ -36,10 +37,8 @@ REORDERED = ("transpose", "reverse")
 
 
 def is_weights_gradient(node: Node) -> bool:
-    """True for a convolution that reduces over a batch of unknown size."""
-    if node.op != "convolution":
-        return False
-    return not is_static(node.args[0].shape[node.params["lhs_spec"][1]])
+    """True for a convolution that reduces over the rows of a batch."""
+    return node.op == "convolution" and node.params["lhs_spec"][1] == row_axis(node.args[0])
 
 
 def convolution(node: Node, materialized: Materialized) -> Node:

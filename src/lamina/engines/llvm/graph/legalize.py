@@ -21,6 +21,7 @@ import numpy as np
 
 from lamina.engines.llvm.graph.convolutions import convolution, is_weights_gradient
 from lamina.engines.llvm.graph.materialize import Materialized, materialize
+from lamina.engines.llvm.graph.sequences import row_axis
 from lamina.engines.llvm.target.target import Target
 from lamina.ir import ops
 from lamina.ir.graph import Graph, Node, is_constant, substitute
@@ -145,7 +146,7 @@ def _reduction(node: Node, materialized: Materialized) -> Node:
     kept, narrow = guess_size(node.shape), materialized.target.costs.narrow_result
     if len(axes) < 2 or kept >= narrow or guess_size(x.shape) < 4 * narrow:
         return node
-    first = next((d for d in axes if not is_static(x.shape[d])), axes[0])  # rows of a batch
+    first = row_axis(x) if row_axis(x) in axes else axes[0]
     rest = [d for d in axes if d != first]
     kind = node.params["kind"]
     inner = ops.reduce(x, kind=kind, dimensions=tuple(rest))

@@ -17,6 +17,7 @@ the blocks are added up one after another.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from lamina.engines.llvm.loopopt.coalesce import by_stride, coalesce
 from lamina.engines.llvm.loops.buffers import Slot
@@ -92,9 +93,9 @@ def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | No
     may_be_first = nest.split_reduction is None or first is not nest.split_reduction.row
     if may_be_first and costs.block_least <= inside <= costs.block_most:
         return nest, first
-    longest = max(nest.reductions, key=lambda v: guess(v.extent) if is_static(v.extent) else 0)
+    longest = max(nest.reductions, key=partial(_divisible, nest))
     others = guess_size(v.extent for v in nest.reductions if v is not longest)
-    extent = int(longest.extent) if is_static(longest.extent) else 1
+    extent = _divisible(nest, longest)
     known = all(is_static(v.extent) for v in nest.reductions)
     # a guessed extent may well be four times as large
     most = costs.block_most // 2 if known else costs.block_guessed
@@ -111,6 +112,12 @@ def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | No
     split = rewrite(nest, exprs, lambda index: substituted(index, both))
     split.reductions = [outer, *(inner if v is longest else v for v in nest.reductions)]
     return split, outer
+
+
+def _divisible(nest: Nest, var: Var) -> int:
+    """Return the extent of a loop if it can be divided into blocks, else 1."""
+    is_part = nest.split_reduction is not None and var is nest.split_reduction.row
+    return int(var.extent) if is_static(var.extent) and not is_part else 1
 
 
 def _accumulation(

@@ -19,6 +19,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from lamina.engines.llvm.graph.partitions import is_partitioned, parts_of
+from lamina.engines.llvm.graph.sequences import has_rows_of, iterates_over, stacking_scan
 from lamina.engines.llvm.loops.index import strides_of
 from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Node
@@ -52,23 +53,14 @@ def padded_strides(node: Node, readers: Collection[Node], costs: Costs) -> Seque
 def _is_sequence(node: Node, readers: Collection[Node]) -> bool:
     """True if a scan reads or stacks the value, one slice per iteration, for the rows of a
     batch."""
-    if node.ndim < 2 or is_static(node.shape[1]) or is_partitioned(node):
-        return False
-    if not is_static((node.shape[0], *node.shape[2:])) or node.shape[0] == 1:
+    if node.ndim < 2 or node.shape[0] == 1 or is_partitioned(node):
         return False
     if any(r.op in SEPARATE - {"scan"} for r in readers):
         return False
-    kept = node.op == "get_tuple_element" and node.args[0].op == "scan"
-    kept = kept and node.params["index"] >= node.args[0].params["num_carry"]
-    return kept or any(_iterates_over(reader, node) for reader in readers)
-
-
-def _iterates_over(loop: Node, node: Node) -> bool:
-    """True if a scan reads one slice of the value per iteration."""
-    if loop.op != "scan":
-        return False
-    before = loop.params["num_consts"] + loop.params["num_carry"]
-    return node not in loop.args[:before]
+    stacking = stacking_scan(node)
+    scans = [r for r in readers if iterates_over(r, node)]
+    scans += [stacking] if stacking is not None else []
+    return any(has_rows_of(node, scan) for scan in scans)
 
 
 def _batch_major(node: Node, costs: Costs) -> Sequence[Dim]:
@@ -87,7 +79,7 @@ def _axis_of_rows(node: Node, readers: Collection[Node]) -> int | None:
     if any(r.op in SEPARATE - {"scan"} for r in readers):
         return None
     for reader in readers:
-        if node.ndim > 2 and _iterates_over(reader, node):
+        if node.ndim > 2 and iterates_over(reader, node):
             return node.ndim - 2
         if reader.op == "dot_general" and reader.args[1] is node and node.ndim > 1:
             over = reader.params["rhs_contracting_dimensions"]

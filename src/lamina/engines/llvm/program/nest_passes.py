@@ -27,7 +27,9 @@ def fuse_loops(program: Program, target: Target) -> Program:
 
 def split_reductions(program: Program, target: Target) -> Program:
     """Split reductions of stacked values into two fixed parts (loopopt/split_reduction.py)."""
-    return _replaced(program, lambda kernel: split_reduction(kernel, program.stacks, target.costs))
+    sliced = {slot.slice_of for slot in program.slots()}
+    row_axes = {slot: int(slot in sliced) for slot in program.stacks}
+    return _replaced(program, lambda kernel: split_reduction(kernel, row_axes, target.costs))
 
 
 def block_reductions(program: Program, target: Target) -> Program:
