@@ -261,7 +261,7 @@ PASS_FAULTS = [  # in the order of the passes
         by=ENGINE,
     ),
     PassFault(
-        "find_row_parallel: any rows", row_parallel, "row_footprints", faulty.any_rows, "mixed_rows"
+        "find_row_parallel: any rows", row_parallel, "Footprints", faulty.any_rows, "mixed_rows"
     ),
     PassFault(
         "find_row_parallel: half rows", Kernel, "set_row_loop", faulty.half_rows, "mixed_rows"
@@ -285,7 +285,7 @@ PASS_FAULTS = [  # in the order of the passes
     PassFault(
         "form_parallel_regions: any",
         parallel_regions,
-        "row_footprints",
+        "Footprints",
         faulty.any_rows,
         "mixed_rows",
     ),

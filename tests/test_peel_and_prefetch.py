@@ -6,7 +6,7 @@ import pytest
 import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
-from lamina.engines.llvm.program.row_parallel import row_footprints
+from lamina.engines.llvm.program.footprints import row_footprints
 from lamina.engines.llvm.program.statements import Loop, ParallelRegion, leaves, loops
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32

@@ -18,15 +18,17 @@ from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loopopt.coalesce import indices, tests
 from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod, Var
 from lamina.engines.llvm.loops.nest import Nest, RowLoop
-from lamina.engines.llvm.loops.schedule import Tail
+from lamina.engines.llvm.loops.schedule import Prefetch, Tail
 from lamina.ir.types import Dim, is_static, symbols
 
 
-def kernel_symbols(nest: Nest) -> list[str]:
+def kernel_symbols(nest: Nest, prefetches: Sequence[Prefetch] = ()) -> list[str]:
     """Return the symbolic sizes that a nest depends on, in the order of its arguments."""
     extents: list[Dim] = [v.extent for v in (*nest.loops, *nest.reductions)]
     for index in [*indices(nest), *(index for index, _, _ in tests(nest))]:
         extents += _dims(index)
+    extents += [a.row for a in prefetches]
+    extents += [nest.row_loop.size] if nest.row_loop is not None else []
     extents += [bound for _, *bounds in tests(nest) for bound in bounds]
     return sorted(symbols(extents))
 
@@ -77,7 +79,7 @@ class NestEmitter(Reductions):
 
     def _restrict_rows(self, row_loop: RowLoop) -> None:
         """Restrict the kernel to the rows of this call."""
-        size = constant("i64", row_loop.size)
+        size = self.dim(row_loop.size)
         first, end = (self.b.mul(row, size) for row in self.function.args[-4:-2])
         self.space.keep(row_loop.loop, first, end)
 

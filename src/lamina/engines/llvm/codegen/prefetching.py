@@ -21,7 +21,7 @@ class PrefetchingEmitter(NestEmitter):
         self.issued = b.reserve("i64", 8)
         b.store(constant("i64", 0), self.issued)
         self.bases = [
-            b.element(args[a.buffer], b.mul(args[-4], constant("i64", a.row)), "i8")
+            b.element(args[a.buffer], b.mul(args[-4], self.dim(a.row)), "i8")
             for a in self.schedule.prefetches
         ]
 
@@ -50,7 +50,7 @@ class PrefetchingEmitter(NestEmitter):
             for line in range(prefetches.lines):
                 at = b.add(b.mul(number, constant("i64", prefetches.lines)), constant("i64", line))
                 lines_per_row = constant("i64", prefetches.lines_per_row)
-                row = b.mul(b.binary("udiv", at, lines_per_row), constant("i64", prefetches.row))
+                row = b.mul(b.binary("udiv", at, lines_per_row), self.dim(prefetches.row))
                 along = b.mul(b.binary("urem", at, lines_per_row), constant("i64", LINE))
                 b.fetch(b.element(base, b.add(row, along), "i8"), write=False)
         b.store(b.add(number, constant("i64", 1)), self.issued)

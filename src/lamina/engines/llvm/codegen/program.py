@@ -21,8 +21,8 @@ from lamina.engines.llvm.codegen.stops import Stops
 from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
+from lamina.engines.llvm.program.footprints import row_footprints
 from lamina.engines.llvm.program.program import Program, users_of_memory
-from lamina.engines.llvm.program.row_parallel import row_footprints
 from lamina.engines.llvm.program.statements import (
     If,
     Loop,

@@ -26,7 +26,7 @@ def emit(
     nest: Nest, schedule: Schedule, name: str, buffers: int, aliased: bool = False
 ) -> tuple[Module, list[str]]:
     """Return the module of the kernel, and the symbols whose sizes it takes."""
-    sizes = kernel_symbols(nest)
+    sizes = kernel_symbols(nest, schedule.prefetches)
     module = Module()
     args = [(f"b{k}", "ptr") for k in range(buffers)]
     args += [(f"s{k}", "i64") for k in range(len(sizes))]

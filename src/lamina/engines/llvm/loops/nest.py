@@ -20,7 +20,7 @@ from typing import Any
 
 from lamina.distinct import distinct
 from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod, Var, shown
-from lamina.ir.types import Dim, DType, bool_
+from lamina.ir.types import Dim, DType, bool_, is_static
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class RowLoop:
 
     loop: Var
     rows: Dim
-    size: int
+    size: Dim
 
 
 @dataclass(frozen=True)
@@ -209,6 +209,15 @@ class Nest:
         summed = {id(e) for e in walk([a.expr for a in self.accumulators])}
         after = loads_under([s.expr for s in self.stores])
         return [e for e in after if id(e) not in summed and set(self.loops) <= e.vars]
+
+    def divides(self, step: int, var: Var) -> bool:
+        """True if tiles of `step` iterations fill a loop; if it is cut into rows or parts, each."""
+        lengths, row, split = [var.extent], self.row_loop, self.split_reduction
+        if row is not None and var is row.loop:
+            lengths.append(row.size)
+        if split is not None and var is split.row:
+            lengths.append(split.limit - var.extent)
+        return step == 1 or all(is_static(n) and int(n) % step == 0 for n in lengths)
 
     @property
     def buffers(self) -> list[Buffer]:

@@ -37,7 +37,7 @@ TOKEN = re.compile(r"\s*(\{[^}]*\}|<=|<-|[A-Za-z_][\w.]*|-?\d+|[-+*/()\[\],;<>=]
 HEAD = re.compile(r"nest (\w+) for \((.*)\)")
 ACC = re.compile(r"acc\d+ = (\w+)(?:<(\w+)>)? over \((.*?)\) of (.*)")
 STORE = re.compile(r"b(\d+)\[")
-ROWS = re.compile(r"row loop: (\w+), (.*) rows of (\d+)")
+ROWS = re.compile(r"row loop: (\w+), (.*) rows of (.+)")
 SPLIT = re.compile(r"split reduction: (\w+), (\w+) of (.*)")
 
 
@@ -100,7 +100,7 @@ class _Reader:
             nest.sequential_outer = self.loops[line.rpartition(" ")[2]]
         elif ROWS.fullmatch(line):
             loop, rows, size = _matched(ROWS, line)
-            nest.row_loop = RowLoop(self.loops[loop], parse_extent(rows), int(size))
+            nest.row_loop = RowLoop(self.loops[loop], parse_extent(rows), parse_extent(size))
         else:
             part, row, limit = _matched(SPLIT, line)
             nest.split_reduction = SplitReduction(

@@ -65,7 +65,7 @@ class Prefetch:
     lines per prefetch, and reduction iterations between prefetches."""
 
     buffer: int
-    row: int
+    row: Dim
     lines_per_row: int
     lines: int
     interval: int

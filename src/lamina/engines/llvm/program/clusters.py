@@ -1,18 +1,19 @@
 """Greedy clustering of neighboring statements, for row_tiling.py and parallel_regions.py.
 
 A kernel that the cluster does not accept, but that is independent of it, moves in front of it; any
-other statement closes it.
+other statement closes it. A cluster that nothing is made of leaves the order of statements alone.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import RowLoop
-from lamina.engines.llvm.program.row_parallel import row_loop_of
-from lamina.engines.llvm.program.statements import If, Loop, Statement, While, leaves
+from lamina.engines.llvm.program.statements import If, Loop, Statement, While
+
+NewCluster = Callable[[Sequence[Statement]], "Cluster"]  # given the statements that follow
 
 
 class Cluster(ABC):
@@ -27,8 +28,9 @@ class Cluster(ABC):
         """Add a statement if it is legal; return whether it was added."""
 
     @abstractmethod
-    def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
-        """Return what replaces the members; `later` are the statements after them."""
+    def finish(self, later: Sequence[Statement]) -> Statement | None:
+        """Return what replaces the members, if that is better; `later` are the statements after
+        them."""
 
     def set_row_loop(self) -> None:
         """Let callers restrict member kernels to some rows; tiles and loops have done so for
@@ -45,46 +47,47 @@ class Cluster(ABC):
         )
 
 
-def row_loops_of(
-    kernels: Mapping[Kernel, RowLoop], statement: Statement
-) -> dict[Kernel, RowLoop] | None:
-    """Return the row loops of the kernels and of a statement's, if all have the same rows."""
-    found = dict(kernels)
-    for kernel in leaves([statement]):
-        assert isinstance(kernel, Kernel)
-        row_loop = row_loop_of(kernel)
-        if row_loop is None or kernel.chosen.transposed is not None:
-            return None
-        found[kernel] = row_loop
-    return found if len({a.rows for a in found.values()}) == 1 else None
-
-
 def clustered(
-    statements: Sequence[Statement], new: Callable[[], Cluster], enters: Callable[[Loop], bool]
+    statements: Sequence[Statement], new: NewCluster, enters: Callable[[Loop], bool]
 ) -> list[Statement]:
     """Cluster statements, also inside of branches and of the loops that it may enter."""
     done: list[Statement] = []
-    cluster = new()
+    cluster, begun = new(statements), 0  # the cluster's first member is at done[begun]
     for place, statement in enumerate(statements):
         if cluster.try_add(statement):
+            done.append(statement)
             continue
+        rest = statements[place:]
         if (
             not isinstance(statement, Kernel)
             or cluster.clashes(statement)
-            or new().try_add(statement)
+            or new(rest).try_add(statement)
         ):
-            done += cluster.finish(statements[place:])
-            cluster = new()
+            done[begun:] = _finished(cluster, done[begun:], rest)
+            cluster, begun = new(rest), len(done)
             if cluster.try_add(statement):
+                done.append(statement)
                 continue
         _cluster_inside(statement, new, enters)
         done.append(statement)
-    return [*done, *cluster.finish([])]
+        if not cluster.members:
+            begun = len(done)
+    done[begun:] = _finished(cluster, done[begun:], [])
+    return done
 
 
-def _cluster_inside(
-    statement: Statement, new: Callable[[], Cluster], enters: Callable[[Loop], bool]
-) -> None:
+def _finished(
+    cluster: Cluster, statements: list[Statement], later: Sequence[Statement]
+) -> list[Statement]:
+    """Return these statements with the cluster in place of its members, after all others."""
+    made = cluster.finish(later)
+    if made is None:
+        return statements
+    members = set(map(id, cluster.members))
+    return [*(s for s in statements if id(s) not in members), made]
+
+
+def _cluster_inside(statement: Statement, new: NewCluster, enters: Callable[[Loop], bool]) -> None:
     if isinstance(statement, While) or (isinstance(statement, Loop) and enters(statement)):
         statement.statements = clustered(statement.statements, new, enters)
     elif isinstance(statement, If):

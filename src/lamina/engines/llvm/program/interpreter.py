@@ -236,7 +236,8 @@ class _Interpreter:
             return
         row_loop = kernel.nest.row_loop
         assert isinstance(row_loop, RowLoop)
-        points = np.arange(rows[0] * row_loop.size, rows[1] * row_loop.size, dtype=np.int64)
+        size = self.dim(row_loop.size)
+        points = np.arange(rows[0] * size, rows[1] * size, dtype=np.int64)
         _KernelRun(self, kernel, displaced).run({row_loop.loop: points})
 
     def _shared(self, statement: Kernel) -> None:

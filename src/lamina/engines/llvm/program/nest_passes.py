@@ -9,12 +9,16 @@ from lamina.engines.llvm.loopopt.block_reduction import block_reduction
 from lamina.engines.llvm.loopopt.coalesce import coalesce
 from lamina.engines.llvm.loopopt.fuse import fuse
 from lamina.engines.llvm.loopopt.split_reduction import split_reduction
+from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import ExprBuilder
+from lamina.engines.llvm.program.footprints import Footprints, row_footprints
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Statement, leaves, map_bodies
+from lamina.engines.llvm.program.row_parallel import independent_rows
+from lamina.engines.llvm.program.statements import Statement, leaves, loops, map_bodies
 from lamina.engines.llvm.schedule.choose import choose
 from lamina.engines.llvm.target.target import Target
+from lamina.ir.types import Dim
 
 
 def fuse_loops(program: Program, target: Target) -> Program:
@@ -27,9 +31,25 @@ def fuse_loops(program: Program, target: Target) -> Program:
 
 def split_reductions(program: Program, target: Target) -> Program:
     """Split reductions of stacked values into two fixed parts (loopopt/split_reduction.py)."""
-    sliced = {slot.slice_of for slot in program.slots()}
-    row_axes = {slot: int(slot in sliced) for slot in program.stacks}
+    row_axes = _row_axes(program)
     return _replaced(program, lambda kernel: split_reduction(kernel, row_axes, target.costs))
+
+
+def _row_axes(program: Program) -> dict[Slot, int]:
+    """Return the axis of the rows of each value that a row-parallel loop makes."""
+    strides: dict[Slot, tuple[Dim, Dim]] = {}  # memory: rows, and elements between them
+    footprints = Footprints()
+    for loop in loops(program.statements):
+        row_loops = independent_rows(loop.statements, footprints)
+        for slot, width in (row_footprints(row_loops) or {}).items():
+            strides[slot] = next(iter(row_loops.values())).rows, width
+    found: dict[Slot, int] = {}
+    for slot in program.stacks:
+        axes = zip(slot.shape, slot.layout, strict=True)
+        for axis, row in enumerate(axes):
+            if row == strides.get(slot.memory):
+                found[slot] = axis
+    return found
 
 
 def block_reductions(program: Program, target: Target) -> Program:

@@ -6,7 +6,7 @@
 Kernels next to row-parallel loops (row_parallel.py) join them, from the forward loop to the loops
 of the gradient. No thread then waits for another, or reads what another core wrote.
 
-Legality: all statements access only their own rows of what the region writes. Profitability: what
+Legality: all accesses to what the region writes are row-local (footprints.py). Profitability: what
 all rows read (weights) is small (`Costs.region_shared`), since each thread reads it itself. Bits do
 not change. Storage reuse: inside a region, a dead temporary's buffer is reused by a later value of
 equal layout, so that threads still touch only their own rows.
@@ -14,19 +14,20 @@ equal layout, so that threads still touch only their own rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from functools import partial
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import NestKind
-from lamina.engines.llvm.program.clusters import Cluster, clustered, row_loops_of
+from lamina.engines.llvm.loops.nest import NestKind, RowLoop
+from lamina.engines.llvm.program.clusters import Cluster, clustered
+from lamina.engines.llvm.program.footprints import Footprints, row_footprints
 from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory
-from lamina.engines.llvm.program.row_parallel import accesses, row_footprints, row_loop_of
 from lamina.engines.llvm.program.statements import (
     Loop,
     ParallelRegion,
     Statement,
+    kernels_of,
     leaves,
     mentioned,
 )
@@ -36,39 +37,67 @@ from lamina.ir.types import is_static
 
 def form_parallel_regions(program: Program, target: Target) -> Program:
     """Gather row-parallel loops, and the kernels around them, into parallel regions."""
-    new = partial(_Region, users_of_memory(program), target.costs.region_shared)
+    touching, shared = users_of_memory(program), target.costs.region_shared
+    new = partial(_Region, touching, shared, Footprints())
     program.statements = clustered(program.statements, new, lambda loop: True)
     return program
 
 
 class _Region(Cluster):
-    """A cluster of kernels and loops over the same rows."""
+    """A cluster of kernels and loops over the rows of the next row-parallel loop."""
 
-    def __init__(self, touching: MemoryUsers, shared: int) -> None:
+    def __init__(
+        self,
+        touching: MemoryUsers,
+        shared: int,
+        footprints: Footprints,
+        statements: Sequence[Statement],
+    ) -> None:
         super().__init__()
-        self.touching, self.shared = touching, shared
+        self.touching, self.shared, self.footprints = touching, shared, footprints
+        parallel = (s for s in statements if isinstance(s, Loop) and s.rows is not None)
+        self.loop = next(parallel, None)
 
     def try_add(self, statement: Statement) -> bool:
-        if isinstance(statement, Loop):
-            if statement.rows is None:
-                return False
-        elif not isinstance(statement, Kernel) or not _is_small(statement, self.shared):
+        if self.loop is None or not isinstance(statement, (Loop, Kernel)):
             return False
-        kernels = row_loops_of(self.kernels, statement)
-        if kernels is None or row_footprints(kernels) is None:
+        rows = self.loop.rows
+        assert rows is not None
+        if isinstance(statement, Loop) and statement.rows != rows:
+            return False
+        around = [self.loop] if self.loop not in self.members else []
+        kernels = kernels_of([*self.members, statement])
+        if self.footprints.row_loops([*kernels, *kernels_of(around)], rows) is None:
+            return False
+        row_loops = self.footprints.row_loops(kernels, rows)
+        assert row_loops is not None
+        if isinstance(statement, Kernel) and not self._is_small(statement, row_loops[statement]):
             return False
         self.members.append(statement)
-        self.kernels = kernels
+        self.kernels = row_loops
         return True
 
-    def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
-        """Return one region; or the members, if there is no loop among them."""
-        if len(self.members) < 2 or not any(isinstance(m, Loop) for m in self.members):
-            return self.members
+    def finish(self, later: Sequence[Statement]) -> Statement | None:
+        """Return one region, if there is a loop among the members."""
+        if len(self.members) < 2 or self.loop not in self.members:
+            return None
+        assert self.loop is not None and self.loop.rows is not None
         self.set_row_loop()
         self._reuse_memory({*self.kernels, *leaves(later)})
-        rows = next(iter(self.kernels.values())).rows
-        return [ParallelRegion(self.members, rows)]
+        return ParallelRegion(self.members, self.loop.rows)
+
+    def _is_small(self, kernel: Kernel, row_loop: RowLoop) -> bool:
+        """True if all rows together read little besides their own."""
+        kind = kernel.nest.kind
+        if not kind.is_map and kind not in (NestKind.REDUCE, NestKind.PRODUCT):
+            return False
+        total, seen = 0, set[Slot]()
+        for slot, index, _ in self.footprints.accesses(kernel):
+            if slot.memory in seen or row_loop.loop in index.vars:
+                continue
+            seen.add(slot.memory)
+            total += int(slot.bytes) if is_static(slot.bytes) else self.shared + 1
+        return total <= self.shared
 
     def _reuse_memory(self, from_here: Set[object]) -> None:
         """Alias each temporary with a dead one of the same shape, layout and bytes per row: equal
@@ -101,20 +130,3 @@ class _Region(Cluster):
 def _has_same_layout(slot: Slot, other: Slot) -> bool:
     alias_of = slot.shape == other.shape and slot.dtype == other.dtype
     return alias_of and list(slot.layout) == list(other.layout)
-
-
-def _is_small(kernel: Kernel, most: int) -> bool:
-    """True if all rows together read little besides their own."""
-    kind = kernel.nest.kind
-    has_rows = kind.is_map or kind in (NestKind.REDUCE, NestKind.PRODUCT)
-    return has_rows and sum(_fixed(kernel, most)) <= most
-
-
-def _fixed(kernel: Kernel, most: int) -> Iterator[int]:
-    row_loop = row_loop_of(kernel)
-    seen: set[Slot] = set()
-    for slot, index, _ in accesses(kernel):
-        if row_loop is None or slot.memory in seen or row_loop.loop in index.vars:
-            continue
-        seen.add(slot.memory)
-        yield int(slot.bytes) if is_static(slot.bytes) else most + 1

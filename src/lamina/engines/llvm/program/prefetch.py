@@ -19,13 +19,13 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import NestKind
 from lamina.engines.llvm.loops.schedule import Prefetch
+from lamina.engines.llvm.program.footprints import accesses, footprint_at
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.row_parallel import accesses, footprint_at, row_loop_of
 from lamina.engines.llvm.program.statements import Loop, loops
 from lamina.engines.llvm.schedule.cost import work
 from lamina.engines.llvm.target.costs import LINE, Costs
 from lamina.engines.llvm.target.target import Target
-from lamina.ir.types import is_static
+from lamina.ir.types import Dim, is_static
 from lamina.ir.typical import guess
 from lamina.reference.sums import LONGEST
 
@@ -44,7 +44,7 @@ def attach_prefetches(loop: Loop, costs: Costs) -> None:
     if loop.rows is None or not products:
         return
     product = max(products, key=lambda k: work(k.nest))
-    rows = _rows_of([k for k in kernels if k is not product], loop, LINE)
+    rows = _rows_of(kernels, product, loop, LINE)
     first = len(product.slots)
     prefetches = [
         Prefetch(
@@ -77,30 +77,33 @@ def _is_long_product(kernel: Kernel, interval: int) -> bool:
     return int(over.extent) % interval == 0
 
 
-def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tuple[int, int]]:
-    """Return the stacked values that these kernels read: bytes between rows, cache lines per
-    row."""
-    found: dict[Slot, tuple[int, int]] = {}
+def _rows_of(
+    kernels: Sequence[Kernel], product: Kernel, loop: Loop, line: int
+) -> dict[Slot, tuple[Dim, int]]:
+    """Return the stacked values that the kernels besides the product read: bytes between rows,
+    cache lines per row."""
+    found: dict[Slot, tuple[Dim, int]] = {}
     written = {slot for kernel in kernels for slot in kernel.written}
-    for kernel in kernels:
-        row_loop = row_loop_of(kernel)
+    for kernel in (k for k in kernels if k is not product):
+        row_loop = kernel.nest.row_loop
         assert row_loop is not None
         for slot, index, limits in accesses(kernel):
             stack, row = slot.actual, footprint_at(index, row_loop, limits)
             if stack.slice_of is None or stack.loop is not loop or slot.memory in written:
                 continue
-            if row is not None:
+            if row is not None and is_static(row.last):
                 size = slot.dtype.itemsize
-                found[stack] = abs(row.width) * size, -(-(row.last + 1) * size // line)
+                found[stack] = row.width * size, -(-(row.last + 1) * size // line)
     return found
 
 
 def _lines(product: Kernel, each: int, interval: int) -> int:
     """Return the lines per prefetch that cover all rows by the end of the product."""
     nest, schedule = product.nest, product.chosen
-    open_ = [v for v in nest.loops if not is_static(v.extent)]
-    rows = schedule.step(open_[0])
-    others = (v for v in nest.loops if v is not open_[0])
+    assert nest.row_loop is not None
+    row_loop = nest.row_loop.loop
+    rows = schedule.step(row_loop)
+    others = (v for v in nest.loops if v is not row_loop)
     tiles = math.prod(-(-guess(v.extent) // schedule.step(v)) for v in others)
     intervals = tiles * guess(nest.reductions[0].extent) // interval
     return -(-rows * each // intervals)

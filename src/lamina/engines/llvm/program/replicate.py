@@ -6,8 +6,8 @@ An example is Winograd's transform of a kernel. Shared, a part of it comes from 
 cache, and writing it again invalidates the copies there; without a shared cache this costs more
 than computing all of it in each thread. It also saves a barrier.
 
-Legality: a map of arguments and tables; all readers are kernels over rows. Profitability: at most
-`Costs.replicated` bytes. Bits do not change.
+Legality: a map of arguments and tables, whose rows the threads do not divide; all readers are
+kernels over rows. Profitability: at most `Costs.replicated` bytes. Bits do not change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _is_small_map(kernel: Kernel, most: int) -> bool:
     """True if the kernel computes one small value from arguments."""
     nest = kernel.nest
     known = all(is_static(v.extent) for v in nest.loops) and not nest.reductions
-    if not known or kernel.halo or len(kernel.written) != 1:
+    if not known or kernel.halo or nest.row_loop is not None or len(kernel.written) != 1:
         return False
     (slot,) = kernel.written
     others = {s.memory for s in kernel.slots} - {slot}

@@ -6,9 +6,9 @@ What one kernel writes is in the cache when the next reads it. Buffers that only
 access are contracted to the rows of one tile. Predictions of networks and Winograd's transforms are
 tiled.
 
-Legality: as in row_parallel.py, no row depends on another. Profitability: the intermediates exceed
-`Costs.tile_least` per row, and everything that a row touches, weights included, stays below
-`Costs.tile_most`. Bits do not change.
+Legality: all accesses to what the kernels write are row-local (footprints.py). Profitability: the
+intermediates of all rows exceed `Costs.tile_least`, and everything that a row touches, weights
+included, stays below `Costs.tile_most`. Bits do not change.
 """
 
 from __future__ import annotations
@@ -20,29 +20,26 @@ from functools import partial
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import RowLoop
-from lamina.engines.llvm.program.clusters import Cluster, clustered, row_loops_of
-from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory
-from lamina.engines.llvm.program.row_parallel import (
-    accesses,
+from lamina.engines.llvm.program.clusters import Cluster, clustered
+from lamina.engines.llvm.program.footprints import (
+    Footprints,
+    common_rows,
     footprint_at,
-    row_count,
     row_footprints,
 )
-from lamina.engines.llvm.program.statements import Loop, RowTile, Statement
+from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory
+from lamina.engines.llvm.program.statements import Loop, RowTile, Statement, kernels_of
 from lamina.engines.llvm.target.target import Target
-from lamina.ir.types import Dim
-from lamina.ir.typical import guess
+from lamina.ir.types import Dim, evaluate, is_static
+from lamina.ir.typical import TYPICAL_SIZES, guess
 
 
 def tile_rows(program: Program, target: Target) -> Program:
     """Tile neighboring kernels by rows where it pays: first by finer rows, then by batch rows."""
-    touching = users_of_memory(program)
-    finer = clustered(
-        program.statements, partial(_RowCluster, touching, target, True), _has_no_rows
-    )
-    program.statements = clustered(
-        finer, partial(_RowCluster, touching, target, False), _has_no_rows
-    )
+    touching, footprints = users_of_memory(program), Footprints()
+    for finer in (True, False):
+        new = partial(_RowCluster, touching, target, footprints, finer)
+        program.statements = clustered(program.statements, new, _has_no_rows)
     return program
 
 
@@ -54,19 +51,29 @@ class _RowCluster(Cluster):
     """Kernels over the same rows, to be tiled. A row is one element of the batch, or finer: then
     each kernel's row is a whole number of them. Tiles of finer rows are members as a whole."""
 
-    def __init__(self, touching: MemoryUsers, target: Target, finer: bool) -> None:
+    def __init__(
+        self,
+        touching: MemoryUsers,
+        target: Target,
+        footprints: Footprints,
+        finer: bool,
+        statements: Sequence[Statement],
+    ) -> None:
         super().__init__()
         self.touching, self.target, self.finer = touching, target, finer
-        self.batch_rows: dict[
-            Kernel, RowLoop
-        ] = {}  # rows of the batch; `kernels` has rows of the tile
-        self.widths: dict[Slot, int] = {}
+        self.footprints = footprints
+        self.rows: Dim | None = None  # of the batch; `kernels` has rows of the tile
+        self.widths: Mapping[Slot, Dim] = {}
 
     def try_add(self, statement: Statement) -> bool:
-        if not isinstance(statement, Kernel) and not (isinstance(statement, RowTile)):
+        if not isinstance(statement, (Kernel, RowTile)):
             return False  # a region contains loops
-        batch_rows = row_loops_of(self.batch_rows, statement)
-        if batch_rows is None:
+        added = kernels_of([statement])
+        rows = self._common_rows(added)
+        if rows is None:
+            return False
+        batch_rows = self.footprints.row_loops([*self.kernels, *added], rows)
+        if batch_rows is None or not self._is_connected(batch_rows, added):
             return False
         kernels = _with_finer_rows(batch_rows) if self.finer else batch_rows
         if self.finer and _rows(kernels) == _rows(batch_rows):
@@ -74,27 +81,61 @@ class _RowCluster(Cluster):
         if self.kernels and _rows(kernels) != _rows(self.kernels) and self._is_worth_it():
             return False  # this one has larger rows
         widths = row_footprints(kernels)
-        if widths is None or _bytes(kernels) > self.target.costs.tile_most:
+        if widths is None or self._bytes(kernels) > self.target.costs.tile_most:
             return False
         self.members.append(statement)
-        self.batch_rows, self.kernels, self.widths = batch_rows, kernels, widths
+        self.rows, self.kernels, self.widths = rows, kernels, widths
         return True
 
-    def finish(self, later: Sequence[Statement]) -> Sequence[Statement]:
-        """Return one row tile; or the members, if that is better."""
+    def _common_rows(self, added: Sequence[Kernel]) -> Dim | None:
+        """Return the number of rows of the members and the added kernels, None if it differs."""
+        rows = self.rows
+        for kernel in added:
+            counts = self.footprints.row_counts(kernel)
+            shared = [common_rows([n] if rows is None else [rows, n]) for n in counts]
+            rows = next((n for n in shared if n is not None), None)
+            if rows is None:
+                return None
+        return rows
+
+    def _is_connected(self, row_loops: Mapping[Kernel, RowLoop], added: Sequence[Kernel]) -> bool:
+        """True if a row of the added kernels is a row of the members. Symbols say so; equal numbers
+        may be equal by chance, unless both access rows of one buffer."""
+        if not self.members or not is_static(_rows(row_loops)):
+            return True
+        each = [
+            [self.footprints.widths(k, row_loops[k]) for k in some]
+            for some in (self.kernels, added)
+        ]
+        ours, theirs = ({pair for widths in some for pair in widths.items()} for some in each)
+        return any(width is not None for _, width in ours & theirs)
+
+    def finish(self, later: Sequence[Statement]) -> Statement | None:
+        """Return one row tile, if it is worth it."""
         if len(self.members) < 2 or not self._is_worth_it():
-            return self.members
+            return None
         self.set_row_loop()
         contracted = self._contracted()
         step = max(1, self.target.machine.l2 // 2 // sum(contracted.values()))
-        return [RowTile(list(self.members), _rows(self.kernels), step, contracted)]
+        return RowTile(list(self.members), _rows(self.kernels), step, contracted)
 
     def _is_worth_it(self) -> bool:
-        contracted = sum(self._contracted().values())
-        return (
-            bool(contracted)
-            and contracted * row_count(_rows(self.kernels))[1] >= self.target.costs.tile_least
-        )
+        contracted = sum(self._contracted().values()) * guess(_rows(self.kernels))
+        return contracted > 0 and contracted >= self.target.costs.tile_least
+
+    def _bytes(self, kernels: Mapping[Kernel, RowLoop]) -> float:
+        """Return the bytes that one row accesses, with what all rows read."""
+        found: dict[Slot, float] = {}
+        for kernel, row_loop in kernels.items():
+            for slot, index, limits in self.footprints.accesses(kernel):
+                row = footprint_at(index, row_loop, limits)
+                size: float = guess(slot.bytes if slot.slice_of is None else slot.memory.bytes)
+                if row is not None and row.width != 0:
+                    size = abs(evaluate(row.width, TYPICAL_SIZES)) * slot.dtype.itemsize
+                elif row_loop.loop in index.vars:
+                    size /= guess(row_loop.rows)
+                found[slot.memory] = max(found.get(slot.memory, 0), size)
+        return sum(found.values())
 
     def _contracted(self) -> dict[Slot, int]:
         """Return the bytes per row of the buffers that only the members access."""
@@ -102,9 +143,10 @@ class _RowCluster(Cluster):
             s.memory for k in self.kernels for s in k.slots if s.actual.slice_of is not None
         }
         return {
-            slot: width * slot.dtype.itemsize
+            slot: int(width) * slot.dtype.itemsize
             for slot, width in self.widths.items()
             if slot.kind == "temporary"
+            and is_static(width)
             and slot not in elements  # each iteration of a loop needs all of it
             and self.touching[slot] <= self.kernels.keys()
         }
@@ -115,20 +157,9 @@ def _rows(kernels: Mapping[Kernel, RowLoop]) -> Dim:
 
 
 def _with_finer_rows(kernels: Mapping[Kernel, RowLoop]) -> dict[Kernel, RowLoop]:
-    times = math.gcd(*(a.size for a in kernels.values()))
-    return {k: RowLoop(a.loop, a.rows * times, a.size // times) for k, a in kernels.items()}
-
-
-def _bytes(kernels: dict[Kernel, RowLoop]) -> float:
-    """Return the bytes that one row accesses, with what all rows read."""
-    found: dict[Slot, float] = {}
-    for kernel, row_loop in kernels.items():
-        for slot, index, limits in accesses(kernel):
-            row = footprint_at(index, row_loop, limits)
-            size: float = guess(slot.bytes if slot.slice_of is None else slot.memory.bytes)
-            if row is not None and row.width:
-                size = abs(row.width) * slot.dtype.itemsize
-            elif row_loop.loop in index.vars:
-                size /= guess(row_loop.rows)
-            found[slot.memory] = max(found.get(slot.memory, 0), size)
-    return sum(found.values())
+    sizes = [int(each.size) for each in kernels.values() if is_static(each.size)]
+    times = math.gcd(*sizes) if len(sizes) == len(kernels) else 1
+    return {
+        kernel: RowLoop(each.loop, each.rows * times, each.size // times)
+        for kernel, each in kernels.items()
+    }

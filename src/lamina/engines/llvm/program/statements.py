@@ -139,6 +139,11 @@ def leaves(statements: Sequence[Statement]) -> Iterator[Kernel | Routine | While
             yield from leaves(body)
 
 
+def kernels_of(statements: Sequence[Statement]) -> list[Kernel]:
+    """Return every kernel, also inside loops and branches."""
+    return [leaf for leaf in leaves(statements) if isinstance(leaf, Kernel)]
+
+
 def mentioned(statement: Kernel | Routine | While | If) -> list[Slot]:
     return [statement.condition] if isinstance(statement, (While, If)) else statement.slots
 

@@ -81,11 +81,7 @@ def _wrong_schedule(nest: Nest, schedule: Schedule) -> Iterator[str]:
     if run != {*nest.loops} or not schedule.unroll.keys() <= {*nest.loops, *nest.reductions}:
         yield f"its schedule ({schedule}) names other loops than the nest"
     for var in (*nest.loops, *nest.reductions):
-        step = schedule.step(var)
-        exact = step == 1 or (is_static(var.extent) and int(var.extent) % step == 0)
-        row = nest.row_loop
-        restricted = row is not None and row.loop is var and row.size % step != 0
-        if schedule.tail(var) is Tail.EXACT and (restricted or not exact):
+        if schedule.tail(var) is Tail.EXACT and not nest.divides(schedule.step(var), var):
             yield f"its schedule ({schedule}) has tiles that reach past the end of {var.name}"
     for version in schedule.versions:
         yield from _wrong_schedule(nest, version.schedule)

@@ -99,7 +99,7 @@ def _completed(nest: Nest, schedule: Schedule, costs: Costs) -> Schedule:
 def _tail(nest: Nest, schedule: Schedule, var: Var) -> Tail:
     """Return what the last tile of a loop does."""
     step = schedule.step(var)
-    if step == 1 or (is_static(var.extent) and int(var.extent) % step == 0):
+    if nest.divides(step, var):
         return Tail.EXACT
     if var in nest.loops and var is not schedule.vector:
         return Tail.CLAMPED

@@ -135,8 +135,9 @@ class Costs:
     # ---- passes on scheduled programs (program/)
     region_shared: int = 256 * KIB
     """Bytes that all rows of a parallel region may read: each thread reads them itself."""
-    tile_least: int = 32 * KIB
-    """Bytes between the kernels for one row of the batch that make up for row tiling's calls."""
+    tile_least: int = MIB
+    """Bytes between the kernels that do not stay in a core's cache until the next kernel reads
+    them: half of L2."""
     tile_most: int = 3 * MIB
     """Bytes of everything that a row touches."""
     replicated: int = 512 * KIB
@@ -157,6 +158,7 @@ class Costs:
             accumulators=max(registers * 3 // 8, 1),
             dot_side=4 if registers >= 24 else 3,
             region_shared=min(256 * KIB, machine.l2 // 4),
+            tile_least=min(MIB, machine.l2 // 2),
             tile_most=min(3 * MIB, 3 * machine.l2),
             replicated=min(512 * KIB, machine.l2 // 2),
         )
