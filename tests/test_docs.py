@@ -162,6 +162,19 @@ def test_the_page_of_a_package_of_the_compiler_names_every_module_of_it(package)
     assert "**Test it.**" in text and "**Add to it.**" in text
 
 
+def test_files_that_the_pages_on_the_compiler_name_exist():
+    folders = [ROOT, ROOT / "src", ROOT / "src/lamina", LLVM]
+    pages = [*ROOT.glob("docs/compiler/*.md"), ROOT / "docs" / "architecture.md"]
+    named = {
+        (page.name, name)
+        for page in pages
+        for name in re.findall(r"`([\w./]+/[\w./]*\.py)`", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 40
+    missing = {n for n in named if not any((folder / n[1]).exists() for folder in folders)}
+    assert not missing
+
+
 def test_the_table_of_passes_is_the_list_of_passes():
     text = (ROOT / "docs" / "compiler" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)`( o)?( b)? \| (graph|program|scheduled)", text, re.MULTILINE)
