@@ -6,6 +6,7 @@ import pytest
 import lamina as lm
 from lamina import initializers
 from lamina.errors import RangeError, ShapeError, UnknownNameError
+from lamina.initializers import sources
 from lamina.layers import Dense, Dropout
 from lamina.models import Sequential
 from lamina.operations import random_keys
@@ -36,7 +37,7 @@ def test_the_variance_is_the_one_of_the_formula(name, variance, limit):
     assert abs(values.var() / variance - 1) < 0.03
     assert abs(values.mean()) < 4 * np.sqrt(variance / values.size)
     # a truncated normal ends at two of its own standard deviations, before the correction
-    cut = 2 * np.sqrt(variance) / initializers.TRUNCATED_STDDEV if limit is None else limit
+    cut = 2 * np.sqrt(variance) / sources.TRUNCATED_STDDEV if limit is None else limit
     assert 0.97 * cut < np.abs(values).max() <= cut * 1.0001
 
 
@@ -46,7 +47,7 @@ def test_plain_distributions():
     uniform = drawn("random_uniform", minval=-2.0, maxval=3.0, seed=1)
     assert uniform.min() >= -2 and uniform.max() < 3 and abs(uniform.mean() - 0.5) < 0.03
     cut = drawn("truncated_normal", stddev=1.0, seed=1)
-    assert np.abs(cut).max() <= 2 and abs(cut.std() - initializers.TRUNCATED_STDDEV) < 0.01
+    assert np.abs(cut).max() <= 2 and abs(cut.std() - sources.TRUNCATED_STDDEV) < 0.01
 
 
 def test_values_without_chance():

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lamina import context, initializers, restoring
+from lamina import context, restoring
 from lamina.errors import RangeError
+from lamina.initializers.sources import drawing
 from lamina.layers._base import frames
 from lamina.locks import MAKING
 from lamina.tensor import Variable
@@ -59,7 +60,7 @@ def weight(
     scope = layer._scope()
 
     def drawn() -> Any:
-        with outside_traces(), initializers.drawing(scope.key(name)):
+        with outside_traces(), drawing(scope.key(name)):
             return make(shape, dtype=dtype)
 
     restoration = restoring.current()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lamina import context
-from lamina.initializers import next_seed
+from lamina.initializers.sources import next_seed
 
 
 class Root:

@@ -1,0 +1,95 @@
+"""First values of weights; names, defaults and formulas as in Keras 3.
+
+Values are drawn with NumPy, so nothing is compiled to build a model. Inside a layer the draw
+depends on the global seed, the place of the layer in its model and the name of the weight, and on
+nothing else: another layer added to a model does not change the first values of the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import namespaces
+from lamina.configuration import serialize as serialize
+from lamina.initializers.constants import Constant, Identity, Ones, Zeros
+from lamina.initializers.distributions import RandomNormal, RandomUniform, TruncatedNormal
+from lamina.initializers.scaled import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    VarianceScaling,
+)
+from lamina.initializers.scaled import (
+    compute_fans as compute_fans,
+)
+from lamina.initializers.sources import Initializer
+from lamina.initializers.structured import STFT, Orthogonal
+from lamina.registry import Registry
+
+# ---- names -------------------------------------------------------------------------------------
+constant, zeros, ones, identity = Constant, Zeros, Ones, Identity
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling, orthogonal = VarianceScaling, Orthogonal
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal, lecun_uniform, lecun_normal = HeUniform, HeNormal, LecunUniform, LecunNormal
+IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
+stft = STFT
+
+# fmt: off
+_CLASSES: list[type[Initializer]] = [
+    Constant, Zeros, Ones, Identity, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling,
+    GlorotUniform, GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, STFT,
+]
+# fmt: on
+_REGISTRY = Registry("initializer", Initializer.family, _CLASSES)
+
+
+def get(identifier: Any) -> Any:
+    """Return the initializer of a name or configuration.
+
+    Args:
+        identifier: None, a name such as "glorot_uniform", a configuration, a class, an Initializer,
+            or a function (shape, dtype).
+
+    Raises:
+        UnknownNameError: for an unknown name, with the nearest known names.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.get("ones")((2,)).tolist()
+        [1.0, 1.0]
+    """
+    return _REGISTRY.get(identifier)
+
+
+def deserialize(config: Any) -> Any:
+    """Return the initializer that `serialize` described.
+
+    Args:
+        config: dictionary that `serialize` returned.
+
+    Example:
+        >>> import lamina as lm
+        >>> config = lm.initializers.serialize(lm.initializers.Constant(0.5))
+        >>> lm.initializers.deserialize(config).value
+        0.5
+    """
+    return get(config)
+
+
+# fmt: off
+__all__ = [
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity",
+    "IdentityInitializer", "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal",
+    "OrthogonalInitializer", "RandomNormal", "RandomUniform", "STFT", "STFTInitializer",
+    "TruncatedNormal", "VarianceScaling", "Zeros", "compute_fans", "constant", "deserialize", "get",
+    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
+    "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize", "stft",
+    "truncated_normal", "variance_scaling", "zeros",
+]
+# fmt: on
+
+namespaces.declare(__name__)
