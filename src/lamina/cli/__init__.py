@@ -1,12 +1,13 @@
-"""The command line: `lamina demo` and `lamina info`."""
+"""The command line: `lamina demo`, `lamina info` and `lamina launch`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from lamina.errors import LaminaError
+from lamina.errors import ArgumentError, LaminaError
 from lamina.version import __version__
 
 DATA = ("auto", "mnist", "fashion_mnist", "digits")
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from lamina.cli.demo import demo
 
             demo(options.data, options.epochs, options.out, options.seed)
+        elif options.command == "launch":
+            return _launch(options)
         else:
             from lamina.cli.info import info
 
@@ -71,7 +74,49 @@ def parser() -> argparse.ArgumentParser:
         help="what Lamina found on this machine, and its settings",
         description="Prints versions, machine, threads, vector width, engines, cache and settings.",
     )
+    _add_launch(commands)
     return top
+
+
+def _add_launch(commands: Any) -> None:
+    run = commands.add_parser(
+        "launch",
+        help="run a program in several processes, on one host or several",
+        description="Starts a Python program in several processes of this host, which "
+        "lm.distribution.initialize() connects. On several hosts, run it on each with "
+        "--coordinator, --total and --first.",
+    )
+    run.add_argument("--processes", type=_count, default=1, metavar="N", help="on this host (1)")
+    run.add_argument("--coordinator", metavar="HOST:PORT", help="of process 0 (a free port here)")
+    run.add_argument("--total", type=_count, metavar="N", help="processes on all hosts")
+    run.add_argument("--first", type=int, default=0, metavar="K", help="the first number here (0)")
+    run.add_argument(
+        "--devices", type=_count, metavar="N", help="virtual devices of each process's CPU, to test"
+    )
+    run.add_argument("program", help="the Python program")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
+
+
+def _launch(options: argparse.Namespace) -> int:
+    from lamina.cli.launch import Job, free_address, launch
+
+    total = options.total or options.first + options.processes
+    if total > options.processes and options.coordinator is None:
+        raise ArgumentError(
+            "several hosts need --coordinator HOST:PORT, the address of the host of process 0"
+        )
+    coordinator = options.coordinator or free_address()
+    return launch(
+        Job(
+            options.program,
+            options.arguments,
+            options.processes,
+            total,
+            options.first,
+            coordinator,
+            options.devices,
+        )
+    )
 
 
 def _count(text: str) -> int:

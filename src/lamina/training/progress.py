@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from typing import Protocol, TextIO
 
 from lamina.data.arrays import Array
+from lamina.distribution.processes import process_index
 
 BETWEEN = 0.1  # seconds
 LEAST_BAR, MOST_BAR = 8, 30
@@ -46,7 +47,7 @@ class Progress:
     ) -> None:
         self.title, self.total = title, total
         self.stream = stream if stream is not None else sys.stdout
-        self.quiet = verbose == 0
+        self.quiet = verbose == 0 or process_index() > 0
         self.live = verbose in (1, "auto", True) and is_live(self.stream)
         self.began = time.perf_counter()
         self._drawn = self.began + quiet_for

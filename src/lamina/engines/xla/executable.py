@@ -28,6 +28,7 @@ from lamina.locks import renewed
 from lamina.reference import interpreter
 from lamina.rewrite import defer_accumulation, hoist_invariants, simplify
 
+Arrays = Sequence[np.ndarray]
 KEPT = 32  # sets of sizes whose programs are kept in memory
 
 
@@ -37,6 +38,7 @@ class _Program:
 
     compiled: Any
     shardings: Sequence[Any]  # of the arguments
+    copied: Any  # the sharding of what each device has whole
 
 
 class XlaProgram:
@@ -55,11 +57,11 @@ class XlaProgram:
         self.lock = renewed(self)
 
     # ---- calls ---------------------------------------------------------------------------------
-    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def __call__(self, arrays: Arrays) -> list[np.ndarray]:
         given, counts = self._with_room(arrays)
         with self.lock, backend.wide():
             program = self._program(given)
-            placed = [*self._placed(program, given), *counts]
+            placed = [*self._placed(program, given), *self._counts(program, counts)]
             with Deferred(stops=False) as interrupt:  # donated state is in `placed` alone
                 found = interrupt.call(self._run, program, placed, arrays)
             results = [
@@ -72,13 +74,13 @@ class XlaProgram:
             results[result] = arrays[parameter]
         return results
 
-    def fixed(self, arrays: Sequence[np.ndarray]) -> tuple[list[np.ndarray], Callable[[], None]]:
+    def fixed(self, arrays: Arrays) -> tuple[list[np.ndarray], Callable[[], None]]:
         return fixed(self, arrays)
 
     def _storage(self) -> list[np.dtype]:
         return [node.dtype.storage for node in self.graph.results]
 
-    def _with_room(self, arrays: Sequence[np.ndarray]) -> tuple[Sequence[np.ndarray], list[Any]]:
+    def _with_room(self, arrays: Arrays) -> tuple[Arrays, list[np.ndarray]]:
         """The arguments with sequences of a counted length padded, and that length."""
         if self._counted is None:
             return arrays, []
@@ -88,9 +90,9 @@ class XlaProgram:
             interpreter.bind_sizes(self.graph.parameters, [a.shape for a in arrays])  # raises
         for k in places:
             given[k] = padded(arrays[k], capacity(length))
-        return given, [np.int32(length)]
+        return given, [np.array(length, np.int32)]
 
-    def _run(self, program: _Program, placed: list[Any], arrays: Sequence[np.ndarray]) -> list[Any]:
+    def _run(self, program: _Program, placed: list[Any], arrays: Arrays) -> list[Any]:
         """The results on the devices; those that are held have been noted."""
         found: list[Any] = program.compiled(*placed)
         for parameter, result in self.updates.items():
@@ -98,10 +100,13 @@ class XlaProgram:
                 transfer.keep(arrays[parameter], found[result], newer=True)
         return found
 
-    def _placed(self, program: _Program, arrays: Sequence[np.ndarray]) -> list[Any]:
+    def _placed(self, program: _Program, arrays: Arrays) -> list[Any]:
         """The arguments where the program reads them."""
         pairs = enumerate(zip(arrays, program.shardings, strict=True))
         return [self._at(k, array, sharding) for k, (array, sharding) in pairs]
+
+    def _counts(self, program: _Program, counts: Arrays) -> list[Any]:
+        return [transfer.placed(c, c.dtype, program.copied, may_alias=False) for c in counts]
 
     def _at(self, k: int, array: np.ndarray, sharding: Any) -> Any:
         value = residence.copy_of(array)
@@ -117,7 +122,7 @@ class XlaProgram:
         return value
 
     # ---- compilation ---------------------------------------------------------------------------
-    def _program(self, arrays: Sequence[np.ndarray]) -> _Program:
+    def _program(self, arrays: Arrays) -> _Program:
         place = placement.current()
         key = (place, *[a.shape for a in arrays], *self._layouts(place, arrays))
         known = self._programs.get(key)
@@ -129,16 +134,17 @@ class XlaProgram:
             self._programs.move_to_end(key)
         return known
 
-    def _layouts(self, place: Placement, arrays: Sequence[np.ndarray]) -> list[Any]:
+    def _layouts(self, place: Placement, arrays: Arrays) -> list[Any]:
         if place.mesh is None:
             return []
         return [placement.layout_of(arrays[k]) for k in sorted(self.held)]
 
-    def _compiled(self, place: Placement, arrays: Sequence[np.ndarray]) -> _Program:
+    def _compiled(self, place: Placement, arrays: Arrays) -> _Program:
         lowered, chosen = self.lower(place, arrays)
-        return _Program(lowered.compile(compiler_options=dict(backend.OPTIONS)), chosen)
+        compiled = lowered.compile(compiler_options=dict(backend.OPTIONS))
+        return _Program(compiled, chosen, shardings.sharding(place, ()))
 
-    def lower(self, place: Placement, arrays: Sequence[np.ndarray]) -> tuple[Any, Sequence[Any]]:
+    def lower(self, place: Placement, arrays: Arrays) -> tuple[Any, Sequence[Any]]:
         """JAX's `Lowered`, which has the StableHLO text, and the sharding of each argument."""
         graph, sizes = self._simplified, self._checked(arrays)
         symbol = self._counted.symbol if self._counted else None
@@ -154,15 +160,17 @@ class XlaProgram:
             jax.ShapeDtypeStruct(array.shape, dtype, sharding=sharding)
             for array, dtype, sharding in zip(arrays, self._dtypes, chosen, strict=True)
         ]
-        types += [jax.ShapeDtypeStruct((), np.int32)] if symbol else []
+        copied = shardings.sharding(place, ())
+        types += [jax.ShapeDtypeStruct((), np.int32, sharding=copied)] if symbol else []
         donated = [p for p in self.updates if p in self.held]
         owners = {r: chosen[p] for p, r in self.updates.items() if p in self.held}
-        results = [owners.get(k) for k in range(len(graph.results))]
+        others = None if copied.is_fully_addressable else copied  # each process has it whole
+        results = [owners.get(k, others) for k in range(len(graph.results))]
         jitted = jax.jit(main, donate_argnums=donated, out_shardings=results, keep_unused=True)
         with backend.wide():
             return jitted.lower(*types), chosen
 
-    def _checked(self, arrays: Sequence[np.ndarray]) -> dict[str, int]:
+    def _checked(self, arrays: Arrays) -> dict[str, int]:
         """The sizes of the graph's symbols. Raises an error if arrays do not fit the graph."""
         parameters = self.graph.parameters
         if len(arrays) != len(parameters):
