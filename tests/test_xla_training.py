@@ -102,3 +102,17 @@ def test_a_gradient_of_a_compiled_function_is_that_of_eager_code():
     with lm.settings(engine="xla"):
         found = lm.compile(lm.grad(f))(x)
     np.testing.assert_allclose(found, lm.grad(f)(x), rtol=1e-5)
+
+
+def test_inspection_shows_the_program_before_and_after_xla():
+    text = lm.inspect.stablehlo(lambda x: lm.tanh(x) + 1, lm.ones((3, 4)))
+    assert "stablehlo.tanh" in text
+    assert "tensor<3x4xf32>" in text
+    assert lm.inspect.hlo(lambda x: lm.tanh(x) + 1, lm.ones((3, 4))).startswith("HloModule")
+
+
+def test_inspection_shows_the_training_step_of_a_model():
+    _, model, x = trained("recurrent", epochs=1)
+    text = lm.inspect.stablehlo(model, x[:8], np.zeros(8, int))
+    assert "stablehlo.while" in text
+    assert "tensor<8x5x3xf32>" in text

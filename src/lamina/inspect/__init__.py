@@ -4,6 +4,8 @@
     lm.inspect.kernels(f, *args)        the kernels that it becomes: nests, schedules, memory
     lm.inspect.llvm(f, *args)           their LLVM text
     lm.inspect.assembly(f, *args)       this machine's instructions
+    lm.inspect.stablehlo(f, *args)      the program of the xla engine, before it is compiled
+    lm.inspect.hlo(f, *args)            the same after XLA has compiled it
     lm.inspect.profile(f, *args)        the time of each kernel, beside the machine's limits
     lm.inspect.dot(f, *args)            the graph for Graphviz
     lm.inspect.html(f, *args)           all of it on one page
@@ -18,6 +20,7 @@ from lamina.inspect.dot import dot
 from lamina.inspect.html import html
 from lamina.inspect.profile import Profile, Row, profile
 from lamina.inspect.text import KernelView, assembly, graph, kernels, llvm
+from lamina.inspect.xla import hlo, stablehlo
 
 __all__ = [
     "KernelView",
@@ -26,10 +29,12 @@ __all__ = [
     "assembly",
     "dot",
     "graph",
+    "hlo",
     "html",
     "kernels",
     "llvm",
     "profile",
+    "stablehlo",
 ]
 
 namespaces.declare(__name__)

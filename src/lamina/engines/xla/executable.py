@@ -141,8 +141,13 @@ class XlaProgram:
 
     def _compiled(self, place: Placement, arrays: Arrays) -> _Program:
         lowered, chosen = self.lower(place, arrays)
-        compiled = lowered.compile(compiler_options=dict(backend.OPTIONS))
-        return _Program(compiled, chosen, shardings.sharding(place, ()))
+        return _Program(_compiled(lowered), chosen, shardings.sharding(place, ()))
+
+    def inside(self, arrays: Arrays) -> tuple[Any, Any]:
+        """JAX's objects of the program for these arrays, lowered and compiled, which have texts."""
+        given, _ = self._with_room(arrays)
+        lowered, _ = self.lower(placement.current(), given)
+        return lowered, _compiled(lowered)
 
     def lower(self, place: Placement, arrays: Arrays) -> tuple[Any, Sequence[Any]]:
         """JAX's `Lowered`, which has the StableHLO text, and the sharding of each argument."""
@@ -180,3 +185,7 @@ class XlaProgram:
                 name = node.params.get("name") or "parameter"
                 raise EngineError(f"{name}: {describe(array)} came, expected {node.type}")
         return interpreter.bind_sizes(parameters, [a.shape for a in arrays])
+
+
+def _compiled(lowered: Any) -> Any:
+    return lowered.compile(compiler_options=dict(backend.OPTIONS))
