@@ -8,7 +8,7 @@ import numpy as np
 import lamina as lm
 from lamina.distribution import DataParallel, DeviceMesh, LayoutMap, ModelParallel
 from lamina.engines import residence
-from lamina.tensor import memory_of
+from lamina.variables import memory_of
 from small_networks import trained
 
 

@@ -143,7 +143,7 @@ def test_a_recording_in_one_task_is_not_seen_by_another():
     order = []
 
     async def recording():
-        from lamina.tensor import current_trace, tracing
+        from lamina.variables import current_trace, tracing
 
         with tracing() as trace:
             order.append("recording")

@@ -11,7 +11,7 @@ from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, UnknownNameError
 from lamina.operations import random_keys, reductions
 from lamina.settings import settings
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4) - 10
 A, B = X[:, 0], X[:, 1]

@@ -324,7 +324,8 @@ def test_the_number_of_threads_changes_no_bit(kind, threads):
 def test_the_gradient_shares_the_loop_of_the_forward_pass():
     from lamina.ir.graph import parameter, topological
     from lamina.rewrite.simplify import Graph, simplify
-    from lamina.tensor import as_node, from_node, tracing
+    from lamina.tensor import as_node, from_node
+    from lamina.variables import tracing
 
     layer = made("lstm")
     with tracing():

@@ -44,6 +44,7 @@ FLOORS = [
     ["engines.llvm.engine", "engines.xla"],
     ["engines"],
     ["tensor"],
+    ["variables"],
     ["operations"],
     ["transforms"],
     ["seeding", "initializers", "regularizers", "constraints", "activations"],
@@ -204,6 +205,7 @@ def test_the_reader_of_imports_sees_each_kind(tmp_path, monkeypatch):
 TENSOR = {"_node", "_value", "_type", "_array", "_known", "_mask", "_origin"}
 PRIVATE = {
     **dict.fromkeys(("operations", "transforms", "layers", "seeding", "keras"), TENSOR),
+    "variables": TENSOR,
     **{package: {"_getframe"} for package in ("errors", "namespaces", "ir")},
     "tree": {"_fields"},  # public in named tuples
     "context": {"_fields", "_make"},

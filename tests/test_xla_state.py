@@ -13,7 +13,7 @@ from lamina.engines import engine, residence
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32, int32
-from lamina.tensor import memory_of
+from lamina.variables import memory_of
 
 pytestmark = needs_jax
 N = Extent.symbol("n")

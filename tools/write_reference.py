@@ -21,7 +21,7 @@ from write_arguments import NAMES, methods_of, public
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 TOP = {  # pages of the names in `lamina` itself, by the start of their modules
-    "tensors": ("lamina.tensor", "lamina.ir."),
+    "tensors": ("lamina.tensor", "lamina.variables", "lamina.ir."),
     "transforms": ("lamina.transforms.",),
     "operations": ("lamina.operations.",),
 }

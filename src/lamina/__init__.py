@@ -31,7 +31,7 @@ from lamina.ir.types import (
 from lamina.operations import *  # noqa: F403
 from lamina.operations.namespace import array_namespace_info as __array_namespace_info__
 from lamina.settings import settings
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import (
     Compiled,
     Spec,
@@ -47,6 +47,7 @@ from lamina.transforms import (
     value_and_grad,
     while_loop,
 )
+from lamina.variables import Variable
 from lamina.version import __version__
 
 # isort: off

@@ -16,7 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from lamina import operations as ops
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 MODULE = "einops._backends"
 DEFINED: list[type] = []  # einops finds subclasses, but does not keep them alive

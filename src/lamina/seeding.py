@@ -9,7 +9,8 @@ import numpy as np
 from lamina.arguments import Checks, Integer
 from lamina.configuration import Configurable
 from lamina.operations import random_keys
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 __all__ = ["SeedGenerator"]
 

@@ -5,28 +5,24 @@ Operations call `bind`, the one door from tensors to primitives:
     every operand has a value      the reference engine computes the result at once; if an operand
                                    is being differentiated, the node is recorded beside the value
     some operand has none          a node is made; its value exists when the compiled program runs
-
-State lives in Variables. A trace lifts each one it meets to an input, and each one it assigns to an
-output, of the program it records.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina import context, restoring
-from lamina.arguments import one_of, refuse_sparse
+from lamina.arguments import refuse_sparse
 from lamina.engines import residence
 from lamina.errors import DTypeError, ShapeError, TracedValueError
-from lamina.floatx import AS_THEY_ARE, in_floatx
+from lamina.floatx import AS_THEY_ARE
 from lamina.ir import types
-from lamina.ir.graph import Node, parameter
+from lamina.ir.graph import Node
 from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import Dim, DType, Extent, Shape, TensorType
 from lamina.reference import interpreter
@@ -331,22 +327,6 @@ def node_of(tensor: Tensor) -> Node | None:
     return tensor._node
 
 
-def memory_of(variable: Variable) -> np.ndarray:
-    """Return the array that holds a Variable, for programs to read and write; not a copy, and out
-    of date while the newest value is on a device (`engines/residence.py`)."""
-    return variable._memory
-
-
-def contents_of(variable: Variable) -> np.ndarray:
-    """Return a copy of the array that holds a Variable, up to date."""
-    return variable._copied()
-
-
-def overwrite(variable: Variable, array: Any) -> None:
-    """Write an array into the memory of a Variable, at once, also while a trace is recorded."""
-    np.copyto(variable._array, array)
-
-
 def from_array(array: Any, dtype: DType | None = None) -> Tensor:
     """A Tensor around a NumPy array, without a copy; the array must not change afterwards."""
     return Tensor(types.array_type(array, dtype), array)
@@ -373,15 +353,16 @@ def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> 
         >>> lm.as_tensor([1, 2]).dtype.name
         'int32'
     """
-    if isinstance(value, Variable):
-        value = value.read()
-    elif isinstance(value, Extent):
-        value = _size_of(value)
-    if not isinstance(value, Tensor):
-        value = _from_foreign(value, dtype, copy)
-    if dtype is not None and value.dtype != dtype:
-        return bind("convert", value, dtype=dtype)
-    return value
+    tensor = value if isinstance(value, Tensor) else _converted(value, dtype, copy)
+    if dtype is not None and tensor.dtype != dtype:
+        return bind("convert", tensor, dtype=dtype)
+    return tensor
+
+
+def _converted(value: Any, dtype: DType | None, copy: bool) -> Tensor:
+    """A tensor of anything else; Variables and extents convert themselves."""
+    own = getattr(type(value), "__lamina_tensor__", None)
+    return _from_foreign(value, dtype, copy) if own is None else own(value)
 
 
 def _size_of(extent: Extent) -> Tensor:
@@ -389,7 +370,7 @@ def _size_of(extent: Extent) -> Tensor:
     return bind("size_of", extent=extent)
 
 
-Extent.to_tensor = _size_of
+Extent.__lamina_tensor__ = _size_of
 
 
 def _from_foreign(value: Any, dtype: DType | None, copy: bool) -> Tensor:
@@ -436,7 +417,7 @@ def _numpy(value: Any, copy: bool) -> np.ndarray:
 def _holds_tensor(nest: Any) -> bool:
     if isinstance(nest, (list, tuple)):
         return any(_holds_tensor(v) for v in nest)
-    return isinstance(nest, (Tensor, Variable, Extent))
+    return isinstance(nest, Tensor) or hasattr(type(nest), "__lamina_tensor__")
 
 
 def _stacked(nest: Sequence[Any]) -> Tensor:
@@ -463,246 +444,6 @@ def default_dtype(array: np.ndarray) -> np.dtype:
 
 
 # ---- variables ---------------------------------------------------------------------------------
-class Variable(Operators):
-    """A mutable cell that holds a tensor: the state of a model or an optimizer.
-
-    In eager code `assign` changes the value at once. In a traced program a read is an input and an
-    assignment an output, which the engine writes in place.
-
-    Args:
-        initial: anything that `as_tensor` takes; NumPy's float64 becomes float32 unless `dtype` is
-            given.
-        trainable: update it in training.
-        dtype: dtype of the value; None is that of `initial`.
-        name: name in summaries and files.
-
-    Example:
-        >>> import lamina as lm
-        >>> x = lm.Variable([1.0, 2.0])
-        >>> x.assign_add([1.0, 1.0]).numpy().tolist()
-        [2.0, 3.0]
-    """
-
-    def __init__(
-        self, initial: Any, *, trainable: bool = True, dtype: Any = None, name: str = "variable"
-    ) -> None:
-        if dtype is None:
-            value = as_tensor(in_floatx(initial))
-        else:
-            value = as_tensor(initial, types.dtype(dtype))
-        # a copy of its own: compiled programs write into it
-        self._memory = _aligned_copy(value._known("Variable(...)"))
-        self._type = value._type
-        self.trainable = bool(one_of("Variable", "trainable", trainable, (True, False)))
-        self.name = name
-        self.regularizer: Any = None
-        self.constraint: Any = None
-
-    @property
-    def _array(self) -> np.ndarray:
-        """The memory, up to date, to be read or written."""
-        return residence.writable(self._memory)
-
-    def _copied(self) -> np.ndarray:
-        """A copy of the memory, up to date."""
-        return residence.settled(self._memory).copy()
-
-    def __getstate__(self) -> dict[str, Any]:
-        residence.settled(self._memory)
-        return self.__dict__
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The extent of each axis."""
-        return self._memory.shape
-
-    @property
-    def dtype(self) -> DType:
-        """The elements' type, such as lm.float32."""
-        return self._type.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self._memory.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return int(self._memory.size)
-
-    @property
-    def value(self) -> Tensor:
-        """The value, as `read` returns it."""
-        return self.read()
-
-    def read(self) -> Tensor:
-        """Return the value; in a trace, a traced tensor."""
-        trace = current_trace()
-        if trace is not None:
-            return trace.read(self)
-        return Tensor(self._type, self._copied())
-
-    def numpy(self) -> np.ndarray:
-        """Return a copy of the value as a NumPy array."""
-        return Tensor(self._type, self._copied()).numpy().copy()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if copy is False:
-            raise ValueError(
-                "__array__: a Variable changes, so that its array is a copy (expected copy=None or "
-                "True, got copy=False)"
-            )
-        array = self.numpy()
-        return array if dtype is None else array.astype(dtype)
-
-    __hash__ = object.__hash__
-
-    def __float__(self) -> float:
-        return float(self.read())
-
-    def __int__(self) -> int:
-        return int(self.read())
-
-    def __bool__(self) -> bool:
-        return bool(self.read())
-
-    def assign(self, value: Any) -> Variable:
-        """Replace the value, and return this Variable.
-
-        Args:
-            value: tensor or array-like of the same shape; its dtype is converted.
-
-        Raises:
-            ShapeError: if the shape differs.
-        """
-        tensor = as_tensor(value, self.dtype)
-        if tensor.shape != self._type.shape:
-            raise ShapeError(
-                f"Variable {self.name!r} has shape {self.shape}; the value assigned has "
-                f"shape {tensor.shape}",
-                hint="a variable keeps its shape; reshape the value, or make a new variable",
-            )
-        trace = current_trace()
-        if trace is not None:
-            trace.assign(self, tensor)
-        else:
-            np.copyto(self._array, tensor._known("assign"))
-        return self
-
-    def assign_add(self, value: Any) -> Variable:
-        """Add to the value, and return this Variable.
-
-        Args:
-            value: tensor or array-like that broadcasts to the shape.
-        """
-        return self.assign(self.read() + as_tensor(value, self.dtype))
-
-    def assign_sub(self, value: Any) -> Variable:
-        """Subtract from the value, and return this Variable.
-
-        Args:
-            value: tensor or array-like that broadcasts to the shape.
-        """
-        return self.assign(self.read() - as_tensor(value, self.dtype))
-
-    def __repr__(self) -> str:
-        return f"<Variable {self.name!r}: {self._type}{'' if self.trainable else ', frozen'}>"
 
 
-def _aligned_copy(array: np.ndarray) -> np.ndarray:
-    """A contiguous copy that begins on a cache line, as wide vector loads like it."""
-    raw = np.empty(array.nbytes + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    copy = raw[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    np.copyto(copy, array)
-    return copy
-
-
-AS_THEY_ARE.update((Tensor, Variable))
-
-
-# ---- traces ------------------------------------------------------------------------------------
-class Trace:
-    """A program being recorded: which variables it has read, and what they hold by now."""
-
-    is_for_types = False  # it will not run: only the types of its results are of interest
-
-    def __init__(self) -> None:
-        self.inputs: dict[Variable, Node] = {}
-        self.current: dict[Variable, Tensor] = {}
-
-    def read(self, variable: Variable) -> Tensor:
-        if variable not in self.current:
-            node = parameter(variable._type, variable.name)
-            self.inputs[variable] = node
-            self.current[variable] = from_node(node)
-        return self.current[variable]
-
-    def assign(self, variable: Variable, value: Tensor) -> None:
-        self.read(variable)
-        self.current[variable] = value
-
-    def assigned(self) -> dict[Variable, Tensor]:
-        """The variables whose value the program changes, with what it gives them."""
-        return {v: value for v, value in self.current.items() if value._node is not self.inputs[v]}
-
-
-class Record:
-    """A gradient that is being taken: while it is, nodes are kept beside values."""
-
-    def __init__(self) -> None:
-        self.outer: Record | None = context.current().record
-        self.taken_out: str | None = None  # what made a Python or NumPy value of a recorded tensor
-
-
-def current_trace() -> Trace | None:
-    traces = context.current().traces
-    return traces[-1] if traces else None
-
-
-@contextmanager
-def tracing() -> Iterator[Trace]:
-    """Within: reads and assignments of variables are recorded in the trace."""
-    trace = Trace()
-    with context.entered(traces=(*context.current().traces, trace)):
-        yield trace
-
-
-class Overlay(Trace):
-    """A trace in which some variables read as given tensors; the others are read from around."""
-
-    def __init__(self, variables: Mapping[Variable, Tensor], outer: Trace | None) -> None:
-        super().__init__()
-        self.outer = outer
-        for variable, tensor in variables.items():
-            self._enter(variable, tensor)
-
-    def _enter(self, variable: Variable, tensor: Tensor) -> None:
-        self.inputs[variable] = node = as_node(tensor)
-        self.current[variable] = Tensor(tensor._type, tensor._value, node)
-
-    def read(self, variable: Variable) -> Tensor:
-        if variable not in self.current:
-            outer = self.outer
-            if outer is None:
-                self._enter(variable, Tensor(variable._type, variable._copied()))
-            else:
-                self._enter(variable, outer.read(variable))
-        return self.current[variable]
-
-
-@contextmanager
-def bound(variables: Mapping[Variable, Tensor], *, propagate: bool = True) -> Iterator[Trace]:
-    """Within: these variables read as the given tensors. At the end assignments are passed on to
-    whatever is around (a trace, or the variables themselves), unless `propagate` is False: then the
-    trace that is yielded is all that knows of them."""
-    outer = current_trace()
-    trace = Overlay(variables, outer)
-    with context.entered(traces=(*context.current().traces, trace)):
-        yield trace
-    for variable, value in trace.assigned().items() if propagate else ():
-        if outer is not None:
-            outer.assign(variable, value)
-        else:
-            np.copyto(variable._array, value._known("assign"))
+AS_THEY_ARE.add(Tensor)

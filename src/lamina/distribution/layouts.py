@@ -15,7 +15,7 @@ from lamina.engines.placement import Layout, Mesh, Placement
 from lamina.errors import ArgumentError, ShapeError, unknown_name
 from lamina.layers._base.saved_names import saved_weights
 from lamina.settings import settings
-from lamina.tensor import Variable, memory_of
+from lamina.variables import Variable, memory_of
 
 
 class DeviceMesh:

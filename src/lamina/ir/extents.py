@@ -27,12 +27,12 @@ class Extent:
     users mean the sizes: there a comparison is decided from what is known for all sizes, or raises
     TracedValueError; and an extent equals None, which is what Keras has in its place. What is no
     polynomial (a quotient, a product with a float or a tensor) is a traced number, made by
-    `to_tensor`.
+    `__lamina_tensor__`.
     """
 
     __slots__ = ("_hash", "terms")
     __array_ufunc__ = None  # NumPy leaves operators to this class
-    to_tensor: ClassVar[Callable[[Extent], Any]]  # set by lamina.tensor, which stands above
+    __lamina_tensor__: ClassVar[Callable[[Extent], Any]]  # set by lamina.tensor, which stands above
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self.terms = {k: v for k, v in sorted(terms.items()) if v}
@@ -197,7 +197,7 @@ class Extent:
     def _computed(self, function: Callable[[Any, Any], Any], other: Any) -> Any:
         """The function of this size as a traced number; NotImplemented leaves it to the other."""
         if isinstance(other, (float, np.floating, np.ndarray, *DIM)):
-            return function(Extent.to_tensor(self), other)
+            return function(Extent.__lamina_tensor__(self), other)
         return NotImplemented
 
     def _unknown(self, sign: str, other: object) -> Exception:

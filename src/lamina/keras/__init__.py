@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lamina.models import Model as Model, Sequential as Sequential
     from lamina.optimizers import Optimizer as Optimizer
     from lamina.regularizers import Regularizer as Regularizer
-    from lamina.tensor import Variable as Variable
+    from lamina.variables import Variable as Variable
 # isort: on
 
 # Loaded when first used: a module below this one, or a name in a module.
@@ -75,7 +75,7 @@ _LAZY = {
     "Optimizer": "lamina.optimizers:Optimizer",
     "Regularizer": "lamina.regularizers:Regularizer",
     "Sequential": "lamina.models:Sequential",
-    "Variable": "lamina.tensor:Variable",
+    "Variable": "lamina.variables:Variable",
 }
 
 __all__ = [*_LAZY]

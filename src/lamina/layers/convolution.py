@@ -18,7 +18,8 @@ from lamina.layers._base.spec import InputSpec, layout
 from lamina.layers._base.streaming import Streaming, refused
 from lamina.operations import shaping
 from lamina.operations.windows import checked_format, per_axis
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution1D", "Convolution2D", "Convolution3D"]
 

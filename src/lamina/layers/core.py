@@ -18,7 +18,8 @@ from lamina.layers._base.frames import Scope
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 __all__ = ["InputLayer", "Input", "Dense", "Activation", "Identity", "Lambda"]
 

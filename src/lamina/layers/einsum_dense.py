@@ -8,7 +8,8 @@ from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
 from lamina.errors import ArgumentError
 from lamina.layers._base.layer import Layer
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 __all__ = ["EinsumDense"]
 

@@ -23,7 +23,8 @@ from lamina.operations.normalization import (
     normalize_rms,
 )
 from lamina.operations.promote import axis_of
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 __all__ = [
     "BatchNormalization",

@@ -33,8 +33,9 @@ from lamina.layers.stacked_cells import (
 )
 from lamina.locks import MAKING
 from lamina.operations import limits, masks, updating
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
 from lamina.transforms.loops import scan
+from lamina.variables import Variable
 
 __all__ = ["RNN"]
 

@@ -14,7 +14,8 @@ from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
 from lamina.metrics.base import Metric, accumulate, counting
 from lamina.metrics.confusion import COUNTS, counts_at, even_thresholds
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable
 
 CURVES = ("ROC", "PR", "PRGAIN")
 SUMMATIONS = ("interpolation", "minoring", "majoring")

@@ -22,7 +22,8 @@ from lamina.losses.base import safe_divide
 from lamina.losses.shapes import floating, shown, weights_for
 from lamina.operations import masks
 from lamina.operations.reductions import as_number
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable
 
 
 class Metric(Configurable):

@@ -17,7 +17,8 @@ from lamina.ir.types import float32
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
 from lamina.metrics.base import Metric, accumulate, counting
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable
 
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 NO_THRESHOLD = -1e10  # below every prediction: with top_k, being among them is the decision

@@ -8,7 +8,8 @@ from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.shapes import paired, shown, weights_for
 from lamina.metrics.base import Metric, accumulate, counting, need_matrix
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable
 
 EPSILON = 1e-7
 AVERAGES = (None, "micro", "macro", "weighted")

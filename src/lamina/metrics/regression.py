@@ -11,7 +11,8 @@ from lamina.ir.types import float64
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
 from lamina.metrics.base import Mean, Metric, NamedMean, accumulate, counting, need_matrix
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable
 
 EPSILON = 1e-7
 

@@ -18,7 +18,7 @@ from lamina.models.connected import Connected
 from lamina.models.files import Filing
 from lamina.models.functional import FunctionalGraph, alone
 from lamina.models.steps import Stepping
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 if TYPE_CHECKING:
     from lamina.models.streaming import Stream

@@ -23,9 +23,10 @@ from lamina.layers._base.spec import shape_text
 from lamina.layers._base.streaming import Streaming, refused, streaming
 from lamina.models.trainee import graph_of
 from lamina.operations import shaping
-from lamina.tensor import Tensor, memory_of, node_of, overwrite
+from lamina.tensor import Tensor, node_of
 from lamina.transforms.compiling import build
 from lamina.transforms.tracing import record
+from lamina.variables import memory_of, overwrite
 
 STEPS = Extent.symbol("steps")
 # operations between layers that treat each step separately

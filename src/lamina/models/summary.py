@@ -12,7 +12,8 @@ from typing import Any
 from lamina.layers._base import symbolic
 from lamina.layers._base.facts import output_shape, variables_by_path
 from lamina.models.trainee import graph_of
-from lamina.tensor import Variable, node_of
+from lamina.tensor import node_of
+from lamina.variables import Variable
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from lamina.layers._base.facts import build_shape, label, output_shape, set_buil
 from lamina.metrics import Metric
 from lamina.models.functional import FunctionalGraph
 from lamina.optimizers import Optimizer
-from lamina.tensor import Tensor, Variable, as_tensor, node_of
+from lamina.tensor import Tensor, as_tensor, node_of
 from lamina.training.protocol import STEPS, Kind, Nest, Reader
+from lamina.variables import Variable
 
 if TYPE_CHECKING:
     from lamina.models.model import Model

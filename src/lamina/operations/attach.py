@@ -28,7 +28,8 @@ from lamina.operations import (
     updating,
 )
 from lamina.operations.protocols import _array_function, _array_namespace, _array_ufunc
-from lamina.tensor import Tensor, Variable, as_tensor, current_trace
+from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable, current_trace
 
 # ---- operators ---------------------------------------------------------------------------------
 BINARY: dict[str, Callable[[Any, Any], Any]] = {

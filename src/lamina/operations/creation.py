@@ -17,14 +17,8 @@ from lamina.ir.graph import Node
 from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import DType, Extent, Shape, float32, int32, is_static
 from lamina.operations.promote import common_dtype, is_weak, operand, scalar, shape_of, spread
-from lamina.tensor import (
-    Tensor,
-    as_tensor,
-    bind,
-    current_trace,
-    from_foreign_dlpack,
-    from_node,
-)
+from lamina.tensor import Tensor, as_tensor, bind, from_foreign_dlpack, from_node
+from lamina.variables import current_trace
 
 # the names that stand in `lamina` itself
 # fmt: off

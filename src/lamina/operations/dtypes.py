@@ -12,10 +12,8 @@ from lamina.errors import ArgumentError, DTypeError
 from lamina.ir import types
 from lamina.ir.types import DType
 from lamina.operations.promote import common_dtype, operand
-from lamina.tensor import (
-    Tensor,
-    Variable,
-)
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 __all__ = ["can_cast", "finfo", "iinfo", "isdtype", "result_type"]
 

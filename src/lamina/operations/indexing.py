@@ -26,7 +26,8 @@ from lamina.operations.promote import (
 )
 from lamina.operations.reductions import as_number
 from lamina.operations.shaping import flip, reshape
-from lamina.tensor import Tensor, Variable, as_tensor, bind
+from lamina.tensor import Tensor, as_tensor, bind
+from lamina.variables import Variable
 
 # the names that stand in `lamina` itself
 # fmt: off

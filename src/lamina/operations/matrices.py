@@ -10,13 +10,8 @@ from lamina.operations.creation import _dtype_or, iota, need_cpu, zeros_like
 from lamina.operations.elementwise import add, equal, greater_equal, subtract, where
 from lamina.operations.promote import shape_of
 from lamina.operations.shaping import expand_dims, moveaxis
-from lamina.tensor import (
-    Tensor,
-    as_node,
-    as_tensor,
-    current_trace,
-    from_node,
-)
+from lamina.tensor import Tensor, as_node, as_tensor, from_node
+from lamina.variables import current_trace
 
 __all__ = ["eye", "identity", "one_hot", "tril", "triu"]
 

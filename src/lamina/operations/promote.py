@@ -20,7 +20,8 @@ from lamina.errors import DTypeError, RangeError, ShapeError, describe
 from lamina.ir import types
 from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import Dim, DType, Extent, Shape, TensorType, bool_, float32, int32
-from lamina.tensor import Tensor, Variable, as_node, as_tensor, bind, current_trace, from_node
+from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
+from lamina.variables import Variable, current_trace
 
 _WEAK_RANK = {bool: 0, int: 1, float: 2}
 _KIND_RANK = {"b": 0, "i": 1, "u": 1, "f": 2}

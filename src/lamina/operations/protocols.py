@@ -26,7 +26,8 @@ from lamina.operations import (
     shaping,
     sorting,
 )
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 
 def _array_namespace(self: Any, /, *, api_version: str | None = None) -> Any:

@@ -28,7 +28,8 @@ from lamina.operations.elementwise import (
 from lamina.operations.joining import unstack
 from lamina.operations.promote import shape_of
 from lamina.operations.shaping import reshape
-from lamina.tensor import Overlay, Tensor, as_tensor, bind
+from lamina.tensor import Tensor, as_tensor, bind
+from lamina.variables import Overlay
 
 
 def key(seed: int) -> Tensor:

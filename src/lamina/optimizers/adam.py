@@ -9,7 +9,8 @@ import numpy as np
 from lamina import operations as ops
 from lamina.errors import ArgumentError
 from lamina.optimizers.base import Optimizer, Options, Rate, Slots, one_minus_power, zeros_like
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable
 
 
 class Adam(Optimizer):

@@ -10,7 +10,8 @@ from lamina import operations as ops
 from lamina.errors import RangeError
 from lamina.ir import types
 from lamina.optimizers.base import Optimizer, Options, Rate, Slots, zeros_like
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 
 class RMSprop(Optimizer):

@@ -27,7 +27,8 @@ from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, des
 from lamina.ir import types
 from lamina.locks import MAKING
 from lamina.schedules import LearningRateSchedule
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
+from lamina.variables import Variable
 
 Slots = dict[str, Tensor]
 Rate = float | LearningRateSchedule | Callable[[Any], Any]

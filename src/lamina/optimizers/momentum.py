@@ -7,7 +7,8 @@ from typing import Any, Unpack
 from lamina import operations as ops
 from lamina.errors import RangeError
 from lamina.optimizers.base import Optimizer, Options, Rate, Slots, zeros_like
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 
 class SGD(Optimizer):

@@ -21,7 +21,7 @@ from lamina.restoring import Restoration, restoring
 from lamina.saving import container
 from lamina.saving.names import warn_of_name
 from lamina.saving.weights import arrays, fitting, named, put, refuse_to_overwrite
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 
 def save_model(

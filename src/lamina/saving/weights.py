@@ -20,7 +20,7 @@ from lamina.layers._base.facts import label, need_built
 from lamina.layers._base.saved_names import interchangeable, saved_weights
 from lamina.saving import container, safetensors
 from lamina.saving.names import WEIGHTS, warn_of_name
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 
 def save_weights(model: Layer, path: str | os.PathLike[str], overwrite: bool = True) -> None:

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 import numpy as np
 
 from lamina.operations import random_keys
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 
 @contextmanager

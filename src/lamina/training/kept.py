@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lamina.data.arrays import Array
-from lamina.tensor import Variable, contents_of, overwrite
+from lamina.variables import Variable, contents_of, overwrite
 
 
 class Kept:

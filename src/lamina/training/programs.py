@@ -25,12 +25,13 @@ from lamina.errors import StateError
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
 from lamina.operations import limits
-from lamina.tensor import Tensor, Variable, as_tensor, bind, bound, memory_of
+from lamina.tensor import Tensor, as_tensor, bind
 from lamina.training.kept import Kept
 from lamina.training.protocol import Nest, Outputs
 from lamina.transforms.compiling import build
 from lamina.transforms.loops import scan
 from lamina.transforms.tracing import record
+from lamina.variables import Variable, bound, memory_of
 
 ORDER = TensorType((Extent.symbol("steps"), Extent.symbol("batch")), types.int32)
 

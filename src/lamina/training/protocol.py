@@ -14,7 +14,8 @@ from lamina.ir.types import Shape
 from lamina.layers import Layer
 from lamina.metrics import Metric
 from lamina.optimizers import Optimizer
-from lamina.tensor import Tensor, Variable
+from lamina.tensor import Tensor
+from lamina.variables import Variable
 
 Nest: TypeAlias = object
 """A value, or lists, tuples and dictionaries of values."""

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from lamina.ir.types import TensorType
 from lamina.operations import samples
 from lamina.settings import settings
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
 from lamina.training.columns import Columns, packed
 from lamina.training.openness import Programs
 from lamina.training.own_metrics import own_metrics, reported_metrics, results
@@ -15,6 +15,7 @@ from lamina.training.programs import EagerLoop, Results, Runner, Step, loop_prog
 from lamina.training.progress import compiling
 from lamina.training.protocol import STEPS, Kind, Trainable
 from lamina.training.step import Steps
+from lamina.variables import Variable
 
 
 class Runners:

@@ -27,9 +27,9 @@ from lamina.operations import random_keys
 from lamina.saving.models import state_by_weight
 from lamina.saving.weights import arrays, put
 from lamina.seeding import SeedGenerator
-from lamina.tensor import Variable
 from lamina.training.protocol import Logs, Trainable
 from lamina.training.step import Steps
+from lamina.variables import Variable
 
 State: TypeAlias = dict[str, object]
 Named: TypeAlias = dict[str, Variable]

@@ -17,12 +17,13 @@ from lamina.errors import ArgumentError
 from lamina.metrics import Mean, Metric
 from lamina.operations import random_keys
 from lamina.operations.reductions import as_number
-from lamina.tensor import Tensor, Variable, as_tensor
+from lamina.tensor import Tensor, as_tensor
 from lamina.training.draws import drawing
 from lamina.training.objectives import Objective
 from lamina.training.outputs import aligned
 from lamina.training.protocol import Kind, Nest, Trainable
 from lamina.transforms.gradients import value_and_grad
+from lamina.variables import Variable
 
 OF_SAMPLES = 0x53414D50 << 32  # sets the keys of epochs apart from those of steps
 OF_EVALUATION = 0x45564C00 << 32

@@ -11,8 +11,9 @@ from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.ir.closing import closed_over
 from lamina.ir.graph import Node, next_number, parameter
 from lamina.ir.types import bool_
-from lamina.tensor import Tensor, Variable, as_node, as_tensor, bind, bound, from_node
+from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
 from lamina.transforms.closing import made_before, tensors
+from lamina.variables import Variable, bound
 
 
 def cond(

@@ -18,8 +18,9 @@ from lamina.ir import types
 from lamina.ir.types import Dim, Extent, TensorType
 from lamina.locks import MAKING
 from lamina.settings import settings
-from lamina.tensor import Tensor, Variable, as_tensor, current_trace, memory_of
+from lamina.tensor import Tensor, as_tensor
 from lamina.transforms.tracing import Recorded, rebuild, record
+from lamina.variables import Variable, current_trace, memory_of
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,7 +12,8 @@ from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.reference import interpreter
-from lamina.tensor import Record, Tensor, Variable, as_node, as_tensor, bind, bound, from_node
+from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
+from lamina.variables import Record, Variable, bound
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -10,8 +10,9 @@ from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.closing import closed_over
 from lamina.ir.graph import parameter
 from lamina.ir.types import Dim, TensorType
-from lamina.tensor import Tensor, as_node, bind, current_trace, from_node
+from lamina.tensor import Tensor, as_node, bind, from_node
 from lamina.transforms.closing import captured, close, tensors
+from lamina.variables import current_trace
 
 
 def scan(

@@ -11,7 +11,8 @@ import numpy as np
 from lamina import tree
 from lamina.ir.graph import Graph, Node, parameter, substitute, topological
 from lamina.ir.types import TensorType
-from lamina.tensor import Tensor, Variable, as_node, as_tensor, from_node, tracing
+from lamina.tensor import Tensor, as_node, as_tensor, from_node
+from lamina.variables import Variable, tracing
 
 LIFTED = 64  # constants of more elements become inputs, so that the program's text stays small
 

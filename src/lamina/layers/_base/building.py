@@ -16,7 +16,7 @@ from lamina.errors import RangeError
 from lamina.initializers.sources import drawing
 from lamina.layers._base import frames
 from lamina.locks import MAKING
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 ADDRESSES = 1 << 47  # bytes: what a process can address
 

@@ -13,7 +13,7 @@ from typing import Any
 from lamina.errors import NotBuiltError
 from lamina.ir import types
 from lamina.layers._base.tracking import PLAIN, Tracked
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 
 def label(layer: Tracked) -> str:

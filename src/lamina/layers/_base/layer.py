@@ -24,7 +24,8 @@ from lamina.layers._base import arguments, building, frames, propagation, spec, 
 from lamina.layers._base.tracking import Tracked
 from lamina.locks import MAKING
 from lamina.operations import elementwise, reductions
-from lamina.tensor import Tensor, Variable, as_tensor, bind
+from lamina.tensor import Tensor, as_tensor, bind
+from lamina.variables import Variable
 
 
 class Layer(Tracked):

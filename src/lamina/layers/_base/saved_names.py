@@ -17,7 +17,7 @@ from typing import Any
 
 from lamina.layers._base.frames import Names, unique
 from lamina.layers._base.tracking import PLAIN, Tracked
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 _AUTOMATIC = re.compile(r"variable(_\d+)?")
 

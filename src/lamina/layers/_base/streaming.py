@@ -28,7 +28,7 @@ from lamina import context, tree
 from lamina.errors import ArgumentError
 from lamina.ir.types import int32
 from lamina.layers._base import building
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 KINDS = ("each_step", "state", "no")
 

@@ -27,7 +27,8 @@ from lamina.ir.types import Extent, TensorType
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.spec import known_shape
 from lamina.operations import random_keys
-from lamina.tensor import Tensor, from_node, tracing
+from lamina.tensor import Tensor, from_node
+from lamina.variables import tracing
 
 _ORDER = itertools.count()
 

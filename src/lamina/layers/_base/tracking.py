@@ -16,7 +16,7 @@ from lamina.arguments import one_of
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
 from lamina.layers._base.frames import Names, unique
-from lamina.tensor import Variable
+from lamina.variables import Variable
 
 PLAIN = frozenset({NoneType, bool, int, float, str, FunctionType})  # in which nothing hangs
 
