@@ -4,6 +4,7 @@ import functools
 import gzip
 import hashlib
 import http.server
+import io
 import os
 import struct
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lamina.datasets import digits, fashion_mnist, labelled_images, mnist, playground
+from lamina.datasets import digits, download, fashion_mnist, labelled_images, mnist, playground
 from lamina.datasets.download import Source, find_file
 from lamina.datasets.idx import read_idx
 from lamina.errors import (
@@ -229,6 +230,35 @@ def mirror(tmp_path):
     server.server_close()
 
 
+@pytest.fixture
+def shaky(monkeypatch):
+    """A server that gives the answers of a list in turn, with the size of the last of them; its
+    address, that list, and the list of what it was asked for."""
+    monkeypatch.setattr(download, "WAIT", 0.0)
+    answers, asked = [], []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            status, content = answers.pop(0)
+            self.send_response(status)
+            whole = answers[-1][1] if status == 200 and answers else content
+            self.send_header("Content-Length", str(len(whole)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/", answers, asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
 def source_at(*mirrors: str) -> Source:
     digests = [hashlib.sha256(content).hexdigest() for content in small_set().values()]
     return Source("small", "Small", mirrors, labelled_images.digests(*digests))
@@ -257,6 +287,44 @@ class TestDownload:
                 find_file(source_at(f"{address}bad/", f"{address}missing/"), FILES[1])
         assert "404" in str(caught.value)
         assert not (path.parent / f"{FILES[1]}.gz").exists()
+
+    def test_a_server_that_fails_is_asked_again(self, shaky, tmp_path, capsys, monkeypatch):
+        address, answers, asked = shaky
+        content = gzip.compress(small_set()[FILES[0]])
+        answers += [(503, b""), (200, content[:10]), (200, content)]
+        with settings(data=None, cache_dir=tmp_path / "cache", offline=False):
+            path = find_file(source_at(address), FILES[0])
+        assert path.read_bytes() == content
+        assert len(asked) == 3
+
+    def test_after_three_failures_the_error_names_each(self, shaky, tmp_path, capsys):
+        address, answers, asked = shaky
+        answers += [(500, b"")] * 5
+        nowhere = settings(data=None, cache_dir=tmp_path / "cache", offline=False)
+        with nowhere, pytest.raises(DownloadError) as caught:
+            find_file(source_at(address), FILES[0])
+        assert len(asked) == 3 and str(caught.value).count("500") == 3
+
+    def test_a_missing_file_is_asked_for_once(self, shaky, tmp_path, capsys):
+        address, answers, asked = shaky
+        answers += [(404, b"")] * 5
+        nowhere = settings(data=None, cache_dir=tmp_path / "cache", offline=False)
+        with nowhere, pytest.raises(DownloadError):
+            find_file(source_at(address), FILES[0])
+        assert len(asked) == 1
+
+    def test_a_terminal_shows_how_much_has_come(self, shaky, tmp_path, monkeypatch):
+        address, answers, _ = shaky
+        content = gzip.compress(small_set()[FILES[0]])
+        answers.append((200, content))
+        shown = io.StringIO()
+        shown.isatty = lambda: True
+        monkeypatch.setattr(sys, "stderr", shown)
+        monkeypatch.setattr(download, "BLOCK", 100)
+        with settings(data=None, cache_dir=tmp_path / "cache", offline=False):
+            find_file(source_at(address), FILES[0])
+        assert f" of {len(content) / 1e6:.1f} MB" in shown.getvalue()
+        assert shown.getvalue().rsplit("\r", 1)[1] == ""  # erased at the end
 
     def test_two_processes_at_once(self, mirror, tmp_path):
         address, _ = mirror

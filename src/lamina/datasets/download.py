@@ -6,6 +6,7 @@ file in the cache is always whole, also after a crash and with several processes
 
 import hashlib
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from lamina.files import write_whole
 from lamina.settings import settings
 
 _MOST_BYTES = 1 << 28  # no file of these data sets is larger; a server that sends more is not one
+BLOCK = 1 << 18  # bytes read at once
+TRIES = 3  # at each mirror
+WAIT = 1.0  # seconds before the second try, twice as many before the third
 
 
 @dataclass(frozen=True)
@@ -136,18 +140,63 @@ def _download(source: Source, filename: str, target: Path) -> Path:
 
 
 def _fetch(address: str, failures: list[str]) -> bytes | None:
+    """Return the file at an address; None if the server has none, or fails TRIES times."""
     # Imported here: most programs never download, and these modules take 40 ms to import.
     from http.client import HTTPException
+    from urllib.error import HTTPError
+
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _received(address)
+        except HTTPError as error:
+            failures.append(f"{address}: {error}")
+            if error.code < 500:  # missing or forbidden, also the next time
+                return None
+        except (OSError, HTTPException) as error:
+            failures.append(f"{address}: {error}")
+        if attempt < TRIES:
+            time.sleep(WAIT * attempt)
+    return None
+
+
+def _received(address: str) -> bytes:
+    """Return the content of an address, with a line of progress on a terminal. Raises OSError if
+    the connection ends before the file does."""
     from urllib.request import Request, urlopen
 
-    try:
-        request = Request(address, headers={"User-Agent": "lamina"})
-        with urlopen(request, timeout=settings.timeout) as response:
-            content: bytes = response.read(_MOST_BYTES)
-            return content
-    except (OSError, HTTPException) as error:
-        failures.append(f"{address}: {error}")
-        return None
+    request = Request(address, headers={"User-Agent": "lamina"})
+    content = bytearray()
+    with urlopen(request, timeout=settings.timeout) as response:
+        size = int(response.headers.get("Content-Length") or 0)
+        meter = _Meter(size)
+        while block := response.read(BLOCK):
+            content += block
+            if len(content) > _MOST_BYTES:
+                break
+            meter.show(len(content))
+        meter.end()
+    if len(content) < size:
+        raise OSError(f"{len(content):,} of {size:,} bytes came before the connection ended")
+    return bytes(content)
+
+
+class _Meter:
+    """How much of a file has come, on standard error if that is a terminal."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._shown = size, 0.0
+        self._live = sys.stderr is not None and sys.stderr.isatty()
+
+    def show(self, received: int) -> None:
+        now = time.monotonic()
+        if self._live and now - self._shown >= 0.1:
+            self._shown = now
+            of = f" of {self._size / 1e6:.1f}" if self._size else ""
+            print(f"\r  {received / 1e6:.1f}{of} MB", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self._live and self._shown:
+            print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
 
 
 def _nowhere(source: Source, filename: str, failures: list[str]) -> DownloadError:
