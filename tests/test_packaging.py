@@ -12,7 +12,8 @@ from lamina import errors
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(lamina.__file__).parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = SETTINGS["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 PAGES = [
     path
@@ -54,3 +55,20 @@ def test_every_call_for_an_extra_names_one_that_messages_know():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "need_extra":
                 assert node.args[1].value in errors.EXTRAS, f"{path}:{node.lineno}"
+
+
+def test_the_source_archive_holds_every_folder_with_python_files():
+    """So the tests pass in it: they read pages, examples, tools and benchmarks."""
+    included = SETTINGS["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("*/*.py")} | {"src", "docs"}
+    hidden = {name for name in folders if name.startswith((".", "_"))}
+    assert {f"/{name}" for name in folders - hidden - {"build", "dist"}} <= set(included)
+
+
+def test_every_python_of_the_classifiers_is_tested():
+    workflow = ROOT / ".github" / "workflows" / "tests.yml"
+    if not workflow.is_file():
+        pytest.skip("a source archive has no workflows")
+    tested = set(re.findall(r'"(3\.\d+)"', workflow.read_text(encoding="utf-8")))
+    declared = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
+    assert tested == set(declared)
