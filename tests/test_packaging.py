@@ -40,7 +40,7 @@ def test_what_messages_and_pages_advise_to_install_exists(path):
     with an extra that it has."""
     for line in re.findall(r"pip install ([^`\"\n;]+)", path.read_text(encoding="utf-8")):
         for word in line.split():
-            if word.startswith(("&&", "{")):
+            if word.startswith(("&&", "{", "#")):
                 break
             word = word if word == "." else word.strip("'\",.()")
             own = re.fullmatch(r"(?:\.|lamina)(?:\[(\w+)\])?|\[(\w+)\]", word)
