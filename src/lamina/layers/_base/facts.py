@@ -7,7 +7,6 @@ attributes.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 from lamina.errors import NotBuiltError
@@ -31,11 +30,14 @@ def variables_by_path(layer: Tracked) -> dict[str, Variable]:
     return layer._named_variables()
 
 
-def attribute_values(layer: Tracked) -> Iterator[Any]:
-    """Yield the values of a layer's attributes that can hold layers, Variables or metrics."""
-    for name, value in vars(layer).items():
-        if type(value) not in PLAIN and name not in layer._unseen:
-            yield value
+def attribute_values(layer: Tracked) -> list[Any]:
+    """Return the values of a layer's attributes that can hold layers, Variables or metrics."""
+    unseen = layer._unseen
+    return [
+        value
+        for name, value in vars(layer).items()
+        if type(value) not in PLAIN and name not in unseen
+    ]
 
 
 def need_built(layer: Tracked, what: str) -> None:
