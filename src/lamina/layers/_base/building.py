@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina import context, restoring
-from lamina.errors import RangeError
+from lamina.errors import RangeError, ShapeError, StateError
 from lamina.initializers.sources import drawing
 from lamina.layers._base import frames
 from lamina.locks import MAKING
@@ -72,6 +72,31 @@ def weight(
     if restoration is not None and postpone:
         restoration.later(variable, drawn)
     return variable
+
+
+def need_known(layer: Any, name: str, shape: tuple[Any, ...]) -> None:
+    """Raise ShapeError for a weight whose shape depends on an extent that is not known."""
+    if any(not isinstance(n, int) for n in shape):
+        raise ShapeError(
+            f"{layer._label()}: the weight {name!r} would have shape {shape}: it depends on an "
+            "extent that is not known",
+            hint="give this axis of the Input a size; only the batch, and axes that no weight "
+            "depends on, may be None",
+        )
+
+
+def need_holder(trainable: bool) -> None:
+    """Raise if no layer holds the weight, which would be recreated by each call and never
+    trained."""
+    frame = frames.stray() if trainable else None
+    if frame is not None:
+        layer, holder = type(frame.layer).__name__, frame.stray_in._label()
+        raise StateError(
+            f"{layer}: the call of {holder} makes weights that it does not keep: they would be "
+            "others at every call, and never be trained",
+            hint=f"make the layer in __init__, self.layer = {layer}(...), and call "
+            "self.layer(x); lists and dicts of layers are fine",
+        )
 
 
 def _need_addresses(layer: Any, name: str, shape: tuple[int, ...], dtype: Any) -> None:

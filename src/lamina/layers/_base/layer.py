@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 from lamina import activations, constraints, initializers, regularizers, restoring, tree
 from lamina.arguments import Checks, one_of
 from lamina.configuration import plain, restored, signature_of
-from lamina.errors import ArgumentError, LaminaError, ShapeError, StateError
+from lamina.errors import ArgumentError, LaminaError, ShapeError
 from lamina.ir import types
 from lamina.layers._base import arguments, building, frames, propagation, spec, streaming, symbolic
 from lamina.layers._base.tracking import Tracked
@@ -171,8 +171,8 @@ class Layer(Tracked):
             initializer = None
         shape = (int(shape),) if isinstance(shape, int) else tuple(shape)
         name = name or frames.unique("variable", {v.name for v in self._weights})
-        self._need_known(name, shape)
-        self._need_holder(trainable)
+        building.need_known(self, name, shape)
+        building.need_holder(trainable)
         dtype = types.dtype(dtype) if dtype is not None else self._dtype
         default = "glorot_uniform" if dtype.is_float else "zeros"
         make = initializers.get(initializer if initializer is not None else default)
@@ -186,28 +186,6 @@ class Layer(Tracked):
         variable.constraint = constraints.get(constraint)
         self._weights.append(variable)
         return variable
-
-    def _need_known(self, name: str, shape: tuple[Any, ...]) -> None:
-        if any(not isinstance(n, int) for n in shape):
-            raise ShapeError(
-                f"{self._label()}: the weight {name!r} would have shape {shape}: it depends on an "
-                "extent that is not known",
-                hint="give this axis of the Input a size; only the batch, and axes that no weight "
-                "depends on, may be None",
-            )
-
-    def _need_holder(self, trainable: bool) -> None:
-        """Raise if no layer holds the weight, which would be recreated by each call and never
-        trained."""
-        frame = frames.stray() if trainable else None
-        if frame is not None:
-            layer, holder = type(frame.layer).__name__, frame.stray_in._label()
-            raise StateError(
-                f"{layer}: the call of {holder} makes weights that it does not keep: they would be "
-                "others at every call, and never be trained",
-                hint=f"make the layer in __init__, self.layer = {layer}(...), and call "
-                "self.layer(x); lists and dicts of layers are fine",
-            )
 
     def _scope(self) -> frames.Scope:
         frame = frames.current()
@@ -405,7 +383,7 @@ class Layer(Tracked):
     @property
     def input(self) -> Any:
         """The symbolic input of the last call in a functional or Sequential model."""
-        call = self._last_call("input")
+        call = symbolic.last_call(self, "input")
         if not call.args:  # an Input
             return call.outputs
         return call.args[0] if len(call.args) == 1 else list(call.args)
@@ -413,15 +391,7 @@ class Layer(Tracked):
     @property
     def output(self) -> Any:
         """The symbolic output of the last call in a functional or Sequential model."""
-        return self._last_call("output").outputs
-
-    def _last_call(self, what: str) -> symbolic.Call:
-        call = self._calls.last(self)
-        if call is None or call.outputs is None:
-            raise AttributeError(
-                f"{self._label()} has no symbolic {what}: it has not been called on an Input"
-            )
-        return call
+        return symbolic.last_call(self, "output").outputs
 
     # ---- losses --------------------------------------------------------------------------------
     def add_loss(self, loss: Any) -> None:

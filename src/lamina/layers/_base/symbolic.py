@@ -157,6 +157,16 @@ class Calls:
         return twin
 
 
+def last_call(layer: Any, what: str) -> Call:
+    """Return the last call of a layer on symbolic tensors, or raise AttributeError: it has none."""
+    call: Call | None = layer._calls.last(layer)
+    if call is None or call.outputs is None:
+        raise AttributeError(
+            f"{layer._label()} has no symbolic {what}: it has not been called on an Input"
+        )
+    return call
+
+
 def _tensor(node: Any) -> SymbolicTensor:
     return SymbolicTensor(node.type, None, node)
 
