@@ -32,7 +32,7 @@ from lamina.ir.verify import regions, verify
 CASES = 500  # programs at most until a planted fault is found
 RUNS = {"suite": 76, "suite eager": 96}  # seeds, with the number of programs
 LEAST = 10  # programs that each pass changes
-LEAST_OF_FORM = 4
+LEAST_OF_FORM = 3
 
 
 @cache

@@ -1,5 +1,7 @@
 """Reductions of stacked values: split in two parts, and without iterations that are zero."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,9 @@ import lamina as lm
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.statements import leaves
-from lamina.fuzz.check import everything_threaded
+from lamina.engines.llvm.target.target import host, using
+from lamina.fuzz.check import check, eager_target, everything_threaded
+from lamina.fuzz.generate import generate
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
 from lamina.rewrite import simplify
@@ -127,3 +131,26 @@ def test_no_part_of_a_split_reduction_reads_a_row_past_the_end(batch):
         with settings(threads=threads):
             found = f([x[:batch], scale, *made.captured])[0]
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+def test_few_rows_of_a_known_number_are_split_in_blocks(rows, iterations):
+    """Each part has one row, or each block one iteration: loops of one iteration."""
+    inputs = [TensorType((rows, iterations, 3), types.float32), TensorType((1,), types.float32)]
+    made = record(narrow, inputs, "narrow")
+    x = rng.normal(size=(rows, iterations, 3)).astype(np.float32)
+    scale = np.ones(1, np.float32)
+    with settings(engine="numpy"):
+        expected = narrow(lm.asarray(x), lm.asarray(scale)).numpy()
+    eager = replace(host(), costs=replace(host().costs.eager(), serial=0, block_least=1))
+    with using(eager), settings(check=True, threads=2):
+        found = build(made, "")([x, scale, *made.captured])[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_two_known_rows_of_a_recurrent_gradient_are_split_and_coalesced():
+    """A random program in which a split loop of one iteration disappeared."""
+    case = generate("interpreted:159", most=12)
+    with using(eager_target(case.seed)):
+        assert check(case, threads=(1, 2)) is None

@@ -89,8 +89,9 @@ def _split(nest: Nest, exprs: ExprBuilder, costs: Costs) -> tuple[Nest, Var | No
     nest = replace(nest, reductions=by_stride(nest, nest.reductions))
     first, *rest = nest.reductions
     inside = guess_size(v.extent for v in rest)
-    # a part without rows would leave its partial sums undefined
-    may_be_first = nest.split_reduction is None or first is not nest.split_reduction.row
+    # a part without rows would leave its partial sums undefined, and one block is no division
+    is_part = nest.split_reduction is not None and first is nest.split_reduction.row
+    may_be_first = not is_part and first.extent != 1
     if may_be_first and costs.block_least <= inside <= costs.block_most:
         return nest, first
     longest = max(nest.reductions, key=partial(_divisible, nest))

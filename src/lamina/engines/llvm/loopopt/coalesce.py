@@ -21,9 +21,12 @@ from lamina.ir.typical import TYPICAL_SIZES
 
 
 def coalesce(nest: Nest, exprs: ExprBuilder, costs: Costs) -> Nest:
-    """Return the nest with all loops coalesced that can be; loops of one iteration are dropped."""
+    """Return the nest with all loops coalesced that can be; loops of one iteration are dropped, but
+    for those of a split reduction."""
     nest = replace(nest, loops=[v for v in nest.loops if v.extent != 1])
-    nest.reductions = by_stride(nest, [v for v in nest.reductions if v.extent != 1])
+    nest.reductions = by_stride(
+        nest, [v for v in nest.reductions if v.extent != 1 or _is_split_part(nest, v)]
+    )
     short = costs.short_loop
     for kind in ("loops", "reductions"):
         position = len(getattr(nest, kind)) - 1
