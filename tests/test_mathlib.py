@@ -4,12 +4,14 @@ same bits at every width."""
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lamina.engines.llvm.codegen import mathlib
 from lamina.engines.llvm.codegen.mathlib import ERROR_BOUNDS
+from lamina.engines.llvm.target.target import host, using
 from lamina.ir.types import DType, float32, float64
 from lamina.reference import special
 from llvm_kernel import Kernel
@@ -130,6 +132,21 @@ def check(name: str, dtype: DType, arguments: tuple[np.ndarray, ...], wide: type
 
 
 # ---- tests -------------------------------------------------------------------------------------
+@needs_long_double
+@pytest.mark.parametrize("name", [*UNARY, *BINARY])
+def test_bounds_hold_without_fused_multiply_add_and_nothing_calls_the_c_library(name: str) -> None:
+    without = replace(host(), machine=replace(host().machine, fma=False))
+    with using(without):
+        for dtype, wide in ((float32, np.float64), (float64, Wide)):
+            sweep = float32_sweep if dtype == float32 else float64_sweep
+            arguments = pairs(dtype) if name in BINARY else (sweep(),)
+            made = kernel(name, dtype)
+            assert "llvm.fma." not in made.text
+            with np.errstate(all="ignore"):
+                want = oracle(name, wide)(*(a.astype(wide) for a in arguments))
+            assert errors(made(*arguments), want).max() <= ERROR_BOUNDS[name][dtype.name]
+
+
 @pytest.mark.parametrize("name", UNARY)
 def test_float32_within_bound_over_the_whole_range(name: str) -> None:
     check(name, float32, (float32_sweep(),), np.float64)

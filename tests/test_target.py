@@ -192,6 +192,13 @@ def test_text_for_another_machine_has_its_vectors(name):
     assert f"<{lanes} x float>" in text.text and f"<{2 * lanes} x float>" not in text.text
 
 
+def test_a_machine_without_fused_multiply_add_multiplies_and_adds() -> None:
+    with using(Target(SSE2, Costs.of(SSE2))):
+        graph = record(lambda x, w: lm.tanh(x @ w), [TensorType((8, 8), float32)] * 2).graph
+        (text,) = stages_of(simplify(graph), {}).kernels.values()
+    assert "llvm.fma." not in text.text and "fmul <4 x float>" in text.text
+
+
 # ---- thresholds --------------------------------------------------------------------------------
 def test_every_threshold_is_documented():
     source = Path(costs.__file__).read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lamina.engines.llvm.codegen.values import Value, like, suffix
+from lamina.engines.llvm.target.target import target
 
 
 class Instructions:
@@ -50,7 +51,10 @@ class Instructions:
         return self.emit(x.type, f"fneg {x.type} {x.text}")
 
     def fma(self, x: Value, y: Value, z: Value) -> Value:
-        """x * y + z with one rounding."""
+        """x * y + z, with one rounding where the machine has an instruction for it: elsewhere LLVM
+        would call a function for each element."""
+        if not target().machine.fma:
+            return self.fadd(self.fmul(x, y), z)
         return self.intrinsic("llvm.fma", x, y, z)
 
     def add(self, x: Value, y: Value) -> Value:

@@ -11,6 +11,7 @@ operand is NaN), except `differs`. Nothing here is reassociated or contracted: w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -144,8 +145,35 @@ class Expr:
 
 
 def fma(x: Expr, y: Expr | float, z: Expr | float) -> Expr:
-    """x * y + z with one rounding: an instruction on x86 since 2013 and on every 64-bit ARM."""
-    return x.intrinsic("llvm.fma", y, z)
+    """x * y + z with one rounding: an instruction on x86 since 2013 and on every 64-bit ARM.
+    Elsewhere the exact product is computed, so that its error may be half a unit more."""
+    if target().machine.fma:
+        return x.intrinsic("llvm.fma", y, z)
+    y, z = x.lift(y), x.lift(z)
+    if bits(x.type) == 32:
+        wide_x, wide_y, wide_z = (v.cast("fpext", "double") for v in (x, y, z))
+        return (wide_x * wide_y + wide_z).cast("fptrunc", "float")
+    product, low = _two_product(x, y)
+    total = product + z
+    rest = total - product
+    low = low + ((product - (total - rest)) + (z - rest))
+    near = where((abs(low) > 0.0) & (abs(low) < math.inf), total + low, total)
+    return where(abs(product) < math.inf, near, (x * 0.5 * y + z * 0.5) * 2.0)
+
+
+def _two_product(x: Expr, y: Expr) -> tuple[Expr, Expr]:
+    """x * y of doubles as a sum: rounded, and the error (Dekker 1971), not finite on overflow."""
+    product = x * y
+    (x_high, x_low), (y_high, y_low) = _halves(x), _halves(y)
+    crossed = ((x_high * y_high - product) + x_high * y_low) + x_low * y_high
+    return product, crossed + x_low * y_low
+
+
+def _halves(x: Expr) -> tuple[Expr, Expr]:
+    """A double as a sum of two of 26 bits (Veltkamp's splitting)."""
+    shifted = x * (2.0**27 + 1)
+    high = shifted - (shifted - x)
+    return high, x - high
 
 
 def where(condition: Expr, yes: Expr | float, no: Expr | float) -> Expr:
@@ -157,10 +185,11 @@ def where(condition: Expr, yes: Expr | float, no: Expr | float) -> Expr:
 
 
 def polynomial(x: Expr, coefficients: Sequence[float]) -> Expr:
-    """Horner's rule, by fused multiply-adds; lowest power first."""
+    """Horner's rule, by fused multiply-adds where there are such; lowest power first."""
     result: Expr | float = coefficients[-1]
-    for c in reversed(coefficients[:-1]):
-        result = fma(x, result, c)
+    for k in reversed(range(len(coefficients) - 1)):  # the last step decides the error
+        is_fused = k == 0 or target().machine.fma
+        result = fma(x, result, coefficients[k]) if is_fused else x * result + coefficients[k]
     return x.lift(result)
 
 
