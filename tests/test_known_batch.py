@@ -269,6 +269,21 @@ def test_a_known_batch_size_gives_equal_bits_on_any_number_of_threads(
             np.testing.assert_allclose(one, right, rtol=2e-4, atol=2e-4 * np.abs(right).max())
 
 
+@pytest.mark.parametrize("batch", [TYPICAL, 5])
+def test_many_threads_divide_few_rows_to_equal_bits(batch: int) -> None:
+    """Of 32 rows, 4 threads take 8, 8 take 4, and 16 share each kernel instead."""
+    f, shapes = _recurrent("LSTM")(batch)
+    made = _recorded(f, shapes)
+    program, given = build(made, ""), _given(shapes)
+    found = []
+    for threads in (1, 4, 8, 16):
+        with settings(threads=threads):
+            found.append([r.copy() for r in program([*given, *made.captured])])
+    for results in found[1:]:
+        for one, other in zip(found[0], results, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def _results(value: Any) -> Sequence[Any]:
     return value if isinstance(value, (list, tuple)) else [value]
 

@@ -214,6 +214,16 @@ def test_thresholds_follow_from_the_machine():
     assert small.accumulators < large.accumulators and small.dot_side < large.dot_side
 
 
+def test_every_threshold_is_in_the_key_of_the_cache() -> None:
+    before = cache.key_of("a")
+    for field in fields(Costs):
+        value = getattr(host().costs, field.name)
+        with using(replace(host(), costs=replace(host().costs, **{field.name: value + 1}))):
+            assert cache.key_of("a") != before, field.name
+    with using(replace(host(), machine=replace(host().machine, fma=not host().machine.fma))):
+        assert cache.key_of("a") != before
+
+
 def test_another_threshold_is_another_key_of_the_cache():
     before = cache.key_of("a")
     with using(replace(host(), costs=replace(host().costs, recompute=9))):

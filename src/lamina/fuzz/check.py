@@ -59,21 +59,20 @@ def check(case: Case, name: str = "llvm", threads: Sequence[int] = (1, 2, 3)) ->
 def everything_threaded(on: bool) -> Iterator[None]:
     """Even the smallest kernels and programs run on all threads, at every call and whatever else
     the machine does: small races show too."""
-    from lamina.engines.llvm.runtime import executable, throttle
+    from lamina.engines.llvm.runtime import throttle
     from lamina.engines.llvm.target.target import target, using
 
-    kept = executable.SMALL, throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING
+    kept = throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING
     chosen = target()
     if on:
-        executable.SMALL = 0
         throttle.PROBE = throttle.PROBE_LONG = NEVER
         throttle.LASTING = float(NEVER)
-        chosen = replace(chosen, costs=replace(chosen.costs, serial=0))
+        chosen = replace(chosen, costs=replace(chosen.costs, serial=0, alone=0))
     try:
         with using(chosen):
             yield
     finally:
-        executable.SMALL, throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING = kept
+        throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING = kept
 
 
 def eager_target(seed: str) -> Target:

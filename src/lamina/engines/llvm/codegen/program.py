@@ -35,13 +35,11 @@ from lamina.engines.llvm.program.statements import (
     mentioned,
 )
 from lamina.engines.llvm.schedule.cost import operations
+from lamina.engines.llvm.target.target import target
 from lamina.ir.types import Dim, Extent, exact_division
 from lamina.ir.typical import guess
 
-ROW_ALIGNMENT = 8  # rows of a thread begin at multiples of this in a row-parallel loop
 UNMOVED: Mapping[Slot, Value] = {}
-DISPLACEMENT = 12288  # bytes between the rows of two threads: the reach of a hardware prefetcher
-BALANCE = 8  # rows divide evenly enough if at most an eighth of the time is spent waiting
 
 
 @dataclass
@@ -69,6 +67,7 @@ class Driver:
     ) -> None:
         owners = [s for s in program.slots() if s.alias_of is None and s.slice_of is None]
         self.program, self.kernels, self.symbols, self.owners = program, kernels, symbols, owners
+        self.costs = target().costs
         self.module = Module()
         args = [("table", "ptr"), ("thread", "i64"), ("threads", "i64"), ("sync", "ptr")]
         function = self.module.function("program", args)
@@ -189,7 +188,11 @@ class Driver:
 
     def _are_enough(self, rows: Value) -> Value:
         """Return whether there are enough rows to partition them among the threads."""
-        return self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", ROW_ALIGNMENT)))
+        return self._are_for_each(self.costs.region_rows, rows)
+
+    def _are_for_each(self, count: int, rows: Value) -> Value:
+        """Return whether there are at least `count` rows for each thread."""
+        return self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", count)))
 
     def _either(self, test: Value, this: Callable[[], None], that: Callable[[], None]) -> None:
         b = self.b
@@ -207,8 +210,12 @@ class Driver:
         that its neighbor is writing."""
         displaced = self._displace(statements)
 
+        alignment, one = constant("i64", self.costs.row_alignment), constant("i64", 1)
+        are_many = self._are_for_each(self.costs.row_alignment, rows)
+        unit = self.b.select(are_many, alignment, one)
+
         def cut(number: Value) -> Value:
-            even = self.b.and_(self._share(rows, number), constant("i64", -ROW_ALIGNMENT))
+            even = self.b.mul(self.b.binary("sdiv", self._share(rows, number), unit), unit)
             return self.b.select(self.b.icmp("eq", number, self.threads), rows, even)
 
         first, end = cut(self.thread), cut(self.b.add(self.thread, constant("i64", 1)))
@@ -253,8 +260,8 @@ class Driver:
         }
         self.thread_rows |= written
         for slot in private:
-            slot.thread_displacement = DISPLACEMENT
-        bytes_ = self.b.mul(self.thread, constant("i64", DISPLACEMENT))
+            slot.thread_displacement = self.costs.displacement
+        bytes_ = self.b.mul(self.thread, constant("i64", self.costs.displacement))
         return dict.fromkeys(private, bytes_)
 
     def _share(self, rows: Value, number: Value) -> Value:
@@ -291,7 +298,7 @@ class Driver:
         b, rows = self.b, self.dim(statement.rows)
         up = b.add(rows, b.sub(self.threads, constant("i64", 1)))
         most = b.mul(b.binary("sdiv", up, self.threads), self.threads)
-        slack = b.mul(b.sub(most, rows), constant("i64", BALANCE))
+        slack = b.mul(b.sub(most, rows), constant("i64", self.costs.balance))
         even = b.icmp("sle", slack, rows)
         self._either(
             even, partial(self._tiled, statement, rows), partial(self._fallback, statement)

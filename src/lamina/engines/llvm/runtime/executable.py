@@ -17,6 +17,7 @@ from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, bindable
 from lamina.engines.llvm.runtime.throttle import CallHistory, ProgramHistory
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.target import target
 from lamina.errors import DTypeError, ShapeError
 from lamina.interrupts import raise_pending
 from lamina.ir.graph import Graph
@@ -24,7 +25,6 @@ from lamina.ir.types import evaluate
 from lamina.locks import renewed
 from lamina.settings import settings
 
-SMALL = 200_000  # operations for which waking a second thread doesn't pay
 KEPT = 8  # sizes whose arena stays allocated
 
 
@@ -162,7 +162,7 @@ class _Bound:
         self.inputs = [(n, at) for n, at in arguments.items() if n < count]
         self.outputs = [(n - count, at) for n, at in arguments.items() if n >= count]
         work = sum(evaluate(w, sizes) for w in plan.work)
-        self.small = work < SMALL
+        self.small = work < target().costs.alone
         self.guard = Guard(sorted(self.state), work)
         self.history = CallHistory(program.program_history)
         self.holds: Any = None  # arrays that must stay where they are

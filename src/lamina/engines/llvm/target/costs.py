@@ -128,11 +128,26 @@ class Costs:
     """Terms of a sum for which clamped addresses are a visible share of a tile."""
     masked_values: int = 24
     """Elements of masked tiles that are computed before any is stored: three quarters of the
-    registers of AVX-512."""
+    registers."""
     serial: float = 4096
     """Operations of a kernel that one thread does sooner than several can start."""
+    alone: float = 200_000
+    """Operations of a whole program that one thread does sooner than a second one wakes: about 5 us
+    of work, and as long as it takes to wake a thread that sleeps."""
 
     # ---- passes on scheduled programs (program/)
+    region_rows: int = 4
+    """Rows for each thread from which on threads divide the rows of a parallel region: of fewer, a
+    register tile has too few sums in flight, and the threads share the columns of each kernel."""
+    row_alignment: int = 8
+    """Rows of a register tile: shares of a parallel region begin at multiples, if each thread has
+    as many, so that partial tiles are left to the last thread."""
+    displacement: int = 3 * 4096
+    """Bytes between the rows of two threads, so that a prefetcher, which stays within a page or
+    takes the next one, does not load lines that another core is writing."""
+    balance: int = 8
+    """Rows are tiled if at most this fraction (1/8) of the time is spent waiting for the thread
+    with the most rows."""
     region_shared: int = 256 * KIB
     """Bytes that all rows of a parallel region may read: each thread reads them itself."""
     tile_least: int = MIB
@@ -157,6 +172,8 @@ class Costs:
             winograd_weights=min(MIB, machine.l2),
             accumulators=max(registers * 3 // 8, 1),
             dot_side=4 if registers >= 24 else 3,
+            masked_values=max(registers * 3 // 4, 1),
+            row_alignment=8 if registers >= 24 else 4,
             region_shared=min(256 * KIB, machine.l2 // 4),
             tile_least=min(MIB, machine.l2 // 2),
             tile_most=min(3 * MIB, 3 * machine.l2),
@@ -185,6 +202,10 @@ class Costs:
             block_panel_l1=0,
             sure_rows=2,
             serial=0,
+            alone=0,
+            region_rows=1,
+            row_alignment=1,
+            balance=0,
             tile_least=0,
             prefetch_interval=4,
         )

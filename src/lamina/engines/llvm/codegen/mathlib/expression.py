@@ -164,12 +164,12 @@ def fma(x: Expr, y: Expr | float, z: Expr | float) -> Expr:
 def _two_product(x: Expr, y: Expr) -> tuple[Expr, Expr]:
     """x * y of doubles as a sum: rounded, and the error (Dekker 1971), not finite on overflow."""
     product = x * y
-    (x_high, x_low), (y_high, y_low) = _halves(x), _halves(y)
+    (x_high, x_low), (y_high, y_low) = _split(x), _split(y)
     crossed = ((x_high * y_high - product) + x_high * y_low) + x_low * y_high
     return product, crossed + x_low * y_low
 
 
-def _halves(x: Expr) -> tuple[Expr, Expr]:
+def _split(x: Expr) -> tuple[Expr, Expr]:
     """A double as a sum of two of 26 bits (Veltkamp's splitting)."""
     shifted = x * (2.0**27 + 1)
     high = shifted - (shifted - x)
