@@ -22,7 +22,7 @@ FLOORS = [
     ["signatures", "context"],
     ["settings", "registry", "configuration", "restoring", "tree"],
     ["locks", "interrupts", "files", "dlpack"],
-    ["ir"],
+    ["ir", "annotations"],
     ["reference"],
     ["autodiff"],
     ["rewrite"],

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lamina import namespaces
+from lamina.annotations import ArrayLike
 from lamina.configuration import (
     NAMED_FUNCTIONS,
     Configurable,
@@ -55,7 +56,7 @@ threshold = with_floatx(neural.threshold)
 
 @returns("any")
 @with_floatx
-def tanh(x: Any) -> Tensor:
+def tanh(x: ArrayLike) -> Tensor:
     """Hyperbolic tangent: sinh(x) / cosh(x).
 
     Args:
@@ -72,7 +73,10 @@ def tanh(x: Any) -> Tensor:
 @returns("any")
 @with_floatx
 def relu(
-    x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+    x: ArrayLike,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
 ) -> Tensor:
     """Rectifier: max(x, 0), with an optional slope, maximum and threshold.
 
@@ -106,7 +110,7 @@ def relu(
 
 @returns("any")
 @with_floatx
-def gelu(x: Any, approximate: bool = False) -> Tensor:
+def gelu(x: ArrayLike, approximate: bool = False) -> Tensor:
     """Gaussian error linear unit: x * P(X <= x) for X ~ N(0, 1).
 
     Args:

@@ -36,6 +36,7 @@ from lamina.activations import (
     tanh,
     tanh_shrink,
 )
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.operations import creation, elementwise, gathering, random, reductions, shaping
 from lamina.operations.convolution import conv, conv_transpose, depthwise_conv, separable_conv
@@ -104,7 +105,7 @@ __all__ = [
 ]
 
 
-def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Tensor:
+def softmax_cross_entropy_with_logits(labels: Any, logits: ArrayLike, axis: int = -1) -> Tensor:
     """Return -sum(labels * log_softmax(logits)) along an axis, without overflow.
 
     Args:
@@ -129,7 +130,7 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
     )
 
 
-def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
+def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: ArrayLike) -> Tensor:
     """Return -log_softmax(logits) at each label, along the last axis.
 
     Args:
@@ -155,7 +156,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor
     return elementwise.negative(shaping.squeeze(picked, -1))
 
 
-def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
+def sigmoid_cross_entropy_with_logits(labels: Any, logits: ArrayLike) -> Tensor:
     """Return the cross-entropy of labels and sigmoid(logits), elementwise, without overflow.
 
         max(x, 0) - x y + log(1 + exp(-|x|))
@@ -178,7 +179,7 @@ def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Tensor:
     return elementwise.subtract(softplus(x), elementwise.multiply(x, y))
 
 
-def dropout(x: Any, rate: float, *, key: Any = None) -> Tensor:
+def dropout(x: ArrayLike, rate: float, *, key: Any = None) -> Tensor:
     """Return x with random elements set to 0 and the others divided by 1 - rate.
 
     Args:
@@ -203,7 +204,7 @@ def dropout(x: Any, rate: float, *, key: Any = None) -> Tensor:
     return elementwise.where(keep, scaled, creation.zeros_like(tensor))
 
 
-def moments(x: Any, axes: Any, *, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+def moments(x: ArrayLike, axes: Any, *, keepdims: bool = False) -> tuple[Tensor, Tensor]:
     """Return mean and variance along axes.
 
     Args:
@@ -221,7 +222,7 @@ def moments(x: Any, axes: Any, *, keepdims: bool = False) -> tuple[Tensor, Tenso
     return mean, reductions.var(x, axis, keepdims=keepdims)
 
 
-def l2_loss(x: Any) -> Tensor:
+def l2_loss(x: ArrayLike) -> Tensor:
     """Return half of the sum of squares, sum(x^2) / 2.
 
     Args:
@@ -254,7 +255,7 @@ def embedding_lookup(params: Any, ids: Any) -> Tensor:
 
 
 def ctc_decode(
-    inputs: Any,
+    inputs: ArrayLike,
     sequence_lengths: Any,
     strategy: str = "greedy",
     beam_width: int = 100,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina import namespaces, nn
+from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.errors import DTypeError
 from lamina.ir import types
 from lamina.layers.regularization import filled, noise_shape_of
@@ -37,14 +38,22 @@ def _key(seed: Any) -> Any:
 
 
 def normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+    shape: ShapeLike,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: Any = None,
 ) -> Tensor:
     """From the normal distribution."""
     return random.normal(shape, mean, stddev, dtype, key=_key(seed))
 
 
 def uniform(
-    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
+    shape: ShapeLike,
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: Any = None,
 ) -> Tensor:
     """From minval up to below maxval, all equally likely."""
     if not types.dtype(dtype or "float32").is_float:
@@ -56,29 +65,37 @@ def uniform(
 
 
 def truncated_normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+    shape: ShapeLike,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = None,
+    seed: Any = None,
 ) -> Tensor:
     """From the normal distribution within two standard deviations."""
     return random.truncated_normal(shape, mean, stddev, dtype, key=_key(seed))
 
 
-def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
+def randint(
+    shape: ShapeLike, minval: Any, maxval: Any, dtype: DTypeLike = "int32", seed: Any = None
+) -> Tensor:
     """Whole numbers from minval up to below maxval."""
     return random.randint(shape, minval, maxval, dtype, key=_key(seed))
 
 
-def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
+def categorical(
+    logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32", seed: Any = None
+) -> Tensor:
     """Classes drawn by the probabilities softmax(logits): (batch, classes) to (batch, samples)."""
     drawn = random_orders.categorical(logits, num_samples, key=_key(seed))
     return cast(drawn, dtype)
 
 
-def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
+def shuffle(x: ArrayLike, axis: int = 0, seed: Any = None) -> Tensor:
     """x with the entries along an axis in random order."""
     return random_orders.shuffle(x, axis=axis, key=_key(seed))
 
 
-def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:
+def dropout(inputs: ArrayLike, rate: float, noise_shape: Any = None, seed: Any = None) -> Tensor:
     """inputs with a share `rate` of elements 0, the others divided by 1 - rate; one draw for all
     along the axes where `noise_shape` is 1; None in it stands for the extent of the inputs."""
     inputs, key = as_tensor(inputs), _key(seed)

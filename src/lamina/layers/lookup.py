@@ -290,7 +290,8 @@ class Lookup(Layer):
         rows = encoded(numbers, mode, int(size or 0), self.dtype)
         if self.output_mode != "tf_idf":
             return rows
-        return rows * ops.asarray(self.idf_weights, dtype=self.dtype)
+        weights: Any = self.idf_weights
+        return rows * ops.asarray(weights, dtype=self.dtype)
 
     # ---- files ---------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

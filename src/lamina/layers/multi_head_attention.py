@@ -280,5 +280,6 @@ def _combined(query_mask: Any, value_mask: Any, key_mask: Any, mask: Any) -> Ten
         found = ops.expand_dims(found, 1)
     for each, axes in ((query_mask, (1, 3)), (value_mask, (1, 2)), (key_mask, (1, 2))):
         if each is not None:
-            found = masks.both(found, ops.expand_dims(_as_mask(each), axes))
+            known: Any = _as_mask(each)
+            found = masks.both(found, ops.expand_dims(known, axes))
     return found

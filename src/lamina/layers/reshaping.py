@@ -86,7 +86,7 @@ class Reshape(Layer):
                 + (f" of {known}" if -1 not in self.target_shape else ""),
                 hint="one entry of target_shape may be -1: whatever is left",
             )
-        target = tuple(rest if n == -1 else n for n in self.target_shape)
+        target: Any = tuple(rest if n == -1 else n for n in self.target_shape)
         return ops.reshape(inputs, (inputs.shape[0], *target))
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.arguments import FLAG, Checks, Integers, Number, Text
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import unknown_name
@@ -86,7 +87,7 @@ class Loss(Configurable):
         self,
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.reduction = _known_reduction(reduction)
@@ -102,7 +103,7 @@ class Loss(Configurable):
         is_logits = self.predictions == "probabilities" and getattr(self, "from_logits", False)
         return "logits" if is_logits else self.predictions
 
-    def check_targets(self, y: Any, output_shape: Sequence[Any]) -> None:
+    def check_targets(self, y: ArrayLike, output_shape: Sequence[Any]) -> None:
         """Raise unless targets are of the kind `targets` and fit the predictions.
 
         Args:
@@ -123,7 +124,9 @@ class Loss(Configurable):
         if array.size:
             targets.KINDS[self.targets](self, array, outputs)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+    def __call__(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Tensor:
         """Return the reduced loss, or one value per sample if the reduction is "none".
 
         Args:
@@ -175,7 +178,7 @@ class LossFunctionWrapper(Loss):
         fn: Callable[..., Any],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **arguments: Any,
     ) -> None:
         super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
@@ -201,7 +204,7 @@ class NamedLoss(LossFunctionWrapper):
     default_name: ClassVar[str | None] = None
 
     def __init__(
-        self, name: str | None, reduction: str | None, dtype: Any, **arguments: Any
+        self, name: str | None, reduction: str | None, dtype: DTypeLike, **arguments: Any
     ) -> None:
         function = type(self).function
         name = name or self.default_name or function.__name__
@@ -220,7 +223,7 @@ def _known_reduction(reduction: str | None) -> str:
 
 
 def reduced(
-    values: Tensor, sample_weight: Any, mask: Tensor | None, reduction: str | None
+    values: Tensor, sample_weight: ArrayLike | None, mask: Tensor | None, reduction: str | None
 ) -> Tensor:
     """Return `values`, weighted, masked and reduced as `Loss` describes.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.losses.base import NamedLoss
 from lamina.losses.provenance import sigmoid_logits
 from lamina.losses.shapes import floating, paired
@@ -23,8 +24,8 @@ SUM = "sum_over_batch_size"
 
 # ---- formulas ----------------------------------------------------------------------------------
 def binary_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
@@ -58,8 +59,8 @@ def binary_crossentropy(
 
 
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
@@ -109,7 +110,9 @@ def binary_focal_crossentropy(
     return ops.mean(values, axis=axis)
 
 
-def crossentropy_of_elements(y_true: Any, y_pred: Any, from_logits: bool = False) -> Tensor:
+def crossentropy_of_elements(
+    y_true: ArrayLike, y_pred: ArrayLike, from_logits: bool = False
+) -> Tensor:
     """Return -y log p - (1 - y) log(1 - p) of each element (`keras.ops.binary_crossentropy`)."""
     y, scores, are_logits = _prepared(y_true, y_pred, from_logits, 0.0, "binary_crossentropy")
     return elementwise(y, scores, are_logits)
@@ -172,7 +175,7 @@ class BinaryCrossentropy(NamedLoss):
         axis: int = -1,
         reduction: str | None = SUM,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(
             name,
@@ -230,7 +233,7 @@ class BinaryFocalCrossentropy(NamedLoss):
         axis: int = -1,
         reduction: str | None = SUM,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(
             name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.losses.base import NamedLoss
 from lamina.losses.provenance import softmax_logits
@@ -29,8 +30,8 @@ SUM = "sum_over_batch_size"
 
 # ---- formulas ----------------------------------------------------------------------------------
 def categorical_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
@@ -72,8 +73,8 @@ def categorical_crossentropy(
 
 
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     alpha: Any = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
@@ -115,7 +116,7 @@ def categorical_focal_crossentropy(
     return -ops.sum(focus * smoothed(y, label_smoothing, axis) * log_p, axis=axis)
 
 
-def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
+def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Kullback-Leibler divergence of predicted distributions p from distributions y.
 
         sum(y log(y / p))
@@ -209,7 +210,7 @@ class CategoricalCrossentropy(NamedLoss):
         axis: int = -1,
         reduction: str | None = SUM,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(
             name,
@@ -266,7 +267,7 @@ class CategoricalFocalCrossentropy(NamedLoss):
         axis: int = -1,
         reduction: str | None = SUM,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(
             name,
@@ -309,6 +310,6 @@ class KLDivergence(NamedLoss):
     targets = "distributions"
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)

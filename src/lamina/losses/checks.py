@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from lamina import activations
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.base import Loss
 
 
-def check_targets(loss: Loss, y: Any, output_shape: Sequence[Any]) -> None:
+def check_targets(loss: Loss, y: ArrayLike, output_shape: Sequence[Any]) -> None:
     """Raise unless the targets suit the loss and the predictions; warn if distributions do not sum
     to 1.
 
@@ -96,13 +97,13 @@ def _or_logits(loss: Loss) -> str:
     return f", or the loss {type(loss).__name__}(from_logits=True)"
 
 
-def looks_like_logits(y_pred: Any, tolerance: float = 1e-3) -> bool:
+def looks_like_logits(y_pred: ArrayLike, tolerance: float = 1e-3) -> bool:
     """Return True if predictions are outside of [0, 1] and therefore not probabilities."""
     array = np.asarray(y_pred)
     return bool(array.size and (array.min() < -tolerance or array.max() > 1.0 + tolerance))
 
 
-def check_predictions(loss: Loss, y_pred: Any) -> None:
+def check_predictions(loss: Loss, y_pred: ArrayLike) -> None:
     """Raise RangeError if the loss takes probabilities and the predictions are outside of [0, 1].
 
     Args:

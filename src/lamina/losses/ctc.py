@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import int32, is_static
 from lamina.losses.base import NamedLoss
@@ -31,7 +32,7 @@ NEVER = -1e30  # the logarithm of 0: no infinity, whose differences would be NaN
 BLANK = 0
 
 
-def ctc(y_true: Any, y_pred: Any) -> Tensor:
+def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Connectionist temporal classification: -log of the probability of the label sequence.
 
     The probability is summed over all alignments of labels and steps. Class 0 is the blank. Steps
@@ -178,6 +179,6 @@ class CTC(NamedLoss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "ctc",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(name, reduction, dtype)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import paired
 from lamina.tensor import Tensor
@@ -25,7 +24,7 @@ def signs(y: Tensor) -> Tensor:
     return ops.where(binary, 2.0 * y - 1.0, y)
 
 
-def hinge(y_true: Any, y_pred: Any) -> Tensor:
+def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Hinge loss of targets -1 and 1.
 
         mean(max(1 - y p, 0))
@@ -46,7 +45,7 @@ def hinge(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.maximum(1.0 - signs(y) * p, 0.0), axis=-1)
 
 
-def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
+def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Squared hinge loss of targets -1 and 1.
 
         mean(max(1 - y p, 0)^2)
@@ -67,7 +66,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.square(ops.maximum(1.0 - signs(y) * p, 0.0)), axis=-1)
 
 
-def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Hinge loss between the score of the target class and the best other score.
 
         max(max((1 - y) p) - sum(y p) + 1, 0)
@@ -117,7 +116,7 @@ class Hinge(NamedLoss):
     targets = "signs"
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)
 
@@ -148,7 +147,7 @@ class SquaredHinge(NamedLoss):
     targets = "signs"
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)
 
@@ -179,6 +178,6 @@ class CategoricalHinge(NamedLoss):
     targets = "distributions"
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import paired
 from lamina.tensor import Tensor
@@ -17,7 +18,7 @@ SUM = "sum_over_batch_size"
 Axes = int | Sequence[int] | None
 
 
-def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> Tensor:
+def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = None) -> Tensor:
     """Dice loss: one minus the overlap of targets and predictions.
 
         1 - 2 sum(y p) / (sum(y) + sum(p))
@@ -45,7 +46,7 @@ def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> Tensor:
 
 
 def tversky(
-    y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axes = None
+    y_true: ArrayLike, y_pred: ArrayLike, alpha: float = 0.5, beta: float = 0.5, axis: Axes = None
 ) -> Tensor:
     """Tversky loss: a Dice loss with weights of false negatives and false positives.
 
@@ -115,7 +116,7 @@ class Dice(NamedLoss):
         reduction: str | None = SUM,
         name: str | None = None,
         axis: Axes = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(name, reduction, dtype, axis=axis)
 
@@ -156,6 +157,6 @@ class Tversky(NamedLoss):
         reduction: str | None = SUM,
         name: str | None = None,
         axis: Axes = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(name, reduction, dtype, alpha=alpha, beta=beta, axis=axis)

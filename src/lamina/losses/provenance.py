@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError
 from lamina.operations.logits import logits_of
 from lamina.tensor import Tensor, as_tensor
 
 
-def softmax_logits(y_pred: Any, axis: int, from_logits: bool, name: str) -> Tensor | None:
+def softmax_logits(y_pred: ArrayLike, axis: int, from_logits: bool, name: str) -> Tensor | None:
     """Return the logits from which a loss over the classes along `axis` is computed.
 
     These are `y_pred` if `from_logits`, otherwise the inputs of the softmax that computed `y_pred`,
@@ -21,7 +20,7 @@ def softmax_logits(y_pred: Any, axis: int, from_logits: bool, name: str) -> Tens
     return _logits(y_pred, function, from_logits, name)
 
 
-def sigmoid_logits(y_pred: Any, from_logits: bool, name: str) -> Tensor | None:
+def sigmoid_logits(y_pred: ArrayLike, from_logits: bool, name: str) -> Tensor | None:
     """Return what `softmax_logits` returns, for the probabilities of a sigmoid."""
     return _logits(as_tensor(y_pred), "sigmoid", from_logits, name)
 

@@ -5,9 +5,8 @@ Functions return one value per sample (the mean over the last axis); classes red
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import paired
 from lamina.tensor import Tensor
@@ -26,7 +25,7 @@ SUM = "sum_over_batch_size"
 
 
 # ---- formulas ----------------------------------------------------------------------------------
-def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
+def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Mean squared error over the last axis.
 
         mean((y - p)^2)
@@ -47,7 +46,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.square(y - p), axis=-1)
 
 
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
+def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Mean absolute error over the last axis.
 
         mean(|y - p|)
@@ -69,7 +68,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     return ops.mean(ops.abs(y - p), axis=-1)
 
 
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
+def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Mean absolute error over the last axis as a percentage of the targets.
 
         100 mean(|y - p| / max(|y|, 1e-7))
@@ -91,7 +90,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
     return 100.0 * ops.mean(ops.abs((y - p) / ops.maximum(ops.abs(y), EPSILON)), axis=-1)
 
 
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
+def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Mean squared difference of logarithms over the last axis.
 
         mean((log(1 + y) - log(1 + p))^2)
@@ -122,7 +121,7 @@ def unit_vectors(x: Tensor, axis: int) -> Tensor:
     return x / ops.sqrt(ops.maximum(squares, 1e-12))
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Tensor:
     """Negative cosine of the angle between targets and predictions.
 
         -sum(y p) / (||y|| ||p||)
@@ -146,7 +145,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     return -ops.sum(unit_vectors(y, axis) * unit_vectors(p, axis), axis=axis)
 
 
-def poisson(y_true: Any, y_pred: Any) -> Tensor:
+def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Poisson loss: negative log-likelihood of counts y under the rates p.
 
         mean(p - y log(p + 1e-7))
@@ -197,7 +196,7 @@ class MeanSquaredError(NamedLoss):
     short_names = ("mse", "MSE")
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)
 
@@ -228,7 +227,7 @@ class MeanAbsoluteError(NamedLoss):
     short_names = ("mae", "MAE")
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)
 
@@ -259,7 +258,7 @@ class MeanAbsolutePercentageError(NamedLoss):
     short_names = ("mape", "MAPE")
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)
 
@@ -290,7 +289,7 @@ class MeanSquaredLogarithmicError(NamedLoss):
     short_names = ("msle", "MSLE")
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)
 
@@ -325,7 +324,7 @@ class CosineSimilarity(NamedLoss):
         axis: int = -1,
         reduction: str | None = SUM,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(name, reduction, dtype, axis=axis)
 
@@ -355,6 +354,6 @@ class Poisson(NamedLoss):
     function = poisson
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)

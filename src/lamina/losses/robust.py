@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.losses.base import NamedLoss
 from lamina.losses.regression import SUM
 from lamina.losses.shapes import paired
@@ -14,7 +14,7 @@ from lamina.tensor import Tensor
 __all__ = ["Huber", "LogCosh", "huber", "log_cosh"]
 
 
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
+def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> Tensor:
     """Huber loss: quadratic for small errors e = p - y, linear for large ones.
 
         mean(e^2 / 2                       if |e| <= delta
@@ -42,7 +42,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
     return ops.mean(ops.where(error <= delta, parabola, line), axis=-1)
 
 
-def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
+def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Mean logarithm of the hyperbolic cosine of the error over the last axis.
 
         mean(log(cosh(p - y)))
@@ -101,7 +101,7 @@ class Huber(NamedLoss):
         delta: float = 1.0,
         reduction: str | None = SUM,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(name, reduction, dtype, delta=delta)
 
@@ -133,6 +133,6 @@ class LogCosh(NamedLoss):
     short_names = ("logcosh",)
 
     def __init__(
-        self, reduction: str | None = SUM, name: str | None = None, dtype: Any = None
+        self, reduction: str | None = SUM, name: str | None = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, reduction, dtype)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.floatx import in_floatx
 from lamina.ir import types
@@ -26,7 +27,7 @@ def floating(value: Any, dtype: DType | None = None) -> Tensor:
     return as_tensor(tensor, dtype)
 
 
-def paired(y_true: Any, y_pred: Any, name: str) -> tuple[Tensor, Tensor]:
+def paired(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Tensor, Tensor]:
     """Return both as floating tensors of one dtype and shape, for the loss or metric `name`.
 
     (n,) and (n, 1) become (n, 1); with more axes the trailing 1 is removed, as in Keras. Raise
@@ -76,7 +77,7 @@ def reshaped(x: Tensor, shape: Shape) -> Tensor:
     return x if x.shape == shape else ops.reshape(x, shape)
 
 
-def weights_for(values: Tensor, sample_weight: Any) -> Tensor:
+def weights_for(values: Tensor, sample_weight: ArrayLike) -> Tensor:
     """Return `sample_weight` with the axes of `values`, so that both can be multiplied.
 
     Weights are a scalar or have the leading axes of the values (one weight per sample, per time

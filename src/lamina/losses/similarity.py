@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
 from lamina.ir import types
 from lamina.losses.base import NamedLoss
@@ -18,8 +19,8 @@ FAR = -1e30  # stands for -infinity where a difference of two of them would be N
 
 
 def circle(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     ref_labels: Any = None,
     ref_embeddings: Any = None,
     remove_diagonal: bool = True,
@@ -136,7 +137,7 @@ class Circle(NamedLoss):
         remove_diagonal: bool = True,
         reduction: str | None = SUM,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(
             name, reduction, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import RangeError, ShapeError
 from lamina.ir import types
 from lamina.ir.types import Dim
@@ -26,8 +27,8 @@ __all__ = [
 
 
 def sparse_categorical_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     from_logits: bool = False,
     ignore_class: int | None = None,
     axis: int = -1,
@@ -69,7 +70,9 @@ def sparse_categorical_crossentropy(
     return ops.where(labels != ignore_class, values, ops.zeros_like(values))
 
 
-def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Tensor:
+def categorical_generalized_cross_entropy(
+    y_true: ArrayLike, y_pred: ArrayLike, q: float = 0.5
+) -> Tensor:
     """Generalized cross-entropy of class indices y, which tolerates wrong labels.
 
         (1 - p[y]^q) / q
@@ -126,7 +129,7 @@ def hits(labels: Tensor, scores: Tensor, axis: int) -> Tensor:
     return ops.expand_dims(labels, axis=axis) == classes
 
 
-def label_indices(y_true: Any, scores: Tensor, axis: int, name: str) -> Tensor:
+def label_indices(y_true: ArrayLike, scores: Tensor, axis: int, name: str) -> Tensor:
     """Return class indices as int32, of the scores' shape without the axis of the classes."""
     labels = as_tensor(y_true)
     axis = axis % scores.ndim
@@ -203,7 +206,7 @@ class SparseCategoricalCrossentropy(NamedLoss):
         reduction: str | None = SUM,
         axis: int = -1,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(
             name, reduction, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis
@@ -253,7 +256,7 @@ class CategoricalGeneralizedCrossEntropy(NamedLoss):
         q: float = 0.5,
         reduction: str | None = SUM,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         if not 0.0 < q < 1.0:
             raise RangeError(f"CategoricalGeneralizedCrossEntropy: q must be in (0, 1), not {q}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
 from lamina.ir.types import float32, int32
 from lamina.losses.shapes import floating, paired, shown
@@ -14,7 +15,7 @@ from lamina.tensor import Tensor, as_tensor
 
 
 # ---- formulas: one 0 or 1 per prediction -------------------------------------------------------
-def accuracy(y_true: Any, y_pred: Any) -> Tensor:
+def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Return 1 for each prediction that equals its target, otherwise 0.
 
     Args:
@@ -33,7 +34,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return ops.astype(y == p, float32)
 
 
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
+def binary_accuracy(y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5) -> Tensor:
     """Return 1 for each prediction on the correct side of the threshold, otherwise 0.
 
     Args:
@@ -53,7 +54,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
     return ops.astype(y == ops.astype(p > threshold, y.dtype), float32)
 
 
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Return 1 for each row whose largest prediction is that of the target's class, otherwise 0.
 
     Args:
@@ -73,7 +74,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return ops.astype(ops.argmax(y, axis=-1) == ops.argmax(p, axis=-1), float32)
 
 
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> Tensor:
     """Return 1 for each row whose largest prediction is that of the target's class, otherwise 0.
 
     Args:
@@ -94,7 +95,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return ops.astype(labels == as_tensor(ops.argmax(p, axis=-1), int32), float32)
 
 
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
+def top_k_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike, k: int = 5) -> Tensor:
     """Return 1 for each row whose k largest predictions include the target's class, otherwise 0.
 
     Args:
@@ -116,7 +117,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
 
 
 def sparse_top_k_categorical_accuracy(
-    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
 ) -> Tensor:
     """Return 1 for each row whose k largest predictions include the target's class, otherwise 0.
 
@@ -180,7 +181,7 @@ class Accuracy(NamedMean):
 
     function = accuracy
 
-    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -204,7 +205,7 @@ class BinaryAccuracy(NamedMean):
     function = binary_accuracy
 
     def __init__(
-        self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
+        self, name: str = "binary_accuracy", dtype: DTypeLike = None, threshold: float = 0.5
     ) -> None:
         super().__init__(name, dtype, threshold=threshold)
 
@@ -227,7 +228,7 @@ class CategoricalAccuracy(NamedMean):
 
     function = categorical_accuracy
 
-    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "categorical_accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -251,7 +252,7 @@ class SparseCategoricalAccuracy(NamedMean):
 
     function = sparse_categorical_accuracy
 
-    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -275,7 +276,7 @@ class TopKCategoricalAccuracy(NamedMean):
     function = top_k_categorical_accuracy
 
     def __init__(
-        self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None
+        self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: DTypeLike = None
     ) -> None:
         super().__init__(name, dtype, k=k)
 
@@ -305,7 +306,7 @@ class SparseTopKCategoricalAccuracy(NamedMean):
         self,
         k: int = 5,
         name: str = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(name, dtype, k=k, from_sorted_ids=from_sorted_ids)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.arguments import Numbers
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.base import safe_divide
@@ -62,7 +63,7 @@ class AUC(Metric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
@@ -96,7 +97,9 @@ class AUC(Metric):
         shape = (self.num_thresholds,) if labels is None else (self.num_thresholds, labels)
         self.counts = {count: self.add_variable(shape, name=count) for count in COUNTS}
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
         y, p = paired(y_true, y_pred, self.name)
         if not self.counts:
             self._build(int(p.shape[-1]))

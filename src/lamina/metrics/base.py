@@ -13,6 +13,7 @@ import numpy as np
 
 from lamina import initializers, restoring
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
@@ -68,7 +69,7 @@ class Metric(Configurable):
         "thresholds": Numbers(alone=True, optional=True),
     }
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.dtype = types.dtype(dtype) if dtype is not None else float32
         self._state: list[tuple[Variable, np.ndarray]] = []  # with the values to begin with
@@ -77,7 +78,7 @@ class Metric(Configurable):
         self,
         shape: Sequence[int] | int = (),
         initializer: Any = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         aggregation: str | None = None,
         name: str | None = None,
     ) -> Variable:
@@ -103,7 +104,7 @@ class Metric(Configurable):
         self,
         shape: Sequence[int] | int = (),
         initializer: Any = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         name: str | None = None,
     ) -> Variable:
         """Create a Variable of the metric's state (`add_variable` under its name in Keras).
@@ -127,7 +128,9 @@ class Metric(Configurable):
         held = [v for each in found for v in getattr(each, "variables", [each])]
         return list(dict.fromkeys([*(variable for variable, _ in self._state), *held]))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
         """Update the state with a batch; weights, one per sample, default to 1.
 
         Args:
@@ -192,11 +195,11 @@ class Sum(Metric):
         16.0
     """
 
-    def __init__(self, name: str = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str = "sum", dtype: DTypeLike = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable(name="total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:  # type: ignore[override]
         values, _ = weighted(floating(values), sample_weight)
         accumulate(self.total, ops.sum(values))
 
@@ -224,12 +227,12 @@ class Mean(Metric):
         4.0
     """
 
-    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str = "mean", dtype: DTypeLike = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable(name="total")
         self.count = self.add_variable(name="count")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> None:  # type: ignore[override]
         values, weights = weighted(floating(values), sample_weight)
         self._add(values, weights)
 
@@ -241,7 +244,7 @@ class Mean(Metric):
         return as_tensor(safe_divide(self.total.read(), self.count.read()), self.dtype)
 
 
-def weighted(values: Tensor, sample_weight: Any) -> tuple[Tensor, Tensor | None]:
+def weighted(values: Tensor, sample_weight: ArrayLike | None) -> tuple[Tensor, Tensor | None]:
     """Return values times weights, and the weights in the shape of the values (None is 1)."""
     if sample_weight is None:
         return values, None
@@ -267,13 +270,17 @@ class MeanMetricWrapper(Mean):
     """
 
     def __init__(
-        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **arguments: Any
+        self,
+        fn: Callable[..., Any],
+        name: str | None = None,
+        dtype: DTypeLike = None,
+        **arguments: Any,
     ) -> None:
         super().__init__(name or str(getattr(fn, "__name__", "metric")), dtype)
         self.fn, self.fn_arguments = fn, arguments
 
     def update_state(  # type: ignore[override]
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         values = floating(self.fn(y_true, y_pred, **self.fn_arguments))
         super().update_state(*counting(y_pred, values, sample_weight))
@@ -284,7 +291,7 @@ class NamedMean(MeanMetricWrapper):
 
     function: ClassVar[Callable[..., Any]]
 
-    def __init__(self, name: str | None, dtype: Any, **arguments: Any) -> None:
+    def __init__(self, name: str | None, dtype: DTypeLike, **arguments: Any) -> None:
         function = type(self).function
         super().__init__(function, name or function.__name__, dtype, **arguments)
         for key, value in arguments.items():
@@ -292,7 +299,9 @@ class NamedMean(MeanMetricWrapper):
 
 
 # ---- helpers for families ----------------------------------------------------------------------
-def counting(y_pred: Any, values: Tensor, sample_weight: Any) -> tuple[Tensor, Any]:
+def counting(
+    y_pred: ArrayLike, values: Tensor, sample_weight: ArrayLike | None
+) -> tuple[Tensor, Any]:
     """Return values and weights (None is 1), both set to 0 at entries that the mask of the
     predictions excludes."""
     there = masks.counted(masks.mask_of(y_pred), values)

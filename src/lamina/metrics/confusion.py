@@ -12,6 +12,7 @@ import numpy as np
 
 from lamina import operations as ops
 from lamina import restoring
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import RangeError, ShapeError, describe
 from lamina.ir.types import float32
 from lamina.losses.base import safe_divide
@@ -74,7 +75,7 @@ class ConfusionCounts(Metric):
     def __init__(
         self,
         name: str | None,
-        dtype: Any,
+        dtype: DTypeLike,
         thresholds: list[float],
         top_k: int | None = None,
         class_id: int | None = None,
@@ -85,7 +86,9 @@ class ConfusionCounts(Metric):
             count: self.add_variable((len(thresholds),), name=count) for count in self.kept
         }
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
         y, p = paired(y_true, y_pred, self.name)
         p, sample_weight = counting(y_pred, p, sample_weight)
         weights = None
@@ -127,7 +130,9 @@ def _only_top(p: Tensor, k: int) -> Tensor:
 
 # ---- single counts -----------------------------------------------------------------------------
 class _Count(ConfusionCounts):
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, thresholds: Any = None, name: str | None = None, dtype: DTypeLike = None
+    ) -> None:
         self.thresholds = thresholds
         super().__init__(name, dtype, parsed_thresholds(type(self).__name__, thresholds))
 
@@ -228,7 +233,7 @@ class _Share(ConfusionCounts):
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         self.thresholds = thresholds
         default = 0.5 if top_k is None else NO_THRESHOLD

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.ir.types import float32
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
@@ -38,13 +37,15 @@ class ConfusionMatrix(Metric):
         num_classes: int,
         normalize: bool = False,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(dtype, name)
         self.num_classes, self.normalize = num_classes, normalize
         self.table = self.add_variable((num_classes, num_classes), name="table")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
         y, p = as_tensor(y_true), as_tensor(y_pred)
         if p.ndim > 1 and p.shape[-1] == self.num_classes and self.num_classes > 1:
             p = ops.argmax(p, axis=-1)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.shapes import paired, shown, weights_for
 from lamina.metrics.base import Metric, accumulate, counting, need_matrix
@@ -51,7 +50,7 @@ class FBetaScore(Metric):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str = "fbeta_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(dtype, name)
         if average not in AVERAGES:
@@ -63,7 +62,9 @@ class FBetaScore(Metric):
         self.average, self.beta, self.threshold = average, float(beta), threshold
         self.counts: dict[str, Variable] = {}
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
         y, p = paired(y_true, y_pred, self.name)
         classes = need_matrix(self.name, y, p)
         if classes == 1 and self.threshold is None:
@@ -133,6 +134,6 @@ class F1Score(FBetaScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str = "f1_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina import losses
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.losses.shapes import reshaped, weights_for
 from lamina.metrics.base import Mean, NamedMean, counting
 from lamina.tensor import as_tensor
@@ -33,7 +32,7 @@ class BinaryCrossentropy(NamedMean):
     def __init__(
         self,
         name: str = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
     ) -> None:
@@ -65,7 +64,7 @@ class CategoricalCrossentropy(NamedMean):
     def __init__(
         self,
         name: str = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
@@ -99,7 +98,7 @@ class SparseCategoricalCrossentropy(NamedMean):
     def __init__(
         self,
         name: str = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,
@@ -107,7 +106,7 @@ class SparseCategoricalCrossentropy(NamedMean):
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
     def update_state(  # type: ignore[override]
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         values = self.fn(y_true, y_pred, **self.fn_arguments)
         if self.fn_arguments["ignore_class"] is not None:
@@ -138,7 +137,7 @@ class KLDivergence(NamedMean):
 
     function = losses.kl_divergence
 
-    def __init__(self, name: str = "kl_divergence", dtype: Any = None) -> None:
+    def __init__(self, name: str = "kl_divergence", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -162,7 +161,7 @@ class Poisson(NamedMean):
 
     function = losses.poisson
 
-    def __init__(self, name: str = "poisson", dtype: Any = None) -> None:
+    def __init__(self, name: str = "poisson", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -186,7 +185,7 @@ class Hinge(NamedMean):
 
     function = losses.hinge
 
-    def __init__(self, name: str = "hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str = "hinge", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -210,7 +209,7 @@ class SquaredHinge(NamedMean):
 
     function = losses.squared_hinge
 
-    def __init__(self, name: str = "squared_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str = "squared_hinge", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -234,5 +233,5 @@ class CategoricalHinge(NamedMean):
 
     function = losses.categorical_hinge
 
-    def __init__(self, name: str = "categorical_hinge", dtype: Any = None) -> None:
+    def __init__(self, name: str = "categorical_hinge", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina import losses
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError, RangeError
 from lamina.ir.types import float64
 from lamina.losses.base import safe_divide
@@ -18,7 +17,7 @@ EPSILON = 1e-7
 
 
 # ---- formulas ----------------------------------------------------------------------------------
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Tensor:
     """Cosine of the angle between targets and predictions; the loss of this name is its negative.
 
         sum(y p) / (||y|| ||p||)
@@ -40,7 +39,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     return -losses.cosine_similarity(y_true, y_pred, axis)
 
 
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+def pearson_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Tensor:
     """Pearson correlation of targets and predictions along an axis.
 
         covariance(y, p) / (std(y) std(p))
@@ -65,7 +64,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     return ops.mean(y * p, axis=axis) / spread
 
 
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+def concordance_correlation(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> Tensor:
     """Concordance correlation of targets and predictions along an axis.
 
         2 covariance(y, p) / (var(y) + var(p) + (mean(y) - mean(p))^2)
@@ -116,7 +115,7 @@ class MeanSquaredError(NamedMean):
 
     function = losses.mean_squared_error
 
-    def __init__(self, name: str = "mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "mean_squared_error", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -138,7 +137,7 @@ class MeanAbsoluteError(NamedMean):
 
     function = losses.mean_absolute_error
 
-    def __init__(self, name: str = "mean_absolute_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "mean_absolute_error", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -160,7 +159,9 @@ class MeanAbsolutePercentageError(NamedMean):
 
     function = losses.mean_absolute_percentage_error
 
-    def __init__(self, name: str = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str = "mean_absolute_percentage_error", dtype: DTypeLike = None
+    ) -> None:
         super().__init__(name, dtype)
 
 
@@ -182,7 +183,9 @@ class MeanSquaredLogarithmicError(NamedMean):
 
     function = losses.mean_squared_logarithmic_error
 
-    def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str = "mean_squared_logarithmic_error", dtype: DTypeLike = None
+    ) -> None:
         super().__init__(name, dtype)
 
 
@@ -204,7 +207,7 @@ class LogCoshError(NamedMean):
 
     function = losses.log_cosh
 
-    def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
+    def __init__(self, name: str = "logcosh", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -227,7 +230,9 @@ class CosineSimilarity(NamedMean):
 
     function = cosine_similarity
 
-    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+    def __init__(
+        self, name: str = "cosine_similarity", dtype: DTypeLike = None, axis: int = -1
+    ) -> None:
         super().__init__(name, dtype, axis=axis)
 
 
@@ -251,7 +256,7 @@ class PearsonCorrelation(NamedMean):
     function = pearson_correlation
 
     def __init__(
-        self, name: str = "pearson_correlation", dtype: Any = None, axis: int = -1
+        self, name: str = "pearson_correlation", dtype: DTypeLike = None, axis: int = -1
     ) -> None:
         super().__init__(name, dtype, axis=axis)
 
@@ -280,7 +285,7 @@ class ConcordanceCorrelation(NamedMean):
     function = concordance_correlation
 
     def __init__(
-        self, name: str = "concordance_correlation", dtype: Any = None, axis: int = -1
+        self, name: str = "concordance_correlation", dtype: DTypeLike = None, axis: int = -1
     ) -> None:
         super().__init__(name, dtype, axis=axis)
 
@@ -303,11 +308,11 @@ class RootMeanSquaredError(Mean):
         1.5811
     """
 
-    def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "root_mean_squared_error", dtype: DTypeLike = None) -> None:
         super().__init__(name, dtype)
 
     def update_state(  # type: ignore[override]
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         y, p = paired(y_true, y_pred, self.name)
         super().update_state(*counting(y_pred, ops.square(y - p), sample_weight))
@@ -352,7 +357,7 @@ class R2Score(Metric):
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str = "r2_score",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(dtype, name)
         if class_aggregation not in AGGREGATIONS:
@@ -366,7 +371,9 @@ class R2Score(Metric):
         self.samples = self.add_variable(name="num_samples")
         self.sums: dict[str, Variable] = {}
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
         y, p = paired(y_true, y_pred, self.name)
         outputs = need_matrix(self.name, y, p)
         if not self.sums:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.operations.promote import broadcast, floating, need_kind, promoted, widened
 from lamina.tensor import Tensor, as_tensor, bind
 
@@ -22,7 +23,7 @@ def unary(primitive: str, x: Tensor) -> Tensor:
     return narrowed(bind(primitive, widened(x)), x)
 
 
-def unary_float(primitive: str, x: Any) -> Tensor:
+def unary_float(primitive: str, x: ArrayLike) -> Tensor:
     """A primitive of one floating operand; integers become float32."""
     return unary(primitive, floating(x))
 
@@ -36,7 +37,9 @@ def aligned(function: str, *values: Any, floats: bool = False) -> list[Tensor]:
     return broadcast(promoted(values, floating=floats), function)
 
 
-def binary(function: str, primitive: str, x: Any, y: Any, *, floats: bool = False) -> Tensor:
+def binary(
+    function: str, primitive: str, x: ArrayLike, y: ArrayLike, *, floats: bool = False
+) -> Tensor:
     """A primitive of two numbers."""
     a, b = aligned(function, x, y, floats=floats)
     dtype = a._type.dtype

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.ir.types import bool_, int16, int32, int64
 from lamina.operations.applying import aligned, binary, narrowed, unary
 from lamina.operations.comparison import (
@@ -30,7 +31,7 @@ __all__ = [
 
 
 # ---- arithmetic ----------------------------------------------------------------------------------
-def add(x: Any, y: Any, /) -> Tensor:
+def add(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return x + y, elementwise; the logical or for bools.
 
     Args:
@@ -45,7 +46,7 @@ def add(x: Any, y: Any, /) -> Tensor:
     return binary("add", "add", x, y)
 
 
-def subtract(x: Any, y: Any, /) -> Tensor:
+def subtract(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return x - y, elementwise.
 
     Args:
@@ -60,7 +61,7 @@ def subtract(x: Any, y: Any, /) -> Tensor:
     return binary("subtract", "subtract", x, y)
 
 
-def multiply(x: Any, y: Any, /) -> Tensor:
+def multiply(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return x * y, elementwise; the logical and for bools.
 
     Args:
@@ -75,7 +76,7 @@ def multiply(x: Any, y: Any, /) -> Tensor:
     return binary("multiply", "multiply", x, y)
 
 
-def divide(x: Any, y: Any, /) -> Tensor:
+def divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return x / y, elementwise; integers become float32 first.
 
     Args:
@@ -91,7 +92,7 @@ def divide(x: Any, y: Any, /) -> Tensor:
 
 
 # ---- powers --------------------------------------------------------------------------------------
-def power(x: Any, y: Any, /) -> Tensor:
+def power(x: ArrayLike, y: Any, /) -> Tensor:
     """Return x to the power y, elementwise.
 
     A small whole exponent known in Python becomes products.
@@ -130,7 +131,7 @@ _PRODUCTS = {
 }
 
 
-def square(x: Any, /) -> Tensor:
+def square(x: ArrayLike, /) -> Tensor:
     """Return x * x, elementwise.
 
     Args:
@@ -145,7 +146,7 @@ def square(x: Any, /) -> Tensor:
     return multiply(tensor, tensor)
 
 
-def reciprocal(x: Any, /) -> Tensor:
+def reciprocal(x: ArrayLike, /) -> Tensor:
     """Return 1 / x, elementwise.
 
     Args:
@@ -160,7 +161,7 @@ def reciprocal(x: Any, /) -> Tensor:
 
 
 # ---- signs and bounds ----------------------------------------------------------------------------
-def negative(x: Any, /) -> Tensor:
+def negative(x: ArrayLike, /) -> Tensor:
     """Return -x, elementwise.
 
     Args:
@@ -176,7 +177,7 @@ def negative(x: Any, /) -> Tensor:
     return unary("negate", tensor)
 
 
-def positive(x: Any, /) -> Tensor:
+def positive(x: ArrayLike, /) -> Tensor:
     """Return +x, elementwise.
 
     Args:
@@ -192,7 +193,7 @@ def positive(x: Any, /) -> Tensor:
     return tensor
 
 
-def abs(x: Any, /) -> Tensor:
+def abs(x: ArrayLike, /) -> Tensor:
     """Return the absolute value, elementwise.
 
     Args:
@@ -210,7 +211,7 @@ def abs(x: Any, /) -> Tensor:
 absolute = abs
 
 
-def sign(x: Any, /) -> Tensor:
+def sign(x: ArrayLike, /) -> Tensor:
     """Return -1, 0 or 1, elementwise; NaN and the sign of a zero are kept, as in JAX.
 
     Args:
@@ -226,7 +227,7 @@ def sign(x: Any, /) -> Tensor:
     return unary("sign", tensor)
 
 
-def maximum(x: Any, y: Any, /) -> Tensor:
+def maximum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the larger of x and y, elementwise; NaN if either is NaN.
 
     Args:
@@ -241,7 +242,7 @@ def maximum(x: Any, y: Any, /) -> Tensor:
     return binary("maximum", "maximum", x, y)
 
 
-def minimum(x: Any, y: Any, /) -> Tensor:
+def minimum(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the smaller of x and y, elementwise; NaN if either is NaN.
 
     Args:
@@ -256,7 +257,7 @@ def minimum(x: Any, y: Any, /) -> Tensor:
     return binary("minimum", "minimum", x, y)
 
 
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
+def clip(x: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None = None) -> Tensor:
     """Return x limited to an interval: minimum(maximum(x, min), max).
 
     Args:
@@ -278,7 +279,7 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     return narrowed(bind("clamp", widened(low), widened(a), widened(high)), a)
 
 
-def copysign(x: Any, y: Any, /) -> Tensor:
+def copysign(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the magnitude of x with the sign of y, elementwise.
 
     Args:
@@ -298,7 +299,7 @@ def copysign(x: Any, y: Any, /) -> Tensor:
 _SAME_BITS = {16: int16, 32: int32, 64: int64}
 
 
-def signbit(x: Any, /) -> Tensor:
+def signbit(x: ArrayLike, /) -> Tensor:
     """True where the sign of x is minus, -0.0 included.
 
     Args:
@@ -320,7 +321,7 @@ def signbit(x: Any, /) -> Tensor:
 
 
 def isclose(
-    x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    x: ArrayLike, y: ArrayLike, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
     """True where x and y are nearly equal: |x - y| <= atol + rtol * |y|.
 

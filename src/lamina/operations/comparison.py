@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.ir.types import bool_
 from lamina.operations.applying import aligned, unary
 from lamina.operations.promote import broadcast, is_weak, need_kind, promoted, widened
@@ -40,7 +41,7 @@ def _fitting(value: Any, beside: Any) -> Any:
     return value if fits else as_tensor(value)
 
 
-def equal(x: Any, y: Any, /) -> Tensor:
+def equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where x == y.
 
     Args:
@@ -55,7 +56,7 @@ def equal(x: Any, y: Any, /) -> Tensor:
     return _compare("equal", "EQ", x, y)
 
 
-def not_equal(x: Any, y: Any, /) -> Tensor:
+def not_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where x != y.
 
     Args:
@@ -70,7 +71,7 @@ def not_equal(x: Any, y: Any, /) -> Tensor:
     return _compare("not_equal", "NE", x, y)
 
 
-def less(x: Any, y: Any, /) -> Tensor:
+def less(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where x < y.
 
     Args:
@@ -85,7 +86,7 @@ def less(x: Any, y: Any, /) -> Tensor:
     return _compare("less", "LT", x, y)
 
 
-def less_equal(x: Any, y: Any, /) -> Tensor:
+def less_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where x <= y.
 
     Args:
@@ -100,7 +101,7 @@ def less_equal(x: Any, y: Any, /) -> Tensor:
     return _compare("less_equal", "LE", x, y)
 
 
-def greater(x: Any, y: Any, /) -> Tensor:
+def greater(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where x > y.
 
     Args:
@@ -115,7 +116,7 @@ def greater(x: Any, y: Any, /) -> Tensor:
     return _compare("greater", "GT", x, y)
 
 
-def greater_equal(x: Any, y: Any, /) -> Tensor:
+def greater_equal(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where x >= y.
 
     Args:
@@ -131,7 +132,7 @@ def greater_equal(x: Any, y: Any, /) -> Tensor:
 
 
 # ---- tests of numbers ----------------------------------------------------------------------------
-def isfinite(x: Any, /) -> Tensor:
+def isfinite(x: ArrayLike, /) -> Tensor:
     """True where x is neither infinite nor NaN.
 
     Args:
@@ -148,7 +149,7 @@ def isfinite(x: Any, /) -> Tensor:
     return bind("is_finite", widened(tensor))
 
 
-def isinf(x: Any, /) -> Tensor:
+def isinf(x: ArrayLike, /) -> Tensor:
     """True where x is infinite.
 
     Args:
@@ -165,7 +166,7 @@ def isinf(x: Any, /) -> Tensor:
     return equal(unary("abs", tensor), math.inf)
 
 
-def isnan(x: Any, /) -> Tensor:
+def isnan(x: ArrayLike, /) -> Tensor:
     """True where x is NaN.
 
     Args:
@@ -191,7 +192,7 @@ def _as_bool(x: Any) -> Tensor:
     return as_tensor(x, bool_)
 
 
-def logical_and(x: Any, y: Any, /) -> Tensor:
+def logical_and(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where neither x nor y is zero.
 
     Args:
@@ -206,7 +207,7 @@ def logical_and(x: Any, y: Any, /) -> Tensor:
     return _bits("logical_and", "and", _as_bool(x), _as_bool(y))
 
 
-def logical_or(x: Any, y: Any, /) -> Tensor:
+def logical_or(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where x or y is not zero.
 
     Args:
@@ -221,7 +222,7 @@ def logical_or(x: Any, y: Any, /) -> Tensor:
     return _bits("logical_or", "or", _as_bool(x), _as_bool(y))
 
 
-def logical_xor(x: Any, y: Any, /) -> Tensor:
+def logical_xor(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """True where exactly one of x and y is not zero.
 
     Args:
@@ -236,7 +237,7 @@ def logical_xor(x: Any, y: Any, /) -> Tensor:
     return _bits("logical_xor", "xor", _as_bool(x), _as_bool(y))
 
 
-def logical_not(x: Any, /) -> Tensor:
+def logical_not(x: ArrayLike, /) -> Tensor:
     """True where x is zero.
 
     Args:
@@ -250,7 +251,7 @@ def logical_not(x: Any, /) -> Tensor:
     return bind("not", _as_bool(x))
 
 
-def bitwise_and(x: Any, y: Any, /) -> Tensor:
+def bitwise_and(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the bits that are set in both, elementwise.
 
     Args:
@@ -265,7 +266,7 @@ def bitwise_and(x: Any, y: Any, /) -> Tensor:
     return _bits("bitwise_and", "and", x, y)
 
 
-def bitwise_or(x: Any, y: Any, /) -> Tensor:
+def bitwise_or(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the bits that are set in either, elementwise.
 
     Args:
@@ -280,7 +281,7 @@ def bitwise_or(x: Any, y: Any, /) -> Tensor:
     return _bits("bitwise_or", "or", x, y)
 
 
-def bitwise_xor(x: Any, y: Any, /) -> Tensor:
+def bitwise_xor(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the bits that are set in exactly one of the two, elementwise.
 
     Args:
@@ -295,7 +296,7 @@ def bitwise_xor(x: Any, y: Any, /) -> Tensor:
     return _bits("bitwise_xor", "xor", x, y)
 
 
-def bitwise_invert(x: Any, /) -> Tensor:
+def bitwise_invert(x: ArrayLike, /) -> Tensor:
     """Return x with every bit inverted, elementwise; the logical not for bools.
 
     Args:
@@ -311,7 +312,7 @@ def bitwise_invert(x: Any, /) -> Tensor:
     return bind("not", tensor)
 
 
-def bitwise_left_shift(x: Any, y: Any, /) -> Tensor:
+def bitwise_left_shift(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return x * 2^y by shifting bits, elementwise.
 
     Args:
@@ -328,7 +329,7 @@ def bitwise_left_shift(x: Any, y: Any, /) -> Tensor:
     return bind("shift_left", a, b)
 
 
-def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
+def bitwise_right_shift(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return floor(x / 2^y) by shifting bits, elementwise.
 
     Args:
@@ -347,7 +348,7 @@ def bitwise_right_shift(x: Any, y: Any, /) -> Tensor:
 
 
 # ---- choice --------------------------------------------------------------------------------------
-def where(condition: Any, x: Any, y: Any, /) -> Tensor:
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return x where the condition is true, else y, elementwise.
 
     Both are computed; gradients flow to the chosen elements only.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.ir import types
 from lamina.ir.types import Shape
@@ -29,8 +30,8 @@ __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
 
 
 def conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
     strides: int | Sequence[int] = 1,
     padding: Any = "valid",
     data_format: str | None = None,
@@ -74,8 +75,8 @@ def conv(
 
 
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     output_padding: int | Sequence[int] | None = None,
@@ -142,8 +143,8 @@ def transposed_padding(padding: str, reach: int, stride: int, extra: int | None)
 
 
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
     strides: int | Sequence[int] = 1,
     padding: Any = "valid",
     data_format: str | None = None,
@@ -188,7 +189,7 @@ def depthwise_conv(
 
 
 def separable_conv(
-    inputs: Any,
+    inputs: ArrayLike,
     depthwise_kernel: Any,
     pointwise_kernel: Any,
     strides: int | Sequence[int] = 1,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina import restoring
+from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.errors import ArgumentError
 from lamina.ir import types
 from lamina.ir.graph import Node
@@ -36,7 +37,12 @@ def _dtype_or(default: DType, dtype: Any) -> DType:
 
 # ---- from other arrays -------------------------------------------------------------------------
 def asarray(
-    obj: Any, /, dtype: Any = None, *, copy: bool | None = None, device: str | None = None
+    obj: ArrayLike,
+    /,
+    dtype: DTypeLike = None,
+    *,
+    copy: bool | None = None,
+    device: str | None = None,
 ) -> Tensor:
     """Return a tensor of numbers, nests of numbers, NumPy arrays, or anything with DLPack.
 
@@ -58,7 +64,7 @@ def asarray(
     return as_tensor(obj, None if dtype is None else types.dtype(dtype), copy=builtins.bool(copy))
 
 
-def array(obj: Any, /, dtype: Any = None, *, copy: bool = True) -> Tensor:
+def array(obj: ArrayLike, /, dtype: DTypeLike = None, *, copy: bool = True) -> Tensor:
     """Return a tensor with memory of its own, as `asarray(obj, copy=True)`.
 
     Args:
@@ -74,7 +80,7 @@ def array(obj: Any, /, dtype: Any = None, *, copy: bool = True) -> Tensor:
     return asarray(obj, dtype, copy=copy)
 
 
-def constant(value: Any, /, dtype: Any = None) -> Tensor:
+def constant(value: Any, /, dtype: DTypeLike = None) -> Tensor:
     """Return a tensor, as `asarray`, under TensorFlow's name.
 
     Args:
@@ -89,7 +95,7 @@ def constant(value: Any, /, dtype: Any = None) -> Tensor:
     return asarray(value, dtype)
 
 
-def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
+def from_dlpack(x: ArrayLike, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
     """Return a tensor that shares the memory of another library's array, through DLPack.
 
     Args:
@@ -114,7 +120,9 @@ def need_cpu(function: str, device: str | None) -> None:
         raise ArgumentError(f"{function}: no device {device!r}; tensors live on 'cpu'")
 
 
-def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
+def astype(
+    x: ArrayLike, dtype: DTypeLike, /, *, copy: bool = True, device: str | None = None
+) -> Tensor:
     """Return x converted to a dtype.
 
     A float converted to an integer is truncated and limited to the integer's range.
@@ -138,7 +146,14 @@ cast = astype
 
 
 # ---- filled ------------------------------------------------------------------------------------
-def full(shape: Any, fill_value: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
+def full(
+    shape: ShapeLike,
+    fill_value: ArrayLike,
+    /,
+    dtype: DTypeLike = None,
+    *,
+    device: str | None = None,
+) -> Tensor:
     """Return a tensor of one value.
 
     Args:
@@ -159,7 +174,7 @@ def full(shape: Any, fill_value: Any, /, dtype: Any = None, *, device: str | Non
     return spread(tensor, shape_of(shape), traced=False)
 
 
-def zeros(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
+def zeros(shape: ShapeLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of zeros.
 
     Args:
@@ -175,7 +190,7 @@ def zeros(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Ten
     return full(shape, 0, dtype=_dtype_or(float32, dtype), device=device)
 
 
-def ones(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
+def ones(shape: ShapeLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of ones.
 
     Args:
@@ -191,7 +206,7 @@ def ones(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Tens
     return full(shape, 1, dtype=_dtype_or(float32, dtype), device=device)
 
 
-def empty(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
+def empty(shape: ShapeLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of unspecified values, which are zeros.
 
     Args:
@@ -208,7 +223,7 @@ def empty(shape: Any, /, dtype: Any = None, *, device: str | None = None) -> Ten
 
 
 def full_like(
-    x: Any, /, fill_value: Any, dtype: Any = None, *, device: str | None = None
+    x: ArrayLike, /, fill_value: ArrayLike, dtype: DTypeLike = None, *, device: str | None = None
 ) -> Tensor:
     """Return a tensor of one value in the shape and dtype of x.
 
@@ -227,7 +242,7 @@ def full_like(
     return full(tensor.shape, fill_value, dtype=_dtype_or(tensor.dtype, dtype), device=device)
 
 
-def zeros_like(x: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
+def zeros_like(x: ArrayLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return zeros in the shape and dtype of x.
 
     Args:
@@ -243,7 +258,7 @@ def zeros_like(x: Any, /, dtype: Any = None, *, device: str | None = None) -> Te
     return full_like(x, 0, dtype=dtype, device=device)
 
 
-def ones_like(x: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
+def ones_like(x: ArrayLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return ones in the shape and dtype of x.
 
     Args:
@@ -259,7 +274,7 @@ def ones_like(x: Any, /, dtype: Any = None, *, device: str | None = None) -> Ten
     return full_like(x, 1, dtype=dtype, device=device)
 
 
-def empty_like(x: Any, /, dtype: Any = None, *, device: str | None = None) -> Tensor:
+def empty_like(x: ArrayLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of unspecified values in the shape of x.
 
     Args:
@@ -294,7 +309,7 @@ def arange(
     stop: Any = None,
     step: float = 1,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     device: str | None = None,
 ) -> Tensor:
     """Return evenly spaced numbers start, start + step, ... before stop.
@@ -340,7 +355,7 @@ def linspace(
     num: int = 50,
     endpoint: bool = True,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     device: str | None = None,
 ) -> Tensor:
     """Return evenly spaced numbers from start to stop.
@@ -371,7 +386,7 @@ def logspace(
     num: int = 50,
     endpoint: bool = True,
     base: float = 10.0,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
 ) -> Tensor:
     """Return numbers spaced evenly on a logarithmic scale: base ** linspace(start, stop, num).
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
 from lamina.ir.graph import Graph, parameter
 from lamina.ir.types import Extent, TensorType, float32, float64
@@ -33,7 +34,12 @@ __all__ = [
 
 # ---- sums and products -------------------------------------------------------------------------
 def cumulative_sum(
-    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: DTypeLike = None,
+    include_initial: bool = False,
 ) -> Tensor:
     """Return the running sum along an axis.
 
@@ -52,7 +58,12 @@ def cumulative_sum(
 
 
 def cumulative_prod(
-    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: DTypeLike = None,
+    include_initial: bool = False,
 ) -> Tensor:
     """Return the running product along an axis.
 
@@ -70,7 +81,7 @@ def cumulative_prod(
     return _summed("cumulative_prod", multiply, 1, x, axis, dtype, include_initial)
 
 
-def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Tensor:
+def cumsum(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Return the running sum along an axis.
 
     Args:
@@ -86,7 +97,7 @@ def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Tensor:
     return cumulative_sum(_flat(x, axis), axis=axis or 0, dtype=dtype)
 
 
-def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Tensor:
+def cumprod(x: ArrayLike, /, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Return the running product along an axis.
 
     Args:
@@ -102,7 +113,7 @@ def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Tensor:
     return cumulative_prod(_flat(x, axis), axis=axis or 0, dtype=dtype)
 
 
-def logcumsumexp(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
+def logcumsumexp(x: ArrayLike, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
     """Return log(cumsum(exp(x))), without overflow.
 
     Args:
@@ -120,7 +131,7 @@ def logcumsumexp(x: Any, /, axis: int | None = None, *, reverse: bool = False) -
 
 
 # ---- extremes ----------------------------------------------------------------------------------
-def cummax(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
+def cummax(x: ArrayLike, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
     """Return the running maximum along an axis.
 
     From the first NaN on, the result is NaN.
@@ -138,7 +149,7 @@ def cummax(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tens
     return _extreme("cummax", maximum, "min", x, axis, reverse)
 
 
-def cummin(x: Any, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
+def cummin(x: ArrayLike, /, axis: int | None = None, *, reverse: bool = False) -> Tensor:
     """Return the running minimum along an axis.
 
     From the first NaN on, the result is NaN.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import DTypeError
 from lamina.ir.types import float64, int32, int64
 from lamina.operations.applying import aligned, binary, narrowed, unary
@@ -32,7 +33,7 @@ __all__ = [
 # fmt: on
 
 
-def floor_divide(x: Any, y: Any, /) -> Tensor:
+def floor_divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return floor(x / y), elementwise, as Python's `//`; an integer divided by zero gives 0.
 
     Args:
@@ -47,7 +48,7 @@ def floor_divide(x: Any, y: Any, /) -> Tensor:
     return _floored("floor_divide", x, y)[0]
 
 
-def remainder(x: Any, y: Any, /) -> Tensor:
+def remainder(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return x - floor(x / y) * y, elementwise, as Python's `%`; an integer by zero gives 0.
 
     Args:
@@ -62,7 +63,7 @@ def remainder(x: Any, y: Any, /) -> Tensor:
     return _floored("remainder", x, y)[1]
 
 
-def divmod(x: Any, y: Any, /) -> tuple[Tensor, Tensor]:
+def divmod(x: ArrayLike, y: ArrayLike, /) -> tuple[Tensor, Tensor]:
     """Return the pair (x // y, x % y), elementwise.
 
     Args:
@@ -113,7 +114,7 @@ def _floored_floats(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return where(by_zero, divide(x, y), whole), where(by_zero, nan, rest)
 
 
-def fmod(x: Any, y: Any, /) -> Tensor:
+def fmod(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the remainder of x / y with the sign of x, elementwise, as C's fmod.
 
     Args:
@@ -133,7 +134,7 @@ def _rounding(primitive: str, x: Any) -> Tensor:
     return unary(primitive, tensor) if tensor.dtype.is_float else tensor
 
 
-def floor(x: Any, /) -> Tensor:
+def floor(x: ArrayLike, /) -> Tensor:
     """Return the largest whole number <= x, elementwise; integers are unchanged.
 
     Args:
@@ -147,7 +148,7 @@ def floor(x: Any, /) -> Tensor:
     return _rounding("floor", x)
 
 
-def ceil(x: Any, /) -> Tensor:
+def ceil(x: ArrayLike, /) -> Tensor:
     """Return the smallest whole number >= x, elementwise; integers are unchanged.
 
     Args:
@@ -161,7 +162,7 @@ def ceil(x: Any, /) -> Tensor:
     return _rounding("ceil", x)
 
 
-def trunc(x: Any, /) -> Tensor:
+def trunc(x: ArrayLike, /) -> Tensor:
     """Return x without its fraction, elementwise; integers are unchanged.
 
     Args:
@@ -178,7 +179,7 @@ def trunc(x: Any, /) -> Tensor:
     return where(less(tensor, 0), ceil(tensor), floor(tensor))
 
 
-def round(x: Any, /, decimals: int = 0) -> Tensor:
+def round(x: ArrayLike, /, decimals: int = 0) -> Tensor:
     """Return x rounded to `decimals`, elementwise, halves to the even number.
 
     Args:
@@ -213,7 +214,7 @@ def _rounded_integers(x: Tensor, unit: int) -> Tensor:
     return multiply(add(multiple, as_tensor(up, x.dtype)), unit)
 
 
-def nextafter(x: Any, y: Any, /) -> Tensor:
+def nextafter(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the floating-point number next to x in the direction of y, elementwise.
 
     Args:

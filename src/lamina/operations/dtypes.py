@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import DTypeLike
 from lamina.errors import ArgumentError, DTypeError
 from lamina.ir import types
 from lamina.ir.types import DType
@@ -98,7 +99,7 @@ _KINDS = {
 }
 
 
-def isdtype(dtype: Any, kind: Any, /) -> bool:
+def isdtype(dtype: DTypeLike, kind: Any, /) -> bool:
     """True if a dtype is of a kind.
 
     Args:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import restoring
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError, unknown_name
 from lamina.ir.types import Extent
 from lamina.operations.gathering import take
@@ -20,7 +21,7 @@ from lamina.tensor import Tensor, as_tensor, bind
 __all__ = ["pad", "repeat", "tile"]
 
 
-def repeat(x: Any, repeats: Any, /, axis: int | None = None) -> Tensor:
+def repeat(x: ArrayLike, repeats: ArrayLike, /, axis: int | None = None) -> Tensor:
     """Return each element of x repeated.
 
     Args:
@@ -56,7 +57,7 @@ def _repeated(x: Tensor, count: int, axis: int) -> Tensor:
     return reshape(wide, (*x.shape[:axis], n * count, *x.shape[axis + 1 :]))
 
 
-def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
+def tile(x: ArrayLike, repetitions: int | Sequence[int], /) -> Tensor:
     """Return x repeated as a whole along each axis.
 
     Args:
@@ -79,7 +80,9 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
     return reshape(wide, tuple(c * n for c, n in zip(counts, shape, strict=True)))
 
 
-def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: float = 0) -> Tensor:
+def pad(
+    x: ArrayLike, pad_width: Any, /, mode: str = "constant", *, constant_values: float = 0
+) -> Tensor:
     """Return x with elements added at the ends of its axes.
 
     Args:

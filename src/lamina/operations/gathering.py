@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import DTypeError, ShapeError, TracedValueError, describe
 from lamina.ir.types import Dim, int32
 from lamina.operations.indexing import Plan, _gathered, _index_vectors, _within
@@ -21,7 +22,7 @@ from lamina.tensor import Tensor, as_tensor, bind
 __all__ = ["dynamic_slice", "dynamic_update_slice", "nonzero", "take", "take_along_axis"]
 
 
-def take(x: Any, indices: Any, /, axis: int | None = None) -> Tensor:
+def take(x: ArrayLike, indices: ArrayLike, /, axis: int | None = None) -> Tensor:
     """Return the elements of x at integer positions along an axis.
 
     Args:
@@ -52,7 +53,7 @@ def take(x: Any, indices: Any, /, axis: int | None = None) -> Tensor:
     return _gathered(tensor, Plan([], [], places, True))
 
 
-def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Tensor:
+def take_along_axis(x: ArrayLike, indices: ArrayLike, /, axis: int = -1) -> Tensor:
     """Return elements at positions that differ from line to line along an axis, as from `argsort`.
 
     Args:
@@ -93,7 +94,7 @@ def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Tensor:
     )
 
 
-def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[Dim], /) -> Tensor:
+def dynamic_slice(x: ArrayLike, starts: Sequence[Any], sizes: Sequence[Dim], /) -> Tensor:
     """Return a slice of fixed sizes whose start may be traced.
 
     A slice that would leave x is moved inside, as in JAX.
@@ -113,7 +114,7 @@ def dynamic_slice(x: Any, starts: Sequence[Any], sizes: Sequence[Dim], /) -> Ten
     return bind("dynamic_slice", tensor, *places, slice_sizes=tuple(sizes))
 
 
-def dynamic_update_slice(x: Any, update: Any, starts: Sequence[Any], /) -> Tensor:
+def dynamic_update_slice(x: ArrayLike, update: ArrayLike, starts: Sequence[Any], /) -> Tensor:
     """Return x with a slice replaced whose start may be traced.
 
     A slice that would leave x is moved inside, as in JAX.
@@ -139,7 +140,7 @@ def _starts(function: str, x: Tensor, starts: Sequence[Any]) -> list[Tensor]:
     return [as_tensor(s) for s in starts]
 
 
-def nonzero(x: Any, /) -> tuple[Tensor, ...]:
+def nonzero(x: ArrayLike, /) -> tuple[Tensor, ...]:
     """Return the positions of elements that are not zero, one tensor for each axis.
 
     Args:

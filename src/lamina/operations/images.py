@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.arguments import integer
 from lamina.errors import ShapeError, unknown_name
 from lamina.ir.types import Dim, DType, Shape, float64, is_static
@@ -29,7 +30,7 @@ __all__ = ["depth_to_space", "resize", "space_to_depth"]
 
 
 def resize(
-    images: Any,
+    images: ArrayLike,
     size: Sequence[int],
     interpolation: str = "bilinear",
     antialias: bool = False,
@@ -145,7 +146,7 @@ def _known_weights(n: int, count: int, interpolation: str, antialias: bool) -> n
 
 
 # ---- channels and space ------------------------------------------------------------------------
-def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
+def depth_to_space(x: ArrayLike, block_size: int, data_format: str | None = None) -> Tensor:
     """Return channels rearranged to blocks of pixels (pixel shuffle).
 
     As in Keras, the c r^2 channels are ordered (r, r, c), TensorFlow's order; with "channels_first"
@@ -178,7 +179,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str | None = None) -> T
     return _moved(data, (n, h, w, r, r, k), (0, 1, 3, 2, 4, 5), (n, h * r, w * r, k))
 
 
-def space_to_depth(x: Any, block_size: int, data_format: str | None = None) -> Tensor:
+def space_to_depth(x: ArrayLike, block_size: int, data_format: str | None = None) -> Tensor:
     """Return blocks of pixels rearranged to channels, the inverse of `depth_to_space`.
 
     Args:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import DTypeError, OutOfBoundsError, ShapeError, TracedValueError, describe
 from lamina.ir.types import Dim, Extent, int32, int64
 from lamina.operations.elementwise import add, less, where
@@ -255,7 +256,7 @@ def _symbolic_slice(item: slice, n: Dim, axis: int) -> tuple[_Slice, Dim]:
 
 
 # ---- doing it ----------------------------------------------------------------------------------
-def getitem(x: Any, index: Any, /) -> Tensor:
+def getitem(x: ArrayLike, index: Any, /) -> Tensor:
     """x[index], as NumPy's."""
     tensor = as_tensor(x)
     single = _dynamic_row(tensor, index)

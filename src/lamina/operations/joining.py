@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import Dim, Extent, exact_division, is_static
 from lamina.operations.promote import (
@@ -136,7 +137,7 @@ def _at_least(x: Any, ndim: int) -> Tensor:
     return reshape(tensor, (1,) * (ndim - tensor.ndim) + tensor.shape)
 
 
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     """Return the slices of x along an axis, without that axis.
 
     Args:
@@ -154,7 +155,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return tuple(squeeze(sliced(tensor, axis, i, i + 1), axis) for i in range(n))
 
 
-def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
+def split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
     """Return parts of x along an axis.
 
     Args:
@@ -185,7 +186,7 @@ def split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
     return _cut(tensor, axis, [int(i) for i in indices_or_sections])
 
 
-def array_split(x: Any, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
+def array_split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
     """Return parts of x along an axis; the first parts are longer by one if it does not divide.
 
     Args:
@@ -218,7 +219,9 @@ def _cut(x: Tensor, axis: int, places: list[int]) -> list[Tensor]:
     return [sliced(x, axis, a, z) for a, z in pairs]
 
 
-def roll(x: Any, /, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
+def roll(
+    x: ArrayLike, /, shift: int | Sequence[int], axis: int | Sequence[int] | None = None
+) -> Tensor:
     """Return x with its elements rotated along axes.
 
     Args:
@@ -254,7 +257,7 @@ def _rolled(x: Tensor, shift: int, axis: int) -> Tensor:
     return concat(parts, axis=axis)
 
 
-def atleast_1d(x: Any, /) -> Tensor:
+def atleast_1d(x: ArrayLike, /) -> Tensor:
     """Return x with at least one axis.
 
     Args:
@@ -268,7 +271,7 @@ def atleast_1d(x: Any, /) -> Tensor:
     return _at_least(x, 1)
 
 
-def atleast_2d(x: Any, /) -> Tensor:
+def atleast_2d(x: ArrayLike, /) -> Tensor:
     """Return x with at least two axes; new axes come first.
 
     Args:

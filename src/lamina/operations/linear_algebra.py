@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
 from lamina.ir.types import int32
 from lamina.operations import reductions
@@ -75,7 +76,7 @@ def _misfit(function: str, x: Tensor, y: Tensor, why: str) -> ShapeError:
 
 
 # ---- products ----------------------------------------------------------------------------------
-def matmul(x: Any, y: Any, /) -> Tensor:
+def matmul(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the matrix product of the last two axes; the axes before them broadcast.
 
     Args:
@@ -111,7 +112,7 @@ def matmul(x: Any, y: Any, /) -> Tensor:
     return contract(a, b, ((k + 1,), (k,)), (batch, batch))
 
 
-def dot(x: Any, y: Any, /) -> Tensor:
+def dot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return NumPy's dot product: a sum over the last axis of x and the last but one of y.
 
     Args:
@@ -132,7 +133,7 @@ def dot(x: Any, y: Any, /) -> Tensor:
     return contract(a, b, ((a.ndim - 1,), (place,)))
 
 
-def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
+def vecdot(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     """Return the sum of products along one axis of both; the other axes broadcast.
 
     Args:
@@ -155,7 +156,7 @@ def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
     return contract(a, b, ((last,), (last,)), (batch, batch))
 
 
-def inner(x: Any, y: Any, /) -> Tensor:
+def inner(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the sum of products over the last axis of both, for every pair of rows.
 
     Args:
@@ -173,7 +174,7 @@ def inner(x: Any, y: Any, /) -> Tensor:
     return tensordot(a, b, axes=((-1,), (-1,)))
 
 
-def outer(x: Any, y: Any, /) -> Tensor:
+def outer(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return the products of every element of x with every element of y.
 
     Args:
@@ -189,7 +190,7 @@ def outer(x: Any, y: Any, /) -> Tensor:
     return multiply(reshape(a, (-1, 1)), b)
 
 
-def tensordot(x: Any, y: Any, /, axes: Any = 2) -> Tensor:
+def tensordot(x: ArrayLike, y: ArrayLike, /, axes: Any = 2) -> Tensor:
     """Return sums of products over chosen axes.
 
     Args:
@@ -219,7 +220,7 @@ def tensordot(x: Any, y: Any, /, axes: Any = 2) -> Tensor:
     return contract(a, b, (left, right))
 
 
-def cross(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
+def cross(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     """Return the cross product of vectors of three elements.
 
     Args:
@@ -243,7 +244,7 @@ def cross(x: Any, y: Any, /, *, axis: int = -1) -> Tensor:
     return subtract(multiply(turned(a, -1), turned(b, 1)), multiply(turned(a, 1), turned(b, -1)))
 
 
-def matrix_power(x: Any, n: int, /) -> Tensor:
+def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
     """Return a square matrix multiplied with itself n times.
 
     Args:
@@ -268,7 +269,7 @@ def matrix_power(x: Any, n: int, /) -> Tensor:
 
 
 # ---- diagonals ---------------------------------------------------------------------------------
-def diagonal(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+def diagonal(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Return the diagonal of two axes along a new last axis, by default of the first two.
 
     `lm.linalg.diagonal` takes the last two.
@@ -297,7 +298,9 @@ def diagonal(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tens
     return flat[..., first : first + length * (m + 1) : m + 1]
 
 
-def trace(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Tensor:
+def trace(
+    x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: DTypeLike = None
+) -> Tensor:
     """Return the sum of the diagonal of two axes, by default of the first two.
 
     `lm.linalg.trace` takes the last two.
@@ -317,7 +320,7 @@ def trace(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any
     return reductions.sum(diagonal(x, offset, axis1, axis2), -1, dtype)
 
 
-def diag(x: Any, /, k: int = 0) -> Tensor:
+def diag(x: ArrayLike, /, k: int = 0) -> Tensor:
     """Return a diagonal of a matrix, or a matrix with the vector x on a diagonal.
 
     Args:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from lamina.annotations import ArrayLike
 from lamina.tensor import Tensor
 
 
@@ -29,7 +30,7 @@ def remember(
     return result
 
 
-def logits_of(probabilities: Any, /, function: str | None = None) -> Tensor | None:
+def logits_of(probabilities: ArrayLike, /, function: str | None = None) -> Tensor | None:
     """Return the tensor whose softmax or sigmoid this is, or None.
 
     Results remember their logits while they live, in eager code as well as in traces.
@@ -49,7 +50,7 @@ def logits_of(probabilities: Any, /, function: str | None = None) -> Tensor | No
     return found.logits
 
 
-def logarithm_of(probabilities: Any) -> Tensor | None:
+def logarithm_of(probabilities: ArrayLike) -> Tensor | None:
     """The logarithm, computed from the logits; None where these are not known."""
     found = _origin_of(probabilities)
     return None if found is None else found.logarithm(found.logits)

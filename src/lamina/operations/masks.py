@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import tree
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.ir.types import bool_
 from lamina.operations.elementwise import logical_and
@@ -17,7 +18,7 @@ from lamina.operations.shaping import broadcast_to, expand_dims
 from lamina.tensor import Tensor, as_tensor
 
 
-def attach(tensor: Tensor, mask: Any) -> Tensor:
+def attach(tensor: Tensor, mask: ArrayLike) -> Tensor:
     """The tensor, whose mask this is from here on. Raises ShapeError where it does not fit."""
     mask = as_tensor(as_tensor(mask), bool_)
     if mask.ndim > tensor.ndim:

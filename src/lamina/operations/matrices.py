@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import DTypeError, ShapeError
 from lamina.ir.types import Dim, DType, Shape, float32
 from lamina.operations.creation import _dtype_or, iota, need_cpu, zeros_like
@@ -21,7 +22,7 @@ def eye(
     n_cols: Dim | None = None,
     /,
     k: int = 0,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     *,
     device: str | None = None,
 ) -> Tensor:
@@ -55,7 +56,7 @@ def _diagonal(shape: Shape, k: int, dtype: DType, *, traced: bool) -> Tensor:
     return as_tensor(equal(add(rows, k), columns), dtype)
 
 
-def identity(n: Dim, /, dtype: Any = None) -> Tensor:
+def identity(n: Dim, /, dtype: DTypeLike = None) -> Tensor:
     """Return the n x n identity matrix.
 
     Args:
@@ -80,7 +81,7 @@ def _band(function: str, x: Any, k: int, upper: bool) -> Tensor:
     return where(keep, tensor, zeros_like(tensor))
 
 
-def tril(x: Any, /, k: int = 0) -> Tensor:
+def tril(x: ArrayLike, /, k: int = 0) -> Tensor:
     """Return the lower triangle of the last two axes, zeros above the k-th diagonal.
 
     Args:
@@ -96,7 +97,7 @@ def tril(x: Any, /, k: int = 0) -> Tensor:
     return _band("tril", x, k, False)
 
 
-def triu(x: Any, /, k: int = 0) -> Tensor:
+def triu(x: ArrayLike, /, k: int = 0) -> Tensor:
     """Return the upper triangle of the last two axes, zeros below the k-th diagonal.
 
     Args:
@@ -112,7 +113,9 @@ def triu(x: Any, /, k: int = 0) -> Tensor:
     return _band("triu", x, k, True)
 
 
-def one_hot(indices: Any, num_classes: int, /, *, axis: int = -1, dtype: Any = None) -> Tensor:
+def one_hot(
+    indices: ArrayLike, num_classes: int, /, *, axis: int = -1, dtype: DTypeLike = None
+) -> Tensor:
     """Return 1 at each index along a new axis, 0 elsewhere.
 
     An index outside of [0, num_classes) gives zeros only.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.operations import linear_algebra
 from lamina.tensor import Tensor
 
 __all__ = ["diagonal", "trace"]
 
 
-def diagonal(x: Any, /, *, offset: int = 0) -> Tensor:
+def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Tensor:
     """Return the diagonal of each matrix along a new last axis.
 
     Args:
@@ -25,7 +24,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Tensor:
     return linear_algebra.diagonal(x, offset, -2, -1)
 
 
-def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Tensor:
+def trace(x: ArrayLike, /, *, offset: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Return the sum of the diagonal of each matrix.
 
     Args:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.ir.types import exact_division
 from lamina.operations import reductions
@@ -46,7 +46,7 @@ __all__ = ["relu"]
 
 # ---- rectifiers --------------------------------------------------------------------------------
 @returns("any")
-def relu(x: Any) -> Tensor:
+def relu(x: ArrayLike) -> Tensor:
     """Rectifier: max(x, 0).
 
     Args:
@@ -61,7 +61,7 @@ def relu(x: Any) -> Tensor:
 
 
 @returns("any")
-def relu6(x: Any) -> Tensor:
+def relu6(x: ArrayLike) -> Tensor:
     """Rectifier with a maximum: min(max(x, 0), 6).
 
     Args:
@@ -76,7 +76,7 @@ def relu6(x: Any) -> Tensor:
 
 
 @returns("any")
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Tensor:
     """Leaky rectifier: x if positive, else negative_slope * x.
 
     Args:
@@ -94,7 +94,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
     return where(greater(tensor, 0), tensor, multiply(tensor, negative_slope))
 
 
-def threshold(x: Any, threshold: float, default_value: float) -> Tensor:
+def threshold(x: ArrayLike, threshold: float, default_value: float) -> Tensor:
     """Threshold: x if above the threshold, else default_value.
 
     Args:
@@ -117,7 +117,7 @@ def _expm1_below(x: Tensor) -> Tensor:
 
 
 @returns("any")
-def elu(x: Any, alpha: float = 1.0) -> Tensor:
+def elu(x: ArrayLike, alpha: float = 1.0) -> Tensor:
     """Exponential linear unit: x if positive, else alpha * (exp(x) - 1).
 
     Args:
@@ -141,7 +141,7 @@ _SELU_SCALE = 1.0507009873554805
 
 
 @returns("any")
-def selu(x: Any) -> Tensor:
+def selu(x: ArrayLike) -> Tensor:
     """Scaled exponential linear unit: scale * elu(x, alpha).
 
     The constants scale = 1.0507 and alpha = 1.6733 keep mean 0 and variance 1 from layer to layer.
@@ -160,7 +160,7 @@ def selu(x: Any) -> Tensor:
 
 
 @returns("any")
-def celu(x: Any, alpha: float = 1.0) -> Tensor:
+def celu(x: ArrayLike, alpha: float = 1.0) -> Tensor:
     """Continuous exponential linear unit: max(x, 0) + min(0, alpha * (exp(x / alpha) - 1)).
 
     Args:
@@ -180,7 +180,7 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
 
 # ---- smooth rectifiers -------------------------------------------------------------------------
 @returns("any")
-def gelu(x: Any, approximate: bool = True) -> Tensor:
+def gelu(x: ArrayLike, approximate: bool = True) -> Tensor:
     """x * Phi(x), Phi the normal distribution; `approximate` by a tanh (Hendrycks, 2016)."""
     tensor = floating(x)
     if approximate:
@@ -192,7 +192,7 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
 
 
 @returns("any")
-def silu(x: Any) -> Tensor:
+def silu(x: ArrayLike) -> Tensor:
     """Sigmoid linear unit (swish): x * sigmoid(x).
 
     Args:
@@ -213,7 +213,7 @@ swish = silu
 
 
 @returns("any")
-def squareplus(x: Any, b: float = 4.0) -> Tensor:
+def squareplus(x: ArrayLike, b: float = 4.0) -> Tensor:
     """Algebraic softplus: (x + sqrt(x^2 + b)) / 2.
 
     Args:
@@ -230,7 +230,7 @@ def squareplus(x: Any, b: float = 4.0) -> Tensor:
 
 
 @returns("any")
-def sparse_plus(x: Any) -> Tensor:
+def sparse_plus(x: ArrayLike) -> Tensor:
     """Piecewise quadratic softplus: 0 up to -1, (x + 1)^2 / 4 up to 1, then x.
 
     Args:
@@ -247,7 +247,7 @@ def sparse_plus(x: Any) -> Tensor:
 
 
 @returns("any")
-def mish(x: Any) -> Tensor:
+def mish(x: ArrayLike) -> Tensor:
     """Mish: x * tanh(softplus(x)).
 
     Args:
@@ -266,7 +266,7 @@ def mish(x: Any) -> Tensor:
 
 # ---- bounded -----------------------------------------------------------------------------------
 @returns("any")
-def softsign(x: Any) -> Tensor:
+def softsign(x: ArrayLike) -> Tensor:
     """Softsign: x / (1 + |x|).
 
     Args:
@@ -283,7 +283,7 @@ def softsign(x: Any) -> Tensor:
 
 # ---- others ------------------------------------------------------------------------------------
 @returns("any")
-def glu(x: Any, axis: int = -1) -> Tensor:
+def glu(x: ArrayLike, axis: int = -1) -> Tensor:
     """Gated linear unit: the first half along an axis times the sigmoid of the second.
 
     Args:
@@ -307,7 +307,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
 
 
 @returns("any")
-def exponential(x: Any) -> Tensor:
+def exponential(x: ArrayLike) -> Tensor:
     """Exponential function: exp(x).
 
     Args:
@@ -322,7 +322,7 @@ def exponential(x: Any) -> Tensor:
 
 
 @returns("any")
-def linear(x: Any) -> Tensor:
+def linear(x: ArrayLike) -> Tensor:
     """Identity: x unchanged.
 
     Args:
@@ -336,7 +336,7 @@ def linear(x: Any) -> Tensor:
     return as_tensor(x)
 
 
-def l2_normalize(x: Any, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) -> Tensor:
+def l2_normalize(x: ArrayLike, axis: int | tuple[int, ...] = -1, epsilon: float = 1e-12) -> Tensor:
     """Return x divided by its Euclidean norm along axes.
 
     Args:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.operations import reductions
 from lamina.operations.elementwise import abs as absolute
@@ -20,7 +20,12 @@ Order = float | str | None
 
 
 def vector_norm(
-    x: Any, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2
+    x: ArrayLike,
+    /,
+    *,
+    axis: int | tuple[int, ...] | None = None,
+    keepdims: bool = False,
+    ord: float = 2,
 ) -> Tensor:
     """Return the norm of vectors, (sum |x|^ord)^(1 / ord), along axes.
 
@@ -53,7 +58,7 @@ def vector_norm(
     return power(total, 1.0 / ord)
 
 
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Tensor:
+def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Order = "fro") -> Tensor:
     """Return a norm of the last two axes.
 
     Args:
@@ -93,7 +98,10 @@ def _of_singular_values(values: Tensor, ord: Order) -> Tensor:
 
 
 def norm(
-    x: Any, ord: Order = None, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+    x: ArrayLike,
+    ord: Order = None,
+    axis: int | tuple[int, ...] | None = None,
+    keepdims: bool = False,
 ) -> Tensor:
     """Return a norm of all elements, of vectors along an axis, or of matrices along two axes.
 

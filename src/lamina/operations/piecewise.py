@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from lamina.annotations import ArrayLike
 from lamina.operations.elementwise import (
     abs as absolute,
 )
@@ -23,7 +22,7 @@ from lamina.tensor import Tensor
 
 
 @returns("probabilities")
-def hard_sigmoid(x: Any) -> Tensor:
+def hard_sigmoid(x: ArrayLike) -> Tensor:
     """Piecewise linear sigmoid: x / 6 + 1/2, clipped to [0, 1].
 
     Args:
@@ -38,7 +37,7 @@ def hard_sigmoid(x: Any) -> Tensor:
 
 
 @returns("any")
-def hard_silu(x: Any) -> Tensor:
+def hard_silu(x: ArrayLike) -> Tensor:
     """Piecewise SiLU (hard swish): x * hard_sigmoid(x).
 
     Args:
@@ -59,7 +58,7 @@ hard_swish = hard_silu
 
 
 @returns("any")
-def hard_tanh(x: Any) -> Tensor:
+def hard_tanh(x: ArrayLike) -> Tensor:
     """Piecewise linear tanh: x clipped to [-1, 1].
 
     Args:
@@ -74,7 +73,7 @@ def hard_tanh(x: Any) -> Tensor:
 
 
 @returns("any")
-def tanh_shrink(x: Any) -> Tensor:
+def tanh_shrink(x: ArrayLike) -> Tensor:
     """Tanh shrinkage: x - tanh(x).
 
     Args:
@@ -90,7 +89,7 @@ def tanh_shrink(x: Any) -> Tensor:
 
 
 @returns("any")
-def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+def soft_shrink(x: ArrayLike, threshold: float = 0.5) -> Tensor:
     """Soft shrinkage: x moved toward 0 by the threshold, 0 within it.
 
     Args:
@@ -107,7 +106,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
 
 
 @returns("any")
-def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Tensor:
     """Hard shrinkage: x if |x| > threshold, else 0.
 
     Args:
@@ -124,7 +123,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
 
 
 @returns("probabilities")
-def sparse_sigmoid(x: Any) -> Tensor:
+def sparse_sigmoid(x: ArrayLike) -> Tensor:
     """Piecewise linear sigmoid: (x + 1) / 2, clipped to [0, 1].
 
     Args:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina import restoring
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.ir.types import is_static
 from lamina.operations import reductions
@@ -35,7 +36,7 @@ __all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "max_po
 
 
 def max_pool(
-    inputs: Any,
+    inputs: ArrayLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: Any = "valid",
@@ -75,7 +76,7 @@ def max_pool(
 
 
 def average_pool(
-    inputs: Any,
+    inputs: ArrayLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: Any = "valid",
@@ -165,7 +166,7 @@ def _counts(x: Tensor, window: tuple[int, ...], steps: tuple[int, ...], pairs: P
 
 # ---- a given number of windows -----------------------------------------------------------------
 def adaptive_average_pool(
-    inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
+    inputs: ArrayLike, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Tensor:
     """Return the means of `output_size` windows that cover each spatial axis evenly.
 
@@ -189,7 +190,7 @@ def adaptive_average_pool(
 
 
 def adaptive_max_pool(
-    inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
+    inputs: ArrayLike, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Tensor:
     """Return the maxima of `output_size` windows that cover each spatial axis evenly.
 

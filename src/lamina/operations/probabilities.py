@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.ir.graph import Node
 from lamina.operations import cumulative, logits, reductions
@@ -36,7 +36,7 @@ __all__ = ["sigmoid", "softmax"]
 
 
 @returns("distribution")
-def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
+def softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Tensor:
     """Softmax: exp(x) / sum(exp(x)) along an axis, without overflow.
 
     Args:
@@ -63,7 +63,7 @@ def _named(function: str, axes: tuple[int, ...], x: Tensor) -> str:
 
 
 @returns("any")
-def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Tensor:
+def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Tensor:
     """Logarithm of the softmax, computed as x - logsumexp(x).
 
     Args:
@@ -94,7 +94,7 @@ def _shifted(x: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 
 @returns("probabilities")
-def sigmoid(x: Any) -> Tensor:
+def sigmoid(x: ArrayLike) -> Tensor:
     """Logistic function: 1 / (1 + exp(-x)).
 
     Args:
@@ -111,7 +111,7 @@ def sigmoid(x: Any) -> Tensor:
 
 
 @returns("any")
-def log_sigmoid(x: Any) -> Tensor:
+def log_sigmoid(x: ArrayLike) -> Tensor:
     """Logarithm of the sigmoid: log(sigmoid(x)) = -softplus(-x).
 
     Args:
@@ -126,7 +126,7 @@ def log_sigmoid(x: Any) -> Tensor:
 
 
 @returns("distribution")
-def sparsemax(x: Any, axis: int = -1) -> Tensor:
+def sparsemax(x: ArrayLike, axis: int = -1) -> Tensor:
     """Euclidean projection of x onto the probabilities, many of which become exactly 0.
 
     Args:
@@ -153,7 +153,7 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
 
 
 @returns("any")
-def softplus(x: Any) -> Tensor:
+def softplus(x: ArrayLike) -> Tensor:
     """Smooth rectifier: log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|)).
 
     Its gradient is sigmoid(x), at 0 as well.

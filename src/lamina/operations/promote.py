@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lamina import arguments
+from lamina.annotations import ArrayLike, ShapeLike
 from lamina.errors import DTypeError, RangeError, ShapeError, describe
 from lamina.ir import types
 from lamina.ir.primitives import PRIMITIVES
@@ -87,7 +88,7 @@ def promoted(values: Sequence[Any], *, floating: bool = False) -> list[Tensor]:
     return [scalar(v, dtype) if is_weak(v) else as_tensor(v, dtype) for v in operands]
 
 
-def floating(x: Any) -> Tensor:
+def floating(x: ArrayLike) -> Tensor:
     """x as a tensor of a floating dtype: integers and bools become float32."""
     tensor = as_tensor(x)
     return tensor if tensor.dtype.is_float else as_tensor(tensor, float32)
@@ -176,7 +177,7 @@ def axes_of(function: str, axis: Any, ndim: int) -> tuple[int, ...]:
     return axes
 
 
-def shape_of(shape: Any) -> Shape:
+def shape_of(shape: ShapeLike) -> Shape:
     """A shape given as an extent or a sequence of extents, which may be symbolic."""
     if isinstance(shape, (Tensor, Variable)):
         shape = shape.numpy().tolist()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.errors import DTypeError, RangeError
 from lamina.ir import types
 from lamina.ir.types import DType, Shape, float32, float64, int32, uint32
@@ -89,10 +90,10 @@ def _is_number(value: Any, number: float) -> bool:
 
 
 def uniform(
-    shape: Any = (),
+    shape: ShapeLike = (),
     minval: Any = 0.0,
     maxval: Any = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     *,
     key: Any = None,
 ) -> Tensor:
@@ -122,7 +123,7 @@ def uniform(
     return as_tensor(unit, found)
 
 
-def bernoulli(shape: Any = (), p: Any = 0.5, *, key: Any = None) -> Tensor:
+def bernoulli(shape: ShapeLike = (), p: Any = 0.5, *, key: Any = None) -> Tensor:
     """Return random bools that are True with probability p.
 
     Args:
@@ -145,7 +146,7 @@ def bernoulli(shape: Any = (), p: Any = 0.5, *, key: Any = None) -> Tensor:
 
 
 def randint(
-    shape: Any, minval: Any, maxval: Any = None, dtype: Any = None, *, key: Any = None
+    shape: ShapeLike, minval: Any, maxval: Any = None, dtype: DTypeLike = None, *, key: Any = None
 ) -> Tensor:
     """Return random integers uniform in [minval, maxval).
 
@@ -202,7 +203,7 @@ def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
     return value
 
 
-def erfinv(x: Any, /) -> Tensor:
+def erfinv(x: ArrayLike, /) -> Tensor:
     """Return the inverse error function, with a relative error of 4e-7, also in float64.
 
     Args:
@@ -241,7 +242,12 @@ def _standard_normal(key: Tensor, shape: Shape, dtype: DType) -> Tensor:
 
 
 def normal(
-    shape: Any = (), mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, *, key: Any = None
+    shape: ShapeLike = (),
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: DTypeLike = None,
+    *,
+    key: Any = None,
 ) -> Tensor:
     """Return random numbers of a normal distribution.
 
@@ -270,7 +276,12 @@ def _moved(drawn: Tensor, mean: Any, stddev: Any) -> Tensor:
 
 
 def truncated_normal(
-    shape: Any = (), mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, *, key: Any = None
+    shape: ShapeLike = (),
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: DTypeLike = None,
+    *,
+    key: Any = None,
 ) -> Tensor:
     """Return random numbers of a normal distribution truncated at two standard deviations.
 

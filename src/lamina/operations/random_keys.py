@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from lamina import context
+from lamina.annotations import ArrayLike, ShapeLike
 from lamina.errors import DTypeError, ShapeError, StateError, describe
 from lamina.ir.types import uint32
 from lamina.locks import renewed
@@ -62,7 +63,7 @@ def as_key(value: Any) -> Tensor:
     return tensor
 
 
-def bits(key: Any, shape: Any) -> Tensor:
+def bits(key: Any, shape: ShapeLike) -> Tensor:
     """Return random uint32 numbers, uniform over all of them.
 
     Args:
@@ -79,7 +80,7 @@ def bits(key: Any, shape: Any) -> Tensor:
     return bind("rng_bit_generator", as_key(key), shape=shape_of(shape))
 
 
-def fold_in(key: Any, data: Any) -> Tensor:
+def fold_in(key: Any, data: ArrayLike) -> Tensor:
     """Return a key derived from a key and an integer.
 
     Args:

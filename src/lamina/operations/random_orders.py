@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.errors import ArgumentError
 from lamina.ir.types import Extent, float32
 from lamina.operations import reductions
@@ -25,7 +26,7 @@ from lamina.operations.shaping import expand_dims, moveaxis, reshape, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
 
-def permutation(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
+def permutation(x: ArrayLike, *, axis: int = 0, key: Any = None) -> Tensor:
     """Return the elements of x along an axis in random order.
 
     Args:
@@ -56,7 +57,7 @@ def _random_order(n: Any, key: Any) -> Tensor:
     )[2]
 
 
-def shuffle(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
+def shuffle(x: ArrayLike, *, axis: int = 0, key: Any = None) -> Tensor:
     """Return the elements of x along an axis in random order, as `permutation`; x is unchanged.
 
     Args:
@@ -72,7 +73,7 @@ def shuffle(x: Any, *, axis: int = 0, key: Any = None) -> Tensor:
     return permutation(as_tensor(x), axis=axis, key=key)
 
 
-def gumbel(shape: Any = (), dtype: Any = None, *, key: Any = None) -> Tensor:
+def gumbel(shape: ShapeLike = (), dtype: DTypeLike = None, *, key: Any = None) -> Tensor:
     """Return random numbers of the Gumbel distribution, -log(-log(u)) of uniform u.
 
     The position of the largest of logits plus these is a draw from softmax(logits).
@@ -96,7 +97,7 @@ def gumbel(shape: Any = (), dtype: Any = None, *, key: Any = None) -> Tensor:
 
 
 def categorical(
-    logits: Any, num_samples: int | None = None, *, axis: int = -1, key: Any = None
+    logits: ArrayLike, num_samples: int | None = None, *, axis: int = -1, key: Any = None
 ) -> Tensor:
     """Return random classes with probabilities softmax(logits), as int32.
 
@@ -124,7 +125,7 @@ def categorical(
     return reductions.argmax(add(tensor, noise), -1)
 
 
-def choice(x: Any, shape: Any = (), *, replace: bool = True, key: Any = None) -> Tensor:
+def choice(x: ArrayLike, shape: ShapeLike = (), *, replace: bool = True, key: Any = None) -> Tensor:
     """Return elements of x, drawn uniformly along its first axis.
 
     Args:

@@ -11,6 +11,7 @@ import builtins
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
 from lamina.ir import types
 from lamina.ir.types import Dim, Extent, Shape, bool_, int64, uint64
@@ -57,7 +58,7 @@ def _kept(result: Tensor, shape: Shape, axes: tuple[int, ...]) -> Tensor:
     return result if wanted == result.shape else bind("reshape", result, shape=wanted)
 
 
-def summable(x: Any, dtype: Any) -> Tensor:
+def summable(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     """x in the dtype that it is summed in."""
     tensor = as_tensor(x)
     if dtype is not None:
@@ -68,7 +69,9 @@ def summable(x: Any, dtype: Any) -> Tensor:
 
 
 # ---- sums and products -------------------------------------------------------------------------
-def sum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+def sum(
+    x: ArrayLike, /, axis: Axis = None, dtype: DTypeLike = None, *, keepdims: bool = False
+) -> Tensor:
     """Return the sum of elements along axes.
 
     Args:
@@ -86,7 +89,9 @@ def sum(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
     return _reduce(tensor, "sum", axes_of("sum", axis, tensor.ndim), keepdims)
 
 
-def prod(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+def prod(
+    x: ArrayLike, /, axis: Axis = None, dtype: DTypeLike = None, *, keepdims: bool = False
+) -> Tensor:
     """Return the product of elements along axes.
 
     Args:
@@ -104,7 +109,7 @@ def prod(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fa
     return _reduce(tensor, "product", axes_of("prod", axis, tensor.ndim), keepdims)
 
 
-def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+def count_nonzero(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Return the number of elements that are not zero.
 
     Args:
@@ -144,7 +149,7 @@ def _extreme(function: str, kind: str, x: Any, axis: Axis, keepdims: bool) -> Te
     return _reduce(tensor, kind, axes, keepdims)
 
 
-def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+def max(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Return the largest element along axes; NaN if an element is NaN.
 
     Args:
@@ -163,7 +168,7 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     return _extreme("max", "max", x, axis, keepdims)
 
 
-def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+def min(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Return the smallest element along axes; NaN if an element is NaN.
 
     Args:
@@ -197,7 +202,7 @@ def _position(function: str, x: Any, axis: int | None, keepdims: bool) -> Tensor
     return _reduce(tensor, function, (axis,), keepdims)
 
 
-def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+def argmax(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
     """Return the first position of the largest element, as int32.
 
     Args:
@@ -213,7 +218,7 @@ def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Ten
     return _position("argmax", x, axis, keepdims)
 
 
-def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+def argmin(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
     """Return the first position of the smallest element, as int32.
 
     Args:
@@ -229,7 +234,7 @@ def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Ten
     return _position("argmin", x, axis, keepdims)
 
 
-def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+def any(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """True where an element along the axes is not zero.
 
     Args:
@@ -246,7 +251,7 @@ def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     return _reduce(tensor, "or", axes_of("any", axis, tensor.ndim), keepdims)
 
 
-def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+def all(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """True where no element along the axes is zero.
 
     Args:
@@ -264,7 +269,9 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
 
 
 # ---- statistics --------------------------------------------------------------------------------
-def mean(x: Any, /, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Tensor:
+def mean(
+    x: ArrayLike, /, axis: Axis = None, dtype: DTypeLike = None, *, keepdims: bool = False
+) -> Tensor:
     """Return the arithmetic mean along axes; integers become float32.
 
     Args:
@@ -290,7 +297,9 @@ def _over(total: Tensor, count: Any) -> Tensor:
     return divide(total, as_tensor(number, total.dtype) if isinstance(number, Tensor) else number)
 
 
-def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
+def var(
+    x: ArrayLike, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False
+) -> Tensor:
     """Return the variance along axes: sum((x - mean)^2) / (n - correction).
 
     Args:
@@ -319,7 +328,9 @@ def var(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool =
     return as_tensor(_over(total, count), tensor.dtype)
 
 
-def std(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False) -> Tensor:
+def std(
+    x: ArrayLike, /, axis: Axis = None, *, correction: float = 0, keepdims: bool = False
+) -> Tensor:
     """Return the standard deviation along axes, the square root of `var`.
 
     Args:
@@ -338,7 +349,7 @@ def std(x: Any, /, axis: Axis = None, *, correction: float = 0, keepdims: bool =
     return as_tensor(sqrt(variance), tensor.dtype)
 
 
-def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
+def logsumexp(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor:
     """Return log(sum(exp(x))) along axes, without overflow.
 
     Args:
@@ -368,7 +379,7 @@ def squeezed(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     return bind("reshape", x, shape=shape)
 
 
-def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+def median(x: ArrayLike, /, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
     """Return the median along an axis: the middle element, or the mean of the two in the middle.
 
     Args:
@@ -407,7 +418,14 @@ def median(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Ten
 
 
 # ---- differences -------------------------------------------------------------------------------
-def diff(x: Any, /, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
+def diff(
+    x: ArrayLike,
+    /,
+    n: int = 1,
+    axis: int = -1,
+    prepend: ArrayLike | None = None,
+    append: ArrayLike | None = None,
+) -> Tensor:
     """Return differences of neighbors along an axis.
 
     Args:

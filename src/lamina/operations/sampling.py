@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError, unknown_name
 from lamina.ir.types import int32, is_static
 from lamina.operations.creation import astype
@@ -32,7 +33,7 @@ def _reflected(i: Any, n: int) -> Any:
 
 
 def sample(
-    images: Any,
+    images: ArrayLike,
     rows: Any,
     columns: Any,
     interpolation: str = "bilinear",

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.annotations import ArrayLike, ShapeLike
 from lamina.errors import ShapeError
 from lamina.ir.types import Dim, Shape, exact_division, is_static
 from lamina.operations.promote import (
@@ -31,7 +32,7 @@ __all__ = [
 
 
 # ---- shape -------------------------------------------------------------------------------------
-def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Tensor:
+def reshape(x: ArrayLike, /, shape: ShapeLike, *, copy: bool | None = None) -> Tensor:
     """Return the elements of x, in C order, in another shape.
 
     Args:
@@ -75,7 +76,7 @@ def _cannot_reshape(x: Tensor, shape: Shape) -> ShapeError:
     )
 
 
-def ravel(x: Any, /) -> Tensor:
+def ravel(x: ArrayLike, /) -> Tensor:
     """Return the elements of x along one axis, in C order.
 
     Args:
@@ -92,7 +93,7 @@ def ravel(x: Any, /) -> Tensor:
 flatten = ravel
 
 
-def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Tensor:
+def expand_dims(x: ArrayLike, /, axis: int | Sequence[int] = 0) -> Tensor:
     """Return x with new axes of extent 1.
 
     Args:
@@ -112,7 +113,7 @@ def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Tensor:
     return reshape(tensor, tuple(1 if d in new else next(rest) for d in range(ndim)))
 
 
-def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
+def squeeze(x: ArrayLike, /, axis: int | Sequence[int] | None = None) -> Tensor:
     """Return x without axes of extent 1.
 
     Args:
@@ -142,7 +143,7 @@ def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
 
 
 # ---- order of axes -----------------------------------------------------------------------------
-def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
+def permute_dims(x: ArrayLike, /, axes: Sequence[int]) -> Tensor:
     """Return x with its axes in another order: axis k of the result is axis axes[k] of x.
 
     Args:
@@ -163,7 +164,7 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
     return bind("transpose", tensor, permutation=order)
 
 
-def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Tensor:
+def transpose(x: ArrayLike, /, axes: Sequence[int] | None = None) -> Tensor:
     """Return x with its axes in another order.
 
     Args:
@@ -179,7 +180,7 @@ def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Tensor:
     return permute_dims(tensor, tuple(reversed(range(tensor.ndim))) if axes is None else axes)
 
 
-def matrix_transpose(x: Any, /) -> Tensor:
+def matrix_transpose(x: ArrayLike, /) -> Tensor:
     """Return x with its last two axes exchanged.
 
     Args:
@@ -196,7 +197,7 @@ def matrix_transpose(x: Any, /) -> Tensor:
     return swapaxes(tensor, -1, -2)
 
 
-def swapaxes(x: Any, /, axis1: int, axis2: int) -> Tensor:
+def swapaxes(x: ArrayLike, /, axis1: int, axis2: int) -> Tensor:
     """Return x with two axes exchanged.
 
     Args:
@@ -218,7 +219,9 @@ def swapaxes(x: Any, /, axis1: int, axis2: int) -> Tensor:
     return permute_dims(tensor, order)
 
 
-def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int], /) -> Tensor:
+def moveaxis(
+    x: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int], /
+) -> Tensor:
     """Return x with axes moved to other positions; the others keep their order.
 
     Args:
@@ -247,7 +250,7 @@ def _tuple(axes: int | Sequence[int]) -> tuple[int, ...]:
 
 
 # ---- repetition --------------------------------------------------------------------------------
-def broadcast_to(x: Any, /, shape: Any) -> Tensor:
+def broadcast_to(x: ArrayLike, /, shape: ShapeLike) -> Tensor:
     """Return x broadcast to a shape.
 
     Args:
@@ -315,7 +318,7 @@ def sliced(x: Tensor, axis: int, start: Dim, limit: Dim) -> Tensor:
 
 
 # ---- order of elements -------------------------------------------------------------------------
-def flip(x: Any, /, axis: int | Sequence[int] | None = None) -> Tensor:
+def flip(x: ArrayLike, /, axis: int | Sequence[int] | None = None) -> Tensor:
     """Return x with the order along axes reversed.
 
     Args:

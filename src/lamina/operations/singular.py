@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import GradientError, ShapeError, TracedValueError
 from lamina.ir.graph import Node
 from lamina.operations.elementwise import multiply
@@ -15,7 +14,7 @@ from lamina.operations.shaping import expand_dims
 from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
 
 
-def svdvals(x: Any, /) -> Tensor:
+def svdvals(x: ArrayLike, /) -> Tensor:
     """Return the singular values of matrices, largest first.
 
     The gradient of x = U diag(s) V^T is ds_i = u_i^T dx v_i, in which the vectors are constants, so

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, RangeError, ShapeError, TracedValueError
 from lamina.ir.types import Extent, int32
 from lamina.operations import reductions
@@ -33,7 +34,7 @@ def _line(function: str, x: Any, axis: int | None) -> tuple[Tensor, int]:
 
 
 def sort(
-    x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True
+    x: ArrayLike, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True
 ) -> Tensor:
     """Return x in increasing order along an axis; NaN comes last.
 
@@ -54,7 +55,7 @@ def sort(
 
 
 def argsort(
-    x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True
+    x: ArrayLike, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True
 ) -> Tensor:
     """Return the positions that sort x along an axis, as int32.
 
@@ -85,7 +86,7 @@ class TopK(NamedTuple):
     indices: Tensor
 
 
-def top_k(x: Any, k: int, /, *, axis: int = -1) -> TopK:
+def top_k(x: ArrayLike, k: int, /, *, axis: int = -1) -> TopK:
     """Return the k largest elements along an axis, largest first, and their positions.
 
     Args:
@@ -110,7 +111,9 @@ def top_k(x: Any, k: int, /, *, axis: int = -1) -> TopK:
     return TopK(sliced(values, axis, 0, k), sliced(places, axis, 0, k))
 
 
-def searchsorted(x1: Any, x2: Any, /, side: str = "left", sorter: Any = None) -> Tensor:
+def searchsorted(
+    x1: ArrayLike, x2: ArrayLike, /, side: str = "left", sorter: ArrayLike | None = None
+) -> Tensor:
     """Return the position, as int32, at which inserting each x2 keeps x1 sorted.
 
     Args:
@@ -176,7 +179,7 @@ def _unique(function: str, x: Any) -> UniqueAll:
     return UniqueAll(as_tensor(values, tensor.dtype), *(as_tensor(p) for p in places))
 
 
-def unique_all(x: Any, /) -> UniqueAll:
+def unique_all(x: ArrayLike, /) -> UniqueAll:
     """Return distinct values, first positions, inverse positions and counts.
 
     Args:
@@ -194,7 +197,7 @@ def unique_all(x: Any, /) -> UniqueAll:
     return _unique("unique_all", x)
 
 
-def unique_counts(x: Any, /) -> UniqueCounts:
+def unique_counts(x: ArrayLike, /) -> UniqueCounts:
     """Return the distinct values of x in increasing order, and how often each occurs.
 
     Args:
@@ -212,7 +215,7 @@ def unique_counts(x: Any, /) -> UniqueCounts:
     return UniqueCounts(found.values, found.counts)
 
 
-def unique_inverse(x: Any, /) -> UniqueInverse:
+def unique_inverse(x: ArrayLike, /) -> UniqueInverse:
     """Return the distinct values of x, and the position in them of each element.
 
     Args:
@@ -230,7 +233,7 @@ def unique_inverse(x: Any, /) -> UniqueInverse:
     return UniqueInverse(found.values, found.inverse_indices)
 
 
-def unique_values(x: Any, /) -> Tensor:
+def unique_values(x: ArrayLike, /) -> Tensor:
     """Return the distinct values of x in increasing order.
 
     Args:
@@ -250,7 +253,7 @@ def unique_values(x: Any, /) -> Tensor:
 unique = unique_values
 
 
-def isin(x: Any, values: Any, /) -> Tensor:
+def isin(x: ArrayLike, values: ArrayLike, /) -> Tensor:
     """True where an element of x is among the values.
 
     Args:
@@ -267,7 +270,7 @@ def isin(x: Any, values: Any, /) -> Tensor:
     return reductions.any(equal(reshape(a, (*a.shape, 1)), line), -1)
 
 
-def bincount(x: Any, /, *, minlength: int = 0, length: int | None = None) -> Tensor:
+def bincount(x: ArrayLike, /, *, minlength: int = 0, length: int | None = None) -> Tensor:
     """Return how often each of 0, 1, 2, ... occurs, as int32.
 
     Args:

@@ -7,8 +7,8 @@ overflow on the way, and has a gradient everywhere.
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.operations.applying import aligned, unary_float
 from lamina.operations.arithmetic import (
     abs,
@@ -36,7 +36,7 @@ __all__ = [
 
 
 # ---- exponentials and logarithms -----------------------------------------------------------------
-def exp(x: Any, /) -> Tensor:
+def exp(x: ArrayLike, /) -> Tensor:
     """Return e to the power x.
 
     Args:
@@ -50,7 +50,7 @@ def exp(x: Any, /) -> Tensor:
     return unary_float("exponential", x)
 
 
-def expm1(x: Any, /) -> Tensor:
+def expm1(x: ArrayLike, /) -> Tensor:
     """Return exp(x) - 1, accurate near 0.
 
     Args:
@@ -64,7 +64,7 @@ def expm1(x: Any, /) -> Tensor:
     return unary_float("exponential_minus_one", x)
 
 
-def exp2(x: Any, /) -> Tensor:
+def exp2(x: ArrayLike, /) -> Tensor:
     """Return 2 to the power x.
 
     Args:
@@ -78,7 +78,7 @@ def exp2(x: Any, /) -> Tensor:
     return exp(multiply(floating(x), math.log(2.0)))
 
 
-def log(x: Any, /) -> Tensor:
+def log(x: ArrayLike, /) -> Tensor:
     """Return the natural logarithm.
 
     For the result of softmax or sigmoid it is computed from their argument, so it is finite even if
@@ -96,7 +96,7 @@ def log(x: Any, /) -> Tensor:
     return unary_float("log", x) if known is None else known
 
 
-def log1p(x: Any, /) -> Tensor:
+def log1p(x: ArrayLike, /) -> Tensor:
     """Return log(1 + x), accurate near 0.
 
     Args:
@@ -110,7 +110,7 @@ def log1p(x: Any, /) -> Tensor:
     return unary_float("log_plus_one", x)
 
 
-def log2(x: Any, /) -> Tensor:
+def log2(x: ArrayLike, /) -> Tensor:
     """Return the logarithm to base 2.
 
     Args:
@@ -124,7 +124,7 @@ def log2(x: Any, /) -> Tensor:
     return multiply(log(x), 1.0 / math.log(2.0))
 
 
-def log10(x: Any, /) -> Tensor:
+def log10(x: ArrayLike, /) -> Tensor:
     """Return the logarithm to base 10.
 
     Args:
@@ -138,7 +138,7 @@ def log10(x: Any, /) -> Tensor:
     return multiply(log(x), 1.0 / math.log(10.0))
 
 
-def logaddexp(x: Any, y: Any, /) -> Tensor:
+def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return log(exp(x) + exp(y)), without overflow.
 
     Args:
@@ -157,7 +157,7 @@ def logaddexp(x: Any, y: Any, /) -> Tensor:
 
 
 # ---- roots ---------------------------------------------------------------------------------------
-def sqrt(x: Any, /) -> Tensor:
+def sqrt(x: ArrayLike, /) -> Tensor:
     """Return the square root.
 
     Args:
@@ -171,7 +171,7 @@ def sqrt(x: Any, /) -> Tensor:
     return unary_float("sqrt", x)
 
 
-def rsqrt(x: Any, /) -> Tensor:
+def rsqrt(x: ArrayLike, /) -> Tensor:
     """Return 1 / sqrt(x).
 
     Args:
@@ -185,7 +185,7 @@ def rsqrt(x: Any, /) -> Tensor:
     return unary_float("rsqrt", x)
 
 
-def cbrt(x: Any, /) -> Tensor:
+def cbrt(x: ArrayLike, /) -> Tensor:
     """Return the cube root, also of negative numbers.
 
     Args:
@@ -199,7 +199,7 @@ def cbrt(x: Any, /) -> Tensor:
     return unary_float("cbrt", x)
 
 
-def hypot(x: Any, y: Any, /) -> Tensor:
+def hypot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return sqrt(x^2 + y^2), without overflow.
 
     Args:
@@ -219,7 +219,7 @@ def hypot(x: Any, y: Any, /) -> Tensor:
     return where(logical_or(isinf(a), isinf(b)), math.inf, where(nothing, large, finite))
 
 
-def erf(x: Any, /) -> Tensor:
+def erf(x: ArrayLike, /) -> Tensor:
     """Return the error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
 
     Args:

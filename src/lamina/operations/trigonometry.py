@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.ir.types import float32
 from lamina.operations.applying import binary, narrowed, unary_float
 from lamina.operations.arithmetic import (
@@ -31,7 +31,7 @@ __all__ = [
 # fmt: on
 
 
-def sin(x: Any, /) -> Tensor:
+def sin(x: ArrayLike, /) -> Tensor:
     """Return the sine.
 
     Args:
@@ -45,7 +45,7 @@ def sin(x: Any, /) -> Tensor:
     return unary_float("sine", x)
 
 
-def cos(x: Any, /) -> Tensor:
+def cos(x: ArrayLike, /) -> Tensor:
     """Return the cosine.
 
     Args:
@@ -59,7 +59,7 @@ def cos(x: Any, /) -> Tensor:
     return unary_float("cosine", x)
 
 
-def tan(x: Any, /) -> Tensor:
+def tan(x: ArrayLike, /) -> Tensor:
     """Return the tangent.
 
     Args:
@@ -75,7 +75,7 @@ def tan(x: Any, /) -> Tensor:
     return narrowed(divide(sin(wide), cos(wide)), tensor)
 
 
-def atan2(y: Any, x: Any, /) -> Tensor:
+def atan2(y: ArrayLike, x: ArrayLike, /) -> Tensor:
     """Return the angle of the point (x, y) in radians, in [-pi, pi].
 
     Args:
@@ -90,7 +90,7 @@ def atan2(y: Any, x: Any, /) -> Tensor:
     return binary("atan2", "atan2", y, x, floats=True)
 
 
-def atan(x: Any, /) -> Tensor:
+def atan(x: ArrayLike, /) -> Tensor:
     """Return the inverse tangent in radians, in [-pi/2, pi/2].
 
     Args:
@@ -104,7 +104,7 @@ def atan(x: Any, /) -> Tensor:
     return atan2(floating(x), 1.0)
 
 
-def asin(x: Any, /) -> Tensor:
+def asin(x: ArrayLike, /) -> Tensor:
     """Return the inverse sine in radians, in [-pi/2, pi/2].
 
     Args:
@@ -120,7 +120,7 @@ def asin(x: Any, /) -> Tensor:
     return narrowed(atan2(wide, _leg(wide)), tensor)
 
 
-def acos(x: Any, /) -> Tensor:
+def acos(x: ArrayLike, /) -> Tensor:
     """Return the inverse cosine in radians, in [0, pi].
 
     Args:
@@ -141,7 +141,7 @@ def _leg(x: Tensor) -> Tensor:
     return sqrt(multiply(subtract(1, x), add(1, x)))
 
 
-def sinh(x: Any, /) -> Tensor:
+def sinh(x: ArrayLike, /) -> Tensor:
     """Return the hyperbolic sine, (exp(x) - exp(-x)) / 2, accurate near 0.
 
     Args:
@@ -159,7 +159,7 @@ def sinh(x: Any, /) -> Tensor:
     return narrowed(multiply(multiply(twice_sinh, 0.5), twice_cosh), tensor)
 
 
-def cosh(x: Any, /) -> Tensor:
+def cosh(x: ArrayLike, /) -> Tensor:
     """Return the hyperbolic cosine, (exp(x) + exp(-x)) / 2.
 
     Args:
@@ -177,7 +177,7 @@ def cosh(x: Any, /) -> Tensor:
     return narrowed(total, tensor)
 
 
-def tanh(x: Any, /) -> Tensor:
+def tanh(x: ArrayLike, /) -> Tensor:
     """Return the hyperbolic tangent.
 
     Args:
@@ -191,7 +191,7 @@ def tanh(x: Any, /) -> Tensor:
     return unary_float("tanh", x)
 
 
-def asinh(x: Any, /) -> Tensor:
+def asinh(x: ArrayLike, /) -> Tensor:
     """Return the inverse hyperbolic sine, log(x + sqrt(x^2 + 1)), accurate near 0.
 
     Args:
@@ -213,7 +213,7 @@ def asinh(x: Any, /) -> Tensor:
     return narrowed(multiply(turn, where(greater(a, large), far, near)), tensor)
 
 
-def acosh(x: Any, /) -> Tensor:
+def acosh(x: ArrayLike, /) -> Tensor:
     """Return the inverse hyperbolic cosine, log(x + sqrt(x^2 - 1)), accurate near 1.
 
     Args:
@@ -238,7 +238,7 @@ def _large(x: Tensor) -> float:
     return 1e4 if x.dtype == float32 else 1e9
 
 
-def atanh(x: Any, /) -> Tensor:
+def atanh(x: ArrayLike, /) -> Tensor:
     """Return the inverse hyperbolic tangent, log((1 + x) / (1 - x)) / 2.
 
     Args:

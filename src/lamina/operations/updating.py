@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.ir.types import Extent, Shape, int32, int64
 from lamina.operations.arithmetic import add, maximum, minimum, multiply, negative
@@ -59,7 +60,7 @@ class At:
         return _updated(self.tensor, self.index, values, "max")
 
 
-def at(x: Any) -> At:
+def at(x: ArrayLike) -> At:
     return At(as_tensor(x))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from lamina import activations, losses, tree
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError
 from lamina.layers import Layer
 from lamina.layers._base.facts import label
@@ -43,7 +45,7 @@ def check_targets(
         along_last = bool(shape) and getattr(layer, "axis", -1) == -1
         last = None if layer is None else structure.last_layer(layer)
         losses.check_activation(row.loss, last, shape[-1] if along_last else None)
-        losses.check_targets(row.loss, target, shape)
+        losses.check_targets(row.loss, cast(ArrayLike, target), shape)
     _refuse_double_softmax(structure)
 
 

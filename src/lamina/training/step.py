@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
 from lamina import operations as ops
 from lamina import tree
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError
 from lamina.metrics import Mean, Metric
 from lamina.operations import random_keys
@@ -28,7 +29,7 @@ from lamina.variables import Variable
 OF_SAMPLES = 0x53414D50 << 32  # sets the keys of epochs apart from those of steps
 OF_EVALUATION = 0x45564C00 << 32
 
-_Aligned: TypeAlias = tuple[list[Tensor], list[object], list[object]]
+_Aligned: TypeAlias = tuple[list[Tensor], list[ArrayLike], list[ArrayLike | None]]
 Parts: TypeAlias = list[Tensor | None]  # the loss of each output, before its weight
 
 
@@ -215,8 +216,6 @@ class Steps:
     def _aligned(self, outputs: Nest, y: Nest, weights: Nest) -> _Aligned:
         """Outputs, targets and weights, one of each an objective."""
         names = [row.name for row in self.objectives]
-        return (
-            tree.leaves(outputs),
-            aligned(y, names, "y"),
-            aligned(weights, names, "sample_weight", shared=True),
-        )
+        targets = cast(list[ArrayLike], aligned(y, names, "y"))
+        rows = cast(list[ArrayLike | None], aligned(weights, names, "sample_weight", shared=True))
+        return tree.leaves(outputs), targets, rows

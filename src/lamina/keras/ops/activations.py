@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.annotations import ArrayLike
 from lamina.keras.ops.arguments import floating, operation
 from lamina.operations import neural, piecewise, probabilities
 from lamina.tensor import Tensor
@@ -21,31 +22,31 @@ __all__ = [
 
 
 @operation
-def softmax(x: Any, axis: Any = -1) -> Tensor:
+def softmax(x: ArrayLike, axis: Any = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along an axis."""
     return probabilities.softmax(x, axis)
 
 
 @operation
-def log_softmax(x: Any, axis: Any = -1) -> Tensor:
+def log_softmax(x: ArrayLike, axis: Any = -1) -> Tensor:
     """log(softmax(x)), computed as x - logsumexp(x)."""
     return probabilities.log_softmax(x, axis)
 
 
 @operation
-def sigmoid(x: Any) -> Tensor:
+def sigmoid(x: ArrayLike) -> Tensor:
     """1 / (1 + exp(-x))."""
     return probabilities.sigmoid(x)
 
 
 @operation
-def log_sigmoid(x: Any) -> Tensor:
+def log_sigmoid(x: ArrayLike) -> Tensor:
     """log(sigmoid(x)) = -softplus(-x)."""
     return probabilities.log_sigmoid(x)
 
 
 @operation
-def sparsemax(x: Any, axis: int = -1) -> Tensor:
+def sparsemax(x: ArrayLike, axis: int = -1) -> Tensor:
     """The closest probabilities to x; many are exactly 0 (Martins and Astudillo, 2016)."""
     return probabilities.sparsemax(x, axis)
 
@@ -54,43 +55,43 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
 
 
 @operation
-def relu(x: Any) -> Tensor:
+def relu(x: ArrayLike) -> Tensor:
     """max(x, 0)."""
     return neural.relu(x)
 
 
 @operation
-def relu6(x: Any) -> Tensor:
+def relu6(x: ArrayLike) -> Tensor:
     """min(max(x, 0), 6)."""
     return neural.relu6(floating(x))
 
 
 @operation
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Tensor:
     """x where positive, else negative_slope * x."""
     return neural.leaky_relu(x, negative_slope)
 
 
 @operation
-def threshold(x: Any, threshold: Any, default_value: Any) -> Tensor:
+def threshold(x: ArrayLike, threshold: Any, default_value: Any) -> Tensor:
     """x where it is above the threshold, else the default."""
     return neural.threshold(x, threshold, default_value)
 
 
 @operation
-def elu(x: Any, alpha: float = 1.0) -> Tensor:
+def elu(x: ArrayLike, alpha: float = 1.0) -> Tensor:
     """x where positive, else alpha * (exp(x) - 1)."""
     return neural.elu(x, alpha)
 
 
 @operation
-def selu(x: Any) -> Tensor:
+def selu(x: ArrayLike) -> Tensor:
     """scale * elu(x, alpha) with the constants that keep mean 0, variance 1 (Klambauer, 2017)."""
     return neural.selu(x)
 
 
 @operation
-def celu(x: Any, alpha: float = 1.0) -> Tensor:
+def celu(x: ArrayLike, alpha: float = 1.0) -> Tensor:
     """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
     return neural.celu(x, alpha)
 
@@ -99,37 +100,37 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
 
 
 @operation
-def gelu(x: Any, approximate: bool = True) -> Tensor:
+def gelu(x: ArrayLike, approximate: bool = True) -> Tensor:
     """x * P(X <= x) for X ~ N(0, 1), by default approximated by a tanh (Hendrycks, 2016)."""
     return neural.gelu(x, approximate)
 
 
 @operation
-def silu(x: Any) -> Tensor:
+def silu(x: ArrayLike) -> Tensor:
     """x * sigmoid(x)."""
     return neural.silu(x)
 
 
 @operation
-def swish(x: Any) -> Tensor:
+def swish(x: ArrayLike) -> Tensor:
     """As `silu`."""
     return neural.silu(x)
 
 
 @operation
-def softplus(x: Any) -> Tensor:
+def softplus(x: ArrayLike) -> Tensor:
     """log(1 + exp(x))."""
     return probabilities.softplus(x)
 
 
 @operation
-def squareplus(x: Any, b: float = 4) -> Tensor:
+def squareplus(x: ArrayLike, b: float = 4) -> Tensor:
     """(x + sqrt(x^2 + b)) / 2."""
     return neural.squareplus(x, b)
 
 
 @operation
-def sparse_plus(x: Any) -> Tensor:
+def sparse_plus(x: ArrayLike) -> Tensor:
     """0 up to -1, (x + 1)^2 / 4 up to 1, then x."""
     return neural.sparse_plus(x)
 
@@ -138,60 +139,60 @@ def sparse_plus(x: Any) -> Tensor:
 
 
 @operation
-def softsign(x: Any) -> Tensor:
+def softsign(x: ArrayLike) -> Tensor:
     """x / (1 + |x|)."""
     return neural.softsign(x)
 
 
 @operation
-def hard_sigmoid(x: Any) -> Tensor:
+def hard_sigmoid(x: ArrayLike) -> Tensor:
     """x / 6 + 1/2, within 0 and 1."""
     return piecewise.hard_sigmoid(x)
 
 
 @operation
-def hard_silu(x: Any) -> Tensor:
+def hard_silu(x: ArrayLike) -> Tensor:
     """x * hard_sigmoid(x)."""
     return piecewise.hard_silu(x)
 
 
 @operation
-def hard_swish(x: Any) -> Tensor:
+def hard_swish(x: ArrayLike) -> Tensor:
     """As `hard_silu`."""
     return piecewise.hard_silu(x)
 
 
 @operation
-def hard_tanh(x: Any) -> Tensor:
+def hard_tanh(x: ArrayLike) -> Tensor:
     """x, within -1 and 1."""
     return piecewise.hard_tanh(x)
 
 
 @operation
-def tanh_shrink(x: Any) -> Tensor:
+def tanh_shrink(x: ArrayLike) -> Tensor:
     """x - tanh(x)."""
     return piecewise.tanh_shrink(x)
 
 
 @operation
-def soft_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+def soft_shrink(x: ArrayLike, threshold: float = 0.5) -> Tensor:
     """x moved toward 0 by the threshold; 0 within it."""
     return piecewise.soft_shrink(x, threshold)
 
 
 @operation
-def hard_shrink(x: Any, threshold: float = 0.5) -> Tensor:
+def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Tensor:
     """x where |x| > threshold, else 0."""
     return piecewise.hard_shrink(x, threshold)
 
 
 @operation
-def sparse_sigmoid(x: Any) -> Tensor:
+def sparse_sigmoid(x: ArrayLike) -> Tensor:
     """(x + 1) / 2, within 0 and 1."""
     return piecewise.sparse_sigmoid(x)
 
 
 @operation
-def glu(x: Any, axis: int = -1) -> Tensor:
+def glu(x: ArrayLike, axis: int = -1) -> Tensor:
     """The first half along an axis times the sigmoid of the second (Dauphin, 2017)."""
     return neural.glu(x, axis)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.floatx import in_floatx
 from lamina.floatx import with_floatx as operation
 from lamina.ir import types
@@ -15,12 +16,12 @@ from lamina.tensor import Tensor, as_tensor
 __all__ = ["counted", "floating", "numbers", "operation", "tensor", "wanted"]
 
 
-def tensor(x: Any) -> Tensor:
+def tensor(x: ArrayLike) -> Tensor:
     """x as a tensor, in the dtype that Keras would give it."""
     return as_tensor(in_floatx(x))
 
 
-def floating(x: Any) -> Tensor:
+def floating(x: ArrayLike) -> Tensor:
     """x as a tensor of floats: integers and bools become float32."""
     return _floating(in_floatx(x))
 
@@ -40,6 +41,6 @@ def numbers(*operands: Any) -> tuple[Any, ...]:
     return tuple(x if is_weak(x) else tensor(x) for x in operands)
 
 
-def wanted(dtype: Any, default: DType = types.float32) -> DType:
+def wanted(dtype: DTypeLike, default: DType = types.float32) -> DType:
     """The dtype named, or the default."""
     return default if dtype is None else types.dtype(dtype)

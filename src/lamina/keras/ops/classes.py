@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina import losses, nn
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import operation, tensor
 from lamina.losses import binary
@@ -24,7 +25,7 @@ __all__ = [
 # ---- classes -------------------------------------------------------------------------------------
 @operation
 def one_hot(
-    x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+    x: ArrayLike, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False
 ) -> Tensor:
     """1 at each index along a new axis of `num_classes`, 0 elsewhere; all 0 for indices outside."""
     _need_dense("one_hot", sparse)
@@ -33,10 +34,10 @@ def one_hot(
 
 @operation
 def multi_hot(
-    inputs: Any,
+    inputs: ArrayLike,
     num_classes: int | None = None,
     axis: int = -1,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool = False,
     **kwargs: Any,
 ) -> Tensor:
@@ -101,7 +102,7 @@ def ctc_loss(
 
 @operation
 def ctc_decode(
-    inputs: Any,
+    inputs: ArrayLike,
     sequence_lengths: Any,
     strategy: str = "greedy",
     beam_width: int = 100,

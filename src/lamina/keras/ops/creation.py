@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.floatx import in_floatx
 from lamina.ir import types
 from lamina.keras.ops.arguments import operation, tensor, wanted
@@ -31,93 +32,95 @@ def _known(function: str, value: Any) -> np.ndarray:
 
 
 @operation
-def zeros(shape: Any, dtype: Any = None) -> Tensor:
+def zeros(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
     """Zeros, float32 by default."""
     return ops.zeros(shape, dtype=dtype)
 
 
 @operation
-def ones(shape: Any, dtype: Any = None) -> Tensor:
+def ones(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
     """Ones, float32 by default."""
     return ops.ones(shape, dtype=dtype)
 
 
 @operation
-def empty(shape: Any, dtype: Any = None) -> Tensor:
+def empty(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor whose values are not to be relied on: zeros."""
     return ops.zeros(shape, dtype=dtype)
 
 
 @operation
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor that has one value everywhere."""
     return ops.full(shape, fill_value, dtype=wanted(dtype))
 
 
 @operation
-def zeros_like(x: Any, dtype: Any = None) -> Tensor:
+def zeros_like(x: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     """Zeros in x's shape and dtype."""
     return ops.zeros_like(x, dtype=dtype)
 
 
 @operation
-def ones_like(x: Any, dtype: Any = None) -> Tensor:
+def ones_like(x: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     """Ones in x's shape and dtype."""
     return ops.ones_like(x, dtype=dtype)
 
 
 @operation
-def empty_like(x: Any, dtype: Any = None) -> Tensor:
+def empty_like(x: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     """As `zeros_like`."""
     return ops.zeros_like(x, dtype=dtype)
 
 
 @operation
-def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
+def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     """One value everywhere, in x's shape and dtype."""
     return ops.full_like(x, fill_value, dtype=dtype)
 
 
 @operation
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
+def eye(N: Any, M: Any = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones on the k-th diagonal, zeros elsewhere."""
     return ops.eye(N, M, k=k, dtype=dtype)
 
 
 @operation
-def identity(n: Any, dtype: Any = None) -> Tensor:
+def identity(n: Any, dtype: DTypeLike = None) -> Tensor:
     """The identity matrix."""
     return ops.eye(n, dtype=dtype)
 
 
 @operation
-def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Tensor:
+def tri(N: Any, M: Any = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones at and below the k-th diagonal, N rows and M columns."""
     return ops.tril(ops.ones((N, N if M is None else M), dtype=dtype), k=k)
 
 
 # ---- from other arrays ---------------------------------------------------------------------------
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Tensor:
+def convert_to_tensor(
+    x: ArrayLike, dtype: DTypeLike = None, sparse: Any = None, ragged: Any = None
+) -> Tensor:
     """x as a tensor of a dtype; without one, an array of float64 becomes float32."""
     return tensor(x) if dtype is None else ops.cast(as_tensor(x), dtype)
 
 
-def array(x: Any, dtype: Any = None) -> Tensor:
+def array(x: ArrayLike, dtype: DTypeLike = None) -> Tensor:
     """As `convert_to_tensor`, with memory of its own."""
     return ops.array(in_floatx(x) if dtype is None else x, dtype)
 
 
-def convert_to_numpy(x: Any) -> np.ndarray:
+def convert_to_numpy(x: ArrayLike) -> np.ndarray:
     """The value of a tensor as an array."""
     return np.asarray(x)
 
 
-def cast(x: Any, dtype: Any) -> Tensor:
+def cast(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     """x converted to a dtype. Floats to integers truncate, and stop at the integers' limits."""
     return ops.cast(x, dtype)
 
 
-def saturate_cast(x: Any, dtype: Any) -> Tensor:
+def saturate_cast(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     """x as another dtype; what is beyond its range becomes its nearest limit."""
     x, target = as_tensor(x), types.dtype(dtype)
     if target.kind == "b":
@@ -127,27 +130,27 @@ def saturate_cast(x: Any, dtype: Any) -> Tensor:
 
 
 # ---- what a tensor is ----------------------------------------------------------------------------
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: ArrayLike) -> bool:
     """True for a tensor."""
     return ops.is_tensor(x)
 
 
-def dtype(x: Any) -> str:
+def dtype(x: ArrayLike) -> str:
     """The name of the dtype that x has as a tensor."""
     return str(tensor(x).dtype)
 
 
-def shape(x: Any) -> tuple[Any, ...]:
+def shape(x: ArrayLike) -> tuple[Any, ...]:
     """The extents, those that are not known yet as symbols, to compute and reshape with."""
     return as_tensor(x).shape
 
 
-def ndim(x: Any) -> int:
+def ndim(x: ArrayLike) -> int:
     """The number of axes."""
     return as_tensor(x).ndim
 
 
-def size(x: Any) -> Any:
+def size(x: ArrayLike) -> Any:
     """The number of elements."""
     return as_tensor(x).size
 
@@ -156,19 +159,21 @@ def size(x: Any) -> Any:
 
 
 @operation
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Tensor:
+def arange(
+    start: ArrayLike, stop: ArrayLike | None = None, step: Any = None, dtype: DTypeLike = None
+) -> Tensor:
     """start, start + step, ... before stop; with one argument, 0, 1, ... before it."""
     return ops.arange(start, stop, 1 if step is None else step, dtype=dtype)
 
 
 @operation
 def linspace(
-    start: Any,
-    stop: Any,
+    start: ArrayLike,
+    stop: ArrayLike,
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     axis: int = 0,
 ) -> Any:
     """num numbers from start to stop, evenly spaced."""
@@ -180,12 +185,12 @@ def linspace(
 
 @operation
 def logspace(
-    start: Any,
-    stop: Any,
+    start: ArrayLike,
+    stop: ArrayLike,
     num: int = 50,
     endpoint: bool = True,
     base: Any = 10,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     axis: int = 0,
 ) -> Tensor:
     """base to the powers that `linspace` gives."""
@@ -195,7 +200,12 @@ def logspace(
 
 @operation
 def geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: DTypeLike = None,
+    axis: int = 0,
 ) -> Tensor:
     """num numbers from start to stop, each the same multiple of the one before."""
     start, stop = _known("geomspace", start), _known("geomspace", stop)
@@ -209,7 +219,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
 
 
 @operation
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
+def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Tensor:
     """A row of powers of each element, from N - 1 down to 0."""
     x = tensor(x)
     count = x.shape[0] if N is None else N
@@ -221,30 +231,30 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
 
 
 @operation
-def bartlett(x: Any) -> Tensor:
+def bartlett(x: int) -> Tensor:
     """The Bartlett window of x points."""
     return ops.asarray(np.bartlett(int(x)), types.float32)
 
 
 @operation
-def blackman(x: Any) -> Tensor:
+def blackman(x: int) -> Tensor:
     """The Blackman window of x points."""
     return ops.asarray(np.blackman(int(x)), types.float32)
 
 
 @operation
-def hamming(x: Any) -> Tensor:
+def hamming(x: int) -> Tensor:
     """The Hamming window of x points."""
     return ops.asarray(np.hamming(int(x)), types.float32)
 
 
 @operation
-def hanning(x: Any) -> Tensor:
+def hanning(x: int) -> Tensor:
     """The Hann window of x points."""
     return ops.asarray(np.hanning(int(x)), types.float32)
 
 
 @operation
-def kaiser(x: Any, beta: Any) -> Tensor:
+def kaiser(x: int, beta: Any) -> Tensor:
     """The Kaiser window of x points and shape beta."""
     return ops.asarray(np.kaiser(int(x), float(beta)), types.float32)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import operation, tensor
 from lamina.tensor import Tensor, as_tensor
@@ -23,13 +24,13 @@ __all__ = [
 
 
 @operation
-def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Tensor:
     """The elements of x at integer positions along an axis; without one, of the flattened x."""
     return ops.take(x, indices, axis=axis)
 
 
 @operation
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Tensor:
     """For each line along an axis (None: of the flattened), its elements at its own positions."""
     if axis is None:
         return ops.take_along_axis(ops.ravel(x), ops.ravel(indices), axis=0)
@@ -37,7 +38,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
 
 
 @operation
-def nonzero(x: Any) -> tuple[Tensor, ...]:
+def nonzero(x: ArrayLike) -> tuple[Tensor, ...]:
     """The positions of elements that are not zero, one tensor an axis. Known values only."""
     return ops.nonzero(x)
 
@@ -46,25 +47,25 @@ def nonzero(x: Any) -> tuple[Tensor, ...]:
 
 
 @operation
-def sort(x: Any, axis: int | None = -1) -> Tensor:
+def sort(x: ArrayLike, axis: int | None = -1) -> Tensor:
     """x in increasing order along an axis (None: flattened); NaN comes last."""
     return ops.sort(x, axis=axis)
 
 
 @operation
-def argsort(x: Any, axis: int | None = -1) -> Tensor:
+def argsort(x: ArrayLike, axis: int | None = -1) -> Tensor:
     """The positions that sort x along an axis, int32; equal elements keep their order."""
     return ops.argsort(x, axis=axis)
 
 
 @operation
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Tensor:
+def searchsorted(sorted_sequence: Any, values: ArrayLike, side: str = "left") -> Tensor:
     """Return the positions at which the values keep the sorted sequence sorted, int32."""
     return ops.searchsorted(sorted_sequence, values, side=side)
 
 
 @operation
-def top_k(x: Any, k: int, sorted: bool = True) -> Any:
+def top_k(x: ArrayLike, k: int, sorted: bool = True) -> Any:
     """The k largest elements along the last axis, largest first, and where they are (int32).
 
     `sorted` changes nothing: the elements always come in order.
@@ -73,7 +74,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> Any:
 
 
 @operation
-def digitize(x: Any, bins: Any) -> Tensor:
+def digitize(x: ArrayLike, bins: Any) -> Tensor:
     """The number of the bin of each element: how many of the rising edges are not above it."""
     return ops.searchsorted(bins, x, side="right")
 
@@ -82,7 +83,7 @@ def digitize(x: Any, bins: Any) -> Tensor:
 
 
 @operation
-def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Tensor:
+def isin(x1: ArrayLike, x2: ArrayLike, assume_unique: bool = False, invert: bool = False) -> Tensor:
     """True where an element of x1 is among those of x2."""
     found = ops.isin(x1, x2)
     return ops.logical_not(found) if invert else found
@@ -90,7 +91,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
 
 # ---- positions and counts ------------------------------------------------------------------------
 @operation
-def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Tensor, ...]:
+def unravel_index(indices: ArrayLike, shape: Sequence[int]) -> tuple[Tensor, ...]:
     """The positions of flat indices in this shape, one tensor an axis."""
     rest, places = tensor(indices), []
     for extent in reversed(tuple(shape)):
@@ -100,7 +101,7 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Tensor, ...]:
 
 
 @operation
-def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Tensor:
+def bincount(x: ArrayLike, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Tensor:
     """Return the count of each of 0, 1, 2..., int32, or the sum of its weights; of two axes, for
     each row. The values must be known: their largest decides the length."""
     if sparse:
@@ -117,14 +118,14 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
 
 @operation
 def unique(
-    x: Any,
+    x: ArrayLike,
     sorted: bool = True,
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
     axis: int | None = None,
     size: int | None = None,
-    fill_value: Any = None,
+    fill_value: ArrayLike | None = None,
 ) -> Any:
     """The distinct elements (or slices along an axis) in order; also, if asked for, where each
     comes first, which one each element is, and how often each occurs (int32).

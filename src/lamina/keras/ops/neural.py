@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina import nn
 from lamina import operations as ops
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import floating, operation, tensor
 from lamina.operations import normalization
@@ -24,7 +25,7 @@ __all__ = [
 # ---- normalization -------------------------------------------------------------------------------
 @operation
 def layer_normalization(
-    x: Any,
+    x: ArrayLike,
     gamma: Any = None,
     beta: Any = None,
     axis: Any = -1,
@@ -59,7 +60,7 @@ def _along(axis: Any, weights: Any, x: Tensor) -> Any:
 
 @operation
 def rms_normalization(
-    x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
+    x: ArrayLike, scale: Any = None, axis: Any = -1, epsilon: float | None = None
 ) -> Tensor:
     """x / sqrt(mean(x^2) + epsilon) over the axis, times scale."""
     x = floating(x)
@@ -68,7 +69,7 @@ def rms_normalization(
 
 @operation
 def batch_normalization(
-    x: Any,
+    x: ArrayLike,
     mean: Any,
     variance: Any,
     axis: int,
@@ -88,8 +89,8 @@ def batch_normalization(
 # ---- convolutions and windows --------------------------------------------------------------------
 @operation
 def conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
     strides: Any = 1,
     padding: Any = "valid",
     data_format: str | None = None,
@@ -101,8 +102,8 @@ def conv(
 
 @operation
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
     strides: Any = 1,
     padding: Any = "valid",
     data_format: str | None = None,
@@ -114,7 +115,7 @@ def depthwise_conv(
 
 @operation
 def separable_conv(
-    inputs: Any,
+    inputs: ArrayLike,
     depthwise_kernel: Any,
     pointwise_kernel: Any,
     strides: Any = 1,
@@ -130,8 +131,8 @@ def separable_conv(
 
 @operation
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
     strides: Any = 1,
     padding: Any = "valid",
     output_padding: Any = None,
@@ -146,7 +147,7 @@ def conv_transpose(
 
 @operation
 def max_pool(
-    inputs: Any,
+    inputs: ArrayLike,
     pool_size: Any,
     strides: Any = None,
     padding: Any = "valid",
@@ -158,7 +159,7 @@ def max_pool(
 
 @operation
 def average_pool(
-    inputs: Any,
+    inputs: ArrayLike,
     pool_size: Any,
     strides: Any = None,
     padding: Any = "valid",
@@ -169,24 +170,32 @@ def average_pool(
 
 
 @operation
-def adaptive_max_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Tensor:
+def adaptive_max_pool(
+    inputs: ArrayLike, output_size: Any, data_format: str | None = None
+) -> Tensor:
     """The largest element in each of `output_size` windows."""
     return nn.adaptive_max_pool(inputs, output_size, data_format)
 
 
 @operation
-def adaptive_average_pool(inputs: Any, output_size: Any, data_format: str | None = None) -> Tensor:
+def adaptive_average_pool(
+    inputs: ArrayLike, output_size: Any, data_format: str | None = None
+) -> Tensor:
     """The mean of each of `output_size` windows."""
     return nn.adaptive_average_pool(inputs, output_size, data_format)
 
 
 @operation
-def depth_to_space(x: Any, block_size: int, data_format: str | None = "channels_last") -> Tensor:
+def depth_to_space(
+    x: ArrayLike, block_size: int, data_format: str | None = "channels_last"
+) -> Tensor:
     """Channels become blocks of pixels (Shi et al. 2016), as `lm.nn.depth_to_space`."""
     return nn.depth_to_space(x, block_size, data_format)
 
 
 @operation
-def space_to_depth(x: Any, block_size: int, data_format: str | None = "channels_last") -> Tensor:
+def space_to_depth(
+    x: ArrayLike, block_size: int, data_format: str | None = "channels_last"
+) -> Tensor:
     """Blocks of pixels become channels; undoes `depth_to_space`."""
     return nn.space_to_depth(x, block_size, data_format)

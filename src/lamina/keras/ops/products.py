@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import float32, int32
 from lamina.keras.ops.arguments import floating, operation, tensor
@@ -31,44 +32,49 @@ def _summed_in_int32(*operands: Any) -> list[Tensor]:
 
 
 @operation
-def matmul(x1: Any, x2: Any) -> Tensor:
+def matmul(x1: ArrayLike, x2: ArrayLike) -> Tensor:
     """The matrix product of the last two axes, of int8 as int32; axes before them broadcast."""
     return ops.matmul(*_summed_in_int32(x1, x2))
 
 
 @operation
-def dot(x1: Any, x2: Any) -> Tensor:
+def dot(x1: ArrayLike, x2: ArrayLike) -> Tensor:
     """The sum over the last axis of x1 and the last but one of x2; scalars multiply."""
     return ops.dot(x1, x2)
 
 
 @operation
-def vdot(x1: Any, x2: Any) -> Tensor:
+def vdot(x1: ArrayLike, x2: ArrayLike) -> Tensor:
     """The inner product of all elements."""
     return ops.dot(ops.ravel(x1), ops.ravel(x2))
 
 
 @operation
-def inner(x1: Any, x2: Any) -> Tensor:
+def inner(x1: ArrayLike, x2: ArrayLike) -> Tensor:
     """The sum of products over the last axis of both, for every pair of rows."""
     return ops.inner(x1, x2)
 
 
 @operation
-def outer(x1: Any, x2: Any) -> Tensor:
+def outer(x1: ArrayLike, x2: ArrayLike) -> Tensor:
     """The products of every element of x1 with every element of x2."""
     return ops.outer(x1, x2)
 
 
 @operation
-def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Tensor:
+def tensordot(x1: ArrayLike, x2: ArrayLike, axes: Any = 2) -> Tensor:
     """Sums of products over `axes`: so many last axes of x1 and first of x2, or two sequences."""
     return ops.tensordot(x1, x2, axes=axes)
 
 
 @operation
 def cross(
-    x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+    x1: ArrayLike,
+    x2: ArrayLike,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
 ) -> Tensor:
     """The cross product of vectors."""
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
@@ -86,7 +92,7 @@ def cross(
 
 
 @operation
-def kron(x1: Any, x2: Any) -> Tensor:
+def kron(x1: ArrayLike, x2: ArrayLike) -> Tensor:
     """The Kronecker product: each element of x1 times the whole of x2, as blocks."""
     x1, x2 = tensor(x1), tensor(x2)
     axes = max(x1.ndim, x2.ndim)
@@ -105,7 +111,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
 
 
 @operation
-def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
+def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     """The area under points joined by lines, at x or dx apart."""
     y = ops.moveaxis(floating(y), axis, -1)
     width: Any = dx
@@ -117,7 +123,7 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
 
 # ---- norms and distances -------------------------------------------------------------------------
 @operation
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The norm of vectors (one axis) or of matrices (two axes); without `axis` and `ord` of all
     elements.
 
@@ -130,7 +136,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
 
 
 @operation
-def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
+def normalize(x: ArrayLike, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
     """x divided by its norm along an axis, or by epsilon (1e-7) if the norm is smaller."""
     if not isinstance(order, int) or order < 1:
         raise ArgumentError(f"normalize: order must be an integer of at least 1, got {order!r}")
@@ -146,14 +152,14 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = No
 
 
 @operation
-def cdist(x: Any, y: Any) -> Tensor:
+def cdist(x: ArrayLike, y: ArrayLike) -> Tensor:
     """The Euclidean distances of all rows of x (m, n) from all of y (k, n): (m, k)."""
     apart = ops.subtract(ops.expand_dims(x, axis=-2), ops.expand_dims(y, axis=-3))
     return ops.sqrt(ops.sum(apart * apart, axis=-1))
 
 
 @operation
-def psnr(x1: Any, x2: Any, max_val: float) -> Tensor:
+def psnr(x1: ArrayLike, x2: ArrayLike, max_val: float) -> Tensor:
     """The peak signal-to-noise ratio of two images in decibels: 20 log10(max_val / rmse)."""
     apart = ops.subtract(x1, x2)
     return 20 * math.log10(max_val) - 10 * ops.log10(ops.mean(apart * apart))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError
 from lamina.ir import types
 from lamina.ir.types import DType
@@ -60,80 +61,80 @@ def _from(
 
 
 @operation
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def sum(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The sum of elements along axes; of small integers as int32 or uint32."""
     return _narrow(ops.sum(x, axis, keepdims=keepdims), x)
 
 
 @operation
-def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+def prod(x: ArrayLike, axis: Any = None, keepdims: bool = False, dtype: DTypeLike = None) -> Tensor:
     """The product of elements along axes; of small integers as int32 or uint32."""
     product = ops.prod(x, axis, keepdims=keepdims)
     return _narrow(product, x) if dtype is None else ops.cast(product, dtype)
 
 
 @operation
-def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def max(x: ArrayLike, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """The largest element along axes, and at least `initial`; NaN where there is one."""
     return _from(ops.max, ops.maximum, x, axis, keepdims, initial)
 
 
 @operation
-def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def min(x: ArrayLike, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """The smallest element along axes, and at most `initial`; NaN where there is one."""
     return _from(ops.min, ops.minimum, x, axis, keepdims, initial)
 
 
 @operation
-def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def amax(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """As `max`."""
     return ops.max(x, axis, keepdims=keepdims)
 
 
 @operation
-def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def amin(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """As `min`."""
     return ops.min(x, axis, keepdims=keepdims)
 
 
 @operation
-def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def ptp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Peak to peak: the largest less the smallest."""
     return ops.subtract(amax(x, axis, keepdims), amin(x, axis, keepdims))
 
 
 @operation
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The first position of the largest element along an axis (None: of all, in C order), int32."""
     return ops.argmax(x, axis, keepdims=keepdims)
 
 
 @operation
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The first position of the smallest element along an axis (None: of all), int32."""
     return ops.argmin(x, axis, keepdims=keepdims)
 
 
 @operation
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def any(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """True where some element along the axes is not zero."""
     return ops.any(x, axis, keepdims=keepdims)
 
 
 @operation
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def all(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """True where no element along the axes is zero."""
     return ops.all(x, axis, keepdims=keepdims)
 
 
 @operation
-def count_nonzero(x: Any, axis: Any = None) -> Tensor:
+def count_nonzero(x: ArrayLike, axis: Any = None) -> Tensor:
     """The number of elements that are not zero, int32."""
     return ops.cast(ops.count_nonzero(x, axis), "int32")
 
 
 @operation
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def logsumexp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))), without overflow on the way."""
     return ops.logsumexp(x, axis, keepdims=keepdims)
 
@@ -142,13 +143,13 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 @operation
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def mean(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean along axes; of integers as float32."""
     return ops.mean(x, axis, keepdims=keepdims)
 
 
 @operation
-def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
+def average(x: ArrayLike, axis: Any = None, weights: Any = None) -> Tensor:
     """The mean, weighted if there are weights: sum(x w) / sum(w)."""
     x = floating(x)
     if weights is None:
@@ -161,26 +162,26 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
 
 
 @operation
-def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def var(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of squared distances from the mean."""
     return ops.var(x, axis, keepdims=keepdims)
 
 
 @operation
-def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def std(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The square root of `var`."""
     return ops.std(x, axis, keepdims=keepdims)
 
 
 @operation
-def median(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def median(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The middle of the sorted elements, the mean of both middles of an even number."""
     return ops.median(x, axis, keepdims=keepdims)
 
 
 @operation
 def moments(
-    x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False
+    x: ArrayLike, axes: Any, keepdims: bool = False, synchronized: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Mean and variance along axes."""
     if synchronized:
@@ -196,20 +197,20 @@ def moments(
 
 
 @operation
-def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+def cumsum(x: ArrayLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Sums of the first 1, 2, 3... elements along an axis; without one, of the flattened."""
     x = tensor(x)
     return ops.cumsum(x, axis, dtype=_running_dtype(x) if dtype is None else dtype)
 
 
 @operation
-def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+def cumprod(x: ArrayLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Products of the first 1, 2, 3... elements along an axis; without one, of the flattened."""
     x = tensor(x)
     return ops.cumprod(x, axis, dtype=_running_dtype(x) if dtype is None else dtype)
 
 
 @operation
-def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
+def diff(a: ArrayLike, n: int = 1, axis: int = -1) -> Tensor:
     """Differences of neighbors along an axis, n times over."""
     return ops.diff(a, axis=axis, n=n)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, ShapeLike
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import counted, operation, tensor
 from lamina.tensor import Tensor
@@ -22,31 +24,31 @@ __all__ = [
 
 
 @operation
-def reshape(x: Any, newshape: Any) -> Tensor:
+def reshape(x: ArrayLike, newshape: Any) -> Tensor:
     """The elements of x in C order under another shape; one extent may be -1."""
     return ops.reshape(x, newshape)
 
 
 @operation
-def ravel(x: Any) -> Tensor:
+def ravel(x: ArrayLike) -> Tensor:
     """The elements of x along one axis, in C order."""
     return ops.ravel(x)
 
 
 @operation
-def expand_dims(x: Any, axis: Any) -> Tensor:
+def expand_dims(x: ArrayLike, axis: Any) -> Tensor:
     """x with a new axis of extent 1 at each position given."""
     return ops.expand_dims(x, axis)
 
 
 @operation
-def squeeze(x: Any, axis: Any = None) -> Tensor:
+def squeeze(x: ArrayLike, axis: Any = None) -> Tensor:
     """x without axes of extent 1: those named, or all."""
     return ops.squeeze(x, axis)
 
 
 @operation
-def broadcast_to(x: Any, shape: Any) -> Tensor:
+def broadcast_to(x: ArrayLike, shape: ShapeLike) -> Tensor:
     """x repeated to a shape, as broadcasting does."""
     return ops.broadcast_to(x, shape)
 
@@ -55,43 +57,43 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
 
 
 @operation
-def transpose(x: Any, axes: Any = None) -> Tensor:
+def transpose(x: ArrayLike, axes: Any = None) -> Tensor:
     """x with its axes in another order, by default backwards."""
     return ops.transpose(x, axes)
 
 
 @operation
-def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
+def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Tensor:
     """x with two axes exchanged."""
     return ops.swapaxes(x, axis1, axis2)
 
 
 @operation
-def moveaxis(x: Any, source: Any, destination: Any) -> Tensor:
+def moveaxis(x: ArrayLike, source: Any, destination: Any) -> Tensor:
     """x with axes moved to new places, the others in their order."""
     return ops.moveaxis(x, source, destination)
 
 
 @operation
-def flip(x: Any, axis: Any = None) -> Tensor:
+def flip(x: ArrayLike, axis: Any = None) -> Tensor:
     """x with its elements in reverse order along axes, by default all."""
     return ops.flip(x, axis=axis)
 
 
 @operation
-def flipud(x: Any) -> Tensor:
+def flipud(x: ArrayLike) -> Tensor:
     """x with its first axis reversed."""
     return ops.flip(x, axis=0)
 
 
 @operation
-def fliplr(x: Any) -> Tensor:
+def fliplr(x: ArrayLike) -> Tensor:
     """x with its second axis reversed."""
     return ops.flip(x, axis=1)
 
 
 @operation
-def roll(x: Any, shift: Any, axis: Any = None) -> Tensor:
+def roll(x: ArrayLike, shift: Any, axis: Any = None) -> Tensor:
     """x with its elements moved along axes, those past the end to the start."""
     return ops.roll(x, shift, axis=axis)
 
@@ -119,7 +121,7 @@ def concatenate(xs: Any, axis: int = 0) -> Tensor:
 
 
 @operation
-def append(x1: Any, x2: Any, axis: int | None = None) -> Tensor:
+def append(x1: ArrayLike, x2: ArrayLike, axis: int | None = None) -> Tensor:
     """x2 behind x1 along an axis; both flattened without one."""
     if axis is None:
         return ops.concatenate([ops.ravel(x1), ops.ravel(x2)])
@@ -127,7 +129,7 @@ def append(x1: Any, x2: Any, axis: int | None = None) -> Tensor:
 
 
 @operation
-def stack(x: Any, axis: int = 0) -> Tensor:
+def stack(x: Sequence[ArrayLike], axis: int = 0) -> Tensor:
     """Tensors side by side along a new axis."""
     return ops.stack(x, axis=axis)
 
@@ -158,37 +160,37 @@ def _with_depth(x: Tensor) -> Tensor:
 
 
 @operation
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+def split(x: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     """Equal parts, or parts cut at indices, along an axis."""
     return ops.split(x, indices_or_sections, axis)
 
 
 @operation
-def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+def array_split(x: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     """As `split`, of a number that need not divide the extent."""
     return ops.array_split(x, indices_or_sections, axis)
 
 
 @operation
-def hsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
+def hsplit(x: ArrayLike, indices_or_sections: Any) -> list[Tensor]:
     """Parts along the second axis; of a vector along its only one."""
     return ops.split(x, indices_or_sections, min(1, tensor(x).ndim - 1))
 
 
 @operation
-def vsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
+def vsplit(x: ArrayLike, indices_or_sections: Any) -> list[Tensor]:
     """Parts along the first axis."""
     return ops.split(x, indices_or_sections, 0)
 
 
 @operation
-def dsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
+def dsplit(x: ArrayLike, indices_or_sections: Any) -> list[Tensor]:
     """Parts along the third axis."""
     return ops.split(x, indices_or_sections, 2)
 
 
 @operation
-def unstack(x: Any, num: int | None = None, axis: int = 0) -> tuple[Tensor, ...]:
+def unstack(x: ArrayLike, num: int | None = None, axis: int = 0) -> tuple[Tensor, ...]:
     """The slices along an axis, without it."""
     slices = ops.unstack(x, axis=axis)
     if num is not None and num != len(slices):
@@ -200,19 +202,21 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> tuple[Tensor, ...]
 
 
 @operation
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
+def repeat(x: ArrayLike, repeats: ArrayLike, axis: int | None = None) -> Tensor:
     """Each element several times along an axis; without one, of the flattened x."""
     return ops.repeat(x, repeats, axis=axis)
 
 
 @operation
-def tile(x: Any, repeats: Any) -> Tensor:
+def tile(x: ArrayLike, repeats: Any) -> Tensor:
     """x laid beside itself, so many times along each axis."""
     return ops.tile(x, repeats)
 
 
 @operation
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
+def pad(
+    x: ArrayLike, pad_width: Any, mode: str = "constant", constant_values: Any = None
+) -> Tensor:
     """x with elements around it."""
     if mode == "constant":
         value = 0 if constant_values is None else constant_values
@@ -228,37 +232,37 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
 
 
 @operation
-def tril(x: Any, k: int = 0) -> Tensor:
+def tril(x: ArrayLike, k: int = 0) -> Tensor:
     """x with zeros above the k-th diagonal of its last two axes."""
     return ops.tril(x, k=k)
 
 
 @operation
-def triu(x: Any, k: int = 0) -> Tensor:
+def triu(x: ArrayLike, k: int = 0) -> Tensor:
     """x with zeros below the k-th diagonal of its last two axes."""
     return ops.triu(x, k=k)
 
 
 @operation
-def diag(x: Any, k: int = 0) -> Tensor:
+def diag(x: ArrayLike, k: int = 0) -> Tensor:
     """The k-th diagonal of a matrix, or a matrix that has the vector x on it."""
     return ops.diag(x, k)
 
 
 @operation
-def diagflat(x: Any, k: int = 0) -> Tensor:
+def diagflat(x: ArrayLike, k: int = 0) -> Tensor:
     """A matrix with the elements of x on the k-th diagonal."""
     return ops.diag(ops.ravel(x), k)
 
 
 @operation
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The diagonal of two axes, along a new last axis."""
     return ops.diagonal(x, offset=offset, axis1=axis1, axis2=axis2)
 
 
 @operation
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+def trace(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The sum of the diagonal of two axes."""
     picked = ops.diagonal(x, offset=offset, axis1=axis1, axis2=axis2)
     return ops.sum(picked, -1, dtype=counted(picked).dtype)

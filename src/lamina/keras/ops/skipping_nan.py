@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import RangeError, ShapeError
 from lamina.keras.ops import reductions
 from lamina.keras.ops.arguments import floating, operation, tensor
@@ -27,45 +28,45 @@ def _but_nan(x: Any, instead: float) -> Tensor:
 
 
 @operation
-def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nansum(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The sum of the numbers; NaN counts as 0."""
     return reductions.sum(_but_nan(x, 0.0), axis, keepdims)
 
 
 @operation
-def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanprod(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The product of the numbers; NaN counts as 1."""
     return reductions.prod(_but_nan(x, 1.0), axis, keepdims)
 
 
 @operation
-def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+def nancumsum(x: ArrayLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Running sums, NaN counting as 0."""
     return reductions.cumsum(_but_nan(x, 0.0), axis, dtype)
 
 
 @operation
-def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Tensor:
+def nancumprod(x: ArrayLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Running products, NaN counting as 1."""
     return reductions.cumprod(_but_nan(x, 1.0), axis, dtype)
 
 
 @operation
-def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanmean(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of the numbers; NaN where there are none."""
     total = nansum(x, axis, keepdims)
     return total / _numbers(x, axis, keepdims)
 
 
 @operation
-def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanvar(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean squared distance of the numbers from their mean."""
     distance = tensor(x) - nanmean(x, axis, True)
     return nanmean(distance * distance, axis, keepdims)
 
 
 @operation
-def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanstd(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The root of `nanvar`."""
     return ops.sqrt(nanvar(x, axis, keepdims))
 
@@ -81,27 +82,27 @@ def _or_nan(values: Tensor, x: Any, axis: Any, keepdims: bool) -> Tensor:
 
 
 @operation
-def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanmax(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The largest of the numbers; NaN where there are none."""
     values = ops.max(_but_nan(x, -math.inf), axis=axis, keepdims=keepdims)
     return _or_nan(values, x, axis, keepdims) if tensor(x).dtype.is_float else values
 
 
 @operation
-def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanmin(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The smallest of the numbers; NaN where there are none."""
     values = ops.min(_but_nan(x, math.inf), axis=axis, keepdims=keepdims)
     return _or_nan(values, x, axis, keepdims) if tensor(x).dtype.is_float else values
 
 
 @operation
-def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def nanargmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the largest of the numbers."""
     return ops.argmax(_but_nan(x, -math.inf), axis=axis, keepdims=keepdims)
 
 
 @operation
-def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
+def nanargmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the smallest of the numbers."""
     return ops.argmin(_but_nan(x, math.inf), axis=axis, keepdims=keepdims)
 
@@ -109,7 +110,7 @@ def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor
 # ---- shares --------------------------------------------------------------------------------------
 @operation
 def quantile(
-    x: Any, q: Any, axis: int | None = None, method: str = "linear", keepdims: bool = False
+    x: ArrayLike, q: Any, axis: int | None = None, method: str = "linear", keepdims: bool = False
 ) -> Tensor:
     """The values that a share q (0 to 1, a number or array) of x lies below.
 
@@ -148,7 +149,7 @@ def quantile(
 
 @operation
 def percentile(
-    x: Any, q: Any, axis: int | None = None, method: str = "linear", keepdims: bool = False
+    x: ArrayLike, q: Any, axis: int | None = None, method: str = "linear", keepdims: bool = False
 ) -> Tensor:
     """The quantiles of q in percent."""
     return quantile(x, np.asarray(q, np.float64) / 100, axis, method, keepdims)

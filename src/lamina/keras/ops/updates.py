@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import operation, tensor
 from lamina.tensor import Tensor
@@ -21,7 +22,7 @@ __all__ = [
 
 # ---- updates -------------------------------------------------------------------------------------
 @operation
-def scatter(indices: Any, values: Any, shape: Sequence[int]) -> Tensor:
+def scatter(indices: ArrayLike, values: ArrayLike, shape: Sequence[int]) -> Tensor:
     """Zeros of this shape with the values added at the indices, a place in each row of them."""
     values = tensor(values)
     return _at(ops.zeros(tuple(shape), dtype=values.dtype), indices).add(values)
@@ -31,7 +32,9 @@ _REDUCTIONS = {None: "set", "add": "add", "max": "max", "min": "min", "mul": "mu
 
 
 @operation
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Tensor:
+def scatter_update(
+    inputs: ArrayLike, indices: ArrayLike, updates: ArrayLike, reduction: str | None = None
+) -> Tensor:
     """inputs with the updates at the indices (a place in each row), or combined with what is there:
     `reduction` "add", "max", "min" or "mul". Raises ArgumentError for another."""
     if reduction not in _REDUCTIONS:
@@ -47,14 +50,14 @@ def _at(x: Tensor, indices: Any) -> Any:
 
 
 @operation
-def slice_update(inputs: Any, start_indices: Sequence[Any], updates: Any) -> Tensor:
+def slice_update(inputs: ArrayLike, start_indices: Sequence[Any], updates: ArrayLike) -> Tensor:
     """inputs with the block that begins at these indices replaced."""
     x = tensor(inputs)
     return ops.dynamic_update_slice(x, ops.cast(updates, x.dtype), list(start_indices))
 
 
 @operation
-def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Tensor:
+def slice(inputs: ArrayLike, start_indices: Any, shape: Sequence[int]) -> Tensor:
     """The block of this shape that begins at these indices; -1 means all that follows them.
 
     As in Keras, a start from which the block would reach beyond the end is moved back.
@@ -69,7 +72,7 @@ def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Tensor:
 
 
 @operation
-def get_item(x: Any, key: Any) -> Tensor:
+def get_item(x: ArrayLike, key: Any) -> Tensor:
     """x[key]."""
     return tensor(x)[key]
 
@@ -77,7 +80,7 @@ def get_item(x: Any, key: Any) -> Tensor:
 # ---- segments ------------------------------------------------------------------------------------
 @operation
 def segment_sum(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+    data: ArrayLike, segment_ids: ArrayLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
     """The sums of the rows of each segment; rows whose id is negative or too large are left out.
 
@@ -88,7 +91,7 @@ def segment_sum(
 
 @operation
 def segment_prod(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+    data: ArrayLike, segment_ids: ArrayLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
     """The products of the rows of each segment, as `segment_sum` otherwise."""
     return _segments("multiply", lambda _: 1, data, segment_ids, num_segments)
@@ -96,7 +99,7 @@ def segment_prod(
 
 @operation
 def segment_max(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+    data: ArrayLike, segment_ids: ArrayLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
     """The largest of the rows of each segment, minus infinity of an empty one; as `segment_sum`
     otherwise."""
@@ -105,7 +108,7 @@ def segment_max(
 
 @operation
 def segment_min(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+    data: ArrayLike, segment_ids: ArrayLike, num_segments: int | None = None, sorted: bool = False
 ) -> Tensor:
     """The smallest of the rows of each segment, infinity of an empty one; as `segment_sum`
     otherwise."""
