@@ -1,11 +1,11 @@
 """ALVINN, the network that steered a van (Pomerleau 1989): 30x32 pixels, 4 hidden, 30 outputs.
 
-The road pictures are drawn here: a camera looks along a road that bends and lies more or less to
+The road images are drawn here: a camera looks along a road that bends and lies more or less to
 one side; light and noise differ. The 30 outputs stand side by side for steering from hard left to
 hard right; the target is a hill of activity around the right one, and steering is where the hill
 that comes out has its centre.
 
-    python examples/alvinn.py [--roads 4000] [--epochs 40] [--picture alvinn.png]
+    python examples/alvinn.py [--roads 4000] [--epochs 40] [--figure alvinn.png]
 """
 
 import argparse
@@ -32,9 +32,9 @@ def roads(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     distance = np.abs(across - center) / half_width
     road = 0.55 / (1 + np.exp(12 * (distance - 1)))  # grey between soft edges
     line = 0.45 * np.exp(-((distance / 0.12) ** 2))  # white in the middle
-    pictures = light * (road + line - 0.3) + random.normal(0, 0.04, (count, HEIGHT, WIDTH))
+    images = light * (road + line - 0.3) + random.normal(0, 0.04, (count, HEIGHT, WIDTH))
     steering = (0.55 * offset + 0.45 * bend).reshape(count)
-    return pictures.astype(np.float32), steering.astype(np.float32)
+    return images.astype(np.float32), steering.astype(np.float32)
 
 
 def hills(steering: np.ndarray) -> np.ndarray:
@@ -66,7 +66,7 @@ def network() -> lm.Sequential:
     return model
 
 
-def main(count: int = 4000, epochs: int = 40, picture: str | None = None) -> float:
+def main(count: int = 4000, epochs: int = 40, path: str | None = None) -> float:
     """Train and test; returns the mean error of the steering, where -1 to 1 is full lock."""
     lm.set_seed(1)
     (x_train, train), (x_test, test) = roads(count, seed=1), roads(1000, seed=2)
@@ -75,21 +75,21 @@ def main(count: int = 4000, epochs: int = 40, picture: str | None = None) -> flo
     model.fit(x_train, hills(train), epochs=epochs, validation_data=(x_test, hills(test)))
     error = float(np.abs(steering_of(model.predict(x_test)) - test).mean())
     print(f"steers {error:.3f} beside the right direction on average (of -1 to 1)")
-    if picture:
-        draw(picture, x_test, model)
+    if path:
+        draw(path, x_test, model)
     return error
 
 
-def draw(path: str, pictures: np.ndarray, model: lm.Sequential) -> None:
+def draw(path: str, images: np.ndarray, model: lm.Sequential) -> None:
     """Some roads with the activity above them, and what each hidden unit looks for."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots(2, 4)
-    activity = model.predict(pictures[:4])
+    activity = model.predict(images[:4])
     hidden = model.get_weights()[0]
     for k in range(4):
-        axes[0, k].imshow(pictures[k], cmap="gray", extent=(0, DIRECTIONS, 0, DIRECTIONS))
+        axes[0, k].imshow(images[k], cmap="gray", extent=(0, DIRECTIONS, 0, DIRECTIONS))
         axes[0, k].plot(np.arange(DIRECTIONS) + 0.5, 8 * activity[k] + 20, color="#ffb000")
         axes[0, k].set_title("road and steering")
         axes[1, k].imshow(hidden[:, k].reshape(HEIGHT, WIDTH), cmap="RdBu")
@@ -103,6 +103,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--roads", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--picture", help="write a picture of roads and hidden units here")
+    parser.add_argument("--figure", help="write a figure of roads and hidden units here")
     options = parser.parse_args()
-    main(options.roads, options.epochs, options.picture)
+    main(options.roads, options.epochs, options.figure)

@@ -5,7 +5,7 @@ from 10 steps before to 20 after it, the weights falling off linearly. A network
 forwards cannot know what comes, one that reads backwards not what was. How large their error must
 be follows from the weights; a network that reads both ways has no such limit.
 
-    python examples/bidirectional_1997.py [--epochs 20] [--picture bidirectional.png]
+    python examples/bidirectional_1997.py [--epochs 20] [--figure bidirectional.png]
 """
 
 import argparse
@@ -60,7 +60,7 @@ def network(way: str, units: int = 32) -> lm.Model:
     return model
 
 
-def draw(curves: dict[str, list[float]], y: np.ndarray, said: dict, picture: str) -> None:
+def draw(curves: dict[str, list[float]], y: np.ndarray, said: dict, path: str) -> None:
     """The errors over the epochs, and what each network said of one stream (needs matplotlib)."""
     from matplotlib.figure import Figure
 
@@ -75,10 +75,10 @@ def draw(curves: dict[str, list[float]], y: np.ndarray, said: dict, picture: str
     left.legend(frameon=False, loc=(0.55, 0.2))
     right.set(xlabel="step", title="one stream")
     right.legend(frameon=False)
-    figure.savefig(picture, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
-def main(epochs: int = 20, count: int = 500, picture: str | None = None) -> dict[str, float]:
+def main(epochs: int = 20, count: int = 500, path: str | None = None) -> dict[str, float]:
     """Train the three; returns the mean squared error of each (saying nothing: 1)."""
     lm.set_seed(1)
     train, (x, y) = streams(count, seed=0), streams(100, seed=1)
@@ -90,14 +90,14 @@ def main(epochs: int = 20, count: int = 500, picture: str | None = None) -> dict
         said[way] = model.predict(x, verbose=0)
         found[way] = curves[way][-1]
         print(f"{way:12}error {found[way]:.3f}, at least {limit:.3f}")
-    if picture:
-        draw(curves, y, said, picture)
+    if path:
+        draw(curves, y, said, path)
     return found
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--picture", help="write a picture of errors and answers here")
+    parser.add_argument("--figure", help="write a figure of errors and answers here")
     arguments = parser.parse_args()
-    main(arguments.epochs, picture=arguments.picture)
+    main(arguments.epochs, path=arguments.figure)

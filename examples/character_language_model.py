@@ -4,7 +4,7 @@ Windows of 128 characters; at each place the network says how likely every chara
 next. What it is worth is measured on a tenth of the text that it has not seen, in bits a character
 (Graves 2013). Then it writes, one character at a time, as a stream: each costs the same.
 
-    python examples/character_language_model.py [--model lstm] [--steps 1500] [--picture it.png]
+    python examples/character_language_model.py [--model lstm] [--steps 1500] [--figure it.png]
 """
 
 import argparse
@@ -113,8 +113,8 @@ def write(
     return corpus.decode(written[len(begin) :]), seconds
 
 
-def draw(curves: dict[str, Curve], beside: dict[str, Curve], picture: str) -> None:
-    """Bits a character over the steps, as a picture (needs matplotlib)."""
+def draw(curves: dict[str, Curve], beside: dict[str, Curve], path: str) -> None:
+    """Bits a character over the steps, as a figure (needs matplotlib)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -127,14 +127,14 @@ def draw(curves: dict[str, Curve], beside: dict[str, Curve], picture: str) -> No
     axes.set_xlabel("training steps of 16 windows")
     axes.set_ylabel("bits a character, validation text")
     axes.legend(frameon=False)
-    figure.savefig(picture, dpi=120)
+    figure.savefig(path, dpi=120)
 
 
 def main(
     names: tuple[str, ...] = tuple(MODELS),
     steps: int = 1500,
     corpus: lm.data.CharacterCorpus | None = None,
-    picture: str | None = None,
+    path: str | None = None,
     beside: str | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
@@ -147,9 +147,9 @@ def main(
         early, late = (1e6 * np.mean(part) for part in np.array_split(seconds, 2))
         print(text)
         print(f"    {early:.0f} us a character in the first half, {late:.0f} in the second")
-    if picture:
+    if path:
         peers = json.loads(Path(beside).read_text(encoding="utf-8")) if beside else {}
-        draw(curves, peers, picture)
+        draw(curves, peers, path)
     return {name: curve[-1][1] for name, curve in curves.items()}
 
 
@@ -157,14 +157,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=MODELS, action="append")
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--picture")
+    parser.add_argument("--figure")
     parser.add_argument("--beside", help="curves of another framework, JSON")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     main(
         tuple(given.model or MODELS),
         given.steps,
-        picture=given.picture,
+        path=given.figure,
         beside=given.beside,
         seed=given.seed,
     )

@@ -8,7 +8,7 @@ The weights are scored as by Bahdanau, Cho and Bengio (2015), after the decoder'
 Pham and Manning (2015). In training it gets the right letters before (teacher forcing); alone, its
 own.
 
-    python examples/dates_with_attention.py [--epochs 6] [--picture dates.png]
+    python examples/dates_with_attention.py [--epochs 6] [--figure dates.png]
 """
 
 import argparse
@@ -108,7 +108,7 @@ class Translator(lm.Model):
         return lm.scan(step, begin, length=len("2000-01-01"))[1]
 
 
-def draw(texts: list[str], said: list[str], attention: np.ndarray, picture: str) -> None:
+def draw(texts: list[str], said: list[str], attention: np.ndarray, path: str) -> None:
     """Where the decoder looked when it wrote each letter (needs matplotlib)."""
     from matplotlib.figure import Figure
 
@@ -120,10 +120,10 @@ def draw(texts: list[str], said: list[str], attention: np.ndarray, picture: str)
         axes.set_xticks(range(len(answer)), answer)
         axes.set_yticks(range(len(text)), text)
         axes.xaxis.tick_top()
-    figure.savefig(picture, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
-def main(epochs: int = 6, count: int = 10_000, picture: str | None = None) -> float:
+def main(epochs: int = 6, count: int = 10_000, path: str | None = None) -> float:
     """Train and test; returns how many of a thousand new dates come out right altogether."""
     lm.set_seed(1)
     texts, dates = zip(*pairs(count, seed=1), strict=True)
@@ -141,14 +141,14 @@ def main(epochs: int = 6, count: int = 10_000, picture: str | None = None) -> fl
         print(f"    {text:28}{answer}")
     share = float(np.mean([a == b for a, b in zip(said, dates, strict=True)]))
     print(f"{share:.1%} of new dates are right")
-    if picture:
-        draw(texts, said, attention.numpy().swapaxes(0, 1), picture)
+    if path:
+        draw(texts, said, attention.numpy().swapaxes(0, 1), path)
     return share
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--picture", help="write a picture of the attention here")
+    parser.add_argument("--figure", help="write a figure of the attention here")
     arguments = parser.parse_args()
-    main(arguments.epochs, picture=arguments.picture)
+    main(arguments.epochs, path=arguments.figure)

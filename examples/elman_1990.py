@@ -6,7 +6,7 @@ cannot be known, and the error falls at the third. Then a stream of letters, wor
 between them: the first letter of a word surprises, the others less and less. So the error alone
 tells where the words are.
 
-    python examples/elman_1990.py [--epochs 60] [--picture elman.png]
+    python examples/elman_1990.py [--epochs 60] [--figure elman.png]
 """
 
 import argparse
@@ -72,8 +72,8 @@ def at_beginnings(bits: np.ndarray) -> tuple[float, float]:
     return float(bits[ends[:-1]].mean()), float(bits[ends - 1].mean())
 
 
-def draw(xor: np.ndarray, bits: np.ndarray, picture: str) -> None:
-    """Both errors over time, as a picture (needs matplotlib)."""
+def draw(xor: np.ndarray, bits: np.ndarray, path: str) -> None:
+    """Both errors over time, as a figure (needs matplotlib)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 6), layout="constrained")
@@ -88,10 +88,10 @@ def draw(xor: np.ndarray, bits: np.ndarray, picture: str) -> None:
     below.set_xticks(range(len(bits)), "".join(WORDS))
     below.set(ylabel="surprise, bits", title="letters of words without spaces")
     below.legend(frameon=False, loc="upper right")
-    figure.savefig(picture, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
-def main(epochs: int = 60, picture: str | None = None) -> tuple[list[float], tuple[float, float]]:
+def main(epochs: int = 60, path: str | None = None) -> tuple[list[float], tuple[float, float]]:
     """Train both; returns the errors of a, b and a XOR b, and what `at_beginnings` says."""
     lm.set_seed(1)
     xor = learn_xor(epochs)
@@ -102,14 +102,14 @@ def main(epochs: int = 60, picture: str | None = None) -> tuple[list[float], tup
     bits = learn_letters(epochs)
     begin, end = at_beginnings(bits)
     print(f"surprise of a word's first letter {begin:.2f} bits, of its last {end:.2f}")
-    if picture:
-        draw(xor, bits, picture)
+    if path:
+        draw(xor, bits, path)
     return by_place, (begin, end)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--picture", help="write a picture of the errors over time here")
+    parser.add_argument("--figure", help="write a figure of the errors over time here")
     arguments = parser.parse_args()
-    main(arguments.epochs, arguments.picture)
+    main(arguments.epochs, arguments.figure)

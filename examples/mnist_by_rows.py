@@ -2,7 +2,7 @@
 
 Reaches about 98.5% in six epochs.
 
-    python examples/mnist_by_rows.py [--epochs 6] [--picture mnist_by_rows.png]
+    python examples/mnist_by_rows.py [--epochs 6] [--figure mnist_by_rows.png]
 """
 
 import argparse
@@ -10,10 +10,10 @@ import argparse
 import lamina as lm
 
 
-def main(epochs: int = 6, picture: str | None = None) -> float:
+def main(epochs: int = 6, path: str | None = None) -> float:
     """Train and test; returns the test accuracy."""
     (x_train, y_train), (x_test, y_test) = lm.datasets.mnist.load_data()
-    x_train, x_test = x_train / 255.0, x_test / 255.0  # (pictures, 28 steps, 28 features)
+    x_train, x_test = x_train / 255.0, x_test / 255.0  # (images, 28 steps, 28 features)
 
     lm.set_seed(1)
     model = lm.Sequential(
@@ -27,12 +27,12 @@ def main(epochs: int = 6, picture: str | None = None) -> float:
     model.summary()
     history = model.fit(x_train, y_train, epochs=epochs, validation_split=0.1)
     _, accuracy = model.evaluate(x_test, y_test)
-    if picture:
-        draw(history.history, accuracy, picture)
+    if path:
+        draw(history.history, accuracy, path)
     return accuracy
 
 
-def draw(history: dict[str, list[float]], accuracy: float, picture: str) -> None:
+def draw(history: dict[str, list[float]], accuracy: float, path: str) -> None:
     """The accuracies over the epochs (needs matplotlib)."""
     from matplotlib.figure import Figure
 
@@ -44,12 +44,12 @@ def draw(history: dict[str, list[float]], accuracy: float, picture: str) -> None
     axes.axhline(accuracy, color="gray", linestyle=":", label=f"test, at the end: {accuracy:.2%}")
     axes.set(xlabel="epoch", ylabel="accuracy", xticks=epochs)
     axes.legend(frameon=False)
-    figure.savefig(picture, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--picture", help="write a picture of the accuracies here")
+    parser.add_argument("--figure", help="write a figure of the accuracies here")
     arguments = parser.parse_args()
-    main(arguments.epochs, arguments.picture)
+    main(arguments.epochs, arguments.figure)

@@ -34,7 +34,7 @@ def network() -> lm.Sequential:
 
 
 def images(x: np.ndarray) -> np.ndarray:
-    """Pixels as the network takes them: (pictures, 28, 28, 1), mean 0, standard deviation 1."""
+    """Pixels as the network takes them: (images, 28, 28, 1), mean 0, standard deviation 1."""
     return ((x[..., None] / 255.0 - MEAN) / STDDEV).astype(np.float32)
 
 

@@ -1,7 +1,7 @@
 """The smallest network that reads digits: one layer, ten outputs, softmax (second lecture).
 
 Each output is a weighted sum of the 784 pixels, so the ten rows of weights can be looked at as
-pictures. Reaches about 92% on MNIST.
+images. Reaches about 92% on MNIST.
 
     python examples/mnist_softmax_regression.py [--epochs 5]
 """

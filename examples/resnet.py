@@ -1,10 +1,10 @@
-"""ResNet (He et al. 2015, "Deep residual learning for image recognition"), for small pictures.
+"""ResNet (He et al. 2015, "Deep residual learning for image recognition"), for small images.
 
 A block computes what to add to its input: x + f(x), f being two 3x3 convolutions. The gradient
 reaches every block along the sum, undiminished, however deep the network is. ResNet-18 has four
 stages of two blocks; the first block of each later stage halves rows and columns by its stride and
 doubles the filters, and its input comes to that shape by a 1x1 convolution (option B of section
-3.3). For pictures of 32x32 the network begins with a 3x3 convolution, without the stride and the
+3.3). For images of 32x32 the network begins with a 3x3 convolution, without the stride and the
 pooling that 224x224 need.
 
     python examples/resnet.py
@@ -72,7 +72,7 @@ def main(epochs: int = 20, filters: int = 8, data: str = "digits", batch_size: i
 
     lm.set_seed(1)
     model = lm.Sequential([lm.Input(x_train.shape[1:]), Rescaling(1 / float(x_train.max()))])
-    if data == "cifar10":  # pictures that may be mirrored and moved, as in section 4.2
+    if data == "cifar10":  # images that may be mirrored and moved, as in section 4.2
         model.add(RandomFlip("horizontal"))
         model.add(RandomTranslation(0.125, 0.125, fill_mode="constant"))
     model.add(resnet(x_train.shape[1:], filters=filters))

@@ -5,7 +5,7 @@ and columns and doubles the filters behind it (Simonyan & Zisserman 2014). Train
 that come with the package, 8x8 pixels; on CIFAR-10 it reaches 81% in 15 epochs:
 
     python examples/shallow_vggnet.py [--epochs 12]
-    python examples/shallow_vggnet.py --data cifar10 --epochs 15 --batch-size 64 --pictures .
+    python examples/shallow_vggnet.py --data cifar10 --epochs 15 --batch-size 64 --figures .
     python examples/shallow_vggnet.py --data photographs.zip/cifar10 ...
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import lamina as tf
 
 SETS = ["digits", "mnist", "fashion_mnist", "cifar10"]
-SHOWN = 3  # the test picture whose feature maps are drawn
+SHOWN = 3  # the test image whose feature maps are drawn
 
 
 # fmt: off
@@ -52,9 +52,9 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def images(data: str) -> tuple[Pair, Pair, list[str]]:
-    """Training and test pictures, (pictures, rows, columns, channels), and what the classes are
+    """Training and test images, (images, rows, columns, channels), and what the classes are
     called. `data` names a data set, or a folder (or .zip file) in which are train/ and test/, and
-    in these a folder of 32x32 pictures for each class."""
+    in these a folder of 32x32 images for each class."""
     if data in SETS:
         module = getattr(tf.datasets, data)
         (x_train, y_train), (x_test, y_test) = module.load_data()
@@ -70,8 +70,8 @@ def images(data: str) -> tuple[Pair, Pair, list[str]]:
 
 
 def network(shape: tuple[int, ...], classes: int, most: float, flip: bool) -> tf.Sequential:
-    """ShallowVGGNet behind what its pictures need: numbers from 0 to 1, and in training, where
-    that makes no other picture of it, every second one mirrored."""
+    """ShallowVGGNet behind what its images need: numbers from 0 to 1, and in training, where
+    that makes no other image of it, every second one mirrored."""
     model = tf.keras.Sequential([tf.keras.Input(shape)])
     if flip:
         model.add(tf.keras.layers.RandomFlip("horizontal"))
@@ -81,9 +81,9 @@ def network(shape: tuple[int, ...], classes: int, most: float, flip: bool) -> tf
 
 
 def main(
-    epochs: int = 12, data: str = "digits", batch_size: int = 16, pictures: str | None = None
+    epochs: int = 12, data: str = "digits", batch_size: int = 16, folder: str | None = None
 ) -> float:
-    """Train and test; returns the test accuracy. With a folder for `pictures`, draws into it.
+    """Train and test; returns the test accuracy. With a `folder`, draws into it.
 
     Moving statistics follow slowly (momentum 0.99): after fewer than a thousand steps what counts
     in a test is still partly what they began with, and accuracy in tests is far below training.
@@ -98,14 +98,14 @@ def main(
     model.compile(optimizer=adam, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.layers[-1].summary()
     history = model.fit(*train, batch_size=batch_size, epochs=epochs, validation_data=test)
-    if pictures:
-        draw(model, history, *test, names, Path(pictures))
+    if folder:
+        draw(model, history, *test, names, Path(folder))
     _, accuracy = model.evaluate(*test)
     return accuracy
 
 
 def draw(model: tf.Model, history, x: np.ndarray, y: np.ndarray, names: list[str], folder: Path):
-    """How it learned, what its first layer looks for, and what its layers make of test pictures."""
+    """How it learned, what its first layer looks for, and what its layers make of test images."""
     folder.mkdir(parents=True, exist_ok=True)
     plot, inner = tf.plot, model.layers[-1].name
     plot.history(history, path=folder / "shallow_vggnet.png")
@@ -125,6 +125,6 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--data", default="digits", help=f"{', '.join(SETS)}, or a folder")
-    parser.add_argument("--pictures", help="a folder to draw into")
+    parser.add_argument("--figures", help="a folder to draw into")
     options = parser.parse_args()
-    main(options.epochs, options.data, options.batch_size, options.pictures)
+    main(options.epochs, options.data, options.batch_size, options.figures)

@@ -4,7 +4,7 @@ A hundred sines of one period, each shifted by chance; the network sees a value 
 After the end of what it was given it feeds on its own predictions. (After PyTorch's example
 time_sequence_prediction, which trains with LBFGS; Adam with a falling rate does as well.)
 
-    python examples/sine_waves.py [--epochs 60] [--picture sine_waves.png]
+    python examples/sine_waves.py [--epochs 60] [--figure sine_waves.png]
 """
 
 import argparse
@@ -50,7 +50,7 @@ def continued(model: lm.Sequential, given: np.ndarray, steps: int) -> np.ndarray
     return np.concatenate([v.numpy() for v in values], axis=1)
 
 
-def draw(whole: np.ndarray, found: np.ndarray, picture: str) -> None:
+def draw(whole: np.ndarray, found: np.ndarray, path: str) -> None:
     """What was given, how it went on, and how the network said it would (needs matplotlib)."""
     from matplotlib.figure import Figure
 
@@ -61,10 +61,10 @@ def draw(whole: np.ndarray, found: np.ndarray, picture: str) -> None:
         axes.plot(range(GIVEN, STEPS), said, "--", color="#e4572e", label="continued")
     axes.set_xlabel("step")
     figure.legend(*axes.get_legend_handles_labels(), ncols=3, loc="outside upper center")
-    figure.savefig(picture, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
-def main(epochs: int = 60, count: int = 97, picture: str | None = None) -> float:
+def main(epochs: int = 60, count: int = 97, path: str | None = None) -> float:
     """Train, continue three new waves; returns the mean absolute error of the continuation."""
     lm.set_seed(1)
     train, test = waves(count, seed=0), waves(3, seed=1)
@@ -80,14 +80,14 @@ def main(epochs: int = 60, count: int = 97, picture: str | None = None) -> float
         f"loss {history.history['loss'][-1]:.1e}; {STEPS - GIVEN} steps on its own are {error:.3f}"
     )
     print("beside the wave on average")
-    if picture:
-        draw(test[..., 0], found[..., 0], picture)
+    if path:
+        draw(test[..., 0], found[..., 0], path)
     return error
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--picture", help="write a picture of three continuations here")
+    parser.add_argument("--figure", help="write a figure of three continuations here")
     arguments = parser.parse_args()
-    main(arguments.epochs, picture=arguments.picture)
+    main(arguments.epochs, path=arguments.figure)

@@ -6,7 +6,7 @@ matrix at every step; in an LSTM the cell passes it on by the forget gate, which
 Measured here on untrained layers; then what follows from it, in the adding problem (Hochreiter and
 Schmidhuber 1997): of a sequence of numbers, two are marked, one in each half; what is their sum?
 
-    python examples/vanishing_gradient.py [--epochs 15] [--picture vanishing_gradient.png]
+    python examples/vanishing_gradient.py [--epochs 15] [--figure vanishing_gradient.png]
 """
 
 import argparse
@@ -75,7 +75,7 @@ def learn_to_add(kind: type, steps: int, epochs: int) -> float:
     return float(model.evaluate(*marked_sums(1000, steps, seed=1), verbose=0))
 
 
-def draw(found: dict, errors: dict, lengths: tuple, picture: str) -> None:
+def draw(found: dict, errors: dict, lengths: tuple, path: str) -> None:
     """Gradients over the distance, errors over the length (needs matplotlib)."""
     from matplotlib.figure import Figure
 
@@ -94,11 +94,11 @@ def draw(found: dict, errors: dict, lengths: tuple, picture: str) -> None:
     )
     right.set_xticks(lengths)
     right.legend(frameon=False, loc="center right")
-    figure.savefig(picture, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
 def main(
-    epochs: int = 15, lengths: tuple[int, ...] = LENGTHS, picture: str | None = None
+    epochs: int = 15, lengths: tuple[int, ...] = LENGTHS, path: str | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
     """Measure and print; returns the gradients by distance and the errors by length."""
     lm.set_seed(2)
@@ -113,14 +113,14 @@ def main(
     for kind in (lm.layers.SimpleRNN, lm.layers.LSTM):
         values = errors[kind.__name__] = [learn_to_add(kind, n, epochs) for n in lengths]
         print(f"    {kind.__name__:36}" + "".join(f"{value:9.4f}" for value in values))
-    if picture:
-        draw(found, errors, lengths, picture)
+    if path:
+        draw(found, errors, lengths, path)
     return found, errors
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--picture", help="write a picture of both here")
+    parser.add_argument("--figure", help="write a figure of both here")
     arguments = parser.parse_args()
-    main(arguments.epochs, picture=arguments.picture)
+    main(arguments.epochs, path=arguments.figure)

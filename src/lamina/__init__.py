@@ -1,7 +1,7 @@
 """Lamina: deep learning in Python, compiled on the machine you own.
 
-The functions here are those of NumPy and the Array API standard, on tensors; beside them stand the
-transforms (`compile`, `grad`, `scan`), and, loaded when first asked for, networks and their
+The functions here are those of NumPy and the Array API standard, on tensors; in addition there are
+the transforms (`compile`, `grad`, `scan`), and, loaded when first asked for, networks and their
 training: `lm.layers`, `lm.Sequential`, `lm.optimizers`, `lm.keras`, ...
 """
 

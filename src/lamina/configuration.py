@@ -5,7 +5,7 @@
 
 The configuration of an object is the arguments that it was made with, so a class need not say
 anything about it. The names of classes outside of Lamina are marked ("custom>Block"), so that they
-can never stand in for one of Lamina's own. A function of the user's own is written as its name:
+can never replace one of Lamina's own. A user's function is written as its name:
 
     {"class_name": "function", "config": "my_loss", ...}
 
@@ -257,7 +257,7 @@ def own_object(name: Any) -> Any:
 
 @contextmanager
 def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
-    """Within: these classes and functions of your own are known by these names."""
+    """Within: these custom classes and functions are known by these names."""
     with context.entered(objects={**context.current().objects, **(objects or {})}):
         yield
 

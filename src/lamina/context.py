@@ -5,7 +5,7 @@ Code that sets a part of it does so in a `with` block, for itself and for what i
     with entered(stream=stream):
         outputs = model(inputs)
 
-Each thread and each asyncio task has a Context of its own. A thread begins with an empty one; a
+Each thread and each asyncio task has its own Context. A thread begins with an empty one; a
 task, `asyncio.to_thread` and `contextvars.copy_context` begin with that of the code that starts
 them. Since a Context never changes, nothing that happens elsewhere changes it.
 """
@@ -21,7 +21,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Context(NamedTuple):
-    """What holds around the running code. The modules in parentheses set and read it."""
+    """The values in effect around the running code. The modules in parentheses set and read it."""
 
     settings: Mapping[str, Any] = NOTHING  # that differ in this block (settings)
     objects: Mapping[str, Any] = NOTHING  # that files may name (configuration)

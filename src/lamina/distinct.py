@@ -16,7 +16,7 @@ import numpy as np
 def distinct(value: Any) -> Any:
     """A hashable key for `value`, equal to another's only if type and bits are the same.
 
-    Numbers are told apart by type and bits; anything else is compared as it compares itself.
+    Numbers are distinguished by type and bits; anything else is compared as it compares itself.
     """
     kind = type(value)
     if isinstance(value, float):

@@ -39,7 +39,7 @@ def exported(
 ) -> Any:
     """The capsule of a read-only array, or of its bits if it `is_bfloat16`.
 
-    A consumer that asks for version 1.0 or later shares the memory, and is told that it is
+    A consumer that asks for version 1.0 or later shares the memory, with a flag that it is
     read-only; any other gets a copy. Raises BufferError if a copy is needed and refused, or for
     another device than the CPU.
     """

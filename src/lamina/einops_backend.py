@@ -58,7 +58,7 @@ def _define(backends: Any) -> None:
     """Define the subclass that einops looks for; einops keeps it among the subclasses."""
 
     class LaminaBackend(backends.AbstractBackend):  # type: ignore[misc]
-        """What einops needs of a framework, beyond methods of its tensors."""
+        """The functions that einops needs of a framework, beyond methods of its tensors."""
 
         framework_name = "lamina"
         types = (Tensor, Variable)

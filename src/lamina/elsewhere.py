@@ -7,7 +7,7 @@ ELSEWHERE: dict[str, str] = {
     "GradientTape": "lamina.grad(f) and lamina.value_and_grad(f) take the function itself",
     "convert_to_tensor": "lamina.asarray",
     "function": "lamina.compile",
-    "image": "lamina.nn.resize, and the layers for pictures in lamina.layers",
+    "image": "lamina.nn.resize, and the image layers in lamina.layers",
     "math": "its functions are at lamina itself: lamina.exp, lamina.sum, ...",
     "reduce_all": "lamina.all",
     "reduce_any": "lamina.any",
@@ -34,7 +34,7 @@ ELSEWHERE: dict[str, str] = {
 OF_KERAS: dict[str, str] = {
     "Function": "lamina.compile",
     "KerasTensor": "lamina.keras.Input returns symbolic tensors",
-    "applications": "there are no pretrained networks; build one from lamina.layers",
+    "applications": "Lamina has no pretrained networks; build one from lamina.layers",
     "config": "lamina.settings",
     "dtype_policies": "layers take dtype=...",
     "export": "model.save('model.lamina')",
@@ -44,7 +44,7 @@ OF_KERAS: dict[str, str] = {
 
 CALLBACKS: dict[str, str] = {
     "TensorBoard": "CSVLogger('log.csv') writes the figures, lamina.plot.history draws them",
-    "BackupAndRestore": "ModelCheckpoint('at.lamina') keeps model and optimizer; go on with "
+    "BackupAndRestore": "ModelCheckpoint('at.lamina') keeps model and optimizer; continue with "
     "load_model('at.lamina') and fit(..., initial_epoch=...)",
     "ProgbarLogger": "fit draws its progress by itself: verbose=1, or 2 for a line an epoch",
     "RemoteMonitor": "LambdaCallback(on_epoch_end=lambda epoch, logs: ...) sends what you want",

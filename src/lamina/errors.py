@@ -295,7 +295,7 @@ def _listing(names: list[str], most: int = 40) -> str:
 
 
 def _is_terminal() -> bool:
-    """True if an error that nobody catches is printed to a terminal."""
+    """True if an uncaught error is printed to a terminal."""
     try:
         return sys.stderr.isatty()
     except (AttributeError, ValueError):  # no standard error, or a closed one

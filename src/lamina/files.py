@@ -1,6 +1,6 @@
 """Files written whole or not at all, and error messages that name the file.
 
-    write_whole(path, content)      temporary file beside it, fsync, rename, fsync of the folder
+    write_whole(path, content)      temporary file next to it, fsync, rename, fsync of the folder
     read_text(path)                 the text of a file, or an error that names it
 
 A temporary file is called ".NAME.HOST-PID-RANDOM.tmp". A writer that was killed leaves it behind;
@@ -109,7 +109,7 @@ def _sync_folder(folder: Path) -> None:
 # ---- reading -----------------------------------------------------------------------------------
 def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
     """The text of a file, lines ended by a newline character. Raises FileFormatError, with the file
-    and the place, for bytes that are no text in this encoding."""
+    and the place, for bytes that this encoding cannot decode."""
     try:
         with open(checked_name(path), encoding=encoding) as file:
             return file.read()

@@ -197,7 +197,7 @@ def dropout(x: ArrayLike, rate: float, *, key: Any = None) -> Tensor:
         overfitting.
     """
     if not 0 <= rate < 1:
-        raise RangeError(f"dropout: rate must lie within 0 and 1 (excluded); got {rate}")
+        raise RangeError(f"dropout: rate must be within 0 and 1 (excluded); got {rate}")
     tensor = floating(x)
     keep = random.bernoulli(tensor.shape, 1.0 - rate, key=key)
     scaled = elementwise.multiply(tensor, 1.0 / (1.0 - rate))

@@ -22,12 +22,12 @@ import numpy as np
 from lamina import context
 from lamina.errors import FileFormatError
 
-SLACK = 1 << 22  # elements beside those of the file's arrays, such as the state of metrics
-HELD = 1 << 26  # bytes of values that layers compute, beside 16 for each element of the file
+SLACK = 1 << 22  # elements in addition to those of the file's arrays, such as the state of metrics
+HELD = 1 << 26  # bytes of values that layers compute, over 16 for each element of the file
 OPERATION = 20_000  # elements that take as long as recording one operation
-WORK = 8_000 * OPERATION  # elements to compute, beside 200 operations for each object
+WORK = 8_000 * OPERATION  # elements to compute, in addition to 200 operations for each object
 SMALL = 1 << 16  # bytes of arrays that are not worth counting
-CALLS = 500  # of layers, beside four for each object or call that the file describes
+CALLS = 500  # of layers, in addition to four for each object or call that the file describes
 
 
 @dataclass

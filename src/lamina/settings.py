@@ -2,7 +2,7 @@
 
 A setting is read as `settings.debug`. Its value is, in this order: what a `with settings(debug=3):`
 around the code says, what was assigned (`settings.debug = 3`, for the whole process), the
-environment variable, the default. The environment is read anew each time, so that
+environment variable, the default. The environment is read each time, so that
 `os.environ["LAMINA_DATA"] = ...` in a notebook works.
 """
 
@@ -213,7 +213,7 @@ def _cache_dir() -> Path:
 
 # fmt: off
 class Settings:
-    """The table of settings; `lamina.settings.settings` is the one that everybody reads."""
+    """The table of settings; `lamina.settings.settings` is the shared instance."""
 
     debug = Setting("LAMINA_DEBUG", _whole(0, 6), 0,
         "print 1 timings, 2 passes, 3 kernels, 4 loop nests, 5 LLVM, 6 assembly")
@@ -224,7 +224,7 @@ class Settings:
     skip = Setting("LAMINA_SKIP", _names, (),
         "optional compiler passes to leave out, such as prefetch,tile_rows")
     compare = Setting("LAMINA_COMPARE", _switch, False,
-        "1 runs each kernel beside the reference and stops at the first difference")
+        "1 compares each kernel with the reference and stops at the first difference")
     engine = Setting("LAMINA_ENGINE", _choice("llvm", "numpy", "xla"), "llvm",
         "what runs compiled code: 'llvm', 'xla' (GPUs, by JAX), or 'numpy' (the reference)")
     threads = Setting("LAMINA_THREADS", _whole(1, 1024), available_cpus,

@@ -6,7 +6,7 @@
     inspect.signature(Scale)      (factor=1.0, *, name=None, trainable=True, ...)
 
 A parameter `**kwargs` or `**options` is passed on to the next class with an `__init__`, or to the
-function `_takes_keywords_of` of its own class; `**unknown` is refused with an error, and any other
+function `_takes_keywords_of` of the same class; `**unknown` is refused with an error, and any other
 `**name` stays in the signature.
 """
 

@@ -3,7 +3,7 @@
 Operations call `bind`, the one door from tensors to primitives:
 
     every operand has a value      the reference engine computes the result at once; if an operand
-                                   is being differentiated, the node is recorded beside the value
+                                   is being differentiated, the node is recorded with the value
     some operand has none          a node is made; its value exists when the compiled program runs
 """
 
@@ -89,7 +89,7 @@ class Tensor(Operators):
 
     @property
     def device(self) -> str:
-        """Where the values are: "cpu", or the device that `to` has copied them to."""
+        """The device of the values: "cpu", or the device that `to` has copied them to."""
         return "cpu" if self._value is None else residence.place_of(self._value)
 
     def to(self, device: str) -> Tensor:
@@ -102,7 +102,7 @@ class Tensor(Operators):
                 host alone.
 
         Raises:
-            UnknownNameError: there is no such device; those that exist are named.
+            UnknownNameError: the device does not exist; the message names those that do.
             MissingExtraError: the xla engine needs jax.
 
         Example:
@@ -284,7 +284,7 @@ def _computed(
 ) -> Any:
     """The result of a primitive, within the limits of the file that is being read, if one is."""
     dtype = tensors[0].dtype if tensors else None
-    is_view = name == "broadcast_in_dim"  # of any extent, and in no memory of its own
+    is_view = name == "broadcast_in_dim"  # of any extent, and without memory
     types_ = () if is_view else type_ if isinstance(type_, tuple) else (type_,)
     sizes = [math.prod(t.shape) for t in types_]
     nbytes = sum(n * t.dtype.storage.itemsize for n, t in zip(sizes, types_, strict=True))
@@ -316,7 +316,7 @@ def from_node(node: Node) -> Any:
 
 
 def as_node(tensor: Tensor) -> Node:
-    """The node of a tensor; a known value that nobody recorded becomes a constant."""
+    """The node of a tensor; a known value without a node becomes a constant."""
     if tensor._node is not None:
         return tensor._node
     value, dtype = tensor._value, tensor.dtype
@@ -410,8 +410,8 @@ def _numpy(value: Any, copy: bool) -> np.ndarray:
         if not isinstance(value, (list, tuple)):
             raise
         raise ShapeError(
-            f"a list of {len(value)} entries is no array, because their shapes differ: {error}",
-            hint="a tensor's rows are all of one shape: pad series, and resize pictures",
+            f"a list of {len(value)} entries is not an array, because their shapes differ: {error}",
+            hint="a tensor's rows are all of one shape: pad series, and resize images",
         ) from error
 
 

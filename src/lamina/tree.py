@@ -1,4 +1,4 @@
-"""Nests of tuples, lists and dicts: taken apart into leaves, and put together again.
+"""Nests of tuples, lists and dicts: flattened into leaves, and unflattened.
 
 leaves, structure = flatten({"w": 1, "b": [2, 3]})      # [2, 3, 1] in key order
 unflatten(structure, leaves)
@@ -35,7 +35,7 @@ def _flatten(nest: Any, leaves: list[Any]) -> Structure:
 
 
 def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
-    """The nest that `flatten` took apart, with other leaves."""
+    """The nest that `flatten` flattened, with other leaves."""
     return _unflatten(structure, iter(leaves))
 
 

@@ -71,7 +71,7 @@ class Variable(Operators):
             value = as_tensor(in_floatx(initial))
         else:
             value = as_tensor(initial, types.dtype(dtype))
-        # a copy of its own: compiled programs write into it
+        # a private copy: compiled programs write into it
         self._memory = _aligned_copy(value._known("Variable(...)"))
         self._type = value._type
         self.trainable = bool(one_of("Variable", "trainable", trainable, (True, False)))
@@ -229,7 +229,7 @@ class Trace:
 
 
 class Record:
-    """A gradient that is being taken: while it is, nodes are kept beside values."""
+    """A gradient that is being taken: while it is, nodes are kept with values."""
 
     def __init__(self) -> None:
         self.outer: Record | None = context.current().record

@@ -23,7 +23,7 @@ def gradients(
     nodes are ordinary ones: taking gradients of them gives higher orders.
 
     Raises:
-        DTypeError: an input or output is no floating point number.
+        DTypeError: an input or output is not of a floating-point dtype.
         ShapeError: a cotangent has not the type of its output.
         GradientError: the way leads through a primitive that has no gradient, such as `while`.
     """

@@ -215,7 +215,7 @@ VJP: dict[str, Rule] = {
     "if": if_rule,
 }
 
-_DISCRETE = "its result is no floating point number, or changes in jumps"
+_DISCRETE = "its result is not of a floating-point dtype, or changes in jumps"
 _SOURCE = "it has no operands"
 
 NO_VJP: dict[str, str] = {

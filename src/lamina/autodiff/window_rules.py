@@ -130,7 +130,7 @@ def _padding_to_rhs(g: Node, lhs: Node, rhs: Node, p: dict[str, Any]) -> tuple[A
 
 # ---- windows -----------------------------------------------------------------------------------
 def reduce_window_rule(g: Node, out: Node, x: Node, *, kind: str, **p: Any) -> Cotangents:
-    """Sum: to each element, over all windows it lies in. Max and min: to the (first) extreme."""
+    """Sum: to each element, over all windows that hold it. Max and min: to the (first) extreme."""
     if kind == "sum":
         return (_tiled(g, x, p) if _tiles(p) else _spread_back(g, x, p),)
     if all(d == 1 for d in p["window_dilations"]):
@@ -140,7 +140,7 @@ def reduce_window_rule(g: Node, out: Node, x: Node, *, kind: str, **p: Any) -> C
 
 
 def _tiles(p: dict[str, Any]) -> bool:
-    """Whether windows lie side by side, without gaps, from the first element on."""
+    """True if windows are adjacent, without gaps, from the first element on."""
     alike = tuple(p["window_dimensions"]) == tuple(p["window_strides"])
     plain = all(d == 1 for d in p["window_dilations"])
     return alike and plain and all(low == 0 and high <= 0 for low, high in p["padding"])
@@ -192,7 +192,8 @@ def _pad(x: Node, value: float, padding: Sequence[Any], interior: Sequence[int])
 def select_and_scatter_rule(
     g: Node, out: Node, x: Node, source: Node, *, kind: str, **p: Any
 ) -> Cotangents:
-    """To source what g holds where the extreme lies; nothing to x, whose positions are steps."""
+    """To source what g holds at the position of the extreme; nothing to x, whose positions are
+    steps."""
     p = {**p, "window_dilations": (1,) * x.ndim}
     total = ops.fill(0.0, source)
     parts = zip(_chosen(x, kind, p), _offsets(g, 0.0, p, source), strict=True)
@@ -218,7 +219,7 @@ def _scattered(g: Node, x: Node, kind: str, p: dict[str, Any]) -> Node:
 
 
 def _chosen(x: Node, kind: str, p: dict[str, Any]) -> list[Node]:
-    """For each place in the window, a bool per window: whether its (first) extreme lies there.
+    """For each place in the window, a bool per window: whether its (first) extreme is there.
 
     A NaN is the extreme where there is one; places beyond the edges of x are none.
     """

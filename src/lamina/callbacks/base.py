@@ -1,4 +1,4 @@
-"""Callback: what is told of the course of training, and may stop it. CallbackList tells many."""
+"""Callback: an object whose methods training calls, and that may stop it; and CallbackList."""
 
 from __future__ import annotations
 

@@ -46,10 +46,10 @@ class Monitor:
         if self.name.startswith("val_") and "validation_freq" in params and not is_validated:
             return None
         error = unknown_name(f"quantity watched by {who}", self.name, logs or ())
-        cure = error.hint or ""
+        hint = error.hint or ""
         if self.name.startswith("val_") and not is_validated:
-            cure = f"give fit validation_data or validation_split. {cure}"
-        raise UnknownNameError(error.message, hint=cure)
+            hint = f"give fit validation_data or validation_split. {hint}"
+        raise UnknownNameError(error.message, hint=hint)
 
     def is_better(self, value: float, best: float | None) -> bool:
         if value != value:  # NaN is never better

@@ -16,7 +16,7 @@ class CallbackList:
     """A list of callbacks whose hooks are called together, in order.
 
     Args:
-        callbacks: a Callback, or several; None is no callback.
+        callbacks: a Callback, or several; None means none.
         model: model in training, given to each callback.
         last: further callback, called after the others; None adds none.
         **params: parameters of training, given to each callback.
@@ -46,7 +46,7 @@ class CallbackList:
         for each in given:
             if not isinstance(each, Callback):
                 raise ArgumentError(
-                    f"callbacks: {describe(each)} is no Callback",
+                    f"callbacks: expected a Callback, got {describe(each)}",
                     hint="give objects such as EarlyStopping(patience=3), or your own subclass of "
                     "lamina.callbacks.Callback",
                 )

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `lamina info | head -1`
         sys.stderr.close()
         return 141
-    except OSError as error:  # a full disk, a folder that belongs to somebody else
+    except OSError as error:  # a full disk, a folder of another user
         print(f"lamina {options.command}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         "demo",
         help="train a network to read handwritten digits, and watch it learn",
         description="Trains a network of one hidden layer on handwritten digits, tests it on "
-        "digits it has never seen, and saves the model and a picture.",
+        "digits it has never seen, and saves the model and a figure.",
     )
     run.add_argument(
         "--data",

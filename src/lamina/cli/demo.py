@@ -115,12 +115,12 @@ def draw(
     labels: np.ndarray,
     outputs: np.ndarray,
 ) -> None:
-    """The picture, or a line that says what it needs."""
-    from lamina.cli.picture import picture
+    """The figure, or a line that says what it needs."""
+    from lamina.cli.figure import draw
 
     try:
-        picture(path, name, history, images, labels, outputs, NAMES.get(name))
+        draw(path, name, history, images, labels, outputs, NAMES.get(name))
     except MissingExtraError as error:
-        print(f"no picture: {error.message} ({error.hint})")
+        print(f"no figure: {error.message} ({error.hint})")
     else:
         print(f"{path}: the loss over the epochs, and some images with what the network sees")

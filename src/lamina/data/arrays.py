@@ -20,13 +20,13 @@ Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 """An array of any shape and element type."""
 
 _ONE_SIZE = (
-    "pictures must be of one size: lamina.layers.Resizing(height, width) brings each to it "
+    "images must be of one size: lamina.layers.Resizing(height, width) brings each to it "
     "(series are padded to one length by lamina.keras.utils.pad_sequences)"
 )
 _PLAIN = (list, tuple, range, int, float, memoryview, numbers_array)
 _REFUSED = {
     "c": ("complex numbers", "give real and imaginary part as two features"),
-    "M": ("dates", "turn them into numbers, such as days since the first one"),
+    "M": ("dates", "convert them to numbers, such as days since the first one"),
     "m": ("time differences", "divide them by a unit, such as numpy.timedelta64(1, 's')"),
     "V": ("records with named fields", "stack the fields into one array, a column each"),
 }
@@ -73,8 +73,8 @@ def as_array(data: Any, name: str, dtype: DTypeLike | None = np.float32) -> np.n
     if array.dtype.kind in "OUST":
         array = columns.numbers(array, name, columns.names(data))
     if array.dtype.kind in _REFUSED and array.dtype.name != "bfloat16":
-        what, cure = _REFUSED[array.dtype.kind]
-        raise DTypeError(f"{name}: holds {what} ({array.dtype}), expected numbers", hint=cure)
+        what, hint = _REFUSED[array.dtype.kind]
+        raise DTypeError(f"{name}: holds {what} ({array.dtype}), expected numbers", hint=hint)
     if array.ndim == 0:
         raise ShapeError(
             f"{name}: is the single value {describe(array.item())}, expected rows",
@@ -110,7 +110,7 @@ def check_lengths(**arrays: np.ndarray | None) -> int:
     """The number of rows that all arrays have; arguments that are None do not count.
 
     Raises:
-        DataError: the lengths differ, or there are no rows.
+        DataError: the lengths differ, or the arrays have no rows.
 
     >>> check_lengths(x=x_train, y=y_train, sample_weight=None)
     60000
@@ -118,12 +118,12 @@ def check_lengths(**arrays: np.ndarray | None) -> int:
     lengths = {name: len(array) for name, array in arrays.items() if array is not None}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
-        are_pictures = any(name.endswith("x[0]") and arrays[name].ndim == 3 for name in lengths)  # type: ignore[union-attr]
+        are_images = any(name.endswith("x[0]") and arrays[name].ndim == 3 for name in lengths)  # type: ignore[union-attr]
         raise DataError(
             f"unequal numbers of rows: {found}",
-            hint="a list of arrays is a list of inputs; if these are the pictures of one input, "
+            hint="a list of arrays is a list of inputs; if these are the images of one input, "
             f"numpy.stack(list) makes one array of them; {_ONE_SIZE}"
-            if are_pictures
+            if are_images
             else "each row of one belongs to the same row of the others; was one of them "
             "filtered, or transposed?",
         )
@@ -202,7 +202,7 @@ def _check_no_arrays(array: np.ndarray, name: str) -> None:
     odd = next((row for row, shape in enumerate(shapes) if shape != shapes[0]), None)
     if odd is None:
         raise ShapeError(
-            f"{name}: each row is an array of its own, of shape {shapes[0]}",
+            f"{name}: each row is a separate array, of shape {shapes[0]}",
             hint=f"numpy.stack(list({name})) makes one array of them",
         )
     raise ShapeError(

@@ -13,13 +13,13 @@ from lamina.errors import DTypeError, describe
 
 _MOST_COLUMNS = 5
 _MISSING = ("NoneType", "NAType", "NaTType")  # None, pandas.NA, pandas.NaT
-_STRINGS_CURE = (
-    "drop these columns or turn them into numbers: categories with pandas.get_dummies, numbers "
+_STRINGS_HINT = (
+    "drop these columns or convert them to numbers: categories with pandas.get_dummies, numbers "
     "kept as text with pandas.to_numeric(column, errors='coerce'), texts with a "
     "TextVectorization layer, first in the model or called on them"
 )
 
-_SEQUENCES_CURE = "pad_sequences makes one array of sequences of several lengths"
+_SEQUENCES_HINT = "pad_sequences makes one array of sequences of several lengths"
 
 
 def names(data: Any) -> list[str] | None:
@@ -50,8 +50,8 @@ def numbers(array: np.ndarray, name: str, columns: Sequence[str] | None = None) 
     if not all(_is_number(kind) for kind in kinds):
         bad = np.frompyfunc(lambda value: not _is_number(type(value)), 1, 1)(array).astype(bool)
         sequences = all(issubclass(kind, list | tuple | np.ndarray) for kind in kinds)
-        cure = _SEQUENCES_CURE if sequences else _STRINGS_CURE
-        raise DTypeError(report(name, array, bad, _kind, columns), hint=cure)
+        hint = _SEQUENCES_HINT if sequences else _STRINGS_HINT
+        raise DTypeError(report(name, array, bad, _kind, columns), hint=hint)
     if any(kind.__name__ in _MISSING for kind in kinds):
         present = np.frompyfunc(lambda value: type(value).__name__ not in _MISSING, 1, 1)(array)
         return np.where(present.astype(bool), array, np.nan).astype(np.float64)

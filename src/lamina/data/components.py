@@ -23,7 +23,7 @@ def components(owner: str, nest: Any) -> tuple[Any, int]:
     `lamina.asarray`; arrays keep their dtype, and strings stay strings.
 
     Raises:
-        DataError: there are no arrays or no rows, or the lengths differ.
+        DataError: no arrays are given, they have no rows, or the lengths differ.
         ShapeError: a component has no axis, or its rows differ in shape.
         DTypeError: a component is neither numbers nor strings.
     """

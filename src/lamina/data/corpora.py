@@ -94,10 +94,10 @@ class Corpus:
             raise DataError(
                 f"{what}: {token!r} at position {list(tokens).index(token)} is not in the "
                 f"vocabulary of {self.vocabulary_size}",
-                hint=self._cure,
+                hint=self._hint,
             ) from None
 
-    _cure = "give the vocabulary of both texts: vocabulary=sorted(set(train + validation))"
+    _hint = "give the vocabulary of both texts: vocabulary=sorted(set(train + validation))"
 
     @staticmethod
     def _tokens(text: str) -> Sequence[str]:
@@ -237,7 +237,7 @@ class WordCorpus(Corpus):
     """
 
     UNKNOWN, END = "<unk>", "<eos>"
-    _cure = f"put {UNKNOWN!r} into the vocabulary, to stand for all other words"
+    _hint = f"put {UNKNOWN!r} into the vocabulary, to stand for all other words"
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ A dataset is a length and a function that makes any batch of any pass over the d
     make(epoch, number) -> batch        batch = x | (x, y) | (x, y, sample_weight)
 
 which depends on these two numbers only. So batches can be made by any number of threads, in any
-order, and a training that goes on at an epoch sees what it would have seen there.
+order, and a training that continues at an epoch sees what it would have seen there.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Dataset:
                 A list is one array, as in `tf.data`. Strings are allowed.
 
         Raises:
-            DataError: if the lengths differ or there are no rows.
+            DataError: if the lengths differ or the arrays have no rows.
             ShapeError: for a single value, or rows of differing shapes.
 
         Example:
@@ -335,7 +335,7 @@ class PyDataset(Dataset):
     """
 
     def __new__(cls, *arguments: Any, **named: Any) -> PyDataset:
-        """With the defaults, for classes whose __init__ does not call this one's."""
+        """With the defaults, for classes whose __init__ does not call that of Dataset."""
         data = super().__new__(cls)
         PyDataset.__init__(data)
         return data

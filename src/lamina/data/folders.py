@@ -142,7 +142,7 @@ def open_folder(directory: Any, follow_links: bool = False) -> Folder:
                 raise DataError(f"{outer} is a file, expected a folder or a .zip file")
             return Zipped(outer, path.relative_to(outer).as_posix() if outer != path else "")
     raise DataError(
-        f"{path}: there is no such folder or .zip file",
+        f"{path}: no such folder or .zip file",
         hint=f"paths begin at the folder in which the program runs, {Path.cwd()}",
     )
 
@@ -150,9 +150,9 @@ def open_folder(directory: Any, follow_links: bool = False) -> Folder:
 # ---- classes -----------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Index:
-    """The files of a folder, in order, with the number of each one's class.
+    """The files of a folder, in order, with the class number of each file.
 
-    labels: int32 (files,); None, with no class_names, where nothing is labelled.
+    labels: int32 (files,); None, with no class_names, without labels.
     """
 
     folder: Folder
@@ -177,8 +177,8 @@ def index(
     order of `class_names`, by default the alphabet's. None: all files, without labels. Else the
     number of the class of each file, in the order of the sorted paths.
 
-    Raises DataError where there are no such files (`kind` says of what), no folders of classes, or
-    folders of parts instead; ArgumentError where class_names or labels do not go with the files.
+    Raises DataError if the folder has no such files (`kind` says of what), no folders of classes,
+    or folders of parts instead; ArgumentError where class_names or labels do not go with the files.
     """
     everything = folder.paths()
     paths = [path for path in everything if wanted(path)]
@@ -229,9 +229,9 @@ def _inferred(folder: Folder, paths: list[str], kind: str, given: Any) -> Index:
         )
     names = _class_names(folder, found, given)
     number = {name: k for k, name in enumerate(names)}
-    labelled = [path for path in paths if "/" in path]
-    labels = np.array([number[path.partition("/")[0]] for path in labelled], np.int32)
-    return Index(folder, labelled, labels, names)
+    labeled = [path for path in paths if "/" in path]
+    labels = np.array([number[path.partition("/")[0]] for path in labeled], np.int32)
+    return Index(folder, labeled, labels, names)
 
 
 def _class_names(folder: Folder, found: list[str], given: Sequence[str] | None) -> list[str]:

@@ -18,7 +18,7 @@ from lamina.data.images import (
     pillow,
     unreadable,
 )
-from lamina.data.labelled_folders import (
+from lamina.data.labeled_folders import (
     check_arguments,
     check_labels,
     divided,
@@ -90,7 +90,7 @@ def image_dataset_from_directory(
             depend on it.
 
     Raises:
-        DataError: if there is no such folder, no image, or no folder of a class in it.
+        DataError: if the folder does not exist, or has no image or no class folder.
         FileFormatError: for a damaged .zip file, or an image with on_error="raise".
         ShapeError: if images in a batch have several sizes, with image_size None.
         ArgumentError, UnknownNameError: for arguments that are impossible, or impossible together.

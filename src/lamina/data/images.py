@@ -1,4 +1,4 @@
-"""Image files as arrays: decoded with Pillow, brought to one size and to one kind of colours."""
+"""Image files as arrays: decoded with Pillow, brought to one size and to one color mode."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Decoder:
     pad: put black bars at the sides instead.
 
     Photographs are turned upright by what their EXIF data say. 16-bit images lose their lower 8
-    bits, films all but the first picture, and colours their transparency unless it is wanted.
+    bits, films all but the first frame, and colors their transparency unless it is wanted.
     """
 
     size: tuple[int, int] | None

@@ -10,7 +10,7 @@ import numpy as np
 from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
 from lamina.data.folders import UNREADABLE, Index, index, open_folder
-from lamina.data.labelled_folders import (
+from lamina.data.labeled_folders import (
     check_arguments,
     check_labels,
     divided,
@@ -62,7 +62,7 @@ def text_dataset_from_directory(
         workers: number of threads that load data; None is one for each processor.
 
     Raises:
-        DataError: if there is no such folder, no text, or no folder of a class in it.
+        DataError: if the folder does not exist, or has no text or no class folder.
         FileFormatError: for a file that is not text in this encoding, with its position.
         ArgumentError, UnknownNameError, RangeError: for arguments that are impossible.
 

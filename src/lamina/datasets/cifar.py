@@ -29,7 +29,7 @@ HEIGHT = WIDTH = 32
 PIXELS = 3 * HEIGHT * WIDTH
 _MOST_BYTES = 1 << 28  # of one file in the archive; the largest has 154 MB
 _DAMAGED = (tarfile.TarError, OSError, zlib.error, EOFError, ValueError, LookupError, struct.error)
-_CURE = "delete the file, and copy or download it again"
+_HINT = "delete the file, and copy or download it again"
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -81,7 +81,7 @@ def _packed(archive: Archive, names: Sequence[str]) -> tuple[Path, list[bytes]]:
     except _DAMAGED as error:
         raise FileFormatError(
             f"{path}: truncated or damaged .tar.gz file of {path.stat().st_size:,} bytes ({error})",
-            hint=_CURE,
+            hint=_HINT,
         ) from error
     missing = [name for name in names if name not in found]
     if missing:
@@ -116,14 +116,14 @@ def _records(archive: Archive, content: bytes, where: str, label: int) -> Pair:
         raise FileFormatError(
             f"{where} has {len(content):,} bytes, expected records of {size:,}: "
             f"{len(content) / size:.2f} of them",
-            hint=_CURE,
+            hint=_HINT,
         )
     table = np.frombuffer(content, np.uint8).reshape(-1, size)
     for column, classes in enumerate(archive.classes):
         largest = int(table[:, column].max())
         if largest >= classes:
             raise FileFormatError(
-                f"{where} holds the label {largest}, expected 0 to {classes - 1}", hint=_CURE
+                f"{where} holds the label {largest}, expected 0 to {classes - 1}", hint=_HINT
             )
     return table[:, len(archive.classes) :].reshape(-1, 3, HEIGHT, WIDTH), table[:, label]
 

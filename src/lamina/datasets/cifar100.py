@@ -1,4 +1,4 @@
-"""CIFAR-100: 60,000 colour photographs of 32x32 pixels in 100 classes (Krizhevsky 2009).
+"""CIFAR-100: 60,000 color photographs of 32x32 pixels in 100 classes (Krizhevsky 2009).
 
 A record has two labels, that of one of 20 kinds ("coarse") first.
 """

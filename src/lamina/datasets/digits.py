@@ -2,7 +2,7 @@
 
 The test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin, C. Kaynak 1998, UCI
 Machine Learning Repository, doi:10.24432/C50P49, CC BY 4.0), the same images as scikit-learn's
-`load_digits`. How the file was made is written beside it, in `README.md`.
+`load_digits`. How the file was made is written next to it, in `README.md`.
 """
 
 import io

@@ -30,9 +30,9 @@ class Source:
     mirrors: addresses before the file's name; the first that answers is taken.
     digests: file (without .gz) -> SHA-256 of the published .gz file, or of what is in it; "" for
         a file that is not downloaded.
-    flat: its files may also lie in `LAMINA_DATA` itself.
+    flat: its files may also be in `LAMINA_DATA` itself.
     suffix: what the names of the published files have at the end; "" where they are not gzipped.
-    other_names: file -> where else below `LAMINA_DATA` it may lie.
+    other_names: file -> where else below `LAMINA_DATA` it may be.
     """
 
     name: str
@@ -71,7 +71,7 @@ def find_file(source: Source, filename: str) -> Path:
 
 
 def _own_folders(source: Source) -> Iterator[tuple[Path, bool]]:
-    """Folders to look in first, and whether what lies there is taken as it is."""
+    """Folders to look in first, and whether their files are taken as they are."""
     root = settings.data
     if root is None:
         return
@@ -101,7 +101,7 @@ def _check_published(source: Source, filename: str, path: Path) -> None:
     if not _is_published(content, source.digests[filename]):
         raise FileFormatError(
             f"{path}: {len(content):,} bytes, not the file of this name of {source.title}",
-            hint=f"put files of your own into {path.parent / source.name}",
+            hint=f"put your own files into {path.parent / source.name}",
         )
 
 
@@ -181,7 +181,7 @@ def _received(address: str) -> bytes:
 
 
 class _Meter:
-    """How much of a file has come, on standard error if that is a terminal."""
+    """The progress of a download, on standard error if that is a terminal."""
 
     def __init__(self, size: int) -> None:
         self._size, self._shown = size, 0.0

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothes, 28x28 grey pixels (Zalando Research; MIT licence).
+"""Fashion-MNIST: 70,000 images of clothes, 28x28 gray pixels (Zalando Research; MIT licence).
 
 Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking
 Machine Learning Algorithms", arXiv:1708.07747.
@@ -6,7 +6,7 @@ Machine Learning Algorithms", arXiv:1708.07747.
 
 import numpy as np
 
-from lamina.datasets import labelled_images
+from lamina.datasets import labeled_images
 from lamina.datasets.download import Source
 
 CLASS_NAMES = (
@@ -30,7 +30,7 @@ SOURCE = Source(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
     # Of the .gz files as published (their MD5 sums are in the authors' README).
-    digests=labelled_images.digests(
+    digests=labeled_images.digests(
         train_images="3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
         train_labels="a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
         test_images="346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
@@ -60,4 +60,4 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
     Source: Xiao et al. (2017), Fashion-MNIST: a novel image dataset for benchmarking machine
         learning algorithms.
     """
-    return labelled_images.load(SOURCE, image_shape=(28, 28), classes=10)
+    return labeled_images.load(SOURCE, image_shape=(28, 28), classes=10)

@@ -23,7 +23,7 @@ _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 _MOST_RANK = 8
 _LARGEST_RATIO = 1100  # of gzip: 258 bytes for each two bits
 _GZIP = b"\x1f\x8b"
-_CURE = "delete the file, and copy or download it again"
+_HINT = "delete the file, and copy or download it again"
 
 
 def read_idx(path: Path) -> np.ndarray:
@@ -41,7 +41,7 @@ def read_idx(path: Path) -> np.ndarray:
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             size = f"{path.stat().st_size:,} bytes"
             raise FileFormatError(
-                f"{path}: truncated or damaged gzip file of {size} ({error})", hint=_CURE
+                f"{path}: truncated or damaged gzip file of {size} ({error})", hint=_HINT
             ) from error
 
 
@@ -53,7 +53,7 @@ def _read(stream: BinaryIO, path: Path) -> np.ndarray:
         raise FileFormatError(
             f"{path}: truncated or damaged: it claims an array of shape {shape} and {expected:,} "
             f"bytes, and holds at most {size:,}",
-            hint=_CURE,
+            hint=_HINT,
         )
     values = np.empty(shape, dtype)
     filled = _fill(stream, values.reshape(-1).view(np.uint8))
@@ -63,7 +63,7 @@ def _read(stream: BinaryIO, path: Path) -> np.ndarray:
         raise FileFormatError(
             f"{path}: expected {expected:,} bytes of values for an array of shape {shape}, "
             f"the file holds {actual}",
-            hint=_CURE,
+            hint=_HINT,
         )
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
@@ -75,14 +75,14 @@ def _header(stream: BinaryIO, path: Path) -> tuple[np.dtype, tuple[int, ...]]:
         raise FileFormatError(
             f"{path}: not an IDX file: its first bytes are [{magic.hex(' ')}], "
             "expected 00 00, then the type (08 for uint8) and the number of axes",
-            hint=_CURE,
+            hint=_HINT,
         )
     extents = stream.read(4 * rank)
     if len(extents) < 4 * rank:
         raise FileFormatError(
             f"{path}: truncated: expected {4 * rank} bytes of extents after the first 4, "
             f"the file holds {len(extents)}",
-            hint=_CURE,
+            hint=_HINT,
         )
     dtype, shape = np.dtype(_TYPES[magic[2]]), struct.unpack(f">{rank}I", extents)
     return dtype, shape

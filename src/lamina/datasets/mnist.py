@@ -1,8 +1,8 @@
-"""MNIST: 70,000 handwritten digits, 28x28 grey pixels (LeCun, Cortes, Burges; CC BY-SA 3.0)."""
+"""MNIST: 70,000 handwritten digits, 28x28 gray pixels (LeCun, Cortes, Burges; CC BY-SA 3.0)."""
 
 import numpy as np
 
-from lamina.datasets import labelled_images
+from lamina.datasets import labeled_images
 from lamina.datasets.download import Source
 
 SOURCE = Source(
@@ -13,7 +13,7 @@ SOURCE = Source(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
     ),
     # Of the decompressed files: mirrors have compressed them differently.
-    digests=labelled_images.digests(
+    digests=labeled_images.digests(
         train_images="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         train_labels="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
         test_images="0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
@@ -43,4 +43,4 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
 
     Source: LeCun et al. (1998), Gradient-based learning applied to document recognition.
     """
-    return labelled_images.load(SOURCE, image_shape=(28, 28), classes=10)
+    return labeled_images.load(SOURCE, image_shape=(28, 28), classes=10)

@@ -17,7 +17,7 @@ SOURCE = Source(
         "wikitext-2/",
     ),
     digests={
-        "train.txt": "",  # where its sum is not known nothing is downloaded: a file of one's own
+        "train.txt": "",  # where its sum is not known nothing is downloaded: a user's file
         "valid.txt": "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
         "test.txt": "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
     },

@@ -78,7 +78,7 @@ def device(name: str) -> Iterator[None]:
             "cpu" leaves the engine as it is.
 
     Raises:
-        UnknownNameError: there is no such device; those that exist are named.
+        UnknownNameError: the device does not exist; the message names those that do.
         MissingExtraError: the xla engine needs jax.
 
     Example:

@@ -54,7 +54,7 @@ class DeviceMesh:
 
     @property
     def mesh(self) -> Mesh:
-        """What the engine takes."""
+        """The mesh in the form that the engine takes."""
         return Mesh(self.shape, self.axis_names, self.devices)
 
     def __repr__(self) -> str:
@@ -64,7 +64,7 @@ class DeviceMesh:
 
 @dataclass(frozen=True)
 class TensorLayout:
-    """How an array is divided.
+    """The division of an array over the axes of a mesh.
 
     Args:
         axes: for each axis of the array, the name of the axis of the mesh that divides it, or None.
@@ -166,7 +166,7 @@ class Distribution:
 
     @property
     def placement(self) -> Placement:
-        """What the engine takes."""
+        """The placement in the form that the engine takes."""
         return Placement(mesh=self.device_mesh.mesh, batch=self.batch_dim_name)
 
     @contextmanager
@@ -235,7 +235,7 @@ class DataParallel(Distribution):
     """Batches divided over all devices; each has a copy of the weights.
 
     Gradients are summed over the devices by XLA, and batch normalization sees the whole batch: a
-    program computes what it computes on one device, apart from the rounding of sums. What a sample
+    program computes what it computes on one device, except for the rounding of sums. What a sample
     draws depends on its number in the batch, not on its device. A batch that the number of devices
     does not divide, such as the last short one, is computed by each device as a whole.
 

@@ -1,4 +1,4 @@
-"""Several processes, on one host or on many: each is told how many there are, and which it is."""
+"""Several processes, on one host or on many: each receives their number and its own rank."""
 
 from __future__ import annotations
 

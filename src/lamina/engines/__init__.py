@@ -16,7 +16,7 @@ _ENGINES: dict[str, Engine] = {}
 def engine(name: str | None = None) -> Engine:
     """The engine of that name, or the one the settings choose.
 
-    Without llvmlite the llvm engine is the numpy engine, and one line on stderr says so.
+    Without llvmlite the llvm engine is the numpy engine, and prints one line about it on stderr.
     """
     name = name or settings.engine
     if name not in _ENGINES:

@@ -1,4 +1,4 @@
-"""Where the arguments of programs are placed: on one device, or divided over a mesh of devices.
+"""Placement of the arguments of programs: on one device, or divided over a mesh of devices.
 
     within(placement)         within the block programs run on this device, or on this mesh with the
                               batch divided along one of its axes

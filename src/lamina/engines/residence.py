@@ -104,7 +104,7 @@ def is_unchanging(array: np.ndarray) -> bool:
 
 @contextmanager
 def unchanging(arrays: Iterable[np.ndarray]) -> Iterator[None]:
-    """Within: nobody writes the arrays. Their copies are dropped at the end."""
+    """Within: the arrays are not written. Their copies are dropped at the end."""
     held = list(arrays)
     for array in held:
         _UNCHANGING[id(array)] = _UNCHANGING.get(id(array), 0) + 1

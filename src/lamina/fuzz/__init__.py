@@ -1,4 +1,4 @@
-"""The random-graph fuzzer: programs nobody would write, through an engine and its shadow.
+"""The random-graph fuzzer: random programs, run through an engine and its shadow.
 
 python -m lamina.fuzz --seconds 60 --seed 0
 """

@@ -1,7 +1,7 @@
 """One random program through an engine: does it compute what its shadow allows?
 
 Beyond the values: the same bits again with the temporaries filled with NaN, the same bits on other
-numbers of threads, arguments that are not state left alone, and nothing written beside them.
+numbers of threads, arguments that are not state left alone, and nothing written outside them.
 """
 
 from __future__ import annotations
@@ -138,9 +138,9 @@ def _call(
         start = view.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
         around = np.concatenate([memory[:start], memory[start + view.nbytes :]])
         if (around != PATTERN).any():
-            return Failure("fence", f"memory beside argument {k} was written"), []
+            return Failure("fence", f"memory next to argument {k} was written"), []
         if k not in case.updates and view.tobytes() != arrays[k].tobytes():
-            return Failure("argument", f"argument {k} is no state, but was written"), []
+            return Failure("argument", f"argument {k} is not state, but was written"), []
         if k in case.updates and results[case.updates[k]] is not view:
             return Failure("argument", f"argument {k} was not updated in place"), []
     return None, [np.array(r) for r in results]

@@ -112,7 +112,7 @@ FORMS: dict[str, Callable[[Kernel], bool]] = {
 def coverage(cases: Iterable[Case], eager: bool = False) -> Changes:
     """Count the programs that each pass changes, and those that have each form.
 
-    No program runs. `bufferize` changes all: it turns graphs into programs.
+    No program runs. `bufferize` changes all: it converts graphs to programs.
     """
     changes = Changes()
     for case in cases:

@@ -18,7 +18,7 @@ from lamina.fuzz.bounds import exact
 from lamina.fuzz.grower import MOST_ELEMENTS, Grower, Move, grow, sample
 from lamina.fuzz.moves import INNER_MOVES, MOVES
 from lamina.fuzz.shadow import Refused
-from lamina.fuzz.skeletons import TURNS
+from lamina.fuzz.skeletons import ROTATION
 from lamina.ir.graph import Graph, Node, topological
 from lamina.ir.types import Dim, Extent, evaluate, float32, is_static
 from lamina.ir.verify import regions
@@ -58,7 +58,7 @@ def generate(
 
     Args:
         seed: Any text. Of seeds that end in a number, such as suite:17, every other one begins with
-            a skeleton, each of which has its turn; if `moves` is not given.
+            a skeleton, each in rotation; if `moves` is not given.
         moves: Moves with weights; by default all of moves.py.
         most: Moves at most; a quarter after a skeleton.
         lane: The lane; by default the one that the seed stands for.
@@ -78,11 +78,11 @@ def generate(
 
 
 def _skeleton(seed: str) -> Move | None:
-    """The skeleton whose turn it is with a seed that ends in an odd number."""
+    """The skeleton that a seed that ends in an odd number selects."""
     number = seed.rpartition(":")[2]
     if not number.isdecimal() or int(number) % 2 == 0:
         return None
-    return TURNS[int(number) // 2 % len(TURNS)]
+    return ROTATION[int(number) // 2 % len(ROTATION)]
 
 
 def _begun_with(rng: random.Random, lane: str | None, skeleton: Move) -> Grower:
@@ -125,7 +125,7 @@ def _begun(rng: random.Random, lane: str) -> Grower:
 
 
 def _finished(grower: Grower, seed: str) -> Case:
-    """Results: what nobody reads, some of the rest, and the next values of some inputs."""
+    """Results: unread nodes, some of the rest, and the next values of some inputs."""
     rng = grower.rng
     used = {a for n in topological(grower.nodes) for a in n.args}
     ends = [n for n in grower.nodes if n not in used and n.op != "parameter"]

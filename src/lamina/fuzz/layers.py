@@ -37,14 +37,14 @@ RULED: list[Callable[[Tensor], Tensor]] = [
 
 
 def _applied(g: Grower, x: Node) -> Node:
-    """x under an activation, most of which have a gradient with a rule of its own."""
+    """x under an activation, most of which have a custom gradient."""
     if g.rng.random() < 0.3:
         return ops.tanh(x)
     return as_node(g.rng.choice(RULED)(from_node(x)))
 
 
 def ruled(g: Grower) -> None:
-    """A function whose gradient has a rule of its own."""
+    """A function with a custom gradient."""
     if g.lane != "smooth":
         raise Refused
     x = g.pick(real)

@@ -21,7 +21,7 @@ from lamina.ir.types import TensorType, int32
 def _body(
     g: Grower, around: Sequence[Node], copies: list[Node], shadows: list[Any], turns: int
 ) -> Grower:
-    """A grower for a loop's body, which reads nodes around it and parameters of its own."""
+    """A grower for a loop's body, which reads nodes around it and its own parameters."""
     inner = Grower(g.rng, g.lane, g.extents, g.sizes, True, g.depth + 1, g.turns * turns, g.scale)
     inner.parameters, inner.inner_moves = copies, g.inner_moves
     for node in around:

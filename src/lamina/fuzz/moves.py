@@ -1,7 +1,7 @@
 """The ways in which a random program grows, one row each: a function and how often it is tried.
 
-Shapes of programs that compilers get wrong are likelier here than chance would make them: maps into
-reductions and back (`normalised`), views that feed reductions and products, edges of padding.
+Shapes of programs that compilers get wrong are likelier here than in a uniform draw: maps into
+reductions and back (`normalized`), views that feed reductions and products, edges of padding.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def reduced(g: Grower) -> None:
     g.put(_reduction(g, g.pick(wide)))
 
 
-def normalised(g: Grower) -> None:
+def normalized(g: Grower) -> None:
     """A map, a reduction, broadcast back over what it came from."""
     x = g.pick(wide)
     small = g.put(_reduction(g, x))
@@ -182,7 +182,7 @@ def convolved(g: Grower) -> None:
 
 
 def windowed(g: Grower) -> None:
-    """The reductions of windows, and sometimes where their extremes lie."""
+    """The reductions of windows, and sometimes the positions of their extremes."""
     x = g.pick(lambda n: numeric(n) and n.ndim >= 1)
     window, strides, padding = [], [], []
     for extent in x.shape:
@@ -227,7 +227,7 @@ MOVES: list[tuple[Any, float]] = [
     (sized, 0.5),
     (noise, 1.2),
     (reduced, 5),
-    (normalised, 4),
+    (normalized, 4),
     (softmax, 2),
     (product, 7),
     (convolved, 2),

@@ -1,4 +1,4 @@
-"""A graph in float64 beside a bound on how far a rounded run may stray: the fuzzer's tolerance.
+"""A graph in float64 with a bound on how far a rounded run may deviate: the fuzzer's tolerance.
 
 Each node has a Shadow (bounds.py). Each primitive has a rule (bound_rules.py) that carries its
 operands' errors over and adds what rounding its result adds; what has several results or graphs
@@ -164,7 +164,7 @@ def _while(args: Sequence[Shadow], p: dict[str, Any], sizes: Sizes) -> tuple[Sha
         if not holds.value:
             return tuple(carries)
         carries = _run(p["body"], [*consts, *carries], sizes)
-    raise RecursionError("while: a thousand turns have not ended it")
+    raise RecursionError("while: a thousand iterations have not ended it")
 
 
 def _if(args: Sequence[Shadow], p: dict[str, Any], sizes: Sizes) -> tuple[Shadow, ...]:

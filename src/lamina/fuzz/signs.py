@@ -70,7 +70,7 @@ def _converted(xs: Sequence[Shadow], value: Array, params: dict[str, Any]) -> Ma
 
 
 def known(x: Shadow) -> Array:
-    """The mask of an operand: where its sign is defined, or it is no zero and was not rounded."""
+    """The mask of an operand: where its sign is defined, or it is not zero and was not rounded."""
     nonzero = (x.value != 0) & (x.error == 0)
     return nonzero if x.signed is None else nonzero | (x.signed & (x.error == 0))
 

@@ -2,7 +2,7 @@
 
 Each is a Python function, recorded and put into the graph; what grows afterwards reads its values.
 All have rows of a batch, of unknown number if the program has a symbol. `SKELETONS` lists them,
-`TURNS` in the order in which they are taken.
+`ROTATION` in the order in which they are taken.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def attention(g: Grower) -> list[Node]:
 
 
 def long_contraction(g: Grower) -> list[Node]:
-    """A product over so many terms that no cache holds them, and what follows it."""
+    """A product over more terms than a cache holds, and elementwise operations on it."""
     if g.lane == "special":
         raise Refused
     terms = g.rng.choice((1600, 1728)) if g.scale > 1 else g.rng.choice((160, 192, 320))
@@ -292,7 +292,7 @@ def convolutions(g: Grower) -> list[Node]:
     return _put(g, run, *operands)
 
 
-SKELETONS: dict[Move, int] = {  # how often each has its turn
+SKELETONS: dict[Move, int] = {  # how often each is selected
     trained_recurrence: 6,
     convolutions: 4,
     upsampled: 6,
@@ -304,4 +304,4 @@ SKELETONS: dict[Move, int] = {  # how often each has its turn
     attention: 1,
     long_contraction: 1,
 }
-TURNS = [f for k in range(max(SKELETONS.values())) for f, n in SKELETONS.items() if n > k]
+ROTATION = [f for k in range(max(SKELETONS.values())) for f, n in SKELETONS.items() if n > k]

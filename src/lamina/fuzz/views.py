@@ -85,7 +85,7 @@ def reversed_(g: Grower) -> None:
 
 
 def mirrored(g: Grower) -> None:
-    """A value beside a view of itself: x + x.T, a difference of neighbours."""
+    """A value combined with a view of itself: x + x.T, a difference of neighbors."""
     x = g.pick(lambda n: numeric(n) and n.ndim >= 1)
     axis = g.rng.randrange(x.ndim)
     order = g.rng.sample(range(x.ndim), x.ndim)
@@ -143,7 +143,7 @@ def _indices(g: Grower, shape: tuple[Dim, ...]) -> Node:
 
 
 def gathered(g: Grower) -> None:
-    """Whole rows along an axis, at positions that may lie outside."""
+    """Whole rows along an axis, at positions that may be outside."""
     x = g.pick(lambda n: n.ndim >= 1 and n.shape[0] != 0)
     axis = g.rng.randrange(x.ndim)
     if g.concrete(x.shape)[axis] == 0 or (not is_static(x.shape[axis])):

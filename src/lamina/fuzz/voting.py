@@ -1,8 +1,8 @@
 """One random program on all engines that are installed: which of them strays from the bounds?
 
-The reference defines what is right, and the bounds are computed beside it in float64; but a defect
-in a meaning would be in both. Three independent engines settle it: the message says who stands
-against whom.
+The reference defines what is right, and the bounds are computed with it in float64; but a defect
+in a meaning would be in both. Three independent engines settle it: the message says which engine
+deviates from which.
 
 The xla engine takes numbers below the smallest normal one for zero. So the arrays hold none, the
 bounds are wider by the smallest normal number, and no sign of a zero is compared; a program with
@@ -41,7 +41,7 @@ def voters() -> tuple[str, ...]:
 
 
 def check_votes(case: Case) -> Failure | None:
-    """Compare each engine's results with the bounds of the program's; None if all lie within."""
+    """Compare each engine's results with the bounds of the program's; None if all are within."""
     if _has_denormals(case.graph):
         return None
     for arrays in (case.arrays, *case.more):
@@ -70,7 +70,7 @@ def _voted(case: Case, arrays: list[np.ndarray]) -> Failure | None:
 
 
 def _stray(name: str, case: Case, arrays: list[np.ndarray], expected: Sequence[Shadow]) -> str:
-    """How an engine's results differ from what is expected; empty if they do not."""
+    """Describe the difference of an engine's results from the expected ones; empty if none."""
     with settings(cache=False, threads=1):
         executable = engine(name).compile(case.graph, case.updates)
         found = executable([a.copy() for a in arrays])

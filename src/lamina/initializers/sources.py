@@ -30,7 +30,7 @@ TRUNCATED_STDDEV = 0.87962566103423978  # of the standard normal distribution cu
 
 @contextmanager
 def drawing(key: str) -> Iterator[None]:
-    """Within: initializers without a seed of their own draw from this key."""
+    """Within: initializers without a seed draw from this key."""
     with context.entered(weight_key=key):
         yield
 
@@ -50,7 +50,7 @@ def generator(seed: Any) -> np.random.Generator:
 
 
 def next_seed() -> int:
-    """The next seed of weights in the global stream, which `lm.set_seed` starts anew. Known at
+    """The next seed of weights in the global stream, which `lm.set_seed` restarts. Known at
     once, also where a program is being recorded."""
     high, low = random_keys.global_key("initial weights").numpy().tolist()
     return int(high) << 32 | int(low)

@@ -1,4 +1,4 @@
-"""Looking inside: what becomes of a function, as text, pictures and figures.
+"""Inspection of the stages of a function: text, graphs and measurements.
 
     lm.inspect.graph(f, *args)          the graph of primitives
     lm.inspect.kernels(f, *args)        the kernels that it becomes: nests, schedules, memory
@@ -6,7 +6,7 @@
     lm.inspect.assembly(f, *args)       this machine's instructions
     lm.inspect.stablehlo(f, *args)      the program of the xla engine, before it is compiled
     lm.inspect.hlo(f, *args)            the same after XLA has compiled it
-    lm.inspect.profile(f, *args)        the time of each kernel, beside the machine's limits
+    lm.inspect.profile(f, *args)        the time of each kernel and the machine's limits
     lm.inspect.dot(f, *args)            the graph for Graphviz
     lm.inspect.html(f, *args)           all of it on one page
 

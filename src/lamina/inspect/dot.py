@@ -1,4 +1,4 @@
-"""The graph as a picture, in the language of Graphviz: `dot -Tsvg graph.dot -o graph.svg`."""
+"""The graph in the language of Graphviz: `dot -Tsvg graph.dot -o graph.svg`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time of each kernel of a program beside the limits of the machine, as a table."""
+"""The time of each kernel of a program and the limits of the machine, as a table."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Profile:
     ceilings: str
 
     def __repr__(self) -> str:
-        """A table: in colour when it goes to a terminal, else plain text."""
+        """A table: in color when it goes to a terminal, else plain text."""
         if not sys.stdout.isatty():
             return str(self)
         from rich.console import Console

@@ -90,7 +90,7 @@ def _of_model(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> S
     program = session.runner(trainee, "train", data)
     if not isinstance(program, Program):
         raise ArgumentError(
-            "inspect: this model is trained eagerly, so there is no program to look at",
+            "inspect: this model is trained eagerly, so no program exists to inspect",
             hint="compile the model without run_eagerly=True",
         )
     order = np.arange(data.rows, dtype=np.int32)[None]

@@ -32,7 +32,7 @@ class Extent:
 
     __slots__ = ("_hash", "terms")
     __array_ufunc__ = None  # NumPy leaves operators to this class
-    __lamina_tensor__: ClassVar[Callable[[Extent], Any]]  # set by lamina.tensor, which stands above
+    __lamina_tensor__: ClassVar[Callable[[Extent], Any]]  # set by lamina.tensor, a module above
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self.terms = {k: v for k, v in sorted(terms.items()) if v}

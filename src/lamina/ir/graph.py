@@ -2,7 +2,7 @@
 
     graph = name(parameter, ...) { node ... return result, ... }
     node  = primitive(node, ..., parameter=constant, ...) : type
-    type  = tensor type | (tensor type, ...)        `get_tuple_element` takes the second apart
+    type  = tensor type | (tensor type, ...)        `get_tuple_element` reads the second
 
 Nodes are immutable; equality is identity, and `number` says in which order they were made. A node
 whose value is known already (eager code) carries it.

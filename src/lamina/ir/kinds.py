@@ -11,7 +11,7 @@
     REDUCTION      many elements of one operand combined
     CONTRACTION    sums of products of two operands
     WINDOW         a reduction over a sliding window
-    OPAQUE         code of its own, outside of the language of loop nests
+    OPAQUE         hand-written code, outside of the language of loop nests
     CONTROL        a loop or branch, which holds graphs
 
 `cost` is the number of instructions for one element on a CPU with vectors (a polynomial counts its
@@ -65,7 +65,7 @@ def _one_operation(**costs: int) -> dict[str, Row]:
 
 
 def _uncounted(*names: str, moves: bool = False) -> dict[str, Row]:
-    """Elementwise primitives of one instruction that are no arithmetic."""
+    """Elementwise primitives of one instruction, not counted as arithmetic."""
     return {name: Row(Kind.ELEMENTWISE, 1, flops=0, moves=moves) for name in names}
 
 

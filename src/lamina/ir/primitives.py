@@ -5,7 +5,7 @@ only gradients read: `identity`, `stop_gradient`, `custom_gradient`, `parameter`
 the very shapes and dtypes a primitive asks for: broadcasting and promotion are the work of the
 operations. Where StableHLO takes a region for a reduction or an update, ours takes its `kind`.
 
-What indexes, windows and loops are about stands on pages of their own, imported here. Each function
+Primitives of indexing, windows and loops are in separate modules, imported here. Each function
 infers the type of its result; calling it makes a node:
 
     add(x, y) : Node      reduce(x, kind="sum", dimensions=(0,)) : Node
@@ -117,7 +117,7 @@ def bitcast_convert(x: TensorType, *, dtype: DType) -> TensorType:
 
 @primitive
 def identity(x: TensorType) -> TensorType:
-    """x; a node of its own, so that a gradient can be taken at this use of x alone."""
+    """x; a separate node, so that a gradient can be taken at this use of x alone."""
     return x
 
 
@@ -324,7 +324,7 @@ def get_tuple_element(x: tuple[TensorType, ...], *, index: int) -> TensorType:
 def sort(
     *xs: TensorType, dimension: int, descending: bool = False, num_keys: int = 1
 ) -> tuple[TensorType, ...]:
-    """xs reordered alike along an axis so that the first num_keys, compared in turn, do not
+    """xs reordered alike along an axis so that the first num_keys, compared in order, do not
     decrease (increase where descending). Stable; NaN comes last either way."""
     need(all(t.shape == xs[0].shape for t in xs), "sort", "(C1) operands must have one shape", *xs)
     need(0 <= dimension < xs[0].ndim, "sort", "(C2) needs an axis", dimension, xs[0])

@@ -7,7 +7,7 @@
     value  = 3 | True | sum | (1, batch) | ((0, 1),) | float32 | 1.0 | [1.0, 2.0] | base64:...
            | <hash, stats>
 
-A node's number is its place among the graph's nodes, operands first; each region counts anew.
+A node's number is its place among the graph's nodes, operands first; each region counts from 0.
 Params are in alphabetical order; those that have their default value are left out. Equal graphs
 have equal texts, so a text can key a cache.
 """
@@ -29,7 +29,7 @@ from lamina.ir.graph import Graph, Node, parameter
 from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import DTYPES, Dim, DType, Extent, TensorType
 
-SMALL = 8  # constants of up to so many elements are written out
+SMALL = 8  # constants of at most this many elements are written out
 
 
 # ---- printing ----------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def _parse_type(text: str) -> Any:
         return tuple(map(_parse_type, _split(text[1:-1])))
     name, _, shape = text.partition("[")
     if name not in DTYPES or not shape.endswith("]"):
-        raise ValueError(f"{text!r} is no type, such as float32[batch, 784]")
+        raise ValueError(f"{text!r} is not a type, such as float32[batch, 784]")
     return TensorType(tuple(map(parse_extent, _split(shape[:-1]))), DTYPES[name])
 
 
@@ -283,11 +283,11 @@ def parse_extent(text: str) -> Dim:
     """`28*batch + 1`, `floor(length / 2)`."""
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != text.replace(" ", ""):
-        raise ValueError(f"{text!r} is no extent")
+        raise ValueError(f"{text!r} is not an extent")
     tokens.reverse()
     value = _sum(tokens)
     if tokens:
-        raise ValueError(f"{text!r} is no extent")
+        raise ValueError(f"{text!r} is not an extent")
     return value
 
 

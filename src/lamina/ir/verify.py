@@ -15,8 +15,9 @@ def verify(graph: Graph) -> None:
     """Raises VerifyError, naming the node and the rule, where a graph breaks one.
 
     Parameters are parameters, each once, and no others are used (so regions are closed); each
-    node's primitive is known, its type is the one inferred anew, tuples are only taken apart, and
-    nothing computes with 16-bit floats. The bodies of loops are verified too.
+    node's primitive is known, its type is the inferred one, tuples are only operands of
+    get_tuple_element, and nothing computes with 16-bit floats. The bodies of loops are verified
+    too.
     """
     pending = [graph]
     while pending:
@@ -42,7 +43,7 @@ def _verify_parameters(graph: Graph, nodes: list[Node]) -> None:
         raise VerifyError(f"graph '{graph.name}': a parameter is listed twice")
     for number, node in enumerate(nodes):
         if (node.op == "parameter") != (node in own):
-            problem = "is not among the graph's own" if node not in own else "is no parameter"
+            problem = "is not among the graph's own" if node not in own else "is not a parameter"
             raise VerifyError(f"{_named(graph, number, node)}: the parameter {problem}")
 
 

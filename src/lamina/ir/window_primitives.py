@@ -31,11 +31,11 @@ def convolution(
 
         out[n, y, o] = sum over k, i of lhs[n, y stride + k rhs_dilation - low, i] rhs[k, i, o]
 
-    The kernel is not flipped. Positions count lhs with lhs_dilation - 1 zeros between neighbours,
+    The kernel is not flipped. Positions count lhs with lhs_dilation - 1 zeros between neighbors,
     and zeros beyond its edges; negative padding cuts. Specs name axes: lhs_spec and out_spec
     (batch, feature, *spatial), rhs_spec (output feature, input feature, *spatial). Feature groups:
     part k of lhs's features meets part k of rhs's outputs only. Batch groups: part k of lhs's
-    batch does, and the parts lie side by side among the result's features.
+    batch does, and the parts are adjacent among the result's features.
     """
     name, n = "convolution", lhs.ndim - 2
     ok = lhs.dtype == rhs.dtype and lhs.dtype.kind in "iuf" and computes(lhs)
@@ -77,7 +77,7 @@ def reduce_window(
     padding: Sequence[tuple[int, int]],
     window_dilations: Sequence[int],
 ) -> TensorType:
-    """The sum, max or min of each window of x; what lies beyond the edges takes no part.
+    """The sum, max or min of each window of x; elements beyond the edges are left out.
 
     One extent, stride, padding and dilation for each axis of x. A NaN in a window is its extreme.
     argmax and argmin give the first position of the extreme in its window, in C order, int32.

@@ -6,7 +6,7 @@ from lamina.ir.types import Dim
 
 
 def spread(extent: Dim, dilation: int) -> Dim:
-    """The extent of an axis with dilation - 1 places between neighbours; 0 stays 0."""
+    """The extent of an axis with dilation - 1 places between neighbors; 0 stays 0."""
     return extent if dilation == 1 or extent == 0 else (extent - 1) * dilation + 1
 
 

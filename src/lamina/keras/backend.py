@@ -23,7 +23,7 @@ def floatx() -> str:
 
 
 def clear_session() -> None:
-    """Nothing to clear: models and what was compiled for them go when nobody holds them."""
+    """Nothing to clear: models and their programs are freed with their last reference."""
 
 
 namespaces.declare(__name__)

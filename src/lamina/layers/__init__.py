@@ -28,7 +28,7 @@ from lamina.layers import (
     pooling,
     preprocessing,
     random_geometry,
-    random_pictures,
+    random_images,
     recurrent,
     recurrent_cells,
     recurrent_layers,
@@ -65,7 +65,7 @@ from lamina.layers.padding import *  # noqa: F403
 from lamina.layers.pooling import *  # noqa: F403
 from lamina.layers.preprocessing import *  # noqa: F403
 from lamina.layers.random_geometry import *  # noqa: F403
-from lamina.layers.random_pictures import *  # noqa: F403
+from lamina.layers.random_images import *  # noqa: F403
 from lamina.layers.recurrent import *  # noqa: F403
 from lamina.layers.recurrent_cells import *  # noqa: F403
 from lamina.layers.recurrent_layers import *  # noqa: F403
@@ -102,7 +102,7 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += pooling.__all__
     __all__ += preprocessing.__all__
     __all__ += random_geometry.__all__
-    __all__ += random_pictures.__all__
+    __all__ += random_images.__all__
     __all__ += recurrent.__all__
     __all__ += recurrent_cells.__all__
     __all__ += recurrent_layers.__all__

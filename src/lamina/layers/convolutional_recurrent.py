@@ -69,7 +69,7 @@ class ConvLSTMCell(LSTMCell):
         example = tuple(input_shape[1:])
         if any(n is None for n in example):
             raise ShapeError(
-                f"{self._label()}: pictures of shape {example} have open extents, and the states "
+                f"{self._label()}: images of shape {example} have open extents, and the states "
                 "need to know theirs",
                 hint="only the batch and the steps may be None: Input((None, 64, 64, 1))",
             )

@@ -92,7 +92,7 @@ class IntegerLookup(Lookup):
                 array = array.astype(np.int64)
             except (ValueError, OverflowError) as error:
                 raise DataError(
-                    f"{self._label()}: a token of the vocabulary is no whole number: {error}"
+                    f"{self._label()}: a token of the vocabulary is not a whole number: {error}"
                 ) from error
         if array.dtype.kind not in "iub":
             raise DataError(f"{self._label()}: expected whole numbers, got {describe(array)}")

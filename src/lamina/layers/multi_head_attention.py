@@ -239,7 +239,7 @@ class MultiHeadAttention(Layer):
         if not use_causal_mask or value is not query or (key is not None and key is not query):
             raise refused(self, "its queries see later steps, or another sequence")
         if stream.most is None:
-            raise refused(self, "nobody said for how many steps: stream(length=...)")
+            raise refused(self, "the number of steps is unknown: give stream(length=...)")
         batch, length, heads = stream.batch, stream.most, self.num_heads
         stream.at_most(length)
 

@@ -125,7 +125,7 @@ class Normalization(Layer):
             self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
 
     def adapt(self, data: Any) -> None:
-        """Learn mean and variance anew from an array or an iterable of batches.
+        """Learn mean and variance from an array or an iterable of batches.
 
         Args:
             data: array, or iterable of batches.
@@ -188,7 +188,7 @@ class Normalization(Layer):
         return tuple(ops.asarray(v, dtype=self.dtype) for v in both)
 
 
-# ---- pictures in other sizes -------------------------------------------------------------------
+# ---- images in other sizes ---------------------------------------------------------------------
 class _Pictures(Layer):
     """Base class of layers over images (batch, rows, columns, channels) or (rows, columns,
     channels)."""
@@ -214,7 +214,7 @@ class _Pictures(Layer):
                 f"{self._label()}: {what} needs to know the rows and columns of "
                 f"{shape_text(x.shape)}",
                 hint="give the Input a height and a width; Resizing without an aspect ratio, in "
-                "front, takes pictures of any size",
+                "front, takes images of any size",
             )
 
     def changed(self, x: Tensor) -> Tensor:

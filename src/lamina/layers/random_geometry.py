@@ -17,7 +17,7 @@ from lamina.ir.types import float32, is_static
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.spec import shape_text
 from lamina.layers.preprocessing import CenterCrop
-from lamina.layers.random_pictures import RandomPictures, between
+from lamina.layers.random_images import RandomImages, between
 from lamina.operations import creation
 from lamina.operations.sampling import FILLS, INTERPOLATIONS, sample
 from lamina.tensor import Tensor
@@ -27,7 +27,7 @@ __all__ = ["RandomTranslation", "RandomRotation", "RandomZoom", "RandomCrop"]
 Factor = float | Sequence[float]
 
 
-class _Moving(RandomPictures):
+class _Moving(RandomImages):
     """Base class of geometric transformations: each output pixel samples the image at another
     position."""
 
@@ -41,7 +41,7 @@ class _Moving(RandomPictures):
                 raise RangeError(f"{own}: {name} must be one of {', '.join(among)}, not {value!r}")
         self.interpolation, self.fill_mode, self.fill_value = interpolation, fill_mode, fill_value
 
-    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
         height, width = x.shape[1:3]
         if not is_static((height, width)):
             raise ShapeError(
@@ -50,11 +50,11 @@ class _Moving(RandomPictures):
         shape = (1, int(height), int(width))
         rows, columns = (creation.iota(shape, axis, float32) for axis in (1, 2))
         middle = ((shape[1] - 1) / 2, (shape[2] - 1) / 2)
-        places = self.places(x, rows - middle[0], columns - middle[1], chances)
+        places = self.places(x, rows - middle[0], columns - middle[1], uniform)
         down, right = (p + m for p, m in zip(places, middle, strict=True))
         return sample(x, down, right, self.interpolation, self.fill_mode, self.fill_value)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
+    def places(self, x: Tensor, rows: Any, columns: Any, uniform: Tensor) -> tuple[Any, Any]:
         """Return rows and columns (batch, height, width), relative to the center, that each output
         pixel samples; `rows` and `columns` are its own position.
 
@@ -62,9 +62,9 @@ class _Moving(RandomPictures):
             x: images, (batch, rows, columns, channels).
             rows: row of each output pixel relative to the center.
             columns: column of each output pixel relative to the center.
-            chances: random numbers in [0, 1), (batch, draws).
+            uniform: random numbers in [0, 1), (batch, draws).
         """
-        raise TypeError(f"{type(self).__name__} must define places(x, rows, columns, chances)")
+        raise TypeError(f"{type(self).__name__} must define places(x, rows, columns, uniform)")
 
 
 def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tuple[float, float]:
@@ -123,8 +123,8 @@ class RandomTranslation(_Moving):
         self._height = _pair("RandomTranslation", "height_factor", height_factor, -1, 1)
         self._width = _pair("RandomTranslation", "width_factor", width_factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
-        down, right = between(chances, 0, *self._height, 3), between(chances, 1, *self._width, 3)
+    def places(self, x: Tensor, rows: Any, columns: Any, uniform: Tensor) -> tuple[Any, Any]:
+        down, right = between(uniform, 0, *self._height, 3), between(uniform, 1, *self._width, 3)
         zero = (rows + columns) * 0.0
         return rows + zero - down * x.shape[1], columns + zero - right * x.shape[2]
 
@@ -169,8 +169,8 @@ class RandomRotation(_Moving):
         self._settle_sampling(interpolation, fill_mode, fill_value)
         self._factor = _pair("RandomRotation", "factor", factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
-        angle = between(chances, 0, *self._factor, 3) * (2 * math.pi)
+    def places(self, x: Tensor, rows: Any, columns: Any, uniform: Tensor) -> tuple[Any, Any]:
+        angle = between(uniform, 0, *self._factor, 3) * (2 * math.pi)
         cosine, sine = ops.cos(angle), ops.sin(angle)
         return sine * columns + cosine * rows, cosine * columns - sine * rows
 
@@ -220,14 +220,14 @@ class RandomZoom(_Moving):
         if width_factor is not None:
             self._width = _pair("RandomZoom", "width_factor", width_factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, chances: Tensor) -> tuple[Any, Any]:
-        tall = between(chances, 0, *self._height, 3) + 1.0
-        wide = tall if self._width is None else between(chances, 1, *self._width, 3) + 1.0
+    def places(self, x: Tensor, rows: Any, columns: Any, uniform: Tensor) -> tuple[Any, Any]:
+        tall = between(uniform, 0, *self._height, 3) + 1.0
+        wide = tall if self._width is None else between(uniform, 1, *self._width, 3) + 1.0
         zero = (rows + columns) * 0.0
         return rows * tall + zero, columns * wide + zero
 
 
-class RandomCrop(RandomPictures):
+class RandomCrop(RandomImages):
     """Random crop of images in training, center crop in inference.
 
     Smaller images are enlarged first, as by `CenterCrop`.
@@ -272,16 +272,16 @@ class RandomCrop(RandomPictures):
         fits = is_static((rows, columns)) and rows >= self.height and columns >= self.width  # type: ignore[operator]
         return super().call(inputs, training) if training and fits else self._middle(inputs)
 
-    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
         rows, columns = creation.iota((1, self.height, 1), 1), creation.iota((1, 1, self.width), 2)
-        top = self._start(int(x.shape[1]) - self.height, chances, 0)
-        left = self._start(int(x.shape[2]) - self.width, chances, 1)
+        top = self._start(int(x.shape[1]) - self.height, uniform, 0)
+        left = self._start(int(x.shape[2]) - self.width, uniform, 1)
         zero = (rows + columns) * 0
         down = ops.astype(rows + zero + top, float32)
         right = ops.astype(columns + zero + left, float32)
         return sample(x, down, right, "nearest", "nearest")
 
-    def _start(self, room: int, chances: Tensor, number: int) -> Any:
+    def _start(self, room: int, uniform: Tensor, number: int) -> Any:
         """Return the first row or column of each crop, from 0 to the remaining extent."""
-        drawn = between(chances, number, 0.0, 1.0, 3) * (room + 1)
+        drawn = between(uniform, number, 0.0, 1.0, 3) * (room + 1)
         return ops.minimum(ops.astype(drawn, "int32"), room)

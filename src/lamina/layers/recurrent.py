@@ -180,7 +180,7 @@ class RNN(Layer):
         """
         xs = ops.swapaxes(ops.astype(sequences, self.dtype), 0, 1)
         valid = self._valid(mask, sequences)
-        if valid is not None:  # whatever stands at steps that are not there must not matter
+        if valid is not None:  # values at masked steps must not matter
             xs = ops.where(masks.fitted(valid, sequences.ndim), xs, 0)
         parts = parts_of(self.cell, xs.shape[1], xs.shape[-1], training)
         xs = parts.project(xs)

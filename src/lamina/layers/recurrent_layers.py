@@ -1,4 +1,4 @@
-"""Recurrent layers with a cell of their own: SimpleRNN, LSTM, GRU."""
+"""Recurrent layers with a built-in cell: SimpleRNN, LSTM, GRU."""
 
 from __future__ import annotations
 

@@ -362,5 +362,5 @@ class ActivityRegularization(Layer):
 
 def _fraction(owner: str, name: str, value: Any) -> float:
     if not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise RangeError(f"{owner}: {name} must lie within 0 and 1, not {value!r}")
+        raise RangeError(f"{owner}: {name} must be within 0 and 1, not {value!r}")
     return float(value)

@@ -108,7 +108,7 @@ class Loss(Configurable):
 
         Args:
             y: targets, an array with the samples first.
-            output_shape: shape of the predictions; the batch axis is not checked, and None stands
+            output_shape: shape of the predictions; the batch axis is not checked, and None means
                 for any extent.
 
         Raises:

@@ -48,11 +48,11 @@ def paired_shape(true: Shape, pred: Shape, name: str) -> Shape:
         return long if len(short) <= 1 else short
     raise ShapeError(
         f"{name}: targets have shape {shown(true)}, predictions {shown(pred)}",
-        hint=_cure(true, pred, name),
+        hint=_hint(true, pred, name),
     )
 
 
-def _cure(true: Shape, pred: Shape, name: str) -> str:
+def _hint(true: Shape, pred: Shape, name: str) -> str:
     never = f"{name} never broadcasts targets onto predictions"
     if not pred:
         return "the first axis of both is that of the samples: reshape them to (1,)"

@@ -77,7 +77,7 @@ def categorical_generalized_cross_entropy(
 
         (1 - p[y]^q) / q
 
-    It lies between the cross-entropy (q -> 0) and the mean absolute error (q = 1).
+    It is between the cross-entropy (q -> 0) and the mean absolute error (q = 1).
 
     Args:
         y_true: class indices.
@@ -139,12 +139,12 @@ def label_indices(y_true: ArrayLike, scores: Tensor, axis: int, name: str) -> Te
         raise ShapeError(
             f"{name}: labels have shape {shown(labels.shape)}, predictions {shown(scores.shape)}; "
             f"class indices would have shape {shown(shape)}",
-            hint=_cure_of_labels(labels, scores),
+            hint=_hint_of_labels(labels, scores),
         )
     return as_tensor(reshaped(labels, shape), types.int32)
 
 
-def _cure_of_labels(labels: Tensor, scores: Tensor) -> str:
+def _hint_of_labels(labels: Tensor, scores: Tensor) -> str:
     if labels.shape == scores.shape:
         return "these look like one-hot labels: use categorical_crossentropy, or y.argmax(axis=-1)"
     return "give one class index for each row of the predictions"

@@ -44,19 +44,19 @@ def check_indices(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
             f"{shown(outputs)}; class indices would have shape {shown((len(y), *labels))}",
             hint="for a distribution over the classes in each row use categorical_crossentropy"
             if y.shape[1:] == outputs
-            else _cure_of_steps(y, labels)
+            else _hint_of_steps(y, labels)
             or "give one class index for each row of the predictions",
         )
     _check_whole(loss, y)
     _check_classes(loss, y, classes)
 
 
-def _cure_of_steps(y: np.ndarray, expected: Outputs) -> str | None:
+def _hint_of_steps(y: np.ndarray, expected: Outputs) -> str | None:
     """Return a hint if targets are per sequence and predictions per step, or the reverse."""
     one = y.shape[1:-1] if y.shape[1:] and y.shape[-1] == 1 else y.shape[1:]
     if len(one) + 1 < len(expected):
         return (
-            "the predictions are for each place of a picture; for one target a picture put "
+            "the predictions are for each position of an image; for one target an image put "
             "Flatten() or GlobalAveragePooling2D() before the last layers"
         )
     if len(one) < len(expected):
@@ -78,7 +78,7 @@ def _check_whole(loss: Any, y: np.ndarray) -> None:
     wrong = y != np.floor(y)
     if wrong.any():
         raise DataError(
-            f"{loss.name}: target {_first(y, wrong)} is no class index",
+            f"{loss.name}: target {_first(y, wrong)} is not a class index",
             hint="class indices are whole numbers; for numbers to predict, use mean_squared_error",
         )
 
@@ -91,15 +91,15 @@ def _check_classes(loss: Any, y: np.ndarray, classes: int) -> None:
     if not wrong.any():
         return
     highest = int(y.max())
-    cure = f"the last layer needs {highest + 1} outputs, or the labels are wrong"
+    hint = f"the last layer needs {highest + 1} outputs, or the labels are wrong"
     if y.min() == 1 and highest == classes:
-        cure = "the labels count from 1: use y - 1"
+        hint = "the labels count from 1: use y - 1"
     elif y.min() < 0:
-        cure = "classes count from 0; ignore_class=... leaves out samples with a label of its own"
+        hint = "classes count from 0; ignore_class=... leaves out samples with this label"
     raise RangeError(
         f"{loss.name}: label {_first(y, wrong)} is not one of the {classes} classes that the model "
         f"predicts, 0 to {classes - 1}",
-        hint=cure,
+        hint=hint,
     )
 
 
@@ -129,11 +129,11 @@ def _check_share(loss: Any, y: np.ndarray) -> None:
     wrong = (y < 0) | (y > 1)
     if wrong.any():
         raise RangeError(
-            f"{loss.name}: target {_first(y, wrong)} is outside of 0 to 1", hint=_cure_of_share(y)
+            f"{loss.name}: target {_first(y, wrong)} is outside of 0 to 1", hint=_hint_of_share(y)
         )
 
 
-def _cure_of_share(y: np.ndarray) -> str:
+def _hint_of_share(y: np.ndarray) -> str:
     values = np.unique(y[:1000])
     if set(values.tolist()) <= {-1, 1}:
         return "labels of -1 and 1 are for hinge losses; for this one use (y + 1) / 2"
@@ -172,10 +172,10 @@ def check_same_shape(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
     raise ShapeError(
         f"{loss.name}: targets have shape {shown(y.shape)}, predictions "
         f"{shown((len(y), *outputs))}; a loss never broadcasts them",
-        hint="for class indices use sparse_categorical_crossentropy; a loss of your own that takes "
+        hint="for class indices use sparse_categorical_crossentropy; a custom loss that takes "
         "them declares targets = 'indices'"
         if labels and len(outputs) > 0
-        else (_cure_of_steps(y, outputs[:-1]) if len(outputs) > 1 else None)
+        else (_hint_of_steps(y, outputs[:-1]) if len(outputs) > 1 else None)
         or "the last layer needs one output for each column of the targets",
     )
 

@@ -188,7 +188,7 @@ def as_metric(
     if isinstance(metric, Metric):
         return metric
     if not callable(metric):
-        raise ArgumentError(f"{identifier!r} is no metric")
+        raise ArgumentError(f"{identifier!r} is not a metric")
     return MeanMetricWrapper(metric)
 
 

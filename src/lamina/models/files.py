@@ -66,7 +66,7 @@ class Filing:
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """The same model with weights and state of its own, compiled programs included."""
+        """The same model with separate weights, state and compiled programs."""
         twin = memo[id(self)] = object.__new__(type(self))
         for name, value in self.__dict__.items():
             twin.__dict__[name] = copy.deepcopy(value, memo)

@@ -70,15 +70,15 @@ class Model(Connected, Layer, Stepping, Filing):
         self._output_shape = symbolic.shapes_of(alone(outputs))
 
     def _rename_twins(self) -> None:
-        """Layers of two models that are joined may have one name: told apart, if the names were not
-        given by the user."""
+        """Layers of two models that are joined may have one name: made distinct, if the names were
+        not given by the user."""
         taken: set[str] = set()
         for layer in self._functional_layers:
             if layer.name in taken:
                 if is_named_by_user(layer):
                     raise ArgumentError(
                         f"Model: two layers are called '{layer.name}'",
-                        hint="give each layer of a model a name of its own",
+                        hint="give each layer of a model a unique name",
                     )
                 take_name(layer, taken)
             taken.add(layer.name)

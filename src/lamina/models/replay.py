@@ -99,7 +99,7 @@ def _size(symbol: str, sizes: Mapping[str, Dim]) -> Dim:
     raise ShapeError(
         f"the size of {symbol!r} differs between the inputs, and an operation between the layers "
         "depends on it",
-        hint="put the operation into a layer of its own, or give the axis of the Input a size",
+        hint="put the operation into a custom layer, or give the axis of the Input a size",
     )
 
 

@@ -134,7 +134,7 @@ class _Watch:
     def output(self, name: str) -> Any:
         if name not in self.found:
             raise ArgumentError(
-                f"representations: there is no output of '{name}': the model does not call it, "
+                f"representations: no output of '{name}': the model does not call it, "
                 "or only inside a loop",
                 hint=f"there are {', '.join(self.found)}",
             )

@@ -154,7 +154,7 @@ class Sequential(Model):
         raise ArgumentError(f"{self._label()}: add needs a layer, got {describe(layer)}", hint=hint)
 
     def _first_input(self, layer: Layer) -> InputLayer | None:
-        """What the first layer says of the input: its `input_shape`, or a model's own Input."""
+        """The input as the first layer declares it: its `input_shape`, or a model's own Input."""
         if first_shape(layer) is not None:
             return InputLayer(batch_shape=first_shape(layer), dtype=self._input_dtype())
         graph = graph_of(layer)
@@ -164,7 +164,7 @@ class Sequential(Model):
         return InputLayer(batch_shape=known_shape(node.shape), dtype=node.dtype)
 
     def _input_dtype(self) -> Any:
-        """What data are converted to where no Input says it: what the first layer asks for."""
+        """The dtype that data are converted to without an Input: that of the first layer."""
         first = data_dtype(self._layers[0]) if self._layers else None
         return first or self._dtype
 
@@ -173,7 +173,7 @@ class Sequential(Model):
         if other is not layer and is_named_by_user(layer) and is_named_by_user(other):
             raise ArgumentError(
                 f"{self._label()}: there is already a layer '{layer.name}'",
-                hint="give each layer of a model a name of its own",
+                hint="give each layer of a model a unique name",
             )
 
     def _begin(self, layer: InputLayer) -> None:
@@ -198,7 +198,7 @@ class Sequential(Model):
             rebuild: accepted for Keras.
         """
         if not self.layers:
-            raise ArgumentError(f"{self._label()}: there is no layer to take off")
+            raise ArgumentError(f"{self._label()}: the model has no layer to remove")
         if not self._layers:
             return self._drop(self._host)
         layer = self._drop(self._layers)
@@ -243,8 +243,8 @@ class Sequential(Model):
         self._widen(np.shape(inputs) if hasattr(inputs, "shape") else ())
 
     def _widen(self, shape: Sequence[Any]) -> None:
-        """Where data decided on the shapes of this model, other data may: extents that differ from
-        those before become open, if the layers can do with that."""
+        """If data decided on the shapes of this model, other data may change them: extents that
+        differ from those before become open, if the layers can do with that."""
         if not self._decided_by_data or self._graph is None:
             return
         node = self._graph.input_nodes[0]

@@ -1,8 +1,8 @@
 """Stream: a model that takes its sequence one step at a time, and gives each step's output at once.
 
 The model is recorded for one step, its layers each in the way of `layers/_base/streaming.py`, and
-compiled once; what they keep lies in Variables that the program updates in place. A step costs the
-same wherever in the sequence it stands.
+compiled once; their state is in Variables that the program updates in place. A step costs the
+same at every position in the sequence.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Stream:
         the outputs do too.
 
         Raises:
-            ShapeError, DTypeError: x is no step of the model's inputs.
+            ShapeError, DTypeError: x is not a step of the model's inputs.
             StateError: there were as many steps as positions or `length` allow.
         """
         if self._done == self._most:
@@ -113,7 +113,7 @@ class Stream:
     @property
     def state(self) -> dict[str, Any]:
         """Copies of all that is kept from step to step, by the layers' paths, and the position;
-        assign it to go on from there."""
+        assign it to continue from there."""
         kept = tree.map_structure(lambda v: v.numpy(), self._stream.states)
         return {**kept, "position": self._done}
 
@@ -171,10 +171,10 @@ class Stream:
 
     def _full(self) -> StateError:
         return StateError(
-            f"stream of {label(self.model)}: {self._done} steps have come, and there is no place "
+            f"stream of {label(self.model)}: {self._done} steps have come, and it has no room "
             "for more",
             hint="reset(), and give the last steps again; attention keeps as many steps as "
-            "stream(length=...) says, and a PositionEmbedding has so many positions",
+            "stream(length=...) sets, and a PositionEmbedding as many as it has positions",
         )
 
 
@@ -224,7 +224,7 @@ def check_between(model: Any, graph: Any) -> None:
     roots = [n for call in graph.calls for t in call.inputs if (n := node_of(t)) is not None]
     for node in topological([*roots, *graph.output_nodes]):
         if node.op != "parameter" and not _keeps_steps_apart(node):
-            raise refused(model, f"between its layers stands the operation {node.op}")
+            raise refused(model, f"between its layers is the operation {node.op}")
 
 
 def _keeps_steps_apart(node: Node) -> bool:

@@ -259,7 +259,8 @@ def fold(text: str, width: int) -> list[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """What is not divided: words with the spaces before them, parts of names up to underscores."""
+    """The parts that are not divided: words with the spaces before them, parts of names up to
+    underscores."""
     return re.findall(r"\s*(?:[^\s_]+_*|_+)", text) or [""]
 
 

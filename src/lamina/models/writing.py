@@ -28,7 +28,7 @@ MARKS = {"from", "value", "tuple", "dict"}
 
 
 def functional_config(model: Any, graph: FunctionalGraph) -> dict[str, Any]:
-    """The configuration of a functional model. Raises ArgumentError where plain operations stand
+    """The configuration of a functional model. Raises ArgumentError if plain operations are
     between its layers: they have no name that a file could hold."""
     layers = model.layers
     at = {id(layer): k for k, layer in enumerate(layers)}
@@ -42,7 +42,7 @@ def functional_config(model: Any, graph: FunctionalGraph) -> dict[str, Any]:
         source = source_of(node) if node is not None else None
         if source is None or source[0] not in order:
             raise ArgumentError(
-                f"{label(model)} cannot be written down: between its layers stands an "
+                f"{label(model)} cannot be written down: between its layers is an "
                 f"operation, {node.op if node else value!r}",
                 hint="use a layer for it (Add for +, Concatenate, Reshape, ...), or write a Layer "
                 "whose call does it",
@@ -72,7 +72,7 @@ def _input_call(node: Any) -> Call:
     if source is None or not isinstance(source[0].layer, InputLayer):
         raise ArgumentError(
             "a model that begins in the middle of another cannot be written down",
-            hint="begin it with an Input of its own",
+            hint="begin it with its own Input",
         )
     return source[0]
 

@@ -1,6 +1,6 @@
 """Operations: NumPy-shaped functions of tensors, written in primitives, one file per family.
 
-Importing this package gives tensors their operators and methods. `__all__` is what stands in
+Importing this package gives tensors their operators and methods. `__all__` is what goes into
 `lamina` itself; activations and convolutions are in `lamina.nn`, random numbers in
 `lamina.random`.
 """

@@ -20,7 +20,7 @@ from lamina.operations.comparison import (
 from lamina.operations.promote import floating, is_weak, like, need_kind, widened
 from lamina.tensor import Tensor, as_tensor, bind
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = [
     "abs", "absolute", "add", "clip", "copysign", "divide", "isclose", "maximum", "minimum",
@@ -317,7 +317,7 @@ def signbit(x: ArrayLike, /) -> Tensor:
     return less(bits, 0)
 
 
-# ---- neighbours ----------------------------------------------------------------------------------
+# ---- neighbors -----------------------------------------------------------------------------------
 
 
 def isclose(

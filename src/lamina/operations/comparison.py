@@ -11,7 +11,7 @@ from lamina.operations.applying import aligned, unary
 from lamina.operations.promote import broadcast, is_weak, need_kind, promoted, widened
 from lamina.tensor import Tensor, as_tensor, bind
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = [
     "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
@@ -30,7 +30,7 @@ def _compare(function: str, direction: str, x: Any, y: Any) -> Tensor:
 
 
 def _fitting(value: Any, beside: Any) -> Any:
-    """An integer beyond the other operand's dtype keeps its own: 300 is no uint8."""
+    """An integer beyond the other operand's dtype keeps its own: 300 does not fit uint8."""
     if type(value) is not int or is_weak(beside):
         return value
     dtype = as_tensor(beside).dtype

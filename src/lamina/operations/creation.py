@@ -21,7 +21,7 @@ from lamina.operations.promote import common_dtype, is_weak, operand, scalar, sh
 from lamina.tensor import Tensor, as_tensor, bind, from_foreign_dlpack, from_node
 from lamina.variables import current_trace
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = [
     "arange", "array", "asarray", "astype", "cast", "constant", "empty", "empty_like",
@@ -65,7 +65,7 @@ def asarray(
 
 
 def array(obj: ArrayLike, /, dtype: DTypeLike = None, *, copy: bool = True) -> Tensor:
-    """Return a tensor with memory of its own, as `asarray(obj, copy=True)`.
+    """Return a tensor with separate memory, as `asarray(obj, copy=True)`.
 
     Args:
         obj: numbers, nests of numbers, NumPy array, or object with `__array__` or DLPack.
@@ -292,7 +292,7 @@ def empty_like(x: ArrayLike, /, dtype: DTypeLike = None, *, device: str | None =
 
 # ---- positions ---------------------------------------------------------------------------------
 def iota(shape: Shape, axis: int, dtype: DType = int32, *, traced: bool = False) -> Tensor:
-    """Each element's position along an axis. Extents may be symbolic; a program computes it anew
+    """Each element's position along an axis. Extents may be symbolic; a program recomputes it
     instead of holding it as a constant. `traced` leaves the value out."""
     params = {"shape": shape, "dtype": dtype, "iota_dimension": axis}
     if traced:

@@ -216,7 +216,7 @@ def _running(
 
 
 def _by_doubling(combine: Combine, start: Any, x: Tensor, axis: int) -> Tensor:
-    """log2(n) steps, each adding what lies 1, 2, 4... before (Hillis and Steele, 1986)."""
+    """log2(n) steps, each adding the element 1, 2, 4... before (Hillis and Steele, 1986)."""
     distance = 1
     while distance < x.shape[axis]:  # type: ignore[operator]
         x = combine(x, _padded(x, axis, distance, -distance, start))

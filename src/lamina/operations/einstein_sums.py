@@ -73,7 +73,7 @@ def _parsed(subscripts: str, count: int) -> tuple[list[str], str]:
 def _without_ellipsis(
     subscripts: str, inputs: list[str], output: str, tensors: list[Tensor]
 ) -> tuple[list[str], str]:
-    """Each `...` as letters of its own, the last of which all operands share."""
+    """Each `...` as separate letters, the last of which all operands share."""
     for labels, t in zip(inputs, tensors, strict=True):
         named = len(labels.replace("^", ""))
         if named > t.ndim or (named < t.ndim and "^" not in labels):
@@ -153,7 +153,7 @@ def _distinct(x: Tensor, labels: str) -> tuple[Tensor, str]:
 
 
 def _summed(x: Tensor, labels: str, needed: set[str]) -> tuple[Tensor, str]:
-    """x summed over the letters that nobody needs any more."""
+    """x summed over the letters that are not needed any more."""
     axes = tuple(d for d, c in enumerate(labels) if c not in needed)
     if not axes:
         return x, labels

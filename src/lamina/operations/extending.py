@@ -17,7 +17,7 @@ from lamina.operations.promote import axis_of, scalar, spread
 from lamina.operations.shaping import ravel, reshape, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 __all__ = ["pad", "repeat", "tile"]
 
 
@@ -49,7 +49,7 @@ def repeat(x: ArrayLike, repeats: ArrayLike, /, axis: int | None = None) -> Tens
 
 
 def _repeated(x: Tensor, count: int, axis: int) -> Tensor:
-    """before: [a, b]; a new axis beside it: [[a, a], [b, b]]; after: [a, a, b, b]"""
+    """before: [a, b]; a new axis next to it: [[a, a], [b, b]]; after: [a, a, b, b]"""
     n = x.shape[axis]
     shape = (*x.shape[: axis + 1], count, *x.shape[axis + 1 :])
     dims = [d if d <= axis else d + 1 for d in range(x.ndim)]

@@ -1,4 +1,4 @@
-"""Pictures in other sizes: resizing by any factor, and moving channels into space and back.
+"""Images in other sizes: resizing by any factor, and moving channels into space and back.
 
 Resizing is linear along each axis, so it is a product with a matrix of weights made beforehand;
 kernels and sampling positions are those of `jax.image.resize` (half pixels, as TensorFlow 2).
@@ -218,6 +218,6 @@ def _blocks(function: str, x: Any, block_size: Any, data_format: Any) -> tuple[T
 
 
 def _moved(x: Tensor, apart: Shape, order: tuple[int, ...], shape: Shape) -> Tensor:
-    """x with its axes taken apart, put in order, and together again."""
+    """x with its axes split, put in order, and merged."""
     moved = permute_dims(bind("reshape", x, shape=apart), order)
     return bind("reshape", moved, shape=shape)

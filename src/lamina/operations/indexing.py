@@ -30,7 +30,7 @@ from lamina.operations.shaping import flip, reshape
 from lamina.tensor import Tensor, as_tensor, bind
 from lamina.variables import Variable
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = []
 # fmt: on
@@ -54,7 +54,7 @@ class Plan:
     slices: list[_Slice]
     shape: list[Dim]  # after slicing and flipping, with dropped and new axes
     arrays: dict[int, Tensor]  # axis of that shape -> integers
-    together: bool  # the arrays stand beside each other
+    together: bool  # the arrays are adjacent
 
 
 def _is_integer(value: Any) -> bool:
@@ -105,7 +105,7 @@ def _read(x: Tensor, item: Any, axis: int) -> list[Any]:
         return [array]
     if array.dtype.kind == "b":
         return list(_from_mask(x, array, axis))
-    if array.size == 0:  # an empty list has no dtype of its own
+    if array.size == 0:  # an empty list has no dtype
         return [as_tensor(array, int32)]
     raise DTypeError(
         f"an index must be an integer, a slice, None, Ellipsis, or an array of integers or bools; "
@@ -161,7 +161,7 @@ def plan_of(x: Tensor, index: Any) -> Plan:
             plan.slices.append(part)
             plan.shape.append(extent)
         elif isinstance(item, Tensor) or advanced:
-            # beside arrays an integer is one of them, as in NumPy
+            # with arrays an integer is one of them, as in NumPy
             array = as_tensor(item) if isinstance(item, Tensor) else scalar(item, int32)
             plan.arrays[len(plan.shape)] = _within(array, n, axis)
             plan.slices.append(_Slice(0, n, 1))
@@ -316,7 +316,7 @@ class Windows:
 
 
 def windows_of(x: Tensor, arrays: dict[int, Tensor], together: bool) -> Windows:
-    """NumPy's rule: the arrays' axes come where the arrays stand; first, if those are apart."""
+    """NumPy's rule: the arrays' axes come at their place; first, if the arrays are not adjacent."""
     mapped = tuple(arrays)
     picked = broadcast(list(arrays.values()), "indexing")
     ndim = picked[0].ndim

@@ -142,7 +142,7 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
 
     Args:
         x: tensor or array-like.
-        axis: axis to take apart; its extent must be known.
+        axis: axis to split; its extent must be known.
 
     Example:
         >>> import lamina as lm

@@ -35,7 +35,7 @@ from lamina.operations.promote import (
 from lamina.operations.shaping import moveaxis, reshape
 from lamina.tensor import Tensor, as_tensor, bind
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = [
     "cross", "diag", "diagonal", "dot", "inner", "matmul", "outer", "tensordot", "trace",
@@ -96,11 +96,11 @@ def matmul(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """
     a, b = promoted((x, y))
     if a.ndim == 0 or b.ndim == 0:
-        raise _misfit("matmul", a, b, "a scalar is no matrix (use *)")
+        raise _misfit("matmul", a, b, "a scalar is not a matrix (use *)")
     if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         inner = f"{a.shape[-1]} and {b.shape[-2 if b.ndim > 1 else 0]}"
         raise _misfit("matmul", a, b, f"the inner extents are {inner}")
-    if b.ndim <= 2:  # every row of a, whatever axes they lie along
+    if b.ndim <= 2:  # every row of a, along any axes
         return contract(a, b, ((a.ndim - 1,), (max(b.ndim - 2, 0),)))
     if a.ndim == 1:
         return contract(b, a, ((b.ndim - 2,), (0,)))

@@ -1,4 +1,4 @@
-"""Masks that travel beside tensors: which steps of which sequences are there at all.
+"""Masks that accompany tensors: which steps of which sequences are present.
 
 A mask is a tensor of bools, True where an entry is valid, of the leading axes of the tensor that it
 belongs to: (batch, steps) for (batch, steps, features). A layer that knows which steps are valid

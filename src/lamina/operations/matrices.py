@@ -47,7 +47,7 @@ def eye(
     if current_trace() is None or known._value is None:
         return known
     node = as_node(_diagonal(shape, k, wanted, traced=True))
-    node.value = known._value  # the program computes it anew, as it does an iota
+    node.value = known._value  # the program recomputes it, like an iota
     return from_node(node)
 
 

@@ -38,7 +38,7 @@ from lamina.operations.ranges import returns
 from lamina.operations.shaping import sliced
 from lamina.tensor import Tensor, as_tensor
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = ["relu"]
 # fmt: on

@@ -2,7 +2,7 @@
 
 A float keeps its dtype next to integers and bools (`ir.types.promote`); floats among themselves,
 and integers and bools among themselves, promote as arrays do in NumPy 2. Python's own `bool`, `int`
-and `float` are weak: they take the dtype of the tensors beside them, or the default of their kind
+and `float` are weak: they take the dtype of the other tensors, or the default of their kind
 (int32, float32) if those are of a lower kind. A function that computes in floats, such as a
 division, makes float32 of integers.
 """
@@ -31,7 +31,7 @@ _DEFAULT = (bool_, int32, float32)
 
 # ---- dtypes ------------------------------------------------------------------------------------
 def is_weak(value: object) -> bool:
-    """True for a Python number, which takes the dtype of the tensors beside it."""
+    """True for a Python number, which takes the dtype of the other tensors."""
     return type(value) in _WEAK_RANK
 
 
@@ -129,7 +129,7 @@ def broadcast_shape(shapes: Sequence[Shape], function: str) -> Shape:
 def spread(x: Tensor, shape: Shape, dims: Sequence[int] | None = None, *, traced: bool) -> Tensor:
     """x in a larger shape, its axes at `dims` (by default the last ones).
 
-    A known x that goes into a program keeps its small node beside the value: the program repeats
+    A known x that goes into a program keeps its small node with the value: the program repeats
     it, instead of holding the large constant. `traced` leaves the value out.
     """
     if x.shape == shape:

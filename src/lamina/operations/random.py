@@ -35,7 +35,7 @@ from lamina.operations.random_keys import bits, key_or_next
 from lamina.operations.shaping import reshape, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = ["erfinv"]
 # fmt: on
@@ -139,7 +139,7 @@ def bernoulli(shape: ShapeLike = (), p: Any = 0.5, *, key: Any = None) -> Tensor
     chosen = key_or_next(key)
     if type(p) in (int, float):
         if not 0 <= p <= 1:
-            raise RangeError(f"bernoulli: p must lie within 0 and 1; got {p}")
+            raise RangeError(f"bernoulli: p must be within 0 and 1; got {p}")
         below = round(p * 2.0**32)
         return less(bits(chosen, shape), below) if below < 2**32 else full(shape, True)
     return less(_unit(chosen, shape_of(shape), float32), p)

@@ -3,7 +3,7 @@
 A key is a tensor uint32[2]; the same key gives the same bits on every engine and machine. `fold_in`
 derives one from another, `split` many. A key that is not given comes from the scope around the
 code, or, in eager code, from the global state that `set_seed` sets. `scoped_key(path)` gives a
-layer a stream of its own, so that a further layer does not change what the others draw.
+layer a separate stream, so that a further layer does not change what the others draw.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def scoped_key(path: str = "") -> Tensor:
     Outside of every scope the key comes from the global state.
 
     Args:
-        path: name of a stream of its own, such as the path of a layer.
+        path: name of a separate stream, such as the path of a layer.
 
     Raises:
         StateError: in a trace without a scope, since a compiled program would draw the same numbers

@@ -1,4 +1,4 @@
-"""The range of what an activation returns: a fact that stands at its function.
+"""The range of the values of an activation, declared at its function.
 
     "distribution"   probabilities that sum to 1 along an axis
     "probabilities"  numbers from 0 to 1

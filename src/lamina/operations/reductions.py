@@ -34,7 +34,7 @@ from lamina.tensor import Tensor, as_tensor, bind
 
 Axis = int | Sequence[int] | None
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = [
     "all", "any", "argmax", "argmin", "count_nonzero", "diff", "logsumexp", "max", "mean", "median",
@@ -158,7 +158,7 @@ def max(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor
         keepdims: keep the reduced axes with extent 1.
 
     Raises:
-        ShapeError: if there are no elements.
+        ShapeError: if the axes are empty.
 
     Example:
         >>> import lamina as lm
@@ -177,7 +177,7 @@ def min(x: ArrayLike, /, axis: Axis = None, *, keepdims: bool = False) -> Tensor
         keepdims: keep the reduced axes with extent 1.
 
     Raises:
-        ShapeError: if there are no elements.
+        ShapeError: if the axes are empty.
 
     Example:
         >>> import lamina as lm

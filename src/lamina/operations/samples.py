@@ -60,7 +60,7 @@ def uniform(path: str, batch: Dim, count: int, seed: int | None = None) -> Tenso
     key = key if seed is None else random_keys.fold_in(key, seed)
     if here is not None and here.numbers.shape == (batch,):
         numbers = here.numbers
-    else:  # nobody knows these samples
+    else:  # the numbers of these samples are unknown
         numbers = iota((batch,), 0, int32)
         if here is not None:
             key = random_keys.fold_in(key, here.numbers[0])

@@ -1,4 +1,4 @@
-"""Pictures read at any positions, between pixels and beyond the edges too."""
+"""Images read at any positions, between pixels and beyond the edges too."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sample(
     rows and columns, counted in pixels from the middle of the first one.
 
     interpolation: "bilinear", between the four pixels around, or "nearest". fill_mode says what
-    lies beyond the edges: "reflect", "wrap", "nearest", or "constant": fill_value.
+    is beyond the edges: "reflect", "wrap", "nearest", or "constant": fill_value.
     """
     x = floating(images)
     if x.ndim != 4 or not is_static(x.shape[1:]):

@@ -21,7 +21,7 @@ from lamina.operations.promote import (
 )
 from lamina.tensor import Tensor, as_tensor, bind
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = [
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "expand_dims", "flatten", "flip",

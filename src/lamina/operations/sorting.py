@@ -17,7 +17,7 @@ from lamina.operations.promote import axis_of, promoted, widened
 from lamina.operations.shaping import ravel, reshape, sliced
 from lamina.tensor import Tensor, as_tensor, bind
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = [
     "argsort", "bincount", "isin", "searchsorted", "sort", "top_k", "unique", "unique_all",
@@ -105,7 +105,7 @@ def top_k(x: ArrayLike, k: int, /, *, axis: int = -1) -> TopK:
     tensor, axis = _line("top_k", x, axis)
     n = tensor.shape[axis]
     if not isinstance(n, Extent) and not 0 <= k <= n:
-        raise RangeError(f"top_k: k must lie within 0 and {n}, the extent of axis {axis}; got {k}")
+        raise RangeError(f"top_k: k must be within 0 and {n}, the extent of axis {axis}; got {k}")
     values, places = _with_positions(tensor, axis, True)
     values = as_tensor(values, tensor.dtype)
     return TopK(sliced(values, axis, 0, k), sliced(places, axis, 0, k))

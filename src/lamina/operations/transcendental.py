@@ -26,7 +26,7 @@ from lamina.operations.logits import logarithm_of
 from lamina.operations.promote import floating
 from lamina.tensor import Tensor
 
-# the names that stand in `lamina` itself
+# the names that are in `lamina` itself
 # fmt: off
 __all__ = [
     "cbrt", "erf", "exp", "exp2", "expm1", "hypot", "log", "log10", "log1p", "log2", "logaddexp",

@@ -56,7 +56,7 @@ def need_rank(function: str, x: Tensor) -> int:
     if not 3 <= x.ndim <= 5:
         raise ShapeError(
             f"{function}: needs a batch, 1 to 3 spatial axes and channels; got shape {x.shape}",
-            hint="x[None] makes a batch of one example, x[..., None] one channel of a picture",
+            hint="x[None] makes a batch of one example, x[..., None] one channel of an image",
         )
     return x.ndim - 2
 

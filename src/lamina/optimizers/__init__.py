@@ -37,7 +37,10 @@ def get(identifier: Any) -> Optimizer:
     """
     found = REGISTRY.get(identifier)
     if not isinstance(found, Optimizer):
-        raise ArgumentError(f"{describe(identifier)} is no optimizer", hint="for example 'adam'")
+        raise ArgumentError(
+            f"expected an optimizer or its name, got {describe(identifier)}",
+            hint="for example 'adam'",
+        )
     return found
 
 

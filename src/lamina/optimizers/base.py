@@ -1,6 +1,6 @@
 """The base of optimizers: learning rate, clipping, weight decay, accumulation, averages.
 
-An update rule is one class in a file of its own kind. It says which arrays it keeps for a variable
+An update rule is one class in the file of its family. It says which arrays it keeps for a variable
 (`slots`), which numbers it needs once a step (`scalars`), and the equation (`update`):
 
     update(x, g, slots, *scalars) -> the variable's next value, the slots' next values
@@ -327,7 +327,7 @@ class Optimizer(Configurable):
         self._need_known(known)
         pairs = [(v, g) for v, g in zip(known, grads, strict=True) if g is not None]
         if not pairs:
-            raise ArgumentError(f"{self.name}: there is no gradient for any variable")
+            raise ArgumentError(f"{self.name}: no variable has a gradient")
         return [v for v, _ in pairs], [self._gradient(v, g) for v, g in pairs]
 
     def _need_known(self, variables: list[Variable]) -> None:

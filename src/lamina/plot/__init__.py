@@ -1,8 +1,8 @@
-"""Pictures of networks and of what they do, drawn with matplotlib (`pip install matplotlib`).
+"""Figures of networks and of their computations, drawn with matplotlib (`pip install matplotlib`).
 
     lm.plot.history(model.fit(...))                    loss and metrics over the epochs
     lm.plot.filters(model, "conv2d")                   the kernels of a convolution
-    lm.plot.feature_maps(model, image)                 what each layer makes of one picture
+    lm.plot.feature_maps(model, image)                 what each layer computes of one image
     lm.plot.projection(model.representations(x), y)    representations in two dimensions, by class
     lm.plot.confusion(y_true, y_pred)                  which class is taken for which
     lm.plot.model(model)                               layers as boxes, values as arrows

@@ -40,7 +40,7 @@ def confusion(
         A matplotlib Figure.
 
     Raises:
-        DataError: if there are no rows, or their numbers differ.
+        DataError: if the arrays have no rows, or their numbers differ.
         MissingExtraError: if matplotlib is not installed.
 
     Example:

@@ -75,7 +75,7 @@ def _runs(given: Any) -> dict[str, Run]:
 
 
 def _metrics(runs: Mapping[str, Run]) -> list[str]:
-    """The metrics of all runs in order; values that are no numbers, and rates, are left out."""
+    """The metrics of all runs in order; values other than numbers, and rates, are left out."""
     names = [name for run in runs.values() for name in run if _drawable(run[name])]
     metrics = dict.fromkeys(name.removeprefix("val_") for name in names)
     return [name for name in metrics if name not in ("lr", "learning_rate")]
@@ -86,13 +86,13 @@ def _drawable(values: Any) -> bool:
 
 
 def _panel(axes: Any, metric: str, runs: Mapping[str, Run]) -> None:
-    colours = style.colours(len(runs))
-    for (name, run), colour in zip(runs.items(), colours, strict=True):
+    colors = style.colors(len(runs))
+    for (name, run), color in zip(runs.items(), colors, strict=True):
         prefix = f"{name}, " if name else ""
-        grey = style.GREY if len(runs) == 1 else colour
+        grey = style.GREY if len(runs) == 1 else color
         _curve(axes, run.get(metric), prefix + "training", color=grey, linewidth=1.1, alpha=0.9)
         validation = run.get(f"val_{metric}")
-        _curve(axes, validation, prefix + "validation", color=colour, linewidth=2.0, marker="o")
+        _curve(axes, validation, prefix + "validation", color=color, linewidth=2.0, marker="o")
     keys = (metric, f"val_{metric}")
     style.epochs_axis(axes, max(len(run.get(key, ())) for run in runs.values() for key in keys))
     axes.set_title(metric, color=style.INK, fontsize=style.PANEL)

@@ -1,7 +1,7 @@
 """Layered layout of a graph: boxes in rows from top to bottom, so that arrows only point down.
 
-A box stands one row below the lowest of those it reads. An arrow that passes rows gets a place in
-each, beside the boxes there. (Sugiyama, Tagawa & Toda 1981, without its search for the fewest
+A box is one row below the lowest of those it reads. An arrow that passes rows gets a place in
+each, next to the boxes there. (Sugiyama, Tagawa & Toda 1981, without its search for the fewest
 crossings: networks have few branches, and these stay in the order of the code.)
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 GAP = 0.35  # inches between boxes
-LANE = 0.3  # inches that an arrow beside boxes takes
+LANE = 0.3  # inches that an arrow next to boxes takes
 
 Place = tuple[float, int]  # x in inches, row
 
@@ -64,7 +64,7 @@ def _mean(values: Sequence[float]) -> float:
 def _ways(
     edges: Sequence[tuple[int, int]], row: list[int], x: list[float], box: float
 ) -> list[list[Place]]:
-    """Each arrow's points; the long ones pass to the right of the boxes, in lanes of their own."""
+    """Each arrow's points; the long ones pass to the right of the boxes, in separate lanes."""
     right = [max(v + box / 2 for v, r in zip(x, row, strict=True) if r == n) for n in set(row)]
     taken: list[list[float]] = [[] for _ in right]
     ways = []

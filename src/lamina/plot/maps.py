@@ -12,7 +12,7 @@ from lamina.plot import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLUMNS = 16  # pictures in a row, at most
+COLUMNS = 16  # images in a row, at most
 
 
 # ---- filters -----------------------------------------------------------------------------------
@@ -51,18 +51,16 @@ def filters(
     count = min(most or (64 if single else 16), number)
     columns = min(COLUMNS, count if single else channels)
     if channels == 3:
-        pictures = [_coloured(kernel[..., k]) for k in range(count)]
+        images = [_colored(kernel[..., k]) for k in range(count)]
     else:
         inside = 1 if single else columns
-        pictures = [kernel[:, :, c, k] for k in range(count) for c in range(inside)]
-    rows = -(-len(pictures) // columns)
+        images = [kernel[:, :, c, k] for k in range(count) for c in range(inside)]
+    rows = -(-len(images) // columns)
     drawn = style.figure("plot.filters", 0.55 * columns + 0.4, 0.55 * rows + 0.6)
     largest = float(np.abs(kernel).max()) or 1.0
     cells = drawn.subplots(rows, columns, squeeze=False)
-    for axes, picture in zip(cells.flat, pictures, strict=False):
-        axes.imshow(
-            picture, cmap=style.SIGNED, vmin=-largest, vmax=largest, interpolation="nearest"
-        )
+    for axes, cell in zip(cells.flat, images, strict=False):
+        axes.imshow(cell, cmap=style.SIGNED, vmin=-largest, vmax=largest, interpolation="nearest")
     _without_axes(cells)
     shown = f"{count} of {number}" if count < number else f"{number}"
     over = "one channel" if channels == 1 else f"{channels} channels"
@@ -100,8 +98,8 @@ def _kernel(layer: Any) -> np.ndarray:
     return array
 
 
-def _coloured(kernel: np.ndarray) -> np.ndarray:
-    """One filter over three channels as a picture, 0 being the middle grey."""
+def _colored(kernel: np.ndarray) -> np.ndarray:
+    """One filter over three channels as an image, 0 being the middle gray."""
     return 0.5 + 0.5 * kernel / (np.abs(kernel).max() or 1.0)
 
 
@@ -143,21 +141,21 @@ def feature_maps(
     batch = batch[None] if batch.ndim == 3 else batch
     if batch.ndim != 4 or len(batch) != 1:
         raise ShapeError(
-            f"plot.feature_maps: image is {describe(np.asarray(image))}, expected one picture of "
+            f"plot.feature_maps: image is {describe(np.asarray(image))}, expected one image of "
             "shape (height, width, channels)"
         )
     found = model.representations(batch, layers=layers)
     maps = {name: each[0] for name, each in found.items() if getattr(each, "ndim", 0) == 4}
     if not maps:
         raise ArgumentError(
-            "plot.feature_maps: none of these layers makes pictures (batch, height, width, "
+            "plot.feature_maps: none of these layers returns images (batch, height, width, "
             f"channels): {', '.join(found)}"
         )
     columns = min(most, max(each.shape[-1] for each in maps.values()))
     drawn = style.figure("plot.feature_maps", 2.6 + 0.6 * columns, 0.3 + 0.62 * len(maps))
     parts: Any = drawn.subfigures(1, 2, width_ratios=(1.5, 1.1 + 0.6 * columns))
     left, right = parts
-    _picture(left.subplots(), batch[0])
+    _image(left.subplots(), batch[0])
     _rows(right.subplots(len(maps), columns, squeeze=False), maps)
     return style.finished(drawn, path)
 
@@ -174,15 +172,15 @@ def _rows(cells: Any, maps: dict[str, np.ndarray]) -> None:
             axes.imshow(channel, cmap=style.ACTIVATIONS, interpolation="nearest")
 
 
-def _picture(axes: Any, image: np.ndarray) -> None:
-    axes.imshow(as_picture(image), cmap=style.GRAY, interpolation="nearest")
+def _image(axes: Any, image: np.ndarray) -> None:
+    axes.imshow(as_image(image), cmap=style.GRAY, interpolation="nearest")
     _without_axes(axes)
 
 
-def as_picture(image: np.ndarray) -> np.ndarray:
+def as_image(image: np.ndarray) -> np.ndarray:
     """Return an image (height, width, channels) in the form that matplotlib draws.
 
-    Of three channels colours from 0 to 1: numbers up to 255 are divided by that, others brought
+    Of three channels colors from 0 to 1: numbers up to 255 are divided by that, others brought
     there from their smallest and largest. Of other numbers of channels their mean (height, width).
     """
     if image.shape[-1] != 3:

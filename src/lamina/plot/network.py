@@ -1,4 +1,4 @@
-"""A model as a picture: a box for each call of a layer, an arrow for each value."""
+"""A diagram of a model: a box for each call of a layer, an arrow for each value."""
 
 from __future__ import annotations
 

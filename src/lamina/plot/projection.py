@@ -1,4 +1,4 @@
-"""Representations in two dimensions, coloured by class."""
+"""Representations in two dimensions, colored by class."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def projection(
         raise unknown_name("method", method, METHODS)
     given = representations if isinstance(representations, Mapping) else {"": representations}
     if not given:
-        raise ArgumentError("plot.projection: there is no representation to draw")
+        raise ArgumentError("plot.projection: no representation to draw")
     arrays = {str(name): _flat(each, str(name)) for name, each in given.items()}
     classes = None if labels is None else _classes(labels, arrays)
     called = [] if classes is None else style.class_names(classes, names, "plot.projection")
@@ -107,7 +107,7 @@ def _panel(
     if classes is None:
         axes.scatter(*points.T, s=size, color=style.BLUE, linewidths=0, alpha=0.7)
     else:
-        palette = np.array(style.colours(int(classes.max()) + 1), dtype=object)
+        palette = np.array(style.colors(int(classes.max()) + 1), dtype=object)
         axes.scatter(*points.T, s=size, c=list(palette[classes]), linewidths=0, alpha=0.7)
     axes.set_title(name, color=style.INK, fontsize=style.PANEL)
     axes.set(xticks=[], yticks=[])
@@ -118,7 +118,7 @@ def _legend(drawn: Any, names: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
     dots = [
-        Line2D([], [], marker="o", linestyle="", markersize=6, color=colour, label=name)
-        for name, colour in zip(names, style.colours(len(names)), strict=True)
+        Line2D([], [], marker="o", linestyle="", markersize=6, color=color, label=name)
+        for name, color in zip(names, style.colors(len(names)), strict=True)
     ]
     drawn.legend(handles=dots, loc="outside right center", frameon=False, fontsize=style.TEXT)

@@ -12,7 +12,7 @@ from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import compile, scan
 
 INNER = 30  # dimensions that t-SNE looks at, found by principal components
-EXAGGERATED, STEPS = 250, 750  # steps with all neighbours drawn nearer, and all steps
+EXAGGERATED, STEPS = 250, 750  # steps with all neighbors drawn nearer, and all steps
 EXAGGERATION = 12.0
 EARLY, LATE = 0.5, 0.8  # momentum
 
@@ -21,7 +21,7 @@ def principal_components(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.
     """The rows of x (n, d) along the directions of largest variance: (n, count), and the share of
     the variance along each: (count,).
 
-    The right singular vectors of the centred x, found as eigenvectors of the smaller of x xᵀ and
+    The right singular vectors of the centered x, found as eigenvectors of the smaller of x xᵀ and
     xᵀ x. Signs are such that the entry farthest from 0 is positive; missing directions are 0.
     """
     centred = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
@@ -39,10 +39,10 @@ def principal_components(x: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.
 
 # ---- t-SNE -------------------------------------------------------------------------------------
 def tsne(x: np.ndarray, perplexity: float = 30.0) -> np.ndarray:
-    """The rows of x (n, d) in two dimensions, neighbours beside neighbours: (n, 2).
+    """The rows of x (n, d) in two dimensions, with neighbors near each other: (n, 2).
 
     van der Maaten & Hinton 2008, exact, with its early exaggeration, momentum and gains; begun
-    from the principal components, so that the same data give the same picture. Time and memory
+    from the principal components, so that the same data give the same figure. Time and memory
     grow with n². Raises RangeError where there are not more than 3 * perplexity rows.
     """
     n = len(x)
@@ -53,14 +53,14 @@ def tsne(x: np.ndarray, perplexity: float = 30.0) -> np.ndarray:
             hint="take more rows, a smaller perplexity, or method='pca'",
         )
     inner, _ = principal_components(x, min(INNER, x.shape[1]))
-    near = neighbourhood(inner, perplexity).astype(np.float32)
+    near = neighborhood(inner, perplexity).astype(np.float32)
     start = principal_components(inner)[0]
     start = (start / (start[:, 0].std() or 1.0) * 1e-4).astype(np.float32)
     rate = np.float32(max(n / EXAGGERATION / 4, 50))
     return np.asarray(_descend(as_tensor(near), as_tensor(start), as_tensor(rate)))
 
 
-def neighbourhood(x: np.ndarray, perplexity: float) -> np.ndarray:
+def neighborhood(x: np.ndarray, perplexity: float) -> np.ndarray:
     """p_ij, how near j is to i (equations 1 and 2): an (n, n) matrix with sum 1.
 
     Each row is a Gaussian whose width is such that its entropy is log(perplexity), found by

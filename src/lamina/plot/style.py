@@ -24,8 +24,8 @@ TITLE, PANEL, TEXT, SMALL = 12, 10.5, 9, 7.5  # points
 # Color maps: of shares from 0 to 1, of signed values around 0, of activations, of gray images.
 SHARES, SIGNED, ACTIVATIONS, GRAY = "Blues", "RdBu_r", "magma", "gray"
 
-# Curves and classes: distinct in hue and in lightness. After the tenth a colour map goes on.
-COLOURS = (
+# Curves and classes: distinct in hue and in lightness. After the tenth a color map follows.
+COLORS = (
     "#1f6fb4", "#e07b1a", "#2f9e55", "#c8332b", "#8458b3",
     "#8c5a3c", "#d55fa8", "#6f747c", "#a5a315", "#17a2b8",
 )  # fmt: skip
@@ -42,7 +42,7 @@ def figure(what: str, width: float, height: float) -> Figure:
 
 
 def _png(drawn: Any) -> bytes:
-    """What a notebook shows, also if matplotlib's own support of notebooks is not loaded."""
+    """The PNG that a notebook shows, also if matplotlib's notebook support is not loaded."""
     content = io.BytesIO()
     drawn.savefig(content, format="png")
     return content.getvalue()
@@ -64,17 +64,17 @@ def finished(drawn: Figure, path: Path | None) -> Figure:
         known = drawn.canvas.get_supported_filetypes()
         if ending not in known:
             raise ArgumentError(
-                f"plot: {os.fspath(path)!r} has an ending that is no format of pictures",
+                f"plot: {os.fspath(path)!r} has an ending that is not an image format",
                 hint=f"end it with one of {', '.join('.' + name for name in sorted(known))}",
             )
         drawn.savefig(path)
     return drawn
 
 
-def colours(count: int) -> list[Any]:
-    """`count` colours that can be told apart."""
-    if count <= len(COLOURS):
-        return list(COLOURS[:count])
+def colors(count: int) -> list[Any]:
+    """`count` distinct colors."""
+    if count <= len(COLORS):
+        return list(COLORS[:count])
     import matplotlib
 
     return list(matplotlib.colormaps["turbo"](np.linspace(0.03, 0.97, count)))
@@ -91,7 +91,7 @@ def plain_axes(axes: Any, grid: str = "y") -> None:
 
 
 def epochs_axis(axes: Any, count: int) -> None:
-    """An axis of whole numbers of epochs, from 1; a single epoch stands in the middle."""
+    """An axis of whole numbers of epochs, from 1; a single epoch is in the middle."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel("epoch", fontsize=TEXT)

@@ -85,10 +85,10 @@ def _positions(
     ndim: int,
     fit: bool,
 ) -> tuple[Array, ...]:
-    """For each axis of x, where the elements of windows lie, to be broadcast over all axes.
+    """For each axis of x, the positions of the elements of windows, to be broadcast over all axes.
 
     `window` has an extent per axis of x, -1 for the axes that no axis of the window stands for;
-    the others lie at `window_axes`. `fit` moves windows that would not fit into x.
+    the others are at `window_axes`. `fit` moves windows that would not fit into x.
     """
     starts = _signed(indices)
     batch_axes = [d for d in range(ndim) if d not in window_axes]
@@ -146,7 +146,7 @@ def scatter(
     input_batching_dims: Sequence[int] = (),
     scatter_indices_batching_dims: Sequence[int] = (),
 ) -> Array:
-    """Elements of updates, in C order, each combined into x where it lies, if within x."""
+    """Elements of updates, in C order, each combined into x at its position, if within x."""
     gone = {*inserted_window_dims, *input_batching_dims}
     extents = iter(updates.shape[axis] for axis in sorted(update_window_dims))
     window = [-1 if d in gone else next(extents) for d in range(x.ndim)]

@@ -123,7 +123,7 @@ def params_of(node: Node, sizes: Sizes) -> dict[str, Any]:
     """The params of a node with their symbolic extents evaluated.
 
     An axis that a `pad` spreads has (n - 1) * interior elements more. If n is symbolic, its type
-    says so of n = 0 elements too: the high edge makes up for it.
+    holds this for n = 0 elements too: the high edge makes up for it.
     """
     params = resolve(node.params, sizes)
     if _is_spread(node):
@@ -184,7 +184,7 @@ REGIONS: dict[str, Callable[..., tuple[Any, ...]]] = {"scan": _scan, "while": _w
 # ---- graphs ------------------------------------------------------------------------------------
 @dataclass(slots=True)
 class _Step:
-    """A node to be computed, and the nodes whose value nobody needs after it."""
+    """A node to be computed, and the nodes whose value is not needed after it."""
 
     node: Node
     symbolic: bool

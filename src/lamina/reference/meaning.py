@@ -90,7 +90,7 @@ def _extreme(combine: np.ufunc, integer_start: str, float_start: float) -> Calla
 
 
 def _position(find: Callable[..., Array]) -> Callable[..., Array]:
-    """The first position of the extreme, or of the first NaN; 0 where there are no elements."""
+    """The first position of the extreme, or of the first NaN; 0 if the axis is empty."""
 
     def over(x: Array, axes: tuple[int, ...]) -> Array:
         if x.shape[axes[0]] == 0:

@@ -1,6 +1,6 @@
 """Sums and products of many terms in blocks, so that the error hardly grows with their number.
 
-NumPy adds pairwise along the axis that lies closest in memory, and one term after the other along
+NumPy adds pairwise along the axis that is closest in memory, and one term after the other along
 all others: the float32 mean of 2 million rows is then wrong by 7e-4. Here, at most BLOCK terms of a
 long sum are added one after the other; then at most BLOCK of their sums, and so on. Sums of at most
 LONGEST terms are left to NumPy.
@@ -16,7 +16,7 @@ import numpy as np
 Array = np.ndarray
 BLOCK = 128
 LONGEST = 1024  # on both engines; promised in docs/engines.md
-PART = 1 << 14  # terms of a product that a BLAS adds up in blocks of its own
+PART = 1 << 14  # terms of a product that a BLAS adds up in its own blocks
 
 
 def total(x: Array, axes: Sequence[int]) -> Array:

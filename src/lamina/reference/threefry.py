@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))  # one row per group of four rounds, in turn
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))  # one row per group of four rounds, cyclically
 PARITY = 0x1BD11BDA  # makes the third word of the key
 
 

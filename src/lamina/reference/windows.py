@@ -31,7 +31,7 @@ def padded(x: Array, value: Any, padding: Padding, dilation: Sequence[int]) -> A
 def windows_of(
     x: Array, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> Array:
-    """A view: axes that number the windows of x, then axes that lie within one."""
+    """A view: axes that number the windows of x, then axes within one."""
     sizes = zip(x.shape, window, strides, dilations, strict=True)
     counts = tuple(int(window_count(n, w, s, 0, 0, d)) for n, w, s, d in sizes)
     steps = tuple(k * s for k, s in zip(x.strides, strides, strict=True))

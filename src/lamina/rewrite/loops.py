@@ -79,7 +79,7 @@ def _place(element: Node) -> int:
 
 
 def _needed(node: Node, read: set[int]) -> list[int]:
-    """The results that are read, and the carries that they, or whether to go on, depend on."""
+    """The results that are read, and the carries that they, or the loop condition, depend on."""
     if node.op == "if":
         return sorted(read)
     p, body = node.params, node.params["body"]

@@ -4,7 +4,7 @@ residuals that its gradient reads, become one.
     scan(body -> a, b), scan(body -> a, b, residuals)    ->    the second alone
 
 Legality: equal operands, parameters and direction, and the shorter body's results are the very
-nodes of the longer one's first results. Profitability: always. Bits do not change.
+nodes of the longer body's first results. Profitability: always. Bits do not change.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _described(model: Mapping[str, Any]) -> bytes:
         raise ArgumentError(
             f"save: the description of the model is too large for a file: {error}",
             hint="save weights alone with model.save_weights; a vocabulary of this size belongs "
-            "into a file of its own: set_vocabulary(path) reads it",
+            "into a separate file: set_vocabulary(path) reads it",
         ) from error
 
 
@@ -73,7 +73,7 @@ def to_safetensors(arrays: Arrays) -> bytes:
 
 # ---- reading -----------------------------------------------------------------------------------
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file. Raises FileNotFoundError, with what lies beside it."""
+    """The bytes of a file. Raises FileNotFoundError, with the files next to it."""
     target = Path(checked_name(path))
     if target.is_dir():
         raise FileFormatError(f"{target}: is a folder, expected a file that model.save wrote")
@@ -230,12 +230,12 @@ _KINDS = (
 
 
 def not_a_model(path: Any, content: bytes) -> FileFormatError:
-    what, cure = "not a model that Lamina wrote", "load_model reads what model.save wrote"
+    what, hint = "not a model that Lamina wrote", "load_model reads what model.save wrote"
     for magic, kind, advice in _KINDS:
         if content.startswith(magic):
-            what, cure = kind, advice
+            what, hint = kind, advice
     if not content:
-        what, cure = "an empty file", "save the model again"
+        what, hint = "an empty file", "save the model again"
     elif safetensors.is_safetensors(content):
-        what, cure = "a file of weights alone", "make the model, then model.load_weights(path)"
-    return FileFormatError(f"{path}: is {what}", hint=cure)
+        what, hint = "a file of weights alone", "make the model, then model.load_weights(path)"
+    return FileFormatError(f"{path}: is {what}", hint=hint)

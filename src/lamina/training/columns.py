@@ -69,7 +69,8 @@ class Columns:
 
     @property
     def kind(self) -> Kind:
-        """What a program depends on: structures, and element types and shapes of one row."""
+        """The part of the columns that a program depends on: structures, and element types and
+        shapes of one row."""
         structures = (self.input_structure, self.target_structure, self.weight_structure)
         return structures, tuple((a.dtype.str, a.shape[1:]) for a in self.arrays)
 
@@ -143,7 +144,7 @@ def columns(
 
 
 def _rows(value: object) -> Array | None:
-    """What has a length to compare; scalars and nests are found out later."""
+    """The value as an array, if it has a length to compare; scalars and nests are found later."""
     if isinstance(value, (list, tuple)) and _is_nest(value):
         return None
     counted = hasattr(value, "__len__") and not isinstance(value, dict)
@@ -232,7 +233,7 @@ def class_weights(
 ) -> Array:
     """A weight for each row, float32 (n,), by its class; classes not named count 1.
 
-    Raises ArgumentError where the targets are no classes, or a class is named that none has (of a
+    Raises ArgumentError where the targets are not classes, or a class is named that none has (of a
     single batch, which is not `complete`, that may be).
     """
     if not isinstance(by_class, Mapping):

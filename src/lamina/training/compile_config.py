@@ -1,4 +1,4 @@
-"""What a model was compiled for, as JSON data, and back."""
+"""The arguments of `compile` as JSON data, and back."""
 
 from __future__ import annotations
 

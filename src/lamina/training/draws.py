@@ -1,5 +1,5 @@
-"""Random numbers in programs where no key is given: in steps of the user's own, in evaluation, in
-prediction. Each turn of a program draws others, and a run that is repeated the same."""
+"""Random numbers in programs where no key is given: in custom steps, in evaluation, in
+prediction. Each run of a program draws others, and a run that is repeated the same."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lamina.variables import Variable
 
 
 @contextmanager
-def drawing(key: Callable[[], Tensor], turn: Variable) -> Iterator[None]:
-    """Within: keys are derived from `key` and the number of the turn, which rises where one was
+def drawing(key: Callable[[], Tensor], count: Variable) -> Iterator[None]:
+    """Within: keys are derived from `key` and the count, which rises if one was
     asked for. Programs that draw nothing read neither."""
-    with random_keys.key_scope(lambda: random_keys.fold_in(key(), turn.read())) as scope:
+    with random_keys.key_scope(lambda: random_keys.fold_in(key(), count.read())) as scope:
         yield
     if scope.requests:
-        turn.assign_add(1)
+        count.assign_add(1)
 
 
 class Draws:
@@ -29,7 +29,7 @@ class Draws:
     def __init__(self) -> None:
         key = np.asarray(random_keys.scoped_key("predict"))
         self.key = Variable(key, trainable=False, name="key")
-        self.turn = Variable(np.int32(0), trainable=False, name="turn")
+        self.count = Variable(np.int32(0), trainable=False, name="count")
 
     def scope(self) -> AbstractContextManager[None]:
-        return drawing(self.key.read, self.turn)
+        return drawing(self.key.read, self.count)

@@ -237,7 +237,7 @@ def _validation(
 
 
 def _is_pair(given: object) -> TypeGuard[Sequence[object]]:
-    """Whether validation data are (x, y) or (x, y, sample_weight): any tuple of so many is, and a
+    """Whether validation data are (x, y) or (x, y, sample_weight): any tuple of 2 or 3 is, and a
     list unless it holds tuples, batches."""
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         return False
@@ -287,7 +287,7 @@ def _tell_end(session: Session, listeners: Listeners, logs: Logs) -> None:
 
 def _begin(session: Session, model: Trainable, plan: Plan) -> Position:
     """Return where this fit begins, and set its seed and the number of its first step: a fit that
-    goes on at an epoch draws what it would have drawn there."""
+    continues at an epoch draws what it would have drawn there."""
     session.seed = plan.seed
     first = plan.options.initial_epoch
     if session.restored is not None:

@@ -45,7 +45,7 @@ class Compilation:
         run_eagerly: bool,
     ) -> Compilation:
         """Raises UnknownNameError for a name that is none, with the nearest known one, and
-        ArgumentError for weights that are no numbers."""
+        ArgumentError for weights that are not numbers."""
         _check_weights(loss_weights)
         return cls(
             optimizers.get(optimizer),
@@ -130,7 +130,7 @@ def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Obje
     ]
     for given, weighted in ((compilation.metrics, False), (compilation.weighted_metrics, True)):
         for row, output, own in zip(rows, outputs, _metric_lists(given, names), strict=True):
-            row.metrics += [_labelled(each, row, output, len(names) > 1, weighted) for each in own]
+            row.metrics += [_labeled(each, row, output, len(names) > 1, weighted) for each in own]
     if len(rows) > 1:
         for row in rows:
             row.tracker = Mean(name=f"{row.name}_loss") if row.loss is not None else None
@@ -206,7 +206,7 @@ def _as_list(value: object) -> list[Labelled]:
     return list(value) if isinstance(value, (list, tuple)) else [cast(Labelled, value)]
 
 
-def _labelled(
+def _labeled(
     given: Labelled, row: Objective, output: Output, several: bool, weighted: bool
 ) -> tuple[str, Metric, bool]:
     label, metric = given.label, given.metric

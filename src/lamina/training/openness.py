@@ -3,7 +3,7 @@
 Rows are always open. So is what an Input says to be None, and with it what outputs, and so targets
 and weights, have of it: a model with Input((None, 28)) has one program for all numbers of steps. A
 model without Inputs shows what may differ when data of another shape come: one more compilation,
-and then there are no further ones. Where something in a model needs the size (it is recorded as
+and then no further one. Where something in a model needs the size (it is recorded as
 Python code, and Python may ask), each size has its own program.
 """
 

@@ -87,7 +87,7 @@ def checked_verbose(owner: str, value: object) -> Verbose:
 
 
 def need_data(owner: str, x: object) -> None:
-    """Raise ArgumentError if there is no x."""
+    """Raise ArgumentError if x is missing."""
     if x is None:
         raise ArgumentError(
             f"{owner}: x is missing (expected arrays or an iterable of batches, got None)",

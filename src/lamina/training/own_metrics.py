@@ -1,4 +1,4 @@
-"""Metrics beside those of `compile`: what attributes of a model and of its layers hold.
+"""Metrics in addition to those of `compile`: attributes of a model and of its layers.
 
 Tensor code anywhere in a step may update them (`call`, `compute_loss`, `train_step`). They are
 reset with the others, and their results are part of the logs.
@@ -35,8 +35,8 @@ def reported_metrics(layers: Sequence[Layer]) -> list[Metric]:
 
 
 def results(metrics: Sequence[Metric], taken: Mapping[str, object]) -> dict[str, Tensor]:
-    """The results by name. A second metric of one name is numbered; one called "loss" beside the
-    compiled loss is left to the step of the model's own that it was made for."""
+    """The results by name. A second metric of one name is numbered; one called "loss" next to the
+    compiled loss is left to the custom step that it was made for."""
     logs: dict[str, Tensor] = {}
     for metric in metrics:
         result = metric.result()

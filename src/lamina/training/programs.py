@@ -68,7 +68,7 @@ class Program:
         self._leaf = recorded.structure == tree.LEAF
 
     def __call__(self, *arrays: Array) -> Outputs:
-        """What the function returned, as NumPy arrays; state has changed in place. Raises
+        """Return what the function returned, as NumPy arrays; state has changed in place. Raises
         ShapeError where an extent is beyond the limit of a layer."""
         if self._limits:
             sizes = _sizes(self._types, arrays)
@@ -93,12 +93,12 @@ class Program:
         return twin
 
     def inside(self, *arrays: Array) -> tuple[Executable, list[Array]]:
-        """What runs, and all arrays that it takes: for those who want to look."""
+        """The executable and all arrays that it takes, for inspection."""
         return self._executable, [*arrays, *self._bound]
 
 
 def _sizes(types_: Sequence[TensorType], arrays: Sequence[Array]) -> dict[str, int]:
-    """What the symbols are that are an extent by themselves."""
+    """The values of the symbols that are an extent by themselves."""
     pairs = zip(types_, arrays, strict=False)
     return {
         str(extent): size
@@ -150,7 +150,7 @@ def loop_program(
 ) -> Program:
     """The program of (order, *columns) that does `step` on each batch of rows.
 
-    `carried` are the Variables that a step is known to change; others that it turns out to change
+    `carried` are the Variables that a step is known to change; others that it changes
     (an optimizer or a counter of the user's) are found by recording once more. What `step` returns,
     a dict of tensors or nothing, counts from the last batch; `results` gives logs over all.
     """

@@ -4,7 +4,7 @@
     Epoch 2/5  1875/1875  1.2 s  loss 0.0884  accuracy 0.9735  val_loss 0.0812  val_accuracy 0.9750
 
 The line is drawn whenever native code returns, but at most ten times a second. In a notebook the
-lines of a `fit` are one output, which is replaced where it stands.
+lines of a `fit` are one output, which is replaced in place.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_LINES = 50  # of one output of a notebook, all of which are sent again with
 class Progress:
     """The line of one epoch, evaluation or prediction.
 
-    title: what stands in front; total: steps, or None where that is not known yet. verbose: 0
+    title: the text in front; total: steps, or None where that is not known yet. verbose: 0
     nothing, 1 (or "auto") live where possible, 2 one line at the end. page: what a notebook shows
     the line in; the epochs of a `fit` share one. quiet_for: seconds before the
     line is drawn first; in a notebook, where an output cannot be taken away, also before it says
@@ -113,8 +113,8 @@ class Progress:
         return fitting(parts, max(self._screen.columns() - 1, 20))
 
     def _time(self, now: float) -> str:
-        """What is left, by the steps after the first update: before it are compilation and the
-        first steps, which are slow. Until then, and if the total is unknown, what has passed."""
+        """The time left, by the steps after the first update: before it are compilation and the
+        first steps, which are slow. Until then, and if the total is unknown, the time passed."""
         first, then = self._first or (0, now)
         if not self.total or self.done <= first:
             return duration(now - self.began)
@@ -149,7 +149,7 @@ def compiling() -> Iterator[None]:
 
 # ---- lines on a screen -------------------------------------------------------------------------
 class Terminal:
-    """A line that is drawn over what stands on it."""
+    """A line that is drawn over its previous text."""
 
     def __init__(self, stream: TextIO, page: Page) -> None:
         self._stream, self._width = stream, 0
@@ -181,7 +181,7 @@ class Terminal:
 
 
 class Notebook:
-    """A line of a page: one output of a cell, which is replaced where it stands."""
+    """A line of a page: one output of a cell, which is replaced in place."""
 
     def __init__(self, stream: TextIO, page: Page) -> None:
         self._page = page

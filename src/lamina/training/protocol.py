@@ -1,4 +1,4 @@
-"""What training needs of a model, and of those who listen to it.
+"""The protocols of training: of a model, and of the objects that training calls.
 
 `fit`, its programs and its checks are written against these protocols. `models.trainee` implements
 `Trainable` for Model, `callbacks` implements `Listeners`.
@@ -42,7 +42,7 @@ class Reader(Protocol):
 
 
 class Structure(Protocol):
-    """How the layers of a model are connected, as far as the model knows.
+    """The connections between the layers of a model, as far as the model knows them.
 
     A model is *code* if only its `call` knows.
     """
@@ -119,7 +119,7 @@ class Trainable(Protocol):
 
     @property
     def penalties(self) -> Sequence[Tensor]:
-        """What layers add to the loss, of the last forward pass."""
+        """The terms that layers add to the loss, of the last forward pass."""
 
     @property
     def own_metrics(self) -> Sequence[Metric]:

@@ -43,7 +43,7 @@ def eager_runner(model: Trainable, steps: Steps, kind: Kind, columns: Columns) -
 
 
 def _frozen(model: Trainable) -> Hashable:
-    """What is frozen is part of a program: another choice is another program."""
+    """The key of the frozen layers: a program is compiled for one choice of them."""
     return tuple(layer.trainable for layer in model.layers)
 
 

@@ -109,7 +109,7 @@ class Session:
             self.continue_from(model, self.restored)
             self.restored = None
         self.reset(model)
-        if data.numbers is not None:  # each batch of its own is an epoch
+        if data.numbers is not None:  # each separate batch is an epoch
             steps.epoch.assign(steps.count.numpy().item())
         order = np.arange(data.rows, dtype=np.int32)[None]
         return self.logs(self.runner(model, kind, data)(order, *data.arrays))

@@ -1,4 +1,4 @@
-"""Where batches come from: arrays in memory, or an iterable that makes them one by one.
+"""Sources of batches: arrays in memory, or an iterable that makes them one by one.
 
 Both give, for an epoch, chunks: (columns, order), with `order` int32 (steps, batch) the numbers of
 the rows that each step takes.
@@ -34,7 +34,7 @@ Chunk = tuple[Columns, Array]
 
 
 class Pace:
-    """How many steps to do before native code returns: as many as fit in `seconds`.
+    """The number of steps before native code returns: as many as fit in `seconds`.
 
     The first call does one, or as many as are `known` to fit. Then it goes by the time they took,
     at most eight times as many as before, since first steps are slow. Always a power of two, so
@@ -88,7 +88,7 @@ class Resident:
 
     @property
     def likeness(self) -> Hashable:
-        """What is equal for data whose steps take as long."""
+        """A key that is equal for data whose steps take equally long."""
         return (self.batch_size, *self.data.types)
 
     def order(self, epoch: int) -> Array:
@@ -118,7 +118,7 @@ class Resident:
 class Stream:
     """An iterable of batches (x, y) or (x, y, sample_weight): a Dataset, a generator, a list.
 
-    `steps` batches are an epoch, or all there are. An iterator that is used up goes on where it
+    `steps` batches are an epoch, or all there are. An iterator that is used up continues where it
     stopped, and ends. A Dataset is asked for the batches of just this epoch.
     """
 
@@ -211,18 +211,18 @@ def is_iterable_of_batches(x: object) -> TypeGuard[Iterable[object]]:
 
 
 def refuse_batch_size(given: object, name: str = "batch_size") -> None:
-    """Raise where a size is asked for, and the data come in batches of their own."""
+    """Raise where a size is asked for, and the data come in batches already."""
     if given is not None:
         raise ArgumentError(
-            f"{name} is {describe(given)}, but the data are an iterable that makes batches of its "
-            "own size",
+            f"{name} is {describe(given)}, but the data are an iterable that chooses its batch "
+            "size",
             hint=f"leave {name} out, and give the size where the batches are made: "
             "dataset.batch(64), or image_dataset_from_directory(..., batch_size=64)",
         )
 
 
 def steps_of(rows: int, batch_size: int, limit: int | None, name: str = "steps") -> int:
-    """How many batches to take: all that the rows make, or `limit`, which must not be more."""
+    """The number of batches to take: all that the rows make, or `limit`, which must not be more."""
     whole = -(-rows // batch_size)
     if limit is not None and limit > whole:
         raise ArgumentError(

@@ -38,8 +38,8 @@ WHERE = "restore_training_state"
 
 @dataclass(frozen=True)
 class Position:
-    """How far a `fit` is: `batch` batches with `rows` rows of epoch number `epoch` are done, and
-    `logs` are those so far; `stopped` if a callback ended training."""
+    """The progress of a `fit`: `batch` batches with `rows` rows of epoch number `epoch` are done,
+    and `logs` are those so far; `stopped` if a callback ended training."""
 
     epoch: int = 0
     batch: int = 0

@@ -51,7 +51,7 @@ def resident(
 
 
 def check_rows(model: Trainable, rows: int, batches: bool = True) -> None:
-    """Raise DataError where rows are no whole batches of a stateful layer's sequences; with
+    """Raise DataError where rows do not form whole batches of a stateful layer's sequences; with
     `batches` False, where they are not one."""
     held = _held(model)
     if held is None or rows == held[1] or (batches and rows % held[1] == 0):
@@ -66,7 +66,7 @@ def check_rows(model: Trainable, rows: int, batches: bool = True) -> None:
 
 
 def sequences_held(model: Trainable) -> int | None:
-    """How many sequences a model with stateful layers holds; None for one without."""
+    """The number of sequences that a model with stateful layers holds; None for one without."""
     held = _held(model)
     return None if held is None else held[1]
 

@@ -1,6 +1,6 @@
 """One step of training or evaluation, `state, batch -> state, logs`, as tensor code on Variables.
 
-What runs here is recorded into a program, or with run_eagerly=True runs as it stands.
+Code here is recorded into a program, or with run_eagerly=True runs directly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lamina.training.protocol import Kind, Nest, Trainable
 from lamina.transforms.gradients import value_and_grad
 from lamina.variables import Variable
 
-OF_SAMPLES = 0x53414D50 << 32  # sets the keys of epochs apart from those of steps
+OF_SAMPLES = 0x53414D50 << 32  # makes the keys of epochs differ from those of steps
 OF_EVALUATION = 0x45564C00 << 32
 
 _Aligned: TypeAlias = tuple[list[Tensor], list[ArrayLike], list[ArrayLike | None]]
@@ -34,7 +34,7 @@ Parts: TypeAlias = list[Tensor | None]  # the loss of each output, before its we
 
 
 class Steps:
-    """The state of a training beside weights and optimizer, and the steps that change it.
+    """The state of a training besides weights and optimizer, and the steps that change it.
 
     objectives: one an output, or None while they are not known. `seed` and `count` give each step
     the key that its random layers draw from; `seed` and `epoch`, what is drawn for each sample.
@@ -46,7 +46,7 @@ class Steps:
         self.seed = Variable(np.zeros(2, np.uint32), trainable=False, name="seed")
         self.count = Variable(np.int32(0), trainable=False, name="step")
         self.epoch = Variable(np.int32(0), trainable=False, name="epoch")
-        self.turn = Variable(np.int32(0), trainable=False, name="turn")
+        self.draw_count = Variable(np.int32(0), trainable=False, name="draw_count")
 
     def epoch_key(self) -> Tensor:
         """The key of what is drawn for samples by their numbers, another one in each epoch."""
@@ -55,11 +55,13 @@ class Steps:
         )
 
     def drawing(self, kind: Kind) -> AbstractContextManager[None]:
-        """Where a step draws random numbers from: in training by seed and step, in evaluation by
+        """The source of random numbers of a step: in training by seed and step, in evaluation by
         seed and batch."""
         if kind == "train":
             return drawing(self.seed.read, self.count)
-        return drawing(lambda: random_keys.fold_in(self.seed.read(), OF_EVALUATION), self.turn)
+        return drawing(
+            lambda: random_keys.fold_in(self.seed.read(), OF_EVALUATION), self.draw_count
+        )
 
     def begin(self, seed: int, count: int = 0) -> None:
         """From here on random layers draw from this seed; the next step is number `count`."""
@@ -81,14 +83,14 @@ class Steps:
     @property
     def variables(self) -> dict[str, Variable]:
         """The state besides metrics, by name."""
-        own = (self.seed, self.count, self.epoch, self.turn)
+        own = (self.seed, self.count, self.epoch, self.draw_count)
         return {variable.name: variable for variable in own}
 
     def metric_variables(self) -> list[Variable]:
         return [v for metric in self.metrics.values() for v in metric.variables]
 
     def reset(self) -> None:
-        self.turn.assign(0)
+        self.draw_count.assign(0)
         for metric in self.metrics.values():
             metric.reset_state()
 
@@ -118,7 +120,7 @@ class Steps:
         variables = model.trainable_weights
         if not variables:
             raise ArgumentError(
-                f"{model.label}: there is no trainable weight, so there is nothing to train",
+                f"{model.label}: no weight is trainable, so there is nothing to train",
                 hint="are all layers frozen? Set layer.trainable = True",
             )
 
@@ -162,7 +164,7 @@ class Steps:
             total = penalty if total is None else total + as_tensor(penalty, total.dtype)
         if total is None:
             raise ArgumentError(
-                "there is no loss to minimise",
+                "no loss to minimize",
                 hint="give compile a loss, or call add_loss in a layer",
             )
         return total, parts

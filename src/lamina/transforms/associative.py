@@ -82,8 +82,8 @@ def _scanned(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
 
 
 def _by_halves(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
-    """Neighbours are combined, and the half as many results scanned: these are the odd places; the
-    even ones lie one element further."""
+    """Neighbors are combined, and the half as many results scanned: these are the odd places; the
+    even ones are one element further."""
     length = int(xs[0].shape[0])
     if length < 2:
         return xs
@@ -106,8 +106,8 @@ def _interleaved(even: Tensor, odd: Tensor) -> Tensor:
 
 
 def _one_by_one(combine: Combine, xs: list[Tensor]) -> list[Tensor]:
-    """The first turn combines the first element with itself, and takes the element instead: so no
-    neutral element is needed, and no value comes to f that it may not take."""
+    """The first iteration combines the first element with itself, and takes the element instead: so
+    no neutral element is needed, and no value comes to f that it may not take."""
     begin = [_first(x) for x in xs]
     is_first = iota((xs[0].shape[0],), 0) == 0
 

@@ -1,4 +1,4 @@
-"""Bodies of loops and branches that stand alone: what they need from around becomes parameters."""
+"""Closed bodies of loops and branches: captured values become parameters."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def tensors(nest: Any) -> tuple[list[Tensor], Any]:
 
 
 def close(parameters: list[Node], results: list[Node], name: str) -> tuple[list[Node], Graph]:
-    """A body that stands alone: whatever it needs from around becomes a leading parameter.
+    """A closed body: each captured value becomes a leading parameter.
 
     Nodes that don't depend on the body's parameters are such constants: what does not change from
-    turn to turn is computed once, outside.
+    iteration to iteration is computed once, outside.
     """
     consts = captured(parameters, results)
     return consts, closed_over(consts, parameters, results, name)

@@ -32,7 +32,7 @@ class Spec:
 
     Args:
         shape: tuple of extents; each is an integer, a name (all axes of that name have the same
-            extent, known when the program runs), or None (an extent of its own).
+            extent, known when the program runs), or None (a separate extent).
         dtype: dtype of the argument, as a name or NumPy dtype.
 
     Example:
@@ -139,7 +139,7 @@ def compile(
 
 
 class _Decorator(Protocol):
-    """What `compile` without a function returns."""
+    """The decorator that `compile` without a function returns."""
 
     def __call__(self, f: Callable[P, R], /) -> Compiled[P, R]: ...
 

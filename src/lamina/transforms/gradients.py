@@ -120,7 +120,7 @@ def grad(
     Args:
         f: function whose result is a scalar tensor.
         argnums: position, or positions, of the arguments to differentiate with respect to.
-        has_aux: f returns a pair of the scalar and anything else, which is returned beside the
+        has_aux: f returns a pair of the scalar and anything else, which is returned with the
             gradient.
 
     Raises:

@@ -1,7 +1,7 @@
 """JAX as this engine uses it: 64-bit types, compiler options, the cache on disk, the platform.
 
 What is global in JAX stays the user's: 64-bit types are on within `wide()` alone, and the folder of
-the cache is set only where nobody has set one.
+the cache is set only if the user has set none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Loops whose number of iterations comes with the call, so that one program serves all of them.
 
 XLA compiles for fixed shapes. `fit` does more or fewer steps at a time, and each number would be a
-program of its own. Where a symbol stands for nothing but the number of iterations of a scan, the
+separate program. If a symbol stands for nothing but the number of iterations of a scan, the
 sequences are padded to a capacity, and the number is an argument.
 """
 

@@ -1,7 +1,8 @@
 """Compiled programs by their sizes, and their calls.
 
 XLA compiles for fixed shapes: a graph with symbolic extents is compiled once for each set of sizes
-that comes, and the last `KEPT` of them are kept. Numbers of iterations are no sizes (`counted`).
+that comes, and the last `KEPT` of them are kept. Numbers of iterations do not count as sizes
+(`counted`).
 """
 
 from __future__ import annotations

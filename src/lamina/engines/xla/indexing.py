@@ -79,8 +79,8 @@ def _window(x: Any, updates: Any, p: Params) -> list[int]:
 
 
 def _scatter_elements(x: Any, indices: Any, updates: Any, p: Params) -> Any:
-    """A scatter of windows that may stand partly outside: XLA drops such a window whole, and here
-    only what is outside is dropped. Each element becomes an update of its own."""
+    """A scatter of windows that may be partly outside: XLA drops such a window whole, and here
+    only what is outside is dropped. Each element becomes a separate update."""
     gone = {*p["inserted_window_dims"], *p["input_batching_dims"]}
     window_axes = sorted(p["update_window_dims"])
     batch_axes = [d for d in range(updates.ndim) if d not in window_axes]

@@ -13,7 +13,7 @@ from lamina.ir.graph import Node
 
 
 def neutral(kind: str, dtype: np.dtype) -> Any:
-    """What changes no result of the kind."""
+    """The neutral element of a reduction of this kind."""
     if kind in ("sum", "or"):
         return dtype.type(0)
     if kind == "product":
@@ -50,7 +50,7 @@ def with_nan(x: Any, value: Any, any_of: Callable[[Any], Any], kind: str) -> Any
 
 
 def _position(x: Any, kind: str, axis: int) -> Any:
-    """The first position of the extreme, or of the first NaN; 0 where there are no elements."""
+    """The first position of the extreme, or of the first NaN; 0 if the axis is empty."""
     if x.shape[axis] == 0:
         return lax.full([n for d, n in enumerate(x.shape) if d != axis], 0, np.int32)
     if x.dtype.kind == "b":
@@ -70,7 +70,7 @@ def _dot(node: Node, xs: list[Any], p: Params) -> Any:
 
 
 def _sort(node: Node, xs: list[Any], p: Params) -> Any:
-    """Stable; NaN last. Descending keys are sorted by their negatives, which stand in front."""
+    """Stable; NaN last. Descending keys are sorted by their negatives, which come first."""
     count, dimension = p["num_keys"], p["dimension"]
     if not p["descending"]:
         return tuple(lax.sort(tuple(xs), dimension=dimension, num_keys=count))

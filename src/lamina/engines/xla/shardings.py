@@ -55,7 +55,7 @@ def mesh(of: Mesh) -> Any:
 
 
 def sharding(placement: Placement, layout: Layout) -> Any:
-    """How an array of this layout is placed."""
+    """The JAX sharding of an array of this layout."""
     if placement.mesh is not None:
         return NamedSharding(mesh(placement.mesh), PartitionSpec(*layout))
     if placement.device is not None:

@@ -23,7 +23,7 @@ def placed(array: np.ndarray, dtype: np.dtype, sharding: Any, *, may_alias: bool
 
 
 def fetched(value: Any, storage: np.dtype) -> np.ndarray:
-    """The whole value as an array in memory of its own, wherever its parts are."""
+    """The whole value as an array in separate memory, wherever its parts are."""
     if value.is_fully_addressable:
         return np.array(value).view(storage)
     if value.is_fully_replicated:
@@ -39,7 +39,7 @@ def keep(array: np.ndarray, value: Any, newer: bool) -> None:
 
 
 def copied(array: np.ndarray, dtype: DType, device: str) -> np.ndarray:
-    """A view of an array that nobody writes, with a copy on the device of this name."""
+    """A view of an array that is not written, with a copy on the device of this name."""
     sharding = jax.sharding.SingleDeviceSharding(shardings.device(device))
     with backend.wide():
         value = placed(np.ascontiguousarray(array), jax_dtype(dtype), sharding, may_alias=False)

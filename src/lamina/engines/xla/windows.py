@@ -16,7 +16,7 @@ from lamina.engines.xla.elementwise import Params
 from lamina.engines.xla.reductions import COMBINE, neutral, with_nan
 from lamina.ir.graph import Node
 
-FEW = 64  # places of a window up to which each is written as an array of its own
+FEW = 64  # places of a window up to which each is written as a separate array
 
 
 def _convolution(node: Node, xs: list[Any], p: Params) -> Any:
@@ -38,7 +38,7 @@ def _convolution(node: Node, xs: list[Any], p: Params) -> Any:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Where the windows of an array stand."""
+    """The positions of the windows of an array."""
 
     shape: Sequence[int]  # of the array
     sizes: Sequence[int]
@@ -52,7 +52,7 @@ class _Windows:
         return list(itertools.product(*map(range, self.sizes)))
 
     def low(self, offset: Sequence[int]) -> list[int]:
-        """Where in the array the first window has this place, along each axis."""
+        """The position in the array of this place of the first window, along each axis."""
         steps = zip(offset, self.dilations, self.padding, strict=True)
         return [k * d - low for k, d, (low, _) in steps]
 

@@ -171,7 +171,7 @@ def fmin(x1: ArrayLike, x2: ArrayLike) -> Tensor:
 
 @operation
 def clip(x: ArrayLike, x_min: Any, x_max: Any) -> Tensor:
-    """minimum(maximum(x, x_min), x_max); a bound of None is no bound."""
+    """minimum(maximum(x, x_min), x_max); a bound of None is left out."""
     return ops.clip(x, x_min, x_max)
 
 
@@ -212,7 +212,7 @@ def trunc(x: ArrayLike) -> Tensor:
 
 @operation
 def round(x: ArrayLike, decimals: int = 0) -> Tensor:
-    """The nearest number of so many decimals, halves to the even one."""
+    """The nearest number of `decimals` decimals, halves to the even one."""
     return ops.round(x, decimals)
 
 

@@ -25,7 +25,7 @@ def while_loop(
     loop_vars: Any,
     maximum_iterations: int | None = None,
 ) -> Any:
-    """body(*loop_vars) again and again while cond(*loop_vars), at most so many times.
+    """body(*loop_vars) again and again while cond(*loop_vars), at most `maximum_iterations` times.
 
     One value alone may stand for a tuple of one. Forward only: gradients need `scan`.
     """
@@ -108,5 +108,5 @@ def stop_gradient(variable: Any) -> Tensor:
 
 @operation
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Give f, which returns (value, rule), the gradient rule(g) instead of its own."""
+    """Give f, which returns (value, rule), the gradient rule(g)."""
     return transforms.custom_gradient(f)

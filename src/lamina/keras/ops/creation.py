@@ -106,7 +106,7 @@ def convert_to_tensor(
 
 
 def array(x: ArrayLike, dtype: DTypeLike = None) -> Tensor:
-    """As `convert_to_tensor`, with memory of its own."""
+    """As `convert_to_tensor`, with separate memory."""
     return ops.array(in_floatx(x) if dtype is None else x, dtype)
 
 

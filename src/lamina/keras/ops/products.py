@@ -63,7 +63,7 @@ def outer(x1: ArrayLike, x2: ArrayLike) -> Tensor:
 
 @operation
 def tensordot(x1: ArrayLike, x2: ArrayLike, axes: Any = 2) -> Tensor:
-    """Sums of products over `axes`: so many last axes of x1 and first of x2, or two sequences."""
+    """Sums of products over `axes`: the number of last axes of x1, or two sequences."""
     return ops.tensordot(x1, x2, axes=axes)
 
 
@@ -112,7 +112,7 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Tensor:
 
 @operation
 def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: float = 1.0, axis: int = -1) -> Tensor:
-    """The area under points joined by lines, at x or dx apart."""
+    """The area under points joined by lines, at x or with spacing dx."""
     y = ops.moveaxis(floating(y), axis, -1)
     width: Any = dx
     if x is not None:
@@ -143,7 +143,7 @@ def normalize(x: ArrayLike, axis: Any = -1, order: int = 2, epsilon: float | Non
     x = floating(x)
     wide = as_tensor(x, float32) if x.dtype.is_storage_only else x
     least = 1e-7 if epsilon is None else epsilon
-    if order == 2:  # the bound lies inside of the root, whose gradient is infinite at 0
+    if order == 2:  # the bound is inside of the root, whose gradient is infinite at 0
         total = ops.sum(ops.square(wide), axis, keepdims=True)
         length = ops.sqrt(ops.maximum(total, least * least))
     else:

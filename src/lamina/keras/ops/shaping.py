@@ -209,7 +209,7 @@ def repeat(x: ArrayLike, repeats: ArrayLike, axis: int | None = None) -> Tensor:
 
 @operation
 def tile(x: ArrayLike, repeats: Any) -> Tensor:
-    """x laid beside itself, so many times along each axis."""
+    """x repeated `repeats` times along each axis."""
     return ops.tile(x, repeats)
 
 

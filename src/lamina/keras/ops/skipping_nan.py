@@ -112,7 +112,7 @@ def nanargmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> 
 def quantile(
     x: ArrayLike, q: Any, axis: int | None = None, method: str = "linear", keepdims: bool = False
 ) -> Tensor:
-    """The values that a share q (0 to 1, a number or array) of x lies below.
+    """The quantiles q (0 to 1, a number or array) of x.
 
     `method` says what holds between two elements: "linear", "lower", "higher", "midpoint",
     "nearest". The shape is that of q, then that of x without the axis. Raises RangeError for

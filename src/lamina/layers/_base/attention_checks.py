@@ -25,8 +25,8 @@ def check_parts(label: str, query: Tensor, value: Tensor, key: Tensor, compared:
     if compared and _differ(query.shape[-1], key.shape[-1]):
         raise ShapeError(
             f"{label}: {came}: query and key differ in features",
-            hint="a Dense layer in front of one of them makes them alike; MultiHeadAttention has "
-            "such layers of its own",
+            hint="a Dense layer in front of one of them makes them alike, as those inside "
+            "MultiHeadAttention do",
         )
     if _differ(key.shape[1], value.shape[1]):
         raise ShapeError(f"{label}: {came}: each value needs one key")

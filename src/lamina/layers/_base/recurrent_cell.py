@@ -1,4 +1,4 @@
-"""The base class of recurrent cells, and the parts that a layer takes a cell apart into."""
+"""The base class of recurrent cells, and the parts into which a layer separates a cell."""
 
 from __future__ import annotations
 

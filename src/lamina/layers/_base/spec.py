@@ -106,8 +106,8 @@ def _hint_of_number(specs: Sequence[InputSpec]) -> str | None:
     if len(specs) > 1:
         return None
     return (
-        "Concatenate()([a, b]) makes one of several; a recurrent layer gives its states beside its "
-        "output where return_state=True says so, and takes states as initial_state=[...]"
+        "Concatenate()([a, b]) makes one of several; a recurrent layer with "
+        "return_state=True returns its states too, and takes states as initial_state=[...]"
     )
 
 
@@ -152,8 +152,8 @@ def _hint_of_layout(spec: InputSpec, tensor: Tensor) -> str | None:
 def _rank_hint(tensor: Tensor, rank: int | None) -> str:
     if rank is not None and tensor.ndim == rank - 1 >= 2:
         return (
-            "x[None] makes a batch of one example, x[..., None] gives each place one channel "
-            "(grey pictures, a single series)"
+            "x[None] makes a batch of one example, x[..., None] gives each position one channel "
+            "(gray images, a single series)"
         )
     if tensor.ndim == 0:
         return "layers take batches: x.reshape(1, -1) makes a batch of one example"

@@ -10,7 +10,7 @@ by its attribute `streams` which of three kinds its layers are.
                    `stream.state(layer, begin)` and stores it for the next step
     "no"           all others, which cannot be streamed: ArgumentError with their name
 
-A class that defines `call_streaming` is of the second kind. One that defines `call` anew is of the
+A class that defines `call_streaming` is of the second kind. One that redefines `call` is of the
 third unless it says otherwise: what is true of the class that it inherits from may not be true of
 it.
 """
@@ -136,6 +136,6 @@ def refused(layer: Any, why: str) -> ArgumentError:
     return ArgumentError(
         f"{layer._label()} cannot be streamed: {why}",
         hint="recurrent layers, causal convolutions, MultiHeadAttention with use_causal_mask, and "
-        "layers that treat each step separately can; a class of your own that does so says "
+        "layers that treat each step separately can; a custom class that does so sets "
         "streams = 'each_step'",
     )

@@ -1,6 +1,6 @@
 """The tree of layers: sublayers and variables in attributes, their weights and their names.
 
-There is no registration. Attributes, including lists, tuples and dictionaries of layers, are
+Layers are not registered. Attributes, including lists, tuples and dictionaries of layers, are
 searched on demand, so that a list that grows after its assignment is covered.
 """
 

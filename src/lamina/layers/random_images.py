@@ -27,7 +27,7 @@ from lamina.tensor import Tensor
 __all__ = ["RandomFlip", "RandomContrast", "RandomBrightness"]
 
 
-class RandomPictures(Layer):
+class RandomImages(Layer):
     """Base class: changes each image at random in training, and none in inference.
 
     `draws` is the number of random numbers per image. A single image (rows, columns, channels) is
@@ -49,28 +49,28 @@ class RandomPictures(Layer):
             return x
         batch = x if x.ndim == 4 else ops.expand_dims(x, 0)
         batch = channels_last(type(self).__name__, batch, self.data_format)
-        chances = samples.uniform(self.path, batch.shape[0], self.draws, self.seed)
-        changed = channels_back(self.changed(batch, chances), self.data_format)
+        uniform = samples.uniform(self.path, batch.shape[0], self.draws, self.seed)
+        changed = channels_back(self.changed(batch, uniform), self.data_format)
         return changed if x.ndim == 4 else ops.squeeze(changed, 0)
 
-    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
-        """Return the changed images, channels last; chances (batch, draws) are in [0, 1).
+    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
+        """Return the changed images, channels last; uniform (batch, draws) are in [0, 1).
 
         Args:
             x: images, (batch, rows, columns, channels).
-            chances: random numbers in [0, 1), (batch, draws).
+            uniform: random numbers in [0, 1), (batch, draws).
         """
-        raise TypeError(f"{type(self).__name__} must define changed(x, chances)")
+        raise TypeError(f"{type(self).__name__} must define changed(x, uniform)")
 
 
-def between(chances: Tensor, number: int, low: float, high: float, ndim: int) -> Any:
+def between(uniform: Tensor, number: int, low: float, high: float, ndim: int) -> Any:
     """Return one random number per image, scaled to low..high, with `ndim` axes."""
-    one = shaping.sliced(chances, 1, number, number + 1)
-    shaped = ops.reshape(one, (chances.shape[0], *[1] * (ndim - 1)))
+    one = shaping.sliced(uniform, 1, number, number + 1)
+    shaped = ops.reshape(one, (uniform.shape[0], *[1] * (ndim - 1)))
     return shaped * (high - low) + low
 
 
-class RandomFlip(RandomPictures):
+class RandomFlip(RandomImages):
     """Random reflection of images in training, with probability 1/2 per direction.
 
     Args:
@@ -109,14 +109,14 @@ class RandomFlip(RandomPictures):
             raise ArgumentError(f"RandomFlip: mode must be one of {', '.join(modes)}, not {mode!r}")
         self.mode, self._axes = mode, modes[mode]
 
-    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
         for number, axis in enumerate(self._axes):
-            chosen = between(chances, number, 0.0, 1.0, 4) < 0.5
+            chosen = between(uniform, number, 0.0, 1.0, 4) < 0.5
             x = ops.where(chosen, ops.flip(x, axis=axis), x)
         return x
 
 
-class RandomContrast(RandomPictures):
+class RandomContrast(RandomImages):
     """Random change of the contrast of images in training.
 
         clip((inputs - mean) f + mean, low, high), with f random in (1 - factor, 1 + factor)
@@ -158,14 +158,14 @@ class RandomContrast(RandomPictures):
             )
         self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
 
-    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
         below, above = self._pair
-        f = ops.astype(between(chances, 0, 1.0 - below, 1.0 + above, 4), x.dtype)
+        f = ops.astype(between(uniform, 0, 1.0 - below, 1.0 + above, 4), x.dtype)
         mean = ops.mean(x, (1, 2), keepdims=True)
         return ops.clip((x - mean) * f + mean, *self.value_range)
 
 
-class RandomBrightness(RandomPictures):
+class RandomBrightness(RandomImages):
     """Random change of the brightness of images in training.
 
         clip(inputs + f (high - low), low, high), with f random in the range of `factor`
@@ -207,7 +207,7 @@ class RandomBrightness(RandomPictures):
             )
         self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
 
-    def changed(self, x: Tensor, chances: Tensor) -> Tensor:
+    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
         low, high = self.value_range
-        f = ops.astype(between(chances, 0, *self._pair, 4), x.dtype)
+        f = ops.astype(between(uniform, 0, *self._pair, 4), x.dtype)
         return ops.clip(x + f * float(high - low), low, high)

@@ -60,7 +60,7 @@ def seen(make, batch_size=7, epochs=2, iterable=False, seed=3, shape=None, **how
 
 
 @pytest.mark.parametrize("make", LAYERS)
-def test_a_picture_becomes_the_same_whatever_the_batches_and_their_order(make):
+def test_an_image_is_changed_in_the_same_way_for_any_batches_and_order(make):
     alone = seen(make, batch_size=1, shuffle=False)
     assert not np.array_equal(alone[0], alone[1])
     np.testing.assert_array_equal(seen(make, batch_size=3), alone)
@@ -147,7 +147,7 @@ def test_bits_at_places_are_those_of_the_whole():
     np.testing.assert_array_equal(found, whole[[4, 0, 9]])
 
 
-def test_models_without_such_layers_are_told_nothing():
+def test_models_without_random_layers_get_no_sample_numbers():
     model = lm.Sequential([L.Flatten(), L.Dense(1)])
     model.compile("sgd", "mse")
     model.train_on_batch(PICTURES, NUMBERS[:, None])

@@ -1,4 +1,4 @@
-"""The demo's picture: the loss over the epochs, and some test images with predictions."""
+"""The demo's figure: the loss over the epochs, and some test images with predictions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from lamina.plot import style
 
 ROWS, COLUMNS = 4, 8
-WRONG = 6  # of the images shown, at most so many that were read wrongly
+WRONG = 6  # of the images shown, at most this many wrongly predicted ones
 
 
-def picture(
+def draw(
     path: Path,
     name: str,
     history: dict[str, list[float]],
@@ -24,7 +24,7 @@ def picture(
     names: Sequence[str] | None = None,
 ) -> None:
     """Draw and write a PNG. Raises MissingExtraError without matplotlib."""
-    figure = style.figure("the picture of the demo", 11, 4.2)
+    figure = style.figure("the figure of the demo", 11, 4.2)
     parts: Any = figure.subfigures(1, 2, width_ratios=(1, 1.55), wspace=0.04)
     left, right = parts
     _curves(left.subplots(), history)
@@ -60,7 +60,7 @@ def _images(
     outputs: np.ndarray,
     names: Sequence[str] | None,
 ) -> None:
-    """Test images with what was seen in them; what is wrong is red, with the truth beside it."""
+    """Test images with what was seen in them; a wrong prediction is red, next to the true class."""
     seen = outputs.argmax(axis=1)
     shown = chosen(seen == labels)
     for axes, k in zip(part.subplots(ROWS, COLUMNS).flat, shown, strict=False):

@@ -70,13 +70,13 @@ def test_sequences_with_strides():
         np.testing.assert_allclose(steps.predict(x), alone.predict(x), rtol=1e-5, atol=1e-6)
 
 
-def test_what_needs_the_size_says_so():
+def test_layers_that_need_the_size_raise_for_open_images():
     for layer in (L.CenterCrop(2, 2), L.Resizing(4, 4, crop_to_aspect_ratio=True)):
         with pytest.raises(lm.errors.ShapeError, match=r"\(None, None, None, 3\)\n.*Resizing"):
             lm.Sequential([lm.Input((None, None, 3)), layer])
 
 
-def test_sizes_that_may_differ_are_told():
+def test_merging_sizes_that_may_differ_raises():
     """Halved and doubled again is not the same size for odd ones."""
     pictures = lm.Input((None, None, 1))
     there_and_back = L.Conv2DTranspose(1, 3, 2, "same")(L.Conv2D(4, 3, 2, "same")(pictures))
