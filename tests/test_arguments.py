@@ -175,7 +175,7 @@ def test_buffers_of_numbers_are_data():
 
 
 @pytest.mark.parametrize("data", [object(), 5, True, "a", b"a", bytearray(b"a"), {}, [], set()])
-def test_what_is_no_data_is_refused(data):
+def test_fit_refuses_arguments_that_are_not_data(data):
     for call in (
         lambda: compiled().fit(data, Y, verbose=0),
         lambda: compiled().fit(X, data, verbose=0),
@@ -354,7 +354,7 @@ def test_masking_takes_any_number(value):
 
 
 @pytest.mark.parametrize("value", ["0", None, True, [0.0], np.zeros(2)])
-def test_masking_refuses_what_is_no_number(value):
+def test_masking_refuses_a_mask_value_that_is_not_a_number(value):
     with pytest.raises(RangeError, match=r"mask_value \(expected a number, got"):
         lm.layers.Masking(value)
 

@@ -134,7 +134,7 @@ class TestStrings:
         with pytest.raises(DTypeError, match=r"x: column 1 holds 1 string, first 'b' at row 0"):
             as_array(np.array([[1, "b"]], object), "x")
 
-    def test_numbers_as_text_are_refused_too(self):
+    def test_numbers_as_text_are_refused(self):
         with pytest.raises(DTypeError, match="y: holds 2 strings, first '1' at row 0"):
             as_array(["1", "2"], "y")
 
@@ -209,7 +209,7 @@ class TestFinite:
         with pytest.raises(DataError, match="holds 2 infinite values, first at row 0"):
             check_finite(np.array([np.inf, -np.inf]), "x")
 
-    def test_too_large_for_float32(self):
+    def test_numbers_too_large_for_float32_raise(self):
         with pytest.raises(DataError, match=r"infinite value, first at row 1[\s\S]*3.4e38"):
             data_array(np.array([1.0, 1e39]), "x")
 
@@ -302,11 +302,11 @@ class TestSplit:
             np.zeros((4, 2, 2), int),
         ],
     )
-    def test_what_is_not_class_labels(self, y):
+    def test_class_labels_returns_none_for_other_targets(self, y):
         assert class_labels(y) is None
         assert len(stratified_split(y, 0.5)[1]) == len(y) // 2
 
-    def test_negative_labels_are_classes_too(self):
+    def test_negative_labels_are_classes(self):
         train, validation = stratified_split(np.array([-1, 1] * 10), 0.5)
         assert len(train) == len(validation) == 10
 
@@ -315,7 +315,7 @@ class TestSplit:
         with pytest.raises(RangeError, match=f"validation_split is {fraction}, expected"):
             stratified_split(np.arange(10), fraction)
 
-    def test_too_few_rows(self):
+    def test_a_split_of_one_row_raises(self):
         with pytest.raises(DataError, match="cannot be split"):
             stratified_split(np.arange(1), 0.5)
 

@@ -173,7 +173,7 @@ def test_gradients_of_attention_in_float64():
 
 
 # ---- positions ---------------------------------------------------------------------------------
-def test_sines_tell_positions_apart():
+def test_sines_differ_between_positions():
     found = SinePositionEncoding(max_wavelength=100.0)(X).numpy()
     p, i = np.meshgrid(np.arange(5), np.arange(8), indexing="ij")
     angle = p / 100.0 ** ((i - i % 2) / 8)

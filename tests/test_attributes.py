@@ -19,7 +19,7 @@ FREE = [
 
 
 @pytest.mark.parametrize("name", FREE)
-def test_a_model_class_may_use_the_name_for_an_attribute_of_its_own(name):
+def test_a_model_class_may_use_the_name_for_a_custom_attribute(name):
     class Own(lm.Model):
         def __init__(self):
             super().__init__()
@@ -97,7 +97,7 @@ def test_a_model_without_a_shape_has_no_output_shape():
         _ = model.output_shape
 
 
-def test_a_call_that_returns_nothing_is_an_error_that_says_so():
+def test_a_call_that_returns_nothing_raises():
     class Nothing(L.Layer):
         def call(self, x):
             x + 1

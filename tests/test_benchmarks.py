@@ -65,7 +65,7 @@ def test_cases_run_later_are_merged_with_those_of_the_file(tmp_path):
     assert "| 1.60 | JAX, jit | 1.70 | reached |" in tables.read_text()
 
 
-def test_contestants_that_compute_the_same_are_told_from_others():
+def test_contestants_with_other_results_are_reported():
     assert "agrees" in harness("predict-one", "--check", "--contestants", "lamina,numpy")
     found = {"lamina": [2.0, 1.0, 0.5], "torch": [2.0, 1.1, 0.5], "jax": [2.0, 1.001, 0.5]}
     verdicts = {line.split()[0]: line.split()[1] for line in check.compared(found)}
@@ -98,7 +98,7 @@ def test_the_list_names_every_case_and_contestant():
         assert name in listed
 
 
-def test_an_unknown_case_is_told_the_known_ones():
+def test_an_unknown_case_raises_with_the_known_cases():
     command = [sys.executable, "-m", "benchmarks", "mlq"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0

@@ -110,7 +110,7 @@ def test_switch(engine):
         assert lm.switch(k, branches, x).tolist() == [factor, 2 * factor]
 
 
-def test_what_is_refused():
+def test_cond_refuses_unequal_branches_and_wrong_predicates():
     with pytest.raises(ShapeError, match=r"pred must be a scalar, not of shape \(2,\)"):
         lm.cond(lm.asarray([True, False]), lambda: 1, lambda: 2)
     f = lm.compile(lambda p: lm.cond(p, lambda: 1.0, lambda: lm.zeros(3)))

@@ -39,7 +39,7 @@ def entry(place: Path, key: str = KEY) -> Path:
 
 
 # ---- what is stored comes back -----------------------------------------------------------------
-def test_what_was_stored_is_found(place):
+def test_a_stored_entry_is_found(place):
     assert cache.lookup(KEY) is None
     cache.store(KEY, PAYLOAD)
     assert cache.lookup(KEY) == PAYLOAD
@@ -63,7 +63,7 @@ def test_a_key_depends_on_every_figure_of_the_machine_that_schedules_use(figure)
     assert cache.key_of("a") == before
 
 
-def test_keys_tell_programs_apart(monkeypatch):
+def test_keys_differ_between_programs(monkeypatch):
     keys = [
         cache.key_of("a"),
         cache.key_of("b"),
@@ -285,7 +285,7 @@ def test_the_longest_unused_make_room(place, monkeypatch):
     assert left == [keys[0], *keys[2:], KEY]
 
 
-def test_what_killed_writers_left_is_swept(place):
+def test_files_of_killed_writers_are_removed(place):
     place.mkdir(parents=True, mode=0o700)
     old, young = (place / f"{name}{cache.UNFINISHED}" for name in ("old", "young"))
     for path in (old, young):

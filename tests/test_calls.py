@@ -140,7 +140,7 @@ class Sizes(L.Layer):
         return lm.stack([lm.sum(each) for each in found])[None] + x[:, :1] * 0
 
 
-def test_symbolic_sizes_are_numbers_beside_tensors():
+def test_symbolic_sizes_combine_with_tensors_as_numbers():
     x = np.full((4, 2), 2, "float32")
     found = lm.Sequential([lm.Input((2,)), Sizes()]).predict(x, verbose=0)[0]
     assert found.tolist() == [48, 48, 16, -16, 64, 64, 4, 16, 16]

@@ -139,7 +139,7 @@ class TestDamaged:
             cifar10.load_data()
         assert str(places / "data" / "cifar10" / NAME10) in caught.value.message
 
-    def test_a_pickled_archive_is_told_from_the_binary_one(self, places):
+    def test_a_pickled_archive_is_distinguished_from_the_binary_one(self, places):
         put(places, packed({"cifar-10-batches-py/test_batch": b"\x80\x03}q\x00."}))
         with pytest.raises(FileFormatError) as caught:
             cifar10.load_data()
@@ -160,7 +160,7 @@ class TestDamaged:
         assert sorted(places.rglob("*")) == before
         assert not (places.parent / "climbed.bin").exists()
 
-    def test_a_member_that_claims_too_much(self, places):
+    def test_a_member_that_claims_too_many_bytes_raises(self, places):
         member = tarfile.TarInfo(TEST)
         member.size = 1 << 40
         put(places, gzip.compress(member.tobuf() + b"\0" * 4096))

@@ -53,12 +53,12 @@ def png(path):
     return width, height, len(np.unique(pixels.reshape(-1, 4), axis=0))
 
 
-def test_demo_without_matplotlib_says_so_and_goes_on(capsys, tmp_path, monkeypatch):
+def test_demo_without_matplotlib_prints_a_hint_and_continues(capsys, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert main(["demo", "--data", "digits", "--epochs", "1"]) == 0
     out = capsys.readouterr().out
-    assert "no picture: " in out and "pip install matplotlib pillow" in out
+    assert "no figure: " in out and "pip install matplotlib pillow" in out
     assert (tmp_path / "demo.lamina").is_file()
     assert not (tmp_path / "demo.png").exists()
 
@@ -82,7 +82,7 @@ def test_mistakes_are_one_message(capsys, tmp_path):
             main(wrong)
 
 
-def test_info_says_what_there_is(capsys):
+def test_info_prints_versions_and_engines(capsys):
     assert main(["info"]) == 0
     out = capsys.readouterr().out
     for part in (lm.__version__, np.__version__, "threads", "vectors", "engines", "cache"):

@@ -23,7 +23,7 @@ def test_a_variable_is_compared_elementwise_with_anything_that_is_a_number():
 
 
 @pytest.mark.parametrize("other", [None, "a", object(), {}, {1}, lm, print])
-def test_what_is_no_number_is_unequal_to_a_tensor_and_a_variable(other):
+def test_objects_that_are_not_numbers_are_unequal_to_tensors_and_variables(other):
     for x in (lm.Variable(1.0), lm.asarray(1.0), lm.keras.Input((2,))):
         assert (x == other) is False and (x != other) is True
         assert x in [other, x] and other not in [x]

@@ -91,7 +91,7 @@ def test_python_numbers_have_the_dtypes_of_tensors_and_arrays_keep_theirs():
         (object(), DTypeError, "neither numbers nor strings"),
     ],
 )
-def test_what_has_no_rows_is_refused(given, error, words):
+def test_from_tensor_slices_refuses_data_without_rows(given, error, words):
     if error is None:
         assert len(SLICES(given)) == 2
         return

@@ -108,7 +108,7 @@ def test_ties_give_the_gradient_to_the_first_and_nan_counts_as_the_largest():
     assert odd.numpy().ravel().tolist() == [0, 0, 1, 0]
 
 
-def test_what_padding_adds_never_wins():
+def test_padding_never_is_the_maximum():
     low = np.full((1, 2, 2, 1), -np.inf)
     found = lm.grad(lambda x: lm.sum(lm.nn.max_pool(x, 2, padding=1)))(low)
     np.testing.assert_array_equal(found.numpy(), np.ones((1, 2, 2, 1)))
@@ -378,7 +378,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("function", "args", "how", "error", "match"), ERRORS)
-def test_errors_name_shapes_and_cure(function, args, how, error, match):
+def test_errors_name_shapes_and_hint(function, args, how, error, match):
     with pytest.raises(error, match=match):
         function(*args, **how)
 

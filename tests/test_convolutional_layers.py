@@ -317,18 +317,18 @@ def test_rows_and_columns_may_be_open():
         (lambda: L.Conv2D(4, 3, dilation_rate=3), PICTURE, ShapeError, "dilation included"),
     ],
 )
-def test_errors_name_layer_shapes_and_cure(make, inputs, error, match):
+def test_errors_name_layer_shapes_and_hint(make, inputs, error, match):
     with pytest.raises(error, match=match):
         make()(inputs)
 
 
-def test_a_network_that_shrinks_pictures_to_nothing_names_the_layer_while_it_is_put_together():
+def test_a_network_that_shrinks_images_to_nothing_raises_when_the_layer_is_added():
     model = lm.Sequential([lm.Input((8, 8, 3)), *(L.MaxPooling2D() for _ in range(3))])
     with pytest.raises(ShapeError, match=r"MaxPooling2D 'sequential/last'.*\(1, 1\)\n  hint"):
         model.add(L.MaxPooling2D(name="last"))
 
 
-def test_data_that_are_no_batches_of_pictures_are_told_apart():
+def test_data_that_are_not_batches_of_images_raise_a_specific_hint():
     model = lm.Sequential([lm.Input((8, 8, 1)), L.Conv2D(4, 3)])
     for shape, cure in [((8, 8, 1), r"x\[None\]"), ((5, 1, 8, 8), r"moveaxis\(x, 1, -1\)")]:
         with pytest.raises(ShapeError, match=cure):

@@ -68,7 +68,7 @@ def test_a_mask_is_each_film_alone():
             assert not found[~mask].any()
 
 
-def test_it_streams_and_trains():
+def test_conv_lstm_streams_and_trains():
     lm.set_seed(0)
     model = lm.Sequential(
         [
@@ -87,7 +87,7 @@ def test_it_streams_and_trains():
     assert losses[-1] < losses[0] * 0.5
 
 
-def test_what_is_refused():
+def test_conv_lstm_refuses_wrong_arguments_and_open_extents():
     with pytest.raises(ArgumentError, match="ConvLSTM2D: padding must be one of"):
         L.ConvLSTM2D(2, 3, padding="causal")
     with pytest.raises(ShapeError, match="open extents"):

@@ -39,7 +39,7 @@ class TestCharacters:
         assert corpus.train.dtype == np.int32
         assert "7 tokens to train with, 3 for validation, 10 in" in repr(corpus)
 
-    def test_texts_of_their_own_and_files(self, tmp_path):
+    def test_character_corpus_takes_separate_validation_texts_and_files(self, tmp_path):
         path = tmp_path / "text.txt"
         path.write_text("žluťoučký kůň", encoding="utf-8")
         corpus = CharacterCorpus(path, validation="kůň")
@@ -48,7 +48,7 @@ class TestCharacters:
         with pytest.raises(ArgumentError, match="is the name of a file"):
             CharacterCorpus(str(path))
 
-    def test_a_vocabulary_of_ones_own(self):
+    def test_character_corpus_takes_a_vocabulary(self):
         corpus = CharacterCorpus("abba", 0.0, vocabulary="ba")
         assert corpus.train.tolist() == [1, 0, 0, 1]
         with pytest.raises(DataError, match=r"'c' at position 2 is not in the vocabulary of 2"):
@@ -109,7 +109,7 @@ class TestBatches:
 
     @limits(deadline=None)
     @given(st.integers(8, 90), st.integers(1, 4), st.integers(1, 5))
-    def test_lanes_go_on_from_batch_to_batch(self, size, batch_size, length):
+    def test_lanes_continue_from_batch_to_batch(self, size, batch_size, length):
         corpus = CharacterCorpus("".join(map(chr, range(100, 100 + size))), 0.0)
         if size < batch_size * (length + 1):
             with pytest.raises(DataError, match="lanes"):
@@ -181,7 +181,7 @@ def put(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tiny_shakespeare/input.txt", "text/tinyshakespeare.txt"])
-def test_shakespeare_of_ones_own(places, name):
+def test_tiny_shakespeare_reads_a_file_of_the_data_folder(places, name):
     put(places / "data" / name, "0123456789")
     assert tiny_shakespeare.load_data() == ("012345678", "9")
     assert tiny_shakespeare.load_data(validation=0) == ("0123456789", "")
@@ -190,7 +190,7 @@ def test_shakespeare_of_ones_own(places, name):
 
 
 @pytest.mark.parametrize("name", ["wikitext2/valid.txt", "text/wikitext2-valid.txt"])
-def test_wikitext_of_ones_own(places, name):
+def test_wikitext2_reads_a_file_of_the_data_folder(places, name):
     put(places / "data" / name, " = Robert <unk> = \n")
     assert wikitext2.load_data("valid") == " = Robert <unk> = \n"
     with pytest.raises(UnknownNameError, match="part of WikiText-2 'validation'"):

@@ -90,7 +90,7 @@ def test_steps_that_are_not_there_are_passed_over():
     assert np.isfinite(gradient).all()
 
 
-def test_too_few_steps_are_infinitely_wrong_and_teach_nothing():
+def test_too_few_steps_give_infinite_loss_and_zero_gradient():
     def loss(z):
         return keras.ops.ctc_loss([[1, 1], [1, 2]], z, [2, 2], [2, 2])
 

@@ -31,7 +31,7 @@ RUNNING = {
 
 
 @pytest.mark.parametrize("name", RUNNING)
-def test_beside_numpy(name):
+def test_cumulative_functions_agree_with_numpy(name):
     f, expected = getattr(lm, name), RUNNING[name]
     for shape in ((7,), (3, 5), (2, 1, 4), (3, 0)):
         x = numbers(*shape)
@@ -127,7 +127,7 @@ def test_axes_products_of_matrices_and_nothing():
 
 
 @pytest.mark.parametrize("symbolic", [False, True])
-def test_its_gradient_is_that_of_a_scan(symbolic):
+def test_the_gradient_of_an_associative_scan_is_that_of_a_scan(symbolic):
     m, c = lm.asarray(numbers(7)), lm.asarray(numbers(7) + 1)
 
     def last(m, c):
@@ -148,7 +148,7 @@ def _summed(f):
     return lambda *args: lm.sum(f(*args) ** 2)
 
 
-def test_what_is_refused():
+def test_associative_scan_refuses_unequal_lengths_and_results():
     with pytest.raises(ShapeError, match="lengths along axis 0 differ"):
         lm.associative_scan(lambda a, b: a, (lm.zeros(3), lm.zeros(4)))
     with pytest.raises(ShapeError, match="f must give what it takes"):

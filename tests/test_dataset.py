@@ -58,7 +58,7 @@ class TestBatches:
         assert len(numbers(0)) == 0 and values(numbers(0)) == []
 
     @pytest.mark.parametrize("workers", [0, 1, 3])
-    def test_each_pass_has_an_order_of_its_own_whatever_the_workers(self, workers):
+    def test_each_pass_has_a_different_order_for_any_number_of_workers(self, workers):
         shuffled = numbers(60, 7, seed=5, workers=workers)
         first, second = values(shuffled), values(shuffled)
         assert first != second
@@ -101,13 +101,13 @@ class TestBatches:
 
         assert order() == order()
 
-    def test_map_takes_apart_pairs(self):
+    def test_map_unpacks_pairs(self):
         pairs = Dataset.from_tensor_slices(arrays()).batch(10)
         x, y = next(iter(pairs.map(lambda x, y: (x * 0, {"label": y}))))
         assert not x.any() and y["label"].tolist() == [0, 1] * 5
 
     @pytest.mark.parametrize("workers", [0, 4])
-    def test_what_is_random_in_map_follows_from_the_seed_and_the_batch(self, workers):
+    def test_random_numbers_in_map_follow_from_the_seed_and_the_batch(self, workers):
         def drawn():
             lm.set_seed(2)
             noise = lm.layers.GaussianNoise(1.0)
@@ -204,7 +204,7 @@ class TestThreads:
                 break
         assert not data_threads()
 
-    def test_what_is_raised_comes_out_at_the_caller(self):
+    def test_an_error_in_a_worker_is_raised_at_the_caller(self):
         def make(epoch, number):
             if number == 3:
                 raise DataError("file-17.png is broken")
@@ -254,7 +254,7 @@ class TestTraining:
         np.testing.assert_array_equal(model.get_weights()[0], again.get_weights()[0])
         assert losses[-1] < losses[0]
 
-    def test_a_fit_that_goes_on_at_an_epoch_sees_what_it_would_have_seen(self):
+    def test_a_fit_that_continues_at_an_epoch_sees_the_same_batches(self):
         x, y = arrays()
         data = Dataset.of_rows(lambda rows: (x[rows], y[rows]), 50, 8, seed=2)
         for steps in (None, 4):
@@ -291,7 +291,7 @@ class TestTraining:
         history = small_model().fit(endless(), steps_per_epoch=3, epochs=2, verbose=0)
         assert len(history.history["loss"]) == 2
 
-    def test_a_generator_that_ends_says_so(self):
+    def test_a_generator_that_ends_early_warns_and_then_raises(self):
         history = small_model().fit((b for b in [arrays(8)] * 3), verbose=0).history
         assert len(history["loss"]) == 1
         with (

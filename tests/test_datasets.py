@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lamina.datasets import digits, download, fashion_mnist, labelled_images, mnist, playground
+from lamina.datasets import digits, download, fashion_mnist, labeled_images, mnist, playground
 from lamina.datasets.download import Source, find_file
 from lamina.datasets.idx import read_idx
 from lamina.errors import (
@@ -128,7 +128,7 @@ class TestFolders:
         assert fashion_mnist.load_data()[0][0].shape == (20, 28, 28)
         assert len(fashion_mnist.CLASS_NAMES) == 10
 
-    def test_another_spelling_of_the_names(self, places):
+    def test_files_named_with_a_dot_are_found(self, places):
         files = {name.replace("-idx", ".idx"): data for name, data in small_set().items()}
         put(places / "data" / "mnist", files, zipped=False)
         assert len(mnist.load_data()[0][0]) == 20
@@ -142,7 +142,7 @@ class TestFolders:
         put(places / "cache" / "datasets" / "mnist", small_set())
         assert len(mnist.load_data()[0][0]) == 20
 
-    def test_flat_files_have_to_be_the_published_ones(self, places):
+    def test_flat_files_have_to_be_the_published_files(self, places):
         put(places / "data", small_set())
         with pytest.raises(FileFormatError, match="not the file of this name of MNIST") as caught:
             mnist.load_data()
@@ -153,7 +153,7 @@ class TestFolders:
         with pytest.raises(DownloadError):
             fashion_mnist.load_data()
 
-    def test_labels_of_other_images(self, places):
+    def test_labels_of_another_number_of_images_raise(self, places):
         files = small_set()
         files[FILES[1]] = files[FILES[3]]
         put(places / "data" / "mnist", files)
@@ -180,7 +180,7 @@ class TestFolders:
 
 
 class TestNowhere:
-    def test_offline_says_where_it_looked_and_what_to_do(self, places):
+    def test_offline_the_error_names_the_folders_and_the_fix(self, places):
         with pytest.raises(DownloadError) as caught:
             mnist.load_data()
         text = str(caught.value)
@@ -196,7 +196,7 @@ class TestNowhere:
         places_named = [line for line in text.splitlines() if "looked in" in line]
         assert len(places_named) == len(set(places_named))
 
-    def test_without_a_folder_of_ones_own(self, tmp_path):
+    def test_without_a_data_folder(self, tmp_path):
         nowhere = settings(data=None, cache_dir=tmp_path, offline=True)
         with nowhere, pytest.raises(DownloadError, match="LAMINA_DATA is not set"):
             mnist.load_data()
@@ -261,16 +261,16 @@ def shaky(monkeypatch):
 
 def source_at(*mirrors: str) -> Source:
     digests = [hashlib.sha256(content).hexdigest() for content in small_set().values()]
-    return Source("small", "Small", mirrors, labelled_images.digests(*digests))
+    return Source("small", "Small", mirrors, labeled_images.digests(*digests))
 
 
 class TestDownload:
     def test_from_the_mirror_into_the_cache_and_then_from_there(self, mirror, tmp_path, capsys):
         address, _ = mirror
         with settings(data=None, cache_dir=tmp_path / "cache", offline=False):
-            train, test = labelled_images.load(source_at(address), (28, 28), 10)
+            train, test = labeled_images.load(source_at(address), (28, 28), 10)
             with settings(offline=True):
-                again, _ = labelled_images.load(source_at(), (28, 28), 10)
+                again, _ = labeled_images.load(source_at(), (28, 28), 10)
         assert (train[0].shape, test[0].shape) == ((20, 28, 28), (10, 28, 28))
         np.testing.assert_array_equal(train[0], again[0])
         assert f"downloading Small: {address}{FILES[0]}.gz" in capsys.readouterr().err
@@ -330,8 +330,8 @@ class TestDownload:
         address, _ = mirror
         code = (
             "import sys; sys.path.insert(0, 'tests')\n"
-            "from test_datasets import source_at, labelled_images\n"
-            f"print(labelled_images.load(source_at({address!r}), (28, 28), 10)[0][0].sum())"
+            "from test_datasets import source_at, labeled_images\n"
+            f"print(labeled_images.load(source_at({address!r}), (28, 28), 10)[0][0].sum())"
         )
         environment = os.environ | {"LAMINA_CACHE_DIR": str(tmp_path / "cache"), "LAMINA_DATA": ""}
         processes = [
@@ -389,7 +389,7 @@ class TestDigits:
         assert {a.dtype for a in (x_train, y_train, x_test, y_test)} == {np.dtype(np.uint8)}
         assert (x_train.min(), x_train.max()) == (0, 16)
 
-    def test_it_is_the_published_set(self):
+    def test_digits_are_the_published_set(self):
         """Counts per class and the mean pixel, as scikit-learn documents and computes them."""
         (x_train, y_train), (x_test, y_test) = digits.load_data()
         labels = np.concatenate([y_train, y_test])
@@ -406,7 +406,7 @@ class TestDigits:
         train = {image.tobytes() for image in x_train}
         assert not train & {image.tobytes() for image in x_test}
 
-    def test_it_is_small_and_names_its_authors(self):
+    def test_the_file_of_digits_is_small_and_names_its_authors(self):
         folder = Path(digits.__file__).parent / "optical_digits"
         assert (folder / "digits.npz").stat().st_size < 60_000
         text = (folder / "README.md").read_text()

@@ -79,7 +79,7 @@ def run_page(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", RUN, ids=name_of)
-def test_code_runs_and_prints_what_the_page_says(path, tmp_path, monkeypatch):
+def test_code_of_a_page_runs_and_prints_the_shown_text(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with settings(offline=True, threads=min(2, settings.threads)):
         try:
@@ -146,7 +146,7 @@ def _missing(page: Path, names: set[str]) -> list[str]:
     return sorted(n for n in names if n[0] not in "._" and not re.search(rf"\b{n}\b", text))
 
 
-def test_the_picture_of_the_house_names_every_module():
+def test_the_architecture_page_names_every_module():
     engine = {path.stem for path in LLVM.glob("*.py")} | {path.name for path in PACKAGES}
     top = {path.stem for path in (ROOT / "src/lamina").iterdir() if path.suffix in ("", ".py")}
     missing = _missing(ROOT / "docs" / "architecture.md", engine | top)

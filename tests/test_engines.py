@@ -345,7 +345,7 @@ def test_sums_over_blocks_of_which_there_may_be_none(rows):
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_fixed_arrays_are_read_anew_at_each_run(name):
+def test_fixed_arrays_are_read_at_each_run(name):
     x, state = parameter(TensorType((3,), float32), "x"), parameter(TensorType((), float32), "s")
     total = ops.add(state, ops.reduce(x, kind="sum", dimensions=(0,)))
     graph = Graph([x, state], [ops.multiply(x, x), total])

@@ -109,7 +109,7 @@ class TestNeedExtra:
             errors.need_extra("no_such_thing.part", "plot", "a picture")
         assert caught.value.hint == "pip install matplotlib pillow"
 
-    def test_leaves_other_failures_alone(self, tmp_path, monkeypatch):
+    def test_need_extra_does_not_change_other_failures(self, tmp_path, monkeypatch):
         (tmp_path / "there_but_broken.py").write_text("import missing_dependency_of_it\n")
         monkeypatch.syspath_prepend(tmp_path)
         with pytest.raises(ModuleNotFoundError, match="missing_dependency_of_it") as caught:
@@ -133,7 +133,7 @@ def test_describe(value, text):
     assert errors.describe(value) == text
 
 
-def test_warnings_stand_at_the_users_line():
+def test_warnings_name_the_users_line():
     """Whatever was in between: the file that is named is the one that called Lamina."""
     model = lm.Sequential([lm.layers.Dense(1, input_shape=(1,))])
     model.compile(lm.optimizers.SGD(1e30), "mse")

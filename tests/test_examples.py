@@ -104,7 +104,7 @@ def test_shallow_vggnet_reads_folders_of_photographs_and_draws(tmp_path):
     (x, y), (x_test, _), found = names["images"](f"{tmp_path}/photographs")
     assert x.shape == x_test.shape == (100, 32, 32, 3)
     assert found == ["green", "red"] and np.bincount(y).tolist() == [50, 50]
-    names["main"](1, f"{tmp_path}/photographs", 32, pictures=str(tmp_path / "drawn"))
+    names["main"](1, f"{tmp_path}/photographs", 32, folder=str(tmp_path / "drawn"))
     drawn = {path.stem.removeprefix("shallow_vggnet_") for path in (tmp_path / "drawn").iterdir()}
     assert drawn == {"shallow_vggnet", "filters", "maps", "layers", "confusion"}
 
@@ -117,13 +117,13 @@ def test_resnet_18_has_its_weights_and_reads_digits():
     assert names["main"](epochs=6) > 0.88
 
 
-def test_characters_are_learnt(tmp_path, capsys):
+def test_characters_are_learned(tmp_path, capsys):
     names = runpy.run_path(str(EXAMPLES / "character_language_model.py"))
     corpus = lm.data.CharacterCorpus("the cat sat on the mat, and that was that.\n" * 200)
     small = {"transformer": {"width": 32, "blocks": 1}, "lstm": {"width": 16, "units": 64}}
     for name, (make, _) in names["MODELS"].items():
         names["MODELS"][name] = (partial(make, **small[name]), 0.01)
-    found = names["main"](steps=60, corpus=corpus, picture="characters.png")
+    found = names["main"](steps=60, corpus=corpus, path="characters.png")
     assert max(found.values()) < 1.8  # of log2(15) = 3.9 knowing nothing
     assert set(found) == {"lstm", "transformer"}
     assert (tmp_path / "characters.png").stat().st_size > 10_000
@@ -132,13 +132,13 @@ def test_characters_are_learnt(tmp_path, capsys):
 
 def test_alvinn_learns_to_steer(capsys, tmp_path):
     names = runpy.run_path(str(EXAMPLES / "alvinn.py"))
-    error = names["main"](count=1000, epochs=15, picture="roads.png")
+    error = names["main"](count=1000, epochs=15, path="roads.png")
     assert error < 0.15  # always straight on would be 0.33 beside
     assert (tmp_path / "roads.png").stat().st_size > 10_000
     assert names["network"]().count_params() == 960 * 4 + 4 + 4 * 30 + 30
 
 
-def test_the_hill_of_alvinn_says_where_to_steer():
+def test_the_output_hill_of_alvinn_gives_the_steering_direction():
     names = runpy.run_path(str(EXAMPLES / "alvinn.py"))
     steering = np.linspace(-0.8, 0.8, 9)
     found = names["steering_of"](names["hills"](steering))

@@ -59,20 +59,20 @@ NO_INTEGER = {
 
 
 @pytest.mark.parametrize("what", KNOWN)
-def test_what_holds_for_all_sizes_or_for_none_is_decided(what):
+def test_comparisons_that_hold_for_all_sizes_or_none_are_decided(what):
     ask, expected = KNOWN[what]
     assert bool(ask(N)) is expected
 
 
 @pytest.mark.parametrize("what", UNKNOWN)
-def test_what_depends_on_the_size_is_refused_with_the_alternatives(what):
+def test_comparisons_that_depend_on_the_size_raise_with_the_alternatives(what):
     with pytest.raises(TracedValueError, match="cannot be decided") as caught:
         UNKNOWN[what](N)
     assert "lm.cond" in str(caught.value) and "Input(" in str(caught.value)
 
 
 @pytest.mark.parametrize("what", NO_INTEGER)
-def test_an_open_extent_is_no_integer(what):
+def test_an_open_extent_is_not_an_integer(what):
     with pytest.raises(TracedValueError, match="the extent n is symbolic"):
         NO_INTEGER[what](N)
 
@@ -161,7 +161,7 @@ def test_an_axis_that_the_input_gives_a_size_is_compared_as_a_number():
         lm.Sequential([lm.Input((None, 1)), OfThreeSteps()])
 
 
-def test_a_branch_by_the_batch_size_raises_in_fit_too():
+def test_a_branch_by_the_batch_size_raises_in_fit():
     model = lm.Sequential([OfThree(by_if=True), lm.layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(TracedValueError, match="cannot be decided"):

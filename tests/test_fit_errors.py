@@ -318,10 +318,10 @@ def test_message(name):
     message = str(raised.value)
     assert isinstance(raised.value, LaminaError)
     assert [part for part in parts if part not in message] == [], message
-    assert "hint" in message or name in NEED_NO_CURE, message
+    assert "hint" in message or name in NEED_NO_HINT, message
 
 
-NEED_NO_CURE = {
+NEED_NO_HINT = {
     "batches of nothing",
     "half an epoch",
     "split and data for validation",
@@ -351,7 +351,7 @@ def test_a_column_of_targets_is_the_same_as_a_row():
     assert losses[0] == losses[1]
 
 
-def test_a_loss_that_is_no_number_any_more_is_said():
+def test_a_loss_that_becomes_nan_is_reported():
     model = lm.Sequential([lm.layers.Dense(3, input_shape=(4,))])
     model.compile(lm.optimizers.SGD(1e30), "mse")
     with pytest.warns(UserWarning, match="loss is (nan|inf).*learning rate"):

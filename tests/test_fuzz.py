@@ -226,7 +226,7 @@ def test_bisection_of_a_fault_in_code_generation_names_no_pass(
     assert found is not None and found.name is None
 
 
-def test_bisection_of_a_program_that_does_not_fail_says_so(
+def test_bisection_of_a_program_that_does_not_fail_reports_that(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["--bisect", "faults:0", "--threads", "1"]) == 0

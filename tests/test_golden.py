@@ -23,7 +23,7 @@ def _writer() -> ModuleType:
 
 
 @pytest.mark.parametrize("small", programs(), ids=lambda small: small.name)
-def test_a_small_program_after_each_pass_is_as_its_golden_text_says(small: Small) -> None:
+def test_a_small_program_after_each_pass_equals_its_golden_text(small: Small) -> None:
     writer = _writer()
     golden = (writer.GOLDEN / f"{small.name}.txt").read_text(encoding="utf-8")
     assert writer.text_of(small) == golden, (
@@ -37,7 +37,7 @@ def test_every_golden_text_is_of_a_small_program() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
-def test_messages_and_summaries_are_as_their_golden_text_says(name: str) -> None:
+def test_messages_and_summaries_equal_their_golden_text(name: str) -> None:
     golden = (_writer().MESSAGES / f"{name}.txt").read_text(encoding="utf-8")
     assert TEXTS[name]() == golden, (
         "a text for users changed: look at the difference, then run python tools/write_golden.py"

@@ -184,7 +184,7 @@ def test_16_bit_floats_are_summed_in_float32() -> None:
     assert found.tolist() == [6, 4, 5]
 
 
-def test_inputs_may_be_any_nodes_and_unreached_ones_get_zeros() -> None:
+def test_inputs_may_be_any_nodes_and_unreached_inputs_get_zeros() -> None:
     x, other = parameter(TensorType((2,), float64)), parameter(TensorType((3,), float64))
     middle = ops.multiply(x, x)
     y = ops.multiply(middle, middle)
@@ -222,7 +222,7 @@ def test_a_cotangent_has_its_output_s_type() -> None:
         gradients([x], [ops.fill(1.0, shape=(3,), dtype=float64)], [x])
 
 
-def test_a_gradient_through_while_says_what_to_use() -> None:
+def test_a_gradient_through_while_raises_with_the_alternative() -> None:
     x, p = parameter(TensorType((), float64)), parameter(TensorType((), float64))
     q = parameter(TensorType((), float64))
     cond = Graph([p], [ops.fill(False, shape=(), dtype=bool_)])
@@ -328,7 +328,7 @@ def test_stacked_loops_are_shared_each() -> None:
     assert all(np.array_equal(x, y) for x, y in pairs)
 
 
-def test_what_is_not_needed_is_not_carried_back() -> None:
+def test_unneeded_gradients_are_not_computed() -> None:
     inputs = [parameter(array_type(a)) for a in _recurrent_arrays()]
     outputs = _recurrent(*inputs)
     (g,) = gradients(outputs[:1], [ops.fill(1.0, outputs[0])], [inputs[1]])

@@ -124,7 +124,7 @@ class TestWhatComesBack:
         assert data.class_names is None
         assert data.arrays().shape == (19, 8, 12, 3)
 
-    def test_labels_of_ones_own(self, photos):
+    def test_labels_may_be_given_as_a_list(self, photos):
         data = read(photos, labels=[5, 7] * 9, shuffle=False)
         assert data.arrays()[1].tolist() == [5, 7] * 9 and data.class_names == ["5", "7"]
         with pytest.raises(ArgumentError, match="for each of the 18 files"):
@@ -145,7 +145,7 @@ class TestWhatComesBack:
     def test_channels_first(self, photos):
         assert read(photos, data_format="channels_first").arrays()[0].shape == (18, 3, 8, 12)
 
-    def test_keras_has_it_too(self):
+    def test_keras_utils_has_image_dataset_from_directory(self):
         assert lm.keras.utils.image_dataset_from_directory is image_dataset_from_directory
         assert lm.keras.preprocessing.image_dataset_from_directory is image_dataset_from_directory
 
@@ -183,7 +183,7 @@ class TestOrder:
         again = read(photos, subset="validation", validation_split=1 / 3, seed=2)
         assert again.file_paths != held_out.file_paths
 
-    def test_what_is_used_is_said(self, photos, capsys):
+    def test_the_subset_in_use_is_printed(self, photos, capsys):
         read(photos, subset="both", validation_split=1 / 3, verbose=True)
         assert capsys.readouterr().out.splitlines()[1:] == [
             "Using 12 files for training.",
@@ -231,7 +231,7 @@ class TestZip:
 
 class TestFolders:
     def test_nothing_there(self, tmp_path):
-        with pytest.raises(DataError, match="there is no such folder or"):
+        with pytest.raises(DataError, match="no such folder or"):
             read(tmp_path / "nowhere")
         with pytest.raises(DataError, match="holds no images, among 1 files"):
             read(put(tmp_path / "texts", {"a/1.txt": b"text"}))
@@ -293,7 +293,7 @@ class TestDecoding:
         assert self.decoded(buffer.getvalue())[0, 0].tolist() == [9, 99, 199]
         assert self.decoded(picture(1, mode="1"))[0, 0].tolist() == [255, 255, 255]
 
-    def test_photographs_stand_upright(self):
+    def test_photographs_are_rotated_upright(self):
         exif = Image.Exif()
         exif[0x0112] = 6  # the camera was held upright
         content = picture((1, 2, 3), (12, 8), form="JPEG", exif=exif.tobytes())

@@ -104,7 +104,7 @@ def test_errors(index, message):
         lm.asarray(X)[index]
 
 
-def test_what_a_trace_cannot_know():
+def test_an_index_by_traced_values_raises_with_the_alternative():
     with lm.settings(engine="numpy"):
         with pytest.raises(lm.errors.TracedValueError, match=r"lm\.where"):
             lm.compile(lambda x: x[x > 0])(lm.asarray(X))

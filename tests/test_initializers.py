@@ -50,7 +50,7 @@ def test_plain_distributions():
     assert np.abs(cut).max() <= 2 and abs(cut.std() - sources.TRUNCATED_STDDEV) < 0.01
 
 
-def test_values_without_chance():
+def test_values_of_deterministic_initializers():
     assert (drawn("zeros") == 0).all() and (drawn("ones") == 1).all()
     assert (drawn("constant", value=2.5) == 2.5).all()
     assert (drawn("constant", (2, 3), value=[1, 2, 3]) == [[1, 2, 3], [1, 2, 3]]).all()
@@ -179,7 +179,7 @@ def test_mistakes():
         Dense(2, kernel_initializer=lambda shape, dtype=None: np.ones(3))(np.ones((1, 4)))
 
 
-def test_an_initializer_with_a_seed_generator_draws_anew_and_is_saved_with_it(tmp_path):
+def test_an_initializer_with_a_seed_generator_draws_new_numbers_and_is_saved_with_it(tmp_path):
     initializer = initializers.GlorotUniform(seed=lm.keras.random.SeedGenerator(1))
     shared = [lm.layers.Dense(2, kernel_initializer=initializer) for _ in range(2)]
     model = lm.Sequential([lm.Input((2,)), *shared])

@@ -101,7 +101,7 @@ def test_a_sequential_model_that_begins_with_an_embedding_keeps_integers():
         model.predict(np.array([[1, 5]]), verbose=0)
 
 
-def test_an_embedding_refuses_floats_that_cannot_tell_its_rows_apart():
+def test_an_embedding_refuses_floats_too_coarse_for_its_rows():
     with pytest.raises(DTypeError, match="16,777,216"):
         L.Embedding(2**24 + 1, 1)(lm.Input((2,)))
 

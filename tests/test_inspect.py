@@ -92,7 +92,7 @@ def test_symbolic_extents_are_shown_by_name(operands):
     assert kernel.name == "dot_general[rows x 48 over 64]"
 
 
-def test_what_is_shown_is_what_runs(operands):
+def test_the_shown_program_is_the_one_that_runs(operands):
     f = lm.compile(layer)
     f(*operands)
     ((recorded, _),) = f._programs.values()
@@ -108,7 +108,7 @@ def test_static_arguments_and_keywords(operands):
     assert "reverse" not in inspect.graph(f, operands[0], 3)
 
 
-def test_something_that_is_no_function():
+def test_inspect_refuses_an_object_that_is_not_a_function():
     with pytest.raises(lm.errors.ArgumentError, match="expected a function"):
         inspect.graph(3)
 
@@ -210,7 +210,7 @@ def test_a_profile_adds_up(operands):
     assert profile.rows == sorted(profile.rows, key=lambda row: -row.seconds)
 
 
-def test_kernels_in_a_loop_are_counted_each_turn():
+def test_kernels_in_a_loop_are_counted_each_iteration():
     def f(x, w):
         def body(carry, _):
             return lm.tanh(carry @ w), None
@@ -317,7 +317,7 @@ def test_the_ladder_shows_one_thing_more_a_rung(tmp_path):
             assert shown == [each >= rung for each, _ in RUNGS], (rung, word)
 
 
-def test_the_ladder_says_whether_the_cache_had_it(tmp_path):
+def test_debug_output_reports_cache_hits_and_misses(tmp_path):
     first, second = (run_with(tmp_path, LAMINA_DEBUG="1").stderr for _ in range(2))
     assert "cache: miss" in first and "cache: hit" in second
     off = run_with(tmp_path, LAMINA_DEBUG="1", LAMINA_CACHE="0").stderr

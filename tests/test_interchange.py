@@ -90,7 +90,7 @@ def test_dlpack_never_gives_away_memory_of_a_tensor_that_can_be_written_to(dtype
 
 
 @pytest.mark.parametrize("options", [{}, {"max_version": (1, 0)}])
-def test_dlpack_of_bfloat16_goes_there_and_back_and_is_no_integer(options):
+def test_dlpack_of_bfloat16_round_trips_and_is_not_an_integer(options):
     x = lm.asarray([1.0, -2.5, 3e38], dtype="bfloat16")
     back = lm.from_dlpack(Consumer(x, **options))
     assert back.dtype == "bfloat16" and back.tolist() == x.tolist()

@@ -113,7 +113,7 @@ class TestACompiledFunction:
             assert seconds_until_stopped(lambda: f(lm.ones((40, 40)))) < SOON
             assert np.array_equal(v.numpy(), np.ones(4))
 
-    def test_begins_anew_where_the_handler_raises_nothing(self):
+    def test_restarts_if_the_handler_raises_nothing(self):
         pressed = []
         signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
         f = lm.compile(lambda x: lm.scan(lambda c, _: (lm.sin(c @ x), None), x, length=300)[0])
@@ -164,7 +164,7 @@ class TestFit:
         model.fit(x[:4], y[:4], verbose=0)  # as if nothing had been
         assert np.asarray(model.optimizer.iterations) == 2
 
-    def test_goes_on_after_a_stop_as_if_there_had_been_none(self):
+    def test_training_continues_after_a_stop_with_the_same_results(self):
         def trained(is_stopped):
             lm.set_seed(1)
             model = convolutional(8)

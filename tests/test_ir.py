@@ -134,7 +134,7 @@ def test_odd_names_read_back() -> None:
         ("%1 = add %0, %7 : float32[2]", "%7 is not defined"),
         ("%1 = ad %0, %0 : float32[2]", "no primitive is named 'ad'"),
         ("%1 = add %0, %0 : float32[3]", r"its type should be float32\[2\]"),
-        ("%1 = add %0, %0 : float3[2]", "is no type"),
+        ("%1 = add %0, %0 : float3[2]", "is not a type"),
         ("%2 = negate %0 : float32[2]", "expected '%1 = ...'"),
         ("%1 = reduce %0, dimensions=(5,), kind=sum : float32[]", "needs distinct axes"),
         ("%1 = reduce %0, kind=sum : float32[]", "dimensions"),
@@ -150,7 +150,7 @@ def test_wrong_text_names_its_line(line: str, message: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "hello", '"main" {', '"main" {\n return\n', '"m" {\nreturn\n}\nx']
 )
-def test_text_that_is_no_graph(text: str) -> None:
+def test_text_that_is_not_a_graph_raises(text: str) -> None:
     with pytest.raises(FileFormatError):
         parse(text)
 
@@ -276,7 +276,7 @@ def test_float32_stays_float32() -> None:
                 assert result.dtype == node.dtype.storage, row
 
 
-def test_a_graph_that_changes_is_planned_anew() -> None:
+def test_a_graph_that_changes_is_planned_again() -> None:
     x = tensor(2, dtype=float64)
     graph = Graph([x], [ops.negate(x)])
     assert run(graph, [np.ones(2)])[0].tolist() == [-1, -1]
@@ -291,7 +291,7 @@ def test_bfloat16_is_converted_as_such() -> None:
     assert found.tolist() == [1.0, -2.0]
 
 
-def test_a_scan_of_no_turns() -> None:
+def test_a_scan_of_no_iterations() -> None:
     h, n = tensor(2, dtype=float64), parameter(TensorType((), int32), "n")
     body = Graph([h, n], [ops.negate(h), h], "step")
     x = tensor(2, dtype=float64)

@@ -67,7 +67,7 @@ def test_a_class_may_be_registered():
     assert keras.models.clone_model(model)(np.ones((1, 3))).tolist() == [[2.0, 2.0, 2.0]]
 
 
-def test_outputs_that_nobody_holds_are_still_to_be_had():
+def test_outputs_without_references_are_still_available():
     """As the inference part of keras.io's lstm_seq2seq asks for."""
     inputs = keras.Input((None, 3))
     output, h, c = layers.LSTM(4, return_state=True, name="encoder")(inputs)
@@ -81,7 +81,7 @@ def test_outputs_that_nobody_holds_are_still_to_be_had():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_the_states_of_a_model_begin_anew():
+def test_reset_states_resets_the_states_of_a_model():
     model = keras.Sequential([keras.Input(batch_shape=(2, None, 3))])
     model.add(layers.Bidirectional(layers.LSTM(4, stateful=True, return_sequences=True)))
     model.add(layers.GRU(4, stateful=True))
@@ -169,7 +169,7 @@ def test_logs_as_a_table(tmp_path):
     assert [float(row[2]) for row in rows[2:]] == history["val_loss"]
 
 
-def test_what_there_is_instead():
+def test_a_missing_callback_names_the_alternative():
     with pytest.raises(AttributeError, match="CSVLogger"):
         keras.callbacks.TensorBoard  # noqa: B018
 

@@ -107,7 +107,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_what_numpy_does_not_have(name):
+def test_operations_that_numpy_lacks(name):
     compute, expected = OWN[name]
     found = compute()
     if isinstance(found, tuple):

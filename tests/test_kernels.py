@@ -83,13 +83,13 @@ def _several_sums() -> Graph:
 
 
 @pytest.mark.parametrize("make", [_gates, _together, _several_sums])
-def test_one_kernel_does_what_goes_over_the_same_points(make: Callable[[], Graph]) -> None:
+def test_operations_over_the_same_points_are_one_kernel(make: Callable[[], Graph]) -> None:
     graph = make()
     assert len(kernels(graph)) == 1
     check(graph)
 
 
-def test_what_is_rounded_in_memory_is_read_back() -> None:
+def test_a_value_rounded_in_memory_is_read_back() -> None:
     x = _x(N, 40)
     y = ops.convert(ops.exponential(x), dtype=float16)
     graph = Graph([x], [y, ops.log(ops.convert(y, dtype=float32))], "rounded")
@@ -131,7 +131,7 @@ def _convolved(x: Node, w: Node) -> Node:
 
 
 @pytest.mark.parametrize("read_again", [False, True])
-def test_what_a_convolution_pads_is_stored_inside_of_its_border(read_again: bool) -> None:
+def test_a_padded_operand_of_a_convolution_is_stored_inside_its_halo(read_again: bool) -> None:
     """And others read it there, as a whole or along an axis."""
     x, w = _x(N, 16, 16, 16), _x(3, 3, 16, 16, name="w")
     inner = _convolved(x, w)
@@ -145,7 +145,7 @@ def test_what_a_convolution_pads_is_stored_inside_of_its_border(read_again: bool
         check(graph, rows=3)
 
 
-def test_what_code_of_its_own_reads_is_in_one_piece() -> None:
+def test_operands_of_library_code_are_contiguous() -> None:
     """Sorting goes through memory as it lies, so a value that it reads has no border around it."""
     x, w = _x(N, 16, 16, 16), _x(3, 3, 16, 16, name="w")
     inner = _convolved(x, w)
@@ -155,7 +155,7 @@ def test_what_code_of_its_own_reads_is_in_one_piece() -> None:
 
 
 # ---- rules that no network reaches, on nests written by hand ------------------------------------
-def test_two_unrolled_loops_of_one_symbolic_stride_have_addresses_of_their_own():
+def test_two_unrolled_loops_of_one_symbolic_stride_have_separate_addresses():
     rows, columns, maker = Var("i", 2), Var("j", 2), ExprBuilder()
     stride, offset = Extent.symbol("stride"), of(rows) * 2 + of(columns)
     value = maker.load(Buffer(1, float32), of(rows) * stride + of(columns) * stride)

@@ -202,7 +202,7 @@ def test_statements_keep_their_order_where_no_region_or_tile_forms() -> None:
     assert after.statements == before
 
 
-def test_equal_extents_by_chance_do_not_make_rows() -> None:
+def test_accidentally_equal_extents_do_not_make_rows() -> None:
     """A square recurrent weight and a batch of as many rows: the rows are those of the batch."""
     f, shapes = _recurrent("LSTM")(UNITS)
     statements = program_of(simplify(_recorded(f, shapes).graph), {}).statements

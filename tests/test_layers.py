@@ -135,7 +135,7 @@ def test_dropout_keeps_the_expected_sum_and_drops_its_share():
     assert abs((found == 0).mean() - 0.3) < 0.01 and abs(found.mean() - 1) < 0.02
 
 
-def test_dropout_draws_anew_each_time_and_repeats_after_the_seed():
+def test_dropout_draws_new_numbers_each_time_and_repeats_after_the_seed():
     layer, x = L.Dropout(0.5), np.ones((8, 8))
 
     def twice():
@@ -147,7 +147,7 @@ def test_dropout_draws_anew_each_time_and_repeats_after_the_seed():
     assert (first[0] == again[0]).all() and (first[1] == again[1]).all()
 
 
-def test_seeds_and_names_tell_dropouts_apart():
+def test_dropouts_of_other_seeds_or_names_differ():
     masks = []
     for layer in (L.Dropout(0.5), L.Dropout(0.5, seed=1), L.Dropout(0.5, name="other")):
         random_keys.set_seed(5)
@@ -231,7 +231,7 @@ class Block(L.Layer):
         return self.by_name["out"](self.by_name["drop"](x))
 
 
-def test_a_layer_of_ones_own():
+def test_a_custom_layer():
     layer = Scale(2, name="mine")
     np.testing.assert_allclose(layer(A).numpy(), A**2)
     assert [v.name for v in layer.weights] == ["factor"] and layer.count_params() == 4
@@ -361,7 +361,7 @@ def test_compute_output_shape_is_free():
     assert L.Dense(4).compute_output_shape((8, 3)) == (8, 4)
 
 
-def test_input_specs_of_ones_own_layers():
+def test_input_specs_of_custom_layers():
     class Picky(L.Layer):
         input_spec = L.InputSpec(shape=(None, 3), dtype="float32")
 
@@ -403,7 +403,7 @@ MISTAKES = [
     (lambda: L.Dense(3)(L.Input((None,))), ShapeError,
      r"weight 'kernel' would have shape \(None, 3\).*\n.*give this axis of the Input a size"),
     (lambda: L.Dense(3)("text"), TypeError, "expected a tensor or an array, got 'text'"),
-    (lambda: L.Dropout(1.5), RangeError, "Dropout: rate must lie within 0 and 1, not 1.5"),
+    (lambda: L.Dropout(1.5), RangeError, "Dropout: rate must be within 0 and 1, not 1.5"),
     (lambda: L.Dropout(0.5, noise_shape=(1,))(A, training=True), ShapeError, "noise_shape"),
     (lambda: L.Reshape((-1, -1)), ArgumentError, "only one entry may be -1"),
     (lambda: L.Reshape((5,))(A), ShapeError, r"\(4,\) have 4 entries.*target shape \(5,\)"),

@@ -388,7 +388,7 @@ def test_shapes_are_never_broadcast(loss):
                     loss(y, p)
 
 
-def test_the_error_says_which_loss_fits():
+def test_the_error_names_the_loss_that_fits():
     labels, hot, p = np.array([0, 2]), one_hot([0, 2], 3), softmax(rng.normal(size=(2, 3)))
     with pytest.raises(ShapeError, match="sparse_categorical_crossentropy"):
         losses.CategoricalCrossentropy()(labels, p)
@@ -436,7 +436,7 @@ WRONG_TARGETS = [
     (SPARSE, np.array([0, 1, 12, 3]), (None, 10), RangeError, r"label 12 at \[2\].*10 classes"),
     (SPARSE, np.array([1, 2, 3]), (None, 3), RangeError, "count from 1: use y - 1"),
     (SPARSE, np.array([0, -1, 2]), (None, 3), RangeError, "ignore_class"),
-    (SPARSE, np.array([0, 0.5, 2]), (None, 3), DataError, r"0.5 at \[1\] is no class index"),
+    (SPARSE, np.array([0, 0.5, 2]), (None, 3), DataError, r"0.5 at \[1\] is not a class index"),
     (SPARSE, one_hot([0, 2, 1], 3), (None, 3), ShapeError, "one-hot.*argmax"),
     (SPARSE, np.zeros((3, 2), int), (None, 3), ShapeError, "one class index for each row"),
     (DENSE, np.array([0, 2, 1]), (None, 3), ShapeError, "sparse_categorical_crossentropy"),
@@ -482,7 +482,7 @@ def test_right_targets_pass(loss, y, outputs):
         losses.check_targets(loss, y, outputs)
 
 
-def test_rows_that_are_no_distribution_are_warned_of():
+def test_rows_that_are_not_distributions_warn():
     with pytest.warns(UserWarning, match="1 of 2 rows of targets do not sum to 1"):
         losses.check_targets(DENSE, np.array([[1.0, 1.0, 0], [0, 1.0, 0]]), (None, 3))
 
@@ -540,7 +540,7 @@ def test_a_users_loss_of_class_indices_trains_and_refuses_labels_outside_of_the_
     for wrong, error, message in (
         (Y + 1, RangeError, "count from 1"),
         (one_hot(Y, 3), ShapeError, "one-hot labels"),
-        (Y + 0.5, DataError, "no class index"),
+        (Y + 0.5, DataError, "not a class index"),
     ):
         with pytest.raises(error, match=message):
             compiled(OfLabels()).fit(X, wrong, verbose=0)
@@ -668,7 +668,7 @@ def test_configurations_go_there_and_back(cls):
     assert (again.name, again.reduction) == ("mine", "sum")
 
 
-def test_a_loss_of_ones_own():
+def test_a_custom_loss():
     class Doubled(losses.Loss):
         def call(self, y_true, y_pred):
             return 2 * lm.mean(y_true - y_pred, axis=-1)

@@ -32,7 +32,7 @@ def test_lanes_of_each_width():
     assert [wide.lanes(bits) for bits in (8, 16, 32, 64)] == [64, 32, 16, 8]
 
 
-def test_this_machine():
+def test_the_detected_machine_is_plausible():
     this = machine()
     assert (this.triple, this.cpu, this.features) == toolchain.host()
     assert this.vector_bits in (128, 256, 512) and this.vector_registers in (16, 32)
@@ -69,7 +69,7 @@ def caches(root: Path, rows: list[tuple[str, str, str]]) -> dict[int, int]:
     return machines._linux_caches(root)
 
 
-def test_caches_as_linux_tells_them(tmp_path):
+def test_caches_as_linux_reports_them(tmp_path):
     rows = [
         ("1", "Data", "48K"),
         ("1", "Instruction", "32K"),
@@ -87,7 +87,7 @@ def test_caches_as_linux_tells_them(tmp_path):
         ({1: 0, 2: 0}, {}),
     ],
 )
-def test_caches_that_are_not_told(monkeypatch, found, expected):
+def test_caches_that_the_system_does_not_report(monkeypatch, found, expected):
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(machines, "_linux_caches", lambda: found)
     assert machines._cache_sizes() == expected

@@ -191,7 +191,7 @@ def test_inputs_of_fewer_axes_than_the_masked_one_are_merged_step_by_step():
     assert mask_of(found) is None
 
 
-def test_a_merging_layer_raises_for_a_mask_that_is_no_list_of_one_for_each_input():
+def test_a_merging_layer_raises_unless_the_mask_is_a_list_of_one_for_each_input():
     for wrong in (lm.asarray(THERE), [lm.asarray(THERE)]):
         with pytest.raises(ArgumentError, match="expected a list of 2 masks"):
             L.Add()([X, Y], mask=wrong)

@@ -67,7 +67,7 @@ def test_a_metric_counts_what_is_there(make, targets, predictions, weighted):
 
 
 @pytest.mark.parametrize("make", [lambda: M.F1Score("macro"), M.R2Score])
-def test_so_do_those_of_a_matrix(make):
+def test_masked_matrix_metrics_ignore_masked_rows(make):
     y, p = yes_or_no(), probabilities()
     there = np.array([True, False, True, True])
     masked, alone = make(), make()
@@ -193,7 +193,7 @@ def test_a_row_of_a_batch_is_its_sequence_alone(mask, kind, seed):
 
 @given(mask=patterns(), kind=st.sampled_from(sorted(KINDS)))
 @settings(max_examples=15, deadline=None)
-def test_what_is_not_there_has_no_gradient_and_makes_no_nan(mask, kind):
+def test_masked_steps_have_no_gradient_and_make_no_nan(mask, kind):
     x = np.where(mask[..., None], RNG.normal(size=(*mask.shape, 2)), np.nan).astype("float32")
     layer = BUILT[kind, False]
     layer(np.zeros((1, 1, 2), "float32"))

@@ -87,7 +87,7 @@ def test_every_way_to_say_the_shape(how):
     assert model.input_shape == (None, 8) and len(model.layers) == 2
 
 
-def test_sequential_computes_its_layers_in_turn():
+def test_sequential_computes_its_layers_in_order():
     model = Sequential([L.Dense(4, activation="relu"), L.Flatten(), L.Dense(2)])
     k1, b1, k2, b2 = (model(X), model.get_weights())[1]
     np.testing.assert_allclose(model(X).numpy(), np.maximum(X @ k1 + b1, 0) @ k2 + b2, rtol=1e-5)
@@ -177,7 +177,7 @@ def test_models_as_layers_and_layers_of_other_models():
     np.testing.assert_allclose(found, inner([X, X])["y"].numpy(), rtol=1e-6)
 
 
-def test_layers_of_two_models_that_share_names_are_told_apart():
+def test_layers_of_two_models_that_share_names_are_made_distinct():
     towers = []
     for _ in range(2):
         x = L.Input((8,))
@@ -218,7 +218,7 @@ def test_model_of_the_middle_of_a_sequential():
     assert features(np.ones((2, 784))).shape == (2, 512)
 
 
-def test_one_feature_needs_no_axis_of_its_own():
+def test_one_feature_needs_no_separate_axis():
     model = Sequential([L.Dense(1, input_shape=[1], kernel_initializer="ones")])
     assert model(np.arange(3.0)).shape == (3, 1) and model(np.ones((3, 1))).shape == (3, 1)
     flat = Sequential([L.Input((4,)), L.Dense(1)])
@@ -364,9 +364,9 @@ def test_clones_and_json():
         assert (other.get_weights()[0] != model.get_weights()[0]).any()
 
 
-def test_what_cannot_be_written_down_says_so():
+def test_a_model_that_cannot_be_written_down_raises():
     x = L.Input((8,))
-    with pytest.raises(ArgumentError, match="between its layers stands an operation, 'add'"):
+    with pytest.raises(ArgumentError, match="between its layers is an operation, 'add'"):
         Model(x, L.Dense(2)(x + 1.0)).get_config()
     with pytest.raises(ArgumentError, match="Lambda layer of a lambda cannot be saved"):
         Sequential([L.Input((8,)), L.Lambda(lambda x: x)]).get_config()
@@ -417,7 +417,7 @@ MISTAKES = [
     (lambda: Sequential([L.Input((3,)), L.Input((3,))]), ArgumentError, "can only come first"),
     (lambda: Sequential([L.Input((28, 28)), L.Dense(2), L.Reshape((9,))]), ShapeError,
      r"Reshape 'sequential/reshape': examples of shape \(28, 2\)"),
-    (lambda: Sequential().pop(), ArgumentError, "no layer to take off"),
+    (lambda: Sequential().pop(), ArgumentError, "no layer to remove"),
     (lambda: Model(A_INPUT), ArgumentError, "give both inputs and outputs"),
     (lambda: Model(X, A_INPUT), ArgumentError, "inputs must be symbolic tensors"),
     (lambda: Model(A_INPUT, X), ArgumentError, "outputs must be symbolic tensors"),
@@ -443,7 +443,7 @@ def test_mistakes_are_named(mistake, kind, message):
         mistake()
 
 
-def test_layers_that_nobody_keeps_are_refused():
+def test_layers_without_references_are_refused():
     """Made in `call`, held by a function: their weights would not be trained."""
 
     class Forgetful(lm.Model):

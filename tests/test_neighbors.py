@@ -155,7 +155,7 @@ def test_columns_that_fit_no_input_or_target_raise_with_their_names(columns, mes
         model.fit(FakeTable(**columns), verbose=0)
 
 
-def test_targets_beside_a_table_raise():
+def test_targets_in_addition_to_a_table_raise():
     with pytest.raises(ArgumentError, match="y goes with arrays"):
         compiled().fit(FakeTable(x=X, label=Y), Y, verbose=0)
 

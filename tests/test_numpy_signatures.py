@@ -73,7 +73,7 @@ def test_the_value_is_numpys_for_arguments_by_position(name, args):
 
 
 @pytest.mark.parametrize("name", ["diagonal", "trace"])
-def test_functions_of_linalg_take_the_last_two_axes_of_tensors_too(name):
+def test_functions_of_linalg_take_the_last_two_axes_of_tensors(name):
     x = np.arange(24.0).reshape(2, 3, 4)
     tensor = lm.asarray(x)
     expected = getattr(np.linalg, name)(x)

@@ -61,7 +61,7 @@ def test_an_lstm_compiles_once_for_all_lengths():
 
 
 @pytest.mark.parametrize("mask_zero", [False, True])
-def test_so_does_a_model_with_a_target_for_every_step(mask_zero):
+def test_a_model_with_a_target_for_every_step_compiles_once_for_all_lengths(mask_zero):
     model = lm.Sequential(
         [
             Input((None,), dtype="int32"),
@@ -73,7 +73,7 @@ def test_so_does_a_model_with_a_target_for_every_step(mask_zero):
     assert compilations(model, WORDS) == [1, 1, 1, 0]
 
 
-def test_so_does_one_for_pictures_of_any_size():
+def test_a_model_for_images_of_any_size_compiles_once():
     model = lm.Sequential(
         [
             Input((None, None, 3)),
@@ -113,7 +113,7 @@ def test_an_open_program_does_what_a_fixed_one_does():
 
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("size", [(8, 8), (9, 11), (16, 7)])
-def test_so_do_open_pictures_whose_windows_leave_a_rest(size, strides):
+def test_open_images_whose_windows_leave_a_rest_train_as_images_of_known_size(size, strides):
     x, y = normal(2, *size, 3), normal(2, 2)
 
     def trained(shape):
@@ -164,7 +164,7 @@ def test_a_model_that_the_first_data_shaped_opens_with_the_second():
     assert model(STEPS[2]).shape == (4, 28, 2)
 
 
-def test_calling_it_on_another_length_opens_it_too():
+def test_calling_a_model_on_another_length_opens_its_axis():
     model = lm.Sequential([LSTM(4)])
     assert model(STEPS[0]).shape == model(STEPS[1]).shape == (4, 4)
     with pytest.raises(lm.errors.ShapeError, match=r"data of shape \(None, None, 28\)"):
@@ -193,7 +193,7 @@ def test_a_subclassed_model_compiles_for_its_first_length_and_for_all_others():
     assert compilations(Tagger(), EACH) == [2, 2, 2, 0]
 
 
-def test_where_python_asks_for_the_length_each_has_a_program_and_the_reason_is_noted():
+def test_if_python_reads_the_length_each_length_has_a_program_and_the_reason_is_noted():
     assert compilations(Asking(), EACH[:3]) == [3, 3, 3, 0]
     reasons = lm.compile_stats().reasons[-9:]
     assert any("a size is part of it" in r and "axis1" in r for r in reasons)
@@ -211,7 +211,7 @@ def test_weights_that_need_the_length_keep_it():
         lm.Sequential([Input((None, 28)), Flatten(), Dense(2)])
 
 
-def test_targets_of_another_length_are_told_with_numbers():
+def test_targets_of_another_length_raise_with_both_lengths():
     model = lm.Sequential([Input((None, 28)), LSTM(4, return_sequences=True), Dense(2)])
     model.compile("sgd", "mse")
     with pytest.raises(lm.errors.ShapeError, match=r"\(batch, 9, 2\), predictions \(batch, 5, 2\)"):

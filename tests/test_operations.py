@@ -205,7 +205,7 @@ DTYPES = ["bool", "int8", "uint8", "int32", "uint32", "int64", "float16", "float
 
 @pytest.mark.parametrize("left", DTYPES)
 @pytest.mark.parametrize("right", DTYPES)
-def test_a_float_keeps_its_dtype_beside_integers_and_all_else_promotes_as_in_numpy(left, right):
+def test_a_float_keeps_its_dtype_with_integers_and_all_else_promotes_as_in_numpy(left, right):
     floats = [name for name in (left, right) if "float" in name]
     expected = floats[0] if len(floats) == 1 else np.result_type(left, right)
     x, y = np.ones(2, left), np.ones(2, right)
@@ -245,7 +245,7 @@ def test_python_numbers_are_weak(dtype):
     assert (2 / x).dtype == (dtype if "float" in dtype else "float32")
 
 
-def test_numbers_too_large_for_the_dtype():
+def test_numbers_beyond_the_dtype_raise():
     x = lm.asarray(np.array([1, 200], "uint8"))
     with pytest.raises(lm.errors.RangeError, match="300 does not fit uint8"):
         x + 300
@@ -482,7 +482,7 @@ def test_dot(left, right):
     close(lm.dot(x, y), np.dot(x, y))
 
 
-def test_other_products():
+def test_vecdot_inner_and_outer_agree_with_numpy():
     x, y = of((4, 5, 3)), of((5, 3))
     close(lm.vecdot(x, y), np.vecdot(x, y))
     close(lm.vecdot(x, of((4, 1, 1)), axis=0).shape, (5, 3))
@@ -627,7 +627,7 @@ def test_sparsemax():
     close(ours, [[1.0, 0.0, 0.0], [0.7 / 3, 1 / 3, 1.3 / 3]])
 
 
-def test_other_activations():
+def test_glu_threshold_and_l2_normalize():
     x = of((4, 6), "float64")
     close(neural.glu(x), x[:, :3] / (1 + np.exp(-x[:, 3:])))
     close(neural.threshold(x, 0.5, -1.0), np.where(x > 0.5, x, -1.0))

@@ -35,7 +35,7 @@ def test_the_extras_of_messages_are_those_of_the_package():
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_what_messages_and_pages_advise_to_install_exists(path):
+def test_packages_that_messages_and_pages_advise_to_install_exist(path):
     """`pip install x` of messages: a dependency. Of pages also Lamina (`lamina`, a checkout `.`),
     with an extra that it has."""
     for line in re.findall(r"pip install ([^`\"\n;]+)", path.read_text(encoding="utf-8")):

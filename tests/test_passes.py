@@ -70,7 +70,7 @@ def test_a_random_program_without_any_optional_pass_is_verified_and_right(seed):
         assert check(case) is None
 
 
-def test_what_is_skipped_is_part_of_the_key_of_the_cache(graph, tmp_path, capfd):
+def test_skipped_passes_are_part_of_the_cache_key(graph, tmp_path, capfd):
     with settings(cache_dir=tmp_path, debug=1):
         for skip in ((), (), ("prefetch",)):
             with settings(skip=skip):

@@ -108,7 +108,7 @@ def test_the_gradient_to_the_kernel_of_a_transposed_convolution_is_one_convoluti
     assert {found.args[1].shape[d] for d in found.params["rhs_spec"][2:]} == {5, 4}
 
 
-def test_what_follows_is_computed_in_the_phases():
+def test_elementwise_epilogues_are_computed_in_the_phases():
     graph = legalized(gradient_graph(lambda g, x: ops.reverse(ops.multiply(g, x), dimensions=(1,))))
     (joint,) = (n for n in graph.nodes() if is_partitioned(n))
     assert {n.op for n in graph.nodes() if joint in n.args} == {"reshape"}
@@ -117,7 +117,7 @@ def test_what_follows_is_computed_in_the_phases():
     assert sum(n.op == "multiply" for n in legalized(read_twice).nodes()) == 1
 
 
-def test_too_many_phases_are_one_convolution():
+def test_a_convolution_with_more_phases_than_the_limit_is_not_decomposed():
     x = parameter(TensorType((1, 3, 3, 2), float32), "x")
     kernel = parameter(TensorType((3, 3, 2, 2), float32), "kernel")
     how = {"window_strides": (1, 1), "rhs_dilation": (1, 1), **specs(2)}

@@ -94,7 +94,7 @@ def test_a_pickled_model_comes_to_life_in_another_process(tmp_path):
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_a_deep_copy_has_weights_of_its_own(kind):
+def test_a_deep_copy_has_separate_weights(kind):
     model = MODELS[kind]()
     model.compile("sgd", "mse")
     model.fit(X, Y, verbose=0)

@@ -1,4 +1,4 @@
-"""lm.plot: pictures show what they should; components, t-SNE and layout are right."""
+"""lm.plot: figures show the data; components, t-SNE and layout are right."""
 
 import importlib
 import itertools
@@ -20,8 +20,8 @@ from lamina.errors import (
     UnknownNameError,
 )
 from lamina.plot.layout import laid_out
-from lamina.plot.maps import as_picture
-from lamina.plot.reduction import gradient, neighbourhood, principal_components, tsne
+from lamina.plot.maps import as_image
+from lamina.plot.reduction import gradient, neighborhood, principal_components, tsne
 
 pytest.importorskip("matplotlib")
 
@@ -59,13 +59,13 @@ def images(figure):
 @pytest.mark.parametrize(
     ("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )
-def test_a_picture_is_saved_in_the_format_of_its_ending(ending, start, tmp_path):
+def test_a_figure_is_saved_in_the_format_of_its_suffix(ending, start, tmp_path):
     path = tmp_path / f"curve.{ending}"
     lm.plot.history(RUN, path=path)
     assert path.read_bytes().startswith(start)
 
 
-def test_an_unknown_ending_is_told(tmp_path):
+def test_an_unknown_suffix_raises(tmp_path):
     with pytest.raises(ArgumentError, match=r"end it with one of .*png"):
         lm.plot.history(RUN, path=tmp_path / "curve.doc")
 
@@ -140,7 +140,7 @@ def test_confusion_errors(true, seen, kind, message):
 
 
 # ---- filters and maps --------------------------------------------------------------------------
-def test_filters_over_three_channels_are_coloured_pictures(model):
+def test_filters_over_three_channels_are_color_images(model):
     drawn = images(lm.plot.filters(model, "first"))
     kernel = model.get_layer("first").kernel.numpy()
     assert len(drawn) == 4
@@ -148,7 +148,7 @@ def test_filters_over_three_channels_are_coloured_pictures(model):
     np.testing.assert_allclose(drawn[1], expected, atol=1e-6)
 
 
-def test_filters_over_others_are_a_row_each(model):
+def test_filters_over_other_channels_are_a_row_each(model):
     figure = lm.plot.filters(model.get_layer("second"))
     drawn, kernel = images(figure), model.get_layer("second").kernel.numpy()
     assert len(drawn) == 16 * 4  # 16 of 20 filters over 4 channels
@@ -169,7 +169,7 @@ def test_filters_errors(model):
         lm.plot.filters(model, "frist")
 
 
-def test_feature_maps_show_what_representations_says(model):
+def test_feature_maps_show_the_values_of_representations(model):
     image = RNG.random((8, 8, 3), np.float32)
     figure = lm.plot.feature_maps(model, image, most=5)
     found = model.representations(image[None])
@@ -182,18 +182,18 @@ def test_feature_maps_show_what_representations_says(model):
 
 
 def test_feature_maps_errors(model):
-    with pytest.raises(ShapeError, match="one picture"):
+    with pytest.raises(ShapeError, match="one image"):
         lm.plot.feature_maps(model, np.zeros((2, 8, 8, 3), np.float32))
-    with pytest.raises(ArgumentError, match="none of these layers makes pictures"):
+    with pytest.raises(ArgumentError, match="none of these layers returns images"):
         lm.plot.feature_maps(model, np.zeros((8, 8, 3), np.float32), layers="out")
 
 
-def test_colours_are_brought_between_0_and_1():
-    np.testing.assert_allclose(as_picture(np.uint8([[[0, 51, 255]]])), [[[0, 0.2, 1]]])
-    np.testing.assert_allclose(as_picture(np.array([[[0.0, 51, 102]]])), [[[0, 0.2, 0.4]]])
-    np.testing.assert_allclose(as_picture(np.array([[[-1.0, 1, 3]]])), [[[0, 0.5, 1]]])
-    np.testing.assert_allclose(as_picture(np.array([[[0.2, 0.4, 1]]])), [[[0.2, 0.4, 1]]])
-    np.testing.assert_allclose(as_picture(np.array([[[0.2, 0.4]]])), [[0.3]])
+def test_colors_are_scaled_between_0_and_1():
+    np.testing.assert_allclose(as_image(np.uint8([[[0, 51, 255]]])), [[[0, 0.2, 1]]])
+    np.testing.assert_allclose(as_image(np.array([[[0.0, 51, 102]]])), [[[0, 0.2, 0.4]]])
+    np.testing.assert_allclose(as_image(np.array([[[-1.0, 1, 3]]])), [[[0, 0.5, 1]]])
+    np.testing.assert_allclose(as_image(np.array([[[0.2, 0.4, 1]]])), [[[0.2, 0.4, 1]]])
+    np.testing.assert_allclose(as_image(np.array([[[0.2, 0.4]]])), [[0.3]])
 
 
 # ---- two dimensions ----------------------------------------------------------------------------
@@ -208,18 +208,18 @@ def test_principal_components_are_those_of_the_singular_values(shape):
     assert (np.abs(found).max(axis=0) == found.max(axis=0)).all()
 
 
-def test_each_row_of_a_neighbourhood_has_the_perplexity():
+def test_each_row_of_a_neighborhood_has_the_perplexity():
     x = RNG.standard_normal((50, 4)) * 100
-    near = neighbourhood(x, perplexity=10)
+    near = neighborhood(x, perplexity=10)
     assert near.sum() == pytest.approx(1)
     np.testing.assert_allclose(near, near.T)
     assert (np.diag(near) == 0).all()
     twins = np.repeat(RNG.standard_normal((10, 3)), 5, axis=0)  # distances of 0
-    assert np.isfinite(neighbourhood(twins, 5)).all()
+    assert np.isfinite(neighborhood(twins, 5)).all()
 
 
 def test_the_gradient_of_tsne_is_that_of_its_divergence():
-    near = neighbourhood(RNG.standard_normal((12, 3)), 3)
+    near = neighborhood(RNG.standard_normal((12, 3)), 3)
     near = np.maximum(near, 1e-12) * (1 - np.eye(12))
 
     def divergence(y):
@@ -246,7 +246,7 @@ def test_tsne_keeps_groups_together():
     assert np.isfinite(again).all()
 
 
-def test_projection_has_a_panel_for_each_layer_and_a_colour_for_each_class(model):
+def test_projection_has_a_panel_for_each_layer_and_a_color_for_each_class(model):
     x, y = RNG.random((30, 8, 8, 3), np.float32), np.arange(30) % 3
     found = model.representations(x, layers=["first", "mean"])
     figure = lm.plot.projection(found, y, names=["a", "b", "c"])
@@ -272,7 +272,7 @@ def test_projection_errors():
 
 
 # ---- the network -------------------------------------------------------------------------------
-def test_boxes_stand_below_those_they_read_and_arrows_beside_those_they_pass():
+def test_boxes_are_below_the_boxes_they_read_and_arrows_pass_next_to_boxes():
     placed = laid_out(5, [(0, 1), (1, 2), (0, 2), (2, 3), (2, 4)], box=1.0)
     assert [row for _, row in placed.places] == [0, 1, 2, 3, 3]
     xs = [x for x, _ in placed.places]
@@ -309,7 +309,7 @@ class DrawnModel(lm.Model):
         return inputs
 
 
-def test_a_subclassed_model_has_no_picture():
+def test_a_subclassed_model_has_no_diagram():
     with pytest.raises(ArgumentError, match=r"lm\.inspect\.dot"):
         lm.plot.model(DrawnModel())
 
@@ -359,7 +359,7 @@ def test_ticks_of_epochs_are_whole_numbers(epochs):
 
 def test_colors_and_sizes_of_all_plots_are_those_of_the_style():
     folder = Path(lm.plot.__file__).parent
-    for path in [*folder.glob("*.py"), folder.parent / "cli" / "picture.py"]:
+    for path in [*folder.glob("*.py"), folder.parent / "cli" / "figure.py"]:
         text = path.read_text(encoding="utf-8")
         if path.name != "style.py":
             assert not re.findall(r"fontsize=[\d.]+|labelsize=[\d.]+|\"#[0-9a-f]{6}\"", text), path

@@ -40,7 +40,7 @@ def test_adapt_learns_mean_and_variance(data):
     assert layer.trainable_weights == []
 
 
-def test_normalization_that_was_not_adapted_is_told():
+def test_normalization_that_was_not_adapted_raises():
     model = lm.Sequential([lm.Input((3,)), lm.layers.Dense(3), L.Normalization()])
     model.compile("sgd", "mse")
     uses = [
@@ -128,7 +128,7 @@ def test_random_layers_act_in_training_only_and_repeat_with_the_seed(layer):
     assert runs[0].max() <= 255
 
 
-def test_flips_are_the_picture_or_its_mirror():
+def test_flips_are_the_image_or_its_mirror_image():
     x = np.tile(BYTES[:1].astype("float32"), (64, 1, 1, 1))
     found = L.RandomFlip("vertical", seed=1)(x, training=True).numpy()
     turned = (found == x[:, ::-1]).all((1, 2, 3))
@@ -136,7 +136,7 @@ def test_flips_are_the_picture_or_its_mirror():
     assert 15 < turned.sum() < 49
 
 
-def test_brightness_is_one_number_a_picture():
+def test_brightness_is_one_number_an_image():
     x = np.full((40, 2, 2, 3), 100.0, np.float32)
     found = L.RandomBrightness((0.0, 0.2))(x, training=True).numpy()
     assert (found == found[:, :1, :1, :1]).all()
@@ -169,7 +169,7 @@ def test_translations_by_whole_pixels():
     np.testing.assert_allclose(mirrored, x[:, [1, 0, 0, 1]], atol=1e-2)
 
 
-def test_a_quarter_turn_is_counter_clockwise():
+def test_a_quarter_rotation_is_counterclockwise():
     x = rng.normal(size=(2, 5, 5, 3)).astype("float32")
     found = L.RandomRotation(exactly(0.25))(x, training=True).numpy()
     np.testing.assert_allclose(found, np.rot90(x, axes=(1, 2)), atol=1e-4)
@@ -181,7 +181,7 @@ def test_zooming_in_shows_the_middle():
     np.testing.assert_allclose(found[:, ::2, ::2], x[:, 2:7, 2:7], atol=1e-5)
 
 
-def test_random_crops_are_parts_of_the_picture():
+def test_random_crops_are_parts_of_the_image():
     x = np.arange(30, dtype=np.float32).reshape(1, 5, 6, 1).repeat(60, 0)
     found = L.RandomCrop(2, 4)(x, training=True).numpy()
     first = found[:, 0, 0, 0]
@@ -193,7 +193,7 @@ def test_random_crops_are_parts_of_the_picture():
     np.testing.assert_array_equal(middle, x[:, 1:3, 1:5])
 
 
-def test_they_train_inside_a_model():
+def test_random_layers_train_inside_a_model():
     model = lm.Sequential(
         [
             lm.Input((4, 6, 2), dtype="uint8"),

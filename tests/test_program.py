@@ -80,7 +80,7 @@ def test_states_trade_places() -> None:
     _updated(Graph([x, y, z], [z, x]), {0: 0, 1: 1}, arrays)
 
 
-def test_the_old_value_can_be_a_result_beside_the_new_one() -> None:
+def test_the_old_value_can_be_a_result_with_the_new_one() -> None:
     x = _x(9)
     _updated(
         Graph([x], [x, ops.tanh(x), ops.reduce(x, kind="sum", dimensions=(0,))]),
@@ -245,7 +245,7 @@ def _clashes(
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_what_lives_together_lies_apart(seed: int) -> None:
+def test_buffers_that_live_together_do_not_overlap(seed: int) -> None:
     rng = np.random.default_rng(seed)
     count = int(rng.integers(1, 40))
     sizes = [int(s) for s in rng.choice([0, 1, 63, 64, 65, 1000, 4096], count)]

@@ -68,7 +68,7 @@ def test_a_live_line_ends_between_figures_and_never_inside_one(terminal, monkeyp
         assert terminal.screen[-1].endswith(" 0.5000") or "metric" not in terminal.screen[-1]
 
 
-def test_the_last_state_of_a_live_line_goes_on_in_further_lines_between_figures(
+def test_the_last_state_of_a_live_line_continues_in_further_lines_between_figures(
     terminal, monkeypatch
 ):
     monkeypatch.setenv("COLUMNS", "80")
@@ -104,7 +104,7 @@ def test_compilation_is_shown_and_does_not_count_in_the_time_that_is_left(termin
     assert "compiling" not in terminal.screen[-1]
 
 
-def test_fit_says_that_it_compiles_before_the_first_step(terminal, monkeypatch):
+def test_fit_prints_that_it_compiles_before_the_first_step(terminal, monkeypatch):
     monkeypatch.setattr("sys.stdout", terminal)
     model = lm.Sequential([lm.layers.Dense(1, input_shape=(2,))])
     model.compile("sgd", "mse")

@@ -216,7 +216,7 @@ def test_a_row_without_any_step_gives_what_it_began_with():
     assert np.all(c.numpy() == 2)
 
 
-def test_what_stands_at_masked_steps_does_not_matter_even_for_gradients():
+def test_values_at_masked_steps_change_neither_results_nor_gradients():
     mask = np.array([[1, 1, 0, 0, 0, 0], [0] * 6, [0, 1, 0, 1, 1, 0]], bool)
     layer = made("lstm")
     spoilt = np.where(mask[:, :, None], X, np.nan).astype("float32")
@@ -360,7 +360,7 @@ def test_inputs_are_dropped_alike_at_every_step():
 
 
 @each_kind
-def test_a_stateful_layer_goes_on_where_it_was(kind):
+def test_a_stateful_layer_continues_from_its_state(kind):
     layer = made(kind, stateful=True, return_sequences=True)
     whole = looped(kind, layer, X)[0]
     close(layer(X[:, :2]), whole[:, :2])
@@ -372,7 +372,7 @@ def test_a_stateful_layer_goes_on_where_it_was(kind):
         layer(X[:2])
 
 
-def test_a_stateful_model_goes_on_from_prediction_to_prediction():
+def test_a_stateful_model_continues_from_prediction_to_prediction():
     x = Input(batch_shape=(3, None, 4))
     layer = made("lstm", stateful=True, return_sequences=True)
     model = lm.Model(x, layer(x))

@@ -73,7 +73,7 @@ def test_chosen_layers_by_name_or_as_they_are():
     np.testing.assert_allclose(chosen["inner/dense"], every["inner/dense"], atol=1e-6)
 
 
-def test_unknown_layers_are_told():
+def test_unknown_layers_raise():
     model = network()
     with pytest.raises(UnknownNameError, match="did you mean 'conv'"):
         model.representations(X, layers=["conw"])

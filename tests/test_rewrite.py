@@ -200,7 +200,7 @@ def _loop() -> Node:
 @pytest.mark.parametrize(
     ("wanted", "carries", "operands"), [((0,), 1, 2), ((2,), 1, 2), ((3,), 1, 2), ((0, 3), 2, 4)]
 )
-def test_what_nobody_reads_of_a_loop_is_not_computed(
+def test_unread_results_of_a_loop_are_not_computed(
     wanted: tuple[int, ...], carries: int, operands: int
 ) -> None:
     node = _loop()
@@ -220,7 +220,7 @@ def test_what_nobody_reads_of_a_loop_is_not_computed(
         np.testing.assert_array_equal(got, want)
 
 
-def test_what_is_the_same_in_each_turn_is_computed_before() -> None:
+def test_loop_invariants_are_computed_before_the_loop() -> None:
     """A product and an exponential of consts leave the loop; a light map of one stays."""
     w, c, e = (
         parameter(TensorType(s, float32), n) for s, n in (((4, 4), "w"), ((4,), "c"), ((4,), "e"))

@@ -80,7 +80,7 @@ COMPILED = {
 
 
 @pytest.mark.parametrize("how", COMPILED)
-def test_what_it_was_compiled_for_comes_back(path, how):
+def test_the_arguments_of_compile_are_restored(path, how):
     model = classifier(**COMPILED[how])
     model.fit(X, Y, verbose=0)
     model.save(path)
@@ -115,7 +115,7 @@ class TimesFactor(lm.layers.Layer):
         return inputs * self.factor
 
 
-def test_layers_of_ones_own_need_their_class(path):
+def test_custom_layers_need_their_class(path):
     lm.Sequential([lm.Input(shape=(4,)), TimesFactor(3.0)]).save(path)
     assert np.array_equal(lm.load_model(path).predict(X), X * 3)
     content = path.read_bytes().replace(b"TimesFactor", b"FactorTimes")
@@ -181,7 +181,7 @@ def with_functions():
     return model
 
 
-def test_functions_of_ones_own_are_written_by_name_and_taken_from_custom_objects(path):
+def test_custom_functions_are_written_by_name_and_taken_from_custom_objects(path):
     model = with_functions()
     model.fit(X, Y, epochs=2, verbose=0, seed=1)
     model.save(path)
@@ -249,7 +249,7 @@ def test_other_suffixes_are_refused(tmp_path, name):
 
 
 # ---- whole or not at all -----------------------------------------------------------------------
-def test_what_was_there_stays_when_writing_fails(path, monkeypatch):
+def test_the_old_file_stays_if_writing_fails(path, monkeypatch):
     path.write_bytes(b"before")
 
     def full(descriptor):
@@ -269,7 +269,7 @@ def test_overwriting_can_be_refused(path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-def test_others_may_read_a_model(path):
+def test_a_saved_model_is_readable_by_other_users(path):
     before = os.umask(0o022)
     try:
         classifier().save(path)
@@ -378,7 +378,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_other_files_are_told_apart(kind, path, tmp_path):
+def test_files_that_are_not_models_raise_by_their_kind(kind, path, tmp_path):
     make, message = BAD[kind]
     path.write_bytes(make(content_of(classifier(), tmp_path)))
     with pytest.raises(FileFormatError, match=message):
@@ -394,7 +394,7 @@ def test_descriptions_that_say_nonsense_are_refused(path, tmp_path):
             lm.load_model(path)
 
 
-def test_a_missing_file_names_its_neighbours(tmp_path):
+def test_a_missing_file_names_its_neighbors(tmp_path):
     classifier().save(tmp_path / "mnist.lamina")
     with pytest.raises(FileNotFoundError, match=r"there are mnist\.lamina"):
         lm.load_model(tmp_path / "mnits.lamina")

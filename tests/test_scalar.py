@@ -102,7 +102,9 @@ def assert_same(name: str, got: np.ndarray, want: np.ndarray) -> None:
 
 @pytest.mark.parametrize("lanes", WIDTHS)
 @pytest.mark.parametrize(("name", "dtype", "count"), ROWS, ids=lambda v: str(v))
-def test_row_means_what_the_reference_says(name: str, dtype: DType, count: int, lanes: int) -> None:
+def test_a_row_means_the_same_as_the_reference(
+    name: str, dtype: DType, count: int, lanes: int
+) -> None:
     arguments = operands(dtype, count)
     got = Kernel(row(name, dtype, dtype), [dtype] * count, dtype, lanes)(*arguments)
     with np.errstate(all="ignore"):
@@ -253,7 +255,7 @@ def test_every_float16_widens_exactly() -> None:
 
 
 @pytest.mark.parametrize("source", FLOATS, ids=str)
-def test_narrowing_rounds_once_at_and_beside_every_midpoint(source: DType) -> None:
+def test_narrowing_rounds_once_at_and_next_to_every_midpoint(source: DType) -> None:
     """Between neighbouring 16-bit floats: the midpoint, and a float on either side of it."""
     for target in (float16, bfloat16):
         patterns = np.arange(0x7C00 if target == float16 else 0x7F80).astype(np.uint16)

@@ -82,7 +82,7 @@ def test_the_input_among_several_is_the_right_one():
 @pytest.mark.parametrize(
     "first", [[TokenAndPositionEmbedding(20, 8, 4)], [Embedding(20, 4), PositionEmbedding(8)]]
 )
-def test_more_steps_than_positions_are_refused_by_programs_too(first):
+def test_more_steps_than_positions_are_refused_by_programs(first):
     model = tagger(*first)
     x = np.ones((2, 9), int)
     for steps in (5, 8):

@@ -16,22 +16,22 @@ def example(name):
 
 
 @pytest.fixture
-def picture(tmp_path):
+def figure(tmp_path):
     """Where to draw; afterwards there must be something."""
-    path = tmp_path / "picture.png"
+    path = tmp_path / "figure.png"
     yield str(path)
     assert path.stat().st_size > 10_000
 
 
-def test_elman_finds_the_structure_in_time(picture, capsys):
-    (unknowable, also, known), (begin, end) = example("elman_1990")["main"](16, picture)
+def test_elman_finds_the_structure_in_time(figure, capsys):
+    (unknowable, also, known), (begin, end) = example("elman_1990")["main"](16, figure)
     assert known < 0.15 < 0.45 < min(unknowable, also)
     assert begin > 2 > 1 > end
     assert "a XOR b" in capsys.readouterr().out
 
 
-def test_gradients_vanish_in_simple_networks(picture, capsys):
-    reach, errors = example("vanishing_gradient")["main"](2, (10, 40), picture)
+def test_gradients_vanish_in_simple_networks(figure, capsys):
+    reach, errors = example("vanishing_gradient")["main"](2, (10, 40), figure)
     last = {name: norms[-1] for name, norms in reach.items()}
     assert last["SimpleRNN, eigenvalue 0.7"] < 1e-7 < 1e-3 < last["SimpleRNN, eigenvalue 0.95"]
     assert last["SimpleRNN, eigenvalue 1.2"] > 10
@@ -41,9 +41,9 @@ def test_gradients_vanish_in_simple_networks(picture, capsys):
     assert "adding problem" in capsys.readouterr().out
 
 
-def test_sine_waves_go_on(picture, capsys):
+def test_sine_waves_are_continued(figure, capsys):
     names = example("sine_waves")
-    assert names["main"](epochs=3, count=16, picture=picture) < 1.5
+    assert names["main"](epochs=3, count=16, path=figure) < 1.5
     assert "on its own" in capsys.readouterr().out
 
 
@@ -57,16 +57,16 @@ def test_a_wave_is_continued_as_if_it_were_read_from_the_beginning():
     np.testing.assert_allclose(said, given[:, 9:], atol=1e-6)
 
 
-def test_only_both_directions_know_enough(picture):
-    errors = example("bidirectional_1997")["main"](epochs=4, count=200, picture=picture)
+def test_only_both_directions_know_enough(figure):
+    errors = example("bidirectional_1997")["main"](epochs=4, count=200, path=figure)
     limits = example("bidirectional_1997")["limits"]()
     assert errors["both ways"] < 0.25
     for way in ("forwards", "backwards"):
         assert limits[way] * 0.95 < errors[way] < limits[way] + 0.2
 
 
-def test_dates_are_translated(picture, capsys):
-    assert example("dates_with_attention")["main"](4, 3000, picture) > 0.1
+def test_dates_are_translated(figure, capsys):
+    assert example("dates_with_attention")["main"](4, 3000, figure) > 0.1
     assert "of new dates are right" in capsys.readouterr().out
 
 

@@ -29,13 +29,13 @@ class TestOrder:
         assert settings.check is False
         assert settings.data is None
 
-    def test_environment_is_read_anew(self, monkeypatch):
+    def test_environment_is_read_each_time(self, monkeypatch):
         monkeypatch.setenv("LAMINA_DEBUG", "2")
         assert settings.debug == 2
         monkeypatch.setenv("LAMINA_DEBUG", "4")
         assert settings.debug == 4
 
-    def test_empty_variable_is_no_value(self, monkeypatch):
+    def test_empty_variable_means_the_default(self, monkeypatch):
         monkeypatch.setenv("LAMINA_THREADS", "")
         assert settings.threads == available_cpus()
 
@@ -107,7 +107,7 @@ class TestReading:
             ("LAMINA_TIMEOUT", "-1", "timeout", "a number of seconds above 0"),
         ],
     )
-    def test_bad_text_names_variable_value_and_cure(
+    def test_bad_text_names_variable_value_and_hint(
         self, monkeypatch, variable, text, name, expected
     ):
         monkeypatch.setenv(variable, text)

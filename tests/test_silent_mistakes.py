@@ -109,7 +109,7 @@ def test_a_mistake_that_would_compute_something_else_raises(name):
     ],
     ids=["Dropout", "AlphaDropout", "random.dropout"],
 )
-def test_dropout_raises_for_a_noise_shape_that_is_no_shape(drop, shape):
+def test_dropout_raises_for_an_invalid_noise_shape(drop, shape):
     with pytest.raises(LaminaError, match="noise_shape"):
         drop(shape)
 

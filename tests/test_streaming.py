@@ -76,7 +76,7 @@ def test_the_last_output_is_that_of_the_sequence_so_far():
         np.testing.assert_allclose(y, np.asarray(model(x[:, : t + 1])), atol=2e-6)
 
 
-def test_layers_beside_each_other_and_operations_between():
+def test_parallel_layers_and_operations_between_them_stream():
     lm.set_seed(1)
     inputs = lm.Input((None, FEATURES))
     shared = L.GRU(4, return_sequences=True)
@@ -117,7 +117,7 @@ def test_a_transformer_keeps_keys_and_values(first):
     same(model, x, atol=1e-5)
     stream = model.stream(2)
     streamed(stream, x)
-    with pytest.raises(StateError, match="7 steps have come, and there is no place for more"):
+    with pytest.raises(StateError, match="7 steps have come, and it has no room for more"):
         stream.step(x[:, 0])
 
 
@@ -134,7 +134,7 @@ def test_attention_alone_needs_a_length():
     attention = L.MultiHeadAttention(2, 3)
     model = lm.Model(inputs, attention(inputs, inputs, use_causal_mask=True))
     same(model, series(), length=STEPS)
-    with pytest.raises(ArgumentError, match="nobody said for how many steps"):
+    with pytest.raises(ArgumentError, match="the number of steps is unknown"):
         model.stream()
 
 
@@ -187,7 +187,7 @@ class Gate(L.Layer):
         return self.memory(inputs) * 0.5
 
 
-def test_classes_of_ones_own_say_that_they_can():
+def test_custom_classes_declare_that_they_stream():
     with pytest.raises(ArgumentError, match=r"Gate '.*gate' cannot be streamed(.|\n)*streams ="):
         of_series(Gate()).stream()
 
@@ -265,7 +265,7 @@ CANNOT = {
 
 
 @pytest.mark.parametrize("name", CANNOT)
-def test_what_needs_other_steps_is_named(name):
+def test_a_layer_that_needs_other_steps_is_named(name):
     with pytest.raises(ArgumentError, match=rf"{name} '.*' cannot be streamed"):
         of_series(CANNOT[name]()).stream()
 
@@ -273,11 +273,11 @@ def test_what_needs_other_steps_is_named(name):
 def test_an_operation_over_steps_is_named():
     inputs = lm.Input((None, FEATURES))
     model = lm.Model(inputs, L.Dense(2)(lm.mean(inputs, axis=1)))
-    with pytest.raises(ArgumentError, match="between its layers stands the operation reduce"):
+    with pytest.raises(ArgumentError, match="between its layers is the operation reduce"):
         model.stream()
 
 
-def test_what_is_no_step_is_refused():
+def test_stream_refuses_input_that_is_not_a_step():
     stream = of_series(L.LSTM(4)).stream(2)
     with pytest.raises(ShapeError, match=r"a step of shape \(2, 7, 5\) came, expected \(2, 5\)"):
         stream.step(series())

@@ -331,7 +331,7 @@ def test_no_class_of_the_compiler_has_many_methods():
     assert not large
 
 
-def test_every_module_says_what_it_is_for():
+def test_every_module_has_a_docstring():
     silent = [
         name_of(path)
         for path in FILES

@@ -38,7 +38,7 @@ def grammar(sentences: int) -> str:
     return "\n".join(lines)
 
 
-def test_words_of_a_grammar_are_learnt(words, tmp_path, capsys):
+def test_words_of_a_grammar_are_learned(words, tmp_path, capsys):
     text = tmp_path / "text.txt"
     text.write_text(grammar(500), encoding="utf-8")
     perplexities, written = words["main"](5, text, None, width=32, dropout=0.0)
@@ -67,7 +67,7 @@ def test_a_word_a_call_is_the_whole_text_at_once(words):
     np.testing.assert_allclose(steps, whole, atol=1e-5)
 
 
-def test_languages_are_told_apart_by_words_never_seen(capsys):
+def test_languages_are_distinguished_by_words_never_seen(capsys):
     names = runpy.run_path(str(EXAMPLES / "text_classification.py"))
     seen, _ = names["sentences"](300, held_out=False)
     new, _ = names["sentences"](300, held_out=True)

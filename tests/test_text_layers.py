@@ -81,7 +81,7 @@ class TestTextVectorization:
         layer = TextVectorization(vocabulary=["école", "ωμέγα"])
         assert layer(["ÉCOLE ΩΜΈΓΑ"]).tolist() == [[2, 3]]
 
-    def test_functions_of_ones_own(self):
+    def test_custom_functions_of_texts(self):
         layer = TextVectorization(
             standardize=lambda texts: np.char.replace(texts, "<br>", " "),
             split=lambda texts: [text.split("-") for text in texts],
@@ -375,7 +375,7 @@ def sentiment(**arguments):
 
 
 class TestFirstInAModel:
-    def test_it_learns_from_texts(self):
+    def test_a_model_that_begins_with_text_vectorization_learns_from_texts(self):
         model = sentiment()
         model.fit(REVIEWS, GOOD, epochs=10, validation_data=(REVIEWS[:4], GOOD[:4]), verbose=0)
         assert model.history.history["val_accuracy"][-1] == 1
@@ -387,7 +387,7 @@ class TestFirstInAModel:
         np.testing.assert_allclose(model(numbers), odds, rtol=1e-5)
         assert np.isfinite(model.train_on_batch(REVIEWS[:3], GOOD[:3])[0])
 
-    def test_it_is_saved_whole(self, tmp_path):
+    def test_a_model_that_begins_with_text_vectorization_is_saved_whole(self, tmp_path):
         model = sentiment()
         model.fit(REVIEWS, GOOD, epochs=1, verbose=0)
         model.save(tmp_path / "texts.lamina")

@@ -100,7 +100,7 @@ def test_the_number_of_threads_may_change_from_call_to_call(library):
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_nobody_passes_the_barrier_early(library, count):
+def test_no_thread_passes_the_barrier_early(library, count):
     for seed in range(30):
         check_relay(library.address("relay"), count, seed)
 
@@ -250,7 +250,7 @@ def test_the_crew_compiles_elsewhere(system, architecture, triple, monkeypatch):
     assert ("FPCR" in assembly.upper()) == (architecture in ("aarch64", "arm64"))
 
 
-def test_where_a_system_has_no_way_to_wake_threads(library, monkeypatch):
+def test_the_pool_works_if_the_system_cannot_wake_threads(library, monkeypatch):
     monkeypatch.setattr(threadpool, "system", lambda: parking.OTHER)
     monkeypatch.setattr(threadpool, "_entries", threadpool._Entries)
     monkeypatch.setattr(threadpool, "_pool", None)
@@ -322,7 +322,7 @@ def test_leaving_while_another_thread_runs_programs():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("before", ["", "check(1)", "check(3)", "check(3); time.sleep(0.01)"])
-def test_after_a_fork_both_go_on(before):
+def test_after_a_fork_both_processes_continue(before):
     in_a_process(
         f"""
         {before}

@@ -134,7 +134,7 @@ def test_the_number_of_threads_changes_no_bit(threads):
     assert same(*models)
 
 
-def test_going_on_at_an_epoch_is_as_if_never_stopped(tmp_path):
+def test_continuing_at_an_epoch_is_as_if_never_stopped(tmp_path):
     whole, part = network(lm.layers.Dropout(0.3)), network(lm.layers.Dropout(0.3))
     whole.fit(X, Y, epochs=3, seed=5, verbose=0)
     part.fit(X, Y, epochs=1, seed=5, verbose=0)
@@ -144,7 +144,7 @@ def test_going_on_at_an_epoch_is_as_if_never_stopped(tmp_path):
     assert same(whole, part)
 
 
-def test_eager_steps_are_the_compiled_ones():
+def test_eager_steps_equal_compiled_steps():
     compiled, eager = network(), network(run_eagerly=True)
     compiled.fit(X, Y, seed=5, verbose=0)
     eager.fit(X, Y, seed=5, verbose=0)
@@ -172,7 +172,7 @@ def test_everything_compiles_once_whatever_the_sizes():
     assert sorted(compiled_since(before)) == ["evaluate", "predict", "train"]
 
 
-def test_freezing_a_layer_is_seen_and_compiles_anew():
+def test_freezing_a_layer_is_seen_and_compiles_again():
     model = network()
     model.fit(X, Y, verbose=0)
     frozen = model.layers[1]
@@ -184,7 +184,7 @@ def test_freezing_a_layer_is_seen_and_compiles_anew():
     assert not np.array_equal(free[0], model.layers[2].get_weights()[0])
 
 
-def test_models_that_nobody_holds_are_freed():
+def test_models_without_references_are_freed():
     model = network()
     model.fit(X[:32], Y[:32], validation_split=0.2, verbose=0)
     model.predict(X[:1])
@@ -257,7 +257,7 @@ def test_a_weighted_metric_of_one_of_several_outputs_is_called_weighted():
 
 
 # ---- validation --------------------------------------------------------------------------------
-def test_a_split_is_stratified_and_says_so(capsys):
+def test_a_split_is_stratified_and_prints_that(capsys):
     model = network()
     history = model.fit(X, Y, validation_split=0.2, seed=3)
     line = capsys.readouterr().out.splitlines()[0]
@@ -287,7 +287,7 @@ def test_validation_data_and_frequency():
     assert [history.history[f"val_{k}"][-1] for k in ("loss", "accuracy")] == expected
 
 
-def test_history_says_what_was_asked_and_found():
+def test_history_has_the_arguments_and_the_results():
     history = network().fit(X, Y, epochs=5, initial_epoch=3, verbose=0)
     assert history.epoch == [3, 4]
     assert list(history.history) == ["loss", "accuracy"]
@@ -358,7 +358,7 @@ def test_a_subclassed_model_is_built_by_the_data():
     assert list(history) == ["loss", "acc"]
 
 
-def test_a_step_of_ones_own():
+def test_a_custom_train_step():
     class Doubled(Own):
         def train_step(self, data):
             x, y = data
@@ -443,11 +443,11 @@ def test_new_variables_in_each_step_are_refused():
 def test_nothing_to_train_is_said():
     model = network()
     model.trainable = False
-    with pytest.raises(lm.errors.ArgumentError, match="no trainable weight"):
+    with pytest.raises(lm.errors.ArgumentError, match="no weight is trainable"):
         model.fit(X, Y, verbose=0)
 
 
-def test_a_loss_of_ones_own():
+def test_a_custom_loss_function():
     class Norm(Own):
         def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
             return 0.0 * lm.sum(y_pred) + 7.0
@@ -517,7 +517,7 @@ def test_predictions_follow_the_weights_and_the_layers():
     assert model.predict(x).tolist() == [[10.0, 20.0]]
 
 
-def test_what_predict_returns_is_the_users():
+def test_arrays_that_predict_returns_belong_to_the_caller():
     model = network()
     first = model.predict(X[:1])
     kept = first.copy()
@@ -713,7 +713,7 @@ class TestACallbackThatStops:
         assert len(outputs) == 12
         assert len(model.predict(X, verbose=0)) == len(X)
 
-    def test_validation_ends_where_stop_evaluating_was_set_and_training_goes_on(self):
+    def test_validation_ends_where_stop_evaluating_was_set_and_training_continues(self):
         model, stops = network(), Stops("stop_evaluating")
         validation = endless(X[:4], Y[:4])
         history = model.fit(X, Y, epochs=1, verbose=0, validation_data=validation, callbacks=stops)
@@ -761,7 +761,7 @@ def _columns(rows):
 
 
 @pytest.mark.parametrize("run_eagerly", [False, True])
-def test_a_copy_of_a_trained_model_goes_on_as_the_model_would(run_eagerly):
+def test_a_copy_of_a_trained_model_continues_as_the_model_would(run_eagerly):
     model = network(lm.layers.Dropout(0.5), run_eagerly=run_eagerly)
     model.fit(X, Y, epochs=2, verbose=0)
     before = model.predict(X, verbose=0)
@@ -773,7 +773,7 @@ def test_a_copy_of_a_trained_model_goes_on_as_the_model_would(run_eagerly):
         np.testing.assert_array_equal(own, copied)
 
 
-def test_a_subclassed_model_called_on_other_steps_before():
+def test_a_subclassed_model_trains_after_a_call_on_another_length():
     class Words(lm.Model):
         def __init__(self):
             super().__init__()
@@ -799,7 +799,7 @@ def test_a_metric_of_one_value_in_an_array_is_a_number():
 
 
 @pytest.mark.parametrize("run_eagerly", [False, True])
-def test_a_step_of_ones_own_gets_what_fit_was_given(run_eagerly):
+def test_a_custom_train_step_gets_the_data_of_fit(run_eagerly):
     """As in Keras: (x, y), with weights (x, y, sample_weight), and inputs alone as they are."""
     seen = []
 
@@ -834,7 +834,7 @@ def test_a_step_of_ones_own_gets_what_fit_was_given(run_eagerly):
     assert isinstance(model.evaluate(X[:64], Y[:64], verbose=0), float)
 
 
-def test_what_is_computed_again_finds_what_it_follows_from():
+def test_a_rematerialized_value_finds_its_operands():
     """Two normalisations of one feature: what joins the sums of one is read by way of the other."""
     rng, kept = np.random.default_rng(0), []
     x, y = rng.normal(size=(9, 6, 4, 1)), rng.integers(0, 3, 9)

@@ -164,7 +164,7 @@ def test_a_list_of_batches_continues_in_the_middle_of_an_epoch():
 
 
 @pytest.mark.parametrize("run_eagerly", [False, True])
-def test_a_state_between_batches_of_a_loop_of_ones_own_continues_it(run_eagerly):
+def test_a_state_between_batches_of_a_custom_loop_continues_it(run_eagerly):
     x, y = data()
 
     def steps(model, numbers):
@@ -246,7 +246,7 @@ def test_taking_a_state_changes_nothing():
     assert_same(plain, train(network(), Take(1, 2), seed=5))
 
 
-def test_a_second_fit_after_a_continued_one_begins_anew():
+def test_a_second_fit_after_a_continued_one_starts_from_the_first_epoch():
     taking = Take(1)
     model = network()
     train(model, taking, seed=5)
@@ -257,7 +257,7 @@ def test_a_second_fit_after_a_continued_one_begins_anew():
     assert other.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]
 
 
-def test_training_goes_on_after_its_end_with_the_history_so_far():
+def test_training_continues_after_its_end_with_the_history_so_far():
     def fit(model, epochs, **given):
         x, y = data()
         callbacks = [lm.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=0.5)]
@@ -274,7 +274,7 @@ def test_training_goes_on_after_its_end_with_the_history_so_far():
     assert_same(whole, fit(other, EPOCHS))
 
 
-def test_training_goes_on_where_ctrl_c_stopped_it():
+def test_training_continues_where_ctrl_c_stopped_it():
     class Interrupt(lm.callbacks.Callback):
         comes_last = True
 

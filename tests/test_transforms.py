@@ -130,7 +130,7 @@ def test_python_control_flow_in_eager_gradients():
     assert lm.grad(f)(-3.0).item() == -1.0
 
 
-def test_stop_gradient_and_gradients_of_ones_own():
+def test_stop_gradient_and_custom_gradients():
     assert lm.grad(lambda x: x * lm.stop_gradient(x))(3.0).item() == 3.0
 
     @lm.custom_gradient
@@ -141,7 +141,7 @@ def test_stop_gradient_and_gradients_of_ones_own():
         assert lm.grad(f)(2.0).item() == 1.0
 
 
-def test_what_has_no_gradient():
+def test_grad_refuses_integers_and_results_that_are_not_scalars():
     with pytest.raises(lm.errors.DTypeError, match="int32 has no gradient"):
         lm.grad(lambda x: x)(1)
     with pytest.raises(lm.errors.ShapeError, match=r"returned shape \(2,\)"):
@@ -403,13 +403,13 @@ def test_compile_flushes_denormals_only_when_asked(flush):
         (lambda x: lm.asarray(float(lm.sum(x))), r"float\(\)"),
     ],
 )
-def test_values_taken_out_of_the_record_are_no_silent_zero(loss, what):
+def test_a_value_taken_out_of_the_record_is_not_a_silent_zero(loss, what):
     x = lm.ones(3)
     with pytest.raises(lm.errors.GradientError, match=f"{what} took their values out"):
         lm.grad(loss)(x)
 
 
-def test_looking_at_values_is_no_mistake(capsys):
+def test_printing_values_in_a_gradient_is_allowed(capsys):
     def loss(x):
         total = lm.sum(x**2)
         print(total, repr(x), f"{total:.1f}", float(total), x.numpy())

@@ -211,7 +211,7 @@ def test_a_checker_finds_five_errors_in_a_program_and_none_in_the_right_one(foun
     assert len(lines) == len(ERRORS), found["wrong.py"]
 
 
-def test_mypy_says_what_is_wrong(found, request):
+def test_mypy_reports_wrong_types(found, request):
     if "pyright" in request.node.callspec.id:
         pytest.skip("its words are others")
     for (_, said), (*_, message) in zip(found["wrong.py"], ERRORS, strict=True):

@@ -69,7 +69,7 @@ def _states(layer):
     return tree.leaves(getattr(layer, "states", None))
 
 
-def test_evaluate_goes_on_from_the_states_of_a_stateful_layer_and_keeps_its_own():
+def test_evaluate_continues_from_the_states_of_a_stateful_layer_and_restores_them():
     model = keras.Sequential(stateful())
     model.compile("sgd", "mse")
     first, second = (model.evaluate(X[:4], Y[:4], verbose=0) for _ in range(2))

@@ -34,7 +34,7 @@ def counted(graph, op):
     return sum(n.op == op for n in legalized(graph).nodes())
 
 
-def test_it_is_chosen_where_products_saved_outweigh_the_memory_moved():
+def test_winograd_is_chosen_if_saved_products_outweigh_moved_memory():
     batch = Extent.symbol("batch")
     assert counted(graph(32, 8, 256), "dot_general") == 1
     assert counted(graph(32, 32, 32), "dot_general") == 0  # too few features
@@ -79,7 +79,7 @@ def test_values_gradients_and_threads(extent, padding):
     assert len({tuple(a.tobytes() for a in arrays) for arrays in found}) == 1
 
 
-def test_its_error_is_that_of_a_direct_sum():
+def test_the_error_of_winograd_is_that_of_a_direct_sum():
     """As docs/engines.md states it: in half units of the last place of the root mean square."""
     x, kernel = arrays(8, 256, 256)
     given = x, kernel, np.random.default_rng(8).normal(size=x.shape).astype("float32")

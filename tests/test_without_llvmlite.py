@@ -22,7 +22,7 @@ print("done")
 """
 
 
-def test_training_works_and_one_line_says_what_runs_it():
+def test_training_works_and_one_line_names_the_engine():
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, check=False
     )

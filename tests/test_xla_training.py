@@ -80,7 +80,7 @@ class Halved(lm.Model):
         return {"loss": value}
 
 
-def test_a_train_step_of_its_own_runs_on_xla():
+def test_a_custom_train_step_runs_on_xla():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(32, 3)).astype("f")
     losses = []

@@ -40,7 +40,7 @@ def test_layers(name, arguments):
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-4)
 
 
-def test_called_directly_they_change_pictures_as_in_keras():
+def test_random_layers_called_directly_change_images_as_in_keras():
     for m, model in ((keras.layers, keras.Sequential), (layers, Sequential)):
         one = m.RandomBrightness(0.5, seed=1)
         assert not np.array_equal(np.asarray(one(PICTURE)), PICTURE)

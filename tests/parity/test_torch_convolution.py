@@ -104,7 +104,7 @@ def test_sequences_and_volumes(rank, stride, dilation, groups):
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_pictures_of_few_pixels(size):
+def test_images_of_few_pixels(size):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(1, size, size, 5)).astype("float32")
     w = rng.normal(size=(3, 3, 5, 7)).astype("float32")
