@@ -104,6 +104,17 @@ def test_a_gradient_of_a_compiled_function_is_that_of_eager_code():
     np.testing.assert_allclose(found, lm.grad(f)(x), rtol=1e-5)
 
 
+def test_compile_takes_an_engine_of_its_own():
+    from lamina.engines.xla.executable import XlaProgram
+
+    f = lm.compile(lambda x: x + 1, engine="xla")
+    assert f(lm.ones(2)).tolist() == [2, 2]
+    ((_, executable),) = f._programs.values()
+    assert isinstance(executable, XlaProgram)
+    with pytest.raises(ValueError, match="unknown engine 'xlaa'"):
+        lm.compile(lambda x: x, engine="xlaa")
+
+
 def test_inspection_shows_the_program_before_and_after_xla():
     text = lm.inspect.stablehlo(lambda x: lm.tanh(x) + 1, lm.ones((3, 4)))
     assert "stablehlo.tanh" in text

@@ -10,9 +10,9 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
-from lamina import tree
+from lamina import engines, tree
 from lamina.distinct import distinct
-from lamina.engines import Executable, engine
+from lamina.engines import Executable
 from lamina.errors import ShapeError
 from lamina.ir import types
 from lamina.ir.types import Dim, Extent, TensorType
@@ -87,28 +87,42 @@ def compile_stats() -> CompileStats:
     return CompileStats(STATS.count, STATS.seconds, list(STATS.reasons))
 
 
-def build(recorded: Recorded, reason: str, flush_denormals: bool = False) -> Executable:
-    """Compile a recorded function on the engine in force, and note it in the statistics."""
+def build(
+    recorded: Recorded, reason: str, flush_denormals: bool = False, chosen: str | None = None
+) -> Executable:
+    """Compile a recorded function, and note it in the statistics; on the engine in force, if none
+    is chosen."""
     began = time.perf_counter()
     held = range(recorded.inputs, len(recorded.graph.parameters))
-    executable = engine().compile(recorded.graph, recorded.updates, flush_denormals, held)
+    executable = engines.engine(chosen).compile(
+        recorded.graph, recorded.updates, flush_denormals, held
+    )
     STATS.note(reason, time.perf_counter() - began)
     return executable
 
 
 @overload
 def compile(
-    f: None = None, *, signature: Sequence[Spec] | None = ..., flush_denormals: bool = ...
+    f: None = None,
+    *,
+    signature: Sequence[Spec] | None = ...,
+    flush_denormals: bool = ...,
+    engine: str | None = ...,
 ) -> _Decorator: ...
 @overload
 def compile(
-    f: Callable[P, R], *, signature: Sequence[Spec] | None = ..., flush_denormals: bool = ...
+    f: Callable[P, R],
+    *,
+    signature: Sequence[Spec] | None = ...,
+    flush_denormals: bool = ...,
+    engine: str | None = ...,
 ) -> Compiled[P, R]: ...
 def compile(
     f: Callable[..., Any] | None = None,
     *,
     signature: Sequence[Spec] | None = None,
     flush_denormals: bool = False,
+    engine: str | None = None,
 ) -> Any:
     """Return f as a compiled program: the first call records and compiles it, later calls run it.
 
@@ -123,9 +137,12 @@ def compile(
         flush_denormals: replace results below the smallest normal number (1.2e-38 in float32) by
             zero on processors that are slow with them, as `fit` does; right for a training step,
             whose running means decay into such numbers.
+        engine: engine that executes the program, such as "xla"; None takes that of the settings at
+            each call.
 
     Raises:
         TracedValueError: if f asks for the value of a tensor.
+        UnknownNameError: if there is no such engine.
 
     Example:
         >>> import lamina as lm
@@ -134,8 +151,10 @@ def compile(
         (5.0, 14.0)
     """
     if f is None:
-        return functools.partial(compile, signature=signature, flush_denormals=flush_denormals)
-    return Compiled(f, signature, flush_denormals)
+        return functools.partial(
+            compile, signature=signature, flush_denormals=flush_denormals, engine=engine
+        )
+    return Compiled(f, signature, flush_denormals, engine)
 
 
 class _Decorator(Protocol):
@@ -152,6 +171,7 @@ class Compiled(Generic[P, R]):
         signature: a Spec for each argument; None compiles once for each combination of shapes and
             dtypes.
         flush_denormals: replace results below the smallest normal number by zero.
+        engine: engine that executes the program; None takes that of the settings at each call.
 
     Example:
         >>> import lamina as lm
@@ -165,11 +185,13 @@ class Compiled(Generic[P, R]):
         f: Callable[P, R],
         signature: Sequence[Spec] | None = None,
         flush_denormals: bool = False,
+        engine: str | None = None,
     ) -> None:
         functools.update_wrapper(self, f)
         self.function: Callable[..., Any] = f
         self.signature = list(signature) if signature is not None else None
         self.flush_denormals = flush_denormals
+        self.engine = None if engine is None else engines.engine(engine).name
         self._programs: dict[Any, tuple[Recorded, Executable]] = {}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -199,7 +221,8 @@ class Compiled(Generic[P, R]):
         dynamic = [_is_data(v) for v in leaves]
         tensors = [as_tensor(v) for v, d in zip(leaves, dynamic, strict=True) if d]
         static = tuple(v for v, d in zip(leaves, dynamic, strict=True) if not d)
-        key = (structure, tuple(dynamic), _Static(static), settings.engine, *self._types(tensors))
+        chosen = self.engine or settings.engine
+        key = (structure, tuple(dynamic), _Static(static), chosen, *self._types(tensors))
         return key, tensors
 
     def _types(self, tensors: Sequence[Tensor]) -> list[TensorType]:
@@ -221,7 +244,7 @@ class Compiled(Generic[P, R]):
         shapes = ", ".join(map(str, key[4:]))
         reason = "first call" if not self._programs else "new shapes, dtypes or static arguments"
         why = f"{self._name}({shapes}): {reason}"
-        return recorded, build(recorded, why, self.flush_denormals)
+        return recorded, build(recorded, why, self.flush_denormals, self.engine)
 
     def record(self, key: Any) -> Recorded:
         """Return the recorded program of a key, recording it at the first use.
