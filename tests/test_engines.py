@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pytest
 
-from engine_names import COMPILED, ENGINES
+from engine_names import COMPILED, ENGINES, needs_jax
 from lamina.engines import engine
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.pipeline import stages_of
@@ -89,11 +89,27 @@ def by_operation() -> list[str]:
     return list(dict.fromkeys(row.op for row in ROWS))
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+QUICK = ("float32", "float64", "bfloat16", "int32", "uint8", "bool")  # XLA compiles slowly
+WARNING = "ignore:invalid value:RuntimeWarning"
+
+
+@pytest.mark.filterwarnings(WARNING)
 @pytest.mark.parametrize("op", by_operation())
 @pytest.mark.parametrize("name", COMPILED)
 def test_every_row_of_the_table(op: str, name: str) -> None:
-    rows = [(row, dtype) for row in ROWS if row.op == op for dtype in row.dtypes]
+    _agree_on_rows(op, name, lambda dtype: name == "llvm" or dtype in QUICK)
+
+
+@needs_jax
+@pytest.mark.slow
+@pytest.mark.filterwarnings(WARNING)
+@pytest.mark.parametrize("op", by_operation())
+def test_every_row_of_the_table_on_xla_in_the_other_dtypes(op: str) -> None:
+    _agree_on_rows(op, "xla", lambda dtype: dtype not in QUICK)
+
+
+def _agree_on_rows(op: str, name: str, takes: Callable[[str], bool]) -> None:
+    rows = [(row, d) for row in ROWS if row.op == op for d in row.dtypes if takes(d)]
     built = [(row, dtype, *build(row, dtype)) for row, dtype in rows]
     symbolic = [
         b for b in built if any(isinstance(d, Extent) for p in b[2].parameters for d in p.shape)
