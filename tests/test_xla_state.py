@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import numpy as np
 import pytest
@@ -83,6 +84,28 @@ def test_copies_on_devices_are_dropped_with_their_variables():
     key = id(memory_of(state))
     del state, add
     assert key not in residence.COPIES
+
+
+def test_threads_may_read_and_use_state_that_another_one_changes():
+    state, add = counter()
+    read = lm.compile(lambda: state.read() * 1)
+    add(lm.zeros(2)), read()
+    seen = []
+
+    def look():
+        for _ in range(50):
+            seen.extend([state.numpy(), read().numpy()])
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(100):
+        add(lm.ones(2))
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 200
+    assert all(b - a == 1 for a, b in seen)
+    assert state.numpy().tolist() == [101, 102]
 
 
 def test_data_are_transferred_once_while_they_do_not_change():

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina.locks import renewed
+
 
 @dataclass(slots=True)
 class Copy:
@@ -37,21 +39,39 @@ COPIES: dict[int, Copy] = {}  # by the id of the array
 _UNCHANGING: dict[int, int] = {}  # how many blocks promise it, by the id of the array
 
 
+class _Devices:
+    """The lock of all copies: while one program replaces a copy, which it has donated, no other
+    program and no reader takes it."""
+
+    def __init__(self) -> None:
+        self.lock = renewed(self)
+
+
+DEVICES = _Devices()
+
+
 def settled(array: np.ndarray) -> np.ndarray:
     """Return the array after its newest value has been written into it."""
-    copy = COPIES.get(id(array))
-    if copy is not None and copy.newer:
-        np.copyto(array, copy.fetch(copy.value))
-        copy.newer = False
+    if COPIES:
+        with DEVICES.lock:
+            _settle(array)
     return array
 
 
 def writable(array: np.ndarray) -> np.ndarray:
     """Return the settled array without its copy, which is out of date once the array is written."""
     if COPIES:
-        settled(array)
-        COPIES.pop(id(array), None)
+        with DEVICES.lock:
+            _settle(array)
+            COPIES.pop(id(array), None)
     return array
+
+
+def _settle(array: np.ndarray) -> None:
+    copy = COPIES.get(id(array))
+    if copy is not None and copy.newer:
+        np.copyto(array, copy.fetch(copy.value))
+        copy.newer = False
 
 
 def settle(arrays: Iterable[np.ndarray]) -> None:

@@ -62,9 +62,9 @@ class XlaProgram:
         given, counts = self._with_room(arrays)
         with self.lock, backend.wide():
             program = self._program(given)
-            placed = [*self._placed(program, given), *self._counts(program, counts)]
-            with Deferred(stops=False) as interrupt:  # donated state is in `placed` alone
-                found = interrupt.call(self._run, program, placed, arrays)
+            with residence.DEVICES.lock, Deferred(stops=False) as interrupt:
+                placed = [*self._placed(program, given), *self._counts(program, counts)]
+                found = interrupt.call(self._run, program, placed, arrays)  # donates state
             results = [
                 arrays[0] if k in self._resident else transfer.fetched(value, dtype)
                 for k, (value, dtype) in enumerate(zip(found, self._storage(), strict=True))
