@@ -12,8 +12,8 @@ from lamina.engines.llvm.codegen.barrier import POLLS, emit_barrier, emit_poll
 from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.values import Value, constant
 
-PIECE = 28  # a kernel of more than 2^28 operations is called in portions
-LIKELY = 1 << 20  # operations at typical sizes; a kernel of fewer has not 2^31 at any size in use
+PIECE = 33  # a kernel of more than 2^33 operations is called in portions: 0.1 s at 80 GFLOP/s
+LIKELY = 1 << 20  # operations at typical sizes; a kernel of fewer has not 2^33 at any size in use
 
 
 class Stops:
