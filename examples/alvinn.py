@@ -1,6 +1,6 @@
 """ALVINN, the network that steered a van (Pomerleau 1989): 30x32 pixels, 4 hidden, 30 outputs.
 
-The road images are drawn here: a camera looks along a road that bends and lies more or less to
+The road images are drawn here: a camera looks along a road that bends and is more or less to
 one side; light and noise differ. The 30 outputs stand side by side for steering from hard left to
 hard right; the target is a hill of activity around the right one, and steering is where the hill
 that comes out has its centre.
@@ -30,7 +30,7 @@ def roads(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     center = offset * (1 - ahead) * 0.6 + bend * ahead**2
     half_width = 0.08 + 0.5 * (1 - ahead)
     distance = np.abs(across - center) / half_width
-    road = 0.55 / (1 + np.exp(12 * (distance - 1)))  # grey between soft edges
+    road = 0.55 / (1 + np.exp(12 * (distance - 1)))  # gray between soft edges
     line = 0.45 * np.exp(-((distance / 0.12) ** 2))  # white in the middle
     images = light * (road + line - 0.3) + random.normal(0, 0.04, (count, HEIGHT, WIDTH))
     steering = (0.55 * offset + 0.45 * bend).reshape(count)

@@ -67,7 +67,7 @@ def resnet(
 def main(epochs: int = 20, filters: int = 8, data: str = "digits", batch_size: int = 32) -> float:
     """Train and test; returns the test accuracy."""
     (x_train, y_train), (x_test, y_test) = getattr(lm.datasets, data).load_data()
-    if x_train.ndim == 3:  # grey
+    if x_train.ndim == 3:  # gray
         x_train, x_test = x_train[..., None], x_test[..., None]
 
     lm.set_seed(1)

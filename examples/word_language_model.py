@@ -140,7 +140,7 @@ class Writer:
 def main(
     epochs: int = 6, text: Path | None = None, max_words: int | None = 10_000, **options
 ) -> tuple[list[float], str]:
-    """Train, print what was learnt; returns the perplexities, and a text that the model wrote."""
+    """Train, print what was learned; returns the perplexities, and a text that the model wrote."""
     corpus = lm.data.WordCorpus(
         text or lm.datasets.wikitext2.load_data("test"), validation=0.1, max_words=max_words
     )

@@ -39,7 +39,7 @@ def dense() -> Any:
     return model
 
 
-def pictures() -> Any:
+def images() -> Any:
     inputs = lm.Input((8, 8, 3))
     x = L.BatchNormalization()(L.Conv2D(2, 3, activation="relu", padding="same")(inputs))
     x = L.Add()([x, L.Conv2D(2, 1)(inputs)])
@@ -71,7 +71,7 @@ def attention() -> Any:
 
 MODELS: dict[str, Callable[[], Any]] = {
     "dense": dense,
-    "pictures": pictures,
+    "images": images,
     "sequences": sequences,
     "texts": texts,
     "attention": attention,

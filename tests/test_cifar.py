@@ -68,8 +68,8 @@ class TestFiles:
         second = files["cifar-10-batches-bin/data_batch_2.bin"]
         assert y_train[4, 0] == second[0]
         row, column = 5, 7
-        colours = [second[1 + plane * 1024 + row * 32 + column] for plane in range(3)]
-        assert x_train[4, row, column].tolist() == colours
+        colors = [second[1 + plane * 1024 + row * 32 + column] for plane in range(3)]
+        assert x_train[4, row, column].tolist() == colors
 
     @pytest.mark.parametrize(("mode", "position"), [("coarse", 0), ("fine", 1)])
     def test_both_labels_of_cifar_100(self, places, mode, position):

@@ -34,13 +34,13 @@ def test_demo_without_a_network(capsys, tmp_path):
     (_, _), (x, y) = lm.datasets.digits.load_data()
     seen = model.predict(x.reshape(-1, 64) / 16.0).argmax(axis=1)
     assert 100 * np.mean(seen == y) == pytest.approx(accuracy, abs=0.006)
-    width, height, colours = png(tmp_path / "made" / "demo.png")
+    width, height, colors = png(tmp_path / "made" / "demo.png")
     assert (width, height) == (1320, 504)
-    assert colours > 50
+    assert colors > 50
 
 
 def png(path):
-    """Width, height and the number of colours of a PNG of 8-bit RGBA, read by hand."""
+    """Width, height and the number of colors of a PNG of 8-bit RGBA, read by hand."""
     content = path.read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = (int.from_bytes(content[k : k + 4]) for k in (16, 20))

@@ -346,34 +346,34 @@ def test_the_gradient_of_side_by_side_windows_repeats_without_a_sum():
 
 
 # ---- errors ------------------------------------------------------------------------------------
-def picture(*shape):
+def images(*shape):
     return np.zeros(shape, np.float32)
 
 
 ERRORS = [
-    (lm.nn.conv, (picture(1, 3, 3, 2), picture(5, 5, 2, 4)), {}, ShapeError, "does not fit"),
-    (lm.nn.conv, (picture(1, 3, 3, 2), picture(2, 2, 2, 4)), {"dilation_rate": 3}, ShapeError,
+    (lm.nn.conv, (images(1, 3, 3, 2), images(5, 5, 2, 4)), {}, ShapeError, "does not fit"),
+    (lm.nn.conv, (images(1, 3, 3, 2), images(2, 2, 2, 4)), {"dilation_rate": 3}, ShapeError,
      r"window of \(4, 4\)"),
-    (lm.nn.conv, (picture(1, 3, 3, 4), picture(2, 2, 3, 4)), {}, ShapeError, "takes 3"),
-    (lm.nn.conv, (picture(1, 3, 3, 4), picture(2, 2, 2, 3)), {}, ShapeError, "in 2 groups"),
-    (lm.nn.conv, (picture(3, 3, 4), picture(2, 2, 4, 3)), {}, ShapeError, "kernel of 3 axes"),
-    (lm.nn.conv, (picture(3, 3), picture(3, 3)), {}, ShapeError, "spatial axes"),
-    (lm.nn.conv, (picture(1, 3, 3, 1), picture(2, 2, 1, 1)), {"padding": "full"},
+    (lm.nn.conv, (images(1, 3, 3, 4), images(2, 2, 3, 4)), {}, ShapeError, "takes 3"),
+    (lm.nn.conv, (images(1, 3, 3, 4), images(2, 2, 2, 3)), {}, ShapeError, "in 2 groups"),
+    (lm.nn.conv, (images(3, 3, 4), images(2, 2, 4, 3)), {}, ShapeError, "kernel of 3 axes"),
+    (lm.nn.conv, (images(3, 3), images(3, 3)), {}, ShapeError, "spatial axes"),
+    (lm.nn.conv, (images(1, 3, 3, 1), images(2, 2, 1, 1)), {"padding": "full"},
      UnknownNameError, "'valid', 'same'"),
-    (lm.nn.conv, (picture(1, 3, 3, 1), picture(2, 2, 1, 1)), {"padding": "causal"},
+    (lm.nn.conv, (images(1, 3, 3, 1), images(2, 2, 1, 1)), {"padding": "causal"},
      UnknownNameError, "got 'causal'"),
-    (lm.nn.conv, (picture(1, 3, 3, 1), picture(2, 2, 1, 1)), {"strides": 0}, RangeError, "strides"),
-    (lm.nn.conv, (picture(1, 3, 3, 1), picture(2, 2, 1, 1)), {"strides": (1, 2, 3)}, RangeError,
+    (lm.nn.conv, (images(1, 3, 3, 1), images(2, 2, 1, 1)), {"strides": 0}, RangeError, "strides"),
+    (lm.nn.conv, (images(1, 3, 3, 1), images(2, 2, 1, 1)), {"strides": (1, 2, 3)}, RangeError,
      "or 2 of them"),
-    (lm.nn.conv, (picture(1, 3, 3, 1), picture(2, 2, 1, 1)), {"data_format": "NCHW"},
+    (lm.nn.conv, (images(1, 3, 3, 1), images(2, 2, 1, 1)), {"data_format": "NCHW"},
      UnknownNameError, "channels_first"),
-    (lm.nn.depthwise_conv, (picture(1, 3, 3, 2), picture(2, 2, 3, 1)), {}, ShapeError, "takes 3"),
-    (lm.nn.conv_transpose, (picture(1, 3, 3, 2), picture(2, 2, 2, 1)), {}, ShapeError, "takes 1"),
-    (lm.nn.max_pool, (picture(1, 3, 3, 2), 4), {}, ShapeError, "does not fit"),
-    (lm.nn.max_pool, (picture(1, 3, 3, 2) > 0, 2), {}, DTypeError, "numbers"),
-    (lm.nn.depth_to_space, (picture(1, 3, 3, 2), 2), {}, ShapeError, "do not divide"),
-    (lm.nn.space_to_depth, (picture(1, 3, 4, 2), 2), {}, ShapeError, "height 3"),
-    (lm.nn.resize, (picture(1, 3, 4, 2), (2, 2), "cubic"), {}, UnknownNameError, "bicubic"),
+    (lm.nn.depthwise_conv, (images(1, 3, 3, 2), images(2, 2, 3, 1)), {}, ShapeError, "takes 3"),
+    (lm.nn.conv_transpose, (images(1, 3, 3, 2), images(2, 2, 2, 1)), {}, ShapeError, "takes 1"),
+    (lm.nn.max_pool, (images(1, 3, 3, 2), 4), {}, ShapeError, "does not fit"),
+    (lm.nn.max_pool, (images(1, 3, 3, 2) > 0, 2), {}, DTypeError, "numbers"),
+    (lm.nn.depth_to_space, (images(1, 3, 3, 2), 2), {}, ShapeError, "do not divide"),
+    (lm.nn.space_to_depth, (images(1, 3, 4, 2), 2), {}, ShapeError, "height 3"),
+    (lm.nn.resize, (images(1, 3, 4, 2), (2, 2), "cubic"), {}, UnknownNameError, "bicubic"),
 ]  # fmt: skip
 
 

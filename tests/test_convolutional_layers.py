@@ -330,18 +330,18 @@ def test_a_network_that_shrinks_images_to_nothing_raises_when_the_layer_is_added
 
 def test_data_that_are_not_batches_of_images_raise_a_specific_hint():
     model = lm.Sequential([lm.Input((8, 8, 1)), L.Conv2D(4, 3)])
-    for shape, cure in [((8, 8, 1), r"x\[None\]"), ((5, 1, 8, 8), r"moveaxis\(x, 1, -1\)")]:
-        with pytest.raises(ShapeError, match=cure):
+    for shape, hint in [((8, 8, 1), r"x\[None\]"), ((5, 1, 8, 8), r"moveaxis\(x, 1, -1\)")]:
+        with pytest.raises(ShapeError, match=hint):
             model.predict(np.zeros(shape, np.float32), verbose=0)
-    pictures = [np.zeros((8, 8, 1), np.float32), np.zeros((9, 9, 1), np.float32)]
+    images = [np.zeros((8, 8, 1), np.float32), np.zeros((9, 9, 1), np.float32)]
     with pytest.raises(LaminaError, match=r"x\[0\] has 8, x\[1\] has 9\n.*one size: .*Resizing"):
-        model.predict(pictures, verbose=0)
+        model.predict(images, verbose=0)
     held = np.empty(2, object)
-    held[:] = pictures
+    held[:] = images
     with pytest.raises(ShapeError, match=r"row 0 has \(8, 8, 1\), row 1 has \(9, 9, 1\)"):
         model.predict(held, verbose=0)
     with pytest.raises(ShapeError, match="their shapes differ"):
-        lm.asarray(pictures)
+        lm.asarray(images)
 
 
 def test_a_layer_built_for_other_channels_refuses():

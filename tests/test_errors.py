@@ -105,15 +105,15 @@ class TestNeedExtra:
         assert errors.need_extra("json.decoder", "plot", "a test").__name__ == "json.decoder"
 
     def test_names_the_line_to_type(self):
-        with pytest.raises(MissingExtraError, match="a picture needs no_such_thing") as caught:
-            errors.need_extra("no_such_thing.part", "plot", "a picture")
+        with pytest.raises(MissingExtraError, match="an image needs no_such_thing") as caught:
+            errors.need_extra("no_such_thing.part", "plot", "an image")
         assert caught.value.hint == "pip install matplotlib pillow"
 
     def test_need_extra_does_not_change_other_failures(self, tmp_path, monkeypatch):
         (tmp_path / "there_but_broken.py").write_text("import missing_dependency_of_it\n")
         monkeypatch.syspath_prepend(tmp_path)
         with pytest.raises(ModuleNotFoundError, match="missing_dependency_of_it") as caught:
-            errors.need_extra("there_but_broken", "plot", "a picture")
+            errors.need_extra("there_but_broken", "plot", "an image")
         assert not isinstance(caught.value, LaminaError)
 
 

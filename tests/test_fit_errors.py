@@ -36,7 +36,7 @@ def fit(x=X, y=LABELS, **how):
     classifier(**how).fit(x, y, verbose=0)
 
 
-def on_pictures():
+def on_images():
     model = lm.Sequential(
         [
             lm.layers.Conv2D(4, 3, input_shape=(8, 8, 3)),
@@ -53,12 +53,12 @@ MISTAKES = {
         ShapeError,
         ["sequential", "(None, 4)", "(None, 3)"],
     ),
-    "pictures that were not flattened": (
+    "images that were not flattened": (
         lambda: fit(np.zeros((40, 2, 2), np.float32)),
         ShapeError,
         ["Flatten", "(None, 2, 2)"],
     ),
-    "pictures of another size": (
+    "images of another size": (
         lambda: lm.Sequential([lm.Input((8, 8, 3)), lm.layers.Conv2D(2, 3)]).predict(
             np.zeros((2, 8, 9, 3))
         ),
@@ -72,8 +72,8 @@ MISTAKES = {
         ShapeError,
         ["Input((None, None, 4))"],
     ),
-    "one label for each place of a picture": (
-        lambda: on_pictures().fit(np.zeros((40, 8, 8, 3)), LABELS, verbose=0),
+    "one label for each place of an image": (
+        lambda: on_images().fit(np.zeros((40, 8, 8, 3)), LABELS, verbose=0),
         ShapeError,
         ["(6, 6, 3)", "Flatten()"],
     ),

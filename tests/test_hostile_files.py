@@ -213,7 +213,7 @@ def causal():
 
 
 LARGE_WORK = {
-    "resizing 2048 pictures": lambda: lm.Sequential(
+    "resizing 2048 images": lambda: lm.Sequential(
         [lm.Input((2048, 2048, 1)), lm.layers.Resizing(1024, 1024)]
     ),
     "a causal mask of 4096 steps": causal,
@@ -223,7 +223,7 @@ LARGE_WORK = {
     "64 x 64 adaptive windows": lambda: lm.Sequential(
         [lm.Input((100, 100, 1)), lm.layers.AdaptiveAveragePooling2D(64)]
     ),
-    "average pooling of 4096 pictures": lambda: lm.Sequential(
+    "average pooling of 4096 images": lambda: lm.Sequential(
         [lm.Input((4096, 4096, 1)), lm.layers.AveragePooling2D(3, 2, padding="same")]
     ),
 }

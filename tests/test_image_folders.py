@@ -25,12 +25,12 @@ from lamina.errors import (
 
 Image = pytest.importorskip("PIL.Image")
 
-COLOURS = {"blue": (10, 20, 200), "green": (30, 180, 40), "red": (220, 30, 20)}
+COLORS = {"blue": (10, 20, 200), "green": (30, 180, 40), "red": (220, 30, 20)}
 
 
-def picture(colour=(1, 2, 3), size=(12, 8), mode="RGB", form="PNG", **options) -> bytes:
+def image_file(color=(1, 2, 3), size=(12, 8), mode="RGB", form="PNG", **options) -> bytes:
     buffer = io.BytesIO()
-    Image.new(mode, size, colour).save(buffer, form, **options)
+    Image.new(mode, size, color).save(buffer, form, **options)
     return buffer.getvalue()
 
 
@@ -41,10 +41,10 @@ def of_pixels(pixels: np.ndarray, form="PNG", **options) -> bytes:
 
 
 def small_files(count=6) -> dict[str, bytes]:
-    """Pictures of three colours, whose first channel differs from picture to picture."""
+    """Images of three colors, whose first channel differs from image to image."""
     return {
-        f"{name}/{k}.png": picture((rgb[0] + k, *rgb[1:]))
-        for name, rgb in COLOURS.items()
+        f"{name}/{k}.png": image_file((rgb[0] + k, *rgb[1:]))
+        for name, rgb in COLORS.items()
         for k in range(count)
     }
 
@@ -75,7 +75,7 @@ def read(directory, **options):
 
 
 def rows(dataset) -> list[list[int]]:
-    """The first channel of each picture, by batch: which pictures they are."""
+    """The first channel of each image, by batch: which images they are."""
     return [batch[0][:, 0, 0, 0].astype(int).tolist() for batch in dataset]
 
 
@@ -119,7 +119,7 @@ class TestWhatComesBack:
 
     @pytest.mark.parametrize("options", [{"label_mode": None}, {"labels": None}])
     def test_without_labels_all_files_count(self, photos, options):
-        put(photos, {"loose.png": picture()})
+        put(photos, {"loose.png": image_file()})
         data = read(photos, **options)
         assert data.class_names is None
         assert data.arrays().shape == (19, 8, 12, 3)
@@ -161,7 +161,7 @@ class TestOrder:
         assert passes[0] != rows(read(photos, batch_size=4, seed=4))
         for each in passes:
             everything = sorted(n for batch in each for n in batch)
-            assert everything == sorted(c[0] + k for c in COLOURS.values() for k in range(6))
+            assert everything == sorted(c[0] + k for c in COLORS.values() for k in range(6))
 
     def test_without_a_seed_it_follows_from_set_seed(self, photos):
         def order():
@@ -240,17 +240,17 @@ class TestFolders:
 
     def test_images_without_folders(self, tmp_path):
         with pytest.raises(DataError, match="1 images, but no folders") as caught:
-            read(put(tmp_path / "flat", {"1.png": picture()}))
+            read(put(tmp_path / "flat", {"1.png": image_file()}))
         assert "labels=None" in caught.value.hint
 
     def test_parts_are_not_classes(self, tmp_path):
-        files = {f"{part}/cat/1.png": picture() for part in ("train", "test")}
+        files = {f"{part}/cat/1.png": image_file() for part in ("train", "test")}
         with pytest.raises(DataError, match="test, train: parts of a data set") as caught:
             read(put(tmp_path / "photos", files))
         assert caught.value.hint.endswith(str(tmp_path / "photos" / "test"))
 
     def test_other_files_and_empty_folders(self, photos, capsys):
-        put(photos, {"red/notes.txt": b"", "red/.1.png": b"", "red/deep/7.PNG": picture()})
+        put(photos, {"red/notes.txt": b"", "red/.1.png": b"", "red/deep/7.PNG": image_file()})
         (photos / "yellow").mkdir()
         data = read(photos, verbose=True)
         assert capsys.readouterr().out == (
@@ -260,7 +260,7 @@ class TestFolders:
 
     @pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links")
     def test_links_are_followed_only_when_wanted(self, tmp_path, photos):
-        put(tmp_path / "elsewhere", {"8.png": picture()})
+        put(tmp_path / "elsewhere", {"8.png": image_file()})
         (photos / "red" / "linked").symlink_to(tmp_path / "elsewhere")
         (photos / "red" / "loop").symlink_to(photos / "red" / "nowhere")
         assert len(read(photos).file_paths) == 18
@@ -272,15 +272,15 @@ class TestDecoding:
         return Decoder(size, **options)(content)
 
     def test_color_modes(self):
-        content = picture((200, 100, 50, 128), mode="RGBA")
+        content = image_file((200, 100, 50, 128), mode="RGBA")
         assert self.decoded(content)[0, 0].tolist() == [200, 100, 50]
         assert self.decoded(content, color_mode="rgba")[0, 0].tolist() == [200, 100, 50, 128]
-        grey = self.decoded(content, color_mode="grayscale")
-        assert grey.shape == (8, 12, 1) and abs(int(grey[0, 0, 0]) - 124) <= 1
+        gray = self.decoded(content, color_mode="grayscale")
+        assert gray.shape == (8, 12, 1) and abs(int(gray[0, 0, 0]) - 124) <= 1
 
     @pytest.mark.parametrize("form", ["PNG", "BMP", "GIF", "JPEG", "TIFF", "WEBP"])
     def test_formats(self, form):
-        pixel = self.decoded(picture((200, 100, 50), form=form))[3, 3].astype(int)
+        pixel = self.decoded(image_file((200, 100, 50), form=form))[3, 3].astype(int)
         assert np.abs(pixel - [200, 100, 50]).max() <= 4
 
     def test_sixteen_bits_palettes_and_one_bit(self):
@@ -291,12 +291,12 @@ class TestDecoding:
         buffer = io.BytesIO()
         palette.save(buffer, "PNG", transparency=b"\x00\x80")
         assert self.decoded(buffer.getvalue())[0, 0].tolist() == [9, 99, 199]
-        assert self.decoded(picture(1, mode="1"))[0, 0].tolist() == [255, 255, 255]
+        assert self.decoded(image_file(1, mode="1"))[0, 0].tolist() == [255, 255, 255]
 
     def test_photographs_are_rotated_upright(self):
         exif = Image.Exif()
         exif[0x0112] = 6  # the camera was held upright
-        content = picture((1, 2, 3), (12, 8), form="JPEG", exif=exif.tobytes())
+        content = image_file((1, 2, 3), (12, 8), form="JPEG", exif=exif.tobytes())
         assert self.decoded(content).shape == (12, 8, 3)
 
     def test_sizes(self):
@@ -329,7 +329,7 @@ class TestDecoding:
         assert np.abs(quick - exact).max() <= 6
 
     def test_differing_sizes(self, tmp_path):
-        files = {"a/1.png": picture(size=(4, 4)), "a/2.png": picture(size=(5, 4))}
+        files = {"a/1.png": image_file(size=(4, 4)), "a/2.png": image_file(size=(5, 4))}
         folder = put(tmp_path / "photos", files)
         with pytest.raises(ShapeError, match=r"a/1\.png is \(4, 4, 3\), .*2\.png is \(4, 5, 3\)"):
             list(read(folder, image_size=None, shuffle=False))
@@ -341,7 +341,7 @@ class TestDecoding:
 BAD = {
     "red/empty.png": b"",
     "red/text.jpg": b"<!DOCTYPE html><p>not found",
-    "red/cut.png": picture(size=(50, 50))[:60],
+    "red/cut.png": image_file(size=(50, 50))[:60],
 }
 
 
@@ -362,7 +362,7 @@ class TestBadFiles:
             list(data)
 
     def test_a_batch_of_nothing_else_is_left_out(self, tmp_path):
-        data = read(put(tmp_path / "photos", BAD | {"a/1.png": picture()}), batch_size=1)
+        data = read(put(tmp_path / "photos", BAD | {"a/1.png": image_file()}), batch_size=1)
         with pytest.warns(UserWarning, match="3 images"):
             assert len(list(data)) == 1
         with pytest.warns(UserWarning, match="3 images"):
@@ -469,8 +469,8 @@ class TestSingleImages:
         assert array.dtype == np.float32
         np.testing.assert_array_equal(array, pixels)
         assert utils.img_to_array(image, "channels_first").shape == (3, 6, 9)
-        grey = utils.load_img(tmp_path / "a.png", "grayscale", target_size=(4, 5))
-        assert (grey.mode, grey.size, utils.img_to_array(grey).shape) == ("L", (5, 4), (4, 5, 1))
+        gray = utils.load_img(tmp_path / "a.png", "grayscale", target_size=(4, 5))
+        assert (gray.mode, gray.size, utils.img_to_array(gray).shape) == ("L", (5, 4), (4, 5, 1))
         assert lm.keras.preprocessing.image.load_img is utils.load_img
 
     def test_scaled_to_black_and_white(self):
@@ -540,8 +540,8 @@ print(total, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 102
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss in kilobytes")
 def test_memory_is_bounded_on_a_folder_that_is_larger(tmp_path):
-    """300 pictures of 786 kB decoded; no more than a few batches of them are there at once."""
-    content = picture((9, 8, 7), (256, 256))
+    """300 images of 786 kB decoded; no more than a few batches of them are there at once."""
+    content = image_file((9, 8, 7), (256, 256))
     put(tmp_path / "photos", {f"{k % 2}/{k}.png": content for k in range(300)})
     environment = os.environ | {"PYTHONPATH": str(Path(lm.__file__).parents[1])}
     done = subprocess.run(

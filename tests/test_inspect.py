@@ -258,7 +258,7 @@ def test_the_number_of_threads_is_that_of_the_settings():
             assert inspect.profile(lambda x: x @ x, x, seconds=0.01).threads == threads
 
 
-# ---- pictures ----------------------------------------------------------------------------------
+# ---- images ----------------------------------------------------------------------------------
 def test_dot_has_every_node_and_the_bodies_of_loops(operands):
     def f(x):
         return lm.scan(lambda c, row: (c + lm.sum(row), c), lm.sum(x), x)

@@ -34,7 +34,7 @@ EDGES = (
 
 # ---- numbers to try ----------------------------------------------------------------------------
 def float32_sweep() -> np.ndarray:
-    """Every 1009th pattern of 32 bits, and 200 neighbours on either side of each edge."""
+    """Every 1009th pattern of 32 bits, and 200 neighbors on either side of each edge."""
     grid = np.arange(0, 2**32, 1009, dtype=np.uint64)
     edges = np.array(EDGES, np.float32).view(np.uint32).astype(np.int64)
     near = np.abs(edges[:, None] + np.arange(-200, 201)).ravel()
@@ -43,7 +43,7 @@ def float32_sweep() -> np.ndarray:
 
 
 def float64_sweep() -> np.ndarray:
-    """Random numbers of every magnitude and near one, and neighbours of the edges."""
+    """Random numbers of every magnitude and near one, and neighbors of the edges."""
     rng = np.random.default_rng(3)
     n = 30_000
     any_size = np.ldexp(rng.uniform(0.5, 1, n), rng.integers(-1073, 1025, n))

@@ -373,7 +373,7 @@ def test_a_model_that_cannot_be_written_down_raises():
 
 
 def test_steps_that_no_input_declared_may_be_of_any_number(tmp_path):
-    """What a Sequential learnt from its first data is no promise, also after saving."""
+    """What a Sequential learned from its first data is not a promise, also after saving."""
     model = Sequential([L.Embedding(9, 4), L.GRU(3, return_sequences=True), L.Dense(2)])
     model(np.zeros((2, 40), int))
     model.save(tmp_path / "model.lamina")

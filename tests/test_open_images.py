@@ -1,4 +1,4 @@
-"""Pictures and sequences of any size: one program does what a program for each size does."""
+"""Images and sequences of any size: one program does what a program for each size does."""
 
 import numpy as np
 import pytest
@@ -78,8 +78,8 @@ def test_layers_that_need_the_size_raise_for_open_images():
 
 def test_merging_sizes_that_may_differ_raises():
     """Halved and doubled again is not the same size for odd ones."""
-    pictures = lm.Input((None, None, 1))
-    there_and_back = L.Conv2DTranspose(1, 3, 2, "same")(L.Conv2D(4, 3, 2, "same")(pictures))
+    images = lm.Input((None, None, 1))
+    there_and_back = L.Conv2DTranspose(1, 3, 2, "same")(L.Conv2D(4, 3, 2, "same")(images))
     for merge in (L.Concatenate(), L.Add()):
         with pytest.raises(lm.errors.ShapeError, match="give the Input its sizes"):
-            merge([pictures, there_and_back])
+            merge([images, there_and_back])

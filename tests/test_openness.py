@@ -52,7 +52,7 @@ STEPS = [normal(4, n, 28) for n in LENGTHS]
 LAST = [(x, normal(4, 2)) for x in STEPS]
 EACH = [(x, normal(4, x.shape[1], 2)) for x in STEPS]
 WORDS = [(RNG.integers(0, 9, (4, n)), normal(4, n, 2)) for n in LENGTHS]
-PICTURES = [(normal(2, n, m, 3), normal(2, 2)) for n, m in ((8, 8), (12, 8), (9, 11), (16, 20))]
+IMAGES = [(normal(2, n, m, 3), normal(2, 2)) for n, m in ((8, 8), (12, 8), (9, 11), (16, 20))]
 
 
 def test_an_lstm_compiles_once_for_all_lengths():
@@ -83,7 +83,7 @@ def test_a_model_for_images_of_any_size_compiles_once():
             Dense(2),
         ]
     )
-    assert compilations(model, PICTURES) == [1, 1, 1, 0]
+    assert compilations(model, IMAGES) == [1, 1, 1, 0]
 
 
 def test_an_iterable_of_batches_of_all_lengths_compiles_once():

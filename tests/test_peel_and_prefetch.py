@@ -130,7 +130,7 @@ def models():
         yield keras.layers.Masking()
         yield keras.layers.LSTM(64)
 
-    def after_pictures():
+    def after_images():
         yield keras.layers.Reshape((6, 5, 1))
         yield keras.layers.UpSampling2D(4)
         yield keras.layers.Conv2D(16, 3, padding="same", activation="relu")
@@ -138,7 +138,7 @@ def models():
         yield keras.layers.Reshape((24, 320))
         yield keras.layers.SimpleRNN(64)
 
-    return [stacked, bidirectional, after_a_convolution, masked, after_pictures]
+    return [stacked, bidirectional, after_a_convolution, masked, after_images]
 
 
 @pytest.mark.parametrize("layers", models(), ids=lambda layers: layers.__name__)

@@ -80,7 +80,7 @@ def gradient_graph(then=lambda g, x: g, extent=8):
 
 
 def products(graph):
-    """Multiplications in convolutions, for one picture."""
+    """Multiplications in convolutions, for one image."""
     found = 0
     for node in graph.nodes():
         if node.op == "convolution":

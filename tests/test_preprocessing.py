@@ -1,4 +1,4 @@
-"""Layers that prepare pictures and features: values, learned statistics, random changes."""
+"""Layers that prepare images and features: values, learned statistics, random changes."""
 
 import numpy as np
 import pytest

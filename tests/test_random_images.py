@@ -1,4 +1,4 @@
-"""What becomes of a picture in training depends on seed, epoch, layer and the picture's number."""
+"""What becomes of an image in training depends on seed, epoch, layer and the image's number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lamina.models.trainee import Trainee
 from lamina.operations import random_keys, samples, updating
 
 RNG = np.random.default_rng(2)
-PICTURES = RNG.uniform(0, 255, (7, 6, 5, 2)).astype("float32")
+IMAGES = RNG.uniform(0, 255, (7, 6, 5, 2)).astype("float32")
 NUMBERS = np.arange(7, dtype="float32")
 
 LAYERS = [
@@ -22,7 +22,7 @@ LAYERS = [
 
 
 class Diary(lm.Model):
-    """Writes down what its layer makes of each picture: pages (epochs, pictures, ...)."""
+    """Writes down what its layer makes of each image: pages (epochs, images, ...)."""
 
     def __init__(self, layer, epochs, shape, batches):
         super().__init__()
@@ -46,15 +46,15 @@ class Diary(lm.Model):
 
 
 def seen(make, batch_size=7, epochs=2, iterable=False, seed=3, shape=None, **how):
-    """What training sees: (epochs, pictures, ...)."""
+    """What training sees: (epochs, images, ...)."""
     layer = make()
-    shape = shape or layer(PICTURES).shape[1:]
+    shape = shape or layer(IMAGES).shape[1:]
     layer = make()
     model = Diary(layer, epochs, shape, -(-7 // batch_size))
     model.compile("sgd", "mse")
     cuts = range(0, 7, batch_size)
-    batches = [(PICTURES[k : k + batch_size], NUMBERS[k : k + batch_size]) for k in cuts]
-    data = {"x": batches} if iterable else {"x": PICTURES, "y": NUMBERS, "batch_size": batch_size}
+    batches = [(IMAGES[k : k + batch_size], NUMBERS[k : k + batch_size]) for k in cuts]
+    data = {"x": batches} if iterable else {"x": IMAGES, "y": NUMBERS, "batch_size": batch_size}
     model.fit(**data, epochs=epochs, seed=seed, verbose=0, **how)
     return model.pages.numpy()
 
@@ -86,7 +86,7 @@ def test_the_number_of_threads_changes_nothing(threads):
             )
             model.add(L.Dense(3))
             model.compile("adam", "mse")
-            model.fit(PICTURES, RNG_TARGETS, epochs=3, batch_size=2, verbose=0, seed=1)
+            model.fit(IMAGES, RNG_TARGETS, epochs=3, batch_size=2, verbose=0, seed=1)
             return model.get_weights()
 
     for a, b in zip(trained(1), trained(threads), strict=True):
@@ -102,7 +102,7 @@ def test_eager_training_sees_the_same():
         model = lm.Sequential([L.RandomBrightness(0.5), L.Rescaling(1 / 255), L.Flatten()])
         model.add(L.Dense(3))
         model.compile("sgd", "mse", run_eagerly=eagerly)
-        model.fit(PICTURES, RNG_TARGETS, epochs=2, batch_size=3, verbose=0, seed=1)
+        model.fit(IMAGES, RNG_TARGETS, epochs=2, batch_size=3, verbose=0, seed=1)
         return model.get_weights()
 
     for a, b in zip(trained(True), trained(False), strict=True):
@@ -112,32 +112,32 @@ def test_eager_training_sees_the_same():
 def test_single_batches_each_see_something_new():
     model = lm.Sequential([L.RandomBrightness(0.5), L.GlobalAveragePooling2D(), L.Dense(1)])
     model.compile(lm.optimizers.SGD(0.0), "mse")
-    losses = {model.train_on_batch(PICTURES, np.zeros((7, 1), "float32")) for _ in range(4)}
+    losses = {model.train_on_batch(IMAGES, np.zeros((7, 1), "float32")) for _ in range(4)}
     assert len(losses) == 4
 
 
 def test_evaluation_and_prediction_change_nothing():
     model = lm.Sequential([L.RandomFlip(), L.RandomBrightness(0.5)])
     model.compile("sgd", "mse")
-    np.testing.assert_array_equal(model.predict(PICTURES, verbose=0), PICTURES)
-    assert model.evaluate(PICTURES, PICTURES, verbose=0) == 0
-    np.testing.assert_array_equal(model(PICTURES, training=False).numpy(), PICTURES)
+    np.testing.assert_array_equal(model.predict(IMAGES, verbose=0), IMAGES)
+    assert model.evaluate(IMAGES, IMAGES, verbose=0) == 0
+    np.testing.assert_array_equal(model(IMAGES, training=False).numpy(), IMAGES)
 
 
 def test_called_directly_position_and_call_decide():
     lm.set_seed(9)
     layer = L.RandomBrightness(0.5)
-    first, second = layer(PICTURES).numpy(), layer(PICTURES).numpy()
+    first, second = layer(IMAGES).numpy(), layer(IMAGES).numpy()
     assert not np.array_equal(first, second)
     lm.set_seed(9)
-    np.testing.assert_array_equal(layer(PICTURES[:4]).numpy(), first[:4])
-    np.testing.assert_array_equal(layer(PICTURES[0]).numpy(), second[0])
+    np.testing.assert_array_equal(layer(IMAGES[:4]).numpy(), first[:4])
+    np.testing.assert_array_equal(layer(IMAGES[0]).numpy(), second[0])
 
 
 def test_compiled_without_a_key_is_refused():
     layer = L.RandomFlip()
     with pytest.raises(lm.errors.StateError, match="random numbers in a compiled function"):
-        lm.compile(lambda x: layer(x))(PICTURES)
+        lm.compile(lambda x: layer(x))(IMAGES)
 
 
 def test_bits_at_places_are_those_of_the_whole():
@@ -150,7 +150,7 @@ def test_bits_at_places_are_those_of_the_whole():
 def test_models_without_random_layers_get_no_sample_numbers():
     model = lm.Sequential([L.Flatten(), L.Dense(1)])
     model.compile("sgd", "mse")
-    model.train_on_batch(PICTURES, NUMBERS[:, None])
-    data = lm.training.columns.columns(PICTURES, NUMBERS[:, None])
+    model.train_on_batch(IMAGES, NUMBERS[:, None])
+    data = lm.training.columns.columns(IMAGES, NUMBERS[:, None])
     model._session.prepare(Trainee(model), data, "fit")
     assert data.numbers is None

@@ -33,7 +33,7 @@ def conv(x, k=1, **options):
     return lm.nn.conv(x, KERNELS[k], padding="same", **options)
 
 
-# What follows a convolution; whether each picture needs itself alone.
+# What follows a convolution; whether each image needs itself alone.
 BODIES = {
     "one after another": (lambda h: conv(lm.nn.relu(h)), True),
     "half the size": (lambda h: conv(conv(h, 2, strides=2)), True),
@@ -41,7 +41,7 @@ BODIES = {
     "two ways": (lambda h: lm.concatenate([conv(h), conv(lm.sin(h), 2)], axis=-1), True),
     "centred": (lambda h: conv(h - lm.mean(h, axis=0)), False),
     "upside down": (lambda h: conv(lm.flip(h, axis=0)), False),
-    "first picture": (lambda h: conv(h * lm.take(h, FIRST, axis=0)), False),
+    "first image": (lambda h: conv(h * lm.take(h, FIRST, axis=0)), False),
 }
 
 
@@ -53,7 +53,7 @@ def recorded(body):
     )
 
 
-def pictures(batch, shape=(SIZE, SIZE, FEATURES)):
+def images(batch, shape=(SIZE, SIZE, FEATURES)):
     return np.random.default_rng(batch).normal(size=(batch, *shape)).astype(np.float32)
 
 
@@ -85,10 +85,10 @@ def test_row_tiles_give_equal_bits_on_any_number_of_threads_and_images(name):
         for threads in (1, 2, 3, 5):
             with settings(threads=threads):
                 for _ in range(2):
-                    (result,) = f([pictures(batch), *made.captured])
+                    (result,) = f([images(batch), *made.captured])
                     found.append(result.copy())
         with settings(engine="numpy"):
-            right = np.asarray(body(conv(lm.asarray(pictures(batch)), 0)))
+            right = np.asarray(body(conv(lm.asarray(images(batch)), 0)))
         np.testing.assert_allclose(found[0], right, rtol=2e-4, atol=2e-5)
         for other in found[1:]:
             np.testing.assert_array_equal(found[0], other)
@@ -116,14 +116,14 @@ def network(shape):
 
 @pytest.mark.parametrize("shape", [(18, 18, 3), (13, 22, 5)])
 def test_a_tiled_network_trains_and_predicts_equal_bits_on_any_number_of_threads(shape):
-    x, y = pictures(35, shape), np.random.default_rng(0).integers(0, 3, 35)
+    x, y = images(35, shape), np.random.default_rng(0).integers(0, 3, 35)
     kept = []
     for threads in (1, 2, 3):
         with settings(threads=threads):
             keras.utils.set_random_seed(3)
             model = network(shape)
             model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
-            model.fit(x, y, batch_size=16, epochs=2, verbose=0, seed=1)  # 16, 16 and 3 pictures
+            model.fit(x, y, batch_size=16, epochs=2, verbose=0, seed=1)  # 16, 16 and 3 images
             several = [model.predict(x[:n], verbose=0) for n in (1, 2, 7, 35)]
             kept.append([*model.get_weights(), *several])
     for one, two, three in zip(*kept, strict=True):

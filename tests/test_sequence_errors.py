@@ -1,4 +1,4 @@
-"""Mistakes with sequences are told before anything is computed: what came, where, and the cure."""
+"""Mistakes with sequences are told before anything is computed: what came, where, and the hint."""
 
 from __future__ import annotations
 

@@ -118,12 +118,12 @@ MISTAKES = {
         ShapeError,
         ["TimeDistributed", "(32, 3)"],
     ),
-    "a picture for Conv1D": (
+    "an image for Conv1D": (
         lambda: L.Conv1D(4, 3)(X[:, :, 0]),
         ShapeError,
         ["(batch, steps, channels)", "x[..., None]"],
     ),
-    "pictures without channels": (
+    "images without channels": (
         lambda: L.Conv2D(4, 3)(X),
         ShapeError,
         ["(batch, rows, columns, channels)", "(32, 10, 3)", "x[..., None]"],

@@ -48,9 +48,9 @@ def test_the_signature_of_a_recurrent_layer_joins_those_of_cell_and_rnn():
     assert found["dropout"].default == 0.0 and found["return_sequences"].default is False
     assert found["unit_forget_bias"].default is True and "cell" not in found
     assert "reset_after" in inspect.signature(L.GRU).parameters
-    of_pictures = inspect.signature(L.ConvLSTM2D).parameters
-    assert not {"units", "rank", "cell"} & of_pictures.keys()
-    assert "filters" in of_pictures and "recurrent_dropout" in of_pictures
+    of_images = inspect.signature(L.ConvLSTM2D).parameters
+    assert not {"units", "rank", "cell"} & of_images.keys()
+    assert "filters" in of_images and "recurrent_dropout" in of_images
 
 
 def test_each_named_argument_of_a_recurrent_layer_is_taken():

@@ -101,7 +101,7 @@ def test_errors(reviews, tmp_path):
 
 def _empty(folder):
     (folder / "empty" / "class").mkdir(parents=True)
-    (folder / "empty" / "class" / "picture.png").touch()
+    (folder / "empty" / "class" / "image.png").touch()
     return folder / "empty"
 
 

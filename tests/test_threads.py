@@ -36,17 +36,17 @@ def attendance(module: Module) -> None:
 
 
 def relay(module: Module) -> None:
-    """arguments: i64[2, threads]. In each phase every thread takes its neighbour's value of the
+    """arguments: i64[2, threads]. In each phase every thread takes its neighbor's value of the
     last phase and adds its own number: wrong at once if anybody is early or late."""
     made = module.function("relay", PROGRAM)
     b, (arguments, thread, count, sync) = made.builder, made.args
     one = constant("i64", 1)
-    neighbour = b.binary("urem", b.add(thread, one), count)
+    neighbor = b.binary("urem", b.add(thread, one), count)
     with b.loop(0, PHASES) as phase:
         odd = b.and_(phase.value, one)
         old = b.element(arguments, b.mul(odd, count), "i64")
         new = b.element(arguments, b.mul(b.xor(odd, one), count), "i64")
-        taken = b.load("i64", b.element(old, neighbour, "i64"))
+        taken = b.load("i64", b.element(old, neighbor, "i64"))
         b.store(b.add(taken, thread), b.element(new, thread, "i64"))
         barrier.emit_barrier(b, sync, thread, count)
     b.ret()

@@ -835,16 +835,16 @@ def test_a_custom_train_step_gets_the_data_of_fit(run_eagerly):
 
 
 def test_a_rematerialized_value_finds_its_operands():
-    """Two normalisations of one feature: what joins the sums of one is read by way of the other."""
+    """Two normalizations of one feature: the accumulators of one are read through the other."""
     rng, kept = np.random.default_rng(0), []
     x, y = rng.normal(size=(9, 6, 4, 1)), rng.integers(0, 3, 9)
     for name in ("llvm", "numpy"):
         with lm.settings(engine=name):
             lm.keras.utils.set_random_seed(3)
             layers = lm.keras.layers
-            normalised = [layers.BatchNormalization(), layers.LayerNormalization()]
+            normalized = [layers.BatchNormalization(), layers.LayerNormalization()]
             head = [layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
-            model = lm.keras.Sequential([*normalised, *head])
+            model = lm.keras.Sequential([*normalized, *head])
             model.compile("sgd", "sparse_categorical_crossentropy")
             model.fit(x, y, batch_size=4, verbose=0, seed=1)
             kept.append(model.get_weights())

@@ -1,4 +1,4 @@
-"""Layers that prepare pictures and features beside Keras's."""
+"""Layers that prepare images and features beside Keras's."""
 
 import os
 

@@ -142,7 +142,7 @@ def compile(
 
     Raises:
         TracedValueError: if f asks for the value of a tensor.
-        UnknownNameError: if there is no such engine.
+        UnknownNameError: if the engine does not exist.
 
     Example:
         >>> import lamina as lm
