@@ -25,6 +25,7 @@ from lamina.engines.llvm.fusion.groups import FusionState
 from lamina.engines.llvm.loops import buffers
 from lamina.engines.llvm.loops.index import Index, Mod, at, linear
 from lamina.engines.llvm.lowering.inline import VIEWS, Inliner
+from lamina.engines.llvm.program.barriers import Pending
 from lamina.engines.llvm.program.bufferize import _Bufferizer
 from lamina.engines.llvm.runtime import executable
 from lamina.ir import ops
@@ -242,17 +243,6 @@ def _without_totals(original: Any) -> Any:
 
 
 # ---- programs ----------------------------------------------------------------------------------
-def _no_barrier(original: Any) -> Any:
-    def separate(self: Driver, written: Any, touched: Any, serial: bool) -> None:
-        if self.loop_path:  # threads that disagree about a loop's end would crash
-            original(self, written, touched, serial)
-            return
-        for slot in touched:
-            self._touch(slot)
-
-    return separate
-
-
 def _one_phase(original: Any) -> Any:
     """Arrays are given up after the phase they are made in; conditions of loops are not."""
 
@@ -264,11 +254,11 @@ def _one_phase(original: Any) -> Any:
 
 
 def _forwards(original: Any) -> Any:
-    def loop(self: Driver, item: Any) -> None:
-        item.reverse = False
-        original(self, item)
+    def iterations(self: Driver, item: Any) -> Any:
+        item.counter.reverse = False
+        return original(self, item)
 
-    return loop
+    return iterations
 
 
 def _algebra(original: Any) -> Any:
@@ -285,7 +275,7 @@ def _select(original: Any) -> Any:
     return lambda b, operand, result, p, x, y: original(b, operand, result, p, y, x)
 
 
-def _always(answer: bool) -> Callable[[Any], Any]:
+def _always(answer: Any) -> Callable[[Any], Any]:
     """The compiler asks, and is always told the same."""
     return lambda original: lambda *args: answer
 
@@ -331,14 +321,14 @@ FAULTS = [
     Fault("the last of equals wins", expressions, "best", _last_wins),
     Fault("select the other", SCALAR, "select", _select),
     Fault("the last tile is nobody's", kernel.NestEmitter, "_tiles", _missing_tile, (1, 2)),
-    Fault("no barriers between kernels", Driver, "_separate", _no_barrier, (2, 3, 2, 3)),
+    Fault("no barriers between kernels", Pending, "conflict", _always(None), (2, 3, 2, 3)),
     Fault("temporaries given up early", executable.arena, "plan", _one_phase),
     Fault("written in place whatever is read", _Bufferizer, "_in_place", _always(True)),
     Fault("readers after the writer", _Bufferizer, "_come_before", _always(True)),
     Fault("parts lie over each other", _Bufferizer, "_part", _first_part),
     Fault("moves overwrite each other", _Bufferizer, "_is_overwritten", _always(False)),
     Fault("a group reads its values elsewhere", FusionState, "reads_off_point", _always(False)),
-    Fault("loops run forwards only", Driver, "_loop", _forwards),
+    Fault("loops run forwards only", Driver, "_iterations", _forwards),
     Fault("a wrong rule of algebra", RULES, "subtract", _algebra),
 ]  # fmt: skip
 

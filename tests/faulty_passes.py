@@ -397,3 +397,17 @@ def slots_first(original: Any) -> Any:
             kernel.slots = [*kernel.slots[count:], *kernel.slots[:count]]
 
     return attach
+
+
+# ---- barriers ----------------------------------------------------------------------------------
+def no_writes_after_reads(original: Any) -> Any:
+    """Only reads of what has been written wait."""
+    return lambda self, access: original(self, replace(access, written=set()))
+
+
+def as_it_is(original: Any) -> Any:
+    return lambda self, statements: list(statements)
+
+
+def without_last(original: Any) -> Any:
+    return lambda statements: original(statements)[:-1]

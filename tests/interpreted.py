@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.pipeline import PASSES, run_passes
 from lamina.engines.llvm.program.interpreter import Order, run
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.program.statements import kernels_of
 from lamina.engines.llvm.program.text import Names, nest_text, to_text
 from lamina.engines.llvm.tools.dump import Log
 from lamina.fuzz.check import difference
@@ -64,7 +63,7 @@ class Interpreted(Log):
 def whole_text(program: Program) -> str:
     """The program, and each of its nests."""
     names = Names(len(program.arguments))
-    found = [k for k in leaves(program.statements) if isinstance(k, Kernel)]
+    found = kernels_of(program.statements)
     peeled = [k.first_iteration for k in found if k.first_iteration is not None]
     nests = [nest_text(k, names) for k in (*found, *peeled)]
     return "\n".join([to_text(program), *nests])

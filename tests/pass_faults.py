@@ -38,7 +38,9 @@ from lamina.engines.llvm.program import (
     replicate,
     row_parallel,
     row_tiling,
+    row_versions,
 )
+from lamina.engines.llvm.program.barriers import Pending, _Inserter
 from lamina.engines.llvm.program.clusters import Cluster
 from lamina.engines.llvm.program.parallel_regions import _Region
 from lamina.engines.llvm.program.row_tiling import _RowCluster
@@ -54,7 +56,7 @@ from lamina.fuzz.skeletons import (
 )
 from lamina.rewrite import loop_invariants, loops
 from lamina.rewrite.defer_accumulation import _Sinking
-from small_programs import EAGER, WHOLE
+from small_programs import EAGER, NORMAL, WHOLE
 
 simplify = import_module("lamina.rewrite.simplify")  # the package has a function of this name
 INTERPRETER, ENGINE = "interpreter", "engine"
@@ -307,4 +309,17 @@ PASS_FAULTS = [  # in the order of the passes
         "replicate: a part each", Driver, "_call", faulty.parts_of_copies, "winograd", by=ENGINE
     ),
     PassFault("replicate: results", replicate, "_is_read_by_rows", faulty.always(True), "winograd"),
+    PassFault(
+        "version_rows: one less", row_versions, "_undivided", faulty.without_last, "mixed_rows"
+    ),
+    PassFault("insert_barriers: none", Pending, "conflict", faulty.always(None), "attention"),
+    PassFault(
+        "insert_barriers: only for reads",
+        Pending,
+        "conflict",
+        faulty.no_writes_after_reads,
+        "lstm_gradient",
+        NORMAL,
+    ),
+    PassFault("insert_barriers: not in bodies", _Inserter, "_body", faulty.as_it_is, "while"),
 ]

@@ -9,9 +9,8 @@ import pytest
 
 from engine_names import COMPILED, ENGINES, needs_jax
 from lamina.engines import engine
-from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.pipeline import stages_of
-from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.program.statements import kernels_of
 from lamina.fuzz.bounds import Shadow
 from lamina.fuzz.check import difference, everything_threaded
 from lamina.fuzz.shadow import shadows
@@ -334,8 +333,8 @@ def _deep_product() -> tuple[Graph, list[np.ndarray]]:
 @pytest.mark.parametrize("make", [_weight_gradient, _deep_product])
 def test_sums_in_blocks(make: Callable[[], tuple[Graph, list[np.ndarray]]]) -> None:
     graph, arrays = make()
-    kernels = list(leaves(stages_of(simplify(graph), {}).program.statements))
-    assert any(isinstance(k, Kernel) and k.nest.sequential_outer is not None for k in kernels)
+    kernels = kernels_of(stages_of(simplify(graph), {}).program.statements)
+    assert any(k.nest.sequential_outer is not None for k in kernels)
     found = [run(graph, arrays, threads) for threads in (1, 2, 3)]
     agree(graph, arrays, found[0], graph.name)
     assert all(np.array_equal(found[0][0], other[0]) for other in found[1:])
@@ -348,12 +347,8 @@ def test_sums_over_blocks_of_which_there_may_be_none(rows):
     none = {"lhs_batching_dimensions": (), "rhs_batching_dimensions": ()}
     plain = ops.dot_general(x, y, **over, **none)
     graph = Graph([x, y], [plain, ops.tanh(ops.dot_general(y, x, **over, **none))], "no_blocks")
-    kernels = leaves(stages_of(simplify(graph), {}).program.statements)
-    blocks = [
-        k.nest.sequential_outer
-        for k in kernels
-        if isinstance(k, Kernel) and k.nest.sequential_outer
-    ]
+    kernels = kernels_of(stages_of(simplify(graph), {}).program.statements)
+    blocks = [k.nest.sequential_outer for k in kernels if k.nest.sequential_outer]
     assert len(blocks) == 2
     arrays = [np.random.default_rng(k).normal(size=(rows, 256, 64)).astype("f") for k in (1, 2)]
     run(graph, [np.ones_like(a) for a in arrays])  # nothing of what was there before is left

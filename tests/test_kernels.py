@@ -11,13 +11,21 @@ import pytest
 from lamina.engines import engine
 from lamina.engines.llvm.codegen.versions import emit
 from lamina.engines.llvm.loopopt.split_at_guards import split_at_guards
-from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.buffers import Counter, Slot
 from lamina.engines.llvm.loops.index import Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, NestKind, Store, walk
 from lamina.engines.llvm.loops.schedule import Schedule
 from lamina.engines.llvm.pipeline import stages_of
-from lamina.engines.llvm.program.statements import If, Loop, RowTile, While, bodies, leaves, loops
+from lamina.engines.llvm.program.statements import (
+    If,
+    Loop,
+    RowTile,
+    While,
+    bodies,
+    kernels_of,
+    loops,
+)
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.target.target import target
 from lamina.errors import EngineError
@@ -36,8 +44,7 @@ def _x(*shape: object, dtype: object = float32, name: str = "x") -> Node:
 
 
 def kernels(graph: Graph) -> list[Kernel]:
-    found = leaves(stages_of(simplify(graph), {}).program.statements)
-    return [k for k in found if isinstance(k, Kernel)]
+    return kernels_of(stages_of(simplify(graph), {}).program.statements)
 
 
 def check(graph: Graph, rows: int = 5) -> None:
@@ -194,10 +201,10 @@ def test_a_kernel_keeps_its_annotations_when_its_guards_are_cut():
 
 
 def test_loops_and_leaves_are_found_inside_every_kind_of_statement():
-    inner = Loop(3, False)
+    inner = Loop(3, Counter())
     condition = Slot((), bool_)
     for around in (
-        Loop(2, False, [inner]),
+        Loop(2, Counter(), [inner]),
         RowTile([inner], 8, 2, {}),
         While(condition, [], [inner]),
         If(condition, [], [inner]),

@@ -9,11 +9,10 @@ import pytest
 
 import lamina as lm
 from lamina.engines import engine
-from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import NestKind
 from lamina.engines.llvm.loops.schedule import Tail
 from lamina.engines.llvm.pipeline import program_of, stages_of
-from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.program.statements import kernels_of
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.target import costs
 from lamina.engines.llvm.target.costs import Costs
@@ -43,7 +42,7 @@ def machine(request):
 
 def kernels(f, *shapes, dtype=float32):
     graph = record(f, [TensorType(shape, dtype) for shape in shapes]).graph
-    return [k for k in leaves(program_of(simplify(graph), {}).statements) if isinstance(k, Kernel)]
+    return kernels_of(program_of(simplify(graph), {}).statements)
 
 
 def product(kernels):

@@ -26,6 +26,7 @@ from lamina.engines.llvm.graph.partitions import distribute_maps
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program import nest_passes
+from lamina.engines.llvm.program.barriers import insert_barriers
 from lamina.engines.llvm.program.bufferize import bufferize
 from lamina.engines.llvm.program.dead_stores import eliminate_dead_stores
 from lamina.engines.llvm.program.parallel_regions import form_parallel_regions
@@ -35,6 +36,7 @@ from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.replicate import replicate
 from lamina.engines.llvm.program.row_parallel import find_row_parallel
 from lamina.engines.llvm.program.row_tiling import tile_rows
+from lamina.engines.llvm.program.row_versions import version_rows
 from lamina.engines.llvm.program.statements import leaves
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.runtime.executable import LlvmProgram
@@ -86,6 +88,8 @@ PASSES: list[Pass] = [
     Pass("form_parallel_regions", SCHEDULED, form_parallel_regions, optional=True),
     Pass("tile_rows", SCHEDULED, tile_rows, optional=True),
     Pass("replicate", SCHEDULED, replicate, optional=True),
+    Pass("version_rows", SCHEDULED, version_rows),
+    Pass("insert_barriers", SCHEDULED, _plain(insert_barriers)),
 ]
 NAMES = [each.name for each in PASSES]
 

@@ -1,15 +1,15 @@
-"""Code of a program: kernels called in order, with loops and branches, and barrier insertion.
+"""Code of a program: its statements, one after another, as one function.
 
     void program(ptr table, i64 thread, i64 threads, ptr sync)
 
 `table` holds the symbolic sizes, then the address of every slot that owns memory. Every thread runs
-all of it (SPMD). A barrier separates two kernels only if one accesses what the other writes. Serial
-kernels run on thread 0, without barriers among themselves.
+all of it (SPMD); serial kernels run on thread 0. All threads share the work of other kernels, or
+each takes the rows that are its own (parallel regions, row tiles).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,16 +19,20 @@ from lamina.engines.llvm.codegen.extents import emit_extent
 from lamina.engines.llvm.codegen.library import ROUTINES, Site
 from lamina.engines.llvm.codegen.stops import Stops
 from lamina.engines.llvm.codegen.values import Value, constant
-from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.buffers import Counter, Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.footprints import row_footprints
 from lamina.engines.llvm.program.program import Program, users_of_memory
 from lamina.engines.llvm.program.statements import (
+    Barrier,
+    EnoughRows,
+    EvenRows,
     If,
     Loop,
     ParallelRegion,
     Routine,
     RowTile,
+    RowVersions,
     Statement,
     While,
     leaves,
@@ -75,17 +79,14 @@ class Driver:
         self.table, self.thread, self.threads, sync = function.args
         self.stops = Stops(self.b, self.thread, self.threads, sync)
         self.place = {s: len(symbols) + k for k, s in enumerate(owners)}
-        self.iterations: dict[Loop, Value] = {}
-        self.one_by_one = False  # there are too few rows for a partition
+        self.iterations: dict[Counter, Value] = {}
         self.is_first = self.is_not_last = constant("i1", 1)  # flags of the surrounding loop
-        self.phase = 0
-        self.written: dict[Slot, bool] = {}  # since the last barrier: slot -> by one thread alone
-        self.read: dict[Slot, bool] = {}
+        self.phase = 0  # barriers so far
         self.touches: dict[Slot, list[tuple[int, tuple[int, ...]]]] = {}
         self.users = users_of_memory(program)
         self.thread_rows: set[Slot] = set()  # each thread writes its own rows of these
         self.loop_path: tuple[int, ...] = ()
-        self.loop_span: list[list[int]] = []
+        self.loops_so_far = 0
 
     def run(self) -> Driven:
         self._emit(self.program.statements)
@@ -95,8 +96,12 @@ class Driver:
     # ---- statements ------------------------------------------------------------------------------
     def _emit(self, statements: Sequence[Statement]) -> None:
         for statement in statements:
-            if isinstance(statement, Loop):
+            if isinstance(statement, Barrier):
+                self._barrier()
+            elif isinstance(statement, Loop):
                 self._loop(statement)
+            elif isinstance(statement, RowVersions):
+                self._row_versions(statement)
             elif isinstance(statement, RowTile):
                 self._row_tile(statement)
             elif isinstance(statement, ParallelRegion):
@@ -110,10 +115,14 @@ class Driver:
             else:
                 self._routine(statement)
 
+    def _barrier(self) -> None:
+        self.stops.meet()
+        self.phase += 1
+
     def _kernel(self, kernel: Kernel) -> None:
+        self._touch(kernel.touched)
         for_each = any(slot.thread_private for slot in kernel.written)
         serial = kernel.chosen.serial and not for_each
-        self._separate(kernel.written, kernel.touched, serial, kernel.halo)
         if kernel.nest.split_reduction is not None:
             self.thread_rows |= kernel.written
         all_rows: list[Value] = []
@@ -164,7 +173,7 @@ class Driver:
         self.b.call(name, "void", [*addresses, *(self.dim(Extent.symbol(s)) for s in sizes), *more])
 
     def _routine(self, statement: Routine) -> None:
-        self._separate(statement.written, statement.touched, False)
+        self._touch(statement.touched)
         inputs, outputs, scratch = (
             [self._address(s) for s in slots]
             for slots in (statement.inputs, statement.outputs, statement.scratch)
@@ -175,43 +184,96 @@ class Driver:
         ROUTINES[statement.node.op](site)
 
     def _loop(self, statement: Loop) -> None:
-        self._barrier()
-        if statement.rows is None or self.one_by_one:
-            self._cooperative(statement)
-            return
-        rows = self.dim(statement.rows)
-        self._either(
-            self._are_enough(rows),
-            partial(self._row_partitioned, [statement], rows),
-            partial(self._cooperative, statement),
+        with self._iterations(statement):
+            self._emit(statement.statements)
+
+    @contextmanager
+    def _iterations(self, statement: Loop) -> Iterator[None]:
+        """Open a loop over the iterations of a scan."""
+        count, counter = self.dim(statement.count), statement.counter
+        with self._inside(), self.b.loop(0, count, hint="scan") as loop:
+            last = self.b.sub(count, constant("i64", 1))
+            iteration = self.b.sub(last, loop.value) if counter.reverse else loop.value
+            self.iterations[counter] = iteration
+            outer_flags = self.is_first, self.is_not_last
+            self.is_first = self.b.icmp("eq", loop.value, constant("i64", 0))
+            self.is_not_last = self.b.icmp("slt", loop.value, last)
+            yield
+            self.is_first, self.is_not_last = outer_flags
+
+    def _while(self, statement: While) -> None:
+        b = self.b
+        head, body, done = b.label("while"), b.label("whilebody"), b.label("whiledone")
+        b.branch(head)
+        with self._inside():
+            b.place(head)
+            self._emit(statement.test)
+            holds = self._condition(statement)
+            b.branch_if(holds, body, done)
+            b.place(body)
+            self._emit(statement.statements)
+            b.branch(head)
+        b.place(done)
+        self._touch({statement.condition.memory})
+
+    def _if(self, statement: If) -> None:
+        def branch(body: Sequence[Statement]) -> None:
+            self._touch({statement.condition.memory})  # threads may still be reading it
+            self._emit(body)
+
+        then, otherwise = (
+            partial(branch, body) for body in (statement.statements, statement.otherwise)
         )
+        self._either(self._condition(statement), then, otherwise)
 
-    def _are_enough(self, rows: Value) -> Value:
-        """Return whether there are enough rows to partition them among the threads."""
-        return self._are_for_each(self.costs.region_rows, rows)
-
-    def _are_for_each(self, count: int, rows: Value) -> Value:
-        """Return whether there are at least `count` rows for each thread."""
-        return self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", count)))
+    def _condition(self, statement: While | If) -> Value:
+        """Load a condition."""
+        self._touch({statement.condition.memory})
+        holds = self.b.load("i8", self._address(statement.condition))
+        return self.b.icmp("ne", holds, constant("i8", 0))
 
     def _either(self, test: Value, this: Callable[[], None], that: Callable[[], None]) -> None:
         b = self.b
-        partitioned, shared, done = b.label("alone"), b.label("shared"), b.label("done")
-        b.branch_if(test, partitioned, shared)
-        for label, write in ((partitioned, this), (shared, that)):
+        then, otherwise, done = b.label("then"), b.label("otherwise"), b.label("done")
+        b.branch_if(test, then, otherwise)
+        for label, write in ((then, this), (otherwise, that)):
             b.place(label)
             write()
             b.branch(done)
         b.place(done)
 
-    def _row_partitioned(self, statements: Sequence[Statement], rows: Value) -> None:
+    # ---- rows ------------------------------------------------------------------------------------
+    def _row_versions(self, statement: RowVersions) -> None:
+        rows, test = self.dim(statement.test.rows), statement.test
+        suffice = (
+            self._are_enough(rows, test)
+            if isinstance(test, EnoughRows)
+            else (self._are_even(rows, test))
+        )
+        then, otherwise = (
+            partial(self._emit, body) for body in (statement.statements, statement.otherwise)
+        )
+        self._either(suffice, then, otherwise)
+
+    def _are_enough(self, rows: Value, test: EnoughRows) -> Value:
+        return self.b.icmp("sge", rows, self.b.mul(self.threads, constant("i64", test.least)))
+
+    def _are_even(self, rows: Value, test: EvenRows) -> Value:
+        b = self.b
+        up = b.add(rows, b.sub(self.threads, constant("i64", 1)))
+        most = b.mul(b.binary("sdiv", up, self.threads), self.threads)
+        slack = b.mul(b.sub(most, rows), constant("i64", test.balance))
+        return b.icmp("sle", slack, rows)
+
+    def _region(self, region: ParallelRegion) -> None:
         """Run all statements on this thread's rows. Temporaries that no other statement accesses
         are displaced per thread, so that the hardware prefetcher of one core does not pull lines
         that its neighbor is writing."""
-        displaced = self._displace(statements)
+        rows = self.dim(region.rows)
+        displaced = self._displace(region.statements)
 
-        alignment, one = constant("i64", self.costs.row_alignment), constant("i64", 1)
-        are_many = self._are_for_each(self.costs.row_alignment, rows)
+        alignment, one = constant("i64", region.alignment), constant("i64", 1)
+        are_many = self.b.icmp("sge", rows, self.b.mul(self.threads, alignment))
         unit = self.b.select(are_many, alignment, one)
 
         def cut(number: Value) -> Value:
@@ -220,7 +282,7 @@ class Driver:
 
         first, end = cut(self.thread), cut(self.b.add(self.thread, constant("i64", 1)))
         begun, leave = self.phase, self.b.label("left")
-        for statement in statements:
+        for statement in region.statements:
             if isinstance(statement, Loop):
                 with self._iterations(statement):
                     for kernel in statement.statements:
@@ -232,11 +294,9 @@ class Driver:
                 self._call_rows(statement, first, end, displaced, leave)
         self.b.branch(leave)
         self.b.place(leave)
-        self.stops.meet()
-        for leaf in leaves(statements):  # threads may be anywhere in it: all of its memory is live
+        for leaf in leaves(region.statements):  # threads may be anywhere in it: all of it is live
             for slot in mentioned(leaf):
                 self.touches[slot.memory] += [(begun, self.loop_path), (self.phase, self.loop_path)]
-        self.phase += 1
 
     def _displace(self, statements: Sequence[Statement]) -> Mapping[Slot, Value]:
         """Return the displacement of each buffer that only these statements access and whose rows
@@ -277,8 +337,7 @@ class Driver:
     ) -> None:
         """Call the kernel on this thread's rows; with `leave`, in portions, with a jump to `leave`
         when the program is stopped."""
-        for slot in kernel.touched:
-            self._touch(slot)
+        self._touch(kernel.touched)
         zero, one = constant("i64", 0), constant("i64", 1)
         if leave is None:
             self._call(kernel, first, end, zero, one, displaced=displaced)
@@ -287,27 +346,10 @@ class Driver:
         self._in_portions(kernel, zero, one, call)
         self.stops.poll(leave)
 
-    def _region(self, statement: ParallelRegion) -> None:
-        self._barrier()
-        rows = self.dim(statement.rows)
-        partitioned = partial(self._row_partitioned, statement.statements, rows)
-        self._either(self._are_enough(rows), partitioned, partial(self._fallback, statement))
-
     def _row_tile(self, statement: RowTile) -> None:
-        self._barrier()
-        b, rows = self.b, self.dim(statement.rows)
-        up = b.add(rows, b.sub(self.threads, constant("i64", 1)))
-        most = b.mul(b.binary("sdiv", up, self.threads), self.threads)
-        slack = b.mul(b.sub(most, rows), constant("i64", self.costs.balance))
-        even = b.icmp("sle", slack, rows)
-        self._either(
-            even, partial(self._tiled, statement, rows), partial(self._fallback, statement)
-        )
-
-    def _tiled(self, statement: RowTile, rows: Value) -> None:
         """Run all kernels over a few of this thread's rows, then over the next. Contracted buffers
         hold only the rows of one tile."""
-        b, step = self.b, constant("i64", statement.step)
+        b, step, rows = self.b, constant("i64", statement.step), self.dim(statement.rows)
         first = self._share(rows, self.thread)
         end = self._share(rows, b.add(self.thread, constant("i64", 1)))
         up = b.add(b.sub(end, first), constant("i64", statement.step - 1))
@@ -330,116 +372,33 @@ class Driver:
             self.stops.poll(leave)
         b.branch(leave)
         b.place(leave)
-        self.stops.meet()
-        self.phase += 1
 
-    def _fallback(self, statement: RowTile | ParallelRegion) -> None:
-        outer_flags, self.one_by_one = self.one_by_one, isinstance(statement, ParallelRegion)
-        self._emit(statement.statements)
-        self._barrier()
-        self.one_by_one = outer_flags
-
-    def _cooperative(self, statement: Loop) -> None:
-        with self._iterations(statement):
-            self._emit(statement.statements)
-            self._barrier()
+    # ---- live ranges -----------------------------------------------------------------------------
+    def _touch(self, slots: Iterable[Slot]) -> None:
+        for slot in slots:
+            self.touches.setdefault(slot, []).append((self.phase, self.loop_path))
 
     @contextmanager
-    def _iterations(self, statement: Loop) -> Iterator[None]:
-        """Open a loop over the iterations of a scan."""
-        count = self.dim(statement.count)
-        with self._inside(), self.b.loop(0, count, hint="scan") as loop:
-            last = self.b.sub(count, constant("i64", 1))
-            self.iterations[statement] = (
-                self.b.sub(last, loop.value) if statement.reverse else loop.value
-            )
-            outer_flags = self.is_first, self.is_not_last
-            self.is_first = self.b.icmp("eq", loop.value, constant("i64", 0))
-            self.is_not_last = self.b.icmp("slt", loop.value, last)
-            yield
-            self.is_first, self.is_not_last = outer_flags
-
-    def _while(self, statement: While) -> None:
-        b = self.b
-        self._barrier()
-        head, body, done = b.label("while"), b.label("whilebody"), b.label("whiledone")
-        b.branch(head)
-        with self._inside():
-            b.place(head)
-            self._emit(statement.test)
-            self._touch(statement.condition.memory)
-            self._barrier()
-            holds = b.load("i8", self._address(statement.condition))
-            b.branch_if(b.icmp("ne", holds, constant("i8", 0)), body, done)
-            b.place(body)
-            self._still_read(statement.condition.memory)
-            self._emit(statement.statements)
-            self._barrier()
-            b.branch(head)
-        b.place(done)
-        self._still_read(statement.condition.memory)
-
-    def _if(self, statement: If) -> None:
-        b = self.b
-        self._barrier()
-        memory = statement.condition.memory
-        holds = b.load("i8", self._address(statement.condition))
-        branches, done = (b.label("iftrue"), b.label("iffalse")), b.label("ifdone")
-        b.branch_if(b.icmp("ne", holds, constant("i8", 0)), *branches)
-        for label, statements in zip(
-            branches, (statement.statements, statement.otherwise), strict=True
-        ):
-            b.place(label)
-            self._still_read(memory)
-            self._emit(statements)
-            self._barrier()
-            b.branch(done)
-        b.place(done)
-
-    def _inside(self) -> _Inside:
-        return _Inside(self)
-
-    # ---- barriers ------------------------------------------------------------------------------
-    def _separate(
-        self, written: set[Slot], touched: set[Slot], serial: bool, halo: bool = False
-    ) -> None:
-        """Insert a barrier if the kernel accesses what was written, or writes what was accessed,
-        since the last one. A halo may be written at the same time as its interior."""
-        written = {s for s in written if not s.thread_private}
-        read = {s for s in touched if not s.thread_private and not (halo and s in written)}
-        clash = any(s in self.written and not (serial and self.written[s]) for s in read)
-        clash = clash or any(s in self.read and not (serial and self.read[s]) for s in written)
-        if clash:
-            self._barrier()
-        for slot in touched:
-            self._touch(slot)
-            if not slot.thread_private:
-                book = self.written if slot in written else self.read
-                book[slot] = serial and book.get(slot, True)
-
-    def _barrier(self) -> None:
-        if self.written or self.read:
-            self.stops.meet()
-            self.written, self.read = {}, {}
-        self.phase += 1
-
-    def _still_read(self, condition: Slot) -> None:
-        """Note that until the next barrier, some thread may still be reading a condition."""
-        self._touch(condition)
-        self.read[condition] = False
-
-    def _touch(self, slot: Slot) -> None:
-        self.touches.setdefault(slot, []).append((self.phase, self.loop_path))
+    def _inside(self) -> Iterator[None]:
+        """The body of a loop: accesses in it belong to it."""
+        outer_path, self.loops_so_far = self.loop_path, self.loops_so_far + 1
+        self.loop_path = (*outer_path, self.loops_so_far)
+        yield
+        self.loop_path = outer_path
 
     def _lives(self) -> dict[Slot, tuple[int, int]]:
+        spans: dict[int, tuple[int, int]] = {}
+        for phase, path in (touch for touches in self.touches.values() for touch in touches):
+            for loop in path:
+                first, last = spans.get(loop, (phase, phase))
+                spans[loop] = min(first, phase), max(last, phase)
         lives: dict[Slot, tuple[int, int]] = {}
         for slot, touches in self.touches.items():
             first, last = min(p for p, _ in touches), max(p for p, _ in touches)
             paths = [set(path) for _, path in touches]
             for loop in set().union(*paths):
                 if any(loop not in path for path in paths):  # live across iterations
-                    first = min(first, self.loop_span[loop][0])
-                    last = max(last, self.loop_span[loop][1])
+                    first, last = min(first, spans[loop][0]), max(last, spans[loop][1])
             # a thread's own rows must not share memory with what others write
             lives[slot] = (0, self.phase) if slot in self.thread_rows else (first, last)
         return lives
@@ -455,9 +414,10 @@ class Driver:
             return self.b.element(
                 address, self.b.mul(self.thread, constant("i64", slot.bytes_per_thread)), "i8"
             )
-        iteration = self.iterations[slot.loop]
+        assert slot.counter is not None
+        iteration = self.iterations[slot.counter]
         if slot.iteration:
-            later = -slot.iteration if slot.loop.reverse else slot.iteration
+            later = -slot.iteration if slot.counter.reverse else slot.iteration
             iteration = self.b.add(iteration, constant("i64", later))
         step = slot.slice_of.layout[0] * slot.dtype.itemsize  # includes padding
         offset = self.b.mul(iteration, self.dim(step))
@@ -472,22 +432,3 @@ class Driver:
     def dim(self, extent: Dim) -> Value:
         """An extent as an i64."""
         return emit_extent(self.b, extent, self._size, self.dim)
-
-
-class _Inside:
-    """The body of a loop: records which phases belong to it."""
-
-    def __init__(self, driver: Driver) -> None:
-        self.driver = driver
-
-    def __enter__(self) -> None:
-        d = self.driver
-        d.phase += 1
-        d.loop_path = (*d.loop_path, len(d.loop_span))
-        d.loop_span.append([d.phase, d.phase])
-
-    def __exit__(self, *error: object) -> None:
-        d = self.driver
-        d.loop_span[d.loop_path[-1]][1] = d.phase
-        d.loop_path = d.loop_path[:-1]
-        d.phase += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -15,13 +14,21 @@ from lamina.ir.types import Dim, DType, Shape, is_nonnegative, is_static
 
 
 @dataclass(eq=False)
+class Counter:
+    """The counter of a loop around kernels: the number of the iteration that runs, from 0 upward,
+    or down to 0 if `reverse`. Copies of a loop share it."""
+
+    reverse: bool = False
+
+
+@dataclass(eq=False)
 class Slot:
     """A buffer, or a view of another one; contiguous unless it has strides. `kind` is its owner:
 
     argument    the caller: argument number `number` of the program
     table       the program: the constant `array`
     temporary   the arena, while the value is live
-    element     a loop: iteration t works on the slice `slice_of[t + iteration]`
+    element     a loop: with its counter at t, the slice `slice_of[t + iteration]`
     """
 
     shape: Shape
@@ -30,7 +37,7 @@ class Slot:
     number: int = 0
     array: np.ndarray | None = None
     slice_of: Slot | None = None
-    loop: Any = None
+    counter: Counter | None = None
     iteration: int = 0
     thread_private: bool = False  # each thread has its own copy
     thread_displacement: int = 0  # bytes between the rows of two threads (codegen/program.py)

@@ -16,7 +16,7 @@ from lamina.engines.llvm.fusion.groups import FusionGroup, FusionPlan, reaches
 from lamina.engines.llvm.fusion.plan import plan_fusion
 from lamina.engines.llvm.graph.partitions import is_partitioned, parts_of
 from lamina.engines.llvm.loopopt.split_at_guards import split_at_guards
-from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.buffers import Counter, Slot
 from lamina.engines.llvm.loops.kernel import Kernel, copy, zeros
 from lamina.engines.llvm.loops.nest import NestKind, walk
 from lamina.engines.llvm.lowering.lower import lower
@@ -213,9 +213,9 @@ class _Bufferizer:
         inputs = [self._slot(a) for a in node.args]
         outputs = self.elements[node]
         carries, stacked = outputs[: p["num_carry"]], outputs[p["num_carry"] :]
-        loop = Loop(p["length"], p["reverse"])
-        elements = [_element(s, loop) for s in inputs[carry:]]
-        targets = [*carries, *(_element(s, loop) for s in stacked)]
+        loop = Loop(p["length"], Counter(p["reverse"]))
+        elements = [_element(s, loop.counter) for s in inputs[carry:]]
+        targets = [*carries, *(_element(s, loop.counter) for s in stacked)]
         parameters = [*inputs[:consts], *carries, *elements]
         loop.statements = _Bufferizer(
             p["body"], parameters, targets, self.program, self.costs
@@ -365,6 +365,8 @@ class _Bufferizer:
         return order
 
 
-def _element(slot: Slot, loop: Loop) -> Slot:
+def _element(slot: Slot, counter: Counter) -> Slot:
     strides = slot.strides and slot.strides[1:]
-    return Slot(slot.shape[1:], slot.dtype, "element", slice_of=slot, loop=loop, strides=strides)
+    return Slot(
+        slot.shape[1:], slot.dtype, "element", slice_of=slot, counter=counter, strides=strides
+    )

@@ -8,11 +8,12 @@ A program promises more than its results, and every promise is checked on the wa
     defined values    what is read has been written before (memory starts out poisoned)
     single writers    no two points of a kernel's spatial loops store to the same element, and none
                       reads what another one stores
-    row-parallel      inside of row-parallel loops, regions and tiles, no thread touches an element
-                      that another one writes
+    no races          between two barriers, and inside of row-parallel loops, regions and tiles, no
+                      thread touches an element that another one writes
 
 `Order` chooses among what the compiled program may do: the number of threads, which of them comes
-first, and which tiles each takes. No result may depend on it by more than the order of sums.
+first, and which tiles each takes. No result may depend on it by more than the order of sums. Before
+barriers are inserted, threads wait for each other after every statement.
 """
 
 from __future__ import annotations
@@ -23,19 +24,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.buffers import Counter, Slot
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Buffer, RowLoop
 from lamina.engines.llvm.program.evaluate import Evaluation
-from lamina.engines.llvm.program.memory import Memory, named, places_of, span_of
+from lamina.engines.llvm.program.memory import MANY, Memory, named, places_of, span_of
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import (
+    Barrier,
     If,
     Loop,
     ParallelRegion,
     Routine,
     RowTile,
+    RowVersions,
     Statement,
     While,
     leaves,
@@ -77,11 +80,12 @@ class _Interpreter:
         nodes = [parameter(TensorType(s.shape, s.dtype)) for s in program.arguments]
         self.sizes = bind_sizes(nodes, [a.shape for a in arrays])
         self.memories = self._memories(arrays)
-        self.iterations: dict[Loop, int] = {}
+        self.iterations: dict[Counter, int] = {}
         self._spans: dict[Slot, int] = {}
         self.is_first = self.is_last = False  # the iteration of the loop around
         self.thread = 0
-        self.rows_of: set[Memory] | None = None  # in row-parallel statements: what they touch
+        self.divides_rows = False  # in a row-parallel statement
+        self.pending: set[Memory] = set()  # what threads have touched since the last barrier
 
     def run(self) -> list[Array]:
         self._statements(self.program.statements)
@@ -121,13 +125,24 @@ class _Interpreter:
                 self._region(statement)
             elif isinstance(statement, While):
                 self._while(statement)
+            elif isinstance(statement, RowVersions):
+                divided = statement.statements if self.divided else statement.otherwise
+                self._statements(divided)
             elif isinstance(statement, If):
                 holds = bool(self._read(statement.condition))
                 self._statements(statement.statements if holds else statement.otherwise)
+            elif isinstance(statement, Barrier):
+                self._meet()
             elif isinstance(statement, Kernel):
                 self._shared(statement)
             else:
                 self._routine(statement)
+
+    def _meet(self) -> None:
+        """All threads wait for each other."""
+        for memory in self.pending:
+            memory.meet()
+        self.pending = set()
 
     def _loop(self, statement: Loop) -> None:
         if statement.rows is not None and self._divides():
@@ -139,7 +154,8 @@ class _Interpreter:
     def _iterated(self, statement: Loop) -> Iterator[None]:
         count, outer_flags = self.dim(statement.count), (self.is_first, self.is_last)
         for number in range(count):
-            self.iterations[statement] = count - 1 - number if statement.reverse else number
+            counter = statement.counter
+            self.iterations[counter] = count - 1 - number if counter.reverse else number
             self.is_first, self.is_last = number == 0, number == count - 1
             yield
         self.is_first, self.is_last = outer_flags
@@ -164,7 +180,7 @@ class _Interpreter:
     # ---- rows ----------------------------------------------------------------------------------
     def _divides(self) -> bool:
         """Return whether threads divide the rows of a statement; divided ones do not nest."""
-        return self.divided and self.rows_of is None
+        return self.divided and not self.divides_rows
 
     def _region(self, statement: ParallelRegion) -> None:
         if self._divides():
@@ -212,12 +228,12 @@ class _Interpreter:
 
     @contextmanager
     def _rows_divided(self) -> Iterator[None]:
-        self.rows_of = set()
+        self.divides_rows = True
         yield
-        for memory in self.rows_of:
-            memory.meet()
-        self.rows_of = None
+        self.divides_rows = False
         self.thread = 0
+        if not self.program.is_synchronized:
+            self._meet()
 
     def _shares(self, rows: int) -> Iterator[Rows]:
         """The rows of each thread, which it becomes, in any order."""
@@ -259,7 +275,9 @@ class _Interpreter:
         """The points of each thread, which it becomes: some of those of one loop, shuffled."""
         nest = kernel.nest
         long = [v for v in nest.loops if v is not nest.sequential_outer and self.dim(v.extent) > 1]
-        if not long:
+        is_serial = kernel.schedule is not None and kernel.schedule.serial
+        if is_serial or not long:
+            self.thread = 0 if is_serial else int(self.rng.integers(self.threads))
             yield {}
             return
         var = long[int(self.rng.integers(len(long)))]
@@ -292,9 +310,10 @@ class _Interpreter:
                 memory.span * self.thread if slot.thread_private else 0,
                 self._spans[slot],
             )
+        assert slot.counter is not None
         memory, offset, _ = self.place(slot.slice_of)
         step = self.dim(slot.slice_of.layout[0])
-        return memory, offset + self.iterations[slot.loop] * step, self._spans[slot]
+        return memory, offset + self.iterations[slot.counter] * step, self._spans[slot]
 
     def _dims(self, extents: Sequence[Dim]) -> list[int]:
         return [self.dim(n) for n in extents]
@@ -306,16 +325,18 @@ class _Interpreter:
 
     def _read(self, slot: Slot) -> Array:
         memory, elements = self._elements(slot)
-        return memory.read(elements, None)
+        return memory.read(elements, self.thread_of(memory, MANY))
 
     def _write(self, slot: Slot, array: Array) -> None:
         memory, elements = self._elements(slot)
-        memory.write(elements, array, None)
+        memory.write(elements, array, self.thread_of(memory, MANY))
 
-    @property
-    def row_thread(self) -> int | None:
-        """The thread, where each keeps to its own rows."""
-        return None if self.rows_of is None else self.thread
+    def thread_of(self, memory: Memory, thread: int) -> int | None:
+        """Note an access by a thread; return the thread, if the access could be part of a race."""
+        if not self.divides_rows and not self.program.is_synchronized:
+            return None
+        self.pending.add(memory)
+        return thread
 
 
 class _KernelRun:
@@ -351,7 +372,7 @@ class _KernelRun:
             memory, elements = self._located(buffer, index)
             seen.setdefault(memory, []).append(elements.reshape(-1))
             self._note_writers(memory, elements)
-            memory.write(elements, values, self._thread_of(memory))
+            memory.write(elements, values, self.owner.thread_of(memory, self.owner.thread))
         for found in seen.values():
             every = np.concatenate(found)
             if np.unique(every).size != every.size:
@@ -366,7 +387,7 @@ class _KernelRun:
             points = np.broadcast_to(self.points, grid)[here]
             where = np.broadcast_to(index, grid)[here]
             self.reads.append((memory, self._located(buffer, where)[1], points))
-        values = memory.read(elements, self._thread_of(memory))
+        values = memory.read(elements, self.owner.thread_of(memory, self.owner.thread))
         if active.all():
             return values.reshape(index.shape)
         found = np.zeros(index.shape, values.dtype)
@@ -385,11 +406,6 @@ class _KernelRun:
         if memory in self.displaced and elements.size and elements.min() < 0:
             raise VerifyError(f"{buffer} is contracted to memory in front of it")
         return memory, elements
-
-    def _thread_of(self, memory: Memory) -> int | None:
-        if self.owner.rows_of is not None:
-            self.owner.rows_of.add(memory)
-        return self.owner.row_thread
 
     # ---- single writers ------------------------------------------------------------------------
     def _points(self) -> Array:

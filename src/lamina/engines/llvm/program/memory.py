@@ -2,8 +2,8 @@
 
     defined    a statement (or the caller) has written the element
     inside     the element belongs to the buffer, and not to the padding between its rows
-    writers    inside a row-parallel statement: the thread that has written the element
-    readers    inside a row-parallel statement: the thread that has read it, or MANY
+    writers    the thread that has written the element since the last barrier
+    readers    the thread that has read it since then, or MANY
 
 What nothing has written holds poison: NaN, or the extreme of an integer dtype.
 """
@@ -61,7 +61,8 @@ class Memory:
 
     # ---- accesses ------------------------------------------------------------------------------
     def read(self, elements: np.ndarray, thread: int | None) -> np.ndarray:
-        """The values of elements; `thread` is given inside row-parallel statements.
+        """The values of elements; `thread` is the one that reads, or MANY for all, if there could
+        be a race.
 
         Raises:
             VerifyError: an element is undefined, or another thread writes it.
@@ -70,7 +71,7 @@ class Memory:
         if thread is not None:
             writers, readers = self._threads()
             alone = _is_of(writers[elements], thread)
-            self._require(alone, elements, "reads {}, which another thread's row writes")
+            self._require(alone, elements, "reads {}, which another thread writes")
             readers[elements] = np.where(_is_of(readers[elements], thread), thread, MANY)
         return self.values[elements]
 
@@ -86,7 +87,7 @@ class Memory:
         if thread is not None:
             writers, readers = self._threads()
             alone = _is_of(writers[elements], thread) & _is_of(readers[elements], thread)
-            self._require(alone, elements, "writes {}, which another thread's row uses")
+            self._require(alone, elements, "writes {}, which another thread uses")
             writers[elements] = thread
         self.values[elements] = values
         self.defined[elements] = True

@@ -89,7 +89,7 @@ def _rows_of(
         assert row_loop is not None
         for slot, index, limits in accesses(kernel):
             stack, row = slot.actual, footprint_at(index, row_loop, limits)
-            if stack.slice_of is None or stack.loop is not loop or slot.memory in written:
+            if stack.counter is not loop.counter or slot.memory in written:
                 continue
             if row is not None and is_static(row.last):
                 size = slot.dtype.itemsize
@@ -116,7 +116,7 @@ def _next_element(slot: Slot, loop: Loop) -> Slot:
         slot.dtype,
         "element",
         slice_of=slot.slice_of,
-        loop=loop,
+        counter=loop.counter,
         strides=slot.strides,
         iteration=1,
     )

@@ -1,8 +1,6 @@
 """A program of loop nests: its statements and its buffers.
 
-program   = slot ... ; statement ... statement = kernel | loop ( statement ... ) | while ( statement
-... ) | if ( statement ... )
-          | routine
+program = slot ... ; statement ...          (statements.py)
 """
 
 from __future__ import annotations
@@ -18,13 +16,15 @@ from lamina.engines.llvm.program.statements import Statement, leaves, mentioned
 class Program:
     """`arguments`, then `results`, are the caller's memory; a result that updates an argument is
     that argument's slot. `tables` are constants, `stacks` the results of loops, branches and
-    routines."""
+    routines. If `is_synchronized`, threads wait for each other only at barriers (barriers.py); else
+    they do so after every statement."""
 
     statements: list[Statement]
     arguments: list[Slot]
     results: list[Slot]
     tables: list[Slot] = field(default_factory=list)
     stacks: set[Slot] = field(default_factory=set)
+    is_synchronized: bool = False
 
     def slots(self) -> list[Slot]:
         """Return every slot that owns memory, and every loop slice."""

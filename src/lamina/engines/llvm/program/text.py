@@ -14,11 +14,13 @@ from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import (
+    Barrier,
     If,
     Loop,
     ParallelRegion,
     Routine,
     RowTile,
+    RowVersions,
     Statement,
     While,
     leaves,
@@ -114,7 +116,7 @@ def _lines(statements: Sequence[Statement], names: Names, depth: int) -> Iterato
 def _parts(statement: Statement, names: Names) -> list[tuple[str, Sequence[Statement]]]:
     """Return the lines of a statement, each with the statements below it."""
     if isinstance(statement, Loop):
-        order = " in reverse" if statement.reverse else ""
+        order = " in reverse" if statement.counter.reverse else ""
         rows = f", row-parallel over {statement.rows}" if statement.rows is not None else ""
         return [(f"loop {statement.count}{order}{rows}", statement.statements)]
     if isinstance(statement, RowTile):
@@ -124,6 +126,8 @@ def _parts(statement: Statement, names: Names) -> list[tuple[str, Sequence[State
         return [(head, statement.statements)]
     if isinstance(statement, ParallelRegion):
         return [(f"parallel region, rows over {statement.rows}", statement.statements)]
+    if isinstance(statement, RowVersions):
+        return [(f"if {statement.test}", statement.statements), ("else", statement.otherwise)]
     if isinstance(statement, While):
         return [
             ("while", statement.test),
@@ -134,7 +138,7 @@ def _parts(statement: Statement, names: Names) -> list[tuple[str, Sequence[State
             (f"if {names(statement.condition)}", statement.statements),
             ("else", statement.otherwise),
         ]
-    return [(_leaf(statement, names), [])]
+    return [("barrier" if isinstance(statement, Barrier) else _leaf(statement, names), [])]
 
 
 def _leaf(statement: Kernel | Routine, names: Names) -> str:

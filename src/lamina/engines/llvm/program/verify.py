@@ -1,20 +1,23 @@
 """Invariants of a program between passes; LAMINA_CHECK=1 checks them after each pass.
 
-buffers     a nest's buffer k is its kernel's slot k, of the same dtype variables   indices use
-loops of the nest bounds      an index that no guard restricts is inside its buffer schedules
-order, unrolling and vectorization name loops of the nest loops       a loop slice belongs to a loop
-around the kernel
+buffers     a nest's buffer k is its kernel's slot k, of the same dtype
+variables   indices use loops of the nest
+bounds      an index that no guard restricts is inside its buffer
+schedules   order, unrolling and vectorization name loops of the nest
+loops       a loop slice belongs to a loop around the kernel
+barriers    once there are any, they separate all statements that depend on each other
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lamina.engines.llvm.loops.buffers import Slot
+from lamina.engines.llvm.loops.buffers import Counter, Slot
 from lamina.engines.llvm.loops.index import Index, bounds
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Expr, Nest, index_exprs, walk
 from lamina.engines.llvm.loops.schedule import Schedule, Tail
+from lamina.engines.llvm.program.barriers import check_barriers
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import Loop, Statement, bodies, mentioned
 from lamina.errors import VerifyError
@@ -28,11 +31,13 @@ def verify(program: Program) -> None:
         VerifyError: something does not hold; the kernel and the rule are named.
     """
     _verify(program.statements, ())
+    if program.is_synchronized:
+        check_barriers(program)
 
 
-def _verify(statements: Sequence[Statement], around: tuple[Loop, ...]) -> None:
+def _verify(statements: Sequence[Statement], around: tuple[Counter, ...]) -> None:
     for statement in statements:
-        inside = (*around, statement) if isinstance(statement, Loop) else around
+        inside = (*around, statement.counter) if isinstance(statement, Loop) else around
         if isinstance(statement, Kernel):
             for each in (statement, statement.first_iteration):
                 if each is not None:
@@ -41,7 +46,7 @@ def _verify(statements: Sequence[Statement], around: tuple[Loop, ...]) -> None:
             _verify(body, inside)
 
 
-def _verify_kernel(kernel: Kernel, around: Sequence[Loop]) -> None:
+def _verify_kernel(kernel: Kernel, around: Sequence[Counter]) -> None:
     for fault in (*_faults(kernel), *_wrong_loops(kernel, around)):
         raise VerifyError(f"kernel {kernel.nest.name}: {fault}", hint=str(kernel.nest))
 
@@ -117,8 +122,8 @@ def _is_outside(index: Index, slot: Slot) -> bool:
     return least < 0 or most >= int(size) // slot.dtype.itemsize
 
 
-def _wrong_loops(kernel: Kernel, around: Sequence[Loop]) -> Iterator[str]:
+def _wrong_loops(kernel: Kernel, around: Sequence[Counter]) -> Iterator[str]:
     for slot in mentioned(kernel):
         each = slot.actual
-        if each.loop is not None and each.loop not in around:
+        if each.counter is not None and each.counter not in around:
             yield f"slot {each.shape} belongs to a loop that is not around the kernel"

@@ -15,8 +15,9 @@ from lamina.ir.types import Dim
 
 
 def running(statements: Sequence[Statement]) -> list[Kernel | Routine]:
-    """Return the kernels and routines of a program, in order."""
-    return [s for s in leaves(statements) if isinstance(s, (Kernel, Routine))]
+    """Return the kernels and routines of a program, in order, each once."""
+    found = [s for s in leaves(statements) if isinstance(s, (Kernel, Routine))]
+    return list(dict.fromkeys(found))
 
 
 def name_of(statement: Kernel | Routine) -> str:

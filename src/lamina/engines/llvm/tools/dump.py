@@ -26,7 +26,7 @@ import numpy as np
 
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Routine, leaves
+from lamina.engines.llvm.program.statements import Routine
 from lamina.engines.llvm.program.text import Names, nest_text
 from lamina.engines.llvm.program.text import to_text as program_text
 from lamina.engines.llvm.program.verify import verify as verify_program
@@ -122,10 +122,11 @@ class Speaking(Log):
     def after(self, step: Pass, value: Graph | Program) -> None:
         super().after(step, value)
         count = (
-            len(value.nodes()) if isinstance(value, Graph) else len(list(leaves(value.statements)))
+            f"{len(value.nodes())} nodes"
+            if isinstance(value, Graph)
+            else f"{len(describe.running(value.statements))} kernels"
         )
-        of = "nodes" if isinstance(value, Graph) else "kernels"
-        self._say(f"{step.name:21} {self._elapsed():8.1f} ms, {count} {of}")
+        self._say(f"{step.name:21} {self._elapsed():8.1f} ms, {count}")
         if isinstance(value, Graph) and self.rung >= 2:
             self._show(f"graph after {step.name}", to_text(value))
         self._dump("after", step, value)

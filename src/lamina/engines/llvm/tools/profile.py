@@ -28,10 +28,11 @@ from lamina.engines.llvm.codegen.program import UNMOVED, Driver
 from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.statements import If, Routine, While, leaves
+from lamina.engines.llvm.program.statements import Routine
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.manifest import Plan, bindable
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.tools.describe import running
 from lamina.engines.llvm.tools.work import Work, work_of
 from lamina.errors import EngineError
 from lamina.ir.graph import Graph, parameter
@@ -117,7 +118,7 @@ class _Timed:
 
     def __init__(self, graph: Graph, updates: Mapping[int, int]) -> None:
         program = pipeline.program_of(graph, updates)
-        count = sum(not isinstance(i, (While, If)) for i in leaves(program.statements))
+        count = len(running(program.statements))
         self.shape = (1 + 2 * count,)
         counters = parameter(TensorType(self.shape, int64), "counters")
         extended = Graph([*graph.parameters, counters], graph.results, graph.name)
@@ -190,11 +191,11 @@ class TimedDriver(Driver):
 
     @contextmanager
     def _between_barriers(self, statement: Kernel | Routine, serial: bool) -> Iterator[None]:
-        self._barrier()
+        self.stops.meet()
         begun = read_clock(self.b)
         yield
         if not serial:
-            self._barrier()
+            self.stops.meet()
         self._took(statement, begun, constant("i64", 1))
 
     def _took(self, statement: Kernel | Routine, begun: Value, calls: Value) -> None:
