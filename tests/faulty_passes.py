@@ -411,3 +411,16 @@ def as_it_is(original: Any) -> Any:
 
 def without_last(original: Any) -> Any:
     return lambda statements: original(statements)[:-1]
+
+
+# ---- memory ------------------------------------------------------------------------------------
+def one_phase(original: Any) -> Any:
+    """Memory is given up after the phase in which it is first accessed."""
+    return lambda self, everywhere: {
+        slot: (first, first) for slot, (first, _) in original(self, set()).items()
+    }
+
+
+def no_spans(original: Any) -> Any:
+    """Values that the next iteration reads live only where they are accessed."""
+    return lambda self: {loop: (first, first) for loop, (first, _) in original(self).items()}

@@ -43,6 +43,7 @@ from lamina.engines.llvm.program import (
 from lamina.engines.llvm.program.barriers import Pending, _Inserter
 from lamina.engines.llvm.program.clusters import Cluster
 from lamina.engines.llvm.program.parallel_regions import _Region
+from lamina.engines.llvm.program.plan_memory import _Ranges
 from lamina.engines.llvm.program.row_tiling import _RowCluster
 from lamina.engines.llvm.schedule import choose
 from lamina.engines.llvm.target.target import Target
@@ -322,4 +323,13 @@ PASS_FAULTS = [  # in the order of the passes
         NORMAL,
     ),
     PassFault("insert_barriers: not in bodies", _Inserter, "_body", faulty.as_it_is, "while"),
+    PassFault("plan_memory: one phase", _Ranges, "lives", faulty.one_phase, "lstm_gradient"),
+    PassFault(
+        "plan_memory: not across iterations",
+        _Ranges,
+        "_spans",
+        faulty.no_spans,
+        "lstm_gradient",
+        EAGER,
+    ),
 ]

@@ -7,7 +7,7 @@ import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.program.footprints import row_footprints
-from lamina.engines.llvm.program.statements import Loop, ParallelRegion, leaves, loops
+from lamina.engines.llvm.program.statements import Loop, ParallelRegion, leaves, loops, walk
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
@@ -105,7 +105,7 @@ def test_peeled_loops_agree_with_the_reference_on_any_threads_rows_and_iteration
 
 
 def test_forward_and_backward_loop_form_one_parallel_region():
-    (region,) = [item for item in staged("its gradient") if isinstance(item, ParallelRegion)]
+    (region,) = [item for item in walk(staged("its gradient")) if isinstance(item, ParallelRegion)]
     assert sum(isinstance(item, Loop) for item in region.statements) == 2
     backward = [
         k for loop in loops(region.statements) for k in loop.statements if k.chosen.prefetches
@@ -260,8 +260,9 @@ def test_programs_with_loops_give_equal_bits_on_any_number_of_threads(name):
 def test_only_buffers_with_contiguous_rows_are_displaced_per_thread(name):
     program, iterations = OTHERS[name]
     made = recorded(program, iterations)
-    slots = pipeline.stages_of(simplify(made.graph), {}).program.slots()
-    moved = [slot for slot in slots if slot.thread_displacement]
+    statements = pipeline.stages_of(simplify(made.graph), {}).program.statements
+    regions = [item for item in walk(statements) if isinstance(item, ParallelRegion)]
+    moved = [slot for region in regions for slot in region.displaced]
     assert moved
     for slot in moved:
         steps = dict(zip(slot.shape, slot.layout, strict=True))
@@ -272,7 +273,7 @@ def test_only_buffers_with_contiguous_rows_are_displaced_per_thread(name):
 def test_a_region_reuses_memory_only_between_equal_row_layouts():
     made = recorded(rows_elsewhere, 40)
     program = pipeline.stages_of(simplify(made.graph), {}).program
-    regions = [item for item in program.statements if isinstance(item, ParallelRegion)]
+    regions = [item for item in walk(program.statements) if isinstance(item, ParallelRegion)]
     assert regions
     for region in regions:
         assert row_footprints({k: k.nest.row_loop for k in leaves([region])}) is not None

@@ -55,7 +55,7 @@ def test_a_map_of_state_runs_in_place() -> None:
     x, y = _x(40), _x(40, name="y")
     graph = Graph([x, y], [ops.add(x, y)])
     _updated(graph, {0: 0}, [_array(40), _array(40, seed=1)])
-    slots = stages_of(simplify(graph), {0: 0}).driven.slots
+    slots = stages_of(simplify(graph), {0: 0}).program.owners()
     assert [s.kind for s in slots] == ["argument", "argument"], "nothing else is stored"
 
 
@@ -267,9 +267,9 @@ def test_temporaries_share_memory() -> None:
     y: Node = x
     for _ in range(8):
         y = ops.dot_general(y, w, lhs_contracting_dimensions=(1,), rhs_contracting_dimensions=(0,))
-    driven = stages_of(simplify(Graph([x, w], [y])), {}).driven
-    temporary = [s for s in driven.slots if s.kind == "temporary"]
+    program = stages_of(simplify(Graph([x, w], [y])), {}).program
+    temporary = [s for s in program.owners() if s.kind == "temporary"]
     sizes = [int(s.bytes) for s in temporary]  # type: ignore[arg-type]
-    _, total = plan(sizes, [driven.lives[s] for s in temporary])
+    _, total = plan(sizes, [program.lives[s] for s in temporary])
     assert len(temporary) >= 7
     assert total <= 3 * 64 * 64 * 4

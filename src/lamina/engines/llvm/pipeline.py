@@ -31,13 +31,14 @@ from lamina.engines.llvm.program.bufferize import bufferize
 from lamina.engines.llvm.program.dead_stores import eliminate_dead_stores
 from lamina.engines.llvm.program.parallel_regions import form_parallel_regions
 from lamina.engines.llvm.program.peel import peel_loops
+from lamina.engines.llvm.program.plan_memory import plan_memory
 from lamina.engines.llvm.program.prefetch import prefetch
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.replicate import replicate
 from lamina.engines.llvm.program.row_parallel import find_row_parallel
 from lamina.engines.llvm.program.row_tiling import tile_rows
 from lamina.engines.llvm.program.row_versions import version_rows
-from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.program.statements import ParallelRegion, kernels_of, walk
 from lamina.engines.llvm.runtime import cache
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.image import Image
@@ -90,6 +91,7 @@ PASSES: list[Pass] = [
     Pass("replicate", SCHEDULED, replicate, optional=True),
     Pass("version_rows", SCHEDULED, version_rows),
     Pass("insert_barriers", SCHEDULED, _plain(insert_barriers)),
+    Pass("plan_memory", SCHEDULED, plan_memory),
 ]
 NAMES = [each.name for each in PASSES]
 
@@ -185,7 +187,7 @@ def stages_of(
 # ---- text and objects --------------------------------------------------------------------------
 def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
     """The LLVM text of each kernel; equal kernels have equal symbols."""
-    found = [statement for statement in leaves(program.statements) if isinstance(statement, Kernel)]
+    found = kernels_of(program.statements)
     peeled = [k.first_iteration for k in found]
     return {k: _kernel_text(k) for k in [*found, *peeled] if k is not None}
 
@@ -234,15 +236,21 @@ def _plan(graph: Graph, program: Program, driven: Driven, kernels: list[Kernel])
         Array(list(r.shape), r.dtype, program.arguments.index(s) if s in program.arguments else -1)
         for r, s in zip(graph.results, program.results, strict=True)
     ]
-    blocks = [Block(s.kind, s.number, _bytes(s), driven.lives.get(s, (0, 0))) for s in driven.slots]
+    displaced = {
+        slot: bytes_
+        for region in walk(program.statements)
+        if isinstance(region, ParallelRegion)
+        for slot, bytes_ in region.displaced.items()
+    }
+    blocks = [
+        Block(s.kind, s.number, _bytes(s, displaced.get(s, 0)), program.lives.get(s, (0, 0)))
+        for s in program.owners()
+    ]
     return Plan(driven.symbols, arguments, results, blocks, [operations(k.nest) for k in kernels])
 
 
-def _bytes(slot: Slot) -> Dim:
+def _bytes(slot: Slot, displacement: int) -> Dim:
+    threads = Extent.symbol(THREADS)
     if slot.thread_private:
-        return slot.bytes_per_thread * Extent.symbol(THREADS)
-    return (
-        slot.bytes + slot.thread_displacement * Extent.symbol(THREADS)
-        if slot.thread_displacement
-        else slot.bytes
-    )
+        return slot.bytes_per_thread * threads
+    return slot.bytes + displacement * threads if displacement else slot.bytes

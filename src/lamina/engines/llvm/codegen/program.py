@@ -9,7 +9,7 @@ each takes the rows that are its own (parallel regions, row tiles).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,8 +21,7 @@ from lamina.engines.llvm.codegen.stops import Stops
 from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.buffers import Counter, Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.program.footprints import row_footprints
-from lamina.engines.llvm.program.program import Program, users_of_memory
+from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import (
     Barrier,
     EnoughRows,
@@ -36,10 +35,8 @@ from lamina.engines.llvm.program.statements import (
     Statement,
     While,
     leaves,
-    mentioned,
 )
 from lamina.engines.llvm.schedule.cost import operations
-from lamina.engines.llvm.target.target import target
 from lamina.ir.types import Dim, Extent, exact_division
 from lamina.ir.typical import guess
 
@@ -48,12 +45,10 @@ UNMOVED: Mapping[Slot, Value] = {}
 
 @dataclass
 class Driven:
-    """The driver's module, and the inputs of memory planning."""
+    """The module of a program's function, and the sizes that begin its table."""
 
     module: Module
     symbols: list[str]
-    slots: list[Slot]  # the owners of memory, in the table's order
-    lives: dict[Slot, tuple[int, int]]
 
 
 def drive(
@@ -69,35 +64,27 @@ class Driver:
     def __init__(
         self, program: Program, kernels: dict[Kernel, tuple[str, list[str]]], symbols: list[str]
     ) -> None:
-        owners = [s for s in program.slots() if s.alias_of is None and s.slice_of is None]
-        self.program, self.kernels, self.symbols, self.owners = program, kernels, symbols, owners
-        self.costs = target().costs
+        self.program, self.kernels, self.symbols = program, kernels, symbols
         self.module = Module()
         args = [("table", "ptr"), ("thread", "i64"), ("threads", "i64"), ("sync", "ptr")]
         function = self.module.function("program", args)
         self.b: Builder = function.builder
         self.table, self.thread, self.threads, sync = function.args
         self.stops = Stops(self.b, self.thread, self.threads, sync)
-        self.place = {s: len(symbols) + k for k, s in enumerate(owners)}
+        self.place = {s: len(symbols) + k for k, s in enumerate(program.owners())}
         self.iterations: dict[Counter, Value] = {}
         self.is_first = self.is_not_last = constant("i1", 1)  # flags of the surrounding loop
-        self.phase = 0  # barriers so far
-        self.touches: dict[Slot, list[tuple[int, tuple[int, ...]]]] = {}
-        self.users = users_of_memory(program)
-        self.thread_rows: set[Slot] = set()  # each thread writes its own rows of these
-        self.loop_path: tuple[int, ...] = ()
-        self.loops_so_far = 0
 
     def run(self) -> Driven:
         self._emit(self.program.statements)
         self.stops.end()
-        return Driven(self.module, self.symbols, self.owners, self._lives())
+        return Driven(self.module, self.symbols)
 
     # ---- statements ------------------------------------------------------------------------------
     def _emit(self, statements: Sequence[Statement]) -> None:
         for statement in statements:
             if isinstance(statement, Barrier):
-                self._barrier()
+                self.stops.meet()
             elif isinstance(statement, Loop):
                 self._loop(statement)
             elif isinstance(statement, RowVersions):
@@ -115,16 +102,9 @@ class Driver:
             else:
                 self._routine(statement)
 
-    def _barrier(self) -> None:
-        self.stops.meet()
-        self.phase += 1
-
     def _kernel(self, kernel: Kernel) -> None:
-        self._touch(kernel.touched)
         for_each = any(slot.thread_private for slot in kernel.written)
         serial = kernel.chosen.serial and not for_each
-        if kernel.nest.split_reduction is not None:
-            self.thread_rows |= kernel.written
         all_rows: list[Value] = []
         if kernel.nest.row_loop is not None:
             all_rows = [constant("i64", 0), self.dim(kernel.nest.row_loop.rows)]
@@ -173,7 +153,6 @@ class Driver:
         self.b.call(name, "void", [*addresses, *(self.dim(Extent.symbol(s)) for s in sizes), *more])
 
     def _routine(self, statement: Routine) -> None:
-        self._touch(statement.touched)
         inputs, outputs, scratch = (
             [self._address(s) for s in slots]
             for slots in (statement.inputs, statement.outputs, statement.scratch)
@@ -191,7 +170,7 @@ class Driver:
     def _iterations(self, statement: Loop) -> Iterator[None]:
         """Open a loop over the iterations of a scan."""
         count, counter = self.dim(statement.count), statement.counter
-        with self._inside(), self.b.loop(0, count, hint="scan") as loop:
+        with self.b.loop(0, count, hint="scan") as loop:
             last = self.b.sub(count, constant("i64", 1))
             iteration = self.b.sub(last, loop.value) if counter.reverse else loop.value
             self.iterations[counter] = iteration
@@ -205,31 +184,23 @@ class Driver:
         b = self.b
         head, body, done = b.label("while"), b.label("whilebody"), b.label("whiledone")
         b.branch(head)
-        with self._inside():
-            b.place(head)
-            self._emit(statement.test)
-            holds = self._condition(statement)
-            b.branch_if(holds, body, done)
-            b.place(body)
-            self._emit(statement.statements)
-            b.branch(head)
+        b.place(head)
+        self._emit(statement.test)
+        b.branch_if(self._holds(statement.condition), body, done)
+        b.place(body)
+        self._emit(statement.statements)
+        b.branch(head)
         b.place(done)
-        self._touch({statement.condition.memory})
 
     def _if(self, statement: If) -> None:
-        def branch(body: Sequence[Statement]) -> None:
-            self._touch({statement.condition.memory})  # threads may still be reading it
-            self._emit(body)
-
         then, otherwise = (
-            partial(branch, body) for body in (statement.statements, statement.otherwise)
+            partial(self._emit, body) for body in (statement.statements, statement.otherwise)
         )
-        self._either(self._condition(statement), then, otherwise)
+        self._either(self._holds(statement.condition), then, otherwise)
 
-    def _condition(self, statement: While | If) -> Value:
+    def _holds(self, condition: Slot) -> Value:
         """Load a condition."""
-        self._touch({statement.condition.memory})
-        holds = self.b.load("i8", self._address(statement.condition))
+        holds = self.b.load("i8", self._address(condition))
         return self.b.icmp("ne", holds, constant("i8", 0))
 
     def _either(self, test: Value, this: Callable[[], None], that: Callable[[], None]) -> None:
@@ -266,11 +237,11 @@ class Driver:
         return b.icmp("sle", slack, rows)
 
     def _region(self, region: ParallelRegion) -> None:
-        """Run all statements on this thread's rows. Temporaries that no other statement accesses
-        are displaced per thread, so that the hardware prefetcher of one core does not pull lines
-        that its neighbor is writing."""
+        """Run all statements on this thread's rows."""
         rows = self.dim(region.rows)
-        displaced = self._displace(region.statements)
+        bytes_ = dict.fromkeys(region.displaced.values())
+        each = {n: self.b.mul(self.thread, constant("i64", n)) for n in bytes_}
+        displaced = {s: each[n] for s, n in region.displaced.items()}
 
         alignment, one = constant("i64", region.alignment), constant("i64", 1)
         are_many = self.b.icmp("sge", rows, self.b.mul(self.threads, alignment))
@@ -281,7 +252,7 @@ class Driver:
             return self.b.select(self.b.icmp("eq", number, self.threads), rows, even)
 
         first, end = cut(self.thread), cut(self.b.add(self.thread, constant("i64", 1)))
-        begun, leave = self.phase, self.b.label("left")
+        leave = self.b.label("left")
         for statement in region.statements:
             if isinstance(statement, Loop):
                 with self._iterations(statement):
@@ -294,35 +265,6 @@ class Driver:
                 self._call_rows(statement, first, end, displaced, leave)
         self.b.branch(leave)
         self.b.place(leave)
-        for leaf in leaves(region.statements):  # threads may be anywhere in it: all of it is live
-            for slot in mentioned(leaf):
-                self.touches[slot.memory] += [(begun, self.loop_path), (self.phase, self.loop_path)]
-
-    def _displace(self, statements: Sequence[Statement]) -> Mapping[Slot, Value]:
-        """Return the displacement of each buffer that only these statements access and whose rows
-        are contiguous."""
-        kernels = {
-            k: k.nest.row_loop
-            for k in leaves(statements)
-            if isinstance(k, Kernel) and k.nest.row_loop
-        }
-        written = {s for kernel in kernels for s in kernel.written}
-        widths, rows = row_footprints(kernels) or {}, next(iter(kernels.values())).rows
-        private = {
-            s
-            for s in written
-            if s.kind == "temporary"
-            and self.users[s] <= kernels.keys()
-            and s.bytes
-            == rows
-            * widths.get(s, 0)
-            * s.dtype.itemsize  # else other iterations are between the rows
-        }
-        self.thread_rows |= written
-        for slot in private:
-            slot.thread_displacement = self.costs.displacement
-        bytes_ = self.b.mul(self.thread, constant("i64", self.costs.displacement))
-        return dict.fromkeys(private, bytes_)
 
     def _share(self, rows: Value, number: Value) -> Value:
         return self.b.binary("sdiv", self.b.mul(rows, number), self.threads)
@@ -337,7 +279,6 @@ class Driver:
     ) -> None:
         """Call the kernel on this thread's rows; with `leave`, in portions, with a jump to `leave`
         when the program is stopped."""
-        self._touch(kernel.touched)
         zero, one = constant("i64", 0), constant("i64", 1)
         if leave is None:
             self._call(kernel, first, end, zero, one, displaced=displaced)
@@ -372,36 +313,6 @@ class Driver:
             self.stops.poll(leave)
         b.branch(leave)
         b.place(leave)
-
-    # ---- live ranges -----------------------------------------------------------------------------
-    def _touch(self, slots: Iterable[Slot]) -> None:
-        for slot in slots:
-            self.touches.setdefault(slot, []).append((self.phase, self.loop_path))
-
-    @contextmanager
-    def _inside(self) -> Iterator[None]:
-        """The body of a loop: accesses in it belong to it."""
-        outer_path, self.loops_so_far = self.loop_path, self.loops_so_far + 1
-        self.loop_path = (*outer_path, self.loops_so_far)
-        yield
-        self.loop_path = outer_path
-
-    def _lives(self) -> dict[Slot, tuple[int, int]]:
-        spans: dict[int, tuple[int, int]] = {}
-        for phase, path in (touch for touches in self.touches.values() for touch in touches):
-            for loop in path:
-                first, last = spans.get(loop, (phase, phase))
-                spans[loop] = min(first, phase), max(last, phase)
-        lives: dict[Slot, tuple[int, int]] = {}
-        for slot, touches in self.touches.items():
-            first, last = min(p for p, _ in touches), max(p for p, _ in touches)
-            paths = [set(path) for _, path in touches]
-            for loop in set().union(*paths):
-                if any(loop not in path for path in paths):  # live across iterations
-                    first, last = min(first, spans[loop][0]), max(last, spans[loop][1])
-            # a thread's own rows must not share memory with what others write
-            lives[slot] = (0, self.phase) if slot in self.thread_rows else (first, last)
-        return lives
 
     # ---- values --------------------------------------------------------------------------------
     def _address(self, slot: Slot) -> Value:

@@ -40,7 +40,6 @@ class Slot:
     counter: Counter | None = None
     iteration: int = 0
     thread_private: bool = False  # each thread has its own copy
-    thread_displacement: int = 0  # bytes between the rows of two threads (codegen/program.py)
     alias_of: Slot | None = field(default=None, repr=False)  # the slot whose memory this one uses
     strides: Sequence[Dim] | None = (
         None  # elements between neighbors along each axis; of a view of `alias_of` also

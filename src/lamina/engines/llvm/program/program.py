@@ -17,7 +17,8 @@ class Program:
     """`arguments`, then `results`, are the caller's memory; a result that updates an argument is
     that argument's slot. `tables` are constants, `stacks` the results of loops, branches and
     routines. If `is_synchronized`, threads wait for each other only at barriers (barriers.py); else
-    they do so after every statement."""
+    they do so after every statement. `lives` are the first and last phase of each buffer
+    (plan_memory.py)."""
 
     statements: list[Statement]
     arguments: list[Slot]
@@ -25,6 +26,7 @@ class Program:
     tables: list[Slot] = field(default_factory=list)
     stacks: set[Slot] = field(default_factory=set)
     is_synchronized: bool = False
+    lives: dict[Slot, tuple[int, int]] = field(default_factory=dict)
 
     def slots(self) -> list[Slot]:
         """Return every slot that owns memory, and every loop slice."""
@@ -34,6 +36,10 @@ class Program:
                 seen[slot.actual] = None
                 seen[slot.memory] = None
         return list(seen)
+
+    def owners(self) -> list[Slot]:
+        """Return every slot that owns memory."""
+        return [s for s in self.slots() if s.alias_of is None and s.slice_of is None]
 
 
 MemoryUsers = Mapping[Slot, Set[object]]

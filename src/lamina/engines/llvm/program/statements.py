@@ -55,11 +55,14 @@ class RowTile(Block):
 @dataclass(eq=False)
 class ParallelRegion(Block):
     """Each thread runs all `statements` over its own share of the `rows`, without a barrier
-    (parallel_regions.py). Shares begin at multiples of `alignment` rows, if each is as large."""
+    (parallel_regions.py). Shares begin at multiples of `alignment` rows, if each is as large.
+    Thread t's rows of a buffer in `displaced` begin that many bytes times t later
+    (plan_memory.py)."""
 
     statements: list[Statement]
     rows: Dim
     alignment: int = 1
+    displaced: Mapping[Slot, int] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

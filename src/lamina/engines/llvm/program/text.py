@@ -86,7 +86,9 @@ def _buffers(program: Program, names: Names) -> Iterator[str]:
         for slot in mentioned(leaf):
             seen[slot.actual] = None
     for slot in seen:
-        yield f"  {_buffer(slot, names)}"
+        lives = program.lives.get(slot) if slot.kind == "temporary" else None
+        live = f", live in phases {lives[0]} to {lives[1]}" if lives is not None else ""
+        yield f"  {_buffer(slot, names)}{live}"
 
 
 def _buffer(slot: Slot, names: Names) -> str:
@@ -125,7 +127,10 @@ def _parts(statement: Statement, names: Names) -> list[tuple[str, Sequence[State
         head = f"tile of {statement.step} rows over {statement.rows}{kept}"
         return [(head, statement.statements)]
     if isinstance(statement, ParallelRegion):
-        return [(f"parallel region, rows over {statement.rows}", statement.statements)]
+        moved = ", ".join(names(slot) for slot in statement.displaced)
+        displaced = f", displaced {moved}" if moved else ""
+        head = f"parallel region, rows over {statement.rows}{displaced}"
+        return [(head, statement.statements)]
     if isinstance(statement, RowVersions):
         return [(f"if {statement.test}", statement.statements), ("else", statement.otherwise)]
     if isinstance(statement, While):
