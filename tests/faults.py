@@ -26,7 +26,9 @@ from lamina.engines.llvm.loops import buffers
 from lamina.engines.llvm.loops.index import Index, Mod, at, linear
 from lamina.engines.llvm.lowering.inline import VIEWS, Inliner
 from lamina.engines.llvm.program.barriers import Pending
-from lamina.engines.llvm.program.bufferize import _Bufferizer
+from lamina.engines.llvm.program.group_order import GroupOrder
+from lamina.engines.llvm.program.in_place import Results
+from lamina.engines.llvm.program.placement import Placement
 from lamina.engines.llvm.runtime import executable
 from lamina.ir import ops
 from lamina.ir.graph import is_constant
@@ -323,10 +325,10 @@ FAULTS = [
     Fault("the last tile is nobody's", kernel.NestEmitter, "_tiles", _missing_tile, (1, 2)),
     Fault("no barriers between kernels", Pending, "conflict", _always(None), (2, 3, 2, 3)),
     Fault("temporaries given up early", executable.arena, "plan", _one_phase),
-    Fault("written in place whatever is read", _Bufferizer, "_in_place", _always(True)),
-    Fault("readers after the writer", _Bufferizer, "_come_before", _always(True)),
-    Fault("parts lie over each other", _Bufferizer, "_part", _first_part),
-    Fault("moves overwrite each other", _Bufferizer, "_is_overwritten", _always(False)),
+    Fault("written in place whatever is read", Results, "_in_place", _always(True)),
+    Fault("readers after the writer", GroupOrder, "put_before", _always(True)),
+    Fault("parts lie over each other", Placement, "part", _first_part),
+    Fault("moves overwrite each other", Results, "_is_overwritten", _always(False)),
     Fault("a group reads its values elsewhere", FusionState, "reads_off_point", _always(False)),
     Fault("loops run forwards only", Driver, "_iterations", _forwards),
     Fault("a wrong rule of algebra", RULES, "subtract", _algebra),

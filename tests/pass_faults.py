@@ -28,12 +28,12 @@ from lamina.engines.llvm.loopopt import (
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program import (
     buffer_layout,
-    bufferize,
     dead_stores,
     halo,
     nest_passes,
     parallel_regions,
     peel,
+    placement,
     prefetch,
     replicate,
     row_parallel,
@@ -144,7 +144,7 @@ PASS_FAULTS = [  # in the order of the passes
     ),
     PassFault(
         "bufferize (padded strides): no gap outside",
-        bufferize,
+        placement,
         "padded_strides",
         faulty.no_gap,
         trained_recurrence,
@@ -159,14 +159,14 @@ PASS_FAULTS = [  # in the order of the passes
     ),
     PassFault(
         "bufferize (padded strides): swapped",
-        bufferize,
+        placement,
         "padded_strides",
         faulty.swapped,
         "lstm_gradient",
     ),
     PassFault(
         "bufferize (halo): interior shifted",
-        bufferize,
+        placement,
         "interior_slot",
         faulty.shifted,
         "convolutions",
