@@ -106,13 +106,12 @@ class _Interpreter:
                 self._routine(statement)
             elif isinstance(statement, Barrier):
                 self.state.meet()
-                self.state.arrive(self.state.phase + 1)
+                self.state.phase += 1
             else:
                 self._enter(statement)
 
     def _enter(self, statement: Loop | RowTile | ParallelRegion | While | If | RowVersions) -> None:
-        """Run what encloses other statements; the barriers inside have numbers of their own, also
-        if they are not reached."""
+        """Run what encloses other statements; barriers inside count, whether reached or not."""
         after = self.state.phase + sum(map(_barriers, bodies(statement)))
         if isinstance(statement, Loop):
             self._loop(statement)
@@ -126,13 +125,13 @@ class _Interpreter:
             self._either(self.divided, statement)
         else:
             self._either(bool(self.state.read(statement.condition)), statement)
-        self.state.arrive(after)
+        self.state.phase = after
 
     def _either(self, holds: bool, statement: If | RowVersions) -> None:
         if holds:
             self._statements(statement.statements)
         else:
-            self.state.arrive(self.state.phase + _barriers(statement.statements))
+            self.state.phase += _barriers(statement.statements)
             self._statements(statement.otherwise)
 
     def _loop(self, statement: Loop) -> None:
@@ -142,7 +141,7 @@ class _Interpreter:
         state, counter, phase = self.state, statement.counter, self.state.phase
         count, outer_flags = state.dim(statement.count), (state.is_first, state.is_last)
         for number in range(count):
-            state.arrive(phase)
+            state.phase = phase
             state.iterations[counter] = count - 1 - number if counter.reverse else number
             state.is_first, state.is_last = number == 0, number == count - 1
             self._statements(statement.statements)
@@ -151,7 +150,7 @@ class _Interpreter:
     def _while(self, statement: While) -> None:
         phase = self.state.phase
         while True:
-            self.state.arrive(phase)
+            self.state.phase = phase
             self._statements(statement.test)
             if not self.state.read(statement.condition):
                 return
@@ -230,6 +229,7 @@ class _Interpreter:
         state = self.state
         if statement.skip_last and state.is_last:
             return
+        state.poison_dead()
         kernel = statement.first_iteration if state.is_first else None
         kernel = kernel or statement
         if self.share is not None:

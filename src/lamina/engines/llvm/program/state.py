@@ -69,11 +69,10 @@ class State:
         self.pending.add(memory)
         return self.thread if thread is None else thread
 
-    def arrive(self, phase: int) -> None:
-        """Begin a phase: poison the temporaries that are not live in it."""
-        self.phase = phase
+    def poison_dead(self) -> None:
+        """Poison the temporaries that are not live in this phase, in which memory is accessed."""
         for slot, (first, last) in self.program.lives.items():
-            if slot.kind == "temporary" and not first <= phase <= last:
+            if slot.kind == "temporary" and not first <= self.phase <= last:
                 self.memories[slot].forget()
 
     # ---- memory --------------------------------------------------------------------------------
@@ -93,10 +92,12 @@ class State:
 
     def read(self, slot: Slot) -> Array:
         """The values of a slot, which all threads read."""
+        self.poison_dead()
         memory, elements = self._elements(slot)
         return memory.read(elements, self.racing(memory, MANY))
 
     def write(self, slot: Slot, array: Array) -> None:
+        """Store all of a slot; all threads take part."""
         memory, elements = self._elements(slot)
         memory.write(elements, array, self.racing(memory, MANY))
 
