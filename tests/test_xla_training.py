@@ -104,7 +104,7 @@ def test_a_gradient_of_a_compiled_function_is_that_of_eager_code():
     np.testing.assert_allclose(found, lm.grad(f)(x), rtol=1e-5)
 
 
-def test_compile_takes_an_engine_of_its_own():
+def test_the_engine_argument_of_compile_selects_the_engine():
     from lamina.engines.xla.executable import XlaProgram
 
     f = lm.compile(lambda x: x + 1, engine="xla")
