@@ -270,7 +270,8 @@ OF_FILES = {"vocabulary"}
 def constructors():
     for family, module in FAMILIES.items():
         for name, cls in sorted(vars(module).items()):
-            if inspect.isclass(cls) and hasattr(cls, "argument_checks") and name[0] != "_":
+            public = name[0] != "_" and name in module.__all__
+            if inspect.isclass(cls) and hasattr(cls, "argument_checks") and public:
                 yield pytest.param(cls, id=f"{family}.{name}")
         for name in sorted(getattr(module, "__all__", ())):
             cls = getattr(module, name)

@@ -4,8 +4,10 @@
     for t: ...; g <- z U'                     last iteration: g is not computed
 
 Legality: a sum of products with a buffer that is certainly zero is zero; a kernel may be skipped in
-the last iteration if only the next iteration reads what it writes. Profitability: always. Bits do
-not change for finite weights (infinities and NaN take effect from the second iteration on).
+the last iteration if only the next iteration reads what it writes; in a loop inside of a loop, the
+statements before it must set that memory, else the next run of the loop reads it. Profitability:
+always. Bits do not change for finite weights (infinities and NaN take effect from the second
+iteration on).
 """
 
 from __future__ import annotations
@@ -33,10 +35,13 @@ def peel_loops(program: Program) -> Program:
         for slot in read(leaf):
             readers.setdefault(slot, set()).add(leaf)
     for statements, place, loop in _loops(program.statements):
-        _peel_first(loop, _zeros_before(statements[:place]))
+        before = statements[:place]
+        _peel_first(loop, _zeros_before(before))
+        set_again = _written(before) if statements is not program.statements else None
         for kernel in loop.statements:
             if isinstance(kernel, Kernel):
-                kernel.skip_last = _is_idle_in_last(kernel, loop, readers)
+                again = set_again is None or kernel.written <= set_again
+                kernel.skip_last = again and _is_idle_in_last(kernel, loop, readers)
     return program
 
 
@@ -114,6 +119,11 @@ def _zero(exprs: ExprBuilder, total: Expr) -> Expr:
 
 
 # ---- the last iteration ------------------------------------------------------------------------
+def _written(statements: Sequence[Statement]) -> set[Slot]:
+    """Return the memory that kernels among these statements write."""
+    return {m for s in statements if isinstance(s, Kernel) for m in s.written}
+
+
 def _is_idle_in_last(kernel: Kernel, loop: Loop, readers: Readers) -> bool:
     """True if only the next iteration reads what the kernel writes."""
     place = loop.statements.index(kernel)

@@ -44,7 +44,7 @@ def attach_prefetches(loop: Loop, costs: Costs) -> None:
     if loop.rows is None or not products:
         return
     product = max(products, key=lambda k: work(k.nest))
-    rows = _rows_of(kernels, product, loop, LINE)
+    rows = _rows_of([k for k in kernels if k is not product], loop, LINE)
     first = len(product.slots)
     prefetches = [
         Prefetch(
@@ -77,14 +77,12 @@ def _is_long_product(kernel: Kernel, interval: int) -> bool:
     return int(over.extent) % interval == 0
 
 
-def _rows_of(
-    kernels: Sequence[Kernel], product: Kernel, loop: Loop, line: int
-) -> dict[Slot, tuple[Dim, int]]:
-    """Return the stacked values that the kernels besides the product read: bytes between rows,
-    cache lines per row."""
+def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tuple[Dim, int]]:
+    """Return the stacked values that these kernels read: bytes between rows, cache lines per
+    row."""
     found: dict[Slot, tuple[Dim, int]] = {}
     written = {slot for kernel in kernels for slot in kernel.written}
-    for kernel in (k for k in kernels if k is not product):
+    for kernel in kernels:
         row_loop = kernel.nest.row_loop
         assert row_loop is not None
         for slot, index, limits in accesses(kernel):
