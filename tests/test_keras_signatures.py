@@ -41,10 +41,7 @@ ABSENT = {
     "keras.datasets.imdb": ("get_word_index load_data"),
     "keras.datasets.reuters": ("get_label_names get_word_index load_data"),
     "keras.distillation": ("DistillationLoss Distiller FeatureDistillation LogitsDistillation"),
-    "keras.distribution": (
-        "DataParallel DeviceMesh LayoutMap ModelParallel TensorLayout distribute_tensor "
-        "distribution get_device_count initialize list_devices set_distribution"
-    ),
+    "keras.distribution": ("distribute_tensor"),
     "keras.dtype_policies": (
         "AWQDTypePolicy DTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy "
         "Int4DTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy deserialize get "
@@ -165,6 +162,7 @@ DIFFERENT = {
     "keras.layers.Conv3DTranspose": "data_format after output_padding, as in 1-D and 2-D",
     "keras.layers.Convolution3DTranspose": "the same class",
     "keras.Variable": "a name is never None",
+    "keras.distribution.ModelParallel": "layout_map is needed",
     "keras.layers.CategoryEncoding": "num_tokens is needed in all modes but one, which is missing",
 }
 

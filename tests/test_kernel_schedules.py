@@ -15,7 +15,7 @@ from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, NestKind, 
 from lamina.engines.llvm.loops.schedule import Condition, Prefetch, Schedule, Tail, Version
 from lamina.engines.llvm.pipeline import run_passes
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.program.statements import kernels_of
 from lamina.engines.llvm.program.verify import verify
 from lamina.engines.llvm.schedule import choose as choosing
 from lamina.engines.llvm.target.target import using
@@ -29,11 +29,10 @@ ROWS, COLUMNS = Var("i", 40), Var("j", 40)
 
 
 def _kernels(program: Program) -> Iterator[Kernel]:
-    for leaf in leaves(program.statements):
-        if isinstance(leaf, Kernel):
-            yield leaf
-            if leaf.first_iteration is not None:
-                yield leaf.first_iteration
+    for kernel in kernels_of(program.statements):
+        yield kernel
+        if kernel.first_iteration is not None:
+            yield kernel.first_iteration
 
 
 def _every() -> Iterator[Kernel]:

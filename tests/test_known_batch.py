@@ -14,8 +14,9 @@ import lamina as lm
 from lamina import layers
 from lamina.engines import engine
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.pipeline import program_of, run_passes, until
+from lamina.engines.llvm.pipeline import run_passes, until
 from lamina.engines.llvm.program.parallel_regions import form_parallel_regions
+from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.row_tiling import tile_rows
 from lamina.engines.llvm.program.statements import (
     Loop,
@@ -115,7 +116,13 @@ def _recorded(f: Callable[..., Any], shapes: Sequence[Sequence[Dim]]) -> Recorde
 
 
 def _program(name: str, *sizes: Dim) -> list[Statement]:
-    return program_of(simplify(_recorded(*MODELS[name](*sizes)).graph), {}).statements
+    return _statements(_recorded(*MODELS[name](*sizes)).graph)
+
+
+def _statements(graph: Graph) -> list[Statement]:
+    """The statements of the program before its rows have versions."""
+    program: Program = run_passes(simplify(graph), {}, passes=until("replicate"))
+    return program.statements
 
 
 # ---- structure ---------------------------------------------------------------------------------
@@ -205,7 +212,7 @@ def test_statements_keep_their_order_where_no_region_or_tile_forms() -> None:
 def test_accidentally_equal_extents_do_not_make_rows() -> None:
     """A square recurrent weight and a batch of as many rows: the rows are those of the batch."""
     f, shapes = _recurrent("LSTM")(UNITS)
-    statements = program_of(simplify(_recorded(f, shapes).graph), {}).statements
+    statements = _statements(_recorded(f, shapes).graph)
     (region,) = [s for s in statements if isinstance(s, ParallelRegion)]
     for kernel in kernels_of([region]):
         row = kernel.nest.row_loop

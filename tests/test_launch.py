@@ -51,8 +51,8 @@ def test_the_process_that_fails_is_named_and_the_others_are_ended():
 def test_launch_gives_each_process_its_arguments_and_its_number(tmp_path, capfd):
     program = tmp_path / "program.py"
     program.write_text(
-        "import os, sys; print(sys.argv[1:], os.environ['LAMINA_PROCESS'], "
-        "os.environ['LAMINA_PROCESSES'], flush=True)"
+        "import os, sys; words = [sys.argv[1:], os.environ['LAMINA_PROCESS'], "
+        "os.environ['LAMINA_PROCESSES']]; os.write(1, (' '.join(map(str, words)) + '\\n').encode())"
     )
     assert main(["launch", "--processes", "2", str(program), "--epochs", "3"]) == 0
     lines = sorted(capfd.readouterr().out.splitlines())

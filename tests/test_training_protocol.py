@@ -60,6 +60,9 @@ class Line:
     def forget_penalties(self):
         pass
 
+    def arrange(self):
+        pass
+
     def overrides(self, name):
         return False
 
