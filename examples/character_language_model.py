@@ -138,7 +138,7 @@ def main(
     beside: str | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Train, print what was learned and what it writes; returns bits a character by model."""
+    """Train, print losses and generated text; return bits per character by model."""
     corpus = corpus or lm.data.CharacterCorpus(*lm.datasets.tiny_shakespeare.load_data())
     curves = {}
     for name in names:

@@ -1,6 +1,6 @@
 """The state of the running code that no argument carries: one immutable Context, in one variable.
 
-Code that sets a part of it does so in a `with` block, for itself and for what it calls:
+A `with` block sets a part of it for the code inside the block and the functions called there:
 
     with entered(stream=stream):
         outputs = model(inputs)

@@ -104,7 +104,7 @@ def train(
 def report_test(model: Any, x: np.ndarray, y: np.ndarray) -> None:
     accuracy = model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"]
     wrong = round(len(x) * (1 - accuracy))
-    print(f"Test accuracy {accuracy:.2%}: {wrong:,} of {len(x):,} new images read wrongly")
+    print(f"Test accuracy {accuracy:.2%}: {wrong:,} of {len(x):,} new images classified wrongly")
 
 
 def draw(
@@ -115,7 +115,7 @@ def draw(
     labels: np.ndarray,
     outputs: np.ndarray,
 ) -> None:
-    """The figure, or a line that says what it needs."""
+    """Save the figure, or print the missing package."""
     from lamina.cli.figure import draw
 
     try:

@@ -115,10 +115,11 @@ def check_lengths(**arrays: np.ndarray | None) -> int:
     >>> check_lengths(x=x_train, y=y_train, sample_weight=None)
     60000
     """
-    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    given = {name: array for name, array in arrays.items() if array is not None}
+    lengths = {name: len(array) for name, array in given.items()}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
-        are_images = any(name.endswith("x[0]") and arrays[name].ndim == 3 for name in lengths)  # type: ignore[union-attr]
+        are_images = any(name.endswith("x[0]") and a.ndim == 3 for name, a in given.items())
         raise DataError(
             f"unequal numbers of rows: {found}",
             hint="a list of arrays is a list of inputs; if these are the images of one input, "

@@ -5,7 +5,7 @@ A dataset is a length and a function that makes any batch of any pass over the d
     make(epoch, number) -> batch        batch = x | (x, y) | (x, y, sample_weight)
 
 which depends on these two numbers only. So batches can be made by any number of threads, in any
-order, and a training that continues at an epoch sees what it would have seen there.
+order, and training that resumes at an epoch gets the batches of an uninterrupted run.
 """
 
 from __future__ import annotations
