@@ -1,5 +1,6 @@
 """Ctrl-C stops whatever runs, soon, and leaves everything as it was or as it will be."""
 
+import gc
 import os
 import signal
 import threading
@@ -21,6 +22,14 @@ def python_handles_ctrl_c():
     """Whatever a test sets."""
     yield
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_callbacks_of_the_collector():
+    """Hypothesis times collections in a callback, where Python loses an interrupt."""
+    callbacks, gc.callbacks[:] = gc.callbacks[:], []
+    yield
+    gc.callbacks[:] = callbacks
 
 
 def seconds_until_stopped(call, after=0.5):

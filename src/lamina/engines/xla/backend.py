@@ -47,5 +47,6 @@ def _has_cuda_plugin() -> bool:
 
 def _keep_on_disk() -> None:
     """Compiled programs are kept in Lamina's cache folder, unless the user has chosen one."""
-    if settings.cache and jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(settings.cache_dir / "xla"))
+    config: Any = jax.config  # its options are unknown to type checkers
+    if settings.cache and config.jax_compilation_cache_dir is None:
+        config.update("jax_compilation_cache_dir", str(settings.cache_dir / "xla"))

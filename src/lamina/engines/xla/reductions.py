@@ -61,8 +61,10 @@ def _position(x: Any, kind: str, axis: int) -> Any:
 def _dot(node: Node, xs: list[Any], p: Params) -> Any:
     contracted = tuple(p["lhs_contracting_dimensions"]), tuple(p["rhs_contracting_dimensions"])
     batch = tuple(p["lhs_batching_dimensions"]), tuple(p["rhs_batching_dimensions"])
+    lhs, rhs = xs
     return lax.dot_general(
-        *xs,
+        lhs,
+        rhs,
         (contracted, batch),
         precision=lax.Precision.HIGHEST,
         preferred_element_type=xs[0].dtype,

@@ -20,8 +20,10 @@ FEW = 64  # places of a window up to which each is written as a separate array
 
 
 def _convolution(node: Node, xs: list[Any], p: Params) -> Any:
+    lhs, rhs = xs
     return lax.conv_general_dilated(
-        *xs,
+        lhs,
+        rhs,
         window_strides=tuple(p["window_strides"]),
         padding=tuple(p["padding"]),
         lhs_dilation=tuple(p["lhs_dilation"]),
