@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import keras
 import numpy as np
+
+import keras
 from keras import ops
 
 TESTS = Path(__file__).parents[1] / "tests"

@@ -1,7 +1,6 @@
 """ShallowVGGNet trained here and in PyTorch from the same weights: the same losses."""
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +10,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import lamina as lm  # noqa: E402
+from paths import EXAMPLES  # noqa: E402
 
 pytestmark = pytest.mark.parity
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "shallow_vggnet.py"
+EXAMPLE = EXAMPLES / "shallow_vggnet.py"
 STEPS, BATCH, CLASSES = 12, 16, 10
 
 

@@ -22,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 # The largest error over the whole range, in units of the last place of the result: measured against
-# wider arithmetic (tests/test_mathlib.py) and rounded up.
+# wider arithmetic (tests/compiler/test_mathlib.py) and rounded up.
 ERROR_BOUNDS: dict[str, dict[str, float]] = {
     "exp": {"float32": 1.0, "float64": 1.0},
     "expm1": {"float32": 1.5, "float64": 2.0},

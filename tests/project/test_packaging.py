@@ -9,8 +9,8 @@ import pytest
 
 import lamina
 from lamina import errors
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = Path(lamina.__file__).parent
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = SETTINGS["project"]

@@ -23,8 +23,8 @@ import pytest
 import lamina as lm
 from lamina.engines.llvm import pipeline
 from lamina.settings import settings
+from paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
 LLVM = ROOT / "src/lamina/engines/llvm"
 PACKAGES = sorted(path for path in LLVM.iterdir() if (path / "__init__.py").exists())

@@ -1,17 +1,17 @@
 """Streams: one element at a time gives what the whole sequence gives; what cannot is named."""
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lamina as lm
 from lamina.errors import ArgumentError, DTypeError, ShapeError, StateError
+from paths import EXAMPLES
 
 STEPS, FEATURES, TOKENS = 7, 5, 11
 L = lm.layers
-EXAMPLE = Path(__file__).parent.parent / "examples" / "character_language_model.py"
+EXAMPLE = EXAMPLES / "character_language_model.py"
 
 
 @pytest.fixture(params=["numpy", "llvm"], autouse=True)

@@ -27,6 +27,7 @@ from lamina.errors import (
     UnknownNameError,
 )
 from lamina.settings import settings
+from paths import ROOT
 
 FILES = list(mnist.SOURCE.digests)
 
@@ -329,7 +330,7 @@ class TestDownload:
     def test_two_processes_at_once(self, mirror, tmp_path):
         address, _ = mirror
         code = (
-            "import sys; sys.path.insert(0, 'tests')\n"
+            "import sys; sys.path[:0] = ['tests', 'tests/data']\n"
             "from test_datasets import source_at, labeled_images\n"
             f"print(labeled_images.load(source_at({address!r}), (28, 28), 10)[0][0].sum())"
         )
@@ -338,7 +339,7 @@ class TestDownload:
             subprocess.Popen(
                 [sys.executable, "-c", code],
                 env=environment,
-                cwd=Path(__file__).parents[1],
+                cwd=ROOT,
                 stdout=subprocess.PIPE,
                 text=True,
             )

@@ -4,16 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine_names import needs_jax
 from lamina.cli import main
+from paths import TESTS
 from small_networks import trained
 
-PROGRAM = str(Path(__file__).with_name("several_processes.py"))
+PROGRAM = str(TESTS / "several_processes.py")
 
 
 def launched(*arguments, processes="2", devices="4"):

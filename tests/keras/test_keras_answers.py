@@ -5,7 +5,6 @@
 
 import inspect
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +14,10 @@ from keras_cases import DTYPES, NAMES, PAIRS, cases
 from lamina import keras
 from lamina.keras import ops
 from lamina.tensor import as_tensor
+from paths import TESTS
 
-OPERATIONS = json.loads(Path(__file__).with_name("keras_ops.json").read_text("utf-8"))
-ANSWERS = json.loads(Path(__file__).with_name("keras_answers.json").read_text("utf-8"))
+OPERATIONS = json.loads((TESTS / "keras_ops.json").read_text("utf-8"))
+ANSWERS = json.loads((TESTS / "keras_answers.json").read_text("utf-8"))
 SHARED = sorted(set(OPERATIONS) & set(ops.__all__))
 
 # functions whose results have other dtypes than in Keras, and why

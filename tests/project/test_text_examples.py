@@ -1,14 +1,13 @@
 """The examples with texts, at a small size."""
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lamina as lm
+from paths import EXAMPLES
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 BATCH, STEPS = 4, 7
 
 

@@ -4,16 +4,15 @@ import doctest
 import importlib
 import inspect
 import sys
-from pathlib import Path
 
 import pytest
 
 import lamina as lm
+from paths import TOOLS
 
-TOOLS = Path(__file__).parent.parent / "tools"
 sys.path.insert(0, str(TOOLS))
 
-from write_arguments import arguments, documented, methods, missing, public  # noqa: E402
+from write_arguments import arguments, documented, methods, missing, public
 
 OBJECTS = list(public())
 METHODS = list(methods())

@@ -1,14 +1,12 @@
 """The examples with sequences, at a small size: they run, draw, and find what they are about."""
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lamina as lm
-
-EXAMPLES = Path(__file__).parent.parent / "examples"
+from paths import EXAMPLES
 
 
 def example(name):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from mistakes import MISTAKES, TEXTS
+from paths import ROOT
 from small_programs import Small, programs
-
-ROOT = Path(__file__).parent.parent
 
 
 def _writer() -> ModuleType:

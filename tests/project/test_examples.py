@@ -4,14 +4,13 @@ import itertools
 import re
 import runpy
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lamina as lm
+from paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 PAGES = ["README.md", "docs/training.md"]
 TRAIN, TEST = 1200, 360  # rows of the small MNIST

@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from paths import ROOT
+
 sys.path.insert(0, str(ROOT))
-from benchmarks import cases, check, environment, networks, report  # noqa: E402
+from benchmarks import cases, check, environment, networks, report
 
 
 def harness(*words):

@@ -1,6 +1,7 @@
 """A training that continues from its state has the bits of one that was never interrupted."""
 
 import copy
+import os
 import pickle
 import subprocess
 import sys
@@ -220,8 +221,8 @@ def test_states_of_layers_and_of_seed_generators_are_part_of_it():
 
 
 PROGRAM = """
-import pickle, sys
-sys.path.insert(0, sys.argv[1])
+import os, pickle, sys
+sys.path[:0] = sys.argv[1].split(os.pathsep)
 import test_training_state as t
 state = pickle.loads(open(sys.argv[2], "rb").read())
 open(sys.argv[2] + ".out", "wb").write(pickle.dumps(t.continued(state, t.watchers())))
@@ -234,7 +235,7 @@ def test_another_process_continues_with_the_same_bits(batch, tmp_path):
     whole = train(network(), taking, watchers(), seed=5)
     path = tmp_path / "state"
     path.write_bytes(pickle.dumps(taking.state))
-    here = str(Path(__file__).parent)
+    here = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     subprocess.run([sys.executable, "-c", PROGRAM, here, str(path)], check=True)
     assert_same(whole, pickle.loads(Path(f"{path}.out").read_bytes()))
 

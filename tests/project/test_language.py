@@ -8,11 +8,11 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from paths import ROOT
+
 PACKAGE = ROOT / "src" / "lamina"
 SOURCES = [p for p in sorted(PACKAGE.rglob("*.py")) if PACKAGE / "engines/llvm" not in p.parents]
 PAGES = [

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import lamina
+from paths import ROOT
 
 PACKAGE = Path(lamina.__file__).parent / "engines" / "llvm"
 FILES = sorted(PACKAGE.rglob("*.py"))
-GLOSSARY = Path(__file__).parent.parent / "docs" / "glossary.md"
+GLOSSARY = ROOT / "docs" / "glossary.md"
 
 # word of an identifier -> the term to use (docs/glossary.md)
 IDENTIFIERS = {

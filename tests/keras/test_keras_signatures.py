@@ -6,13 +6,13 @@
 import ast
 import inspect
 import json
-from pathlib import Path
 
 import pytest
 
 from lamina import keras
+from paths import TESTS
 
-RECORD = json.loads(Path(__file__).with_name("keras_names.json").read_text("utf-8"))
+RECORD = json.loads((TESTS / "keras_names.json").read_text("utf-8"))
 
 # namespace -> names of Keras that Lamina does not have (docs/keras.md)
 ABSENT = {

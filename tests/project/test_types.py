@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import lamina
+from paths import TOOLS
 
 PACKAGE = Path(lamina.__file__).parent
 
@@ -232,7 +233,7 @@ def test_a_checker_finds_misuse_of_what_models_and_transforms_return(found):
 
 def test_few_public_arguments_and_results_are_any():
     """The share may only become smaller: set it to what tools/count_any.py prints."""
-    folder = Path(__file__).parents[1] / "tools"
+    folder = TOOLS
     script = "import count_any; t = count_any.counts().values(); print(*map(sum, zip(*t)))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True

@@ -143,7 +143,7 @@ class Sparse:
         return X
 
 
-CONVERTED = [  # batch by batch, if the matrix is SciPy's (tests/test_neighbors.py)
+CONVERTED = [  # batch by batch, if the matrix is SciPy's (tests/data/test_neighbors.py)
     lambda x: compiled().fit(x, Y, verbose=0),
     lambda x: compiled().fit(X, x, verbose=0),
     lambda x: compiled().evaluate(x, Y, verbose=0),

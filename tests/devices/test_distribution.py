@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ import pytest
 import lamina as lm
 from engine_names import needs_jax
 from lamina.distribution import DataParallel, DeviceMesh, LayoutMap, TensorLayout, initialize
+from paths import TESTS
 
 EIGHT = [f"cpu:{k}" for k in range(8)]
 
@@ -22,7 +22,7 @@ EIGHT = [f"cpu:{k}" for k in range(8)]
 def found():
     """What distributed.py prints."""
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-    program = Path(__file__).with_name("distributed.py")
+    program = TESTS / "distributed.py"
     done = subprocess.run(
         [sys.executable, program], env=environment, capture_output=True, text=True, check=False
     )
