@@ -144,6 +144,18 @@ class TestBatches:
         list(data), list(data.map(lambda x: x))
         assert len(called) == 2
 
+    @pytest.mark.parametrize("shards", [1, 3, 7])
+    def test_shards_hold_every_batch_once(self, shards):
+        data = numbers(22, 4, seed=3)
+        parts = [values(data.shard(shards, k).epoch(2)) for k in range(shards)]
+        assert [len(part) for part in parts] == [len(data.shard(shards, k)) for k in range(shards)]
+        assert sorted(batch for part in parts for batch in part) == sorted(values(data.epoch(2)))
+        assert parts[0] == values(data.epoch(2))[::shards]
+
+    def test_a_shard_that_does_not_exist_is_refused(self):
+        with pytest.raises(RangeError, match="expected 0 to 2, got 3"):
+            numbers().shard(3, 3)
+
     def test_refuses(self):
         with pytest.raises(RangeError, match="invalid batch_size"):
             numbers(10, 0)

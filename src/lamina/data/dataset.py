@@ -22,7 +22,7 @@ from lamina.arguments import integer, one_of
 from lamina.data.background import default_workers, in_order
 from lamina.data.components import components, row_of
 from lamina.data.splitting import epoch_order
-from lamina.errors import DataError, StateError
+from lamina.errors import DataError, RangeError, StateError
 from lamina.operations.random_keys import fold_in, key_scope, scoped_key
 from lamina.tensor import Tensor
 
@@ -229,6 +229,32 @@ class Dataset:
         count = len(self) if count < 0 else min(count, len(self))
         return self._with(
             lambda epoch, number: self._make(epoch, number + count), len(self) - count
+        )
+
+    def shard(self, num_shards: int, index: int) -> Dataset:
+        """Return a dataset of every n-th batch, so that n readers share the data without overlap.
+
+        Shuffle before it with a seed that all readers share, or after it.
+
+        Args:
+            num_shards: number of readers.
+            index: number of this reader, from 0.
+
+        Example:
+            >>> import lamina as lm
+            >>> data = lm.data.Dataset.from_tensor_slices([0, 1, 2, 3, 4])
+            >>> [[row.item() for row in data.shard(2, k)] for k in range(2)]
+            [[0, 2, 4], [1, 3]]
+        """
+        num_shards = integer("Dataset.shard", "num_shards", num_shards, 1)
+        index = integer("Dataset.shard", "index", index, 0)
+        if index >= num_shards:
+            raise RangeError(
+                f"Dataset.shard: index out of range (expected 0 to {num_shards - 1}, got {index})"
+            )
+        return self._with(
+            lambda epoch, number: self._make(epoch, number * num_shards + index),
+            len(range(index, len(self), num_shards)),
         )
 
     def shuffle(self, buffer_size: int | None = None, seed: int | None = None) -> Dataset:
