@@ -379,7 +379,10 @@ def test_nothing_can_run_code_from_a_file():
 
 
 def test_import_is_quiet_and_light():
-    heavy = "{'llvmlite', 'jax', 'rich', 'matplotlib', 'safetensors', 'PIL', 'urllib.request'}"
+    heavy = (
+        "{'llvmlite', 'jax', 'rich', 'matplotlib', 'safetensors', 'PIL', 'urllib.request', "
+        "'importlib.resources', 'tempfile'}"
+    )
     code = f"import sys, lamina; print(sorted({heavy} & set(sys.modules)), end='')"
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     done = subprocess.run(
