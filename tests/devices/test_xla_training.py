@@ -115,6 +115,37 @@ def test_the_engine_argument_of_compile_selects_the_engine():
         lm.compile(lambda x: x, engine="xlaa")
 
 
+def test_a_model_compiled_for_xla_runs_there_whatever_the_setting_is(monkeypatch):
+    from lamina.engines.xla.executable import XlaProgram
+
+    ran = []
+    call = XlaProgram.__call__
+    monkeypatch.setattr(
+        XlaProgram, "__call__", lambda self, a: ran.append(self.graph.name) or call(self, a)
+    )
+    model = lm.Sequential([lm.Input((None, 3)), lm.layers.GRU(2)], name="net")
+    x, y = np.ones((8, 2, 3), "f"), np.zeros((8, 2), "f")
+    model.predict(x, verbose=0)
+    assert not ran
+    model.compile("sgd", "mse", engine="xla")
+    model.fit(x, y, verbose=0)
+    model.evaluate(x, y, verbose=0)
+    model.train_on_batch(x, y)
+    for _ in range(2):
+        model.predict(x, verbose=0)
+    model.representations(x)
+    names = ["train", "evaluate", "train", "predict", "predict", "representations"]
+    assert ran == [f"{name} net" for name in names]
+    model.stream().step(x[:1, 0])
+    assert ran[-1] == "stream net"
+    with lm.settings(engine="xla"):
+        model.compile("sgd", "mse", engine="llvm")
+        model.fit(x, y, verbose=0)
+    assert len(ran) == len(names) + 1
+    with pytest.raises(ValueError, match="unknown engine 'xlaa'"):
+        model.compile("sgd", "mse", engine="xlaa")
+
+
 def test_inspection_shows_the_program_before_and_after_xla():
     text = lm.inspect.stablehlo(lambda x: lm.tanh(x) + 1, lm.ones((3, 4)))
     assert "stablehlo.tanh" in text

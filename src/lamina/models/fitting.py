@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import numpy as np
@@ -14,7 +15,7 @@ from lamina.errors import StateError
 from lamina.layers._base.facts import label
 from lamina.locks import MAKING
 from lamina.models.trainee import Trainee, graph_of
-from lamina.training.objectives import Compilation
+from lamina.training.objectives import AS_IT_IS, Compilation
 from lamina.training.options import MOST_ROWS, FitOptions, checked_verbose, count, need_data
 from lamina.training.predict import Predictor, predict
 from lamina.training.protocol import Logs
@@ -54,6 +55,8 @@ class Fitting:
         steps_per_execution: Any = None,
         jit_compile: Any = None,
         auto_scale_loss: bool = True,
+        *,
+        engine: str | None = None,
     ) -> None:
         """Set optimizer, loss and metrics for training.
 
@@ -71,15 +74,17 @@ class Fitting:
                 tenth of a second.
             jit_compile: accepted for Keras; steps are always compiled.
             auto_scale_loss: accepted for Keras.
+            engine: engine that executes the programs of this model, such as "xla"; None takes that
+                of the settings at each call.
 
         Raises:
             UnknownNameError: for an unknown name, with the nearest known names.
+            MissingExtraError: the xla engine needs jax.
         """
         for name in ("optimizer", "loss", "run_eagerly"):  # that the user's class assigned before
             self.__dict__.pop(name, None)
-        self._session = Session(
-            Compilation.of(optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly)
-        )
+        named = (loss, loss_weights, metrics, weighted_metrics)
+        self._session = Session(Compilation.of(optimizer, *named, run_eagerly, engine))
 
     # ---- many batches --------------------------------------------------------------------------
     def fit(
@@ -168,7 +173,8 @@ class Fitting:
         ).checked()
         history = History()
         listeners = CallbackList(callbacks, self._model, last=history)
-        session.fit(self._trainee, self._prepared(x), y, options, listeners)
+        with on_its_engine(self):
+            session.fit(self._trainee, self._prepared(x), y, options, listeners)
         return history
 
     @overload
@@ -236,16 +242,17 @@ class Fitting:
         """
         session = self._need_session("evaluate")
         need_data("evaluate", x)
-        logs = session.evaluate(
-            self._trainee,
-            self._prepared(x),
-            y,
-            CallbackList(callbacks, self._model),
-            sample_weight=sample_weight,
-            batch_size=count("evaluate", "batch_size", batch_size),
-            steps=count("evaluate", "steps", steps),
-            verbose=checked_verbose("evaluate", verbose),
-        )
+        with on_its_engine(self):
+            logs = session.evaluate(
+                self._trainee,
+                self._prepared(x),
+                y,
+                CallbackList(callbacks, self._model),
+                sample_weight=sample_weight,
+                batch_size=count("evaluate", "batch_size", batch_size),
+                steps=count("evaluate", "steps", steps),
+                verbose=checked_verbose("evaluate", verbose),
+            )
         return _returned(logs, return_dict)
 
     def predict(
@@ -280,18 +287,20 @@ class Fitting:
         x = self._prepared(x)
         plain = type(x) is np.ndarray and callbacks is None and steps is None and x.ndim
         if plain and _holds(batch_size, len(x)):
-            quick = self._predictor.quick(graph_of(self), x)
+            with on_its_engine(self):
+                quick = self._predictor.quick(graph_of(self), x)
             if quick is not None:
                 return quick
-        return predict(
-            self._predictor,
-            self._trainee,
-            x,
-            CallbackList(callbacks, self._model),
-            batch_size=count("predict", "batch_size", batch_size),
-            verbose=checked_verbose("predict", verbose),
-            steps=count("predict", "steps", steps),
-        )
+        with on_its_engine(self):
+            return predict(
+                self._predictor,
+                self._trainee,
+                x,
+                CallbackList(callbacks, self._model),
+                batch_size=count("predict", "batch_size", batch_size),
+                verbose=checked_verbose("predict", verbose),
+                steps=count("predict", "steps", steps),
+            )
 
     # ---- one batch -----------------------------------------------------------------------------
     def train_on_batch(
@@ -315,7 +324,8 @@ class Fitting:
         """
         session = self._need_session("train_on_batch")
         data = (self._prepared(x), y, sample_weight, class_weight)
-        return _returned(session.on_batch(self._trainee, "train", *data), return_dict)
+        with on_its_engine(self):
+            return _returned(session.on_batch(self._trainee, "train", *data), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -332,7 +342,8 @@ class Fitting:
         """
         session = self._need_session("test_on_batch")
         data = (self._prepared(x), y, sample_weight)
-        return _returned(session.on_batch(self._trainee, "evaluate", *data), return_dict)
+        with on_its_engine(self):
+            return _returned(session.on_batch(self._trainee, "evaluate", *data), return_dict)
 
     def predict_on_batch(self, x: Any) -> Prediction:
         """Return the outputs for one batch, as NumPy arrays.
@@ -382,6 +393,12 @@ class Fitting:
 def session_of(model: Fitting) -> Session | None:
     """Return the session of a model; None before `compile`."""
     return model._session
+
+
+def on_its_engine(model: Fitting) -> AbstractContextManager[object]:
+    """Within: programs are made for the engine that `compile` of the model was given, if it was."""
+    session = model._session
+    return AS_IT_IS if session is None else session.compilation.on_its_engine()
 
 
 def predictor_of(model: Fitting) -> Predictor:

@@ -16,6 +16,7 @@ from lamina.layers._base.facts import is_named_by_user, need_built, take_name, w
 from lamina.locks import MAKING
 from lamina.models.connected import Connected
 from lamina.models.files import Filing
+from lamina.models.fitting import on_its_engine
 from lamina.models.functional import FunctionalGraph, alone
 from lamina.models.steps import Stepping
 from lamina.variables import Variable
@@ -130,7 +131,8 @@ class Model(Connected, Layer, Stepping, Filing):
         """
         from lamina.models.streaming import Stream
 
-        return Stream(self, batch_size, length)
+        with on_its_engine(self):
+            return Stream(self, batch_size, length)
 
     def call_streaming(self, stream: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the outputs of one step of a stream.

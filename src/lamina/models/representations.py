@@ -11,7 +11,7 @@ from lamina.errors import ArgumentError, unknown_name
 from lamina.layers import Layer
 from lamina.layers._base import frames
 from lamina.locks import MAKING
-from lamina.models.fitting import predictor_of
+from lamina.models.fitting import on_its_engine, predictor_of
 from lamina.models.trainee import Trainee
 from lamina.settings import settings
 from lamina.tensor import as_tensor
@@ -33,7 +33,7 @@ def representations(model: Any, x: Any, layers: Any, batch_size: int | None) -> 
     trainee = Trainee(model)
     predictor = predictor_of(model)
     found = batches_of(trainee, x, batch_size, None, Progress("Representations", None, 0), BATCH)
-    with closing(found) as batches:
+    with on_its_engine(model), closing(found) as batches:
         for part in batches:
             predictor.check(trainee, part, rows)
             rows += part.rows

@@ -7,19 +7,22 @@ shapes, it becomes one Objective an output.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import cast
 
 import numpy as np
 
-from lamina import losses, metrics, optimizers
+from lamina import engines, losses, metrics, optimizers
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
 from lamina.optimizers import Optimizer
+from lamina.settings import settings
 from lamina.training.protocol import Extents
 
+AS_IT_IS = nullcontext()
 BY_SHAPE = {*metrics.ACCURACY, *metrics.CROSSENTROPY}  # which one, loss and shapes decide
 
 
@@ -33,6 +36,7 @@ class Compilation:
     metrics: object = None
     weighted_metrics: object = None
     run_eagerly: bool = False
+    engine: str | None = None  # None takes that of the settings at each call
 
     @classmethod
     def of(
@@ -43,6 +47,7 @@ class Compilation:
         metrics: object,
         weighted_metrics: object,
         run_eagerly: bool,
+        engine: str | None,
     ) -> Compilation:
         """Raises UnknownNameError for a name that is none, with the nearest known one, and
         ArgumentError for weights that are not numbers."""
@@ -54,7 +59,12 @@ class Compilation:
             _each(metrics, _metric),
             _each(weighted_metrics, _metric),
             bool(run_eagerly),
+            None if engine is None else engines.engine(engine).name,
         )
+
+    def on_its_engine(self) -> AbstractContextManager[object]:
+        """Within: programs are made for the engine that `compile` was given, if it was."""
+        return AS_IT_IS if self.engine is None else settings(engine=self.engine)
 
 
 def _check_weights(given: object) -> None:
