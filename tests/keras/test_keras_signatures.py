@@ -87,10 +87,6 @@ ABSENT = {
         "get_source_inputs is_interactive_logging_enabled is_keras_tensor model_to_dot "
         "serialize_keras_object standardize_dtype"
     ),
-    "keras.utils.bounding_boxes": (
-        "affine_transform clip_to_image_size compute_ciou compute_iou convert_format crop "
-        "decode_deltas_to_boxes encode_box_to_deltas pad"
-    ),
     "keras.visualization": (
         "draw_bounding_boxes draw_segmentation_masks plot_bounding_box_gallery "
         "plot_image_gallery plot_segmentation_mask_gallery"

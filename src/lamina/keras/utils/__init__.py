@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,10 +28,14 @@ from lamina.operations.random_keys import set_seed
 from lamina.training.columns import packed as pack_x_y_sample_weight
 from lamina.training.columns import unpacked as unpack_x_y_sample_weight
 
+if TYPE_CHECKING:
+    from lamina.keras.utils import bounding_boxes as bounding_boxes
+
 __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "image_dataset_from_directory",
@@ -81,4 +85,4 @@ def set_random_seed(seed: int) -> None:
     set_seed(seed)
 
 
-namespaces.declare(__name__)
+namespaces.declare(__name__, {"bounding_boxes": "lamina.keras.utils.bounding_boxes"})
