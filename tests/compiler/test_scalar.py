@@ -345,4 +345,4 @@ def test_every_elementwise_primitive_has_a_row_of_llvm() -> None:
 
 def test_register_and_memory_types_differ_for_bool_alone() -> None:
     assert register_type(bool_) == "i1"
-    assert [register_type(d) for d in (float32, bfloat16, uint32)] == ["float", "bfloat", "i32"]
+    assert [register_type(d) for d in (float32, bfloat16, uint32)] == ["float", "i16", "i32"]

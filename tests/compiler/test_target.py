@@ -22,7 +22,7 @@ from lamina.fuzz.check import check
 from lamina.fuzz.generate import generate
 from lamina.ir import ops
 from lamina.ir.graph import Graph, parameter
-from lamina.ir.types import Extent, TensorType, float32, float64, int32
+from lamina.ir.types import Extent, TensorType, bfloat16, float16, float32, float64, int32
 from lamina.rewrite import simplify
 from lamina.settings import settings
 from lamina.transforms.tracing import record
@@ -48,6 +48,16 @@ def kernels(f, *shapes, dtype=float32):
 def product(kernels):
     (found,) = [k for k in kernels if k.nest.kind is NestKind.PRODUCT]
     return found
+
+
+def test_16_bit_floats_are_integers_in_llvm_text_so_that_no_run_time_library_is_called(machine):
+    def f(x, y):
+        return lm.where(x > 0.5, x, y), (lm.astype(x, "float32") * 2).astype("float16"), x[::2]
+
+    for dtype in (float16, bfloat16):
+        graph = record(f, [TensorType((5,), dtype)] * 2).graph
+        texts = [kernel.text for kernel in stages_of(simplify(graph), {}).kernels.values()]
+        assert texts and not any("half" in text or "bfloat" in text for text in texts)
 
 
 # ---- schedules ---------------------------------------------------------------------------------

@@ -44,8 +44,8 @@ random bits, and to a few ulp on floats.
     count_leading_zeros   of the operand; n for 0
 
 float16 and bfloat16 are storage: they have rows for `convert`, `bitcast_convert` and `select`, all
-in integer arithmetic, because LLVM calls a run-time library for them where the machine cannot.
-A bool is i1 in registers and a byte 0 or 1 in memory.
+in integer arithmetic, on their bits as an i16: where the machine cannot convert them, LLVM calls
+a run-time library, even to move them. A bool is i1 in registers and a byte 0 or 1 in memory.
 """
 
 from __future__ import annotations
@@ -76,17 +76,18 @@ Row = Callable[..., Value]
 Formula = Callable[[Builder, DType, Value], Value]
 
 # ---- registers and memory ----------------------------------------------------------------------
-_FLOAT_TYPES = {"float16": "half", "bfloat16": "bfloat", "float32": "float", "float64": "double"}
+_FLOAT_TYPES = {"float32": "float", "float64": "double"}
 
 
 def register_type(dtype: DType) -> str:
-    """The LLVM type of one element in a register: "float", "i32", and "i1" for bool."""
+    """The LLVM type of one element in a register: "float", "i32", "i16" for 16-bit floats, and
+    "i1" for bool."""
     return "i1" if dtype.kind == "b" else memory_type(dtype)
 
 
 def memory_type(dtype: DType) -> str:
     """The LLVM type of one element in memory: as in a register, but "i8" for bool."""
-    return _FLOAT_TYPES[dtype.name] if dtype.kind == "f" else f"i{dtype.bits}"
+    return _FLOAT_TYPES.get(dtype.name, f"i{dtype.bits}")
 
 
 def to_register(b: Builder, value: Value, dtype: DType) -> Value:
@@ -207,7 +208,7 @@ def _rsqrt(b: Builder, operand: DType, result: DType, x: Value) -> Value:
 
 
 def _is_finite(b: Builder, operand: DType, result: DType, x: Value) -> Value:
-    x = widen_float(b, x)
+    x = widen_float(b, x, operand)
     return b.fcmp("one", b.intrinsic("llvm.fabs", x), constant(x.type, float("inf")))
 
 
@@ -237,15 +238,13 @@ def _compare(
     b: Builder, operand: DType, result: DType, x: Value, y: Value, *, direction: str
 ) -> Value:
     if operand.is_float:
-        return b.fcmp(_PREDICATES["f"][direction], widen_float(b, x), widen_float(b, y))
+        wide = (widen_float(b, each, operand) for each in (x, y))
+        return b.fcmp(_PREDICATES["f"][direction], *wide)
     return b.icmp(_PREDICATES["i" if operand.kind == "i" else "u"][direction], x, y)
 
 
 def _select(b: Builder, operand: DType, result: DType, pred: Value, x: Value, y: Value) -> Value:
-    if not operand.is_storage_only:
-        return b.select(pred, x, y)
-    pattern = like(x.type, "i16")  # LLVM may go through float32 to choose between 16-bit floats
-    return b.bitcast(b.select(pred, b.bitcast(x, pattern), b.bitcast(y, pattern)), x.type)
+    return b.select(pred, x, y)
 
 
 # ---- conversions -------------------------------------------------------------------------------
@@ -255,7 +254,7 @@ def _convert(
     target = dtype or result
     if operand == target:
         return x
-    x = widen_float(b, x)
+    x = widen_float(b, x, operand)
     if target.kind == "b":
         return _is_not_zero(b, x)
     if is_float(x.type):
@@ -270,7 +269,7 @@ def _is_not_zero(b: Builder, x: Value) -> Value:
 def _from_float(b: Builder, x: Value, target: DType) -> Value:
     type_ = like(x.type, register_type(target))
     if target.is_storage_only:
-        return narrow_float(b, x, register_type(target))
+        return narrow_float(b, x, target)
     if target.is_float:
         if type_ == x.type:
             return x
@@ -283,7 +282,7 @@ def _from_integer(b: Builder, operand: DType, x: Value, target: DType) -> Value:
     signed = operand.kind == "i"
     if target.is_storage_only:
         wide = b.cast("sitofp" if signed else "uitofp", x, like(x.type, "double"))
-        return narrow_float(b, wide, register_type(target))
+        return narrow_float(b, wide, target)
     type_ = like(x.type, register_type(target))
     if target.is_float:
         return b.cast("sitofp" if signed else "uitofp", x, type_)

@@ -5,6 +5,7 @@ A value is emitted once for each position of the loops it depends on, and rememb
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 
 from lamina.engines.llvm.codegen.elementwise import SCALAR, random_bits, register_type
@@ -15,6 +16,7 @@ from lamina.engines.llvm.codegen.scope import Point, Scope
 from lamina.engines.llvm.codegen.values import Value, constant, lanes
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Accumulator, Expr
+from lamina.ir.types import float16
 
 
 class Expressions:
@@ -57,8 +59,8 @@ class Expressions:
 
     def _constant(self, expr: Expr) -> Value:
         value = expr.params["value"]
-        if expr.dtype.name == "bfloat16":
-            return self.b.bitcast(constant("i16", value), "bfloat")
+        if expr.dtype == float16:
+            (value,) = struct.unpack("<H", struct.pack("<e", value))
         return constant(register_type(expr.dtype), value)
 
     def accumulate(self, acc: Accumulator, old: list[Value], point: Point) -> list[Value]:

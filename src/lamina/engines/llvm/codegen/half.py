@@ -1,23 +1,25 @@
-"""float16 and bfloat16 to and from float32, in integer arithmetic.
+"""float16 and bfloat16, as their bits in an i16, to and from float32, in integer arithmetic.
 
 Written out because LLVM, where the machine has no instruction for a conversion, calls a function of
-a run-time library that may not be there. Rounding is to nearest even; NaN stays NaN; float16 beyond
-65519 becomes infinity; denormals are exact.
+a run-time library that may not be there; it does so even to move such numbers between blocks.
+Rounding is to nearest even; NaN stays NaN; float16 beyond 65519 becomes infinity; denormals are
+exact.
 """
 
 from __future__ import annotations
 
 from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, where
-from lamina.engines.llvm.codegen.values import Value, like, scalar
+from lamina.engines.llvm.codegen.values import Value, scalar
+from lamina.ir.types import DType, float16
 
 
-def widen_float(b: Builder, x: Value) -> Value:
-    """Half or bfloat as float; always exact. Other types as they are."""
-    if scalar(x.type) not in ("half", "bfloat"):
+def widen_float(b: Builder, x: Value, dtype: DType) -> Value:
+    """A 16-bit float as float; always exact. Other dtypes as they are."""
+    if not dtype.is_storage_only:
         return x
-    pattern = Expr(b, b.bitcast(x, like(x.type, "i16"))).cast("zext", "i32")
-    if scalar(x.type) == "bfloat":
+    pattern = Expr(b, x).cast("zext", "i32")
+    if dtype != float16:
         return (pattern << 16).floating().value
     sign, magnitude = (pattern & 0x8000) << 16, pattern & 0x7FFF
     rebiased = (magnitude << 13).floating() * 2.0**112  # the product also normalizes denormals
@@ -25,11 +27,11 @@ def widen_float(b: Builder, x: Value) -> Value:
     return (where(magnitude >= 0x7C00, special, rebiased.bits()) | sign).floating().value
 
 
-def narrow_float(b: Builder, x: Value, element: str) -> Value:
-    """Float or double as "half" or "bfloat", rounded once."""
+def narrow_float(b: Builder, x: Value, dtype: DType) -> Value:
+    """Float or double as a 16-bit float, rounded once."""
     single = _to_odd(Expr(b, x)) if scalar(x.type) == "double" else Expr(b, x)
-    pattern = (_to_half if element == "half" else _to_bfloat)(single)
-    return b.bitcast(pattern.cast("trunc", "i16").value, like(x.type, element))
+    pattern = (_to_half if dtype == float16 else _to_bfloat)(single)
+    return pattern.cast("trunc", "i16").value
 
 
 def _to_odd(x: Expr) -> Expr:

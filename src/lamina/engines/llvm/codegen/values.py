@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-FLOATS = {"half": 16, "bfloat": 16, "float": 32, "double": 64}
+FLOATS = {"float": 32, "double": 64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ def is_float(type_: str) -> bool:
 def suffix(type_: str) -> str:
     """Return a type as an intrinsic's name spells it: v16f32."""
     element = scalar(type_)
-    name = f"f{FLOATS[element]}" if element in FLOATS and element != "bfloat" else element
-    name = "bf16" if element == "bfloat" else name
+    name = f"f{FLOATS[element]}" if element in FLOATS else element
     return f"v{lanes(type_)}{name}" if lanes(type_) else name
 
 
@@ -102,10 +101,6 @@ def _float_text(element: str, value: float) -> str:
             value = struct.unpack("f", struct.pack("f", value))[0]
         except OverflowError:
             value = float("inf") if value > 0 else float("-inf")
-    elif element == "half":
-        return "0xH" + struct.pack(">e", value).hex().upper()
-    elif element == "bfloat":
-        return "0xR" + struct.pack(">f", value).hex().upper()[:4]
     return "0x" + struct.pack(">d", value).hex().upper()
 
 
