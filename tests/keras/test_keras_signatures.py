@@ -98,7 +98,6 @@ ABSENT = {
 LACKING = {
     "keras.models.save_model": "zipped",
     "keras.models.load_model": "safe_mode",
-    "keras.models.clone_model": "input_tensors clone_function call_function recursive",
     "keras.Input": "sparse ragged tensor optional",
     "keras.InputSpec": "allow_last_axis_squeeze name optional",
     "keras.Variable": "initializer shape autocast aggregation synchronization layout",

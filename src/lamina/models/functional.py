@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -150,9 +151,10 @@ class FunctionalGraph:
         return found
 
     # ---- running -------------------------------------------------------------------------------
-    def run(self, label: str, inputs: Any) -> Any:
+    def run(self, label: str, inputs: Any, apply: Callable[..., Any] | None = None) -> Any:
         """The outputs for these inputs: a nest like the model's, a list in its order, or a dict by
-        the names of the Inputs."""
+        the names of the Inputs. `apply(layer, *args, **kwargs)` calls the layers, if it is given.
+        """
         tensors = self.converted(self.matched(label, inputs))
         replay = Replay(dict(zip(self.input_nodes, tensors, strict=True)))
         by_source = {source_of(n): n for n in self.held if n not in self.input_nodes}
@@ -163,7 +165,8 @@ class FunctionalGraph:
 
         for call in self.calls:
             args, kwargs = tree.map_structure(value, (call.args, call.kwargs))
-            for index, result in enumerate(tree.leaves(call.layer(*args, **kwargs))):
+            called = call.layer if apply is None else functools.partial(apply, call.layer)
+            for index, result in enumerate(tree.leaves(called(*args, **kwargs))):
                 if (call, index) in by_source:
                     replay.known[by_source[call, index]] = result
         return tree.unflatten(self.output_structure, [replay.tensor(n) for n in self.output_nodes])

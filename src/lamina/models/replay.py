@@ -14,7 +14,7 @@ from lamina.errors import ShapeError
 from lamina.ir.graph import Graph, Node, parameter, topological
 from lamina.ir.primitives import PRIMITIVES
 from lamina.ir.types import FLOORS, Dim, Extent, TensorType
-from lamina.tensor import Tensor, bind
+from lamina.tensor import Tensor, as_node, bind, from_node
 
 
 class Replay:
@@ -48,7 +48,25 @@ class Replay:
         if node.value is not None and not operands and node.op == "constant":
             return Tensor(node.type, node.value)
         params = {k: instantiated(v, self.sizes) for k, v in node.params.items()}
+        if node.op == "custom_gradient":
+            params["rule"] = _Replayed(node, self)
         return bind(node.op, *operands, **params)
+
+
+class _Replayed:
+    """The rule of a custom gradient, which refers to nodes of the functional model, applied to the
+    tensors that were computed for them."""
+
+    def __init__(self, node: Node, replay: Replay) -> None:
+        self.node, self.replay = node, replay
+
+    def __call__(self, g: Node) -> tuple[Node | None, ...]:
+        symbolic = parameter(self.node.type, "g")
+        found = self.node.params["rule"](symbolic)
+        inner = Replay({})
+        inner.known = {**self.replay.known, symbolic: from_node(g)}
+        inner.sizes = self.replay.sizes
+        return tuple(None if n is None else as_node(inner.tensor(n)) for n in found)
 
 
 def sizes_of(pairs: Iterable[tuple[TensorType, tuple[Dim, ...]]]) -> dict[str, Dim]:

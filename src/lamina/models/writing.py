@@ -4,8 +4,9 @@
      "calls": [{"layer": index, "args": nest, "kwargs": nest}, ...]}
 
 A symbolic tensor is written as {"from": [call, output]}: which output of which call it is. The
-first calls are those of the Inputs. A tuple is {"tuple": [...]}, since JSON has lists only; a dict
-with the key of such a mark alone is {"dict": {...}}.
+first calls are those of the Inputs. The result of plain operations is {"operations": text, "of":
+[tensor, ...]} (`written_operations`). A tuple is {"tuple": [...]}, since JSON has lists only; a
+dict with the keys of such a mark alone is {"dict": {...}}.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from lamina.layers import InputLayer
 from lamina.layers._base.facts import label
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.symbolic import Call, source_of
+from lamina.models import written_operations
 from lamina.models.functional import FunctionalGraph
 from lamina.tensor import Tensor, node_of
 
-MARKS = {"from", "value", "tuple", "dict"}
+MARKS = ({"from"}, {"value"}, {"tuple"}, {"dict"}, {"operations", "of"})
 
 
 def functional_config(model: Any, graph: FunctionalGraph) -> dict[str, Any]:
-    """The configuration of a functional model. Raises ArgumentError if plain operations are
-    between its layers: they have no name that a file could hold."""
+    """The configuration of a functional model. Raises ArgumentError if something between its
+    layers is code."""
     layers = model.layers
     at = {id(layer): k for k, layer in enumerate(layers)}
     calls = [*(_input_call(n) for n in graph.input_nodes), *graph.calls]
@@ -38,16 +40,14 @@ def functional_config(model: Any, graph: FunctionalGraph) -> dict[str, Any]:
     def tensor(value: Any) -> Any:
         if not (isinstance(value, Tensor) and value.is_traced):
             return {"value": plain(value, label(model))}
-        node = node_of(value)
-        source = source_of(node) if node is not None else None
-        if source is None or source[0] not in order:
-            raise ArgumentError(
-                f"{label(model)} cannot be written down: between its layers is an "
-                f"operation, {node.op if node else value!r}",
-                hint="use a layer for it (Add for +, Concatenate, Reshape, ...), or write a Layer "
-                "whose call does it",
-            )
-        return {"from": [order[source[0]], source[1]]}
+        return written(node_of(value))
+
+    def written(node: Any) -> Any:
+        source = source_of(node)
+        if source is not None:
+            return {"from": [order[source[0]], source[1]]}
+        leaves, text = written_operations.written(node)
+        return {"operations": text, "of": [written(leaf) for leaf in leaves]}
 
     return {
         "name": model.name,
@@ -80,7 +80,7 @@ def _input_call(node: Any) -> Call:
 def _written(f: Any, nest: Any) -> Any:
     if isinstance(nest, dict):
         written = {key: _written(f, value) for key, value in nest.items()}
-        return {"dict": written} if len(nest) == 1 and MARKS & set(nest) else written
+        return {"dict": written} if set(nest) in MARKS else written
     if isinstance(nest, tuple):
         return {"tuple": [_written(f, value) for value in nest]}
     return [_written(f, value) for value in nest] if isinstance(nest, list) else f(nest)
@@ -98,6 +98,9 @@ def functional_from_config(
         if "from" in written:
             call, index = written["from"]
             return results[call][index]
+        if "operations" in written:
+            operands = [tensor(each) for each in written["of"]]
+            return written_operations.restored(written["operations"], operands)
         return restored(written["value"], custom_objects)
 
     for call in config["calls"]:
@@ -115,28 +118,13 @@ def functional_from_config(
 def _read(f: Any, nest: Any) -> Any:
     if isinstance(nest, list):
         return [_read(f, each) for each in nest]
-    if set(nest) in ({"from"}, {"value"}):
+    if set(nest) in ({"from"}, {"value"}, {"operations", "of"}):
         return f(nest)
     if set(nest) == {"tuple"}:
         return tuple(_read(f, each) for each in nest["tuple"])
     if set(nest) == {"dict"}:
         nest = nest["dict"]
     return {key: _read(f, value) for key, value in nest.items()}
-
-
-def clone_model(model: Any) -> Any:
-    """Return a model of the same layers, with new weights.
-
-    Args:
-        model: model to copy the structure of.
-
-    Example:
-        >>> import lamina as lm
-        >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
-        >>> lm.models.clone_model(model).count_params()
-        10
-    """
-    return type(model).from_config(model.get_config())
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
