@@ -38,6 +38,7 @@ from lamina.activations import (
 )
 from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
+from lamina.ir.types import same
 from lamina.operations import creation, elementwise, gathering, random, reductions, shaping
 from lamina.operations.convolution import conv, conv_transpose, depthwise_conv, separable_conv
 from lamina.operations.images import depth_to_space, resize, space_to_depth
@@ -120,7 +121,7 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: ArrayLike, axis: int 
     """
     x = floating(logits)
     y = as_tensor(labels, x.dtype)
-    if y.shape != x.shape:
+    if not same(y.shape, x.shape):
         raise ShapeError(
             f"softmax_cross_entropy_with_logits: labels have shape {y.shape}, logits {x.shape}",
             hint="for labels that are indices use sparse_softmax_cross_entropy_with_logits",
@@ -147,7 +148,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: ArrayLike) -> 
         raise DTypeError(
             f"sparse_softmax_cross_entropy_with_logits: labels must be integers; got {y.dtype}"
         )
-    if y.shape != x.shape[:-1]:
+    if not same(y.shape, x.shape[:-1]):
         raise ShapeError(
             f"sparse_softmax_cross_entropy_with_logits: labels have shape {y.shape}, expected "
             f"{x.shape[:-1]} for logits of shape {x.shape}"
@@ -172,7 +173,7 @@ def sigmoid_cross_entropy_with_logits(labels: Any, logits: ArrayLike) -> Tensor:
     """
     x = floating(logits)
     y = as_tensor(labels, x.dtype)
-    if y.shape != x.shape:
+    if not same(y.shape, x.shape):
         raise ShapeError(
             f"sigmoid_cross_entropy_with_logits: labels have shape {y.shape}, logits {x.shape}"
         )

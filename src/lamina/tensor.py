@@ -24,7 +24,7 @@ from lamina.floatx import AS_THEY_ARE
 from lamina.ir import types
 from lamina.ir.graph import Node
 from lamina.ir.primitives import PRIMITIVES
-from lamina.ir.types import Dim, DType, Extent, Shape, TensorType
+from lamina.ir.types import Dim, DType, Extent, Shape, Size, TensorType, plain, sizes
 from lamina.reference import interpreter
 
 if TYPE_CHECKING:  # operators and methods come from lamina.operations.attach
@@ -65,7 +65,7 @@ class Tensor(Operators):
     @property
     def shape(self) -> Shape:
         """The extent of each axis: integers, or symbols inside of a program."""
-        return self._type.shape
+        return sizes(self._type.shape)
 
     @property
     def dtype(self) -> DType:
@@ -80,7 +80,7 @@ class Tensor(Operators):
     @property
     def size(self) -> Dim:
         """Number of elements."""
-        return self._type.size
+        return sizes((self._type.size,))[0]
 
     @property
     def is_traced(self) -> bool:
@@ -236,7 +236,7 @@ class Tensor(Operators):
         return self.shape[0].__index__()
 
     def __format__(self, spec: str) -> str:
-        one = spec and self.size == 1
+        one = spec and self._type.size == 1
         return format(self._scalar("format()") if one else str(self), spec)
 
     def __repr__(self) -> str:
@@ -255,6 +255,11 @@ class Tensor(Operators):
 def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
     """Apply a primitive: a Tensor, or a tuple of them for a primitive with several results."""
     primitive = PRIMITIVES[name]
+    for key, value in params.items():
+        for each in value if value.__class__ is tuple else (value,):
+            if each.__class__ is Size or each.__class__ is tuple:
+                params[key] = plain(value)
+                break
     type_ = primitive.infer(*(t._type for t in tensors), **params)
     params = {**primitive.defaults, **params}
     values = [t._value for t in tensors]
@@ -297,9 +302,11 @@ def _computed(
 
 def _mentions_extent(params: Mapping[str, Any], type_: Any) -> bool:
     """A source of symbolic shape has no value yet, though it has no operand without one."""
-    if isinstance(type_, tuple):
-        return any(not types.is_static(t.shape) for t in type_)
-    return not types.is_static(type_.shape) or isinstance(params.get("extent"), Extent)
+    for each in type_ if isinstance(type_, tuple) else (type_,):
+        for extent in each.shape:
+            if extent.__class__ is Extent:
+                return True
+    return isinstance(params.get("extent"), Extent)
 
 
 def from_node(node: Node) -> Any:

@@ -8,10 +8,10 @@ import pytest
 
 import lamina as lm
 from lamina.errors import TracedValueError
-from lamina.ir.extents import FLOORS, Extent
+from lamina.ir.extents import FLOORS, Extent, Size, same
 from lamina.keras import ops
 
-N = Extent.symbol("n")
+N = Size.symbol("n")
 
 
 # ---- comparisons -------------------------------------------------------------------------------
@@ -42,7 +42,7 @@ UNKNOWN = {
     "at least a float": lambda n: n >= 0.5,
     "the greater one": lambda n: max(n, 3),
     "the smaller one": lambda n: min(3, n),
-    "another size": lambda n: n == Extent.symbol("m"),
+    "another size": lambda n: n == Size.symbol("m"),
     "its truth": lambda n: bool(n),
     "floors of what may be negative": lambda n: (n - 3) // 2 >= 0,
 }
@@ -75,6 +75,15 @@ def test_comparisons_that_depend_on_the_size_raise_with_the_alternatives(what):
 def test_an_open_extent_is_not_an_integer(what):
     with pytest.raises(TracedValueError, match="the extent n is symbolic"):
         NO_INTEGER[what](N)
+
+
+def test_the_compiler_compares_extents_as_polynomials():
+    n, m = Extent.symbol("n"), Extent.symbol("m")
+    assert n == Extent.symbol("n") and n + 1 == 1 + n and n * 0 == 0
+    assert n != m and n != 3 and (n, 3) != (None, 3) and n in (3, n)
+    assert same(n, N) and same((N, 3), (n, 3)) and same(N + 1, n + 1)
+    assert not same(N, 3) and not same((N, 3), (4, 3)) and not same(N, None)
+    assert N // 3 in {n // 3: 0} and type(N // 3 + 1) is Size
 
 
 # ---- arithmetic --------------------------------------------------------------------------------

@@ -8,9 +8,8 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeGuard, overload
+from typing import Any, ClassVar, Self, TypeGuard, overload
 
 import numpy as np
 
@@ -23,11 +22,9 @@ class Extent:
     Symbols stand for integers of at least 0. An inexact division makes an opaque symbol, whose
     meaning `FLOORS` keeps.
 
-    Inside this package `==` compares polynomials: an extent that is not known is not 3. Programs of
-    users mean the sizes: there a comparison is decided from what is known for all sizes, or raises
-    TracedValueError; and an extent equals None, which is what Keras has in its place. What is no
-    polynomial (a quotient, a product with a float or a tensor) is a traced number, made by
-    `__lamina_tensor__`.
+    `==` compares polynomials: an extent that is not known is not 3. What programs of users hold is
+    a `Size`, whose `==` means the size. A quotient, or a product with a float or a tensor, is a
+    traced number, made by `__lamina_tensor__`.
     """
 
     __slots__ = ("_hash", "terms")
@@ -38,30 +35,12 @@ class Extent:
         self.terms = {k: v for k, v in sorted(terms.items()) if v}
         self._hash = hash(tuple(self.terms.items()))
 
-    @staticmethod
-    def symbol(name: str) -> Extent:
-        return Extent({(name,): 1})
+    @classmethod
+    def symbol(cls, name: str) -> Self:
+        return cls({(name,): 1})
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Extent) and self.terms == other.terms:
-            return True
-        if isinstance(other, (float, np.floating)):
-            if not other.is_integer():
-                return False
-            other = int(other)
-        if other is not None and not isinstance(other, DIM):
-            return self._computed(operator.eq, other)
-        caller = sys._getframe(1).f_globals.get("__name__") or ""
-        if caller.partition(".")[0] == "lamina":
-            return isinstance(other, INTEGERS) and self.terms == Extent({(): int(other)}).terms
-        if other is None:
-            return True
-        low, high = _bounds(_terms(self - (other if isinstance(other, Extent) else int(other))))
-        if low is not None and low == high:
-            return low == 0
-        if (low is not None and low > 0) or (high is not None and high < 0):
-            return False
-        raise self._unknown("==", other)
+        return self.terms == other.terms if isinstance(other, Extent) else NotImplemented
 
     def __hash__(self) -> int:
         return self._hash
@@ -72,7 +51,7 @@ class Extent:
         terms = dict(self.terms)
         for monomial, coefficient in _terms(other).items():
             terms[monomial] = terms.get(monomial, 0) + coefficient
-        return _simplified(terms)
+        return _simplified(terms, type(self))
 
     def __neg__(self) -> Dim:
         return self * -1
@@ -93,7 +72,7 @@ class Extent:
             for m2, c2 in _terms(other).items():
                 monomial = tuple(sorted(m1 + m2))
                 terms[monomial] = terms.get(monomial, 0) + c1 * c2
-        return _simplified(terms)
+        return _simplified(terms, type(self))
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -123,7 +102,7 @@ class Extent:
         return self - self // other * other
 
     def __rmod__(self, other: Dim) -> Dim:
-        return Extent(_terms(other)).__mod__(self)
+        return type(self)(_terms(other)).__mod__(self)
 
     def __divmod__(self, other: Dim) -> tuple[Dim, Dim]:
         return self // other, self % other
@@ -135,11 +114,11 @@ class Extent:
         if exact is not None:
             return exact
         name = f"floor({self} / {other})"
-        FLOORS[name] = (self, other)
-        return Extent.symbol(name)
+        FLOORS[name] = (Extent(self.terms), plain(other))
+        return type(self).symbol(name)
 
     def __rfloordiv__(self, other: Dim) -> Dim:
-        return Extent(_terms(other)).__floordiv__(self)
+        return type(self)(_terms(other)).__floordiv__(self)
 
     def __repr__(self) -> str:
         def term(monomial: Monomial, coefficient: int) -> str:
@@ -222,6 +201,37 @@ class Extent:
         )
 
 
+class Size(Extent):
+    """An extent as programs of users hold it, in `Tensor.shape`: `==` asks for the size.
+
+    A comparison is decided from what is known for all sizes, or raises TracedValueError. A Size
+    equals None, which is what Keras has in its place. Sums, products and quotients of a Size are
+    Sizes. The code of Lamina compares with `same`, and types and nodes hold plain Extents.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Extent) and self.terms == other.terms:
+            return True
+        if isinstance(other, (float, np.floating)):
+            if not other.is_integer():
+                return False
+            other = int(other)
+        if other is None:
+            return True
+        if not isinstance(other, DIM):
+            return self._computed(operator.eq, other)
+        low, high = _bounds(_terms(self - (other if isinstance(other, Extent) else int(other))))
+        if low is not None and low == high:
+            return low == 0
+        if (low is not None and low > 0) or (high is not None and high < 0):
+            return False
+        raise self._unknown("==", other)
+
+    __hash__ = Extent.__hash__
+
+
 Dim = int | Extent
 INTEGERS = (int, np.integer)
 DIM = (*INTEGERS, Extent)
@@ -233,11 +243,43 @@ def _terms(value: Dim) -> dict[Monomial, int]:
     return value.terms if isinstance(value, Extent) else {(): int(value)}
 
 
-def _simplified(terms: Mapping[Monomial, int]) -> Dim:
-    extent = Extent(terms)
+def _simplified(terms: Mapping[Monomial, int], kind: type[Extent]) -> Dim:
+    """The polynomial, as an integer if no symbol is left."""
+    extent = kind(terms)
     if all(m == () for m in extent.terms):
         return extent.terms.get((), 0)
     return extent
+
+
+@overload
+def plain(value: Dim) -> Dim: ...
+@overload
+def plain(value: tuple[Dim, ...]) -> tuple[Dim, ...]: ...
+@overload
+def plain(value: Any) -> Any: ...
+def plain(value: Any) -> Any:
+    """An extent or a tuple of them, with an Extent in place of each Size; anything else as is."""
+    kind = value.__class__
+    if kind is Size:
+        return Extent(value.terms)
+    if kind is tuple:
+        for each in value:
+            if each.__class__ is Size or each.__class__ is tuple:
+                return tuple(map(plain, value))
+    return value
+
+
+def sizes(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """A shape as users see it, with a Size in place of each Extent."""
+    for extent in shape:
+        if extent.__class__ is Extent:
+            return tuple(Size(n.terms) if isinstance(n, Extent) else n for n in shape)
+    return shape
+
+
+def same(a: Any, b: Any) -> bool:
+    """True if two extents, or two shapes, are equal for all sizes."""
+    return a is b or plain(a) == plain(b)
 
 
 def _bounds(terms: Mapping[Monomial, int]) -> tuple[int | None, int | None]:
@@ -287,7 +329,7 @@ def exact_division(value: Dim, by: Dim) -> Dim | None:
         return int(value) // int(by) if by and int(value) % int(by) == 0 else None
     divisor = _terms(by)
     if len(divisor) != 1:
-        return 1 if value == by else None
+        return 1 if _terms(value) == divisor else None
     ((monomial, coefficient),) = divisor.items()
     quotient: dict[Monomial, int] = {}
     for m, c in _terms(value).items():
@@ -299,7 +341,7 @@ def exact_division(value: Dim, by: Dim) -> Dim | None:
         if c % coefficient:
             return None
         quotient[tuple(rest)] = c // coefficient
-    return _simplified(quotient)
+    return _simplified(quotient, type(value) if isinstance(value, Extent) else Extent)
 
 
 def evaluate(value: Dim, sizes: Mapping[str, int]) -> int:

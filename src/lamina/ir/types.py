@@ -15,10 +15,14 @@ import numpy as np
 from lamina.ir.extents import FLOORS as FLOORS
 from lamina.ir.extents import Dim as Dim
 from lamina.ir.extents import Extent as Extent
+from lamina.ir.extents import Size as Size
 from lamina.ir.extents import evaluate as evaluate
 from lamina.ir.extents import exact_division as exact_division
 from lamina.ir.extents import is_nonnegative as is_nonnegative
 from lamina.ir.extents import is_static as is_static
+from lamina.ir.extents import plain as plain
+from lamina.ir.extents import same as same
+from lamina.ir.extents import sizes as sizes
 from lamina.ir.extents import symbols as symbols
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, OutOfBoundsError, RangeError, StateError, unknown_name
-from lamina.ir.types import DType, int32, promote
+from lamina.ir.types import DType, int32, promote, same
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.operations import updating
@@ -50,7 +50,7 @@ def encoded(numbers: Tensor, mode: str, depth: int, dtype: DType, weights: Any =
     if numbers.ndim == 0:
         numbers = ops.reshape(numbers, (1,))
     if mode == "one_hot":
-        if numbers.ndim > 1 and numbers.shape[-1] == 1:
+        if numbers.ndim > 1 and same(numbers.shape[-1], 1):
             numbers = ops.squeeze(numbers, axis=-1)
         return ops.one_hot(numbers, depth, dtype=dtype)
     single = numbers.ndim == 1

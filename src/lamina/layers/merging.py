@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, ShapeError, describe
-from lamina.ir.types import bool_, broadcast_shapes, is_static
+from lamina.ir.types import bool_, broadcast_shapes, is_static, plain, same
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import shape_text
 from lamina.operations import joining, linear_algebra, masks, neural
@@ -83,7 +83,7 @@ class _Elementwise(Merge):
         ndim = max(t.ndim for t in inputs)
         spread = [_spread(t, ndim) for t in inputs]
         try:
-            broadcast_shapes(*(t.shape for t in spread))
+            broadcast_shapes(*(plain(t.shape) for t in spread))
         except ShapeError as error:
             hint = "all inputs need the same shape, or extents of 1 where they differ"
             if not all(is_static(t.shape[1:]) for t in inputs):
@@ -403,7 +403,7 @@ class Dot(Merge):
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         x, y = inputs
         a, b = (axis % t.ndim for axis, t in zip(self.axes, inputs, strict=True))
-        if 0 in (a, b) or x.shape[a] != y.shape[b]:
+        if 0 in (a, b) or not same(x.shape[a], y.shape[b]):
             why = f"cannot be multiplied along the axes {self.axes}"
             raise self._misfit(inputs, why, "the two extents must be equal; the batch is axis 0")
         if self.normalize:

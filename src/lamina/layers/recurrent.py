@@ -18,7 +18,7 @@ import numpy as np
 from lamina import operations as ops
 from lamina import restoring, tree
 from lamina.errors import ShapeError, StateError
-from lamina.ir.types import Dim, Extent, bool_, is_static
+from lamina.ir.types import Dim, Extent, bool_, is_static, same
 from lamina.layers._base import building
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.recurrent_cell import RecurrentCell, checked_states
@@ -268,7 +268,7 @@ class RNN(Layer):
 
     def _keep(self, states: list[Any], batch: Dim) -> None:
         for variable, state in zip(tree.leaves(self.states), tree.leaves(states), strict=True):
-            if batch == variable.shape[0]:
+            if same(batch, variable.shape[0]):
                 variable.assign(state)
             else:
                 first = ops.arange(batch)
@@ -291,7 +291,7 @@ def _select(there: Tensor, new: Tensor, old: Tensor) -> Tensor:
 def _rows(layer: RNN, variable: Variable, batch: Dim) -> Tensor:
     """Return the state of the first `batch` rows, if a program serves any batch size."""
     count = variable.shape[0]
-    if batch == count:
+    if same(batch, count):
         return variable.read()
 
     def other(came: int) -> ShapeError:

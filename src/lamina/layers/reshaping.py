@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError, ShapeError
-from lamina.ir.types import exact_division, is_static
+from lamina.ir.types import exact_division, is_static, same
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, shape_text
@@ -78,7 +78,7 @@ class Reshape(Layer):
         size = math.prod(inputs.shape[1:])
         known = math.prod(n for n in self.target_shape if n != -1)
         rest = exact_division(size, known) if known else None
-        fits = rest is not None if -1 in self.target_shape else size == known
+        fits = rest is not None if -1 in self.target_shape else same(size, known)
         if not fits:
             raise ShapeError(
                 f"{self._label()}: examples of shape {shape_text(inputs.shape[1:])} have "

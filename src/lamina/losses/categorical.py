@@ -11,6 +11,7 @@ from typing import Any
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError, ShapeError
+from lamina.ir.types import plain
 from lamina.losses.base import NamedLoss
 from lamina.losses.provenance import softmax_logits
 from lamina.losses.shapes import floating, paired, shown
@@ -158,7 +159,7 @@ def smoothed(y: Tensor, label_smoothing: float, axis: int) -> Tensor:
 
 
 def _need_classes(y_true: Any, y_pred: Any, name: str) -> None:
-    true, pred = as_tensor(y_true).shape, as_tensor(y_pred).shape
+    true, pred = (plain(as_tensor(y).shape) for y in (y_true, y_pred))
     if len(pred) == 0 or pred[-1] == 1:
         raise ArgumentError(
             f"{name}: predictions of shape {shown(pred)} have one class, whose probability is 1",

@@ -13,7 +13,7 @@ from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.floatx import in_floatx
 from lamina.ir import types
-from lamina.ir.types import Dim, DType, Shape
+from lamina.ir.types import DType, Shape, plain, same
 from lamina.tensor import Tensor, as_tensor
 
 
@@ -41,6 +41,7 @@ def paired(y_true: ArrayLike, y_pred: ArrayLike, name: str) -> tuple[Tensor, Ten
 
 def paired_shape(true: Shape, pred: Shape, name: str) -> Shape:
     """Return the common shape of targets and predictions, or raise ShapeError."""
+    true, pred = plain(true), plain(pred)
     if true == pred and pred:
         return pred
     short, long = sorted((true, pred), key=len)
@@ -74,7 +75,7 @@ def shown(shape: Shape) -> str:
 
 
 def reshaped(x: Tensor, shape: Shape) -> Tensor:
-    return x if x.shape == shape else ops.reshape(x, shape)
+    return x if same(x.shape, shape) else ops.reshape(x, shape)
 
 
 def weights_for(values: Tensor, sample_weight: ArrayLike) -> Tensor:
@@ -84,11 +85,11 @@ def weights_for(values: Tensor, sample_weight: ArrayLike) -> Tensor:
     step, ...), with or without trailing axes of extent 1.
     """
     weights = as_tensor(as_tensor(sample_weight), values.dtype)
-    shape: tuple[Dim, ...] = weights.shape
+    shape, wanted = plain(weights.shape), plain(values.shape)
     while len(shape) > values.ndim and shape[-1] == 1:
         shape = shape[:-1]
     fits = len(shape) <= values.ndim and all(
-        w in (1, v) for w, v in zip(shape, values.shape, strict=False)
+        w in (1, v) for w, v in zip(shape, wanted, strict=False)
     )
     if not fits:
         raise ShapeError(

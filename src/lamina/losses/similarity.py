@@ -8,6 +8,7 @@ from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
 from lamina.ir import types
+from lamina.ir.types import plain
 from lamina.losses.base import NamedLoss
 from lamina.losses.shapes import floating, reshaped, shown
 from lamina.tensor import Tensor, as_tensor
@@ -73,8 +74,8 @@ def circle(
 
 def _labels(y_true: Any, embeddings: Tensor) -> Tensor:
     labels = as_tensor(as_tensor(y_true), types.int32)
-    rows = embeddings.shape[:1]
-    if embeddings.ndim != 2 or labels.shape not in (rows, (*rows, 1)):
+    rows = plain(embeddings.shape[:1])
+    if embeddings.ndim != 2 or plain(labels.shape) not in (rows, (*rows, 1)):
         raise ShapeError(
             f"circle: needs one label a row; labels have shape {shown(labels.shape)}, embeddings "
             f"{shown(embeddings.shape)}"

@@ -10,7 +10,7 @@ from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import RangeError, ShapeError
 from lamina.ir import types
-from lamina.ir.types import Dim
+from lamina.ir.types import Dim, plain, same
 from lamina.losses.base import NamedLoss
 from lamina.losses.categorical import EPSILON, SUM
 from lamina.losses.provenance import softmax_logits
@@ -133,9 +133,9 @@ def label_indices(y_true: ArrayLike, scores: Tensor, axis: int, name: str) -> Te
     """Return class indices as int32, of the scores' shape without the axis of the classes."""
     labels = as_tensor(y_true)
     axis = axis % scores.ndim
-    shape = (*scores.shape[:axis], *scores.shape[axis + 1 :])
-    with_one = (*scores.shape[:axis], 1, *scores.shape[axis + 1 :])
-    if labels.shape not in (shape, with_one):
+    before, after = plain(scores.shape[:axis]), plain(scores.shape[axis + 1 :])
+    shape = (*before, *after)
+    if plain(labels.shape) not in (shape, (*before, 1, *after)):
         raise ShapeError(
             f"{name}: labels have shape {shown(labels.shape)}, predictions {shown(scores.shape)}; "
             f"class indices would have shape {shown(shape)}",
@@ -145,7 +145,7 @@ def label_indices(y_true: ArrayLike, scores: Tensor, axis: int, name: str) -> Te
 
 
 def _hint_of_labels(labels: Tensor, scores: Tensor) -> str:
-    if labels.shape == scores.shape:
+    if same(labels.shape, scores.shape):
         return "these look like one-hot labels: use categorical_crossentropy, or y.argmax(axis=-1)"
     return "give one class index for each row of the predictions"
 

@@ -7,7 +7,7 @@ from typing import Any
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
-from lamina.ir.types import float32, int32
+from lamina.ir.types import float32, int32, same
 from lamina.losses.shapes import floating, paired, shown
 from lamina.losses.sparse_categorical import hits, label_indices, picked
 from lamina.metrics.base import NamedMean
@@ -154,7 +154,7 @@ def _among(labels: Tensor, p: Tensor, k: int) -> Tensor:
 
 def _one_hot(name: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     y, p = as_tensor(y_true), floating(y_pred)
-    if y.shape != p.shape or p.ndim == 0:
+    if not same(y.shape, p.shape) or p.ndim == 0:
         raise ShapeError(
             f"{name}: targets have shape {shown(y.shape)}, predictions {shown(p.shape)}",
             hint=f"this metric takes one-hot labels; for class indices use sparse_{name}",

@@ -18,7 +18,7 @@ from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
 from lamina.ir import types
-from lamina.ir.types import float32, float64
+from lamina.ir.types import float32, float64, same
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import floating, shown, weights_for
 from lamina.operations import masks
@@ -314,7 +314,7 @@ def counting(
 
 def need_matrix(owner: str, y_true: Tensor, y_pred: Tensor) -> int:
     """Return the number of columns of targets and predictions, both (samples, columns)."""
-    if y_true.shape != y_pred.shape or y_pred.ndim != 2:
+    if not same(y_true.shape, y_pred.shape) or y_pred.ndim != 2:
         raise ShapeError(
             f"{owner}: needs targets and predictions of one shape (samples, outputs); got "
             f"{shown(y_true.shape)} and {shown(y_pred.shape)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
-from lamina.ir.types import float32
+from lamina.ir.types import float32, same
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
 from lamina.metrics.base import Metric, accumulate, counting
@@ -47,9 +47,10 @@ class ConfusionMatrix(Metric):
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
         y, p = as_tensor(y_true), as_tensor(y_pred)
-        if p.ndim > 1 and p.shape[-1] == self.num_classes and self.num_classes > 1:
+        if p.ndim > 1 and same(p.shape[-1], self.num_classes) and self.num_classes > 1:
             p = ops.argmax(p, axis=-1)
-        y = ops.argmax(y, axis=-1) if y.ndim > p.ndim and y.shape[-1] == self.num_classes else y
+        if y.ndim > p.ndim and same(y.shape[-1], self.num_classes):
+            y = ops.argmax(y, axis=-1)
         y, p = paired(y, p, self.name)
         p, sample_weight = counting(y_pred, p, sample_weight)
         weights = None

@@ -13,7 +13,7 @@ import numpy as np
 from lamina import tree
 from lamina.errors import ArgumentError, OutOfBoundsError, ShapeError, describe
 from lamina.ir.graph import Node
-from lamina.ir.types import Extent
+from lamina.ir.types import Extent, same
 from lamina.layers._base import propagation
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import shape_text
@@ -260,7 +260,7 @@ def _adjusted(node: Node, tensor: Tensor) -> Tensor:
     changed = tensor
     if tensor.ndim == node.ndim - 1 and node.shape[-1] == 1:
         changed = shaping.expand_dims(tensor, -1)
-    elif tensor.ndim == node.ndim + 1 and tensor.shape[-1] == 1:
+    elif tensor.ndim == node.ndim + 1 and same(tensor.shape[-1], 1):
         changed = shaping.squeeze(tensor, -1)
     return changed if _fits(node.type.shape, changed.shape) else tensor
 
@@ -296,7 +296,9 @@ def _shape_hint(expected: Any, came: Any) -> str:
     if len(came) > 3 and _fits(expected, (came[0], came[-1], *came[1:-1])):
         return "the Input has its channels first: numpy.moveaxis(x, -1, 1) puts them there"
     if len(came) == len(expected) > 2 and _fits(expected[-1:], came[-1:]):
-        wider = tuple(e if e == c else None for e, c in zip(expected[1:], came[1:], strict=True))
+        wider = tuple(
+            e if same(e, c) else None for e, c in zip(expected[1:], came[1:], strict=True)
+        )
         tool = "keras.utils.pad_sequences" if len(came) == 3 else "layers.Resizing"
         return f"Input({wider}) takes any size there; or bring the data to one: {tool}"
     return "the first axis is the batch; the others must be as the model's Input says"

@@ -13,7 +13,7 @@ from typing import Any
 from lamina.errors import ShapeError
 from lamina.ir.graph import Graph, Node, parameter, topological
 from lamina.ir.primitives import PRIMITIVES
-from lamina.ir.types import FLOORS, Dim, Extent, TensorType
+from lamina.ir.types import FLOORS, Dim, Extent, TensorType, plain
 from lamina.tensor import Tensor, as_node, bind, from_node
 
 
@@ -77,7 +77,7 @@ def sizes_of(pairs: Iterable[tuple[TensorType, tuple[Dim, ...]]]) -> dict[str, D
         for extent, size in zip(type_.shape, shape, strict=True):
             name = _symbol(extent)
             if name is not None:
-                found.setdefault(name, set()).add(size)
+                found.setdefault(name, set()).add(plain(size))
     return {name: sizes.pop() for name, sizes in found.items() if len(sizes) == 1}
 
 

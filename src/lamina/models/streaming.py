@@ -16,7 +16,7 @@ from lamina.engines import Executable
 from lamina.errors import DTypeError, ShapeError, StateError, describe
 from lamina.ir import kinds
 from lamina.ir.graph import Node, topological
-from lamina.ir.types import Extent, TensorType
+from lamina.ir.types import Extent, TensorType, same
 from lamina.layers._base import symbolic
 from lamina.layers._base.facts import build_shape, label, need_built
 from lamina.layers._base.spec import shape_text
@@ -216,7 +216,7 @@ def _has_steps(model: Any, found: list[TensorType], structure: Any) -> list[bool
     with symbolic.inferring():
         inputs = tree.unflatten(structure, [symbolic.traced(t) for t in whole])
         outputs = tree.leaves(model(inputs, training=False))
-    return [y.ndim > 1 and y.shape[1] == STEPS for y in outputs]
+    return [y.ndim > 1 and same(y.shape[1], STEPS) for y in outputs]
 
 
 def check_between(model: Any, graph: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.ir import types
-from lamina.ir.types import Shape
+from lamina.ir.types import Shape, same
 from lamina.operations.promote import promoted, widened
 from lamina.operations.windows import (
     Pairs,
@@ -112,7 +112,7 @@ def conv_transpose(
     function = "conv_transpose"
     x, weights, rank, dtype = _operands(function, inputs, kernel, data_format)
     window = _static(function, weights.shape)
-    if x.shape[-1] != window[-1]:
+    if not same(x.shape[-1], window[-1]):
         raise ShapeError(
             f"{function}: inputs of shape {x.shape} have {x.shape[-1]} channels; the kernel of "
             f"shape {window} (spatial..., filters, channels) takes {window[-1]}"
@@ -174,7 +174,7 @@ def depthwise_conv(
     """
     x, weights, rank, dtype = _operands("depthwise_conv", inputs, kernel, data_format)
     window = _static("depthwise_conv", weights.shape)
-    if x.shape[-1] != window[-2]:
+    if not same(x.shape[-1], window[-2]):
         raise ShapeError(
             f"depthwise_conv: inputs of shape {x.shape} have {x.shape[-1]} channels; the kernel "
             f"of shape {window} (spatial..., channels, multiplier) takes {window[-2]}"

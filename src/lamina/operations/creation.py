@@ -16,7 +16,7 @@ from lamina.errors import ArgumentError
 from lamina.ir import types
 from lamina.ir.graph import Node
 from lamina.ir.primitives import PRIMITIVES
-from lamina.ir.types import DType, Extent, Shape, float32, int32, is_static
+from lamina.ir.types import DType, Extent, Shape, float32, int32, is_static, same
 from lamina.operations.promote import common_dtype, is_weak, operand, scalar, shape_of, spread
 from lamina.tensor import Tensor, as_tensor, bind, from_foreign_dlpack, from_node
 from lamina.variables import current_trace
@@ -333,7 +333,7 @@ def arange(
     if stop is None:
         start, stop = 0, start
     if isinstance(stop, Extent):
-        if start != 0 or step != 1:
+        if not same(start, 0) or not same(step, 1):
             raise ArgumentError("arange: up to a symbolic extent, start must be 0 and step 1")
         return as_tensor(iota((stop,), 0), _dtype_or(int32, dtype))
     start, stop, step = (_plain(v) for v in (start, stop, step))

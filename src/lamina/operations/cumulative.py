@@ -246,7 +246,7 @@ def _by_scan(combine: Combine, start: Any, x: Tensor, axis: int) -> Tensor:
     dtype = float64 if x.dtype == float32 and combine in ROUNDING else x.dtype
     front = (axis, *(d for d in range(x.ndim) if d != axis))
     rows = bind("transpose", x, permutation=front)
-    shape = rows.shape[1:]
+    shape = rows._type.shape[1:]
     carry = parameter(TensorType(shape, dtype), "carry0")
     row = parameter(TensorType(shape, x.dtype), "x0")
     step = combine(from_node(carry), as_tensor(from_node(row), dtype))

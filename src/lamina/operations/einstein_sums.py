@@ -95,7 +95,7 @@ def _extents(subscripts: str, inputs: list[str], tensors: list[Tensor]) -> dict[
     """The extent of each letter; raises ShapeError if operands disagree."""
     extents: dict[str, Dim] = {}
     for labels, t in zip(inputs, tensors, strict=True):
-        for c, n in zip(labels, t.shape, strict=True):
+        for c, n in zip(labels, t._type.shape, strict=True):
             before = extents.setdefault(c, n)
             if before == 1:
                 extents[c] = n
@@ -184,8 +184,8 @@ def _without_ones(x: Tensor, labels: str, y: Tensor, other: str) -> tuple[Tensor
     """x without its axes of extent 1 that broadcast against longer ones of y."""
     drop = {
         c
-        for c, n in zip(labels, x.shape, strict=True)
-        if n == 1 and c in other and y.shape[other.index(c)] != 1
+        for c, n in zip(labels, x._type.shape, strict=True)
+        if n == 1 and c in other and y._type.shape[other.index(c)] != 1
     }
     if not drop:
         return x, labels

@@ -10,7 +10,7 @@ import numpy as np
 from lamina import restoring
 from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError, unknown_name
-from lamina.ir.types import Extent
+from lamina.ir.types import Extent, same
 from lamina.operations.gathering import take
 from lamina.operations.joining import concat
 from lamina.operations.promote import axis_of, scalar, spread
@@ -43,7 +43,7 @@ def repeat(x: ArrayLike, repeats: ArrayLike, /, axis: int | None = None) -> Tens
     if counts.size == 1:
         return _repeated(tensor, int(counts.reshape(())), axis)
     n = tensor.shape[axis]
-    if counts.shape != (n,):
+    if not same(counts.shape, (n,)):
         raise ShapeError(f"repeat: {counts.size} counts for axis {axis} of extent {n}")
     return take(tensor, np.repeat(np.arange(counts.size, dtype=np.int32), counts), axis=axis)
 

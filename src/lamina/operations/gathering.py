@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.annotations import ArrayLike
 from lamina.errors import DTypeError, ShapeError, TracedValueError, describe
-from lamina.ir.types import Dim, int32
+from lamina.ir.types import Dim, int32, same
 from lamina.operations.indexing import Plan, _gathered, _index_vectors, _within
 from lamina.operations.promote import (
     axis_of,
@@ -46,7 +46,7 @@ def take(x: ArrayLike, indices: ArrayLike, /, axis: int | None = None) -> Tensor
     axis = axis_of("take", axis, tensor.ndim)
     array = as_tensor(indices)
     if not array.dtype.is_integer:
-        if array.size != 0:
+        if not same(array.size, 0):
             raise DTypeError(f"take: indices must be integers; got {array.dtype}")
         array = as_tensor(array, int32)
     places = {axis: _within(array, tensor.shape[axis], axis)}

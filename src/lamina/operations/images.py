@@ -16,7 +16,7 @@ import numpy as np
 from lamina.annotations import ArrayLike
 from lamina.arguments import integer
 from lamina.errors import ShapeError, unknown_name
-from lamina.ir.types import Dim, DType, Shape, float64, is_static
+from lamina.ir.types import Dim, DType, Shape, float64, is_static, same
 from lamina.operations.creation import arange
 from lamina.operations.elementwise import abs, clip, floor, maximum, round, sin, where
 from lamina.operations.linear_algebra import tensordot
@@ -77,7 +77,7 @@ def resized_along(
 ) -> Tensor:
     """x with `count` elements along an axis, in the place of those it has; either may be open."""
     n = x.shape[axis]
-    if n == count:
+    if same(n, count):
         return x
     if interpolation not in {"nearest", *KERNELS}:
         raise unknown_name("interpolation of resize", interpolation, {"nearest", *KERNELS})

@@ -19,7 +19,7 @@ import numpy as np
 
 from lamina.annotations import ArrayLike
 from lamina.errors import DTypeError, OutOfBoundsError, ShapeError, TracedValueError, describe
-from lamina.ir.types import Dim, Extent, int32, int64
+from lamina.ir.types import Dim, Extent, int32, int64, plain, same
 from lamina.operations.elementwise import add, less, where
 from lamina.operations.promote import (
     broadcast,
@@ -105,7 +105,7 @@ def _read(x: Tensor, item: Any, axis: int) -> list[Any]:
         return [array]
     if array.dtype.kind == "b":
         return list(_from_mask(x, array, axis))
-    if array.size == 0:  # an empty list has no dtype
+    if same(array.size, 0):  # an empty list has no dtype
         return [as_tensor(array, int32)]
     raise DTypeError(
         f"an index must be an integer, a slice, None, Ellipsis, or an array of integers or bools; "
@@ -130,7 +130,7 @@ def _from_mask(x: Tensor, mask: Tensor, axis: int) -> tuple[Tensor, ...]:
             hint="use lm.where(mask, x, other), or multiply by the mask",
         )
     for d, n in enumerate(mask.shape):
-        if x.shape[axis + d] != n:
+        if not same(x.shape[axis + d], n):
             raise OutOfBoundsError(
                 f"a mask of shape {mask.shape} does not fit axis {axis + d} with size "
                 f"{x.shape[axis + d]}"
@@ -155,7 +155,7 @@ def plan_of(x: Tensor, index: Any) -> Plan:
             plan.shape.append(1)
             places.append(place)
             continue
-        n = x.shape[axis]
+        n = x._type.shape[axis]
         if isinstance(item, slice):
             part, extent = _sliced(item, n, axis)
             plan.slices.append(part)
@@ -240,8 +240,8 @@ def _symbolic_slice(item: slice, n: Dim, axis: int) -> tuple[_Slice, Dim]:
     step = 1 if item.step is None else int(item.step)
     if step == -1 and item.start is None and item.stop is None:
         return _Slice(0, n, 1, flipped=True), n
-    start: Any = 0 if item.start is None else item.start
-    stop: Any = n if item.stop is None else item.stop
+    start: Any = 0 if item.start is None else plain(item.start)
+    stop: Any = n if item.stop is None else plain(item.stop)
     start = start + n if isinstance(start, int) and start < 0 else start
     stop = stop + n if isinstance(stop, int) and stop < 0 else stop
     known_part = isinstance(stop, int) and isinstance(n, Extent)
@@ -283,7 +283,7 @@ def cut(x: Tensor, plan: Plan) -> Tensor:
     """The slices of every axis, in their order."""
     whole = all(
         s.start == 0 and s.stride == 1 and s.limit == n
-        for s, n in zip(plan.slices, x.shape, strict=True)
+        for s, n in zip(plan.slices, x._type.shape, strict=True)
     )
     if not whole:
         x = bind(

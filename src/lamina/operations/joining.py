@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError
-from lamina.ir.types import Dim, Extent, exact_division, is_static
+from lamina.ir.types import Dim, Extent, exact_division, is_static, same
 from lamina.operations.promote import (
     axis_of,
     promoted,
@@ -46,10 +46,10 @@ def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Tensor:
     first = tensors[0]
     axis = axis_of("concat", axis, first.ndim)
     for t in tensors[1:]:
-        same = t.ndim == first.ndim and all(
-            d == axis or n == first.shape[d] for d, n in enumerate(t.shape)
+        fits = t.ndim == first.ndim and all(
+            d == axis or same(n, first.shape[d]) for d, n in enumerate(t.shape)
         )
-        if not same:
+        if not fits:
             shapes = " and ".join(str(s.shape) for s in (first, t))
             raise ShapeError(
                 f"concat: shapes {shapes} may differ along axis {axis} only",
@@ -97,7 +97,7 @@ def stack(arrays: Sequence[Any], /, axis: int = 0) -> Tensor:
         raise ArgumentError("stack: needs at least one array")
     tensors = promoted(list(arrays))
     for t in tensors:
-        if t.shape != tensors[0].shape:
+        if not same(t.shape, tensors[0].shape):
             raise ShapeError(f"stack: shapes {tensors[0].shape} and {t.shape} must be equal")
     place = axis_of("stack", axis, tensors[0].ndim + 1)
     return concat([expand_dims(t, place) for t in tensors], axis=place)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lamina import context
 from lamina.errors import LaminaError
-from lamina.ir.types import Dim, Extent, evaluate, symbols
+from lamina.ir.types import Dim, Extent, evaluate, same, symbols
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def at_most(extent: Dim, most: int, error: Callable[[int], LaminaError]) -> None
         return
     found = context.current().limits
     if found is not None and not any(
-        limit.extent == extent and limit.most == most for limit in found
+        same(limit.extent, extent) and limit.most == most for limit in found
     ):
         found.append(Limit(extent, most, error))
 

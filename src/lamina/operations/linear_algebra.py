@@ -10,7 +10,7 @@ from typing import Any
 
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
-from lamina.ir.types import int32
+from lamina.ir.types import int32, same
 from lamina.operations import reductions
 from lamina.operations.creation import iota
 from lamina.operations.elementwise import (
@@ -97,7 +97,7 @@ def matmul(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     a, b = promoted((x, y))
     if a.ndim == 0 or b.ndim == 0:
         raise _misfit("matmul", a, b, "a scalar is not a matrix (use *)")
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+    if not same(a.shape[-1], b.shape[-2 if b.ndim > 1 else 0]):
         inner = f"{a.shape[-1]} and {b.shape[-2 if b.ndim > 1 else 0]}"
         raise _misfit("matmul", a, b, f"the inner extents are {inner}")
     if b.ndim <= 2:  # every row of a, along any axes
@@ -128,7 +128,7 @@ def dot(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
     place = max(b.ndim - 2, 0)
-    if a.shape[-1] != b.shape[place]:
+    if not same(a.shape[-1], b.shape[place]):
         raise _misfit("dot", a, b, f"the inner extents are {a.shape[-1]} and {b.shape[place]}")
     return contract(a, b, ((a.ndim - 1,), (place,)))
 
@@ -149,7 +149,7 @@ def vecdot(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     a, b = promoted((x, y))
     a = moveaxis(a, axis_of("vecdot", axis, a.ndim), -1)
     b = moveaxis(b, axis_of("vecdot", axis, b.ndim), -1)
-    if a.shape[-1] != b.shape[-1]:
+    if not same(a.shape[-1], b.shape[-1]):
         raise _misfit("vecdot", a, b, f"along axis {axis}")
     a, b = broadcast((a, b), "vecdot")
     batch, last = range(a.ndim - 1), a.ndim - 1
@@ -213,7 +213,7 @@ def tensordot(x: ArrayLike, y: ArrayLike, /, axes: Any = 2) -> Tensor:
     left = axes_of("tensordot", left, a.ndim)
     right = axes_of("tensordot", right, b.ndim)
     fits = len(left) == len(right)
-    if not fits or any(a.shape[i] != b.shape[j] for i, j in zip(left, right, strict=True)):
+    if not fits or any(not same(a.shape[i], b.shape[j]) for i, j in zip(left, right, strict=True)):
         raise ShapeError(
             f"tensordot: axes {left} of shape {a.shape} and {right} of {b.shape} do not pair up"
         )
@@ -235,7 +235,7 @@ def cross(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     """
     a, b = broadcast(promoted((x, y)), "cross")
     axis = axis_of("cross", axis, a.ndim)
-    if a.shape[axis] != 3:
+    if not same(a.shape[axis], 3):
         raise ShapeError(f"cross: axis {axis} of shape {a.shape} must have extent 3")
 
     def turned(t: Tensor, by: int) -> Tensor:
@@ -257,7 +257,7 @@ def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
         [[1.0, 3.0], [0.0, 1.0]]
     """
     tensor = as_tensor(x)
-    if n < 0 or tensor.ndim < 2 or tensor.shape[-1] != tensor.shape[-2]:
+    if n < 0 or tensor.ndim < 2 or not same(*tensor.shape[-2:]):
         raise ShapeError(f"matrix_power: needs square matrices and n >= 0; got {tensor.shape}, {n}")
     size = tensor.shape[-1]
     unit = as_tensor(equal(iota((size, size), 0), iota((size, size), 1)), tensor.dtype)

@@ -20,7 +20,7 @@ from lamina.annotations import ArrayLike, ShapeLike
 from lamina.errors import DTypeError, RangeError, ShapeError, describe
 from lamina.ir import types
 from lamina.ir.primitives import PRIMITIVES
-from lamina.ir.types import Dim, DType, Extent, Shape, TensorType, bool_, float32, int32
+from lamina.ir.types import Dim, DType, Extent, Shape, TensorType, bool_, float32, int32, plain
 from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
 from lamina.variables import Variable, current_trace
 
@@ -111,14 +111,14 @@ def broadcast(tensors: Sequence[Tensor], function: str) -> list[Tensor]:
     first = tensors[0]._type.shape
     if all(t._type.shape == first for t in tensors):
         return list(tensors)
-    shape = broadcast_shape([t.shape for t in tensors], function)
+    shape = broadcast_shape([t._type.shape for t in tensors], function)
     traced = any(t._value is None for t in tensors)
     return [spread(t, shape, traced=traced) for t in tensors]
 
 
 def broadcast_shape(shapes: Sequence[Shape], function: str) -> Shape:
     try:
-        return types.broadcast_shapes(*shapes)
+        return types.broadcast_shapes(*map(plain, shapes))
     except ShapeError as error:
         raise ShapeError(
             f"{function}: {error.message}",
@@ -132,7 +132,8 @@ def spread(x: Tensor, shape: Shape, dims: Sequence[int] | None = None, *, traced
     A known x that goes into a program keeps its small node with the value: the program repeats
     it, instead of holding the large constant. `traced` leaves the value out.
     """
-    if x.shape == shape:
+    shape = plain(shape)
+    if x._type.shape == shape:
         return x
     dims = tuple(range(len(shape) - x.ndim, len(shape)) if dims is None else dims)
     if x._value is None:
@@ -188,7 +189,7 @@ def shape_of(shape: ShapeLike) -> Shape:
 
 def _extent(value: Any) -> Dim:
     if isinstance(value, Extent):
-        return value
+        return plain(value)
     try:
         return int(value.__index__())
     except AttributeError:

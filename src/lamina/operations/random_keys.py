@@ -19,7 +19,7 @@ import numpy as np
 from lamina import context
 from lamina.annotations import ArrayLike, ShapeLike
 from lamina.errors import DTypeError, ShapeError, StateError, describe
-from lamina.ir.types import uint32
+from lamina.ir.types import same, uint32
 from lamina.locks import renewed
 from lamina.operations.elementwise import (
     bitwise_and,
@@ -55,7 +55,7 @@ def as_key(value: Any) -> Tensor:
     if isinstance(value, (int, np.integer)):
         return key(int(value))
     tensor = as_tensor(value)
-    if tensor.shape != (2,) or tensor.dtype != uint32:
+    if not same(tensor.shape, (2,)) or tensor.dtype != uint32:
         raise ShapeError(
             f"a key is a tensor uint32[2]; got {describe(value)}",
             hint="make one with lm.random.key(seed)",

@@ -14,7 +14,7 @@ from typing import Any
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
 from lamina.ir import types
-from lamina.ir.types import Dim, Extent, Shape, bool_, int64, uint64
+from lamina.ir.types import Dim, Extent, Shape, bool_, int64, same, uint64
 from lamina.operations.elementwise import (
     add,
     divide,
@@ -55,7 +55,7 @@ def _reduce(x: Tensor, kind: str, axes: tuple[int, ...], keepdims: bool) -> Tens
 
 def _kept(result: Tensor, shape: Shape, axes: tuple[int, ...]) -> Tensor:
     wanted = tuple(1 if d in axes else n for d, n in enumerate(shape))
-    return result if wanted == result.shape else bind("reshape", result, shape=wanted)
+    return result if same(wanted, result.shape) else bind("reshape", result, shape=wanted)
 
 
 def summable(x: ArrayLike, dtype: DTypeLike) -> Tensor:
@@ -142,7 +142,7 @@ def as_number(extent: Dim) -> Any:
 def _extreme(function: str, kind: str, x: Any, axis: Axis, keepdims: bool) -> Tensor:
     tensor = as_tensor(x)
     axes = axes_of(function, axis, tensor.ndim)
-    if builtins.any(tensor.shape[a] == 0 for a in axes):
+    if builtins.any(same(tensor.shape[a], 0) for a in axes):
         raise ShapeError(f"{function}: no elements along axis {axis} of shape {tensor.shape}")
     if tensor.dtype.kind == "b":
         kind = {"max": "or", "min": "and"}[kind]
@@ -195,7 +195,7 @@ def _position(function: str, x: Any, axis: int | None, keepdims: bool) -> Tensor
         found = _position(function, flat, 0, False)
         return _kept(found, shape, tuple(range(len(shape)))) if keepdims else found
     axis = axis_of(function, axis, tensor.ndim)
-    if shape[axis] == 0:
+    if same(shape[axis], 0):
         raise ShapeError(f"{function}: no elements along axis {axis} of shape {shape}")
     if tensor.dtype.kind == "b":
         tensor = as_tensor(tensor, types.int32)

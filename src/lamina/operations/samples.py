@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lamina import context
-from lamina.ir.types import Dim, int32, uint32
+from lamina.ir.types import Dim, int32, same, uint32
 from lamina.operations import random, random_keys
 from lamina.operations.creation import iota
 from lamina.operations.elementwise import (
@@ -58,7 +58,7 @@ def uniform(path: str, batch: Dim, count: int, seed: int | None = None) -> Tenso
     here: _Batch | None = context.current().samples
     key = random_keys.scoped_key(path) if here is None else here.next(path)
     key = key if seed is None else random_keys.fold_in(key, seed)
-    if here is not None and here.numbers.shape == (batch,):
+    if here is not None and same(here.numbers.shape, (batch,)):
         numbers = here.numbers
     else:  # the numbers of these samples are unknown
         numbers = iota((batch,), 0, int32)

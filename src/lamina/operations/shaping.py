@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina.annotations import ArrayLike, ShapeLike
 from lamina.errors import ShapeError
-from lamina.ir.types import Dim, Shape, exact_division, is_static
+from lamina.ir.types import Dim, Shape, exact_division, is_static, same, sizes
 from lamina.operations.promote import (
     axes_of,
     broadcast,
@@ -50,7 +50,7 @@ def reshape(x: ArrayLike, /, shape: ShapeLike, *, copy: bool | None = None) -> T
     """
     tensor = as_tensor(x)
     wanted = _solved(tensor, shape_of(shape))
-    if wanted == tensor.shape:
+    if same(wanted, tensor.shape):
         return tensor
     return bind("reshape", tensor, shape=wanted)
 
@@ -60,10 +60,10 @@ def _solved(x: Tensor, shape: Shape) -> Shape:
     unknown = [d for d, n in enumerate(shape) if n == -1]
     known = math.prod(n for n in shape if n != -1)
     if not unknown:
-        if known != x.size:
+        if not same(known, x.size):
             raise _cannot_reshape(x, shape)
         return shape
-    rest = exact_division(x.size, known) if known != 0 else None
+    rest = exact_division(x.size, known) if not same(known, 0) else None
     if len(unknown) > 1 or rest is None:
         raise _cannot_reshape(x, shape)
     return tuple(rest if n == -1 else n for n in shape)
@@ -87,7 +87,7 @@ def ravel(x: ArrayLike, /) -> Tensor:
         >>> lm.ravel([[1, 2], [3, 4]]).tolist()
         [1, 2, 3, 4]
     """
-    return reshape(x, (-1,)) if as_tensor(x).size != 0 else reshape(x, (0,))
+    return reshape(x, (-1,)) if not same(as_tensor(x).size, 0) else reshape(x, (0,))
 
 
 flatten = ravel
@@ -130,10 +130,10 @@ def squeeze(x: ArrayLike, /, axis: int | Sequence[int] | None = None) -> Tensor:
     """
     tensor = as_tensor(x)
     if axis is None:
-        axes = tuple(d for d, n in enumerate(tensor.shape) if n == 1)
+        axes = tuple(d for d, n in enumerate(tensor.shape) if same(n, 1))
     else:
         axes = axes_of("squeeze", axis, tensor.ndim)
-    long = [d for d in axes if tensor.shape[d] != 1]
+    long = [d for d in axes if not same(tensor.shape[d], 1)]
     if long:
         raise ShapeError(
             f"squeeze: axis {long[0]} of shape {tensor.shape} has extent {tensor.shape[long[0]]}, "
@@ -302,7 +302,7 @@ def broadcast_shapes(*shapes: Any) -> Shape:
         >>> lm.broadcast_shapes((2, 1), (3,))
         (2, 3)
     """
-    return broadcast_shape([shape_of(s) for s in shapes], "broadcast_shapes")
+    return sizes(broadcast_shape([shape_of(s) for s in shapes], "broadcast_shapes"))
 
 
 # ---- joining and splitting ---------------------------------------------------------------------
@@ -310,7 +310,7 @@ def broadcast_shapes(*shapes: Any) -> Shape:
 
 def sliced(x: Tensor, axis: int, start: Dim, limit: Dim) -> Tensor:
     """x[start:limit] along one axis."""
-    if start == 0 and limit == x.shape[axis]:
+    if same(start, 0) and same(limit, x.shape[axis]):
         return x
     starts = tuple(start if d == axis else 0 for d in range(x.ndim))
     limits = tuple(limit if d == axis else n for d, n in enumerate(x.shape))

@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
-from lamina.ir.types import Extent, Shape, int32, int64
+from lamina.ir.types import Extent, Shape, int32, int64, plain, same
 from lamina.operations.arithmetic import add, maximum, minimum, multiply, negative
 from lamina.operations.creation import iota
 from lamina.operations.indexing import Plan, cut, getitem, plan_of, windows_of
@@ -91,7 +91,7 @@ def _updated(x: Tensor, index: Any, values: Any, kind: str) -> Tensor:
 
 
 def _is_whole(plan: Plan, x: Tensor) -> bool:
-    slices = zip(plan.slices, x.shape, strict=True)
+    slices = zip(plan.slices, x._type.shape, strict=True)
     return len(plan.slices) == x.ndim and all(
         s.start == 0 and s.limit == n and s.stride == 1 and not s.flipped for s, n in slices
     )
@@ -99,7 +99,9 @@ def _is_whole(plan: Plan, x: Tensor) -> bool:
 
 def _fitted(value: Tensor, shape: Shape) -> Tensor:
     missing = len(shape) - value.ndim
-    pairs = zip(value.shape, shape[missing:] if missing >= 0 else (), strict=missing >= 0)
+    pairs = zip(
+        value._type.shape, plain(shape)[missing:] if missing >= 0 else (), strict=missing >= 0
+    )
     if missing < 0 or any(n not in (1, wanted) for n, wanted in pairs):
         raise ShapeError(
             f"x.at[index]: values of shape {value.shape} do not fit x[index], of shape {shape}"
@@ -112,7 +114,7 @@ def _updated_block(x: Tensor, plan: Plan, value: Tensor, kind: str) -> Tensor:
     block = cut(x, plan)
     new = reshape(_fitted(value, tuple(plan.shape)), block.shape)
     new = _COMBINE[kind](block, new)
-    if block.size == 0:
+    if same(block.size, 0):
         return x
     starts = [as_tensor(as_number(s.start), int32) for s in plan.slices]
     return bind("dynamic_update_slice", x, new, *starts)

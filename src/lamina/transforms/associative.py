@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina import tree
 from lamina.errors import ShapeError
-from lamina.ir.types import Extent
+from lamina.ir.types import Extent, same
 from lamina.operations import creation, elementwise, joining, shaping
 from lamina.operations.creation import iota
 from lamina.operations.promote import axis_of
@@ -47,7 +47,7 @@ def associative_scan(
     flat, structure = tensors(elems)
     axes = [axis_of("associative_scan", axis, t.ndim) for t in flat]
     lengths = [t.shape[a] for t, a in zip(flat, axes, strict=True)]
-    if not flat or any(n != lengths[0] for n in lengths):
+    if not flat or any(not same(n, lengths[0]) for n in lengths):
         raise ShapeError(
             f"associative_scan: the lengths along axis {axis} differ: {[str(n) for n in lengths]}"
             if flat

@@ -9,7 +9,7 @@ from lamina import tree
 from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.closing import closed_over
 from lamina.ir.graph import parameter
-from lamina.ir.types import Dim, TensorType
+from lamina.ir.types import Dim, TensorType, same
 from lamina.tensor import Tensor, as_node, bind, from_node
 from lamina.transforms.closing import captured, close, tensors
 from lamina.variables import current_trace
@@ -133,7 +133,7 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
 
 # ---- checks ------------------------------------------------------------------------------------
 def _element(t: Tensor) -> TensorType:
-    return TensorType(t.shape[1:], t.dtype)
+    return TensorType(t._type.shape[1:], t.dtype)
 
 
 def _turns(sequences: list[Tensor], length: Dim | None) -> Dim:
@@ -143,7 +143,7 @@ def _turns(sequences: list[Tensor], length: Dim | None) -> Dim:
     extents = [t.shape[0] for t in sequences] + ([length] if length is not None else [])
     if not extents:
         raise ShapeError("scan: needs xs or a length")
-    if any(e != extents[0] for e in extents):
+    if any(not same(e, extents[0]) for e in extents):
         raise ShapeError(f"scan: the sequences' lengths differ: {[str(e) for e in extents]}")
     return extents[0]
 

@@ -9,7 +9,7 @@ from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError
 from lamina.ir import types
-from lamina.ir.types import DType
+from lamina.ir.types import DType, same
 from lamina.keras.ops.arguments import floating, operation, tensor
 from lamina.tensor import Tensor
 
@@ -52,7 +52,7 @@ def _from(
         return reduce(x, axis, keepdims=keepdims)
     start = ops.cast(initial, tensor(x).dtype)
     total = ops.sum(x, axis, keepdims=keepdims)
-    if ops.asarray(x).size == 0:
+    if same(ops.asarray(x).size, 0):
         return ops.full(total.shape, start)
     return combine(reduce(x, axis, keepdims=keepdims), start)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.errors import ShapeError
-from lamina.ir.types import Dim, is_static
+from lamina.ir.types import Dim, is_static, same
 from lamina.layers._base.spec import shape_text
 from lamina.tensor import Tensor, as_tensor
 
@@ -62,5 +62,6 @@ def _differ(a: Dim, b: Dim) -> bool:
 def _may_be(shape: Sequence[Dim], wanted: Sequence[Dim], heads: bool) -> bool:
     pairs = zip(shape, wanted, strict=True) if len(shape) == len(wanted) else None
     return pairs is not None and all(
-        m == 1 or not _differ(m, n) or (heads and axis == 1) for axis, (m, n) in enumerate(pairs)
+        same(m, 1) or not _differ(m, n) or (heads and axis == 1)
+        for axis, (m, n) in enumerate(pairs)
     )

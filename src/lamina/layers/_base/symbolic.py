@@ -23,7 +23,7 @@ from lamina import context, tree
 from lamina.errors import TracedValueError
 from lamina.ir import types
 from lamina.ir.graph import Node, parameter, topological
-from lamina.ir.types import Extent, TensorType
+from lamina.ir.types import Extent, TensorType, plain, same
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.spec import known_shape
 from lamina.operations import random_keys
@@ -53,7 +53,7 @@ class SymbolicTensor(Tensor):
         """The comparison of the data; as a bool, whether both stand for the same data."""
         if not isinstance(other, SymbolicTensor):
             return super().__eq__(other)
-        if self.shape != other.shape or self.dtype != other.dtype:
+        if not same(self.shape, other.shape) or self.dtype != other.dtype:
             return self._node is other._node
         compared = super().__eq__(other)
         return _Equality(compared, self._node is other._node)  # type: ignore[arg-type]
@@ -200,7 +200,7 @@ def symbolic_type(shape: Sequence[Any], dtype: Any) -> TensorType:
 
     def extent(axis: int, n: Any) -> Any:
         if n is not None:
-            return n if isinstance(n, Extent) else int(n)
+            return plain(n) if isinstance(n, Extent) else int(n)
         return Extent.symbol(f"axis{axis}" if axis else "batch")
 
     return TensorType(tuple(extent(k, n) for k, n in enumerate(shape)), types.dtype(dtype))
