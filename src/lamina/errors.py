@@ -223,8 +223,9 @@ class VerifyError(CompileError):
 class ComparisonError(CompileError):
     """Under `LAMINA_COMPARE=1`, a result of a compiled kernel that differs from the reference.
 
-    Cause: a defect in the compiler. Fix: report the message, which contains the kernel and the
-    first difference.
+    With the name of an engine, as in `LAMINA_COMPARE=xla`, it differs from that engine. Cause: a
+    defect in the compiler. Fix: report the message, which contains the node and the first
+    difference.
     """
 
 

@@ -117,6 +117,14 @@ def _choice(*choices: str) -> Reader[str]:
     return read
 
 
+def _comparison(value: Any) -> str:
+    """The name of the engine that another one is compared with: the reference for a plain 1."""
+    answer = _SWITCH.get(str(value).strip().lower())
+    if answer is not None or value == "":
+        return "numpy" if answer else ""
+    return _choice("numpy", "llvm", "xla")(value)
+
+
 def _folder(value: Any) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise TypeError("the path of a folder")
@@ -223,8 +231,8 @@ class Settings:
         "before:PASS or after:PASS, also of kernels of one name: after:fuse_loops,dot_general")
     skip = Setting("LAMINA_SKIP", _names, (),
         "optional compiler passes to leave out, such as prefetch,tile_rows")
-    compare = Setting("LAMINA_COMPARE", _switch, False,
-        "1 compares each kernel with the reference and stops at the first difference")
+    compare = Setting("LAMINA_COMPARE", _comparison, "",
+        "1 compares each kernel with the reference, llvm or xla with that engine; 0 does not")
     engine = Setting("LAMINA_ENGINE", _choice("llvm", "numpy", "xla"), "llvm",
         "what runs compiled code: 'llvm', 'xla' (GPUs, by JAX), or 'numpy' (the reference)")
     threads = Setting("LAMINA_THREADS", _whole(1, 1024), available_cpus,

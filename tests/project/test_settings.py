@@ -80,7 +80,9 @@ class TestReading:
         [
             ("LAMINA_DEBUG", "6", "debug", 6),
             ("LAMINA_CHECK", "1", "check", True),
-            ("LAMINA_COMPARE", "off", "compare", False),
+            ("LAMINA_COMPARE", "off", "compare", ""),
+            ("LAMINA_COMPARE", "1", "compare", "numpy"),
+            ("LAMINA_COMPARE", "xla", "compare", "xla"),
             ("LAMINA_ENGINE", "NumPy", "engine", "numpy"),
             ("LAMINA_THREADS", "3", "threads", 3),
             ("LAMINA_CACHE", "no", "cache", False),

@@ -17,8 +17,18 @@ def engine(name: str | None = None) -> Engine:
     """The engine of that name, or the one the settings choose.
 
     Without llvmlite the llvm engine is the numpy engine, and prints one line about it on stderr.
+    Under `settings.compare` its programs are compared with those of the engine named there.
     """
     name = name or settings.engine
+    other = settings.compare
+    if other and other != name:
+        from lamina.engines.comparison import ComparedEngine
+
+        return ComparedEngine(_known(name), _known(other))
+    return _known(name)
+
+
+def _known(name: str) -> Engine:
     if name not in _ENGINES:
         _ENGINES[name] = _load(name)
     return _ENGINES[name]

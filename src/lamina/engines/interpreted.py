@@ -8,8 +8,9 @@ import numpy as np
 
 from lamina.engines import residence
 from lamina.engines.fixed import fixed
+from lamina.engines.parts import nodes_of
 from lamina.interrupts import released
-from lamina.ir.graph import Graph
+from lamina.ir.graph import Graph, Node
 from lamina.reference import interpreter
 
 
@@ -27,6 +28,10 @@ class NumpyEngine:
         held: Collection[int] = (),
     ) -> NumpyProgram:
         return NumpyProgram(graph, dict(updates))
+
+    def parts(self, graph: Graph) -> list[list[Node]]:
+        """Every node: none is fused with others while they are compared."""
+        return nodes_of(graph)
 
 
 class NumpyProgram:

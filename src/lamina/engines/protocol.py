@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lamina.ir.graph import Graph
+from lamina.ir.graph import Graph, Node
 
 
 class Executable(Protocol):
@@ -46,3 +46,8 @@ class Engine(Protocol):
         flush_denormals: bool = False,
         held: Collection[int] = (),
     ) -> Executable: ...
+
+    def parts(self, graph: Graph) -> list[list[Node]]:
+        """The values of a simplified graph that are compared together (comparison.py): what each
+        kernel stores, or every node."""
+        ...

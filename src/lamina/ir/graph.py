@@ -154,9 +154,7 @@ def substitute(
 ) -> list[Node]:
     """The roots with nodes replaced; `rewrite` may also change each rebuilt node."""
     new: dict[Node, Node] = dict(replace)
-    for node in topological(roots):
-        if node in new:
-            continue
+    for node in topological(roots, replace):
         rebuilt = _rebuilt(node, [new[a] for a in node.args], new)
         new[node] = rewrite(rebuilt) if rewrite else rebuilt
     return [new[r] for r in roots]

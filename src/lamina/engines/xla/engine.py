@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from lamina.engines.parts import nodes_of
 from lamina.engines.xla import backend
 from lamina.engines.xla.executable import XlaProgram
-from lamina.ir.graph import Graph
+from lamina.ir.graph import Graph, Node
 
 
 class XlaEngine:
@@ -26,3 +27,7 @@ class XlaEngine:
         held: Collection[int] = (),
     ) -> XlaProgram:
         return XlaProgram(graph, updates, held)
+
+    def parts(self, graph: Graph) -> list[list[Node]]:
+        """Every node: none is fused with others while they are compared."""
+        return nodes_of(graph)
