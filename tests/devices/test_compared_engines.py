@@ -47,7 +47,7 @@ def test_a_wrong_node_of_xla_is_named_and_not_those_after_it(monkeypatch):
             lm.compile(f.function, engine="xla")(x)
 
 
-def test_llvm_compared_with_a_wrong_xla_names_the_node_too(monkeypatch):
+def test_llvm_compared_with_a_wrong_xla_names_the_node(monkeypatch):
     wrong_tanh(monkeypatch)
     x = np.random.default_rng(0).normal(size=(20, 20)).astype(np.float32)
     with (

@@ -2,7 +2,7 @@
 
 XLA compiles for fixed shapes: a graph with symbolic extents is compiled once for each set of sizes
 that comes, and the last `KEPT` of them are kept. Numbers of iterations do not count as sizes
-(`counted`).
+(`counted`), and where each row is computed separately a larger program serves fewer rows (`rows`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from lamina.engines import placement, residence
 from lamina.engines.fixed import fixed
 from lamina.engines.placement import Placement
-from lamina.engines.xla import backend, shardings, transfer
+from lamina.engines.xla import backend, rows, shardings, transfer
 from lamina.engines.xla.counted import capacity, counted, padded
 from lamina.engines.xla.elementwise import jax_dtype
 from lamina.engines.xla.translate import run
@@ -52,6 +52,8 @@ class XlaProgram:
         self.graph, self.updates, self.held = graph, dict(updates), frozenset(held)
         self._simplified = hoist_invariants(defer_accumulation(simplify(graph)))
         self._counted = counted(self._simplified)
+        self._rows = rows.separate(self._simplified, self.held)
+        self._rooms: dict[Any, set[int]] = {}  # numbers of rows that programs have, by other sizes
         self._programs: OrderedDict[Any, _Program] = OrderedDict()
         self._dtypes = [jax_dtype(p.dtype) for p in graph.parameters]
         self._resident = {r for p, r in self.updates.items() if p in self.held}
@@ -59,8 +61,8 @@ class XlaProgram:
 
     # ---- calls ---------------------------------------------------------------------------------
     def __call__(self, arrays: Arrays) -> list[np.ndarray]:
-        given, counts = self._with_room(arrays)
         with self.lock, backend.wide():
+            given, counts = self._with_room(arrays)
             program = self._program(given)
             with residence.DEVICES.lock, Deferred(stops=False) as interrupt:
                 placed = [*self._placed(program, given), *self._counts(program, counts)]
@@ -69,6 +71,7 @@ class XlaProgram:
                 arrays[0] if k in self._resident else transfer.fetched(value, dtype)
                 for k, (value, dtype) in enumerate(zip(found, self._storage(), strict=True))
             ]
+        self._cut(results, arrays)
         for parameter, result in self.updates.items():
             if parameter not in self.held:
                 np.copyto(arrays[parameter], results[result])
@@ -82,7 +85,8 @@ class XlaProgram:
         return [node.dtype.storage for node in self.graph.results]
 
     def _with_room(self, arrays: Arrays) -> tuple[Arrays, list[np.ndarray]]:
-        """The arguments with sequences of a counted length padded, and that length."""
+        """The arguments with rows and sequences of a counted length padded, and that length."""
+        arrays = self._with_rows(arrays)
         if self._counted is None:
             return arrays, []
         given, places = list(arrays), self._counted.parameters
@@ -92,6 +96,36 @@ class XlaProgram:
         for k in places:
             given[k] = padded(arrays[k], capacity(length))
         return given, [np.array(length, np.int32)]
+
+    def _with_rows(self, arrays: Arrays) -> Arrays:
+        """The arguments with as many rows as one of the programs takes."""
+        places = self._rows.parameters if self._rows else {}
+        if not places or any(residence.copy_of(arrays[k]) is not None for k in places):
+            return arrays
+        self._checked(arrays)
+        others = [
+            tuple(n for axis, n in enumerate(a.shape) if axis != places.get(k))
+            for k, a in enumerate(arrays)
+        ]
+        known = self._rooms.setdefault((placement.current(), *others), set())
+        count = self._row_count(arrays)
+        room = rows.room(count, known)
+        known.add(room)
+        if room == count:
+            return arrays
+        return [rows.padded(a, places[k], room) if k in places else a for k, a in enumerate(arrays)]
+
+    def _row_count(self, arrays: Arrays) -> int:
+        assert self._rows is not None
+        place, axis = next(iter(self._rows.parameters.items()))
+        return arrays[place].shape[axis]
+
+    def _cut(self, results: list[np.ndarray], arrays: Arrays) -> None:
+        """Drop the results of rows that were padded."""
+        for k, axis in self._rows.results.items() if self._rows else ():
+            count = self._row_count(arrays)
+            if results[k].shape[axis] > count:
+                results[k] = rows.cut(results[k], axis, count)
 
     def _run(self, program: _Program, placed: list[Any], arrays: Arrays) -> list[Any]:
         """The results on the devices; those that are held have been noted."""
