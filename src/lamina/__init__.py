@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from lamina.distribution import device as device, devices as devices
     from lamina.layers import Input as Input, Layer as Layer
     from lamina.models import Model as Model, Sequential as Sequential
+    from lamina.models.resuming import resume as resume
     from lamina.operations.random_keys import set_seed as set_seed
     from lamina.saving import load_model as load_model, save_model as save_model
 # isort: on
@@ -115,6 +116,7 @@ _LAZY = {
     "Sequential": "lamina.models:Sequential",
     "Layer": "lamina.layers:Layer",
     "load_model": "lamina.saving:load_model",
+    "resume": "lamina.models.resuming:resume",
     "save_model": "lamina.saving:save_model",
     "set_seed": "lamina.operations.random_keys:set_seed",
 }

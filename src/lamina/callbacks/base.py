@@ -36,6 +36,8 @@ class Callback:
         [0]
     """
 
+    _given: Mapping[str, Any]  # the arguments it was made with
+
     each_batch = True
     comes_last = False  # after all others, `History` included
     argument_checks: ClassVar[Checks] = {
@@ -50,8 +52,11 @@ class Callback:
     }
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        check_arguments(cls, constructor_arguments(cls, args, kwargs))
-        return super().__new__(cls)
+        given = constructor_arguments(cls, args, kwargs)
+        check_arguments(cls, given)
+        callback = super().__new__(cls)
+        callback._given = given
+        return callback
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -86,6 +91,15 @@ class Callback:
             state: dictionary that `get_state` returned.
         """
         vars(self).update(state)
+
+    def description(self) -> dict[str, Any] | None:
+        """Return class name and arguments, of a class of Lamina whose arguments are plain values;
+        None for others, which only code can make."""
+        plain = (bool, int, float, str, type(None))
+        own = type(self).__module__.startswith(__package__ or "lamina.callbacks")
+        if not own or not all(isinstance(value, plain) for value in self._given.values()):
+            return None
+        return {"class_name": type(self).__name__, "config": dict(self._given)}
 
     # ---- fit -----------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs | None = None) -> None:

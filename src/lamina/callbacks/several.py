@@ -50,6 +50,7 @@ class CallbackList:
                     hint="give objects such as EarlyStopping(patience=3), or your own subclass of "
                     "lamina.callbacks.Callback",
                 )
+        self._last = last
         self.callbacks: list[Callback] = [c for c in given if not c.comes_last]
         self.callbacks += [last] if last is not None else []
         self.callbacks += [c for c in given if c.comes_last]
@@ -80,6 +81,11 @@ class CallbackList:
     def states(self) -> list[dict[str, Any]]:
         """Return the class and state of each callback, in order."""
         return [{"class": type(c).__name__, "state": c.get_state()} for c in self.callbacks]
+
+    def descriptions(self) -> list[Any]:
+        """Return class name and arguments of each callback that was given, as JSON; None for one
+        that only code can express."""
+        return [each.description() for each in self.callbacks if each is not self._last]
 
     def restore(self, states: Sequence[Any]) -> None:
         """Set the state of each callback.

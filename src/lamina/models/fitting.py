@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
@@ -106,6 +107,10 @@ class Fitting:
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
         seed: int | None = None,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: str | int = "60s",
+        resume: bool = False,
     ) -> History:
         """Train the model: `epochs` passes over the data in batches, one step for each batch.
 
@@ -136,6 +141,12 @@ class Fitting:
             seed: integer that fixes the order of rows and random layers: the same seed gives the
                 same bits on any number of threads. None draws one from the state of
                 `lamina.random`.
+            checkpoint: folder in which the state of training is kept, so that a training that was
+                interrupted, killed or lost its machine can continue; None keeps none.
+            every: interval of the states: "60s", "5m", "2h", "epoch", or a number of steps. Ctrl-C
+                and SIGTERM write one too.
+            resume: continue the training in the folder, if it holds one: the result has the bits of
+                a training that was never interrupted. A complete one returns at once.
 
         Returns:
             A History with the metrics of each epoch.
@@ -143,6 +154,7 @@ class Fitting:
         Raises:
             DataError, ShapeError, RangeError: before anything is computed, if data, model and loss
                 do not match.
+            StateError: if model, data or arguments are not those of the training to continue.
 
         Example:
             >>> import numpy as np
@@ -170,11 +182,15 @@ class Fitting:
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
             seed=seed,
+            checkpoint=checkpoint,
+            every=every,
+            resume=resume,
         ).checked()
         history = History()
         listeners = CallbackList(callbacks, self._model, last=history)
         with on_its_engine(self):
             session.fit(self._trainee, self._prepared(x), y, options, listeners)
+        self.history = history
         return history
 
     @overload

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from lamina.data.arrays import Array
 from lamina.data.dataset import PyDataset
@@ -14,13 +13,15 @@ from lamina.data.splitting import class_labels, stratified_split
 from lamina.errors import ArgumentError, describe, warn
 from lamina.interrupts import Deferred
 from lamina.operations import random_keys
+from lamina.training.checkpoints import Checkpoints
 from lamina.training.columns import Columns, columns
 from lamina.training.foreign import Given, adapted, adapted_validation
 from lamina.training.kept import Kept
 from lamina.training.options import FitOptions, Verbose
-from lamina.training.programs import Runner
+from lamina.training.passes import Pass, Source, run
 from lamina.training.progress import Page, Progress
-from lamina.training.protocol import Kind, Listeners, Logs, Nest, Trainable
+from lamina.training.protocol import Listeners, Logs, Nest, Trainable
+from lamina.training.saver import Saver, Termination
 from lamina.training.sources import (
     Pace,
     Resident,
@@ -28,75 +29,13 @@ from lamina.training.sources import (
     is_iterable_of_batches,
     refuse_batch_size,
 )
-from lamina.training.state import START, Position, callbacks_in, seed_in
-from lamina.training.stateful import check_rows, resident
+from lamina.training.state import Position, State, callbacks_in, seed_in
+from lamina.training.stateful import resident
 
 if TYPE_CHECKING:
     from lamina.training.session import Session
 
-Source: TypeAlias = Resident | Stream
 EVALUATION_BATCH = 256
-HOOKS = {"train": "on_train_batch", "evaluate": "on_test_batch"}
-
-
-@dataclass
-class Pass:
-    """One pass over a source: what runs, on what, and who listens."""
-
-    kind: Kind
-    source: Source
-    pace: Pace
-    listeners: Listeners
-    progress: Progress
-    kept: Kept | None = None  # notes the state that is to be put back afterwards
-    begun: Position = START  # how much of the pass is done already
-
-
-def run(
-    session: Session, model: Trainable, data_pass: Pass, epoch: int, interrupt: Deferred
-) -> Logs:
-    """Go through the source once; return the logs at its end. Left early, no threads remain."""
-    begun = data_pass.begun
-    logs, done, rows = dict(begun.logs), begun.batch, begun.rows
-    runner: Runner | None = None
-    hooks = HOOKS[data_pass.kind]
-    with closing(data_pass.source.chunks(epoch, data_pass.pace, done)) as chunks:
-        for data, order in chunks:
-            if runner is None or isinstance(data_pass.source, Stream):
-                runner = _runner(session, model, data_pass, data, rows)
-                runner = runner if data_pass.kept is None else runner.keeping(data_pass.kept)
-            if not done:
-                session.reset(model)
-                session.begin_epoch(epoch if data_pass.kind == "train" else 0)
-            data_pass.listeners.tell(f"{hooks}_begin", done, {})
-            data_pass.pace.begin()
-            results = interrupt.call(runner, order, *data.arrays)
-            data_pass.pace.end(len(order))
-            done += len(order)
-            rows += order.size
-            logs = session.logs(results)
-            if data_pass.kind == "train":
-                session.position = Position(epoch, done, rows, logs)
-            data_pass.listeners.tell(f"{hooks}_end", done - 1, dict(logs))
-            data_pass.progress.update(done, logs)
-            if model.is_stopped(data_pass.kind):
-                break
-    return logs
-
-
-def _runner(
-    session: Session, model: Trainable, data_pass: Pass, data: Columns, first: int
-) -> Runner:
-    """Return the program for these columns, whose first row is number `first` of the epoch. Of
-    arrays it stays the same for all epochs, unless a callback may freeze layers."""
-    source = data_pass.source
-    if isinstance(source, Stream):
-        session.prepare(model, data, data_pass.kind, first)
-        check_rows(model, data.rows, batches=False)
-        return session.runner(model, data_pass.kind, data)
-    if source.runner is None or data_pass.listeners.may_change_model:
-        source.runner = session.runner(model, data_pass.kind, data)
-    return source.runner
 
 
 # ---- fit: what is trained on -------------------------------------------------------------------
@@ -109,6 +48,7 @@ class Plan:
     source: Source
     validation: Source | None
     page: Page = field(default_factory=Page)  # of a notebook, for the lines of all epochs
+    saver: Saver | None = None
 
     def validates_after(self, epoch: int) -> bool:
         """True if there is validation after this epoch, counted from 0."""
@@ -124,7 +64,31 @@ def fit(
     listeners: Listeners,
 ) -> None:
     """Train a model with checked options; see `Model.fit`."""
-    _epochs(session, model, _plan(session, model, x, y, options), listeners)
+    checkpoints = Checkpoints.of(options)
+    if checkpoints is None:
+        _epochs(session, model, _plan(session, model, x, y, options), listeners)
+        return
+    state = checkpoints.newest_of(options)
+    if state is not None:
+        checkpoints.build(model, state)
+        session.restore(model, state)
+    plan = _plan(session, model, x, y, options)
+    arrays = plan.source.data.arrays if isinstance(plan.source, Resident) else ()
+    checkpoints.begin(model, replace(options, seed=plan.seed), arrays, state, listeners)
+    saver = Saver(checkpoints, session, model)
+    if state is not None and state["finished"]:
+        _end_again(session, model, state, listeners)
+        return
+    with Termination(checkpoints):
+        _epochs(session, model, replace(plan, saver=saver), listeners)
+
+
+def _end_again(session: Session, model: Trainable, state: State, listeners: Listeners) -> None:
+    """Bring model and callbacks where they were at the end of a training that is complete."""
+    session.continue_from(model, state)
+    session.restored = None
+    listeners.restore(callbacks_in(state) or ())
+    session.end_fit(listeners)
 
 
 def _plan(session: Session, model: Trainable, x: Nest, y: Nest, options: FitOptions) -> Plan:
@@ -272,12 +236,18 @@ def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners
     except KeyboardInterrupt:
         if options.verbose != 0:
             print("fit: stopped by Ctrl-C; the weights are those of the last completed step")
+        if plan.saver is not None:
+            plan.saver.after_interrupt()
         _tell_end(session, listeners, logs)
         raise
     if same is not None and pace.most is None:
         session.paces[same] = pace.steps
+    if plan.saver is not None:
+        plan.saver.save()
     _finish(model)
     _tell_end(session, listeners, logs)
+    if plan.saver is not None:
+        plan.saver.save(finished=True)
 
 
 def _tell_end(session: Session, listeners: Listeners, logs: Logs) -> None:
@@ -321,7 +291,7 @@ def _epoch(
     if not begun.batch:  # else that was before the state was taken
         listeners.tell("on_epoch_begin", epoch, {})
     try:
-        data_pass = Pass("train", plan.source, pace, listeners, progress, begun=begun)
+        data_pass = Pass("train", plan.source, pace, listeners, progress, None, plan.saver, begun)
         with progress.shown():
             logs = run(session, model, data_pass, epoch, interrupt)
             if plan.validates_after(epoch):
@@ -333,6 +303,8 @@ def _epoch(
     _warn_of_nan(logs, epoch)
     session.position = Position(epoch + 1)
     listeners.tell("on_epoch_end", epoch, logs)
+    if plan.saver is not None:
+        plan.saver.after_epoch(epoch, logs)
     return logs
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +18,34 @@ _VERBOSE = (0, 1, 2, "auto")
 _EPOCHS = (list, tuple, set, frozenset, range, np.ndarray)
 
 Verbose = Literal[0, 1, 2, "auto"]
+
+
+@dataclass(frozen=True)
+class Every:
+    """An interval: of seconds, of steps, or of one epoch."""
+
+    seconds: float | None = None
+    steps: int | None = None
+    epochs: bool = False
+
+    @staticmethod
+    def of(owner: str, given: object) -> Every:
+        """Return what `every=` says: 200 (steps), "60s", "5m", "2h" or "epoch"."""
+        if isinstance(given, str):
+            found = _DURATION.fullmatch(given)
+            if found:
+                return Every(seconds=float(found[1]) * _SECONDS[found[2]])
+            if given == "epoch":
+                return Every(epochs=True)
+            raise ArgumentError(
+                f"{owner}: every: unknown interval (expected a number of steps, a duration such as "
+                f"'60s', '5m' or '2h', or 'epoch', got {given!r})"
+            )
+        return Every(steps=arguments.integer(owner, "every", given, 1))
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -39,6 +69,9 @@ class FitOptions:
     validation_batch_size: int | None = None
     validation_freq: object = 1
     seed: int | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    every: object = "60s"
+    resume: bool = False
 
     def checked(self) -> FitOptions:
         """Return the options with plain numbers. Raises RangeError for those that cannot be."""
@@ -59,6 +92,9 @@ class FitOptions:
             validation_batch_size=count("fit", "validation_batch_size", self.validation_batch_size),
             validation_freq=_frequency(self.validation_freq),
             seed=arguments.integer("fit", "seed", self.seed, optional=True),
+            checkpoint=self.checkpoint,
+            every=Every.of("fit", self.every),
+            resume=_resume(self.resume, self.checkpoint),
         )
 
     def validates_after(self, epoch: int) -> bool:
@@ -73,6 +109,16 @@ def _frequency(given: object) -> int | frozenset[int]:
     if isinstance(given, _EPOCHS) and getattr(given, "shape", None) != ():
         return frozenset(arguments.integer("fit", "validation_freq", each, 1) for each in given)
     return arguments.integer("fit", "validation_freq", given, 1)
+
+
+def _resume(given: object, checkpoint: object) -> bool:
+    resume: bool = arguments.one_of("fit", "resume", given, (True, False))
+    if resume and checkpoint is None:
+        raise ArgumentError(
+            "fit: resume=True without checkpoint (expected the folder of the run)",
+            hint="fit(..., checkpoint='runs/a', resume=True)",
+        )
+    return resume
 
 
 def count(owner: str, name: str, value: object) -> int | None:

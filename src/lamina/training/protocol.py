@@ -190,5 +190,9 @@ class Listeners(Protocol):
     def states(self) -> Sequence[object]:
         """Return the states of all callbacks, in order."""
 
+    def descriptions(self) -> Sequence[object]:
+        """Return class and arguments of each callback that the user gave, None for those that only
+        code can express."""
+
     def restore(self, states: Sequence[object]) -> None:
         """Set the states of all callbacks. Raises StateError for those of other callbacks."""

@@ -1,0 +1,142 @@
+"""resume: continue an interrupted `fit` from its folder alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lamina import callbacks as kinds
+from lamina.callbacks.base import Callback
+from lamina.errors import ArgumentError, FileFormatError
+from lamina.files import checked_name, read_text
+from lamina.models.model import Model
+from lamina.saving import json_data
+from lamina.saving.models import load_model
+from lamina.training.checkpoints import ARGUMENTS, FORMAT, GIVEN_AGAIN, MODEL, RUN
+
+
+def resume(
+    directory: str | os.PathLike[str],
+    x: Any = None,
+    y: Any = None,
+    *,
+    callbacks: Callback | Iterable[Callback] | None = None,
+    validation_data: Any = None,
+    sample_weight: Any = None,
+    epochs: int | None = None,
+    every: str | int = "60s",
+    verbose: Any = "auto",
+    custom_objects: Mapping[str, Any] | None = None,
+) -> Model:
+    """Continue the training whose `fit(..., checkpoint=directory)` was interrupted.
+
+    The model, the arguments of `fit` and Lamina's own callbacks come from the folder; the data are
+    given again. The result has the bits of a training that was never interrupted. A training that
+    is complete is only loaded.
+
+    Args:
+        directory: folder that `fit` was given as `checkpoint`.
+        x: inputs, as `fit` got them.
+        y: targets, as `fit` got them.
+        callbacks: callbacks, if `fit` had some of the user's own; None makes those of Lamina again.
+        validation_data: the validation data that `fit` got.
+        sample_weight: the weights of rows that `fit` got.
+        epochs: another number of epochs; None is that of the interrupted `fit`.
+        every: interval of further states: "60s", "5m", "2h", "epoch", or a number of steps.
+        verbose: 0 prints nothing, 1 or "auto" a live line, 2 one line for each epoch.
+        custom_objects: dictionary from name to class or function of the caller's own.
+
+    Returns:
+        The trained model; `model.history` is the history of all epochs.
+
+    Raises:
+        FileFormatError: if the folder does not hold a run.
+        ArgumentError: if the run had callbacks or data that have to be given again.
+        StateError: if the data are not those of the run.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x, y = np.zeros((8, 2), "float32"), np.zeros((8, 1), "float32")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     history = model.fit(x, y, epochs=2, verbose=0, checkpoint=folder)
+        ...     lm.resume(folder, x, y, epochs=3, verbose=0).history.epoch
+        [0, 1, 2]
+    """
+    folder = Path(checked_name(directory))
+    run = _run(folder)
+    given = {"validation_data": validation_data, "sample_weight": sample_weight}
+    for name in run["data"]:
+        if given[name] is None:
+            raise ArgumentError(
+                f"resume: {name} is missing (the run in {str(folder)!r} had some)",
+                hint=f"give it again: resume(directory, x, y, {name}=...)",
+            )
+    if not (folder / MODEL).exists():
+        raise FileFormatError(
+            f"{folder}: holds no model, since only code could express it",
+            hint="make the model as before, then model.fit(..., checkpoint=folder, resume=True)",
+        )
+    model: Model = load_model(folder / MODEL, custom_objects)
+    arguments = dict(run["fit"])
+    if isinstance(weights := arguments["class_weight"], list):
+        arguments["class_weight"] = {int(name): value for name, value in weights}
+    if epochs is not None:
+        arguments["epochs"] = epochs
+    model.fit(
+        x,
+        y,
+        **arguments,
+        **given,
+        callbacks=_callbacks(folder, run["callbacks"]) if callbacks is None else callbacks,
+        verbose=verbose,
+        checkpoint=folder,
+        every=every,
+        resume=True,
+    )
+    return model
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    """The description of the run. Raises FileFormatError for a folder without one."""
+    path = folder / RUN
+    if not path.exists():
+        raise FileFormatError(
+            f"{folder}: holds no training (expected the folder that fit got as checkpoint)"
+        )
+    try:
+        run = json_data.from_json(read_text(path).encode())
+        complete = {**run, **FORMAT} == run and set(run["fit"]) == set(ARGUMENTS)
+        complete = complete and set(run["data"]) <= set(GIVEN_AGAIN)
+        complete = complete and isinstance(run["callbacks"], list)
+    except (ValueError, TypeError, LookupError) as error:
+        raise FileFormatError(f"{path}: is damaged: {error}") from error
+    if not complete:
+        raise FileFormatError(f"{path}: is not the description of a training by this version")
+    return dict(run)
+
+
+def _callbacks(folder: Path, described: list[Any]) -> list[Callback]:
+    if None in described:
+        raise ArgumentError(
+            f"resume: callbacks are missing (the run in {str(folder)!r} had some that only code "
+            "can make)",
+            hint="give all of them again: resume(directory, x, y, callbacks=[...])",
+        )
+    return [_callback(folder, each) for each in described]
+
+
+def _callback(folder: Path, described: Any) -> Callback:
+    try:
+        kind = getattr(kinds, described["class_name"])
+        if not (isinstance(kind, type) and issubclass(kind, Callback)):
+            raise TypeError(f"{described['class_name']} is not a callback")
+        made: Callback = kind(**described["config"])
+    except (AttributeError, TypeError, LookupError) as error:
+        raise FileFormatError(f"{folder / RUN}: a callback cannot be made: {error}") from error
+    return made
