@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lamina.engines.llvm.runtime import cache
+from lamina.engines.llvm.runtime import cache, limits
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.target.target import target, using
 from lamina.settings import settings
@@ -271,7 +271,7 @@ def test_deleted_while_in_use(place):
 
 
 def test_the_longest_unused_make_room(place, monkeypatch):
-    monkeypatch.setattr(cache, "SWEEP_EVERY", 1)
+    monkeypatch.setattr(limits, "SWEEP_EVERY", 1)
     payload = PAYLOAD * 20
     keys = [f"{k:064}" for k in range(8)]
     for k, key in enumerate(keys):
@@ -290,7 +290,7 @@ def test_files_of_killed_writers_are_removed(place):
     old, young = (place / f"{name}{cache.UNFINISHED}" for name in ("old", "young"))
     for path in (old, young):
         path.write_bytes(b"half")
-    os.utime(old, (time.time() - 2 * cache.STALE,) * 2)
+    os.utime(old, (time.time() - 2 * limits.STALE,) * 2)
     cache.store(KEY, PAYLOAD)
     assert not old.exists() and young.exists()
 

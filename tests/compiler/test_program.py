@@ -9,7 +9,8 @@ import pytest
 
 from lamina.engines import engine
 from lamina.engines.llvm.pipeline import stages_of
-from lamina.engines.llvm.runtime.arena import ALIGNMENT, plan
+from lamina.engines.llvm.runtime.arena import plan
+from lamina.engines.llvm.target.machine import ALIGNMENT
 from lamina.errors import LaminaError
 from lamina.fuzz.check import difference
 from lamina.fuzz.shadow import shadows

@@ -1,5 +1,7 @@
 """Row tiling: several kernels over the same rows run over a few rows at a time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,8 @@ from lamina import keras
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.program.row_tiling import tile_rows
 from lamina.engines.llvm.program.statements import RowTile, leaves
-from lamina.engines.llvm.target.target import target
+from lamina.engines.llvm.target.costs import Costs
+from lamina.engines.llvm.target.target import Target, host, target, using
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
@@ -25,7 +28,9 @@ KERNELS = [lm.asarray(rng.normal(size=(3, 3, FEATURES, FEATURES)) / 19, "float32
 
 @pytest.fixture(autouse=True)
 def _on_all_threads():
-    with settings(cache=False), everything_threaded(True):
+    """And on a machine of whose caches the thresholds are known."""
+    roomy = replace(host().machine, l1=48 << 10, l2=2 << 20)
+    with settings(cache=False), using(Target(roomy, Costs.of(roomy))), everything_threaded(True):
         yield
 
 

@@ -78,6 +78,20 @@ def test_sums_with_lanes_along_the_reduction_fit_the_register_file(machine):
     assert accumulators < machine.vector_registers
 
 
+def test_a_copy_in_another_order_of_axes_is_by_in_register_transposes_without_gathers(machine):
+    def swapped(x, y):
+        return lm.swapaxes(x, 0, 1) + 0.0, lm.swapaxes(x, 0, 1) * y
+
+    graph = record(swapped, [TensorType(s, float32) for s in ((64, 96), (96, 64))]).graph
+    found = stages_of(simplify(graph), {}).kernels
+    assert all(kernel.chosen.transposed is not None for kernel in found)
+    lanes = machine.lanes(32)
+    for text in found.values():
+        assert f"shufflevector <{lanes} x float>" in text.text
+        assert f"store <{lanes} x float>" in text.text
+        assert "gather" not in text.text and "store float" not in text.text
+
+
 def test_a_schedule_names_every_version_that_is_emitted():
     batch = Extent.symbol("batch")
     kernel = product(kernels(lambda x, w: x @ w, (batch, 256), (256, 512)))

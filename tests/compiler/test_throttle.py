@@ -2,14 +2,8 @@
 
 import math
 
-from lamina.engines.llvm.runtime.throttle import (
-    ALONE,
-    LASTING,
-    PATIENCE,
-    PROBE,
-    CallHistory,
-    ProgramHistory,
-)
+from lamina.engines.llvm.runtime.limits import ALONE, LASTING, PATIENCE, PROBE
+from lamina.engines.llvm.runtime.throttle import CallHistory, ProgramHistory
 
 
 def after(*seconds: float) -> CallHistory:

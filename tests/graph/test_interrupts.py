@@ -5,12 +5,14 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import lamina as lm
 from lamina.engines.llvm.runtime import guard, threadpool
+from lamina.engines.llvm.target.target import host, using
 from lamina.interrupts import Deferred
 
 SOON = 30.0  # seconds: no limit for a user, but far less than the calls below would take
@@ -304,9 +306,7 @@ class TestWhatAStopMayCost:
     def test_a_call_without_state_can_always_be_stopped(self):
         assert guard.Guard([], work=1).of([np.zeros(10**5)]) is not None
 
-    def test_parts_of_a_long_kernel_are_the_same_bits(self, monkeypatch):
-        from lamina.engines.llvm.codegen import stops
-
+    def test_parts_of_a_long_kernel_are_the_same_bits(self):
         x = RNG.normal(size=(200, 190)).astype(np.float32)
         k = RNG.normal(size=(3, 3, 4, 8)).astype(np.float32)
         images = RNG.normal(size=(5, 20, 20, 4)).astype(np.float32)
@@ -321,8 +321,8 @@ class TestWhatAStopMayCost:
             return found
 
         whole = results()
-        monkeypatch.setattr(stops, "PIECE", 12)
-        with lm.settings(cache=False):
+        portions = replace(host().costs, portion_bits=12, portioned=0)
+        with lm.settings(cache=False), using(replace(host(), costs=portions)):
             parts = results()
         assert same(whole, parts)
 

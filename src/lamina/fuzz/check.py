@@ -59,45 +59,44 @@ def check(case: Case, name: str = "llvm", threads: Sequence[int] = (1, 2, 3)) ->
 def everything_threaded(on: bool) -> Iterator[None]:
     """Even the smallest kernels and programs run on all threads, at every call and whatever else
     the machine does: small races show too."""
-    from lamina.engines.llvm.runtime import throttle
+    from lamina.engines.llvm.runtime import limits
     from lamina.engines.llvm.target.target import target, using
 
-    kept = throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING
+    kept = limits.PROBE, limits.PROBE_LONG, limits.LASTING
     chosen = target()
     if on:
-        throttle.PROBE = throttle.PROBE_LONG = NEVER
-        throttle.LASTING = float(NEVER)
+        limits.PROBE = limits.PROBE_LONG = NEVER
+        limits.LASTING = float(NEVER)
         chosen = replace(chosen, costs=replace(chosen.costs, serial=0, alone=0))
     try:
         with using(chosen):
             yield
     finally:
-        throttle.PROBE, throttle.PROBE_LONG, throttle.LASTING = kept
+        limits.PROBE, limits.PROBE_LONG, limits.LASTING = kept
 
 
 def eager_target(seed: str) -> Target:
-    """The host with thresholds at which every pass does the most that it may; with two
-    seeds of three no reduction is blocked, since loops of blocked products are not row-parallel."""
+    """The host with thresholds at which every pass does the most that it may; with two seeds of
+    three no reduction is blocked, since loops of blocked products are not row-parallel, and with
+    every other one only an optimizer's epilogue is pipelined."""
     chosen = host()
     costs = chosen.costs.eager()
     if sum(map(ord, seed)) % 3:
         costs = replace(costs, block_panel_l1=chosen.costs.block_panel_l1)
+    if sum(map(ord, seed)) % 4 < 2:
+        costs = replace(costs, update_arrays=chosen.costs.update_arrays)
     return replace(chosen, costs=costs)
 
 
 @contextmanager
 def short_sums(on: bool) -> Iterator[None]:
     """The sums of a few terms are cut into blocks as if they were long (totals.py)."""
-    from lamina.engines.llvm.codegen import totals
-    from lamina.engines.llvm.program import scratch
+    from lamina.engines.llvm.target.target import target, using
 
-    kept = totals.LONGEST, totals.BLOCK, scratch.LONGEST, scratch.EACH
-    if on:
-        totals.LONGEST, totals.BLOCK, scratch.LONGEST, scratch.EACH = 3, 2, 3, 0
-    try:
+    chosen = target()
+    short = replace(chosen.costs, plain_sum=3, total_block=2, float64_updates=0)
+    with using(replace(chosen, costs=short) if on else chosen):
         yield
-    finally:
-        totals.LONGEST, totals.BLOCK, scratch.LONGEST, scratch.EACH = kept
 
 
 def _at(

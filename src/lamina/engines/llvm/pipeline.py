@@ -39,7 +39,7 @@ from lamina.engines.llvm.program.row_parallel import find_row_parallel
 from lamina.engines.llvm.program.row_tiling import tile_rows
 from lamina.engines.llvm.program.row_versions import version_rows
 from lamina.engines.llvm.program.statements import ParallelRegion, kernels_of, walk
-from lamina.engines.llvm.runtime import cache
+from lamina.engines.llvm.runtime import cache, limits
 from lamina.engines.llvm.runtime.executable import LlvmProgram
 from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, Array, Block, Plan
@@ -57,7 +57,6 @@ from lamina.rewrite import defer_accumulation, hoist_invariants, simplify
 from lamina.settings import settings
 
 OBJECTS: OrderedDict[str, bytes] = OrderedDict()  # kernels of this process, by their text
-MOST_OBJECTS = 2048
 
 
 def _plain(run: Callable[[Any], Any]) -> Callable[[Any, Target], Any]:
@@ -224,7 +223,7 @@ def _objects(texts: list[str]) -> list[bytes]:
     fresh = dict(zip(missing, compiled, strict=True))
     found = [fresh[k] if k in fresh else OBJECTS[k] for k in keys]
     OBJECTS.update(fresh)
-    while len(OBJECTS) > MOST_OBJECTS:
+    while len(OBJECTS) > limits.KEPT_OBJECTS:
         OBJECTS.popitem(last=False)
     return found
 

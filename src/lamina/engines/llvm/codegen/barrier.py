@@ -1,6 +1,6 @@
 """Barriers of a compiled program, and the memory that its threads synchronize through.
 
-    synchronization memory = lines of 128 bytes, against false sharing:
+    synchronization memory = lines of machine.SHARED_LINE bytes, against false sharing:
         count | generation, leave | sleepers | gate | job | body: function, arguments, flush
         | constants | stop | watch: polls left, when to look
     constants = spins, idle spins, processors, barrier, wait, wake,
@@ -17,11 +17,12 @@ import platform
 
 from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.values import Value, constant
+from lamina.engines.llvm.target.machine import SHARED_LINE
 
-LINE = 128  # bytes: x86 fetches adjacent lines of 64 in pairs, and Apple's lines are this long
-
-COUNT, GENERATION, SLEEPERS, GATE, JOB, BODY, CONSTANTS, STOP, WATCH = (LINE * k for k in range(9))
-SIZE = 9 * LINE
+COUNT, GENERATION, SLEEPERS, GATE, JOB, BODY, CONSTANTS, STOP, WATCH = (
+    SHARED_LINE * k for k in range(9)
+)
+SIZE = 9 * SHARED_LINE
 LEAVE = GENERATION + 8
 FUNCTION, ARGUMENTS, FLUSH = BODY, BODY + 8, BODY + 16
 LEFT, DUE = WATCH, WATCH + 8
@@ -29,7 +30,9 @@ SPINS, IDLE_SPINS, PROCESSORS, BARRIER, WAIT, WAKE = (CONSTANTS + 8 * k for k in
 POLL, PERIOD, MAIN = (CONSTANTS + 8 * k for k in range(6, 9))
 IDENT, ENSURE, RELEASE, OCCURRED, AGAIN, MOVE = (CONSTANTS + 8 * k for k in range(9, 15))
 
-POLLS = 16  # barriers, or other polls of weight 1, from one look at the clock to the next
+# Barriers, or other polls of weight 1, from one look at the clock to the next. Programs and the
+# native half of the thread pool both count by it, so it is part of their protocol.
+POLLS = 16
 
 # The instruction that marks a spin loop for the processor, where there is one.
 _PAUSES: dict[str, tuple[str, list[Value]]] = {

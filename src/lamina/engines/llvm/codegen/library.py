@@ -21,6 +21,7 @@ from lamina.engines.llvm.codegen.elementwise import (
 from lamina.engines.llvm.codegen.reducers import best
 from lamina.engines.llvm.codegen.values import Value, constant, zero
 from lamina.engines.llvm.program import scratch
+from lamina.engines.llvm.target.target import target
 from lamina.ir.graph import Node
 from lamina.ir.types import Dim, DType, TensorType, float64
 
@@ -91,8 +92,8 @@ def _are_many(s: Site) -> Value:
     """True if so much is added to single elements that float64 is worth it."""
     b, (x, _, updates) = s.b, s.node.args
     updates_of_one = _count(s, scratch.indexed_extents(s.node))
-    many = b.icmp("sgt", updates_of_one, constant("i64", scratch.LONGEST))
-    least = b.mul(_count(s, x.shape), constant("i64", scratch.EACH))
+    many = b.icmp("sgt", updates_of_one, constant("i64", target().costs.plain_sum))
+    least = b.mul(_count(s, x.shape), constant("i64", target().costs.float64_updates))
     return b.and_(many, b.icmp("sge", _count(s, updates.shape), least))
 
 

@@ -24,6 +24,7 @@ from lamina.engines.llvm.codegen.kernel import NestEmitter
 from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.codegen.values import vector as vector_of
 from lamina.engines.llvm.loops.index import Var
+from lamina.engines.llvm.target.machine import ALIGNMENT
 
 
 class PipelinedEpilogue(NestEmitter):
@@ -40,7 +41,7 @@ class PipelinedEpilogue(NestEmitter):
         self.columns = schedule.unroll.get(vector, 1)
         self.points = self._coordinates([self.rows, vector])
         self.width = vector_of(register_type(nest.accumulators[0].expr.dtype), schedule.lanes)
-        self.accumulators = self.b.reserve(f"[{len(self.points)} x {self.width}]", 64)
+        self.accumulators = self.b.reserve(f"[{len(self.points)} x {self.width}]", ALIGNMENT)
         self.pending = self.b.reserve("i64", 8)
         self.places = {v: self.b.reserve("i64", 8) for v in nest.loops}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from lamina.engines.llvm.codegen.kernel import Coordinates, NestEmitter
 from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loops.index import Var
-from lamina.engines.llvm.target.costs import LINE
+from lamina.engines.llvm.target.target import target
 
 
 class PrefetchingEmitter(NestEmitter):
@@ -45,12 +45,12 @@ class PrefetchingEmitter(NestEmitter):
 
     def _prefetch_next(self) -> None:
         b = self.b
-        number = b.load("i64", self.issued)
+        number, size = b.load("i64", self.issued), constant("i64", target().machine.line)
         for prefetches, base in zip(self.schedule.prefetches, self.bases, strict=True):
             for line in range(prefetches.lines):
                 at = b.add(b.mul(number, constant("i64", prefetches.lines)), constant("i64", line))
                 lines_per_row = constant("i64", prefetches.lines_per_row)
                 row = b.mul(b.binary("udiv", at, lines_per_row), self.dim(prefetches.row))
-                along = b.mul(b.binary("urem", at, lines_per_row), constant("i64", LINE))
+                along = b.mul(b.binary("urem", at, lines_per_row), size)
                 b.fetch(b.element(base, b.add(row, along), "i8"), write=False)
         b.store(b.add(number, constant("i64", 1)), self.issued)

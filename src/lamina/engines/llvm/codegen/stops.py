@@ -11,9 +11,7 @@ from collections.abc import Callable
 from lamina.engines.llvm.codegen.barrier import POLLS, emit_barrier, emit_poll
 from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.values import Value, constant
-
-PIECE = 33  # a kernel of more than 2^33 operations is called in portions: 0.1 s at 80 GFLOP/s
-LIKELY = 1 << 20  # operations at typical sizes; a kernel of fewer has not 2^33 at any size in use
+from lamina.engines.llvm.target.target import target
 
 
 class Stops:
@@ -53,15 +51,15 @@ class Stops:
     ) -> None:
         """Emit call(thread, threads) for a kernel of `work` operations, `typical` at typical sizes.
 
-        Long kernels run in portions, by calls with a multiple of the threads: the same tiles in
-        the same order.
+        Long kernels (`Costs.portion_bits`) run in portions, by calls with a multiple of the
+        threads: the same tiles in the same order.
         """
-        b = self.b
-        is_short = not work.text.startswith("%") and not int(work.text) >> PIECE
-        if is_short or typical < LIKELY:
+        b, bits = self.b, target().costs.portion_bits
+        is_short = not work.text.startswith("%") and not int(work.text) >> bits
+        if is_short or typical < target().costs.portioned:
             call(thread, threads)
             return
-        more = b.lshr(work, constant("i64", PIECE))
+        more = b.lshr(work, constant("i64", bits))
         pieces, stopped = b.add(more, constant("i64", 1)), b.label("stopped")
         first, count = b.mul(thread, pieces), b.mul(threads, pieces)
         with b.loop(0, pieces, hint="piece") as loop:

@@ -7,13 +7,13 @@
             acc = total
 
 float32 accumulators have float64 totals, so that the error of a sum does not grow with the number
-of its terms: in float32, a lane of a register adds up at most LONGEST terms, and of longer sums
-BLOCK terms at a time.
+of its terms: in float32, a lane of a register adds up at most `Costs.plain_sum` terms, and of
+longer sums `Costs.total_block` terms at a time.
 
 Legality: any sum of floats. The order of its terms follows from the nest and the schedule alone.
-Profitability: a sum of at most LONGEST terms has no total. If extents are known only at run time,
-the kernel decides once per call; short sums then cost two predicted branches per tile.
-Changes bits: of sums of more than LONGEST terms.
+Profitability: a sum of at most `Costs.plain_sum` terms has no total. If extents are known only at
+run time, the kernel decides once per call; short sums then cost two predicted branches per tile.
+Changes bits: of longer sums.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from lamina.engines.llvm.codegen.values import Value, constant, is_float, like, 
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Nest
 from lamina.engines.llvm.loops.schedule import Schedule
+from lamina.engines.llvm.target.machine import ALIGNMENT
+from lamina.engines.llvm.target.target import target
 from lamina.ir.types import Dim, is_static
-from lamina.reference.sums import LONGEST
 
-BLOCK = 512  # terms: an addition to a total costs some 10 instructions
 TOTAL = "double"
 
 
@@ -49,6 +49,7 @@ class Totals:
         below: Mapping[Var, int],
     ) -> None:
         self.b, self.nest, self.schedule, self.dim, self.below = b, nest, schedule, dim, below
+        self.longest, self.block = target().costs.plain_sum, target().costs.total_block  # terms
         self.cuts: dict[Var, Value] = {}  # the iterations of a block
         self.when: Value | None = None  # whether this call has totals (None: always, if cuts)
         self.rows: list[_Row] = []
@@ -67,8 +68,8 @@ class Totals:
                 continue
             step = self.schedule.step(var)
             terms = inside * -(-most // step)
-            if terms > LONGEST:
-                self.cuts[var] = constant("i64", max(BLOCK // inside, 1) * step)
+            if terms > self.longest:
+                self.cuts[var] = constant("i64", max(self.block // inside, 1) * step)
                 return
             inside = terms
 
@@ -85,12 +86,12 @@ class Totals:
         tiles = b.binary("sdiv", last, constant("i64", step)) if step > 1 else extent
         within = constant("i64", inside) if isinstance(inside, int) else inside
         terms = b.mul(within, tiles)
-        long = b.icmp("sgt", terms, constant("i64", LONGEST))
+        long = b.icmp("sgt", terms, constant("i64", self.longest))
         if isinstance(inside, int):
-            block = constant("i64", max(BLOCK // inside, 1) * step)
+            block = constant("i64", max(self.block // inside, 1) * step)
         else:
-            long = b.and_(long, b.icmp("sle", within, constant("i64", LONGEST)))
-            fitting = b.binary("sdiv", constant("i64", BLOCK), self._at_least_one(within))
+            long = b.and_(long, b.icmp("sle", within, constant("i64", self.longest)))
+            fitting = b.binary("sdiv", constant("i64", self.block), self._at_least_one(within))
             block = b.mul(self._at_least_one(fitting), constant("i64", step))
         self.cuts[var] = b.select(long, block, self._at_least_one(extent))
         self.when = long if self.when is None else b.or_(self.when, long)
@@ -117,8 +118,8 @@ class Totals:
         """Memory for accumulators and their totals, the same in all forms of a tile."""
         key = (type_, count)
         if key not in self.memory:
-            parts = self.b.reserve(f"[{count} x {type_}]", 64)
-            self.memory[key] = parts, self.b.reserve(f"[{count} x {like(type_, TOTAL)}]", 64)
+            parts = self.b.reserve(f"[{count} x {type_}]", ALIGNMENT)
+            self.memory[key] = parts, self.b.reserve(f"[{count} x {like(type_, TOTAL)}]", ALIGNMENT)
         return self.memory[key]
 
     def first_block(self, var: Var, extent: Value) -> Value:

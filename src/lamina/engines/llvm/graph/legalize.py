@@ -125,7 +125,7 @@ def _wants_panels(node: Node, target: Target) -> bool:
         columns % costs.panel == 0
         and step % costs.set_period == 0
         and step > costs.set_period
-        and rows * costs.panel * size <= target.machine.l1 * 3 // 4
+        and rows * costs.panel * size <= costs.resident_l1
     )
 
 

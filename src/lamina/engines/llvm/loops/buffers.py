@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lamina.engines.llvm.loops.index import Index, at, linear, strides_of
+from lamina.engines.llvm.target.machine import LINE
 from lamina.errors import EngineError
 from lamina.ir.types import Dim, DType, Shape, is_nonnegative, is_static
 
@@ -87,7 +88,7 @@ class Slot:
     def bytes_per_thread(self) -> int:
         """Bytes of one thread's copy, rounded up to whole cache lines."""
         assert is_static(self.bytes)
-        return -(-int(self.bytes) // 64) * 64
+        return -(-int(self.bytes) // LINE) * LINE
 
 
 def _largest(spans: Sequence[Dim]) -> Dim:

@@ -70,7 +70,7 @@ def _statements(
             return CONTROL_FLOW[node.op](
                 node, inputs, outputs, partial(_statements, program, costs)
             )
-        return routine(node, inputs, outputs)
+        return routine(node, inputs, outputs, costs)
 
     def lowered(g: FusionGroup) -> list[Statement]:
         if g.opaque is not None:

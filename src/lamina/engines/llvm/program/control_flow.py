@@ -14,6 +14,7 @@ from lamina.engines.llvm.loops.buffers import Counter, Slot
 from lamina.engines.llvm.loops.kernel import copy, zeros
 from lamina.engines.llvm.program.scratch import scratch_types
 from lamina.engines.llvm.program.statements import If, Loop, Routine, Statement, While
+from lamina.engines.llvm.target.costs import Costs
 from lamina.ir.graph import Graph, Node
 
 # of a graph, with slots for its parameters and results
@@ -58,10 +59,12 @@ def branch(
 CONTROL_FLOW = {"scan": scan, "while": while_loop, "if": branch}
 
 
-def routine(node: Node, sources: Sequence[Slot], outputs: Sequence[Slot]) -> list[Statement]:
+def routine(
+    node: Node, sources: Sequence[Slot], outputs: Sequence[Slot], costs: Costs
+) -> list[Statement]:
     """Return a library routine; its operands are contiguous, and copied if they are not."""
     inputs = [s if s.strides is None else Slot(s.shape, s.dtype) for s in sources]
-    scratch = [Slot(t.shape, t.dtype) for t in scratch_types(node)]
+    scratch = [Slot(t.shape, t.dtype) for t in scratch_types(node, costs)]
     before: list[Statement] = [
         copy(x, s) for x, s in zip(inputs, sources, strict=True) if x is not s
     ]

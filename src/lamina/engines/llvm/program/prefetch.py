@@ -23,28 +23,28 @@ from lamina.engines.llvm.program.footprints import accesses, footprint_at
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import Loop, loops
 from lamina.engines.llvm.schedule.cost import work
-from lamina.engines.llvm.target.costs import LINE, Costs
+from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import Dim, is_static
 from lamina.ir.typical import guess
-from lamina.reference.sums import LONGEST
 
 
 def prefetch(program: Program, target: Target) -> Program:
     """Give the largest product of every row-parallel loop its prefetches."""
     for loop in loops(program.statements):
-        attach_prefetches(loop, target.costs)
+        attach_prefetches(loop, target)
     return program
 
 
-def attach_prefetches(loop: Loop, costs: Costs) -> None:
+def attach_prefetches(loop: Loop, target: Target) -> None:
     """Give the largest product of a loop its prefetches."""
+    costs = target.costs
     kernels = [k for k in loop.statements if isinstance(k, Kernel)]
-    products = [k for k in kernels if _is_long_product(k, costs.prefetch_interval)]
+    products = [k for k in kernels if _is_long_product(k, costs)]
     if loop.rows is None or not products:
         return
     product = max(products, key=lambda k: work(k.nest))
-    rows = _rows_of([k for k in kernels if k is not product], loop, LINE)
+    rows = _rows_of([k for k in kernels if k is not product], loop, target.machine.line)
     first = len(product.slots)
     prefetches = [
         Prefetch(
@@ -61,7 +61,7 @@ def attach_prefetches(loop: Loop, costs: Costs) -> None:
         product.slots += [_next_element(slot, loop) for slot in rows]
 
 
-def _is_long_product(kernel: Kernel, interval: int) -> bool:
+def _is_long_product(kernel: Kernel, costs: Costs) -> bool:
     """True for a product with one reduction loop, a whole number of prefetch intervals long."""
     nest, schedule = kernel.nest, kernel.chosen
     if (
@@ -72,9 +72,9 @@ def _is_long_product(kernel: Kernel, interval: int) -> bool:
         return False
     (over,) = nest.reductions
     by_term = schedule.vector in nest.loops and schedule.step(over) == 1
-    if not by_term or not is_static(over.extent) or int(over.extent) > LONGEST:
+    if not by_term or not is_static(over.extent) or int(over.extent) > costs.plain_sum:
         return False
-    return int(over.extent) % interval == 0
+    return int(over.extent) % costs.prefetch_interval == 0
 
 
 def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tuple[Dim, int]]:

@@ -116,7 +116,7 @@ class _RowCluster(Cluster):
             return None
         self.set_row_loop()
         contracted = self._contracted()
-        step = max(1, self.target.machine.l2 // 2 // sum(contracted.values()))
+        step = max(1, self.target.costs.resident_l2 // sum(contracted.values()))
         return RowTile(list(self.members), _rows(self.kernels), step, contracted)
 
     def _is_worth_it(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-ALIGNMENT = 64  # a cache line, and the widest vector register
+from lamina.engines.llvm.target.machine import ALIGNMENT
 
 
 def plan(sizes: Sequence[int], lives: Sequence[tuple[int, int]]) -> tuple[list[int], int]:

@@ -28,6 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lamina.engines.llvm.runtime import limits
 from lamina.engines.llvm.target import toolchain
 from lamina.engines.llvm.target.target import target
 from lamina.settings import settings
@@ -40,8 +41,6 @@ FORMAT = 3  # raised when objects of the format before may be wrong, or are laid
 DIGEST = 32
 SUFFIX = ".object"
 UNFINISHED = ".unfinished"
-STALE = 600.0  # seconds after which an unfinished file belongs to a writer that was killed
-SWEEP_EVERY = 64  # stores between two looks at the size of the whole folder
 
 CODE_SETTINGS = (
     "compare",
@@ -147,7 +146,7 @@ def store(key: str, payload: bytes) -> None:
     except OSError as error:
         _notice("write", f"cannot write to the cache folder {place} ({error}); going on without")
         return
-    if _stores.get(place, 0) % SWEEP_EVERY == 0:
+    if _stores.get(place, 0) % limits.SWEEP_EVERY == 0:
         _sweep(place)
     _stores[place] = _stores.get(place, 0) + 1
 
@@ -282,7 +281,7 @@ def _sweep(place: Path) -> None:
     total = sum(entry.st_size for _, entry in entries)
     for path, entry in entries:
         unfinished = path.name.endswith(UNFINISHED)
-        if unfinished and time.time() - entry.st_mtime < STALE:
+        if unfinished and time.time() - entry.st_mtime < limits.STALE:
             continue  # its writer may be at work
         if unfinished or total > settings.cache_limit:
             _remove(path)

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from lamina.engines import residence
-from lamina.engines.llvm.runtime import arena, threadpool
+from lamina.engines.llvm.runtime import arena, limits, threadpool
 from lamina.engines.llvm.runtime.guard import Guard
 from lamina.engines.llvm.runtime.image import Image
 from lamina.engines.llvm.runtime.manifest import THREADS, bindable
 from lamina.engines.llvm.runtime.throttle import CallHistory, ProgramHistory
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.machine import ALIGNMENT
 from lamina.engines.llvm.target.target import target
 from lamina.errors import DTypeError, ShapeError
 from lamina.interrupts import raise_pending
@@ -24,8 +25,6 @@ from lamina.ir.graph import Graph
 from lamina.ir.types import evaluate
 from lamina.locks import renewed
 from lamina.settings import settings
-
-KEPT = 8  # sizes whose arena stays allocated
 
 
 class LlvmProgram:
@@ -104,7 +103,7 @@ class LlvmProgram:
         key = tuple([arrays[k].shape[axis] for k, axis, _, _ in self._axes])
         bound = self._bound.get(key)
         if bound is None or bound.threads < threads:
-            while len(self._bound) >= KEPT:
+            while len(self._bound) >= limits.KEPT_SIZES:
                 self._bound.pop(next(iter(self._bound)))
             bound = self._bound[key] = _Bound(self, self._sizes(key), threads)
         return bound
@@ -139,8 +138,8 @@ class _Bound:
         temporary = [k for k, b in enumerate(plan.blocks) if b.kind == "temporary"]
         bytes_ = [evaluate(plan.blocks[k].bytes, sizes) for k in temporary]
         offsets, total = arena.plan(bytes_, [plan.blocks[k].life for k in temporary])
-        self.arena = np.empty(total + arena.ALIGNMENT, np.uint8)
-        base = -(-_pointer(self.arena) // arena.ALIGNMENT) * arena.ALIGNMENT
+        self.arena = np.empty(total + ALIGNMENT, np.uint8)
+        base = -(-_pointer(self.arena) // ALIGNMENT) * ALIGNMENT
         head = len(plan.symbols)
         self.table = np.zeros(head + len(plan.blocks), np.int64)
         self.table[:head] = [sizes[s] for s in plan.symbols]

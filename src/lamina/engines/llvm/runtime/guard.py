@@ -1,7 +1,7 @@
 """Calls of a program that Ctrl-C can stop: those with little state, and long ones.
 
-A backup of the state costs time: with more than LITTLE of it, only calls that are expected to take
-longer than a user would wait have one. Others run to their end.
+A backup of the state costs time: with more than `limits.LITTLE_STATE` of it, only calls that are
+expected to take longer than a user would wait have one. Others run to their end.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-LONG = 0.3  # seconds, from which on a call has a backup of whatever state there is
-LITTLE = 1 << 16  # bytes of state, up to which every call has one
-SPEED = 2e10  # operations a second that are expected of a program that has not run yet
+from lamina.engines.llvm.runtime import limits
 
 
 class Guard:
@@ -21,7 +19,7 @@ class Guard:
     estimate from its work."""
 
     def __init__(self, state: Sequence[int], work: int) -> None:
-        self.state, self.seconds = state, work / SPEED
+        self.state, self.seconds = state, work / limits.EXPECTED_SPEED
         self._backups: list[np.ndarray] = []
         self._is_little, self._is_fixed = True, False
         self._table = np.zeros(1 + 3 * len(state), np.int64)
@@ -31,10 +29,10 @@ class Guard:
         """The address of the guard of a call with these arguments; None for none."""
         if self.state and not self._is_fixed:
             held = [arrays[k] for k in self.state]
-            self._is_little = sum(a.nbytes for a in held) <= LITTLE
-            if self._is_little or self.seconds >= LONG:
+            self._is_little = sum(a.nbytes for a in held) <= limits.LITTLE_STATE
+            if self._is_little or self.seconds >= limits.GUARDED:
                 self._fill(held)
-        return self._address if self._is_little or self.seconds >= LONG else None
+        return self._address if self._is_little or self.seconds >= limits.GUARDED else None
 
     def fix(self, arrays: Sequence[np.ndarray]) -> None:
         """From now on the arguments are these."""

@@ -24,18 +24,15 @@ from typing import Any
 
 from lamina.engines.llvm.codegen import barrier
 from lamina.engines.llvm.runtime import cache as disk
-from lamina.engines.llvm.runtime import worker
+from lamina.engines.llvm.runtime import limits, worker
 from lamina.engines.llvm.runtime.parking import System, system
 from lamina.engines.llvm.runtime.worker import DONE, MOST, REFUSED
 from lamina.engines.llvm.target import toolchain
+from lamina.engines.llvm.target.machine import SHARED_LINE
 from lamina.errors import RangeError
 from lamina.settings import available_cpus
 
 __all__ = ["run"]
-
-IDLE = 100e-6  # seconds that a worker spins for the next job before it sleeps
-SPIN = 30e-6  # seconds that a thread spins for the others inside a program before it sleeps
-LOOK = 0.2  # seconds of a program between two checks for Ctrl-C
 
 
 def run(
@@ -79,8 +76,8 @@ class WorkerPool:
 
     def __init__(self) -> None:
         entries = self._entries = _entries()  # keeps the code in memory
-        self._memory = ctypes.create_string_buffer(barrier.SIZE + barrier.LINE)
-        self.sync = -(-ctypes.addressof(self._memory) // barrier.LINE) * barrier.LINE
+        self._memory = ctypes.create_string_buffer(barrier.SIZE + SHARED_LINE)
+        self.sync = -(-ctypes.addressof(self._memory) // SHARED_LINE) * SHARED_LINE
         self.size = 1  # threads that a program can be entered on, the caller's included
         self.go, self._work, self._dismiss = (
             entries.functions[name] for name in ("go", "work", "dismiss")
@@ -193,8 +190,8 @@ class _Entries:
         per_spin, period = self._measured()
         wait, wake = this.addresses()
         return {
-            barrier.SPINS: round(SPIN / per_spin),
-            barrier.IDLE_SPINS: round(IDLE / per_spin),
+            barrier.SPINS: round(limits.SPIN / per_spin),
+            barrier.IDLE_SPINS: round(limits.IDLE / per_spin),
             barrier.PROCESSORS: available_cpus(),
             barrier.BARRIER: self.library.address("barrier"),
             barrier.WAIT: wait,
@@ -205,13 +202,13 @@ class _Entries:
         }
 
     def _measured(self) -> tuple[float, int]:
-        """Return the seconds per iteration of a spin loop, and the clock's ticks in LOOK
+        """Return the seconds per iteration of a spin loop, and the clock's ticks in limits.LOOK
         seconds."""
         ticks = self.functions["ticks"]
         begun, first = time.perf_counter(), ticks()
         per_spin = _seconds_per_spin(self.functions["rest"])
         elapsed, last = time.perf_counter() - begun, ticks()
-        return per_spin, max(round(LOOK * (last - first) / elapsed), 1)
+        return per_spin, max(round(limits.LOOK * (last - first) / elapsed), 1)
 
 
 def _python_functions() -> dict[int, int]:

@@ -7,14 +7,7 @@ is slower than on one thread runs on one for a while, then tries again.
 
 from __future__ import annotations
 
-PROBE = 5  # the call that is made on one thread, to know how long that takes; of long ones
-LONG = 20e-3  # (seconds)
-PROBE_LONG = 2  # it is this one
-LONGEST = 1.0  # seconds; longer calls are not tried on one thread
-SLOW = 1.3  # where that is not known: how much longer than at perfect scaling calls may take
-PATIENCE = 3  # slow calls in a row before it is believed, or one twice as long as alone,
-LASTING = 12e-3  # and their seconds together: threads that just woke may share a processor at first
-ALONE, ALONE_MOST = 0.02, 3.0  # seconds on one thread before the others are tried again
+from lamina.engines.llvm.runtime import limits
 
 
 class ProgramHistory:
@@ -22,7 +15,7 @@ class ProgramHistory:
 
     def __init__(self) -> None:
         self.alone = 0.0  # seconds that it has still to run on one thread
-        self.pause = ALONE  # twice as long each time that it comes back to slow calls
+        self.pause = limits.ALONE  # twice as long each time that it comes back to slow calls
 
 
 class CallHistory:
@@ -36,8 +29,8 @@ class CallHistory:
 
     def threads(self, most: int) -> int:
         """Return the number of threads of the next call."""
-        due = self.calls >= (PROBE if self.best < LONG else PROBE_LONG)
-        probing = due and self.one == float("inf") and self.best < LONGEST
+        due = self.calls >= (limits.PROBE if self.best < limits.LONG_CALL else limits.PROBE_LONG)
+        probing = due and self.one == float("inf") and self.best < limits.LONGEST_PROBE
         return 1 if self.program.alone > 0 or probing else most
 
     def took(self, seconds: float, threads: int) -> None:
@@ -49,11 +42,11 @@ class CallHistory:
             program.alone -= seconds
             return
         self.best = min(self.best, seconds)
-        if seconds <= min(self.one, self.best * threads * SLOW):
+        if seconds <= min(self.one, self.best * threads * limits.SLOW):
             self.slow, self.lost = 0, 0.0
-            program.pause = max(ALONE, program.pause / 2)
+            program.pause = max(limits.ALONE, program.pause / 2)
             return
         self.slow, self.lost = self.slow + 1, self.lost + seconds
-        if self.lost >= LASTING and (self.slow >= PATIENCE or seconds > 2 * self.one):
+        if self.lost >= limits.LASTING and (self.slow >= limits.PATIENCE or seconds > 2 * self.one):
             self.slow, self.lost, program.alone = 0, 0.0, max(program.pause, seconds)
-            program.pause = min(2 * program.pause, ALONE_MOST)
+            program.pause = min(2 * program.pause, limits.ALONE_MOST)

@@ -27,6 +27,7 @@ from lamina.engines.llvm.codegen.builder import Builder, Module
 from lamina.engines.llvm.codegen.values import Value
 from lamina.engines.llvm.runtime import stopping
 from lamina.engines.llvm.runtime.parking import System
+from lamina.engines.llvm.target.machine import SHARED_LINE
 
 SYMBOLS = ["go", "work", "dismiss", "barrier", "poll", "rest", "ticks"]
 DONE, REFUSED, STOPPED = 0, 1, 2  # the results of `go`
@@ -227,7 +228,7 @@ def _go(module: Module) -> None:
     more = [("threads", "i64"), ("guard", "ptr")]
     made = module.function("go", [*args, *more], returns="i64")
     b, (sync, function, arguments, flush, threads, guard) = made.builder, made.args
-    own = b.reserve(f"[{barrier.SIZE} x i8]", barrier.LINE)
+    own = b.reserve(f"[{barrier.SIZE} x i8]", SHARED_LINE)
     gate = field(b, sync, barrier.GATE)
     several, alone, shut = b.label("several"), b.label("alone"), b.label("shut")
     begin, refuse = b.label("begin"), b.label("refuse")

@@ -8,6 +8,7 @@ cost model (cost.py), with the thresholds of `Costs`. Changes bits: vectorized r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -26,7 +27,7 @@ from lamina.ir.typical import guess, guess_size
 def choose(nest: Nest, target: Target) -> Schedule:
     """Return the schedule of a nest."""
     lanes = _lanes(nest, target)
-    vector = _vector(nest, lanes, target.costs)
+    vector = _vector(nest, lanes, target.costs.gather)
     if vector is None:
         schedule = Schedule(tuple(nest.loops), None, 1)
     elif (loop := transposed_loop(nest, vector, lanes)) is not None:
@@ -156,18 +157,26 @@ def _lanes(nest: Nest, target: Target) -> int:
     return max(target.machine.lanes(max([32, *widths])), 1)
 
 
-def _vector(nest: Nest, lanes: int, costs: Costs) -> Var | None:
+def _vector(nest: Nest, lanes: int, gather: float) -> Var | None:
     candidates = [v for v in (*nest.loops, *nest.reductions) if v.extent != 1]
     candidates = [
         v for v in candidates if v is not nest.sequential_outer and not is_split_part(nest, v)
     ]
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         candidates = [v for v in candidates if v in nest.loops]
-    each = {v: vector_cost(nest, v, lanes, costs.gather) for v in candidates}
+    each = {v: vector_cost(nest, v, lanes, _scattered(nest, v, lanes, gather)) for v in candidates}
     best = min(each, key=lambda v: each[v], default=None)
-    if best is None or each[best] >= vector_cost(nest, None, 1, costs.gather):
+    if best is None or each[best] >= vector_cost(nest, None, 1, gather):
         return None
     return best
+
+
+def _scattered(nest: Nest, vector: Var, lanes: int, gather: float) -> float:
+    """Return the cost of a register that a strided load fills: of a gather, or of its part of an
+    in-register transpose, which is a load and log2(lanes) shuffles."""
+    if transposed_loop(nest, vector, lanes) is None:
+        return gather
+    return min(gather, 1 + math.log2(lanes))
 
 
 def _order(nest: Nest, vector: Var, unroll: dict[Var, int], memory_bound: bool) -> tuple[Var, ...]:
@@ -205,9 +214,9 @@ def _columns_outermost(nest: Nest, schedule: Schedule, target: Target) -> tuple[
         else:
             left += size
     panels = -(-guess(vector.extent) // schedule.step(vector))
-    if right > target.machine.l2 // 2:
+    if right > target.costs.resident_l2:
         right *= guess_size(v.extent for v in rest)
-    if left > target.machine.l2 // 2:
+    if left > target.costs.resident_l2:
         left *= panels
     if left >= right:
         return order

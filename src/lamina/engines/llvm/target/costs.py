@@ -15,14 +15,34 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from lamina.engines.llvm.target.machine import Machine
+from lamina.reference.sums import LONGEST
 
 KIB, MIB = 1 << 10, 1 << 20
-LINE = 64  # bytes of a cache line, on x86 and most of AArch64
+UNLIMITED = 1 << 60
 
 
 @dataclass(frozen=True)
 class Costs:
     """The thresholds of all passes. Costs are in instructions for an element (ir/kinds.py)."""
+
+    # ---- caches
+    resident_l1: int = 24 * KIB
+    """Bytes that stay in the first cache while others stream through it: three quarters of it."""
+    resident_l2: int = 512 * KIB
+    """Bytes that stay in L2 in the same way: half of it, which has instructions and other data."""
+
+    # ---- sums (codegen/totals.py, codegen/library.py, program/scratch.py)
+    plain_sum: int = LONGEST
+    """Terms that one lane adds up without a total; the reference adds as many, and both promise
+    so."""
+    total_block: int = 512
+    """Terms of a longer sum that a lane adds up before they go to a float64 total, which takes some
+    10 instructions for each accumulator."""
+    float64_updates: int = 256
+    """Updates of an element, on average, for which a scatter adds in float64: it converts all
+    elements twice."""
+    float64_scratch: int = 1 << 16
+    """Elements for which that memory is reserved where sizes are known only at run time."""
 
     # ---- fusion planning (fusion/plan.py)
     recompute: float = 8
@@ -131,6 +151,12 @@ class Costs:
     registers."""
     serial: float = 4096
     """Operations of a kernel that one thread does sooner than several can start."""
+    portion_bits: int = 33
+    """Bits: kernels of more than 2^33 operations are called in portions, between which Ctrl-C can
+    stop them: 0.1 s of a core at 80 GFLOP/s."""
+    portioned: int = 1 << 20
+    """Operations at typical sizes: a kernel of fewer has not 2^33 at any size in use, and gets no
+    code for portions."""
     alone: float = 200_000
     """Operations of a whole program that one thread does sooner than a second one wakes: about 5 us
     of work, and as long as it takes to wake a thread that sleeps."""
@@ -167,6 +193,8 @@ class Costs:
         """The thresholds for a machine."""
         registers = machine.vector_registers
         return Costs(
+            resident_l1=machine.l1 * 3 // 4,
+            resident_l2=machine.l2 // 2,
             panel=2 * max(machine.lanes(32), 1),
             winograd_row=min(768 * KIB, machine.l2 * 3 // 4),
             winograd_weights=min(MIB, machine.l2),
@@ -181,33 +209,67 @@ class Costs:
         )
 
     def eager(self) -> Costs:
-        """The thresholds at which every pass does the most that it may."""
+        """The thresholds at which every pass does the most that it may.
+
+        These stay, because they are no limits of a pass:
+        prices of instructions (`recompute`, `reread`, `longest`, `recompute_readers`, `gather`,
+        `clamped_rows`), since either side of them is another program that is right;
+        counts of registers (`accumulators`, `dot_side`, `masked_values`), since code spills beyond;
+        sums (`plain_sum`, `total_block`), since products with totals are not prefetched: the fuzzer
+        lowers them for every other program; and `pieces`, since all are in one body.
+        """
         return replace(
             self,
+            resident_l1=UNLIMITED,
+            resident_l2=4 * KIB,
+            float64_updates=0,
+            float64_scratch=UNLIMITED,
+            short_sum=1,
             few_rows=1,
             many_rows=1,
             panel=min(self.panel, 8),
             narrow_result=2,
+            phases=UNLIMITED,
             winograd_gain=0,
             winograd_gain_near=0,
+            winograd_row=UNLIMITED,
+            winograd_weights=UNLIMITED,
+            winograd_most=UNLIMITED,
             set_period=64,
             conflicting_rows=1,
             halo=1,
-            piece=2,
+            fuse_reach=UNLIMITED,
+            fuse_stores=UNLIMITED,
+            fuse_buffers=UNLIMITED,
+            piece=1,
+            piece_stores=UNLIMITED,
             split_reads=0,
+            block_columns=1,
             block_least=2,
             block_most=16,
             block_guessed=8,
             block_rows=0,
             block_panel_l1=0,
+            short_loop=UNLIMITED,
+            long_reduction=8,
+            update_arrays=0,
             sure_rows=2,
+            far_rows=UNLIMITED,
+            hide_latency=0,
+            short_tile=UNLIMITED,
             serial=0,
+            portion_bits=10,
+            portioned=0,
             alone=0,
             region_rows=1,
             row_alignment=1,
             balance=0,
+            region_shared=UNLIMITED,
             tile_least=0,
+            tile_most=UNLIMITED,
+            replicated=UNLIMITED,
             prefetch_interval=4,
+            prefetch_lines=UNLIMITED,
         )
 
     def key(self) -> list[float]:

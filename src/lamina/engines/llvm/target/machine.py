@@ -23,6 +23,14 @@ from lamina.settings import available_cpus
 X86 = ("x86_64", "amd64", "i386", "i686")
 ARM = ("aarch64", "arm64")
 
+LINE = 64
+"""Bytes of a cache line that memory of one thread is aligned to, for every machine alike."""
+ALIGNMENT = 64
+"""Bytes to which buffers are aligned: a line, and the widest vector register."""
+SHARED_LINE = 128
+"""Bytes between what different threads write: x86 fetches adjacent lines of 64 in pairs, and the
+lines of Apple's processors are this long."""
+
 # The first feature that the processor has decides: (feature, bits of a vector, vector registers).
 _VECTORS = [
     ("avx512vl", 512, 32),
@@ -39,7 +47,8 @@ _CACHES = {1: 32 << 10, 2: 512 << 10, 3: 4 << 20}
 @dataclass(frozen=True)
 class Machine:
     """A processor as the scheduler sees it. Sizes are in bytes; `l1` and `l2` are one core's, `l3`
-    is what one core can use (0 where there is none); `cores` are those this process may use."""
+    is what one core can use (0 where there is none); `cores` are those this process may use; `line`
+    is that of the caches."""
 
     triple: str
     cpu: str
@@ -51,6 +60,7 @@ class Machine:
     l2: int
     l3: int
     cores: int
+    line: int = LINE
 
     def lanes(self, bits: int) -> int:
         """Return the number of elements of this many bits in one vector register."""
@@ -81,7 +91,15 @@ def machine() -> Machine:
     bits, registers = vector_unit(features)
     sizes = _CACHES | _cache_sizes()
     return Machine(
-        *host, bits, registers, "fma" in features, sizes[1], sizes[2], sizes[3], available_cpus()
+        *host,
+        bits,
+        registers,
+        "fma" in features,
+        sizes[1],
+        sizes[2],
+        sizes[3],
+        available_cpus(),
+        _cache_line(architecture),
     )
 
 
@@ -91,6 +109,11 @@ def vector_unit(features: set[str]) -> tuple[int, int]:
         if feature in features:
             return bits, registers
     return 128, 16
+
+
+def _cache_line(architecture: str) -> int:
+    """Return the bytes of a cache line: 128 on Apple's processors, else 64."""
+    return 128 if sys.platform == "darwin" and architecture in ARM else LINE
 
 
 # ---- caches ------------------------------------------------------------------------------------

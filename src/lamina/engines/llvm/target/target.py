@@ -23,7 +23,7 @@ class Target:
         """Every figure that decides how a program is arranged, for the key of the cache."""
         this = self.machine
         registers = [this.vector_bits, this.vector_registers, this.fma]
-        return [*registers, this.l1, this.l2, *self.costs.key()]
+        return [*registers, this.l1, this.l2, this.line, *self.costs.key()]
 
 
 @cache
