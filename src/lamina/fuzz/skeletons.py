@@ -14,7 +14,7 @@ from typing import Any
 from lamina import operations as lm
 from lamina.fuzz.grower import Grower, Move, Refused
 from lamina.ir.graph import Node, substitute
-from lamina.ir.types import Dim, TensorType, float32
+from lamina.ir.types import Dim, TensorType, float32, is_static
 from lamina.tensor import Tensor
 from lamina.transforms import grad, scan
 from lamina.transforms.tracing import record
@@ -198,6 +198,26 @@ def dense_chain(g: Grower) -> list[Node]:
     return _put(g, run, *operands)
 
 
+def wide_rows(g: Grower) -> list[Node]:
+    """A few rows with so much between the kernels that tiling them pays with normal thresholds,
+    which assume 32 rows if their number is known only at run time."""
+    rows = _rows(g, 2 * g.scale)
+    if g.lane == "special" or is_static(rows):
+        raise Refused
+    height, width = g.rng.choice(((64, 130), (128, 65), (33, 260)))
+    operands = _inputs(g, (rows, height), (height, width), (width, g.rng.choice((3, 8))))
+    activation = _activation(g)
+    normalized, projected = g.rng.random() < 0.7, g.rng.random() < 0.7
+
+    def run(x: Tensor, w: Tensor, v: Tensor) -> Tensor:
+        y = activation(x[:, :, None] * w)
+        if normalized:
+            y = activation(y - lm.max(y, axis=-1, keepdims=True))
+        return y @ v if projected else lm.sum(lm.abs(y), axis=-1)
+
+    return _put(g, run, *operands)
+
+
 def attention(g: Grower) -> list[Node]:
     """Scores of rows by rows, normalized, times values."""
     if g.lane != "smooth":
@@ -300,6 +320,7 @@ SKELETONS: dict[Move, int] = {  # how often each is selected
     dense_chain: 3,
     optimizer_step: 2,
     stacked_product: 2,
+    wide_rows: 2,
     accumulation: 1,
     attention: 1,
     long_contraction: 1,
