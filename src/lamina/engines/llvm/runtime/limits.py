@@ -11,8 +11,8 @@ IDLE = 100e-6
 """Seconds that a worker spins for the next job before it sleeps: the time of Python between two
 steps of a training loop is some tens of microseconds, and waking a thread takes as long."""
 SPIN = 30e-6
-"""Seconds that a thread spins for the others inside a program before it sleeps: more than threads
-that run drift apart, less than a time slice that another process takes."""
+"""Seconds that a thread spins for the others inside a program before it sleeps: more than the time
+between the arrivals of threads that run, less than a time slice that another process takes."""
 LOOK = 0.2
 """Seconds of a program between two checks for Ctrl-C: a user notices no more, and a check takes the
 interpreter's lock."""
