@@ -533,7 +533,7 @@ data = image_dataset_from_directory(sys.argv[1], image_size=(256, 256), batch_si
                                     verbose=False)
 next(iter(data))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-total = sum(x.nbytes for x, _ in data)
+total = sum(x.numpy().nbytes for x, _ in data)
 print(total, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 

@@ -46,6 +46,8 @@ FLOORS = [
     ["engines.comparison"],
     ["engines"],
     ["tensor"],
+    ["strings"],
+    ["specs"],
     ["variables"],
     ["operations"],
     ["transforms"],

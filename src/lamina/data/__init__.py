@@ -8,7 +8,8 @@ from lamina import namespaces
 if TYPE_CHECKING:
     from lamina.data.classes import to_categorical as to_categorical
     from lamina.data.corpora import CharacterCorpus as CharacterCorpus, WordCorpus as WordCorpus
-    from lamina.data.dataset import AUTOTUNE as AUTOTUNE, Dataset as Dataset, PyDataset as PyDataset
+    from lamina.data.dataset import AUTOTUNE as AUTOTUNE, Dataset as Dataset
+    from lamina.data.py_dataset import PyDataset as PyDataset
     from lamina.data.dataset_splitting import split_dataset as split_dataset
     from lamina.data.image_folders import (
         image_dataset_from_directory as image_dataset_from_directory,
@@ -32,7 +33,7 @@ _LAZY = {
     "AUTOTUNE": "lamina.data.dataset:AUTOTUNE",
     "CharacterCorpus": "lamina.data.corpora:CharacterCorpus",
     "Dataset": "lamina.data.dataset:Dataset",
-    "PyDataset": "lamina.data.dataset:PyDataset",
+    "PyDataset": "lamina.data.py_dataset:PyDataset",
     "WordCorpus": "lamina.data.corpora:WordCorpus",
     "array_to_img": "lamina.data.single_images:array_to_img",
     "image_dataset_from_directory": "lamina.data.image_folders:image_dataset_from_directory",

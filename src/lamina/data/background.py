@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from lamina.settings import available_cpus
 
+S = TypeVar("S")
 T = TypeVar("T")
 MOST_WORKERS = 8
 
@@ -25,7 +26,7 @@ def default_workers() -> int:
 
 
 def in_order(
-    make: Callable[[int], T], numbers: Iterable[int], workers: int, ahead: int
+    make: Callable[[S], T], numbers: Iterable[S], workers: int, ahead: int
 ) -> Generator[T, None, None]:
     """make(n) for each n, in order, made by `workers` threads before they are asked for.
 

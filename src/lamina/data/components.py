@@ -44,8 +44,8 @@ def components(owner: str, nest: Any) -> tuple[Any, int]:
     return arrays, count
 
 
-def row_of(arrays: Any, number: int) -> Any:
-    """One row of each array, in the same nest."""
+def row_of(arrays: Any, number: Any) -> Any:
+    """One row of each array, or the rows of several numbers, in the same nest."""
     return tree.map_structure(lambda array: array[number], arrays)
 
 

@@ -1,49 +1,80 @@
 """Dataset: batches that are made when they are asked for, for `fit` or a `for` loop.
 
-A dataset is a length and a function that makes any batch of any pass over the data,
+A dataset is a length and a function that makes any element of any pass over the data,
 
-    make(epoch, number) -> batch        batch = x | (x, y) | (x, y, sample_weight)
+    make(epoch, number) -> element       element = x | (x, y) | (x, y, sample_weight)
 
-which depends on these two numbers only. So batches can be made by any number of threads, in any
-order, and training that resumes at an epoch gets the batches of an uninterrupted run.
+which depends on these two numbers only, or, where elements cannot be made by their number (a
+generator, a filter), a function that begins a pass (`data/elements.py`). So batches are the same
+for any number of threads, and training that resumes at an epoch gets the batches of an
+uninterrupted run.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 
 from lamina import tree
-from lamina.arguments import integer, one_of
+from lamina.arguments import integer
 from lamina.data.background import default_workers, in_order
-from lamina.data.components import components, row_of
+from lamina.data.batching import Batching
+from lamina.data.disk_cache import DiskCache, MemoryCache, cached
+from lamina.data.elements import AUTOTUNE, INFINITE, UNKNOWN, Gather, Iterate, Make, wrapped
+from lamina.data.making import Making
+from lamina.data.mapping import Mapping
+from lamina.data.selecting import Selecting, order_seed
 from lamina.data.splitting import epoch_order
-from lamina.errors import DataError, RangeError, StateError
-from lamina.operations.random_keys import fold_in, key_scope, scoped_key
-from lamina.tensor import Tensor
+from lamina.data.windows import Windows
+from lamina.errors import DataError
+from lamina.specs import TensorSpec
+from lamina.strings import StringTensor, is_text_array
+from lamina.tensor import Tensor, as_tensor
 
-Make = Callable[[int, int], Any]
-AUTOTUNE = -1  # "as many as there are processors"
+__all__ = ["AUTOTUNE", "INFINITE", "UNKNOWN", "Dataset", "Options", "order_seed"]
 
 
-class Dataset:
-    """Batches of NumPy arrays that are made when they are needed.
+class Options:
+    """Options of `tf.data`, which are accepted and have no effect.
+
+    Elements come in the same order with any number of threads, and the number of threads is an
+    argument of `map`.
+
+    Example:
+        >>> from lamina.data.dataset import Options
+        >>> options = Options()
+        >>> options.deterministic = False
+        >>> options.autotune.enabled = True
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        inner = Options()
+        setattr(self, name, inner)
+        return inner
+
+
+class Dataset(Making, Mapping, Selecting, Batching, Windows):
+    """Batches or samples that are made when they are needed, with the methods of `tf.data`.
 
     Each `for` loop over a dataset is the next pass, in another order if it is shuffled; `fit`
-    counts passes by its own epochs. `len()` is the number of batches. Methods return new datasets
-    and leave this one unchanged; their names are those of `tf.data`.
+    counts passes by its own epochs. Elements are tensors, or nests of tensors in tuples and
+    dictionaries; strings are string tensors. `len()` is the number of elements. Methods return new
+    datasets and leave this one unchanged.
 
     Args:
-        make: function (epoch, number) that returns a batch: an array, or a tuple (x, y) or (x, y,
-            sample_weight) of arrays or nests of them. Several threads call it. None leaves the
-            batch out.
-        length: number of batches in a pass.
-        workers: number of threads that make batches; 0 makes them in the caller's thread.
-        ahead: number of batches that may be waiting or in the making; None chooses it.
+        make: function (epoch, number) that returns an element: an array, or a tuple (x, y) or (x,
+            y, sample_weight) of arrays or nests of them. Several threads call it. None leaves the
+            element out.
+        length: number of elements in a pass; -1 for a dataset without end.
+        workers: number of threads that make elements; 0 makes them in the caller's thread.
+        ahead: number of elements that may be waiting or in the making; None chooses it.
         class_names: names of the labels, if there are any.
         batched: True for batches, False for single samples, which `batch` combines.
         finish: function that is called after each whole pass.
@@ -57,10 +88,12 @@ class Dataset:
     """
 
     file_paths: list[str] | None = None  # of the rows, unshuffled, where they are files
+    _fixed = False  # True if all batches have one size
+    _spec: Any = None  # the nest of TensorSpecs, where it was given
 
     def __init__(
         self,
-        make: Make,
+        make: Make | None,
         length: int,
         *,
         workers: int = 0,
@@ -69,7 +102,7 @@ class Dataset:
         batched: bool = True,
         finish: Callable[[], None] | None = None,
     ) -> None:
-        self._make, self._length = make, integer("Dataset", "length", length, 0)
+        self._make, self._length = make, integer("Dataset", "length", length, UNKNOWN)
         workers = integer("Dataset", "workers", workers, AUTOTUNE)
         ahead = integer("Dataset", "ahead", ahead, 0, optional=True)
         self.workers = default_workers() if workers == AUTOTUNE else workers
@@ -110,296 +143,238 @@ class Dataset:
 
         return cls(make, -(-count // size), batched=bool(batch_size), **options)
 
-    @classmethod
-    def from_tensor_slices(cls, tensors: Any) -> Dataset:
-        """Return the rows of arrays of equal length as single samples, which `batch` combines.
+    def enumerate(self, start: int = 0, name: str | None = None) -> Dataset:
+        """Return a dataset of pairs (number, element).
 
         Args:
-            tensors: array, or nest (tuple, dictionary) of arrays, whose structure each sample has.
-                A list is one array, as in `tf.data`. Strings are allowed.
-
-        Raises:
-            DataError: if the lengths differ or the arrays have no rows.
-            ShapeError: for a single value, or rows of differing shapes.
+            start: number of the first element.
+            name: accepted for `tf.data`.
 
         Example:
             >>> import lamina as lm
-            >>> [row.item() for row in lm.data.Dataset.from_tensor_slices([3, 1, 2])]
-            [3, 1, 2]
+            >>> data = lm.data.Dataset.from_tensor_slices(["a", "b"]).enumerate(start=5)
+            >>> [(n.item(), text.item()) for n, text in data]
+            [(5, 'a'), (6, 'b')]
         """
-        arrays, count = components("from_tensor_slices", tensors)
-        return cls(lambda epoch, number: row_of(arrays, number), count, batched=False)
+        start = integer("Dataset.enumerate", "start", start)
+        return Dataset.zip(Dataset.counter(start), self)
 
     # ---- gone through --------------------------------------------------------------------------
-    def __len__(self) -> int:
+    def _count(self) -> int:
         return self._length
 
-    def cardinality(self) -> int:
-        """Return the number of batches, as `len()`."""
-        return len(self)
+    @property
+    def is_sequential(self) -> bool:
+        """True if an element can be made only after those before it."""
+        return self._make is None
+
+    def __len__(self) -> int:
+        count = self._count()
+        if count < 0:
+            what = "infinite" if count == INFINITE else "not known before a pass"
+            raise TypeError(f"len(): the number of elements is {what}")
+        return count
+
+    def __bool__(self) -> bool:
+        return True
+
+    def cardinality(self, name: str | None = None) -> Tensor:
+        """Return the number of elements, int64: -1 if there is no end, -2 if it is not known.
+
+        Args:
+            name: accepted for `tf.data`.
+        """
+        return as_tensor(np.int64(self._count()))
 
     def __iter__(self) -> Iterator[Any]:
         self._passes += 1
-        return self.epoch(self._passes - 1)
+        return map(wrapped, self.epoch(self._passes - 1))
 
     def epoch(self, number: int) -> Generator[Any, None, None]:
-        """Return the batches of one pass, always the same ones for the same number.
+        """Return the elements of one pass as NumPy arrays, always the same for the same number.
 
         Args:
             number: number of the pass, from 0.
         """
-        return self.stream(number * len(self), len(self))
+        return self._elements(number)
 
-    def stream(self, first: int, count: int) -> Generator[Any, None, None]:
-        """Return batches numbered through all passes: number n is batch n % len of pass n // len.
+    def stream(self, first: int, count: int | None) -> Generator[Any, None, None]:
+        """Return elements as NumPy arrays, numbered through all passes: number n is element n % len
+        of pass n // len.
 
         Args:
-            first: number of the first batch.
-            count: number of batches.
+            first: number of the first element.
+            count: number of elements; None goes on without end.
         """
-        length = len(self)
+        return self._streamed(first, count)
 
-        def make(n: int) -> Any:
-            return self._make(*divmod(n, length))
+    def as_numpy_iterator(self, name: str | None = None) -> Iterator[Any]:
+        """Return an iterator over the elements of the next pass as NumPy arrays; strings are bytes.
 
-        batches = in_order(make, range(first, first + count), self.workers, self.ahead)
-        with closing(batches):
-            for number, batch in enumerate(batches, first):
-                if batch is not None:
-                    yield batch
-                if self._finish is not None and (number + 1) % length == 0:
-                    self._finish()
+        Args:
+            name: accepted for `tf.data`.
+        """
+        self._passes += 1
+        return (tree.map_structure(_numpy, each) for each in self.epoch(self._passes - 1))
 
-    def as_numpy_iterator(self) -> Iterator[Any]:
-        """Return an iterator over the batches, as `iter()`."""
-        return iter(self)
+    def get_single_element(self, name: str | None = None) -> Any:
+        """Return the only element.
+
+        Args:
+            name: accepted for `tf.data`.
+
+        Raises:
+            DataError: if there are none, or several.
+        """
+        found = list(itertools.islice(self.epoch(0), 2))
+        if len(found) != 1:
+            many = "none" if not found else "several"
+            raise DataError(f"Dataset.get_single_element: expected one element, got {many}")
+        return wrapped(found[0])
 
     def arrays(self) -> Any:
         """Return the whole first pass as one array, or one nest of arrays."""
+        if self._count() == INFINITE:
+            raise DataError("arrays: this dataset does not end", hint="dataset.take(1000).arrays()")
         parts = list(self.epoch(0))
         if not parts:
             raise DataError("arrays: this dataset has no batches")
-        join = np.concatenate if self.batched else _stacked
-        return tree.map_structure(lambda *leaves: join(leaves), *parts)
+        join = np.concatenate if self.batched else np.stack
+        return tree.map_structure(lambda *leaves: join(list(map(np.asarray, leaves))), *parts)
 
-    # ---- made into others ----------------------------------------------------------------------
-    def map(
-        self, function: Callable[..., Any], num_parallel_calls: int | None = None, **_: Any
-    ) -> Dataset:
-        """Return a dataset with a function applied to each batch, where the batch is made.
+    @property
+    def element_spec(self) -> Any:
+        """The shapes and dtypes of elements, a nest of `TensorSpec`; an element is made for it."""
+        if self._spec is not None:
+            return self._spec
+        with closing(self._elements(0)) as elements:
+            for element in elements:
+                return tree.map_structure(self._spec_of, wrapped(element))
+        raise DataError("Dataset.element_spec: this dataset has no elements")
 
-        Several threads may call the function, so it must not change shared data. Random numbers
-        that Lamina's functions and layers draw in it follow from `set_seed`, the pass and the
-        batch, not from the threads.
+    def _spec_of(self, value: Any) -> Any:
+        if isinstance(value, Dataset):
+            return value
+        spec = TensorSpec.from_tensor(value)
+        is_open = self.batched and not self._fixed and spec.shape.rank > 0
+        return TensorSpec((None, *spec.shape[1:]), spec.dtype) if is_open else spec
 
-        Args:
-            function: function (x), or (x, y) for batches of pairs.
-            num_parallel_calls: number of threads from here on; None keeps it.
-        """
-        key = scoped_key("data")
-
-        def make(epoch: int, number: int) -> Any:
-            batch = self._make(epoch, number)
-            if batch is None:
-                return None
-            with key_scope(fold_in(key, epoch << 32 | number)):
-                result = function(*batch) if isinstance(batch, tuple) else function(batch)
-            return tree.map_structure(_plain, result)
-
-        calls = integer("Dataset.map", "num_parallel_calls", num_parallel_calls, -1, optional=True)
-        workers = self.workers if calls is None else calls
-        return self._with(make, workers=workers)
-
-    def take(self, count: int) -> Dataset:
-        """Return a dataset of the first batches.
-
-        Args:
-            count: number of batches; -1 takes all.
-        """
-        count = integer("Dataset.take", "count", count, -1)
-        return self._with(length=len(self) if count < 0 else min(count, len(self)))
-
-    def skip(self, count: int) -> Dataset:
-        """Return a dataset without the first batches.
-
-        Args:
-            count: number of batches; -1 skips all, as in `tf.data`.
-        """
-        count = integer("Dataset.skip", "count", count, -1)
-        count = len(self) if count < 0 else min(count, len(self))
-        return self._with(
-            lambda epoch, number: self._make(epoch, number + count), len(self) - count
-        )
-
-    def shard(self, num_shards: int, index: int) -> Dataset:
-        """Return a dataset of every n-th batch, so that n readers share the data without overlap.
-
-        Shuffle before it with a seed that all readers share, or after it.
-
-        Args:
-            num_shards: number of readers.
-            index: number of this reader, from 0.
-
-        Example:
-            >>> import lamina as lm
-            >>> data = lm.data.Dataset.from_tensor_slices([0, 1, 2, 3, 4])
-            >>> [[row.item() for row in data.shard(2, k)] for k in range(2)]
-            [[0, 2, 4], [1, 3]]
-        """
-        num_shards = integer("Dataset.shard", "num_shards", num_shards, 1)
-        index = integer("Dataset.shard", "index", index, 0)
-        if index >= num_shards:
-            raise RangeError(
-                f"Dataset.shard: index out of range (expected 0 to {num_shards - 1}, got {index})"
-            )
-        return self._with(
-            lambda epoch, number: self._make(epoch, number * num_shards + index),
-            len(range(index, len(self), num_shards)),
-        )
-
-    def shuffle(self, buffer_size: int | None = None, seed: int | None = None) -> Dataset:
-        """Return a dataset in another order in each pass.
-
-        Args:
-            buffer_size: accepted for `tf.data`; all batches (or samples) are shuffled, not those in
-                a window.
-            seed: integer that fixes the orders; None draws one from the state that `set_seed` sets.
-        """
-        integer("Dataset.shuffle", "buffer_size", buffer_size, 1, optional=True)
-        order = functools.lru_cache(maxsize=2)(
-            functools.partial(epoch_order, len(self), order_seed(seed))
-        )
-        return self._with(lambda epoch, number: self._make(epoch, int(order(epoch)[number])))
-
-    def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
-        """Return a dataset of batches of samples (of batches, with one more axis in front).
-
-        Args:
-            batch_size: samples in a batch.
-            drop_remainder: leave out a last batch with fewer samples.
-
-        Example:
-            >>> import lamina as lm
-            >>> [batch.tolist() for batch in lm.data.Dataset.from_tensor_slices([3, 1, 2]).batch(2)]
-            [[3, 1], [2]]
-        """
-        batch_size = integer("Dataset.batch", "batch_size", batch_size, 1)
-        one_of("Dataset.batch", "drop_remainder", drop_remainder, (True, False))
-        length = len(self)
-        whole, rest = divmod(length, batch_size)
-
-        def make(epoch: int, number: int) -> Any:
-            stop = min((number + 1) * batch_size, length)
-            samples = [self._make(epoch, k) for k in range(number * batch_size, stop)]
-            present = [sample for sample in samples if sample is not None]
-            return tree.map_structure(lambda *s: _stacked(s), *present) if present else None
-
-        return self._with(make, whole + bool(rest and not drop_remainder), batched=True)
-
-    def cache(self) -> Dataset:
-        """Return a dataset that is made once and kept in memory.
+    # ---- kept and prepared ---------------------------------------------------------------------
+    def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
+        """Return a dataset that is made once and kept in memory or in a file.
 
         Random steps before it keep the values of the first pass; shuffle after it.
-        """
-        kept: dict[int, Any] = {}
-
-        def make(epoch: int, number: int) -> Any:
-            if number not in kept:
-                kept[number] = self._make(0, number)
-            return kept[number]
-
-        return self._with(make)
-
-    def prefetch(self, buffer_size: int = AUTOTUNE) -> Dataset:
-        """Return a dataset whose batches are made in the background before they are needed.
 
         Args:
-            buffer_size: number of batches that may wait; -1 chooses it.
+            filename: path of the file; "" keeps elements in memory. A file from an earlier run of
+                the program is used.
+            name: accepted for `tf.data`.
         """
-        buffer_size = integer("Dataset.prefetch", "buffer_size", buffer_size, AUTOTUNE)
-        ahead = None if buffer_size < 0 else buffer_size
-        return self._with(workers=max(self.workers, 1), ahead=ahead)
+        text = StringTensor(filename).item() if isinstance(filename, StringTensor) else filename
+        kept: MemoryCache | DiskCache = DiskCache(text) if text else MemoryCache()
+        made = self._make
+        if made is not None:
 
-    def _with(self, make: Make | None = None, length: int | None = None, **options: Any) -> Dataset:
+            def make(epoch: int, number: int) -> Any:
+                if number not in kept:
+                    kept.write(number, made(0, number))
+                return kept.read(number)
+
+            return self._with(make)
+
+        def iterate(epoch: int) -> Iterator[Any]:
+            if kept.length is not None:
+                return map(kept.read, range(kept.length))
+            return cached(kept, self._elements(0))
+
+        return self._following(iterate, self._count())
+
+    def prefetch(self, buffer_size: int = AUTOTUNE, name: str | None = None) -> Dataset:
+        """Return a dataset whose elements are made in the background before they are needed.
+
+        Args:
+            buffer_size: number of elements that may wait; -1 chooses it.
+            name: accepted for `tf.data`.
+        """
+        size = integer("Dataset.prefetch", "buffer_size", buffer_size, AUTOTUNE)
+        if self._make is not None:
+            ahead = None if size < 0 else size
+            return self._with(workers=max(self.workers, 1), ahead=ahead, gather=self._gather)
+
+        def iterate(epoch: int) -> Iterator[Any]:
+            end = object()
+            elements = iter(self._elements(epoch))
+            made = in_order(lambda _: next(elements, end), itertools.count(), 1, max(size, 2))
+            return itertools.takewhile(lambda element: element is not end, made)
+
+        return self._following(iterate, self._count())
+
+    def options(self) -> Options:
+        """Return options, which have no effect."""
+        return Options()
+
+    def with_options(self, options: Any, name: str | None = None) -> Dataset:
+        """Return this dataset; the options of `tf.data` have no effect.
+
+        Args:
+            options: options.
+            name: accepted for `tf.data`.
+        """
+        return self._with(gather=self._gather)
+
+    def _with(
+        self,
+        make: Make | None = None,
+        length: int | None = None,
+        *,
+        iterate: Iterate | None = None,
+        gather: Gather | None = None,
+        fixed: bool | None = None,
+        **options: Any,
+    ) -> Dataset:
         own: dict[str, Any] = {
             "workers": self.workers,
             "ahead": None if options.get("workers", self.workers) != self.workers else self.ahead,
             "class_names": self.class_names,
             "batched": self.batched,
-            "finish": self._finish,
+            "finish": None if iterate is not None else self._finish,
         }
-        count = len(self) if length is None else length
-        return Dataset(make or self._make, count, **(own | options))
+        if make is None and iterate is None:
+            make, iterate = self._make, self._iterate
+        return Dataset._new(
+            make,
+            self._count() if length is None else length,
+            iterate=iterate,
+            gather=gather,
+            fixed=self._fixed if fixed is None else fixed,
+            **(own | options),
+        )
+
+    @classmethod
+    def _new(
+        cls,
+        make: Make | None,
+        length: int,
+        *,
+        iterate: Iterate | None = None,
+        gather: Gather | None = None,
+        fixed: bool = False,
+        spec: Any = None,
+        **options: Any,
+    ) -> Dataset:
+        data = Dataset(make, length, **options)
+        data._iterate, data._gather, data._fixed, data._spec = iterate, gather, fixed, spec
+        return data
 
     def __repr__(self) -> str:
         what = "batches" if self.batched else "samples"
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
-        return f"<{type(self).__name__}: {len(self):,} {what}{classes}>"
+        count = self._count()
+        number = "endless" if count == INFINITE else "some" if count == UNKNOWN else f"{count:,}"
+        return f"<{type(self).__name__}: {number} {what}{classes}>"
 
 
-class PyDataset(Dataset):
-    """A dataset by inheritance, as in Keras: define `__len__` and `__getitem__(number)`.
-
-    `fit` takes the batches in another order in each epoch, unless shuffle=False.
-
-    Args:
-        workers: number of threads that call `__getitem__`; by default one, so that a batch is made
-            while the previous step runs.
-        use_multiprocessing: accepted for Keras; threads are used.
-        max_queue_size: number of batches that may wait.
-
-    Example:
-        >>> import numpy as np
-        >>> import lamina as lm
-        >>> class Squares(lm.data.PyDataset):
-        ...     def __len__(self):
-        ...         return 3
-        ...     def __getitem__(self, number):
-        ...         return np.full(2, number**2)
-        >>> [batch.tolist() for batch in Squares()]
-        [[0, 0], [1, 1], [4, 4]]
-    """
-
-    def __new__(cls, *arguments: Any, **named: Any) -> PyDataset:
-        """With the defaults, for classes whose __init__ does not call that of Dataset."""
-        data = super().__new__(cls)
-        PyDataset.__init__(data)
-        return data
-
-    def __init__(
-        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
-    ) -> None:
-        super().__init__(
-            lambda epoch, number: self[number],
-            0,
-            workers=workers,
-            ahead=max_queue_size,
-            finish=self.on_epoch_end,
-        )
-
-    def __len__(self) -> int:
-        raise StateError(f"{type(self).__name__} must define __len__, the number of batches")
-
-    def __getitem__(self, index: int) -> Any:
-        raise StateError(f"{type(self).__name__} must define __getitem__, the batch of a number")
-
-    @property
-    def num_batches(self) -> int:
-        return len(self)
-
-    def on_epoch_end(self) -> None:
-        """Run after each pass; a subclass may define it."""
-
-
-def order_seed(seed: int | None) -> int:
-    """The seed of an order: the given one, else the next from the state that `set_seed` sets."""
-    seed = integer("Dataset", "seed", seed, optional=True)
-    return int(scoped_key("data").numpy()[1]) if seed is None else seed
-
-
-def _stacked(samples: Iterable[Any]) -> np.ndarray:
-    return np.stack([np.asarray(sample) for sample in samples])
-
-
-def _plain(leaf: Any) -> Any:
-    return leaf.numpy() if isinstance(leaf, Tensor) else leaf
+def _numpy(leaf: Any) -> Any:
+    if isinstance(leaf, (np.ndarray, np.generic)) and is_text_array(leaf):
+        return StringTensor(leaf).numpy()
+    return leaf

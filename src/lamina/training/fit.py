@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from lamina.data.arrays import Array
-from lamina.data.dataset import PyDataset
+from lamina.data.py_dataset import PyDataset
 from lamina.data.splitting import class_labels, stratified_split
 from lamina.errors import ArgumentError, describe, warn
 from lamina.interrupts import Deferred

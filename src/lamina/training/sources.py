@@ -6,6 +6,7 @@ the rows that each step takes.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import (
     Callable,
@@ -23,7 +24,7 @@ from typing import TypeGuard, cast
 import numpy as np
 
 from lamina.data.arrays import Array, is_data
-from lamina.data.dataset import Dataset
+from lamina.data.dataset import INFINITE, Dataset
 from lamina.data.splitting import epoch_order
 from lamina.engines import residence
 from lamina.errors import ArgumentError, DataError, describe, warn
@@ -132,10 +133,17 @@ class Stream:
             raise ArgumentError(
                 f"{batches!r} gives single samples, expected batches", hint="dataset.batch(32)"
             )
+        if isinstance(batches, Dataset) and batches.cardinality() == INFINITE and steps is None:
+            raise ArgumentError(
+                f"{batches!r} does not end (expected a number of steps)",
+                hint="steps_per_epoch=100 in fit, validation_steps for validation data, steps in "
+                "evaluate and predict; or dataset.take(100)",
+            )
         self.batches, self.class_weight = batches, class_weight
         self.limit = steps
         self.steps = steps if steps is not None else _length(batches)
         self._running: Iterator[object] | None = None
+        self._taken = 0  # elements that a Dataset without numbers has given
 
     def chunks(
         self, epoch: int, pace: Pace | None = None, first: int = 0
@@ -162,9 +170,7 @@ class Stream:
 
     def _epoch(self, epoch: int, first: int) -> Generator[object, None, None]:
         if isinstance(self.batches, Dataset):
-            steps = self.steps or 0
-            with closing(self.batches.stream(epoch * steps + first, steps - first)) as batches:
-                yield from batches
+            yield from self._of_dataset(self.batches, epoch, first)
             return
         if self._running is None:
             self._running = _iterate(self.batches)
@@ -178,6 +184,27 @@ class Stream:
             taken += 1
             if taken > first:
                 yield batch
+
+    def _of_dataset(self, data: Dataset, epoch: int, first: int) -> Generator[object, None, None]:
+        """Yield the batches of an epoch: `steps` of them, or one pass if their number is not known.
+
+        Where a batch can be made only after those before it, a pass continues from epoch to epoch,
+        and is begun again only for an interrupted run.
+        """
+        steps = self.steps
+        if steps is None:
+            yield from itertools.islice(data.epoch(epoch), first, None)
+            return
+        place = epoch * steps + first
+        if not data.is_sequential:
+            with closing(data.stream(place, steps - first)) as batches:
+                yield from batches
+            return
+        if self._running is None or self._taken != place:
+            self._running, self._taken = data.stream(place, None), place
+        for batch in itertools.islice(self._running, steps - first):
+            self._taken += 1
+            yield batch
 
     def _columns(self, batch: object) -> Columns:
         x, y, weights = (*parts_of(batch), None, None)[:3]
