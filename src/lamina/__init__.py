@@ -34,6 +34,7 @@ from lamina.settings import settings
 from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import (
     Compiled,
+    GradientTape,
     Spec,
     associative_scan,
     compile,
@@ -128,7 +129,7 @@ __array_api_version__ = "2024.12"
 if not TYPE_CHECKING:  # mypy cannot follow the sums, and would export the first list only
     # fmt: off
     __all__ = [
-        "Compiled", "DType", "LaminaError", "Spec", "Tensor", "Variable",
+        "Compiled", "DType", "GradientTape", "LaminaError", "Spec", "Tensor", "Variable",
         "__array_namespace_info__", "__version__", "as_tensor", "associative_scan",
         "bfloat16", "bool", "bool_", "compile", "compile_stats", "cond", "custom_gradient",
         "dtype", "e",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 ELSEWHERE: dict[str, str] = {
     # TensorFlow
-    "GradientTape": "lamina.grad(f) and lamina.value_and_grad(f) take the function itself",
     "convert_to_tensor": "lamina.asarray",
     "function": "lamina.compile",
     "image": "lamina.nn.resize, and the image layers in lamina.layers",

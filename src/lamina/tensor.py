@@ -276,7 +276,8 @@ def bind(name: str, *tensors: Tensor, **params: Any) -> Any:
         if isinstance(type_, tuple):
             return tuple(Tensor(t, v) for t, v in zip(type_, value, strict=True))
         return Tensor(type_, value)
-    return from_node(Node(name, [as_node(t) for t in tensors], params, type_, value=value))
+    node = Node(name, [as_node(t) for t in tensors], params, type_, value=value)
+    return here.record.keep(from_node(node))
 
 
 def _computed(

@@ -6,6 +6,7 @@ program that it records.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -231,9 +232,16 @@ class Trace:
 class Record:
     """A gradient that is being taken: while it is, nodes are kept with values."""
 
-    def __init__(self) -> None:
+    def __init__(self, made: list[weakref.ref[Tensor]] | None = None) -> None:
         self.outer: Record | None = context.current().record
         self.taken_out: str | None = None  # what made a Python or NumPy value of a recorded tensor
+        self.made = made  # the tensors that have nodes, where they give them up at the end
+
+    def keep(self, result: Any) -> Any:
+        """Return the result of an operation under this record, and note its tensors."""
+        if self.made is not None:
+            self.made += map(weakref.ref, result if isinstance(result, tuple) else (result,))
+        return result
 
 
 def current_trace() -> Trace | None:

@@ -179,7 +179,7 @@ class Dataset(Making, Mapping, Selecting, Batching, Windows):
         return True
 
     def cardinality(self, name: str | None = None) -> Tensor:
-        """Return the number of elements, int64: -1 if there is no end, -2 if it is not known.
+        """Return the number of elements, int64: -1 for data without end, -2 if it is unknown.
 
         Args:
             name: accepted for `tf.data`.
@@ -204,7 +204,7 @@ class Dataset(Making, Mapping, Selecting, Batching, Windows):
 
         Args:
             first: number of the first element.
-            count: number of elements; None goes on without end.
+            count: number of elements; None continues without end.
         """
         return self._streamed(first, count)
 

@@ -62,7 +62,7 @@ class Elements:
         raise NotImplementedError
 
     def _following(self, iterate: Iterate, length: int = UNKNOWN, **options: Any) -> Dataset:
-        """Return a data set that is made pass by pass, of this one's elements."""
+        """Return a data set that is made pass by pass, of the elements of this one."""
         return self._with(None, length, iterate=iterate, workers=0, **options)
 
     # ---- passes --------------------------------------------------------------------------------

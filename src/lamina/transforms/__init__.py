@@ -5,9 +5,11 @@ from lamina.transforms.branches import cond, switch
 from lamina.transforms.compiling import Compiled, Spec, compile, compile_stats
 from lamina.transforms.gradients import custom_gradient, grad, stop_gradient, value_and_grad
 from lamina.transforms.loops import scan, while_loop
+from lamina.transforms.tape import GradientTape
 
 __all__ = [
     "Compiled",
+    "GradientTape",
     "Spec",
     "associative_scan",
     "compile",

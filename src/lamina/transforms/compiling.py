@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
-from lamina import engines, tree
+from lamina import context, engines, tree
 from lamina.distinct import distinct
 from lamina.engines import Executable
 from lamina.errors import ShapeError
@@ -198,7 +198,8 @@ class Compiled(Generic[P, R]):
         if current_trace() is not None:
             return self.function(*args, **kwargs)
         leaves, structure = tree.flatten((args, kwargs))
-        if any(isinstance(v, Tensor) and (v._node is not None) for v in leaves):
+        recording = context.current().record is not None
+        if any(isinstance(v, Tensor) and _is_recorded(v, recording) for v in leaves):
             return self.function(*args, **kwargs)
         key, tensors = self._key(leaves, structure)
         if key not in self._programs:
@@ -291,6 +292,11 @@ def _arrays(recorded: Recorded, tensors: Sequence[Tensor]) -> list[np.ndarray]:
 
 def _is_data(value: Any) -> bool:
     return isinstance(value, (Tensor, Variable)) or hasattr(value, "__array__")
+
+
+def _is_recorded(tensor: Tensor, recording: bool) -> bool:
+    """True for a tensor without a value, and for one of which a gradient is being taken."""
+    return tensor._value is None or (recording and tensor._node is not None)
 
 
 def _matches(want: TensorType, got: TensorType) -> bool:
