@@ -49,13 +49,8 @@ ABSENT = {
     ),
     "keras.export": ("ExportArchive"),
     "keras.layers": (
-        "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization "
-        "FlaxLayer GroupQueryAttention HashedCrossing JaxLayer MaxNumBoundingBoxes "
-        "MelSpectrogram MixUp Pipeline RandAugment RandomColorDegeneration RandomColorJitter "
-        "RandomElasticTransform RandomErasing RandomGaussianBlur RandomGrayscale RandomHue "
-        "RandomInvert RandomPerspective RandomPosterization RandomSaturation RandomSharpness "
-        "RandomShear ReversibleEmbedding STFTSpectrogram Solarization SpectralNormalization "
-        "TFSMLayer TorchModuleWrapper"
+        "FlaxLayer GroupQueryAttention HashedCrossing JaxLayer MelSpectrogram ReversibleEmbedding "
+        "STFTSpectrogram SpectralNormalization TFSMLayer TorchModuleWrapper"
     ),
     "keras.mixed_precision": (
         "DTypePolicy LossScaleOptimizer Policy dtype_policy global_policy set_dtype_policy "

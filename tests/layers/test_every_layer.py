@@ -12,6 +12,7 @@ RNG = np.random.default_rng(0)
 FLAT = RNG.normal(size=(4, 6)).astype("float32")
 STEPS = RNG.normal(size=(4, 8, 6)).astype("float32")
 IMAGES = RNG.normal(size=(3, 8, 8, 4)).astype("float32")
+COLORS = IMAGES[..., :3]
 VOLUMES = RNG.normal(size=(2, 6, 6, 6, 2)).astype("float32")
 TOKENS = RNG.integers(0, 9, (4, 8)).astype("int32")
 FILM = RNG.normal(size=(2, 3, 6, 2)).astype("float32")
@@ -93,6 +94,37 @@ ROWS = {
     "TransformerDecoder": ((8, 2), [STEPS], {}),
     "TransformerEncoder": ((8, 2), [STEPS], {}),
     "UnitNormalization": ((), [FLAT], {}),
+    "AugMix": ((), [COLORS], {"random": True, "differentiable": False}),
+    "AutoContrast": ((), [IMAGES], {"differentiable": False}),
+    "ContrastLimitedAdaptiveHistogramEqualization": (
+        ((0, 255), 4.0, (2, 2)),
+        [IMAGES],
+        {"differentiable": False},
+    ),
+    "CutMix": ((), [IMAGES], {"random": True, "differentiable": False}),
+    "Equalization": ((), [IMAGES], {"random": True, "differentiable": False}),
+    "MaxNumBoundingBoxes": ((3,), [IMAGES], {}),
+    "MixUp": ((), [IMAGES], {"random": True, "differentiable": False}),
+    "Pipeline": (([L.Rescaling(0.5), L.CenterCrop(4, 4)],), [IMAGES], {}),
+    "RandAugment": ((), [COLORS], {"random": True, "differentiable": False}),
+    "RandomColorDegeneration": ((0.5,), [COLORS], {"random": True, "differentiable": False}),
+    "RandomColorJitter": (
+        ((0, 255), 0.2, 0.2, 0.2, 0.2),
+        [COLORS],
+        {"random": True, "differentiable": False},
+    ),
+    "RandomElasticTransform": ((), [IMAGES], {"random": True, "differentiable": False}),
+    "RandomErasing": ((), [IMAGES], {"random": True, "differentiable": False}),
+    "RandomGaussianBlur": ((), [IMAGES], {"random": True, "differentiable": False}),
+    "RandomGrayscale": ((), [COLORS], {"random": True, "differentiable": False}),
+    "RandomHue": ((0.2,), [COLORS], {"random": True, "differentiable": False}),
+    "RandomInvert": ((), [IMAGES], {"random": True, "differentiable": False}),
+    "RandomPerspective": ((), [IMAGES], {"random": True, "differentiable": False}),
+    "RandomPosterization": ((4,), [IMAGES], {"random": True, "differentiable": False}),
+    "RandomSaturation": ((0.2,), [COLORS], {"random": True, "differentiable": False}),
+    "RandomSharpness": ((0.5,), [IMAGES], {"random": True, "differentiable": False}),
+    "RandomShear": ((0.3, 0.2), [IMAGES], {"random": True, "differentiable": False}),
+    "Solarization": ((0.2, 0.5), [IMAGES], {"random": True, "differentiable": False}),
 }
 for rank, data in BY_RANK.items():
     ROWS |= {
@@ -136,12 +168,19 @@ def test_every_exported_layer_is_checked_or_has_a_reason():
     assert set(classes()) == set(ROWS) | set(ELSEWHERE)
 
 
+def _again(argument):
+    """A new layer equal to an argument, or new ones for a list of layers."""
+    if isinstance(argument, list):
+        return [_again(each) for each in argument]
+    return L.deserialize(L.serialize(argument)) if isinstance(argument, L.Layer) else argument
+
+
 def maker(name):
     """A function that makes the layer of a row; nested layers are made anew."""
     args = ROWS[name][0]
 
     def make():
-        fresh = [L.deserialize(L.serialize(a)) if isinstance(a, L.Layer) else a for a in args]
+        fresh = [_again(a) for a in args]
         return classes()[name](*fresh)
 
     return make

@@ -236,7 +236,7 @@ def test_configurations_make_equal_layers(layer):
         (lambda: L.Resizing(0, 3), RangeError, "height"),
         (lambda: L.CenterCrop(3, 3)(TABLE), ShapeError, "at least 3 axes"),
         (lambda: L.RandomFlip("sideways"), ArgumentError, "horizontal"),
-        (lambda: L.RandomZoom((0.2, -0.2)), RangeError, "in order"),
+        (lambda: L.RandomZoom((0.2, -2.0)), RangeError, "height_factor"),
         (lambda: L.RandomRotation(0.1, fill_mode="mirror"), RangeError, "fill_mode"),
         (lambda: L.RandomContrast(2.0), RangeError, "factor"),
         (lambda: L.RandomBrightness((-2, 0)), RangeError, "factor"),

@@ -17,7 +17,9 @@ NUMBERS = np.arange(7, dtype="float32")
 LAYERS = [
     L.RandomFlip, lambda: L.RandomCrop(3, 3), lambda: L.RandomTranslation(0.4, 0.4),
     lambda: L.RandomRotation(0.2), lambda: L.RandomZoom(0.4), lambda: L.RandomContrast(0.5),
-    lambda: L.RandomBrightness(0.5),
+    lambda: L.RandomBrightness(0.5), lambda: L.RandomShear(0.5, 0.5), L.RandomErasing,
+    L.RandomPerspective, L.RandomElasticTransform, lambda: L.RandomInvert((0.5, 0.5)),
+    lambda: L.Pipeline([L.RandomFlip(), L.RandomSharpness(0.5)]),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from lamina.layers import (
     activation,
     adaptive_pooling,
     attention,
+    augmentation,
     convolution,
     convolutional_recurrent,
     core,
@@ -22,13 +23,17 @@ from lamina.layers import (
     masking,
     merging,
     merging_functions,
+    mixing,
     multi_head_attention,
     normalization,
     padding,
     pooling,
     preprocessing,
+    random_colors,
+    random_filters,
     random_geometry,
     random_images,
+    random_warps,
     recurrent,
     recurrent_cells,
     recurrent_layers,
@@ -39,6 +44,7 @@ from lamina.layers import (
     text_vectorization,
     transformer,
     transposed_convolution,
+    value_curves,
     wrappers,
 )
 from lamina.layers._base.layer import Layer as Layer
@@ -46,6 +52,7 @@ from lamina.layers._base.spec import InputSpec as InputSpec
 from lamina.layers.activation import *  # noqa: F403
 from lamina.layers.adaptive_pooling import *  # noqa: F403
 from lamina.layers.attention import *  # noqa: F403
+from lamina.layers.augmentation import *  # noqa: F403
 from lamina.layers.convolution import *  # noqa: F403
 from lamina.layers.convolutional_recurrent import *  # noqa: F403
 from lamina.layers.core import *  # noqa: F403
@@ -59,13 +66,17 @@ from lamina.layers.integer_lookup import *  # noqa: F403
 from lamina.layers.masking import *  # noqa: F403
 from lamina.layers.merging import *  # noqa: F403
 from lamina.layers.merging_functions import *  # noqa: F403
+from lamina.layers.mixing import *  # noqa: F403
 from lamina.layers.multi_head_attention import *  # noqa: F403
 from lamina.layers.normalization import *  # noqa: F403
 from lamina.layers.padding import *  # noqa: F403
 from lamina.layers.pooling import *  # noqa: F403
 from lamina.layers.preprocessing import *  # noqa: F403
+from lamina.layers.random_colors import *  # noqa: F403
+from lamina.layers.random_filters import *  # noqa: F403
 from lamina.layers.random_geometry import *  # noqa: F403
 from lamina.layers.random_images import *  # noqa: F403
+from lamina.layers.random_warps import *  # noqa: F403
 from lamina.layers.recurrent import *  # noqa: F403
 from lamina.layers.recurrent_cells import *  # noqa: F403
 from lamina.layers.recurrent_layers import *  # noqa: F403
@@ -76,6 +87,7 @@ from lamina.layers.string_lookup import *  # noqa: F403
 from lamina.layers.text_vectorization import *  # noqa: F403
 from lamina.layers.transformer import *  # noqa: F403
 from lamina.layers.transposed_convolution import *  # noqa: F403
+from lamina.layers.value_curves import *  # noqa: F403
 from lamina.layers.wrappers import *  # noqa: F403
 
 if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the first list only
@@ -83,6 +95,7 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += activation.__all__
     __all__ += adaptive_pooling.__all__
     __all__ += attention.__all__
+    __all__ += augmentation.__all__
     __all__ += convolution.__all__
     __all__ += convolutional_recurrent.__all__
     __all__ += core.__all__
@@ -96,13 +109,17 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += masking.__all__
     __all__ += merging.__all__
     __all__ += merging_functions.__all__
+    __all__ += mixing.__all__
     __all__ += multi_head_attention.__all__
     __all__ += normalization.__all__
     __all__ += padding.__all__
     __all__ += pooling.__all__
     __all__ += preprocessing.__all__
+    __all__ += random_colors.__all__
+    __all__ += random_filters.__all__
     __all__ += random_geometry.__all__
     __all__ += random_images.__all__
+    __all__ += random_warps.__all__
     __all__ += recurrent.__all__
     __all__ += recurrent_cells.__all__
     __all__ += recurrent_layers.__all__
@@ -113,6 +130,7 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += text_vectorization.__all__
     __all__ += transformer.__all__
     __all__ += transposed_convolution.__all__
+    __all__ += value_curves.__all__
     __all__ += wrappers.__all__
     __all__.sort()
 

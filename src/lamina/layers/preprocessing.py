@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
-from lamina.errors import ArgumentError, ShapeError, StateError
-from lamina.ir.types import is_static
+from lamina.errors import ArgumentError, StateError
 from lamina.layers._base import symbolic
 from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.images import ImageLayer, Transformation
 from lamina.layers._base.layer import Layer
-from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import shaping
+from lamina.operations.boxes import crop, numbers_of, without_boxes
 from lamina.operations.promote import axis_of
-from lamina.operations.windows import channels_back, channels_last, checked_format
-from lamina.tensor import Tensor
+from lamina.operations.reductions import as_number
+from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["Rescaling", "Normalization", "Resizing", "CenterCrop"]
 
@@ -189,44 +189,23 @@ class Normalization(Layer):
 
 
 # ---- images in other sizes ---------------------------------------------------------------------
-class _Pictures(Layer):
-    """Base class of layers over images (batch, rows, columns, channels) or (rows, columns,
-    channels)."""
+class _Sized(ImageLayer):
+    """Base class of layers that give images another size, in training and in inference."""
 
-    input_spec = InputSpec(min_ndim=3, max_ndim=4)
+    moves = True
+    only_in_training = False
 
-    def _settle(self, height: Any, width: Any, data_format: str | None) -> None:
+    def __init__(self, *, height: int, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         own = type(self).__name__
         self.height = positive_integer(own, "height", height)
         self.width = positive_integer(own, "width", width)
-        self.data_format = checked_format(own, data_format)
 
-    def call(self, inputs: Tensor) -> Tensor:
-        x = ops.astype(inputs, self.dtype)
-        x = ops.expand_dims(x, 0) if inputs.ndim == 3 else x
-        x = channels_last(type(self).__name__, x, self.data_format)
-        x = channels_back(self.changed(x), self.data_format)
-        return ops.squeeze(x, 0) if inputs.ndim == 3 else x
-
-    def _need_size(self, x: Tensor, what: str) -> None:
-        if not is_static(x.shape[1:3]):
-            raise ShapeError(
-                f"{self._label()}: {what} needs to know the rows and columns of "
-                f"{shape_text(x.shape)}",
-                hint="give the Input a height and a width; Resizing without an aspect ratio, in "
-                "front, takes images of any size",
-            )
-
-    def changed(self, x: Tensor) -> Tensor:
-        """Return the transformed images, channels last.
-
-        Args:
-            x: images, (batch, rows, columns, channels).
-        """
-        raise TypeError(f"{type(self).__name__} must define changed(x)")
+    def new_size(self, rows: Any, columns: Any) -> tuple[Any, Any]:
+        return self.height, self.width
 
 
-class Resizing(_Pictures):
+class Resizing(_Sized):
     """Resizing of images.
 
     Args:
@@ -240,7 +219,8 @@ class Resizing(_Pictures):
         antialias: filter images before they are reduced in size.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, rows, columns, channels) -> (batch, height, width, channels)
@@ -264,8 +244,7 @@ class Resizing(_Pictures):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(height, width, data_format)
+        super().__init__(height=height, width=width, data_format=data_format, **kwargs)
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ArgumentError("Resizing: crop to the aspect ratio, or pad to it, not both")
         if fill_mode != "constant":
@@ -275,17 +254,48 @@ class Resizing(_Pictures):
         self.pad_to_aspect_ratio = pad_to_aspect_ratio
         self.fill_mode, self.fill_value = fill_mode, fill_value
 
-    def changed(self, x: Tensor) -> Tensor:
+    def changed(self, x: Tensor, transformation: Transformation) -> Tensor:
+        return self._resized(x, self.interpolation, self.fill_value)
+
+    def moved_masks(self, x: Tensor, transformation: Transformation) -> Tensor:
+        return self._resized(x, "nearest", self.fill_value)
+
+    def _resized(self, x: Tensor, interpolation: str, fill_value: float) -> Tensor:
         if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio:
             self._need_size(x, "an aspect ratio")
         if self.crop_to_aspect_ratio:
-            x = centred(x, *_fitting(x, self.height, self.width, min))
+            x = centred(x, *self._part(*x.shape[1:3]))
         if self.pad_to_aspect_ratio:
-            x = _bordered(x, *_fitting(x, self.height, self.width, max), self.fill_value)
-        return ops.resize(x, (self.height, self.width), self.interpolation, self.antialias)
+            x = _bordered(x, *self._part(*x.shape[1:3]), fill_value)
+        antialias = self.antialias and interpolation != "nearest"
+        return ops.resize(x, (self.height, self.width), interpolation, antialias)
+
+    def _part(self, rows: Any, columns: Any) -> tuple[int, int]:
+        """Return rows and columns of the part that is kept, or of the image with its border."""
+        choose = min if self.crop_to_aspect_ratio else max
+        return _fitting((rows, columns), self.height, self.width, choose)
+
+    def moved_boxes(self, boxes: Tensor, transformation: Transformation) -> Tensor:
+        rows, columns = transformation["input_shape"][1:3]
+        down, right = 0, 0
+        if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio:
+            part = self._part(rows, columns)
+            down, right = (_half(n - int(old)) for n, old in zip(part, (rows, columns)))
+            if self.pad_to_aspect_ratio:  # the border is the same on both sides
+                part = (rows + 2 * down, columns + 2 * right)
+            rows, columns = part
+        tall, wide = (
+            float(new) / as_tensor(as_number(old), boxes.dtype)
+            for new, old in ((self.height, rows), (self.width, columns))
+        )
+        left, top, end, bottom = numbers_of(boxes)
+        found = [(left + right) * wide, (top + down) * tall]
+        found += [(end + right) * wide, (bottom + down) * tall]
+        found = [ops.where(without_boxes(boxes)[..., None], 0.0, v) for v in found]
+        return ops.concat(found, axis=-1)
 
 
-class CenterCrop(_Pictures):
+class CenterCrop(_Sized):
     """Cropping of images to their center.
 
     Smaller images are enlarged first.
@@ -295,7 +305,8 @@ class CenterCrop(_Pictures):
         width: number of columns of the output.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, rows, columns, channels) -> (batch, height, width, channels)
@@ -309,22 +320,43 @@ class CenterCrop(_Pictures):
     def __init__(
         self, height: int, width: int, data_format: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(height, width, data_format)
+        super().__init__(height=height, width=width, data_format=data_format, **kwargs)
 
-    def changed(self, x: Tensor) -> Tensor:
+    def changed(self, x: Tensor, transformation: Transformation) -> Tensor:
+        return self._middle(x, "bilinear")
+
+    def moved_masks(self, x: Tensor, transformation: Transformation) -> Tensor:
+        return self._middle(x, "nearest")
+
+    def _middle(self, x: Tensor, interpolation: str) -> Tensor:
         self._need_size(x, "the middle")
-        rows, columns = x.shape[1:3]
-        if rows >= self.height and columns >= self.width:  # type: ignore[operator]
-            return centred(x, self.height, self.width)
-        x = centred(x, *_fitting(x, self.height, self.width, min))
-        return ops.resize(x, (self.height, self.width))
+        x = centred(x, *self._part(x.shape[1], x.shape[2]))
+        return ops.resize(x, (self.height, self.width), interpolation)
+
+    def _part(self, rows: Any, columns: Any) -> tuple[int, int]:
+        """Return rows and columns of the part that is kept, before it is enlarged."""
+        if rows >= self.height and columns >= self.width:
+            return self.height, self.width
+        return _fitting((int(rows), int(columns)), self.height, self.width, min)
+
+    def moved_boxes(self, boxes: Tensor, transformation: Transformation) -> Tensor:
+        rows, columns = transformation["input_shape"][1:3]
+        part = self._part(rows, columns)
+        top, left = (int(rows) - part[0]) // 2, (int(columns) - part[1]) // 2
+        found = numbers_of(crop(boxes, top, left, *part))
+        scales = (self.width / part[1], self.height / part[0]) * 2
+        return ops.concat([c * n for c, n in zip(found, scales, strict=True)], axis=-1)
 
 
-def _fitting(x: Tensor, height: int, width: int, choose: Any) -> tuple[int, int]:
+def _half(difference: int) -> int:
+    """Return half of a difference, rounded toward 0."""
+    return int(difference / 2)
+
+
+def _fitting(size: Any, height: int, width: int, choose: Any) -> tuple[int, int]:
     """Return rows and columns in the ratio of height and width, inside (min) or around (max) those
-    of x."""
-    rows, columns = (int(n) for n in x.shape[1:3])
+    of `size`."""
+    rows, columns = (int(n) for n in size)
     fit = (int(columns * height / width), int(rows * width / height))
     return max(choose(rows, fit[0]), 1), max(choose(columns, fit[1]), 1)
 

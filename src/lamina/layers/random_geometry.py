@@ -1,4 +1,4 @@
-"""Layers that shift, rotate, zoom or crop images at random in training.
+"""Layers that shift, rotate, zoom, shear or crop images at random in training.
 
 Each image (batch, rows, columns, channels) gets its own transformation. Arguments and defaults are
 those of Keras 3.
@@ -7,79 +7,27 @@ those of Keras 3.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lamina import operations as ops
-from lamina.arguments import Numbers
-from lamina.errors import RangeError, ShapeError
+from lamina.errors import RangeError
 from lamina.ir.types import float32, is_static
 from lamina.layers._base.arguments import positive_integer
-from lamina.layers._base.spec import shape_text
+from lamina.layers._base.images import RandomImages, Transformation, between, factor_range
+from lamina.layers._base.warping import Affine, RandomWarp
 from lamina.layers.preprocessing import CenterCrop
-from lamina.layers.random_images import RandomImages, between
 from lamina.operations import creation
-from lamina.operations.sampling import FILLS, INTERPOLATIONS, sample
+from lamina.operations.boxes import crop
+from lamina.operations.sampling import sample
 from lamina.tensor import Tensor
 
-__all__ = ["RandomTranslation", "RandomRotation", "RandomZoom", "RandomCrop"]
+__all__ = ["RandomTranslation", "RandomRotation", "RandomZoom", "RandomShear", "RandomCrop"]
 
 Factor = float | Sequence[float]
 
 
-class _Moving(RandomImages):
-    """Base class of geometric transformations: each output pixel samples the image at another
-    position."""
-
-    draws = 2
-
-    def _settle_sampling(self, interpolation: str, fill_mode: str, fill_value: float) -> None:
-        own = type(self).__name__
-        known = (("interpolation", interpolation, INTERPOLATIONS), ("fill_mode", fill_mode, FILLS))
-        for name, value, among in known:
-            if value not in among:
-                raise RangeError(f"{own}: {name} must be one of {', '.join(among)}, not {value!r}")
-        self.interpolation, self.fill_mode, self.fill_value = interpolation, fill_mode, fill_value
-
-    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
-        height, width = x.shape[1:3]
-        if not is_static((height, width)):
-            raise ShapeError(
-                f"{self._label()}: rows and columns of {shape_text(x.shape)} must be known"
-            )
-        shape = (1, int(height), int(width))
-        rows, columns = (creation.iota(shape, axis, float32) for axis in (1, 2))
-        middle = ((shape[1] - 1) / 2, (shape[2] - 1) / 2)
-        places = self.places(x, rows - middle[0], columns - middle[1], uniform)
-        down, right = (p + m for p, m in zip(places, middle, strict=True))
-        return sample(x, down, right, self.interpolation, self.fill_mode, self.fill_value)
-
-    def places(self, x: Tensor, rows: Any, columns: Any, uniform: Tensor) -> tuple[Any, Any]:
-        """Return rows and columns (batch, height, width), relative to the center, that each output
-        pixel samples; `rows` and `columns` are its own position.
-
-        Args:
-            x: images, (batch, rows, columns, channels).
-            rows: row of each output pixel relative to the center.
-            columns: column of each output pixel relative to the center.
-            uniform: random numbers in [0, 1), (batch, draws).
-        """
-        raise TypeError(f"{type(self).__name__} must define places(x, rows, columns, uniform)")
-
-
-def _pair(owner: str, name: str, factor: Any, least: float, most: float) -> tuple[float, float]:
-    """Return (low, high) of a factor: a number f means (-f, f)."""
-    Numbers(alone=True)(owner, name, factor)
-    pair = tuple(factor) if isinstance(factor, Sequence) else (-abs(factor), abs(factor))
-    if len(pair) != 2 or not least <= pair[0] <= pair[1] <= most:
-        raise RangeError(
-            f"{owner}: {name} must be a number, or two in order, within {least} and {most}; got "
-            f"{factor!r}"
-        )
-    return float(pair[0]), float(pair[1])
-
-
-class RandomTranslation(_Moving):
+class RandomTranslation(RandomWarp):
     """Random translation of images in training.
 
     Args:
@@ -95,7 +43,8 @@ class RandomTranslation(_Moving):
         fill_value: value outside the image for `fill_mode="constant"`.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, height, width, channels) -> (batch, height, width, channels)
@@ -117,19 +66,28 @@ class RandomTranslation(_Moving):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
-        self._settle_sampling(interpolation, fill_mode, fill_value)
-        self._height = _pair("RandomTranslation", "height_factor", height_factor, -1, 1)
-        self._width = _pair("RandomTranslation", "width_factor", width_factor, -1, 1)
+        super().__init__(
+            interpolation=interpolation,
+            fill_mode=fill_mode,
+            fill_value=fill_value,
+            seed=seed,
+            data_format=data_format,
+            **kwargs,
+        )
+        self._height = factor_range("RandomTranslation", "height_factor", height_factor, -1, 1)
+        self._width = factor_range("RandomTranslation", "width_factor", width_factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, uniform: Tensor) -> tuple[Any, Any]:
-        down, right = between(uniform, 0, *self._height, 3), between(uniform, 1, *self._width, 3)
-        zero = (rows + columns) * 0.0
-        return rows + zero - down * x.shape[1], columns + zero - right * x.shape[2]
+    def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
+        down = between(uniform, 0, *self._height, 1) * shape[1]
+        right = between(uniform, 1, *self._width, 1) * shape[2]
+        return {"translations": ops.stack([right, down], axis=1)}
+
+    def map(self, transformation: Transformation) -> Affine:
+        right, down = ops.unstack(transformation["translations"], axis=1)
+        return 1.0, 0.0, -right, 0.0, 1.0, -down
 
 
-class RandomRotation(_Moving):
+class RandomRotation(RandomWarp):
     """Random counter-clockwise rotation of images in training.
 
     Args:
@@ -143,7 +101,8 @@ class RandomRotation(_Moving):
         fill_value: value outside the image for `fill_mode="constant"`.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, height, width, channels) -> (batch, height, width, channels)
@@ -164,18 +123,31 @@ class RandomRotation(_Moving):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
-        self._settle_sampling(interpolation, fill_mode, fill_value)
-        self._factor = _pair("RandomRotation", "factor", factor, -1, 1)
+        super().__init__(
+            interpolation=interpolation,
+            fill_mode=fill_mode,
+            fill_value=fill_value,
+            seed=seed,
+            data_format=data_format,
+            **kwargs,
+        )
+        self._factor = factor_range("RandomRotation", "factor", factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, uniform: Tensor) -> tuple[Any, Any]:
-        angle = between(uniform, 0, *self._factor, 3) * (2 * math.pi)
+    def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
+        return {"angle": between(uniform, 0, *self._factor, 1) * 360.0}
+
+    def map(self, transformation: Transformation) -> Affine:
+        rows, columns = transformation["input_shape"][1:3]
+        x, y = (int(columns) - 1) / 2, (int(rows) - 1) / 2
+        angle = transformation["angle"] * (math.pi / 180.0)
         cosine, sine = ops.cos(angle), ops.sin(angle)
-        return sine * columns + cosine * rows, cosine * columns - sine * rows
+        return (
+            *(cosine, -sine, x - cosine * x + sine * y),
+            *(sine, cosine, y - sine * x - cosine * y),
+        )
 
 
-class RandomZoom(_Moving):
+class RandomZoom(RandomWarp):
     """Random zoom of images in training.
 
     Args:
@@ -190,7 +162,8 @@ class RandomZoom(_Moving):
         fill_value: value outside the image for `fill_mode="constant"`.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, height, width, channels) -> (batch, height, width, channels)
@@ -212,19 +185,99 @@ class RandomZoom(_Moving):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
-        self._settle_sampling(interpolation, fill_mode, fill_value)
-        self._height = _pair("RandomZoom", "height_factor", height_factor, -1, 1)
+        super().__init__(
+            interpolation=interpolation,
+            fill_mode=fill_mode,
+            fill_value=fill_value,
+            seed=seed,
+            data_format=data_format,
+            **kwargs,
+        )
+        self._height = factor_range("RandomZoom", "height_factor", height_factor, -1, 1)
         self._width = None
         if width_factor is not None:
-            self._width = _pair("RandomZoom", "width_factor", width_factor, -1, 1)
+            self._width = factor_range("RandomZoom", "width_factor", width_factor, -1, 1)
 
-    def places(self, x: Tensor, rows: Any, columns: Any, uniform: Tensor) -> tuple[Any, Any]:
-        tall = between(uniform, 0, *self._height, 3) + 1.0
-        wide = tall if self._width is None else between(uniform, 1, *self._width, 3) + 1.0
-        zero = (rows + columns) * 0.0
-        return rows * tall + zero, columns * wide + zero
+    def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
+        tall = between(uniform, 0, *self._height, 1) + 1.0
+        wide = tall if self._width is None else between(uniform, 1, *self._width, 1) + 1.0
+        return {"height_zoom": tall, "width_zoom": wide}
+
+    def map(self, transformation: Transformation) -> Affine:
+        rows, columns = transformation["input_shape"][1:3]
+        tall, wide = transformation["height_zoom"], transformation["width_zoom"]
+        x, y = (int(columns) - 1) / 2 * (1.0 - wide), (int(rows) - 1) / 2 * (1.0 - tall)
+        return wide, 0.0, x, 0.0, tall, y
+
+
+class RandomShear(RandomWarp):
+    """Random shear of images in training.
+
+    Args:
+        x_factor: range of the horizontal shift per row: f in [0, 1] for (-f, f), or (low, high).
+        y_factor: range of the vertical shift per column: f in [0, 1] for (-f, f), or (low, high).
+            With a pair, both shears change their signs together with probability 1/2.
+        interpolation: "bilinear" or "nearest".
+        fill_mode: source of values outside the image: "constant" (`fill_value`), "nearest" (edge
+            pixel), "reflect" or "wrap".
+        fill_value: value outside the image for `fill_mode="constant"`.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        seed: integer that the random numbers depend on in addition to the global seed; None uses
+            the global seed only.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, height, width, channels) -> (batch, height, width, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.RandomShear(0.3)(lm.Input((10, 12, 3))).shape
+        (batch, 10, 12, 3)
+    """
+
+    draws = 3
+
+    def __init__(
+        self,
+        x_factor: Factor = 0.0,
+        y_factor: Factor = 0.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            interpolation=interpolation,
+            fill_mode=fill_mode,
+            fill_value=fill_value,
+            seed=seed,
+            data_format=data_format,
+            **kwargs,
+        )
+        self._x = _shear_range("x_factor", x_factor)
+        self._y = _shear_range("y_factor", y_factor)
+
+    def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
+        sign = ops.where(between(uniform, 2, 0.0, 1.0, 1) > 0.5, -1.0, 1.0)
+        both = [between(uniform, k, *pair, 1) for k, pair in enumerate((self._x, self._y))]
+        return {"shear_factor": ops.stack([f * sign for f in both], axis=1)}
+
+    def map(self, transformation: Transformation) -> Affine:
+        x, y = ops.unstack(transformation["shear_factor"], axis=1)
+        return 1.0, x, 0.0, y, 1.0, 0.0
+
+
+def _shear_range(name: str, factor: Factor) -> tuple[float, float]:
+    pair = factor_range("RandomShear", name, factor, -1, 1)
+    if isinstance(factor, Sequence) and pair[0] < 0:
+        raise RangeError(
+            f"RandomShear: invalid {name} (expected a number, or two, from 0 to 1, got {factor!r})"
+        )
+    return pair
 
 
 class RandomCrop(RandomImages):
@@ -239,7 +292,8 @@ class RandomCrop(RandomImages):
             the global seed only.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, rows, columns, channels) -> (batch, height, width, channels)
@@ -251,6 +305,7 @@ class RandomCrop(RandomImages):
     """
 
     draws = 2
+    moves = True
 
     def __init__(
         self,
@@ -260,28 +315,39 @@ class RandomCrop(RandomImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.height = positive_integer("RandomCrop", "height", height)
         self.width = positive_integer("RandomCrop", "width", width)
-        self._middle = CenterCrop(height, width, data_format)
+        self._middle = CenterCrop(
+            height, width, data_format, bounding_box_format=self.bounding_box_format
+        )
 
-    def call(self, inputs: Tensor, training: bool = True) -> Tensor:
-        first = inputs.ndim - (3 if self.data_format == "channels_last" else 2)
-        rows, columns = inputs.shape[first : first + 2]
-        fits = is_static((rows, columns)) and rows >= self.height and columns >= self.width  # type: ignore[operator]
-        return super().call(inputs, training) if training and fits else self._middle(inputs)
+    def call(self, data: Any, training: bool = True) -> Any:
+        images = data["images"] if isinstance(data, Mapping) else data
+        first = images.ndim - (3 if self.data_format == "channels_last" else 2)
+        rows, columns = images.shape[first : first + 2]
+        fits = is_static((rows, columns)) and rows >= self.height and columns >= self.width
+        return super().call(data, training) if training and fits else self._middle(data)
 
-    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
+    def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
+        rooms = (int(shape[1]) - self.height, int(shape[2]) - self.width)
+        top, left = (self._start(room, uniform, k) for k, room in enumerate(rooms))
+        return {"top": top, "left": left}
+
+    def _start(self, room: int, uniform: Tensor, place: int) -> Any:
+        """Return the first row or column of each crop, from 0 to the remaining extent."""
+        start = between(uniform, place, 0.0, 1.0, 3) * (room + 1)
+        return ops.minimum(ops.astype(start, "int32"), room)
+
+    def changed(self, x: Tensor, transformation: Transformation) -> Tensor:
         rows, columns = creation.iota((1, self.height, 1), 1), creation.iota((1, 1, self.width), 2)
-        top = self._start(int(x.shape[1]) - self.height, uniform, 0)
-        left = self._start(int(x.shape[2]) - self.width, uniform, 1)
         zero = (rows + columns) * 0
-        down = ops.astype(rows + zero + top, float32)
-        right = ops.astype(columns + zero + left, float32)
+        down = ops.astype(rows + zero + transformation["top"], float32)
+        right = ops.astype(columns + zero + transformation["left"], float32)
         return sample(x, down, right, "nearest", "nearest")
 
-    def _start(self, room: int, uniform: Tensor, number: int) -> Any:
-        """Return the first row or column of each crop, from 0 to the remaining extent."""
-        drawn = between(uniform, number, 0.0, 1.0, 3) * (room + 1)
-        return ops.minimum(ops.astype(drawn, "int32"), room)
+    def moved_boxes(self, boxes: Tensor, transformation: Transformation) -> Tensor:
+        return crop(boxes, transformation["top"], transformation["left"], self.height, self.width)
+
+    def new_size(self, rows: Any, columns: Any) -> tuple[Any, Any]:
+        return self.height, self.width

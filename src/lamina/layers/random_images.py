@@ -1,13 +1,8 @@
-"""Layers that change images at random in training: flips, contrast, brightness.
-
-The change of an image depends only on the seed, the epoch, the layer and the index of the image in
-the data set, and not on order, batches or threads. In `fit` the seed is that of `fit`, and the
-index in an iterable of batches is the position in the epoch. If a layer is called directly, the
-index is the position in the batch, each call is a new epoch, and the seed is that of
-`lamina.random`.
+"""Layers that flip images, and change their contrast and brightness, at random in training.
 
 Arguments and defaults are those of Keras 3; as in Keras, a layer or model that is called directly
-changes the images unless `training=False` is passed.
+changes the images unless `training=False` is passed. What is drawn for an image is described in
+`_base/images.py`.
 """
 
 from __future__ import annotations
@@ -17,57 +12,18 @@ from typing import Any, ClassVar
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Text
-from lamina.errors import ArgumentError, RangeError
-from lamina.layers._base.layer import Layer
-from lamina.layers._base.spec import InputSpec
-from lamina.operations import samples, shaping
-from lamina.operations.windows import channels_back, channels_last, checked_format
+from lamina.errors import ArgumentError
+from lamina.layers._base.images import (
+    RandomImages,
+    Transformation,
+    between,
+    factor_range,
+    value_pair,
+)
+from lamina.operations.boxes import numbers_of
 from lamina.tensor import Tensor
 
 __all__ = ["RandomFlip", "RandomContrast", "RandomBrightness"]
-
-
-class RandomImages(Layer):
-    """Base class: changes each image at random in training, and none in inference.
-
-    `draws` is the number of random numbers per image. A single image (rows, columns, channels) is
-    treated as a batch of one.
-    """
-
-    input_spec = InputSpec(min_ndim=3, max_ndim=4)
-    needs_samples = True
-    trains_unless_told = True
-    draws: ClassVar[int] = 1
-
-    def _settle(self, seed: int | None, data_format: str | None = None) -> None:
-        self.seed = seed
-        self.data_format = checked_format(type(self).__name__, data_format)
-
-    def call(self, inputs: Tensor, training: bool = True) -> Tensor:
-        x = ops.astype(inputs, self.dtype)
-        if not training:
-            return x
-        batch = x if x.ndim == 4 else ops.expand_dims(x, 0)
-        batch = channels_last(type(self).__name__, batch, self.data_format)
-        uniform = samples.uniform(self.path, batch.shape[0], self.draws, self.seed)
-        changed = channels_back(self.changed(batch, uniform), self.data_format)
-        return changed if x.ndim == 4 else ops.squeeze(changed, 0)
-
-    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
-        """Return the changed images, channels last; uniform (batch, draws) are in [0, 1).
-
-        Args:
-            x: images, (batch, rows, columns, channels).
-            uniform: random numbers in [0, 1), (batch, draws).
-        """
-        raise TypeError(f"{type(self).__name__} must define changed(x, uniform)")
-
-
-def between(uniform: Tensor, number: int, low: float, high: float, ndim: int) -> Any:
-    """Return one random number per image, scaled to low..high, with `ndim` axes."""
-    one = shaping.sliced(uniform, 1, number, number + 1)
-    shaped = ops.reshape(one, (uniform.shape[0], *[1] * (ndim - 1)))
-    return shaped * (high - low) + low
 
 
 class RandomFlip(RandomImages):
@@ -80,7 +36,8 @@ class RandomFlip(RandomImages):
             the global seed only.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, height, width, channels) -> (batch, height, width, channels)
@@ -94,6 +51,7 @@ class RandomFlip(RandomImages):
     argument_checks: ClassVar[Checks] = {"mode": Text()}
 
     draws = 2
+    moves = True
 
     def __init__(
         self,
@@ -102,18 +60,29 @@ class RandomFlip(RandomImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
         modes = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
         if mode not in modes:
             raise ArgumentError(f"RandomFlip: mode must be one of {', '.join(modes)}, not {mode!r}")
         self.mode, self._axes = mode, modes[mode]
 
-    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
-        for number, axis in enumerate(self._axes):
-            chosen = between(uniform, number, 0.0, 1.0, 4) < 0.5
+    def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
+        return {"flips": [between(uniform, k, 0.0, 1.0, 4) < 0.5 for k in range(len(self._axes))]}
+
+    def changed(self, x: Tensor, transformation: Transformation) -> Tensor:
+        for chosen, axis in zip(transformation["flips"], self._axes, strict=True):
             x = ops.where(chosen, ops.flip(x, axis=axis), x)
         return x
+
+    def moved_boxes(self, boxes: Tensor, transformation: Transformation) -> Tensor:
+        corners = numbers_of(boxes)
+        for chosen, axis in zip(transformation["flips"], self._axes, strict=True):
+            extent, first = transformation["input_shape"][axis], 2 - axis
+            flips = ops.squeeze(chosen, -1)
+            low, high = corners[first], corners[first + 2]
+            corners[first] = ops.where(flips, extent - high, low)
+            corners[first + 2] = ops.where(flips, extent - low, high)
+        return ops.concat(corners, axis=-1)
 
 
 class RandomContrast(RandomImages):
@@ -130,7 +99,8 @@ class RandomContrast(RandomImages):
             the global seed only.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, height, width, channels) -> (batch, height, width, channels)
@@ -149,19 +119,19 @@ class RandomContrast(RandomImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
-        pair = tuple(factor) if isinstance(factor, Sequence) else (factor, factor)
-        if len(pair) != 2 or not all(0 <= f <= 1 for f in pair):
-            raise RangeError(
-                f"RandomContrast: factor must be a number within 0 and 1, or two; got {factor!r}"
-            )
-        self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        own = type(self).__name__
+        pair = factor if isinstance(factor, Sequence) else (factor, factor)
+        self.factor, self._pair = factor, factor_range(own, "factor", pair, 0, 1)
+        self.value_range = value_pair(own, value_range)
 
-    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
+    def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         below, above = self._pair
-        f = ops.astype(between(uniform, 0, 1.0 - below, 1.0 + above, 4), x.dtype)
+        return {"contrast_factor": between(uniform, 0, 1.0 - below, 1.0 + above, 4)}
+
+    def changed(self, x: Tensor, transformation: Transformation) -> Tensor:
         mean = ops.mean(x, (1, 2), keepdims=True)
+        f = ops.astype(transformation["contrast_factor"], x.dtype)
         return ops.clip((x - mean) * f + mean, *self.value_range)
 
 
@@ -177,7 +147,8 @@ class RandomBrightness(RandomImages):
             the global seed only.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+        **kwargs: `bounding_box_format` (the format of boxes that come with the images), `name`,
+            `dtype` and the other arguments of `Layer`.
 
     Shapes:
         (batch, height, width, channels) -> (batch, height, width, channels)
@@ -196,18 +167,15 @@ class RandomBrightness(RandomImages):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self._settle(seed, data_format)
-        given = tuple(factor) if isinstance(factor, Sequence) else (-factor, factor)
-        pair = tuple(sorted(given))
-        if len(pair) != 2 or not -1 <= pair[0] <= pair[1] <= 1:
-            raise RangeError(
-                "RandomBrightness: factor must be a number within 0 and 1, or two within -1 and "
-                f"1; got {factor!r}"
-            )
-        self.factor, self._pair, self.value_range = factor, pair, tuple(value_range)
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        own = type(self).__name__
+        self.factor, self._pair = factor, factor_range(own, "factor", factor, -1, 1)
+        self.value_range = value_pair(own, value_range)
 
-    def changed(self, x: Tensor, uniform: Tensor) -> Tensor:
+    def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         low, high = self.value_range
-        f = ops.astype(between(uniform, 0, *self._pair, 4), x.dtype)
-        return ops.clip(x + f * float(high - low), low, high)
+        return {"rgb_delta": between(uniform, 0, *self._pair, 4) * (high - low)}
+
+    def changed(self, x: Tensor, transformation: Transformation) -> Tensor:
+        delta = ops.astype(transformation["rgb_delta"], x.dtype)
+        return ops.clip(x + delta, *self.value_range)

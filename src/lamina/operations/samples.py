@@ -48,16 +48,19 @@ def numbered(key: Callable[[], Tensor], numbers: Tensor) -> Iterator[None]:
         yield
 
 
-def uniform(path: str, batch: Dim, count: int, seed: int | None = None) -> Tensor:
+def uniform(path: str, batch: Dim, count: int, seed: Any = None) -> Tensor:
     """float32 (batch, count), uniform in [0, 1): `count` numbers for each sample of a batch.
 
     path: of the layer that asks; each has its own stream, and each time that it asks in a step
-    another one. seed: a further number to draw from. Raises StateError as
-    `random_keys.scoped_key` does.
+    another one. seed: a further number to draw from, or a SeedGenerator, whose next key replaces
+    all others. Raises StateError as `random_keys.scoped_key` does.
     """
     here: _Batch | None = context.current().samples
-    key = random_keys.scoped_key(path) if here is None else here.next(path)
-    key = key if seed is None else random_keys.fold_in(key, seed)
+    if hasattr(seed, "next"):
+        key = seed.next()
+    else:
+        key = random_keys.scoped_key(path) if here is None else here.next(path)
+        key = key if seed is None else random_keys.fold_in(key, seed)
     if here is not None and same(here.numbers.shape, (batch,)):
         numbers = here.numbers
     else:  # the numbers of these samples are unknown

@@ -23,6 +23,7 @@ FILLS: dict[str, Fill] = {
     "nearest": lambda i, n: clip(i, 0, n - 1),
     "wrap": lambda i, n: remainder(i, n),
     "reflect": lambda i, n: _reflected(remainder(i, 2 * n), n),
+    "mirror": lambda i, n: _mirrored(remainder(i, max(2 * n - 2, 1)), n),
 }
 INTERPOLATIONS = ("bilinear", "nearest")
 
@@ -30,6 +31,11 @@ INTERPOLATIONS = ("bilinear", "nearest")
 def _reflected(i: Any, n: int) -> Any:
     """d c b a | a b c d | d c b a"""
     return minimum(i, 2 * n - 1 - i)
+
+
+def _mirrored(i: Any, n: int) -> Any:
+    """d c b | a b c d | c b a"""
+    return minimum(i, 2 * n - 2 - i)
 
 
 def sample(
@@ -44,7 +50,7 @@ def sample(
     rows and columns, counted in pixels from the middle of the first one.
 
     interpolation: "bilinear", between the four pixels around, or "nearest". fill_mode says what
-    is beyond the edges: "reflect", "wrap", "nearest", or "constant": fill_value.
+    is beyond the edges: "reflect", "mirror", "wrap", "nearest", or "constant": fill_value.
     """
     x = floating(images)
     if x.ndim != 4 or not is_static(x.shape[1:]):
