@@ -213,6 +213,7 @@ PRIVATE = {
     **{package: {"_getframe"} for package in ("errors", "namespaces", "ir")},
     "tree": {"_fields"},  # public in named tuples
     "context": {"_fields", "_make"},
+    "distribution": {"_exit"},  # of os: ends a process whose main thread waits for ever
 }
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamina.distribution.processes import VARIABLES
+from lamina.distribution.clusters import VARIABLES
 
 GRACE = 3.0  # seconds for the other processes to end, after one has failed
 
@@ -78,7 +78,13 @@ def _environment(job: Job, number: int) -> dict[str, str]:
 
 
 def free_address() -> str:
-    """An address of this host that no program listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    """An address of this host that no program listens on, nor on the port after it."""
+    while True:
+        with socket.socket() as probe, socket.socket() as following:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+            try:
+                following.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return f"127.0.0.1:{port}"

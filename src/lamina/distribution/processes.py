@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from typing import Any
 
+from lamina.distribution.attendance import Attendance
+from lamina.distribution.clusters import place
 from lamina.errors import ArgumentError, need_extra
 
-VARIABLES = ("LAMINA_COORDINATOR", "LAMINA_PROCESSES", "LAMINA_PROCESS")
+LATER = 30.0  # seconds after which JAX ends what has not been ended here
 
 
 def initialize(
@@ -19,20 +21,21 @@ def initialize(
 ) -> None:
     """Make this process one of several that run the same program; call it before anything else.
 
-    What is not given comes from the variables that `lamina launch` sets, or from the launcher of a
-    cluster (SLURM, Open MPI), which JAX recognizes.
+    What is not given comes from the variables that `lamina launch` or SLURM sets, or from another
+    launcher that JAX recognizes, such as Open MPI (late processes are then not named).
 
     Args:
         job_addresses: "host:port" of the first process; of a list with commas, the first counts.
         num_processes: number of processes.
         process_id: number of this process, from 0.
-        timeout: seconds after which a process that does not come, or no longer answers, is an
-            error; each process then ends.
+        timeout: seconds after which a process that does not come, no longer answers, or has not
+            begun a program that others wait in, is named, and each process ends. The port after
+            that of `job_addresses` is used for it.
 
     Raises:
         MissingExtraError: the xla engine needs jax.
         ArgumentError: some but not all of the three are given.
-        StateError: JAX has run something already.
+        StateError: JAX has run something already, or a process did not come.
 
     Example:
         >>> import lamina as lm
@@ -41,21 +44,24 @@ def initialize(
     need_extra("jax", "xla", "lm.distribution.initialize")
     from lamina.engines.xla import processes
 
-    given: list[Any] = [job_addresses, num_processes, process_id]
-    if given == [None] * 3 and VARIABLES[0] in os.environ:
-        given = [os.environ.get(name) for name in VARIABLES]
+    given = [job_addresses, num_processes, process_id]
     if None in given and given != [None] * 3:
         raise ArgumentError(
             "initialize: give job_addresses, num_processes and process_id, or none of them",
             hint="lamina launch --processes 2 program.py sets all three",
         )
-    address, count, number = given
-    processes.begin(
-        None if address is None else str(address).split(",")[0],
-        None if count is None else int(count),
-        None if number is None else int(number),
-        timeout,
-    )
+    if given == [None] * 3:
+        found = place(os.environ)
+    else:
+        found = str(job_addresses).split(",")[0], int(num_processes), int(process_id)  # type: ignore[arg-type]
+    if found is None:
+        processes.begin(None, None, None, timeout)
+        return
+    host, _, port = found[0].rpartition(":")
+    address = host, int(port) + 1
+    attendance = Attendance(address, *found[1:], timeout, processes.begun)
+    processes.begin(*found, timeout + LATER)
+    atexit.register(attendance.end)  # before JAX, which waits for the others
 
 
 def process_count() -> int:

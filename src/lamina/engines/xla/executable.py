@@ -18,7 +18,7 @@ import numpy as np
 from lamina.engines import placement, residence
 from lamina.engines.fixed import fixed
 from lamina.engines.placement import Placement
-from lamina.engines.xla import backend, rows, shardings, transfer
+from lamina.engines.xla import backend, processes, rows, shardings, transfer
 from lamina.engines.xla.counted import capacity, counted, padded
 from lamina.engines.xla.elementwise import jax_dtype
 from lamina.engines.xla.translate import run
@@ -129,6 +129,8 @@ class XlaProgram:
 
     def _run(self, program: _Program, placed: list[Any], arrays: Arrays) -> list[Any]:
         """The results on the devices; those that are held have been noted."""
+        if not program.copied.is_fully_addressable:
+            processes.join()
         found: list[Any] = program.compiled(*placed)
         for parameter, result in self.updates.items():
             if parameter in self.held:

@@ -7,6 +7,7 @@ import jax
 from lamina.errors import StateError
 
 _begun = False
+_programs = 0  # that all processes compute together and this one has begun
 
 
 def begin(address: str | None, count: int | None, number: int | None, timeout: float) -> None:
@@ -28,6 +29,17 @@ def begin(address: str | None, count: int | None, number: int | None, timeout: f
             hint="call lm.distribution.initialize() before any program runs",
         ) from error
     _begun = True
+
+
+def join() -> None:
+    """Note that a program begins which all processes compute together."""
+    global _programs
+    _programs += 1
+
+
+def begun() -> int:
+    """The number of common programs that this process has begun."""
+    return _programs
 
 
 def count() -> int:
