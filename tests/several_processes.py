@@ -14,6 +14,8 @@ from lamina.distribution import (
     process_index,
     set_distribution,
 )
+from lamina.files import write_whole
+from lamina.saving import once
 from small_networks import trained
 
 if not sys.argv[1:] and os.environ["LAMINA_PROCESS"] == "1":
@@ -21,11 +23,17 @@ if not sys.argv[1:] and os.environ["LAMINA_PROCESS"] == "1":
 initialize()
 set_distribution(DataParallel(shard_optimizer_state=True))
 losses, model, x = trained("perceptron")
+written = []
+once.write_whole = lambda path, content: written.append(path) or write_whole(path, content)
+model.save(Path(sys.argv[1]).with_suffix(".lamina"))
+twin = lm.models.load_model(Path(sys.argv[1]).with_suffix(".lamina"))  # complete for all by now
+assert len(written) == (process_index() == 0)
 found = {
     "processes": process_count(),
     "devices": lm.distribution.get_device_count(),
     "losses": losses,
     "predictions": model.predict(x[:16], verbose=0).tolist(),
+    "loaded": bool((twin.weights[0].numpy() == model.weights[0].numpy()).all()),
     "slot": float(abs(model.optimizer.variables[2].numpy()).sum()),
 }
 if process_index() == 0:

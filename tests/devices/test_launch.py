@@ -34,7 +34,7 @@ def test_two_processes_of_four_devices_train_as_one_device_does(tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "found.json").read_text())
     losses, model, x = trained("perceptron")
-    assert (found["processes"], found["devices"]) == (2, 8)
+    assert (found["processes"], found["devices"], found["loaded"]) == (2, 8, True)
     np.testing.assert_allclose(found["losses"], losses, rtol=1e-5)
     np.testing.assert_allclose(found["predictions"], model.predict(x[:16], verbose=0), atol=1e-5)
     slot = abs(model.optimizer.variables[2].numpy()).sum()

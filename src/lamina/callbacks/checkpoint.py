@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina.callbacks.base import Callback, Logs
 from lamina.callbacks.monitor import Monitor
+from lamina.distribution.processes import process_index
 from lamina.errors import ArgumentError
 from lamina.saving.names import check_name
 
@@ -97,5 +98,5 @@ class ModelCheckpoint(Callback):
             self.model.save_weights(path)
         else:
             self.model.save(path)
-        if self.verbose:
+        if self.verbose and process_index() == 0:
             print(f"Epoch {self._epoch + 1}: saved to {path}")

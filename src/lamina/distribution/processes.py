@@ -86,6 +86,14 @@ def process_index() -> int:
     return _of_engine("index")
 
 
+def wait_for_all() -> None:
+    """Wait until all processes are here; one process does not wait."""
+    if process_count() > 1:
+        from lamina.engines.xla import processes
+
+        processes.wait_for_all()
+
+
 def _of_engine(name: str) -> int:
     import sys
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from lamina.configuration import deserialize, serialize
 from lamina.errors import FileFormatError, LaminaError, UnknownNameError, describe
-from lamina.files import write_whole
 from lamina.layers import Layer
 from lamina.layers._base.facts import build_shape
 from lamina.layers._base.saved_names import saved_weights
@@ -20,6 +19,7 @@ from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring
 from lamina.saving import container
 from lamina.saving.names import warn_of_name
+from lamina.saving.once import write_once
 from lamina.saving.weights import arrays, fitting, named, put, refuse_to_overwrite
 from lamina.variables import Variable
 
@@ -56,7 +56,7 @@ def save_model(
     """
     warn_of_name(filepath)
     refuse_to_overwrite(filepath, overwrite)
-    write_whole(filepath, content_of(model, include_optimizer))
+    write_once(filepath, content_of(model, include_optimizer))
 
 
 def content_of(model: Any, include_optimizer: bool = True) -> bytes:

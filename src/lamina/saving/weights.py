@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import FileFormatError, ShapeError
-from lamina.files import write_whole
 from lamina.layers import Layer
 from lamina.layers._base.facts import label, need_built
 from lamina.layers._base.saved_names import interchangeable, saved_weights
 from lamina.saving import container, safetensors
 from lamina.saving.names import WEIGHTS, warn_of_name
+from lamina.saving.once import write_once
 from lamina.variables import Variable
 
 
@@ -30,7 +30,7 @@ def save_weights(model: Layer, path: str | os.PathLike[str], overwrite: bool = T
     """
     warn_of_name(path, weights=True)
     refuse_to_overwrite(path, overwrite)
-    write_whole(path, safetensors.write_with_checksum(named(model), container.NAMES))
+    write_once(path, safetensors.write_with_checksum(named(model), container.NAMES))
 
 
 def refuse_to_overwrite(path: Any, overwrite: bool) -> None:

@@ -42,6 +42,14 @@ def begun() -> int:
     return _programs
 
 
+def wait_for_all() -> None:
+    """Wait until all processes are here."""
+    from jax.experimental import multihost_utils
+
+    join()
+    multihost_utils.sync_global_devices("lamina")
+
+
 def count() -> int:
     """The number of processes."""
     return jax.process_count() if _begun else 1

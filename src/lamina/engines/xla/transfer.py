@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from lamina.engines import residence
-from lamina.engines.xla import backend, shardings
+from lamina.engines.xla import backend, processes, shardings
 from lamina.engines.xla.elementwise import jax_dtype
 from lamina.ir.types import DType
 
@@ -30,6 +30,7 @@ def fetched(value: Any, storage: np.dtype) -> np.ndarray:
         return np.array(value.addressable_data(0)).view(storage)
     from jax.experimental import multihost_utils
 
+    processes.join()
     return np.array(multihost_utils.process_allgather(value, tiled=True)).view(storage)
 
 

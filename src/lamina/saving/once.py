@@ -1,0 +1,19 @@
+"""Files of several processes: each takes part in making the content, and process 0 writes it.
+
+The content of divided weights comes from the devices of all processes, so that each must ask for
+it. When `write_once` returns, the file is complete for all of them, if they share a file system.
+"""
+
+from __future__ import annotations
+
+import os
+
+from lamina.distribution.processes import process_index, wait_for_all
+from lamina.files import write_whole
+
+
+def write_once(path: str | os.PathLike[str], content: bytes) -> None:
+    """Replace a file whole, as `write_whole` does; of several processes, process 0 does it."""
+    if process_index() == 0:
+        write_whole(path, content)
+    wait_for_all()
