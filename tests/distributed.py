@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +10,10 @@ import lamina as lm
 from lamina.distribution import DataParallel, DeviceMesh, LayoutMap, ModelParallel
 from lamina.engines import residence
 from lamina.variables import memory_of
-from small_networks import trained
+from small_networks import continued, trained
+
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
+from count_exchanges import all_reduces
 
 
 def parts(variable):
@@ -33,6 +37,29 @@ def place_of_state():
     lm.compile(lambda: v.assign_add([1.0]))()
     (device,) = residence.copy_of(memory_of(v)).devices()
     return f"{device.platform}:{device.id}"
+
+
+def losses_of(kind):
+    """The losses of a training, with dropout if the network has it."""
+    return trained(kind)[0]
+
+
+def draws():
+    """The number of each row's element that a program draws for a divided batch."""
+    program = lm.compile(
+        lambda x, key: lm.argmax(x + lm.random.uniform(x.shape, key=key), axis=1),
+        signature=[lm.Spec(("batch", 1000)), lm.Spec((2,), "uint32")],
+    )
+    return program(lm.zeros((16, 1000)), lm.random.key(7)).tolist()
+
+
+def resumed():
+    """The losses of a training on 8 devices that continues on 2 of them after its first epoch."""
+    with DataParallel(shard_optimizer_state=True).scope():
+        _, model, _ = trained("perceptron", epochs=1)
+        state = model.training_state()
+    with DataParallel(devices=lm.devices()[:2], shard_optimizer_state=True).scope():
+        return continued("perceptron", state)
 
 
 def tensor_parallel():
@@ -59,6 +86,10 @@ def main():
         with chosen.scope():
             found[name] = result("perceptron")
     with DataParallel().scope():
+        found["networks"] = {kind: losses_of(kind) for kind in ("convolutional", "transformer")}
+        found["draws"] = draws()
+    found["resumed"] = resumed()
+    with DataParallel().scope():
         found["short"] = result("recurrent", rows=70)
         found["all-reduce"] = all_reduced()
     with lm.settings(engine="xla"):
@@ -67,7 +98,7 @@ def main():
 
 
 def all_reduced():
-    """The elements that devices exchange in a step with a weight of 48 elements."""
+    """The bytes of each exchange of a step with a weight of 48 elements."""
     w = lm.Variable(np.ones((8, 6), np.float32))
     spec = [lm.Spec(("batch", 8))]
 
@@ -79,12 +110,7 @@ def all_reduced():
     program(lm.ones((16, 8)))
     ((_, executable),) = program._programs.values()
     ((known,),) = [executable._programs.values()]
-    text = known.compiled.as_text()
-    return [
-        line.split("=")[1].split(" all-reduce")[0].strip()
-        for line in text.splitlines()
-        if " all-reduce(" in line
-    ]
+    return all_reduces(known.compiled.as_text())
 
 
 if __name__ == "__main__":

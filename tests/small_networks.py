@@ -44,14 +44,27 @@ def transformer():
 KINDS = {f.__name__: f for f in (perceptron, convolutional, recurrent, transformer)}
 
 
-def trained(kind, epochs=2, rows=64, batch_size=32):
-    """The losses of a training, the model, and inputs for it."""
+def made(kind, rows=64):
+    """A compiled model, and data for it."""
     lm.set_seed(1)
     shape, parts = KINDS[kind]()
     model = lm.Sequential([lm.Input(shape), *parts])
     model.compile("adam", "sparse_categorical_crossentropy")
     rng = np.random.default_rng(0)
     x = rng.normal(size=(rows, *shape)).astype("f")
-    y = rng.integers(0, 10, rows)
+    return model, x, rng.integers(0, 10, rows)
+
+
+def trained(kind, epochs=2, rows=64, batch_size=32):
+    """The losses of a training, the model, and inputs for it."""
+    model, x, y = made(kind, rows)
     history = model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0, seed=3)
     return history.history["loss"], model, x
+
+
+def continued(kind, state, epochs=2, rows=64, batch_size=32):
+    """The losses of a training that continues from a state to as many epochs."""
+    model, x, y = made(kind, rows)
+    model.restore_training_state(state)
+    history = model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
+    return history.history["loss"]

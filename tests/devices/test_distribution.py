@@ -14,6 +14,7 @@ import lamina as lm
 from engine_names import needs_jax
 from lamina.distribution import DataParallel, DeviceMesh, LayoutMap, TensorLayout, initialize
 from paths import TESTS
+from small_networks import trained
 
 EIGHT = [f"cpu:{k}" for k in range(8)]
 
@@ -71,7 +72,24 @@ def test_model_parallel_divides_weights_and_their_slots_by_path(found):
 
 @needs_jax
 def test_devices_exchange_as_much_as_the_gradient_has(found):
-    assert found["all-reduce"] == ["f32[8,6]{1,0}"]
+    assert found["all-reduce"] == [4 * 48]
+
+
+@needs_jax
+@pytest.mark.parametrize("kind", ["convolutional", "transformer"])
+def test_networks_on_eight_devices_have_the_losses_of_one(found, kind):
+    np.testing.assert_allclose(found["networks"][kind], trained(kind)[0], rtol=1e-5)
+
+
+@needs_jax
+def test_rows_draw_on_eight_devices_what_they_draw_on_one(found):
+    uniform = lm.random.uniform((16, 1000), key=lm.random.key(7))
+    assert found["draws"] == lm.argmax(uniform, axis=1).tolist()
+
+
+@needs_jax
+def test_a_training_on_eight_devices_resumes_on_two(found):
+    np.testing.assert_allclose(found["resumed"], found["one"]["losses"], rtol=1e-6)
 
 
 # ---- meshes and layouts ------------------------------------------------------------------------
