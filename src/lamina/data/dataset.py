@@ -198,15 +198,19 @@ class Dataset(Making, Mapping, Selecting, Batching, Windows):
         """
         return self._elements(number)
 
-    def stream(self, first: int, count: int | None) -> Generator[Any, None, None]:
+    def stream(
+        self, first: int, count: int | None, then: Callable[[Any], Any] | None = None
+    ) -> Generator[Any, None, None]:
         """Return elements as NumPy arrays, numbered through all passes: number n is element n % len
         of pass n // len.
 
         Args:
             first: number of the first element.
             count: number of elements; None continues without end.
+            then: function of an element, called in the thread that makes it; its result is returned
+                in place of the element.
         """
-        return self._streamed(first, count)
+        return self._streamed(first, count, then)
 
     def as_numpy_iterator(self, name: str | None = None) -> Iterator[Any]:
         """Return an iterator over the elements of the next pass as NumPy arrays; strings are bytes.

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Make = Callable[[int, int], Any]
 Iterate = Callable[[int], Iterable[Any]]
+Then = Callable[[Any], Any]
 Gather = Callable[[int, np.ndarray], Any]
 AUTOTUNE = -1  # "as many as there are processors"
 INFINITE, UNKNOWN = -1, -2  # lengths, with tf.data's numbers
@@ -75,14 +76,16 @@ class Elements:
         else:
             yield from self._numbered(epoch * self._count(), self._count())
 
-    def _numbered(self, first: int, count: int | None) -> Generator[Any, None, None]:
+    def _numbered(
+        self, first: int, count: int | None, then: Then | None = None
+    ) -> Generator[Any, None, None]:
         """Return elements numbered through all passes: n is element n % length of pass n // length.
 
         The elements of the next pass are begun while the last ones of a pass are used.
         """
         length = self._count()
         numbers = itertools.count(first) if count is None else range(first, first + count)
-        with closing(self._made(lambda n: divmod(n, length), numbers)) as elements:
+        with closing(self._made(lambda n: divmod(n, length), numbers, then)) as elements:
             for number, element in enumerate(elements, first):
                 if element is not None:
                     yield element
@@ -94,24 +97,36 @@ class Elements:
             yield from (element for element in elements if element is not None)
 
     def _made(
-        self, place: Callable[[int], tuple[int, int]], numbers: Iterable[int]
+        self,
+        place: Callable[[int], tuple[int, int]],
+        numbers: Iterable[int],
+        then: Then | None = None,
     ) -> Generator[Any, None, None]:
         make = self._make
         assert make is not None
-        return in_order(lambda n: make(*place(n)), numbers, self.workers, self.ahead)
 
-    def _streamed(self, first: int, count: int | None) -> Generator[Any, None, None]:
-        """Return `count` elements from number `first` on, counted through all passes."""
+        def made(number: int) -> Any:
+            element = make(*place(number))
+            return element if then is None or element is None else then(element)
+
+        return in_order(made, numbers, self.workers, self.ahead)
+
+    def _streamed(
+        self, first: int, count: int | None, then: Then | None = None
+    ) -> Generator[Any, None, None]:
+        """Return `count` elements from number `first` on, counted through all passes; what `then`
+        makes of them."""
         length = self._count()
         if self._make is not None and length != INFINITE:
-            yield from self._numbered(first, count)
+            yield from self._numbered(first, count, then)
             return
         if self._make is not None:
             found: Iterator[Any] = self._endless(0, first)
         else:
             epoch, first = divmod(first, length) if length > 0 else (0, first)
             found = itertools.islice(self._all_passes(epoch), first, None)
-        yield from itertools.islice(found, count)
+        wanted = itertools.islice(found, count)
+        yield from wanted if then is None else map(then, wanted)
 
     def _all_passes(self, epoch: int) -> Generator[Any, None, None]:
         for number in itertools.count(epoch):

@@ -83,6 +83,12 @@ class Columns:
             tree.unflatten(self.weight_structure, leaves[m : m + len(self.weights)]),
         )
 
+    def use_views(self) -> None:
+        """Replace the arrays by views, which no one else holds: their copies on devices end with
+        these columns."""
+        for arrays in (self.inputs, self.targets, self.weights):
+            arrays[:] = [array.view() for array in arrays]
+
     def number_rows(self, first: int = 0) -> None:
         """Give the rows the numbers from `first` on, if they have none."""
         if self.numbers is None:

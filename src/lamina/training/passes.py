@@ -97,7 +97,9 @@ def _runner(
     if isinstance(source, Stream):
         session.prepare(model, data, data_pass.kind, first)
         check_rows(model, data.rows, batches=False)
-        return session.runner(model, data_pass.kind, data)
+        runner = session.runner(model, data_pass.kind, data)
+        source.place = runner.place
+        return runner
     if source.runner is None or data_pass.listeners.may_change_model:
         source.runner = session.runner(model, data_pass.kind, data)
     return source.runner

@@ -79,6 +79,13 @@ class Program:
             return results[0]
         return tree.unflatten(self._structure, results[: self._outputs])
 
+    def place(self, arrays: Sequence[Array]) -> None:
+        """Begin the transfer of a batch to where the program reads it; `order` comes before it. An
+        engine that runs on the host does nothing."""
+        place = getattr(self._executable, "place", None)
+        if place is not None:
+            place(1, arrays)
+
     def keeping(self, kept: Kept) -> Program:
         """This program, after `kept` has noted the state that it changes."""
         kept.keep(self._changed)
@@ -120,6 +127,9 @@ class EagerLoop:
         for picked in order:
             extra = self.step([as_tensor(a[picked]) for a in arrays]) or {}
         return {name: np.asarray(v) for name, v in {**self.results(), **extra}.items()}
+
+    def place(self, arrays: Sequence[Array]) -> None:
+        """Do nothing: eager code runs on the host."""
 
     def keeping(self, kept: Kept) -> EagerLoop:
         """The same loop, which has `kept` note state before it changes."""

@@ -142,6 +142,7 @@ class Stream:
         self.batches, self.class_weight = batches, class_weight
         self.limit = steps
         self.steps = steps if steps is not None else _length(batches)
+        self.place: Callable[[Sequence[Array]], None] | None = None  # on devices, by the program
         self._running: Iterator[object] | None = None
         self._taken = 0  # elements that a Dataset without numbers has given
 
@@ -152,9 +153,8 @@ class Stream:
         skipped: a Dataset need not make them, another iterable must."""
         done = first
         with closing(self._epoch(epoch, first)) as batches:
-            for batch in batches:
+            for data in batches:
                 done += 1
-                data = self._columns(batch)
                 yield data, np.arange(data.rows, dtype=np.int32)[None]
         if not isinstance(self.batches, Dataset) and 0 < done < (self.limit or 0):
             warn(
@@ -168,7 +168,7 @@ class Stream:
                 "__len__ and __getitem__, or steps_per_epoch with an endless generator",
             )
 
-    def _epoch(self, epoch: int, first: int) -> Generator[object, None, None]:
+    def _epoch(self, epoch: int, first: int) -> Generator[Columns, None, None]:
         if isinstance(self.batches, Dataset):
             yield from self._of_dataset(self.batches, epoch, first)
             return
@@ -183,9 +183,9 @@ class Stream:
                 return
             taken += 1
             if taken > first:
-                yield batch
+                yield self._columns(batch)
 
-    def _of_dataset(self, data: Dataset, epoch: int, first: int) -> Generator[object, None, None]:
+    def _of_dataset(self, data: Dataset, epoch: int, first: int) -> Generator[Columns, None, None]:
         """Yield the batches of an epoch: `steps` of them, or one pass if their number is not known.
 
         Where a batch can be made only after those before it, a pass continues from epoch to epoch,
@@ -193,18 +193,28 @@ class Stream:
         """
         steps = self.steps
         if steps is None:
-            yield from itertools.islice(data.epoch(epoch), first, None)
+            yield from map(self._columns, itertools.islice(data.epoch(epoch), first, None))
             return
         place = epoch * steps + first
         if not data.is_sequential:
-            with closing(data.stream(place, steps - first)) as batches:
+            then = self._placed if data.workers else self._columns
+            with closing(data.stream(place, steps - first, then)) as batches:
                 yield from batches
             return
         if self._running is None or self._taken != place:
             self._running, self._taken = data.stream(place, None), place
         for batch in itertools.islice(self._running, steps - first):
             self._taken += 1
-            yield batch
+            yield self._columns(batch)
+
+    def _placed(self, batch: object) -> Columns:
+        """The batch as columns, on the devices: the thread that made it transfers it while the
+        step before runs."""
+        data = self._columns(batch)
+        if self.place is not None:
+            data.use_views()
+            self.place(data.arrays)
+        return data
 
     def _columns(self, batch: object) -> Columns:
         x, y, weights = (*parts_of(batch), None, None)[:3]

@@ -55,6 +55,7 @@ class XlaProgram:
         self._rows = rows.separate(self._simplified, self.held)
         self._rooms: dict[Any, set[int]] = {}  # numbers of rows that programs have, by other sizes
         self._programs: OrderedDict[Any, _Program] = OrderedDict()
+        self._shardings: dict[Any, Any] = {}  # of arguments by placement, number and shape
         self._dtypes = [jax_dtype(p.dtype) for p in graph.parameters]
         self._resident = {r for p, r in self.updates.items() if p in self.held}
         self.lock = renewed(self)
@@ -77,6 +78,17 @@ class XlaProgram:
                 np.copyto(arrays[parameter], results[result])
             results[result] = arrays[parameter]
         return results
+
+    def place(self, first: int, arrays: Arrays) -> None:
+        """Begin the transfer of arguments from number `first` on, which are not written until the
+        call, to where the program for such sizes reads them. Another thread may run it."""
+        place = placement.current()
+        with backend.wide():
+            for k, array in enumerate(arrays, first):
+                sharding = self._shardings.get((place, k, array.shape))
+                if sharding is not None:
+                    value = transfer.placed(array, self._dtypes[k], sharding, may_alias=False)
+                    transfer.keep(array, value, newer=False)  # no other thread has the array
 
     def fixed(self, arrays: Arrays) -> tuple[list[np.ndarray], Callable[[], None]]:
         return fixed(self, arrays)
@@ -178,6 +190,8 @@ class XlaProgram:
 
     def _compiled(self, place: Placement, arrays: Arrays) -> _Program:
         lowered, chosen = self.lower(place, arrays)
+        for k, (array, sharding) in enumerate(zip(arrays, chosen, strict=True)):
+            self._shardings[place, k, array.shape] = sharding
         return _Program(_compiled(lowered), chosen, shardings.sharding(place, ()))
 
     def inside(self, arrays: Arrays) -> tuple[Any, Any]:
