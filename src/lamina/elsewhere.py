@@ -42,7 +42,6 @@ OF_KERAS: dict[str, str] = {
 }
 
 CALLBACKS: dict[str, str] = {
-    "TensorBoard": "CSVLogger('log.csv') writes the figures, lamina.plot.history draws them",
     "BackupAndRestore": "ModelCheckpoint('at.lamina') keeps model and optimizer; continue with "
     "load_model('at.lamina') and fit(..., initial_epoch=...)",
     "ProgbarLogger": "fit draws its progress by itself: verbose=1, or 2 for a line an epoch",

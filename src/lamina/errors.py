@@ -249,7 +249,12 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
 
 
 # The packages of each extra of Lamina that functions need; a test compares it with pyproject.toml.
-EXTRAS = {"images": ("pillow",), "plot": ("matplotlib", "pillow"), "xla": ("jax",)}
+EXTRAS = {
+    "images": ("pillow",),
+    "plot": ("matplotlib", "pillow"),
+    "sklearn": ("scikit-learn",),
+    "xla": ("jax",),
+}
 
 
 def need_extra(module_name: str, extra: str, purpose: str) -> ModuleType:

@@ -9,6 +9,7 @@ from lamina.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from lamina.callbacks.several import CallbackList
 from lamina.callbacks.stopping import EarlyStopping, TerminateOnNaN
 from lamina.callbacks.table import CSVLogger
+from lamina.callbacks.tensorboard import TensorBoard
 from lamina.elsewhere import CALLBACKS
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "ReduceLROnPlateau",
+    "TensorBoard",
     "TerminateOnNaN",
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ class CSVLogger(Callback):
         self._names = rows[0] if rows else []
         if not rows:
             self._write([], "w")
+
+    def get_state(self) -> dict[str, Any]:
+        return {"rows": self._rows() if self.filename.exists() else []}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        rows = [list(row) for row in state["rows"]]
+        self._names = rows[0] if rows else []
+        self._write(rows, "w")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         figures = {"epoch": epoch, **(logs or {})}

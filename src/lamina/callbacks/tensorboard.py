@@ -1,0 +1,223 @@
+"""TensorBoard: the curves, weights and graph of a training as event files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina.arguments import integer
+from lamina.callbacks.base import Callback, Logs
+from lamina.errors import ArgumentError
+from lamina.events import EventWriter
+from lamina.layers._base import symbolic
+from lamina.tensor import Tensor
+
+TRAIN, VALIDATION = "train", "validation"
+Node = tuple[str, str, list[str], dict[str, str]]
+
+
+class TensorBoard(Callback):
+    """A callback that writes event files: `tensorboard --logdir logs` shows them.
+
+    Metrics of training are in the run "train", of validation in "validation", under the tags
+    "epoch_loss" and so on; the learning rate is "epoch_learning_rate". A training that is resumed
+    from a checkpoint removes what was written after the checkpoint, and appends to the same files.
+
+    Args:
+        log_dir: folder of the runs, made if it does not exist.
+        histogram_freq: number of epochs between histograms of all weights; 0 writes none.
+        write_graph: write the graph of layers.
+        write_images: write weights as images too, with the histograms.
+        write_steps_per_second: write the number of steps in a second of each epoch.
+        update_freq: "epoch", "batch", or a number of batches, after which the metrics of training
+            are written as "batch_loss" and so on.
+        profile_batch: 0; a profile is written by `lamina.inspect.profile`.
+        embeddings_freq: 0; the projector is not supported.
+        embeddings_metadata: None, accepted for Keras.
+        hyperparameters: dictionary from name to number, string or boolean, which TensorBoard lists
+            for each run.
+
+    Raises:
+        ArgumentError: for `profile_batch` or `embeddings_freq` other than 0.
+
+    Example:
+        >>> import tempfile
+        >>> import lamina as lm
+        >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     board = lm.callbacks.TensorBoard(folder, histogram_freq=1)
+        ...     x, y = lm.zeros((4, 2)), lm.zeros((4, 1))
+        ...     history = model.fit(x, y, verbose=0, callbacks=[board])
+    """
+
+    def __init__(
+        self,
+        log_dir: Any = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+        profile_batch: int | tuple[int, int] = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+        *,
+        hyperparameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if profile_batch not in (0, None):
+            raise ArgumentError(
+                f"TensorBoard: profile_batch: no profile is written (expected 0, got "
+                f"{profile_batch!r})",
+                hint="lamina.inspect.profile(model, x) shows time and rate of each kernel",
+            )
+        if embeddings_freq:
+            raise ArgumentError(
+                f"TensorBoard: embeddings_freq: the projector is not supported (expected 0, got "
+                f"{embeddings_freq!r})",
+                hint="lamina.plot.embedding draws embeddings",
+            )
+        self.log_dir = Path(log_dir)
+        self.histogram_freq = integer("TensorBoard", "histogram_freq", histogram_freq, 0)
+        self.write_graph, self.write_images = write_graph, write_images
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq = 1 if update_freq == "batch" else update_freq
+        if self.update_freq != "epoch":
+            self.update_freq = integer("TensorBoard", "update_freq", self.update_freq, 1)
+        self.hyperparameters = dict(hyperparameters or {})
+        self.each_batch = self.update_freq != "epoch"
+        self._writers: dict[str, EventWriter] = {}
+        self._steps = self._epoch_steps = 0
+        self._began = 0.0
+
+    # ---- the files -----------------------------------------------------------------------------
+    def writer(self, run: str) -> EventWriter:
+        """Return the writer of a run, for values of the user's own.
+
+        Args:
+            run: "train", "validation" or another name, a folder in `log_dir`.
+        """
+        if run not in self._writers:
+            self._writers[run] = EventWriter(self.log_dir / run)
+        return self._writers[run]
+
+    def get_state(self) -> dict[str, Any]:
+        files = {run: (w.name, w.flush()) for run, w in self._writers.items()}
+        return {"files": files, "steps": self._steps}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        self._writers = {}
+        for run, (name, length) in state["files"].items():
+            self._writers[run] = EventWriter(self.log_dir / run, name)
+            self._writers[run].truncate(length)
+        self._steps = state["steps"]
+
+    # ---- training ------------------------------------------------------------------------------
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._steps = 0
+        self._writers = {}
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if epoch == 0:
+            self._describe()
+        self._epoch_steps, self._began = 0, time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._epoch_steps = batch + 1
+        if isinstance(self.update_freq, int):
+            self._steps += 1
+            if self._steps % self.update_freq == 0:
+                self._scalars(TRAIN, "batch", logs or {}, self._steps)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        training = {n: v for n, v in logs.items() if not n.startswith("val_")}
+        rate = getattr(self.model.optimizer, "learning_rate", None)
+        if "learning_rate" not in training and rate is not None:
+            training["learning_rate"] = float(np.asarray(rate))
+        if self.write_steps_per_second and self._epoch_steps:
+            seconds = time.perf_counter() - self._began
+            training["steps_per_second"] = self._epoch_steps / seconds
+        self._scalars(TRAIN, "epoch", training, epoch)
+        validation = {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
+        self._scalars(VALIDATION, "epoch", validation, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            self._weights(epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        for writer in self._writers.values():
+            writer.flush()
+
+    def _scalars(self, run: str, prefix: str, values: Mapping[str, Any], step: int) -> None:
+        for name, value in values.items():
+            for tag, number in _numbers(f"{prefix}_{name}", value):
+                self.writer(run).scalar(tag, number, step)
+
+    def _weights(self, epoch: int) -> None:
+        for name, variable in self.model.named_weights().items():
+            array = variable.numpy()
+            self.writer(TRAIN).histogram(name, array, epoch)
+            pixels = _as_image(array) if self.write_images else None
+            if pixels is not None:
+                self.writer(TRAIN).image(f"{name}/image", pixels, epoch)
+
+    def _describe(self) -> None:
+        """Write what does not change: the graph, the hyperparameters."""
+        if self.write_graph:
+            self.writer(TRAIN).graph(list(graph_of(self.model)))
+        if self.hyperparameters:
+            self.writer(TRAIN).hyperparameters(self.hyperparameters, ["epoch_loss"])
+
+
+def _numbers(tag: str, value: Any) -> Iterator[tuple[str, float]]:
+    """A metric of several numbers is a curve for each."""
+    flat = np.asarray(value).ravel()
+    for k, number in enumerate(flat):
+        yield (tag if flat.size == 1 else f"{tag}/{k}"), float(number)
+
+
+def _as_image(array: np.ndarray) -> np.ndarray | None:
+    """Weights scaled to 0 to 1: matrices, and the kernels of convolutions side by side."""
+    if array.ndim not in (2, 3, 4) or not array.size:
+        return None
+    if array.ndim > 2:  # (height, width, in, out): rows of inputs, columns of outputs
+        x = array.reshape(*((1,) * (4 - array.ndim)), *array.shape)
+        height, width, inputs, outputs = x.shape
+        array = x.transpose(2, 0, 3, 1).reshape(inputs * height, outputs * width)
+    low, high = float(array.min()), float(array.max())
+    return (array - low) / ((high - low) or 1.0)
+
+
+# ---- the graph ---------------------------------------------------------------------------------
+def graph_of(model: Any) -> Iterator[Node]:
+    """The layers of a model as nodes (name, class, names of inputs, attributes). Of a model that is
+    code, a chain of its layers."""
+    try:
+        outputs: list[Tensor] = list(model.outputs)
+    except AttributeError:
+        before: list[str] = []
+        for layer in model.layers:
+            yield layer.name, type(layer).__name__, before, _attributes(layer)
+            before = [layer.name]
+        return
+    stack, seen = list(symbolic.calls_behind(outputs)), set()
+    while stack:
+        call = stack.pop()
+        if call.layer.name not in seen:
+            seen.add(call.layer.name)
+            sources = list(symbolic.calls_behind(call.inputs))
+            stack += sources
+            names = [source.layer.name for source in sources] or ["input"]
+            yield call.layer.name, type(call.layer).__name__, names, _attributes(call.layer)
+    yield "input", "Input", [], {}
+
+
+def _attributes(layer: Any) -> dict[str, str]:
+    return {"weights": f"{layer.count_params():,}"} if layer.built else {}

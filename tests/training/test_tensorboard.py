@@ -1,0 +1,178 @@
+"""Event files hold what was written, as TensorBoard's own reader shows it."""
+
+import glob
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.errors import ArgumentError, ShapeError
+from lamina.events import wire
+
+READER = "tensorboard.backend.event_processing.event_accumulator"
+
+
+def read(folder):
+    """The file of a run, read by the package tensorboard."""
+    accumulator = pytest.importorskip(READER)
+    with pytest.MonkeyPatch.context():
+        found = accumulator.EventAccumulator(str(folder), size_guidance={"images": 0, "tensors": 0})
+        found.Reload()
+    return found
+
+
+def scalars(found, tag):
+    from tensorboard.util import tensor_util
+
+    if tag in found.Tags()["scalars"]:
+        return [(e.step, e.value) for e in found.Scalars(tag)]
+    return [(e.step, tensor_util.make_ndarray(e.tensor_proto).item()) for e in found.Tensors(tag)]
+
+
+def histogram(found, tag):
+    (event,) = found.Histograms(tag)
+    return event.histogram_value
+
+
+def trained(folder, epochs=3, **options):
+    lm.set_seed(1)
+    model = lm.Sequential(
+        [
+            lm.Input((8, 8, 1)),
+            lm.layers.Conv2D(2, 3, name="conv"),
+            lm.layers.Flatten(),
+            lm.layers.Dense(3, name="dense"),
+        ]
+    )
+    model.compile("adam", "mse", metrics=["mae"])
+    board = lm.callbacks.TensorBoard(folder, **options)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 8, 8, 1)), rng.normal(size=(40, 3))
+    history = model.fit(
+        x, y, batch_size=8, epochs=epochs, validation_split=0.2, verbose=0, callbacks=[board]
+    )
+    return model, board, history
+
+
+def test_the_checksum_is_that_of_rfc_3720():
+    assert wire.checksum(b"\0" * 32) == 0x8A9136AA
+    assert wire.checksum(bytes(range(32))) == 0x46DD794E
+
+
+def test_metrics_of_training_and_validation_are_two_runs(tmp_path):
+    _, _, history = trained(tmp_path)
+    for run, prefix in (("train", ""), ("validation", "val_")):
+        found = read(tmp_path / run)
+        for name in ("loss", "mae"):
+            expected = history.history[prefix + name]
+            curve = scalars(found, f"epoch_{name}")
+            assert [step for step, _ in curve] == [0, 1, 2]
+            assert np.allclose([value for _, value in curve], expected)
+    assert np.allclose(scalars(read(tmp_path / "train"), "epoch_learning_rate")[0][1], 0.001)
+
+
+def test_batches_are_written_on_demand(tmp_path):
+    trained(tmp_path, epochs=2, update_freq=2, write_steps_per_second=True)
+    found = read(tmp_path / "train")
+    assert [step for step, _ in scalars(found, "batch_loss")] == [2, 4, 6, 8]
+    assert scalars(found, "epoch_steps_per_second")[0][1] > 0
+
+
+def test_histograms_and_images_of_weights(tmp_path):
+    model, _, _ = trained(tmp_path, epochs=1, histogram_freq=1, write_images=True)
+    found = read(tmp_path / "train")
+    kernel = model.get_layer("dense").kernel.numpy()
+    value = histogram(found, "dense/kernel")
+    assert value.num == sum(value.bucket) == kernel.size
+    assert np.isclose(value.min, kernel.min()) and np.isclose(value.bucket_limit[-1], kernel.max())
+    image = found.Images("conv/kernel/image")[0]
+    assert (image.height, image.width) == (3, 6)
+
+
+def test_the_graph_has_the_layers_and_their_inputs(tmp_path):
+    a = lm.Input((4,), name="a")
+    left, right = lm.layers.Dense(3, name="left")(a), lm.layers.Dense(3, name="right")(a)
+    model = lm.Model(a, lm.layers.Add(name="sum")([left, right]))
+    model.compile("sgd", "mse")
+    board = lm.callbacks.TensorBoard(tmp_path)
+    model.fit(np.zeros((4, 4)), np.zeros((4, 3)), verbose=0, callbacks=[board])
+    graph = read(tmp_path / "train").Graph()
+    inputs = {node.name: (node.op, sorted(node.input)) for node in graph.node}
+    assert inputs["sum"] == ("Add", ["left", "right"])
+    assert inputs["left"][0] == "Dense"
+
+
+def test_hyperparameters_are_listed(tmp_path):
+    trained(
+        tmp_path, epochs=1, hyperparameters={"units": 32, "rate": 0.1, "act": "relu", "b": True}
+    )
+    pytest.importorskip(READER)
+    from tensorboard.plugins.hparams import metadata
+
+    found = read(tmp_path / "train").summary_metadata
+    content = found["_hparams_/session_start_info"].plugin_data.content
+    start = metadata.parse_session_start_info_plugin_data(content)
+    assert start.hparams["units"].number_value == 32
+    assert start.hparams["act"].string_value == "relu"
+    assert start.hparams["b"].bool_value is True
+
+
+def test_texts_and_images_of_users(tmp_path):
+    pytest.importorskip(READER)
+    from tensorboard.util import tensor_util
+
+    with lm.events.EventWriter(tmp_path) as writer:
+        writer.text("note", "**Grüße**", 0)
+        writer.image("dot", np.eye(4), 0)
+        writer.scalar("x", 1e300, 1)
+        writer.histogram("none", [np.nan], 2)
+    found = read(tmp_path)
+    words = tensor_util.make_ndarray(found.Tensors("note")[0].tensor_proto)
+    assert words.item().decode() == "**Grüße**"
+    with pytest.raises(ShapeError, match="expected shape"):
+        writer.image("bad", np.zeros((3, 3, 2)), 0)
+
+
+def test_a_resumed_training_has_one_curve(tmp_path):
+    """Events after the checkpoint are removed; those of the continued training follow."""
+    x, y = np.ones((16, 2), "float32"), np.ones((16, 1), "float32")
+
+    class Stop(lm.callbacks.Callback):
+        comes_last = True
+        epoch = 3
+
+        def get_state(self):
+            return {}
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == self.epoch:
+                raise RuntimeError("power cut")
+
+    def train(stop):
+        model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        table = lm.callbacks.CSVLogger(tmp_path / "log.csv")
+        calls = [lm.callbacks.TensorBoard(tmp_path / "logs"), table, stop]
+        return model.fit(
+            x, y, epochs=6, verbose=0, callbacks=calls, checkpoint=tmp_path / "run",
+            every="epoch", resume=True,
+        )  # fmt: skip
+
+    with pytest.raises(RuntimeError):
+        train(Stop())
+    never = Stop()
+    never.epoch = 99
+    history = train(never)
+    assert len(glob.glob(str(tmp_path / "logs" / "train" / "*"))) == 1
+    curve = scalars(read(tmp_path / "logs" / "train"), "epoch_loss")
+    assert [step for step, _ in curve] == [0, 1, 2, 3, 4, 5]
+    assert np.allclose([value for _, value in curve], history.history["loss"])
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", *"012345"]
+
+
+def test_what_is_not_written_is_refused(tmp_path):
+    with pytest.raises(ArgumentError, match=r"profile_batch.*\n.*inspect\.profile"):
+        lm.callbacks.TensorBoard(tmp_path, profile_batch=2)
+    with pytest.raises(ArgumentError, match="embeddings_freq"):
+        lm.callbacks.TensorBoard(tmp_path, embeddings_freq=1)
