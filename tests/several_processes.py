@@ -16,7 +16,7 @@ from lamina.distribution import (
 )
 from lamina.files import write_whole
 from lamina.saving import once
-from small_networks import trained
+from small_networks import made, trained
 
 if not sys.argv[1:] and os.environ["LAMINA_PROCESS"] == "1":
     sys.exit(3)
@@ -28,7 +28,15 @@ once.write_whole = lambda path, content: written.append(path) or write_whole(pat
 model.save(Path(sys.argv[1]).with_suffix(".lamina"))
 twin = lm.models.load_model(Path(sys.argv[1]).with_suffix(".lamina"))  # complete for all by now
 assert len(written) == (process_index() == 0)
+again, x, y = made("perceptron")
+runs = Path(sys.argv[1]).with_suffix(".run")
+again.fit(x, y, batch_size=8, epochs=2, verbose=0, seed=3, checkpoint=runs, every=3)
+whole = again.fit(
+    x, y, batch_size=8, epochs=3, verbose=0, checkpoint=runs, every="0.01s", resume=True
+)
 found = {
+    "files": sorted(path.name for path in runs.iterdir()),
+    "resumed": whole.history["loss"],
     "processes": process_count(),
     "devices": lm.distribution.get_device_count(),
     "losses": losses,

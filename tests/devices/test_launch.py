@@ -37,6 +37,8 @@ def test_two_processes_of_four_devices_train_as_one_device_does(tmp_path):
     assert (found["processes"], found["devices"], found["loaded"]) == (2, 8, True)
     np.testing.assert_allclose(found["losses"], losses, rtol=1e-5)
     np.testing.assert_allclose(found["predictions"], model.predict(x[:16], verbose=0), atol=1e-5)
+    assert len(found["resumed"]) == 3
+    assert found["files"][:2] == ["final.state", "history.jsonl"]
     slot = abs(model.optimizer.variables[2].numpy()).sum()
     np.testing.assert_allclose(found["slot"], slot, rtol=1e-4)
 

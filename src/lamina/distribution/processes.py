@@ -94,6 +94,15 @@ def wait_for_all() -> None:
         processes.wait_for_all()
 
 
+def agreed(value: int) -> int:
+    """The value that process 0 gives, for all: what depends on the clock would otherwise differ."""
+    if process_count() == 1:
+        return value
+    from lamina.engines.xla import processes
+
+    return processes.of_first(value)
+
+
 def _of_engine(name: str) -> int:
     import sys
 

@@ -14,6 +14,8 @@ from lamina.files import write_whole
 
 def write_once(path: str | os.PathLike[str], content: bytes) -> None:
     """Replace a file whole, as `write_whole` does; of several processes, process 0 does it."""
-    if process_index() == 0:
-        write_whole(path, content)
-    wait_for_all()
+    try:
+        if process_index() == 0:
+            write_whole(path, content)
+    finally:
+        wait_for_all()

@@ -8,9 +8,10 @@
         final.state               the state at the end of a complete training
         history.jsonl             the metrics of each completed epoch, a line each
 
-Every file is written whole or not at all, and an older state is removed only when the newer one is
-on the disk. A state also holds what it was made with: model, optimizer, data and arguments, as
-fingerprints. To continue with others is an error that names the difference.
+Every file is written whole or not at all, by process 0 if there are several, and an older state is
+removed only when the newer one is on the disk. A state also holds what it was made with: model,
+optimizer, data and arguments, as fingerprints. To continue with others is an error that names the
+difference.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ from typing import cast
 import numpy as np
 
 from lamina.data.arrays import Array
+from lamina.distribution.processes import agreed, process_index
 from lamina.errors import ArgumentError, FileFormatError, LaminaError, StateError, warn
 from lamina.files import checked_name, write_whole
 from lamina.layers._base.facts import build_shape
 from lamina.saving import states
 from lamina.saving.models import content_of, shapes, shapes_from
+from lamina.saving.once import write_once
 from lamina.training.fingerprints import compare, fingerprints
 from lamina.training.options import Every, FitOptions
 from lamina.training.protocol import Listeners, Logs, Trainable
@@ -58,7 +61,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | os.PathLike[str], every: Every) -> None:
         self.folder, self.every = Path(checked_name(folder)), every
-        self.terminated = False  # SIGTERM came
+        self.asked_to_end = False  # SIGTERM came
         self._made: dict[str, object] = {}
         self._saved_at, self._saved_step, self._step = time.monotonic(), 0, 0
         self._warned = False
@@ -147,7 +150,7 @@ class Checkpoints:
         only code can express is left out."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            write_whole(self.folder / MODEL, content_of(model.layers[0]))
+            write_once(self.folder / MODEL, content_of(model.layers[0]))
         except LaminaError as error:
             warn(f"fit: lamina.resume cannot rebuild this model: {error.message}")
         given = vars(options)
@@ -158,13 +161,21 @@ class Checkpoints:
             "data": [name for name in GIVEN_AGAIN if given[name] is not None],
             "callbacks": callbacks,
         }
-        write_whole(self.folder / RUN, json.dumps(run, indent=1).encode())
+        write_once(self.folder / RUN, json.dumps(run, indent=1).encode())
 
     # ---- saving --------------------------------------------------------------------------------
+    @property
+    def terminated(self) -> bool:
+        """True after SIGTERM; of several processes, after that of process 0."""
+        return bool(agreed(self.asked_to_end))
+
     def advance(self, steps: int) -> bool:
-        """Count steps; True if a state is due."""
+        """Count steps; True if a state is due, by the clock of process 0."""
         self._step += steps
-        if self.terminated:
+        return bool(agreed(self._is_due()))
+
+    def _is_due(self) -> bool:
+        if self.asked_to_end:
             return True
         if self.every.steps is not None:
             return self._step - self._saved_step >= self.every.steps
@@ -187,18 +198,20 @@ class Checkpoints:
         )
         name = FINAL if finished else f"state-{self._step:08d}.state"
         try:
-            write_whole(self.folder / name, content)
+            write_once(self.folder / name, content)
         except OSError as error:
             if not self._warned:
                 warn(f"fit: no checkpoint: {error}; training continues, the last state is intact")
             self._warned = True
             return
         self._warned = False
-        for each in self._written()[:-KEPT]:
+        for each in self._written()[:-KEPT] if process_index() == 0 else ():
             each.path.unlink(missing_ok=True)
 
     def note_epoch(self, epoch: int, logs: Logs) -> None:
         """Append the metrics of a completed epoch to history.jsonl."""
+        if process_index() > 0:
+            return
         line = json.dumps({"epoch": epoch, "step": self._step, **_json(logs)})
         try:
             with open(self.folder / HISTORY, "a", encoding="utf-8") as file:
@@ -213,7 +226,7 @@ class Checkpoints:
             return
         lines = path.read_text("utf-8").splitlines()
         kept = [line for line in lines if (_epoch_of(line) or 0) < epochs and _epoch_of(line) != -1]
-        if kept != lines:
+        if kept != lines and process_index() == 0:
             write_whole(path, "".join(f"{line}\n" for line in kept).encode())
 
     def _written(self) -> list[Written]:

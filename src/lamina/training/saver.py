@@ -78,7 +78,7 @@ class Termination:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        self._checkpoints.terminated = True
+        self._checkpoints.asked_to_end = True
 
     def __exit__(self, *exception: object) -> None:
         if self._set:

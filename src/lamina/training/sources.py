@@ -26,6 +26,7 @@ import numpy as np
 from lamina.data.arrays import Array, is_data
 from lamina.data.dataset import INFINITE, Dataset
 from lamina.data.splitting import epoch_order
+from lamina.distribution.processes import agreed
 from lamina.engines import residence
 from lamina.errors import ArgumentError, DataError, describe, warn
 from lamina.training.columns import Columns, columns, parts_of, weigh_classes
@@ -40,7 +41,7 @@ class Pace:
     The first call does one, or as many as are `known` to fit. Then it goes by the time they took,
     at most eight times as many as before, since first steps are slow. Always a power of two, so
     that the same numbers come again, for which programs have memory and know how many threads are
-    best.
+    best. Several processes go by the clock of the first one.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Pace:
             return
         each = (self.clock() - self._began) / steps
         fitting = max(1, int(self.seconds / max(each, 1e-7)))
-        self.steps = min(1 << fitting.bit_length() - 1, 8 * self.steps)
+        self.steps = agreed(min(1 << fitting.bit_length() - 1, 8 * self.steps))
 
 
 class Resident:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import numpy as np
 
 from lamina.errors import StateError
 
@@ -48,6 +49,14 @@ def wait_for_all() -> None:
 
     join()
     multihost_utils.sync_global_devices("lamina")
+
+
+def of_first(value: int) -> int:
+    """The value that the first process gives."""
+    from jax.experimental import multihost_utils
+
+    join()
+    return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
 
 
 def count() -> int:
