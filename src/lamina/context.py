@@ -33,6 +33,7 @@ class Context(NamedTuple):
     limits: Any = None  # the list of limits of extents (operations.limits)
     weight_key: str | None = None  # from which a weight's first values are drawn (initializers)
     frames: tuple[Any, ...] = ()  # calls of layers, the innermost last (layers._base.frames)
+    autocast: Any = None  # the dtype in which variables of 32 bits are read (layers._base.frames)
     watchers: tuple[Any, ...] = ()  # of calls of layers (layers._base.frames)
     stream: Any = None  # the step of a sequence (layers._base.streaming)
     lookups: Any = None  # the list of lookups in tables (layers.embedding)

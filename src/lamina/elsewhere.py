@@ -34,10 +34,7 @@ OF_KERAS: dict[str, str] = {
     "Function": "lamina.compile",
     "KerasTensor": "lamina.keras.Input returns symbolic tensors",
     "applications": "Lamina has no pretrained networks; build one from lamina.layers",
-    "config": "lamina.settings",
-    "dtype_policies": "layers take dtype=...",
     "export": "model.save('model.lamina')",
-    "mixed_precision": "layers take dtype=...",
     "quantizers": "layers take dtype=...",
 }
 

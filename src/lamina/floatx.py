@@ -1,4 +1,4 @@
-"""NumPy's float64 becomes float32 where a function is one of Keras: its default dtype, "floatx".
+"""NumPy's float64 becomes "floatx", float32 at first, where a function is one of Keras.
 
 The functions of `lamina` itself keep the dtype of an array.
 """
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+
+from lamina.defaults import DEFAULTS
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,7 +30,7 @@ def in_floatx(value: Any) -> Any:
         return float(value)
     dtype = getattr(value, "dtype", None)
     is_double = isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize >= 8
-    return np.asarray(value, np.float32) if is_double else value
+    return np.asarray(value, _storage()) if is_double else value
 
 
 def with_floatx(function: Callable[P, R]) -> Callable[P, R]:
@@ -41,3 +43,8 @@ def with_floatx(function: Callable[P, R]) -> Callable[P, R]:
         return function(*map(in_floatx, args), **kwargs)  # type: ignore[arg-type]
 
     return converted
+
+
+def _storage() -> str:
+    """The dtype of NumPy that holds floatx, float32 for bfloat16, which NumPy lacks."""
+    return "float32" if DEFAULTS.floatx == "bfloat16" else DEFAULTS.floatx

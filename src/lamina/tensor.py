@@ -139,7 +139,7 @@ class Tensor(Operators):
     def _as_array(self) -> np.ndarray:
         array = self._known("numpy()")
         if self.dtype.name == "bfloat16":
-            return interpreter.apply("convert", [array], {"dtype": types.float32}, self.dtype)
+            return as_numpy(array, self.dtype)
         view = array.view()
         view.flags.writeable = False
         return view
@@ -366,6 +366,14 @@ def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> 
     if dtype is not None and tensor.dtype != dtype:
         return bind("convert", tensor, dtype=dtype)
     return tensor
+
+
+def as_numpy(array: np.ndarray, dtype: DType) -> np.ndarray:
+    """Return the array of a program as NumPy has its numbers: the bits of bfloat16, which NumPy
+    lacks, as float32."""
+    if dtype.name != "bfloat16":
+        return array
+    return interpreter.apply("convert", [array], {"dtype": types.float32}, dtype)
 
 
 def _converted(value: Any, dtype: DType | None, copy: bool) -> Tensor:

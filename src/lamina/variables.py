@@ -56,6 +56,8 @@ class Variable(Operators):
             given.
         trainable: update it in training.
         dtype: dtype of the value; None is that of `initial`.
+        autocast: in the calls of a layer that computes in another dtype than it keeps its
+            variables in, such as "mixed_bfloat16", read a floating value in that dtype.
         name: name in summaries and files.
 
     Example:
@@ -66,7 +68,13 @@ class Variable(Operators):
     """
 
     def __init__(
-        self, initial: Any, *, trainable: bool = True, dtype: Any = None, name: str = "variable"
+        self,
+        initial: Any,
+        *,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str = "variable",
     ) -> None:
         if dtype is None:
             value = as_tensor(in_floatx(initial))
@@ -76,6 +84,7 @@ class Variable(Operators):
         self._memory = _aligned_copy(value._known("Variable(...)"))
         self._type = value._type
         self.trainable = bool(one_of("Variable", "trainable", trainable, (True, False)))
+        self.autocast = bool(autocast)
         self.name = name
         self.regularizer: Any = None
         self.constraint: Any = None
@@ -122,7 +131,15 @@ class Variable(Operators):
         return self.read()
 
     def read(self) -> Tensor:
-        """Return the value; in a trace, a traced tensor."""
+        """Return the value; in a trace, a traced tensor. In a layer of mixed precision, a floating
+        value is converted to the dtype of the layer's computations."""
+        dtype = context.current().autocast
+        if dtype is None or not self.autocast or not self._type.dtype.is_float:
+            return self._read()
+        return as_tensor(self._read(), dtype)
+
+    def _read(self) -> Tensor:
+        """Return the value in the Variable's own dtype."""
         trace = current_trace()
         if trace is not None:
             return trace.read(self)
@@ -181,7 +198,7 @@ class Variable(Operators):
         Args:
             value: tensor or array-like that broadcasts to the shape.
         """
-        return self.assign(self.read() + as_tensor(value, self.dtype))
+        return self.assign(self._read() + as_tensor(value, self.dtype))
 
     def assign_sub(self, value: Any) -> Variable:
         """Subtract from the value, and return this Variable.
@@ -189,7 +206,7 @@ class Variable(Operators):
         Args:
             value: tensor or array-like that broadcasts to the shape.
         """
-        return self.assign(self.read() - as_tensor(value, self.dtype))
+        return self.assign(self._read() - as_tensor(value, self.dtype))
 
     def __repr__(self) -> str:
         return f"<Variable {self.name!r}: {self._type}{'' if self.trainable else ', frozen'}>"

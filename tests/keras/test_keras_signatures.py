@@ -17,23 +17,23 @@ RECORD = json.loads((TESTS / "keras_names.json").read_text("utf-8"))
 # namespace -> names of Keras that Lamina does not have (docs/keras.md)
 ABSENT = {
     "keras": (
-        "DTypePolicy FloatDTypePolicy Function KerasTensor Operation Quantizer RematScope "
+        "Function KerasTensor Operation Quantizer RematScope "
         "StatelessScope SymbolicScope device name_scope remat"
     ),
     "keras.backend": (
         "get_uid image_data_format is_float_dtype is_int_dtype is_keras_tensor result_type "
-        "set_epsilon set_floatx set_image_data_format standardize_dtype"
+        "set_epsilon set_image_data_format standardize_dtype"
     ),
     "keras.callbacks": (
-        "BackupAndRestore OrbaxCheckpoint ProgbarLogger RemoteMonitor SwapEMAWeights TensorBoard"
+        "BackupAndRestore OrbaxCheckpoint ProgbarLogger RemoteMonitor SwapEMAWeights"
     ),
     "keras.config": (
         "backend disable_flash_attention disable_interactive_logging "
-        "disable_traceback_filtering dtype_policy enable_flash_attention "
+        "disable_traceback_filtering enable_flash_attention "
         "enable_interactive_logging enable_traceback_filtering enable_unsafe_deserialization "
-        "epsilon floatx image_data_format is_flash_attention_enabled "
+        "epsilon image_data_format is_flash_attention_enabled "
         "is_interactive_logging_enabled is_nnx_enabled is_traceback_filtering_enabled "
-        "max_epochs max_steps_per_epoch set_backend set_dtype_policy set_epsilon set_floatx "
+        "max_epochs max_steps_per_epoch set_backend set_epsilon "
         "set_image_data_format set_max_epochs set_max_steps_per_epoch"
     ),
     "keras.datasets.boston_housing": ("load_data"),
@@ -43,19 +43,14 @@ ABSENT = {
     "keras.distillation": ("DistillationLoss Distiller FeatureDistillation LogitsDistillation"),
     "keras.distribution": ("distribute_tensor"),
     "keras.dtype_policies": (
-        "AWQDTypePolicy DTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy "
-        "Int4DTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy deserialize get "
-        "serialize"
+        "AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy QuantizedFloat8DTypePolicy"
     ),
     "keras.export": ("ExportArchive"),
     "keras.layers": (
         "FlaxLayer GroupQueryAttention HashedCrossing JaxLayer MelSpectrogram ReversibleEmbedding "
         "STFTSpectrogram SpectralNormalization TFSMLayer TorchModuleWrapper"
     ),
-    "keras.mixed_precision": (
-        "DTypePolicy LossScaleOptimizer Policy dtype_policy global_policy set_dtype_policy "
-        "set_global_policy"
-    ),
+    "keras.mixed_precision": ("LossScaleOptimizer"),
     "keras.optimizers": ("LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW"),
     "keras.preprocessing.image": ("smart_resize"),
     "keras.quantizers": (
@@ -95,7 +90,7 @@ LACKING = {
     "keras.models.load_model": "safe_mode",
     "keras.Input": "sparse ragged tensor optional",
     "keras.InputSpec": "allow_last_axis_squeeze name optional",
-    "keras.Variable": "initializer shape autocast aggregation synchronization layout",
+    "keras.Variable": "initializer shape aggregation synchronization layout",
     "keras.activations.deserialize": "config",
     "keras.backend.clear_session": "free_memory",
     "keras.callbacks.CallbackList": "add_history add_progbar",

@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
+import lamina as lm
 from check_layer import check_layer, check_saving
 from lamina import layers as L
 
@@ -195,3 +196,49 @@ def test_layer_meets_the_contract_of_layers(name):
 @pytest.mark.parametrize("name", sorted(set(ROWS) - {"Lambda"}))
 def test_saved_layer_predicts_the_same_bits(name, tmp_path):
     check_saving(maker(name), *ROWS[name][1], path=str(tmp_path / "model.lamina"))
+
+
+# ---- 16 bits ------------------------------------------------------------------------------------
+ROUNDING = {"bfloat16": 2.0**-8, "float16": 2.0**-11}  # of one operation, relative
+# layers whose results at 16 bits are others -> the reason
+COARSE = {
+    "Discretization": "numbers near a boundary change their bin",
+    "IntegerLookup": "computes with integers",
+    "Lambda": "computes in the dtype of its function",
+    **dict.fromkeys((n for n in ROWS if n.startswith("Random")), "images are changed at random"),
+    **dict.fromkeys(("AugMix", "CutMix", "MixUp", "Pipeline", "RandAugment"), "at random"),
+    "ContrastLimitedAdaptiveHistogramEqualization": "counts of levels of gray",
+    "Equalization": "counts of levels of gray",
+    "Solarization": "pixels near the threshold",
+}
+
+
+def of_policy(name, policy):
+    """The layer of a row, and those inside it, with a dtype."""
+    layer = maker(name)()
+    config = layer.get_config() | {"dtype": policy}
+    for key, value in config.items():
+        if isinstance(value, dict) and "config" in value and "dtype" in value["config"]:
+            config[key] = value | {"config": value["config"] | {"dtype": policy}}
+    return type(layer).from_config(config)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16", "float16"])
+@pytest.mark.parametrize("name", sorted(set(ROWS) - set(COARSE)))
+def test_layer_of_16_bits_rounds_the_results_of_float32(name, policy):
+    inputs = ROWS[name][1]
+    given = inputs[0] if len(inputs) == 1 else list(inputs)
+    arguments = (given,) if name not in ("MultiHeadAttention",) else tuple(inputs)
+    wide, half = of_policy(name, "float32"), of_policy(name, policy)
+    expected = np.asarray(wide(*arguments))
+    half(*arguments)  # builds
+    half.set_weights(wide.get_weights())
+    found = half(*arguments)
+    mixed = policy.startswith("mixed_")
+    dtype = policy.removeprefix("mixed_")
+    assert found.dtype == dtype and half.compute_dtype == dtype
+    kept = {w.dtype.name for w in half.weights if w.dtype.is_float}
+    assert kept <= {"float32" if mixed else dtype}
+    largest = np.abs(expected).max()
+    error = np.abs(np.asarray(lm.astype(found, "float32")) - expected).max()
+    assert error <= 8 * ROUNDING[dtype] * max(largest, 1e-3)

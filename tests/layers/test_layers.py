@@ -397,7 +397,7 @@ MISTAKES = [
     (lambda: L.Dense(2.5), RangeError, "Dense: units must be a positive integer, not 2.5"),
     (lambda: L.Dense(3, activaton="relu"), UnknownNameError,
      r"unknown argument of Dense 'activaton'\n.*'activation'"),
-    (lambda: L.Dense(3, dtype="int8"), TypeError, "'float32' or 'float64'"),
+    (lambda: L.Dense(3, dtype="int8"), TypeError, "dtype must be floating"),
     (lambda: L.Dense(3)(np.zeros(4)), ShapeError,
      r"Dense 'dense': expected an input of at least 2 axes.*got shape \(4,\).*\n.*x\[None\]"),
     (lambda: L.Dense(3)(L.Input((None,))), ShapeError,

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # all rows above it in this table, also inside functions. A name is a module or package directly
 # under lamina/, or one inside a package ("data.arrays"), which then counts apart from the rest.
 FLOORS = [
-    ["namespaces", "errors", "elsewhere", "version", "distinct", "floatx", "arguments"],
+    ["namespaces", "errors", "elsewhere", "version", "distinct", "defaults", "floatx", "arguments"],
     ["signatures", "context"],
     ["settings", "registry", "configuration", "restoring", "tree"],
     ["locks", "interrupts", "files", "dlpack"],
@@ -51,7 +51,7 @@ FLOORS = [
     ["variables"],
     ["operations"],
     ["transforms"],
-    ["seeding", "initializers", "regularizers", "constraints", "activations"],
+    ["seeding", "dtype_policies", "initializers", "regularizers", "constraints", "activations"],
     ["losses", "metrics", "schedules", "optimizers", "layers"],
     ["distribution"],
     ["data"],

@@ -155,6 +155,11 @@ def promote(x: DType, y: DType) -> DType:
     return dtype(np.promote_types(x.storage, y.storage))
 
 
+def computing(dtype_: DType) -> DType:
+    """The dtype that elements are computed in: float32 of 16-bit floats, else the dtype itself."""
+    return float32 if dtype_.is_storage_only else dtype_
+
+
 def is_safe_cast(source: DType, target: DType) -> bool:
     """True if NumPy calls the conversion safe: it keeps values, of int64 in float64 their size."""
     if source == target:

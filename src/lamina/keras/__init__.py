@@ -13,18 +13,25 @@ from lamina.elsewhere import OF_KERAS
 
 # isort: off
 if TYPE_CHECKING:
+    from lamina.dtype_policies import (
+        DTypePolicy as DTypePolicy,
+        FloatDTypePolicy as FloatDTypePolicy,
+    )
     from lamina.initializers import Initializer as Initializer
     from lamina.keras import (
         activations as activations,
         backend as backend,
         callbacks as callbacks,
+        config as config,
         constraints as constraints,
         datasets as datasets,
         distribution as distribution,
+        dtype_policies as dtype_policies,
         initializers as initializers,
         layers as layers,
         losses as losses,
         metrics as metrics,
+        mixed_precision as mixed_precision,
         models as models,
         ops as ops,
         optimizers as optimizers,
@@ -49,13 +56,16 @@ _LAZY = {
     "activations": "lamina.keras.activations",
     "backend": "lamina.keras.backend",
     "callbacks": "lamina.keras.callbacks",
+    "config": "lamina.keras.config",
     "constraints": "lamina.keras.constraints",
     "datasets": "lamina.keras.datasets",
     "distribution": "lamina.keras.distribution",
+    "dtype_policies": "lamina.keras.dtype_policies",
     "initializers": "lamina.keras.initializers",
     "layers": "lamina.keras.layers",
     "losses": "lamina.keras.losses",
     "metrics": "lamina.keras.metrics",
+    "mixed_precision": "lamina.keras.mixed_precision",
     "models": "lamina.keras.models",
     "ops": "lamina.keras.ops",
     "optimizers": "lamina.keras.optimizers",
@@ -65,6 +75,8 @@ _LAZY = {
     "saving": "lamina.keras.saving",
     "tree": "lamina.keras.tree",
     "utils": "lamina.keras.utils",
+    "DTypePolicy": "lamina.dtype_policies:DTypePolicy",
+    "FloatDTypePolicy": "lamina.dtype_policies:FloatDTypePolicy",
     "Initializer": "lamina.initializers:Initializer",
     "Input": "lamina.layers:Input",
     "InputSpec": "lamina.layers:InputSpec",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lamina import namespaces
+from lamina.keras.config import floatx, set_floatx
 
-__all__ = ["backend", "clear_session", "epsilon", "floatx"]
+__all__ = ["backend", "clear_session", "epsilon", "floatx", "set_floatx"]
 
 
 def backend() -> str:
@@ -15,11 +16,6 @@ def backend() -> str:
 def epsilon() -> float:
     """The small number that keeps divisions and logarithms finite."""
     return 1e-7
-
-
-def floatx() -> str:
-    """The default floating dtype."""
-    return "float32"
 
 
 def clear_session() -> None:

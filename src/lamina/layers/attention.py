@@ -58,7 +58,7 @@ class _PlainAttention(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.use_scale = bool(use_scale)
-        self.dropout = Dropout(dropout, seed=seed, name="dropout", dtype=self.dtype)
+        self.dropout = Dropout(dropout, seed=seed, name="dropout", dtype=self.dtype_policy)
         self.scale: Any = None
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:

@@ -146,7 +146,7 @@ class RandAugment(RandomImages):
         self.factor, self._pair = factor, factor_range(own, "factor", factor, 0, 1)
         self.interpolation = interpolation
         self._choice = _Choice(
-            _layers(self._pair, self.value_range, interpolation, self.dtype, color=True)
+            _layers(self._pair, self.value_range, interpolation, self.dtype_policy, color=True)
         )
 
     def number_of_draws(self, shape: Any) -> int:
@@ -231,7 +231,7 @@ class AugMix(RandomImages):
         self.num_chains, self.chain_depth = num_chains, chain_depth
         self.factor, self._pair = factor, factor_range(own, "factor", factor, 0, 1)
         self.interpolation = interpolation
-        layers = _layers(self._pair, self.value_range, interpolation, self.dtype, all_ops)
+        layers = _layers(self._pair, self.value_range, interpolation, self.dtype_policy, all_ops)
         self._choice = _Choice(layers, spare=1)
 
     def number_of_draws(self, shape: Any) -> int:

@@ -113,7 +113,7 @@ class Convolution(Layer):
         return self.activation(x)
 
     def call(self, inputs: Tensor) -> Tensor:
-        return self._result(self.convolve(ops.astype(inputs, self.dtype)))
+        return self._result(self.convolve(ops.astype(inputs, self._compute_dtype)))
 
     def convolve(self, inputs: Tensor) -> Tensor:
         """Return the convolution before bias and activation.
@@ -237,8 +237,8 @@ class Conv1D(_Conv):
             raise refused(self, 'it is not padding="causal" of channels_last, step by step')
         reach = self.dilation_rate[0] * (self.kernel_size[0] - 1)
         shape = (stream.batch, reach, inputs.shape[-1])
-        kept = stream.state(self, lambda: ops.zeros(shape, dtype=self.dtype))
-        window = ops.concat([kept.read(), ops.astype(inputs, self.dtype)], axis=1)
+        kept = stream.state(self, lambda: ops.zeros(shape, dtype=self._compute_dtype))
+        window = ops.concat([kept.read(), ops.astype(inputs, self._compute_dtype)], axis=1)
         kept.keep(shaping.sliced(window, 1, 1, reach + 1))
         windows = {**self._windows(), "padding": "valid"}
         return self._result(ops.conv(window, self.kernel, **windows))

@@ -79,14 +79,14 @@ class ConvLSTMCell(LSTMCell):
         self.recurrent_kernel = self._weight("recurrent_kernel", shape, "recurrent")
         self.bias = self._weight("bias", (width,)) if self.use_bias else None
         self._example = example
-        probe = ops.zeros((1, *example), dtype=self.dtype)
-        gates = self._convolved(probe, ops.zeros(self.kernel.shape, dtype=self.dtype))
+        probe = ops.zeros((1, *example), dtype=self._compute_dtype)
+        gates = self._convolved(probe, ops.zeros(self.kernel.shape, dtype=self._compute_dtype))
         self._state = self._gates(gates)[0].shape[1:]
 
     def get_initial_state(self, batch_size: Dim) -> States:
         """Return zeros, (batch, spatial..., filters) for each state."""
         shape = (batch_size, *self._state)
-        return [ops.zeros(shape, dtype=self.dtype) for _ in range(2)]
+        return [ops.zeros(shape, dtype=self._compute_dtype) for _ in range(2)]
 
     def parts(self, batch: Dim, features: Dim, training: bool) -> Parts:
         outer = self._kept("dropout", (batch, *self._example), training)
@@ -95,7 +95,7 @@ class ConvLSTMCell(LSTMCell):
         bias = None if self.bias is None else self._per_channel(self.bias.read())
 
         def project(x: Tensor) -> Tensor:
-            x = ops.astype(x, self.dtype)
+            x = ops.astype(x, self._compute_dtype)
             x = x if outer is None else x * outer
             front = x.shape[: x.ndim - self.rank - 1]  # (steps, batch), or the batch alone
             rows = ops.reshape(x, (_product(front), *x.shape[len(front) :]))

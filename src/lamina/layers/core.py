@@ -10,6 +10,8 @@ from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
 from lamina.arguments import is_integer
 from lamina.configuration import has_name
+from lamina.defaults import DEFAULTS
+from lamina.dtype_policies import DTypePolicy
 from lamina.errors import ArgumentError, DTypeError, ShapeError, describe
 from lamina.ir import types
 from lamina.layers._base import arguments
@@ -30,7 +32,7 @@ class InputLayer(Layer):
     Args:
         shape: shape of one sample, without the batch axis; None marks a variable extent.
         batch_size: fixed batch size; None accepts any.
-        dtype: dtype of the data; None is "float32".
+        dtype: dtype of the data; None is that of `keras.config.floatx`, float32.
         batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.
         name: name of the input; None is "input" with a number.
         input_shape: the argument `shape` under its older name.
@@ -72,7 +74,8 @@ class InputLayer(Layer):
                 hint="leave the Input out: a layer for strings, such as TextVectorization, comes "
                 "first in a Sequential, or is called on the data",
             )
-        self._dtype = types.dtype(dtype if dtype is not None else types.float32)
+        self._dtype = types.dtype(DEFAULTS.floatx if dtype is None else dtype)
+        self._compute_dtype, self._policy = self._dtype, DTypePolicy(self._dtype.name)
 
     def tensor(self, scope: Scope) -> SymbolicTensor:
         """Return a symbolic tensor for the data; layers called on it belong to this scope.
@@ -119,7 +122,7 @@ def Input(
     Args:
         shape: shape of one sample, without the batch axis; None marks a variable extent.
         batch_size: fixed batch size; None accepts any.
-        dtype: dtype of the data; None is "float32".
+        dtype: dtype of the data; None is that of `keras.config.floatx`, float32.
         batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.
         name: name of the input; None is "input" with a number.
 
@@ -253,7 +256,8 @@ class Identity(Layer):
     Args:
         name: name of the object; by default its class in snake case, with a number if needed.
         trainable: False excludes the weights from training and runs the layer in inference mode.
-        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
+            which computes in bfloat16 and keeps weights in float32; None is the global policy.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.

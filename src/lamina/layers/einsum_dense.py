@@ -124,7 +124,7 @@ class EinsumDense(Layer):
         return int(extent)
 
     def call(self, inputs: Tensor) -> Tensor:
-        inputs = ops.astype(inputs, self.dtype)
+        inputs = ops.astype(inputs, self._compute_dtype)
         x = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             x = x + self.bias

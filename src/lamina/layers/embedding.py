@@ -54,6 +54,7 @@ class Embedding(Layer):
 
     streams = "each_step"
     supports_masking = True
+    autocast = False
     _data_dtype = int32
 
     def __init__(
@@ -105,7 +106,7 @@ class Embedding(Layer):
             numbers = ops.clip(numbers, 0, self.input_dim - 1)
         else:
             self.check_data(inputs.numpy())
-        return ops.take(self.embeddings, numbers, axis=0)
+        return as_tensor(ops.take(self.embeddings, numbers, axis=0), self._compute_dtype)
 
     def _whole(self, inputs: Tensor) -> Tensor:
         """Return the integers in a dtype that holds all row numbers. Raise DTypeError for floats

@@ -121,7 +121,9 @@ class CategoryEncoding(Layer):
         numbers = as_tensor(numbers, wide)  # uint8 does not hold every column
         if not numbers.is_traced:
             _check_within(self._label(), numbers.numpy(), self.num_tokens)
-        return encoded(numbers, self.output_mode, self.num_tokens, self.dtype, count_weights)
+        return encoded(
+            numbers, self.output_mode, self.num_tokens, self._compute_dtype, count_weights
+        )
 
 
 def _check_within(label: str, values: np.ndarray, depth: int) -> None:
@@ -199,12 +201,12 @@ class Discretization(Layer):
             raise StateError(
                 f"{self._label()}: has no boundaries yet", hint="call adapt(data) once, before"
             )
-        x = ops.astype(as_tensor(inputs), self.dtype)
-        line = ops.asarray(self.bin_boundaries, dtype=self.dtype)
+        x = self._wide(as_tensor(inputs))
+        line = ops.asarray(self.bin_boundaries, dtype=x.dtype)
         bins = as_tensor(ops.searchsorted(line, x, side="right"), int32)
         if self.output_mode == "int":
             return bins
-        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, self.dtype)
+        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, self._compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bin_boundaries": self.bin_boundaries}

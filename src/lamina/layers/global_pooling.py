@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
-
 from lamina import operations as ops
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import InputSpec, layout
@@ -80,7 +78,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
         if mask is None:
             return super().call(inputs)
         axis, there = self._there(mask)
-        low = float(np.finfo(inputs.dtype.storage).min)
+        low = ops.finfo(inputs.dtype).min
         top = ops.max(ops.where(there, inputs, low), axis, keepdims=self.keepdims)
         return ops.where(ops.any(there, axis, keepdims=self.keepdims), top, 0.0)
 

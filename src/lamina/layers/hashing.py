@@ -71,7 +71,7 @@ class Hashing(HostLayer):
         tensor = ops.asarray(numbers.reshape(values.shape))
         if self.output_mode == "int":
             return tensor
-        return encoded(tensor, self.output_mode, self.num_bins, self.dtype)
+        return encoded(tensor, self.output_mode, self.num_bins, self._compute_dtype)
 
 
 def hasher(owner: str, salt: Salt) -> Callable[[str], int]:

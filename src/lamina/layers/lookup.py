@@ -287,11 +287,11 @@ class Lookup(Layer):
             return numbers
         size = self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
-        rows = encoded(numbers, mode, int(size or 0), self.dtype)
+        rows = encoded(numbers, mode, int(size or 0), self._compute_dtype)
         if self.output_mode != "tf_idf":
             return rows
         weights: Any = self.idf_weights
-        return rows * ops.asarray(weights, dtype=self.dtype)
+        return rows * ops.asarray(weights, dtype=self._compute_dtype)
 
     # ---- files ---------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:

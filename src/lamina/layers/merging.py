@@ -140,7 +140,8 @@ class Add(_Elementwise):
     Args:
         name: name of the object; by default its class in snake case, with a number if needed.
         trainable: False excludes the weights from training and runs the layer in inference mode.
-        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
+            which computes in bfloat16 and keeps weights in float32; None is the global policy.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -164,7 +165,8 @@ class Subtract(_Elementwise):
     Args:
         name: name of the object; by default its class in snake case, with a number if needed.
         trainable: False excludes the weights from training and runs the layer in inference mode.
-        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
+            which computes in bfloat16 and keeps weights in float32; None is the global policy.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -191,7 +193,8 @@ class Multiply(_Elementwise):
     Args:
         name: name of the object; by default its class in snake case, with a number if needed.
         trainable: False excludes the weights from training and runs the layer in inference mode.
-        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
+            which computes in bfloat16 and keeps weights in float32; None is the global policy.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -234,7 +237,8 @@ class Maximum(_Extremum):
     Args:
         name: name of the object; by default its class in snake case, with a number if needed.
         trainable: False excludes the weights from training and runs the layer in inference mode.
-        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
+            which computes in bfloat16 and keeps weights in float32; None is the global policy.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -258,7 +262,8 @@ class Minimum(_Extremum):
     Args:
         name: name of the object; by default its class in snake case, with a number if needed.
         trainable: False excludes the weights from training and runs the layer in inference mode.
-        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
+            which computes in bfloat16 and keeps weights in float32; None is the global policy.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -282,7 +287,8 @@ class Average(_Elementwise):
     Args:
         name: name of the object; by default its class in snake case, with a number if needed.
         trainable: False excludes the weights from training and runs the layer in inference mode.
-        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
+            which computes in bfloat16 and keeps weights in float32; None is the global policy.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.

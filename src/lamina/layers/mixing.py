@@ -38,7 +38,7 @@ class _Mixing(RandomImages):
                 f"(batch, classes), got {given.dtype} of shape {given.shape})",
                 hint="lm.nn.one_hot(labels, num_classes)",
             )
-        return self._mixed(ops.astype(given, self.dtype), transformation)
+        return self._mixed(ops.astype(given, self._compute_dtype), transformation)
 
     def _mixed(self, x: Tensor, transformation: Transformation) -> Tensor:
         """Return the sum of x and that of the partners, by their weights."""

@@ -75,7 +75,7 @@ class Projection(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         count = len(self.inner)
         axes = tuple(range(inputs.ndim - count, inputs.ndim))
-        x = ops.astype(inputs, self.dtype)
+        x = ops.astype(inputs, self._compute_dtype)
         product = ops.tensordot(x, self.kernel, axes=(axes, tuple(range(count))))
         return product if self.bias is None else product + self.bias
 
@@ -150,7 +150,7 @@ class MultiHeadAttention(Layer):
         if attention_axes not in (None, 1, (1,), [1]):
             raise ArgumentError("MultiHeadAttention: attention runs over axis 1, the steps")
         self.output_features = output_shape
-        self.dropout = Dropout(dropout, seed=seed, name="dropout", dtype=self.dtype)
+        self.dropout = Dropout(dropout, seed=seed, name="dropout", dtype=self.dtype_policy)
         self._options = {
             "use_bias": use_bias,
             "kernel_initializer": kernel_initializer,
@@ -180,7 +180,7 @@ class MultiHeadAttention(Layer):
         self.input_spec = InputSpec(ndim=3, axes={-1: query_shape[-1]})
 
     def _projection(self, name: str, inner: Any, outer: Any) -> Projection:
-        return Projection(inner, outer, **self._options, name=name, dtype=self.dtype)
+        return Projection(inner, outer, **self._options, name=name, dtype=self.dtype_policy)
 
     def call(
         self,
@@ -244,8 +244,8 @@ class MultiHeadAttention(Layer):
         stream.at_most(length)
 
         def begin() -> Any:
-            keys = ops.zeros((batch, length, heads, self.key_dim), dtype=self.dtype)
-            values = ops.zeros((batch, length, heads, self.value_dim), dtype=self.dtype)
+            keys = ops.zeros((batch, length, heads, self.key_dim), dtype=self._compute_dtype)
+            values = ops.zeros((batch, length, heads, self.value_dim), dtype=self._compute_dtype)
             return keys, values, ops.zeros((batch, length), dtype=bool_)
 
         kept = stream.state(self, begin)

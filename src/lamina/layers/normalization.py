@@ -23,7 +23,7 @@ from lamina.operations.normalization import (
     normalize_rms,
 )
 from lamina.operations.promote import axis_of
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
 __all__ = [
@@ -65,13 +65,14 @@ class _Affine(Layer):
                     initializer=getattr(self, f"{name}_initializer"),
                     regularizer=getattr(self, f"{name}_regularizer"),
                     constraint=getattr(self, f"{name}_constraint"),
+                    autocast=False,
                 )
                 setattr(self, name, weight)
 
     def _weights_along(self, axes: Sequence[int], x: Tensor) -> tuple[Any, Any]:
         """Return gamma and beta so that they broadcast against x, whose axes they belong to."""
         weights = (self.gamma, self.beta)
-        gamma, beta = (None if w is None else along_axes(w, axes, x) for w in weights)
+        gamma, beta = (None if w is None else along_axes(self._wide(w), axes, x) for w in weights)
         return gamma, beta
 
 
@@ -152,30 +153,36 @@ class BatchNormalization(_Affine):
             shape=(channels,),
             initializer=self.moving_mean_initializer,
             trainable=False,
+            autocast=False,
         )
         self.moving_variance = self.add_weight(
             name="moving_variance",
             shape=(channels,),
             initializer=self.moving_variance_initializer,
             trainable=False,
+            autocast=False,
         )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def call(self, inputs: Tensor, training: bool = False, mask: Any = None) -> Tensor:
-        x = ops.astype(inputs, self.dtype)
+        x = self._wide(inputs)
         axis = self.axis % x.ndim
         if training:
             mean, variance = self._moments(x, tuple(d for d in range(x.ndim) if d != axis), mask)
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance)
             if mask is None:
-                weights = (self.gamma, self.beta)
-                return normalize_by_batch(x, mean, variance, axis, *weights, self.epsilon)
+                gamma, beta = (
+                    None if w is None else self._wide(w) for w in (self.gamma, self.beta)
+                )
+                y = normalize_by_batch(x, mean, variance, axis, gamma, beta, self.epsilon)
+                return as_tensor(y, self._compute_dtype)
         else:
             mean, variance = (
-                along_axis(w, axis, x) for w in (self.moving_mean, self.moving_variance)
+                along_axis(self._wide(w), axis, x) for w in (self.moving_mean, self.moving_variance)
             )
-        return normalize(x, mean, variance, *self._weights_along((axis,), x), self.epsilon)
+        y = normalize(x, mean, variance, *self._weights_along((axis,), x), self.epsilon)
+        return as_tensor(y, self._compute_dtype)
 
     def _moments(self, x: Tensor, axes: tuple[int, ...], mask: Any) -> Any:
         if mask is None:
@@ -195,7 +202,7 @@ class BatchNormalization(_Affine):
 
     def _move(self, moving: Variable, batch: Tensor) -> None:
         flat = ops.reshape(batch, moving.shape)
-        moving.assign(moving * self.momentum + flat * (1.0 - self.momentum))
+        moving.assign(self._wide(moving) * self.momentum + flat * (1.0 - self.momentum))
 
 
 class LayerNormalization(_Affine):
@@ -231,6 +238,7 @@ class LayerNormalization(_Affine):
     """
 
     streams = "each_step"
+    autocast = False
 
     def __init__(
         self,
@@ -257,9 +265,10 @@ class LayerNormalization(_Affine):
         self._add_affine(tuple(input_shape[a] for a in axes))
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.astype(inputs, self.dtype)
+        x = self._wide(inputs)
         axes = _axes(self, self.axis, x.ndim)
-        return normalize_each(x, axes, *self._weights_along(axes, x), self.epsilon)
+        y = normalize_each(x, axes, *self._weights_along(axes, x), self.epsilon)
+        return as_tensor(y, self._compute_dtype)
 
 
 class GroupNormalization(_Affine):
@@ -293,6 +302,8 @@ class GroupNormalization(_Affine):
 
     Source: Wu and He (2018), Group normalization.
     """
+
+    autocast = False
 
     def __init__(
         self,
@@ -332,7 +343,7 @@ class GroupNormalization(_Affine):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.astype(inputs, self.dtype)
+        x = self._wide(inputs)
         axis = self.axis % x.ndim
         parts = (self.groups, self.input_spec.axes[self.axis] // self.groups)  # type: ignore[union-attr,index]
         apart = ops.reshape(x, (*x.shape[:axis], *parts, *x.shape[axis + 1 :]))
@@ -340,7 +351,8 @@ class GroupNormalization(_Affine):
         mean = ops.mean(apart, axes, keepdims=True)
         variance = ops.mean(ops.square(apart - mean), axes, keepdims=True)
         weights = self._weights_along((axis, axis + 1), apart)
-        return ops.reshape(normalize(apart, mean, variance, *weights, self.epsilon), x.shape)
+        y = ops.reshape(normalize(apart, mean, variance, *weights, self.epsilon), x.shape)
+        return as_tensor(y, self._compute_dtype)
 
 
 class RMSNormalization(Layer):
@@ -375,12 +387,13 @@ class RMSNormalization(Layer):
     def build(self, input_shape: Any) -> None:
         axes = _axes(self, self.axis, len(input_shape))
         shape = tuple(input_shape[a] for a in axes)
-        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones")
+        self.scale = self.add_weight(name="scale", shape=shape, initializer="ones", autocast=False)
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.astype(inputs, self.dtype)
+        x = self._wide(inputs)
         axes = _axes(self, self.axis, x.ndim)
-        return normalize_rms(x, axes, along_axes(self.scale, axes, x), self.epsilon)
+        y = normalize_rms(x, axes, along_axes(self._wide(self.scale), axes, x), self.epsilon)
+        return as_tensor(y, self._compute_dtype)
 
 
 class UnitNormalization(Layer):
@@ -410,9 +423,10 @@ class UnitNormalization(Layer):
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.astype(inputs, self.dtype)
+        x = self._wide(inputs)
         total = ops.sum(ops.square(x), _axes(self, self.axis, x.ndim), keepdims=True)
-        return x * ops.rsqrt(ops.maximum(total, 1e-24))
+        y = x * ops.rsqrt(ops.maximum(total, 1e-24))
+        return as_tensor(y, self._compute_dtype)
 
 
 def _axes(layer: Layer, axis: Any, ndim: int) -> tuple[int, ...]:

@@ -55,8 +55,8 @@ class Rescaling(Layer):
         self.scale, self.offset = scale, offset
 
     def call(self, inputs: Tensor) -> Any:
-        x = ops.astype(inputs, self.dtype)
-        scale, offset = (_number(v, self.dtype) for v in (self.scale, self.offset))
+        x = ops.astype(inputs, self._compute_dtype)
+        scale, offset = (_number(v, self._compute_dtype) for v in (self.scale, self.offset))
         return x * scale + offset
 
 
@@ -172,7 +172,7 @@ class Normalization(Layer):
 
     def call(self, inputs: Tensor) -> Any:
         self._need_statistics()
-        x = ops.astype(inputs, self.dtype)
+        x = ops.astype(inputs, self._compute_dtype)
         kept = self._kept(x.ndim)
         shape = tuple(n if d in kept else 1 for d, n in enumerate(x.shape))
         mean, variance = self._statistics()
@@ -185,7 +185,7 @@ class Normalization(Layer):
         if self.input_mean is None:
             return self.mean, self.variance
         both = (self.input_mean, self.input_variance)
-        return tuple(ops.asarray(v, dtype=self.dtype) for v in both)
+        return tuple(ops.asarray(v, dtype=self._compute_dtype) for v in both)
 
 
 # ---- images in other sizes ---------------------------------------------------------------------

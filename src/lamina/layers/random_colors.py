@@ -354,7 +354,7 @@ class RandomColorJitter(RandomImages):
             RandomHue: hue_factor,
         }
         self._changes: list[RandomImages] = [
-            make(factor, value_range=value_range, dtype=self.dtype)
+            make(factor, value_range=value_range, dtype=self.dtype_policy)
             for make, factor in classes.items()
             if factor is not None
         ]

@@ -87,7 +87,9 @@ class RNN(Layer):
     ) -> None:
         super().__init__(**kwargs)
         stacked = isinstance(cell, (list, tuple))
-        self.cell = StackedRNNCells(cell, dtype=self.dtype) if stacked else checked_cell(cell)
+        self.cell = (
+            StackedRNNCells(cell, dtype=self.dtype_policy) if stacked else checked_cell(cell)
+        )
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.zero_output_for_mask = bool(zero_output_for_mask)
@@ -163,7 +165,7 @@ class RNN(Layer):
         """Return zeros of the shape of the output of a step."""
         place = _place_of_output(self.cell)
         like = None if place is None else tree.leaves(states)[place].shape
-        return ops.zeros(like or (batch, output_size(self.cell)), dtype=self.dtype)
+        return ops.zeros(like or (batch, output_size(self.cell)), dtype=self._compute_dtype)
 
     def _given(self, last: Any, states: list[Any], outputs: Any) -> Any:
         """Select the results that the caller asked for."""
@@ -178,7 +180,7 @@ class RNN(Layer):
         """Return the last output (None if unused), the last states, all outputs, and the previous
         output (`held`), which a masked step repeats and which is carried only if it is not a state.
         """
-        xs = ops.swapaxes(ops.astype(sequences, self.dtype), 0, 1)
+        xs = ops.swapaxes(ops.astype(sequences, self._compute_dtype), 0, 1)
         valid = self._valid(mask, sequences)
         if valid is not None:  # values at masked steps must not matter
             xs = ops.where(masks.fitted(valid, sequences.ndim), xs, 0)
@@ -227,7 +229,7 @@ class RNN(Layer):
         Args:
             batch_size: number of sequences.
         """
-        return initial_state(self.cell, batch_size, self.dtype)
+        return initial_state(self.cell, batch_size, self._compute_dtype)
 
     def _begin(self, given: Any, batch: Dim) -> list[Any]:
         """Return the first states."""
@@ -247,7 +249,7 @@ class RNN(Layer):
         flat, structure = tree.flatten(zeros)
         wanted = [z.shape for z in flat]
         states = checked_states(self._label(), "initial_state", tree.leaves(given), wanted)
-        return tree.unflatten(structure, [as_tensor(s, self.dtype) for s in states])
+        return tree.unflatten(structure, [as_tensor(s, self._compute_dtype) for s in states])
 
     def _make_states(self, zeros: list[Any], batch: Dim) -> None:
         if isinstance(batch, Extent):
@@ -261,7 +263,7 @@ class RNN(Layer):
         with building.outside_traces():
             self.states = tree.map_structure(
                 lambda z: Variable(
-                    np.zeros(z.shape, z.dtype.storage), trainable=False, name="rnn_state"
+                    np.zeros(z.shape), trainable=False, dtype=z.dtype, name="rnn_state"
                 ),
                 zeros,
             )

@@ -63,7 +63,7 @@ class StackedRNNCells(Layer):
         Args:
             batch_size: number of sequences.
         """
-        return [initial_state(cell, batch_size, self.dtype) for cell in self.cells]
+        return [initial_state(cell, batch_size, self._compute_dtype) for cell in self.cells]
 
     def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, list[Any]]:
         parts = self.parts(inputs.shape[0], inputs.shape[-1], training)

@@ -78,11 +78,11 @@ class SinePositionEncoding(Layer):
         steps, features = inputs.shape[-2:]
         place = iota((steps, features), 0) + start_index
         feature = iota((steps, features), 1)
-        even = ops.astype(feature - feature % 2, self.dtype)
+        even = self._wide(feature - feature % 2)
         rate = ops.power(self.max_wavelength, even / -features)
-        angle = ops.astype(place, self.dtype) * rate
+        angle = self._wide(place) * rate
         wave = ops.where(feature % 2 == 0, ops.sin(angle), ops.cos(angle))
-        return ops.broadcast_to(wave, inputs.shape)
+        return ops.broadcast_to(ops.astype(wave, self._compute_dtype), inputs.shape)
 
 
 class PositionEmbedding(Layer):
@@ -193,10 +193,13 @@ class TokenAndPositionEmbedding(Layer):
             embeddings_initializer,
             mask_zero=mask_zero,
             name="token_embedding",
-            dtype=self.dtype,
+            dtype=self.dtype_policy,
         )
         self.position_embedding = PositionEmbedding(
-            sequence_length, embeddings_initializer, name="position_embedding", dtype=self.dtype
+            sequence_length,
+            embeddings_initializer,
+            name="position_embedding",
+            dtype=self.dtype_policy,
         )
 
     def build(self, input_shape: Any) -> None:
@@ -251,7 +254,7 @@ class _Block(Layer):
         self._initial = {
             "kernel_initializer": kernel_initializer,
             "bias_initializer": bias_initializer,
-            "dtype": self.dtype,
+            "dtype": self.dtype_policy,
         }
 
     def _attention(self, name: str, shape: Any, other: Any) -> MultiHeadAttention:
@@ -267,7 +270,9 @@ class _Block(Layer):
         return layer
 
     def _norm(self, name: str, shape: Any) -> LayerNormalization:
-        layer = LayerNormalization(epsilon=self.layer_norm_epsilon, name=name, dtype=self.dtype)
+        layer = LayerNormalization(
+            epsilon=self.layer_norm_epsilon, name=name, dtype=self.dtype_policy
+        )
         layer.build(shape)
         return layer
 
@@ -281,7 +286,7 @@ class _Block(Layer):
         self.feedforward_out = Dense(shape[-1], name="feedforward_output_dense", **self._initial)
         self.feedforward_in.build(shape)
         self.feedforward_out.build((*shape[:-1], self.intermediate_dim))
-        self.dropout = Dropout(self.rate, name="dropout", dtype=self.dtype)
+        self.dropout = Dropout(self.rate, name="dropout", dtype=self.dtype_policy)
 
     def _around(self, x: Tensor, norm: Any, part: Any, training: bool) -> Tensor:
         """Return norm(x + dropout(part(x))), or, with `normalize_first`, x +

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lamina import tree
 from lamina.layers._base import symbolic
+from lamina.layers._base.attributes import replaceable
 from lamina.layers._base.facts import label, need_built
-from lamina.models.attributes import replaceable
 from lamina.models.functional import FunctionalGraph
 from lamina.models.trainee import Wiring
 

@@ -62,6 +62,10 @@ class Model(Connected, Layer, Stepping, Filing):
         if inputs is not None:
             self._set_graph(inputs, outputs)
 
+    def _cast(self, tensor: Any) -> Any:
+        """Return an input: a graph of layers converts it to the dtype of its Input itself."""
+        return tensor if self._graph is not None else super()._cast(tensor)
+
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         self._graph = FunctionalGraph(inputs, outputs)
         self._functional_layers = self._graph.layers()
@@ -188,7 +192,7 @@ class Model(Connected, Layer, Stepping, Filing):
         return outputs
 
     def _traced_input(self, shape: tuple[Any, ...]) -> Any:
-        return symbolic.traced(symbolic.symbolic_type(shape, self.dtype))
+        return symbolic.traced(symbolic.symbolic_type(shape, self._dtype))
 
     def build_for(self, inputs: Any, **kwargs: Any) -> None:
         """Create all weights for data like these, without computing anything.

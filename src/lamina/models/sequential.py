@@ -53,6 +53,7 @@ class Sequential(Model):
     """
 
     streams = "state"
+    autocast = False  # an Input converts the data
 
     _unseen: ClassVar[frozenset[str]] = Model._unseen | {"_stage", "_own_scope", "_by_name"}
 
@@ -314,7 +315,7 @@ class Sequential(Model):
         config = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": self.dtype.name,
+            "dtype": self.dtype_policy.name,
             "layers": [plain(layer) for layer in [*self._host, *layers]],
         }
         if self._decided_by_data and self._graph is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lamina.layers._base.attributes import replaceable
 from lamina.layers._base.facts import with_sublayers
-from lamina.models.attributes import replaceable
 from lamina.models.fitting import Fitting
 from lamina.models.trainee import overridable
 from lamina.training.columns import unpacked

@@ -275,7 +275,7 @@ class Adafactor(Optimizer):
         if variable.ndim < 2:
             return {"velocity": zeros_like(variable)}
         *outer, rows, columns = variable.shape
-        dtype = types.dtype(variable.dtype).storage
+        dtype = types.computing(variable.dtype).storage
         return {
             "row": np.zeros((*outer, rows), dtype),
             "column": np.zeros((*outer, columns), dtype),

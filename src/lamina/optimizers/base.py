@@ -26,6 +26,7 @@ from lamina.configuration import Configurable, plain
 from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, describe, unknown_name
 from lamina.ir import types
 from lamina.locks import MAKING
+from lamina.operations.promote import widened
 from lamina.schedules import LearningRateSchedule
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
@@ -190,8 +191,14 @@ class Optimizer(Configurable):
         return {variable: dict(slots) for variable, slots in self._slots.items()}
 
     def _made_slots(self, variable: Variable) -> dict[str, Variable]:
+        half = variable.dtype if variable.dtype.is_storage_only else None
         return {
-            slot: Variable(value, trainable=False, name=f"{variable.name}_{slot}")
+            slot: Variable(
+                value,
+                trainable=False,
+                dtype=half if value.dtype.kind == "f" else None,
+                name=f"{variable.name}_{slot}",
+            )
             for slot, value in self._all_slots(variable).items()
         }
 
@@ -283,11 +290,11 @@ class Optimizer(Configurable):
     def _update(
         self, variable: Variable, g: Tensor, rate: Tensor, scalars: tuple[Tensor, ...]
     ) -> None:
-        kept, dtype = self._slots[variable], variable.dtype
-        x = variable.read()
+        kept, dtype = self._slots[variable], types.computing(variable.dtype)
+        x, g = widened(variable.read()), widened(g)
         if self.weight_decay is not None and self._decays(variable):
             x = x - x * as_tensor(rate * self.weight_decay, dtype)
-        slots = {slot: kept[slot].read() for slot in kept}
+        slots = {slot: widened(kept[slot].read()) for slot in kept}
         x, after = self.update(x, g, slots, *(as_tensor(s, dtype) for s in scalars))
         if variable.constraint is not None:
             x = as_tensor(variable.constraint(x), dtype)
@@ -298,9 +305,9 @@ class Optimizer(Configurable):
             self._keep(kept[slot], value)
 
     def _numbers(self, variables: list[Variable]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The learning rate and the rule's scalars of this step, in the variables' widest dtype: a
-        float64 among float32 would halve the width of the loops that read it."""
-        dtype = functools.reduce(types.promote, (v.dtype for v in variables))
+        """The learning rate and the rule's scalars of this step, in the variables' widest dtype of
+        at least 32 bits: a float64 among float32 would halve the width of loops that read it."""
+        dtype = functools.reduce(types.promote, (types.computing(v.dtype) for v in variables))
         rate = as_tensor(as_tensor(self.learning_rate), dtype)
         t = as_tensor(as_tensor(self.iterations) + 1, dtype)
         return rate, self.scalars(rate, t)
@@ -517,8 +524,8 @@ def _need(condition: bool, owner: str, argument: str, wanted: str, value: object
 
 
 def zeros_like(variable: Variable, fill: float = 0.0) -> np.ndarray:
-    """The first value of a slot of a variable's shape and dtype."""
-    return np.full(variable.shape, fill, types.dtype(variable.dtype).storage)
+    """The first value of a slot of a variable's shape and dtype (of 16-bit floats in float32)."""
+    return np.full(variable.shape, fill, types.computing(variable.dtype).storage)
 
 
 def one_minus_power(beta: float, t: Tensor) -> Tensor:
@@ -528,7 +535,7 @@ def one_minus_power(beta: float, t: Tensor) -> Tensor:
 
 
 def _squares(g: Tensor) -> Tensor:
-    return ops.sum(ops.square(g))
+    return ops.sum(ops.square(widened(g)))
 
 
 def _shrink(squares: Tensor, most: float) -> Tensor:

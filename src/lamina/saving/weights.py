@@ -107,7 +107,7 @@ def put(
     for name, variable in variables.items():
         array = stored.get(name)
         if array is not None and array.shape == variable.shape:
-            if array.dtype.kind != np.dtype(variable.dtype.storage).kind:
+            if array.dtype.kind != variable.dtype.kind:
                 raise FileFormatError(f"{where}: {name} holds {array.dtype}")
             variable.assign(array)
 

@@ -25,7 +25,7 @@ from lamina.errors import StateError
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
 from lamina.operations import limits
-from lamina.tensor import Tensor, as_tensor, bind
+from lamina.tensor import Tensor, as_numpy, as_tensor, bind
 from lamina.training.kept import Kept
 from lamina.training.protocol import Nest, Outputs
 from lamina.transforms.compiling import build
@@ -51,8 +51,8 @@ class Program:
     """A recorded function and its executable. Arrays of state are bound once: they never move."""
 
     __slots__ = (
-        "_bound", "_captured", "_changed", "_executable", "_leaf", "_limits", "_outputs", "_state",
-        "_structure", "_types",
+        "_bound", "_captured", "_changed", "_dtypes", "_executable", "_leaf", "_limits", "_outputs",
+        "_state", "_structure", "_types",
     )  # fmt: skip
 
     def __init__(self, f: Recordable, inputs: Sequence[TensorType], name: str, why: str):
@@ -66,6 +66,8 @@ class Program:
         self._bound = [*(memory_of(v) for v in self._state), *self._captured]
         self._outputs, self._structure = recorded.outputs, recorded.structure
         self._leaf = recorded.structure == tree.LEAF
+        dtypes = [node.dtype for node in recorded.graph.results[: recorded.outputs]]
+        self._dtypes = dtypes if types.bfloat16 in dtypes else None
 
     def __call__(self, *arrays: Array) -> Outputs:
         """Return what the function returned, as NumPy arrays; state has changed in place. Raises
@@ -75,6 +77,8 @@ class Program:
             for limit in self._limits:
                 limit.check(sizes)
         results = self._executable([*arrays, *self._bound])
+        if self._dtypes is not None:  # bfloat16, which NumPy lacks
+            results = [as_numpy(y, d) for y, d in zip(results, self._dtypes, strict=False)]
         if self._leaf:
             return results[0]
         return tree.unflatten(self._structure, results[: self._outputs])

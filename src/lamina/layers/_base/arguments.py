@@ -9,8 +9,7 @@ from typing import Any
 from lamina import tree
 from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers, Text, seed
 from lamina.configuration import signature_of
-from lamina.errors import ArgumentError, DTypeError, RangeError, describe, unknown_name
-from lamina.ir import types
+from lamina.errors import ArgumentError, RangeError, unknown_name
 from lamina.layers._base import symbolic
 from lamina.tensor import Tensor
 
@@ -82,14 +81,6 @@ def refuse_unknown(cls: type, names: Iterable[str]) -> None:
         if name not in KEYWORDS:
             own = set(parameters(cls.__init__)) - {"self", "args", "kwargs"}  # type: ignore[misc]
             raise unknown_name(f"argument of {cls.__name__}", name, own | {*KEYWORDS})
-
-
-def float_dtype(owner: str, dtype: Any) -> types.DType:
-    """Return the dtype of a layer, float32 (default) or float64."""
-    found = types.dtype(dtype) if dtype is not None else types.float32
-    if found.name not in ("float32", "float64"):
-        raise DTypeError(f"{owner}: dtype must be 'float32' or 'float64', not {describe(dtype)}")
-    return found
 
 
 def refuse_two_shapes(

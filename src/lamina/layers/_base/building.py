@@ -47,8 +47,9 @@ def wrapped(build: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def outside_traces() -> Iterator[None]:
-    """Context in which no program is recorded, so that weights are created immediately."""
-    with context.entered(traces=()):
+    """Context in which no program is recorded, so that weights are created immediately, and
+    variables have their own dtypes."""
+    with context.entered(traces=(), autocast=None):
         yield
 
 

@@ -94,7 +94,9 @@ def entered(
         scope = outer.scope.child(layer.name) if outer is not None else Scope()
     losses = outer.losses if outer is not None else []
     frame = Frame(layer, scope, training if training is None else bool(training), losses)
-    with context.entered(frames=(*context.current().frames, frame)):
+    with context.entered(
+        frames=(*context.current().frames, frame), autocast=layer._autocast_dtype()
+    ):
         yield frame
 
 

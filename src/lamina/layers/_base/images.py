@@ -147,7 +147,7 @@ class ImageLayer(Layer):
             transformation: what `get_random_transformation` returned.
             training: True in training.
         """
-        x, back = self._canonical(ops.astype(as_tensor(images), self.dtype))
+        x, back = self._canonical(ops.astype(as_tensor(images), self._compute_dtype))
         return back(self.changed(x, transformation or {}) if self._acts(training) else x)
 
     def transform_labels(
@@ -181,7 +181,7 @@ class ImageLayer(Layer):
         flat = masks.ndim == 3
         axis = -1 if self.data_format == "channels_last" else 1
         x, back = self._canonical(ops.expand_dims(masks, axis) if flat else masks)
-        found = self.moved_masks(ops.astype(x, self.dtype), transformation or {})
+        found = self.moved_masks(ops.astype(x, self._compute_dtype), transformation or {})
         found = back(ops.astype(found, masks.dtype))
         return ops.squeeze(found, axis) if flat else found
 

@@ -15,20 +15,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
-from lamina import activations, constraints, initializers, regularizers, restoring, tree
+from lamina import (
+    activations,
+    constraints,
+    initializers,
+    regularizers,
+    restoring,
+    tree,
+)
 from lamina.arguments import Checks, one_of
 from lamina.configuration import plain, restored, signature_of
 from lamina.errors import ArgumentError, LaminaError, ShapeError
 from lamina.ir import types
 from lamina.layers._base import arguments, building, frames, propagation, spec, streaming, symbolic
-from lamina.layers._base.tracking import Tracked
+from lamina.layers._base.precision import Precise
 from lamina.locks import MAKING
 from lamina.operations import elementwise, reductions
-from lamina.tensor import Tensor, as_tensor, bind
+from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
 
-class Layer(Tracked):
+class Layer(Precise):
     """Base class of layers: a function from tensors to tensors with weights.
 
     A subclass creates its weights in `build(input_shape)` with `add_weight` and computes in
@@ -38,7 +45,8 @@ class Layer(Tracked):
     Args:
         name: name of the layer; None is the class name in snake case, with a number if needed.
         trainable: False excludes the weights from training and runs the layer in inference mode.
-        dtype: dtype of the weights and of the computation, float32 or float64; None is float32.
+        dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
+            which computes in bfloat16 and keeps weights in float32; None is the global policy.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -72,7 +80,6 @@ class Layer(Tracked):
     activity_regularizer: Any
     _call_parameters: ClassVar[tuple[str, ...]]
     _call_positions: ClassVar[tuple[str, ...]]
-    _dtype: types.DType
     _calls: symbolic.Calls
     _losses: list[Tensor]
     _build_shape: Any
@@ -85,7 +92,7 @@ class Layer(Tracked):
         self._is_named, self._is_given = False, False
         self._weights, self._calls = [], symbolic.Calls()
         self._trainable, self.built = True, False
-        self._dtype = types.float32
+        self._settle_dtype(None, type(self).__name__)
         self._build_shape, self._output_shape, self._first_shape = None, None, None
         self._losses, self.activity_regularizer = [], None
         return self
@@ -104,7 +111,7 @@ class Layer(Tracked):
         if name is not None:
             self.name = name
         self._trainable = bool(one_of(type(self).__name__, "trainable", trainable, (True, False)))
-        self._dtype = arguments.float_dtype(type(self).__name__, dtype)
+        self._settle_dtype(dtype, type(self).__name__)
         self._first_shape = arguments.first_shape(type(self).__name__, input_shape, **kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
 
@@ -115,11 +122,6 @@ class Layer(Tracked):
         if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
             cls.supports_masking = True
         streaming.settle(cls)
-
-    @property
-    def dtype(self) -> types.DType:
-        """The dtype of the weights, and of floating inputs after conversion."""
-        return self._dtype
 
     # ---- to be defined by subclasses -----------------------------------------------------------
     def build(self, input_shape: Any) -> None:
@@ -153,6 +155,7 @@ class Layer(Tracked):
         regularizer: Any = None,
         constraint: Any = None,
         name: str | None = None,
+        autocast: bool = True,
     ) -> Variable:
         """Create a Variable of the layer. The default initializer is "glorot_uniform" for floating
         dtypes and "zeros" for all others.
@@ -165,6 +168,7 @@ class Layer(Tracked):
             regularizer: name or function of the penalty that is added to the loss.
             constraint: name or function applied after each update.
             name: name of the Variable; None is "variable" with a number if needed.
+            autocast: read a floating Variable in the dtype of the layer's computations.
         """
         if isinstance(shape, str):  # add_weight("kernel", (3, 4)), as older programs write it
             shape, name = initializer, shape
@@ -182,6 +186,7 @@ class Layer(Tracked):
                 f"{self._label()}: the initializer of {name!r} gave shape {variable.shape} for a "
                 f"weight of shape {shape}"
             )
+        variable.autocast = bool(autocast)
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self._weights.append(variable)
@@ -298,13 +303,6 @@ class Layer(Tracked):
             args = (as_tensor(args[0]), *args[1:])
         return tree.map_structure(leaf, args), tree.map_structure(leaf, kwargs)
 
-    def _cast(self, tensor: Tensor) -> Tensor:
-        if not tensor.dtype.is_float or tensor.dtype == self._dtype:
-            return tensor
-        if tensor._value is None and isinstance(tensor, symbolic.SymbolicTensor):
-            return tensor  # cast when values come, inside `call`'s own trace
-        return propagation.like(tensor, bind("convert", tensor, dtype=self._dtype))
-
     @contextmanager
     def _errors_named(self) -> Iterator[None]:
         """Prefix an error from inside the call with the path of the layer, once."""
@@ -350,7 +348,7 @@ class Layer(Tracked):
         """
 
         def tensor(shape: tuple[Any, ...]) -> Tensor:
-            return symbolic.traced(symbolic.symbolic_type(shape, self._dtype))
+            return symbolic.traced(symbolic.symbolic_type(shape, self._compute_dtype))
 
         inputs = symbolic.map_shapes(tensor, input_shape)
         with frames.entered(self) as frame, self._errors_named(), symbolic.inferring():
@@ -419,7 +417,12 @@ class Layer(Tracked):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of an equal layer (without its weights) as JSON data."""
         config = {k: plain(v, f"{self._label()}, argument {k}") for k, v in self._arguments.items()}
-        return {**config, "name": self.name, "trainable": self.trainable, "dtype": self.dtype.name}
+        return {
+            **config,
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self._policy.name,
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -121,7 +121,7 @@ class RecurrentCell(Layer):
             batch_size: number of sequences.
         """
         shape = (batch_size, self.units)
-        return [ops.zeros(shape, dtype=self.dtype) for _ in range(self.number_of_states)]
+        return [ops.zeros(shape, dtype=self._compute_dtype) for _ in range(self.number_of_states)]
 
     def call(
         self, inputs: Tensor, states: Any, training: bool = False
@@ -146,7 +146,7 @@ class RecurrentCell(Layer):
         bias = self.bias.read() if self.bias is not None else None
 
         def project(x: Tensor) -> Tensor:
-            x = ops.astype(x, self.dtype)
+            x = ops.astype(x, self._compute_dtype)
             x = x if outer is None else x * outer
             product = ops.matmul(x, self.kernel)
             own = self.input_bias(bias)
@@ -189,7 +189,7 @@ class RecurrentCell(Layer):
         key = random_keys.scoped_key(f"{self.path}/{which}")
         key = key if self.seed is None else random_keys.fold_in(key, self.seed)
         kept = random.bernoulli(shape, 1 - rate, key=key)
-        return ops.astype(kept, self.dtype) * (1 / (1 - rate))
+        return ops.astype(kept, self._compute_dtype) * (1 / (1 - rate))
 
 
 def _rate(cell: Layer, name: str, value: Any) -> float:

@@ -1,4 +1,4 @@
-"""Properties of models whose names classes of users may use for their own attributes."""
+"""Properties of layers and models whose names classes of users may use for their own attributes."""
 
 from __future__ import annotations
 
