@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         regularizers as regularizers,
         saving as saving,
         schedules as schedules,
+        tune as tune,
     )
     from lamina.distribution import device as device, devices as devices
     from lamina.layers import Input as Input, Layer as Layer
@@ -112,6 +113,7 @@ _LAZY = {
     "regularizers": "lamina.regularizers",
     "saving": "lamina.saving",
     "schedules": "lamina.schedules",
+    "tune": "lamina.tune",
     "device": "lamina.distribution:device",
     "devices": "lamina.distribution:devices",
     "Input": "lamina.layers:Input",

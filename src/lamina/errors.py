@@ -253,6 +253,7 @@ EXTRAS = {
     "images": ("pillow",),
     "plot": ("matplotlib", "pillow"),
     "sklearn": ("scikit-learn",),
+    "tune": ("optuna",),
     "xla": ("jax",),
 }
 

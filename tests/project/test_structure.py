@@ -60,7 +60,7 @@ FLOORS = [
     ["training"],
     ["callbacks"],
     ["models"],
-    ["inspect", "plot", "sklearn"],
+    ["inspect", "plot", "sklearn", "tune"],
     ["nn", "linalg", "random", "einops_backend"],
     ["keras"],
     ["cli", "fuzz", "__main__"],

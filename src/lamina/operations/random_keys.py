@@ -274,5 +274,16 @@ def set_global_state(state: Mapping[str, Any]) -> None:
     GLOBAL.restore(state)
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Within: the global state is that of a seed; afterwards, what it was before."""
+    before = global_state()
+    set_seed(seed)
+    try:
+        yield
+    finally:
+        set_global_state(before)
+
+
 def key_or_next(key: Any) -> Tensor:
     return scoped_key() if key is None else as_key(key)

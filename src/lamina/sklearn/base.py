@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -160,7 +159,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         check_routed(type(self).__name__, self._more())
         own = self.model is None
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with _seeded(seed):
+        with random_keys.seeded(seed):
             if not (goes_on and hasattr(self, "model_")):
                 self._loss: Any = None  # chosen here
                 self.model_ = self._network(default, str(x.dtype))
@@ -221,17 +220,6 @@ def _fresh(callbacks: Any) -> Any:
     if callbacks is None or isinstance(callbacks, Callback):
         return copy.deepcopy(callbacks)
     return [copy.deepcopy(each) for each in callbacks]
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Within: the global random state is that of a seed."""
-    before = random_keys.global_state()
-    random_keys.set_seed(seed)
-    try:
-        yield
-    finally:
-        random_keys.set_global_state(before)
 
 
 def perceptron(outputs: int, activation: str | None, dtype: str, units: int = UNITS) -> Model:

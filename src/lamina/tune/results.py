@@ -1,0 +1,92 @@
+"""Results: the trials of a search as a table, and the best model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lamina.errors import StateError
+from lamina.models import Model
+from lamina.models.trainee import Trainee
+from lamina.saving import load_model, states
+from lamina.saving.models import shapes_from
+from lamina.training.checkpoints import FINAL, MODEL
+from lamina.training.state import put_model
+from lamina.tune.trials import Trial, place_of, ranked
+
+
+class Results:
+    """The trials of a search; printing it shows them, the best first.
+
+    Args:
+        trials: list of trials.
+        metric: name of their values.
+        lower: True if smaller values are better.
+        folder: folder of the search; None if it is only in memory.
+
+    Example:
+        >>> import lamina as lm
+        >>> trial = lm.tune.Trial(0, lm.tune.Params(a=1), 0, value=0.5)
+        >>> lm.tune.Results([trial], "loss", True).best.params
+        {'a': 1}
+    """
+
+    def __init__(
+        self, trials: Sequence[Trial], metric: str, lower: bool, folder: Path | None = None
+    ) -> None:
+        self.trials, self.metric, self.lower = list(trials), metric, lower
+        self._folder = folder
+
+    @property
+    def best(self) -> Trial:
+        """The best trial among those that were trained longest.
+
+        Raises:
+            StateError: if no trial is complete.
+        """
+        most = max((t.epochs for t in self.trials if t.value is not None), default=0)
+        found = ranked([t for t in self.trials if t.epochs == most], self.lower)
+        if not found:
+            failed = next((t.error for t in self.trials if t.error), "none was trained")
+            raise StateError(f"tune: no trial is complete: {failed}")
+        return found[0]
+
+    def best_model(self, fold: int = 0, custom_objects: Any = None) -> Model:
+        """Return the trained model of the best trial, from its folder.
+
+        Args:
+            fold: number of the fold, for a search with several.
+            custom_objects: dictionary from name to class or function of the caller's own.
+        """
+        if self._folder is None:
+            raise StateError("tune: best_model needs a search with a folder")
+        place = place_of(self._folder, self.best.number) / f"fold-{fold}"
+        model: Model = load_model(place / MODEL, custom_objects)
+        state = states.unpack(place / FINAL, (place / FINAL).read_bytes())
+        if not model.built:
+            model.build(shapes_from(state["build_shape"]))
+        put_model(Trainee(model), state)
+        return model
+
+    def table(self) -> str:
+        """Return the trials as text, the best first."""
+        names = list(dict.fromkeys(name for t in self.trials for name in t.params))
+        order = ranked(self.trials, self.lower)
+        order = sorted(order, key=lambda t: -t.epochs)
+        order += [t for t in self.trials if t.value is None]
+        rows = [["trial", *names, "epochs", self.metric]]
+        for t in order:
+            shown = t.error.split("\n")[0] if t.status == "failed" else _text(t.value)
+            values = [_text(t.params.get(name)) for name in names]
+            rows.append([str(t.number), *values, str(t.epochs), shown])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        cells = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        return "\n".join(line.rstrip() for line in cells)
+
+    def __repr__(self) -> str:
+        return self.table()
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
