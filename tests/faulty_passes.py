@@ -16,9 +16,9 @@ from lamina.engines.llvm.loopopt import (
     split_reduction,
 )
 from lamina.engines.llvm.loops.index import Var, of, strides_of
-from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import ExprBuilder
 from lamina.engines.llvm.loops.rewrite import rewrite, substituted
+from lamina.engines.llvm.program.statements import kernels_of
 from lamina.fuzz.grower import Grower
 from lamina.ir import ops
 from lamina.ir.graph import Node
@@ -375,7 +375,7 @@ def parts_of_copies(original: Any) -> Any:
     """Each thread computes only a part of its private copy."""
 
     def call(self: Any, kernel: Any, *more: Any, **displaced: Any) -> None:
-        if any(slot.thread_private for slot in kernel.written):
+        if kernel.written & self.program.private:
             more = (*more[:-2], self.thread, self.threads)
         original(self, kernel, *more, **displaced)
 
@@ -390,11 +390,11 @@ def uneven_intervals(original: Any) -> Any:
 def slots_first(original: Any) -> Any:
     """The buffers to prefetch come before those that the product reads."""
 
-    def attach(loop: Any, costs: Any) -> None:
-        counts = {k: len(k.slots) for k in loop.statements if isinstance(k, Kernel)}
-        original(loop, costs)
-        for kernel, count in counts.items():
-            kernel.slots = [*kernel.slots[count:], *kernel.slots[:count]]
+    def attach(loop: Any, target: Any) -> None:
+        original(loop, target)
+        for kernel in kernels_of([loop]):
+            kernel.slots = [*kernel.prefetched, *kernel.slots]
+            kernel.prefetched = []
 
     return attach
 

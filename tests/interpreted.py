@@ -64,8 +64,7 @@ def whole_text(program: Program) -> str:
     """The program, and each of its nests."""
     names = Names(len(program.arguments))
     found = kernels_of(program.statements)
-    peeled = [k.first_iteration for k in found if k.first_iteration is not None]
-    nests = [nest_text(k, names) for k in (*found, *peeled)]
+    nests = [nest_text(k, names) for k in found]
     return "\n".join([to_text(program), *nests])
 
 

@@ -24,6 +24,24 @@ T = TypeVar("T")
 Reader = Callable[[Any], T]  # text of an environment variable, or a Python value -> the value
 
 
+def _variable(name: str) -> str:
+    """The value of an environment variable, "" if there is none.
+
+    Every call of a program asks, and in a Mapping that is a microsecond: it is looked up in the
+    dictionary inside, where os.environ has one.
+    """
+    environment = os.environ
+    held = getattr(environment, "_data", None)
+    if held is not None and _encoded(name) not in held:
+        return ""
+    return environment.get(name, "")
+
+
+@functools.cache
+def _encoded(name: str) -> object:
+    return os.environ.encodekey(name)
+
+
 class Setting(Generic[T]):
     """One row: the variable, how its text is read, the default (or how to find it), the meaning."""
 
@@ -46,7 +64,7 @@ class Setting(Generic[T]):
             if chosen and self.name in chosen:
                 value: T = chosen[self.name]
                 return value
-        text = os.environ.get(self.variable, "")
+        text = _variable(self.variable)
         if text:
             return self.checked(text, f"environment variable {self.variable}")
         return self.default() if callable(self.default) else self.default

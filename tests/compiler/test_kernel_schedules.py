@@ -11,8 +11,15 @@ import lamina as lm
 from lamina.engines.llvm.codegen.versions import emit
 from lamina.engines.llvm.loops.index import Var, linear, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, NestKind, RowLoop, Store
-from lamina.engines.llvm.loops.schedule import Condition, Prefetch, Schedule, Tail, Version
+from lamina.engines.llvm.loops.nest import Buffer, ExprBuilder, Nest, NestKind, Store
+from lamina.engines.llvm.loops.schedule import (
+    Condition,
+    Prefetch,
+    RowLoop,
+    Schedule,
+    Tail,
+    Version,
+)
 from lamina.engines.llvm.pipeline import run_passes
 from lamina.engines.llvm.program.program import Program
 from lamina.engines.llvm.program.statements import kernels_of
@@ -29,10 +36,7 @@ ROWS, COLUMNS = Var("i", 40), Var("j", 40)
 
 
 def _kernels(program: Program) -> Iterator[Kernel]:
-    for kernel in kernels_of(program.statements):
-        yield kernel
-        if kernel.first_iteration is not None:
-            yield kernel.first_iteration
+    yield from kernels_of(program.statements)
 
 
 def _every() -> Iterator[Kernel]:
@@ -63,7 +67,10 @@ def test_code_has_exactly_the_versions_that_the_schedule_names() -> None:
             each.tail(v) is Tail.FULL_OR_MASKED for each in _versions(schedule) for v in outside
         )
         fetches = any(
-            s.prefetch_epilogue or s.prefetch_results or s.prefetches or s.pipelined
+            s.prefetch_epilogue
+            or s.prefetch_results
+            or s.prefetches
+            or (s.pipelined and nest.epilogue_loads())
             for s in _versions(schedule)
         )
         expected = {
@@ -106,6 +113,7 @@ def test_the_text_of_a_schedule_shows_every_choice() -> None:
         pipelined=True,
         transposed=row,
         prefetches=(Prefetch(3, 256, 4, 2, 32),),
+        row_loop=RowLoop(row, 40, 1),
         serial=True,
         versions=(Version(Condition(row, 4), Schedule((COLUMNS, row), None, 1)),),
     )
@@ -115,18 +123,19 @@ def test_the_text_of_a_schedule_shows_every_choice() -> None:
             shown = replace(schedule, **{field.name: getattr(default, field.name)})
             assert str(shown) != str(schedule), field.name
     assert "b < 4: (order (j, b))" in str(schedule)
-    assert "b full or clamped" in str(schedule.restricted(row, 1))
+    assert "b full or clamped" in str(schedule.restricted(RowLoop(row, 40, 1)))
 
 
 def test_a_restricted_loop_may_end_inside_of_any_tile_in_every_version() -> None:
     inner = Schedule((ROWS, COLUMNS), COLUMNS, 8, {ROWS: 4})
     outer = replace(inner, full_rows=True, versions=(Version(Condition(ROWS, 4), inner),))
-    found = outer.restricted(ROWS, 1)
+    found = outer.restricted(RowLoop(ROWS, 40, 1))
     assert found.tail(ROWS) is Tail.FULL_OR_CLAMPED
     assert found.versions[0].schedule.tail(ROWS) is Tail.CLAMPED
-    assert outer.restricted(COLUMNS, 1).tail(COLUMNS) is Tail.FULL_OR_MASKED
-    assert found.restricted(Var("n", 1), 1) == found
-    assert outer.restricted(ROWS, 8).tail(ROWS) is Tail.EXACT
+    assert outer.restricted(RowLoop(COLUMNS, 40, 1)).tail(COLUMNS) is Tail.FULL_OR_MASKED
+    again = found.restricted(RowLoop(ROWS, 40, 1))
+    assert again == found
+    assert outer.restricted(RowLoop(ROWS, 5, 8)).tail(ROWS) is Tail.EXACT
 
 
 def test_a_schedule_is_chosen_once_for_each_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +166,8 @@ def test_the_verifier_finds_a_tile_that_reaches_past_the_end_of_a_loop() -> None
         verify(program)
     kernel.schedule = replace(kernel.chosen, unroll={loop: 4})
     verify(program)
-    kernel.nest.row_loop = RowLoop(loop, loop.extent, 1)  # callers may now end it anywhere
+    rows = RowLoop(loop, loop.extent, 1)  # callers may now end it anywhere
+    kernel.schedule = replace(kernel.chosen, row_loop=rows)
     with pytest.raises(VerifyError, match="past the end"):
         verify(program)
 
@@ -168,8 +178,9 @@ def test_rows_of_known_number_are_clamped_when_callers_restrict_them(tail: Tail)
     place = linear([of(ROWS), of(COLUMNS)], (40, 40))
     value = build.load(Buffer(1, float32), place)
     store = Store(Buffer(0, float32), place, value)
-    nest = Nest(NestKind.MAP, [ROWS, COLUMNS], stores=[store], row_loop=RowLoop(ROWS, 40, 1))
-    schedule = Schedule((ROWS, COLUMNS), COLUMNS, 8, {ROWS: 4}, tails={ROWS: tail})
+    nest = Nest(NestKind.MAP, [ROWS, COLUMNS], stores=[store])
+    rows = RowLoop(ROWS, 40, 1)
+    schedule = Schedule((ROWS, COLUMNS), COLUMNS, 8, {ROWS: 4}, tails={ROWS: tail}, row_loop=rows)
     text = str(emit(nest, schedule, "kernel", 2)[0])
     assert "llvm.smin" in text
     assert ("allrows" in text) == (tail is Tail.FULL_OR_CLAMPED)

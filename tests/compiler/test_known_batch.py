@@ -21,6 +21,7 @@ from lamina.engines.llvm.program.row_tiling import tile_rows
 from lamina.engines.llvm.program.statements import (
     Loop,
     ParallelRegion,
+    Peeled,
     RowTile,
     Statement,
     bodies,
@@ -138,22 +139,21 @@ def _of(statement: Statement, batch: int) -> Any:
     head: list[Any] = [type(statement).__name__]
     if isinstance(statement, (Loop, ParallelRegion, RowTile)) and statement.rows is not None:
         head.append(evaluate(statement.rows, {"batch": batch}))
+    if isinstance(statement, Peeled):
+        head.append(statement.first)
     if isinstance(statement, RowTile):
         head.append(sorted(statement.contracted.values()))
     return head, inside
 
 
 def _of_kernel(kernel: Kernel, batch: int) -> Any:
-    nest, row = kernel.nest, kernel.nest.row_loop
+    nest, row = kernel.nest, kernel.row_loop
     return (
         nest.name,
         row and [evaluate(n, {"batch": batch}) for n in (row.rows, row.size)],
         # how much is prefetched depends on the rows of a register tile
         [a.row for a in kernel.chosen.prefetches] if batch == TYPICAL else None,
         nest.split_reduction is not None,
-        kernel.first_iteration is not None,
-        kernel.skip_last,
-        sum(slot.thread_private for slot in kernel.slots),
     )
 
 
@@ -215,7 +215,7 @@ def test_accidentally_equal_extents_do_not_make_rows() -> None:
     statements = _statements(_recorded(f, shapes).graph)
     (region,) = [s for s in statements if isinstance(s, ParallelRegion)]
     for kernel in kernels_of([region]):
-        row = kernel.nest.row_loop
+        row = kernel.row_loop
         assert row is not None and row.loop is kernel.nest.loops[0]
 
 

@@ -40,8 +40,6 @@ def _nests(program: Program) -> Iterator[Nest]:
     for leaf in leaves(program.statements):
         if isinstance(leaf, Kernel):
             yield leaf.nest
-            if leaf.first_iteration is not None:
-                yield leaf.first_iteration.nest
 
 
 def _assert_equal(found: Nest, nest: Nest) -> None:

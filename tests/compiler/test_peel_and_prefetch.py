@@ -7,7 +7,15 @@ import lamina as lm
 from lamina import keras
 from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.program.footprints import row_footprints
-from lamina.engines.llvm.program.statements import Loop, ParallelRegion, leaves, loops, walk
+from lamina.engines.llvm.program.statements import (
+    Loop,
+    ParallelRegion,
+    Peeled,
+    kernels_of,
+    leaves,
+    loops,
+    walk,
+)
 from lamina.fuzz.check import everything_threaded
 from lamina.ir.types import Extent, TensorType, float32
 from lamina.rewrite import simplify
@@ -78,9 +86,9 @@ def staged(name):
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_peeling_skips_products_with_zeros_and_results_that_are_not_read(name):
     _, first, last = PROGRAMS[name]
-    kernels = [k for k in leaves(staged(name)) if hasattr(k, "nest")]
-    assert any(k.first_iteration is not None for k in kernels) is first
-    assert any(k.skip_last for k in kernels) is last
+    peeled = [statement for statement in walk(staged(name)) if isinstance(statement, Peeled)]
+    assert any(statement.first for statement in peeled) is first
+    assert any(not statement.first for statement in peeled) is last
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 7])
@@ -108,7 +116,7 @@ def test_forward_and_backward_loop_form_one_parallel_region():
     (region,) = [item for item in walk(staged("its gradient")) if isinstance(item, ParallelRegion)]
     assert sum(isinstance(item, Loop) for item in region.statements) == 2
     backward = [
-        k for loop in loops(region.statements) for k in loop.statements if k.chosen.prefetches
+        k for loop in loops(region.statements) for k in kernels_of([loop]) if k.chosen.prefetches
     ]
     assert backward, "no kernel prefetches"
 
@@ -276,7 +284,7 @@ def test_a_region_reuses_memory_only_between_equal_row_layouts():
     regions = [item for item in walk(program.statements) if isinstance(item, ParallelRegion)]
     assert regions
     for region in regions:
-        assert row_footprints({k: k.nest.row_loop for k in leaves([region])}) is not None
+        assert row_footprints({k: k.row_loop for k in leaves([region])}) is not None
 
 
 def stack(x, units=256):

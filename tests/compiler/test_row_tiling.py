@@ -102,8 +102,7 @@ def test_row_tiles_give_equal_bits_on_any_number_of_threads_and_images(name):
 def test_each_thread_has_a_private_copy_of_winograd_transformed_kernels():
     made = recorded(BODIES["one after another"][0])
     program = pipeline.stages_of(simplify(made.graph), {}).program
-    slots = {s for k in leaves(program.statements) for s in k.slots}
-    assert [s.shape for s in slots if s.thread_private] == [(16, FEATURES, FEATURES)] * 2
+    assert [s.shape for s in program.private] == [(16, FEATURES, FEATURES)] * 2
 
 
 def network(shape):

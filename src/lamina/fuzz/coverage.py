@@ -11,7 +11,14 @@ from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.schedule import Schedule, Tail
 from lamina.engines.llvm.pipeline import NAMES, PASSES, run_passes
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import leaves, mentioned
+from lamina.engines.llvm.program.statements import (
+    Peeled,
+    Replicated,
+    Statement,
+    leaves,
+    mentioned,
+    walk,
+)
 from lamina.engines.llvm.program.text import to_text as program_text
 from lamina.engines.llvm.target.target import using
 from lamina.engines.llvm.tools.dump import Log
@@ -28,7 +35,7 @@ class Changes(Log):
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(NAMES, 0)
-        self.forms = dict.fromkeys(FORMS, 0)
+        self.forms = dict.fromkeys([*FORMS, *STATEMENTS], 0)
         self.value: Graph | Program | None = None
         self.text = ""
 
@@ -44,6 +51,8 @@ class Changes(Log):
             kernels = [k for k in leaves(value.statements) if isinstance(k, Kernel)]
             for name, has in FORMS.items():
                 self.forms[name] += any(map(has, kernels))
+            for name, exists in STATEMENTS.items():
+                self.forms[name] += any(map(exists, walk(value.statements)))
 
 
 def _text(value: Graph | Program) -> str:
@@ -98,13 +107,18 @@ FORMS: dict[str, Callable[[Kernel], bool]] = {
     "batch-major sequence": lambda kernel: any(map(_is_batch_major, mentioned(kernel))),
     "halo": lambda kernel: kernel.halo,
     "split at guards": _stores_in_pieces,
-    "peeled first iteration": lambda kernel: kernel.first_iteration is not None,
-    "skipped last iteration": lambda kernel: kernel.skip_last,
     "few-rows version": _has_version(True),
     "long-reduction version": _has_version(False),
     **{f"{tail.value} tail": _has_tail(tail) for tail in Tail if tail is not Tail.EXACT},
     "pipelined epilogue": _has(lambda schedule: schedule.pipelined),
     "in-register transpose": _has(lambda schedule: schedule.transposed is not None),
+}
+
+
+STATEMENTS: dict[str, Callable[[Statement], bool]] = {
+    "peeled first iteration": lambda statement: isinstance(statement, Peeled) and statement.first,
+    "skipped last iteration": lambda s: isinstance(s, Peeled) and not s.first,
+    "replicated kernel": lambda statement: isinstance(statement, Replicated),
 }
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -186,16 +186,13 @@ def stages_of(
 # ---- text and objects --------------------------------------------------------------------------
 def kernel_texts(program: Program) -> dict[Kernel, KernelText]:
     """The LLVM text of each kernel; equal kernels have equal symbols."""
-    found = kernels_of(program.statements)
-    peeled = [k.first_iteration for k in found]
-    return {k: _kernel_text(k) for k in [*found, *peeled] if k is not None}
+    return {k: _kernel_text(k) for k in kernels_of(program.statements)}
 
 
 def _kernel_text(kernel: Kernel) -> KernelText:
-    nest, slots = kernel.nest, kernel.slots
-    memories = [s.memory for s in slots[: len(slots) - len(kernel.chosen.prefetches)]]
+    memories = [s.memory for s in kernel.slots]
     aliased = len(set(memories)) < len(memories)
-    module, sizes = emit(nest, kernel.chosen, "KERNEL", len(slots), aliased)
+    module, sizes = emit(kernel.nest, kernel.chosen, "KERNEL", len(kernel.parameters), aliased)
     text = str(module)
     symbol = "k" + hashlib.sha256(text.encode()).hexdigest()[:20]
     return KernelText(symbol, text.replace("@KERNEL(", f"@{symbol}("), sizes)
@@ -242,14 +239,19 @@ def _plan(graph: Graph, program: Program, driven: Driven, kernels: list[Kernel])
         for slot, bytes_ in region.displaced.items()
     }
     blocks = [
-        Block(s.kind, s.number, _bytes(s, displaced.get(s, 0)), program.lives.get(s, (0, 0)))
+        Block(
+            s.kind,
+            s.number,
+            _bytes(s, program.private, displaced.get(s, 0)),
+            program.lives.get(s, (0, 0)),
+        )
         for s in program.owners()
     ]
     return Plan(driven.symbols, arguments, results, blocks, [operations(k.nest) for k in kernels])
 
 
-def _bytes(slot: Slot, displacement: int) -> Dim:
+def _bytes(slot: Slot, private: Set[Slot], displacement: int) -> Dim:
     threads = Extent.symbol(THREADS)
-    if slot.thread_private:
+    if slot in private:
         return slot.bytes_per_thread * threads
     return slot.bytes + displacement * threads if displacement else slot.bytes

@@ -17,18 +17,18 @@ from lamina.engines.llvm.codegen.reduction_loops import Coordinates, Reductions
 from lamina.engines.llvm.codegen.values import Value, constant
 from lamina.engines.llvm.loopopt.coalesce import indices, tests
 from lamina.engines.llvm.loops.index import Div, Index, Indirect, Mod, Var
-from lamina.engines.llvm.loops.nest import Nest, RowLoop
-from lamina.engines.llvm.loops.schedule import Prefetch, Tail
+from lamina.engines.llvm.loops.nest import Nest
+from lamina.engines.llvm.loops.schedule import RowLoop, Schedule, Tail
 from lamina.ir.types import Dim, is_static, symbols
 
 
-def kernel_symbols(nest: Nest, prefetches: Sequence[Prefetch] = ()) -> list[str]:
+def kernel_symbols(nest: Nest, schedule: Schedule) -> list[str]:
     """Return the symbolic sizes that a nest depends on, in the order of its arguments."""
     extents: list[Dim] = [v.extent for v in (*nest.loops, *nest.reductions)]
     for index in [*indices(nest), *(index for index, _, _ in tests(nest))]:
         extents += _dims(index)
-    extents += [a.row for a in prefetches]
-    extents += [nest.row_loop.size] if nest.row_loop is not None else []
+    extents += [a.row for a in schedule.prefetches]
+    extents += [schedule.row_loop.size] if schedule.row_loop is not None else []
     extents += [bound for _, *bounds in tests(nest) for bound in bounds]
     return sorted(symbols(extents))
 
@@ -60,8 +60,8 @@ class NestEmitter(Reductions):
         """Run this thread's range of consecutive tiles."""
         b, order = self.b, self.schedule.order
         thread, threads = self.function.args[-2:]
-        if self.nest.row_loop is not None:
-            self._restrict_rows(self.nest.row_loop)
+        if self.schedule.row_loop is not None:
+            self._restrict_rows(self.schedule.row_loop)
         counts = [self._tiles(v) for v in order]
         total = constant("i64", 1)
         for count in counts:

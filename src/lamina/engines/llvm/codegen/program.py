@@ -29,12 +29,13 @@ from lamina.engines.llvm.program.statements import (
     If,
     Loop,
     ParallelRegion,
+    Peeled,
+    Replicated,
     Routine,
     RowTile,
     RowVersions,
     Statement,
     While,
-    leaves,
 )
 from lamina.engines.llvm.schedule.cost import operations
 from lamina.ir.types import Dim, Extent, exact_division
@@ -99,20 +100,19 @@ class Driver:
                 self._if(statement)
             elif isinstance(statement, Kernel):
                 self._kernel(statement)
+            elif isinstance(statement, Peeled):
+                self._peeled(statement, self._emit)
+            elif isinstance(statement, Replicated):
+                self._replicated(statement)
             else:
                 self._routine(statement)
 
     def _kernel(self, kernel: Kernel) -> None:
-        for_each = any(slot.thread_private for slot in kernel.written)
-        serial = kernel.chosen.serial and not for_each
         all_rows: list[Value] = []
-        if kernel.nest.row_loop is not None:
-            all_rows = [constant("i64", 0), self.dim(kernel.nest.row_loop.rows)]
+        if kernel.row_loop is not None:
+            all_rows = [constant("i64", 0), self.dim(kernel.row_loop.rows)]
         zero, one = constant("i64", 0), constant("i64", 1)
-        if for_each:
-            self._call(kernel, zero, one)
-            return
-        if not serial:
+        if not kernel.chosen.serial:
             call = partial(self._call, kernel, *all_rows)
             self._in_portions(kernel, self.thread, self.threads, call)
             return
@@ -128,29 +128,33 @@ class Driver:
     def _call(
         self, kernel: Kernel, *more: Value, displaced: Mapping[Slot, Value] = UNMOVED
     ) -> None:
-        """Call the kernel, or its version for this iteration of a loop; `displaced` maps memory to
-        a displacement in bytes."""
-        if kernel.first_iteration is not None:
-            each = [
-                partial(self._call_plain, k, displaced, *more)
-                for k in (kernel.first_iteration, kernel)
-            ]
-            self._either(self.is_first, *each)
-        elif kernel.skip_last:
-            with self.b.when(self.is_not_last):
-                self._call_plain(kernel, displaced, *more)
-        else:
-            self._call_plain(kernel, displaced, *more)
-
-    def _call_plain(self, kernel: Kernel, displaced: Mapping[Slot, Value], *more: Value) -> None:
+        """Call the kernel; `displaced` maps memory to a displacement in bytes."""
         name, sizes = self.kernels[kernel]
         addresses = [
             self.b.element(self._address(s), displaced[s.memory], "i8")
             if s.memory in displaced
             else self._address(s)
-            for s in kernel.slots
+            for s in kernel.parameters
         ]
         self.b.call(name, "void", [*addresses, *(self.dim(Extent.symbol(s)) for s in sizes), *more])
+
+    def _replicated(self, statement: Replicated) -> None:
+        """Call the kernels on all of their points, in every thread."""
+        for kernel in statement.statements:
+            assert isinstance(kernel, Kernel)
+            self._call(kernel, constant("i64", 0), constant("i64", 1))
+
+    def _peeled(self, statement: Peeled, emit: Callable[[Sequence[Statement]], None]) -> None:
+        """Emit the statements for this iteration of the surrounding loop."""
+        if statement.first:
+            then, otherwise = (
+                partial(emit, body) for body in (statement.statements, statement.otherwise)
+            )
+            self._either(self.is_first, then, otherwise)
+            return
+        assert not statement.statements, "nothing replaces a kernel in the last iteration"
+        with self.b.when(self.is_not_last):
+            emit(statement.otherwise)
 
     def _routine(self, statement: Routine) -> None:
         inputs, outputs, scratch = (
@@ -256,15 +260,23 @@ class Driver:
         for statement in region.statements:
             if isinstance(statement, Loop):
                 with self._iterations(statement):
-                    for kernel in statement.statements:
-                        assert isinstance(kernel, Kernel)
-                        self._call_rows(kernel, first, end, displaced)
+                    call = partial(self._call_rows, first=first, end=end, displaced=displaced)
+                    self._each_kernel(statement.statements, call)
                     self.stops.poll(leave)
             else:
                 assert isinstance(statement, Kernel)
                 self._call_rows(statement, first, end, displaced, leave)
         self.b.branch(leave)
         self.b.place(leave)
+
+    def _each_kernel(self, statements: Sequence[Statement], call: Callable[[Kernel], None]) -> None:
+        """Call kernels, each with its version for this iteration of the surrounding loop."""
+        for statement in statements:
+            if isinstance(statement, Peeled):
+                self._peeled(statement, partial(self._each_kernel, call=call))
+            else:
+                assert isinstance(statement, Kernel)
+                call(statement)
 
     def _share(self, rows: Value, number: Value) -> Value:
         return self.b.binary("sdiv", self.b.mul(rows, number), self.threads)
@@ -303,13 +315,15 @@ class Driver:
             displaced = {
                 s: b.mul(back, constant("i64", each)) for s, each in statement.contracted.items()
             }
-            for kernel in leaves(statement.statements):
-                assert isinstance(kernel, Kernel)
-                assert kernel.nest.row_loop is not None
-                finer = exact_division(kernel.nest.row_loop.rows, statement.rows)
+
+            def call(kernel: Kernel) -> None:
+                assert kernel.row_loop is not None
+                finer = exact_division(kernel.row_loop.rows, statement.rows)
                 assert isinstance(finer, int)
                 first_of, end_of = (b.mul(n, constant("i64", finer)) for n in (row, until))
                 self._call_rows(kernel, first_of, end_of, displaced)
+
+            self._each_kernel(statement.statements, call)
             self.stops.poll(leave)
         b.branch(leave)
         b.place(leave)
@@ -320,7 +334,7 @@ class Driver:
         if slot.slice_of is None:
             at = self.b.element(self.table, self.place[slot], "i64")
             address = self.b.load("ptr", at, align=8)
-            if not slot.thread_private:
+            if slot not in self.program.private:
                 return address
             return self.b.element(
                 address, self.b.mul(self.thread, constant("i64", slot.bytes_per_thread)), "i8"

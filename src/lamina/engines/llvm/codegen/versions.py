@@ -26,11 +26,11 @@ def emit(
     nest: Nest, schedule: Schedule, name: str, buffers: int, aliased: bool = False
 ) -> tuple[Module, list[str]]:
     """Return the module of the kernel, and the symbols whose sizes it takes."""
-    sizes = kernel_symbols(nest, schedule.prefetches)
+    sizes = kernel_symbols(nest, schedule)
     module = Module()
     args = [(f"b{k}", "ptr") for k in range(buffers)]
     args += [(f"s{k}", "i64") for k in range(len(sizes))]
-    args += [("first", "i64"), ("end", "i64")] if nest.row_loop is not None else []
+    args += [("first", "i64"), ("end", "i64")] if schedule.row_loop is not None else []
     args += [("thread", "i64"), ("threads", "i64")]
     restrict = () if aliased else tuple(f"b{k}" for k in range(buffers))
     function = module.function(name, args, noalias=restrict)

@@ -40,7 +40,6 @@ class Slot:
     slice_of: Slot | None = None
     counter: Counter | None = None
     iteration: int = 0
-    thread_private: bool = False  # each thread has its own copy
     alias_of: Slot | None = field(default=None, repr=False)  # the slot whose memory this one uses
     strides: Sequence[Dim] | None = (
         None  # elements between neighbors along each axis; of a view of `alias_of` also

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import loops_over, of
@@ -13,34 +13,33 @@ from lamina.engines.llvm.loops.nest import (
     ExprBuilder,
     Nest,
     NestKind,
-    RowLoop,
     Store,
 )
 from lamina.engines.llvm.loops.rewrite import rewrite
-from lamina.engines.llvm.loops.schedule import Schedule
+from lamina.engines.llvm.loops.schedule import RowLoop, Schedule
 
 
 @dataclass(eq=False)
 class Kernel:
     """A nest and its buffers: buffer number k of the nest is `slots[k]`. Before `coalesce_loops`,
-    each loop is an axis of the graph. `first_iteration` replaces the kernel in the first
-    iteration of the surrounding loop; with `skip_last`, the last iteration leaves the kernel out
-    (program/peel.py). With `halo`, the kernel writes only the halo of a buffer that other kernels
-    fill (program/halo.py)."""
+    each loop is an axis of the graph. The kernel prefetches the slots in `prefetched`, as its
+    schedule says (program/prefetch.py). With `halo`, it writes only the halo of a buffer that other
+    kernels fill (program/halo.py)."""
 
     nest: Nest
     slots: list[Slot]
-    first_iteration: Kernel | None = None
     schedule: Schedule | None = None
-    skip_last: bool = False
+    prefetched: list[Slot] = field(default_factory=list)
     halo: bool = False
 
     def set_row_loop(self, row_loop: RowLoop) -> None:
         """Let callers restrict the kernel to some of its rows."""
-        self.nest.row_loop = row_loop
-        self.schedule = self.chosen.restricted(row_loop.loop, row_loop.size)
-        if self.first_iteration is not None:
-            self.first_iteration.set_row_loop(row_loop)
+        self.schedule = self.chosen.restricted(row_loop)
+
+    @property
+    def row_loop(self) -> RowLoop | None:
+        """The loop that callers restrict to some rows, if they do."""
+        return None if self.schedule is None else self.schedule.row_loop
 
     @property
     def chosen(self) -> Schedule:
@@ -63,7 +62,12 @@ class Kernel:
 
     @property
     def touched(self) -> set[Slot]:
-        return {s.memory for s in self.slots}
+        return {s.memory for s in self.parameters}
+
+    @property
+    def parameters(self) -> list[Slot]:
+        """The slots of which the native function takes the addresses."""
+        return [*self.slots, *self.prefetched]
 
 
 def copy(into: Slot, source: Slot) -> Kernel:

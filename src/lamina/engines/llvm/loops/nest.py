@@ -152,15 +152,6 @@ class Store:
 
 
 @dataclass(frozen=True)
-class RowLoop:
-    """A loop over rows that callers may restrict: `rows` rows of `size` iterations each."""
-
-    loop: Var
-    rows: Dim
-    size: Dim
-
-
-@dataclass(frozen=True)
 class SplitReduction:
     """One part of a reduction over `row`, split in two: `part` is the loop over the parts, `limit`
     the extent before the split (loopopt/split_reduction.py)."""
@@ -175,7 +166,6 @@ class Nest:
     """A kernel's computation: the values that it stores in each iteration of its spatial loops.
 
     sequential_outer   a loop whose iterations run in order: each may read what the last one stored
-    row_loop           the loop that a caller may restrict to some rows (row_parallel.py)
     split_reduction    the reduction is one part of a split one (split_reduction.py)
     """
 
@@ -185,7 +175,6 @@ class Nest:
     accumulators: list[Accumulator] = field(default_factory=list)
     stores: list[Store] = field(default_factory=list)
     sequential_outer: Var | None = None
-    row_loop: RowLoop | None = None
     split_reduction: SplitReduction | None = None
 
     @property
@@ -211,10 +200,8 @@ class Nest:
         return [e for e in after if id(e) not in summed and set(self.loops) <= e.vars]
 
     def divides(self, step: int, var: Var) -> bool:
-        """True if tiles of `step` iterations fill a loop; if it is cut into rows or parts, each."""
-        lengths, row, split = [var.extent], self.row_loop, self.split_reduction
-        if row is not None and var is row.loop:
-            lengths.append(row.size)
+        """True if tiles of `step` iterations fill a loop; if it is cut into parts, each."""
+        lengths, split = [var.extent], self.split_reduction
         if split is not None and var is split.row:
             lengths.append(split.limit - var.extent)
         return step == 1 or all(is_static(n) and int(n) % step == 0 for n in lengths)
@@ -239,9 +226,6 @@ class Nest:
         """Yield what passes have noted on the nest, a line each."""
         if self.sequential_outer is not None:
             yield f"sequential outermost loop: {self.sequential_outer.name}"
-        if self.row_loop is not None:
-            row = self.row_loop
-            yield f"row loop: {row.loop.name}, {row.rows} rows of {row.size}"
         if self.split_reduction is not None:
             split = self.split_reduction
             yield f"split reduction: {split.part.name}, {split.row.name} of {split.limit}"

@@ -25,7 +25,6 @@ from lamina.engines.llvm.loops.nest import (
     ExprBuilder,
     Nest,
     NestKind,
-    RowLoop,
     SplitReduction,
     Store,
     result_dtype,
@@ -37,7 +36,6 @@ TOKEN = re.compile(r"\s*(\{[^}]*\}|<=|<-|[A-Za-z_][\w.]*|-?\d+|[-+*/()\[\],;<>=]
 HEAD = re.compile(r"nest (\w+) for \((.*)\)")
 ACC = re.compile(r"acc\d+ = (\w+)(?:<(\w+)>)? over \((.*?)\) of (.*)")
 STORE = re.compile(r"b(\d+)\[")
-ROWS = re.compile(r"row loop: (\w+), (.*) rows of (.+)")
 SPLIT = re.compile(r"split reduction: (\w+), (\w+) of (.*)")
 
 
@@ -98,9 +96,6 @@ class _Reader:
         nest = self.nest
         if line.startswith("sequential outermost loop: "):
             nest.sequential_outer = self.loops[line.rpartition(" ")[2]]
-        elif ROWS.fullmatch(line):
-            loop, rows, size = _matched(ROWS, line)
-            nest.row_loop = RowLoop(self.loops[loop], parse_extent(rows), parse_extent(size))
         else:
             part, row, limit = _matched(SPLIT, line)
             nest.split_reduction = SplitReduction(

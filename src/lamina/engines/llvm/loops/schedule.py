@@ -37,6 +37,18 @@ class Tail(Enum):
 
 
 @dataclass(frozen=True)
+class RowLoop:
+    """A loop over rows that callers may restrict: `rows` rows of `size` iterations each."""
+
+    loop: Var
+    rows: Dim
+    size: Dim
+
+    def __str__(self) -> str:
+        return f"row loop {self.loop.name}, {self.rows} rows of {self.size}"
+
+
+@dataclass(frozen=True)
 class Condition:
     """The extent of a loop, which is known only at run time, is below a limit (or at least it)."""
 
@@ -61,8 +73,8 @@ class Version:
 
 @dataclass(frozen=True)
 class Prefetch:
-    """A buffer to prefetch during a reduction: its number, bytes between rows, cache lines per row,
-    lines per prefetch, and reduction iterations between prefetches."""
+    """A slot to prefetch during a reduction: its number among the kernel's parameters, the bytes
+    between rows, cache lines per row, lines per prefetch, and iterations between prefetches."""
 
     buffer: int
     row: Dim
@@ -83,6 +95,7 @@ class Schedule:
 
     sequential          the loop outside of all others whose iterations run in order (cache blocks)
     tails               the tails of loops whose tiles are not exact
+    row_loop            the loop that callers restrict to some rows (row_parallel.py)
     full_rows           where callers restrict the rows, full tiles get a version without clamping
     store_batch         elements of a masked tile that are computed before any is stored
     prefetch_epilogue   the operands of the epilogue are prefetched before the reduction
@@ -100,6 +113,7 @@ class Schedule:
     unroll: Mapping[Var, int] = field(default_factory=dict)
     sequential: Var | None = None
     tails: Mapping[Var, Tail] = field(default_factory=dict)
+    row_loop: RowLoop | None = None
     full_rows: bool = False
     store_batch: int = 1
     prefetch_epilogue: bool = False
@@ -122,16 +136,17 @@ class Schedule:
         versions = (Version(v.condition, v.schedule.everywhere(**changes)) for v in self.versions)
         return replace(self, versions=tuple(versions), **changes)
 
-    def restricted(self, row: Var, size: Dim) -> Schedule:
-        """Return the schedule where callers restrict a loop to some rows of `size` iterations: any
-        of its tiles may be partial, unless tiles divide the rows."""
-        versions = (Version(v.condition, v.schedule.restricted(row, size)) for v in self.versions)
+    def restricted(self, row_loop: RowLoop) -> Schedule:
+        """Return the schedule where callers restrict a loop to some rows: any of its tiles may be
+        partial, unless tiles divide the rows."""
+        versions = (Version(v.condition, v.schedule.restricted(row_loop)) for v in self.versions)
+        row, size = row_loop.loop, row_loop.size
         tails, step = dict(self.tails), self.step(row)
         divides = is_static(size) and int(size) % step == 0 and self.tail(row) is Tail.EXACT
         if not divides:
             full_rows = Tail.FULL_OR_CLAMPED if self.full_rows else Tail.CLAMPED
             tails[row] = Tail.FULL_OR_MASKED if row is self.vector else full_rows
-        return replace(self, tails=tails, versions=tuple(versions))
+        return replace(self, row_loop=row_loop, tails=tails, versions=tuple(versions))
 
     def __str__(self) -> str:
         return "; ".join([", ".join(self._parts()), *map(str, self.versions)])
@@ -147,6 +162,8 @@ class Schedule:
         yield from (f"{v.name} {t.value}" for v, t in self.tails.items() if t is not Tail.EXACT)
         if self.vector in self.order and self.tail(self.vector) is not Tail.EXACT:
             yield f"store batch {self.store_batch}"
+        if self.row_loop is not None:
+            yield str(self.row_loop)
         if self.transposed is not None:
             yield f"loads transposed along {self.transposed.name}"
         for name in ("prefetch_epilogue", "prefetch_results"):

@@ -26,12 +26,14 @@ from lamina.engines.llvm.program.statements import (
     If,
     Loop,
     ParallelRegion,
+    Peeled,
+    Replicated,
     Routine,
     RowTile,
     RowVersions,
     Statement,
     While,
-    leaves,
+    kernels_of,
     walk,
 )
 from lamina.errors import VerifyError
@@ -39,7 +41,7 @@ from lamina.errors import VerifyError
 
 def insert_barriers(program: Program) -> Program:
     """Insert the barriers; from here on, threads wait for each other nowhere else."""
-    program.statements = _Inserter().inserted(program.statements)
+    program.statements = _Inserter(program.private).inserted(program.statements)
     program.is_synchronized = True
     return program
 
@@ -55,19 +57,21 @@ class Access:
     halo: bool = False
 
 
-def access_of(statement: Kernel | Routine | ParallelRegion | RowTile) -> Access:
+def access_of(statement: Whole, private: Set[Slot]) -> Access:
     """Return what a statement does to memory that threads share."""
-    if isinstance(statement, (ParallelRegion, RowTile)):
-        each = [access_of(leaf) for leaf in leaves([statement]) if isinstance(leaf, Kernel)]
-        written = {slot for access in each for slot in access.written}
-        return Access(written, {slot for access in each for slot in access.touched})
-    written = {s for s in statement.written if not s.thread_private}
-    touched = {s for s in statement.touched if not s.thread_private}
     if isinstance(statement, Routine):
-        return Access(written, touched)
-    is_private = any(slot.thread_private for slot in statement.written)
-    serial = statement.chosen.serial and not is_private
-    return Access(written, touched, serial, statement.halo)
+        return Access(statement.written - private, statement.touched - private)
+    if isinstance(statement, Kernel):
+        written, touched = statement.written - private, statement.touched - private
+        return Access(written, touched, statement.chosen.serial, statement.halo)
+    each = [access_of(kernel, private) for kernel in kernels_of([statement])]
+    written = {slot for access in each for slot in access.written}
+    touched = {slot for access in each for slot in access.touched}
+    serial = isinstance(statement, Peeled) and all(access.serial for access in each)
+    return Access(written, touched, serial)
+
+
+Whole = Kernel | Routine | Peeled | Replicated | ParallelRegion | RowTile  # no barriers inside
 
 
 def condition_of(statement: While | If) -> Access:
@@ -106,15 +110,15 @@ class Pending:
 
 # ---- insertion -----------------------------------------------------------------------------------
 class _Inserter:
-    def __init__(self) -> None:
-        self.pending = Pending()
+    def __init__(self, private: Set[Slot]) -> None:
+        self.pending, self.private = Pending(), private
 
     def inserted(self, statements: Sequence[Statement]) -> list[Statement]:
         """Return the statements with barriers among them and inside of them."""
         made: list[Statement] = []
         for statement in statements:
-            if isinstance(statement, (Kernel, Routine)):
-                access = access_of(statement)
+            if isinstance(statement, (Kernel, Routine, Peeled, Replicated)):
+                access = access_of(statement, self.private)
                 if self.pending.conflict(access) is not None:
                     made += self._meet()
                 self.pending.add(access)
@@ -162,37 +166,39 @@ def check_barriers(program: Program) -> None:
     Raises:
         VerifyError: a barrier is missing, or threads could not all reach one.
     """
-    _checked(program.statements, Pending())
+    _checked(program.statements, Pending(), program.private)
 
 
-def _checked(statements: Sequence[Statement], pending: Pending) -> Pending:
+def _checked(statements: Sequence[Statement], pending: Pending, private: Set[Slot]) -> Pending:
     """Return the accesses that are pending after the statements."""
     for statement in statements:
         if isinstance(statement, Barrier):
             pending = Pending()
-        elif isinstance(statement, (Kernel, Routine, ParallelRegion, RowTile)):
+        elif isinstance(statement, Whole):
             if any(isinstance(inner, Barrier) for inner in walk([statement])):
                 raise VerifyError("barrier inside of statements over a thread's own rows")
-            pending = _added(pending, access_of(statement), statement)
+            pending = _added(pending, access_of(statement, private), statement)
         else:
-            pending = _entered(statement, pending)
+            pending = _entered(statement, pending, private)
     return pending
 
 
-def _entered(statement: Loop | While | If | RowVersions, pending: Pending) -> Pending:
+def _entered(
+    statement: Loop | While | If | RowVersions, pending: Pending, private: Set[Slot]
+) -> Pending:
     if isinstance(statement, Loop):
-        again = pending.joined(_checked(statement.statements, pending))
-        return again.joined(_checked(statement.statements, again))
+        again = pending.joined(_checked(statement.statements, pending, private))
+        return again.joined(_checked(statement.statements, again, private))
     if isinstance(statement, While):
         for _ in range(2):
-            tested = _checked(statement.test, pending)
+            tested = _checked(statement.test, pending, private)
             tested = _added(tested, condition_of(statement), statement)
-            pending = pending.joined(_checked(statement.statements, tested))
+            pending = pending.joined(_checked(statement.statements, tested, private))
         return tested
     if isinstance(statement, If):
         pending = _added(pending, condition_of(statement), statement)
-    then = _checked(statement.statements, pending)
-    return then.joined(_checked(statement.otherwise, pending))
+    then = _checked(statement.statements, pending, private)
+    return then.joined(_checked(statement.otherwise, pending, private))
 
 
 def _added(pending: Pending, access: Access, statement: Statement) -> Pending:

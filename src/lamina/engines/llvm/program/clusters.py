@@ -10,8 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import RowLoop
-from lamina.engines.llvm.program.statements import If, Loop, Statement, While
+from lamina.engines.llvm.loops.schedule import RowLoop
+from lamina.engines.llvm.program.statements import (
+    If,
+    Loop,
+    Peeled,
+    Statement,
+    While,
+    kernels_of,
+)
 
 NewCluster = Callable[[Sequence[Statement]], "Cluster"]  # given the statements that follow
 
@@ -36,10 +43,11 @@ class Cluster(ABC):
         """Let callers restrict member kernels to some rows; tiles and loops have done so for
         theirs."""
         for member in self.members:
-            if isinstance(member, Kernel):
-                member.set_row_loop(self.kernels[member])
+            if isinstance(member, (Kernel, Peeled)):
+                for kernel in kernels_of([member]):
+                    kernel.set_row_loop(self.kernels[kernel])
 
-    def clashes(self, statement: Kernel) -> bool:
+    def clashes(self, statement: Kernel | Peeled) -> bool:
         """True if a kernel depends on the cluster, and so cannot move in front of it."""
         return any(
             statement.written & kernel.touched or statement.touched & kernel.written
@@ -59,7 +67,7 @@ def clustered(
             continue
         rest = statements[place:]
         if (
-            not isinstance(statement, Kernel)
+            not isinstance(statement, (Kernel, Peeled))
             or cluster.clashes(statement)
             or new(rest).try_add(statement)
         ):

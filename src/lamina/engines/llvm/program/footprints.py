@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.index import Atom, Div, Index, Indirect, Mod, Var, of
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import Expr, RowLoop, index_exprs
+from lamina.engines.llvm.loops.nest import Expr, index_exprs
+from lamina.engines.llvm.loops.schedule import RowLoop
 from lamina.ir.types import Dim, Extent, evaluate, exact_division, is_nonnegative, is_static
 from lamina.ir.typical import TYPICAL_SIZES, guess
 
@@ -164,11 +165,11 @@ def _row_loop_candidates(kernel: Kernel) -> list[Var]:
     nest = kernel.nest
     if nest.sequential_outer is not None or nest.split_reduction is not None:
         return []
-    schedules = [k.schedule for k in (kernel, kernel.first_iteration) if k and k.schedule]
-    if any(s.transposed is not None for s in schedules):
+    schedule = kernel.schedule
+    if schedule is not None and schedule.transposed is not None:
         return []  # transposed squares reach into other rows
-    full = {s.vector for s in schedules if s.pipelined}
-    loops = nest.loops if nest.row_loop is None else [nest.row_loop.loop]
+    full = {schedule.vector} if schedule is not None and schedule.pipelined else set()
+    loops = nest.loops if kernel.row_loop is None else [kernel.row_loop.loop]
     return [v for v in loops if v.extent != 1 and v not in full]
 
 

@@ -37,6 +37,8 @@ from lamina.engines.llvm.program.statements import (
     If,
     Loop,
     ParallelRegion,
+    Peeled,
+    Replicated,
     Routine,
     RowTile,
     RowVersions,
@@ -104,6 +106,11 @@ class _Interpreter:
                 self._kernel(statement)
             elif isinstance(statement, Routine):
                 self._routine(statement)
+            elif isinstance(statement, Replicated):
+                self._replicated(statement)
+            elif isinstance(statement, Peeled):
+                is_special = self.state.is_first if statement.first else self.state.is_last
+                self._statements(statement.statements if is_special else statement.otherwise)
             elif isinstance(statement, Barrier):
                 self.state.meet()
                 self.state.phase += 1
@@ -224,21 +231,15 @@ class _Interpreter:
                 yield Share(rows, cuts[thread], cuts[thread + 1])
 
     # ---- kernels -------------------------------------------------------------------------------
-    def _kernel(self, statement: Kernel) -> None:
-        """The kernel, or its version for this iteration of the surrounding loop, if any runs."""
-        state = self.state
-        if statement.skip_last and state.is_last:
-            return
-        state.poison_dead()
-        kernel = statement.first_iteration if state.is_first else None
-        kernel = kernel or statement
+    def _kernel(self, kernel: Kernel) -> None:
+        self.state.poison_dead()
         if self.share is not None:
             self._on_rows(kernel, self.share)
         else:
             self._on_all(kernel)
 
     def _on_rows(self, kernel: Kernel, share: Share) -> None:
-        row_loop = kernel.nest.row_loop
+        row_loop = kernel.row_loop
         assert row_loop is not None
         finer = exact_division(row_loop.rows, share.rows)
         assert isinstance(finer, int)
@@ -248,14 +249,19 @@ class _Interpreter:
 
     def _on_all(self, kernel: Kernel) -> None:
         """A kernel on all of its points: each thread takes some, in any order."""
-        if any(slot.thread_private for slot in kernel.written):
-            for thread in range(self.state.threads):
-                self.state.thread = thread
+        one = KernelRun(self.state, kernel)
+        for points in self._parts(kernel):
+            one.run(points)
+        self.state.thread = 0
+
+    def _replicated(self, statement: Replicated) -> None:
+        """Each thread runs the kernels on all of their points."""
+        for thread in range(self.state.threads):
+            self.state.thread = thread
+            for kernel in statement.statements:
+                assert isinstance(kernel, Kernel)
+                self.state.poison_dead()
                 KernelRun(self.state, kernel).run({})
-        else:
-            one = KernelRun(self.state, kernel)
-            for points in self._parts(kernel):
-                one.run(points)
         self.state.thread = 0
 
     def _parts(self, kernel: Kernel) -> Iterator[dict[Var, Array]]:

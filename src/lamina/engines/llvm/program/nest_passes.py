@@ -69,9 +69,7 @@ def coalesce_loops(program: Program, target: Target) -> Program:
 def schedule_kernels(program: Program, target: Target) -> Program:
     """Choose each kernel's schedule, once (schedule/choose.py)."""
     for kernel in [k for k in leaves(program.statements) if isinstance(k, Kernel)]:
-        for each in (kernel, kernel.first_iteration):
-            if each is not None:
-                each.schedule = choose(each.nest, target)
+        kernel.schedule = choose(kernel.nest, target)
     return program
 
 

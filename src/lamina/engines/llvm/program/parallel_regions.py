@@ -19,7 +19,8 @@ from functools import partial
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import NestKind, RowLoop
+from lamina.engines.llvm.loops.nest import NestKind
+from lamina.engines.llvm.loops.schedule import RowLoop
 from lamina.engines.llvm.program.clusters import Cluster, clustered
 from lamina.engines.llvm.program.footprints import Footprints, row_footprints
 from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory

@@ -23,26 +23,48 @@ from lamina.engines.llvm.loops.kernel import Kernel, without_unused_buffers
 from lamina.engines.llvm.loops.nest import Expr, ExprBuilder, NestKind
 from lamina.engines.llvm.loops.rewrite import rewrite
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Loop, Statement, bodies, leaves, read, touched
+from lamina.engines.llvm.program.statements import (
+    Loop,
+    Peeled,
+    Statement,
+    bodies,
+    leaves,
+    read,
+    touched,
+)
 
 Readers = Mapping[Slot, Set[object]]
 
 
 def peel_loops(program: Program) -> Program:
-    """Note for each kernel of a loop how its first and last iterations differ."""
+    """Write down for each kernel of a loop how its first or last iteration differs."""
     readers: dict[Slot, set[object]] = {r.memory: {program} for r in program.results}
     for leaf in leaves(program.statements):
         for slot in read(leaf):
             readers.setdefault(slot, set()).add(leaf)
-    for statements, place, loop in _loops(program.statements):
+    for statements, place, loop in list(_loops(program.statements)):
         before = statements[:place]
-        _peel_first(loop, _zeros_before(before))
+        first = _first_versions(loop, _zeros_before(before))
         set_again = _written(before) if statements is not program.statements else None
-        for kernel in loop.statements:
-            if isinstance(kernel, Kernel):
-                again = set_again is None or kernel.written <= set_again
-                kernel.skip_last = again and _is_idle_in_last(kernel, loop, readers)
+        last = {
+            kernel
+            for kernel in loop.statements
+            if isinstance(kernel, Kernel)
+            and (set_again is None or kernel.written <= set_again)
+            and _is_idle_in_last(kernel, loop, readers)
+        }
+        loop.statements = [_peeled(statement, first, last) for statement in loop.statements]
     return program
+
+
+def _peeled(statement: Statement, first: Mapping[Kernel, Kernel], last: Set[Kernel]) -> Statement:
+    """Return a statement of a loop, given its version for the `first` iteration, if it has one, and
+    the kernels that are idle in the `last`."""
+    if not isinstance(statement, Kernel):
+        return statement
+    if statement in first:
+        return Peeled(True, [first[statement]], [statement])
+    return Peeled(False, [], [statement]) if statement in last else statement
 
 
 def _loops(statements: Sequence[Statement]) -> Iterator[tuple[Sequence[Statement], int, Loop]]:
@@ -84,12 +106,14 @@ def _is_whole(slot: Slot, extent: object) -> bool:
     return slot.memory is slot and slot.strides is None and math.prod(slot.shape) == extent
 
 
-def _peel_first(loop: Loop, zeros: set[Slot]) -> None:
-    """Give a first-iteration version to kernels that only reduce products with zeros."""
+def _first_versions(loop: Loop, zeros: set[Slot]) -> dict[Kernel, Kernel]:
+    """Return the first iteration of kernels that only reduce products with zeros."""
+    found: dict[Kernel, Kernel] = {}
     for statement in loop.statements:
         if isinstance(statement, Kernel) and _multiplies(statement, zeros):
-            statement.first_iteration = _without_reduction(statement)
+            found[statement] = _without_reduction(statement)
         zeros = zeros - (statement.written if isinstance(statement, Kernel) else touched(statement))
+    return found
 
 
 def _multiplies(kernel: Kernel, zeros: Set[Slot]) -> bool:

@@ -60,7 +60,7 @@ def plan_memory(program: Program, target: Target) -> Program:
 
 def _private_rows(region: ParallelRegion, users: MemoryUsers) -> list[Slot]:
     """Return the temporaries that only this region accesses, and whose rows are contiguous."""
-    kernels = {k: k.nest.row_loop for k in kernels_of([region]) if k.nest.row_loop is not None}
+    kernels = {k: k.row_loop for k in kernels_of([region]) if k.row_loop is not None}
     widths, rows = row_footprints(kernels) or {}, next(iter(kernels.values())).rows
     written = dict.fromkeys(  # in the order of the text
         slot.memory for kernel in kernels for slot in kernel.slots if slot.memory in kernel.written

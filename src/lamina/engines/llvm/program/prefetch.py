@@ -21,7 +21,7 @@ from lamina.engines.llvm.loops.nest import NestKind
 from lamina.engines.llvm.loops.schedule import Prefetch
 from lamina.engines.llvm.program.footprints import accesses, footprint_at
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Loop, loops
+from lamina.engines.llvm.program.statements import Loop, loops, unpeeled
 from lamina.engines.llvm.schedule.cost import work
 from lamina.engines.llvm.target.costs import Costs
 from lamina.engines.llvm.target.target import Target
@@ -39,7 +39,7 @@ def prefetch(program: Program, target: Target) -> Program:
 def attach_prefetches(loop: Loop, target: Target) -> None:
     """Give the largest product of a loop its prefetches."""
     costs = target.costs
-    kernels = [k for k in loop.statements if isinstance(k, Kernel)]
+    kernels = [k for k in unpeeled(loop.statements) if isinstance(k, Kernel)]
     products = [k for k in kernels if _is_long_product(k, costs)]
     if loop.rows is None or not products:
         return
@@ -58,7 +58,7 @@ def attach_prefetches(loop: Loop, target: Target) -> None:
     ]
     if prefetches and sum(a.lines for a in prefetches) <= costs.prefetch_lines:
         product.schedule = product.chosen.everywhere(prefetches=tuple(prefetches))
-        product.slots += [_next_element(slot, loop) for slot in rows]
+        product.prefetched = [_next_element(slot, loop) for slot in rows]
 
 
 def _is_long_product(kernel: Kernel, costs: Costs) -> bool:
@@ -83,7 +83,7 @@ def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tup
     found: dict[Slot, tuple[Dim, int]] = {}
     written = {slot for kernel in kernels for slot in kernel.written}
     for kernel in kernels:
-        row_loop = kernel.nest.row_loop
+        row_loop = kernel.row_loop
         assert row_loop is not None
         for slot, index, limits in accesses(kernel):
             stack, row = slot.actual, footprint_at(index, row_loop, limits)
@@ -98,8 +98,8 @@ def _rows_of(kernels: Sequence[Kernel], loop: Loop, line: int) -> dict[Slot, tup
 def _lines(product: Kernel, each: int, interval: int) -> int:
     """Return the lines per prefetch that cover all rows by the end of the product."""
     nest, schedule = product.nest, product.chosen
-    assert nest.row_loop is not None
-    row_loop = nest.row_loop.loop
+    assert product.row_loop is not None
+    row_loop = product.row_loop.loop
     rows = schedule.step(row_loop)
     others = (v for v in nest.loops if v is not row_loop)
     tiles = math.prod(-(-guess(v.extent) // schedule.step(v)) for v in others)

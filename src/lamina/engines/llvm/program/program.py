@@ -17,7 +17,8 @@ class Program:
     """`arguments`, then `results`, are the caller's memory; a result that updates an argument is
     that argument's slot. `tables` are constants, `stacks` the results of loops, branches and
     routines. If `is_synchronized`, threads wait for each other only at barriers (barriers.py); else
-    they do so after every statement. `lives` are the first and last phase of each buffer
+    they do so after every statement. Each thread has its own copy of what is `private`
+    (replicate.py). `lives` are the first and last phase of each buffer
     (plan_memory.py)."""
 
     statements: list[Statement]
@@ -26,6 +27,7 @@ class Program:
     tables: list[Slot] = field(default_factory=list)
     stacks: set[Slot] = field(default_factory=set)
     is_synchronized: bool = False
+    private: set[Slot] = field(default_factory=set)
     lives: dict[Slot, tuple[int, int]] = field(default_factory=dict)
 
     def slots(self) -> list[Slot]:

@@ -15,7 +15,13 @@ from __future__ import annotations
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory
-from lamina.engines.llvm.program.statements import leaves
+from lamina.engines.llvm.program.statements import (
+    Peeled,
+    Replicated,
+    Statement,
+    map_bodies,
+    walk,
+)
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import is_static
 
@@ -23,11 +29,22 @@ from lamina.ir.types import is_static
 def replicate(program: Program, target: Target) -> Program:
     """Make small values of arguments thread-private."""
     touching = users_of_memory(program)
-    for kernel in leaves(program.statements):
-        if isinstance(kernel, Kernel) and _is_small_map(kernel, target.costs.replicated):
-            (slot,) = kernel.written
-            if _is_read_by_rows(slot, kernel, touching):
-                slot.thread_private = True
+    peeled = {k for s in walk(program.statements) if isinstance(s, Peeled) for k in s.kernels}
+
+    def replicated(statement: Statement) -> Statement:
+        if not isinstance(statement, Kernel) or statement in peeled:
+            return statement
+        if not _is_small_map(statement, target.costs.replicated):
+            return statement
+        (slot,) = statement.written
+        if not _is_read_by_rows(slot, statement, touching):
+            return statement
+        program.private.add(slot)
+        return Replicated([statement])
+
+    program.statements = map_bodies(
+        program.statements, lambda statements: [replicated(s) for s in statements]
+    )
     return program
 
 
@@ -35,7 +52,7 @@ def _is_small_map(kernel: Kernel, most: int) -> bool:
     """True if the kernel computes one small value from arguments."""
     nest = kernel.nest
     known = all(is_static(v.extent) for v in nest.loops) and not nest.reductions
-    if not known or kernel.halo or nest.row_loop is not None or len(kernel.written) != 1:
+    if not known or kernel.halo or kernel.row_loop is not None or len(kernel.written) != 1:
         return False
     (slot,) = kernel.written
     others = {s.memory for s in kernel.slots} - {slot}
@@ -52,6 +69,5 @@ def _is_read_by_rows(slot: Slot, exprs: Kernel, touching: MemoryUsers) -> bool:
         return False
     readers = touching[slot] - {exprs}
     return bool(readers) and all(
-        isinstance(k, Kernel) and slot not in k.written and k.nest.row_loop is not None
-        for k in readers
+        isinstance(k, Kernel) and slot not in k.written and k.row_loop is not None for k in readers
     )

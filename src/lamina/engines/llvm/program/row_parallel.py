@@ -16,11 +16,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import RowLoop
+from lamina.engines.llvm.loops.schedule import RowLoop
 from lamina.engines.llvm.program.footprints import Footprints, common_rows
 from lamina.engines.llvm.program.footprints import row_footprints as row_footprints
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Statement, loops
+from lamina.engines.llvm.program.statements import (
+    Peeled,
+    Statement,
+    kernels_of,
+    loops,
+    unpeeled,
+)
 from lamina.ir.types import Dim
 
 
@@ -40,11 +46,10 @@ def independent_rows(
 ) -> dict[Kernel, RowLoop]:
     """Return the row loop of each kernel in a loop of these statements, if threads may divide its
     rows."""
-    kernels = [s for s in statements if isinstance(s, Kernel)]
-    if len(kernels) < len(statements):
+    if not all(isinstance(s, (Kernel, Peeled)) for s in statements):
         return {}
-    for rows in _suggested_rows(kernels, footprints):
-        row_loops = footprints.row_loops(kernels, rows)
+    for rows in _suggested_rows(kernels_of(unpeeled(statements)), footprints):
+        row_loops = footprints.row_loops(kernels_of(statements), rows)
         if row_loops is not None:
             return row_loops
     return {}

@@ -19,7 +19,7 @@ from functools import partial
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
-from lamina.engines.llvm.loops.nest import RowLoop
+from lamina.engines.llvm.loops.schedule import RowLoop
 from lamina.engines.llvm.program.clusters import Cluster, clustered
 from lamina.engines.llvm.program.footprints import (
     Footprints,
@@ -28,7 +28,13 @@ from lamina.engines.llvm.program.footprints import (
     row_footprints,
 )
 from lamina.engines.llvm.program.program import MemoryUsers, Program, users_of_memory
-from lamina.engines.llvm.program.statements import Loop, RowTile, Statement, kernels_of
+from lamina.engines.llvm.program.statements import (
+    Loop,
+    Peeled,
+    RowTile,
+    Statement,
+    kernels_of,
+)
 from lamina.engines.llvm.target.target import Target
 from lamina.ir.types import Dim, evaluate, is_static
 from lamina.ir.typical import TYPICAL_SIZES, guess
@@ -66,7 +72,7 @@ class _RowCluster(Cluster):
         self.widths: Mapping[Slot, Dim] = {}
 
     def try_add(self, statement: Statement) -> bool:
-        if not isinstance(statement, (Kernel, RowTile)):
+        if not isinstance(statement, (Kernel, Peeled, RowTile)):
             return False  # a region contains loops
         added = kernels_of([statement])
         rows = self._common_rows(added)

@@ -27,7 +27,6 @@ from lamina.engines.llvm.program.statements import (
     RowTile,
     RowVersions,
     Statement,
-    kernels_of,
     with_bodies,
 )
 from lamina.engines.llvm.target.costs import Costs
@@ -51,11 +50,17 @@ def _version(statement: Statement, costs: Costs) -> Statement:
     if isinstance(statement, Loop) and statement.rows is not None:
         return _region([statement], statement.rows, costs)
     if isinstance(statement, RowTile):
-        tile = replace(statement, statements=list(kernels_of(statement.statements)))
+        tile = replace(statement, statements=_opened(statement.statements))
         test = EvenRows(statement.rows, costs.balance)
         return RowVersions(test, [tile], _versioned(statement.statements, costs))
     made: Statement = with_bodies(statement, partial(_versioned, costs=costs))
     return made
+
+
+def _opened(statements: Sequence[Statement]) -> list[Statement]:
+    """Return the statements with those of inner tiles in their place."""
+    each = (_opened(s.statements) if isinstance(s, RowTile) else [s] for s in statements)
+    return [statement for some in each for statement in some]
 
 
 def _region(statements: Sequence[Statement], rows: Dim, costs: Costs) -> RowVersions:

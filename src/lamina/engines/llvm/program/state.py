@@ -43,9 +43,10 @@ class State:
 
     def _memories(self, arrays: Sequence[Array]) -> dict[Slot, Memory]:
         owners = self.program.owners()
-        if any(s.thread_private and s.kind != "temporary" for s in owners):
+        private = self.program.private
+        if any(s.kind != "temporary" for s in private):
             raise VerifyError("program: an argument, result or table is private to each thread")
-        found = {s: Memory(s, self.dim, self.threads if s.thread_private else 1) for s in owners}
+        found = {s: Memory(s, self.dim, self.threads if s in private else 1) for s in owners}
         for slot, array in zip(self.program.arguments, arrays, strict=True):
             found[slot].fill(array)
             found[slot].is_constant = slot not in self.program.results
@@ -83,7 +84,7 @@ class State:
             self._spans[slot] = span_of(self._dims(slot.shape), self._dims(slot.layout))
         if slot.slice_of is None:
             memory = self.memories[slot]
-            first = memory.span * self.thread if slot.thread_private else 0
+            first = memory.span * self.thread if slot in self.program.private else 0
             return memory, first, self._spans[slot]
         assert slot.counter is not None
         memory, offset, _ = self.place(slot.slice_of)

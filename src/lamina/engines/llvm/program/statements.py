@@ -1,6 +1,7 @@
 """Statements of a program: kernels, routines, and what encloses them.
 
 statement = kernel | routine | row tile ( statement ... ) | parallel region ( statement ... )
+          | peeled ( kernel ... ; kernel ... ) | replicated ( statement ... )
           | loop ( statement ... ) | while ( statement ... ; statement ... )
           | if ( statement ... ; statement ... )
           | row versions ( statement ... ; statement ... ) | barrier
@@ -85,6 +86,38 @@ class If(Block):
     otherwise: list[Statement] = field(default_factory=list)
 
 
+@dataclass(eq=False)
+class Peeled(Block):
+    """Run `statements` in the `first` iteration of the surrounding loop, or in its last if `first`
+    is false, and `otherwise` in all others (peel.py). All of them are kernels; nothing replaces a
+    kernel in the last iteration."""
+
+    lists = ("statements", "otherwise")
+    first: bool
+    statements: list[Statement]
+    otherwise: list[Statement]
+
+    @property
+    def kernels(self) -> list[Kernel]:
+        return [s for s in (*self.statements, *self.otherwise) if isinstance(s, Kernel)]
+
+    @property
+    def written(self) -> set[Slot]:
+        return {slot for kernel in self.kernels for slot in kernel.written}
+
+    @property
+    def touched(self) -> set[Slot]:
+        return {slot for kernel in self.kernels for slot in kernel.touched}
+
+
+@dataclass(eq=False)
+class Replicated(Block):
+    """Each thread runs all `statements`, which compute private copies of what they write
+    (replicate.py)."""
+
+    statements: list[Statement]
+
+
 @dataclass(frozen=True)
 class EnoughRows:
     """True if every thread gets at least `least` of the rows."""
@@ -147,7 +180,19 @@ class Routine:
         return {s.memory for s in self.slots}
 
 
-Statement = Kernel | Routine | RowTile | ParallelRegion | Loop | While | If | RowVersions | Barrier
+Statement = (
+    Kernel
+    | Routine
+    | Peeled
+    | Replicated
+    | RowTile
+    | ParallelRegion
+    | Loop
+    | While
+    | If
+    | RowVersions
+    | Barrier
+)
 
 
 def bodies(statement: Statement) -> list[list[Statement]]:
@@ -209,8 +254,16 @@ def kernels_of(statements: Sequence[Statement]) -> list[Kernel]:
     return list(dict.fromkeys(s for s in leaves(statements) if isinstance(s, Kernel)))
 
 
+def unpeeled(statements: Sequence[Statement]) -> list[Statement]:
+    """Return the statements of an iteration that is neither the first nor the last."""
+    each = (s.otherwise if isinstance(s, Peeled) else [s] for s in statements)
+    return [statement for some in each for statement in some]
+
+
 def mentioned(statement: Kernel | Routine | While | If) -> list[Slot]:
-    return [statement.condition] if isinstance(statement, (While, If)) else statement.slots
+    if isinstance(statement, (While, If)):
+        return [statement.condition]
+    return statement.parameters if isinstance(statement, Kernel) else statement.slots
 
 
 def touched(statement: Statement) -> set[Slot]:

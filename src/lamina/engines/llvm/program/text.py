@@ -8,7 +8,7 @@ loop 28 in reverse, row-parallel over batch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from lamina.engines.llvm.loops.buffers import Slot
 from lamina.engines.llvm.loops.kernel import Kernel
@@ -18,6 +18,8 @@ from lamina.engines.llvm.program.statements import (
     If,
     Loop,
     ParallelRegion,
+    Peeled,
+    Replicated,
     Routine,
     RowTile,
     RowVersions,
@@ -33,8 +35,8 @@ class Names:
     """Names of slots: arg2, result0, table1, t3 (temporaries in order of appearance), and
     arg0[iteration] for the slice that an iteration of a loop works on."""
 
-    def __init__(self, arguments: int) -> None:
-        self.arguments = arguments
+    def __init__(self, arguments: int, private: Set[Slot] = frozenset()) -> None:
+        self.arguments, self.private = arguments, private
         self.temporaries: dict[Slot, int] = {}
 
     def __call__(self, slot: Slot) -> str:
@@ -52,7 +54,7 @@ class Names:
 
 def to_text(program: Program, kernels: str = "") -> str:
     """Print a program. With `kernels`, print only the nests of kernels of that name, in full."""
-    names = Names(len(program.arguments))
+    names = Names(len(program.arguments), program.private)
     if kernels:
         return "\n\n".join(
             nest_text(leaf, names)
@@ -67,16 +69,14 @@ def nest_text(kernel: Kernel, names: Names) -> str:
     """Print a kernel in full: buffers, nest, schedule."""
     buffers = [f"b{k} = {_buffer(s, names)}" for k, s in enumerate(kernel.slots)]
     schedule = [f"  schedule {kernel.schedule}"] if kernel.schedule is not None else []
-    return "\n".join([*buffers, str(kernel.nest), *_annotations(kernel), *schedule])
+    return "\n".join([*buffers, str(kernel.nest), *_annotations(kernel, names), *schedule])
 
 
-def _annotations(kernel: Kernel) -> list[str]:
+def _annotations(kernel: Kernel, names: Names) -> list[str]:
     """Return what passes have noted on a kernel in addition to its nest and its schedule."""
     found = ["  writes the halo only"] if kernel.halo else []
-    if kernel.first_iteration is not None:
-        found.append("  first iteration without its reduction")
-    if kernel.skip_last:
-        found.append("  left out at the last iteration")
+    if kernel.prefetched:
+        found.append(f"  prefetches {_list(kernel.prefetched, names)}")
     return found
 
 
@@ -103,7 +103,7 @@ def _buffer(slot: Slot, names: Names) -> str:
         notes.append(f"alias of {names(actual)}")
     if actual.iteration:
         notes.append(f"{actual.iteration} iterations later")
-    if actual.thread_private:
+    if slot.memory in names.private:
         notes.append("private to each thread")
     return ", ".join(notes)
 
@@ -131,6 +131,12 @@ def _parts(statement: Statement, names: Names) -> list[tuple[str, Sequence[State
         displaced = f", displaced {moved}" if moved else ""
         head = f"parallel region, rows over {statement.rows}{displaced}"
         return [(head, statement.statements)]
+    if isinstance(statement, Peeled):
+        if not statement.first:
+            return [("unless last iteration", statement.otherwise)]
+        return [("if first iteration", statement.statements), ("else", statement.otherwise)]
+    if isinstance(statement, Replicated):
+        return [("in each thread", statement.statements)]
     if isinstance(statement, RowVersions):
         return [(f"if {statement.test}", statement.statements), ("else", statement.otherwise)]
     if isinstance(statement, While):
@@ -154,7 +160,7 @@ def _leaf(statement: Kernel | Routine, names: Names) -> str:
     written = {s.buffer.number for s in nest.stores}
     reads = [s for k, s in enumerate(statement.slots) if k not in written]
     writes = [s for k, s in enumerate(statement.slots) if k in written]
-    notes = "; ".join(note.strip() for note in (*nest.notes(), *_annotations(statement)))
+    notes = "; ".join(note.strip() for note in (*nest.notes(), *_annotations(statement, names)))
     over = f" over {_domain(v.extent for v in nest.reductions)}" if nest.reductions else ""
     domain = f"{nest.name}[{_domain(v.extent for v in nest.loops)}{over}]"
     schedule = f"  [{statement.schedule}]" if statement.schedule is not None else ""

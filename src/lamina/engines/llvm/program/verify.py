@@ -5,6 +5,7 @@ variables   indices use loops of the nest
 bounds      an index that no guard restricts is inside its buffer
 schedules   order, unrolling and vectorization name loops of the nest
 loops       a loop slice belongs to a loop around the kernel
+private     only replicated kernels write memory of which each thread has a copy
 barriers    once there are any, they separate all statements that depend on each other
 """
 
@@ -13,13 +14,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lamina.engines.llvm.loops.buffers import Counter, Slot
-from lamina.engines.llvm.loops.index import Index, bounds
+from lamina.engines.llvm.loops.index import Index, Var, bounds
 from lamina.engines.llvm.loops.kernel import Kernel
 from lamina.engines.llvm.loops.nest import Expr, Nest, index_exprs, walk
 from lamina.engines.llvm.loops.schedule import Schedule, Tail
 from lamina.engines.llvm.program.barriers import check_barriers
 from lamina.engines.llvm.program.program import Program
-from lamina.engines.llvm.program.statements import Loop, Statement, bodies, mentioned
+from lamina.engines.llvm.program.statements import (
+    Loop,
+    Peeled,
+    Replicated,
+    Statement,
+    bodies,
+    leaves,
+    mentioned,
+)
+from lamina.engines.llvm.program.statements import walk as statements_of
 from lamina.errors import VerifyError
 from lamina.ir.types import is_static
 
@@ -31,6 +41,11 @@ def verify(program: Program) -> None:
         VerifyError: something does not hold; the kernel and the rule are named.
     """
     _verify(program.statements, ())
+    replicated = [s for s in statements_of(program.statements) if isinstance(s, Replicated)]
+    own = {kernel for statement in replicated for kernel in statement.statements}
+    for leaf in leaves(program.statements):
+        if leaf not in own and isinstance(leaf, Kernel) and leaf.written & program.private:
+            raise VerifyError(f"kernel {leaf.nest.name}: writes memory private to each thread")
     if program.is_synchronized:
         check_barriers(program)
 
@@ -39,11 +54,21 @@ def _verify(statements: Sequence[Statement], around: tuple[Counter, ...]) -> Non
     for statement in statements:
         inside = (*around, statement.counter) if isinstance(statement, Loop) else around
         if isinstance(statement, Kernel):
-            for each in (statement, statement.first_iteration):
-                if each is not None:
-                    _verify_kernel(each, around)
+            _verify_kernel(statement, around)
+        if isinstance(statement, Peeled):
+            _verify_peeled(statement, around)
         for body in bodies(statement):
             _verify(body, inside)
+
+
+def _verify_peeled(statement: Peeled, around: Sequence[Counter]) -> None:
+    """Check that a loop is around, and that only kernels are peeled: code counts on both."""
+    if not around:
+        raise VerifyError("peeled statements without a loop around them")
+    if len(statement.kernels) < len(statement.statements) + len(statement.otherwise):
+        raise VerifyError("peeled statements that are not kernels")
+    if not statement.first and statement.statements:
+        raise VerifyError("a kernel replaces another one in the last iteration")
 
 
 def _verify_kernel(kernel: Kernel, around: Sequence[Counter]) -> None:
@@ -86,10 +111,18 @@ def _wrong_schedule(nest: Nest, schedule: Schedule) -> Iterator[str]:
     if run != {*nest.loops} or not schedule.unroll.keys() <= {*nest.loops, *nest.reductions}:
         yield f"its schedule ({schedule}) names other loops than the nest"
     for var in (*nest.loops, *nest.reductions):
-        if schedule.tail(var) is Tail.EXACT and not nest.divides(schedule.step(var), var):
+        if schedule.tail(var) is Tail.EXACT and not _divides(nest, schedule, var):
             yield f"its schedule ({schedule}) has tiles that reach past the end of {var.name}"
     for version in schedule.versions:
         yield from _wrong_schedule(nest, version.schedule)
+
+
+def _divides(nest: Nest, schedule: Schedule, var: Var) -> bool:
+    """True if tiles fill a loop; if callers restrict it to some rows, each row."""
+    step, row = schedule.step(var), schedule.row_loop
+    if row is None or row.loop is not var or step == 1:
+        return nest.divides(step, var)
+    return nest.divides(step, var) and is_static(row.size) and int(row.size) % step == 0
 
 
 def _unguarded(roots: Sequence[Expr]) -> Iterator[Expr]:
