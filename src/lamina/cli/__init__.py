@@ -1,4 +1,4 @@
-"""The command line: `lamina demo`, `lamina info` and `lamina launch`."""
+"""The command line: `lamina demo`, `info`, `launch`, `train`, `predict` and further commands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.cli import runs
 from lamina.errors import ArgumentError, LaminaError
 from lamina.version import __version__
 
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             demo(options.data, options.epochs, options.out, options.seed)
         elif options.command == "launch":
             return _launch(options)
+        elif options.command in runs.COMMANDS:
+            runs.run(options)
         else:
             from lamina.cli.info import info
 
@@ -75,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
         description="Prints versions, machine, threads, vector width, engines, cache and settings.",
     )
     _add_launch(commands)
+    runs.add(commands)
     return top
 
 
