@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import importlib
 import io
 import itertools
 import json
@@ -100,7 +101,7 @@ class Watch:
         self.events.append(f"{event} {[str(a)[:80] for a in arguments[:2]]}")
 
 
-NEEDS_JAX = "lamina.engines.xla"  # may not be installed, and nothing else imports it
+NEED_EXTRAS = ("lamina.engines.xla", "lamina.sklearn")  # nothing else imports them
 
 
 def load_everything() -> None:
@@ -110,9 +111,15 @@ def load_everything() -> None:
     import lamina
 
     codecs.lookup("cp437")  # of names in archives
-    for module in pkgutil.walk_packages(lamina.__path__, "lamina."):
-        if not module.name.endswith("__main__") and not module.name.startswith(NEEDS_JAX):
-            __import__(module.name)
+    _load(lamina)
+
+
+def _load(package: Any) -> None:
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if not found.name.endswith("__main__") and found.name not in NEED_EXTRAS:
+            module = importlib.import_module(found.name)
+            if found.ispkg:
+                _load(module)
 
 
 def results(

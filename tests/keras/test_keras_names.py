@@ -169,11 +169,6 @@ def test_logs_as_a_table(tmp_path):
     assert [float(row[2]) for row in rows[2:]] == history["val_loss"]
 
 
-def test_a_missing_callback_names_the_alternative():
-    with pytest.raises(AttributeError, match="CSVLogger"):
-        keras.callbacks.TensorBoard  # noqa: B018
-
-
 def test_classes_to_derive_from():
     for name in ("Initializer", "Layer", "Loss", "Metric", "Model", "Optimizer", "Regularizer"):
         assert isinstance(getattr(keras, name), type)

@@ -2,6 +2,7 @@
 else of the machine is touched."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,7 @@ def watch_greedy_files(folder):
 def test_files_that_ask_for_much_are_refused_in_a_second_and_200_mb(tmp_path):
     done = subprocess.run(
         [sys.executable, __file__, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=300,
