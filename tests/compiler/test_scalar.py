@@ -1,7 +1,8 @@
 """Every scalar row computes what the reference says its primitive means, at any width."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ from lamina.engines.llvm.codegen.elementwise import SCALAR, random_bits, registe
 from lamina.engines.llvm.codegen.mathlib.expression import Expr
 from lamina.engines.llvm.codegen.threefry import threefry2x32
 from lamina.engines.llvm.codegen.values import Value, constant
+from lamina.engines.llvm.target.target import host, using
 from lamina.ir import primitives, types
 from lamina.ir.kinds import ELEMENTWISE, cost_of
 from lamina.ir.types import DTYPES, DType, bfloat16, bool_, float16, float32, float64, int64, uint32
@@ -248,12 +250,24 @@ def test_convert_choices(value: float, target: str, want: float) -> None:
     assert got[0] == want
 
 
+@pytest.fixture(params=["instructions", "integer arithmetic"])
+def with_and_without_instructions(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Conversions of float16 by the machine's instructions, and as on a machine without them."""
+    this = host()
+    plain = replace(this.machine, features="", triple="x86_64-unknown-linux-gnu")
+    assert not plain.converts_half
+    with using(this if request.param == "instructions" else replace(this, machine=plain)):
+        yield
+
+
+@pytest.mark.usefixtures("with_and_without_instructions")
 def test_every_float16_widens_exactly() -> None:
     x = np.arange(2**16).astype(np.uint16).view(np.float16)
     got = Kernel(row("convert", float16, float32), [float16], float32, 16)(x)
     assert_bits(got, x.astype(np.float32), float32)
 
 
+@pytest.mark.usefixtures("with_and_without_instructions")
 @pytest.mark.parametrize("source", FLOATS, ids=str)
 def test_narrowing_rounds_once_at_and_next_to_every_midpoint(source: DType) -> None:
     """Between neighbouring 16-bit floats: the midpoint, and a float on either side of it."""

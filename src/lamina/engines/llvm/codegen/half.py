@@ -1,16 +1,18 @@
-"""float16 and bfloat16, as their bits in an i16, to and from float32, in integer arithmetic.
+"""float16 and bfloat16, as their bits in an i16, to and from float32.
 
-Written out because LLVM, where the machine has no instruction for a conversion, calls a function of
-a run-time library that may not be there; it does so even to move such numbers between blocks.
+float16 is converted by the machine's instruction if there is one; bfloat16, and float16 elsewhere,
+in integer arithmetic. It is written out because LLVM without an instruction calls a function of a
+run-time library that may not be there; it does so even to move such numbers between blocks.
 Rounding is to nearest even; NaN stays NaN; float16 beyond 65519 becomes infinity; denormals are
-exact.
+exact, also if the program flushes those of float32.
 """
 
 from __future__ import annotations
 
 from lamina.engines.llvm.codegen.builder import Builder
 from lamina.engines.llvm.codegen.mathlib.expression import Expr, where
-from lamina.engines.llvm.codegen.values import Value, scalar
+from lamina.engines.llvm.codegen.values import Value, like, scalar
+from lamina.engines.llvm.target.target import target
 from lamina.ir.types import DType, float16
 
 
@@ -18,18 +20,23 @@ def widen_float(b: Builder, x: Value, dtype: DType) -> Value:
     """A 16-bit float as float; always exact. Other dtypes as they are."""
     if not dtype.is_storage_only:
         return x
+    if dtype == float16 and target().machine.converts_half:
+        return b.cast("fpext", b.bitcast(x, like(x.type, "half")), like(x.type, "float"))
     pattern = Expr(b, x).cast("zext", "i32")
     if dtype != float16:
         return (pattern << 16).floating().value
     sign, magnitude = (pattern & 0x8000) << 16, pattern & 0x7FFF
-    rebiased = (magnitude << 13).floating() * 2.0**112  # the product also normalizes denormals
+    denormal = (magnitude.cast("sitofp", "float") * 2.0**-24).bits()
+    finite = where(magnitude < 0x400, denormal, (magnitude << 13) + (112 << 23))
     special = (magnitude << 13) | 0x7F800000
-    return (where(magnitude >= 0x7C00, special, rebiased.bits()) | sign).floating().value
+    return (where(magnitude >= 0x7C00, special, finite) | sign).floating().value
 
 
 def narrow_float(b: Builder, x: Value, dtype: DType) -> Value:
     """Float or double as a 16-bit float, rounded once."""
     single = _to_odd(Expr(b, x)) if scalar(x.type) == "double" else Expr(b, x)
+    if dtype == float16 and target().machine.converts_half:
+        return b.bitcast(b.cast("fptrunc", single.value, like(x.type, "half")), like(x.type, "i16"))
     pattern = (_to_half if dtype == float16 else _to_bfloat)(single)
     return pattern.cast("trunc", "i16").value
 

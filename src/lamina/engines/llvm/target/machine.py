@@ -62,6 +62,12 @@ class Machine:
     cores: int
     line: int = LINE
 
+    @property
+    def converts_half(self) -> bool:
+        """True if instructions convert between float16 and float32: F16C on x86, always on ARM."""
+        on_arm = self.triple.startswith(ARM)
+        return on_arm or "+f16c" in self.features.split(",")
+
     def lanes(self, bits: int) -> int:
         """Return the number of elements of this many bits in one vector register."""
         return self.vector_bits // bits

@@ -22,7 +22,7 @@ class Target:
     def key(self) -> list[float]:
         """Every figure that decides how a program is arranged, for the key of the cache."""
         this = self.machine
-        registers = [this.vector_bits, this.vector_registers, this.fma]
+        registers = [this.vector_bits, this.vector_registers, this.fma, this.converts_half]
         return [*registers, this.l1, this.l2, this.line, *self.costs.key()]
 
 
