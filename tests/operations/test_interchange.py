@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from engine_names import needs_jax
 
 X = np.arange(6.0, dtype="float32").reshape(2, 3)
 
@@ -443,3 +444,31 @@ def test_every_name_that_is_loaded_late_is_there():
     assert [n for n in lm.keras._LAZY if not hasattr(lm.keras, n)] == []
     with pytest.raises(AttributeError, match="no attribute 'layer_s'"):
         lm.keras.layer_s  # noqa: B018
+
+
+@needs_jax
+def test_arrays_of_jax_on_the_cpu_without_copies():
+    import jax
+    import jax.numpy as jnp
+
+    theirs = jax.device_put(jnp.arange(6.0).reshape(2, 3), jax.devices("cpu")[0])
+    address = theirs.unsafe_buffer_pointer()
+    for ours in (lm.from_dlpack(theirs), lm.asarray(theirs)):
+        assert ours.numpy().ctypes.data == address
+        assert ours.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert lm.from_dlpack(jnp.ones(3, jnp.bfloat16)).dtype == "bfloat16"
+
+
+@needs_jax
+def test_tensors_in_jax_share_memory_through_numpy():
+    """JAX copies what does not begin at a multiple of 64 bytes, and what it reads by DLPack, since
+    it does not ask for the version that knows read-only memory."""
+    import jax
+    import jax.numpy as jnp
+
+    memory = np.ones(80, "f")
+    first = -memory.ctypes.data % 64 // 4
+    ours = lm.asarray(memory[first : first + 64].reshape(8, 8))
+    theirs = jax.device_put(ours.numpy(), jax.devices("cpu")[0], may_alias=True)
+    assert theirs.unsafe_buffer_pointer() == ours.numpy().ctypes.data
+    np.testing.assert_array_equal(np.asarray(jnp.from_dlpack(ours)), ours.numpy())

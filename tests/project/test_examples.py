@@ -64,7 +64,7 @@ def place(monkeypatch, small_mnist, tmp_path):
 
 def test_every_example_is_tested():
     tested = {*ACCURACY, "lecture_mnist", "alvinn", *CONVOLUTIONAL, *SEQUENCES}
-    tested |= {"character_language_model", *TEXTS}
+    tested |= {"character_language_model", "tensor_parallel_transformer", *TEXTS}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
 
