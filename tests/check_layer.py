@@ -68,7 +68,7 @@ def _grouped(inputs):
 
 def _applied(layer, inputs):
     """The layer's outputs; attention between sequences takes its inputs as separate arguments."""
-    if isinstance(layer, L.MultiHeadAttention):
+    if isinstance(layer, (L.MultiHeadAttention, L.GroupQueryAttention)):
         return layer(*inputs)
     return layer(_grouped(inputs))
 

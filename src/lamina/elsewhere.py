@@ -38,6 +38,14 @@ OF_KERAS: dict[str, str] = {
     "quantizers": "layers take dtype=...",
 }
 
+LAYERS: dict[str, str] = {
+    "FlaxLayer": "lamina.layers.Layer with a `call` in lamina's operations; flax modules need JAX",
+    "JaxLayer": "lamina.layers.Layer with a `call` in lamina's operations; jax functions need JAX",
+    "TFSMLayer": "a SavedModel needs TensorFlow; build it of lamina.layers and `set_weights`",
+    "TorchModuleWrapper": "lamina.layers.Layer with a `call` in lamina's operations; modules of "
+    "torch need PyTorch",
+}
+
 CALLBACKS: dict[str, str] = {
     "BackupAndRestore": "ModelCheckpoint('at.lamina') keeps model and optimizer; continue with "
     "load_model('at.lamina') and fit(..., initial_epoch=...)",

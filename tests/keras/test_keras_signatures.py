@@ -46,10 +46,7 @@ ABSENT = {
         "AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy QuantizedFloat8DTypePolicy"
     ),
     "keras.export": ("ExportArchive"),
-    "keras.layers": (
-        "FlaxLayer GroupQueryAttention HashedCrossing JaxLayer MelSpectrogram ReversibleEmbedding "
-        "STFTSpectrogram SpectralNormalization TFSMLayer TorchModuleWrapper"
-    ),
+    "keras.layers": ("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
     "keras.mixed_precision": ("LossScaleOptimizer"),
     "keras.optimizers": ("LossScaleOptimizer MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW"),
     "keras.preprocessing.image": ("smart_resize"),
@@ -116,7 +113,6 @@ LACKING = {
     "keras.layers.InputSpec": "allow_last_axis_squeeze name optional",
     "keras.layers.IntegerLookup": "oov_method salt",
     "keras.layers.LSTM": "use_cudnn",
-    "keras.layers.MultiHeadAttention": "sliding_window flash_attention use_gate",
     "keras.layers.deserialize": "config",
     "keras.layers.serialize": "layer",
     "keras.losses.deserialize": "name",

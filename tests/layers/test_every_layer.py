@@ -126,6 +126,11 @@ ROWS = {
     "RandomSharpness": ((0.5,), [IMAGES], {"random": True, "differentiable": False}),
     "RandomShear": ((0.3, 0.2), [IMAGES], {"random": True, "differentiable": False}),
     "Solarization": ((0.2, 0.5), [IMAGES], {"random": True, "differentiable": False}),
+    "GroupQueryAttention": ((3, 4, 2), [STEPS, STEPS[:, :5]], {}),
+    "MelSpectrogram": ((16, 8), [FLAT.repeat(8, 1)], {"random": True, "differentiable": False}),
+    "ReversibleEmbedding": ((9, 4), [TOKENS], {"differentiable": False}),
+    "STFTSpectrogram": (("log", 6), [np.tile(STEPS[..., :2], (1, 3, 1))], {"tolerance": 1e-3}),
+    "SpectralNormalization": ((L.Dense(3),), [FLAT], {"differentiable": False}),
 }
 for rank, data in BY_RANK.items():
     ROWS |= {
@@ -149,6 +154,7 @@ ELSEWHERE = {
     "LSTMCell": "a cell",
     "SimpleRNNCell": "a cell",
     "StackedRNNCells": "a cell",
+    "HashedCrossing": "strings: test_text_layers.py",
     "Hashing": "strings: test_text_layers.py",
     "StringLookup": "strings",
     "TextVectorization": "strings",

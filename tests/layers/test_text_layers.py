@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lamina as lm
+from lamina import layers as L
 from lamina.configuration import deserialize, serialize
 from lamina.errors import (
     ArgumentError,
@@ -461,3 +462,29 @@ class TestFirstInAModel:
         assert model(["a a b"]).tolist() == [[0, 1, 2]]
         with pytest.raises(StateError, match="before a compiled program"):
             lm.layers.TimeDistributed(layer)(lm.Input((2, 1)))
+
+
+def test_crossed_columns_have_the_bins_of_tensorflow():
+    words, numbers = ["A", "B", "A", "B", "A"], [101, 101, 101, 102, 102]
+    assert L.HashedCrossing(5)([words, numbers]).tolist() == [1, 4, 1, 1, 3]
+    assert L.HashedCrossing(10)(["A", 101]).tolist() == 1
+    column = L.HashedCrossing(5)([np.array(words)[:, None], np.array(numbers)[:, None]])
+    assert column.shape == (5, 1)
+    hot = L.HashedCrossing(5, output_mode="one_hot")([words[:2], numbers[:2]])
+    assert hot.tolist() == [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1]]
+    again = L.deserialize(L.serialize(L.HashedCrossing(5, dtype="int32")))
+    assert again([words, numbers]).dtype == "int32"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "match"),
+    [
+        (["A"], "at least two inputs"),
+        ([["A"], [1, 2]], "equal shapes"),
+        ([np.array([1.0]), np.array([1.0])], "strings and integers"),
+        ([np.ones((2, 2), int), np.ones((2, 2), int)], "should have shape"),
+    ],
+)
+def test_crossed_columns_refuse_other_inputs(inputs, match):
+    with pytest.raises(lm.errors.LaminaError, match=match):
+        L.HashedCrossing(5)(inputs)

@@ -18,6 +18,7 @@ from lamina.layers import (
     embedding,
     encoding,
     global_pooling,
+    hashed_crossing,
     hashing,
     integer_lookup,
     masking,
@@ -39,6 +40,9 @@ from lamina.layers import (
     recurrent_layers,
     regularization,
     reshaping,
+    reversible_embedding,
+    spectral_normalization,
+    spectrograms,
     stacked_cells,
     string_lookup,
     text_vectorization,
@@ -61,6 +65,7 @@ from lamina.layers.einsum_dense import *  # noqa: F403
 from lamina.layers.embedding import *  # noqa: F403
 from lamina.layers.encoding import *  # noqa: F403
 from lamina.layers.global_pooling import *  # noqa: F403
+from lamina.layers.hashed_crossing import *  # noqa: F403
 from lamina.layers.hashing import *  # noqa: F403
 from lamina.layers.integer_lookup import *  # noqa: F403
 from lamina.layers.masking import *  # noqa: F403
@@ -82,6 +87,9 @@ from lamina.layers.recurrent_cells import *  # noqa: F403
 from lamina.layers.recurrent_layers import *  # noqa: F403
 from lamina.layers.regularization import *  # noqa: F403
 from lamina.layers.reshaping import *  # noqa: F403
+from lamina.layers.reversible_embedding import *  # noqa: F403
+from lamina.layers.spectral_normalization import *  # noqa: F403
+from lamina.layers.spectrograms import *  # noqa: F403
 from lamina.layers.stacked_cells import *  # noqa: F403
 from lamina.layers.string_lookup import *  # noqa: F403
 from lamina.layers.text_vectorization import *  # noqa: F403
@@ -104,6 +112,7 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += embedding.__all__
     __all__ += encoding.__all__
     __all__ += global_pooling.__all__
+    __all__ += hashed_crossing.__all__
     __all__ += hashing.__all__
     __all__ += integer_lookup.__all__
     __all__ += masking.__all__
@@ -125,6 +134,9 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += recurrent_layers.__all__
     __all__ += regularization.__all__
     __all__ += reshaping.__all__
+    __all__ += reversible_embedding.__all__
+    __all__ += spectral_normalization.__all__
+    __all__ += spectrograms.__all__
     __all__ += stacked_cells.__all__
     __all__ += string_lookup.__all__
     __all__ += text_vectorization.__all__

@@ -59,7 +59,7 @@ class Hashing(HostLayer):
         self._hash = hasher("Hashing", salt)
 
     def call(self, inputs: Any) -> Tensor:
-        values = _values(inputs)
+        values = as_values(inputs)
         reserved = self.mask_value is not None and self.num_bins > 1
         bins = self.num_bins - reserved
         found: dict[Any, int] = {self.mask_value: 0} if reserved else {}
@@ -85,7 +85,7 @@ def hasher(owner: str, salt: Salt) -> Callable[[str], int]:
     return lambda text: siphash64(text.encode(), key)
 
 
-def _values(inputs: Any) -> np.ndarray:
+def as_values(inputs: Any) -> np.ndarray:
     """Return strings as an object array, numbers as int64."""
     array = inputs if isinstance(inputs, np.ndarray) else None
     if array is None and hasattr(inputs, "__array__"):

@@ -128,6 +128,14 @@ def _longer(data: bytes, size: int) -> int:
     return _mixed(u, _mixed(v[1], w[1], factor) + x & MASK, factor)
 
 
+def joined64(first: int, second: int) -> int:
+    """Return the fingerprint of two fingerprints, as TensorFlow's crossed columns combine them."""
+    factor = 0xC6A4A7935BD1E995
+    found = first ^ factor ^ _shift_mix(second * factor & MASK) * factor & MASK
+    found = _shift_mix(found * factor & MASK) * factor & MASK
+    return _shift_mix(found)
+
+
 # ---- SipHash-2-4 -------------------------------------------------------------------------------
 def siphash64(data: bytes, key: tuple[int, int]) -> int:
     """SipHash-2-4 with a key of two words, 0 to 2^64 - 1."""

@@ -1,0 +1,295 @@
+"""Layers from waves to their spectra over time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lamina import initializers
+from lamina import operations as ops
+from lamina.arguments import Checks, Integer, Number, OneOf
+from lamina.errors import ArgumentError, DTypeError, RangeError
+from lamina.ir.types import is_static
+from lamina.layers._base.layer import Layer
+from lamina.layers._base.spec import InputSpec
+from lamina.operations.windows import checked_format
+from lamina.tensor import Tensor
+
+__all__ = ["MelSpectrogram", "STFTSpectrogram"]
+
+EPSILON = 1e-7
+MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
+
+
+class STFTSpectrogram(Layer):
+    """Short-time Fourier transform of waves, as a convolution.
+
+    Weights: real_kernel and imag_kernel (frame_length, 1, fft_length / 2 + 1), cosines and sines
+    times the window, which can be trained.
+
+    Args:
+        mode: "log" (logarithm of the magnitude), "magnitude", "psd" (power spectral density),
+            "real", "imag", "angle", or "stft" (real and imaginary parts, one after the other).
+        frame_length: samples of a frame.
+        frame_step: samples between frames; None is half a frame.
+        fft_length: samples of the transform, at least `frame_length`; None is the next power of 2.
+        window: name or array of the window, or None.
+        periodic: use the periodic form of the window.
+        scaling: "density", "spectrum" or None.
+        padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
+            elements.
+        expand_dims: give the frequencies an axis of their own instead of joining them with the
+            channels.
+        data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
+            (batch, channels, ...); None is "channels_last".
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, samples, channels) -> (batch, frames, channels * frequencies)
+        with expand_dims: (batch, frames, frequencies, channels)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.STFTSpectrogram(frame_length=64)(lm.Input((640, 1))).shape
+        (batch, 19, 33)
+    """
+
+    input_spec = InputSpec(ndim=3)
+    argument_checks: ClassVar[Checks] = {
+        "mode": OneOf(MODES),
+        "frame_length": Integer(2),
+        "frame_step": Integer(1, optional=True),
+        "fft_length": Integer(2, optional=True),
+        "scaling": OneOf((None, "density", "spectrum")),
+        "padding": OneOf(("valid", "same")),
+    }
+
+    def __init__(
+        self,
+        mode: str = "log",
+        frame_length: int = 256,
+        frame_step: int | None = None,
+        fft_length: int | None = None,
+        window: Any = "hann",
+        periodic: bool = False,
+        scaling: str | None = "density",
+        padding: str = "valid",
+        expand_dims: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if frame_step is not None and frame_step > frame_length:
+            raise RangeError(
+                f"STFTSpectrogram: invalid frame_step (expected at most frame_length, "
+                f"{frame_length}, got {frame_step})"
+            )
+        if fft_length is not None and fft_length < frame_length:
+            raise RangeError(
+                f"STFTSpectrogram: invalid fft_length (expected at least frame_length, "
+                f"{frame_length}, got {fft_length})"
+            )
+        self.mode, self.window, self.periodic, self.scaling = mode, window, periodic, scaling
+        self.frame_length, self.frame_step = frame_length, frame_step
+        self.fft_length, self.padding, self.expand_dims = fft_length, padding, expand_dims
+        self.data_format = checked_format("STFTSpectrogram", data_format)
+        self._step = frame_step or frame_length // 2
+        self._size = fft_length or 2 ** math.ceil(math.log2(frame_length))
+
+    def build(self, input_shape: Any) -> None:
+        for part in ("real", "imag"):
+            if self.mode in ("real", "imag") and part != self.mode:
+                continue
+            make = initializers.STFT(part, self.window, self.scaling, self.periodic)
+            shape = (self.frame_length, 1, self._size // 2 + 1)
+            setattr(self, f"{part}_kernel", self.add_weight(shape, make, name=f"{part}_kernel"))
+
+    def call(self, inputs: Tensor) -> Tensor:
+        if not inputs.dtype.is_float:
+            raise DTypeError(f"{self._label()}: expected floats, got {inputs.dtype}")
+        channels = inputs.shape[-1] if self.data_format == "channels_last" else inputs.shape[1]
+        waves = inputs
+        if self.data_format == "channels_last":
+            waves = ops.permute_dims(inputs, (0, 2, 1))
+        flat = ops.reshape(waves, (-1, waves.shape[2], 1))
+        parts = [
+            ops.conv(flat, getattr(self, f"{part}_kernel"), self._step, self.padding)
+            for part in ("real", "imag")
+            if self.mode not in ("real", "imag") or part == self.mode
+        ]
+        found = self._combined(parts)  # (batch * channels, frames, frequencies)
+        found = ops.reshape(found, (-1, channels, *found.shape[1:]))
+        return self._arranged(found)
+
+    def _combined(self, parts: list[Tensor]) -> Tensor:
+        if self.mode in ("real", "imag"):
+            return parts[0]
+        real, imaginary = parts
+        if self.mode == "angle":
+            return ops.atan2(imaginary, real)
+        if self.mode == "stft":
+            return ops.concat(parts, axis=-1)
+        power = ops.square(real) + ops.square(imaginary)
+        if self.mode == "psd":  # frequencies that stand for their negatives, too, count twice
+            return power + ops.pad(power[:, :, 1:-1], [(0, 0), (0, 0), (1, 1)])
+        magnitude = ops.sqrt(ops.maximum(power, EPSILON))
+        return magnitude if self.mode == "magnitude" else ops.log(ops.maximum(magnitude, EPSILON))
+
+    def _arranged(self, x: Tensor) -> Tensor:
+        """Return (batch, channels, frames, frequencies) in the layout of the outputs."""
+        last = self.data_format == "channels_last"
+        if self.expand_dims:
+            return ops.permute_dims(x, (0, 2, 3, 1)) if last else x
+        moved = ops.permute_dims(x, (0, 2, 1, 3) if last else (0, 1, 3, 2))
+        if last:
+            return ops.reshape(moved, (-1, x.shape[2], x.shape[1] * x.shape[3]))
+        return ops.reshape(moved, (-1, x.shape[1] * x.shape[3], x.shape[2]))
+
+
+class MelSpectrogram(Layer):
+    """Spectra of waves over time on the mel scale, which follows the perception of pitch.
+
+    Args:
+        fft_length: samples of the transform.
+        sequence_stride: samples between frames.
+        sequence_length: samples of a frame; None is `fft_length`.
+        window: "hann", "hamming", an array, or None.
+        sampling_rate: samples per second.
+        num_mel_bins: number of bins on the mel scale.
+        min_freq: lowest frequency, in hertz.
+        max_freq: highest frequency, in hertz; None is half of `sampling_rate`.
+        power_to_db: give decibels.
+        top_db: decibels below the maximum at which values are cut.
+        mag_exp: exponent of the magnitudes; 2 for powers.
+        min_power: smallest power.
+        ref_power: power of 0 decibels.
+        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
+
+    Shapes:
+        (batch, samples) -> (batch, num_mel_bins, frames); (samples,) -> (num_mel_bins, frames)
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.MelSpectrogram(256, 128, num_mel_bins=20)(lm.zeros((2, 1024))).shape
+        (2, 20, 9)
+
+    Source: Stevens, Volkmann and Newman (1937), A scale for the measurement of the psychological
+        magnitude pitch; the constants are those of HTK.
+    """
+
+    input_spec = InputSpec(min_ndim=1, max_ndim=2)
+    argument_checks: ClassVar[Checks] = {
+        "fft_length": Integer(2),
+        "sequence_stride": Integer(1),
+        "sequence_length": Integer(1, optional=True),
+        "sampling_rate": Number(above=0),
+        "num_mel_bins": Integer(1),
+        "min_freq": Number(0),
+        "max_freq": Number(above=0, optional=True),
+        "mag_exp": Number(above=0),
+    }
+
+    def __init__(
+        self,
+        fft_length: int = 2048,
+        sequence_stride: int = 512,
+        sequence_length: int | None = None,
+        window: Any = "hann",
+        sampling_rate: float = 16000,
+        num_mel_bins: int = 128,
+        min_freq: float = 20.0,
+        max_freq: float | None = None,
+        power_to_db: bool = True,
+        top_db: float = 80.0,
+        mag_exp: float = 2.0,
+        min_power: float = 1e-10,
+        ref_power: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.fft_length, self.sequence_stride = fft_length, sequence_stride
+        self.sequence_length = sequence_length or fft_length
+        if self.sequence_length > fft_length:
+            raise RangeError(
+                f"MelSpectrogram: invalid sequence_length (expected at most fft_length, "
+                f"{fft_length}, got {self.sequence_length})"
+            )
+        self.window, self.sampling_rate, self.num_mel_bins = window, sampling_rate, num_mel_bins
+        self.min_freq, self.max_freq = min_freq, max_freq or int(sampling_rate / 2)
+        self.power_to_db, self.top_db, self.mag_exp = power_to_db, top_db, mag_exp
+        self.min_power, self.ref_power = min_power, ref_power
+        self._kernels = _transform(_window(window, self.sequence_length), fft_length)
+        self._mel = mel_weights(
+            num_mel_bins, fft_length // 2 + 1, sampling_rate, min_freq, self.max_freq
+        )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        x = ops.astype(inputs, self._compute_dtype)
+        waves = x if x.ndim == 2 else ops.expand_dims(x, 0)
+        if not is_static(waves.shape[1:]):
+            raise ArgumentError(f"{self._label()}: the number of samples must be known")
+        side = self.fft_length // 2
+        waves = ops.pad(waves, [(0, 0), (side, side)], mode="reflect")
+        waves = ops.expand_dims(waves, -1)
+        real, imaginary = (
+            ops.conv(waves, ops.asarray(kernel, dtype=x.dtype), self.sequence_stride, "valid")
+            for kernel in self._kernels
+        )
+        power = ops.square(real) + ops.square(imaginary)
+        spectrum = power if self.mag_exp == 2 else ops.sqrt(power) ** self.mag_exp
+        found = ops.tensordot(spectrum, ops.asarray(self._mel, dtype=x.dtype), axes=1)
+        if self.power_to_db:
+            found = self._decibels(found, single=x.ndim == 1)
+        found = ops.matrix_transpose(found)
+        return found if x.ndim == 2 else ops.squeeze(found, 0)
+
+    def _decibels(self, x: Tensor, single: bool) -> Tensor:
+        reference = 10.0 * math.log10(max(abs(self.ref_power), self.min_power))
+        found = 10.0 * ops.log10(ops.maximum(x, self.min_power)) - reference
+        return ops.maximum(found, ops.max(found) - self.top_db)
+
+
+def _window(window: Any, length: int) -> np.ndarray:
+    """Return the periodic window of a name, or the given one."""
+    if window is None:
+        return np.ones(length)
+    if isinstance(window, str):
+        low = {"hann": 0.5, "hamming": 0.54}
+        if window not in low:
+            raise ArgumentError(
+                f"MelSpectrogram: unknown window (expected 'hann', 'hamming' or an array, got "
+                f"{window!r})"
+            )
+        angle = 2 * np.pi * np.arange(length) / length
+        return low[window] - (1 - low[window]) * np.cos(angle)
+    found = np.asarray(window, float)
+    if found.shape != (length,):
+        raise ArgumentError(
+            f"MelSpectrogram: the window has shape {found.shape}, and a frame {length} samples"
+        )
+    return found
+
+
+def _transform(window: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return cosines and sines times the window, (size, 1, frequencies)."""
+    before = (size - len(window)) // 2
+    full = np.zeros(size)
+    full[before : before + len(window)] = window
+    angle = 2 * np.pi * (np.outer(np.arange(size), np.arange(size // 2 + 1)) % size) / size
+    return tuple((f(angle) * full[:, None])[:, None, :] for f in (np.cos, np.sin))  # type: ignore[return-value]
+
+
+def mel_weights(bins: int, frequencies: int, rate: float, low: float, high: float) -> np.ndarray:
+    """Return the triangles (frequencies, bins) that are regular on the mel scale."""
+
+    def mel(hertz: Any) -> Any:
+        return 1127.0 * np.log(1.0 + np.asarray(hertz) / 700.0)
+
+    places = mel(np.linspace(0.0, rate / 2, frequencies)[1:])[:, None]
+    edges = np.linspace(mel(low), mel(high), bins + 2)
+    left, middle, right = edges[:-2], edges[1:-1], edges[2:]
+    up, down = (places - left) / (middle - left), (right - places) / (right - middle)
+    weights = np.maximum(0.0, np.minimum(up, down))
+    return np.concatenate([np.zeros((1, bins)), weights])
