@@ -30,14 +30,14 @@ class MultiHeadAttention(HeadAttention):
         output_shape: features of the output; None is the features of the query.
         attention_axes: axis or axes of the inputs (batch, ..., features) that attention runs over;
             the others are treated like the batch. None is all between batch and features.
+        sliding_window: steps w for attention to keys less than w steps away; None to all.
+        flash_attention: accepted for compatibility with Keras; has no effect.
         kernel_initializer: initializer of the kernel.
         bias_initializer: initializer of the bias.
         kernel_regularizer: regularizer of the kernel, a penalty added to the loss.
         bias_regularizer: regularizer of the bias.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
-        sliding_window: steps w for attention to keys less than w steps away; None to all.
-        flash_attention: accepted for compatibility with Keras; has no effect.
         use_gate: multiply the heads by sigmoid of a further projection of the query.
         seed: integer that the random numbers depend on in addition to the global seed; None uses
             the global seed only.
@@ -65,16 +65,16 @@ class MultiHeadAttention(HeadAttention):
         use_bias: bool = True,
         output_shape: Any = None,
         attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        seed: int | None = None,
-        sliding_window: int | None = None,
-        flash_attention: bool | None = None,
         use_gate: bool = False,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
