@@ -314,7 +314,7 @@ PASS_FAULTS = [  # in the order of the passes
         "version_rows: one less", row_versions, "_undivided", faulty.without_last, "mixed_rows"
     ),
     PassFault(
-        "version_rows: no last kernel", row_versions, "kernels_of", faulty.without_last, "winograd"
+        "version_rows: no last kernel", row_versions, "_opened", faulty.without_last, "winograd"
     ),
     PassFault("insert_barriers: none", Pending, "conflict", faulty.always(None), "attention"),
     PassFault(
