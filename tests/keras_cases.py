@@ -25,6 +25,7 @@ NAMES: dict[str, Any] = {
     "J": np.array([[-3, 2], [5, 7]], "int32"),
     "L": np.array([[2, 1], [3, 4]], "int32"),
     "U": np.array([[200, 100]], "uint8"),
+    "P": np.array([[4, 2, 0.5], [2, 5, 1], [0.5, 1, 3]], "float32"),  # positive definite
 }
 
 CASES = """
@@ -189,6 +190,19 @@ ops.ldexp(A([1, 2]), I([3, 4]))
 ops.median(W, axis=1), ops.quantile(W, 0.4), ops.percentile(W, 30.0, axis=0)
 ops.select([B, ~B], [M, -M], 9.0)
 ops.vdot(M, M), ops.inner(M, M), ops.outer(M, M), ops.kron(M, M)
+ops.cholesky(P), ops.cholesky(P, upper=True), ops.cholesky_inverse(ops.cholesky(P))
+ops.linalg.cholesky_inverse(ops.cholesky(P, True), True)
+ops.det(P), ops.det(M), ops.slogdet(M), ops.logdet(P)
+ops.inv(P), ops.inv(ops.stack([M, M + 1]))
+ops.lu_factor(P), ops.lu_factor(M)
+ops.qr(W), ops.qr(W.T, mode="complete"), ops.qr(M)
+ops.eigh(P)[0], (lambda w, v: (v * w) @ ops.transpose(v))(*ops.eigh(P))
+ops.svd(W, compute_uv=False), (lambda u, s, v: (u * s) @ v)(*ops.svd(W, full_matrices=False))
+ops.solve(P, W.T), ops.solve(P, A([1, 2, 3]))
+ops.solve_triangular(P, W.T), ops.solve_triangular(P, A([1, 2, 3]), lower=True)
+ops.lstsq(W.T, A([1, 2, 3])), ops.lstsq(W, M), ops.lstsq(M, M, rcond=0.5)
+ops.matrix_rank(W), ops.matrix_rank(M, tol=1.0), ops.matrix_rank(np.ones((2, 3, 3), "float32"))
+ops.pinv(W), ops.pinv(M, rcond=0.5)
 keras.Variable(np.ones(2)).value, keras.Variable(D, dtype="float64").shape
 keras.losses.mean_squared_error(D, 2 * D)
 keras.losses.MeanAbsoluteError()(D, 2 * D)

@@ -7,10 +7,8 @@ import lamina as lm
 from lamina import keras
 from lamina.errors import (
     ArgumentError,
-    GradientError,
     RangeError,
     ShapeError,
-    TracedValueError,
 )
 from lamina.keras import ops
 
@@ -124,7 +122,7 @@ def test_gradients_pass_through():
     assert gradient.tolist() == [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
 
 
-@pytest.mark.parametrize("ord", ["fro", 1, -1, np.inf, -np.inf])
+@pytest.mark.parametrize("ord", ["fro", "nuc", 2, -2, 1, -1, np.inf, -np.inf])
 def test_the_norm_of_a_matrix_compiles(ord):
     compiled = lm.compile(lambda x: ops.norm(x, ord))
     np.testing.assert_allclose(compiled(lm.asarray(X)), np.linalg.norm(X, ord), rtol=1e-6)
@@ -180,9 +178,6 @@ ERRORS = [
     (lambda: ops.norm(X, 0), ArgumentError, "ord must be 'fro'"),
     (lambda: ops.norm(X[0], "fro"), ArgumentError, "must be a number for vectors"),
     (lambda: ops.norm(np.ones((2, 2, 2)), 1), ArgumentError, "3 axes"),
-    (lambda: lm.compile(lambda x: ops.norm(x, "nuc"))(X), TracedValueError, "outside of compiled"),
-    (lambda: lm.grad(lambda x: lm.sum(lm.grad(lambda x: ops.norm(x, 2))(x)))(lm.asarray(X)),
-     GradientError, "no second derivative"),
     (lambda: ops.where(X > 0, X), ArgumentError, "only one of x1 and x2"),
     (lambda: ops.pad(X, 1, "edge", constant_values=1), ArgumentError, "no meaning"),
     (lambda: ops.unstack(X, num=3), ArgumentError, "2 slices"),

@@ -244,30 +244,6 @@ def cross(x: ArrayLike, y: ArrayLike, /, *, axis: int = -1) -> Tensor:
     return subtract(multiply(turned(a, -1), turned(b, 1)), multiply(turned(a, 1), turned(b, -1)))
 
 
-def matrix_power(x: ArrayLike, n: int, /) -> Tensor:
-    """Return a square matrix multiplied with itself n times.
-
-    Args:
-        x: tensor (..., n, n) or array-like.
-        n: exponent, an integer of at least 0; 0 gives the identity matrix.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.linalg.matrix_power([[1.0, 1.0], [0.0, 1.0]], 3).tolist()
-        [[1.0, 3.0], [0.0, 1.0]]
-    """
-    tensor = as_tensor(x)
-    if n < 0 or tensor.ndim < 2 or not same(*tensor.shape[-2:]):
-        raise ShapeError(f"matrix_power: needs square matrices and n >= 0; got {tensor.shape}, {n}")
-    size = tensor.shape[-1]
-    unit = as_tensor(equal(iota((size, size), 0), iota((size, size), 1)), tensor.dtype)
-    result = spread(unit, tensor.shape, traced=tensor.is_traced)
-    for bit in bin(n)[2:] if n else "":
-        result = matmul(result, result)
-        result = matmul(result, tensor) if bit == "1" else result
-    return result
-
-
 # ---- diagonals ---------------------------------------------------------------------------------
 def diagonal(x: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Return the diagonal of two axes along a new last axis, by default of the first two.

@@ -7,11 +7,11 @@ import math
 from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.operations import reductions
+from lamina.operations.decompositions.spectral import svdvals
 from lamina.operations.elementwise import abs as absolute
 from lamina.operations.elementwise import power, sqrt, square
 from lamina.operations.promote import axes_of, floating
 from lamina.operations.shaping import expand_dims, moveaxis, squeeze
-from lamina.operations.singular import svdvals
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["matrix_norm", "norm", "vector_norm"]
@@ -66,7 +66,7 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Order = "fro") 
         keepdims: keep the reduced axes with extent 1.
         ord: "fro" (root of the sum of squares), 1 and -1 (largest and smallest column sum of
             magnitudes), inf and -inf (of rows), 2 and -2 (largest and smallest singular value) or
-            "nuc" (sum of the singular values). The last three need eager code.
+            "nuc" (sum of the singular values).
 
     Example:
         >>> import lamina as lm

@@ -13,6 +13,7 @@ from lamina.keras.ops import (
     comparison,
     control,
     creation,
+    decompositions,
     indexing,
     neural,
     products,
@@ -28,6 +29,7 @@ from lamina.keras.ops.classes import *  # noqa: F403
 from lamina.keras.ops.comparison import *  # noqa: F403
 from lamina.keras.ops.control import *  # noqa: F403
 from lamina.keras.ops.creation import *  # noqa: F403
+from lamina.keras.ops.decompositions import *  # noqa: F403
 from lamina.keras.ops.indexing import *  # noqa: F403
 from lamina.keras.ops.neural import *  # noqa: F403
 from lamina.keras.ops.products import *  # noqa: F403
@@ -44,6 +46,7 @@ __all__ += classes.__all__
 __all__ += comparison.__all__
 __all__ += control.__all__
 __all__ += creation.__all__
+__all__ += decompositions.__all__
 __all__ += indexing.__all__
 __all__ += neural.__all__
 __all__ += products.__all__
@@ -53,4 +56,6 @@ __all__ += skipping_nan.__all__
 __all__ += transcendental.__all__
 __all__ += updates.__all__
 
-namespaces.declare(__name__)
+_MODULES = ("linalg", "nn", "numpy")
+
+namespaces.declare(__name__, {name: f"lamina.keras.ops.{name}" for name in _MODULES})
