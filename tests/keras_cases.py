@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+RNG = np.random.default_rng(3)
+
 NAMES: dict[str, Any] = {
     "np": np,
     "A": lambda values: np.array(values, "float32"),
@@ -25,6 +27,10 @@ NAMES: dict[str, Any] = {
     "J": np.array([[-3, 2], [5, 7]], "int32"),
     "L": np.array([[2, 1], [3, 4]], "int32"),
     "U": np.array([[200, 100]], "uint8"),
+    "R": RNG.random((2, 5, 6, 2)).astype("float32"),  # images, and images of channels first
+    "C": RNG.random((2, 2, 5, 6)).astype("float32"),
+    "Q": RNG.random((2, 16, 15, 3)).astype("float32"),
+    "Z": np.array([[0, 0], [5, 0], [0, 4], [5, 4]], "float32"),  # corners of an image
     "P": np.array([[4, 2, 0.5], [2, 5, 1], [0.5, 1, 3]], "float32"),  # positive definite
 }
 
@@ -203,6 +209,61 @@ ops.solve_triangular(P, W.T), ops.solve_triangular(P, A([1, 2, 3]), lower=True)
 ops.lstsq(W.T, A([1, 2, 3])), ops.lstsq(W, M), ops.lstsq(M, M, rcond=0.5)
 ops.matrix_rank(W), ops.matrix_rank(M, tol=1.0), ops.matrix_rank(np.ones((2, 3, 3), "float32"))
 ops.pinv(W), ops.pinv(M, rcond=0.5)
+ops.image.resize(R, (3, 7))
+ops.image.resize(R, (9, 4), interpolation="bicubic", antialias=True)
+ops.image.resize(R[0], (3, 3), "nearest")
+ops.image.resize(R, (4, 6), interpolation="lanczos3")
+ops.image.resize(R, (4, 8), crop_to_aspect_ratio=True)
+ops.image.resize(R, (8, 4), pad_to_aspect_ratio=True, fill_value=2.0)
+ops.image.resize(R, (4, 8), pad_to_aspect_ratio=True)
+ops.image.resize(C, (3, 3), data_format="channels_first")
+ops.image.resize(np.arange(16).reshape(4, 4, 1).astype("uint8"), (2, 3))
+ops.image.affine_transform(R, A([[1.1, 0.2, -3.3, -0.1, 0.9, 2.4, 0, 0]] * 2), "nearest", "wrap")
+ops.image.affine_transform(R[0], A([0.7, 0.2, -3.3, -0.1, 0.9, 2.4, 0, 0]), fill_mode="mirror")
+ops.image.affine_transform(R[0], A([0.7, 0.2, -3.3, -0.1, 0.9, 2.4, 0, 0]), fill_mode="reflect")
+ops.image.map_coordinates(T, A([[0.5, 1.2], [1.5, -0.3], [2.2, 3.6]]), 1)
+ops.image.map_coordinates(T, A([[0.5, 1.2], [1.5, -0.5], [2.5, 3.6]]), 0, "reflect")
+ops.image.map_coordinates(M, A([[[-2.5, 4.2]], [[1.7, -3.1]]]), 1, "mirror")
+ops.image.map_coordinates(M, A([[[-2.5, 4.2]], [[1.7, -3.1]]]), 1, "wrap")
+ops.image.map_coordinates(M, A([[[-2.5, 4.2]], [[1.7, -3.1]]]), 1, "nearest")
+ops.image.map_coordinates(M, A([[[-0.5, 1.2]], [[0.7, -0.1]]]), 1, "constant", 9)
+ops.image.map_coordinates(J, A([[0.4, 0.5], [0.5, 0.6]]), 1)
+ops.image.gaussian_blur(C, (5, 5), (0.5, 0.5), "channels_first")
+ops.image.sobel_edges(R)
+ops.image.sobel_edges(C, "channels_first")
+ops.image.ssim(Q, Q * 0.9 + 0.05)
+ops.image.ssim(Q[0], Q[1], max_val=2.0, filter_size=5)
+ops.image.crop_images(R, top_cropping=1, left_cropping=2, target_height=3, target_width=2)
+ops.image.crop_images(R, top_cropping=1, bottom_cropping=1, left_cropping=0, right_cropping=4)
+ops.image.pad_images(R, top_padding=1, left_padding=2, target_height=9, target_width=12)
+ops.image.pad_images(C[0], 1, 0, 2, 3, data_format="channels_first")
+ops.image.extract_patches(R, 2)
+ops.image.extract_patches(R, (3, 2), strides=1, padding="same")
+ops.image.extract_patches(R[0], (2, 2), strides=(2, 1), dilation_rate=1)
+ops.image.extract_patches(R, 2, strides=1, dilation_rate=2)
+ops.image.extract_patches(C, 2, data_format="channels_first")
+ops.image.extract_patches_3d(R[None], (1, 2, 3))
+ops.image.extract_patches(R[None], (2, 2, 2), strides=1, padding="same")
+ops.image.rgb_to_grayscale(Q), ops.image.rgb_to_grayscale((Q * 255).astype("uint8"))
+ops.image.rgb_to_hsv(Q), ops.image.hsv_to_rgb(Q)
+ops.image.rgb_to_hsv(np.transpose(Q, (0, 3, 1, 2)), "channels_first")
+ops.image.scale_and_translate(R, (2, 4, 9, 2), A([0.5, 1.5]), A([0.3, -1.0]), (1, 2), "linear")
+ops.image.scale_and_translate(M, (3, 3), A([1.5, 1.5]), A([0.0, 0.2]), (0, 1), "cubic")
+ops.fft((M, W[:, :2])), ops.fft((T, T[::-1]))
+ops.fft2((T, T * 0.5)), ops.ifft2((M, W[:, :2]))
+ops.rfft(T), ops.rfft(T, 6), ops.rfft(T, fft_length=3)
+ops.irfft((T, T[::-1])), ops.irfft((T, T), 5)
+ops.extract_sequences(T, 3, 1), ops.extract_sequences(I([1, 2, 3, 4, 5, 6, 7]), 3, 2)
+ops.istft(ops.stft(Q.ravel(), 12, 4, 16, None, False), 12, 4, 16, None, None, False)
+ops.image.perspective_transform(R[0], Z, Z[::-1] * 0.5 + Z, "nearest", 7)
+ops.image.gaussian_blur(R, (3, 5), (1.0, 2.0), data_format="channels_last")
+ops.image.scale_and_translate(R, (2, 7, 9, 2), A([1.5, 1.5]), A([2, 1]), (1, 2), "lanczos3", 0)
+ops.stft(0.1 * Q.reshape(2, -1), 60, 20, 64)
+ops.stft(0.1 * Q[0, :5].ravel(), 16, 8, 16, "hamming", 0)
+ops.stft(0.1 * Q[0, :9].ravel(), 16, 8, 20, None)
+ops.stft(Q[1, 1].ravel(), 8, 4, 8, np.ones(8, "float32"))
+ops.istft(ops.stft(Q.ravel(), 16, 8, 16), 16, 8, 16)
+ops.istft(ops.stft(Q.ravel(), 16, 8, 16), 16, 8, 16, length=100)
 keras.Variable(np.ones(2)).value, keras.Variable(D, dtype="float64").shape
 keras.losses.mean_squared_error(D, 2 * D)
 keras.losses.MeanAbsoluteError()(D, 2 * D)

@@ -30,6 +30,8 @@ from keras_cases import DTYPES, NAMES, PAIRS, cases  # noqa: E402
 
 def functions() -> dict[str, Any]:
     found = {name: getattr(ops, name) for name in sorted(dir(ops)) if name[0] != "_"}
+    images = sorted(name for name in dir(ops.image) if name[0] != "_")
+    found |= {f"image.{name}": getattr(ops.image, name) for name in images}
     return {name: f for name, f in found.items() if inspect.isfunction(f)}
 
 

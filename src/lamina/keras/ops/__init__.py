@@ -14,6 +14,7 @@ from lamina.keras.ops import (
     control,
     creation,
     decompositions,
+    fourier,
     indexing,
     neural,
     products,
@@ -30,6 +31,7 @@ from lamina.keras.ops.comparison import *  # noqa: F403
 from lamina.keras.ops.control import *  # noqa: F403
 from lamina.keras.ops.creation import *  # noqa: F403
 from lamina.keras.ops.decompositions import *  # noqa: F403
+from lamina.keras.ops.fourier import *  # noqa: F403
 from lamina.keras.ops.indexing import *  # noqa: F403
 from lamina.keras.ops.neural import *  # noqa: F403
 from lamina.keras.ops.products import *  # noqa: F403
@@ -47,6 +49,7 @@ __all__ += comparison.__all__
 __all__ += control.__all__
 __all__ += creation.__all__
 __all__ += decompositions.__all__
+__all__ += fourier.__all__
 __all__ += indexing.__all__
 __all__ += neural.__all__
 __all__ += products.__all__
@@ -56,6 +59,6 @@ __all__ += skipping_nan.__all__
 __all__ += transcendental.__all__
 __all__ += updates.__all__
 
-_MODULES = ("linalg", "nn", "numpy")
+_MODULES = ("image", "linalg", "nn", "numpy")
 
 namespaces.declare(__name__, {name: f"lamina.keras.ops.{name}" for name in _MODULES})
