@@ -1,22 +1,39 @@
 """Types of arguments, for type checkers and editors.
 
-ArrayLike    a tensor, Variable, array or number, or nested lists of them; also an extent
-DTypeLike    a dtype, or its name; None is the default of the function
-ShapeLike    an extent, or a sequence of extents
+ArrayLike        a tensor, Variable, array or number, or nested lists of them; also an extent
+DTypeLike        a dtype, or its name; None is the default of the function
+ShapeLike        an extent, or a sequence of extents
+PathLike         a path, as text or a `pathlib.Path`
+DataLike         data to learn from: tensors, arrays and lists, or a data set, a stream of batches
+AxisLike         an axis, several of them, or None for all
+ActivationLike   a function or layer, its name or configuration; None for no activation
+InitializerLike  an initializer or function (shape, dtype), its name or configuration, or None
+RegularizerLike  a regularizer or function of a weight, its name or configuration, or None
+ConstraintLike   a constraint or function of a weight, its name or configuration, or None
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lamina.ir.types import Dim, DType, Extent
 
 if TYPE_CHECKING:
+    import os
+
     import numpy.typing
 
     ArrayLike: TypeAlias = numpy.typing.ArrayLike | Extent
     DTypeLike: TypeAlias = numpy.typing.DTypeLike | DType | None
     ShapeLike: TypeAlias = Dim | Sequence[Dim]
+    PathLike: TypeAlias = str | os.PathLike[str]
+    DataLike: TypeAlias = ArrayLike | Iterable[Any]
+    AxisLike: TypeAlias = int | Sequence[int] | None
+    ActivationLike: TypeAlias = str | Callable[..., Any] | Mapping[str, Any] | None
+    InitializerLike: TypeAlias = str | Callable[..., Any] | Mapping[str, Any] | None
+    RegularizerLike: TypeAlias = str | Callable[..., Any] | Mapping[str, Any] | None
+    ConstraintLike: TypeAlias = str | Callable[..., Any] | Mapping[str, Any] | None
 else:  # nothing checks them when a program runs
-    ArrayLike = DTypeLike = ShapeLike = Any
+    ArrayLike = DTypeLike = ShapeLike = PathLike = DataLike = AxisLike = Any
+    ActivationLike = InitializerLike = RegularizerLike = ConstraintLike = Any

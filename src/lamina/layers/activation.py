@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
+from lamina.annotations import ConstraintLike, InitializerLike, RegularizerLike
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import bool_, is_static
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import masks
 from lamina.tensor import Tensor, as_tensor
@@ -47,7 +49,7 @@ class ReLU(Layer):
         max_value: float | None = None,
         negative_slope: float = 0.0,
         threshold: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         _not_negative("ReLU", max_value=max_value, negative_slope=negative_slope)
@@ -85,7 +87,7 @@ class LeakyReLU(Layer):
     streams = "each_step"
     supports_masking = True
 
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         _not_negative("LeakyReLU", negative_slope=negative_slope)
         self.negative_slope = negative_slope
@@ -121,7 +123,7 @@ class ELU(Layer):
     streams = "each_step"
     supports_masking = True
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
 
@@ -160,11 +162,11 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
@@ -217,14 +219,14 @@ class Softmax(Layer):
     streams = "each_step"
     supports_masking = True
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
     def output_range(self) -> str:
         return "distribution"
 
-    def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         if mask is None:
             return activations.softmax(inputs, axis=axis)
@@ -232,7 +234,7 @@ class Softmax(Layer):
         inputs = ops.where(there, inputs, -ops.finfo(inputs.dtype).max)
         return ops.where(there, activations.softmax(inputs, axis=axis), 0.0)
 
-    def _there(self, inputs: Tensor, mask: Any) -> Tensor:
+    def _there(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """Return the mask as bools that broadcast to the inputs."""
         carried = masks.mask_of(inputs)
         if carried is not None and mask is carried:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec, layout
 from lamina.layers.pooling import Sizes
 from lamina.operations.windows import checked_format, per_axis
@@ -29,7 +30,9 @@ class _AdaptivePooling(Layer):
     rank: ClassVar[int]
     operation: ClassVar[Callable[..., Tensor]]
 
-    def __init__(self, output_size: Sizes, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, output_size: Sizes, data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         own = type(self).__name__
         self.output_size = per_axis(own, "output_size", output_size, self.rank)

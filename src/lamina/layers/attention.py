@@ -8,13 +8,15 @@ gradients are 0, never NaN.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError
 from lamina.ir.types import bool_
 from lamina.layers._base.attention_checks import check_masks, check_parts
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.regularization import Dropout
 from lamina.operations import linear_algebra, masks
 from lamina.operations.creation import iota
@@ -54,7 +56,11 @@ class _PlainAttention(Layer):
     supports_masking = True
 
     def __init__(
-        self, use_scale: bool, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+        self,
+        use_scale: bool,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.use_scale = bool(use_scale)
@@ -91,7 +97,7 @@ class _PlainAttention(Layer):
             outputs = ops.where(ops.expand_dims(query_mask, -1), outputs, 0.0)
         return (outputs, weights) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """Return the mask of the queries.
 
         Args:
@@ -153,7 +159,7 @@ class Attention(_PlainAttention):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(use_scale, dropout, seed, **kwargs)
         if score_mode not in ("dot", "concat"):
@@ -209,7 +215,7 @@ class AdditiveAttention(_PlainAttention):
         use_scale: bool = True,
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(use_scale, dropout, seed, **kwargs)
 

@@ -7,7 +7,7 @@ batches of a compiled program, get the same operations; here each image draws it
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer, Number
@@ -21,6 +21,11 @@ from lamina.layers._base.images import (
     value_pair,
 )
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import (
+    ImageOptions,
+    PlacedImageOptions,
+    UnnamedOptions,
+)
 from lamina.layers.random_colors import RandomColorDegeneration, RandomPosterization
 from lamina.layers.random_filters import RandomSharpness
 from lamina.layers.random_geometry import RandomRotation, RandomShear, RandomTranslation
@@ -138,7 +143,7 @@ class RandAugment(RandomImages):
         interpolation: str = "bilinear",
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -223,7 +228,7 @@ class AugMix(RandomImages):
         interpolation: str = "bilinear",
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -291,7 +296,12 @@ class Pipeline(Layer):
 
     trains_unless_told = True
 
-    def __init__(self, layers: Sequence[Any], name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Any],
+        name: str | None = None,
+        **kwargs: Unpack[UnnamedOptions],
+    ) -> None:
         super().__init__(name=name, **kwargs)
         for layer in layers:
             if not isinstance(layer, Layer):
@@ -332,7 +342,12 @@ class MaxNumBoundingBoxes(ImageLayer):
     only_in_training = False
     argument_checks: ClassVar[Checks] = {"max_number": Integer(1), "fill_value": Integer()}
 
-    def __init__(self, max_number: int, fill_value: int = -1, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        max_number: int,
+        fill_value: int = -1,
+        **kwargs: Unpack[PlacedImageOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.max_number, self.fill_value = max_number, fill_value
 

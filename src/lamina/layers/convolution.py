@@ -7,13 +7,15 @@ channels), or (batch, channels, spatial...) with data_format="channels_first".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
+from lamina.annotations import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import OwnPenalty
 from lamina.layers._base.spec import InputSpec, layout
 from lamina.layers._base.streaming import Streaming, refused
 from lamina.operations import shaping
@@ -54,7 +56,9 @@ class Convolution(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2, layout=layout(self.rank, self.data_format))
         self.bias: Variable | None = None
 
-    def _settle_result(self, activation: Any, use_bias: bool, initializer: Any, *rest: Any) -> None:
+    def _settle_result(
+        self, activation: ActivationLike, use_bias: bool, initializer: InitializerLike, *rest: Any
+    ) -> None:
         self.activation = activation
         self.use_bias = use_bias
         self.bias_initializer = initializers.get(initializer)
@@ -141,16 +145,16 @@ class _Conv(Convolution):
         data_format: str | None = None,
         dilation_rate: Sizes = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[OwnPenalty],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         own = type(self).__name__

@@ -7,12 +7,14 @@ inputs of all steps are convolved before the loop; each step convolves the state
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
+from lamina.annotations import ActivationLike
 from lamina.arguments import Checks, Text
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import Dim
+from lamina.layers._base.options import LSTMOptions
 from lamina.layers._base.recurrent_cell import Parts, States
 from lamina.layers._base.spec import InputSpec
 from lamina.layers.recurrent_cells import LSTMCell
@@ -161,23 +163,24 @@ class _ConvLSTM(OfCell):
         padding: str = "valid",
         data_format: str | None = None,
         dilation_rate: Sizes = 1,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[LSTMOptions],
     ) -> None:
-        kwargs |= {
-            "kernel_size": kernel_size,
-            "rank": self.rank,
-            "strides": strides,
-            "padding": padding,
-            "data_format": data_format,
-            "dilation_rate": dilation_rate,
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "use_bias": use_bias,
-        }
-        super().__init__(filters, **kwargs)
+        super().__init__(
+            filters,
+            kernel_size=kernel_size,
+            rank=self.rank,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            **kwargs,
+        )
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
     @property

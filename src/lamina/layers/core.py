@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
+from lamina.annotations import (
+    ActivationLike,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    RegularizerLike,
+)
 from lamina.arguments import is_integer
 from lamina.configuration import has_name
 from lamina.defaults import DEFAULTS
@@ -18,6 +25,7 @@ from lamina.layers._base import arguments
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
 from lamina.tensor import Tensor
@@ -53,7 +61,7 @@ class InputLayer(Layer):
         self,
         shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         batch_shape: Sequence[int | None] | None = None,
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
@@ -113,7 +121,7 @@ def _as_shape(shape: Any) -> tuple[int | None, ...]:
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
 ) -> SymbolicTensor:
@@ -175,16 +183,16 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[OwnPenalty],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("Dense", "units", units)
@@ -242,7 +250,7 @@ class Activation(Layer):
     activation = activations.ActivationAttribute()
     supports_masking = True
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.activation = activation
 
@@ -306,10 +314,10 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any],
-        output_shape: Any = None,
-        mask: Any = None,
+        output_shape: Sequence[int | None] | Callable[..., Any] | None = None,
+        mask: Tensor | Callable[..., Any] | None = None,
         arguments: dict[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from lamina import constraints, context, initializers, regularizers
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, ConstraintLike, InitializerLike, RegularizerLike
 from lamina.errors import ArgumentError, DTypeError, OutOfBoundsError
 from lamina.ir.graph import Node
 from lamina.ir.types import int32, promote
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import TableOptions
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["Embedding"]
@@ -61,13 +63,13 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        weights: Any = None,
+        weights: ArrayLike | Sequence[ArrayLike] | None = None,
         input_length: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[TableOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.input_dim = positive_integer("Embedding", "input_dim", input_dim)
@@ -90,7 +92,7 @@ class Embedding(Layer):
         if self._first_table is not None:
             self.embeddings.assign(self._first_table)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Return a mask, True at nonzero integers, if `mask_zero`; otherwise None.
 
         Args:
@@ -121,7 +123,7 @@ class Embedding(Layer):
             )
         return as_tensor(inputs, int32)
 
-    def check_data(self, values: Any, first: int = 0) -> None:
+    def check_data(self, values: np.ndarray, first: int = 0) -> None:
         """Raise OutOfBoundsError for an integer outside of the table, with its position, and
         DTypeError for a fraction; positions count rows of the array `values` from `first`.
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import DataLike
 from lamina.errors import ArgumentError, OutOfBoundsError, RangeError, StateError, unknown_name
 from lamina.ir.types import DType, int32, promote, same
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.operations import updating
 from lamina.tensor import Tensor, as_tensor
 
@@ -103,7 +105,7 @@ class CategoryEncoding(Layer):
         num_tokens: int,
         output_mode: str = "multi_hot",
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         refuse_sparse("CategoryEncoding", sparse=sparse)
@@ -166,7 +168,7 @@ class Discretization(Layer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         refuse_sparse("Discretization", sparse=sparse)
@@ -181,7 +183,7 @@ class Discretization(Layer):
         if bin_boundaries is not None:
             self.bin_boundaries = _increasing(bin_boundaries)
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: DataLike, steps: int | None = None) -> None:
         """Learn the boundaries from an array or an iterable of batches; replaces earlier ones.
 
         Args:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec, layout
 from lamina.operations.windows import checked_format
 from lamina.tensor import Tensor
@@ -34,7 +35,7 @@ class _GlobalPooling(Layer):
     operation: ClassVar[Callable[..., Tensor]]
 
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = checked_format(type(self).__name__, data_format)
@@ -74,7 +75,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
 
     rank, operation = 1, staticmethod(ops.max)
 
-    def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             return super().call(inputs)
         axis, there = self._there(mask)
@@ -147,7 +148,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
 
     rank, operation = 1, staticmethod(ops.mean)
 
-    def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             return super().call(inputs)
         axis, there = self._there(mask)

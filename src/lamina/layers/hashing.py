@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from lamina.errors import ArgumentError, describe
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.fingerprints import farmhash64, siphash64
 from lamina.layers._base.host import HostLayer, as_strings
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.encoding import MODES, checked_mode, encoded, refuse_sparse
 from lamina.tensor import Tensor
 
@@ -45,11 +46,11 @@ class Hashing(HostLayer):
     def __init__(
         self,
         num_bins: int,
-        mask_value: Any = None,
+        mask_value: str | int | None = None,
         salt: Salt = None,
         output_mode: str = "int",
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         refuse_sparse("Hashing", sparse=sparse)

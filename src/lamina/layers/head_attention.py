@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from lamina import constraints, initializers, regularizers
 from lamina import operations as ops
@@ -17,6 +17,7 @@ from lamina.ir.types import bool_
 from lamina.layers._base.attention_axes import AttentionOverAxes
 from lamina.layers._base.attention_checks import check_masks, check_parts
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.streaming import Streaming, refused
 from lamina.layers.attention import _as_mask, causal_mask, masked_softmax
@@ -50,7 +51,7 @@ class Projection(Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.inner, self.outer = tuple(inner), tuple(outer)

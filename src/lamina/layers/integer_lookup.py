@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, PathLike
 from lamina.errors import ArgumentError, DataError, describe
 from lamina.ir.types import int64
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.lookup import LEFT_OUT, Lookup
 from lamina.tensor import Tensor, as_tensor
 
@@ -58,14 +60,14 @@ class IntegerLookup(Lookup):
         num_oov_indices: int = 1,
         mask_token: int | None = None,
         oov_token: int = -1,
-        vocabulary: Any = None,
+        vocabulary: PathLike | ArrayLike | None = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: ArrayLike | None = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,
         pad_to_max_tokens: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         if vocabulary_dtype != "int64":
             raise ArgumentError(

@@ -14,12 +14,13 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
 import numpy as np
 
 from lamina import operations as ops
 from lamina import restoring
+from lamina.annotations import ArrayLike, DataLike, PathLike
 from lamina.errors import (
     ArgumentError,
     DataError,
@@ -31,6 +32,7 @@ from lamina.errors import (
 )
 from lamina.files import read_text
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.encoding import MODES, batches_of, checked_mode, encoded, refuse_sparse
 from lamina.tensor import Tensor
 
@@ -49,13 +51,13 @@ class Lookup(Layer):
         num_oov_indices: int = 1,
         mask_token: Any = None,
         oov_token: Any = None,
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: PathLike | ArrayLike | None = None,
+        idf_weights: ArrayLike | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         own = type(self).__name__
@@ -114,7 +116,9 @@ class Lookup(Layer):
         """Return the number of indices, reserved ones included."""
         return len(self._reserved()) + len(self._tokens or [])
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(
+        self, vocabulary: PathLike | ArrayLike, idf_weights: ArrayLike | None = None
+    ) -> None:
         """Replace the vocabulary, and for "tf_idf" the weights of its tokens.
 
         Reserved tokens may be omitted; otherwise they come first, in their order, and their default
@@ -197,7 +201,7 @@ class Lookup(Layer):
         return np.concatenate([front, weights])
 
     # ---- learning it ---------------------------------------------------------------------------
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: DataLike, steps: int | None = None) -> None:
         """Learn the vocabulary from an array or list, or from an iterable of at most `steps`
         batches; replaces an earlier one.
 

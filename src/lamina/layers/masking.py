@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import AnyNumber, Checks
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec
 from lamina.operations import masks
 from lamina.tensor import Tensor
@@ -38,11 +39,11 @@ class Masking(Layer):
     input_spec = InputSpec(min_ndim=3)
     supports_masking = True
 
-    def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, mask_value: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.mask_value = float(mask_value)
 
-    def compute_mask(self, inputs: Tensor, mask: Any = None) -> Tensor:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return a mask, True if any feature differs from `mask_value` (and the mask of the inputs
         is True).
 

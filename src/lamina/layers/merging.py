@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.types import bool_, broadcast_shapes, is_static, plain, same
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import shape_text
 from lamina.operations import joining, linear_algebra, masks, neural
 from lamina.tensor import Tensor, as_tensor
@@ -94,7 +95,7 @@ class _Elementwise(Merge):
     def merge(self, inputs: list[Tensor], there: list[Tensor | None]) -> Tensor:
         return functools.reduce(type(self).pairwise, self.aligned(inputs))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """Return a mask, True if a step is unmasked in any input; None if an input has no mask.
 
         Args:
@@ -327,11 +328,11 @@ class Concatenate(Merge):
 
     fewest = 1
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> Tensor | None:
         """Concatenate the masks along their axes, with True for inputs without a mask; along other
         axes, a step is unmasked if it is unmasked in any input.
 
@@ -391,14 +392,16 @@ class Dot(Merge):
     most = 2
     streams = "no"
 
-    def __init__(self, axes: int | tuple[int, int], normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, axes: int | tuple[int, int], normalize: bool = False, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         pair = (axes, axes) if isinstance(axes, int) else tuple(axes)
         if len(pair) != 2 or not all(isinstance(a, int) for a in pair):
             raise ArgumentError(f"Dot: axes must be an integer or two, not {axes!r}")
         self.axes, self.normalize = pair, bool(normalize)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Any = None) -> None:
         """Return None: the products sum over all steps, or are of pairs of steps.
 
         Args:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.merging import (
     Add,
     Average,
@@ -16,12 +17,13 @@ from lamina.layers.merging import (
     Subtract,
 )
 from lamina.signatures import takes_arguments_of
+from lamina.tensor import Tensor
 
 __all__ = ["add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate", "dot"]
 
 
 @takes_arguments_of(Add)
-def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def add(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> Tensor:
     """Return the elementwise sum of tensors, as the layer `Add`.
 
     Args:
@@ -38,7 +40,7 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @takes_arguments_of(Subtract)
-def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> Tensor:
     """Return the difference of two tensors, as the layer `Subtract`.
 
     Args:
@@ -55,7 +57,7 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @takes_arguments_of(Multiply)
-def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> Tensor:
     """Return the elementwise product of tensors, as the layer `Multiply`.
 
     Args:
@@ -72,7 +74,7 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @takes_arguments_of(Average)
-def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def average(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> Tensor:
     """Return the elementwise mean of tensors, as the layer `Average`.
 
     Args:
@@ -89,7 +91,7 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @takes_arguments_of(Maximum)
-def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> Tensor:
     """Return the elementwise maximum of tensors, as the layer `Maximum`.
 
     Args:
@@ -106,7 +108,7 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @takes_arguments_of(Minimum)
-def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> Tensor:
     """Return the elementwise minimum of tensors, as the layer `Minimum`.
 
     Args:
@@ -123,7 +125,7 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @takes_arguments_of(Concatenate)
-def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Unpack[LayerOptions]) -> Tensor:
     """Return tensors concatenated along an axis, as the layer `Concatenate`.
 
     Args:
@@ -141,7 +143,9 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
 
 
 @takes_arguments_of(Dot)
-def dot(inputs: Sequence[Any], axes: int | tuple[int, int] = -1, **kwargs: Any) -> Any:
+def dot(
+    inputs: Sequence[Any], axes: int | tuple[int, int] = -1, **kwargs: Unpack[LayerOptions]
+) -> Tensor:
     """Return dot products of two tensors, as the layer `Dot`.
 
     Args:

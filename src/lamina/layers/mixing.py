@@ -8,12 +8,13 @@ each image draws, so they depend on the batch; the weights do not.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Number
 from lamina.errors import ArgumentError
 from lamina.layers._base.images import RandomImages, Transformation, between, factor_range
+from lamina.layers._base.options import ImageOptions
 from lamina.layers.random_filters import inside, rectangle
 from lamina.operations.sample_distributions import GAMMA_DRAWS, beta
 from lamina.tensor import Tensor, as_tensor
@@ -86,7 +87,7 @@ class MixUp(_Mixing):
         alpha: float = 0.2,
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.alpha = alpha
@@ -151,7 +152,7 @@ class CutMix(_Mixing):
         factor: float | Sequence[float] = 1.0,
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__

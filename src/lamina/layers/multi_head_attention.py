@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from lamina.errors import ArgumentError
 from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.head_attention import HeadAttention
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
@@ -75,7 +76,7 @@ class MultiHeadAttention(HeadAttention):
         bias_constraint: Any = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         own = "MultiHeadAttention"

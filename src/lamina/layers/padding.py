@@ -7,12 +7,13 @@ data_format="channels_first". Arguments and defaults are those of Keras 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ir.types import is_static
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec, layout, shape_text
 from lamina.operations import images, shaping
 from lamina.operations.promote import floating
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 Pairs = tuple[tuple[int, int], ...]
+Padding = int | Sequence[int | Sequence[int]]
 
 
 def _pairs(owner: str, name: str, value: Any, rank: int) -> Pairs:
@@ -69,7 +71,9 @@ class _Spatial(Layer):
 class _ZeroPadding(_Spatial):
     """Base class of zero paddings before and after each spatial axis."""
 
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: Padding = 1, data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.padding = _pairs(type(self).__name__, "padding", padding, self.rank)
         self._settle(data_format)
@@ -151,7 +155,9 @@ class ZeroPadding3D(_ZeroPadding):
 class _Cropping(_Spatial):
     """Base class of croppings of both ends of each spatial axis."""
 
-    def __init__(self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: Padding = 1, data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.cropping = _pairs(type(self).__name__, "cropping", cropping, self.rank)
         self._settle(data_format)
@@ -213,7 +219,9 @@ class Cropping2D(_Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: Any = 0, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: Padding = 0, data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(cropping, data_format, **kwargs)
 
 
@@ -245,7 +253,10 @@ class _UpSampling(_Spatial):
     """Base class of layers that repeat each element `size` times along each spatial axis."""
 
     def __init__(
-        self, size: int | Sequence[int] = 2, data_format: str | None = None, **kwargs: Any
+        self,
+        size: int | Sequence[int] = 2,
+        data_format: str | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.size = per_axis(type(self).__name__, "size", size, self.rank)
@@ -275,7 +286,7 @@ class UpSampling1D(_UpSampling):
 
     rank = 1
 
-    def __init__(self, size: int | Sequence[int] = 2, **kwargs: Any) -> None:
+    def __init__(self, size: int | Sequence[int] = 2, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(size, **kwargs)
 
 
@@ -305,7 +316,7 @@ class UpSampling2D(_UpSampling):
         size: int | Sequence[int] = 2,
         data_format: str | None = None,
         interpolation: str = "nearest",
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(size, data_format, **kwargs)
         self.interpolation = interpolation.lower()
@@ -366,7 +377,9 @@ class PixelShuffle(_Spatial):
 
     rank = 2
 
-    def __init__(self, block_size: int, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, block_size: int, data_format: str | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         (self.block_size,) = per_axis("PixelShuffle", "block_size", block_size, 1)
         self._settle(data_format)

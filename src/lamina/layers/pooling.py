@@ -7,11 +7,12 @@ data_format="channels_first". Arguments and defaults are those of Keras 3.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec, layout
 from lamina.operations.windows import checked_format, per_axis
 from lamina.tensor import Tensor
@@ -46,7 +47,7 @@ class _Pooling(Layer):
         strides: Sizes | None = None,
         padding: str = "valid",
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         own = type(self).__name__

@@ -7,16 +7,18 @@ images, become floats. Arguments and defaults are those of Keras 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, DataLike
 from lamina.errors import ArgumentError, StateError
 from lamina.layers._base import symbolic
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.images import ImageLayer, Transformation
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import ImageOptions, LayerOptions, PlacedImageOptions
 from lamina.operations import shaping
 from lamina.operations.boxes import crop, numbers_of, without_boxes
 from lamina.operations.promote import axis_of
@@ -50,7 +52,9 @@ class Rescaling(Layer):
     streams = "each_step"
     supports_masking = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, scale: ArrayLike, offset: ArrayLike = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset
 
@@ -97,10 +101,10 @@ class Normalization(Layer):
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
-        mean: Any = None,
-        variance: Any = None,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
         invert: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if (mean is None) != (variance is None):
@@ -124,7 +128,7 @@ class Normalization(Layer):
             self.variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: DataLike) -> None:
         """Learn mean and variance from an array or an iterable of batches.
 
         Args:
@@ -132,7 +136,7 @@ class Normalization(Layer):
         """
         if self.input_mean is not None:
             raise StateError(f"{self._label()}: mean and variance were given; nothing to adapt")
-        batches = [data] if hasattr(data, "__array__") or hasattr(data, "shape") else data
+        batches: Any = [data] if hasattr(data, "__array__") or hasattr(data, "shape") else data
         count, mean, square, shape = self._moments(batches)
         if not self.built:
             self.build((None, *shape))
@@ -184,7 +188,7 @@ class Normalization(Layer):
     def _statistics(self) -> Any:
         if self.input_mean is None:
             return self.mean, self.variance
-        both = (self.input_mean, self.input_variance)
+        both: tuple[Any, ...] = (self.input_mean, self.input_variance)
         return tuple(ops.asarray(v, dtype=self._compute_dtype) for v in both)
 
 
@@ -195,7 +199,7 @@ class _Sized(ImageLayer):
     moves = True
     only_in_training = False
 
-    def __init__(self, *, height: int, width: int, **kwargs: Any) -> None:
+    def __init__(self, *, height: int, width: int, **kwargs: Unpack[PlacedImageOptions]) -> None:
         super().__init__(**kwargs)
         own = type(self).__name__
         self.height = positive_integer(own, "height", height)
@@ -242,7 +246,7 @@ class Resizing(_Sized):
         fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(height=height, width=width, data_format=data_format, **kwargs)
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
@@ -318,7 +322,11 @@ class CenterCrop(_Sized):
     """
 
     def __init__(
-        self, height: int, width: int, data_format: str | None = None, **kwargs: Any
+        self,
+        height: int,
+        width: int,
+        data_format: str | None = None,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(height=height, width=width, data_format=data_format, **kwargs)
 

@@ -7,7 +7,7 @@ Arguments and defaults are those of Keras 3; what is drawn for an image is descr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Number
@@ -19,6 +19,7 @@ from lamina.layers._base.images import (
     rescaled,
     value_pair,
 )
+from lamina.layers._base.options import ImageOptions
 from lamina.layers.random_images import RandomBrightness, RandomContrast
 from lamina.operations.colors import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from lamina.tensor import Tensor
@@ -65,7 +66,7 @@ class RandomColorDegeneration(RandomImages):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -106,7 +107,7 @@ class RandomGrayscale(RandomImages):
         factor: float = 0.5,
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor
@@ -149,7 +150,7 @@ class RandomHue(RandomImages):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -198,7 +199,7 @@ class RandomSaturation(RandomImages):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -245,7 +246,7 @@ class RandomInvert(RandomImages):
         value_range: Sequence[float] = (0, 255),
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -288,7 +289,7 @@ class RandomPosterization(RandomImages):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -341,7 +342,7 @@ class RandomColorJitter(RandomImages):
         hue_factor: Factor | None = None,
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.value_range = value_pair(type(self).__name__, value_range)

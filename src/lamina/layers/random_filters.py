@@ -7,7 +7,7 @@ Arguments and defaults are those of Keras 3; what is drawn for an image is descr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Numbers, integer_pair
@@ -20,6 +20,7 @@ from lamina.layers._base.images import (
     factor_range,
     value_pair,
 )
+from lamina.layers._base.options import ImageOptions
 from lamina.operations import creation, sample_distributions
 from lamina.operations.blurring import gaussian_blur
 from lamina.tensor import Tensor
@@ -63,7 +64,7 @@ class RandomGaussianBlur(RandomImages):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -123,7 +124,7 @@ class RandomSharpness(RandomImages):
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -181,7 +182,7 @@ class RandomErasing(RandomImages):
         value_range: Sequence[float] = (0, 255),
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from lamina import operations as ops
 from lamina.errors import RangeError
 from lamina.ir.types import float32, is_static
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.images import RandomImages, Transformation, between, factor_range
+from lamina.layers._base.options import ImageOptions
 from lamina.layers._base.warping import Affine, RandomWarp
 from lamina.layers.preprocessing import CenterCrop
 from lamina.operations import creation
@@ -64,7 +65,7 @@ class RandomTranslation(RandomWarp):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(
             interpolation=interpolation,
@@ -121,7 +122,7 @@ class RandomRotation(RandomWarp):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(
             interpolation=interpolation,
@@ -183,7 +184,7 @@ class RandomZoom(RandomWarp):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(
             interpolation=interpolation,
@@ -248,7 +249,7 @@ class RandomShear(RandomWarp):
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(
             interpolation=interpolation,
@@ -313,7 +314,7 @@ class RandomCrop(RandomImages):
         width: int,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.height = positive_integer("RandomCrop", "height", height)

@@ -8,7 +8,7 @@ changes the images unless `training=False` is passed. What is drawn for an image
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Text
@@ -20,6 +20,7 @@ from lamina.layers._base.images import (
     factor_range,
     value_pair,
 )
+from lamina.layers._base.options import ImageOptions
 from lamina.operations.boxes import numbers_of
 from lamina.tensor import Tensor
 
@@ -58,7 +59,7 @@ class RandomFlip(RandomImages):
         mode: str = "horizontal_and_vertical",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         modes = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}
@@ -117,7 +118,7 @@ class RandomContrast(RandomImages):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -165,7 +166,7 @@ class RandomBrightness(RandomImages):
         value_range: Sequence[float] = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         own = type(self).__name__

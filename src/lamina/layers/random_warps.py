@@ -7,7 +7,7 @@ Arguments and defaults are those of Keras 3; what is drawn for an image is descr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from lamina import operations as ops
 from lamina.arguments import Checks, Number
 from lamina.ir.types import float32
 from lamina.layers._base.images import Transformation, between, factor_range, value_pair
+from lamina.layers._base.options import ImageOptions
 from lamina.layers._base.warping import Affine, RandomWarp
 from lamina.operations import creation, sample_distributions
 from lamina.operations.blurring import gaussian_blur
@@ -61,7 +62,7 @@ class RandomPerspective(RandomWarp):
         fill_value: float = 0.0,
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(
             interpolation=interpolation,
@@ -173,7 +174,7 @@ class RandomElasticTransform(RandomWarp):
         value_range: Sequence[float] = (0, 255),
         seed: Any = None,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(
             interpolation=interpolation,

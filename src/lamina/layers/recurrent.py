@@ -11,7 +11,8 @@ output; a fully masked row returns the initial values, by default zeros.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from lamina.errors import ShapeError, StateError
 from lamina.ir.types import Dim, Extent, bool_, is_static, same
 from lamina.layers._base import building
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.recurrent_cell import RecurrentCell, checked_states
 from lamina.layers._base.spec import SEQUENCES, InputSpec, shape_text
 from lamina.layers._base.streaming import Streaming, refused, streaming
@@ -76,20 +78,19 @@ class RNN(Layer):
 
     def __init__(
         self,
-        cell: Any,
+        cell: Layer | Sequence[Layer],
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
-        stacked = isinstance(cell, (list, tuple))
-        self.cell = (
-            StackedRNNCells(cell, dtype=self.dtype_policy) if stacked else checked_cell(cell)
-        )
+        if isinstance(cell, (list, tuple)):
+            cell = StackedRNNCells(cell, dtype=self.dtype_policy)
+        self.cell = checked_cell(cell)
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
         self.zero_output_for_mask = bool(zero_output_for_mask)
@@ -102,7 +103,7 @@ class RNN(Layer):
         words = SEQUENCES if len(input_shape) == 3 else None
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes, layout=words)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Return the mask of the inputs if there is an output for every step, otherwise None.
 
         Args:
@@ -118,7 +119,7 @@ class RNN(Layer):
         self,
         sequences: Tensor,
         initial_state: Any = None,
-        mask: Any = None,
+        mask: Tensor | None = None,
         training: bool = False,
     ) -> Any:
         batch = sequences.shape[0]
@@ -133,7 +134,7 @@ class RNN(Layer):
         stream: Streaming,
         sequences: Tensor,
         initial_state: Any = None,
-        mask: Any = None,
+        mask: Tensor | None = None,
         training: bool = False,
     ) -> Any:
         """Process one step, from the states of the previous step.

@@ -9,10 +9,12 @@ the previous state. Dropout masks are drawn once for all steps (Gal and Ghahrama
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from lamina import activations
 from lamina import operations as ops
+from lamina.annotations import ActivationLike
+from lamina.layers._base.options import CellOptions
 from lamina.layers._base.recurrent_cell import RecurrentCell, States, gates_of
 from lamina.operations.shaping import sliced
 from lamina.tensor import Tensor
@@ -100,11 +102,11 @@ class LSTMCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
         unit_forget_bias: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[CellOptions],
     ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
         self.recurrent_activation = recurrent_activation
@@ -169,11 +171,11 @@ class GRUCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
         reset_after: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[CellOptions],
     ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
         self.recurrent_activation = recurrent_activation

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
+from lamina.annotations import ActivationLike
 from lamina.errors import unknown_name
 from lamina.layers._base import arguments
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import GRUOptions, LSTMOptions, RecurrentOptions
 from lamina.layers._base.recurrent_cell import RecurrentCell
 from lamina.layers._base.spec import SEQUENCES, InputSpec
 from lamina.layers.recurrent import RNN
@@ -83,7 +85,11 @@ class SimpleRNN(OfCell):
     cell_class = SimpleRNNCell
 
     def __init__(
-        self, units: int, activation: Any = "tanh", use_bias: bool = True, **kwargs: Any
+        self,
+        units: int,
+        activation: ActivationLike = "tanh",
+        use_bias: bool = True,
+        **kwargs: Unpack[RecurrentOptions],
     ) -> None:
         super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
 
@@ -123,13 +129,18 @@ class LSTM(OfCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[LSTMOptions],
     ) -> None:
-        kwargs["recurrent_activation"] = recurrent_activation
-        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
+        super().__init__(
+            units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            **kwargs,
+        )
 
 
 class GRU(OfCell):
@@ -167,10 +178,15 @@ class GRU(OfCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[GRUOptions],
     ) -> None:
-        kwargs["recurrent_activation"] = recurrent_activation
-        super().__init__(units, activation=activation, use_bias=use_bias, **kwargs)
+        super().__init__(
+            units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            **kwargs,
+        )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina import regularizers
 from lamina.arguments import Checks, OneOf, integer
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import random, random_keys
 from lamina.tensor import Tensor
@@ -39,7 +40,9 @@ class Noise(Layer):
     streams = "each_step"
     supports_masking = True
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = _fraction(type(self).__name__, "rate", rate)
         self.seed = seed
@@ -116,7 +119,7 @@ class Dropout(Noise):
         rate: float,
         noise_shape: Sequence[int | None] | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(rate, seed, **kwargs)
         self.noise_shape = noise_shape_of(type(self).__name__, noise_shape)
@@ -160,7 +163,9 @@ class SpatialDropout1D(Dropout):
 
     input_spec = InputSpec(ndim=3)
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(rate, seed=seed, **kwargs)
 
     def mask_shape(self, inputs: Tensor) -> tuple[Any, ...]:
@@ -179,7 +184,7 @@ class _SpatialDropout(Dropout):
         rate: float,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(rate, seed=seed, **kwargs)
         self.channels_first = data_format == "channels_first"
@@ -288,7 +293,9 @@ class GaussianNoise(Noise):
         [[1.0, 2.0]]
     """
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         _fraction("GaussianNoise", "stddev", stddev)
         super().__init__(stddev, seed, **kwargs)
         self.stddev = stddev
@@ -353,7 +360,7 @@ class ActivityRegularization(Layer):
     streams = "each_step"
     supports_masking = True
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[OwnPenalty]) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
 
     def call(self, inputs: Any) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import exact_division, is_static, same
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.tensor import Tensor
 
@@ -35,7 +36,7 @@ class Flatten(Layer):
 
     input_spec = InputSpec(min_ndim=1)
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if data_format not in (None, "channels_last", "channels_first"):
             raise RangeError(
@@ -66,7 +67,7 @@ class Reshape(Layer):
         (batch, 2, 6)
     """
 
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, target_shape: Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.target_shape = tuple(int(n) for n in target_shape)
         if self.target_shape.count(-1) > 1 or any(n < -1 for n in self.target_shape):
@@ -106,7 +107,7 @@ class Permute(Layer):
         (batch, 3, 4)
     """
 
-    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(int(n) for n in dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
@@ -138,7 +139,7 @@ class RepeatVector(Layer):
 
     input_spec = InputSpec(ndim=2)
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
+    def __init__(self, n: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.n = positive_integer("RepeatVector", "n", n)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import initializers
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer
 from lamina.errors import ArgumentError
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.wrappers import Wrapper
 from lamina.tensor import Tensor
 from lamina.transforms import stop_gradient
@@ -46,7 +47,12 @@ class SpectralNormalization(Wrapper):
     streams = "no"
     argument_checks: ClassVar[Checks] = {"power_iterations": Integer(1)}
 
-    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        power_iterations: int = 1,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(layer, **kwargs)
         self.power_iterations = power_iterations
 

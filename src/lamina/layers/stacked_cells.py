@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError, describe
 from lamina.ir.types import Dim
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.recurrent_cell import Parts
 from lamina.tensor import Tensor
 
@@ -34,7 +35,7 @@ class StackedRNNCells(Layer):
         (batch, 6)
     """
 
-    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
+    def __init__(self, cells: Sequence[Any], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
             raise ArgumentError(

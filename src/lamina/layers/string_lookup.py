@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, PathLike
 from lamina.errors import DataError, describe
 from lamina.layers._base.host import HostLayer, as_strings
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.hashing import Salt, hasher
 from lamina.layers.lookup import Lookup
 
@@ -58,15 +60,15 @@ class StringLookup(Lookup, HostLayer):
         num_oov_indices: int = 1,
         mask_token: str | None = None,
         oov_token: str = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: PathLike | ArrayLike | None = None,
+        idf_weights: ArrayLike | None = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
         sparse: bool = False,
         encoding: str = "utf-8",
         salt: Salt = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         self.encoding = encoding
         self._hash = hasher(type(self).__name__, salt)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike, PathLike
 from lamina.errors import ArgumentError, RangeError, ShapeError, describe, unknown_name
 from lamina.layers._base.arguments import refuse_unknown
 from lamina.layers._base.host import as_strings
+from lamina.layers._base.options import LayerOptions
 from lamina.layers.encoding import refuse_sparse
 from lamina.layers.lookup import LEFT_OUT
 from lamina.layers.string_lookup import StringLookup
@@ -83,12 +85,12 @@ class TextVectorization(StringLookup):
         output_mode: str = "int",
         output_sequence_length: int | None = None,
         pad_to_max_tokens: bool = False,
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: PathLike | ArrayLike | None = None,
+        idf_weights: ArrayLike | None = None,
         sparse: bool = False,
         ragged: bool = False,
         encoding: str = "utf-8",
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         refuse_unknown(type(self), kwargs)
         refuse_sparse("TextVectorization", ragged=ragged)

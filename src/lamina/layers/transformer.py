@@ -5,14 +5,18 @@ Names and formulas are those of KerasHub. Blocks map (batch, steps, features) to
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
+
+import numpy as np
 
 from lamina import activations, initializers
 from lamina import operations as ops
+from lamina.annotations import ActivationLike, InitializerLike
 from lamina.errors import RangeError, ShapeError
 from lamina.ir.types import bool_, int32
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.streaming import Streaming
 from lamina.layers.core import Dense
@@ -60,11 +64,13 @@ class SinePositionEncoding(Layer):
     supports_masking = True
     input_spec = InputSpec(min_ndim=2)
 
-    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.max_wavelength = float(max_wavelength)
 
-    def call_streaming(self, stream: Streaming, inputs: Tensor, start_index: Any = 0) -> Tensor:
+    def call_streaming(
+        self, stream: Streaming, inputs: Tensor, start_index: int | Tensor = 0
+    ) -> Tensor:
         """Process one step at its position in the stream.
 
         Args:
@@ -74,7 +80,7 @@ class SinePositionEncoding(Layer):
         """
         return self.call(inputs, stream.position + start_index)
 
-    def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
+    def call(self, inputs: Tensor, start_index: int | Tensor = 0) -> Tensor:
         steps, features = inputs.shape[-2:]
         place = iota((steps, features), 0) + start_index
         feature = iota((steps, features), 1)
@@ -110,7 +116,10 @@ class PositionEmbedding(Layer):
     input_spec = InputSpec(min_ndim=2)
 
     def __init__(
-        self, sequence_length: int, initializer: Any = "glorot_uniform", **kwargs: Any
+        self,
+        sequence_length: int,
+        initializer: InitializerLike = "glorot_uniform",
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.sequence_length = positive_integer(
@@ -125,7 +134,9 @@ class PositionEmbedding(Layer):
             initializer=self.initializer,
         )
 
-    def call_streaming(self, stream: Streaming, inputs: Tensor, start_index: Any = 0) -> Tensor:
+    def call_streaming(
+        self, stream: Streaming, inputs: Tensor, start_index: int | Tensor = 0
+    ) -> Tensor:
         """Process one step at its position in the stream.
 
         Args:
@@ -136,7 +147,7 @@ class PositionEmbedding(Layer):
         stream.at_most(self.sequence_length)
         return self.call(inputs, stream.position + start_index)
 
-    def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
+    def call(self, inputs: Tensor, start_index: int | Tensor = 0) -> Tensor:
         steps = inputs.shape[-2]
         limits.at_most(steps, self.sequence_length, self._too_long)
         if isinstance(steps, int) and isinstance(start_index, int) and start_index == 0:
@@ -182,9 +193,9 @@ class TokenAndPositionEmbedding(Layer):
         vocabulary_size: int,
         sequence_length: int,
         embedding_dim: int,
-        embeddings_initializer: Any = "uniform",
+        embeddings_initializer: InitializerLike = "uniform",
         mask_zero: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.token_embedding = Embedding(
@@ -206,10 +217,10 @@ class TokenAndPositionEmbedding(Layer):
         self.token_embedding.build(input_shape)
         self.position_embedding.build((*input_shape, self.token_embedding.output_dim))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         return self.token_embedding.compute_mask(inputs, mask)
 
-    def check_data(self, values: Any, first: int = 0) -> None:
+    def check_data(self, values: np.ndarray, first: int = 0) -> None:
         """Raise OutOfBoundsError for a token outside of the vocabulary.
 
         Args:
@@ -218,7 +229,7 @@ class TokenAndPositionEmbedding(Layer):
         """
         self.token_embedding.check_data(values, first)
 
-    def call(self, inputs: Tensor, start_index: Any = 0) -> Tensor:
+    def call(self, inputs: Tensor, start_index: int | Tensor = 0) -> Tensor:
         tokens = self.token_embedding(inputs)
         return tokens + self.position_embedding(tokens, start_index=start_index)
 
@@ -236,12 +247,12 @@ class _Block(Layer):
         intermediate_dim: int,
         num_heads: int,
         dropout: float = 0.0,
-        activation: Any = "relu",
+        activation: ActivationLike = "relu",
         layer_norm_epsilon: float = 1e-5,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
         normalize_first: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
@@ -251,7 +262,7 @@ class _Block(Layer):
         self.activation = activations.get(activation)
         self.layer_norm_epsilon = float(layer_norm_epsilon)
         self.normalize_first = bool(normalize_first)
-        self._initial = {
+        self._initial: dict[str, Any] = {
             "kernel_initializer": kernel_initializer,
             "bias_initializer": bias_initializer,
             "dtype": self.dtype_policy,
@@ -338,9 +349,9 @@ class TransformerEncoder(_Block):
     def call(
         self,
         inputs: Tensor,
-        padding_mask: Any = None,
-        attention_mask: Any = None,
-        mask: Any = None,
+        padding_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        mask: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         there = _key_mask(mask if padding_mask is None else padding_mask, attention_mask)
@@ -399,11 +410,11 @@ class TransformerDecoder(_Block):
         self,
         decoder_sequence: Tensor,
         encoder_sequence: Tensor | None = None,
-        decoder_padding_mask: Any = None,
-        decoder_attention_mask: Any = None,
-        encoder_padding_mask: Any = None,
-        encoder_attention_mask: Any = None,
-        mask: Any = None,
+        decoder_padding_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        encoder_padding_mask: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        mask: Tensor | None = None,
         training: bool = False,
         use_causal_mask: bool = True,
     ) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from lamina import constraints, initializers, regularizers
 from lamina import operations as ops
+from lamina.annotations import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from lamina.errors import ArgumentError
 from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.options import OwnPenalty
 from lamina.layers.convolution import Convolution, Sizes
 from lamina.operations.windows import per_axis
 from lamina.tensor import Tensor
@@ -39,16 +41,16 @@ class _ConvTranspose(Convolution):
         output_padding: Sizes | None = None,
         data_format: str | None = None,
         dilation_rate: Sizes = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[OwnPenalty],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_integer(type(self).__name__, "filters", filters)

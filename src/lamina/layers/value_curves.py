@@ -7,7 +7,7 @@ itself; in Keras one histogram counts all images of a batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer, Integers, Number
@@ -23,6 +23,7 @@ from lamina.layers._base.images import (
     rescaled,
     value_pair,
 )
+from lamina.layers._base.options import ImageOptions, PlacedImageOptions
 from lamina.operations import updating
 from lamina.operations.creation import iota
 from lamina.tensor import Tensor
@@ -61,7 +62,11 @@ class AutoContrast(ImageLayer):
 
     only_in_training = False
 
-    def __init__(self, value_range: Sequence[float] = (0, 255), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        value_range: Sequence[float] = (0, 255),
+        **kwargs: Unpack[PlacedImageOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.value_range = value_pair(type(self).__name__, value_range)
 
@@ -100,7 +105,7 @@ class Equalization(ImageLayer):
         value_range: Sequence[float] = (0, 255),
         bins: int = 256,
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.bins, self.value_range = bins, value_pair(type(self).__name__, value_range)
@@ -166,7 +171,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         clip_limit: float = 4.0,
         tile_grid_size: Sequence[int] = (8, 8),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         own = type(self).__name__
@@ -271,7 +276,7 @@ class Solarization(RandomImages):
         threshold_factor: float | Sequence[float] = 0.0,
         value_range: Sequence[float] = (0, 255),
         seed: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[PlacedImageOptions],
     ) -> None:
         super().__init__(seed=seed, **kwargs)
         own = type(self).__name__

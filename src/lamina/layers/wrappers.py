@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike
 from lamina.configuration import deserialize, serialize
 from lamina.errors import ArgumentError, ShapeError, unknown_name
 from lamina.ir.types import is_static
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.layers._base.streaming import streaming
+from lamina.layers._base.streaming import Streaming, streaming
 from lamina.operations import masks
 from lamina.tensor import Tensor
 
@@ -37,7 +40,7 @@ class Wrapper(Layer):
 
     streams = "each_step"
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.layer = _as_layer(type(self).__name__, layer)
         self._data_dtype = self.layer._data_dtype
@@ -86,7 +89,7 @@ class TimeDistributed(Wrapper):
         if not self.layer.built:
             self.layer._set_built((None, *input_shape[2:]))
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Return the mask of the outputs, (batch, steps).
 
         Args:
@@ -97,13 +100,13 @@ class TimeDistributed(Wrapper):
             return mask
         return ops.any(mask, axis=tuple(range(2, mask.ndim)))
 
-    def call(self, inputs: Tensor, mask: Any = None, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
         self._check_mask(inputs, mask)
         with streaming(None):  # the layer inside is called on steps, whatever it does with each
             return self._on_rows(inputs, mask, training)
 
     def call_streaming(
-        self, stream: Any, inputs: Tensor, mask: Any = None, training: bool = False
+        self, stream: Streaming, inputs: Tensor, mask: Tensor | None = None, training: bool = False
     ) -> Tensor:
         """Process one step like any number of steps.
 
@@ -174,31 +177,31 @@ class Bidirectional(Layer):
 
     def __init__(
         self,
-        layer: Any,
+        layer: Layer,
         merge_mode: str | None = "concat",
-        weights: Any = None,
-        backward_layer: Any = None,
-        **kwargs: Any,
+        weights: Sequence[ArrayLike] | None = None,
+        backward_layer: Layer | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
-        layer = _as_layer("Bidirectional", layer)
+        given = _as_layer("Bidirectional", layer)
         for needed in ("go_backwards", "return_sequences", "return_state", "stateful"):
-            if not hasattr(layer, needed):
+            if not hasattr(given, needed):
                 raise ArgumentError(
-                    f"Bidirectional: needs a recurrent layer, not {type(layer).__name__}",
+                    f"Bidirectional: needs a recurrent layer, not {type(given).__name__}",
                     hint="LSTM, GRU, SimpleRNN or RNN(cell)",
                 )
         if merge_mode not in MERGES:
             raise unknown_name("merge_mode", merge_mode, [str(m) for m in MERGES])
         self.merge_mode = merge_mode
-        self.forward_layer = _copy(layer, "forward", layer.go_backwards)
+        self.forward_layer = _copy(given, "forward", given.go_backwards)
         if backward_layer is None:
-            self.backward_layer = _copy(layer, "backward", not layer.go_backwards)
+            self.backward_layer = _copy(given, "backward", not given.go_backwards)
         else:
             self.backward_layer = _as_layer("Bidirectional", backward_layer)
         self._check_pair()
-        self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
-        self.stateful = layer.stateful
+        self.return_sequences, self.return_state = given.return_sequences, given.return_state
+        self.stateful = given.stateful
         for each in (self.forward_layer, self.backward_layer):
             each.zero_output_for_mask = each.return_sequences
         self._first_weights = weights
@@ -223,7 +226,9 @@ class Bidirectional(Layer):
             self.forward_layer.set_weights(self._first_weights[:half])
             self.backward_layer.set_weights(self._first_weights[half:])
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(
+        self, inputs: Tensor, mask: Tensor | None = None
+    ) -> Tensor | list[Tensor] | None:
         """Return the mask of the inputs if there is an output for every step, otherwise None.
 
         Args:

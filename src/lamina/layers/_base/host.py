@@ -7,20 +7,21 @@ Sequential model, which calls it on the data of `fit`, `evaluate` and `predict`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from lamina import tree
 from lamina.errors import DataError, DTypeError, StateError, describe
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions
 from lamina.tensor import Tensor
 
 
 class HostLayer(Layer):
     """A layer that computes in Python and NumPy; it has no weights and is never compiled."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.built = True
 

@@ -18,7 +18,7 @@ index is the position in the batch, each call is a new epoch, and the seed is th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import Shape, is_static
 from lamina.layers._base import spec
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import LayerOptions, PlacedImageOptions
 from lamina.operations import boxes as box_operations
 from lamina.operations import samples, shaping
 from lamina.operations.windows import channels_back, channels_last, checked_format
@@ -55,7 +56,7 @@ class ImageLayer(Layer):
         *,
         data_format: str | None = None,
         bounding_box_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = checked_format(type(self).__name__, data_format)
@@ -328,7 +329,7 @@ class RandomImages(ImageLayer):
     needs_samples = True
     draws = 1
 
-    def __init__(self, *, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, seed: Any = None, **kwargs: Unpack[PlacedImageOptions]) -> None:
         super().__init__(**kwargs)
         self.seed = seed
 

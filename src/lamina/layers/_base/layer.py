@@ -11,23 +11,27 @@ masking unless it sets the attribute to False.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
-from lamina import (
-    activations,
-    constraints,
-    initializers,
-    regularizers,
-    restoring,
-    tree,
+import numpy as np
+
+from lamina import activations, constraints, initializers, regularizers, restoring, tree
+from lamina.annotations import (
+    ArrayLike,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    RegularizerLike,
 )
 from lamina.arguments import Checks, one_of
 from lamina.configuration import plain, restored, signature_of
+from lamina.dtype_policies import DTypePolicy
 from lamina.errors import ArgumentError, LaminaError, ShapeError
 from lamina.ir import types
 from lamina.layers._base import arguments, building, frames, propagation, spec, streaming, symbolic
+from lamina.layers._base.options import FirstShape
 from lamina.layers._base.precision import Precise
 from lamina.locks import MAKING
 from lamina.operations import elementwise, reductions
@@ -77,7 +81,7 @@ class Layer(Precise):
     needs_samples: bool = False  # training says which samples of the data set a batch holds
     trains_unless_told: bool = False  # what `training` is where no caller says it
     streams: ClassVar[str] = "no"  # what `call` does with the steps of a sequence
-    activity_regularizer: Any
+    activity_regularizer: Callable[..., Any] | None
     _call_parameters: ClassVar[tuple[str, ...]]
     _call_positions: ClassVar[tuple[str, ...]]
     _calls: symbolic.Calls
@@ -102,10 +106,10 @@ class Layer(Precise):
         *,
         name: str | None = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy | Mapping[str, Any] = None,
         input_shape: Sequence[int | None] | None = None,
-        activity_regularizer: Any = None,
-        **kwargs: Any,
+        activity_regularizer: RegularizerLike = None,
+        **kwargs: Unpack[FirstShape],
     ) -> None:
         arguments.refuse_unknown(type(self), kwargs)
         if name is not None:
@@ -136,7 +140,7 @@ class Layer(Precise):
         arguments."""
         raise TypeError(f"{type(self).__name__} must define call(self, inputs)")
 
-    def check_data(self, values: Any, first: int = 0) -> None:
+    def check_data(self, values: np.ndarray, first: int = 0) -> None:
         """Raise for an array of inputs that the layer cannot process and that a compiled program
         could not reject; error positions count rows from `first`.
 
@@ -149,11 +153,11 @@ class Layer(Precise):
     def add_weight(
         self,
         shape: Sequence[int] = (),
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         name: str | None = None,
         autocast: bool = True,
     ) -> Variable:
@@ -247,7 +251,7 @@ class Layer(Precise):
 
     def _activity_loss(self, output: Tensor) -> Any:
         """Return the penalty of an output per sample, which is independent of the batch size."""
-        loss = self.activity_regularizer(output)
+        loss = self.activity_regularizer(output)  # type: ignore[misc]
         if output.ndim == 0:
             return loss
         return loss / elementwise.maximum(reductions.as_number(output.shape[0]), 1)
@@ -392,7 +396,7 @@ class Layer(Precise):
         return symbolic.last_call(self, "output").outputs
 
     # ---- losses --------------------------------------------------------------------------------
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: ArrayLike | Callable[[], Any] | Sequence[Any]) -> None:
         """Add scalar tensors to the losses of the outermost model; for use in `call`.
 
         Args:

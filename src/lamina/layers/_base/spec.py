@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina import tree
+from lamina.annotations import DTypeLike
 from lamina.arguments import refuse_sparse
 from lamina.errors import DTypeError, ShapeError, describe
 from lamina.ir.types import Extent, is_static
@@ -31,7 +32,7 @@ class InputSpec:
         >>> spec = lm.layers.InputSpec(ndim=3, axes={-1: 16})
     """
 
-    dtype: Any = None
+    dtype: DTypeLike = None
     shape: Sequence[int | None] | None = None
     ndim: int | None = None
     max_ndim: int | None = None

@@ -7,11 +7,13 @@ searched on demand, so that a list that grows after its assignment is covered.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from types import FunctionType, NoneType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.arguments import one_of
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
@@ -197,7 +199,7 @@ class Tracked(Configurable):
         """Return copies of the weights as NumPy arrays, in the order of `weights`."""
         return [v.numpy() for v in self.weights]
 
-    def set_weights(self, weights: Any) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replace all weights by arrays of the same shapes, in the order of `weights`.
 
         Raise ShapeError, and change nothing, if the number or the shapes differ.
@@ -212,9 +214,10 @@ class Tracked(Configurable):
                 f"{len(named)} weights: {_listing(named)}"
             )
         for (name, variable), array in zip(named.items(), arrays, strict=True):
-            if tuple(np.shape(array)) != variable.shape:
+            shape: tuple[int, ...] = np.shape(array)  # type: ignore[arg-type]
+            if shape != variable.shape:
                 raise ShapeError(
-                    f"{self._label()}: set_weights got an array of shape {np.shape(array)} for "
+                    f"{self._label()}: set_weights got an array of shape {shape} for "
                     f"{name}, which has shape {variable.shape}",
                     hint=f"the weights in order: {_listing(named)}",
                 )

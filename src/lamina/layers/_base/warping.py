@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import number, one_of
 from lamina.ir.types import float32
 from lamina.layers._base.images import RandomImages, Transformation
+from lamina.layers._base.options import RandomImageOptions
 from lamina.operations import creation
 from lamina.operations.boxes import around
 from lamina.operations.sampling import INTERPOLATIONS, sample
@@ -36,7 +37,7 @@ class RandomWarp(RandomImages):
         interpolation: str = "bilinear",
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[RandomImageOptions],
     ) -> None:
         super().__init__(**kwargs)
         own = type(self).__name__
