@@ -126,6 +126,20 @@ _LAZY = {
     "set_seed": "lamina.operations.random_keys:set_seed",
 }
 
+# Names of TensorFlow for programs that say `import lamina as tf`; `lamina.tf` has all of them.
+# fmt: off
+_OF_TENSORFLOW = [
+    "add_n", "boolean_mask", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "config",
+    "convert_to_tensor", "debugging", "ensure_shape", "executing_eagerly", "fill", "foldl",
+    "function", "gather", "gather_nd", "image", "io", "math", "map_fn", "py_function",
+    "numpy_function", "ragged", "range", "rank", "reduce_all", "reduce_any", "reduce_logsumexp",
+    "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_sum", "reverse",
+    "scatter_nd", "sequence_mask", "shape", "size", "sparse", "string", "strings",
+    "tensor_scatter_nd_add", "tensor_scatter_nd_update", "train", "truediv", "Module",
+    "RaggedTensor", "SparseTensor", "TensorArray", "TensorShape", "TensorSpec",
+]
+# fmt: on
+
 bool = bool_
 newaxis = None
 __array_api_version__ = "2024.12"
@@ -146,4 +160,6 @@ if not TYPE_CHECKING:  # mypy cannot follow the sums, and would export the first
     __all__ += _LAZY
 
 einops_backend.announce()
-namespaces.declare(__name__, _LAZY, ELSEWHERE)
+namespaces.declare(
+    __name__, {**{name: f"lamina.tf:{name}" for name in _OF_TENSORFLOW}, **_LAZY}, ELSEWHERE
+)

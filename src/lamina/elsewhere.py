@@ -3,18 +3,6 @@
 from __future__ import annotations
 
 ELSEWHERE: dict[str, str] = {
-    # TensorFlow
-    "convert_to_tensor": "lamina.asarray",
-    "function": "lamina.compile",
-    "image": "lamina.nn.resize, and the image layers in lamina.layers",
-    "math": "its functions are at lamina itself: lamina.exp, lamina.sum, ...",
-    "reduce_all": "lamina.all",
-    "reduce_any": "lamina.any",
-    "reduce_max": "lamina.max",
-    "reduce_mean": "lamina.mean",
-    "reduce_min": "lamina.min",
-    "reduce_prod": "lamina.prod",
-    "reduce_sum": "lamina.sum",
     # PyTorch
     "backward": "lamina.grad(f) is a function that gives the gradient of f",
     "from_numpy": "lamina.asarray",

@@ -5,7 +5,15 @@
 
 from lamina import namespaces
 from lamina.operations.random import bernoulli, normal, randint, truncated_normal, uniform
-from lamina.operations.random_keys import bits, fold_in, key, key_scope, scoped_key, split
+from lamina.operations.random_keys import (
+    bits,
+    fold_in,
+    key,
+    key_scope,
+    scoped_key,
+    set_seed,
+    split,
+)
 from lamina.operations.random_orders import categorical, choice, gumbel, permutation, shuffle
 from lamina.seeding import SeedGenerator
 
@@ -23,6 +31,7 @@ __all__ = [
     "permutation",
     "randint",
     "scoped_key",
+    "set_seed",
     "shuffle",
     "split",
     "truncated_normal",
@@ -38,6 +47,5 @@ namespaces.declare(
         "rand": "lamina.random.uniform",
         "randn": "lamina.random.normal",
         "seed": "lamina.set_seed",
-        "set_seed": "lamina.set_seed",
     },
 )

@@ -12,7 +12,7 @@ import numpy as np
 from lamina.errors import ShapeError
 from lamina.ir import types
 from lamina.ir.types import Extent
-from lamina.strings import string
+from lamina.string_tensor import string
 
 
 class TensorShape(tuple[Any, ...]):

@@ -46,7 +46,7 @@ FLOORS = [
     ["engines.comparison"],
     ["engines"],
     ["tensor"],
-    ["strings"],
+    ["string_tensor"],
     ["specs"],
     ["variables"],
     ["operations"],
@@ -63,6 +63,7 @@ FLOORS = [
     ["inspect", "plot", "sklearn", "tune"],
     ["nn", "linalg", "random", "einops_backend"],
     ["keras"],
+    ["tf"],
     ["cli", "fuzz", "__main__"],
     ["__init__"],
 ]
@@ -208,7 +209,7 @@ def test_the_reader_of_imports_sees_each_kind(tmp_path, monkeypatch):
 # The tensor's own parts, which operations and recordings are made of, and Python's.
 TENSOR = {"_node", "_value", "_type", "_array", "_known", "_mask", "_origin"}
 PRIVATE = {
-    **dict.fromkeys(("operations", "transforms", "layers", "seeding", "keras"), TENSOR),
+    **dict.fromkeys(("operations", "transforms", "layers", "seeding", "keras", "tf"), TENSOR),
     "variables": TENSOR,
     **{package: {"_getframe"} for package in ("errors", "namespaces", "ir")},
     "tree": {"_fields"},  # public in named tuples

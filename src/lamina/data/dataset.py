@@ -33,7 +33,7 @@ from lamina.data.splitting import epoch_order
 from lamina.data.windows import Windows
 from lamina.errors import DataError
 from lamina.specs import TensorSpec
-from lamina.strings import StringTensor, is_text_array
+from lamina.string_tensor import StringTensor, is_text_array
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["AUTOTUNE", "INFINITE", "UNKNOWN", "Dataset", "Options", "order_seed"]

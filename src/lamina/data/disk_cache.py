@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import FileFormatError, StateError
-from lamina.strings import is_text_array
+from lamina.string_tensor import is_text_array
 
 _HEAD = struct.Struct("<qq")
 _COMPLETE = -1

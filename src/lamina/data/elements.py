@@ -26,7 +26,7 @@ from lamina.arguments import integer
 from lamina.data.background import default_workers, in_order
 from lamina.errors import DataError, ShapeError
 from lamina.operations.random_keys import fold_in, key_scope, scoped_key
-from lamina.strings import StringTensor, is_text_array
+from lamina.string_tensor import StringTensor, is_text_array
 from lamina.tensor import Tensor, as_tensor, default_dtype
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from lamina.data.elements import plain
 from lamina.errors import ArgumentError, DTypeError, ShapeError, describe
 from lamina.specs import TensorSpec
-from lamina.strings import StringTensor, string
+from lamina.string_tensor import StringTensor, string
 
 OWNER = "Dataset.from_generator"
 

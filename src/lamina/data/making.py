@@ -16,7 +16,7 @@ from lamina.data.elements import INFINITE, UNKNOWN, Elements, plain
 from lamina.data.selecting import order_seed
 from lamina.errors import DataError
 from lamina.ir import types
-from lamina.strings import StringTensor
+from lamina.string_tensor import StringTensor
 
 if TYPE_CHECKING:
     from lamina.data.dataset import Dataset
@@ -104,6 +104,26 @@ class Making(Elements):
         spec = generators.signature(output_signature, output_types, output_shapes)
         iterate = generators.generated(generator, tuple(args or ()), spec)
         return cls._new(None, UNKNOWN, iterate=iterate, spec=output_signature)
+
+    @classmethod
+    def of_passes(
+        cls, begin: Callable[[int], Any], length: int = UNKNOWN, batched: bool = True
+    ) -> Dataset:
+        """Return the elements of a function that begins a pass.
+
+        Args:
+            begin: function of the number of the pass that returns an iterable of arrays, or of
+                nests of them.
+            length: number of elements in a pass; -2 if it is not known, -1 without end.
+            batched: True for batches, False for single samples.
+
+        Example:
+            >>> import lamina as lm
+            >>> data = lm.data.Dataset.of_passes(lambda epoch: [epoch, epoch + 1], length=2)
+            >>> [x.item() for x in data], [x.item() for x in data]
+            ([0, 1], [1, 2])
+        """
+        return cls._new(None, length, iterate=begin, batched=batched)
 
     @classmethod
     def range(cls, *args: int, output_type: Any = None, name: str | None = None) -> Dataset:

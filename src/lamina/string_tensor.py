@@ -52,7 +52,7 @@ class StringTensor:
         values: string, bytes, nested list or array of them, or another StringTensor.
 
     Example:
-        >>> from lamina.strings import StringTensor
+        >>> from lamina.string_tensor import StringTensor
         >>> words = StringTensor(["deep", "learning"])
         >>> words[0].numpy(), words.tolist(), words.shape
         (b'deep', ['deep', 'learning'], (2,))

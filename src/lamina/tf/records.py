@@ -1,0 +1,347 @@
+"""TFRecord files and `tf.train.Example`: written and read without protobuf.
+
+file    = record*
+record  = length uint64, crc of length, data, crc of data      (masked CRC-32C, little-endian)
+Example = {1: Features},  Features = {1: (key, Feature)}*,  Feature = one of the three lists
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import DataError, FileFormatError
+from lamina.string_tensor import StringTensor, string
+from lamina.tf import own as lm
+from lamina.tf.arrays import reshape, stack
+from lamina.tf.ragged import SparseTensor
+
+_POLYNOMIAL = 0x82F63B78
+
+
+def _table() -> list[int]:
+    found = []
+    for n in range(256):
+        for _ in range(8):
+            n = n >> 1 ^ (_POLYNOMIAL if n & 1 else 0)
+        found.append(n)
+    return found
+
+
+_TABLE = _table()
+
+
+def masked_crc(data: bytes) -> int:
+    """Return the masked CRC-32C of bytes, as TFRecord files have it."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+class TFRecordOptions:
+    """Options of a TFRecord file.
+
+    Args:
+        compression_type: "GZIP" or "".
+    """
+
+    def __init__(self, compression_type: str = "", **_: Any) -> None:
+        self.compression_type = compression_type or ""
+
+
+class TFRecordWriter:
+    """Writer of a TFRecord file, also as a `with` block.
+
+    Args:
+        path: path of the file.
+        options: TFRecordOptions, or "GZIP".
+    """
+
+    def __init__(self, path: Any, options: Any = None) -> None:
+        kind = getattr(options, "compression_type", options) or ""
+        name = StringTensor(str(path)).item()
+        self._file: Any = gzip.open(name, "wb") if kind == "GZIP" else open(name, "wb")  # noqa: SIM115
+
+    def write(self, record: Any) -> None:
+        """Append the bytes of a record."""
+        data = StringTensor(record).numpy()
+        length = struct.pack("<Q", len(data))
+        self._file.write(length + struct.pack("<I", masked_crc(length)))
+        self._file.write(data + struct.pack("<I", masked_crc(data)))
+
+    def flush(self) -> None:
+        """Write what is held in memory."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> TFRecordWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def records(path: str, compression: str = "") -> Iterator[bytes]:
+    """Yield the records of a TFRecord file, with both checksums compared."""
+    with gzip.open(path, "rb") if compression == "GZIP" else Path(path).open("rb") as file:
+        while head := file.read(12):
+            if len(head) < 12:
+                raise FileFormatError(f"{path}: a record is cut off")
+            length, crc = struct.unpack("<QI", head)
+            if masked_crc(head[:8]) != crc:
+                raise FileFormatError(
+                    f"{path}: not a TFRecord file, or damaged",
+                    hint="compression_type='GZIP' reads compressed files",
+                )
+            data, end = file.read(length), file.read(4)
+            if (
+                len(data) < length
+                or len(end) < 4
+                or masked_crc(data) != struct.unpack("<I", end)[0]
+            ):
+                raise FileFormatError(f"{path}: a record is damaged")
+            yield data
+
+
+# ---- messages ----------------------------------------------------------------------------------
+def _varint(number: int) -> bytes:
+    number &= 0xFFFFFFFFFFFFFFFF
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _read_varint(data: bytes, place: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        if place >= len(data) or shift > 63:
+            raise DataError("tf.train.Example: the message is cut off")
+        byte = data[place]
+        number |= (byte & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if not byte & 0x80:
+            return number, place
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+    """Yield (number, value) of a message: an integer, or the bytes of anything else."""
+    place = 0
+    while place < len(data):
+        tag, place = _read_varint(data, place)
+        kind = tag & 7
+        if kind == 0:
+            value, place = _read_varint(data, place)
+            yield tag >> 3, value
+            continue
+        if kind not in (1, 2, 5):
+            raise DataError(f"tf.train.Example: unknown wire type {kind}")
+        size, place = _read_varint(data, place) if kind == 2 else (8 if kind == 1 else 4, place)
+        if place + size > len(data):
+            raise DataError("tf.train.Example: the message is cut off")
+        yield tag >> 3, data[place : place + size]
+        place += size
+
+
+class BytesList:
+    """A list of bytes in a Feature."""
+
+    def __init__(self, value: Any = ()) -> None:
+        self.value = [StringTensor(each).numpy() for each in value]
+
+    def encoded(self) -> bytes:
+        """Return the message."""
+        return _field(1, b"".join(_field(1, each) for each in self.value))
+
+
+class FloatList:
+    """A list of float32 in a Feature."""
+
+    def __init__(self, value: Any = ()) -> None:
+        self.value = [float(each) for each in np.asarray(value).ravel()]
+
+    def encoded(self) -> bytes:
+        """Return the message."""
+        return _field(2, _field(1, struct.pack(f"<{len(self.value)}f", *self.value)))
+
+
+class Int64List:
+    """A list of int64 in a Feature."""
+
+    def __init__(self, value: Any = ()) -> None:
+        self.value = [int(each) for each in np.asarray(value).ravel()]
+
+    def encoded(self) -> bytes:
+        """Return the message."""
+        return _field(3, _field(1, b"".join(map(_varint, self.value))))
+
+
+class Feature:
+    """One of the three lists."""
+
+    def __init__(
+        self, bytes_list: Any = None, float_list: Any = None, int64_list: Any = None
+    ) -> None:
+        self.bytes_list = bytes_list or BytesList()
+        self.float_list = float_list or FloatList()
+        self.int64_list = int64_list or Int64List()
+        self._kind = bytes_list or float_list or int64_list
+
+    def encoded(self) -> bytes:
+        """Return the message."""
+        return b"" if self._kind is None else self._kind.encoded()
+
+    @property
+    def values(self) -> list[Any]:
+        """The values, of any kind."""
+        return [] if self._kind is None else self._kind.value
+
+
+class Features:
+    """Features by name."""
+
+    def __init__(self, feature: Any = None) -> None:
+        self.feature = dict(feature or {})
+
+    def encoded(self) -> bytes:
+        """Return the message."""
+        return b"".join(
+            _field(1, _field(1, key.encode()) + _field(2, each.encoded()))
+            for key, each in sorted(self.feature.items())
+        )
+
+
+class Example:
+    """A sample as a message of named features."""
+
+    def __init__(self, features: Any = None) -> None:
+        self.features = features or Features()
+
+    def SerializeToString(self) -> bytes:
+        """Return the message."""
+        return _field(1, self.features.encoded())
+
+    @classmethod
+    def FromString(cls, data: Any) -> Example:
+        """Return the sample of a message."""
+        found = {}
+        for _, content in _fields(StringTensor(data).numpy()):
+            for _, entry in _fields(content):
+                parts = dict(_fields(entry))
+                found[parts[1].decode()] = _feature(parts.get(2, b""))
+        return cls(Features(found))
+
+
+def _feature(data: bytes) -> Feature:
+    for kind, content in _fields(data):
+        values = [value for _, value in _fields(content)]
+        if kind == 1:
+            return Feature(bytes_list=BytesList(values))
+        if kind == 2:
+            joined = b"".join(values)
+            return Feature(float_list=FloatList(np.frombuffer(joined, "<f4")))
+        if kind == 3:
+            return Feature(int64_list=Int64List(list(_integers(values))))
+    return Feature()
+
+
+def _integers(values: list[Any]) -> Iterator[int]:
+    for value in values:
+        if isinstance(value, int):
+            yield value - (1 << 64) if value >> 63 else value
+            continue
+        place = 0
+        while place < len(value):
+            number, place = _read_varint(value, place)
+            yield number - (1 << 64) if number >> 63 else number
+
+
+# ---- parsed ------------------------------------------------------------------------------------
+class FixedLenFeature:
+    """A feature of one shape.
+
+    Args:
+        shape: shape of its values.
+        dtype: string, float32 or int64.
+        default_value: value where the feature is missing.
+    """
+
+    def __init__(self, shape: Any, dtype: Any, default_value: Any = None) -> None:
+        self.shape = tuple(int(n) for n in shape)
+        self.dtype, self.default_value = dtype, default_value
+
+
+class VarLenFeature:
+    """A feature of any number of values, parsed as a SparseTensor.
+
+    Args:
+        dtype: string, float32 or int64.
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+
+
+def parse_single_example(
+    serialized: Any, features: Any, example_names: Any = None, name: Any = None
+) -> dict[str, Any]:
+    """Return the features of a message, by name."""
+    held = Example.FromString(serialized).features.feature
+    return {key: _parsed(key, held.get(key), spec) for key, spec in features.items()}
+
+
+def _parsed(key: str, feature: Feature | None, spec: Any) -> Any:
+    values = [] if feature is None else feature.values
+    if isinstance(spec, VarLenFeature):
+        places = np.arange(len(values))[:, None]
+        return SparseTensor(places, _values(values, spec.dtype), (len(values),))
+    if not values:
+        if spec.default_value is None:
+            raise DataError(f"parse_example: the feature {key!r} is missing and has no default")
+        values = list(np.broadcast_to(np.asarray(spec.default_value), spec.shape).ravel())
+    if len(values) != int(np.prod(spec.shape)):
+        raise DataError(
+            f"parse_example: {key!r} has {len(values)} values (expected shape {spec.shape})"
+        )
+    return reshape(_values(values, spec.dtype), spec.shape)
+
+
+def _values(values: list[Any], dtype: Any) -> Any:
+    if dtype == string:
+        return StringTensor(np.asarray(values, object))
+    return lm.asarray(np.asarray(values, lm.dtype(dtype).storage))
+
+
+def parse_example(
+    serialized: Any, features: Any, example_names: Any = None, name: Any = None
+) -> dict[str, Any]:
+    """Return the features of a batch of messages, by name."""
+    rows = [parse_single_example(each, features) for each in StringTensor(serialized).numpy()]
+    return {
+        key: _batch([row[key] for row in rows])
+        if isinstance(spec, VarLenFeature)
+        else stack([row[key] for row in rows])
+        for key, spec in features.items()
+    }
+
+
+def _batch(parts: list[SparseTensor]) -> SparseTensor:
+    lengths = [len(each.indices) for each in parts]
+    places = [(row, k) for row, n in enumerate(lengths) for k in range(n)]
+    values = np.concatenate([np.asarray(each.values) for each in parts])
+    return SparseTensor(places, values, (len(parts), max(lengths, default=0)))
