@@ -36,10 +36,6 @@ ABSENT = {
         "max_epochs max_steps_per_epoch set_backend set_epsilon "
         "set_image_data_format set_max_epochs set_max_steps_per_epoch"
     ),
-    "keras.datasets.boston_housing": ("load_data"),
-    "keras.datasets.california_housing": ("load_data"),
-    "keras.datasets.imdb": ("get_word_index load_data"),
-    "keras.datasets.reuters": ("get_label_names get_word_index load_data"),
     "keras.distillation": ("DistillationLoss Distiller FeatureDistillation LogitsDistillation"),
     "keras.distribution": ("distribute_tensor"),
     "keras.dtype_policies": (

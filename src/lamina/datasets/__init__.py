@@ -4,6 +4,10 @@ mnist             handwritten digits 28x28     downloaded, or from the folder LA
 fashion_mnist     clothes 28x28                the same
 cifar10           photographs 32x32            the same
 cifar100          photographs 32x32            the same
+imdb              film reviews as word ranks   the same
+reuters           newswires as word ranks      the same
+boston_housing    house prices, 13 features    the same
+california_housing  house prices, 8 features   the same
 digits            handwritten digits 8x8       in the package
 playground        points in the plane          drawn: circle, xor, gaussian, spiral
 tiny_shakespeare  plays, as one text           downloaded, or from the folder LAMINA_DATA
@@ -12,23 +16,31 @@ wikitext2         articles, as texts of words  the same; the training part is no
 
 from lamina import namespaces
 from lamina.datasets import (
+    boston_housing,
+    california_housing,
     cifar10,
     cifar100,
     digits,
     fashion_mnist,
+    imdb,
     mnist,
     playground,
+    reuters,
     tiny_shakespeare,
     wikitext2,
 )
 
 __all__ = [
+    "boston_housing",
+    "california_housing",
     "cifar10",
     "cifar100",
     "digits",
     "fashion_mnist",
+    "imdb",
     "mnist",
     "playground",
+    "reuters",
     "tiny_shakespeare",
     "wikitext2",
 ]

@@ -29,7 +29,7 @@ class Source:
     title: its name for people.
     mirrors: addresses before the file's name; the first that answers is taken.
     digests: file (without .gz) -> SHA-256 of the published .gz file, or of what is in it; "" for
-        a file that is not downloaded.
+        a file that is not downloaded. An MD5, of 32 digits, where no SHA-256 is published.
     flat: its files may also be in `LAMINA_DATA` itself.
     suffix: what the names of the published files have at the end; "" where they are not gzipped.
     other_names: file -> where else below `LAMINA_DATA` it may be.
@@ -106,7 +106,8 @@ def _check_published(source: Source, filename: str, path: Path) -> None:
 
 
 def _is_published(content: bytes, digest: str) -> bool:
-    return any(hashlib.sha256(form).hexdigest() == digest for form in _forms(content))
+    kind = "md5" if len(digest) == 32 else "sha256"  # of some files only an MD5 is published
+    return any(hashlib.new(kind, form).hexdigest() == digest for form in _forms(content))
 
 
 def _forms(content: bytes) -> Iterator[bytes]:
