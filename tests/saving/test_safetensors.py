@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 import safetensors.numpy as reference
+from safetensors import deserialize
 
+import lamina as lm
 from lamina.saving import safetensors
 
 ARRAYS = {
@@ -125,3 +127,16 @@ WRONG = {
 def test_inconsistent_files_are_refused_with_a_reason(kind):
     with pytest.raises(ValueError, match=r"\w{2}"):
         safetensors.read(WRONG[kind])
+
+
+def test_weights_of_16_bits_are_written_in_16_bits(tmp_path):
+    path = tmp_path / "w.safetensors"
+    for dtype, kind in (("bfloat16", "BF16"), ("float16", "F16")):
+        model = lm.Sequential([lm.Input((3,)), lm.layers.Dense(2, dtype=dtype)])
+        model.save_weights(path)
+        tensors = dict(deserialize(path.read_bytes()))
+        assert {tensor["dtype"] for tensor in tensors.values()} == {kind}
+        again = lm.Sequential([lm.Input((3,)), lm.layers.Dense(2, dtype=dtype)])
+        again.load_weights(path)
+        for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -39,7 +39,11 @@ Arrays = dict[str, np.ndarray]
 
 
 # ---- writing -----------------------------------------------------------------------------------
-def pack(model: Mapping[str, Any], weights: Arrays, optimizer: Arrays | None) -> bytes:
+def pack(
+    model: Mapping[str, Any],
+    weights: safetensors.Arrays,
+    optimizer: safetensors.Arrays | None,
+) -> bytes:
     """The bytes of a file: the same model gives the same bytes. Raises ArgumentError for a
     description that is too large to be read again."""
     members = {MODEL: _described(model), WEIGHTS: to_safetensors(weights)}
@@ -66,7 +70,7 @@ def _described(model: Mapping[str, Any]) -> bytes:
         ) from error
 
 
-def to_safetensors(arrays: Arrays) -> bytes:
+def to_safetensors(arrays: safetensors.Arrays) -> bytes:
     """Arrays as a member of a model file, whose manifest has the checksum."""
     return safetensors.write(arrays, {"format": f"{FORMAT} {VERSION}", **NAMES})
 

@@ -20,7 +20,7 @@ from lamina.restoring import Restoration, restoring
 from lamina.saving import container
 from lamina.saving.names import warn_of_name
 from lamina.saving.once import write_once
-from lamina.saving.weights import arrays, fitting, named, put, refuse_to_overwrite
+from lamina.saving.weights import fitting, in_a_file, named, put, refuse_to_overwrite
 from lamina.variables import Variable
 
 
@@ -68,7 +68,7 @@ def content_of(model: Any, include_optimizer: bool = True) -> bytes:
     if compiled is not None:
         written["compile"] = compiled
         if include_optimizer and model.optimizer.built:
-            state = arrays(state_by_weight(model, model.optimizer))
+            state = in_a_file(state_by_weight(model, model.optimizer))
     return container.pack(written, weights, state)
 
 

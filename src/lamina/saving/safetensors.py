@@ -14,7 +14,7 @@ the package (0.8) does not have them:
 - Rules of the format that the package does not enforce: names are unique, a file begins with "{",
   tensors have no further fields, metadata are strings, booleans are 0 or 1. The size of the header
   is limited (see `json_data`) before the package allocates anything.
-- bfloat16, which NumPy does not have: read as float32.
+- bfloat16, which NumPy does not have: written from its bits (`Bits`), read as float32.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,14 @@ _DTYPES = {
     "BOOL": "?",
 }
 
-Arrays = Mapping[str, np.ndarray]
+
+class Bits(NamedTuple):
+    """Numbers of bfloat16 as their bits, an array of uint16."""
+
+    bits: np.ndarray
+
+
+Arrays = Mapping[str, np.ndarray | Bits]
 
 
 # ---- writing -----------------------------------------------------------------------------------
@@ -67,13 +74,24 @@ def _chunks(arrays: Arrays, metadata: Mapping[str, str]) -> tuple[bytes, memoryv
     """Length and header with the metadata, and the data."""
     from safetensors.numpy import save
 
-    content = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    bits = [name for name, array in arrays.items() if isinstance(array, Bits)]
+    found = {n: array.bits if isinstance(array, Bits) else array for n, array in arrays.items()}
+    content = save({name: np.asarray(array, order="C") for name, array in found.items()})
     begin = 8 + int.from_bytes(content[:8], "little")
     tensors = content[8:begin].rstrip()[1:-1]  # without the braces around all of them
+    tensors = _named_bfloat16(tensors, bits) if bits else tensors
     text = b'{"__metadata__":' + json.dumps(dict(metadata), separators=(",", ":")).encode()
     text += b"," * bool(tensors) + tensors + b"}"
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text, memoryview(content)[begin:]
+
+
+def _named_bfloat16(tensors: bytes, names: list[str]) -> bytes:
+    """The header's tensors, some of which are the bits of bfloat16."""
+    header = json.loads(b"{" + tensors + b"}")
+    for name in names:
+        header[name]["dtype"] = "BF16"
+    return json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()[1:-1]
 
 
 def _digest(*chunks: Any) -> str:

@@ -20,7 +20,7 @@ from lamina.layers._base.saved_names import interchangeable, saved_weights
 from lamina.saving import container, safetensors
 from lamina.saving.names import WEIGHTS, warn_of_name
 from lamina.saving.once import write_once
-from lamina.variables import Variable
+from lamina.variables import Variable, contents_of
 
 
 def save_weights(model: Layer, path: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -38,14 +38,22 @@ def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
         raise FileExistsError(f"{path}: is there already, and overwrite is False")
 
 
-def named(model: Layer) -> dict[str, np.ndarray]:
+def named(model: Layer) -> dict[str, np.ndarray | safetensors.Bits]:
     """The weights of a built model by their names in a file."""
     need_built(model, "saving weights")
-    return arrays(saved_weights(model))
+    return in_a_file(saved_weights(model))
 
 
 def arrays(variables: Mapping[str, Variable]) -> dict[str, np.ndarray]:
     return {name: variable.numpy() for name, variable in variables.items()}
+
+
+def in_a_file(variables: Mapping[str, Variable]) -> dict[str, np.ndarray | safetensors.Bits]:
+    """The values of variables as files hold them, of bfloat16 as bits."""
+    return {
+        name: safetensors.Bits(contents_of(v)) if v.dtype.name == "bfloat16" else v.numpy()
+        for name, v in variables.items()
+    }
 
 
 def load_weights(model: Layer, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
