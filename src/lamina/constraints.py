@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lamina import namespaces
 from lamina.arguments import Checks, Integers, Number
-from lamina.configuration import Configurable, serialize
+from lamina.configuration import Configurable, custom_object_scope, serialize
 from lamina.operations import elementwise, reductions
 from lamina.registry import Registry
 from lamina.tensor import Tensor, as_tensor
@@ -163,11 +163,12 @@ def get(identifier: Any) -> Any:
     return _REGISTRY.get(identifier)
 
 
-def deserialize(config: Any) -> Any:
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the constraint that `serialize` described.
 
     Args:
         config: dictionary that `serialize` returned.
+        custom_objects: dictionary from names to the caller's own classes or functions.
 
     Example:
         >>> import lamina as lm
@@ -175,7 +176,8 @@ def deserialize(config: Any) -> Any:
         >>> lm.constraints.deserialize(config).max_value
         3.0
     """
-    return get(config)
+    with custom_object_scope(custom_objects):
+        return get(config)
 
 
 __all__ = [

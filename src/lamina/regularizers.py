@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from lamina import namespaces
-from lamina.configuration import Configurable, serialize
+from lamina.configuration import Configurable, custom_object_scope, serialize
 from lamina.errors import RangeError, ShapeError
 from lamina.operations import elementwise, linear_algebra, matrices, reductions, shaping
 from lamina.registry import Registry
@@ -168,11 +169,12 @@ def get(identifier: Any) -> Any:
     return _REGISTRY.get(identifier)
 
 
-def deserialize(config: Any) -> Any:
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the regularizer that `serialize` described.
 
     Args:
         config: dictionary that `serialize` returned.
+        custom_objects: dictionary from names to the caller's own classes or functions.
 
     Example:
         >>> import lamina as lm
@@ -180,7 +182,8 @@ def deserialize(config: Any) -> Any:
         >>> lm.regularizers.deserialize(config).l2
         0.5
     """
-    return get(config)
+    with custom_object_scope(custom_objects):
+        return get(config)
 
 
 __all__ = [

@@ -151,3 +151,31 @@ def test_normalized_kernel_is_trained():
     model.fit(QUERY[0], np.ones((6, 4), "float32"), epochs=30, verbose=0)
     largest = np.linalg.svd(model.layers[0].layer.kernel.numpy())[1][0]
     assert 0.7 < largest < 1.4
+
+
+@pytest.mark.parametrize("clipping", [None, {"rmin": 0.8, "rmax": 1.2, "dmax": 0.1}])
+@pytest.mark.parametrize("center", [True, False])
+def test_batch_renormalization(clipping, center):
+    found = []
+    for module in (keras.layers, layers):
+        layer = module.BatchNormalization(
+            renorm=True, renorm_clipping=clipping, renorm_momentum=0.9, momentum=0.8, center=center
+        )
+        outputs = [np.asarray(layer(QUERY * k, training=True)) for k in (1, 2, 3)]
+        outputs.append(np.asarray(layer(QUERY)))
+        names = ("moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev")
+        found.append((*outputs, *(np.asarray(getattr(layer, name)) for name in names)))
+    close(found[1], found[0])
+
+
+def test_adapted_dense_layer():
+    theirs, ours = keras.layers.Dense(4), layers.Dense(4)
+    for layer in (theirs, ours):
+        layer.build((None, 8))
+        layer.enable_lora(2, lora_alpha=3.0)
+    for layer in (theirs, ours):
+        rng = np.random.default_rng(1)
+        kernel = layer._kernel if layer is theirs else layer.kernel
+        for weight in (kernel, layer.bias, layer.lora_kernel_a, layer.lora_kernel_b):
+            weight.assign(rng.normal(size=weight.shape).astype("float32"))
+    close(ours(QUERY), theirs(QUERY))

@@ -7,9 +7,11 @@ nothing else: another layer added to a model does not change the first values of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lamina import namespaces
+from lamina.configuration import custom_object_scope
 from lamina.configuration import serialize as serialize
 from lamina.initializers.constants import Constant, Identity, Ones, Zeros
 from lamina.initializers.distributions import RandomNormal, RandomUniform, TruncatedNormal
@@ -65,11 +67,12 @@ def get(identifier: Any) -> Any:
     return _REGISTRY.get(identifier)
 
 
-def deserialize(config: Any) -> Any:
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the initializer that `serialize` described.
 
     Args:
         config: dictionary that `serialize` returned.
+        custom_objects: dictionary from names to the caller's own classes or functions.
 
     Example:
         >>> import lamina as lm
@@ -77,7 +80,8 @@ def deserialize(config: Any) -> Any:
         >>> lm.initializers.deserialize(config).value
         0.5
     """
-    return get(config)
+    with custom_object_scope(custom_objects):
+        return get(config)
 
 
 # fmt: off

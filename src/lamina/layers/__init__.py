@@ -10,6 +10,7 @@ from lamina.layers import (
     adaptive_pooling,
     attention,
     augmentation,
+    batch_normalization,
     convolution,
     convolutional_recurrent,
     core,
@@ -57,6 +58,7 @@ from lamina.layers.activation import *  # noqa: F403
 from lamina.layers.adaptive_pooling import *  # noqa: F403
 from lamina.layers.attention import *  # noqa: F403
 from lamina.layers.augmentation import *  # noqa: F403
+from lamina.layers.batch_normalization import *  # noqa: F403
 from lamina.layers.convolution import *  # noqa: F403
 from lamina.layers.convolutional_recurrent import *  # noqa: F403
 from lamina.layers.core import *  # noqa: F403
@@ -104,6 +106,7 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += adaptive_pooling.__all__
     __all__ += attention.__all__
     __all__ += augmentation.__all__
+    __all__ += batch_normalization.__all__
     __all__ += convolution.__all__
     __all__ += convolutional_recurrent.__all__
     __all__ += core.__all__

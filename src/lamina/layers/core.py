@@ -25,6 +25,7 @@ from lamina.layers._base import arguments
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.low_rank import LowRank
 from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
@@ -143,7 +144,7 @@ def Input(
     return layer.tensor(Scope())
 
 
-class Dense(Layer):
+class Dense(LowRank):
     """Fully connected layer on the last axis.
 
         activation(inputs @ kernel + bias)
@@ -161,6 +162,9 @@ class Dense(Layer):
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
+        lora_rank: rank of the product that adapts the frozen kernel, see `enable_lora`; None adapts
+            nothing.
+        lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
@@ -192,6 +196,8 @@ class Dense(Layer):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Unpack[OwnPenalty],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -204,6 +210,7 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
         self.bias: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
@@ -224,9 +231,10 @@ class Dense(Layer):
                 constraint=self.bias_constraint,
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self._adapt_if_asked()
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.matmul(inputs, self.kernel)
+        x = ops.matmul(inputs, self._adapted())
         return self.activation(x if self.bias is None else x + self.bias)
 
 

@@ -9,7 +9,7 @@ from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
 from lamina.annotations import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from lamina.errors import ArgumentError
-from lamina.layers._base.layer import Layer
+from lamina.layers._base.low_rank import LowRank
 from lamina.layers._base.options import LayerOptions
 from lamina.tensor import Tensor
 from lamina.variables import Variable
@@ -19,7 +19,7 @@ __all__ = ["EinsumDense"]
 ELLIPSIS = "..."
 
 
-class EinsumDense(Layer):
+class EinsumDense(LowRank):
     """Dense layer whose product is an Einstein summation.
 
         activation(einsum(equation, inputs, kernel) + bias)
@@ -36,6 +36,9 @@ class EinsumDense(Layer):
         bias_regularizer: regularizer of the bias.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
+        lora_rank: rank of the product that adapts the frozen kernel, see `enable_lora`; None adapts
+            nothing.
+        lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
@@ -65,6 +68,8 @@ class EinsumDense(Layer):
         bias_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -78,6 +83,7 @@ class EinsumDense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
         self.bias: Variable | None = None
         if self.equation.count(",") != 1 or self.equation.count("->") != 1:
             raise ArgumentError(
@@ -104,6 +110,7 @@ class EinsumDense(Layer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
+        self._adapt_if_asked()
 
     def _bias_shape(self, result: str, extents: Any, axes: int) -> tuple[int, ...]:
         """Return the shape of the bias: 1 except along its axes, from the first of them on."""
@@ -128,7 +135,7 @@ class EinsumDense(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         inputs = ops.astype(inputs, self._compute_dtype)
-        x = ops.einsum(self.equation, inputs, self.kernel)
+        x = ops.einsum(self.equation, inputs, self._adapted())
         if self.bias is not None:
             x = x + self.bias
         return self.activation(x)

@@ -15,7 +15,7 @@ from lamina.errors import ArgumentError, DTypeError, OutOfBoundsError
 from lamina.ir.graph import Node
 from lamina.ir.types import int32, promote
 from lamina.layers._base.arguments import positive_integer
-from lamina.layers._base.layer import Layer
+from lamina.layers._base.low_rank import LowRank
 from lamina.layers._base.options import TableOptions
 from lamina.tensor import Tensor, as_tensor
 
@@ -25,7 +25,7 @@ __all__ = ["Embedding"]
 EXACT = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
 
 
-class Embedding(Layer):
+class Embedding(LowRank):
     """Table of learned vectors, looked up by integers from 0 to input_dim - 1.
 
     Weight: embeddings (input_dim, output_dim).
@@ -38,6 +38,9 @@ class Embedding(Layer):
         embeddings_constraint: constraint applied to the table after each update.
         mask_zero: treat index 0 as padding and create a mask from it.
         weights: initial table, (input_dim, output_dim); None uses the initializer.
+        lora_rank: rank of the product that adapts the frozen table, see `enable_lora`; None adapts
+            nothing.
+        lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
         input_length: accepted for compatibility with Keras; has no effect.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
@@ -58,6 +61,7 @@ class Embedding(Layer):
     supports_masking = True
     autocast = False
     _data_dtype = int32
+    adapted_weight = "embeddings"
 
     def __init__(
         self,
@@ -68,6 +72,8 @@ class Embedding(Layer):
         embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: ArrayLike | Sequence[ArrayLike] | None = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         input_length: int | None = None,
         **kwargs: Unpack[TableOptions],
     ) -> None:
@@ -78,6 +84,7 @@ class Embedding(Layer):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
+        self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
         self._first_table = _table(self, weights)
         self._arguments.pop("weights", None)  # weights are saved as weights
 
@@ -91,6 +98,7 @@ class Embedding(Layer):
         )
         if self._first_table is not None:
             self.embeddings.assign(self._first_table)
+        self._adapt_if_asked()
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Return a mask, True at nonzero integers, if `mask_zero`; otherwise None.
@@ -108,7 +116,11 @@ class Embedding(Layer):
             numbers = ops.clip(numbers, 0, self.input_dim - 1)
         else:
             self.check_data(inputs.numpy())
-        return as_tensor(ops.take(self.embeddings, numbers, axis=0), self._compute_dtype)
+        rows = ops.take(self.embeddings, numbers, axis=0)
+        if self.lora_enabled:
+            a, b = self._low_rank()
+            rows = rows + ops.matmul(ops.take(a, numbers, axis=0), b)
+        return as_tensor(rows, self._compute_dtype)
 
     def _whole(self, inputs: Tensor) -> Tensor:
         """Return the integers in a dtype that holds all row numbers. Raise DTypeError for floats

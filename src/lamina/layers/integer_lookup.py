@@ -38,6 +38,8 @@ class IntegerLookup(Lookup):
             float rows.
         sparse: must be False; accepted for compatibility with Keras.
         pad_to_max_tokens: give the output `max_tokens` columns even if the vocabulary is smaller.
+        oov_method: must be "floormod": the index of an out-of-vocabulary integer is its remainder.
+        salt: must be None.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
@@ -67,8 +69,17 @@ class IntegerLookup(Lookup):
         output_mode: str = "int",
         sparse: bool = False,
         pad_to_max_tokens: bool = False,
+        oov_method: str = "floormod",
+        salt: Any = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
+        if oov_method != "floormod" or salt is not None:
+            given = f"oov_method={oov_method!r}" + ("" if salt is None else f", salt={salt!r}")
+            raise ArgumentError(
+                f"IntegerLookup: invalid oov_method (expected 'floormod' without a salt, got "
+                f"{given}): the layer is part of compiled programs, which do not hash strings",
+                hint="lm.layers.Hashing(num_bins, salt=...) hashes integers in front of the model",
+            )
         if vocabulary_dtype != "int64":
             raise ArgumentError(
                 f"IntegerLookup: vocabulary_dtype must be 'int64', not {vocabulary_dtype!r}"

@@ -18,9 +18,7 @@ from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec
 from lamina.operations.normalization import (
     along_axes,
-    along_axis,
     normalize,
-    normalize_by_batch,
     normalize_each,
     normalize_rms,
 )
@@ -29,7 +27,6 @@ from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
 __all__ = [
-    "BatchNormalization",
     "LayerNormalization",
     "GroupNormalization",
     "RMSNormalization",
@@ -39,7 +36,7 @@ __all__ = [
 Axes = int | Sequence[int]
 
 
-class _Affine(Layer):
+class Affine(Layer):
     """Base class of normalizations with a scale gamma and an offset beta per channel."""
 
     argument_checks: ClassVar[Checks] = {"scale": FLAG}
@@ -78,136 +75,7 @@ class _Affine(Layer):
         return gamma, beta
 
 
-class BatchNormalization(_Affine):
-    """Normalization of each channel to mean 0 and variance 1 over the batch.
-
-        gamma (x - mean) / sqrt(variance + epsilon) + beta
-
-    Training uses the statistics of the batch (variance over n) and updates the moving averages;
-    inference, and a layer with `trainable = False`, uses the moving averages. A mask, of one axis
-    less than the inputs, excludes entries from the statistics. Weights: gamma, beta, moving_mean,
-    moving_variance, all (channels,).
-
-    Args:
-        axis: axis of the channels.
-        momentum: factor m of the moving averages, m * old + (1 - m) * new.
-        epsilon: small positive number that keeps the denominator away from 0.
-        center: add the learned offset `beta`.
-        scale: multiply by the learned scale `gamma`.
-        beta_initializer: initializer of the offset.
-        gamma_initializer: initializer of the scale.
-        moving_mean_initializer: initializer of the moving mean.
-        moving_variance_initializer: initializer of the moving variance.
-        beta_regularizer: regularizer of the offset.
-        gamma_regularizer: regularizer of the scale.
-        beta_constraint: constraint applied to the offset after each update.
-        gamma_constraint: constraint applied to the scale after each update.
-        **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
-
-    Shapes:
-        (batch, ..., channels) -> (batch, ..., channels)
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.layers.BatchNormalization()(lm.Input((10, 3))).shape
-        (batch, 10, 3)
-
-    Source: Ioffe and Szegedy (2015), Batch normalization, algorithm 1.
-    """
-
-    streams = "each_step"
-
-    def __init__(
-        self,
-        axis: int = -1,
-        momentum: float = 0.99,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: InitializerLike = "zeros",
-        gamma_initializer: InitializerLike = "ones",
-        moving_mean_initializer: InitializerLike = "zeros",
-        moving_variance_initializer: InitializerLike = "ones",
-        beta_regularizer: RegularizerLike = None,
-        gamma_regularizer: RegularizerLike = None,
-        beta_constraint: ConstraintLike = None,
-        gamma_constraint: ConstraintLike = None,
-        **kwargs: Unpack[LayerOptions],
-    ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(axis, (list, tuple)) and len(axis) == 1:
-            (axis,) = axis
-        if not hasattr(axis, "__index__"):
-            raise ArgumentError(f"BatchNormalization: axis must be an integer, not {axis!r}")
-        self.axis = int(axis)
-        self.momentum, self.epsilon = float(momentum), float(epsilon)
-        rest = (beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint)
-        self._settle(center, scale, beta_initializer, gamma_initializer, *rest)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-
-    def build(self, input_shape: Any) -> None:
-        axis = axis_of(self._label(), self.axis, len(input_shape))
-        channels = input_shape[axis]
-        self._add_affine((channels,))
-        self.moving_mean = self.add_weight(
-            name="moving_mean",
-            shape=(channels,),
-            initializer=self.moving_mean_initializer,
-            trainable=False,
-            autocast=False,
-        )
-        self.moving_variance = self.add_weight(
-            name="moving_variance",
-            shape=(channels,),
-            initializer=self.moving_variance_initializer,
-            trainable=False,
-            autocast=False,
-        )
-        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
-
-    def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
-        x = self._wide(inputs)
-        axis = self.axis % x.ndim
-        if training:
-            mean, variance = self._moments(x, tuple(d for d in range(x.ndim) if d != axis), mask)
-            self._move(self.moving_mean, mean)
-            self._move(self.moving_variance, variance)
-            if mask is None:
-                gamma, beta = (
-                    None if w is None else self._wide(w) for w in (self.gamma, self.beta)
-                )
-                y = normalize_by_batch(x, mean, variance, axis, gamma, beta, self.epsilon)
-                return as_tensor(y, self._compute_dtype)
-        else:
-            mean, variance = (
-                along_axis(self._wide(w), axis, x) for w in (self.moving_mean, self.moving_variance)
-            )
-        y = normalize(x, mean, variance, *self._weights_along((axis,), x), self.epsilon)
-        return as_tensor(y, self._compute_dtype)
-
-    def _moments(self, x: Tensor, axes: tuple[int, ...], mask: Any) -> Any:
-        if mask is None:
-            mean = ops.mean(x, axes, keepdims=True)
-            return mean, ops.mean(ops.square(x - mean), axes, keepdims=True)
-        if mask.ndim != x.ndim - 1:
-            raise ShapeError(
-                f"{self._label()}: the mask, {mask.shape}, must have one axis less than the "
-                f"inputs, {x.shape}"
-            )
-        kept = ops.astype(ops.reshape(mask, (*mask.shape, 1)), x.dtype)
-        kept = kept + ops.zeros_like(x)
-        count = ops.sum(kept, axes, keepdims=True) + 1e-7
-        mean = ops.sum(x * kept, axes, keepdims=True) / count
-        centred = ops.square(x - mean) * kept
-        return mean, ops.sum(centred, axes, keepdims=True) / count
-
-    def _move(self, moving: Variable, batch: Tensor) -> None:
-        flat = ops.reshape(batch, moving.shape)
-        moving.assign(self._wide(moving) * self.momentum + flat * (1.0 - self.momentum))
-
-
-class LayerNormalization(_Affine):
+class LayerNormalization(Affine):
     """Normalization of each sample to mean 0 and variance 1 over `axis`.
 
         gamma (x - mean) / sqrt(variance + epsilon) + beta
@@ -273,7 +141,7 @@ class LayerNormalization(_Affine):
         return as_tensor(y, self._compute_dtype)
 
 
-class GroupNormalization(_Affine):
+class GroupNormalization(Affine):
     """Normalization of each sample's groups of channels to mean 0 and variance 1.
 
     Statistics are over the channels of a group and all positions; gamma and beta have one value per

@@ -109,6 +109,7 @@ class LSTM(OfCell):
         activation: name or function applied to candidates and outputs.
         recurrent_activation: name or function applied to the gates.
         use_bias: add a learned bias.
+        use_cudnn: accepted for compatibility with Keras; has no effect.
         **kwargs: arguments of `RNN` (`return_sequences`, ...), `LSTMCell` (`dropout`, ...) and
             `Layer`.
 
@@ -132,6 +133,7 @@ class LSTM(OfCell):
         activation: ActivationLike = "tanh",
         recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
+        use_cudnn: Any = "auto",
         **kwargs: Unpack[LSTMOptions],
     ) -> None:
         super().__init__(
@@ -159,6 +161,7 @@ class GRU(OfCell):
         activation: name or function applied to the candidates.
         recurrent_activation: name or function applied to the gates.
         use_bias: add a learned bias.
+        use_cudnn: accepted for compatibility with Keras; has no effect.
         **kwargs: arguments of `RNN` (`return_sequences`, ...), `GRUCell` (`reset_after`, ...) and
             `Layer`.
 
@@ -181,6 +184,7 @@ class GRU(OfCell):
         activation: ActivationLike = "tanh",
         recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
+        use_cudnn: Any = "auto",
         **kwargs: Unpack[GRUOptions],
     ) -> None:
         super().__init__(

@@ -87,7 +87,7 @@ class ReversibleEmbedding(Embedding):
         dtype = self.reverse_dtype or self._compute_dtype
         vectors = ops.astype(inputs, dtype)
         if self.tie_weights:
-            table = ops.astype(self.embeddings.read(), dtype)
+            table = ops.astype(ops.asarray(self._adapted()), dtype)
             scores = ops.tensordot(vectors, table, axes=((-1,), (1,)))
         else:
             table = ops.astype(self.reverse_embeddings.read(), dtype)

@@ -16,7 +16,7 @@ from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec
 from lamina.operations.windows import checked_format
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["MelSpectrogram", "STFTSpectrogram"]
 
@@ -58,6 +58,7 @@ class STFTSpectrogram(Layer):
     """
 
     input_spec = InputSpec(ndim=3)
+    autocast = False
     argument_checks: ClassVar[Checks] = {
         "mode": OneOf(MODES),
         "frame_length": Integer(2),
@@ -111,18 +112,18 @@ class STFTSpectrogram(Layer):
         if not inputs.dtype.is_float:
             raise DTypeError(f"{self._label()}: expected floats, got {inputs.dtype}")
         channels = inputs.shape[-1] if self.data_format == "channels_last" else inputs.shape[1]
-        waves = inputs
+        waves = self._wide(inputs)
         if self.data_format == "channels_last":
-            waves = ops.permute_dims(inputs, (0, 2, 1))
+            waves = ops.permute_dims(waves, (0, 2, 1))
         flat = ops.reshape(waves, (-1, waves.shape[2], 1))
         parts = [
-            ops.conv(flat, getattr(self, f"{part}_kernel"), self._step, self.padding)
+            ops.conv(flat, self._wide(getattr(self, f"{part}_kernel")), self._step, self.padding)
             for part in ("real", "imag")
             if self.mode not in ("real", "imag") or part == self.mode
         ]
         found = self._combined(parts)  # (batch * channels, frames, frequencies)
         found = ops.reshape(found, (-1, channels, *found.shape[1:]))
-        return self._arranged(found)
+        return as_tensor(self._arranged(found), self._compute_dtype)
 
     def _combined(self, parts: list[Tensor]) -> Tensor:
         if self.mode in ("real", "imag"):
@@ -181,6 +182,7 @@ class MelSpectrogram(Layer):
     """
 
     input_spec = InputSpec(min_ndim=1, max_ndim=2)
+    autocast = False
     argument_checks: ClassVar[Checks] = {
         "fft_length": Integer(2),
         "sequence_stride": Integer(1),
@@ -227,7 +229,7 @@ class MelSpectrogram(Layer):
         )
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.astype(inputs, self._compute_dtype)
+        x = self._wide(inputs)
         waves = x if x.ndim == 2 else ops.expand_dims(x, 0)
         if not is_static(waves.shape[1:]):
             raise ArgumentError(f"{self._label()}: the number of samples must be known")
@@ -242,11 +244,12 @@ class MelSpectrogram(Layer):
         spectrum = power if self.mag_exp == 2 else ops.sqrt(power) ** self.mag_exp
         found = ops.tensordot(spectrum, ops.asarray(self._mel, dtype=x.dtype), axes=1)
         if self.power_to_db:
-            found = self._decibels(found, single=x.ndim == 1)
+            found = self._decibels(found)
         found = ops.matrix_transpose(found)
-        return found if x.ndim == 2 else ops.squeeze(found, 0)
+        found = found if x.ndim == 2 else ops.squeeze(found, 0)
+        return as_tensor(found, self._compute_dtype)
 
-    def _decibels(self, x: Tensor, single: bool) -> Tensor:
+    def _decibels(self, x: Tensor) -> Tensor:
         reference = 10.0 * math.log10(max(abs(self.ref_power), self.min_power))
         found = 10.0 * ops.log10(ops.maximum(x, self.min_power)) - reference
         return ops.maximum(found, ops.max(found) - self.top_db)
