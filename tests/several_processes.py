@@ -16,7 +16,7 @@ from lamina.distribution import (
 )
 from lamina.files import write_whole
 from lamina.saving import once
-from small_networks import made, trained
+from small_networks import made, trained, trained_on_a_dataset
 
 if not sys.argv[1:] and os.environ["LAMINA_PROCESS"] == "1":
     sys.exit(3)
@@ -34,7 +34,10 @@ again.fit(x, y, batch_size=8, epochs=2, verbose=0, seed=3, checkpoint=runs, ever
 whole = again.fit(
     x, y, batch_size=8, epochs=3, verbose=0, checkpoint=runs, every="0.01s", resume=True
 )
+read = []
 found = {
+    "of a dataset": trained_on_a_dataset("perceptron", read.append),
+    "read": [len(rows) for rows in read],
     "files": sorted(path.name for path in runs.iterdir()),
     "resumed": whole.history["loss"],
     "processes": process_count(),

@@ -68,3 +68,18 @@ def continued(kind, state, epochs=2, rows=64, batch_size=32):
     model.restore_training_state(state)
     history = model.fit(x, y, batch_size=batch_size, epochs=epochs, verbose=0)
     return history.history["loss"]
+
+
+def trained_on_a_dataset(kind, read=lambda rows: None, rows=76, batch_size=16):
+    """The losses of a training on a Dataset whose last batch is short, and of an evaluation; `read`
+    is called with the numbers of the rows that are read."""
+    model, x, y = made(kind, rows)
+
+    def batch(chosen):
+        read(chosen.tolist())
+        return x[chosen], y[chosen]
+
+    data = lm.data.Dataset.of_rows(batch, rows, batch_size, seed=5, workers=1)
+    history = model.fit(data, epochs=2, verbose=0, seed=3)
+    samples = lm.data.Dataset.from_tensor_slices((x[:64], y[:64])).batch(batch_size).cache()
+    return [*history.history["loss"], model.evaluate(samples, verbose=0)]

@@ -11,7 +11,7 @@ import pytest
 from engine_names import needs_jax
 from lamina.cli import main
 from paths import TESTS
-from small_networks import trained
+from small_networks import trained, trained_on_a_dataset
 
 PROGRAM = str(TESTS / "several_processes.py")
 
@@ -39,6 +39,8 @@ def test_two_processes_of_four_devices_train_as_one_device_does(tmp_path):
     np.testing.assert_allclose(found["predictions"], model.predict(x[:16], verbose=0), atol=1e-5)
     assert len(found["resumed"]) == 3
     assert found["files"][:2] == ["final.state", "history.jsonl"]
+    np.testing.assert_allclose(found["of a dataset"], trained_on_a_dataset("perceptron"), rtol=1e-5)
+    assert found["read"] == [8, 8, 8, 8, 12] * 2  # half of 16; 12 cannot be divided among 8 devices
     slot = abs(model.optimizer.variables[2].numpy()).sum()
     np.testing.assert_allclose(found["slot"], slot, rtol=1e-4)
 

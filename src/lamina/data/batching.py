@@ -11,6 +11,7 @@ import numpy as np
 from lamina import tree
 from lamina.arguments import integer, one_of
 from lamina.data.elements import Elements, stacked, unstacked, worker_count
+from lamina.data.parts import reading, wanted
 from lamina.errors import ShapeError
 from lamina.specs import TensorShape
 
@@ -65,7 +66,7 @@ class Batching(Elements):
 
         def numbers(number: int) -> range:
             stop = (number + 1) * size
-            return range(number * size, stop if length < 0 else min(stop, length))
+            return wanted(range(number * size, stop if length < 0 else min(stop, length)))
 
         if gather is not None and join is stacked:
             return self._with(
@@ -77,7 +78,9 @@ class Batching(Elements):
         if make is not None:
 
             def joined(epoch: int, number: int) -> Any:
-                samples = [make(epoch, k) for k in numbers(number)]
+                chosen = numbers(number)
+                with reading(None):  # samples are whole
+                    samples = [make(epoch, k) for k in chosen]
                 present = [sample for sample in samples if sample is not None]
                 return join(present) if present else None
 

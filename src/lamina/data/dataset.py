@@ -28,6 +28,7 @@ from lamina.data.disk_cache import DiskCache, MemoryCache, cached
 from lamina.data.elements import AUTOTUNE, INFINITE, UNKNOWN, Gather, Iterate, Make, wrapped
 from lamina.data.making import Making
 from lamina.data.mapping import Mapping
+from lamina.data.parts import reading, wanted
 from lamina.data.selecting import Selecting, order_seed
 from lamina.data.splitting import epoch_order
 from lamina.data.windows import Windows
@@ -139,7 +140,7 @@ class Dataset(Making, Mapping, Selecting, Batching, Windows):
 
         def make(epoch: int, number: int) -> Any:
             chosen = order(epoch)[number * size : (number + 1) * size]
-            return rows(chosen if batch_size else chosen[0])
+            return rows(wanted(chosen) if batch_size else chosen[0])
 
         return cls(make, -(-count // size), batched=bool(batch_size), **options)
 
@@ -207,8 +208,8 @@ class Dataset(Making, Mapping, Selecting, Batching, Windows):
         Args:
             first: number of the first element.
             count: number of elements; None continues without end.
-            then: function of an element, called in the thread that makes it; its result is returned
-                in place of the element.
+            then: function that is called in the thread that makes an element, with a function that
+                makes it; its result is returned in place of the element.
         """
         return self._streamed(first, count, then)
 
@@ -281,7 +282,8 @@ class Dataset(Making, Mapping, Selecting, Batching, Windows):
 
             def make(epoch: int, number: int) -> Any:
                 if number not in kept:
-                    kept.write(number, made(0, number))
+                    with reading(None):
+                        kept.write(number, made(0, number))
                 return kept.read(number)
 
             return self._with(make)

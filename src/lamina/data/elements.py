@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Make = Callable[[int, int], Any]
 Iterate = Callable[[int], Iterable[Any]]
-Then = Callable[[Any], Any]
+Then = Callable[[Callable[[], Any]], Any]  # of the making of an element
 Gather = Callable[[int, np.ndarray], Any]
 AUTOTUNE = -1  # "as many as there are processors"
 INFINITE, UNKNOWN = -1, -2  # lengths, with tf.data's numbers
@@ -106,8 +106,9 @@ class Elements:
         assert make is not None
 
         def made(number: int) -> Any:
-            element = make(*place(number))
-            return element if then is None or element is None else then(element)
+            if then is None:
+                return make(*place(number))
+            return then(lambda: make(*place(number)))
 
         return in_order(made, numbers, self.workers, self.ahead)
 
@@ -126,7 +127,8 @@ class Elements:
             epoch, first = divmod(first, length) if length > 0 else (0, first)
             found = itertools.islice(self._all_passes(epoch), first, None)
         wanted = itertools.islice(found, count)
-        yield from wanted if then is None else map(then, wanted)
+        for element in wanted:
+            yield element if then is None else then(lambda element=element: element)
 
     def _all_passes(self, epoch: int) -> Generator[Any, None, None]:
         for number in itertools.count(epoch):

@@ -159,6 +159,8 @@ class Distribution:
         'batch'
     """
 
+    auto_shard_dataset = True  # of several processes, each reads its part of a Dataset's batches
+
     def __init__(self, device_mesh: DeviceMesh, batch_dim_name: str) -> None:
         if batch_dim_name not in device_mesh.axis_names:
             raise unknown_name("axis of the mesh", batch_dim_name, device_mesh.axis_names)
@@ -242,7 +244,8 @@ class DataParallel(Distribution):
     Args:
         device_mesh: the devices, in a mesh of one axis; None takes all devices.
         devices: names of the devices, instead of a mesh.
-        auto_shard_dataset: accepted for Keras.
+        auto_shard_dataset: of several processes, let each read only its rows of the batches of a
+            Dataset; False lets each read all of them.
         shard_optimizer_state: divide the optimizer's arrays over the devices as well (ZeRO, stage
             1): less memory, and one more exchange for each step.
 
@@ -267,6 +270,7 @@ class DataParallel(Distribution):
             names = list_devices() if devices is None else list(devices)
             device_mesh = DeviceMesh((len(names),), ("batch",), names)
         super().__init__(device_mesh, device_mesh.axis_names[0])
+        self.auto_shard_dataset = auto_shard_dataset
         self.shard_optimizer_state = shard_optimizer_state
 
     def slot_layout(self, layout: Layout, slot: Variable) -> Layout:
@@ -293,7 +297,8 @@ class ModelParallel(Distribution):
     Args:
         layout_map: layouts of weights by their paths; weights without one are copied.
         batch_dim_name: axis of the mesh along which batches are divided; None takes the first.
-        auto_shard_dataset: accepted for Keras.
+        auto_shard_dataset: of several processes, let each read only its rows of the batches of a
+            Dataset; False lets each read all of them.
 
     Example:
         >>> import lamina as lm
@@ -313,6 +318,7 @@ class ModelParallel(Distribution):
     ) -> None:
         mesh = layout_map.device_mesh
         super().__init__(mesh, batch_dim_name or mesh.axis_names[0])
+        self.auto_shard_dataset = auto_shard_dataset
         self.layout_map = layout_map
 
     def weight_layout(self, path: str, variable: Variable) -> Layout:

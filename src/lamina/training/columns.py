@@ -7,7 +7,7 @@ Programs take rows out of them by number, so nothing is copied to shuffle or to 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
@@ -17,6 +17,7 @@ from lamina import tree
 from lamina.arguments import number
 from lamina.data.arrays import Array, check_lengths, data_array
 from lamina.data.splitting import class_labels
+from lamina.distribution.own_rows import joined
 from lamina.errors import ArgumentError, DataError, RangeError, describe
 from lamina.ir import types
 from lamina.ir.types import Extent, TensorType
@@ -35,6 +36,7 @@ class Columns:
     target_structure: object = (None, (), ())
     weight_structure: object = (None, (), ())
     numbers: Array | None = None  # of the rows in the data set, where a model needs them
+    joined: bool = False  # True if the values are on devices, parts of them in other processes
 
     @property
     def arrays(self) -> list[Array]:
@@ -86,8 +88,20 @@ class Columns:
     def use_views(self) -> None:
         """Replace the arrays by views, which no one else holds: their copies on devices end with
         these columns."""
+        self._replace(lambda array: array.view())
+
+    def cut(self, rows: slice) -> None:
+        """Keep only these rows."""
+        self._replace(lambda array: np.ascontiguousarray(array[rows]))
+
+    def join(self, whole: int) -> None:
+        """Let the rows of all processes, `whole` of them, be one batch on their devices."""
+        self._replace(lambda array: joined(array, whole))
+        self.joined = True
+
+    def _replace(self, function: Callable[[Array], Array]) -> None:
         for arrays in (self.inputs, self.targets, self.weights):
-            arrays[:] = [array.view() for array in arrays]
+            arrays[:] = map(function, arrays)
 
     def number_rows(self, first: int = 0) -> None:
         """Give the rows the numbers from `first` on, if they have none."""

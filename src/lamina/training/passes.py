@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from lamina.data.arrays import Array
+from lamina.distribution.own_rows import own_rows, reads_parts
 from lamina.interrupts import Deferred
 from lamina.training.columns import Columns
 from lamina.training.kept import Kept
@@ -47,6 +48,9 @@ def run(
     logs, done, rows = dict(begun.logs), begun.batch, begun.rows
     runner: Runner | None = None
     hooks = HOOKS[data_pass.kind]
+    if isinstance(data_pass.source, Stream):
+        parted = reads_parts() and not session.compilation.run_eagerly
+        data_pass.source.part = own_rows if parted else None
     with closing(data_pass.source.chunks(epoch, data_pass.pace, done)) as chunks:
         for data, order in chunks:
             if runner is None or isinstance(data_pass.source, Stream):

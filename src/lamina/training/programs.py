@@ -119,6 +119,14 @@ def _sizes(types_: Sequence[TensorType], arrays: Sequence[Array]) -> dict[str, i
     }
 
 
+class WholeBatch(Program):
+    """A program of one step on whole columns: `order` has the numbers of all rows, and is not
+    read. The rows of joined columns are in several processes, where no gather reaches them."""
+
+    def __call__(self, order: Array, *arrays: Array) -> Outputs:
+        return super().__call__(*arrays)
+
+
 class EagerLoop:
     """The loop of a program, run as Python code, batch by batch."""
 
@@ -211,6 +219,16 @@ def loop(step: Step, results: Results, carried: Sequence[Variable]) -> Recordabl
             if variable in changed:
                 variable.assign(value)
         return {**results(), **{name: each[-1] for name, each in (extra or {}).items()}}
+
+    return run
+
+
+def one_step(step: Step, results: Results) -> Recordable:
+    """The function of whole columns that `WholeBatch` records."""
+
+    def run(*columns: Tensor) -> dict[str, Tensor]:
+        extra = step(columns) or {}
+        return {**results(), **extra}
 
     return run
 

@@ -11,7 +11,15 @@ from lamina.tensor import Tensor, as_tensor
 from lamina.training.columns import Columns, packed
 from lamina.training.openness import Programs
 from lamina.training.own_metrics import own_metrics, reported_metrics, results
-from lamina.training.programs import EagerLoop, Results, Runner, Step, loop_program
+from lamina.training.programs import (
+    EagerLoop,
+    Results,
+    Runner,
+    Step,
+    WholeBatch,
+    loop_program,
+    one_step,
+)
 from lamina.training.progress import compiling
 from lamina.training.protocol import STEPS, Kind, Trainable
 from lamina.training.step import Steps
@@ -26,13 +34,17 @@ class Runners:
 
     def runner(self, model: Trainable, steps: Steps, kind: Kind, columns: Columns) -> Runner:
         """Return the program for such columns: (order, *arrays) -> logs."""
-        key = (kind, _frozen(model), settings.engine)
+        key = (kind, _frozen(model), settings.engine, columns.joined)
 
         def make(types_: list[TensorType], reason: str) -> Runner:
             step, logs = _step(model, steps, kind, columns)
+            name = f"{kind} {model.name}"
+            if columns.joined:
+                with compiling():
+                    return WholeBatch(one_step(step, logs), types_, name, reason)
             carried = _carried(model, steps, kind)
             with compiling():
-                return loop_program(step, logs, carried, types_, f"{kind} {model.name}", reason)
+                return loop_program(step, logs, carried, types_, name, reason)
 
         return self._programs.find(key, model, columns, make)
 

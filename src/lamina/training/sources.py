@@ -25,6 +25,7 @@ import numpy as np
 
 from lamina.data.arrays import Array, is_data
 from lamina.data.dataset import INFINITE, Dataset
+from lamina.data.parts import Part, Reading, reading
 from lamina.data.splitting import epoch_order
 from lamina.distribution.processes import agreed
 from lamina.engines import residence
@@ -144,6 +145,7 @@ class Stream:
         self.limit = steps
         self.steps = steps if steps is not None else _length(batches)
         self.place: Callable[[Sequence[Array]], None] | None = None  # on devices, by the program
+        self.part: Part | None = None  # of batches of a Dataset, that this process reads
         self._running: Iterator[object] | None = None
         self._taken = 0  # elements that a Dataset without numbers has given
 
@@ -198,8 +200,7 @@ class Stream:
             return
         place = epoch * steps + first
         if not data.is_sequential:
-            then = self._placed if data.workers else self._columns
-            with closing(data.stream(place, steps - first, then)) as batches:
+            with closing(data.stream(place, steps - first, self._made)) as batches:
                 yield from batches
             return
         if self._running is None or self._taken != place:
@@ -208,14 +209,33 @@ class Stream:
             self._taken += 1
             yield self._columns(batch)
 
-    def _placed(self, batch: object) -> Columns:
-        """The batch as columns, on the devices: the thread that made it transfers it while the
-        step before runs."""
+    def _made(self, make: Callable[[], object]) -> Columns | None:
+        """The batch as columns, on the devices: the thread that makes it transfers it while the
+        step before runs. Of several processes, each makes its part."""
+        with reading(self.part) as begun:
+            batch = make()
+        if batch is None:
+            return None
         data = self._columns(batch)
-        if self.place is not None:
+        if begun is not None:
+            self._join(data, begun)
+        if self.place is not None and not data.joined and self._is_ahead:
             data.use_views()
             self.place(data.arrays)
         return data
+
+    def _join(self, data: Columns, begun: Reading) -> None:
+        """Let the parts of all processes be one batch."""
+        whole = data.rows if begun.whole is None else begun.whole
+        rows = begun.part(whole)
+        if rows is not None:
+            if begun.whole is None:
+                data.cut(rows)
+            data.join(whole)
+
+    @property
+    def _is_ahead(self) -> bool:
+        return isinstance(self.batches, Dataset) and bool(self.batches.workers)
 
     def _columns(self, batch: object) -> Columns:
         x, y, weights = (*parts_of(batch), None, None)[:3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -61,6 +62,18 @@ def sharding(placement: Placement, layout: Layout) -> Any:
     if placement.device is not None:
         return SingleDeviceSharding(device(placement.device))
     return SingleDeviceSharding(jax.local_devices()[0])
+
+
+def own_rows(placement: Placement, count: int) -> slice | None:
+    """The rows of a batch that the devices of this process hold; None if it needs all of them."""
+    of, axis = placement.mesh, placement.batch
+    if of is None or axis is None or count == 0 or count % of.size(axis):
+        return None
+    places = sharding(placement, (axis,)).addressable_devices_indices_map((count,)).values()
+    pieces = sorted({rows.indices(count)[:2] for (rows,) in places})
+    whole = all(stop == start for (_, stop), (start, _) in itertools.pairwise(pieces))
+    rows = slice(pieces[0][0], pieces[-1][1])
+    return rows if whole and rows != slice(0, count) else None
 
 
 def of_arguments(

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from lamina.engines import residence
+from lamina.engines.placement import Placement
 from lamina.engines.xla import backend, processes, shardings
 from lamina.engines.xla.elementwise import jax_dtype
 from lamina.ir.types import DType
@@ -32,6 +33,19 @@ def fetched(value: Any, storage: np.dtype) -> np.ndarray:
 
     processes.join()
     return np.array(multihost_utils.process_allgather(value, tiled=True)).view(storage)
+
+
+def joined(placement: Placement, part: np.ndarray, whole: int) -> np.ndarray:
+    """Zeros of the shape of a batch of `whole` rows, whose value on the devices is joined from the
+    parts of all processes."""
+    layout = (placement.batch, *[None] * (part.ndim - 1))
+    sharding = shardings.sharding(placement, layout)
+    shape = (whole, *part.shape[1:])
+    with backend.wide():
+        value = jax.make_array_from_process_local_data(sharding, part, shape)
+    stand_in = np.broadcast_to(np.zeros((), part.dtype), shape)
+    keep(stand_in, value, newer=False)
+    return stand_in
 
 
 def keep(array: np.ndarray, value: Any, newer: bool) -> None:
