@@ -1,4 +1,4 @@
-"""What `imdb` and `reuters` have in common: texts as lists of the ranks of their words."""
+"""Steps that `imdb` and `reuters` share: texts as lists of the ranks of their words."""
 
 from __future__ import annotations
 

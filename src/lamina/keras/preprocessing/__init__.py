@@ -6,12 +6,13 @@ from lamina.data import (
     text_dataset_from_directory,
     timeseries_dataset_from_array,
 )
-from lamina.keras.preprocessing import image, sequence
+from lamina.keras.preprocessing import image, sequence, text
 
 __all__ = [
     "image",
     "image_dataset_from_directory",
     "sequence",
+    "text",
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
 ]

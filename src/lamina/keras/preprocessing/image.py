@@ -2,7 +2,8 @@
 
 from lamina import namespaces
 from lamina.data import array_to_img, img_to_array, load_img, save_img
+from lamina.data.image_generator import ImageDataGenerator
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
+__all__ = ["ImageDataGenerator", "array_to_img", "img_to_array", "load_img", "save_img"]
 
 namespaces.declare(__name__)
