@@ -176,3 +176,18 @@ def test_a_model_without_call_and_steps_is_an_error():
     model.compile("sgd", "mse")
     with pytest.raises(TypeError, match="Nothing must define call"):
         model.fit(X, Y, verbose=0)
+
+
+def test_lists_of_metrics_by_the_names_of_outputs_belong_to_these_outputs():
+    a = lm.Input((4,))
+    last = lm.layers.Dense(1, name="z_first")(a), lm.layers.Dense(3, "softmax", name="second")(a)
+    model = lm.Model(a, last)
+    model.compile(
+        "sgd",
+        {"z_first": "mse", "second": "categorical_crossentropy"},
+        metrics={"z_first": ["mae"], "second": ["accuracy"]},
+    )
+    x, targets = np.ones((6, 4)), (np.ones((6, 1)), np.eye(3)[[0, 1, 2, 0, 1, 2]])
+    for y in (list(targets), dict(zip(("z_first", "second"), targets, strict=True))):
+        logs = model.fit(x, y, verbose=0).history
+        assert {"z_first_mae", "second_accuracy"} <= set(logs)

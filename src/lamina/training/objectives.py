@@ -158,6 +158,8 @@ def by_output(given: object, names: Sequence[str], what: str, shared: bool) -> l
 
     One value counts for all outputs where `shared`, else for the only one.
     """
+    if isinstance(given, Mapping) and set(given) <= set(names):
+        return [given.get(name) for name in names]
     values = _flat(given)
     if _is_nested(given) and len(values) == len(names):
         return values
