@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.errors import ArgumentError, DTypeError, ShapeError
+from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.keras import ops
 
 RNG = np.random.default_rng(0)
@@ -23,6 +23,16 @@ FUNCTIONS = {
     "istft": (SIGNAL, lambda x: ops.istft(ops.stft(x, 12, 6, 16), 12, 6, 16)),
     "extract_sequences": (SIGNAL, lambda x: ops.extract_sequences(x, 5, 2)),
     "angle": (SIGNAL, lambda x: ops.angle((x, x * x))),
+    "corrcoef": (SIGNAL, ops.corrcoef),
+    "correlate": (SIGNAL, lambda x: ops.correlate(x[0], x[1, :5], "same")),
+    "i0": (20 * SIGNAL, lambda x: ops.log(ops.i0(x))),
+    "nanmedian": (SIGNAL, lambda x: ops.nanmedian(x, axis=1)),
+    "unfold": (IMAGES, lambda x: ops.unfold(x, 2, padding=1)),
+    "fold": (IMAGES, lambda x: ops.fold(ops.reshape(x, (5, 4, 9)), 4, 2)),
+    "attention": (IMAGES, lambda x: ops.dot_product_attention(x, x, x * x, is_causal=True)),
+    "map": (SIGNAL, lambda x: ops.vectorized_map(lambda row: ops.sin(row) * ops.sum(row), x)),
+    "vectorize": (SIGNAL, lambda x: ops.vectorize(ops.dot, signature="(n),(n)->()")(x, x[0])),
+    "rearrange": (IMAGES, lambda x: ops.rearrange(x, "b (h p) w c -> b h w (p c)", p=3)),
     "resize": (IMAGES, lambda x: ops.image.resize(x, (4, 7), "bicubic", antialias=True)),
     "affine": (IMAGES, lambda x: ops.image.affine_transform(x, lm.asarray(TURN))),
     "perspective": (
@@ -87,6 +97,27 @@ def test_complex_values_are_pairs():
     assert ops.imag(np.float32([1.0])).tolist() == [0.0]
 
 
+def test_directional_derivatives_are_those_of_gradients():
+    x, t = (lm.asarray(RNG.normal(size=(3,))) for _ in range(2))
+    _, (slope, other), aux = ops.jvp(
+        lambda x: ((ops.sum(x**3), 2 * x), "aux"), (x,), (t,), has_aux=True
+    )
+    np.testing.assert_allclose(slope, np.sum(3 * x.numpy() ** 2 * t.numpy()), rtol=1e-12)
+    np.testing.assert_allclose(other, 2 * t.numpy(), rtol=1e-12)
+    assert aux == "aux"
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_divisors_and_histograms_are_those_of_numpy(compiled):
+    run = lm.compile if compiled else lambda f: f
+    x, y = RNG.integers(-90, 90, (2, 50)).astype("int32")
+    np.testing.assert_array_equal(run(ops.gcd)(lm.asarray(x), lm.asarray(y)), np.gcd(x, y))
+    np.testing.assert_array_equal(run(ops.lcm)(lm.asarray(x), lm.asarray(y)), np.lcm(x, y))
+    found = run(lambda x: ops.histogram(x, 7))(lm.asarray(SIGNAL))
+    for a, b in zip(found, np.histogram(SIGNAL, 7), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
 ERRORS = [
     (lambda: ops.fft(SIGNAL), ArgumentError, "pair"),
     (lambda: ops.view_as_real(SIGNAL), DTypeError, "pair"),
@@ -99,6 +130,15 @@ ERRORS = [
     (lambda: ops.image.rgb_to_hsv(np.ones((2, 2, 3), "uint8")), DTypeError, "floats"),
     (lambda: ops.image.map_coordinates(SIGNAL, SIGNAL, 3), ArgumentError, "order"),
     (lambda: ops.image.affine_transform(IMAGES, TURN, "cubic"), ArgumentError, "'bilinear'"),
+    (lambda: ops.correlate(IMAGES, IMAGES), ShapeError, "vectors"),
+    (lambda: ops.correlate(SIGNAL[0], SIGNAL[1], "all"), ArgumentError, "'same'"),
+    (lambda: ops.gcd(SIGNAL, 2), DTypeError, "integers"),
+    (lambda: ops.rearrange(SIGNAL, "a b -> a"), ArgumentError, "both sides"),
+    (lambda: ops.rearrange(SIGNAL, "a (b c) -> a b c"), ShapeError, "not known"),
+    (lambda: ops.vectorize(ops.dot, signature="n->n")(SIGNAL), ArgumentError, "signature"),
+    (lambda: ops.dot_product_attention(SIGNAL, SIGNAL, SIGNAL), ShapeError, "heads"),
+    (lambda: ops.histogram(SIGNAL, 0), RangeError, "one bin"),
+    (lambda: ops.view(np.ones(4, bool), "int8"), DTypeError, "bool"),
     (lambda: ops.image.resize(SIGNAL, (2, 2)), ShapeError, "images"),
 ]  # fmt: skip
 

@@ -16,11 +16,13 @@ from lamina.keras.ops import (
     decompositions,
     fourier,
     indexing,
+    mapping,
     neural,
     products,
     reductions,
     shaping,
     skipping_nan,
+    statistics,
     transcendental,
     updates,
 )
@@ -33,11 +35,13 @@ from lamina.keras.ops.creation import *  # noqa: F403
 from lamina.keras.ops.decompositions import *  # noqa: F403
 from lamina.keras.ops.fourier import *  # noqa: F403
 from lamina.keras.ops.indexing import *  # noqa: F403
+from lamina.keras.ops.mapping import *  # noqa: F403
 from lamina.keras.ops.neural import *  # noqa: F403
 from lamina.keras.ops.products import *  # noqa: F403
 from lamina.keras.ops.reductions import *  # noqa: F403
 from lamina.keras.ops.shaping import *  # noqa: F403
 from lamina.keras.ops.skipping_nan import *  # noqa: F403
+from lamina.keras.ops.statistics import *  # noqa: F403
 from lamina.keras.ops.transcendental import *  # noqa: F403
 from lamina.keras.ops.updates import *  # noqa: F403
 
@@ -51,11 +55,13 @@ __all__ += creation.__all__
 __all__ += decompositions.__all__
 __all__ += fourier.__all__
 __all__ += indexing.__all__
+__all__ += mapping.__all__
 __all__ += neural.__all__
 __all__ += products.__all__
 __all__ += reductions.__all__
 __all__ += shaping.__all__
 __all__ += skipping_nan.__all__
+__all__ += statistics.__all__
 __all__ += transcendental.__all__
 __all__ += updates.__all__
 

@@ -1,4 +1,4 @@
-"""`keras.ops`: normalization, convolutions and windows."""
+"""`keras.ops`: normalization, convolutions, windows, patches and attention."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Any
 from lamina import nn
 from lamina import operations as ops
 from lamina.annotations import ArrayLike
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, ShapeError
 from lamina.keras.ops.arguments import floating, operation, tensor
-from lamina.operations import normalization
-from lamina.operations.promote import axes_of
+from lamina.operations import normalization, patches, probabilities
+from lamina.operations.promote import axes_of, promoted
 from lamina.tensor import Tensor
 
 # fmt: off
 __all__ = [
     "adaptive_average_pool", "adaptive_max_pool", "average_pool", "batch_normalization", "conv",
-    "conv_transpose", "depth_to_space", "depthwise_conv", "layer_normalization", "max_pool",
-    "rms_normalization", "separable_conv", "space_to_depth",
+    "conv_transpose", "depth_to_space", "depthwise_conv", "dot_product_attention", "fold",
+    "layer_normalization", "max_pool", "rms_normalization", "separable_conv", "space_to_depth",
+    "unfold",
 ]
 # fmt: on
 
@@ -199,3 +200,74 @@ def space_to_depth(
 ) -> Tensor:
     """Blocks of pixels become channels; undoes `depth_to_space`."""
     return nn.space_to_depth(x, block_size, data_format)
+
+
+# ---- patches and attention -----------------------------------------------------------------------
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+@operation
+def unfold(
+    x: ArrayLike, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
+    """The patches of images (batch, channels, height, width) as columns."""
+    sizes = (_pair(v) for v in (kernel_size, dilation, padding, stride))
+    return patches.unfold(tensor(x), *sizes)
+
+
+@operation
+def fold(
+    x: ArrayLike,
+    output_size: Any,
+    kernel_size: Any,
+    dilation: Any = 1,
+    padding: Any = 0,
+    stride: Any = 1,
+) -> Tensor:
+    """Images (batch, channels, height, width) of columns, the sum of all that cover a pixel."""
+    sizes = (_pair(v) for v in (output_size, kernel_size, dilation, padding, stride))
+    return patches.fold(tensor(x), *sizes)
+
+
+@operation
+def dot_product_attention(
+    query: ArrayLike,
+    key: ArrayLike,
+    value: ArrayLike,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> Tensor:
+    """softmax(scale query key^T + bias) value, for (batch, time, heads, depth).
+
+    Several heads of the query may share one of key and value. `scale` is 1 / sqrt(depth) by
+    default; True in `mask` lets a query see a key. `flash_attention` changes nothing: the compiler
+    fuses the products. A soft cap divides logits by 1 + |logits| / cap.
+    """
+    q, k, v = promoted((query, key, value), floating=True)
+    if any(x.ndim != 4 for x in (q, k, v)):
+        raise ShapeError(
+            f"dot_product_attention: expected (batch, time, heads, depth), got shapes {q.shape}, "
+            f"{k.shape} and {v.shape}"
+        )
+    heads, shared = q.shape[2].__index__(), k.shape[2].__index__()
+    if heads % shared:
+        raise ShapeError(f"dot_product_attention: {heads} heads cannot share {shared}")
+    k, v = (ops.repeat(x, heads // shared, axis=2) for x in (k, v))
+    factor = q.shape[-1].__index__() ** -0.5 if scale is None else scale
+    logits = ops.einsum("bqhd,bkhd->bhqk", q, k) * factor
+    if bias is not None:
+        logits = logits + ops.cast(bias, logits.dtype)
+    if attn_logits_soft_cap is not None:
+        logits = logits / (1.0 + ops.abs(logits) / attn_logits_soft_cap)
+    least = -0.7 * float(ops.finfo(logits.dtype).max)
+    if mask is not None:
+        logits = ops.where(ops.cast(mask, "bool"), logits, least)
+    if is_causal:
+        rows, columns = (ops.arange(n, dtype="int32") for n in logits._type.shape[-2:])
+        logits = ops.where(ops.expand_dims(rows, axis=1) >= columns, logits, least)
+    return ops.einsum("bhqk,bkhd->bqhd", probabilities.softmax(logits), v)
