@@ -1,6 +1,7 @@
 """Targets: schedules for other machines, and thresholds under which every pass acts."""
 
 import math
+import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import lamina as lm
 from lamina.engines import engine
+from lamina.engines.llvm import pipeline
 from lamina.engines.llvm.loops.nest import NestKind
 from lamina.engines.llvm.loops.schedule import Tail
 from lamina.engines.llvm.pipeline import program_of, stages_of
@@ -305,3 +307,17 @@ def test_a_network_is_right_under_eager_thresholds():
         found = again.predict(x, verbose=0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert engine("llvm").name == "llvm"
+
+
+def test_products_of_16_bit_floats_are_announced_as_slow_once(monkeypatch):
+    monkeypatch.setattr(pipeline, "_announced", set())
+    x = lm.ones((8, 8), dtype="bfloat16")
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        lm.compile(lambda x: x + x)(x)
+        assert not found
+        lm.compile(lambda x: x @ x)(x)
+        lm.compile(lambda x: lm.scan(lambda c, _: (c @ c, None), x, None, length=2)[0])(x)
+    (warning,) = found
+    assert "slower than those of float32" in str(warning.message)
+    assert warning.filename == __file__

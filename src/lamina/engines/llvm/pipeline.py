@@ -49,8 +49,8 @@ from lamina.engines.llvm.target.target import Target, target
 from lamina.engines.llvm.tools import dump
 from lamina.engines.llvm.tools.stages import GRAPH, PROGRAM, SCHEDULED, KernelText, Pass, Stages
 from lamina.engines.protocol import Executable
-from lamina.errors import SettingError, unknown_name
-from lamina.ir.graph import Graph
+from lamina.errors import SettingError, unknown_name, warn
+from lamina.ir.graph import Graph, Node
 from lamina.ir.text import to_text
 from lamina.ir.types import Dim, Extent, symbols
 from lamina.rewrite import defer_accumulation, hoist_invariants, simplify
@@ -101,6 +101,7 @@ def compile_graph(
     """The executable of a graph: from the cache, or compiled."""
     log = dump.begin(recorded, updates, NAMES)
     graph = run_passes(recorded, updates, log, PASSES[:1])
+    _announce_half(graph)
     key = cache.key_of(to_text(graph, full=True), repr(sorted(updates.items())))
     found = None if log.shows_kernels else cache.lookup(key)
     log.looked_up(found is not None)
@@ -111,6 +112,34 @@ def compile_graph(
         log.passed("compile")
         cache.store(key, image.packed())
     return log.ready(LlvmProgram(image, recorded, updates, flush_denormals))
+
+
+_announced: set[str] = set()  # once a process
+
+
+def _announce_half(graph: Graph) -> None:
+    """Warn once of products of 16-bit floats, which no instruction of the engine computes."""
+    if not _announced and _has_half_products(graph):
+        _announced.add("half")
+        warn(
+            "products of 16-bit floats are slower than those of float32 on this processor: numbers "
+            "are converted to float32 and back. Results and their rounding are as defined; for "
+            "speed compute in float32, or on a device with engine='xla'"
+        )
+
+
+def _has_half_products(graph: Graph) -> bool:
+    for node in graph.nodes():
+        is_product = node.op in ("dot_general", "convolution")
+        if is_product and any(map(_is_widened, node.args)):
+            return True
+        if any(isinstance(v, Graph) and _has_half_products(v) for v in node.params.values()):
+            return True
+    return False
+
+
+def _is_widened(node: Node) -> bool:
+    return node.op == "convert" and node.args[0].dtype.is_storage_only
 
 
 # ---- the passes --------------------------------------------------------------------------------
