@@ -70,10 +70,6 @@ ABSENT = {
         "get_source_inputs is_interactive_logging_enabled is_keras_tensor model_to_dot "
         "serialize_keras_object standardize_dtype"
     ),
-    "keras.visualization": (
-        "draw_bounding_boxes draw_segmentation_masks plot_bounding_box_gallery "
-        "plot_image_gallery plot_segmentation_mask_gallery"
-    ),
     "keras.wrappers": ("SKLearnClassifier SKLearnRegressor SKLearnTransformer"),
 }
 

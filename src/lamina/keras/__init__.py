@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         saving as saving,
         tree as tree,
         utils as utils,
+        visualization as visualization,
     )
     from lamina.layers import Input as Input, InputSpec as InputSpec, Layer as Layer
     from lamina.losses import Loss as Loss
@@ -75,6 +76,7 @@ _LAZY = {
     "saving": "lamina.keras.saving",
     "tree": "lamina.keras.tree",
     "utils": "lamina.keras.utils",
+    "visualization": "lamina.keras.visualization",
     "DTypePolicy": "lamina.dtype_policies:DTypePolicy",
     "FloatDTypePolicy": "lamina.dtype_policies:FloatDTypePolicy",
     "Initializer": "lamina.initializers:Initializer",
