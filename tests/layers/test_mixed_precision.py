@@ -74,6 +74,9 @@ def test_floatx_is_the_dtype_of_layers_and_inputs(name):
     keras.config.set_floatx(name)
     assert layers.Dense(2).dtype == name and keras.backend.floatx() == name
     assert lm.Input((3,)).dtype == name
+    made = keras.ops.zeros((2,)), keras.ops.eye(2), keras.ops.linspace(0, 1, 3)
+    drawn = keras.random.normal((2,)), keras.random.uniform((2,))
+    assert {x.dtype.name for x in (*made, *drawn)} == {name}
 
 
 def test_sublayers_have_the_policy_of_the_layer_that_makes_them():

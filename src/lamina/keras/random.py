@@ -13,7 +13,7 @@ import numpy as np
 from lamina import namespaces, nn
 from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.errors import DTypeError
-from lamina.ir import types
+from lamina.keras.ops.arguments import wanted
 from lamina.layers.regularization import filled, noise_shape_of
 from lamina.operations import cast, random, random_keys, random_orders
 from lamina.seeding import SeedGenerator
@@ -45,7 +45,7 @@ def normal(
     seed: Any = None,
 ) -> Tensor:
     """From the normal distribution."""
-    return random.normal(shape, mean, stddev, dtype, key=_key(seed))
+    return random.normal(shape, mean, stddev, wanted(dtype), key=_key(seed))
 
 
 def uniform(
@@ -56,12 +56,12 @@ def uniform(
     seed: Any = None,
 ) -> Tensor:
     """From minval up to below maxval, all equally likely."""
-    if not types.dtype(dtype or "float32").is_float:
+    if not wanted(dtype).is_float:
         raise DTypeError(
             f"uniform: expected a floating dtype, got {dtype!r}",
             hint="randint(shape, minval, maxval) draws whole numbers",
         )
-    return random.uniform(shape, minval, maxval, dtype, key=_key(seed))
+    return random.uniform(shape, minval, maxval, wanted(dtype), key=_key(seed))
 
 
 def truncated_normal(
@@ -72,7 +72,7 @@ def truncated_normal(
     seed: Any = None,
 ) -> Tensor:
     """From the normal distribution within two standard deviations."""
-    return random.truncated_normal(shape, mean, stddev, dtype, key=_key(seed))
+    return random.truncated_normal(shape, mean, stddev, wanted(dtype), key=_key(seed))
 
 
 def randint(

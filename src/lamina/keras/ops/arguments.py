@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.annotations import ArrayLike, DTypeLike
+from lamina.defaults import DEFAULTS
 from lamina.floatx import in_floatx
 from lamina.floatx import with_floatx as operation
 from lamina.ir import types
@@ -41,6 +42,8 @@ def numbers(*operands: Any) -> tuple[Any, ...]:
     return tuple(x if is_weak(x) else tensor(x) for x in operands)
 
 
-def wanted(dtype: DTypeLike, default: DType = types.float32) -> DType:
-    """The dtype named, or the default."""
-    return default if dtype is None else types.dtype(dtype)
+def wanted(dtype: DTypeLike, default: DType | None = None) -> DType:
+    """The dtype named, or the default, which is that of `keras.config.floatx`."""
+    if dtype is not None:
+        return types.dtype(dtype)
+    return types.dtype(DEFAULTS.floatx) if default is None else default

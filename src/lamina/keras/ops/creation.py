@@ -33,20 +33,20 @@ def _known(function: str, value: Any) -> np.ndarray:
 
 @operation
 def zeros(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
-    """Zeros, float32 by default."""
-    return ops.zeros(shape, dtype=dtype)
+    """Zeros, of floatx by default."""
+    return ops.zeros(shape, dtype=wanted(dtype))
 
 
 @operation
 def ones(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
-    """Ones, float32 by default."""
-    return ops.ones(shape, dtype=dtype)
+    """Ones, of floatx by default."""
+    return ops.ones(shape, dtype=wanted(dtype))
 
 
 @operation
 def empty(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor whose values are not to be relied on: zeros."""
-    return ops.zeros(shape, dtype=dtype)
+    return ops.zeros(shape, dtype=wanted(dtype))
 
 
 @operation
@@ -82,19 +82,19 @@ def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike = None) -> T
 @operation
 def eye(N: Any, M: Any = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones on the k-th diagonal, zeros elsewhere."""
-    return ops.eye(N, M, k=k, dtype=dtype)
+    return ops.eye(N, M, k=k, dtype=wanted(dtype))
 
 
 @operation
 def identity(n: Any, dtype: DTypeLike = None) -> Tensor:
     """The identity matrix."""
-    return ops.eye(n, dtype=dtype)
+    return ops.eye(n, dtype=wanted(dtype))
 
 
 @operation
 def tri(N: Any, M: Any = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones at and below the k-th diagonal, N rows and M columns."""
-    return ops.tril(ops.ones((N, N if M is None else M), dtype=dtype), k=k)
+    return ops.tril(ops.ones((N, N if M is None else M), dtype=wanted(dtype)), k=k)
 
 
 # ---- from other arrays ---------------------------------------------------------------------------
