@@ -321,3 +321,23 @@ def test_products_of_16_bit_floats_are_announced_as_slow_once(monkeypatch):
     (warning,) = found
     assert "slower than those of float32" in str(warning.message)
     assert warning.filename == __file__
+
+
+def test_a_split_reduction_of_an_odd_number_of_rows_is_right_under_eager_thresholds():
+    def f(w, h, xs):
+        states = lm.scan(lambda h, x: (lm.tanh(h @ w) + x,) * 2, h, xs)[1]
+        return lm.tensordot(states[-1], xs[0], axes=((0,), (0,)))
+
+    rows = Extent.symbol("n")
+    shapes = [(8, 8), (rows, 8), (4, rows, 8)]
+    graph = record(f, [TensorType(shape, float32) for shape in shapes]).graph
+    eager = replace(host(), costs=host().costs.eager())
+    with settings(cache=False), using(eager):
+        program = engine("llvm").compile(graph, {})
+        kernels = kernels_of(program_of(simplify(graph), {}).statements)
+    assert any(kernel.nest.split_reduction is not None for kernel in kernels)
+    rng = np.random.default_rng(0)
+    for n in (1, 31, 32):
+        arrays = [rng.normal(size=shape).astype("f") for shape in ((8, 8), (n, 8), (4, n, 8))]
+        (found,), (right,) = program(arrays), engine("numpy").compile(graph, {})(arrays)
+        np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)

@@ -109,11 +109,14 @@ def _tail(nest: Nest, schedule: Schedule, var: Var) -> Tail:
 
 
 def _pipelines(nest: Nest, schedule: Schedule, costs: Costs) -> bool:
-    """True if the epilogue is worth running during the next tile (pipelined_epilogue.py)."""
+    """True if the epilogue is worth running during the next tile (pipelined_epilogue.py), which has
+    as many terms: the parts of a split reduction may differ."""
     vector, kinds = schedule.vector, [a.kind for a in nest.accumulators]
     if kinds != ["sum"] or len(nest.reductions) != 1 or vector not in nest.loops:
         return False
     if not nest.accumulators[0].expr.dtype.is_float or nest.sequential_outer is not None:
+        return False
+    if nest.split_reduction is not None:
         return False
     if sum(n > 1 for v, n in schedule.unroll.items() if v is not vector) != 1:
         return False
