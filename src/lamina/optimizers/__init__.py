@@ -12,11 +12,15 @@ from lamina.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from lamina.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.momentum import SGD, Lion
+from lamina.optimizers.muon import Muon
+from lamina.optimizers.schedule_free import ScheduleFreeAdamW
+from lamina.optimizers.wrappers import LossScaleOptimizer, MultiOptimizer, OptimizerMap
 from lamina.registry import Registry
 
 REGISTRY = Registry("optimizer", Optimizer.family)
 for _optimizer in (
     *(SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Lion, Ftrl, Adafactor, Lamb),
+    *(Muon, ScheduleFreeAdamW, LossScaleOptimizer, MultiOptimizer),
 ):
     REGISTRY.add_class(_optimizer, _optimizer.__name__.lower())
 
@@ -88,6 +92,11 @@ __all__ = [
     "Ftrl",
     "Adafactor",
     "Lamb",
+    "Muon",
+    "ScheduleFreeAdamW",
+    "LossScaleOptimizer",
+    "MultiOptimizer",
+    "OptimizerMap",
     "schedules",
     "get",
     "serialize",

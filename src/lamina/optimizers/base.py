@@ -27,6 +27,7 @@ from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, des
 from lamina.ir import types
 from lamina.locks import MAKING
 from lamina.operations.promote import widened
+from lamina.optimizers.own_rules import OwnRules
 from lamina.schedules import LearningRateSchedule
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
@@ -69,7 +70,7 @@ OPTIONS: Checks = {
 }
 
 
-class Optimizer(Configurable):
+class Optimizer(OwnRules, Configurable):
     """The base class of all optimizers: `apply(gradients, variables)` makes one step.
 
     A subclass defines `slots` (arrays kept for each variable) and `update` (one step of one
@@ -143,6 +144,7 @@ class Optimizer(Configurable):
         self._slots: dict[Variable, dict[str, Variable]] = {}
         self._excluded: tuple[set[Variable], str | None] = (set(), None)
         self._due: Tensor | None = None
+        self._added = []
 
     # ---- what a rule defines -------------------------------------------------------------------
     def slots(self, variable: Variable) -> dict[str, Any]:
@@ -220,7 +222,7 @@ class Optimizer(Configurable):
         """All state: the number of the step, the learning rate if it is a number, the slots."""
         rate = [self._learning_rate] if isinstance(self._learning_rate, Variable) else []
         slots = [v for kept in self._slots.values() for v in kept.values()]
-        return [self._iterations, *rate, *self._shared_state(), *slots]
+        return [self._iterations, *rate, *self._shared_state(), *self._added, *slots]
 
     def _shared_state(self) -> list[Variable]:
         return []
@@ -292,8 +294,16 @@ class Optimizer(Configurable):
     ) -> None:
         kept, dtype = self._slots[variable], types.computing(variable.dtype)
         x, g = widened(variable.read()), widened(g)
-        if self.weight_decay is not None and self._decays(variable):
-            x = x - x * as_tensor(rate * self.weight_decay, dtype)
+        decay = self._decay_of(variable)
+        if decay is not None and self._decays(variable):
+            x = x - x * as_tensor(rate * decay, dtype)
+        if variable.overwrite_with_gradient:
+            self._keep(variable, g)
+            return
+        if type(self).update_step is not OwnRules.update_step:
+            self._keep(variable, x)
+            self._stepped(variable, g, as_tensor(rate, dtype), self._keep)
+            return
         slots = {slot: widened(kept[slot].read()) for slot in kept}
         x, after = self.update(x, g, slots, *(as_tensor(s, dtype) for s in scalars))
         if variable.constraint is not None:
@@ -323,7 +333,7 @@ class Optimizer(Configurable):
     def _paired(
         self, grads: list[Any], variables: Iterable[Any] | None
     ) -> tuple[list[Variable], list[Tensor]]:
-        known = list(self._slots) if variables is None else list(variables)
+        known = self._known() if variables is None else list(variables)
         if variables is None and not known:
             raise StateError(
                 f"{self.name}: apply(gradients) needs to know the variables",
@@ -337,11 +347,16 @@ class Optimizer(Configurable):
             raise ArgumentError(f"{self.name}: no variable has a gradient")
         return [v for v, _ in pairs], [self._gradient(v, g) for v, g in pairs]
 
+    def _known(self) -> list[Variable]:
+        """Return the variables that the optimizer was built with."""
+        return list(self._slots)
+
     def _need_known(self, variables: list[Variable]) -> None:
         if not self.built:
             self.build(variables)
+        known = set(self._known())
         for variable in variables:
-            if variable not in self._slots:
+            if variable not in known:
                 raise StateError(
                     f"{self.name}: {variable!r} is none of the variables that this optimizer was "
                     "built with",
@@ -401,6 +416,10 @@ class Optimizer(Configurable):
         """
         pattern = "|".join(var_names) if var_names else None
         self._excluded = (set(var_list or ()), pattern)
+
+    def _decay_of(self, variable: Variable) -> float | None:
+        """Return the weight decay of a variable, unless it is excluded."""
+        return self.weight_decay
 
     def _decays(self, variable: Variable) -> bool:
         variables, pattern = self._excluded
@@ -510,7 +529,7 @@ class Optimizer(Configurable):
 # ---- pieces ------------------------------------------------------------------------------------
 def slots_by_variable(optimizer: Optimizer) -> dict[Variable, dict[str, Variable]]:
     """Return the slots of each variable that the optimizer was built for, by name."""
-    return optimizer._slots
+    return optimizer.slot_variables()
 
 
 def _shortest(rate: Variable) -> float:
