@@ -1,11 +1,14 @@
 """Callbacks: objects that `fit` calls at epochs and batches, and that may change or stop it."""
 
 from lamina import namespaces
+from lamina.callbacks.averages import SwapEMAWeights
+from lamina.callbacks.backup import BackupAndRestore
 from lamina.callbacks.base import Callback
 from lamina.callbacks.checkpoint import ModelCheckpoint
 from lamina.callbacks.functions import LambdaCallback
 from lamina.callbacks.history import History
 from lamina.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from lamina.callbacks.remote import ProgbarLogger, RemoteMonitor
 from lamina.callbacks.several import CallbackList
 from lamina.callbacks.stopping import EarlyStopping, TerminateOnNaN
 from lamina.callbacks.table import CSVLogger
@@ -13,6 +16,7 @@ from lamina.callbacks.tensorboard import TensorBoard
 from lamina.elsewhere import CALLBACKS
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -21,8 +25,11 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "ProgbarLogger",
     "ReduceLROnPlateau",
     "TensorBoard",
+    "RemoteMonitor",
+    "SwapEMAWeights",
     "TerminateOnNaN",
 ]
 

@@ -12,7 +12,13 @@ class LambdaCallback(Callback):
     """A callback made of functions.
 
     Args:
-        **hooks: function for each hook, by the hook's name.
+        on_epoch_begin: function (epoch, logs), run before each epoch.
+        on_epoch_end: function (epoch, logs), run after each epoch.
+        on_train_begin: function (logs), run before the first epoch.
+        on_train_end: function (logs), run after the last epoch.
+        on_train_batch_begin: function (batch, logs), run before each batch of training.
+        on_train_batch_end: function (batch, logs), run after each batch of training.
+        **hooks: function for each further hook, by the hook's name.
 
     Raises:
         UnknownNameError: for a name that is not a hook.
@@ -24,8 +30,25 @@ class LambdaCallback(Callback):
         3
     """
 
-    def __init__(self, **hooks: Any) -> None:
+    def __init__(
+        self,
+        on_epoch_begin: Any = None,
+        on_epoch_end: Any = None,
+        on_train_begin: Any = None,
+        on_train_end: Any = None,
+        on_train_batch_begin: Any = None,
+        on_train_batch_end: Any = None,
+        **hooks: Any,
+    ) -> None:
         super().__init__()
+        hooks |= {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+        }
         known = [name for name in dir(Callback) if name.startswith("on_")]
         for name, function in hooks.items():
             if name not in known:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lamina.callbacks.base import Callback
+from lamina.callbacks.history import History
 from lamina.errors import ArgumentError, StateError, describe
 
 _TRAIN_BATCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -17,6 +19,8 @@ class CallbackList:
 
     Args:
         callbacks: a Callback, or several; None means none.
+        add_history: add a History at the end.
+        add_progbar: accepted for Keras; `fit` draws its progress by itself.
         model: model in training, given to each callback.
         last: further callback, called after the others; None adds none.
         **params: parameters of training, given to each callback.
@@ -33,6 +37,8 @@ class CallbackList:
     def __init__(
         self,
         callbacks: Callback | Iterable[Callback] | None = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
         model: Any = None,
         last: Callback | None = None,
         **params: Any,
@@ -52,12 +58,36 @@ class CallbackList:
                 )
         self._last = last
         self.callbacks: list[Callback] = [c for c in given if not c.comes_last]
+        if add_history and not any(isinstance(c, History) for c in given):
+            last = last or History()
         self.callbacks += [last] if last is not None else []
         self.callbacks += [c for c in given if c.comes_last]
         self.may_change_model = bool(given)
+        self.set_model(model)
+        self.set_params(params)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a function that calls a hook of all callbacks: `callbacks.on_epoch_end(0)`."""
+        if name.startswith("on_") and hasattr(Callback, name):
+            return partial(self.tell, name)
+        raise AttributeError(f"CallbackList has no attribute {name!r}")
+
+    def append(self, callback: Callback) -> None:
+        """Add a callback at the end.
+
+        Args:
+            callback: Callback to add.
+        """
+        self.callbacks.append(callback)
+
+    def set_model(self, model: Any) -> None:
+        """Set the model in training of all callbacks.
+
+        Args:
+            model: model in training.
+        """
         for each in self.callbacks:
             each.set_model(model)
-        self.set_params(params)
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Set the parameters of training of all callbacks.

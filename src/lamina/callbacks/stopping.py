@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina.callbacks.base import Callback, Logs
 from lamina.callbacks.monitor import Monitor
+from lamina.errors import StateError
 
 
 class EarlyStopping(Callback):
@@ -93,6 +94,9 @@ class TerminateOnNaN(Callback):
 
     The loss is checked whenever native code returns, not after each batch.
 
+    Args:
+        raise_error: raise StateError, a RuntimeError, instead of ending `fit`.
+
     Example:
         >>> import lamina as lm
         >>> model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
@@ -103,8 +107,17 @@ class TerminateOnNaN(Callback):
 
     each_batch = False
 
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
+            if self.raise_error:
+                raise StateError(
+                    f"TerminateOnNaN: the loss is {loss} at batch {batch + 1}",
+                    hint="try a smaller learning rate, or clip gradients (clipnorm=1.0)",
+                )
             print(f"TerminateOnNaN: the loss is {loss} at batch {batch + 1}, training stops")
             self.model.stop_training = True
