@@ -15,15 +15,19 @@ from lamina.operations.random_keys import (
     split,
 )
 from lamina.operations.random_orders import categorical, choice, gumbel, permutation, shuffle
+from lamina.operations.random_rejection import beta, binomial, gamma
 from lamina.seeding import SeedGenerator
 
 __all__ = [
     "SeedGenerator",
     "bernoulli",
+    "beta",
+    "binomial",
     "bits",
     "categorical",
     "choice",
     "fold_in",
+    "gamma",
     "gumbel",
     "key",
     "key_scope",

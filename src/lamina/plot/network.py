@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from lamina.errors import ArgumentError
-from lamina.layers._base import symbolic
+from lamina.arguments import one_of
 from lamina.layers._base.facts import variables_by_path
-from lamina.models.summary import shape_text
-from lamina.models.trainee import graph_of
 from lamina.plot import style
+from lamina.plot.diagram import Details, diagram, facts, heading
 from lamina.plot.layout import Layout, laid_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROW = 0.95  # inches from one box to the next below
+HEIGHT = 0.5  # inches of a box
+GAP = 0.45  # inches between boxes from left to right
 
 
 def model(
@@ -24,6 +25,13 @@ def model(
     show_shapes: bool = True,
     show_layer_names: bool = True,
     path: style.Path | None = None,
+    *,
+    show_dtype: bool = False,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    expand_nested: bool = False,
+    rankdir: str = "TB",
+    dpi: int | None = None,
 ) -> Figure:
     """Draw the layers of a Sequential or functional model from top to bottom.
 
@@ -35,6 +43,12 @@ def model(
         show_shapes: show output shapes.
         show_layer_names: show names.
         path: file to save the figure to; its ending is the format. None saves nothing.
+        show_dtype: show the dtypes of outputs.
+        show_layer_activations: show activations.
+        show_trainable: show whether a layer is trained or frozen.
+        expand_nested: draw the layers of inner models, and not one box for each.
+        rankdir: "TB" from top to bottom, "LR" from left to right.
+        dpi: dots of an inch in the file; None is matplotlib's number.
 
     Returns:
         A matplotlib Figure.
@@ -49,99 +63,117 @@ def model(
         >>> type(lm.plot.model(model)).__name__
         'Figure'
     """
-    graph = graph_of(model)
-    if graph is None:
-        raise ArgumentError(
-            f"plot.model: {model!r} is not made of layers from Inputs to outputs, so its layers "
-            "have no fixed order",
-            hint="build a Sequential model first; of any model, lm.inspect.dot(model, x) draws "
-            "the graph of operations",
-        )
-    calls, edges = _calls(graph)
-    texts = [_text(call, show_shapes, show_layer_names) for call in calls]
+    one_of("plot.model", "rankdir", rankdir, ("TB", "LR"))
+    details = Details(
+        show_shapes, show_layer_names, show_dtype, show_layer_activations, show_trainable
+    )
+    boxes = diagram(model, expand_nested)
+    texts = [_text(call, details) for call in boxes.calls]
     longest = max(len(line) for text in texts for line in text)
-    placed = laid_out(len(calls), edges, 0.075 * longest + 0.35)
-    drawn = style.figure("plot.model", placed.width + 0.4, ROW * placed.rows + 0.2)
-    axes = drawn.subplots()
-    _draw(axes, placed, texts, [call.layer for call in calls])
+    width = 0.075 * longest + 0.35
+    grid = _Grid(width, rankdir == "LR")
+    placed = laid_out(len(boxes.calls), boxes.arrows, HEIGHT if grid.sideways else width)
+    drawn = style.figure("plot.model", *grid.size(placed))
+    _draw(drawn.subplots(), grid, placed, texts, [call.layer for call in boxes.calls])
+    if dpi is not None:
+        drawn.set_dpi(dpi)
     return style.finished(drawn, path)
 
 
-def _calls(graph: Any) -> tuple[list[Any], list[tuple[int, int]]]:
-    """Calls of layers, the Inputs' first, and from which to which a value goes."""
-    inputs = [symbolic.source_of(node) for node in graph.input_nodes]
-    calls = [source[0] for source in inputs if source is not None] + list(graph.calls)
-    number = {call: k for k, call in enumerate(calls)}
-    edges = [
-        (number[before], number[call])
-        for call in graph.calls
-        for before in symbolic.calls_behind(call.inputs)
-        if before in number
-    ]
-    return calls, list(dict.fromkeys(edges))
-
-
-def _text(call: Any, show_shapes: bool, show_names: bool) -> list[str]:
-    layer = call.layer
-    lines = [type(layer).__name__ + (f"  {layer.name}" if show_names else "")]
-    weights = sum(v.size for v in variables_by_path(layer).values())
-    facts = [shape_text(symbolic.shapes_of(call.outputs) if call.outputs is not None else None)]
-    facts = facts if show_shapes else []
-    facts += [f"{weights:,} weights"] if weights else []
-    return lines + ([",  ".join(facts)] if facts else [])
+def _text(call: Any, details: Details) -> list[str]:
+    shown = facts(call, details)
+    return [heading(call, details), *([",  ".join(shown)] if shown else [])]
 
 
 # ---- drawing -----------------------------------------------------------------------------------
-def _draw(axes: Any, placed: Layout, texts: list[list[str]], layers: list[Any]) -> None:
+@dataclass(frozen=True)
+class _Grid:
+    """The places of a layout in inches: rows from top to bottom, or sideways from left to right."""
+
+    width: float  # of a box
+    sideways: bool
+
+    def at(self, x: float, row: float, side: float = 0.0) -> tuple[float, float]:
+        """Return a point of a row: in its middle, or `side` inches back toward the row before."""
+        if self.sideways:
+            return (self.width + GAP) * row - side, -x
+        return x, -ROW * row + side
+
+    @property
+    def half(self) -> float:
+        """Inches from the middle of a box to the side on which arrows arrive."""
+        return (self.width if self.sideways else HEIGHT) / 2
+
+    def size(self, placed: Layout) -> tuple[float, float]:
+        """Return width and height of the figure."""
+        if self.sideways:
+            return (self.width + GAP) * placed.rows + 0.2, placed.width + 0.4
+        return placed.width + 0.4, ROW * placed.rows + 0.2
+
+    def limit(self, axes: Any, placed: Layout) -> None:
+        """Show the part of the plane that the layout takes."""
+        low, high = placed.left - 0.15, placed.left + placed.width + 0.15
+        if self.sideways:
+            axes.set_xlim(
+                -self.half - 0.15, (self.width + GAP) * (placed.rows - 1) + self.half + 0.15
+            )
+            axes.set_ylim(-high, -low)
+        else:
+            axes.set_xlim(low, high)
+            axes.set_ylim(-ROW * (placed.rows - 0.5), ROW / 2)
+
+
+def _draw(
+    axes: Any, grid: _Grid, placed: Layout, texts: list[list[str]], layers: list[Any]
+) -> None:
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
     from matplotlib.path import Path
 
-    height = 0.5
     for way in placed.ways:
-        path = Path(*_curved(_points(way, height / 2), Path))
+        path = Path(*_curved(_points(way, grid), Path, grid.sideways))
         arrow = FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=9, color=style.GREY)
         axes.add_patch(arrow)
-    for (x, row), lines, layer in zip(placed.places, texts, layers, strict=True):
-        corner = (x - placed.box / 2, -ROW * row - height / 2)
+    for place, lines, layer in zip(placed.places, texts, layers, strict=True):
+        x, y = grid.at(*place)
         fill = style.PALE if variables_by_path(layer) else style.FILL
         axes.add_patch(
             FancyBboxPatch(
-                corner, placed.box, height, boxstyle="round,pad=0,rounding_size=0.08",
-                facecolor=fill, edgecolor=style.EDGE,
+                (x - grid.width / 2, y - HEIGHT / 2), grid.width, HEIGHT,
+                boxstyle="round,pad=0,rounding_size=0.08", facecolor=fill, edgecolor=style.EDGE,
             )
         )  # fmt: skip
         down = 0.1 if len(lines) > 1 else 0.0
         axes.text(
-            x, -ROW * row + down, lines[0], ha="center", va="center", fontsize=style.TEXT,
-            color=style.INK,
+            x, y + down, lines[0], ha="center", va="center", fontsize=style.TEXT, color=style.INK,
         )  # fmt: skip
         for line in lines[1:]:
             axes.text(
-                x, -ROW * row - 0.11, line, ha="center", va="center", fontsize=style.SMALL,
+                x, y - 0.11, line, ha="center", va="center", fontsize=style.SMALL,
                 color=style.SECONDARY,
             )  # fmt: skip
-    axes.set_xlim(placed.left - 0.15, placed.left + placed.width + 0.15)
-    axes.set_ylim(-ROW * (placed.rows - 0.5), ROW / 2)
+    grid.limit(axes, placed)
     axes.set_aspect("equal")
     axes.set_axis_off()
 
 
-def _points(way: list[tuple[float, int]], half: float) -> list[tuple[float, float]]:
-    """An arrow's points: out of a box below, straight past the boxes that it passes, into one
-    above."""
-    (x0, first), *passed, (x1, last) = way
-    beside = [(x, -ROW * row + side) for x, row in passed for side in (half, -half)]
-    return [(x0, -ROW * first - half), *beside, (x1, -ROW * last + half)]
+def _points(way: list[tuple[float, int]], grid: _Grid) -> list[tuple[float, float]]:
+    """The points of an arrow: out of a box, straight past the boxes that it passes, into one
+    of a later row."""
+    first, *passed, last = way
+    between = [grid.at(*place, side) for place in passed for side in (grid.half, -grid.half)]
+    return [grid.at(*first, -grid.half), *between, grid.at(*last, grid.half)]
 
 
-def _curved(points: list[tuple[float, float]], path: Any) -> tuple[list[Any], list[Any]]:
-    """From point to point by curves that leave and arrive vertically."""
+def _curved(
+    points: list[tuple[float, float]], path: Any, sideways: bool
+) -> tuple[list[Any], list[Any]]:
+    """The curves from point to point, which leave and arrive in the direction of the rows."""
     corners, codes = [points[0]], [path.MOVETO]
     for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 == x1:
+        if x0 == x1 or y0 == y1:
             corners, codes = [*corners, (x1, y1)], [*codes, path.LINETO]
         else:
-            middle = (y0 + y1) / 2
-            corners += [(x0, middle), (x1, middle), (x1, y1)]
-            codes += [path.CURVE4] * 3
+            x, y = (x0 + x1) / 2, (y0 + y1) / 2
+            bends = [(x, y0), (x, y1)] if sideways else [(x0, y), (x1, y)]
+            corners, codes = [*corners, *bends, (x1, y1)], [*codes, *[path.CURVE4] * 3]
     return corners, codes
