@@ -46,6 +46,7 @@ ALL = {
 }
 
 LAYERS = {
+    "autocast": "convert floating inputs to the dtype of the computation.",
     "x": "tensor or array-like.",
     "inputs": "sequence of tensors.",
     "units": "number of output features, a positive integer.",

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lamina import namespaces
+from lamina import configuration, namespaces
 from lamina.annotations import ArrayLike
 from lamina.configuration import (
     NAMED_FUNCTIONS,
     Configurable,
     arguments_of,
-    deserialize,
     own_object,
     plain,
 )
@@ -239,6 +238,27 @@ def serialize(activation: Any) -> Any:
         'relu'
     """
     return plain(activation, "activation")
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return the activation that `serialize` described.
+
+    Args:
+        config: name or configuration that `serialize` returned.
+        custom_objects: dictionary from name to class or function of the caller's own.
+
+    Raises:
+        UnknownNameError: for an unknown name.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.deserialize("relu")([-1.0, 1.0]).tolist()
+        [0.0, 1.0]
+    """
+    if isinstance(config, Mapping):
+        return configuration.deserialize(config, custom_objects)
+    with configuration.custom_object_scope(custom_objects):
+        return get(config)
 
 
 __all__ = [*sorted([*_BY_NAME, *_ALIASES]), "get", "output_range", "serialize", "deserialize"]

@@ -32,7 +32,7 @@ from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_nam
 Registered = TypeVar("Registered")
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
 NAMED_FUNCTIONS: dict[Callable[..., Any], str] = {}  # functions of Lamina that files may name
-REGISTERED: dict[str, Any] = {}  # functions of the user's own that files may name
+REGISTERED: dict[str, Any] = {}  # the user's own classes and functions that files may name
 _SIGNATURES: weakref.WeakKeyDictionary[Callable[..., Any], inspect.Signature]
 _SIGNATURES = weakref.WeakKeyDictionary()
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -169,6 +169,8 @@ def plain(value: Any, where: str = "value") -> Any:
         return NAMED_FUNCTIONS[value]
     if has_name(value):
         return _written_function(value)
+    if hasattr(value, "get_config") and hasattr(type(value), "from_config"):
+        return _written_object(value)
     raise ArgumentError(
         f"{where}: {describe(value)} cannot be written down as data",
         hint="use a name that Lamina knows, a function with a name (def), or a class with "
@@ -183,8 +185,25 @@ def has_name(function: Any) -> bool:
 
 
 def _written_function(function: Any) -> dict[str, Any]:
-    name = next((n for n, f in REGISTERED.items() if f is function), function.__name__)
+    name = own_name(function)
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+
+
+def _written_object(value: Any) -> dict[str, Any]:
+    """An object of a class of the user's that has its configuration by itself."""
+    cls = type(value)
+    return {
+        "module": cls.__module__,
+        "class_name": cls.__name__,
+        "config": plain(value.get_config()),
+        "registered_name": own_name(cls),
+    }
+
+
+def own_name(target: Any) -> str:
+    """Return the name "package>name" that a class or function was registered by, or its own."""
+    found = (name for name, each in REGISTERED.items() if each is target)
+    return next(found, str(getattr(target, "__name__", target)))
 
 
 def restored(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -232,7 +251,8 @@ def deserialize(
     with custom_object_scope(custom_objects):
         if name == "function":
             return _function(config)
-        cls = own_object(name) or _class_of(written, family)
+        cls = own_object(name) or own_object(written.get("registered_name"))
+        cls = cls or _class_of(written, family)
         if custom_objects and "custom_objects" in signature_of(cls.from_config).parameters:
             return cls.from_config(config, custom_objects=custom_objects)
         return cls.from_config(config)
@@ -256,9 +276,21 @@ def own_object(name: Any) -> Any:
 
 
 @contextmanager
-def custom_object_scope(objects: Mapping[str, Any] | None) -> Iterator[None]:
-    """Within: these custom classes and functions are known by these names."""
-    with context.entered(objects={**context.current().objects, **(objects or {})}):
+def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
+    """Context in which files may name classes and functions of the caller's own.
+
+    Args:
+        custom_objects: dictionary from name to class or function.
+
+    Example:
+        >>> import lamina as lm
+        >>> def doubled(x):
+        ...     return 2 * x
+        >>> with lm.saving.custom_object_scope({"doubled": doubled}):
+        ...     lm.activations.get("doubled")(1)
+        2
+    """
+    with context.entered(objects={**context.current().objects, **(custom_objects or {})}):
         yield
 
 
@@ -304,10 +336,10 @@ def snake_case(name: str) -> str:
 def register_serializable(
     package: str = "Custom", name: str | None = None
 ) -> Callable[[Registered], Registered]:
-    """Make a function known by the name "package>name", so that files with it can be read without
-    `custom_objects`; for use as a decorator.
+    """Make a class or function known by the name "package>name", so that files with it can be read
+    without `custom_objects`; for use as a decorator.
 
-    Classes are found whenever they are defined, registered or not, and come back as they are.
+    Classes derived from those of Lamina are found whenever they are defined, registered or not.
 
     Args:
         package: the first part of the name, such as the name of your project.
@@ -321,8 +353,13 @@ def register_serializable(
     """
 
     def registered(target: Registered) -> Registered:
-        if not isinstance(target, type):
-            REGISTERED[f"{package}>{name or getattr(target, '__name__', '')}"] = target
+        if isinstance(target, type) and not hasattr(target, "get_config"):
+            raise ArgumentError(
+                f"register_serializable: the class {target.__name__} cannot be written down "
+                "(expected a method get_config, got none)",
+                hint="let get_config return the arguments of an equal object, as JSON data",
+            )
+        REGISTERED[f"{package}>{name or getattr(target, '__name__', '')}"] = target
         return target
 
     return registered

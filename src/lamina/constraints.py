@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from lamina import namespaces
 from lamina.arguments import Checks, Integers, Number
-from lamina.configuration import Configurable, custom_object_scope, serialize
+from lamina.configuration import Configurable
 from lamina.operations import elementwise, reductions
 from lamina.registry import Registry
 from lamina.tensor import Tensor, as_tensor
@@ -163,12 +163,26 @@ def get(identifier: Any) -> Any:
     return _REGISTRY.get(identifier)
 
 
+def serialize(constraint: Any) -> Any:
+    """Return a constraint as JSON data, for `deserialize`.
+
+    Args:
+        constraint: constraint to describe.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.constraints.serialize(lm.constraints.MaxNorm(3.0))["class_name"]
+        'MaxNorm'
+    """
+    return _REGISTRY.serialize(constraint)
+
+
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the constraint that `serialize` described.
 
     Args:
         config: dictionary that `serialize` returned.
-        custom_objects: dictionary from names to the caller's own classes or functions.
+        custom_objects: dictionary from name to class or function of the caller's own.
 
     Example:
         >>> import lamina as lm
@@ -176,8 +190,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         >>> lm.constraints.deserialize(config).max_value
         3.0
     """
-    with custom_object_scope(custom_objects):
-        return get(config)
+    return _REGISTRY.deserialize(config, custom_objects) if config is not None else None
 
 
 __all__ = [

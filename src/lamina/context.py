@@ -36,6 +36,7 @@ class Context(NamedTuple):
     autocast: Any = None  # the dtype in which variables of 32 bits are read (layers._base.frames)
     watchers: tuple[Any, ...] = ()  # of calls of layers (layers._base.frames)
     stream: Any = None  # the step of a sequence (layers._base.streaming)
+    name_scope: tuple[str, ...] = ()  # in front of the paths of new Variables (variables)
     lookups: Any = None  # the list of lookups in tables (layers.embedding)
 
 

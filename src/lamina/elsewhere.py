@@ -19,8 +19,7 @@ ELSEWHERE: dict[str, str] = {
 }
 
 OF_KERAS: dict[str, str] = {
-    "Function": "lamina.compile",
-    "KerasTensor": "lamina.keras.Input returns symbolic tensors",
+    "SymbolicScope": "layer.compute_output_spec(x) computes shapes and dtypes alone",
     "applications": "Lamina has no pretrained networks; build one from lamina.layers",
     "export": "model.save('model.lamina')",
     "quantizers": "layers take dtype=...",
@@ -34,11 +33,10 @@ LAYERS: dict[str, str] = {
     "torch need PyTorch",
 }
 
+UTILS: dict[str, str] = {
+    "FeatureSpace": "lamina.layers: Normalization, StringLookup, Discretization, CategoryEncoding",
+}
+
 CALLBACKS: dict[str, str] = {
-    "BackupAndRestore": "ModelCheckpoint('at.lamina') keeps model and optimizer; continue with "
-    "load_model('at.lamina') and fit(..., initial_epoch=...)",
-    "ProgbarLogger": "fit draws its progress by itself: verbose=1, or 2 for a line an epoch",
-    "RemoteMonitor": "LambdaCallback(on_epoch_end=lambda epoch, logs: ...) sends what you want",
-    "SwapEMAWeights": "optimizers have use_ema=True",
     "OrbaxCheckpoint": "ModelCheckpoint",
 }

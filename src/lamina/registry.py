@@ -105,6 +105,9 @@ class Registry:
                 f"this one has {sorted(written)}"
             )
         complete = {"config": {}, **written}
+        known = self._by_name.get(written["class_name"])  # "adam" for Adam
+        if known is not None and not written.get("registered_name"):
+            complete["class_name"] = known.__name__
         return configuration.deserialize(complete, custom_objects, self.family)
 
     def serialize(self, thing: Any) -> Any:

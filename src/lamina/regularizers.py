@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina import namespaces
-from lamina.configuration import Configurable, custom_object_scope, serialize
+from lamina.configuration import Configurable
 from lamina.errors import RangeError, ShapeError
 from lamina.operations import elementwise, linear_algebra, matrices, reductions, shaping
 from lamina.registry import Registry
@@ -169,12 +169,26 @@ def get(identifier: Any) -> Any:
     return _REGISTRY.get(identifier)
 
 
+def serialize(regularizer: Any) -> Any:
+    """Return a regularizer as JSON data, for `deserialize`.
+
+    Args:
+        regularizer: regularizer to describe.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.serialize(lm.regularizers.L2(0.5))["class_name"]
+        'L2'
+    """
+    return _REGISTRY.serialize(regularizer)
+
+
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the regularizer that `serialize` described.
 
     Args:
         config: dictionary that `serialize` returned.
-        custom_objects: dictionary from names to the caller's own classes or functions.
+        custom_objects: dictionary from name to class or function of the caller's own.
 
     Example:
         >>> import lamina as lm
@@ -182,8 +196,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         >>> lm.regularizers.deserialize(config).l2
         0.5
     """
-    with custom_object_scope(custom_objects):
-        return get(config)
+    return _REGISTRY.deserialize(config, custom_objects) if config is not None else None
 
 
 __all__ = [

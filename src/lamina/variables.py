@@ -7,7 +7,7 @@ program that it records.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ import numpy as np
 
 from lamina import context
 from lamina.arguments import one_of
+from lamina.defaults import DEFAULTS
 from lamina.engines import residence
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentError, ShapeError
 from lamina.floatx import AS_THEY_ARE, in_floatx
 from lamina.ir import types
 from lamina.ir.graph import Node, parameter
@@ -52,13 +53,18 @@ class Variable(Operators):
     assignment an output, which the engine writes in place.
 
     Args:
-        initial: anything that `as_tensor` takes; NumPy's float64 becomes float32 unless `dtype` is
-            given.
+        initializer: first value, anything that `as_tensor` takes; NumPy's float64 becomes float32
+            unless `dtype` is given. Or a function (shape, dtype) of it, an Initializer, or the name
+            of one.
+        shape: shape of the value, for an initializer; None takes that of the value.
+        dtype: dtype of the value; None is that of the value, float32 for an initializer.
         trainable: update it in training.
-        dtype: dtype of the value; None is that of `initial`.
         autocast: in the calls of a layer that computes in another dtype than it keeps its
             variables in, such as "mixed_bfloat16", read a floating value in that dtype.
-        name: name in summaries and files.
+        aggregation: accepted for Keras; devices hold the same values.
+        synchronization: accepted for Keras.
+        name: name in summaries and files; None is "variable".
+        layout: accepted for Keras; `lamina.distribution` divides weights.
 
     Example:
         >>> import lamina as lm
@@ -69,25 +75,28 @@ class Variable(Operators):
 
     def __init__(
         self,
-        initial: Any,
-        *,
-        trainable: bool = True,
+        initializer: Any,
+        shape: Any = None,
         dtype: Any = None,
+        trainable: bool = True,
         autocast: bool = True,
-        name: str = "variable",
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
+        name: str | None = None,
+        layout: Any = None,
     ) -> None:
-        if dtype is None:
-            value = as_tensor(in_floatx(initial))
-        else:
-            value = as_tensor(initial, types.dtype(dtype))
+        value = _first_value(initializer, shape, dtype)
         # a private copy: compiled programs write into it
         self._memory = _aligned_copy(value._known("Variable(...)"))
         self._type = value._type
         self.trainable = bool(one_of("Variable", "trainable", trainable, (True, False)))
         self.autocast = bool(autocast)
-        self.name = name
+        self.name = name or "variable"
         self.regularizer: Any = None
         self.constraint: Any = None
+        self.overwrite_with_gradient = False
+        self._holder: weakref.ref[Any] | None = None  # the layer that made it
+        self._scope = context.current().name_scope
 
     @property
     def _array(self) -> np.ndarray:
@@ -100,7 +109,16 @@ class Variable(Operators):
 
     def __getstate__(self) -> dict[str, Any]:
         residence.settled(self._memory)
-        return self.__dict__
+        return {**self.__dict__, "_holder": None}
+
+    @property
+    def path(self) -> str:
+        """The name after those of the layers that hold it ("model/dense/kernel"), or of the
+        `keras.name_scope`s that it was made in."""
+        holder = self._holder() if self._holder is not None else None
+        if holder is not None:
+            return f"{holder.path}/{self.name}"
+        return "/".join((*self._scope, self.name))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -210,6 +228,35 @@ class Variable(Operators):
 
     def __repr__(self) -> str:
         return f"<Variable {self.name!r}: {self._type}{'' if self.trainable else ', frozen'}>"
+
+
+named_initializers: list[Callable[[Any], Any]] = []  # `lamina.initializers` adds its `get`
+
+
+def _first_value(initializer: Any, shape: Any, dtype: Any) -> Tensor:
+    """Return the first value of a Variable: a value, or what an initializer makes."""
+    if isinstance(initializer, str):
+        if not named_initializers:
+            raise ArgumentError(
+                f"Variable: the name of an initializer, {initializer!r}, before lamina.initializers"
+                " is loaded",
+                hint="import lamina.initializers first",
+            )
+        initializer = named_initializers[0](initializer)
+    if callable(initializer) and not hasattr(initializer, "__array__"):
+        if shape is None:
+            raise ArgumentError(
+                "Variable: an initializer needs a shape (expected shape=(...), got None)"
+            )
+        shape = (int(shape),) if hasattr(shape, "__index__") else tuple(shape)
+        initializer = initializer(shape, dtype=dtype or DEFAULTS.floatx)
+    if dtype is not None:
+        value = as_tensor(initializer, types.dtype(dtype))
+    else:
+        value = as_tensor(in_floatx(initializer))
+    if shape is not None and value.shape != tuple(np.atleast_1d(shape).tolist()):
+        raise ShapeError(f"Variable: expected a value of shape {shape}, got shape {value.shape}")
+    return value
 
 
 def _aligned_copy(array: np.ndarray) -> np.ndarray:

@@ -48,7 +48,7 @@ FLOORS = [
     ["tensor"],
     ["string_tensor"],
     ["specs"],
-    ["variables"],
+    ["variables", "stateless"],
     ["operations"],
     ["transforms"],
     ["seeding", "dtype_policies", "initializers", "regularizers", "constraints", "activations"],

@@ -237,11 +237,6 @@ MISTAKES = {
         RangeError,
         ["fit: invalid epochs", "an integer", "got 1.5"],
     ),
-    "more steps than batches": (
-        lambda: classifier().fit(X, LABELS, steps_per_epoch=9),
-        ArgumentError,
-        ["steps_per_epoch", "at most 2", "got 9"],
-    ),
     "a callback that is none": (
         lambda: classifier().fit(X, LABELS, callbacks=[print], verbose=0),
         ArgumentError,

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import shutil
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lamina.callbacks.base import Callback, Logs
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.errors import ArgumentError
 from lamina.files import write_whole
+from lamina.saving import states
 
-FILE = "training_state.npz"
+FILE = "training_state.safetensors"
 
 
 class BackupAndRestore(Callback):
@@ -25,7 +21,7 @@ class BackupAndRestore(Callback):
     The file holds what `Model.training_state` returns. A program that is started again, with a
     model of the same layers whose weights exist, the same data and the same callbacks, continues
     in the middle of its `fit` as if nothing had happened. At the end of training the file is
-    deleted.
+    deleted. `fit(checkpoint=folder)` does the same, and also compares data and arguments.
 
     Args:
         backup_dir: folder of the file.
@@ -85,7 +81,7 @@ class BackupAndRestore(Callback):
         """
         super().set_model(model)
         if self._file.is_file():
-            model.restore_training_state(read(self._file))
+            model.restore_training_state(states.unpack(self._file, self._file.read_bytes()))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._ended = False
@@ -108,51 +104,4 @@ class BackupAndRestore(Callback):
 
     def _write(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._file, written(self.model.training_state()))
-
-
-# ---- the file ----------------------------------------------------------------------------------
-def written(state: Any) -> bytes:
-    """Return a nest of arrays and plain values as the content of a file: the nest as JSON, in which
-    {"array": k} stands for array k."""
-    arrays: list[np.ndarray] = []
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            arrays.append(value)
-            return {"array": len(arrays) - 1}
-        if isinstance(value, np.generic):
-            return value.item()
-        if isinstance(value, dict):
-            return {"dict": {str(key): plain(each) for key, each in value.items()}}
-        return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value
-
-    text = json.dumps(plain(state)).encode()
-    named = {str(k): array for k, array in enumerate(arrays)}
-    content = io.BytesIO()
-    np.savez(content, nest=np.frombuffer(text, np.uint8), **named)  # type: ignore[arg-type]
-    return content.getvalue()
-
-
-def read(path: Path) -> Any:
-    """Return the nest that a file holds. Raises FileFormatError for a damaged file."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        nest = json.loads(arrays.pop("nest").tobytes())
-        return _restored(nest, arrays)
-    except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
-        raise FileFormatError(
-            f"{path}: is not the state of a training, or damaged: {error}",
-            hint="delete it to begin anew",
-        ) from error
-
-
-def _restored(nest: Any, arrays: dict[str, np.ndarray]) -> Any:
-    if isinstance(nest, list):
-        return [_restored(each, arrays) for each in nest]
-    if not isinstance(nest, dict):
-        return nest
-    if "array" in nest:
-        return arrays[str(nest["array"])]
-    return {key: _restored(each, arrays) for key, each in nest["dict"].items()}
+        write_whole(self._file, states.pack(self.model.training_state()))

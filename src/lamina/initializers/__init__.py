@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina import namespaces
-from lamina.configuration import custom_object_scope
-from lamina.configuration import serialize as serialize
 from lamina.initializers.constants import Constant, Identity, Ones, Zeros
 from lamina.initializers.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from lamina.initializers.scaled import (
@@ -30,6 +28,7 @@ from lamina.initializers.scaled import (
 from lamina.initializers.sources import Initializer
 from lamina.initializers.structured import STFT, Orthogonal
 from lamina.registry import Registry
+from lamina.variables import named_initializers
 
 # ---- names -------------------------------------------------------------------------------------
 constant, zeros, ones, identity = Constant, Zeros, Ones, Identity
@@ -67,12 +66,29 @@ def get(identifier: Any) -> Any:
     return _REGISTRY.get(identifier)
 
 
+named_initializers.append(get)
+
+
+def serialize(initializer: Any) -> Any:
+    """Return an initializer as JSON data, for `deserialize`.
+
+    Args:
+        initializer: initializer to describe.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.serialize(lm.initializers.Constant(0.5))["class_name"]
+        'Constant'
+    """
+    return _REGISTRY.serialize(initializer)
+
+
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the initializer that `serialize` described.
 
     Args:
         config: dictionary that `serialize` returned.
-        custom_objects: dictionary from names to the caller's own classes or functions.
+        custom_objects: dictionary from name to class or function of the caller's own.
 
     Example:
         >>> import lamina as lm
@@ -80,8 +96,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         >>> lm.initializers.deserialize(config).value
         0.5
     """
-    with custom_object_scope(custom_objects):
-        return get(config)
+    return _REGISTRY.deserialize(config, custom_objects) if config is not None else None
 
 
 # fmt: off

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         config as config,
         constraints as constraints,
         datasets as datasets,
+        distillation as distillation,
         distribution as distribution,
         dtype_policies as dtype_policies,
         initializers as initializers,
@@ -42,6 +43,18 @@ if TYPE_CHECKING:
         tree as tree,
         utils as utils,
         visualization as visualization,
+        wrappers as wrappers,
+    )
+    from lamina.keras.scopes import (
+        RematScope as RematScope,
+        device as device,
+        name_scope as name_scope,
+        remat as remat,
+    )
+    from lamina.keras.symbolic import (
+        Function as Function,
+        KerasTensor as KerasTensor,
+        Operation as Operation,
     )
     from lamina.layers import Input as Input, InputSpec as InputSpec, Layer as Layer
     from lamina.losses import Loss as Loss
@@ -49,6 +62,7 @@ if TYPE_CHECKING:
     from lamina.models import Model as Model, Sequential as Sequential
     from lamina.optimizers import Optimizer as Optimizer
     from lamina.regularizers import Regularizer as Regularizer
+    from lamina.stateless import StatelessScope as StatelessScope
     from lamina.variables import Variable as Variable
 # isort: on
 
@@ -60,6 +74,7 @@ _LAZY = {
     "config": "lamina.keras.config",
     "constraints": "lamina.keras.constraints",
     "datasets": "lamina.keras.datasets",
+    "distillation": "lamina.keras.distillation",
     "distribution": "lamina.keras.distribution",
     "dtype_policies": "lamina.keras.dtype_policies",
     "initializers": "lamina.keras.initializers",
@@ -77,19 +92,28 @@ _LAZY = {
     "tree": "lamina.keras.tree",
     "utils": "lamina.keras.utils",
     "visualization": "lamina.keras.visualization",
+    "wrappers": "lamina.keras.wrappers",
     "DTypePolicy": "lamina.dtype_policies:DTypePolicy",
     "FloatDTypePolicy": "lamina.dtype_policies:FloatDTypePolicy",
+    "Function": "lamina.keras.symbolic:Function",
     "Initializer": "lamina.initializers:Initializer",
     "Input": "lamina.layers:Input",
     "InputSpec": "lamina.layers:InputSpec",
+    "KerasTensor": "lamina.keras.symbolic:KerasTensor",
     "Layer": "lamina.layers:Layer",
     "Loss": "lamina.losses:Loss",
     "Metric": "lamina.metrics:Metric",
     "Model": "lamina.models:Model",
+    "Operation": "lamina.keras.symbolic:Operation",
     "Optimizer": "lamina.optimizers:Optimizer",
     "Regularizer": "lamina.regularizers:Regularizer",
+    "RematScope": "lamina.keras.scopes:RematScope",
     "Sequential": "lamina.models:Sequential",
+    "StatelessScope": "lamina.stateless:StatelessScope",
     "Variable": "lamina.variables:Variable",
+    "device": "lamina.keras.scopes:device",
+    "name_scope": "lamina.keras.scopes:name_scope",
+    "remat": "lamina.keras.scopes:remat",
 }
 
 __all__ = [*_LAZY]

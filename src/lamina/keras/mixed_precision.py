@@ -1,13 +1,13 @@
-"""`keras.mixed_precision`: layers that compute in 16 bits and keep their weights in float32."""
-
-from __future__ import annotations
+"""`keras.mixed_precision`: policies and loss scaling by the names of older programs."""
 
 from lamina import namespaces
 from lamina.dtype_policies import DTypePolicy
 from lamina.keras.config import dtype_policy, set_dtype_policy
+from lamina.optimizers import LossScaleOptimizer
 
 __all__ = [
     "DTypePolicy",
+    "LossScaleOptimizer",
     "Policy",
     "dtype_policy",
     "global_policy",
@@ -15,8 +15,6 @@ __all__ = [
     "set_global_policy",
 ]
 
-Policy = DTypePolicy
-global_policy = dtype_policy
-set_global_policy = set_dtype_policy
+Policy, global_policy, set_global_policy = DTypePolicy, dtype_policy, set_dtype_policy
 
 namespaces.declare(__name__)

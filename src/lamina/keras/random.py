@@ -15,14 +15,17 @@ from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.errors import DTypeError
 from lamina.keras.ops.arguments import wanted
 from lamina.layers.regularization import filled, noise_shape_of
-from lamina.operations import cast, random, random_keys, random_orders
+from lamina.operations import cast, random, random_keys, random_orders, random_rejection
 from lamina.seeding import SeedGenerator
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = [
     "SeedGenerator",
+    "beta",
+    "binomial",
     "categorical",
     "dropout",
+    "gamma",
     "normal",
     "randint",
     "shuffle",
@@ -88,6 +91,26 @@ def categorical(
     """Classes drawn by the probabilities softmax(logits): (batch, classes) to (batch, samples)."""
     drawn = random_orders.categorical(logits, num_samples, key=_key(seed))
     return cast(drawn, dtype)
+
+
+def gamma(shape: ShapeLike, alpha: Any, dtype: DTypeLike = None, seed: Any = None) -> Tensor:
+    """From the gamma distribution of this shape parameter and scale 1."""
+    return random_rejection.gamma(shape, alpha, wanted(dtype), key=_key(seed))
+
+
+def beta(
+    shape: ShapeLike, alpha: Any, beta: Any, dtype: DTypeLike = None, seed: Any = None
+) -> Tensor:
+    """From the beta distribution of these shape parameters."""
+    return random_rejection.beta(shape, alpha, beta, wanted(dtype), key=_key(seed))
+
+
+def binomial(
+    shape: ShapeLike, counts: Any, probabilities: Any, dtype: DTypeLike = None, seed: Any = None
+) -> Tensor:
+    """Numbers of successes in `counts` trials of these probabilities."""
+    dtype = wanted(dtype)
+    return random_rejection.binomial(shape, counts, probabilities, dtype, key=_key(seed))
 
 
 def shuffle(x: ArrayLike, axis: int = 0, seed: Any = None) -> Tensor:

@@ -2,8 +2,8 @@
 
     nest = dict | OrderedDict | defaultdict | list | tuple | namedtuple | deque | leaf
 
-The entries of a dict are in the order of its keys, those of an OrderedDict in its own order. None is
-a leaf, as everything else is.
+The entries of a dict are in the order of its keys, those of an OrderedDict in its own order. None
+is a leaf, as everything else is.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def _sorted(keys: Iterable[Any]) -> list[Any]:
 
 def _like(nest: Any, entries: Iterable[tuple[Any, Any]]) -> Any:
     """Return a nest of the same class with other entries, by the same keys."""
-    cls, found = type(nest), dict(entries)
+    cls: Any = type(nest)
+    found = dict(entries)
     if cls in _DICTS:
         ordered = {key: found[key] for key in nest}
         if cls is collections.defaultdict:
@@ -213,9 +214,7 @@ def _mapped(func: Callable[..., Any], nests: Sequence[Any], none_is_leaf: bool) 
     return _like(first, list(entries))
 
 
-def map_structure_up_to(
-    shallow_structure: Any, func: Callable[..., Any], *structures: Any
-) -> Any:
+def map_structure_up_to(shallow_structure: Any, func: Callable[..., Any], *structures: Any) -> Any:
     """Return a nest like `shallow_structure` of the results of a function for what nests hold at
     the places of its leaves, leaves or nests.
 

@@ -3,8 +3,6 @@
 from typing import TYPE_CHECKING
 
 from lamina import namespaces
-from lamina.configuration import deserialize as deserialize
-from lamina.configuration import serialize as serialize
 from lamina.layers import (
     activation,
     adaptive_pooling,
@@ -53,6 +51,8 @@ from lamina.layers import (
     wrappers,
 )
 from lamina.layers._base.layer import Layer as Layer
+from lamina.layers._base.serializing import deserialize as deserialize
+from lamina.layers._base.serializing import serialize as serialize
 from lamina.layers._base.spec import InputSpec as InputSpec
 from lamina.layers.activation import *  # noqa: F403
 from lamina.layers.adaptive_pooling import *  # noqa: F403

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
@@ -15,7 +15,7 @@ from lamina.annotations import (
     InitializerLike,
     RegularizerLike,
 )
-from lamina.arguments import is_integer
+from lamina.arguments import Checks, OneOf, is_integer
 from lamina.configuration import has_name
 from lamina.defaults import DEFAULTS
 from lamina.dtype_policies import DTypePolicy
@@ -27,7 +27,7 @@ from lamina.layers._base.frames import Scope
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.low_rank import LowRank
 from lamina.layers._base.options import LayerOptions, OwnPenalty
-from lamina.layers._base.spec import InputSpec
+from lamina.layers._base.spec import InputSpec, known_shape
 from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
 from lamina.tensor import Tensor
 from lamina.variables import Variable
@@ -42,7 +42,11 @@ class InputLayer(Layer):
         shape: shape of one sample, without the batch axis; None marks a variable extent.
         batch_size: fixed batch size; None accepts any.
         dtype: dtype of the data; None is that of `keras.config.floatx`, float32.
+        sparse: accepted for Keras if it is not True; tensors are dense.
+        ragged: accepted for Keras if it is not True; tensors are dense.
         batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.
+        input_tensor: symbolic tensor, whose shape and dtype are taken.
+        optional: accepted for Keras; the data have to be given.
         name: name of the input; None is "input" with a number.
         input_shape: the argument `shape` under its older name.
 
@@ -57,17 +61,29 @@ class InputLayer(Layer):
     """
 
     streams = "each_step"
+    argument_checks: ClassVar[Checks] = dict.fromkeys(
+        ("ragged", "sparse"), OneOf((None, True, False))
+    )
 
     def __init__(
         self,
         shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
         dtype: DTypeLike = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
         batch_shape: Sequence[int | None] | None = None,
+        input_tensor: SymbolicTensor | None = None,
+        optional: bool = False,
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
     ) -> None:
         super().__init__(name=name)
+        _refuse_other_tensors(sparse, ragged)
+        self.optional = bool(optional)
+        if input_tensor is not None:
+            shape, batch_shape = None, known_shape(input_tensor.shape)
+            dtype = dtype if dtype is not None else input_tensor.dtype
         shape = shape if shape is not None else input_shape
         if (shape is None) == (batch_shape is None):
             raise ArgumentError("Input: give shape=(...), of one example, or batch_shape=(...)")
@@ -108,6 +124,16 @@ class InputLayer(Layer):
         return {"batch_shape": shape, "dtype": self._dtype.name, "name": self.name}
 
 
+def _refuse_other_tensors(sparse: bool | None, ragged: bool | None) -> None:
+    if sparse or ragged:
+        kind = "sparse" if sparse else "ragged"
+        raise ArgumentError(
+            f"Input: tensors are dense (expected {kind}=None, got True)",
+            hint="keras.utils.pad_sequences makes dense arrays of sequences; a SciPy matrix is "
+            "taken by fit as it is",
+        )
+
+
 def _as_shape(shape: Any) -> tuple[int | None, ...]:
     extents = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     for n in extents:
@@ -123,8 +149,12 @@ def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     dtype: DTypeLike = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
+    tensor: SymbolicTensor | None = None,
+    optional: bool = False,
 ) -> SymbolicTensor:
     """Return a symbolic tensor that represents the data of a functional model.
 
@@ -132,15 +162,21 @@ def Input(
         shape: shape of one sample, without the batch axis; None marks a variable extent.
         batch_size: fixed batch size; None accepts any.
         dtype: dtype of the data; None is that of `keras.config.floatx`, float32.
+        sparse: accepted for Keras if it is not True; tensors are dense.
+        ragged: accepted for Keras if it is not True; tensors are dense.
         batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.
         name: name of the input; None is "input" with a number.
+        tensor: symbolic tensor, whose shape and dtype are taken.
+        optional: accepted for Keras; the data have to be given.
 
     Example:
         >>> import lamina as lm
         >>> x = lm.Input(shape=(784,))
         >>> model = lm.Model(x, lm.layers.Dense(10, activation="softmax")(x))
     """
-    layer = InputLayer(shape, batch_size, dtype, batch_shape, name)
+    layer = InputLayer(
+        shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
+    )
     return layer.tensor(Scope())
 
 
@@ -274,6 +310,7 @@ class Identity(Layer):
         trainable: False excludes the weights from training and runs the layer in inference mode.
         dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
             which computes in bfloat16 and keeps weights in float32; None is the global policy.
+        autocast: convert floating inputs to the dtype of the computation.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.

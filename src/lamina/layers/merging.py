@@ -143,6 +143,7 @@ class Add(_Elementwise):
         trainable: False excludes the weights from training and runs the layer in inference mode.
         dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
             which computes in bfloat16 and keeps weights in float32; None is the global policy.
+        autocast: convert floating inputs to the dtype of the computation.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -168,6 +169,7 @@ class Subtract(_Elementwise):
         trainable: False excludes the weights from training and runs the layer in inference mode.
         dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
             which computes in bfloat16 and keeps weights in float32; None is the global policy.
+        autocast: convert floating inputs to the dtype of the computation.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -196,6 +198,7 @@ class Multiply(_Elementwise):
         trainable: False excludes the weights from training and runs the layer in inference mode.
         dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
             which computes in bfloat16 and keeps weights in float32; None is the global policy.
+        autocast: convert floating inputs to the dtype of the computation.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -240,6 +243,7 @@ class Maximum(_Extremum):
         trainable: False excludes the weights from training and runs the layer in inference mode.
         dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
             which computes in bfloat16 and keeps weights in float32; None is the global policy.
+        autocast: convert floating inputs to the dtype of the computation.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -265,6 +269,7 @@ class Minimum(_Extremum):
         trainable: False excludes the weights from training and runs the layer in inference mode.
         dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
             which computes in bfloat16 and keeps weights in float32; None is the global policy.
+        autocast: convert floating inputs to the dtype of the computation.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -290,6 +295,7 @@ class Average(_Elementwise):
         trainable: False excludes the weights from training and runs the layer in inference mode.
         dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
             which computes in bfloat16 and keeps weights in float32; None is the global policy.
+        autocast: convert floating inputs to the dtype of the computation.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.

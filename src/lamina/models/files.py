@@ -19,6 +19,7 @@ class Filing:
         self,
         filepath: str | os.PathLike[str],
         overwrite: bool = True,
+        zipped: bool | None = None,
         include_optimizer: bool = True,
     ) -> None:
         """Write the model, its weights and its optimizer's state to a .lamina file.
@@ -28,19 +29,26 @@ class Filing:
         Args:
             filepath: path of the file.
             overwrite: replace an existing file; False raises an error.
+            zipped: accepted for Keras; a model is always one file.
             include_optimizer: write the optimizer's state as well, with which training can
                 continue.
         """
-        save_model(self, filepath, overwrite, include_optimizer)
+        save_model(self, filepath, overwrite, zipped, include_optimizer)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+    ) -> None:
         """Write the weights to a .safetensors file, by their paths in the model.
 
         Args:
             filepath: path of the file.
             overwrite: replace an existing file; False raises an error.
+            max_shard_size: accepted for Keras; the file is not divided.
         """
-        save_weights(cast("Model", self), filepath, overwrite)
+        save_weights(cast("Model", self), filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights of a model of the same layers from a .safetensors or .lamina file.

@@ -187,7 +187,7 @@ class Fitting:
             resume=resume,
         ).checked()
         history = History()
-        listeners = CallbackList(callbacks, self._model, last=history)
+        listeners = CallbackList(callbacks, model=self._model, last=history)
         with on_its_engine(self):
             session.fit(self._trainee, self._prepared(x), y, options, listeners)
         self.history = history
@@ -263,7 +263,7 @@ class Fitting:
                 self._trainee,
                 self._prepared(x),
                 y,
-                CallbackList(callbacks, self._model),
+                CallbackList(callbacks, model=self._model),
                 sample_weight=sample_weight,
                 batch_size=count("evaluate", "batch_size", batch_size),
                 steps=count("evaluate", "steps", steps),
@@ -312,7 +312,7 @@ class Fitting:
                 self._predictor,
                 self._trainee,
                 x,
-                CallbackList(callbacks, self._model),
+                CallbackList(callbacks, model=self._model),
                 batch_size=count("predict", "batch_size", batch_size),
                 verbose=checked_verbose("predict", verbose),
                 steps=count("predict", "steps", steps),

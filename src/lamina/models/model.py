@@ -44,6 +44,7 @@ class Model(Connected, Layer, Stepping, Filing):
         10
     """
 
+    metrics = Stepping.metrics  # in place of those of Layer
     _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_graph", "_watched"}
 
     _graph: FunctionalGraph | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.defaults import DEFAULTS
 from lamina.errors import RangeError, ShapeError, UnknownNameError
 from lamina.ir.types import Dim, is_static
 from lamina.ir.windows import spread
@@ -32,12 +33,12 @@ def per_axis(function: str, name: str, value: Any, rank: int, least: int = 1) ->
 
 
 def checked_format(function: str, data_format: str | None) -> str:
-    """The data format; channels_last where none is said."""
+    """The data format; None is the default of `keras.config`, "channels_last" at first."""
     if data_format is not None and data_format not in FORMATS:
         raise UnknownNameError(
             f"{function}: data_format must be one of {FORMATS}; got {data_format!r}"
         )
-    return data_format or "channels_last"
+    return data_format or DEFAULTS.image_data_format
 
 
 def channels_last(function: str, x: Tensor, data_format: str | None) -> Tensor:

@@ -28,6 +28,7 @@ def save_model(
     model: Any,
     filepath: str | os.PathLike[str],
     overwrite: bool = True,
+    zipped: bool | None = None,
     include_optimizer: bool = True,
 ) -> None:
     """Write a built model: layers, weights, compile arguments and optimizer state.
@@ -39,6 +40,7 @@ def save_model(
         filepath: path of the file, ending in .lamina; .keras is accepted with a warning, since
             Keras cannot read the content.
         overwrite: replace an existing file; False raises an error.
+        zipped: accepted for Keras; a model is always one file.
         include_optimizer: write the optimizer's state as well, with which training can continue.
 
     Raises:
@@ -112,6 +114,7 @@ def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
+    safe_mode: bool = True,
 ) -> Any:
     """Return the model that `save_model` or `Model.save` wrote, with its weights.
 
@@ -123,6 +126,7 @@ def load_model(
         custom_objects: dictionary from name to class or function of the caller's own, such as
             {"Block": Block}.
         compile: compile the model as it was; False leaves it uncompiled.
+        safe_mode: accepted for Keras; files never hold code.
 
     Raises:
         FileFormatError: if the file is truncated, damaged or something else.

@@ -23,14 +23,24 @@ from lamina.saving.once import write_once
 from lamina.variables import Variable, contents_of
 
 
-def save_weights(model: Layer, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(
+    model: Layer,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+) -> None:
     """Write the weights of a built model; any reader of safetensors can read them.
 
-    The name ends in .safetensors, or with a warning in .weights.h5, as programs for Keras have it.
+    Args:
+        model: built model.
+        filepath: name that ends in .safetensors, or with a warning in .weights.h5, as programs for
+            Keras have it.
+        overwrite: replace an existing file; False raises an error.
+        max_shard_size: accepted for Keras; the file is not divided.
     """
-    warn_of_name(path, weights=True)
-    refuse_to_overwrite(path, overwrite)
-    write_once(path, safetensors.write_with_checksum(named(model), container.NAMES))
+    warn_of_name(filepath, weights=True)
+    refuse_to_overwrite(filepath, overwrite)
+    write_once(filepath, safetensors.write_with_checksum(named(model), container.NAMES))
 
 
 def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
@@ -56,23 +66,38 @@ def in_a_file(variables: Mapping[str, Variable]) -> dict[str, np.ndarray | safet
     }
 
 
-def load_weights(model: Layer, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(
+    model: Layer, filepath: str | os.PathLike[str], skip_mismatch: bool = False
+) -> None:
     """Read weights that `save_weights` or `save` wrote into a model of the same layers.
 
     Names and shapes must be equal, else nothing is changed; with `skip_mismatch` what does not
     fit is left as it is. Names are those of attributes, or of layers in functional and Sequential
-    models: the order in which layers were made does not matter. Raises FileFormatError for a file
-    that is damaged or something else, ShapeError where it belongs to another model.
+    models: the order in which layers were made does not matter.
+
+    Args:
+        model: built model.
+        filepath: path of a .safetensors or .lamina file.
+        skip_mismatch: load the weights whose names and shapes match, and leave the others.
+
+    Raises:
+        FileFormatError: if the file is damaged or something else.
+        ShapeError: if it belongs to another model.
     """
-    content = container.read_file(path)
+    content = container.read_file(filepath)
     if content[:2] == b"PK":
-        stored = container.unpack(path, content).weights
-    elif safetensors.is_safetensors(content) or str(path).endswith(WEIGHTS):
-        stored = container.from_safetensors(path, content)
+        stored = container.unpack(filepath, content).weights
+    elif safetensors.is_safetensors(content) or str(filepath).endswith(WEIGHTS):
+        stored = container.from_safetensors(filepath, content)
     else:
-        raise container.not_a_model(path, content)
+        raise container.not_a_model(filepath, content)
     need_built(model, "load_weights")
-    put(fitting(model, stored, os.fspath(path)), stored.arrays, os.fspath(path), skip_mismatch)
+    put(
+        fitting(model, stored, os.fspath(filepath)),
+        stored.arrays,
+        os.fspath(filepath),
+        skip_mismatch,
+    )
 
 
 def fitting(model: Layer, stored: container.Stored, where: str) -> dict[str, Variable]:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from lamina import arguments
+from lamina.defaults import DEFAULTS, limited
 from lamina.errors import ArgumentError
 
 MOST_ROWS = 2**31 - 1  # programs hold the numbers of rows as int32
@@ -77,7 +78,8 @@ class FitOptions:
         """Return the options with plain numbers. Raises RangeError for those that cannot be."""
         return FitOptions(
             batch_size=count("fit", "batch_size", self.batch_size),
-            epochs=arguments.integer("fit", "epochs", self.epochs, 0),
+            epochs=limited(arguments.integer("fit", "epochs", self.epochs, 0), DEFAULTS.max_epochs)
+            or 0,
             verbose=checked_verbose("fit", self.verbose),
             validation_split=arguments.number(
                 "fit", "validation_split", self.validation_split, 0, below=1

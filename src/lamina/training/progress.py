@@ -9,6 +9,8 @@ lines of a `fit` are one output, which is replaced in place.
 
 from __future__ import annotations
 
+import io
+import logging
 import shutil
 import sys
 import time
@@ -18,6 +20,7 @@ from contextvars import ContextVar
 from typing import Protocol, TextIO
 
 from lamina.data.arrays import Array
+from lamina.defaults import DEFAULTS
 from lamina.distribution.processes import process_index
 
 BETWEEN = 0.1  # seconds
@@ -46,7 +49,7 @@ class Progress:
         quiet_for: float = 0.0,
     ) -> None:
         self.title, self.total = title, total
-        self.stream = stream if stream is not None else sys.stdout
+        self.stream = stream if stream is not None else _output()
         self.quiet = verbose == 0 or process_index() > 0
         self.live = verbose in (1, "auto", True) and is_live(self.stream)
         self.began = time.perf_counter()
@@ -128,6 +131,20 @@ class Progress:
         full, half = ("━", "╸") if can_write(self.stream, "━╸") else ("=", ">")
         halves = int(2 * room * self.done / self.total)
         return (full * (halves // 2) + half * (halves % 2)).ljust(room)
+
+
+class _Log(io.StringIO):
+    """A stream whose lines go to the logger "lamina"."""
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            logging.getLogger("lamina").info(line)
+        return len(text)
+
+
+def _output() -> TextIO:
+    """Return where progress is drawn: standard output, or the log that `keras.config` asks for."""
+    return sys.stdout if DEFAULTS.interactive_logging else _Log()
 
 
 _SHOWN: ContextVar[Progress | None] = ContextVar("progress", default=None)

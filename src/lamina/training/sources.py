@@ -27,6 +27,7 @@ from lamina.data.arrays import Array, is_data
 from lamina.data.dataset import INFINITE, Dataset
 from lamina.data.parts import Part, Reading, reading
 from lamina.data.splitting import epoch_order
+from lamina.defaults import DEFAULTS, limited
 from lamina.distribution.processes import agreed
 from lamina.engines import residence
 from lamina.errors import ArgumentError, DataError, describe, warn
@@ -86,7 +87,7 @@ class Resident:
         self.data, self.batch_size, self.seed = data, batch_size, seed
         self.rows = np.arange(data.rows, dtype=np.int32) if rows is None else rows.astype(np.int32)
         self.steps: int | None = steps_of(len(self.rows), batch_size, limit, limit_name)
-        self.limit = limit
+        self.limit = limited(limit, DEFAULTS.max_steps_per_epoch)
         self.runner: Runner | None = None  # the program of the epoch before
 
     @property
@@ -142,6 +143,7 @@ class Stream:
                 "evaluate and predict; or dataset.take(100)",
             )
         self.batches, self.class_weight = batches, class_weight
+        steps = limited(steps, DEFAULTS.max_steps_per_epoch)
         self.limit = steps
         self.steps = steps if steps is not None else _length(batches)
         self.place: Callable[[Sequence[Array]], None] | None = None  # on devices, by the program
@@ -280,12 +282,13 @@ def refuse_batch_size(given: object, name: str = "batch_size") -> None:
 
 
 def steps_of(rows: int, batch_size: int, limit: int | None, name: str = "steps") -> int:
-    """The number of batches to take: all that the rows make, or `limit`, which must not be more."""
+    """The number of batches to take: all that the rows make, or `limit` of them. Warns, as Keras
+    does, if there are fewer."""
     whole = -(-rows // batch_size)
     if limit is not None and limit > whole:
-        raise ArgumentError(
-            f"{name}: more steps than batches (expected at most {whole}: {rows:,} rows make "
-            f"{whole} batches of {batch_size}, got {limit})",
-            hint=f"leave {name} out to use all rows once",
+        warn(
+            f"{name}: {limit} steps, but {rows:,} rows make {whole} batches of {batch_size}; these "
+            "are all that is taken"
         )
-    return whole if limit is None else limit
+    found = limited(limit, DEFAULTS.max_steps_per_epoch)
+    return whole if found is None else min(found, whole)

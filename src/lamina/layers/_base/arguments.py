@@ -16,7 +16,7 @@ from lamina.tensor import Tensor
 # fmt: off
 KEYWORDS = (
     "name", "trainable", "dtype", "input_shape", "input_dim", "batch_input_shape", "batch_shape",
-    "batch_size", "activity_regularizer",
+    "batch_size", "activity_regularizer", "autocast",
 )
 # fmt: on
 

@@ -11,6 +11,7 @@ masking unless it sets the attribute to False.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self, Unpack
@@ -33,13 +34,14 @@ from lamina.ir import types
 from lamina.layers._base import arguments, building, frames, propagation, spec, streaming, symbolic
 from lamina.layers._base.options import FirstShape
 from lamina.layers._base.precision import Precise
+from lamina.layers._base.stateless import Stateless
 from lamina.locks import MAKING
 from lamina.operations import elementwise, reductions
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
 
-class Layer(Precise):
+class Layer(Stateless, Precise):
     """Base class of layers: a function from tensors to tensors with weights.
 
     A subclass creates its weights in `build(input_shape)` with `add_weight` and computes in
@@ -51,6 +53,8 @@ class Layer(Precise):
         trainable: False excludes the weights from training and runs the layer in inference mode.
         dtype: dtype of the weights and of the computation, or a policy such as "mixed_bfloat16",
             which computes in bfloat16 and keeps weights in float32; None is the global policy.
+        autocast: convert floating inputs, and weights that are read, to the dtype of the
+            computation.
         input_shape: shape of one sample, without the batch axis, for the first layer of a
             Sequential model.
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
@@ -107,6 +111,7 @@ class Layer(Precise):
         name: str | None = None,
         trainable: bool = True,
         dtype: DTypeLike | DTypePolicy | Mapping[str, Any] = None,
+        autocast: bool = True,
         input_shape: Sequence[int | None] | None = None,
         activity_regularizer: RegularizerLike = None,
         **kwargs: Unpack[FirstShape],
@@ -116,6 +121,7 @@ class Layer(Precise):
             self.name = name
         self._trainable = bool(one_of(type(self).__name__, "trainable", trainable, (True, False)))
         self._settle_dtype(dtype, type(self).__name__)
+        self.autocast = bool(autocast)
         self._first_shape = arguments.first_shape(type(self).__name__, input_shape, **kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
 
@@ -152,32 +158,36 @@ class Layer(Precise):
     # ---- weights -------------------------------------------------------------------------------
     def add_weight(
         self,
-        shape: Sequence[int] = (),
+        shape: Sequence[int] | None = None,
         initializer: InitializerLike = None,
         dtype: DTypeLike = None,
         trainable: bool = True,
+        autocast: bool = True,
         regularizer: RegularizerLike = None,
         constraint: ConstraintLike = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
         name: str | None = None,
-        autocast: bool = True,
     ) -> Variable:
         """Create a Variable of the layer. The default initializer is "glorot_uniform" for floating
         dtypes and "zeros" for all others.
 
         Args:
-            shape: shape of the Variable; () for a scalar.
+            shape: shape of the Variable; None or () for a scalar.
             initializer: name or Initializer of the initial values; None is the default above.
             dtype: dtype of the Variable; None is that of the layer.
             trainable: False excludes the Variable from training.
+            autocast: read a floating Variable in the dtype of the layer's computations.
             regularizer: name or function of the penalty that is added to the loss.
             constraint: name or function applied after each update.
+            aggregation: accepted for Keras; devices hold the same values.
+            overwrite_with_gradient: assign the gradient in place of an update.
             name: name of the Variable; None is "variable" with a number if needed.
-            autocast: read a floating Variable in the dtype of the layer's computations.
         """
         if isinstance(shape, str):  # add_weight("kernel", (3, 4)), as older programs write it
             shape, name = initializer, shape
             initializer = None
-        shape = (int(shape),) if isinstance(shape, int) else tuple(shape)
+        shape = (int(shape),) if isinstance(shape, int) else tuple(shape or ())
         name = name or frames.unique("variable", {v.name for v in self._weights})
         building.need_known(self, name, shape)
         building.need_holder(trainable)
@@ -193,8 +203,12 @@ class Layer(Precise):
         variable.autocast = bool(autocast)
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
+        variable._holder = weakref.ref(self)
+        variable.overwrite_with_gradient = bool(overwrite_with_gradient)
         self._weights.append(variable)
         return variable
+
+    add_variable = add_weight
 
     def _scope(self) -> frames.Scope:
         frame = frames.current()
@@ -342,23 +356,7 @@ class Layer(Precise):
         self._build_shape = input_shape
         self._adopt()
 
-    # ---- shapes --------------------------------------------------------------------------------
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the shape of the output (or a nest of shapes) for inputs of this shape (or nest),
-        with None for variable extents. Builds the layer.
-
-        Args:
-            input_shape: shape of the inputs with the batch axis, or a nest of shapes.
-        """
-
-        def tensor(shape: tuple[Any, ...]) -> Tensor:
-            return symbolic.traced(symbolic.symbolic_type(shape, self._compute_dtype))
-
-        inputs = symbolic.map_shapes(tensor, input_shape)
-        with frames.entered(self) as frame, self._errors_named(), symbolic.inferring():
-            outputs = self._run(frame, (inputs,), {})
-        return symbolic.shapes_of(outputs)
-
+    # ---- in functional models ------------------------------------------------------------------
     def _record(self, scope: frames.Scope, args: Any, kwargs: Any) -> Any:
         """Record the call in the functional model of the arguments."""
         if self._parent is None and not self._is_named:

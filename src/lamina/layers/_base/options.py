@@ -34,6 +34,7 @@ class FirstShape(_WithBatch, total=False):
 class _Common(TypedDict, total=False):
     name: str | None
     trainable: bool
+    autocast: bool
     dtype: DTypeLike | DTypePolicy | Mapping[str, Any]
     input_shape: Shape
 

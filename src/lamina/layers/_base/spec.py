@@ -25,6 +25,10 @@ class InputSpec:
         max_ndim: maximum number of axes.
         min_ndim: minimum number of axes.
         axes: dictionary from axes to their required extents.
+        allow_last_axis_squeeze: also accept inputs with one axis of extent 1 more or less at the
+            end than `shape`.
+        name: name of the input, for dictionaries of inputs.
+        optional: also accept None.
         layout: names of the axes for error messages, for example "(batch, steps, channels)".
 
     Example:
@@ -38,6 +42,9 @@ class InputSpec:
     max_ndim: int | None = None
     min_ndim: int | None = None
     axes: Mapping[int, int] | None = None
+    allow_last_axis_squeeze: bool = False
+    name: str | None = None
+    optional: bool = False
     layout: str | None = None
 
     def extents(self) -> dict[int, int]:
@@ -64,7 +71,8 @@ def check(label: str, spec: InputSpec | Sequence[InputSpec] | None, inputs: Any)
         return
     tensors = [t for t in tree.leaves(inputs) if isinstance(t, Tensor)]
     specs = [spec] if isinstance(spec, InputSpec) else list(spec)
-    if not tensors:
+    specs, tensors = _paired(specs, inputs, tensors)
+    if not tensors and specs:
         refuse_sparse(label, inputs)
         raise DTypeError(
             f"{label}: expected a tensor or an array, got {describe(inputs)}",
@@ -79,12 +87,34 @@ def check(label: str, spec: InputSpec | Sequence[InputSpec] | None, inputs: Any)
         _check_one(label, each, tensor)
 
 
+def _paired(
+    specs: list[InputSpec], inputs: Any, tensors: list[Tensor]
+) -> tuple[list[InputSpec], list[Tensor]]:
+    """Return specs and tensors side by side: of a dictionary by the names of the specs, without
+    optional inputs that are None."""
+    names = [each.name for each in specs]
+    values = [inputs.get(n) for n in names] if isinstance(inputs, dict) and all(names) else inputs
+    if not isinstance(values, (list, tuple)) or len(values) != len(specs):
+        values = [values] if len(specs) == 1 and values is None else None
+    if values is None or not any(each.optional or each.name for each in specs):
+        return specs, tensors
+    kept = [(s, v) for s, v in zip(specs, values, strict=True) if v is not None or not s.optional]
+    return [s for s, _ in kept], [v for _, v in kept if isinstance(v, Tensor)]
+
+
 def _check_one(label: str, spec: InputSpec, tensor: Tensor) -> None:
     if spec.dtype is not None and tensor.dtype != spec.dtype:
         raise DTypeError(f"{label}: expected an input of {spec.dtype}, got {tensor.dtype}")
+    if spec.allow_last_axis_squeeze and _squeezed(spec.shape) == _squeezed(tensor.shape):
+        return
     _check_rank(label, spec, tensor)
     for axis, extent in spec.extents().items():
         _check_extent(label, axis, extent, tensor)
+
+
+def _squeezed(shape: Sequence[Any] | None) -> list[Any]:
+    known = list(known_shape([Extent.symbol("n") if n is None else n for n in shape or ()]))
+    return known[1:-1] if known and known[-1] == 1 else known[1:]
 
 
 def _check_rank(label: str, spec: InputSpec, tensor: Tensor) -> None:
