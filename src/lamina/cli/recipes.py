@@ -94,7 +94,7 @@ class Recipe:
             return np.asarray(x, np.float32) / scale, np.asarray(y)
         if "csv" in given:
             path = given.get("test", given["csv"]) if part == "test" else given["csv"]
-            return table(Path(path), given.get("target"), scale)
+            return table(Path(str(path)), given.get("target"), scale)
         if "images" in given:
             path = given.get("test", given["images"]) if part == "test" else given["images"]
             size = tuple(given.get("size", (64, 64)))

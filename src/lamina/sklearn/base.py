@@ -64,7 +64,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
         self.warm_start = warm_start
         self.random_state = random_state
-        vars(self).update(options)
+        self.__dict__.update(options)
 
     # ---- parameters ----------------------------------------------------------------------------
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         Args:
             **params: parameters, also such as `model__units`.
         """
-        vars(self).update({name: value for name, value in params.items() if is_routed(name)})
+        self.__dict__.update({name: value for name, value in params.items() if is_routed(name)})
         super().set_params(**{n: v for n, v in params.items() if not is_routed(n)})
         return self
 
@@ -161,7 +161,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with random_keys.seeded(seed):
             if not (goes_on and hasattr(self, "model_")):
-                self._loss: Any = None  # chosen here
+                self._loss = None  # chosen here
                 self.model_ = self._network(default, str(x.dtype))
                 self.history_: dict[str, list[float]] = {}
             options = {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from lamina import linalg, namespaces, random, tensor
 from lamina.ir.types import DType, dtype
 from lamina.operations import *  # noqa: F403
-from lamina.operations import __all__ as _operations
+from lamina.operations import __all__ as _operations  # type: ignore[attr-defined]
 from lamina.operations.random_keys import set_seed
 from lamina.tensor import Tensor
 from lamina.transforms import compile, cond, custom_gradient, scan, stop_gradient, while_loop
