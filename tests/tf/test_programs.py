@@ -382,6 +382,20 @@ def test_a_causal_mask_and_positions_inside_layers():
     assert Positions(5, 3)(tf.constant([[1, 2, 3]])).shape == (1, 3, 3)
 
 
+def test_shapes_joined_of_open_extents_repeat_a_mask():
+    class Mask(layers.Layer):
+        def call(self, inputs):
+            batch, length = tf.shape(inputs)[0], tf.shape(inputs)[1]
+            mask = tf.cast(tf.range(length)[:, tf.newaxis] >= tf.range(length), "int32")
+            ones = tf.constant([1, 1], dtype=tf.int32)
+            times = tf.concat([tf.expand_dims(batch, -1), ones], axis=0)
+            return tf.tile(tf.reshape(mask, (1, length, length)), times)
+
+    entry = keras.Input((None, 4))
+    found = keras.Model(entry, Mask()(entry)).predict(np.zeros((2, 3, 4)), verbose=0)
+    assert found.tolist() == [[[1, 0, 0], [1, 1, 0], [1, 1, 1]]] * 2
+
+
 def test_text_generation_samples_from_probabilities():
     predictions = tf.math.log(tf.constant([[0.1, 0.7, 0.2]])) / 0.5
     drawn = tf.random.categorical(predictions, num_samples=2000)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ArgumentError, ShapeError
+from lamina.ir.graph import Node
 from lamina.operations.indexing import getitem
 from lamina.specs import TensorShape
 from lamina.string_tensor import StringTensor, is_text_array, string
-from lamina.tensor import Tensor, as_tensor
+from lamina.tensor import Tensor, as_node, as_tensor
 from lamina.tf import own as lm
 from lamina.tf.ragged import RaggedTensor
 
@@ -229,11 +230,29 @@ def ensure_shape(x: Any, shape: Any, name: Any = None) -> Any:
 
 def extents(shape: Any) -> tuple[Any, ...]:
     """The extents of a shape given as a list, a tensor or one number."""
+    if isinstance(shape, Tensor) and shape.is_traced:
+        return tuple(_open_extents(as_node(shape)))
     if isinstance(shape, (Tensor, np.ndarray)):
         return tuple(np.asarray(shape).ravel().tolist())
     if not isinstance(shape, (list, tuple)):
         return (_number(shape),)
     return tuple(_number(each) for each in shape)
+
+
+def _open_extents(node: Node) -> list[Any]:
+    """The extents of which a traced shape was joined: symbols, and numbers that are known."""
+    if node.op == "size_of":
+        return [node.params["extent"]]
+    if node.op == "constant":
+        return list(np.asarray(node.params["value"]).ravel().tolist())
+    if node.op in ("reshape", "broadcast_in_dim", "convert"):
+        return _open_extents(node.args[0])
+    if node.op == "concatenate":
+        return [each for part in node.args for each in _open_extents(part)]
+    raise ArgumentError(
+        "a shape is computed from values (expected extents of tensors and numbers)",
+        hint="tf.shape(x)[0] is an extent, also in tf.concat and tf.stack",
+    )
 
 
 def _number(value: Any) -> Any:
