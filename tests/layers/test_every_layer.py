@@ -106,7 +106,11 @@ ROWS = {
     "Equalization": ((), [IMAGES], {"random": True, "differentiable": False}),
     "MaxNumBoundingBoxes": ((3,), [IMAGES], {}),
     "MixUp": ((), [IMAGES], {"random": True, "differentiable": False}),
-    "Pipeline": (([L.Rescaling(0.5), L.CenterCrop(4, 4)],), [IMAGES], {}),
+    "Pipeline": (  # its layers keep their dtype: no difference of float64
+        ([L.Rescaling(0.5), L.CenterCrop(4, 4)],),
+        [IMAGES],
+        {"differentiable": False},
+    ),
     "RandAugment": ((), [COLORS], {"random": True, "differentiable": False}),
     "RandomColorDegeneration": ((0.5,), [COLORS], {"random": True, "differentiable": False}),
     "RandomColorJitter": (

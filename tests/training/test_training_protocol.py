@@ -79,7 +79,7 @@ Y = 3 * X - 1
 
 @pytest.fixture(params=[False, True], ids=["compiled", "eager"])
 def trained(request):
-    compilation = Compilation.of("sgd", "mse", None, ["mae"], None, request.param)
+    compilation = Compilation.of("sgd", "mse", None, ["mae"], None, request.param, None)
     compilation.optimizer.learning_rate = 0.3
     line, session, history = Line(compilation.optimizer), Session(compilation), History()
     options = FitOptions(epochs=20, batch_size=16, verbose=0, seed=0).checked()

@@ -5,19 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina.arguments import integer
+from lamina import arguments
+from lamina.arguments import Checks, integer
 from lamina.callbacks.base import Callback, Logs
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, describe
 from lamina.events import EventWriter
 from lamina.layers._base import symbolic
 from lamina.tensor import Tensor
 
 TRAIN, VALIDATION = "train", "validation"
 Node = tuple[str, str, list[str], dict[str, str]]
+
+
+def _check_names(owner: str, name: str, value: Any) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        raise ArgumentError(
+            f"{owner}: {name}: expected a dictionary from name to value, got {describe(value)}"
+        )
 
 
 class TensorBoard(Callback):
@@ -54,6 +62,12 @@ class TensorBoard(Callback):
         ...     x, y = lm.zeros((4, 2)), lm.zeros((4, 1))
         ...     history = model.fit(x, y, verbose=0, callbacks=[board])
     """
+
+    argument_checks: ClassVar[Checks] = {
+        **Callback.argument_checks,
+        "log_dir": arguments.path,
+        "hyperparameters": _check_names,
+    }
 
     def __init__(
         self,

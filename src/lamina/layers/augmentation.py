@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer, Number
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, describe
 from lamina.layers._base.images import (
     ImageLayer,
     RandomImages,
@@ -303,11 +303,11 @@ class Pipeline(Layer):
         **kwargs: Unpack[UnnamedOptions],
     ) -> None:
         super().__init__(name=name, **kwargs)
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                raise ArgumentError(
-                    f"Pipeline: invalid layers (expected layers, got {type(layer).__name__})"
-                )
+        several = isinstance(layers, (list, tuple))
+        if not several or not all(isinstance(layer, Layer) for layer in layers):
+            raise ArgumentError(
+                f"Pipeline: invalid layers (expected a list of layers, got {describe(layers)})"
+            )
         self.layers = list(layers)
 
     def call(self, inputs: Any, training: bool = True, mask: Any = None) -> Any:

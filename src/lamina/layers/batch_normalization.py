@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from lamina import initializers
+from lamina import arguments, initializers
 from lamina import operations as ops
 from lamina.annotations import ConstraintLike, InitializerLike, RegularizerLike
 from lamina.errors import ArgumentError, RangeError, ShapeError, unknown_name
@@ -104,7 +104,10 @@ class BatchNormalization(Affine):
         self._settle(center, scale, beta_initializer, gamma_initializer, *rest)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.renorm, self.renorm_momentum = bool(renorm), float(renorm_momentum)
+        self.renorm = bool(renorm)
+        self.renorm_momentum = arguments.number(
+            type(self).__name__, "renorm_momentum", renorm_momentum, 0
+        )
         self.renorm_clipping = _bounds(renorm_clipping or {}) if renorm else None
 
     def build(self, input_shape: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from lamina import arguments
 from lamina.errors import ArgumentError
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.options import LayerOptions
@@ -97,8 +98,11 @@ class MultiHeadAttention(HeadAttention):
         )
         self.output_features = output_shape
         if attention_axes is not None:
-            alone = isinstance(attention_axes, int)
-            self.attention_axes = (attention_axes,) if alone else tuple(attention_axes)
+            alone = not isinstance(attention_axes, (list, tuple))
+            axes = (attention_axes,) if alone else tuple(attention_axes)
+            self.attention_axes = tuple(
+                arguments.integer("MultiHeadAttention", "attention_axes", axis) for axis in axes
+            )
 
 
 class GroupQueryAttention(HeadAttention):

@@ -10,7 +10,7 @@ import numpy as np
 from lamina import initializers
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer, Number, OneOf
-from lamina.errors import ArgumentError, DTypeError, RangeError
+from lamina.errors import ArgumentError, DTypeError, RangeError, describe
 from lamina.ir.types import is_static
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
@@ -21,6 +21,7 @@ from lamina.tensor import Tensor, as_tensor
 __all__ = ["MelSpectrogram", "STFTSpectrogram"]
 
 EPSILON = 1e-7
+MOST_SAMPLES = 1 << 14  # of a frame: its transform is a matrix
 MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
 
@@ -184,11 +185,11 @@ class MelSpectrogram(Layer):
     input_spec = InputSpec(min_ndim=1, max_ndim=2)
     autocast = False
     argument_checks: ClassVar[Checks] = {
-        "fft_length": Integer(2),
+        "fft_length": Integer(2, MOST_SAMPLES),
         "sequence_stride": Integer(1),
         "sequence_length": Integer(1, optional=True),
         "sampling_rate": Number(above=0),
-        "num_mel_bins": Integer(1),
+        "num_mel_bins": Integer(1, MOST_SAMPLES),
         "min_freq": Number(0),
         "max_freq": Number(above=0, optional=True),
         "mag_exp": Number(above=0),
@@ -268,7 +269,13 @@ def _window(window: Any, length: int) -> np.ndarray:
             )
         angle = 2 * np.pi * np.arange(length) / length
         return low[window] - (1 - low[window]) * np.cos(angle)
-    found = np.asarray(window, float)
+    try:
+        found = np.asarray(window, float)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"MelSpectrogram: window: expected 'hann', 'hamming' or an array, got "
+            f"{describe(window)}"
+        ) from None
     if found.shape != (length,):
         raise ArgumentError(
             f"MelSpectrogram: the window has shape {found.shape}, and a frame {length} samples"
