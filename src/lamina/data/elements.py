@@ -14,6 +14,7 @@ A pass is determined by its number alone, for any number of threads.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -128,7 +129,7 @@ class Elements:
             found = itertools.islice(self._all_passes(epoch), first, None)
         wanted = itertools.islice(found, count)
         for element in wanted:
-            yield element if then is None else then(lambda element=element: element)
+            yield element if then is None else then(functools.partial(_itself, element))
 
     def _all_passes(self, epoch: int) -> Generator[Any, None, None]:
         for number in itertools.count(epoch):
@@ -150,6 +151,10 @@ class Elements:
                 return plain(call(function, wrapped(element)))
 
         return apply
+
+
+def _itself(element: Any) -> Any:
+    return element
 
 
 def call(function: Callable[..., Any], element: Any) -> Any:

@@ -132,9 +132,11 @@ class ImageDataGenerator:
         image = self._moved(image, rng)
         if self.channel_shift_range:
             most = self.channel_shift_range
-            image = image + rng.uniform(-most, most, image.shape[-1]).astype(np.float32)
+            shifts = rng.uniform(-most, most, (image.shape[-1],))
+            image = image + shifts.astype(np.float32)
         if self.brightness_range is not None:
-            image = np.clip(image * rng.uniform(*self.brightness_range), 0, 255)
+            low, high = self.brightness_range
+            image = np.clip(image * rng.uniform(low, high), 0, 255)
         if self.horizontal_flip and rng.random() < 0.5:
             image = image[:, ::-1]
         if self.vertical_flip and rng.random() < 0.5:

@@ -4,6 +4,7 @@ Source: A. Maas et al., "Learning Word Vectors for Sentiment Analysis" (ACL 2011
 Keras distributes.
 """
 
+import functools
 import json
 from typing import Any
 
@@ -66,11 +67,19 @@ def load_data(
     rng = np.random.RandomState(seed)
     train = shuffled(held["x_train"], held["y_train"], rng)
     test = shuffled(held["x_test"], held["y_test"], rng)
-    limits = (num_words, skip_top, maxlen, start_char, oov_char, index_from)
-    x, y = prepared([*train[0], *test[0]], np.concatenate([train[1], test[1]]), *limits)
+    limited = functools.partial(
+        prepared,
+        num_words=num_words,
+        skip_top=skip_top,
+        maxlen=maxlen,
+        start_char=start_char,
+        oov_char=oov_char,
+        index_from=index_from,
+    )
+    x, y = limited([*train[0], *test[0]], np.concatenate([train[1], test[1]]))
     border = len(train[0])
     if maxlen:
-        border = len(prepared(*train, *limits)[0])
+        border = len(limited(*train)[0])
     return (x[:border], y[:border]), (x[border:], y[border:])
 
 

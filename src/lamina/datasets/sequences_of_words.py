@@ -14,7 +14,7 @@ def shuffled(x: Sequence[Any], y: Any, rng: np.random.RandomState) -> tuple[list
     """Both in one random order, drawn as in Keras."""
     order = np.arange(len(x))
     rng.shuffle(order)
-    return [x[k] for k in order], np.asarray(y)[order]
+    return [x[int(k)] for k in order], np.asarray(y)[order]
 
 
 def prepared(

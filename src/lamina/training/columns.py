@@ -7,7 +7,7 @@ Programs take rows out of them by number, so nothing is copied to shuffle or to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
@@ -88,20 +88,19 @@ class Columns:
     def use_views(self) -> None:
         """Replace the arrays by views, which no one else holds: their copies on devices end with
         these columns."""
-        self._replace(lambda array: array.view())
+        for arrays in (self.inputs, self.targets, self.weights):
+            arrays[:] = [array.view() for array in arrays]
 
-    def cut(self, rows: slice) -> None:
+    def cut(self, rows: slice[int, int, int | None]) -> None:
         """Keep only these rows."""
-        self._replace(lambda array: np.ascontiguousarray(array[rows]))
+        for arrays in (self.inputs, self.targets, self.weights):
+            arrays[:] = [np.ascontiguousarray(array[rows]) for array in arrays]
 
     def join(self, whole: int) -> None:
         """Let the rows of all processes, `whole` of them, be one batch on their devices."""
-        self._replace(lambda array: joined(array, whole))
-        self.joined = True
-
-    def _replace(self, function: Callable[[Array], Array]) -> None:
         for arrays in (self.inputs, self.targets, self.weights):
-            arrays[:] = map(function, arrays)
+            arrays[:] = [joined(array, whole) for array in arrays]
+        self.joined = True
 
     def number_rows(self, first: int = 0) -> None:
         """Give the rows the numbers from `first` on, if they have none."""

@@ -123,8 +123,9 @@ class WholeBatch(Program):
     """A program of one step on whole columns: `order` has the numbers of all rows, and is not
     read. The rows of joined columns are in several processes, where no gather reaches them."""
 
-    def __call__(self, order: Array, *arrays: Array) -> Outputs:
-        return super().__call__(*arrays)
+    def __call__(self, *arrays: Array) -> Outputs:
+        _order, *columns = arrays
+        return super().__call__(*columns)
 
 
 class EagerLoop:
