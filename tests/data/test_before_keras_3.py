@@ -73,6 +73,27 @@ class TestImages:
         history = model.fit(train, epochs=2, validation_data=held_out, verbose=0).history
         assert len(history["val_loss"]) == 2
 
+    @pytest.mark.parametrize("shuffle", [True, False])
+    def test_fit_changes_each_image_anew_in_each_epoch_and_the_seed_repeats_it(self, shuffle):
+        def seen(seed):
+            images = []
+            generator = ImageDataGenerator(
+                channel_shift_range=50.0,
+                preprocessing_function=lambda image: images.append(image.tobytes()) or image,
+            )
+            flow = generator.flow(
+                np.zeros((6, 2, 2, 1)), np.zeros(6), batch_size=2, shuffle=shuffle, seed=seed
+            )
+            layers = [keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]
+            model = keras.Sequential(layers)
+            model.compile("sgd", "mse")
+            model.fit(flow, epochs=3, verbose=0)
+            return images
+
+        first = seen(4)
+        assert len(first) == 18 and len(set(first)) == 18  # 6 images in 3 epochs
+        assert set(seen(4)) == set(first) and set(seen(5)).isdisjoint(first)
+
     @pytest.mark.parametrize("mode", ["nearest", "constant", "reflect", "wrap"])
     def test_shifts_move_pixels_and_fill_the_rest(self, mode):
         image = np.arange(25.0).reshape(5, 5, 1)

@@ -310,7 +310,11 @@ class ImageDataGenerator:
 
 
 class ImageFlow(PyDataset):
-    """Batches of an ImageDataGenerator: without end in a `for` loop, `len()` of them in `fit`."""
+    """Batches of an ImageDataGenerator: without end in a `for` loop, `len()` of them in `fit`.
+
+    An image changes in another way in each pass; seed and number of the pass determine how. An
+    index (`flow[0]`) gives the batch of the first pass.
+    """
 
     class_indices: dict[str, int]
     classes: np.ndarray
@@ -328,6 +332,7 @@ class ImageFlow(PyDataset):
         seed: int | None,
     ) -> None:
         super().__init__()
+        self._make = self._batch
         self._generator, self._image, self._extra, self._rows = generator, image, extra, rows
         self.batch_size, self.samples, self.n = batch_size, len(rows), len(rows)
         self._order_seed = (0 if seed is None else seed) if shuffle else None
