@@ -12,12 +12,14 @@ import operator
 import os
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, overload
+from functools import cache, wraps
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 
-from lamina.errors import DTypeError, RangeError, describe
+from lamina.errors import DTypeError, RangeError, deprecated, describe
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @overload
@@ -291,3 +293,20 @@ def _bounds(
 def _error(owner: str, name: str, expected: str, value: Any, optional: bool = False) -> RangeError:
     expected += " or None" if optional else ""
     return RangeError(f"{owner}: invalid {name} (expected {expected}, got {describe(value)})")
+
+
+def older_names(**names: str) -> Callable[[F], F]:
+    """Let a function take arguments by their names before Keras 3, with a warning; the signature
+    shows today's names only."""
+
+    def decorated(function: F) -> F:
+        @wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            for name in names.keys() & kwargs.keys():
+                deprecated(f"{function.__name__}({name}=)", f"{function.__name__}({names[name]}=)")
+                kwargs[names[name]] = kwargs.pop(name)
+            return function(*args, **kwargs)
+
+        return cast(F, called)
+
+    return decorated

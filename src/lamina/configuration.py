@@ -27,7 +27,7 @@ import numpy as np
 
 from lamina import context, restoring, signatures
 from lamina.arguments import Checks, check_arguments
-from lamina.errors import ArgumentError, UnknownNameError, describe, unknown_name
+from lamina.errors import ArgumentError, UnknownNameError, deprecated, describe, unknown_name
 
 Registered = TypeVar("Registered")
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
@@ -104,6 +104,16 @@ def constructor_arguments(
         elif isinstance(value, dict):
             recorded.update(value)
     return recorded
+
+
+def older_argument(made: Configurable, given: dict[str, Any], name: str, today: str) -> Any:
+    """Take an argument by its name before Keras 3 out of `given`, with a warning, and return its
+    value; the configuration keeps it by today's name."""
+    value, owner = given.pop(name), type(made).__name__
+    deprecated(f"{owner}({name}=)", f"{owner}({today}=)")
+    if name in made._arguments:
+        made._arguments[today] = made._arguments.pop(name)
+    return value
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:

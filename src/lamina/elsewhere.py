@@ -26,6 +26,8 @@ OF_KERAS: dict[str, str] = {
 }
 
 LAYERS: dict[str, str] = {
+    "CuDNNGRU": "keras.layers.GRU(units), on every device",
+    "CuDNNLSTM": "keras.layers.LSTM(units), on every device",
     "FlaxLayer": "lamina.layers.Layer with a `call` in lamina's operations; flax modules need JAX",
     "JaxLayer": "lamina.layers.Layer with a `call` in lamina's operations; jax functions need JAX",
     "TFSMLayer": "a SavedModel needs TensorFlow; build it of lamina.layers and `set_weights`",

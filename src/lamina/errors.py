@@ -277,11 +277,23 @@ def need_extra(module_name: str, extra: str, purpose: str) -> ModuleType:
 
 def warn(message: str) -> None:
     """A UserWarning at the line of the user's program that called into Lamina."""
+    warnings.warn(message, stacklevel=_users_level())
+
+
+def deprecated(name: str, today: str) -> None:
+    """Warn at the line of the user's program that a name is older than Keras 3, with today's
+    form."""
+    message = f"{name} is older than Keras 3; today: {today}"
+    warnings.warn(message, DeprecationWarning, stacklevel=_users_level())
+
+
+def _users_level() -> int:
+    """The `stacklevel`, for the caller, of the first frame outside of Lamina."""
     package, level = os.path.dirname(__file__), 2
-    frame = sys._getframe(1)
+    frame = sys._getframe(2)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, stacklevel=level)
+    return level
 
 
 def describe(value: Any, limit: int = 80) -> str:

@@ -398,8 +398,6 @@ def test_refusals():
         optimizers.SGD(-0.1)
     with pytest.raises(RangeError, match="finite in float32"):
         optimizers.SGD(1e308)
-    with pytest.raises(ArgumentError, match="called 'learning_rate'"):
-        optimizers.Adam(lr=0.1)
     with pytest.raises(UnknownNameError, match="did you mean 'beta_1'"):
         optimizers.Adam(beta1=0.1)
     with pytest.raises(ArgumentError, match="takes the step"):

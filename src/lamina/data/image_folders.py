@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.arguments import older_names
 from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
 from lamina.data.folders import Index, index, open_folder
@@ -29,6 +30,7 @@ from lamina.errors import ArgumentError, FileFormatError, ShapeError, describe, 
 _NAMED = 5  # files that a warning names
 
 
+@older_names(smart_resize="crop_to_aspect_ratio")
 def image_dataset_from_directory(
     directory: Any,
     labels: Any = "inferred",

@@ -16,8 +16,7 @@ from lamina.arguments import one_of
 from lamina.data.py_dataset import PyDataset
 from lamina.data.single_images import img_to_array, load_img
 from lamina.data.splitting import epoch_order
-from lamina.data.words import deprecated
-from lamina.errors import ArgumentError, DataError
+from lamina.errors import ArgumentError, DataError, deprecated
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"}
 CLASS_MODES = ("categorical", "binary", "sparse", "input", None)

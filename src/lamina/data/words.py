@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -15,15 +14,10 @@ from typing import Any
 import numpy as np
 
 from lamina.arguments import integer, one_of
-from lamina.errors import StateError
+from lamina.errors import StateError, deprecated
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 MODES = ("binary", "count", "tfidf", "freq")
-
-
-def deprecated(name: str, today: str) -> None:
-    """Warn that a name is older than Keras 3, with today's form."""
-    warnings.warn(f"{name} is older than Keras 3; today: {today}", DeprecationWarning, stacklevel=3)
 
 
 def text_to_word_sequence(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
 from lamina.annotations import ConstraintLike, InitializerLike, RegularizerLike
+from lamina.configuration import older_argument
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import bool_, is_static
 from lamina.layers._base.layer import Layer
@@ -88,6 +89,9 @@ class LeakyReLU(Layer):
     supports_masking = True
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[LayerOptions]) -> None:
+        options = cast(dict[str, Any], kwargs)
+        if "alpha" in options:
+            negative_slope = older_argument(self, options, "alpha", "negative_slope")
         super().__init__(**kwargs)
         _not_negative("LeakyReLU", negative_slope=negative_slope)
         self.negative_slope = negative_slope

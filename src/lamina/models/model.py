@@ -18,14 +18,14 @@ from lamina.models.connected import Connected
 from lamina.models.files import Filing
 from lamina.models.fitting import on_its_engine
 from lamina.models.functional import FunctionalGraph, alone
-from lamina.models.steps import Stepping
+from lamina.models.older_methods import OlderMethods
 from lamina.variables import Variable
 
 if TYPE_CHECKING:
     from lamina.models.streaming import Stream
 
 
-class Model(Connected, Layer, Stepping, Filing):
+class Model(Connected, Layer, OlderMethods, Filing):
     """Layers connected to one object that is called, summarized, trained and saved.
 
     A functional model, `Model(inputs, outputs)`, has outputs that were made by calling layers on
@@ -44,7 +44,7 @@ class Model(Connected, Layer, Stepping, Filing):
         10
     """
 
-    metrics = Stepping.metrics  # in place of those of Layer
+    metrics = OlderMethods.metrics  # in place of those of Layer
     _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_graph", "_watched"}
 
     _graph: FunctionalGraph | None

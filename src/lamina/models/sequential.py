@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import tree
 from lamina.configuration import plain, restored
-from lamina.errors import ArgumentError, LaminaError, ShapeError, describe
+from lamina.errors import ArgumentError, LaminaError, ShapeError, deprecated, describe
 from lamina.layers import InputLayer, Layer
 from lamina.layers._base import building, frames, propagation, symbolic
 from lamina.layers._base.facts import (
@@ -305,6 +305,34 @@ class Sequential(Model):
         self._graph = FunctionalGraph(inputs, outputs)
         self.built, self._build_shape = True, symbolic.shapes_of(inputs)
         self._output_shape = symbolic.shapes_of(outputs)
+
+    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> Any:
+        """Return the class of each row, int64: a method of programs before Keras 3.
+
+        Args:
+            x: inputs, as `predict` takes them.
+            batch_size: rows of one batch; None is 32.
+            verbose: 0 prints nothing, 1 a live line.
+
+        Shapes:
+            One output: (rows, 1), 1 where it is above 0.5. Several: (rows,), the largest one.
+        """
+        found = np.asarray(self.predict(x, batch_size=batch_size, verbose=verbose))
+        is_one = found.shape[-1] == 1
+        forms = "(model.predict(x) > 0.5).astype(int)", "model.predict(x).argmax(axis=-1)"
+        deprecated("Sequential.predict_classes", forms[not is_one])
+        return (found > 0.5).astype(np.int64) if is_one else found.argmax(axis=-1)
+
+    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> Any:
+        """Return the outputs: `predict`, by a second name that it had before Keras 3.
+
+        Args:
+            x: inputs, as `predict` takes them.
+            batch_size: rows of one batch; None is 32.
+            verbose: 0 prints nothing, 1 a live line.
+        """
+        deprecated("Sequential.predict_proba", "model.predict(x)")
+        return self.predict(x, batch_size=batch_size, verbose=verbose)
 
     def get_config(self) -> dict[str, Any]:
         if type(self).__init__ is not Sequential.__init__:

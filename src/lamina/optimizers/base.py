@@ -21,14 +21,22 @@ from typing import Any, TypedDict
 import numpy as np
 
 from lamina import operations as ops
-from lamina.arguments import FLAG, Checks, Integer, Number
-from lamina.configuration import Configurable, plain
-from lamina.errors import ArgumentError, RangeError, ShapeError, StateError, describe, unknown_name
+from lamina.arguments import FLAG, Checks, Integer, Number, number
+from lamina.configuration import Configurable, older_argument, plain
+from lamina.errors import (
+    ArgumentError,
+    RangeError,
+    ShapeError,
+    StateError,
+    deprecated,
+    describe,
+    unknown_name,
+)
 from lamina.ir import types
 from lamina.locks import MAKING
 from lamina.operations.promote import widened
 from lamina.optimizers.own_rules import OwnRules
-from lamina.schedules import LearningRateSchedule
+from lamina.schedules import InverseTimeDecay, LearningRateSchedule
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
@@ -130,6 +138,7 @@ class Optimizer(OwnRules, Configurable):
         **unknown: Any,
     ) -> None:
         self.name = name or type(self).__name__.lower()
+        learning_rate = self._older_rate(learning_rate, unknown)
         self._refuse(unknown)
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
@@ -496,10 +505,28 @@ class Optimizer(OwnRules, Configurable):
             ) from None
         return rate
 
+    def _older_rate(self, rate: Rate, given: dict[str, Any]) -> Rate:
+        """The learning rate, from the arguments `lr` and `decay` of programs before Keras 3."""
+        if "lr" in given:
+            rate = older_argument(self, given, "lr", "learning_rate")
+        if "decay" not in given:
+            return rate
+        self._arguments.pop("decay", None)
+        decay = number(self.name, "decay", given.pop("decay"), 0)
+        form = f"learning_rate=InverseTimeDecay({rate}, decay_steps=1, decay_rate={decay})"
+        deprecated(f"{type(self).__name__}(decay=)", form)
+        if not decay:
+            return rate
+        if callable(rate):
+            raise ArgumentError(
+                f"{self.name}: decay={decay} of a learning rate that is a schedule (expected a "
+                "number)",
+                hint="leave decay out",
+            )
+        return InverseTimeDecay(rate, decay_steps=1, decay_rate=decay)
+
     def _refuse(self, unknown: dict[str, Any]) -> None:
         known = [*self._arguments, *Options.__annotations__]
-        if "lr" in unknown:
-            raise ArgumentError(f"{self.name}: the argument 'lr' is called 'learning_rate'")
         for key in unknown:
             others = [name for name in known if name != key]
             raise unknown_name(f"argument of {type(self).__name__}", key, others)
