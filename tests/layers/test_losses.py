@@ -452,6 +452,13 @@ WRONG_TARGETS = [
 ]
 
 
+def test_noise_may_be_added_to_the_labels_of_a_discriminator():
+    y = np.array([[-0.05], [1.05], [0.1]], np.float32)
+    losses.check_targets(BINARY, y, (None, 1))
+    with pytest.raises(RangeError, match=r"target 1.6 at \[1, 0\] is outside of 0 to 1"):
+        losses.check_targets(BINARY, np.array([[0.0], [1.6]]), (None, 1))
+
+
 @pytest.mark.parametrize(("loss", "y", "outputs", "error", "message"), WRONG_TARGETS)
 def test_wrong_targets_are_found_before_training(loss, y, outputs, error, message):
     with pytest.raises(error) as caught:

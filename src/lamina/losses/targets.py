@@ -123,10 +123,10 @@ def check_distributions(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
         )
 
 
-def _check_share(loss: Any, y: np.ndarray) -> None:
+def _check_share(loss: Any, y: np.ndarray, noise: float = 0.0) -> None:
     if y.dtype.kind == "b":
         return
-    wrong = (y < 0) | (y > 1)
+    wrong = (y < -noise) | (y > 1 + noise)
     if wrong.any():
         raise RangeError(
             f"{loss.name}: target {_first(y, wrong)} is outside of 0 to 1", hint=_hint_of_share(y)
@@ -146,9 +146,10 @@ def _hint_of_share(y: np.ndarray) -> str:
 
 
 def check_binary(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
-    """Check values from 0 to 1, the targets of the binary losses."""
+    """Check values from 0 to 1, the targets of the binary losses, to which noise may be added, as
+    for the discriminator of a GAN: less than the distance to the border between the classes."""
     check_same_shape(loss, y, outputs)
-    _check_share(loss, y)
+    _check_share(loss, y, noise=0.5)
 
 
 def check_signs(loss: Any, y: np.ndarray, outputs: Outputs) -> None:
