@@ -295,16 +295,19 @@ def _error(owner: str, name: str, expected: str, value: Any, optional: bool = Fa
     return RangeError(f"{owner}: invalid {name} (expected {expected}, got {describe(value)})")
 
 
-def older_names(**names: str) -> Callable[[F], F]:
-    """Let a function take arguments by their names before Keras 3, with a warning; the signature
-    shows today's names only."""
+def older_names(**names: str | None) -> Callable[[F], F]:
+    """Let a function take arguments by their names before Keras 3, with a warning; those whose name
+    is None today have no effect. The signature shows today's names only."""
 
     def decorated(function: F) -> F:
         @wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
             for name in names.keys() & kwargs.keys():
-                deprecated(f"{function.__name__}({name}=)", f"{function.__name__}({names[name]}=)")
-                kwargs[names[name]] = kwargs.pop(name)
+                value, own, today = kwargs.pop(name), function.__name__, names[name]
+                form = f"{own} without it" if today is None else f"{own}({today}=)"
+                deprecated(f"{own}({name}=)", form)
+                if today is not None:
+                    kwargs[today] = value
             return function(*args, **kwargs)
 
         return cast(F, called)

@@ -1,6 +1,7 @@
 """Arguments and methods of Keras 2: each warns with the form of today and works."""
 
 import inspect
+import sys
 
 import numpy as np
 import pytest
@@ -122,3 +123,26 @@ def test_predict_classes_and_proba_of_sequential():
 def test_layers_of_cudnn_are_errors_that_show_todays_layer(name, today):
     with pytest.raises(AttributeError, match=rf"instead: keras.layers.{today}\(units\)"):
         getattr(keras.layers, name)
+
+
+def test_add_loss_leaves_inputs_out():
+    class Penalty(keras.layers.Layer):
+        def call(self, inputs):
+            self.add_loss(keras.ops.sum(inputs), inputs=inputs)
+            return inputs
+
+    layer = Penalty()
+    with pytest.warns(DeprecationWarning, match="add_loss without it"):
+        layer(np.ones((2, 3), np.float32))
+    assert [float(each) for each in layer.losses] == [6.0]
+
+
+def test_np_utils_has_its_functions_and_warns_at_the_import():
+    sys.modules.pop("lamina.keras.utils.np_utils", None)
+    with pytest.warns(DeprecationWarning, match="np_utils is older") as warned:
+        from lamina.keras.utils.np_utils import to_categorical
+    assert to_categorical([1], 3).tolist() == [[0, 1, 0]] and warned[0].filename == __file__
+
+
+def test_the_version_is_that_of_the_keras_whose_names_exist():
+    assert keras.__version__.startswith("3.15")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lamina import namespaces
 from lamina.elsewhere import OF_KERAS
+from lamina.version import KERAS
 
 # isort: off
 if TYPE_CHECKING:
@@ -117,5 +118,6 @@ _LAZY = {
 }
 
 __all__ = [*_LAZY]
+__version__ = KERAS  # programs choose between names by it
 
 namespaces.declare(__name__, _LAZY, OF_KERAS)

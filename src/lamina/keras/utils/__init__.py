@@ -241,4 +241,9 @@ class Config:
         return f"<Config {self._values}>"
 
 
-namespaces.declare(__name__, {"bounding_boxes": "lamina.keras.utils.bounding_boxes"}, instead=UTILS)
+_LAZY = {
+    "bounding_boxes": "lamina.keras.utils.bounding_boxes",
+    "np_utils": "lamina.keras.utils.np_utils",
+}
+
+namespaces.declare(__name__, _LAZY, instead=UTILS)

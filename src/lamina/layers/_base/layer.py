@@ -26,7 +26,7 @@ from lamina.annotations import (
     InitializerLike,
     RegularizerLike,
 )
-from lamina.arguments import Checks, one_of
+from lamina.arguments import Checks, older_names, one_of
 from lamina.configuration import plain, restored, signature_of
 from lamina.dtype_policies import DTypePolicy
 from lamina.errors import ArgumentError, LaminaError, ShapeError
@@ -394,6 +394,7 @@ class Layer(Stateless, Precise):
         return symbolic.last_call(self, "output").outputs
 
     # ---- losses --------------------------------------------------------------------------------
+    @older_names(inputs=None)
     def add_loss(self, loss: ArrayLike | Callable[[], Any] | Sequence[Any]) -> None:
         """Add scalar tensors to the losses of the outermost model; for use in `call`.
 
