@@ -97,3 +97,18 @@ def test_states_are_put_back_when_validation_fails():
     for a, b in zip(after, stop.states, strict=True):
         np.testing.assert_array_equal(a, b)
     assert not all(np.array_equal(a, b) for a, b in zip(after, before, strict=True))
+
+
+def test_validation_data_without_targets_give_the_losses_that_layers_add():
+    class Distance(lm.layers.Layer):
+        def call(self, x, y):
+            self.add_loss(lm.mean((x - y) ** 2))
+            return y
+
+    inputs = lm.Input((3,))
+    model = lm.Model(inputs, Distance()(inputs, lm.layers.Dense(3)(inputs)))
+    model.compile("sgd", loss=None)
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    history = model.fit(x, epochs=2, validation_data=(x[:32], None), verbose=0).history
+    assert history["val_loss"][1] == pytest.approx(model.evaluate(x[:32], verbose=0), rel=1e-5)
+    assert history["val_loss"][1] < history["val_loss"][0]

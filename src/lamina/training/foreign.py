@@ -24,7 +24,7 @@ from lamina.data.dataset import Dataset
 from lamina.errors import ArgumentError, DataError
 from lamina.training.columns import columns
 from lamina.training.protocol import Nest, Trainable
-from lamina.training.sources import refuse_batch_size
+from lamina.training.sources import is_iterable_of_batches, refuse_batch_size
 from lamina.training.stateful import batch_size_for
 
 TARGETS = ("label", "labels", "target", "targets", "y")  # usual names of a target's column
@@ -130,7 +130,8 @@ def adapted_validation(
     x, y, weight = (*parts, None, None)[:3]
     given = Given(x, y, weight, batch_size)
     x, y, weight, size = adapted("fit", model, given, default)
-    if is_pair and y is not None:
+    alone = is_pair and parts[1] is None and not is_iterable_of_batches(x)  # losses by add_loss
+    if alone or (is_pair and y is not None):
         return ((x, y) if weight is None else (x, y, weight)), size
     return x, size
 
