@@ -113,3 +113,21 @@ def test_saved_model_predicts_the_same_bits_and_trains_on(policy, tmp_path):
     np.testing.assert_array_equal(
         again.predict(SERIES, verbose=0), model.predict(SERIES, verbose=0)
     )
+
+
+def test_the_loss_is_scaled_with_mixed_float16_unless_told_otherwise():
+    x, y = np.full((8, 2), 1e-5, "float32"), np.zeros((8, 1), "float32")
+
+    def trained(**options):
+        lm.set_seed(1)
+        layer = lm.layers.Dense(1, use_bias=False, kernel_initializer="ones", dtype="mixed_float16")
+        model = lm.Sequential([lm.Input((2,)), layer], dtype="mixed_float16")
+        model.compile(lm.optimizers.SGD(1e5), "mse", **options)
+        model.fit(x, y, verbose=0, epochs=2)
+        return model, 1 - layer.kernel.numpy()
+
+    scaled, moved = trained()
+    assert isinstance(scaled.optimizer, lm.optimizers.LossScaleOptimizer)
+    plain, unmoved = trained(auto_scale_loss=False)
+    assert isinstance(plain.optimizer, lm.optimizers.SGD)
+    assert (moved > 0).all() and not (unmoved > 0).any()  # 4e-5 * 1e-5 is below float16's numbers

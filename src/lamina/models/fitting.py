@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import numpy as np
 
+from lamina import optimizers
 from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
 from lamina.callbacks.several import CallbackList
@@ -74,7 +75,8 @@ class Fitting:
             steps_per_execution: accepted for Keras; as many steps run in one call as fit into a
                 tenth of a second.
             jit_compile: accepted for Keras; steps are always compiled.
-            auto_scale_loss: accepted for Keras.
+            auto_scale_loss: with the dtype policy "mixed_float16", put the optimizer into a
+                `LossScaleOptimizer`, so that small gradients do not become zero.
             engine: engine that executes the programs of this model, such as "xla"; None takes that
                 of the settings at each call.
 
@@ -84,6 +86,10 @@ class Fitting:
         """
         for name in ("optimizer", "loss", "run_eagerly"):  # that the user's class assigned before
             self.__dict__.pop(name, None)
+        optimizer = optimizers.get(optimizer)
+        scales = auto_scale_loss and self._model.dtype_policy.name == "mixed_float16"
+        if scales and not isinstance(optimizer, optimizers.LossScaleOptimizer):
+            optimizer = optimizers.LossScaleOptimizer(optimizer)
         named = (loss, loss_weights, metrics, weighted_metrics)
         self._session = Session(Compilation.of(optimizer, *named, run_eagerly, engine))
 
