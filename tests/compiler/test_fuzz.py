@@ -18,7 +18,7 @@ from lamina.engines.llvm.program import peel
 from lamina.fuzz import Case, check, generate, shrink
 from lamina.fuzz.__main__ import main
 from lamina.fuzz.bisect_passes import OPTIONAL, culprit
-from lamina.fuzz.coverage import FORMS, Changes
+from lamina.fuzz.coverage import FORMS, STATEMENTS, Changes
 from lamina.fuzz.grower import LARGEST
 from lamina.fuzz.history import History
 from lamina.fuzz.layers import FEATURES
@@ -239,7 +239,7 @@ def test_coverage_counts_the_programs_that_each_pass_changes(
     assert main(["--coverage", "--programs", "3", "--seed", "faults", "--eager"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     counts = {" ".join(name): count for *name, count in rows}
-    assert [name.rstrip("*") for name in counts] == [*NAMES, *FORMS]
+    assert [name.rstrip("*") for name in counts] == [*NAMES, *FORMS, *STATEMENTS]
     assert counts["bufferize"] == counts["schedule"] == "3"
     assert {name for name in counts if name.endswith("*")} == {f"{name}*" for name in OPTIONAL}
 

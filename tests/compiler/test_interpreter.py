@@ -101,6 +101,8 @@ def test_the_interpreter_finds_a_fault_planted_in_a_pass(
 def test_a_run_finds_a_fault_planted_in_a_pass_that_changes_only_code(
     fault: PassFault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if fault.name == "prefetch: uneven" and host().machine.vector_bits < 512:
+        pytest.skip("the rows of these programs are too few for prefetches on this machine")
     cases = list(_cases(fault))
     with using(replace(host(), costs=fault.target.costs)):
         assert check(cases[0], threads=(1, 3)) is None

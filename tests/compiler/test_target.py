@@ -59,7 +59,9 @@ def test_16_bit_floats_are_integers_in_llvm_text_so_that_no_run_time_library_is_
     for dtype in (float16, bfloat16):
         graph = record(f, [TensorType((5,), dtype)] * 2).graph
         texts = [kernel.text for kernel in stages_of(simplify(graph), {}).kernels.values()]
-        assert texts and not any("half" in text or "bfloat" in text for text in texts)
+        converts = machine.converts_half  # by an instruction, from "half"
+        assert texts and not any("bfloat" in text for text in texts)
+        assert converts or not any("half" in text for text in texts)
 
 
 # ---- schedules ---------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class TestImages:
         assert len(history["val_loss"]) == 2
 
     @pytest.mark.parametrize("shuffle", [True, False])
-    def test_fit_changes_each_image_anew_in_each_epoch_and_the_seed_repeats_it(self, shuffle):
+    def test_fit_changes_each_image_again_in_each_epoch_and_the_seed_repeats_it(self, shuffle):
         def seen(seed):
             images = []
             generator = ImageDataGenerator(

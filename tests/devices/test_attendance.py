@@ -86,7 +86,7 @@ def test_an_error_names_the_process_that_did_not_come():
     assert failures == ["initialize: process 1 of 3 did not come within 1 s"] * 2
 
 
-def test_a_process_that_process_0_does_not_wait_for_is_told_so():
+def test_a_process_that_process_0_does_not_wait_for_prints_a_message():
     with pytest.raises(lm.LaminaError, match=r"process 0 did not come within 0\.3 s"):
         Attendance(address(), 2, 1, 0.3, lambda: 0)
 
@@ -161,7 +161,7 @@ def test_lines_of_a_closed_connection_end():
         assert list(_lines(here)) == [{"a": 1}]
 
 
-def test_slurm_and_lamina_launch_tell_a_process_its_place():
+def test_slurm_and_lamina_launch_give_a_process_its_place():
     launched = {"LAMINA_COORDINATOR": "a:1", "LAMINA_PROCESSES": "4", "LAMINA_PROCESS": "3"}
     assert place(launched) == ("a:1", 4, 3)
     slurm = {"SLURM_NTASKS": "8", "SLURM_PROCID": "5", "SLURM_JOB_ID": "3"}

@@ -118,7 +118,7 @@ def test_families_write_and_read_their_own():
     )
 
 
-def test_weights_are_saved_by_functions_too(tmp_path):
+def test_weights_are_also_saved_by_functions(tmp_path):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
     other = keras.models.clone_model(model)
     saving.save_weights(model, tmp_path / "w.safetensors", max_shard_size=1)

@@ -201,7 +201,7 @@ def test_functions_of_keras_2_compute_and_name_what_to_write(name):
         compute()
 
 
-def test_what_no_function_can_stand_for_is_answered():
+def test_a_name_that_no_function_can_replace_gets_a_hint():
     with pytest.raises(AttributeError, match=r"lamina.grad\(f\)"):
         K.gradients  # noqa: B018
     assert K.standardize_dtype(lm.float32) == "float32" == K.result_type("int32", float)

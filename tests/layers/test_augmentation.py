@@ -122,7 +122,7 @@ def test_images_of_a_batch_get_different_operations():
     assert len({image.tobytes() for image in found}) > 6
 
 
-def test_a_seed_generator_draws_anew_and_is_reproducible():
+def test_a_seed_generator_draws_again_and_is_reproducible():
     def two():
         layer = L.RandomBrightness(0.5, seed=lm.random.SeedGenerator(5))
         return layer(IMAGES).numpy(), layer(IMAGES).numpy()

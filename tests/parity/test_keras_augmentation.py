@@ -54,7 +54,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "arguments", "images"), CASES)
-def test_images_without_chance(name, arguments, images):
+def test_images_without_random_draws(name, arguments, images):
     expected = np.asarray(getattr(keras.layers, name)(**arguments)(images, training=True))
     found = getattr(layers, name)(**arguments)(images, training=True).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-3)

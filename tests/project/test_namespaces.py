@@ -115,7 +115,7 @@ def test_a_namespace_answers_a_misspelled_name_with_the_nearest(name):
         (keras, "applicatons", "did you mean 'applications'. Instead: Lamina has no pretrained"),
         (keras, "applications", "instead: Lamina has no pretrained"),
         (lm.random, "seed", "instead: lamina.set_seed"),
-        (lm.callbacks, "ProgbarLogger", "instead: fit"),
+        (lm.callbacks, "OrbaxCheckpoint", "instead: ModelCheckpoint"),
     ],
 )
 def test_an_unknown_name_gets_this_hint(module, wrong, answer):

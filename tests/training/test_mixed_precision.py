@@ -115,7 +115,7 @@ def test_saved_model_predicts_the_same_bits_and_trains_on(policy, tmp_path):
     )
 
 
-def test_the_loss_is_scaled_with_mixed_float16_unless_told_otherwise():
+def test_the_loss_is_scaled_with_mixed_float16_by_default():
     x, y = np.full((8, 2), 1e-5, "float32"), np.zeros((8, 1), "float32")
 
     def trained(**options):

@@ -179,7 +179,7 @@ def test_resume_asks_for_callbacks_and_data_that_the_folder_does_not_hold(tmp_pa
         (lambda x, y: {"seed": 4}, "seed 3"),
     ],
 )
-def test_what_differs_from_the_run_is_named(change, named, tmp_path):
+def test_a_difference_from_the_run_is_named(change, named, tmp_path):
     x, y = data()
     given = {"x": x, "y": y, "batch_size": 8, "seed": 3, "verbose": 0, "checkpoint": tmp_path}
     network().fit(**given)

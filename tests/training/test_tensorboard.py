@@ -171,7 +171,7 @@ def test_a_resumed_training_has_one_curve(tmp_path):
     assert [row.split(",")[0] for row in rows] == ["epoch", *"012345"]
 
 
-def test_what_is_not_written_is_refused(tmp_path):
+def test_arguments_for_unsupported_parts_are_refused(tmp_path):
     with pytest.raises(ArgumentError, match=r"profile_batch.*\n.*inspect\.profile"):
         lm.callbacks.TensorBoard(tmp_path, profile_batch=2)
     with pytest.raises(ArgumentError, match="embeddings_freq"):

@@ -210,7 +210,7 @@ class TestMistakes:
             ),
         ],
     )
-    def test_what_is_no_space_is_refused(self, call, error, text):
+    def test_invalid_spaces_are_refused(self, call, error, text):
         with pytest.raises(error, match=text):
             call()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.callbacks.base import Callback, Logs
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, describe
 from lamina.files import write_whole
 from lamina.saving import states
 
@@ -54,8 +54,10 @@ class BackupAndRestore(Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
-        if not backup_dir:
-            raise ArgumentError("BackupAndRestore: expected a folder as backup_dir, got nothing")
+        if not isinstance(backup_dir, (str, os.PathLike)) or not backup_dir:
+            raise ArgumentError(
+                f"BackupAndRestore: backup_dir: expected a folder, got {describe(backup_dir)}"
+            )
         if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
             raise ArgumentError(
                 f"BackupAndRestore: save_freq is {save_freq!r}, expected 'epoch' or a number of "

@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 import numpy as np
 
 from lamina.callbacks.base import Callback, Logs
-from lamina.errors import warn
+from lamina.errors import ArgumentError, describe, warn
 from lamina.settings import settings
 
 
 class RemoteMonitor(Callback):
     """A callback that sends the metrics of each epoch to a server, as a POST of JSON.
 
-    A server that does not answer costs a warning, and training goes on.
+    A server that does not answer costs a warning, and training continues.
 
     Args:
         root: address of the server.
@@ -40,6 +40,10 @@ class RemoteMonitor(Callback):
     ) -> None:
         super().__init__()
         self.root, self.path, self.field = root, path, field
+        if headers is not None and not isinstance(headers, Mapping):
+            raise ArgumentError(
+                f"RemoteMonitor: headers: expected a dictionary, got {describe(headers)}"
+            )
         self.headers, self.send_as_json = dict(headers or {}), send_as_json
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -58,7 +58,7 @@ class Register:
         return [k for k in range(self.count) if k not in self.records]
 
     def failure(self, now: float) -> str | None:
-        """What is wrong with the first process that is late or has died; None if none is."""
+        """The failure of the first process that is late or has died; None without one."""
         waiting = now - self._reached
         for process, record in sorted(self.records.items()):
             behind = record.begun < self._most

@@ -23,8 +23,8 @@ def reads_parts() -> bool:
 
 
 def joined(part: np.ndarray, whole: int) -> np.ndarray:
-    """Return a stand-in for the batch of `whole` rows of which this process has a part: zeros that
-    take no memory. Programs read the values, which are on the devices of all processes."""
+    """Return a substitute for the batch of `whole` rows of which this process has a part: zeros
+    that take no memory. Programs read the values, which are on the devices of all processes."""
     from lamina.engines.xla import transfer
 
     return transfer.joined(placement.current(), part, whole)

@@ -1,4 +1,4 @@
-"""`keras.utils.model_to_dot` and `plot_model`: the layers of a model in DOT, and as a picture."""
+"""`keras.utils.model_to_dot` and `plot_model`: the layers of a model in DOT, and as an image."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def plot_model(
         dpi: dots of an inch.
         show_layer_activations: show activations.
         show_trainable: show whether a layer is trained or frozen.
-        splines: form of the arrows in a .dot file; those of pictures are curves.
+        splines: form of the arrows in a .dot file; those of images are curves.
 
     Returns:
         The matplotlib Figure, which notebooks show; of a .dot file its text.

@@ -285,7 +285,7 @@ ROWS: dict[str, tuple[str, Function]] = {
     "zeros": ("keras.Variable(keras.ops.zeros(shape))", _of_shape(ops.zeros)),
 }  # fmt: skip
 
-# names of Keras 2 for which a function cannot stand -> what to write
+# names of Keras 2 that no function can replace -> what to write
 WITHOUT: dict[str, str] = {
     "function": "lamina.compile(f), or keras.Model(inputs, outputs)",
     "get_session": "nothing: operations run at once",

@@ -55,7 +55,7 @@ def device(device_name: str) -> Iterator[None]:
         device_name: such as "cpu:0", or "gpu:0" with the xla engine.
 
     Raises:
-        UnknownNameError: if there is no such device.
+        UnknownNameError: for an unknown device.
 
     Example:
         >>> from lamina import keras

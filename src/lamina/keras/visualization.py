@@ -41,7 +41,7 @@ def draw_bounding_boxes(
     Args:
         images: images (batch, rows, columns, 3), 0 to 255, or floats from 0 to 1.
         bounding_boxes: {"boxes": (batch, boxes, 4), "labels": (batch, boxes)}, and "confidences" to
-            write beside the names; boxes with the label -1 are left out.
+            write next to the names; boxes with the label -1 are left out.
         bounding_box_format: format of the boxes, such as "xyxy".
         class_mapping: names of the labels; None writes none.
         color: red, green and blue of lines and text, 0 to 255.

@@ -42,7 +42,7 @@ class _Wrapped(BaseEstimator):
         model_kwargs: Mapping[str, Any] | None = None,
         fit_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        need_extra("sklearn", "neighbors", f"keras.wrappers.{type(self).__name__}")
+        need_extra("sklearn", "sklearn", f"keras.wrappers.{type(self).__name__}")
         self.model, self.warm_start = model, warm_start
         self.model_kwargs, self.fit_kwargs = model_kwargs, fit_kwargs
 
@@ -121,7 +121,7 @@ class SKLearnClassifier(ClassifierMixin, _Wrapped):
     Args:
         model: compiled model, which is copied before it is trained; or function (X, y, **kwargs)
             that returns one.
-        warm_start: train the model itself, and go on with its weights.
+        warm_start: train the model itself, and continue with its weights.
         model_kwargs: further arguments of the function.
         fit_kwargs: arguments of `Model.fit`.
 
@@ -173,7 +173,7 @@ class SKLearnRegressor(RegressorMixin, _Wrapped):
     Args:
         model: compiled model, which is copied before it is trained; or function (X, y, **kwargs)
             that returns one.
-        warm_start: train the model itself, and go on with its weights.
+        warm_start: train the model itself, and continue with its weights.
         model_kwargs: further arguments of the function.
         fit_kwargs: arguments of `Model.fit`.
 
@@ -198,7 +198,7 @@ class SKLearnTransformer(TransformerMixin, _Wrapped):
     Args:
         model: compiled model, which is copied before it is trained; or function (X, y, **kwargs)
             that returns one.
-        warm_start: train the model itself, and go on with its weights.
+        warm_start: train the model itself, and continue with its weights.
         model_kwargs: further arguments of the function.
         fit_kwargs: arguments of `Model.fit`.
 

@@ -82,6 +82,10 @@ class InputLayer(Layer):
         _refuse_other_tensors(sparse, ragged)
         self.optional = bool(optional)
         if input_tensor is not None:
+            if not isinstance(input_tensor, Tensor):
+                raise ArgumentError(
+                    f"Input: input_tensor: expected a symbolic tensor, got {describe(input_tensor)}"
+                )
             shape, batch_shape = None, known_shape(input_tensor.shape)
             dtype = dtype if dtype is not None else input_tensor.dtype
         shape = shape if shape is not None else input_shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.fingerprints import farmhash64, joined64
 from lamina.layers._base.host import HostLayer
+from lamina.layers._base.options import PlainOptions
 from lamina.layers.encoding import checked_mode, encoded, refuse_sparse
 from lamina.layers.hashing import as_values
 from lamina.tensor import Tensor
@@ -50,7 +51,7 @@ class HashedCrossing(HostLayer):
         sparse: bool = False,
         name: str | None = None,
         dtype: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         is_int = output_mode == "int"
         super().__init__(name=name, dtype=None if is_int else dtype, **kwargs)

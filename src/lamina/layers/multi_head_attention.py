@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from lamina import arguments
 from lamina.errors import ArgumentError
 from lamina.layers._base.arguments import positive_integer
-from lamina.layers._base.options import LayerOptions
+from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers.head_attention import HeadAttention
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
@@ -165,7 +165,7 @@ class GroupQueryAttention(HeadAttention):
         bias_constraint: Any = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OwnPenalty],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         own = "GroupQueryAttention"

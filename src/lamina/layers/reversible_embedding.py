@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Number
 from lamina.ir import types
+from lamina.layers._base.options import TableOptions
 from lamina.layers.embedding import Embedding
 from lamina.tensor import Tensor
 
@@ -58,7 +59,7 @@ class ReversibleEmbedding(Embedding):
         mask_zero: bool = False,
         reverse_dtype: Any = None,
         logit_soft_cap: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[TableOptions],
     ) -> None:
         super().__init__(
             input_dim,

@@ -42,7 +42,7 @@ class STFTSpectrogram(Layer):
         scaling: "density", "spectrum" or None.
         padding: "valid" adds no padding; "same" pads so that the output has ceil(extent / stride)
             elements.
-        expand_dims: give the frequencies an axis of their own instead of joining them with the
+        expand_dims: give the frequencies a separate axis instead of joining them with the
             channels.
         data_format: "channels_last" for inputs (batch, ..., channels) or "channels_first" for
             (batch, channels, ...); None is "channels_last".

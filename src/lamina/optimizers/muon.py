@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from lamina import operations as ops
 from lamina.arguments import FLAG, Checks, Integer, Number
+from lamina.errors import ArgumentError, describe
 from lamina.optimizers.base import Optimizer, Rate, Slots, one_minus_power, zeros_like
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
@@ -113,7 +114,13 @@ class Muon(Optimizer):
         )
         self.adam_beta_1, self.adam_beta_2 = adam_beta_1, adam_beta_2
         self.adam_weight_decay, self.epsilon = adam_weight_decay, epsilon
-        self.exclude_layers = list(exclude_layers or ())
+        patterns = () if exclude_layers is None else exclude_layers
+        if not isinstance(patterns, (list, tuple)) or not all(isinstance(p, str) for p in patterns):
+            raise ArgumentError(
+                f"Muon: exclude_layers: expected a list of regular expressions, got "
+                f"{describe(exclude_layers)}"
+            )
+        self.exclude_layers = list(patterns)
         self.exclude_embeddings = exclude_embeddings
         self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
         self.adam_lr_ratio, self.momentum = adam_lr_ratio, momentum

@@ -18,6 +18,10 @@ from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
 
+class KindError(ArgumentError, TypeError):
+    """An object that is not an optimizer, as Keras raises it."""
+
+
 class LossScaleOptimizer(Optimizer):
     """An optimizer whose loss is multiplied by a number that adapts to the size of gradients.
 
@@ -189,7 +193,7 @@ class OptimizerMap(Configurable, MutableMapping[str, Optimizer]):
     ) -> None:
         self.default_optimizer = _need_optimizer("OptimizerMap", default_optimizer)
         if optimizer_map is not None and not isinstance(optimizer_map, Mapping):
-            raise TypeError(
+            raise KindError(
                 f"OptimizerMap: expected a dictionary as optimizer_map, got "
                 f"{describe(optimizer_map)}"
             )
@@ -356,5 +360,5 @@ class MultiOptimizer(Optimizer):
 
 def _need_optimizer(owner: str, value: Any) -> Optimizer:
     if not isinstance(value, Optimizer):
-        raise TypeError(f"{owner}: expected an Optimizer, got {describe(value)}")
+        raise KindError(f"{owner}: expected an Optimizer, got {describe(value)}")
     return value

@@ -123,7 +123,9 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: float = 1.0, axis: i
 
 # ---- norms and distances -------------------------------------------------------------------------
 @operation
-def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+def norm(
+    x: ArrayLike, ord: Any = None, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+) -> Tensor:
     """The norm of vectors (one axis) or of matrices (two axes); without `axis` and `ord` of all
     elements.
 
@@ -136,7 +138,12 @@ def norm(x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
 
 
 @operation
-def normalize(x: ArrayLike, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Tensor:
+def normalize(
+    x: ArrayLike,
+    axis: int | tuple[int, ...] | None = -1,
+    order: int = 2,
+    epsilon: float | None = None,
+) -> Tensor:
     """x divided by its norm along an axis, or by epsilon (1e-7) if the norm is smaller."""
     if not isinstance(order, int) or order < 1:
         raise ArgumentError(f"normalize: order must be an integer of at least 1, got {order!r}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina import operations as ops
-from lamina.annotations import ArrayLike, DTypeLike
+from lamina.annotations import ArrayLike, AxisLike, DTypeLike
 from lamina.errors import ArgumentError
 from lamina.ir import types
 from lamina.ir.types import DType, same
@@ -29,7 +29,7 @@ _SUMMED = {
 }
 
 
-def _narrow(total: Tensor, x: Any) -> Tensor:
+def _narrow(total: Tensor, x: ArrayLike) -> Tensor:
     """A sum of integers in the dtype that Keras gives it: at least 32 bits, int64 of int64 only."""
     dtype = tensor(x).dtype
     return ops.cast(total, _SUMMED.get(dtype.name, dtype))
@@ -42,8 +42,8 @@ def _running_dtype(x: Tensor) -> DType:
 def _from(
     reduce: Callable[..., Tensor],
     combine: Callable[[Any, Any], Tensor],
-    x: Any,
-    axis: Any,
+    x: ArrayLike,
+    axis: AxisLike,
     keepdims: bool,
     initial: Any,
 ) -> Tensor:
@@ -61,44 +61,46 @@ def _from(
 
 
 @operation
-def sum(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def sum(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The sum of elements along axes; of small integers as int32 or uint32."""
     return _narrow(ops.sum(x, axis, keepdims=keepdims), x)
 
 
 @operation
-def prod(x: ArrayLike, axis: Any = None, keepdims: bool = False, dtype: DTypeLike = None) -> Tensor:
+def prod(
+    x: ArrayLike, axis: AxisLike = None, keepdims: bool = False, dtype: DTypeLike = None
+) -> Tensor:
     """The product of elements along axes; of small integers as int32 or uint32."""
     product = ops.prod(x, axis, keepdims=keepdims)
     return _narrow(product, x) if dtype is None else ops.cast(product, dtype)
 
 
 @operation
-def max(x: ArrayLike, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def max(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """The largest element along axes, and at least `initial`; NaN where there is one."""
     return _from(ops.max, ops.maximum, x, axis, keepdims, initial)
 
 
 @operation
-def min(x: ArrayLike, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def min(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False, initial: Any = None) -> Tensor:
     """The smallest element along axes, and at most `initial`; NaN where there is one."""
     return _from(ops.min, ops.minimum, x, axis, keepdims, initial)
 
 
 @operation
-def amax(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def amax(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """As `max`."""
     return ops.max(x, axis, keepdims=keepdims)
 
 
 @operation
-def amin(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def amin(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """As `min`."""
     return ops.min(x, axis, keepdims=keepdims)
 
 
 @operation
-def ptp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def ptp(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """Peak to peak: the largest less the smallest."""
     return ops.subtract(amax(x, axis, keepdims), amin(x, axis, keepdims))
 
@@ -116,25 +118,25 @@ def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Ten
 
 
 @operation
-def any(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def any(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """True where some element along the axes is not zero."""
     return ops.any(x, axis, keepdims=keepdims)
 
 
 @operation
-def all(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def all(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """True where no element along the axes is zero."""
     return ops.all(x, axis, keepdims=keepdims)
 
 
 @operation
-def count_nonzero(x: ArrayLike, axis: Any = None) -> Tensor:
+def count_nonzero(x: ArrayLike, axis: AxisLike = None) -> Tensor:
     """The number of elements that are not zero, int32."""
     return ops.cast(ops.count_nonzero(x, axis), "int32")
 
 
 @operation
-def logsumexp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def logsumexp(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))), without overflow on the way."""
     return ops.logsumexp(x, axis, keepdims=keepdims)
 
@@ -143,13 +145,13 @@ def logsumexp(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 @operation
-def mean(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def mean(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean along axes; of integers as float32."""
     return ops.mean(x, axis, keepdims=keepdims)
 
 
 @operation
-def average(x: ArrayLike, axis: Any = None, weights: Any = None) -> Tensor:
+def average(x: ArrayLike, axis: AxisLike = None, weights: Any = None) -> Tensor:
     """The mean, weighted if there are weights: sum(x w) / sum(w)."""
     x = floating(x)
     if weights is None:
@@ -162,19 +164,19 @@ def average(x: ArrayLike, axis: Any = None, weights: Any = None) -> Tensor:
 
 
 @operation
-def var(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def var(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The mean of squared distances from the mean."""
     return ops.var(x, axis, keepdims=keepdims)
 
 
 @operation
-def std(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def std(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The square root of `var`."""
     return ops.std(x, axis, keepdims=keepdims)
 
 
 @operation
-def median(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def median(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The middle of the sorted elements, the mean of both middles of an even number."""
     return ops.median(x, axis, keepdims=keepdims)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import operations as ops
-from lamina.annotations import ArrayLike, ShapeLike
+from lamina.annotations import ArrayLike, AxisLike, ShapeLike
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import counted, operation, tensor
 from lamina.tensor import Tensor
@@ -36,13 +36,13 @@ def ravel(x: ArrayLike) -> Tensor:
 
 
 @operation
-def expand_dims(x: ArrayLike, axis: Any) -> Tensor:
+def expand_dims(x: ArrayLike, axis: int | Sequence[int]) -> Tensor:
     """x with a new axis of extent 1 at each position given."""
     return ops.expand_dims(x, axis)
 
 
 @operation
-def squeeze(x: ArrayLike, axis: Any = None) -> Tensor:
+def squeeze(x: ArrayLike, axis: AxisLike = None) -> Tensor:
     """x without axes of extent 1: those named, or all."""
     return ops.squeeze(x, axis)
 
@@ -75,7 +75,7 @@ def moveaxis(x: ArrayLike, source: Any, destination: Any) -> Tensor:
 
 
 @operation
-def flip(x: ArrayLike, axis: Any = None) -> Tensor:
+def flip(x: ArrayLike, axis: AxisLike = None) -> Tensor:
     """x with its elements in reverse order along axes, by default all."""
     return ops.flip(x, axis=axis)
 
@@ -93,7 +93,7 @@ def fliplr(x: ArrayLike) -> Tensor:
 
 
 @operation
-def roll(x: ArrayLike, shift: Any, axis: Any = None) -> Tensor:
+def roll(x: ArrayLike, shift: Any, axis: AxisLike = None) -> Tensor:
     """x with its elements moved along axes, those past the end to the start."""
     return ops.roll(x, shift, axis=axis)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
-from lamina.annotations import ArrayLike, DTypeLike
+from lamina.annotations import ArrayLike, AxisLike, DTypeLike
 from lamina.errors import RangeError, ShapeError
 from lamina.keras.ops import reductions
 from lamina.keras.ops.arguments import floating, operation, tensor
@@ -22,19 +22,19 @@ __all__ = [
 # fmt: on
 
 
-def _but_nan(x: Any, instead: float) -> Tensor:
+def _but_nan(x: ArrayLike, instead: float) -> Tensor:
     x = tensor(x)
     return ops.where(ops.isnan(x), instead, x) if x.dtype.is_float else x
 
 
 @operation
-def nansum(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nansum(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The sum of the numbers; NaN counts as 0."""
     return reductions.sum(_but_nan(x, 0.0), axis, keepdims)
 
 
 @operation
-def nanprod(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanprod(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The product of the numbers; NaN counts as 1."""
     return reductions.prod(_but_nan(x, 1.0), axis, keepdims)
 
@@ -52,44 +52,44 @@ def nancumprod(x: ArrayLike, axis: int | None = None, dtype: DTypeLike = None) -
 
 
 @operation
-def nanmean(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanmean(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The mean of the numbers; NaN where there are none."""
     total = nansum(x, axis, keepdims)
     return total / _numbers(x, axis, keepdims)
 
 
 @operation
-def nanvar(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanvar(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The mean squared distance of the numbers from their mean."""
     distance = tensor(x) - nanmean(x, axis, True)
     return nanmean(distance * distance, axis, keepdims)
 
 
 @operation
-def nanstd(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanstd(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The root of `nanvar`."""
     return ops.sqrt(nanvar(x, axis, keepdims))
 
 
-def _numbers(x: Any, axis: Any, keepdims: bool) -> Tensor:
+def _numbers(x: ArrayLike, axis: AxisLike, keepdims: bool) -> Tensor:
     """Return the number of elements that are not NaN."""
     x = floating(x)
     return ops.sum(ops.cast(ops.logical_not(ops.isnan(x)), x.dtype), axis=axis, keepdims=keepdims)
 
 
-def _or_nan(values: Tensor, x: Any, axis: Any, keepdims: bool) -> Tensor:
+def _or_nan(values: Tensor, x: ArrayLike, axis: AxisLike, keepdims: bool) -> Tensor:
     return ops.where(_numbers(x, axis, keepdims) == 0, math.nan, values)
 
 
 @operation
-def nanmax(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanmax(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The largest of the numbers; NaN where there are none."""
     values = ops.max(_but_nan(x, -math.inf), axis=axis, keepdims=keepdims)
     return _or_nan(values, x, axis, keepdims) if tensor(x).dtype.is_float else values
 
 
 @operation
-def nanmin(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanmin(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The smallest of the numbers; NaN where there are none."""
     values = ops.min(_but_nan(x, math.inf), axis=axis, keepdims=keepdims)
     return _or_nan(values, x, axis, keepdims) if tensor(x).dtype.is_float else values

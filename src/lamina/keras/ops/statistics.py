@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import operations as ops
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, AxisLike
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.ir import types
 from lamina.keras.ops.arguments import floating, operation, tensor
@@ -122,7 +122,7 @@ _SHARES: dict[str, Any] = {
 
 @operation
 def nanquantile(
-    x: ArrayLike, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+    x: ArrayLike, q: Any, axis: AxisLike = None, method: str = "linear", keepdims: bool = False
 ) -> Tensor:
     """The quantiles q (0 to 1) of the numbers, as `quantile`; NaN where there are none."""
     if method not in _SHARES:
@@ -159,20 +159,20 @@ def range_of(count: int) -> range:
 
 @operation
 def nanpercentile(
-    x: ArrayLike, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+    x: ArrayLike, q: Any, axis: AxisLike = None, method: str = "linear", keepdims: bool = False
 ) -> Tensor:
     """The quantiles of q in percent, of the numbers."""
     return nanquantile(x, np.asarray(q, np.float64) / 100, axis, method, keepdims)
 
 
 @operation
-def nanmedian(x: ArrayLike, axis: Any = None, keepdims: bool = False) -> Tensor:
+def nanmedian(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
     """The median of the numbers; NaN where there are none."""
     return nanquantile(x, 0.5, axis, "linear", keepdims)
 
 
 # ---- integers ------------------------------------------------------------------------------------
-def _integers(function: str, x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
+def _integers(function: str, x1: ArrayLike, x2: ArrayLike) -> tuple[Tensor, Tensor]:
     x, y = ops.broadcast_arrays(*promoted((x1, x2)))
     if not x.dtype.is_integer:
         raise DTypeError(f"{function}: expected integers, got {x.dtype}")

@@ -58,6 +58,12 @@ class UnnamedOptions(FirstShape, total=False):
     activity_regularizer: RegularizerLike
 
 
+class PlainOptions(FirstShape, total=False):
+    trainable: bool
+    input_shape: Shape
+    activity_regularizer: RegularizerLike
+
+
 class ImageOptions(LayerOptions, total=False):
     bounding_box_format: str | None
 
