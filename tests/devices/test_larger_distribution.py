@@ -11,7 +11,7 @@ import pytest
 from engine_names import needs_jax
 from paths import TESTS
 
-pytestmark = [needs_jax, pytest.mark.slow]
+pytestmark = [needs_jax, pytest.mark.long]
 PROGRAM = str(TESTS / "larger_distributed.py")
 
 
