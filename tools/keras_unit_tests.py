@@ -538,6 +538,9 @@ def main() -> None:
     unittest.TestCase.assertWarnsRegex = _warns  # type: ignore[method-assign,assignment]
     np.random.seed(0)  # noqa: NPY002 - what Keras' tests draw from
     judge = Judge()
+    files = test_files(options.chosen)
+    if not files:
+        sys.exit(f"no tests of {options.chosen} are judged")
     flags = [
         "--noconftest",
         "-p",
@@ -556,7 +559,7 @@ def main() -> None:
             "-c",
             "/dev/null",
             *rest,
-            *test_files(options.chosen),
+            *files,
         ],
         plugins=[judge],
     )
