@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
 
+from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
 from lamina.errors import deprecated
 from lamina.models.fitting import Prediction, Scores
@@ -15,15 +16,15 @@ class OlderMethods(Stepping):
 
     def fit_generator(
         self,
-        generator: Any,
+        generator: object,
         steps_per_epoch: int | None = None,
         epochs: int = 1,
-        verbose: Any = 1,
-        callbacks: Any = None,
-        validation_data: Any = None,
+        verbose: int | str = 1,
+        callbacks: Callback | Iterable[Callback] | None = None,
+        validation_data: object = None,
         validation_steps: int | None = None,
-        validation_freq: Any = 1,
-        class_weight: Any = None,
+        validation_freq: object = 1,
+        class_weight: Mapping[int, float] | None = None,
         max_queue_size: int = 10,
         workers: int = 1,
         use_multiprocessing: bool = False,
@@ -65,13 +66,13 @@ class OlderMethods(Stepping):
 
     def evaluate_generator(
         self,
-        generator: Any,
+        generator: object,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Iterable[Callback] | None = None,
         max_queue_size: int = 10,
         workers: int = 1,
         use_multiprocessing: bool = False,
-        verbose: Any = 0,
+        verbose: int | str = 0,
     ) -> Scores:
         """Return loss and metrics on batches: `evaluate`, by its name before Keras 3.
 
@@ -89,13 +90,13 @@ class OlderMethods(Stepping):
 
     def predict_generator(
         self,
-        generator: Any,
+        generator: object,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Iterable[Callback] | None = None,
         max_queue_size: int = 10,
         workers: int = 1,
         use_multiprocessing: bool = False,
-        verbose: Any = 0,
+        verbose: int | str = 0,
     ) -> Prediction:
         """Return the outputs for batches: `predict`, by its name before Keras 3.
 
