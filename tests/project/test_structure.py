@@ -395,3 +395,12 @@ def test_import_is_quiet_and_light():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("[]", "")
+
+
+def test_names_of_test_files_are_unique_and_no_folder_is_taken_for_a_package():
+    """pytest imports test files by their names alone, and folders of tests are on the path."""
+    folder = Path(__file__).parents[1]
+    names = [path.name for path in folder.rglob("test_*.py")]
+    assert len(names) == len(set(names))
+    others = {"jax", "keras", "numpy", "tensorflow", "torch"}
+    assert not others & {path.name for path in folder.iterdir() if path.is_dir()}
