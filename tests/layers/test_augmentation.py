@@ -152,7 +152,7 @@ def test_dictionaries_in_a_functional_model():
         (lambda: L.RandomHue(0.1, (3, 3)), RangeError, "value_range"),
         (lambda: L.RandomGrayscale()(np.zeros((2, 4, 4, 2))), ShapeError, "1 or 3 channels"),
         (lambda: L.RandomFlip()({"labels": ONE_HOT}), ArgumentError, "images"),
-        (lambda: L.Pipeline([1]), ArgumentError, "expected layers"),
+        (lambda: L.Pipeline([1]), ArgumentError, "expected a list of layers"),
     ],
 )
 def test_errors(make, error, match):
