@@ -12,3 +12,14 @@ os.environ["COLUMNS"] = "80"  # tables are as wide as the terminal
 def ctrl_c_raises():
     """SIGINT raises KeyboardInterrupt: a shell has the jobs in its background ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def settings_as_before():
+    """What a test assigns, also by undoing a change, does not reach the next one."""
+    from lamina.settings import settings
+
+    before = dict(settings.assigned)
+    yield
+    settings.assigned.clear()
+    settings.assigned.update(before)
