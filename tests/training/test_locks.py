@@ -50,7 +50,7 @@ def all_equal(results):
     return all(np.array_equal(np.asarray(each), np.asarray(results[0])) for each in results)
 
 
-class Subclassed(lm.Model):
+class OwnSubclass(lm.Model):
     def __init__(self):
         super().__init__()
         self.first, self.second = lm.layers.Dense(64, "relu"), lm.layers.Dense(3)
@@ -64,7 +64,7 @@ class TestTheFirstCallFromSeveralThreads:
         ("make", "weights"),
         [
             (lambda: lm.Sequential([lm.layers.Dense(64, "relu"), lm.layers.Dense(3)]), 4),
-            (Subclassed, 4),
+            (OwnSubclass, 4),
             (lambda: lm.layers.LSTM(8), 3),
             (lambda: lm.layers.Dense(8), 2),
         ],
@@ -78,7 +78,7 @@ class TestTheFirstCallFromSeveralThreads:
             assert len(layer.weights) == weights
             assert all_equal(results)
 
-    @pytest.mark.parametrize("make", [Subclassed, lambda: lm.Sequential([lm.layers.Dense(3)])])
+    @pytest.mark.parametrize("make", [OwnSubclass, lambda: lm.Sequential([lm.layers.Dense(3)])])
     def test_predicts_with_one_set_of_weights_and_one_program(self, make):
         for _ in range(TRIES):
             model, before = make(), lm.compile_stats().count
