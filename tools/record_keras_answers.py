@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
-
 import keras
+import numpy as np
 from keras import ops
 
 TESTS = Path(__file__).parents[1] / "tests"
