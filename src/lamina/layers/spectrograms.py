@@ -9,19 +9,18 @@ import numpy as np
 
 from lamina import initializers
 from lamina import operations as ops
-from lamina.arguments import Checks, Integer, Number, OneOf
-from lamina.errors import ArgumentError, DTypeError, RangeError, describe
-from lamina.ir.types import is_static
+from lamina.arguments import Checks, Integer, Number, Numbers, OneOf
+from lamina.errors import DTypeError, RangeError
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec
+from lamina.operations.frames import stft
 from lamina.operations.windows import checked_format
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["MelSpectrogram", "STFTSpectrogram"]
 
 EPSILON = 1e-7
-MOST_SAMPLES = 1 << 14  # of a frame: its transform is a matrix
 MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
 
@@ -151,6 +150,14 @@ class STFTSpectrogram(Layer):
         return ops.reshape(moved, (-1, x.shape[1] * x.shape[3], x.shape[2]))
 
 
+def _check_window(owner: str, name: str, value: Any) -> None:
+    """A window is None, a name, or the weights of a frame."""
+    if isinstance(value, str):
+        OneOf(("hann", "hamming"))(owner, name, value)
+    elif value is not None:
+        Numbers()(owner, name, value)
+
+
 class MelSpectrogram(Layer):
     """Spectra of waves over time on the mel scale, which follows the perception of pitch.
 
@@ -185,11 +192,12 @@ class MelSpectrogram(Layer):
     input_spec = InputSpec(min_ndim=1, max_ndim=2)
     autocast = False
     argument_checks: ClassVar[Checks] = {
-        "fft_length": Integer(2, MOST_SAMPLES),
+        "fft_length": Integer(2),
         "sequence_stride": Integer(1),
         "sequence_length": Integer(1, optional=True),
         "sampling_rate": Number(above=0),
-        "num_mel_bins": Integer(1, MOST_SAMPLES),
+        "num_mel_bins": Integer(1),
+        "window": _check_window,
         "min_freq": Number(0),
         "max_freq": Number(above=0, optional=True),
         "mag_exp": Number(above=0),
@@ -224,72 +232,26 @@ class MelSpectrogram(Layer):
         self.min_freq, self.max_freq = min_freq, max_freq or int(sampling_rate / 2)
         self.power_to_db, self.top_db, self.mag_exp = power_to_db, top_db, mag_exp
         self.min_power, self.ref_power = min_power, ref_power
-        self._kernels = _transform(_window(window, self.sequence_length), fft_length)
-        self._mel = mel_weights(
-            num_mel_bins, fft_length // 2 + 1, sampling_rate, min_freq, self.max_freq
-        )
 
     def call(self, inputs: Tensor) -> Tensor:
         x = self._wide(inputs)
-        waves = x if x.ndim == 2 else ops.expand_dims(x, 0)
-        if not is_static(waves.shape[1:]):
-            raise ArgumentError(f"{self._label()}: the number of samples must be known")
-        side = self.fft_length // 2
-        waves = ops.pad(waves, [(0, 0), (side, side)], mode="reflect")
-        waves = ops.expand_dims(waves, -1)
-        real, imaginary = (
-            ops.conv(waves, ops.asarray(kernel, dtype=x.dtype), self.sequence_stride, "valid")
-            for kernel in self._kernels
+        real, imaginary = stft(
+            x, self.sequence_length, self.sequence_stride, self.fft_length, self.window
         )
         power = ops.square(real) + ops.square(imaginary)
         spectrum = power if self.mag_exp == 2 else ops.sqrt(power) ** self.mag_exp
-        found = ops.tensordot(spectrum, ops.asarray(self._mel, dtype=x.dtype), axes=1)
+        frequencies = self.fft_length // 2 + 1
+        limits = self.sampling_rate, self.min_freq, self.max_freq
+        mel = mel_weights(self.num_mel_bins, frequencies, *limits)
+        found = ops.matmul(spectrum, ops.asarray(mel, dtype=x.dtype))
         if self.power_to_db:
             found = self._decibels(found)
-        found = ops.matrix_transpose(found)
-        found = found if x.ndim == 2 else ops.squeeze(found, 0)
-        return as_tensor(found, self._compute_dtype)
+        return as_tensor(ops.matrix_transpose(found), self._compute_dtype)
 
     def _decibels(self, x: Tensor) -> Tensor:
         reference = 10.0 * math.log10(max(abs(self.ref_power), self.min_power))
         found = 10.0 * ops.log10(ops.maximum(x, self.min_power)) - reference
         return ops.maximum(found, ops.max(found) - self.top_db)
-
-
-def _window(window: Any, length: int) -> np.ndarray:
-    """Return the periodic window of a name, or the given one."""
-    if window is None:
-        return np.ones(length)
-    if isinstance(window, str):
-        low = {"hann": 0.5, "hamming": 0.54}
-        if window not in low:
-            raise ArgumentError(
-                f"MelSpectrogram: unknown window (expected 'hann', 'hamming' or an array, got "
-                f"{window!r})"
-            )
-        angle = 2 * np.pi * np.arange(length) / length
-        return low[window] - (1 - low[window]) * np.cos(angle)
-    try:
-        found = np.asarray(window, float)
-    except (TypeError, ValueError):
-        raise ArgumentError(
-            f"MelSpectrogram: window: expected 'hann', 'hamming' or an array, got "
-            f"{describe(window)}"
-        ) from None
-    if found.shape != (length,):
-        raise ArgumentError(
-            f"MelSpectrogram: the window has shape {found.shape}, and a frame {length} samples"
-        )
-    return found
-
-
-def _transform(window: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return cosines and sines times the window, (size, 1, frequencies)."""
-    before = (size - len(window)) // 2
-    full = np.zeros(size)
-    full[before : before + len(window)] = window
-    angle = 2 * np.pi * (np.outer(np.arange(size), np.arange(size // 2 + 1)) % size) / size
-    return tuple((f(angle) * full[:, None])[:, None, :] for f in (np.cos, np.sin))  # type: ignore[return-value]
 
 
 def mel_weights(bins: int, frequencies: int, rate: float, low: float, high: float) -> np.ndarray:
