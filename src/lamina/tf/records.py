@@ -16,33 +16,13 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import DataError, FileFormatError
+from lamina.events import wire
 from lamina.string_tensor import StringTensor, string
 from lamina.tf import own as lm
 from lamina.tf.arrays import reshape, stack
 from lamina.tf.ragged import SparseTensor
 
-_POLYNOMIAL = 0x82F63B78
-
-
-def _table() -> list[int]:
-    found = []
-    for n in range(256):
-        for _ in range(8):
-            n = n >> 1 ^ (_POLYNOMIAL if n & 1 else 0)
-        found.append(n)
-    return found
-
-
-_TABLE = _table()
-
-
-def masked_crc(data: bytes) -> int:
-    """Return the masked CRC-32C of bytes, as TFRecord files have it."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+MOST = 1 << 31  # bytes of a record: its length is read before the record is
 
 
 class TFRecordOptions:
@@ -72,9 +52,7 @@ class TFRecordWriter:
     def write(self, record: Any) -> None:
         """Append the bytes of a record."""
         data = StringTensor(record).numpy()
-        length = struct.pack("<Q", len(data))
-        self._file.write(length + struct.pack("<I", masked_crc(length)))
-        self._file.write(data + struct.pack("<I", masked_crc(data)))
+        self._file.write(wire.record(data))
 
     def flush(self) -> None:
         """Write what is held in memory."""
@@ -97,36 +75,23 @@ def records(path: str, compression: str = "") -> Iterator[bytes]:
         while head := file.read(12):
             if len(head) < 12:
                 raise FileFormatError(f"{path}: a record is cut off")
-            length, crc = struct.unpack("<QI", head)
-            if masked_crc(head[:8]) != crc:
+            (length,) = struct.unpack("<Q", head[:8])
+            if wire.masked(head[:8]) != head[8:]:
                 raise FileFormatError(
                     f"{path}: not a TFRecord file, or damaged",
                     hint="compression_type='GZIP' reads compressed files",
                 )
+            if length > MOST:
+                raise FileFormatError(
+                    f"{path}: a record of {length:,} bytes (expected at most {MOST:,})"
+                )
             data, end = file.read(length), file.read(4)
-            if (
-                len(data) < length
-                or len(end) < 4
-                or masked_crc(data) != struct.unpack("<I", end)[0]
-            ):
+            if len(data) < length or wire.masked(data) != end:
                 raise FileFormatError(f"{path}: a record is damaged")
             yield data
 
 
 # ---- messages ----------------------------------------------------------------------------------
-def _varint(number: int) -> bytes:
-    number &= 0xFFFFFFFFFFFFFFFF
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*found, number])
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
 def _read_varint(data: bytes, place: int) -> tuple[int, int]:
     number = shift = 0
     while True:
@@ -166,7 +131,7 @@ class BytesList:
 
     def encoded(self) -> bytes:
         """Return the message."""
-        return _field(1, b"".join(_field(1, each) for each in self.value))
+        return wire.message(1, b"".join(wire.message(1, each) for each in self.value))
 
 
 class FloatList:
@@ -177,7 +142,7 @@ class FloatList:
 
     def encoded(self) -> bytes:
         """Return the message."""
-        return _field(2, _field(1, struct.pack(f"<{len(self.value)}f", *self.value)))
+        return wire.message(2, wire.message(1, struct.pack(f"<{len(self.value)}f", *self.value)))
 
 
 class Int64List:
@@ -188,7 +153,7 @@ class Int64List:
 
     def encoded(self) -> bytes:
         """Return the message."""
-        return _field(3, _field(1, b"".join(map(_varint, self.value))))
+        return wire.message(3, wire.message(1, b"".join(map(wire.varint, self.value))))
 
 
 class Feature:
@@ -221,7 +186,7 @@ class Features:
     def encoded(self) -> bytes:
         """Return the message."""
         return b"".join(
-            _field(1, _field(1, key.encode()) + _field(2, each.encoded()))
+            wire.message(1, wire.message(1, key.encode()) + wire.message(2, each.encoded()))
             for key, each in sorted(self.feature.items())
         )
 
@@ -234,7 +199,7 @@ class Example:
 
     def SerializeToString(self) -> bytes:
         """Return the message."""
-        return _field(1, self.features.encoded())
+        return wire.message(1, self.features.encoded())
 
     @classmethod
     def FromString(cls, data: Any) -> Example:
