@@ -65,9 +65,25 @@ def fit(
 ) -> None:
     """Train a model with checked options; see `Model.fit`."""
     checkpoints = Checkpoints.of(options)
-    if checkpoints is None:
-        _epochs(session, model, _plan(session, model, x, y, options), listeners)
-        return
+    with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
+        if checkpoints is None:
+            plan = _plan(session, model, x, y, options)
+            _epochs(session, model, plan, listeners, interrupt)
+        else:
+            _fit_with(checkpoints, session, model, x, y, options, listeners, interrupt)
+
+
+def _fit_with(
+    checkpoints: Checkpoints,
+    session: Session,
+    model: Trainable,
+    x: Nest,
+    y: Nest,
+    options: FitOptions,
+    listeners: Listeners,
+    interrupt: Deferred,
+) -> None:
+    """Train a model, or continue its training, and keep checkpoints."""
     state = checkpoints.newest_of(options)
     if state is not None:
         checkpoints.build(model, state)
@@ -80,7 +96,7 @@ def fit(
         _end_again(session, model, state, listeners)
         return
     with Termination(checkpoints):
-        _epochs(session, model, replace(plan, saver=saver), listeners)
+        _epochs(session, model, replace(plan, saver=saver), listeners, interrupt)
 
 
 def _end_again(session: Session, model: Trainable, state: State, listeners: Listeners) -> None:
@@ -209,7 +225,9 @@ def _is_pair(given: object) -> TypeGuard[Sequence[object]]:
 
 
 # ---- fit: epochs -------------------------------------------------------------------------------
-def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners) -> None:
+def _epochs(
+    session: Session, model: Trainable, plan: Plan, listeners: Listeners, interrupt: Deferred
+) -> None:
     options, source = plan.options, plan.source
     validated = {} if plan.validation is None else {"validation_freq": options.validation_freq}
     listeners.set_params(
@@ -227,12 +245,11 @@ def _epochs(session: Session, model: Trainable, plan: Plan, listeners: Listeners
     session.restored = None
     logs: Logs = {}
     try:
-        with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
-            for epoch in range(begun.epoch, 0 if begun.stopped else options.epochs):
-                logs = _epoch(session, model, plan, listeners, pace, begun, epoch, interrupt)
-                begun = Position(epoch + 1)
-                if model.is_stopped("train"):
-                    break
+        for epoch in range(begun.epoch, 0 if begun.stopped else options.epochs):
+            logs = _epoch(session, model, plan, listeners, pace, begun, epoch, interrupt)
+            begun = Position(epoch + 1)
+            if model.is_stopped("train"):
+                break
     except KeyboardInterrupt:
         if options.verbose != 0:
             print("fit: stopped by Ctrl-C; the weights are those of the last completed step")
