@@ -191,6 +191,7 @@ model.fit(x, x[:, :1], verbose=0)
     ("what", "message"),
     [
         ("time.sleep(300)", "process 1 is late"),
+        ("raise ValueError('broken')", "process 1 has ended after"),
     ],
 )
 def test_a_training_ends_and_names_the_process_that_does_not_take_part(tmp_path, what, message):
