@@ -222,15 +222,13 @@ def main(kind: str, folder: Path) -> None:
         "numbers": {"10^9": 10**9},
         "values": VALUES,
     }[kind]
-    base = float("inf")
     count, slowest, largest = 0, 0.0, 0.0
     path = str(folder / "evil.lamina")
     for name, result in hostile.results(files(folder, values), lm.load_model, path, BATCH):
         count += 1
-        base = min(base, result.peak)  # of the process, all modules imported
         slowest, largest = max(slowest, result.seconds), max(largest, result.peak)
         is_clear = result.outcome in ("read", "refused") and "MemoryError" not in result.message
-        if not is_clear or result.seconds >= 1 or result.peak - base >= 200 or result.events:
+        if not is_clear or result.seconds >= 1 or result.peak >= 200 or result.events:
             print(name, result, flush=True)
     print(f"{count} files, at most {slowest:.2f} s and {largest:.0f} MB")
 

@@ -176,10 +176,9 @@ def test_files_that_ask_for_much_are_refused_in_a_second_and_200_mb(tmp_path):
     )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) == len(GREEDY) + 3, done.stderr
-    least = min(peak for _, _, _, peak, _ in rows)  # of the process, all modules imported
     for name, outcome, seconds, peak, message in rows:
         assert outcome == "refused", (name, outcome, message)
-        assert seconds < 1 and peak - least < 200, (name, seconds, peak)
+        assert seconds < 1 and peak < 200, (name, seconds, peak)
 
 
 def test_weights_that_the_file_holds_are_not_drawn_and_others_are(tmp_path, monkeypatch):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar, Unpack
 
-import numpy as np
-
 from lamina import initializers
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer, Number, Numbers, OneOf
@@ -21,6 +19,7 @@ from lamina.tensor import Tensor, as_tensor
 __all__ = ["MelSpectrogram", "STFTSpectrogram"]
 
 EPSILON = 1e-7
+MEL = 1127.0  # mels of a factor e, above 700 hertz
 MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
 
@@ -243,7 +242,7 @@ class MelSpectrogram(Layer):
         frequencies = self.fft_length // 2 + 1
         limits = self.sampling_rate, self.min_freq, self.max_freq
         mel = mel_weights(self.num_mel_bins, frequencies, *limits)
-        found = ops.matmul(spectrum, ops.asarray(mel, dtype=x.dtype))
+        found = ops.matmul(spectrum, as_tensor(mel, x.dtype))
         if self.power_to_db:
             found = self._decibels(found)
         return as_tensor(ops.matrix_transpose(found), self._compute_dtype)
@@ -254,15 +253,12 @@ class MelSpectrogram(Layer):
         return ops.maximum(found, ops.max(found) - self.top_db)
 
 
-def mel_weights(bins: int, frequencies: int, rate: float, low: float, high: float) -> np.ndarray:
-    """Return the triangles (frequencies, bins) that are regular on the mel scale."""
-
-    def mel(hertz: Any) -> Any:
-        return 1127.0 * np.log(1.0 + np.asarray(hertz) / 700.0)
-
-    places = mel(np.linspace(0.0, rate / 2, frequencies)[1:])[:, None]
-    edges = np.linspace(mel(low), mel(high), bins + 2)
+def mel_weights(bins: int, frequencies: int, rate: float, low: float, high: float) -> Tensor:
+    """Return the triangles (frequencies, bins) that are regular on the mel scale, as float64."""
+    hertz = ops.linspace(0.0, rate / 2, frequencies, dtype="float64")[1:]
+    places = ops.expand_dims(MEL * ops.log(1.0 + hertz / 700.0), 1)
+    first, last = (MEL * math.log(1.0 + limit / 700.0) for limit in (low, high))
+    edges = ops.linspace(first, last, bins + 2, dtype="float64")
     left, middle, right = edges[:-2], edges[1:-1], edges[2:]
     up, down = (places - left) / (middle - left), (right - places) / (right - middle)
-    weights = np.maximum(0.0, np.minimum(up, down))
-    return np.concatenate([np.zeros((1, bins)), weights])
+    return ops.pad(ops.maximum(0.0, ops.minimum(up, down)), [(1, 0), (0, 0)])
