@@ -247,18 +247,17 @@ class Distiller(Model):
             )
         if distillation_losses is None:
             raise ArgumentError("Distiller: expected distillation losses, got None")
-        alone = isinstance(distillation_losses, DistillationLoss)
-        found = [distillation_losses] if alone else list(distillation_losses)  # type: ignore[arg-type]
-        weights = (
-            [1.0] * len(found) if alone else list(distillation_loss_weights or [1.0] * len(found))
-        )
+        if isinstance(distillation_losses, DistillationLoss):
+            distillation_losses, distillation_loss_weights = [distillation_losses], None
+        found = list(distillation_losses)
+        weights = list(distillation_loss_weights or [1.0] * len(found))
         if len(weights) != len(found):
             raise ArgumentError(
                 f"Distiller: {len(weights)} weights for {len(found)} distillation losses"
             )
         _need_alike(teacher, student)
         for each in found:
-            each.validate_model_compatibility(teacher, student)  # type: ignore[union-attr]
+            each.validate_model_compatibility(teacher, student)
         self.teacher, self.student = teacher, student
         self.distillation_losses, self.distillation_loss_weights = found, weights
         self.student_loss_weight = student_loss_weight
@@ -333,12 +332,10 @@ class Distiller(Model):
         for loss, weight in zip(
             self.distillation_losses, self.distillation_loss_weights, strict=True
         ):
-            pair = (
-                taught[loss.teacher_layer_name or FINAL],  # type: ignore[union-attr]
-                learned[loss.student_layer_name or FINAL],  # type: ignore[union-attr]
-            )
-            loss.validate_outputs(*pair)  # type: ignore[union-attr]
-            total = total + weight * loss.compute_loss(*pair)  # type: ignore[union-attr]
+            names = loss.teacher_layer_name or FINAL, loss.student_layer_name or FINAL
+            pair = taught[names[0]], learned[names[1]]
+            loss.validate_outputs(*pair)
+            total = total + weight * loss.compute_loss(*pair)
         return total
 
     def _answers(self, role: str, x: Any, outputs: Any, training: bool) -> Any:

@@ -136,11 +136,11 @@ def serialize(loss: Any) -> Any:
     return REGISTRY.serialize(loss)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Return the loss that `serialize` described.
 
     Args:
-        config: what `serialize` returned.
+        name: what `serialize` returned.
         custom_objects: dictionary from names to the caller's own classes or functions.
 
     Raises:
@@ -152,7 +152,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         >>> lm.losses.deserialize(written).delta
         2.0
     """
-    return REGISTRY.deserialize(config, custom_objects)
+    return REGISTRY.deserialize(name, custom_objects)
 
 
 if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the first list only
