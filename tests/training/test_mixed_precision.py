@@ -50,12 +50,15 @@ def unchanged_policy():
     keras.mixed_precision.set_global_policy("float32")
 
 
-def trained(name, policy, epochs=8):
+def trained(name, policy, epochs=8, scale=None):
     make, x, y = CASES[name]
     keras.utils.set_random_seed(1)
     keras.mixed_precision.set_global_policy(policy)
     model = make()
-    model.compile(lm.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
+    optimizer = lm.optimizers.Adam(1e-2)
+    if scale is not None:
+        optimizer = lm.optimizers.LossScaleOptimizer(optimizer, initial_scale=scale)
+    model.compile(optimizer, "sparse_categorical_crossentropy")
     history = model.fit(x, y, batch_size=32, epochs=epochs, verbose=0).history
     return model, np.array(history["loss"])
 
@@ -68,12 +71,20 @@ NAMES = ["cnn", "lstm", pytest.param("mlp", marks=SLOW), pytest.param("transform
 def test_mixed_training_converges_like_float32(name):
     _, expected = trained(name, "float32")
     assert expected[-1] < 0.3 * expected[0]
-    for policy in ("mixed_bfloat16", "mixed_float16"):
-        model, found = trained(name, policy)
+    # The scale of float16 starts where no step of these networks overflows: a skipped step would
+    # shift all later losses.
+    for policy, scale in (("mixed_bfloat16", None), ("mixed_float16", 2.0**8)):
+        model, found = trained(name, policy, scale=scale)
         assert {w.dtype.name for w in model.weights} == {"float32"}
         slots = [v for v in model.optimizer.variables if v.ndim]
         assert slots and {v.dtype.name for v in slots} == {"float32"}
         np.testing.assert_allclose(found, expected, rtol=0.1, atol=0.03)
+
+
+def test_training_in_float16_skips_the_steps_that_overflow_and_converges():
+    model, losses = trained("transformer", "mixed_float16")
+    assert np.isfinite(losses).all() and losses[-1] < 0.3 * losses[0]
+    assert float(model.optimizer.dynamic_scale) < 2.0**15
 
 
 @pytest.mark.parametrize("policy", ["bfloat16", "float16"])
