@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -310,6 +311,18 @@ class TestWhatAStopMayCost:
         held.seconds = 0.01
         assert held.of(arrays) is None
         assert held.of([np.zeros(10)]) is not None
+
+    def test_the_backup_of_a_call_that_proved_short_is_released(self):
+        arrays = [np.zeros(10**6)]
+        held = guard.Guard([0], work=10**12)
+        tracemalloc.start()
+        held.of(arrays)
+        first, _ = tracemalloc.get_traced_memory()
+        held.seconds = 0.01
+        held.of(arrays)
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert first >= arrays[0].nbytes and after < 1e5
 
     def test_a_call_without_state_can_always_be_stopped(self):
         assert guard.Guard([], work=1).of([np.zeros(10**5)]) is not None

@@ -32,6 +32,8 @@ class Guard:
             self._is_little = sum(a.nbytes for a in held) <= limits.LITTLE_STATE
             if self._is_little or self.seconds >= limits.GUARDED:
                 self._fill(held)
+            elif self.seconds < limits.GUARDED / 2:  # the first call's estimate was too long
+                self._backups.clear()
         return self._address if self._is_little or self.seconds >= limits.GUARDED else None
 
     def fix(self, arrays: Sequence[np.ndarray]) -> None:
