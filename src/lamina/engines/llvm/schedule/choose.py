@@ -27,7 +27,7 @@ from lamina.ir.typical import guess, guess_size
 def choose(nest: Nest, target: Target) -> Schedule:
     """Return the schedule of a nest."""
     lanes = _lanes(nest, target)
-    vector = _vector(nest, lanes, target.costs.gather)
+    vector = _vector(nest, lanes, target.costs)
     if vector is None:
         schedule = Schedule(tuple(nest.loops), None, 1)
     elif (loop := transposed_loop(nest, vector, lanes)) is not None:
@@ -160,16 +160,20 @@ def _lanes(nest: Nest, target: Target) -> int:
     return max(target.machine.lanes(max([32, *widths])), 1)
 
 
-def _vector(nest: Nest, lanes: int, gather: float) -> Var | None:
+def _vector(nest: Nest, lanes: int, costs: Costs) -> Var | None:
     candidates = [v for v in (*nest.loops, *nest.reductions) if v.extent != 1]
     candidates = [
         v for v in candidates if v is not nest.sequential_outer and not is_split_part(nest, v)
     ]
     if any(a.kind.startswith("arg") for a in nest.accumulators):
         candidates = [v for v in candidates if v in nest.loops]
-    each = {v: vector_cost(nest, v, lanes, _scattered(nest, v, lanes, gather)) for v in candidates}
+    gather = costs.gather
+    each = {
+        v: vector_cost(nest, v, lanes, costs, _scattered(nest, v, lanes, gather))
+        for v in candidates
+    }
     best = min(each, key=lambda v: each[v], default=None)
-    if best is None or each[best] >= vector_cost(nest, None, 1, gather):
+    if best is None or each[best] >= vector_cost(nest, None, 1, costs, gather):
         return None
     return best
 

@@ -18,7 +18,7 @@ def tile_of(
     nest: Nest, vector: Var, lanes: int, target: Target, memory_bound: bool
 ) -> dict[Var, int]:
     if not nest.accumulators:
-        heavy = sum(expr_cost(e) for e in walk(nest.roots())) > 30
+        heavy = sum(expr_cost(e) for e in walk(nest.roots())) > target.costs.heavy_body
         return {vector: 1 if heavy else _fitting(guess(vector.extent), lanes, (2, 1))}
     reused = _reused(nest, vector)
     if vector in nest.reductions:
@@ -67,21 +67,22 @@ def _register_tile(
 ) -> dict[Var, int]:
     """Return rows x registers of a register tile: what the register file holds, with little waste
     at the edges."""
+    costs = target.costs
     # the longest, and of equals the innermost: its neighboring rows are closest in memory
     row = max(
-        _rows(nest, reused, target.costs),
-        key=lambda v: (min(guess(v.extent), 64), nest.loops.index(v)),
+        _rows(nest, reused, costs),
+        key=lambda v: (min(guess(v.extent), costs.long_rows), nest.loops.index(v)),
     )
     best: tuple[float, int, int] = (float("inf"), 1, 1)
     # each row of a tile that updates arrays is a memory stream for each of them
-    most = 8 if memory_bound else 16
-    for columns in (1, 2) if memory_bound else (1, 2, 3, 4):
-        for rows in range(1, most + 1):
+    part = 2 if memory_bound else 1
+    for columns in range(1, costs.tile_columns // part + 1):
+        for rows in range(1, costs.tile_rows // part + 1):
             if rows * columns + columns + 1 > target.machine.vector_registers:
                 continue
-            cost = tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes)
+            cost = tile_cost(guess(row.extent), rows, guess(vector.extent), columns, lanes, costs)
             if nest.split_reduction is not None and guess(row.extent) % rows:
-                cost *= target.costs.clamped_rows
+                cost *= costs.clamped_rows
             best = min(best, (cost, -rows * columns, columns * 100 + rows))
     columns, rows = divmod(best[2], 100)
     return {row: rows, vector: columns}

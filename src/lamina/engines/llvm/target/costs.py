@@ -147,7 +147,34 @@ class Costs:
     """Iterations: a shorter inner loop leaves vectors part empty and is coalesced. Measured: 0.9 at
     2 to 64 iterations."""
 
-    # ---- schedules (schedule/choose.py)
+    # ---- estimates of instructions (schedule/cost.py): ratios that no measurement is sensitive to
+    store: float = 2
+    """Loads that a store costs: processors store half as many registers in a cycle as they load."""
+    broadcast: float = 0.3
+    """Loads that a value costs that is the same in all lanes: mostly hoisted or in a cached
+    line."""
+    invariant: float = 0.1
+    """Fraction of its cost that an instruction costs that is the same in all lanes: it is hoisted
+    from the vector loop."""
+    horizontal_sum: float = 10
+    """Instructions that add up the lanes of a register."""
+    adder_latency: float = 8
+    """Accumulators that keep the multipliers busy: a latency of 4 cycles, two units."""
+    row_load: float = 0.1
+    """Time of a product that the broadcast for a row of a tile takes."""
+    column_load: float = 0.4
+    """Time of a product that the register for a column of a tile takes, from a panel in L2."""
+
+    # ---- schedules (schedule/choose.py, schedule/tiles.py)
+    heavy_body: float = 30
+    """Instructions: a costlier body without sums fills the ports with one register of elements."""
+    tile_rows: int = 16
+    """Rows of a register tile at most; half as many where each is a memory stream."""
+    tile_columns: int = 4
+    """Registers of columns of a register tile at most; half as many where each is a memory
+    stream."""
+    long_rows: int = 64
+    """Rows from which on a loop is as good as a longer one for the rows of a tile."""
     gather: float = 20.0
     """Loads that a register filled from scattered places costs; an in-register transpose has its
     own cost (schedule/choose.py). Measured: a map with an exponential takes 0.53 with gathers at a
@@ -254,8 +281,10 @@ class Costs:
 
         These stay, because they are no limits of a pass:
         prices of instructions (`recompute`, `reread`, `longest`, `recompute_readers`, `gather`,
-        `clamped_rows`), since either side of them is another program that is right;
-        counts of registers (`accumulators`, `dot_side`, `masked_values`), since code spills beyond;
+        `clamped_rows`, `heavy_body`, `long_rows`, and the estimates from `store` to `column_load`),
+        since either side of them is another program that is right; counts of registers
+        (`accumulators`, `dot_side`, `masked_values`, `tile_rows`, `tile_columns`), since code
+        spills beyond;
         sums (`plain_sum`, `total_block`), since products with totals are not prefetched: the fuzzer
         lowers them for every other program; and `pieces`, since all are in one body.
         """
