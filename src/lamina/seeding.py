@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -42,3 +42,16 @@ class SeedGenerator(Configurable):
         key = random_keys.fold_in(self.key.read(), self.count.read())
         self.count.assign_add(1)
         return key
+
+
+SeedLike: TypeAlias = int | np.integer | SeedGenerator | None
+"""A whole number, a SeedGenerator, or None for the global state."""
+
+
+def next_key(path: str, seed: SeedLike) -> Tensor:
+    """Return the next random key of a layer: that of the scope for its path, changed by a number;
+    of a SeedGenerator the next one that it gives."""
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    key = random_keys.scoped_key(path)
+    return key if seed is None else random_keys.fold_in(key, seed)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import lamina as lm
 from lamina import layers as L
 from lamina import transforms
 from lamina.configuration import deserialize, serialize
@@ -153,6 +154,37 @@ def test_dropouts_of_other_seeds_or_names_differ():
         random_keys.set_seed(5)
         masks.append(layer(np.ones((8, 8)), training=True).numpy())
     assert (masks[0] != masks[1]).any() and (masks[0] != masks[2]).any()
+
+
+SMALL = {"kernel_initializer": lm.initializers.Constant(0.1), "recurrent_initializer": "zeros"}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda seed: L.Dropout(0.5, seed=seed),
+        lambda seed: L.SpatialDropout1D(0.5, seed=seed),
+        lambda seed: L.AlphaDropout(0.5, seed=seed),
+        lambda seed: L.GaussianDropout(0.5, seed=seed),
+        lambda seed: L.GaussianNoise(0.5, seed=seed),
+        lambda seed: L.SimpleRNN(1, dropout=0.5, seed=seed, **SMALL),
+    ],
+)
+def test_a_seed_generator_gives_layers_new_numbers_each_time_and_the_same_ones_anew(layer):
+    x, found = np.ones((4, 16, 8), "float32"), []
+    for _ in range(2):
+        own = layer(lm.random.SeedGenerator(5))
+        found += [own(x, training=True).numpy() for _ in range(2)]
+    assert not np.array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[:2], found[2:])
+
+
+def test_a_seed_generator_goes_on_in_the_steps_of_fit():
+    generator = lm.random.SeedGenerator(5)
+    model = lm.Sequential([lm.Input((3,)), L.Dropout(0.5, seed=generator), L.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 3), "float32"), np.ones((8, 1), "float32"), batch_size=4, verbose=0)
+    assert generator.count.numpy() == 2
 
 
 def test_noise_shape_drops_together():

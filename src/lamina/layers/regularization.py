@@ -17,7 +17,8 @@ from lamina.errors import ArgumentError, RangeError, ShapeError, describe
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import random, random_keys
+from lamina.operations import random
+from lamina.seeding import SeedLike, next_key
 from lamina.tensor import Tensor
 
 __all__ = [
@@ -40,17 +41,14 @@ class Noise(Layer):
     streams = "each_step"
     supports_masking = True
 
-    def __init__(
-        self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]
-    ) -> None:
+    def __init__(self, rate: float, seed: SeedLike = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.rate = _fraction(type(self).__name__, "rate", rate)
         self.seed = seed
 
     def key(self) -> Tensor:
         """Return the next random key of the layer, which depends on its seed if it has one."""
-        key = random_keys.scoped_key(self.path)
-        return key if self.seed is None else random_keys.fold_in(key, self.seed)
+        return next_key(self.path, self.seed)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         return self.noisy(inputs) if training and self.rate > 0 else inputs
@@ -118,7 +116,7 @@ class Dropout(Noise):
         self,
         rate: float,
         noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(rate, seed, **kwargs)
@@ -163,9 +161,7 @@ class SpatialDropout1D(Dropout):
 
     input_spec = InputSpec(ndim=3)
 
-    def __init__(
-        self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]
-    ) -> None:
+    def __init__(self, rate: float, seed: SeedLike = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(rate, seed=seed, **kwargs)
 
     def mask_shape(self, inputs: Tensor) -> tuple[Any, ...]:
@@ -183,7 +179,7 @@ class _SpatialDropout(Dropout):
         self,
         rate: float,
         data_format: str | None = None,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(rate, seed=seed, **kwargs)
@@ -294,7 +290,7 @@ class GaussianNoise(Noise):
     """
 
     def __init__(
-        self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+        self, stddev: float, seed: SeedLike = None, **kwargs: Unpack[LayerOptions]
     ) -> None:
         _fraction("GaussianNoise", "stddev", stddev)
         super().__init__(stddev, seed, **kwargs)

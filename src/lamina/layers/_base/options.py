@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 
 from lamina.annotations import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from lamina.dtype_policies import DTypePolicy
+from lamina.seeding import SeedLike
 
 Shape = Sequence[int | None] | None
 
@@ -73,7 +74,7 @@ class PlacedImageOptions(ImageOptions, total=False):
 
 
 class RandomImageOptions(PlacedImageOptions, total=False):
-    seed: int | None
+    seed: SeedLike
 
 
 class CellOptions(LayerOptions, total=False):
@@ -88,7 +89,7 @@ class CellOptions(LayerOptions, total=False):
     bias_constraint: ConstraintLike
     dropout: float
     recurrent_dropout: float
-    seed: int | None
+    seed: SeedLike
 
 
 class RecurrentOptions(CellOptions, total=False):

@@ -15,8 +15,9 @@ from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import InputSpec, shape_text
-from lamina.operations import random, random_keys
+from lamina.operations import random
 from lamina.operations.shaping import sliced
+from lamina.seeding import SeedLike, next_key
 from lamina.tensor import Tensor, as_tensor
 
 States = list[Tensor]
@@ -61,7 +62,7 @@ class RecurrentCell(Layer):
         bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -188,8 +189,7 @@ class RecurrentCell(Layer):
         rate = getattr(self, which)
         if not training or rate == 0:
             return None
-        key = random_keys.scoped_key(f"{self.path}/{which}")
-        key = key if self.seed is None else random_keys.fold_in(key, self.seed)
+        key = next_key(f"{self.path}/{which}", self.seed)
         kept = random.bernoulli(shape, 1 - rate, key=key)
         return ops.astype(kept, self._compute_dtype) * (1 / (1 - rate))
 
