@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lamina import configuration, namespaces
-from lamina.annotations import ArrayLike
+from lamina.annotations import ActivationLike, ArrayLike
 from lamina.configuration import (
     NAMED_FUNCTIONS,
     Configurable,
@@ -169,7 +169,7 @@ class ActivationAttribute:
         instance.__dict__[self.name] = get(value)
 
 
-def get(identifier: Any) -> Callable[..., Any]:
+def get(identifier: ActivationLike) -> Callable[..., Any]:
     """Return the activation of a name or configuration.
 
     Args:
@@ -200,7 +200,7 @@ def get(identifier: Any) -> Callable[..., Any]:
     raise ArgumentError(f"activation: {describe(identifier)} is neither a name nor a function")
 
 
-def output_range(activation: Any) -> str | None:
+def output_range(activation: ActivationLike) -> str | None:
     """Return the declared range of what an activation returns.
 
     "distribution" stands for probabilities that sum to 1, "probabilities" for numbers from 0 to 1,
@@ -223,7 +223,7 @@ def output_range(activation: Any) -> str | None:
     return output_range_of(activation)
 
 
-def serialize(activation: Any) -> Any:
+def serialize(activation: ActivationLike) -> Any:
     """Return the name of an activation, or the configuration of a layer.
 
     Args:
@@ -240,7 +240,9 @@ def serialize(activation: Any) -> Any:
     return plain(activation, "activation")
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Mapping[str, Any] | str | None, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Return the activation that `serialize` described.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from lamina import namespaces
+from lamina.annotations import ConstraintLike
 from lamina.arguments import Checks, Integers, Number
 from lamina.configuration import Configurable
 from lamina.operations import elementwise, reductions
@@ -145,7 +146,7 @@ max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNo
 _REGISTRY = Registry("constraint", Constraint.family, [MaxNorm, MinMaxNorm, NonNeg, UnitNorm])
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: ConstraintLike) -> Any:
     """Return the constraint of a name or configuration.
 
     Args:
@@ -163,7 +164,7 @@ def get(identifier: Any) -> Any:
     return _REGISTRY.get(identifier)
 
 
-def serialize(constraint: Any) -> Any:
+def serialize(constraint: ConstraintLike) -> Any:
     """Return a constraint as JSON data, for `deserialize`.
 
     Args:
@@ -177,7 +178,9 @@ def serialize(constraint: Any) -> Any:
     return _REGISTRY.serialize(constraint)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Mapping[str, Any] | str | None, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Return the constraint that `serialize` described.
 
     Args:

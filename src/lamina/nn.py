@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina import namespaces
 from lamina import operations as ops
 from lamina.activations import (
@@ -36,7 +34,7 @@ from lamina.activations import (
     tanh,
     tanh_shrink,
 )
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, AxisLike
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.ir.types import same
 from lamina.operations import creation, elementwise, gathering, random, reductions, shaping
@@ -106,7 +104,9 @@ __all__ = [
 ]
 
 
-def softmax_cross_entropy_with_logits(labels: Any, logits: ArrayLike, axis: int = -1) -> Tensor:
+def softmax_cross_entropy_with_logits(
+    labels: ArrayLike, logits: ArrayLike, axis: int = -1
+) -> Tensor:
     """Return -sum(labels * log_softmax(logits)) along an axis, without overflow.
 
     Args:
@@ -131,7 +131,7 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: ArrayLike, axis: int 
     )
 
 
-def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: ArrayLike) -> Tensor:
+def sparse_softmax_cross_entropy_with_logits(labels: ArrayLike, logits: ArrayLike) -> Tensor:
     """Return -log_softmax(logits) at each label, along the last axis.
 
     Args:
@@ -157,7 +157,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: ArrayLike) -> 
     return elementwise.negative(shaping.squeeze(picked, -1))
 
 
-def sigmoid_cross_entropy_with_logits(labels: Any, logits: ArrayLike) -> Tensor:
+def sigmoid_cross_entropy_with_logits(labels: ArrayLike, logits: ArrayLike) -> Tensor:
     """Return the cross-entropy of labels and sigmoid(logits), elementwise, without overflow.
 
         max(x, 0) - x y + log(1 + exp(-|x|))
@@ -180,7 +180,7 @@ def sigmoid_cross_entropy_with_logits(labels: Any, logits: ArrayLike) -> Tensor:
     return elementwise.subtract(softplus(x), elementwise.multiply(x, y))
 
 
-def dropout(x: ArrayLike, rate: float, *, key: Any = None) -> Tensor:
+def dropout(x: ArrayLike, rate: float, *, key: ArrayLike | None = None) -> Tensor:
     """Return x with random elements set to 0 and the others divided by 1 - rate.
 
     Args:
@@ -205,7 +205,7 @@ def dropout(x: ArrayLike, rate: float, *, key: Any = None) -> Tensor:
     return elementwise.where(keep, scaled, creation.zeros_like(tensor))
 
 
-def moments(x: ArrayLike, axes: Any, *, keepdims: bool = False) -> tuple[Tensor, Tensor]:
+def moments(x: ArrayLike, axes: AxisLike, *, keepdims: bool = False) -> tuple[Tensor, Tensor]:
     """Return mean and variance along axes.
 
     Args:
@@ -237,7 +237,7 @@ def l2_loss(x: ArrayLike) -> Tensor:
     return elementwise.multiply(reductions.sum(elementwise.square(floating(x))), 0.5)
 
 
-def embedding_lookup(params: Any, ids: Any) -> Tensor:
+def embedding_lookup(params: ArrayLike, ids: ArrayLike) -> Tensor:
     """Return the rows of `params` at integer positions.
 
     Args:
@@ -257,7 +257,7 @@ def embedding_lookup(params: Any, ids: Any) -> Tensor:
 
 def ctc_decode(
     inputs: ArrayLike,
-    sequence_lengths: Any,
+    sequence_lengths: ArrayLike,
     strategy: str = "greedy",
     beam_width: int = 100,
     top_paths: int = 1,

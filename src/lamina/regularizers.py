@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina import namespaces
+from lamina.annotations import RegularizerLike
 from lamina.configuration import Configurable
 from lamina.errors import RangeError, ShapeError
 from lamina.operations import elementwise, linear_algebra, matrices, reductions, shaping
@@ -149,7 +150,7 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 _REGISTRY = Registry("regularizer", Regularizer.family, [L1, L2, L1L2, OrthogonalRegularizer])
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: RegularizerLike) -> Any:
     """Return the regularizer of a name or configuration.
 
     Args:
@@ -169,7 +170,7 @@ def get(identifier: Any) -> Any:
     return _REGISTRY.get(identifier)
 
 
-def serialize(regularizer: Any) -> Any:
+def serialize(regularizer: RegularizerLike) -> Any:
     """Return a regularizer as JSON data, for `deserialize`.
 
     Args:
@@ -183,7 +184,9 @@ def serialize(regularizer: Any) -> Any:
     return _REGISTRY.serialize(regularizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Mapping[str, Any] | str | None, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Return the regularizer that `serialize` described.
 
     Args:

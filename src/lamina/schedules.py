@@ -526,7 +526,9 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     return REGISTRY.serialize(learning_rate_schedule)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Mapping[str, Any] | str | None, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Return the schedule that `serialize` described.
 
     Args:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import context, restoring
+from lamina.annotations import ArrayLike
 from lamina.arguments import refuse_sparse
 from lamina.engines import residence
 from lamina.errors import DTypeError, ShapeError, TracedValueError
@@ -121,7 +122,7 @@ class Tensor(Operators):
 
         return Tensor(self._type, transfer.copied(value, self.dtype, device), self._node)
 
-    def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
+    def to_device(self, device: str, /, *, stream: object = None) -> Tensor:
         """Return this tensor with a copy on a device: `to` by the name of the Array API.
 
         Args:
@@ -345,7 +346,7 @@ def from_array(array: Any, dtype: DType | None = None) -> Tensor:
 ARRAY_PROTOCOLS = ("__array__", "__array_interface__")  # the second is that of Pillow's images
 
 
-def as_tensor(value: Any, dtype: DType | None = None, *, copy: bool = False) -> Tensor:
+def as_tensor(value: ArrayLike, dtype: DType | None = None, *, copy: bool = False) -> Tensor:
     """Return a Tensor of a value.
 
     Python floats become float32, Python integers int32 (int64 if they do not fit); arrays keep

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import context
+from lamina.annotations import ArrayLike, DTypeLike, InitializerLike, ShapeLike
 from lamina.arguments import one_of
 from lamina.defaults import DEFAULTS
 from lamina.engines import residence
@@ -75,15 +76,15 @@ class Variable(Operators):
 
     def __init__(
         self,
-        initializer: Any,
-        shape: Any = None,
-        dtype: Any = None,
+        initializer: ArrayLike | InitializerLike,
+        shape: ShapeLike | None = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str | None = "none",
         synchronization: str | None = "auto",
         name: str | None = None,
-        layout: Any = None,
+        layout: object = None,
     ) -> None:
         value = _first_value(initializer, shape, dtype)
         # a private copy: compiled programs write into it
@@ -187,7 +188,7 @@ class Variable(Operators):
     def __bool__(self) -> bool:
         return bool(self.read())
 
-    def assign(self, value: Any) -> Variable:
+    def assign(self, value: ArrayLike) -> Variable:
         """Replace the value, and return this Variable.
 
         Args:
@@ -210,7 +211,7 @@ class Variable(Operators):
             np.copyto(self._array, tensor._known("assign"))
         return self
 
-    def assign_add(self, value: Any) -> Variable:
+    def assign_add(self, value: ArrayLike) -> Variable:
         """Add to the value, and return this Variable.
 
         Args:
@@ -218,7 +219,7 @@ class Variable(Operators):
         """
         return self.assign(self._read() + as_tensor(value, self.dtype))
 
-    def assign_sub(self, value: Any) -> Variable:
+    def assign_sub(self, value: ArrayLike) -> Variable:
         """Subtract from the value, and return this Variable.
 
         Args:

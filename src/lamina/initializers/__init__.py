@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina import namespaces
+from lamina.annotations import InitializerLike
 from lamina.initializers.constants import Constant, Identity, Ones, Zeros
 from lamina.initializers.distributions import RandomNormal, RandomUniform, TruncatedNormal
 from lamina.initializers.scaled import (
@@ -48,7 +49,7 @@ _CLASSES: list[type[Initializer]] = [
 _REGISTRY = Registry("initializer", Initializer.family, _CLASSES)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: InitializerLike) -> Any:
     """Return the initializer of a name or configuration.
 
     Args:
@@ -69,7 +70,7 @@ def get(identifier: Any) -> Any:
 named_initializers.append(get)
 
 
-def serialize(initializer: Any) -> Any:
+def serialize(initializer: InitializerLike) -> Any:
     """Return an initializer as JSON data, for `deserialize`.
 
     Args:
@@ -83,7 +84,9 @@ def serialize(initializer: Any) -> Any:
     return _REGISTRY.serialize(initializer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Mapping[str, Any] | str | None, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Return the initializer that `serialize` described.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ShapeError
 from lamina.initializers.sources import (
     Initializer,
@@ -29,7 +30,7 @@ class Constant(Initializer):
         [[0.5, 0.5], [0.5, 0.5]]
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         self.value = value
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:

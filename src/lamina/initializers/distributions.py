@@ -13,6 +13,7 @@ from lamina.initializers.sources import (
     truncated,
     uniform,
 )
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = ["RandomNormal", "RandomUniform", "TruncatedNormal"]
@@ -36,7 +37,7 @@ class RandomNormal(Initializer):
 
     is_random = True
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: SeedLike = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
@@ -60,7 +61,7 @@ class TruncatedNormal(Initializer):
 
     is_random = True
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: SeedLike = None) -> None:
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
@@ -87,7 +88,7 @@ class RandomUniform(Initializer):
 
     is_random = True
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: SeedLike = None) -> None:
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:

@@ -16,6 +16,7 @@ from lamina.initializers.sources import (
     truncated,
     uniform,
 )
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 # fmt: off
@@ -56,7 +57,7 @@ class VarianceScaling(Initializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: Any = None,
+        seed: SeedLike = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -95,7 +96,7 @@ class _Scaled(VarianceScaling):
 
     def __init__(
         self,
-        seed: Any = None,
+        seed: SeedLike = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:

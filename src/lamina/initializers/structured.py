@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import WindowLike
 from lamina.errors import ShapeError
 from lamina.initializers.scaled import (
     _one_of,
@@ -17,6 +18,7 @@ from lamina.initializers.sources import (
     generator,
     tensor,
 )
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = ["Orthogonal", "STFT"]
@@ -49,7 +51,7 @@ class Orthogonal(Initializer):
 
     is_random = True
 
-    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: SeedLike = None) -> None:
         self.gain, self.seed = gain, seed
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Tensor:
@@ -92,7 +94,7 @@ class STFT(Initializer):
     def __init__(
         self,
         side: str = "real",
-        window: Any = "hann",
+        window: WindowLike = "hann",
         scaling: str | None = "density",
         periodic: bool = False,
     ) -> None:

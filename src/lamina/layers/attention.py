@@ -20,6 +20,7 @@ from lamina.layers._base.options import LayerOptions
 from lamina.layers.regularization import Dropout
 from lamina.operations import linear_algebra, masks
 from lamina.operations.creation import iota
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import stop_gradient
 
@@ -59,7 +60,7 @@ class _PlainAttention(Layer):
         self,
         use_scale: bool,
         dropout: float = 0.0,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -158,7 +159,7 @@ class Attention(_PlainAttention):
         use_scale: bool = False,
         score_mode: str = "dot",
         dropout: float = 0.0,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(use_scale, dropout, seed, **kwargs)
@@ -214,7 +215,7 @@ class AdditiveAttention(_PlainAttention):
         self,
         use_scale: bool = True,
         dropout: float = 0.0,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(use_scale, dropout, seed, **kwargs)

@@ -32,6 +32,7 @@ from lamina.layers.random_geometry import RandomRotation, RandomShear, RandomTra
 from lamina.layers.random_images import RandomBrightness, RandomContrast
 from lamina.layers.value_curves import AutoContrast, Equalization, Solarization
 from lamina.operations.sample_distributions import GAMMA_DRAWS, beta, log_gamma
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor, as_tensor
 from lamina.transforms import scan
 
@@ -141,7 +142,7 @@ class RandAugment(RandomImages):
         num_ops: int = 2,
         factor: Factor = 0.5,
         interpolation: str = "bilinear",
-        seed: Any = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
@@ -226,7 +227,7 @@ class AugMix(RandomImages):
         alpha: float = 1.0,
         all_ops: bool = True,
         interpolation: str = "bilinear",
-        seed: Any = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import DTypeLike
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.fingerprints import farmhash64, joined64
@@ -50,7 +51,7 @@ class HashedCrossing(HostLayer):
         output_mode: str = "int",
         sparse: bool = False,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **kwargs: Unpack[PlainOptions],
     ) -> None:
         is_int = output_mode == "int"

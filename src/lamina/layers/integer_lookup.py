@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -70,7 +71,7 @@ class IntegerLookup(Lookup):
         sparse: bool = False,
         pad_to_max_tokens: bool = False,
         oov_method: str = "floormod",
-        salt: Any = None,
+        salt: int | Sequence[int] | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         if oov_method != "floormod" or salt is not None:

@@ -17,6 +17,7 @@ from lamina.layers._base.images import RandomImages, Transformation, between, fa
 from lamina.layers._base.options import ImageOptions
 from lamina.layers.random_filters import inside, rectangle
 from lamina.operations.sample_distributions import GAMMA_DRAWS, beta
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["CutMix", "MixUp"]
@@ -86,7 +87,7 @@ class MixUp(_Mixing):
         self,
         alpha: float = 0.2,
         data_format: str | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -150,7 +151,7 @@ class CutMix(_Mixing):
     def __init__(
         self,
         factor: float | Sequence[float] = 1.0,
-        seed: Any = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:

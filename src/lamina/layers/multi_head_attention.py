@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Sequence
+from typing import Unpack
 
 from lamina import arguments
+from lamina.annotations import ConstraintLike, InitializerLike, RegularizerLike
 from lamina.errors import ArgumentError
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers.head_attention import HeadAttention
+from lamina.seeding import SeedLike
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -65,18 +68,18 @@ class MultiHeadAttention(HeadAttention):
         value_dim: int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -98,8 +101,11 @@ class MultiHeadAttention(HeadAttention):
         )
         self.output_features = output_shape
         if attention_axes is not None:
-            alone = not isinstance(attention_axes, (list, tuple))
-            axes = (attention_axes,) if alone else tuple(attention_axes)
+            axes = (
+                tuple(attention_axes)
+                if isinstance(attention_axes, (list, tuple))
+                else (attention_axes,)
+            )
             self.attention_axes = tuple(
                 arguments.integer("MultiHeadAttention", "attention_axes", axis) for axis in axes
             )
@@ -156,15 +162,15 @@ class GroupQueryAttention(HeadAttention):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[OwnPenalty],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)

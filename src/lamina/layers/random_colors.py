@@ -22,6 +22,7 @@ from lamina.layers._base.images import (
 from lamina.layers._base.options import ImageOptions
 from lamina.layers.random_images import RandomBrightness, RandomContrast
 from lamina.operations.colors import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = [
@@ -65,7 +66,7 @@ class RandomColorDegeneration(RandomImages):
         factor: Factor,
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -106,7 +107,7 @@ class RandomGrayscale(RandomImages):
         self,
         factor: float = 0.5,
         data_format: str | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -149,7 +150,7 @@ class RandomHue(RandomImages):
         factor: Factor,
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -198,7 +199,7 @@ class RandomSaturation(RandomImages):
         factor: Factor,
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -244,7 +245,7 @@ class RandomInvert(RandomImages):
         self,
         factor: Factor = 1.0,
         value_range: Sequence[float] = (0, 255),
-        seed: Any = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
@@ -288,7 +289,7 @@ class RandomPosterization(RandomImages):
         factor: Factor,
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -340,7 +341,7 @@ class RandomColorJitter(RandomImages):
         contrast_factor: Factor | None = None,
         saturation_factor: Factor | None = None,
         hue_factor: Factor | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:

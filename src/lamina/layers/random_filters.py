@@ -23,6 +23,7 @@ from lamina.layers._base.images import (
 from lamina.layers._base.options import ImageOptions
 from lamina.operations import creation, sample_distributions
 from lamina.operations.blurring import gaussian_blur
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness"]
@@ -63,7 +64,7 @@ class RandomGaussianBlur(RandomImages):
         sigma: Factor = 1.0,
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -123,7 +124,7 @@ class RandomSharpness(RandomImages):
         factor: Factor,
         value_range: Sequence[float] = (0, 255),
         data_format: str | None = None,
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -180,7 +181,7 @@ class RandomErasing(RandomImages):
         scale: Factor = (0.02, 0.33),
         fill_value: float | Sequence[float] | None = None,
         value_range: Sequence[float] = (0, 255),
-        seed: Any = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:

@@ -21,6 +21,7 @@ from lamina.layers.preprocessing import CenterCrop
 from lamina.operations import creation
 from lamina.operations.boxes import crop
 from lamina.operations.sampling import sample
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = ["RandomTranslation", "RandomRotation", "RandomZoom", "RandomShear", "RandomCrop"]
@@ -62,7 +63,7 @@ class RandomTranslation(RandomWarp):
         width_factor: Factor,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        seed: int | None = None,
+        seed: SeedLike = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
@@ -119,7 +120,7 @@ class RandomRotation(RandomWarp):
         factor: Factor,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        seed: int | None = None,
+        seed: SeedLike = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
@@ -181,7 +182,7 @@ class RandomZoom(RandomWarp):
         width_factor: Factor | None = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        seed: int | None = None,
+        seed: SeedLike = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
@@ -248,7 +249,7 @@ class RandomShear(RandomWarp):
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
         data_format: str | None = None,
-        seed: int | None = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
         super().__init__(
@@ -312,7 +313,7 @@ class RandomCrop(RandomImages):
         self,
         height: int,
         width: int,
-        seed: int | None = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:

@@ -22,6 +22,7 @@ from lamina.layers._base.images import (
 )
 from lamina.layers._base.options import ImageOptions
 from lamina.operations.boxes import numbers_of
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = ["RandomFlip", "RandomContrast", "RandomBrightness"]
@@ -57,7 +58,7 @@ class RandomFlip(RandomImages):
     def __init__(
         self,
         mode: str = "horizontal_and_vertical",
-        seed: int | None = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
@@ -116,7 +117,7 @@ class RandomContrast(RandomImages):
         self,
         factor: float | Sequence[float],
         value_range: Sequence[float] = (0, 255),
-        seed: int | None = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
@@ -164,7 +165,7 @@ class RandomBrightness(RandomImages):
         self,
         factor: float | Sequence[float],
         value_range: Sequence[float] = (0, 255),
-        seed: int | None = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:

@@ -19,6 +19,7 @@ from lamina.layers._base.options import ImageOptions
 from lamina.layers._base.warping import Affine, RandomWarp
 from lamina.operations import creation, sample_distributions
 from lamina.operations.blurring import gaussian_blur
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = ["RandomElasticTransform", "RandomPerspective"]
@@ -60,7 +61,7 @@ class RandomPerspective(RandomWarp):
         scale: float = 1.0,
         interpolation: str = "bilinear",
         fill_value: float = 0.0,
-        seed: Any = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
@@ -172,7 +173,7 @@ class RandomElasticTransform(RandomWarp):
         fill_mode: str = "reflect",
         fill_value: float = 0.0,
         value_range: Sequence[float] = (0, 255),
-        seed: Any = None,
+        seed: SeedLike = None,
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:

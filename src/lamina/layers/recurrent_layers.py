@@ -133,7 +133,7 @@ class LSTM(OfCell):
         activation: ActivationLike = "tanh",
         recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        use_cudnn: Any = "auto",
+        use_cudnn: bool | str = "auto",
         **kwargs: Unpack[LSTMOptions],
     ) -> None:
         super().__init__(
@@ -184,7 +184,7 @@ class GRU(OfCell):
         activation: ActivationLike = "tanh",
         recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        use_cudnn: Any = "auto",
+        use_cudnn: bool | str = "auto",
         **kwargs: Unpack[GRUOptions],
     ) -> None:
         super().__init__(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
+from lamina.annotations import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from lamina.arguments import Checks, Number
 from lamina.ir import types
 from lamina.layers._base.options import TableOptions
@@ -53,11 +54,11 @@ class ReversibleEmbedding(Embedding):
         input_dim: int,
         output_dim: int,
         tie_weights: bool = True,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        reverse_dtype: Any = None,
+        reverse_dtype: DTypeLike = None,
         logit_soft_cap: float | None = None,
         **kwargs: Unpack[TableOptions],
     ) -> None:
@@ -97,7 +98,7 @@ class ReversibleEmbedding(Embedding):
             return scores
         return ops.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Return a mask, True at nonzero integers, if `mask_zero`; that of the vectors for scores.
 
         Args:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Unpack
 
 from lamina import initializers
 from lamina import operations as ops
+from lamina.annotations import WindowLike
 from lamina.arguments import Checks, Integer, Number, Numbers, OneOf
 from lamina.errors import DTypeError, RangeError
 from lamina.layers._base.layer import Layer
@@ -73,7 +74,7 @@ class STFTSpectrogram(Layer):
         frame_length: int = 256,
         frame_step: int | None = None,
         fft_length: int | None = None,
-        window: Any = "hann",
+        window: WindowLike = "hann",
         periodic: bool = False,
         scaling: str | None = "density",
         padding: str = "valid",
@@ -207,7 +208,7 @@ class MelSpectrogram(Layer):
         fft_length: int = 2048,
         sequence_stride: int = 512,
         sequence_length: int | None = None,
-        window: Any = "hann",
+        window: WindowLike = "hann",
         sampling_rate: float = 16000,
         num_mel_bins: int = 128,
         min_freq: float = 20.0,

@@ -26,6 +26,7 @@ from lamina.layers._base.images import (
 from lamina.layers._base.options import ImageOptions, PlacedImageOptions
 from lamina.operations import updating
 from lamina.operations.creation import iota
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = [
@@ -275,7 +276,7 @@ class Solarization(RandomImages):
         addition_factor: float | Sequence[float] = 0.0,
         threshold_factor: float | Sequence[float] = 0.0,
         value_range: Sequence[float] = (0, 255),
-        seed: Any = None,
+        seed: SeedLike = None,
         **kwargs: Unpack[PlacedImageOptions],
     ) -> None:
         super().__init__(seed=seed, **kwargs)

@@ -23,7 +23,7 @@ from lamina.losses import (
 from lamina.losses import ctc as _ctc
 from lamina.losses import hinge as _hinge
 from lamina.losses.base import Loss as Loss
-from lamina.losses.base import LossFunctionWrapper, NamedLoss
+from lamina.losses.base import LossFunctionWrapper, LossLike, NamedLoss
 from lamina.losses.binary import *  # noqa: F403
 from lamina.losses.binary import binary_crossentropy
 from lamina.losses.categorical import *  # noqa: F403
@@ -79,7 +79,7 @@ bce = BCE = binary_crossentropy
 logcosh = log_cosh
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: LossLike) -> Any:
     """Return the loss with a name or configuration; return a Loss or function unchanged.
 
     Args:
@@ -96,7 +96,7 @@ def get(identifier: Any) -> Any:
     return REGISTRY.get(identifier)
 
 
-def as_loss(identifier: Any) -> Loss:
+def as_loss(identifier: LossLike) -> Loss:
     """Return a Loss for a name, configuration, Loss or function of (y_true, y_pred).
 
     Args:
@@ -122,7 +122,7 @@ def as_loss(identifier: Any) -> Loss:
     return LossFunctionWrapper(loss) if cls is None else cls()
 
 
-def serialize(loss: Any) -> Any:
+def serialize(loss: LossLike) -> Any:
     """Return the configuration of a Loss, or the name of a function, for `deserialize`.
 
     Args:
@@ -136,7 +136,9 @@ def serialize(loss: Any) -> Any:
     return REGISTRY.serialize(loss)
 
 
-def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    name: Mapping[str, Any] | str, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Return the loss that `serialize` described.
 
     Args:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -165,6 +165,10 @@ class Loss(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+LossLike: TypeAlias = str | Loss | Callable[..., Any] | Mapping[str, Any] | None
+"""A loss, a function of (y_true, y_pred), a name or a configuration; None for no loss."""
 
 
 class LossFunctionWrapper(Loss):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lamina import activations
-from lamina.annotations import ArrayLike
+from lamina.annotations import ActivationLike, ArrayLike
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.base import Loss
 
@@ -42,7 +42,7 @@ def check_targets(loss: Loss, y: ArrayLike, output_shape: Sequence[Any]) -> None
     loss.check_targets(y, output_shape)
 
 
-def check_activation(loss: Loss, activation: Any, outputs: Any = None) -> None:
+def check_activation(loss: Loss, activation: ActivationLike, outputs: int | None = None) -> None:
     """Raise ArgumentError if the activation of the last layer does not suit the loss.
 
     Args:

@@ -22,8 +22,8 @@ FAR = -1e30  # stands for -infinity where a difference of two of them would be N
 def circle(
     y_true: ArrayLike,
     y_pred: ArrayLike,
-    ref_labels: Any = None,
-    ref_embeddings: Any = None,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
     remove_diagonal: bool = True,
     gamma: float = 80.0,
     margin: float = 0.4,

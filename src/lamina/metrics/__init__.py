@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lamina import namespaces
 from lamina.errors import ArgumentError
+from lamina.ir.types import Dim
+from lamina.losses.base import Loss
 from lamina.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -22,7 +24,7 @@ from lamina.metrics.accuracy import (
     top_k_categorical_accuracy,
 )
 from lamina.metrics.area import AUC
-from lamina.metrics.base import Mean, MeanMetricWrapper, Metric, Sum
+from lamina.metrics.base import Mean, MeanMetricWrapper, Metric, MetricLike, Sum
 from lamina.metrics.confusion import (
     FalseNegatives,
     FalsePositives,
@@ -129,7 +131,7 @@ for _class, *_short in _ROWS:
     REGISTRY.add_class(_class, *_short)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: MetricLike) -> Any:
     """Return the metric with a name or configuration; return a Metric or function unchanged.
 
     "accuracy" gives `Accuracy`, for predictions that are labels; `as_metric` selects an accuracy by
@@ -150,10 +152,10 @@ def get(identifier: Any) -> Any:
 
 
 def as_metric(
-    identifier: Any,
-    loss: Any = None,
-    y_shape: Any = None,
-    output_shape: Any = None,
+    identifier: MetricLike,
+    loss: Loss | None = None,
+    y_shape: Sequence[Dim | None] | None = None,
+    output_shape: Sequence[Dim | None] | None = None,
 ) -> Metric:
     """Return a Metric for a name, configuration, Metric or function of (y_true, y_pred).
 
@@ -192,7 +194,7 @@ def as_metric(
     return MeanMetricWrapper(metric)
 
 
-def serialize(metric: Any) -> Any:
+def serialize(metric: MetricLike) -> Any:
     """Return the configuration of a metric, without its state, for `deserialize`.
 
     Args:
@@ -206,7 +208,9 @@ def serialize(metric: Any) -> Any:
     return REGISTRY.serialize(metric)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: Mapping[str, Any] | str, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
     """Return the metric that `serialize` described.
 
     Args:

@@ -7,13 +7,13 @@ Sums are accumulated in float64, so that means over many samples stay accurate.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from lamina import initializers, restoring
 from lamina import operations as ops
-from lamina.annotations import ArrayLike, DTypeLike
+from lamina.annotations import ArrayLike, DTypeLike, InitializerLike
 from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers
 from lamina.configuration import Configurable, snake_case
 from lamina.errors import ShapeError
@@ -77,7 +77,7 @@ class Metric(Configurable):
     def add_variable(
         self,
         shape: Sequence[int] | int = (),
-        initializer: Any = None,
+        initializer: InitializerLike = None,
         dtype: DTypeLike = None,
         aggregation: str | None = None,
         name: str | None = None,
@@ -103,7 +103,7 @@ class Metric(Configurable):
     def add_weight(
         self,
         shape: Sequence[int] | int = (),
-        initializer: Any = None,
+        initializer: InitializerLike = None,
         dtype: DTypeLike = None,
         name: str | None = None,
     ) -> Variable:
@@ -174,6 +174,10 @@ def _collect(value: Any, found: list[Any]) -> None:
 def accumulate(variable: Variable, amount: Any) -> None:
     """Add the amount to the variable in the (wide) dtype of the variable."""
     variable.assign(variable.read() + as_tensor(as_tensor(amount), variable.dtype))
+
+
+MetricLike: TypeAlias = str | Metric | Callable[..., Any] | Mapping[str, Any] | None
+"""A metric, a function of (y_true, y_pred), a name or a configuration; None for no metric."""
 
 
 # ---- sums and means ----------------------------------------------------------------------------

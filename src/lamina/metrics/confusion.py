@@ -131,7 +131,10 @@ def _only_top(p: Tensor, k: int) -> Tensor:
 # ---- single counts -----------------------------------------------------------------------------
 class _Count(ConfusionCounts):
     def __init__(
-        self, thresholds: Any = None, name: str | None = None, dtype: DTypeLike = None
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        name: str | None = None,
+        dtype: DTypeLike = None,
     ) -> None:
         self.thresholds = thresholds
         super().__init__(name, dtype, parsed_thresholds(type(self).__name__, thresholds))
@@ -229,7 +232,7 @@ class FalseNegatives(_Count):
 class _Share(ConfusionCounts):
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,

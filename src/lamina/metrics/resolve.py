@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina import losses
 from lamina.errors import ArgumentError
+from lamina.losses.base import Loss
 from lamina.metrics import probabilistic
 from lamina.metrics.accuracy import (
     BinaryAccuracy,
@@ -29,7 +30,7 @@ BINARY = (losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy)
 
 
 def resolve_accuracy(
-    loss: Any, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
+    loss: Loss | None, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
 ) -> Metric:
     """Return the metric that "accuracy" denotes for a loss and shapes of targets and predictions.
 
@@ -60,7 +61,7 @@ def resolve_accuracy(
 
 
 def resolve_crossentropy(
-    loss: Any, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
+    loss: Loss | None, y_shape: Sequence[Any] | None, output_shape: Sequence[Any]
 ) -> Metric:
     """Return the metric that "crossentropy" denotes for a loss.
 

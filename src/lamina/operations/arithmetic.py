@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from lamina.annotations import ArrayLike
 from lamina.ir.types import bool_, int16, int32, int64
@@ -92,7 +92,7 @@ def divide(x: ArrayLike, y: ArrayLike, /) -> Tensor:
 
 
 # ---- powers --------------------------------------------------------------------------------------
-def power(x: ArrayLike, y: Any, /) -> Tensor:
+def power(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     """Return x to the power y, elementwise.
 
     A small whole exponent known in Python becomes products.
@@ -123,7 +123,7 @@ def power(x: ArrayLike, y: Any, /) -> Tensor:
 pow = power
 
 
-_PRODUCTS = {
+_PRODUCTS: dict[object, Callable[[Tensor], Tensor]] = {
     1: lambda x: x,
     2: lambda x: multiply(x, x),
     3: lambda x: multiply(multiply(x, x), x),

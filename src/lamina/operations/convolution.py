@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, PaddingLike
 from lamina.errors import ShapeError
 from lamina.ir import types
 from lamina.ir.types import Shape, same
@@ -33,7 +33,7 @@ def conv(
     inputs: ArrayLike,
     kernel: ArrayLike,
     strides: int | Sequence[int] = 1,
-    padding: Any = "valid",
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
@@ -146,7 +146,7 @@ def depthwise_conv(
     inputs: ArrayLike,
     kernel: ArrayLike,
     strides: int | Sequence[int] = 1,
-    padding: Any = "valid",
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
@@ -190,10 +190,10 @@ def depthwise_conv(
 
 def separable_conv(
     inputs: ArrayLike,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
+    depthwise_kernel: ArrayLike,
+    pointwise_kernel: ArrayLike,
     strides: int | Sequence[int] = 1,
-    padding: Any = "valid",
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:

@@ -80,7 +80,7 @@ def array(obj: ArrayLike, /, dtype: DTypeLike = None, *, copy: bool = True) -> T
     return asarray(obj, dtype, copy=copy)
 
 
-def constant(value: Any, /, dtype: DTypeLike = None) -> Tensor:
+def constant(value: ArrayLike, /, dtype: DTypeLike = None) -> Tensor:
     """Return a tensor, as `asarray`, under TensorFlow's name.
 
     Args:
@@ -304,9 +304,9 @@ def iota(shape: Shape, axis: int, dtype: DType = int32, *, traced: bool = False)
 
 
 def arange(
-    start: Any,
+    start: ArrayLike,
     /,
-    stop: Any = None,
+    stop: ArrayLike | None = None,
     step: float = 1,
     *,
     dtype: DTypeLike = None,
@@ -336,12 +336,12 @@ def arange(
         if not same(start, 0) or not same(step, 1):
             raise ArgumentError("arange: up to a symbolic extent, start must be 0 and step 1")
         return as_tensor(iota((stop,), 0), _dtype_or(int32, dtype))
-    start, stop, step = (_plain(v) for v in (start, stop, step))
-    wanted = _dtype_or(common_dtype([start, stop, step]), dtype)
-    if start == 0 and step == 1 and isinstance(stop, int) and wanted.is_integer:
-        return iota((max(stop, 0),), 0, wanted)
-    restoring.count_operation("arange", max((stop - start) / (step or 1), 0))
-    return asarray(np.arange(start, stop, step), wanted)
+    first, end, by = (_plain(v) for v in (start, stop, step))
+    wanted = _dtype_or(common_dtype([first, end, by]), dtype)
+    if first == 0 and by == 1 and isinstance(end, int) and wanted.is_integer:
+        return iota((max(end, 0),), 0, wanted)
+    restoring.count_operation("arange", max((end - first) / (by or 1), 0))
+    return asarray(np.arange(first, end, by), wanted)
 
 
 def _plain(value: Any) -> Any:

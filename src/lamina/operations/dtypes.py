@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.annotations import DTypeLike
+from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ArgumentError, DTypeError
 from lamina.ir import types
 from lamina.ir.types import DType
@@ -41,7 +41,7 @@ class IntegerLimits:
     min: int
 
 
-def finfo(type: Any, /) -> FloatLimits:
+def finfo(type: DTypeLike | ArrayLike, /) -> FloatLimits:
     """Return precision and range of a floating dtype.
 
     Args:
@@ -64,7 +64,7 @@ def finfo(type: Any, /) -> FloatLimits:
     )
 
 
-def iinfo(type: Any, /) -> IntegerLimits:
+def iinfo(type: DTypeLike | ArrayLike, /) -> IntegerLimits:
     """Return the range of an integer dtype.
 
     Args:
@@ -99,7 +99,7 @@ _KINDS = {
 }
 
 
-def isdtype(dtype: DTypeLike, kind: Any, /) -> bool:
+def isdtype(dtype: DTypeLike, kind: DTypeLike | tuple[DTypeLike, ...], /) -> bool:
     """True if a dtype is of a kind.
 
     Args:
@@ -143,7 +143,7 @@ def _array_or_dtype(value: Any) -> Any:
     return operand(value)
 
 
-def can_cast(from_: Any, to: Any, /) -> bool:
+def can_cast(from_: DTypeLike | ArrayLike, to: DTypeLike, /) -> bool:
     """True if a conversion keeps every value, by NumPy's rule "safe".
 
     Args:

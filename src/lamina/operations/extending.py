@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from lamina import restoring
 from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError, unknown_name
-from lamina.ir.types import Extent, same
+from lamina.ir.types import Dim, Extent, same
 from lamina.operations.gathering import take
 from lamina.operations.joining import concat
 from lamina.operations.promote import axis_of, scalar, spread
@@ -81,7 +80,12 @@ def tile(x: ArrayLike, repetitions: int | Sequence[int], /) -> Tensor:
 
 
 def pad(
-    x: ArrayLike, pad_width: Any, /, mode: str = "constant", *, constant_values: float = 0
+    x: ArrayLike,
+    pad_width: int | Sequence[Dim | Sequence[Dim]],
+    /,
+    mode: str = "constant",
+    *,
+    constant_values: float = 0,
 ) -> Tensor:
     """Return x with elements added at the ends of its axes.
 

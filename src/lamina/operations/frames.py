@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, WindowLike
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.ir.types import Dim, DType
 from lamina.operations import updating
@@ -53,7 +51,9 @@ def _places(count: Dim, length: int, stride: int) -> Tensor:
 _COSINES = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
 
 
-def _window(function: str, window: Any, length: int, fft_length: int, dtype: DType) -> Tensor:
+def _window(
+    function: str, window: WindowLike, length: int, fft_length: int, dtype: DType
+) -> Tensor:
     """Return the weights of a frame, in the middle of fft_length elements."""
     low = (fft_length - length) // 2
     if window is None:
@@ -76,7 +76,7 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: WindowLike = "hann",
     center: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Return the spectrum of each frame of a signal, as a pair (real part, imaginary part).
@@ -121,7 +121,7 @@ def istft(
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: WindowLike = "hann",
     center: bool = True,
 ) -> Tensor:
     """Return the signal of which `stft` has made x: overlapping frames, added.

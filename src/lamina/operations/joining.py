@@ -155,7 +155,9 @@ def unstack(x: ArrayLike, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return tuple(squeeze(sliced(tensor, axis, i, i + 1), axis) for i in range(n))
 
 
-def split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
+def split(
+    x: ArrayLike, indices_or_sections: int | Sequence[int] | np.ndarray, /, axis: int = 0
+) -> list[Tensor]:
     """Return parts of x along an axis.
 
     Args:
@@ -186,7 +188,9 @@ def split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tens
     return _cut(tensor, axis, [int(i) for i in indices_or_sections])
 
 
-def array_split(x: ArrayLike, indices_or_sections: Any, /, axis: int = 0) -> list[Tensor]:
+def array_split(
+    x: ArrayLike, indices_or_sections: int | Sequence[int] | np.ndarray, /, axis: int = 0
+) -> list[Tensor]:
     """Return parts of x along an axis; the first parts are longer by one if it does not divide.
 
     Args:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.errors import ShapeError
@@ -190,7 +189,9 @@ def outer(x: ArrayLike, y: ArrayLike, /) -> Tensor:
     return multiply(reshape(a, (-1, 1)), b)
 
 
-def tensordot(x: ArrayLike, y: ArrayLike, /, axes: Any = 2) -> Tensor:
+def tensordot(
+    x: ArrayLike, y: ArrayLike, /, axes: int | Sequence[int | Sequence[int]] = 2
+) -> Tensor:
     """Return sums of products over chosen axes.
 
     Args:

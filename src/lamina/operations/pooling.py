@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina import restoring
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, PaddingLike
 from lamina.errors import ShapeError
 from lamina.ir.types import is_static
 from lamina.operations import reductions
@@ -39,7 +39,7 @@ def max_pool(
     inputs: ArrayLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
-    padding: Any = "valid",
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
 ) -> Tensor:
     """Return the maximum of each window; padding is never the maximum.
@@ -79,7 +79,7 @@ def average_pool(
     inputs: ArrayLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
-    padding: Any = "valid",
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
 ) -> Tensor:
     """Return the mean of each window; padding is not counted.

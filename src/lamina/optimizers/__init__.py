@@ -10,7 +10,7 @@ from lamina.errors import ArgumentError, describe
 from lamina.optimizers import schedules
 from lamina.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from lamina.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop
-from lamina.optimizers.base import Optimizer
+from lamina.optimizers.base import Optimizer, OptimizerLike
 from lamina.optimizers.momentum import SGD, Lion
 from lamina.optimizers.muon import Muon
 from lamina.optimizers.schedule_free import ScheduleFreeAdamW
@@ -25,7 +25,7 @@ for _optimizer in (
     REGISTRY.add_class(_optimizer, _optimizer.__name__.lower())
 
 
-def get(identifier: Any) -> Optimizer:
+def get(identifier: OptimizerLike) -> Optimizer:
     """Return the optimizer of a name or configuration; an Optimizer is returned unchanged.
 
     Args:
@@ -62,7 +62,9 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return REGISTRY.serialize(optimizer)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+def deserialize(
+    config: Mapping[str, Any] | str, custom_objects: Mapping[str, Any] | None = None
+) -> Optimizer:
     """Return the optimizer that `serialize` described.
 
     Args:

@@ -15,8 +15,8 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -587,3 +587,7 @@ def _squares(g: Tensor) -> Tensor:
 def _shrink(squares: Tensor, most: float) -> Tensor:
     """The factor that takes a norm, given its square, to `most` at most."""
     return most / ops.maximum(ops.sqrt(squares), most)
+
+
+OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | Mapping[str, Any]
+"""An optimizer or its class, name or configuration."""

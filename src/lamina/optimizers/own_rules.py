@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from lamina.annotations import ArrayLike, DTypeLike, InitializerLike, ShapeLike
 from lamina.stateless import StatelessScope, paired
-from lamina.tensor import as_tensor
+from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class OwnRules:
     _added: list[Variable]  # made by `add_variable`
 
     # ---- rules of users ------------------------------------------------------------------------
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         """Update a Variable, and the Variables that belong to it, with `assign`; defined by a
         subclass in place of `update`.
 
@@ -32,11 +33,11 @@ class OwnRules:
 
     def add_variable(
         self,
-        shape: Any,
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        shape: ShapeLike,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike = None,
         aggregation: str = "none",
-        layout: Any = None,
+        layout: object = None,
         name: str | None = None,
     ) -> Variable:
         """Return a new Variable of the optimizer's state.
@@ -55,7 +56,10 @@ class OwnRules:
         return made
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+        self,
+        reference_variable: Variable,
+        name: str | None = None,
+        initializer: InitializerLike = "zeros",
     ) -> Variable:
         """Return a new Variable of the shape and dtype of another one.
 
@@ -69,7 +73,10 @@ class OwnRules:
         return self.add_variable(reference_variable.shape, initializer, dtype, name=name)
 
     def add_optimizer_variables(
-        self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
+        self,
+        trainable_variables: Sequence[Variable],
+        name: str | Sequence[str],
+        initializer: InitializerLike | Sequence[InitializerLike] = "zeros",
     ) -> Any:
         """Return a list of Variables, one for each of others; a tuple of lists for several names.
 
@@ -79,17 +86,19 @@ class OwnRules:
             initializer: name or Initializer of the first values, or a list of them.
         """
         if isinstance(name, str):
-            return [
-                self.add_variable_from_reference(v, name, initializer) for v in trainable_variables
-            ]
-        several = isinstance(initializer, (list, tuple))
-        chosen = initializer if several else [initializer] * len(name)
+            first = cast(InitializerLike, initializer)
+            return [self.add_variable_from_reference(v, name, first) for v in trainable_variables]
+        chosen = (
+            list(initializer)
+            if isinstance(initializer, (list, tuple))
+            else [initializer] * len(name)
+        )
         return tuple(
             self.add_optimizer_variables(trainable_variables, each, first)
             for each, first in zip(name, chosen, strict=True)
         )
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def assign(self, variable: Variable, value: ArrayLike) -> None:
         """Assign a value to a Variable.
 
         Args:
@@ -98,7 +107,7 @@ class OwnRules:
         """
         variable.assign(value)
 
-    def assign_add(self, variable: Variable, value: Any) -> None:
+    def assign_add(self, variable: Variable, value: ArrayLike) -> None:
         """Add a value to a Variable.
 
         Args:
@@ -107,7 +116,7 @@ class OwnRules:
         """
         variable.assign_add(value)
 
-    def assign_sub(self, variable: Variable, value: Any) -> None:
+    def assign_sub(self, variable: Variable, value: ArrayLike) -> None:
         """Subtract a value from a Variable.
 
         Args:

@@ -8,8 +8,10 @@ from typing import TypeAlias, TypedDict, cast
 
 from lamina import losses, metrics, optimizers
 from lamina.errors import ArgumentError, describe, warn
+from lamina.losses.base import LossLike
 from lamina.training.objectives import Compilation, Labelled
 
+Written: TypeAlias = Mapping[str, object] | str
 Change: TypeAlias = Callable[[object], object]
 
 
@@ -24,7 +26,7 @@ def compile_config(compilation: Compilation, name: str) -> dict[str, object] | N
     try:
         written = {
             "optimizer": optimizers.serialize(compilation.optimizer),
-            "loss": _nest(compilation.loss, losses.serialize),
+            "loss": _nest(compilation.loss, _loss),
             "loss_weights": compilation.loss_weights,
             "metrics": _nest(compilation.metrics, _metric),
             "weighted_metrics": _nest(compilation.weighted_metrics, _metric),
@@ -51,15 +53,19 @@ def compile_arguments(
         return Labelled(row["label"], found)
 
     def loss(config: object) -> object:
-        return losses.deserialize(config, custom_objects)
+        return losses.deserialize(cast(Written, config), custom_objects)
 
     return {
-        "optimizer": optimizers.deserialize(written["optimizer"], custom_objects),
+        "optimizer": optimizers.deserialize(cast(Written, written["optimizer"]), custom_objects),
         "loss": _restored(written["loss"], loss),
         "loss_weights": written.get("loss_weights"),
         "metrics": _restored(written["metrics"], metric),
         "weighted_metrics": _restored(written["weighted_metrics"], metric),
     }
+
+
+def _loss(given: object) -> object:
+    return losses.serialize(cast(LossLike, given))
 
 
 def _metric(given: object) -> _WrittenMetric:

@@ -17,8 +17,11 @@ import numpy as np
 from lamina import engines, losses, metrics, optimizers
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.losses import Loss
+from lamina.losses.base import LossLike
 from lamina.metrics import Mean, Metric
+from lamina.metrics.base import MetricLike
 from lamina.optimizers import Optimizer
+from lamina.optimizers.base import OptimizerLike
 from lamina.settings import settings
 from lamina.training.protocol import Extents
 
@@ -41,7 +44,7 @@ class Compilation:
     @classmethod
     def of(
         cls,
-        optimizer: object,
+        optimizer: OptimizerLike,
         loss: object,
         loss_weights: object,
         metrics: object,
@@ -54,7 +57,7 @@ class Compilation:
         _check_weights(loss_weights)
         return cls(
             optimizers.get(optimizer),
-            _each(loss, losses.as_loss),
+            _each(loss, _loss),
             loss_weights,
             _each(metrics, _metric),
             _each(weighted_metrics, _metric),
@@ -96,11 +99,15 @@ class Labelled:
     metric: Metric | None
 
 
+def _loss(identifier: object) -> Loss:
+    return losses.as_loss(cast(LossLike, identifier))
+
+
 def _metric(identifier: object) -> Labelled:
     if isinstance(identifier, Labelled):
         return identifier
     if not isinstance(identifier, str):
-        metric = metrics.as_metric(identifier)
+        metric = metrics.as_metric(cast(MetricLike, identifier))
         return Labelled(metric.name, metric)
     if identifier.lower() in BY_SHAPE:
         return Labelled(identifier, None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import cast
 
+from lamina.annotations import ArrayLike
 from lamina.ir.types import TensorType
 from lamina.operations import samples
 from lamina.settings import settings
@@ -67,7 +69,7 @@ def _step(model: Trainable, steps: Steps, kind: Kind, columns: Columns) -> tuple
     def of_model(leaves: Sequence[Tensor]) -> Mapping[str, Tensor]:
         with steps.drawing(kind):
             logs = model.step(kind, packed(*columns.assembled(leaves))) or {}
-        return {name: as_tensor(value) for name, value in logs.items()}
+        return {name: as_tensor(cast(ArrayLike, value)) for name, value in logs.items()}
 
     def usual(leaves: Sequence[Tensor]) -> None:
         with steps.drawing(kind):

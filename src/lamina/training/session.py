@@ -15,6 +15,7 @@ from lamina import optimizers, tree
 from lamina.data.arrays import Array
 from lamina.errors import StateError
 from lamina.locks import MAKING
+from lamina.optimizers.base import OptimizerLike
 from lamina.tensor import Tensor
 from lamina.training import checks, fit
 from lamina.training.columns import Columns, columns
@@ -56,7 +57,7 @@ class Session:
         self._vocabularies = Vocabularies()
         self._outputs: dict[Hashable, _Described] = {}
 
-    def set_optimizer(self, optimizer: object) -> None:
+    def set_optimizer(self, optimizer: OptimizerLike) -> None:
         """Use another optimizer from here on; programs of the one before are dropped."""
         self.compilation.optimizer = optimizers.get(optimizer)
         self._runners = Runners()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina import tree
+from lamina.annotations import NestLike
 from lamina.errors import ShapeError
 from lamina.ir.types import Extent, same
 from lamina.operations import creation, elementwise, joining, shaping
@@ -15,12 +16,13 @@ from lamina.tensor import Tensor, as_tensor
 from lamina.transforms.closing import tensors
 from lamina.transforms.loops import scan
 
+R = TypeVar("R")
 Combine = Callable[[list[Tensor], list[Tensor]], list[Tensor]]
 
 
 def associative_scan(
-    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
-) -> Any:
+    f: Callable[[Any, Any], R], elems: NestLike, reverse: bool = False, axis: int = 0
+) -> R:
     """Return [x0, f(x0, x1), f(f(x0, x1), x2), ...] along an axis, for an associative f.
 
     If the length is known, about 2 log2(length) calls of f on shorter and shorter parts suffice;

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina import tree
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.ir.closing import closed_over
 from lamina.ir.graph import Node, next_number, parameter
@@ -15,10 +16,13 @@ from lamina.tensor import Tensor, as_node, as_tensor, bind, from_node
 from lamina.transforms.closing import made_before, tensors
 from lamina.variables import Variable, bound
 
+R = TypeVar("R")
+S = TypeVar("S")
+
 
 def cond(
-    pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], *operands: Any
-) -> Any:
+    pred: ArrayLike, true_fn: Callable[..., R], false_fn: Callable[..., S], *operands: Any
+) -> R | S:
     """Return true_fn(*operands) if pred is true, else false_fn(*operands); compute only that one.
 
     If the value of pred is known (eager code, Python bools), the function is simply called. In a
@@ -62,7 +66,7 @@ def cond(
     return tree.unflatten(branches[0].structure, out[:count])
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: ArrayLike, branches: Sequence[Callable[..., R]], *operands: Any) -> R:
     """Return branches[index](*operands), and compute only that one; otherwise as `cond`.
 
     Args:
@@ -131,7 +135,7 @@ def _recorded(f: Callable[..., Any], operands: Sequence[Any]) -> _Branch:
 
 
 # ---- checks ------------------------------------------------------------------------------------
-def _scalar(name: str, what: str, value: Any) -> Tensor:
+def _scalar(name: str, what: str, value: ArrayLike) -> Tensor:
     tensor = as_tensor(value)
     if tensor.shape != ():
         raise ShapeError(

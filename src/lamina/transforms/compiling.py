@@ -123,7 +123,7 @@ def compile(
     signature: Sequence[Spec] | None = None,
     flush_denormals: bool = False,
     engine: str | None = None,
-) -> Any:
+) -> Compiled[..., Any] | Callable[..., Any]:
     """Return f as a compiled program: the first call records and compiles it, later calls run it.
 
     Tensors, arrays and Variables among the arguments (nests too) are inputs. Every other value
@@ -247,7 +247,7 @@ class Compiled(Generic[P, R]):
         why = f"{self._name}({shapes}): {reason}"
         return recorded, build(recorded, why, self.flush_denormals, self.engine)
 
-    def record(self, key: Any) -> Recorded:
+    def record(self, key: tuple[Any, ...]) -> Recorded:
         """Return the recorded program of a key, recording it at the first use.
 
         Args:

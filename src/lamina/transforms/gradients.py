@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from lamina import context, tree
+from lamina.annotations import ArrayLike
 from lamina.autodiff.reverse import gradients
 from lamina.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.ir import ops
@@ -196,7 +197,7 @@ def _released(value: Any) -> Any:
     return value
 
 
-def stop_gradient(x: Any) -> Tensor:
+def stop_gradient(x: ArrayLike) -> Tensor:
     """Return x, with a gradient of zero.
 
     Args:

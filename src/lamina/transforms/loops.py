@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina import tree
+from lamina.annotations import NestLike
 from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir.closing import closed_over
 from lamina.ir.graph import parameter
@@ -14,11 +15,13 @@ from lamina.tensor import Tensor, as_node, bind, from_node
 from lamina.transforms.closing import captured, close, tensors
 from lamina.variables import current_trace
 
+R = TypeVar("R")
+
 
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
-    init: Any,
-    xs: Any = None,
+    init: NestLike,
+    xs: NestLike = None,
     length: Dim | None = None,
     *,
     reverse: bool = False,
@@ -88,7 +91,7 @@ def _pair(answer: Any) -> tuple[Any, Any]:
     return answer[0], answer[1]
 
 
-def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
+def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], R], init: NestLike) -> R:
     """Apply body repeatedly while cond is true, and return the last value.
 
     It has no gradient, since the number of iterations is unknown; use `scan` for that.

@@ -9,13 +9,14 @@ memory of all that led to them.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from lamina import context, tree
+from lamina.annotations import NestLike
 from lamina.arguments import one_of
 from lamina.autodiff.dependence import dependents
 from lamina.autodiff.reverse import gradients
@@ -34,6 +35,9 @@ from lamina.variables import (
     current_trace,
     overwrite,
 )
+
+Tensors: TypeAlias = "Tensor | Variable | Sequence[Tensors] | Mapping[Any, Tensors]"
+"""A tensor or Variable, or lists, tuples and dictionaries of them."""
 
 
 class _Watched(Overlay):
@@ -119,7 +123,7 @@ class GradientTape:
         if record is not None and record.outer is not None and record.outer.made is not None:
             record.outer.made.extend(record.made or ())
 
-    def watch(self, tensor: Any) -> None:
+    def watch(self, tensor: Tensors) -> None:
         """Record what is computed of a tensor, or of each in a nest.
 
         Args:
@@ -179,9 +183,9 @@ class GradientTape:
     # ---- derivatives ---------------------------------------------------------------------------
     def gradient(
         self,
-        target: Any,
-        sources: Any,
-        output_gradients: Any = None,
+        target: Tensors,
+        sources: Tensors,
+        output_gradients: NestLike = None,
         unconnected_gradients: str = "none",
     ) -> Any:
         """Return the gradient of the sum of all targets with respect to each source.
@@ -212,8 +216,8 @@ class GradientTape:
 
     def jacobian(
         self,
-        target: Any,
-        sources: Any,
+        target: Tensor,
+        sources: Tensors,
         unconnected_gradients: str = "none",
         parallel_iterations: int | None = None,
         experimental_use_pfor: bool = True,
@@ -248,8 +252,8 @@ class GradientTape:
 
     def batch_jacobian(
         self,
-        target: Any,
-        source: Any,
+        target: Tensor,
+        source: Tensor | Variable,
         unconnected_gradients: str = "none",
         parallel_iterations: int | None = None,
         experimental_use_pfor: bool = True,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina.annotations import ArrayLike
 from lamina.keras.ops.arguments import floating, operation
 from lamina.operations import neural, piecewise, probabilities
@@ -22,13 +20,13 @@ __all__ = [
 
 
 @operation
-def softmax(x: ArrayLike, axis: Any = -1) -> Tensor:
+def softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along an axis."""
     return probabilities.softmax(x, axis)
 
 
 @operation
-def log_softmax(x: ArrayLike, axis: Any = -1) -> Tensor:
+def log_softmax(x: ArrayLike, axis: int | tuple[int, ...] = -1) -> Tensor:
     """log(softmax(x)), computed as x - logsumexp(x)."""
     return probabilities.log_softmax(x, axis)
 
@@ -73,7 +71,7 @@ def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Tensor:
 
 
 @operation
-def threshold(x: ArrayLike, threshold: Any, default_value: Any) -> Tensor:
+def threshold(x: ArrayLike, threshold: float, default_value: float) -> Tensor:
     """x where it is above the threshold, else the default."""
     return neural.threshold(x, threshold, default_value)
 

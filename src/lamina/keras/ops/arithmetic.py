@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from lamina import operations as ops
 from lamina.annotations import ArrayLike
@@ -170,7 +169,7 @@ def fmin(x1: ArrayLike, x2: ArrayLike) -> Tensor:
 
 
 @operation
-def clip(x: ArrayLike, x_min: Any, x_max: Any) -> Tensor:
+def clip(x: ArrayLike, x_min: ArrayLike | None, x_max: ArrayLike | None) -> Tensor:
     """minimum(maximum(x, x_min), x_max); a bound of None is left out."""
     return ops.clip(x, x_min, x_max)
 
@@ -217,7 +216,12 @@ def round(x: ArrayLike, decimals: int = 0) -> Tensor:
 
 
 @operation
-def nan_to_num(x: ArrayLike, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
+def nan_to_num(
+    x: ArrayLike,
+    nan: ArrayLike = 0.0,
+    posinf: ArrayLike | None = None,
+    neginf: ArrayLike | None = None,
+) -> Tensor:
     """x with NaN and the infinities replaced; these by the dtype's extremes unless given."""
     x = tensor(x)
     if not x.dtype.is_float:

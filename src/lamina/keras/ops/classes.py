@@ -59,7 +59,7 @@ def _need_dense(function: str, sparse: bool) -> None:
 
 
 @operation
-def in_top_k(targets: Any, predictions: Any, k: int) -> Tensor:
+def in_top_k(targets: ArrayLike, predictions: ArrayLike, k: int) -> Tensor:
     """True if fewer than k predictions of a row are larger than that of its target; a prediction of
     NaN counts as the smallest."""
     predictions = tensor(predictions)
@@ -70,14 +70,14 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Tensor:
 
 # ---- cross-entropies -----------------------------------------------------------------------------
 @operation
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Tensor:
+def binary_crossentropy(target: ArrayLike, output: ArrayLike, from_logits: bool = False) -> Tensor:
     """-y log p - (1 - y) log(1 - p), elementwise."""
     return binary.crossentropy_of_elements(target, output, from_logits)
 
 
 @operation
 def categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+    target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1
 ) -> Tensor:
     """-sum(y log p) over the classes; the target is one-hot or a distribution."""
     return losses.categorical_crossentropy(target, output, from_logits, axis=axis)
@@ -85,7 +85,7 @@ def categorical_crossentropy(
 
 @operation
 def sparse_categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+    target: ArrayLike, output: ArrayLike, from_logits: bool = False, axis: int = -1
 ) -> Tensor:
     """-log p[y]; the target holds indices of classes."""
     return losses.sparse_categorical_crossentropy(target, output, from_logits, axis=axis)
@@ -94,7 +94,11 @@ def sparse_categorical_crossentropy(
 # ---- labels without positions --------------------------------------------------------------------
 @operation
 def ctc_loss(
-    target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0
+    target: ArrayLike,
+    output: ArrayLike,
+    target_length: ArrayLike,
+    output_length: ArrayLike,
+    mask_index: int = 0,
 ) -> Tensor:
     """The connectionist temporal classification loss of each row (Graves et al. 2006)."""
     return loss_of_rows(target, output, target_length, output_length, mask_index)
@@ -103,7 +107,7 @@ def ctc_loss(
 @operation
 def ctc_decode(
     inputs: ArrayLike,
-    sequence_lengths: Any,
+    sequence_lengths: ArrayLike,
     strategy: str = "greedy",
     beam_width: int = 100,
     top_paths: int = 1,

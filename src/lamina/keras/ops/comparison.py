@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import overload
 
 from lamina import operations as ops
 from lamina.annotations import ArrayLike
@@ -198,8 +199,14 @@ def right_shift(x: ArrayLike, y: ArrayLike) -> Tensor:
 # ---- choice --------------------------------------------------------------------------------------
 
 
+@overload
+def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike) -> Tensor: ...
+@overload
+def where(condition: ArrayLike, x1: None = None, x2: None = None) -> tuple[Tensor, ...]: ...
 @operation
-def where(condition: ArrayLike, x1: ArrayLike | None = None, x2: ArrayLike | None = None) -> Any:
+def where(
+    condition: ArrayLike, x1: ArrayLike | None = None, x2: ArrayLike | None = None
+) -> Tensor | tuple[Tensor, ...]:
     """x1 where the condition holds, else x2; of the condition alone the positions where it holds,
     one tensor an axis (known values only)."""
     if x1 is None and x2 is None:
@@ -210,7 +217,9 @@ def where(condition: ArrayLike, x1: ArrayLike | None = None, x2: ArrayLike | Non
 
 
 @operation
-def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
+def select(
+    condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], default: ArrayLike = 0
+) -> Tensor:
     """At each place the first choice whose condition holds there, else the default."""
     result = tensor(default)
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina import operations as ops
 from lamina import transforms
+from lamina.annotations import ArrayLike, NestLike
+from lamina.ir.types import Dim
 from lamina.keras.ops.arguments import operation, tensor
 from lamina.tensor import Tensor
 
@@ -18,11 +20,15 @@ __all__ = [
 # fmt: on
 
 
+R = TypeVar("R")
+S = TypeVar("S")
+
+
 @operation
 def while_loop(
     cond: Callable[..., Any],
     body: Callable[..., Any],
-    loop_vars: Any,
+    loop_vars: NestLike,
     maximum_iterations: int | None = None,
 ) -> Any:
     """body(*loop_vars) again and again while cond(*loop_vars), at most `maximum_iterations` times.
@@ -43,11 +49,13 @@ def while_loop(
 
     start = ops.zeros((), dtype="int32"), tuple(tensor(v) for v in given(loop_vars))
     values = transforms.while_loop(goes_on, turn, start)[1]
-    return values[0] if alone else type(loop_vars)(values)
+    return values[0] if alone else list(values) if isinstance(loop_vars, list) else tuple(values)
 
 
 @operation
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+def fori_loop(
+    lower: ArrayLike, upper: ArrayLike, body_fun: Callable[[Any, Any], R], init_val: NestLike
+) -> R:
     """value = body_fun(i, value) for each i from lower up to below upper."""
 
     def turn(carry: Any) -> Any:
@@ -58,7 +66,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
 
 
 @operation
-def map(f: Callable[[Any], Any], xs: Any) -> Any:
+def map(f: Callable[[Any], R], xs: NestLike) -> R:
     """f of each element along the first axis, the results stacked."""
     return transforms.scan(lambda carry, x: (carry, f(x)), ops.zeros(()), xs)[1]
 
@@ -66,11 +74,11 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
 @operation
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
-    init: Any,
-    xs: Any = None,
-    length: Any = None,
+    init: NestLike,
+    xs: NestLike = None,
+    length: Dim | None = None,
     reverse: bool = False,
-    unroll: Any = 1,
+    unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
     """The last carry, and the stacked ys, of f(carry, x) -> (carry, y) for each x in xs.
 
@@ -81,27 +89,27 @@ def scan(
 
 @operation
 def associative_scan(
-    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
-) -> Any:
+    f: Callable[[Any, Any], R], elems: NestLike, reverse: bool = False, axis: int = 0
+) -> R:
     """[x0, f(x0, x1), f(f(x0, x1), x2), ...] along an axis, for an associative f."""
     return transforms.associative_scan(f, elems, reverse, axis)
 
 
 # ---- branches and gradients ----------------------------------------------------------------------
 @operation
-def cond(pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any]) -> Any:
+def cond(pred: ArrayLike, true_fn: Callable[..., R], false_fn: Callable[..., S]) -> R | S:
     """true_fn() if pred holds, else false_fn(); only the one chosen is computed."""
     return transforms.cond(pred, true_fn, false_fn)
 
 
 @operation
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: ArrayLike, branches: Sequence[Callable[..., R]], *operands: Any) -> R:
     """branches[index](*operands); an index outside of the list is moved to the nearest inside."""
     return transforms.switch(index, branches, *operands)
 
 
 @operation
-def stop_gradient(variable: Any) -> Tensor:
+def stop_gradient(variable: ArrayLike) -> Tensor:
     """The same value, through which no gradient flows."""
     return transforms.stop_gradient(variable)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.floatx import in_floatx
 from lamina.ir import types
+from lamina.ir.types import Dim
 from lamina.keras.ops.arguments import operation, tensor, wanted
 from lamina.tensor import Tensor, as_tensor
 
@@ -80,26 +81,26 @@ def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike = None) -> T
 
 
 @operation
-def eye(N: Any, M: Any = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
+def eye(N: Dim, M: Dim | None = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones on the k-th diagonal, zeros elsewhere."""
     return ops.eye(N, M, k=k, dtype=wanted(dtype))
 
 
 @operation
-def identity(n: Any, dtype: DTypeLike = None) -> Tensor:
+def identity(n: Dim, dtype: DTypeLike = None) -> Tensor:
     """The identity matrix."""
     return ops.eye(n, dtype=wanted(dtype))
 
 
 @operation
-def tri(N: Any, M: Any = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
+def tri(N: Dim, M: Dim | None = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones at and below the k-th diagonal, N rows and M columns."""
     return ops.tril(ops.ones((N, N if M is None else M), dtype=wanted(dtype)), k=k)
 
 
 # ---- from other arrays ---------------------------------------------------------------------------
 def convert_to_tensor(
-    x: ArrayLike, dtype: DTypeLike = None, sparse: Any = None, ragged: Any = None
+    x: ArrayLike, dtype: DTypeLike = None, sparse: bool | None = None, ragged: bool | None = None
 ) -> Tensor:
     """x as a tensor of a dtype; without one, an array of float64 becomes float32."""
     return tensor(x) if dtype is None else ops.cast(as_tensor(x), dtype)
@@ -150,7 +151,7 @@ def ndim(x: ArrayLike) -> int:
     return as_tensor(x).ndim
 
 
-def size(x: ArrayLike) -> Any:
+def size(x: ArrayLike) -> Dim:
     """The number of elements."""
     return as_tensor(x).size
 
@@ -160,12 +161,35 @@ def size(x: ArrayLike) -> Any:
 
 @operation
 def arange(
-    start: ArrayLike, stop: ArrayLike | None = None, step: Any = None, dtype: DTypeLike = None
+    start: ArrayLike,
+    stop: ArrayLike | None = None,
+    step: float | None = None,
+    dtype: DTypeLike = None,
 ) -> Tensor:
     """start, start + step, ... before stop; with one argument, 0, 1, ... before it."""
     return ops.arange(start, stop, 1 if step is None else step, dtype=dtype)
 
 
+@overload
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = ...,
+    endpoint: bool = ...,
+    retstep: Literal[False] = ...,
+    dtype: DTypeLike = ...,
+    axis: int = ...,
+) -> Tensor: ...
+@overload
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = ...,
+    endpoint: bool = ...,
+    retstep: bool = ...,
+    dtype: DTypeLike = ...,
+    axis: int = ...,
+) -> Tensor | tuple[Tensor, Tensor]: ...
 @operation
 def linspace(
     start: ArrayLike,
@@ -175,7 +199,7 @@ def linspace(
     retstep: bool = False,
     dtype: DTypeLike = None,
     axis: int = 0,
-) -> Any:
+) -> Tensor | tuple[Tensor, Tensor]:
     """num numbers from start to stop, evenly spaced."""
     start, stop = _known("linspace", start), _known("linspace", stop)
     line, step = np.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
@@ -189,7 +213,7 @@ def logspace(
     stop: ArrayLike,
     num: int = 50,
     endpoint: bool = True,
-    base: Any = 10,
+    base: float = 10,
     dtype: DTypeLike = None,
     axis: int = 0,
 ) -> Tensor:
@@ -255,6 +279,6 @@ def hanning(x: int) -> Tensor:
 
 
 @operation
-def kaiser(x: int, beta: Any) -> Tensor:
+def kaiser(x: int, beta: float) -> Tensor:
     """The Kaiser window of x points and shape beta."""
     return ops.asarray(np.kaiser(int(x), float(beta)), types.float32)

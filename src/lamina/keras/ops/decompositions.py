@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -90,8 +90,18 @@ def eig(x: ArrayLike) -> tuple[Tensor, Tensor]:
     )
 
 
+@overload
+def svd(
+    x: ArrayLike, full_matrices: bool = ..., compute_uv: Literal[True] = ...
+) -> tuple[Tensor, Tensor, Tensor]: ...
+@overload
+def svd(
+    x: ArrayLike, full_matrices: bool = ..., compute_uv: bool = ...
+) -> Tensor | tuple[Tensor, Tensor, Tensor]: ...
 @operation
-def svd(x: ArrayLike, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(
+    x: ArrayLike, full_matrices: bool = True, compute_uv: bool = True
+) -> Tensor | tuple[Tensor, Tensor, Tensor]:
     """U, the singular values and V^T; without `compute_uv` the singular values alone."""
     return spectral.svd(x, full_matrices) if compute_uv else spectral.svdvals(x)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeGuard
 
 from lamina import operations as ops
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, WindowLike
 from lamina.errors import DTypeError, ShapeError
 from lamina.ir.types import same
 from lamina.keras.ops.arguments import floating, operation, tensor
@@ -64,7 +64,7 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: WindowLike = "hann",
     center: bool = True,
 ) -> Pair:
     """The spectrum of each frame of a signal, (..., frames, fft_length // 2 + 1)."""
@@ -78,7 +78,7 @@ def istft(
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: WindowLike = "hann",
     center: bool = True,
 ) -> Tensor:
     """The signal of which `stft` made the pair."""
@@ -87,13 +87,13 @@ def istft(
 
 # ---- parts ---------------------------------------------------------------------------------------
 @operation
-def imag(x: Any) -> Tensor:
+def imag(x: ArrayLike) -> Tensor:
     """The imaginary part of a pair; of a real tensor zeros."""
     return fourier.pair_of("imag", x)[1] if _is_pair(x) else ops.zeros_like(tensor(x))
 
 
 @operation
-def angle(x: Any) -> Tensor:
+def angle(x: ArrayLike) -> Tensor:
     """The angle of a pair; of a real tensor 0, or pi below 0."""
     if _is_pair(x):
         real, imaginary = fourier.pair_of("angle", x)
@@ -102,7 +102,7 @@ def angle(x: Any) -> Tensor:
     return ops.atan2(ops.zeros_like(value), value)
 
 
-def _is_pair(x: Any) -> bool:
+def _is_pair(x: object) -> TypeGuard[Pair]:
     return isinstance(x, tuple) and len(x) == 2
 
 
@@ -123,7 +123,7 @@ def view_as_complex(x: ArrayLike) -> Pair:
 
 
 @operation
-def view_as_real(x: Any) -> Tensor:
+def view_as_real(x: tuple[ArrayLike, ArrayLike]) -> Tensor:
     """The parts of a pair along a new last axis."""
     if not _is_pair(x):
         raise DTypeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lamina import operations as ops
 from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError
 from lamina.keras.ops.arguments import operation, tensor
+from lamina.operations.sorting import TopK
 from lamina.tensor import Tensor, as_tensor
 
 # fmt: off
@@ -59,13 +60,13 @@ def argsort(x: ArrayLike, axis: int | None = -1) -> Tensor:
 
 
 @operation
-def searchsorted(sorted_sequence: Any, values: ArrayLike, side: str = "left") -> Tensor:
+def searchsorted(sorted_sequence: ArrayLike, values: ArrayLike, side: str = "left") -> Tensor:
     """Return the positions at which the values keep the sorted sequence sorted, int32."""
     return ops.searchsorted(sorted_sequence, values, side=side)
 
 
 @operation
-def top_k(x: ArrayLike, k: int, sorted: bool = True) -> Any:
+def top_k(x: ArrayLike, k: int, sorted: bool = True) -> TopK:
     """The k largest elements along the last axis, largest first, and where they are (int32).
 
     `sorted` changes nothing: the elements always come in order.
@@ -74,7 +75,7 @@ def top_k(x: ArrayLike, k: int, sorted: bool = True) -> Any:
 
 
 @operation
-def digitize(x: ArrayLike, bins: Any) -> Tensor:
+def digitize(x: ArrayLike, bins: ArrayLike) -> Tensor:
     """The number of the bin of each element: how many of the rising edges are not above it."""
     return ops.searchsorted(bins, x, side="right")
 
@@ -101,7 +102,9 @@ def unravel_index(indices: ArrayLike, shape: Sequence[int]) -> tuple[Tensor, ...
 
 
 @operation
-def bincount(x: ArrayLike, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Tensor:
+def bincount(
+    x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0, sparse: bool = False
+) -> Tensor:
     """Return the count of each of 0, 1, 2..., int32, or the sum of its weights; of two axes, for
     each row. The values must be known: their largest decides the length."""
     if sparse:
@@ -116,6 +119,28 @@ def bincount(x: ArrayLike, weights: Any = None, minlength: int = 0, sparse: bool
     return ops.zeros((x.shape[0], length), dtype=counts.dtype).at[rows, x].add(counts)
 
 
+@overload
+def unique(
+    x: ArrayLike,
+    sorted: bool = ...,
+    return_index: Literal[False] = ...,
+    return_inverse: Literal[False] = ...,
+    return_counts: Literal[False] = ...,
+    axis: int | None = ...,
+    size: int | None = ...,
+    fill_value: ArrayLike | None = ...,
+) -> Tensor: ...
+@overload
+def unique(
+    x: ArrayLike,
+    sorted: bool = ...,
+    return_index: bool = ...,
+    return_inverse: bool = ...,
+    return_counts: bool = ...,
+    axis: int | None = ...,
+    size: int | None = ...,
+    fill_value: ArrayLike | None = ...,
+) -> Tensor | tuple[Tensor, ...]: ...
 @operation
 def unique(
     x: ArrayLike,
@@ -126,7 +151,7 @@ def unique(
     axis: int | None = None,
     size: int | None = None,
     fill_value: ArrayLike | None = None,
-) -> Any:
+) -> Tensor | tuple[Tensor, ...]:
     """The distinct elements (or slices along an axis) in order; also, if asked for, where each
     comes first, which one each element is, and how often each occurs (int32).
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from lamina import operations as ops
 from lamina import transforms, tree
-from lamina.annotations import ArrayLike, DTypeLike
+from lamina.annotations import ArrayLike, DTypeLike, NestLike
 from lamina.errors import ArgumentError, DTypeError, ShapeError
 from lamina.ir import types
 from lamina.ir.types import Dim
@@ -18,10 +18,12 @@ from lamina.tensor import Tensor, as_tensor, bind
 
 __all__ = ["jvp", "rearrange", "vectorize", "vectorized_map", "view"]
 
+R = TypeVar("R")
+
 
 # ---- maps ----------------------------------------------------------------------------------------
 @operation
-def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+def vectorized_map(function: Callable[[Any], R], elements: NestLike) -> R:
     """function of each element along the first axis, the results stacked; of several tensors it
     takes a list of their elements."""
     return transforms.scan(lambda carry, x: (carry, function(x)), ops.zeros(()), elements)[1]
@@ -41,7 +43,10 @@ def _ranks(signature: str) -> list[int]:
 
 
 def vectorize(
-    pyfunc: Callable[..., Any], *, excluded: Any = None, signature: str | None = None
+    pyfunc: Callable[..., Any],
+    *,
+    excluded: Iterable[int | str] | None = None,
+    signature: str | None = None,
 ) -> Callable[..., Any]:
     """Return a function that calls pyfunc for each element of its arguments, which are broadcast.
 
@@ -82,7 +87,7 @@ def vectorize(
 @operation
 def jvp(
     fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
-) -> Any:
+) -> tuple[Any, ...]:
     """fun(*primals), and the derivative of it along the tangents; then what `fun` returns next to
     its value, if `has_aux`.
 

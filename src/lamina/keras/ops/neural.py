@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lamina import nn
 from lamina import operations as ops
-from lamina.annotations import ArrayLike
+from lamina.annotations import ArrayLike, PaddingLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.keras.ops.arguments import floating, operation, tensor
 from lamina.operations import normalization, patches, probabilities
@@ -27,9 +28,9 @@ __all__ = [
 @operation
 def layer_normalization(
     x: ArrayLike,
-    gamma: Any = None,
-    beta: Any = None,
-    axis: Any = -1,
+    gamma: ArrayLike | None = None,
+    beta: ArrayLike | None = None,
+    axis: int | Sequence[int] = -1,
     epsilon: float | None = None,
     **kwargs: Any,
 ) -> Tensor:
@@ -61,7 +62,10 @@ def _along(axis: Any, weights: Any, x: Tensor) -> Any:
 
 @operation
 def rms_normalization(
-    x: ArrayLike, scale: Any = None, axis: Any = -1, epsilon: float | None = None
+    x: ArrayLike,
+    scale: ArrayLike | None = None,
+    axis: int | Sequence[int] = -1,
+    epsilon: float | None = None,
 ) -> Tensor:
     """x / sqrt(mean(x^2) + epsilon) over the axis, times scale."""
     x = floating(x)
@@ -71,11 +75,11 @@ def rms_normalization(
 @operation
 def batch_normalization(
     x: ArrayLike,
-    mean: Any,
-    variance: Any,
+    mean: ArrayLike,
+    variance: ArrayLike,
     axis: int,
-    offset: Any = None,
-    scale: Any = None,
+    offset: ArrayLike | None = None,
+    scale: ArrayLike | None = None,
     epsilon: float = 1e-3,
 ) -> Tensor:
     """(x - mean) / sqrt(variance + epsilon), times scale, plus offset, all along an axis."""
@@ -92,10 +96,10 @@ def batch_normalization(
 def conv(
     inputs: ArrayLike,
     kernel: ArrayLike,
-    strides: Any = 1,
-    padding: Any = "valid",
+    strides: int | Sequence[int] = 1,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
     """A convolution over one to three axes, as `lm.nn.conv`."""
     return nn.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
@@ -105,10 +109,10 @@ def conv(
 def depthwise_conv(
     inputs: ArrayLike,
     kernel: ArrayLike,
-    strides: Any = 1,
-    padding: Any = "valid",
+    strides: int | Sequence[int] = 1,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
     """A convolution of each channel by itself, as `lm.nn.depthwise_conv`."""
     return nn.depthwise_conv(inputs, kernel, strides, padding, data_format, dilation_rate)
@@ -117,12 +121,12 @@ def depthwise_conv(
 @operation
 def separable_conv(
     inputs: ArrayLike,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
-    strides: Any = 1,
-    padding: Any = "valid",
+    depthwise_kernel: ArrayLike,
+    pointwise_kernel: ArrayLike,
+    strides: int | Sequence[int] = 1,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
     """A depthwise convolution, then one of 1 x 1, as `lm.nn.separable_conv`."""
     return nn.separable_conv(
@@ -134,11 +138,11 @@ def separable_conv(
 def conv_transpose(
     inputs: ArrayLike,
     kernel: ArrayLike,
-    strides: Any = 1,
-    padding: Any = "valid",
-    output_padding: Any = None,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    output_padding: int | Sequence[int] | None = None,
     data_format: str | None = None,
-    dilation_rate: Any = 1,
+    dilation_rate: int | Sequence[int] = 1,
 ) -> Tensor:
     """A transposed convolution, as `lm.nn.conv_transpose`."""
     return nn.conv_transpose(
@@ -149,9 +153,9 @@ def conv_transpose(
 @operation
 def max_pool(
     inputs: ArrayLike,
-    pool_size: Any,
-    strides: Any = None,
-    padding: Any = "valid",
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
 ) -> Tensor:
     """The largest element in each window."""
@@ -161,9 +165,9 @@ def max_pool(
 @operation
 def average_pool(
     inputs: ArrayLike,
-    pool_size: Any,
-    strides: Any = None,
-    padding: Any = "valid",
+    pool_size: int | Sequence[int],
+    strides: int | Sequence[int] | None = None,
+    padding: PaddingLike = "valid",
     data_format: str | None = None,
 ) -> Tensor:
     """The mean of each window, padding not counted."""
@@ -172,7 +176,7 @@ def average_pool(
 
 @operation
 def adaptive_max_pool(
-    inputs: ArrayLike, output_size: Any, data_format: str | None = None
+    inputs: ArrayLike, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Tensor:
     """The largest element in each of `output_size` windows."""
     return nn.adaptive_max_pool(inputs, output_size, data_format)
@@ -180,7 +184,7 @@ def adaptive_max_pool(
 
 @operation
 def adaptive_average_pool(
-    inputs: ArrayLike, output_size: Any, data_format: str | None = None
+    inputs: ArrayLike, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Tensor:
     """The mean of each of `output_size` windows."""
     return nn.adaptive_average_pool(inputs, output_size, data_format)
@@ -209,7 +213,11 @@ def _pair(value: Any) -> tuple[int, int]:
 
 @operation
 def unfold(
-    x: ArrayLike, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+    x: ArrayLike,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
 ) -> Tensor:
     """The patches of images (batch, channels, height, width) as columns."""
     sizes = (_pair(v) for v in (kernel_size, dilation, padding, stride))
@@ -219,11 +227,11 @@ def unfold(
 @operation
 def fold(
     x: ArrayLike,
-    output_size: Any,
-    kernel_size: Any,
-    dilation: Any = 1,
-    padding: Any = 0,
-    stride: Any = 1,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
 ) -> Tensor:
     """Images (batch, channels, height, width) of columns, the sum of all that cover a pixel."""
     sizes = (_pair(v) for v in (output_size, kernel_size, dilation, padding, stride))
@@ -235,8 +243,8 @@ def dot_product_attention(
     query: ArrayLike,
     key: ArrayLike,
     value: ArrayLike,
-    bias: Any = None,
-    mask: Any = None,
+    bias: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
     scale: float | None = None,
     is_causal: bool = False,
     flash_attention: bool | None = None,

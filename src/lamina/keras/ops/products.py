@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from lamina import operations as ops
@@ -62,7 +63,9 @@ def outer(x1: ArrayLike, x2: ArrayLike) -> Tensor:
 
 
 @operation
-def tensordot(x1: ArrayLike, x2: ArrayLike, axes: Any = 2) -> Tensor:
+def tensordot(
+    x1: ArrayLike, x2: ArrayLike, axes: int | Sequence[int | Sequence[int]] = 2
+) -> Tensor:
     """Sums of products over `axes`: the number of last axes of x1, or two sequences."""
     return ops.tensordot(x1, x2, axes=axes)
 
@@ -124,7 +127,10 @@ def trapezoid(y: ArrayLike, x: ArrayLike | None = None, dx: float = 1.0, axis: i
 # ---- norms and distances -------------------------------------------------------------------------
 @operation
 def norm(
-    x: ArrayLike, ord: Any = None, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
+    x: ArrayLike,
+    ord: float | str | None = None,
+    axis: int | tuple[int, ...] | None = None,
+    keepdims: bool = False,
 ) -> Tensor:
     """The norm of vectors (one axis) or of matrices (two axes); without `axis` and `ord` of all
     elements.

@@ -76,13 +76,17 @@ def prod(
 
 
 @operation
-def max(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def max(
+    x: ArrayLike, axis: AxisLike = None, keepdims: bool = False, initial: ArrayLike | None = None
+) -> Tensor:
     """The largest element along axes, and at least `initial`; NaN where there is one."""
     return _from(ops.max, ops.maximum, x, axis, keepdims, initial)
 
 
 @operation
-def min(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False, initial: Any = None) -> Tensor:
+def min(
+    x: ArrayLike, axis: AxisLike = None, keepdims: bool = False, initial: ArrayLike | None = None
+) -> Tensor:
     """The smallest element along axes, and at most `initial`; NaN where there is one."""
     return _from(ops.min, ops.minimum, x, axis, keepdims, initial)
 
@@ -151,7 +155,7 @@ def mean(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
 
 
 @operation
-def average(x: ArrayLike, axis: AxisLike = None, weights: Any = None) -> Tensor:
+def average(x: ArrayLike, axis: AxisLike = None, weights: ArrayLike | None = None) -> Tensor:
     """The mean, weighted if there are weights: sum(x w) / sum(w)."""
     x = floating(x)
     if weights is None:
@@ -183,7 +187,7 @@ def median(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Ten
 
 @operation
 def moments(
-    x: ArrayLike, axes: Any, keepdims: bool = False, synchronized: bool = False
+    x: ArrayLike, axes: AxisLike, keepdims: bool = False, synchronized: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Mean and variance along axes."""
     if synchronized:

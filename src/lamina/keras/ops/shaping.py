@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+import numpy as np
 
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, AxisLike, ShapeLike
 from lamina.errors import ArgumentError
+from lamina.ir.types import Dim
 from lamina.keras.ops.arguments import counted, operation, tensor
 from lamina.tensor import Tensor
 
@@ -24,7 +26,7 @@ __all__ = [
 
 
 @operation
-def reshape(x: ArrayLike, newshape: Any) -> Tensor:
+def reshape(x: ArrayLike, newshape: ShapeLike) -> Tensor:
     """The elements of x in C order under another shape; one extent may be -1."""
     return ops.reshape(x, newshape)
 
@@ -57,7 +59,7 @@ def broadcast_to(x: ArrayLike, shape: ShapeLike) -> Tensor:
 
 
 @operation
-def transpose(x: ArrayLike, axes: Any = None) -> Tensor:
+def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Tensor:
     """x with its axes in another order, by default backwards."""
     return ops.transpose(x, axes)
 
@@ -69,7 +71,7 @@ def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Tensor:
 
 
 @operation
-def moveaxis(x: ArrayLike, source: Any, destination: Any) -> Tensor:
+def moveaxis(x: ArrayLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """x with axes moved to new places, the others in their order."""
     return ops.moveaxis(x, source, destination)
 
@@ -93,13 +95,13 @@ def fliplr(x: ArrayLike) -> Tensor:
 
 
 @operation
-def roll(x: ArrayLike, shift: Any, axis: AxisLike = None) -> Tensor:
+def roll(x: ArrayLike, shift: int | Sequence[int], axis: AxisLike = None) -> Tensor:
     """x with its elements moved along axes, those past the end to the start."""
     return ops.roll(x, shift, axis=axis)
 
 
 @operation
-def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
+def rot90(array: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """The array turned by k right angles, from the first of the axes towards the second."""
     first, second = axes
     turns = k % 4
@@ -115,7 +117,7 @@ def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
 
 
 @operation
-def concatenate(xs: Any, axis: int = 0) -> Tensor:
+def concatenate(xs: Sequence[ArrayLike], axis: int = 0) -> Tensor:
     """Tensors one after the other along an axis."""
     return ops.concatenate(xs, axis)
 
@@ -135,19 +137,19 @@ def stack(x: Sequence[ArrayLike], axis: int = 0) -> Tensor:
 
 
 @operation
-def hstack(xs: Any) -> Tensor:
+def hstack(xs: Sequence[ArrayLike]) -> Tensor:
     """Tensors joined along the second axis, vectors along their only one."""
     return ops.hstack(xs)
 
 
 @operation
-def vstack(xs: Any) -> Tensor:
+def vstack(xs: Sequence[ArrayLike]) -> Tensor:
     """Tensors joined along the first axis, vectors as rows."""
     return ops.vstack(xs)
 
 
 @operation
-def dstack(xs: Any) -> Tensor:
+def dstack(xs: Sequence[ArrayLike]) -> Tensor:
     """Tensors joined along the third axis."""
     return ops.concatenate([_with_depth(tensor(x)) for x in xs], axis=2)
 
@@ -160,31 +162,35 @@ def _with_depth(x: Tensor) -> Tensor:
 
 
 @operation
-def split(x: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+def split(
+    x: ArrayLike, indices_or_sections: int | Sequence[int] | np.ndarray, axis: int = 0
+) -> list[Tensor]:
     """Equal parts, or parts cut at indices, along an axis."""
     return ops.split(x, indices_or_sections, axis)
 
 
 @operation
-def array_split(x: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+def array_split(
+    x: ArrayLike, indices_or_sections: int | Sequence[int] | np.ndarray, axis: int = 0
+) -> list[Tensor]:
     """As `split`, of a number that need not divide the extent."""
     return ops.array_split(x, indices_or_sections, axis)
 
 
 @operation
-def hsplit(x: ArrayLike, indices_or_sections: Any) -> list[Tensor]:
+def hsplit(x: ArrayLike, indices_or_sections: int | Sequence[int] | np.ndarray) -> list[Tensor]:
     """Parts along the second axis; of a vector along its only one."""
     return ops.split(x, indices_or_sections, min(1, tensor(x).ndim - 1))
 
 
 @operation
-def vsplit(x: ArrayLike, indices_or_sections: Any) -> list[Tensor]:
+def vsplit(x: ArrayLike, indices_or_sections: int | Sequence[int] | np.ndarray) -> list[Tensor]:
     """Parts along the first axis."""
     return ops.split(x, indices_or_sections, 0)
 
 
 @operation
-def dsplit(x: ArrayLike, indices_or_sections: Any) -> list[Tensor]:
+def dsplit(x: ArrayLike, indices_or_sections: int | Sequence[int] | np.ndarray) -> list[Tensor]:
     """Parts along the third axis."""
     return ops.split(x, indices_or_sections, 2)
 
@@ -208,14 +214,17 @@ def repeat(x: ArrayLike, repeats: ArrayLike, axis: int | None = None) -> Tensor:
 
 
 @operation
-def tile(x: ArrayLike, repeats: Any) -> Tensor:
+def tile(x: ArrayLike, repeats: int | Sequence[int]) -> Tensor:
     """x repeated `repeats` times along each axis."""
     return ops.tile(x, repeats)
 
 
 @operation
 def pad(
-    x: ArrayLike, pad_width: Any, mode: str = "constant", constant_values: Any = None
+    x: ArrayLike,
+    pad_width: int | Sequence[Dim | Sequence[Dim]],
+    mode: str = "constant",
+    constant_values: float | None = None,
 ) -> Tensor:
     """x with elements around it."""
     if mode == "constant":

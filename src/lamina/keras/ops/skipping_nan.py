@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -110,7 +109,11 @@ def nanargmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> 
 # ---- shares --------------------------------------------------------------------------------------
 @operation
 def quantile(
-    x: ArrayLike, q: Any, axis: int | None = None, method: str = "linear", keepdims: bool = False
+    x: ArrayLike,
+    q: ArrayLike,
+    axis: int | None = None,
+    method: str = "linear",
+    keepdims: bool = False,
 ) -> Tensor:
     """The quantiles q (0 to 1, a number or array) of x.
 
@@ -149,7 +152,11 @@ def quantile(
 
 @operation
 def percentile(
-    x: ArrayLike, q: Any, axis: int | None = None, method: str = "linear", keepdims: bool = False
+    x: ArrayLike,
+    q: ArrayLike,
+    axis: int | None = None,
+    method: str = "linear",
+    keepdims: bool = False,
 ) -> Tensor:
     """The quantiles of q in percent."""
     return quantile(x, np.asarray(q, np.float64) / 100, axis, method, keepdims)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,9 @@ def correlate(x1: ArrayLike, x2: ArrayLike, mode: str = "valid") -> Tensor:
 
 # ---- histograms and orders -----------------------------------------------------------------------
 @operation
-def histogram(x: ArrayLike, bins: Any = 10, range: Any = None) -> tuple[Tensor, Tensor]:
+def histogram(
+    x: ArrayLike, bins: ArrayLike = 10, range: Sequence[float] | None = None
+) -> tuple[Tensor, Tensor]:
     """The number of elements within each bin, and the edges of the bins; the last bin includes its
     upper edge.
 
@@ -122,7 +125,11 @@ _SHARES: dict[str, Any] = {
 
 @operation
 def nanquantile(
-    x: ArrayLike, q: Any, axis: AxisLike = None, method: str = "linear", keepdims: bool = False
+    x: ArrayLike,
+    q: ArrayLike,
+    axis: AxisLike = None,
+    method: str = "linear",
+    keepdims: bool = False,
 ) -> Tensor:
     """The quantiles q (0 to 1) of the numbers, as `quantile`; NaN where there are none."""
     if method not in _SHARES:
@@ -159,7 +166,11 @@ def range_of(count: int) -> range:
 
 @operation
 def nanpercentile(
-    x: ArrayLike, q: Any, axis: AxisLike = None, method: str = "linear", keepdims: bool = False
+    x: ArrayLike,
+    q: ArrayLike,
+    axis: AxisLike = None,
+    method: str = "linear",
+    keepdims: bool = False,
 ) -> Tensor:
     """The quantiles of q in percent, of the numbers."""
     return nanquantile(x, np.asarray(q, np.float64) / 100, axis, method, keepdims)

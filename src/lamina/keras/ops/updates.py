@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from lamina import operations as ops
 from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError
@@ -57,13 +59,17 @@ def slice_update(inputs: ArrayLike, start_indices: Sequence[Any], updates: Array
 
 
 @operation
-def slice(inputs: ArrayLike, start_indices: Any, shape: Sequence[int]) -> Tensor:
+def slice(
+    inputs: ArrayLike,
+    start_indices: Sequence[ArrayLike] | np.ndarray | Tensor,
+    shape: Sequence[int],
+) -> Tensor:
     """The block of this shape that begins at these indices; -1 means all that follows them.
 
     As in Keras, a start from which the block would reach beyond the end is moved back.
     """
     x = tensor(inputs)
-    starts = [start_indices[d] for d in range(x.ndim)]
+    starts: list[Any] = [start_indices[d] for d in range(x.ndim)]
     extents = [
         n if n != -1 else x.shape[d] - start
         for d, (n, start) in enumerate(zip(shape, starts, strict=True))

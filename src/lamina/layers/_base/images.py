@@ -23,15 +23,17 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from lamina import operations as ops
+from lamina.annotations import ArrayLike
 from lamina.arguments import Numbers, number
 from lamina.errors import ArgumentError, RangeError, ShapeError
-from lamina.ir.types import Shape, is_static
+from lamina.ir.types import Dim, Shape, is_static
 from lamina.layers._base import spec
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions, PlacedImageOptions
 from lamina.operations import boxes as box_operations
 from lamina.operations import samples, shaping
 from lamina.operations.windows import channels_back, channels_last, checked_format
+from lamina.seeding import SeedLike
 from lamina.tensor import Tensor, as_tensor
 
 IMAGES = spec.InputSpec(min_ndim=3, max_ndim=4)
@@ -107,7 +109,7 @@ class ImageLayer(Layer):
         """
         return boxes
 
-    def new_size(self, rows: Any, columns: Any) -> tuple[Any, Any]:
+    def new_size(self, rows: Dim, columns: Dim) -> tuple[Any, Any]:
         """Return rows and columns of the changed images.
 
         Args:
@@ -118,7 +120,7 @@ class ImageLayer(Layer):
 
     # ---- the parts of a call -------------------------------------------------------------------
     def get_random_transformation(
-        self, data: Any, training: bool = True, seed: Any = None
+        self, data: ArrayLike | Mapping[str, Any], training: bool = True, seed: SeedLike = None
     ) -> dict[str, Any] | None:
         """Return what is drawn for the images; None if they do not change.
 
@@ -139,7 +141,7 @@ class ImageLayer(Layer):
         return {"input_shape": shape, **self.drawn(uniform, shape)}
 
     def transform_images(
-        self, images: Any, transformation: Transformation | None = None, training: bool = True
+        self, images: ArrayLike, transformation: Transformation | None = None, training: bool = True
     ) -> Tensor:
         """Return changed images.
 
@@ -152,7 +154,7 @@ class ImageLayer(Layer):
         return back(self.changed(x, transformation or {}) if self._acts(training) else x)
 
     def transform_labels(
-        self, labels: Any, transformation: Transformation | None = None, training: bool = True
+        self, labels: ArrayLike, transformation: Transformation | None = None, training: bool = True
     ) -> Any:
         """Return the labels of changed images.
 
@@ -165,7 +167,7 @@ class ImageLayer(Layer):
 
     def transform_segmentation_masks(
         self,
-        segmentation_masks: Any,
+        segmentation_masks: ArrayLike,
         transformation: Transformation | None = None,
         training: bool = True,
     ) -> Any:
@@ -188,7 +190,7 @@ class ImageLayer(Layer):
 
     def transform_bounding_boxes(
         self,
-        bounding_boxes: Any,
+        bounding_boxes: Mapping[str, Any],
         transformation: Transformation | None = None,
         training: bool = True,
     ) -> Any:
@@ -329,7 +331,7 @@ class RandomImages(ImageLayer):
     needs_samples = True
     draws = 1
 
-    def __init__(self, *, seed: Any = None, **kwargs: Unpack[PlacedImageOptions]) -> None:
+    def __init__(self, *, seed: SeedLike = None, **kwargs: Unpack[PlacedImageOptions]) -> None:
         super().__init__(**kwargs)
         self.seed = seed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lamina import operations as ops
+from lamina.annotations import InitializerLike
 from lamina.arguments import Integer, Number, integer, number
 from lamina.errors import StateError
 from lamina.layers._base.layer import Layer
@@ -31,8 +32,8 @@ class LowRank(Layer):
     def enable_lora(
         self,
         rank: int,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
+        a_initializer: InitializerLike = "he_uniform",
+        b_initializer: InitializerLike = "zeros",
         lora_alpha: float | None = None,
     ) -> None:
         """Freeze the weight, and make the two weights of a product of low rank that adapts it.

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina import configuration
+from lamina.layers._base.layer import Layer
 
 
-def serialize(layer: Any) -> dict[str, Any]:
+def serialize(layer: Layer) -> dict[str, Any]:
     """Return a layer as JSON data: the path of its class and its configuration.
 
     Args:
