@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lamina.annotations import PathLike
 from lamina.callbacks.base import Callback, Logs
 from lamina.callbacks.monitor import Monitor
 from lamina.distribution.processes import process_index
@@ -39,7 +40,7 @@ class ModelCheckpoint(Callback):
 
     def __init__(
         self,
-        filepath: Any,
+        filepath: PathLike,
         monitor: str = "val_loss",
         verbose: int = 0,
         save_best_only: bool = False,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lamina.annotations import PathLike
 from lamina.callbacks.base import Callback, Logs
 
 
@@ -28,7 +29,7 @@ class CSVLogger(Callback):
         ','
     """
 
-    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+    def __init__(self, filename: PathLike, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename, self.separator, self.append = Path(filename), separator, append
         self._names: list[str] = []

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina import arguments
+from lamina.annotations import PathLike
 from lamina.arguments import Checks, integer
 from lamina.callbacks.base import Callback, Logs
 from lamina.errors import ArgumentError, describe
@@ -71,7 +72,7 @@ class TensorBoard(Callback):
 
     def __init__(
         self,
-        log_dir: Any = "logs",
+        log_dir: PathLike = "logs",
         histogram_freq: int = 0,
         write_graph: bool = True,
         write_images: bool = False,

@@ -96,7 +96,7 @@ class Recipe:
             path = given.get("test", given["csv"]) if part == "test" else given["csv"]
             return table(Path(str(path)), given.get("target"), scale)
         if "images" in given:
-            path = given.get("test", given["images"]) if part == "test" else given["images"]
+            path = str(given.get("test", given["images"]) if part == "test" else given["images"])
             size = tuple(given.get("size", (64, 64)))
             batch = int(self.fit.get("batch_size", 32))
             found = image_dataset_from_directory(path, image_size=size, batch_size=batch)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import DTypeError, RangeError, describe
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
     """Return class numbers as one-hot rows: a float32 array (..., classes).
 
     A last axis of 1 is dropped first, as in Keras.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from lamina import files
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, DataError, OutOfBoundsError, RangeError, unknown_name
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -66,7 +67,7 @@ class Corpus:
         """
         return self._numbered(self._tokens(text), "the text")
 
-    def decode(self, numbers: Any) -> str:
+    def decode(self, numbers: ArrayLike) -> str:
         """Return the text of numbers.
 
         Args:

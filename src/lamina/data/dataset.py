@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from lamina import tree
+from lamina.annotations import PathLike
 from lamina.arguments import integer
 from lamina.data.background import default_workers, in_order
 from lamina.data.batching import Batching
@@ -265,7 +266,7 @@ class Dataset(Making, Mapping, Selecting, Batching, Windows):
         return TensorSpec((None, *spec.shape[1:]), spec.dtype) if is_open else spec
 
     # ---- kept and prepared ---------------------------------------------------------------------
-    def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
+    def cache(self, filename: PathLike = "", name: str | None = None) -> Dataset:
         """Return a dataset that is made once and kept in memory or in a file.
 
         Random steps before it keep the values of the first pass; shuffle after it.

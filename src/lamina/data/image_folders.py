@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import PathLike
 from lamina.arguments import older_names
 from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
@@ -32,8 +33,8 @@ _NAMED = 5  # files that a warning names
 
 @older_names(smart_resize="crop_to_aspect_ratio")
 def image_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
+    directory: PathLike,
+    labels: str | Sequence[int] | None = "inferred",
     label_mode: str | None = "int",
     class_names: Sequence[str] | None = None,
     color_mode: str = "rgb",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import tree
+from lamina.annotations import ArrayLike, DTypeLike, NestLike, PathLike
 from lamina.arguments import integer
 from lamina.data import generators, mixing
 from lamina.data.components import components, row_of
@@ -31,7 +32,7 @@ class Making(Elements):
         raise NotImplementedError
 
     @classmethod
-    def from_tensor_slices(cls, tensors: Any, name: str | None = None) -> Dataset:
+    def from_tensor_slices(cls, tensors: NestLike, name: str | None = None) -> Dataset:
         """Return the rows of arrays of equal length as single samples, which `batch` combines.
 
         Args:
@@ -56,7 +57,7 @@ class Making(Elements):
         return cls._new(row, count, gather=row, batched=False)
 
     @classmethod
-    def from_tensors(cls, tensors: Any, name: str | None = None) -> Dataset:
+    def from_tensors(cls, tensors: NestLike, name: str | None = None) -> Dataset:
         """Return a dataset of one element.
 
         Args:
@@ -126,7 +127,7 @@ class Making(Elements):
         return cls._new(None, length, iterate=begin, batched=batched)
 
     @classmethod
-    def range(cls, *args: int, output_type: Any = None, name: str | None = None) -> Dataset:
+    def range(cls, *args: int, output_type: DTypeLike = None, name: str | None = None) -> Dataset:
         """Return the integers of a range, int64.
 
         Args:
@@ -202,7 +203,7 @@ class Making(Elements):
     @classmethod
     def list_files(
         cls,
-        file_pattern: Any,
+        file_pattern: PathLike | Sequence[PathLike],
         shuffle: bool | None = None,
         seed: int | None = None,
         name: str | None = None,
@@ -234,7 +235,7 @@ class Making(Elements):
     def sample_from_datasets(
         cls,
         datasets: Sequence[Dataset],
-        weights: Any = None,
+        weights: Sequence[float] | ArrayLike | None = None,
         seed: int | None = None,
         stop_on_empty_dataset: bool = False,
         rerandomize_each_iteration: bool | None = None,

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from lamina import tree
+from lamina.annotations import NestLike
 from lamina.arguments import integer
 from lamina.data.background import in_order
 from lamina.data.elements import Elements, plain, worker_count, wrapped
@@ -71,7 +72,7 @@ class Mapping(Elements):
 
     def scan(
         self,
-        initial_state: Any,
+        initial_state: NestLike,
         scan_func: Callable[[Any, Any], tuple[Any, Any]],
         name: str | None = None,
     ) -> Dataset:
@@ -102,7 +103,10 @@ class Mapping(Elements):
         return self._following(iterate, self._count())
 
     def reduce(
-        self, initial_state: Any, reduce_func: Callable[[Any, Any], Any], name: str | None = None
+        self,
+        initial_state: NestLike,
+        reduce_func: Callable[[Any, Any], Any],
+        name: str | None = None,
     ) -> Any:
         """Return the state after a function has taken in every element of the next pass.
 

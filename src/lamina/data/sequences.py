@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from lamina.annotations import ArrayLike
 from lamina.arguments import integer, one_of
 from lamina.data.arrays import as_array
 from lamina.data.dataset import Dataset, order_seed
@@ -31,7 +32,7 @@ def pad_sequences(
     dtype: DTypeLike = "int32",
     padding: str = "pre",
     truncating: str = "pre",
-    value: Any = 0.0,
+    value: float | str = 0.0,
 ) -> np.ndarray:
     """Return sequences of several lengths as one array.
 
@@ -100,8 +101,8 @@ def _element_shape(arrays: Sequence[np.ndarray]) -> tuple[int, ...]:
 
 # ---- windows of a series -----------------------------------------------------------------------
 def timeseries_dataset_from_array(
-    data: Any,
-    targets: Any,
+    data: ArrayLike,
+    targets: ArrayLike | None,
     sequence_length: int,
     sequence_stride: int = 1,
     sampling_rate: int = 1,

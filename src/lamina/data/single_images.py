@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from lamina.annotations import ArrayLike, PathLike
 from lamina.data.images import CHANNELS, INTERPOLATIONS, Decoder, pillow, unreadable
 from lamina.errors import FileFormatError, ShapeError, describe, unknown_name
 
@@ -15,7 +16,7 @@ _FORMATS = ("channels_last", "channels_first")
 
 
 def load_img(
-    path: Any,
+    path: PathLike | IO[bytes],
     color_mode: str = "rgb",
     target_size: tuple[int, int] | None = None,
     interpolation: str = "nearest",
@@ -54,7 +55,7 @@ def load_img(
 
 
 def img_to_array(
-    img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
+    img: ArrayLike, data_format: str | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
     """Return a Pillow image as an array (height, width, channels) from 0 to 255.
 
@@ -78,7 +79,7 @@ def img_to_array(
 
 
 def array_to_img(
-    x: Any, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
+    x: ArrayLike, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
 ) -> Any:
     """Return an array (height, width, channels) as a Pillow image of 1, 3 or 4 channels.
 
@@ -109,8 +110,8 @@ def array_to_img(
 
 
 def save_img(
-    path: Any,
-    x: Any,
+    path: PathLike | IO[bytes],
+    x: ArrayLike,
     data_format: str | None = None,
     file_format: str | None = None,
     scale: bool = True,

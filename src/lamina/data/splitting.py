@@ -4,6 +4,7 @@ Random numbers come straight from the counter of Philox (Salmon et al. 2011), wh
 never changes, so that a seed gives the same split with every version.
 """
 
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def class_labels(y: Any) -> np.ndarray | None:
     return None
 
 
-def stratified_split(y: Any, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def stratified_split(y: Sized, fraction: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Indices of rows for training and for validation, both in rising order.
 
     `round(fraction * n)` rows go to validation, at least one and not all. If `y` holds classes

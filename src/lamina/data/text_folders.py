@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.annotations import PathLike
 from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
 from lamina.data.folders import UNREADABLE, Index, index, open_folder
@@ -20,8 +21,8 @@ from lamina.errors import FileFormatError, RangeError
 
 
 def text_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
+    directory: PathLike,
+    labels: str | Sequence[int] | None = "inferred",
     label_mode: str | None = "int",
     class_names: Sequence[str] | None = None,
     batch_size: int | None = 32,

@@ -13,6 +13,7 @@ from lamina.distribution.device_names import list_devices
 from lamina.engines import placement
 from lamina.engines.placement import Layout, Mesh, Placement
 from lamina.errors import ArgumentError, ShapeError, unknown_name
+from lamina.layers._base.layer import Layer
 from lamina.layers._base.saved_names import saved_weights
 from lamina.settings import settings
 from lamina.variables import Variable, memory_of
@@ -200,7 +201,7 @@ class Distribution:
         """
         return layout
 
-    def arrange(self, model: Any) -> None:
+    def arrange(self, model: Layer) -> None:
         """Divide the weights of a model and the state of its optimizer, as far as they exist.
 
         Args:

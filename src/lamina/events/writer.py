@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from lamina.annotations import ArrayLike
 from lamina.arguments import integer
 from lamina.events import summaries, wire
 from lamina.files import checked_name
@@ -59,7 +60,7 @@ class EventWriter:
         """
         self.write(summaries.scalar(tag, float(value)), step)
 
-    def histogram(self, tag: str, values: Any, step: int, buckets: int = 30) -> None:
+    def histogram(self, tag: str, values: ArrayLike, step: int, buckets: int = 30) -> None:
         """Write a histogram of values.
 
         Args:
@@ -72,7 +73,7 @@ class EventWriter:
             summaries.histogram(tag, values, integer("histogram", "buckets", buckets, 1)), step
         )
 
-    def image(self, tag: str, pixels: Any, step: int) -> None:
+    def image(self, tag: str, pixels: ArrayLike, step: int) -> None:
         """Write an image.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lamina.inspect.subject import subject
@@ -13,7 +13,7 @@ from lamina.ir.types import TensorType
 HEAVY = ANCHORS | SEPARATE | {"gather"}
 
 
-def dot(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:
+def dot(f: Callable[..., Any], *args: Any, simplified: bool = True, **kwargs: Any) -> str:
     """Return the graph of f(*args, **kwargs) in the DOT language.
 
     Boxes are primitives, arrows are values, frames are the bodies of loops.

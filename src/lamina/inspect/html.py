@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ details details { margin-left: 1.5em } h2 { border-bottom: 1px solid #ddd }
 """
 
 
-def html(f: Any, *args: Any, path: str | os.PathLike[str] | None = None, **kwargs: Any) -> str:
+def html(
+    f: Callable[..., Any], *args: Any, path: str | os.PathLike[str] | None = None, **kwargs: Any
+) -> str:
     """Return an HTML page with the graph, kernels, loop nests, LLVM and assembly of a program.
 
     Args:

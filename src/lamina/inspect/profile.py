@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -124,7 +124,7 @@ class Profile:
         return lines
 
 
-def profile(f: Any, *args: Any, seconds: float = 0.5, **kwargs: Any) -> Profile:
+def profile(f: Callable[..., Any], *args: Any, seconds: float = 0.5, **kwargs: Any) -> Profile:
     """Return the time of each kernel of f(*args, **kwargs).
 
     Each kernel is timed inside the running program, with all its threads, on copies of the arrays.

@@ -11,7 +11,7 @@ from lamina.inspect.subject import Subject, subject
 from lamina.ir.text import to_text
 
 
-def graph(f: Any, *args: Any, simplified: bool = True, **kwargs: Any) -> str:
+def graph(f: Callable[..., Any], *args: Any, simplified: bool = True, **kwargs: Any) -> str:
     """Return the graph of f(*args, **kwargs) as text, one primitive on each line.
 
     Args:
@@ -87,7 +87,7 @@ class Kernels(list[KernelView]):
     __str__ = __repr__
 
 
-def kernels(f: Any, *args: Any, **kwargs: Any) -> Kernels:
+def kernels(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Kernels:
     """Return the kernels that f(*args, **kwargs) is compiled to on the llvm engine.
 
     The list prints as a table; its entries are KernelView objects.
@@ -124,7 +124,7 @@ def views(seen: Subject) -> Kernels:
     return found
 
 
-def llvm(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
+def llvm(f: Callable[..., Any], *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
     """Return the LLVM text of one kernel, or of all kernels and the driver that calls them.
 
     Args:
@@ -142,7 +142,7 @@ def llvm(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
     return _code(subject(f, args, kwargs), kernel, lambda text: text)
 
 
-def assembly(f: Any, *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
+def assembly(f: Callable[..., Any], *args: Any, kernel: int | None = None, **kwargs: Any) -> str:
     """Return the machine instructions of one kernel or of all, as text.
 
     Args:

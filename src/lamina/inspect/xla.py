@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lamina.engines import engine
@@ -10,7 +11,7 @@ from lamina.inspect.subject import subject
 from lamina.settings import settings
 
 
-def stablehlo(f: Any, *args: Any, **kwargs: Any) -> str:
+def stablehlo(f: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """Return f(*args, **kwargs) as a StableHLO program: what the xla engine gives to XLA.
 
     Sizes are those of the arguments. Programs that read StableHLO can run the text.
@@ -31,7 +32,7 @@ def stablehlo(f: Any, *args: Any, **kwargs: Any) -> str:
     return text
 
 
-def hlo(f: Any, *args: Any, **kwargs: Any) -> str:
+def hlo(f: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """Return f(*args, **kwargs) as XLA has compiled it: its fusions, and exchanges between devices.
 
     Args:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lamina import namespaces
+from lamina.annotations import DTypeLike
 from lamina.errors import DTypeError
 from lamina.ir import types
 from lamina.keras.config import (
@@ -70,7 +71,7 @@ def get_uid(prefix: str = "") -> int:
     return next(_counts[prefix])
 
 
-def is_float_dtype(dtype: Any) -> bool:
+def is_float_dtype(dtype: DTypeLike) -> bool:
     """True for floating dtypes.
 
     Args:
@@ -79,7 +80,7 @@ def is_float_dtype(dtype: Any) -> bool:
     return types.dtype(dtype).is_float
 
 
-def is_int_dtype(dtype: Any) -> bool:
+def is_int_dtype(dtype: DTypeLike) -> bool:
     """True for integer dtypes, with and without sign.
 
     Args:
@@ -88,7 +89,7 @@ def is_int_dtype(dtype: Any) -> bool:
     return types.dtype(dtype).is_integer
 
 
-def is_keras_tensor(x: Any) -> bool:
+def is_keras_tensor(x: object) -> bool:
     """True for a symbolic tensor: an Input, or the output of a layer called on one.
 
     Args:
@@ -112,7 +113,7 @@ def result_type(*dtypes: Any) -> str:
     return common_dtype(found).name if found else floatx()
 
 
-def standardize_dtype(dtype: Any) -> str:
+def standardize_dtype(dtype: DTypeLike) -> str:
     """Return the name of a dtype; None is the default floating dtype.
 
     Args:

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from lamina.arguments import one_of
@@ -26,7 +25,7 @@ def get_file(
     cache_subdir: str = "datasets",
     hash_algorithm: str = "auto",
     extract: bool = False,
-    archive_format: Any = "auto",
+    archive_format: str | list[str] | tuple[str, ...] | None = "auto",
     cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
 ) -> str:
@@ -82,7 +81,7 @@ def get_file(
     known = target.is_file() and not force_download
     if not known or (file_hash is not None and not _matches(target, file_hash, hash_algorithm)):
         _download(origin, target, file_hash, hash_algorithm)
-    if is_archive and not extracted(target, place, "tar" if untar else archive_format):
+    if is_archive and not extracted(target, place, "tar" if untar else archive_format or ()):
         raise FileFormatError(f"{target}: is not an archive (expected {archive_format})")
     return str(place)
 

@@ -9,6 +9,7 @@ from typing import Any
 from lamina import plot
 from lamina.arguments import one_of
 from lamina.layers._base.facts import need_built
+from lamina.models.model import Model
 from lamina.plot.diagram import Details, Diagram, diagram, facts, heading
 
 RANKDIRS = ("TB", "LR", "BT", "RL")
@@ -43,7 +44,7 @@ class Dot:
 
 
 def model_to_dot(
-    model: Any,
+    model: Model,
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = True,
@@ -122,7 +123,7 @@ def _quoted(text: str) -> str:
 
 
 def plot_model(
-    model: Any,
+    model: Model,
     to_file: str | os.PathLike[str] = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,

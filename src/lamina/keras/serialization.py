@@ -32,7 +32,7 @@ __all__ = [
 CustomObjectScope = custom_object_scope
 
 
-def serialize_keras_object(obj: Any) -> Any:
+def serialize_keras_object(obj: object) -> Any:
     """Return an object of Lamina, a value, or a nest of them as data for
     `deserialize_keras_object`.
 
@@ -158,7 +158,7 @@ def get_custom_objects() -> dict[str, Any]:
     return REGISTERED
 
 
-def get_registered_name(obj: Any) -> str:
+def get_registered_name(obj: Callable[..., Any]) -> str:
     """Return the name "package>name" that a class or function was registered by, else its own.
 
     Args:

@@ -8,6 +8,7 @@ from lamina import initializers
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer
 from lamina.errors import ArgumentError
+from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
 from lamina.layers.wrappers import Wrapper
 from lamina.tensor import Tensor
@@ -49,7 +50,7 @@ class SpectralNormalization(Wrapper):
 
     def __init__(
         self,
-        layer: Any,
+        layer: Layer,
         power_iterations: int = 1,
         **kwargs: Unpack[LayerOptions],
     ) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import numpy as np
 
 from lamina import optimizers
+from lamina.annotations import DataLike
 from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
 from lamina.callbacks.several import CallbackList
 from lamina.errors import StateError
 from lamina.layers._base.facts import label
 from lamina.locks import MAKING
+from lamina.losses.base import LossLike
+from lamina.metrics.base import MetricLike
 from lamina.models.trainee import Trainee, graph_of
+from lamina.optimizers.base import OptimizerLike
 from lamina.training.objectives import AS_IT_IS, Compilation
 from lamina.training.options import MOST_ROWS, FitOptions, checked_verbose, count, need_data
 from lamina.training.predict import Predictor, predict
@@ -48,14 +52,14 @@ class Fitting:
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossLike | Sequence[LossLike] = None,
+        loss_weights: float | Sequence[float] | Mapping[str, float] | None = None,
+        metrics: MetricLike | Sequence[Any] = None,
+        weighted_metrics: MetricLike | Sequence[Any] = None,
         run_eagerly: bool = False,
-        steps_per_execution: Any = None,
-        jit_compile: Any = None,
+        steps_per_execution: int | str | None = None,
+        jit_compile: bool | str | None = None,
         auto_scale_loss: bool = True,
         *,
         engine: str | None = None,
@@ -96,22 +100,22 @@ class Fitting:
     # ---- many batches --------------------------------------------------------------------------
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: DataLike | None = None,
+        y: DataLike | None = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
+        verbose: str | int = "auto",
         callbacks: Callback | Iterable[Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: Iterable[Any] | None = None,
         shuffle: bool = True,
         class_weight: Mapping[int, float] | None = None,
-        sample_weight: Any = None,
+        sample_weight: DataLike | None = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: int | Sequence[int] = 1,
         seed: int | None = None,
         *,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -176,7 +180,7 @@ class Fitting:
         options = FitOptions(
             batch_size=batch_size,
             epochs=epochs,
-            verbose=verbose,
+            verbose=checked_verbose("fit", verbose),
             validation_split=validation_split,
             validation_data=self._prepared_pair(validation_data),
             shuffle=shuffle,
@@ -202,37 +206,37 @@ class Fitting:
     @overload
     def evaluate(
         self,
-        x: Any = ...,
-        y: Any = ...,
+        x: DataLike | None = ...,
+        y: DataLike | None = ...,
         batch_size: int | None = ...,
-        verbose: Any = ...,
-        sample_weight: Any = ...,
+        verbose: str | int = ...,
+        sample_weight: DataLike | None = ...,
         steps: int | None = ...,
-        callbacks: Any = ...,
+        callbacks: Callback | Iterable[Callback] | None = ...,
         *,
         return_dict: Literal[True],
     ) -> dict[str, float]: ...
     @overload
     def evaluate(
         self,
-        x: Any = ...,
-        y: Any = ...,
+        x: DataLike | None = ...,
+        y: DataLike | None = ...,
         batch_size: int | None = ...,
-        verbose: Any = ...,
-        sample_weight: Any = ...,
+        verbose: str | int = ...,
+        sample_weight: DataLike | None = ...,
         steps: int | None = ...,
-        callbacks: Any = ...,
+        callbacks: Callback | Iterable[Callback] | None = ...,
         return_dict: bool = ...,
     ) -> Scores: ...
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: DataLike | None = None,
+        y: DataLike | None = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
+        verbose: str | int = "auto",
+        sample_weight: DataLike | None = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Iterable[Callback] | None = None,
         return_dict: bool = False,
     ) -> Scores:
         """Return the loss and metrics on data.
@@ -279,11 +283,11 @@ class Fitting:
 
     def predict(
         self,
-        x: Any,
+        x: DataLike,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: str | int = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: Callback | Iterable[Callback] | None = None,
     ) -> Prediction:
         """Return the outputs for data, as NumPy arrays.
 
@@ -306,18 +310,18 @@ class Fitting:
             (8, 1)
         """
         need_data("predict", x)
-        x = self._prepared(x)
-        plain = type(x) is np.ndarray and callbacks is None and steps is None and x.ndim
-        if plain and _holds(batch_size, len(x)):
+        data = self._prepared(x)
+        plain = type(data) is np.ndarray and callbacks is None and steps is None and data.ndim
+        if plain and _holds(batch_size, len(data)):
             with on_its_engine(self):
-                quick = self._predictor.quick(graph_of(self), x)
+                quick = self._predictor.quick(graph_of(self), data)
             if quick is not None:
                 return quick
         with on_its_engine(self):
             return predict(
                 self._predictor,
                 self._trainee,
-                x,
+                data,
                 CallbackList(callbacks, model=self._model),
                 batch_size=count("predict", "batch_size", batch_size),
                 verbose=checked_verbose("predict", verbose),
@@ -327,9 +331,9 @@ class Fitting:
     # ---- one batch -----------------------------------------------------------------------------
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: DataLike,
+        y: DataLike | None = None,
+        sample_weight: DataLike | None = None,
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Scores:
@@ -350,7 +354,11 @@ class Fitting:
             return _returned(session.on_batch(self._trainee, "train", *data), return_dict)
 
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+        self,
+        x: DataLike,
+        y: DataLike | None = None,
+        sample_weight: DataLike | None = None,
+        return_dict: bool = False,
     ) -> Scores:
         """Return the loss and metrics of one batch, as `evaluate` does.
 
@@ -367,7 +375,7 @@ class Fitting:
         with on_its_engine(self):
             return _returned(session.on_batch(self._trainee, "evaluate", *data), return_dict)
 
-    def predict_on_batch(self, x: Any) -> Prediction:
+    def predict_on_batch(self, x: DataLike) -> Prediction:
         """Return the outputs for one batch, as NumPy arrays.
 
         Args:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from lamina import tree
+from lamina.annotations import ArrayLike, DataLike, NestLike
 from lamina.errors import ArgumentError, UnknownNameError, unknown_name
 from lamina.layers import Layer
 from lamina.layers._base import frames, propagation, symbolic
@@ -195,7 +196,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
     def _traced_input(self, shape: tuple[Any, ...]) -> Any:
         return symbolic.traced(symbolic.symbolic_type(shape, self._dtype))
 
-    def build_for(self, inputs: Any, **kwargs: Any) -> None:
+    def build_for(self, inputs: NestLike, **kwargs: Any) -> None:
         """Create all weights for data like these, without computing anything.
 
         Args:
@@ -251,7 +252,10 @@ class Model(Connected, Layer, OlderMethods, Filing):
         return found[0]
 
     def representations(
-        self, x: Any, layers: Any = None, batch_size: int | None = None
+        self,
+        x: DataLike,
+        layers: Sequence[str | Layer] | None = None,
+        batch_size: int | None = None,
     ) -> dict[str, Any]:
         """Return the outputs of layers for data, by name, such as {"conv2d": array}.
 
@@ -307,7 +311,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
         need_built(self, "get_weights()")
         return super().get_weights()
 
-    def set_weights(self, weights: Any) -> None:
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replace all weights.
 
         Args:
@@ -322,7 +326,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
     def summary(
         self,
         line_length: int | None = None,
-        positions: Any = None,
+        positions: Sequence[float] | None = None,
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,

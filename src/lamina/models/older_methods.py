@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
@@ -16,14 +17,14 @@ class OlderMethods(Stepping):
 
     def fit_generator(
         self,
-        generator: object,
+        generator: Iterable[Any],
         steps_per_epoch: int | None = None,
         epochs: int = 1,
         verbose: int | str = 1,
         callbacks: Callback | Iterable[Callback] | None = None,
-        validation_data: object = None,
+        validation_data: Iterable[Any] | None = None,
         validation_steps: int | None = None,
-        validation_freq: object = 1,
+        validation_freq: int | Sequence[int] = 1,
         class_weight: Mapping[int, float] | None = None,
         max_queue_size: int = 10,
         workers: int = 1,
@@ -66,7 +67,7 @@ class OlderMethods(Stepping):
 
     def evaluate_generator(
         self,
-        generator: object,
+        generator: Iterable[Any],
         steps: int | None = None,
         callbacks: Callback | Iterable[Callback] | None = None,
         max_queue_size: int = 10,
@@ -90,7 +91,7 @@ class OlderMethods(Stepping):
 
     def predict_generator(
         self,
-        generator: object,
+        generator: Iterable[Any],
         steps: int | None = None,
         callbacks: Callback | Iterable[Callback] | None = None,
         max_queue_size: int = 10,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina import callbacks as kinds
+from lamina.annotations import DataLike
 from lamina.callbacks.base import Callback
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.files import checked_name, read_text
@@ -19,15 +20,15 @@ from lamina.training.checkpoints import ARGUMENTS, FORMAT, GIVEN_AGAIN, MODEL, R
 
 def resume(
     directory: str | os.PathLike[str],
-    x: Any = None,
-    y: Any = None,
+    x: DataLike | None = None,
+    y: DataLike | None = None,
     *,
     callbacks: Callback | Iterable[Callback] | None = None,
-    validation_data: Any = None,
-    sample_weight: Any = None,
+    validation_data: Iterable[Any] | None = None,
+    sample_weight: DataLike | None = None,
     epochs: int | None = None,
     every: str | int = "60s",
-    verbose: Any = "auto",
+    verbose: str | int = "auto",
     custom_objects: Mapping[str, Any] | None = None,
 ) -> Model:
     """Continue the training whose `fit(..., checkpoint=directory)` was interrupted.
@@ -70,7 +71,7 @@ def resume(
     """
     folder = Path(checked_name(directory))
     run = _run(folder)
-    given = {"validation_data": validation_data, "sample_weight": sample_weight}
+    given: dict[str, Any] = {"validation_data": validation_data, "sample_weight": sample_weight}
     for name in run["data"]:
         if given[name] is None:
             raise ArgumentError(

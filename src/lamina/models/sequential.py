@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lamina import tree
+from lamina.annotations import DataLike, NestLike
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, LaminaError, ShapeError, deprecated, describe
 from lamina.layers import InputLayer, Layer
@@ -233,7 +234,7 @@ class Sequential(Model):
             self._stage, self._decided_by_data = [], False
             raise
 
-    def build_for(self, inputs: Any, **kwargs: Any) -> None:
+    def build_for(self, inputs: NestLike, **kwargs: Any) -> None:
         """Create all weights for data like these, and accept data of other extents afterwards.
 
         Args:
@@ -241,7 +242,7 @@ class Sequential(Model):
             **kwargs: keyword arguments of `call`.
         """
         super().build_for(inputs, **kwargs)
-        self._widen(np.shape(inputs) if hasattr(inputs, "shape") else ())
+        self._widen(tuple(getattr(inputs, "shape", ())))
 
     def _widen(self, shape: Sequence[Any]) -> None:
         """If data decided on the shapes of this model, other data may change them: extents that
@@ -306,7 +307,9 @@ class Sequential(Model):
         self.built, self._build_shape = True, symbolic.shapes_of(inputs)
         self._output_shape = symbolic.shapes_of(outputs)
 
-    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> Any:
+    def predict_classes(
+        self, x: DataLike, batch_size: int | None = None, verbose: str | int = 0
+    ) -> Any:
         """Return the class of each row, int64: a method of programs before Keras 3.
 
         Args:
@@ -323,7 +326,9 @@ class Sequential(Model):
         deprecated("Sequential.predict_classes", forms[not is_one])
         return (found > 0.5).astype(np.int64) if is_one else found.argmax(axis=-1)
 
-    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> Any:
+    def predict_proba(
+        self, x: DataLike, batch_size: int | None = None, verbose: str | int = 0
+    ) -> Any:
         """Return the outputs: `predict`, by a second name that it had before Keras 3.
 
         Args:

@@ -9,6 +9,7 @@ from lamina.layers._base.attributes import replaceable
 from lamina.layers._base.facts import with_sublayers
 from lamina.models.fitting import Fitting
 from lamina.models.trainee import overridable
+from lamina.tensor import Tensor
 from lamina.training.columns import unpacked
 from lamina.training.compile_config import compile_arguments, compile_config
 from lamina.training.objectives import Compilation
@@ -82,7 +83,7 @@ class Stepping(Fitting):
         y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> Any:
+    ) -> Tensor:
         """Return the scalar to minimize: the compiled losses and the penalties of layers.
 
         A subclass defines this method for a loss that needs more than targets and predictions.

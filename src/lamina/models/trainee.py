@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from lamina.annotations import NestLike
 from lamina.distribution.layouts import arrange
 from lamina.layers import Layer
 from lamina.layers._base import symbolic
@@ -180,7 +181,7 @@ class Trainee:
 
     # ---- computing -----------------------------------------------------------------------------
     def build_for(self, inputs: Nest) -> None:
-        self.model.build_for(inputs)
+        self.model.build_for(cast(NestLike, inputs))
 
     def arrange(self) -> None:
         arrange(self.model)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import DataError, DTypeError, ShapeError, describe
 from lamina.plot import style
 
@@ -19,8 +20,8 @@ MOST_TICKS = 25  # of class numbers, on an axis; names are all shown
 
 
 def confusion(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     names: Sequence[str] | None = None,
     normalize: bool = False,
     title: str | None = None,

@@ -13,11 +13,13 @@ from lamina.plot import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from lamina.callbacks.history import History
+
 Run = Mapping[str, Sequence[float]]
 
 
 def history(
-    runs: Any,
+    runs: History | Mapping[str, Any],
     metrics: str | Sequence[str] | None = None,
     title: str | None = None,
     path: style.Path | None = None,

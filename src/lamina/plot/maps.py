@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, ShapeError, describe, unknown_name
 from lamina.plot import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from lamina.layers._base.layer import Layer
+    from lamina.models.model import Model
+
 COLUMNS = 16  # images in a row, at most
 
 
 # ---- filters -----------------------------------------------------------------------------------
 def filters(
-    model: Any, layer: Any = None, most: int | None = None, path: style.Path | None = None
+    model: Layer, layer: str | None = None, most: int | None = None, path: style.Path | None = None
 ) -> Figure:
     """Draw the kernels of a convolution.
 
@@ -105,9 +110,9 @@ def _colored(kernel: np.ndarray) -> np.ndarray:
 
 # ---- feature maps ------------------------------------------------------------------------------
 def feature_maps(
-    model: Any,
-    image: Any,
-    layers: Any = None,
+    model: Model,
+    image: ArrayLike,
+    layers: Sequence[str] | None = None,
     most: int = COLUMNS,
     path: style.Path | None = None,
 ) -> Figure:

@@ -15,13 +15,15 @@ from lamina.plot.layout import Layout, laid_out
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from lamina.models.model import Model
+
 ROW = 0.95  # inches from one box to the next below
 HEIGHT = 0.5  # inches of a box
 GAP = 0.45  # inches between boxes from left to right
 
 
 def model(
-    model: Any,
+    model: Model,
     show_shapes: bool = True,
     show_layer_names: bool = True,
     path: style.Path | None = None,

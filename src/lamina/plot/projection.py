@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, DataError, ShapeError, describe, unknown_name
 from lamina.plot import style
 from lamina.plot.reduction import principal_components, tsne
@@ -19,8 +20,8 @@ COLUMNS = 3  # panels in a row
 
 
 def projection(
-    representations: Any,
-    labels: Any = None,
+    representations: ArrayLike | Mapping[str, ArrayLike],
+    labels: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     method: str = "pca",
     path: style.Path | None = None,

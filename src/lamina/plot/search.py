@@ -12,9 +12,11 @@ from lamina.plot import style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from lamina.tune.results import Results
+
 
 def search(
-    results: Any,
+    results: Results,
     parameter: str | None = None,
     title: str | None = None,
     path: style.Path | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Results:
             raise StateError(f"tune: no trial is complete: {failed}")
         return found[0]
 
-    def best_model(self, fold: int = 0, custom_objects: Any = None) -> Model:
+    def best_model(self, fold: int = 0, custom_objects: Mapping[str, Any] | None = None) -> Model:
         """Return the trained model of the best trial, from its folder.
 
         Args:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lamina import arguments, tree
+from lamina.annotations import DataLike
 from lamina.callbacks import Callback
 from lamina.data.splitting import stratified_split
 from lamina.errors import ArgumentError, LaminaError, describe
@@ -31,8 +32,8 @@ HALVING, HYPERBAND = "halving", "hyperband"
 def search(
     build: Callable[[Params], Model],
     space: Mapping[str, Any],
-    x: Any,
-    y: Any = None,
+    x: DataLike,
+    y: DataLike | None = None,
     *,
     folder: str | os.PathLike[str],
     method: str = "random",
@@ -41,7 +42,7 @@ def search(
     factor: int = 3,
     metric: str = "val_loss",
     mode: str = "auto",
-    validation_data: Any = None,
+    validation_data: Sequence[Any] | None = None,
     validation_split: float = 0.2,
     folds: int = 1,
     seed: int = 0,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import namespaces, tree
+from lamina.annotations import ArrayLike
 from lamina.data import (
     PyDataset,
     array_to_img,
@@ -45,7 +46,7 @@ from lamina.keras.serialization import (
 from lamina.layers import InputLayer
 from lamina.layers._base.symbolic import SymbolicTensor, source_of
 from lamina.operations.random_keys import set_seed
-from lamina.tensor import node_of
+from lamina.tensor import Tensor, node_of
 from lamina.training.columns import packed as pack_x_y_sample_weight
 from lamina.training.columns import unpacked as unpack_x_y_sample_weight
 
@@ -95,7 +96,7 @@ __all__ = [
 Sequence = PyDataset  # its name before Keras 3
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
     """x divided by its norm along an axis; lines of zeros stay."""
     array = np.asarray(x)
     norms = np.linalg.norm(np.atleast_1d(array), order, axis, keepdims=True)
@@ -110,7 +111,7 @@ def set_random_seed(seed: int) -> None:
     set_seed(seed)
 
 
-def get_source_inputs(tensor: Any) -> list[Any]:
+def get_source_inputs(tensor: Tensor) -> list[Any]:
     """Return the Inputs that a symbolic tensor was computed from.
 
     Args:
