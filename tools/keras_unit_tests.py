@@ -3,13 +3,15 @@
     python tools/keras_unit_tests.py CHECKOUT [FILE OR FOLDER ...] [--report report.json]
 
 CHECKOUT is a copy of https://github.com/keras-team/keras at the release that the tests of Lamina
-record (3.15); none of it is part of Lamina. Needs pytest and absl-py.
+record (3.15); none of it is part of Lamina. Needs pytest, absl-py and ml_dtypes, which gives NumPy
+the name "bfloat16" as JAX does.
 
 The tests import from `keras.src`. Here each module `keras.src.x` is a `Mirror`: the source of that
 module is parsed, not run, and a name in it is
 
 - what `lamina.keras` has under the public name of `@keras_export(...)`;
 - what another module's mirror has, if the source imports the name from there;
+- for a class of an operation (`Add`): the public function that calls it (`add`);
 - a name of `INTERNAL` below, for internals of Keras that have a counterpart in Lamina.
 
 The modules of `COPIED` hold no Keras machinery (the test case class, helpers on plain Python data)
@@ -29,6 +31,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import json
 import sys
 import types
@@ -37,6 +40,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes  # noqa: F401 - registers bfloat16 with NumPy
 import numpy as np
 import pytest
 
@@ -368,6 +372,64 @@ def _paths(call: ast.Call) -> tuple[str, ...]:
     return ("export", *([paths] if isinstance(paths, str) else paths))
 
 
+@functools.cache
+def operations_of(module: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The classes of operations of a module: name -> the function that calls it, and the names of
+    the arguments of its constructor."""
+    source = source_of(module)
+    if source is None or not module.startswith("keras.src.ops"):
+        return {}
+    body = ast.parse(source.read_text("utf-8")).body
+    arguments = {
+        c.name: tuple(
+            a.arg
+            for f in c.body
+            if isinstance(f, ast.FunctionDef) and f.name == "__init__"
+            for a in f.args.args[1:]
+        )
+        for c in body
+        if isinstance(c, ast.ClassDef)
+    }
+    found = {}
+    for function in (f for f in body if isinstance(f, ast.FunctionDef)):
+        # Add().symbolic_call(x), or Add()(x)
+        for call in (n for n in ast.walk(function) if isinstance(n, ast.Call)):
+            made: Any = getattr(
+                call.func, "value", call.func
+            )
+            name = getattr(made.func, "id", "") if isinstance(made, ast.Call) else ""
+            if name in arguments:
+                found.setdefault(name, (function.name, arguments[name]))
+    return found
+
+
+def operation_of(module: str, name: str) -> Any:
+    """A class whose objects call the public function of an operation."""
+    function, names = operations_of(module)[name]
+    called = resolve(module, function)
+    parameters = list(inspect.signature(called).parameters)
+
+    class Operation:
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self.options = {**dict(zip(names, args, strict=False)), **options}
+            self.options = {n: v for n, v in self.options.items() if n in parameters}
+
+        def __call__(self, *operands: Any, **options: Any) -> Any:
+            free = [n for n in parameters if n not in self.options]
+            if len(operands) > len(free):  # a variable number
+                return called(*operands, **self.options, **options)
+            given = dict(zip(free, operands, strict=False))
+            return called(**given, **self.options, **options)
+
+        def __getattr__(self, name: str) -> Any:
+            raise Unjudged(f"the class of an operation: {name}")
+
+        call = symbolic_call = compute_output_spec = __call__
+
+    Operation.__name__ = name
+    return Operation
+
+
 def resolve(module: str, name: str) -> Any:
     """The name of a module of Keras' source, in Lamina."""
     internal = INTERNAL.get(f"{module}:{name}")
@@ -376,6 +438,8 @@ def resolve(module: str, name: str) -> Any:
     entry = names_of(module).get(name)
     if entry and entry[0] == "export":
         return _first(*entry[1:])
+    if name in operations_of(module):
+        return operation_of(module, name)
     if entry and entry[0] == "import":
         return _imported(entry[1], entry[2])
     if entry and entry[0] == "alias":
@@ -460,12 +524,16 @@ class Judge:
                 self.outcomes[f"{report.nodeid}::{number}"] = outcome, text.strip()[-300:]
 
 
-def _raises(case: unittest.TestCase, kinds: Any, text: Any, *call: Any, **options: Any) -> Any:
+def _raises(
+    case: unittest.TestCase, kinds: Any, expected_regex: Any, *call: Any, **options: Any
+) -> Any:
     """The type of an error is compared, and not its text: Lamina has its own."""
     return case.assertRaises(kinds, *call, **options)
 
 
-def _warns(case: unittest.TestCase, kinds: Any, text: Any, *call: Any, **options: Any) -> Any:
+def _warns(
+    case: unittest.TestCase, kinds: Any, expected_regex: Any, *call: Any, **options: Any
+) -> Any:
     return case.assertWarns(kinds, *call, **options)
 
 
