@@ -394,9 +394,7 @@ def operations_of(module: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     for function in (f for f in body if isinstance(f, ast.FunctionDef)):
         # Add().symbolic_call(x), or Add()(x)
         for call in (n for n in ast.walk(function) if isinstance(n, ast.Call)):
-            made: Any = getattr(
-                call.func, "value", call.func
-            )
+            made: Any = getattr(call.func, "value", call.func)
             name = getattr(made.func, "id", "") if isinstance(made, ast.Call) else ""
             if name in arguments:
                 found.setdefault(name, (function.name, arguments[name]))

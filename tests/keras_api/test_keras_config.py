@@ -42,6 +42,29 @@ def test_floatx_is_the_dtype_of_new_weights_and_of_numpys_doubles():
         config.set_floatx("float8")
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: keras.ops.image.resize(x, (4, 4)),
+        lambda x: keras.ops.conv(x, np.ones((1, 1, 3, 3), "float32")),
+        lambda x: keras.ops.max_pool(x, 1),
+        lambda x: keras.ops.image.gaussian_blur(x),
+        layers.SpatialDropout2D(0.5),
+    ],
+)
+def test_image_data_format_holds_for_inputs_and_results_of_operations(function):
+    config.set_image_data_format("channels_first")
+    assert function(np.ones((2, 3, 4, 4), "float32")).shape == (2, 3, 4, 4)
+
+
+def test_image_data_format_is_that_of_flatten_and_of_single_images():
+    x = np.arange(8.0, dtype="float32").reshape(1, 2, 2, 2)
+    moved = layers.Flatten(data_format="channels_first")(x).numpy()
+    config.set_image_data_format("channels_first")
+    np.testing.assert_array_equal(layers.Flatten()(x), moved)
+    assert keras.utils.img_to_array(np.ones((4, 5, 3))).shape == (3, 4, 5)
+
+
 def test_image_data_format_is_that_of_layers_without_one():
     config.set_image_data_format("channels_first")
     assert layers.Conv2D(2, 3).data_format == "channels_first"

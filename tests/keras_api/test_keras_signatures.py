@@ -24,7 +24,6 @@ ABSENT = {
     ),
     "keras.export": ("ExportArchive"),
     "keras.layers": ("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
-    "keras.preprocessing.image": ("smart_resize"),
     "keras.quantizers": (
         "AWQConfig AbsMaxQuantizer Float8QuantizationConfig GPTQConfig Int4QuantizationConfig "
         "Int8QuantizationConfig QuantizationConfig Quantizer abs_max_quantize "
@@ -33,7 +32,7 @@ ABSENT = {
         "quantize_and_dequantize serialize unpack_int4"
     ),
     "keras.saving": ("KerasFileEditor"),
-    "keras.utils": ("FeatureSpace audio_dataset_from_directory"),
+    "keras.utils": ("FeatureSpace"),
 }
 
 # name -> parameters of Keras that Lamina does not have
@@ -42,15 +41,8 @@ LACKING = {
     "keras.layers.Dense": "quantization_config",
     "keras.layers.EinsumDense": "gptq_unpacked_column_size quantization_config",
     "keras.layers.Embedding": "quantization_config",
-    "keras.preprocessing.image_dataset_from_directory": "format",
-    "keras.preprocessing.text_dataset_from_directory": "format",
-    "keras.preprocessing.timeseries_dataset_from_array": "format",
     "keras.utils.PyDataset": "workers use_multiprocessing max_queue_size",
     "keras.utils.Sequence": "workers use_multiprocessing max_queue_size",
-    "keras.utils.image_dataset_from_directory": "format",
-    "keras.utils.split_dataset": "preferred_backend",
-    "keras.utils.text_dataset_from_directory": "format",
-    "keras.utils.timeseries_dataset_from_array": "format",
 }
 
 # names whose order of parameters, or a default, differs from Keras -> the reason

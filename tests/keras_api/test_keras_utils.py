@@ -229,3 +229,25 @@ def test_gamma_beta_and_binomial_have_their_moments():
     )
     with pytest.raises(ValueError, match="at least 0"):
         keras.random.binomial((2,), -1, 0.5)
+
+
+# ---- images ------------------------------------------------------------------------------------
+def test_smart_resize_crops_to_the_proportions_and_keeps_the_kind():
+    image = np.zeros((4, 8, 1), "float32")
+    image[:, 2:6] = 1.0  # the middle square
+    found = keras.preprocessing.image.smart_resize(image, (2, 2))
+    assert isinstance(found, np.ndarray) and found.min() == 1.0
+    batch = keras.preprocessing.image.smart_resize(keras.ops.ones((2, 4, 8, 1)), (3, 5))
+    assert batch.shape == (2, 3, 5, 1)
+    with pytest.raises(ValueError, match="smart_resize: invalid size"):
+        keras.preprocessing.image.smart_resize(image, (2, 2, 2))
+
+
+def test_data_sets_take_the_formats_of_keras():
+    for form in ("tf", "grain"):
+        data = keras.utils.timeseries_dataset_from_array(np.arange(4), None, 2, format=form)
+        assert data.arrays().tolist() == [[0, 1], [1, 2], [2, 3]]
+    with pytest.raises(ValueError, match="format"):
+        keras.utils.timeseries_dataset_from_array(np.arange(4), None, 2, format="torch")
+    left, right = keras.utils.split_dataset(np.arange(5), 3, preferred_backend="grain")
+    assert (len(left), len(right)) == (3, 2)

@@ -6,6 +6,9 @@ from lamina import namespaces
 
 # isort: off
 if TYPE_CHECKING:
+    from lamina.data.audio_folders import (
+        audio_dataset_from_directory as audio_dataset_from_directory,
+    )
     from lamina.data.classes import to_categorical as to_categorical
     from lamina.data.corpora import CharacterCorpus as CharacterCorpus, WordCorpus as WordCorpus
     from lamina.data.dataset import AUTOTUNE as AUTOTUNE, Dataset as Dataset
@@ -36,6 +39,7 @@ _LAZY = {
     "PyDataset": "lamina.data.py_dataset:PyDataset",
     "WordCorpus": "lamina.data.corpora:WordCorpus",
     "array_to_img": "lamina.data.single_images:array_to_img",
+    "audio_dataset_from_directory": "lamina.data.audio_folders:audio_dataset_from_directory",
     "image_dataset_from_directory": "lamina.data.image_folders:image_dataset_from_directory",
     "img_to_array": "lamina.data.single_images:img_to_array",
     "load_img": "lamina.data.single_images:load_img",

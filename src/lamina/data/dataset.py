@@ -38,7 +38,9 @@ from lamina.specs import TensorSpec
 from lamina.string_tensor import StringTensor, is_text_array
 from lamina.tensor import Tensor, as_tensor
 
-__all__ = ["AUTOTUNE", "INFINITE", "UNKNOWN", "Dataset", "Options", "order_seed"]
+__all__ = ["AUTOTUNE", "FORMATS", "INFINITE", "UNKNOWN", "Dataset", "Options", "order_seed"]
+
+FORMATS = ("tf", "grain")  # kinds of data set in Keras; here each is a Dataset
 
 
 class Options:

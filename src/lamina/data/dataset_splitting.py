@@ -18,6 +18,7 @@ def split_dataset(
     right_size: float | int | None = None,
     shuffle: bool = False,
     seed: int | None = None,
+    preferred_backend: str | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Split arrays, or a Dataset, into two Datasets of samples: the first rows, and the rest.
 
@@ -28,6 +29,7 @@ def split_dataset(
         right_size: fraction or number of samples of the second part; None takes the rest.
         shuffle: draw the samples of the parts at random instead of in their order.
         seed: integer that fixes the drawing; None is 0.
+        preferred_backend: accepted for Keras; the results are Datasets of Lamina.
 
     Raises:
         RangeError: neither size is given, or the parts hold more samples than there are.

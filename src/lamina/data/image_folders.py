@@ -26,6 +26,7 @@ from lamina.data.labeled_folders import (
     divided,
     encoded_labels,
 )
+from lamina.data.single_images import is_first
 from lamina.errors import ArgumentError, FileFormatError, ShapeError, describe, unknown_name, warn
 
 _NAMED = 5  # files that a warning names
@@ -49,6 +50,7 @@ def image_dataset_from_directory(
     crop_to_aspect_ratio: bool = False,
     pad_to_aspect_ratio: bool = False,
     data_format: str | None = None,
+    format: str = "tf",
     verbose: bool = True,
     *,
     on_error: str = "warn",
@@ -86,6 +88,7 @@ def image_dataset_from_directory(
         pad_to_aspect_ratio: pad images to the aspect ratio of `image_size` instead of distorting
             them.
         data_format: "channels_last" or "channels_first"; None is the setting of the backend.
+        format: "tf" or "grain", accepted for Keras; the result is a Dataset in both cases.
         verbose: print how many files and classes were found.
         on_error: "warn" leaves out images that cannot be read and names them in a warning after the
             pass; "raise" raises an error at the first.
@@ -105,8 +108,9 @@ def image_dataset_from_directory(
         ...     "photos", image_size=(64, 64), validation_split=0.2, subset="both", seed=1)
         >>> model.fit(train, validation_data=validation, epochs=5)  # doctest: +SKIP
     """
-    _check_names(color_mode, interpolation, on_error, data_format)
-    check_arguments(label_mode, validation_split, subset)
+    is_channels_first = is_first(data_format)
+    _check_names(color_mode, interpolation, on_error)
+    check_arguments(label_mode, validation_split, subset, format)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("crop_to_aspect_ratio and pad_to_aspect_ratio: give one of them")
     pillow().preinit()
@@ -116,7 +120,7 @@ def image_dataset_from_directory(
     folder = open_folder(directory, follow_links)
     files = index(folder, is_image, "images", labels, class_names)
     check_labels(files, label_mode)
-    images = Images(files, decode, label_mode, data_format == "channels_first", on_error)
+    images = Images(files, decode, label_mode, is_channels_first, on_error)
     threads = default_workers() if workers is None else workers
 
     def dataset(rows: np.ndarray, order: int | None) -> Dataset:
@@ -234,21 +238,15 @@ def _reason(error: Exception) -> str:
 
 
 # ---- arguments ---------------------------------------------------------------------------------
-def _check_names(
-    color_mode: str,
-    interpolation: str,
-    on_error: str,
-    data_format: str | None,
-) -> None:
+def _check_names(color_mode: str, interpolation: str, on_error: str) -> None:
     rows: list[tuple[str, Any, Sequence[Any]]] = [
         ("color_mode", color_mode, list(CHANNELS)),
         ("interpolation", interpolation, list(INTERPOLATIONS)),
         ("on_error", on_error, ["warn", "raise"]),
-        ("data_format", data_format, ["channels_last", "channels_first", None]),
     ]
     for name, value, known in rows:
         if value not in known:
-            raise unknown_name(name, value, [each for each in known if each is not None])
+            raise unknown_name(name, value, known)
 
 
 def _checked_size(image_size: Any) -> tuple[int, int]:

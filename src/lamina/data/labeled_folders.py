@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.dataset import Dataset, order_seed
+from lamina.data.dataset import FORMATS, Dataset, order_seed
 from lamina.data.folders import Index
 from lamina.data.splitting import stratified_split
 from lamina.errors import ArgumentError, describe, unknown_name
@@ -76,13 +76,15 @@ def _used(subset: str, training: np.ndarray, held_out: np.ndarray) -> str:
 
 # ---- arguments ---------------------------------------------------------------------------------
 def check_arguments(
-    label_mode: str | None, validation_split: float | None, subset: str | None
+    label_mode: str | None, validation_split: float | None, subset: str | None, format: str = "tf"
 ) -> None:
     """Raise UnknownNameError or ArgumentError for what is not possible, or not together."""
     if label_mode is not None and label_mode not in LABEL_MODES:
         raise unknown_name("label_mode", label_mode, LABEL_MODES)
     if subset is not None and subset not in SUBSETS:
         raise unknown_name("subset", subset, SUBSETS)
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
     if (validation_split is None) != (subset is None):
         raise ArgumentError(
             f"validation_split is {validation_split!r}, subset is {subset!r}: give both, or none",

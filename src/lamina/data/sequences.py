@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from lamina.annotations import ArrayLike
 from lamina.arguments import integer, one_of
 from lamina.data.arrays import as_array
-from lamina.data.dataset import Dataset, order_seed
+from lamina.data.dataset import FORMATS, Dataset, order_seed
 from lamina.errors import (
     ArgumentError,
     DataError,
@@ -111,6 +111,7 @@ def timeseries_dataset_from_array(
     seed: int | None = None,
     start_index: int | None = None,
     end_index: int | None = None,
+    format: str = "tf",
 ) -> Dataset:
     """Return a Dataset of windows of a series, with targets.
 
@@ -129,6 +130,7 @@ def timeseries_dataset_from_array(
         seed: integer that fixes the order; None draws one from the state that `set_seed` sets.
         start_index: first step to use; None starts at 0.
         end_index: end of the steps to use; None uses all.
+        format: "tf" or "grain", accepted for Keras; the result is a Dataset in both cases.
 
     Shapes:
         (steps, ...) -> (batch, sequence_length, ...)
@@ -149,6 +151,7 @@ def timeseries_dataset_from_array(
     start = integer(owner, "start_index", start_index, 0, steps - 1, optional=True) or 0
     end = integer(owner, "end_index", end_index, start + 1, steps, optional=True)
     one_of(owner, "shuffle", shuffle, (True, False))
+    one_of(owner, "format", format, FORMATS)
     series = series[start:end]
     answers = None if targets is None else as_array(targets, f"{owner}: targets", None)[start:]
     span = (sequence_length - 1) * sampling_rate

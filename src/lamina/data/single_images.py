@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from lamina.annotations import ArrayLike, PathLike
 from lamina.data.images import CHANNELS, INTERPOLATIONS, Decoder, pillow, unreadable
+from lamina.defaults import DEFAULTS
 from lamina.errors import FileFormatError, ShapeError, describe, unknown_name
 
 _FORMATS = ("channels_last", "channels_first")
@@ -75,7 +76,7 @@ def img_to_array(
     if array.ndim not in (2, 3):
         raise ShapeError(f"img_to_array: {describe(array)}, expected two or three axes")
     array = array[:, :, None] if array.ndim == 2 else array
-    return np.moveaxis(array, -1, 0) if _first(data_format) else array
+    return np.moveaxis(array, -1, 0) if is_first(data_format) else array
 
 
 def array_to_img(
@@ -97,7 +98,7 @@ def array_to_img(
     (6, 4)
     """
     array = np.asarray(x, np.float32 if dtype is None else dtype)
-    array = np.moveaxis(array, 0, -1) if _first(data_format) and array.ndim == 3 else array
+    array = np.moveaxis(array, 0, -1) if is_first(data_format) and array.ndim == 3 else array
     if array.ndim != 3 or array.shape[2] not in CHANNELS.values():
         raise ShapeError(
             f"array_to_img: {describe(array)}, expected (height, width, channels) with 1, 3 or 4 "
@@ -140,7 +141,8 @@ def _image(pixels: np.ndarray) -> Any:
     return pillow().fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def _first(data_format: str | None) -> bool:
+def is_first(data_format: str | None) -> bool:
+    """Whether channels come first; None is the setting of `keras.config`."""
     if data_format not in (*_FORMATS, None):
         raise unknown_name("data_format", data_format, _FORMATS)
-    return data_format == "channels_first"
+    return (data_format or DEFAULTS.image_data_format) == "channels_first"

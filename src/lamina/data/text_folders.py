@@ -32,6 +32,7 @@ def text_dataset_from_directory(
     validation_split: float | None = None,
     subset: str | None = None,
     follow_links: bool = False,
+    format: str = "tf",
     verbose: bool = True,
     *,
     encoding: str = "utf-8",
@@ -58,6 +59,7 @@ def text_dataset_from_directory(
         validation_split: fraction held out for validation, of each class its share; None for none.
         subset: "training", "validation", or "both" as a pair, with `validation_split`.
         follow_links: follow symbolic links to folders.
+        format: "tf" or "grain", accepted for Keras; the result is a Dataset in both cases.
         verbose: print how many files and classes were found.
         encoding: encoding of the files.
         workers: number of threads that load data; None is one for each processor.
@@ -72,7 +74,7 @@ def text_dataset_from_directory(
         >>> train = lm.data.text_dataset_from_directory("reviews", batch_size=64)  # doctest: +SKIP
         >>> vectorize.adapt(train)  # doctest: +SKIP
     """
-    check_arguments(label_mode, validation_split, subset)
+    check_arguments(label_mode, validation_split, subset, format)
     if max_length is not None and max_length < 1:
         raise RangeError(f"max_length is {max_length}, expected a whole number from 1")
     labels = None if label_mode is None else labels

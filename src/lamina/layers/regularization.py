@@ -18,6 +18,7 @@ from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers._base.spec import InputSpec, shape_text
 from lamina.operations import random
+from lamina.operations.windows import checked_format
 from lamina.seeding import SeedLike, next_key
 from lamina.tensor import Tensor
 
@@ -183,7 +184,7 @@ class _SpatialDropout(Dropout):
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(rate, seed=seed, **kwargs)
-        self.channels_first = data_format == "channels_first"
+        self.channels_first = checked_format(type(self).__name__, data_format) == "channels_first"
 
     def mask_shape(self, inputs: Tensor) -> tuple[Any, ...]:
         ones = (1,) * (inputs.ndim - 2)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 from lamina import operations as ops
+from lamina.defaults import DEFAULTS
 from lamina.errors import ArgumentError, RangeError, ShapeError
 from lamina.ir.types import exact_division, is_static, same
 from lamina.layers._base.arguments import positive_integer
@@ -43,7 +44,7 @@ class Flatten(Layer):
                 "Flatten: data_format must be 'channels_last' or 'channels_first', not "
                 f"{data_format!r}"
             )
-        self.data_format = data_format
+        self.data_format = data_format or DEFAULTS.image_data_format
 
     def call(self, inputs: Tensor) -> Tensor:
         if self.data_format == "channels_first" and inputs.ndim > 2:

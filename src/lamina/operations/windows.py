@@ -49,7 +49,8 @@ def channels_last(function: str, x: Tensor, data_format: str | None) -> Tensor:
 
 def channels_back(x: Tensor, data_format: str | None) -> Tensor:
     """A result of `channels_last`, with its channels where the data format has them."""
-    return moveaxis(x, -1, 1) if data_format == "channels_first" else x
+    is_first = (data_format or DEFAULTS.image_data_format) == "channels_first"
+    return moveaxis(x, -1, 1) if is_first else x
 
 
 def need_rank(function: str, x: Tensor) -> int:

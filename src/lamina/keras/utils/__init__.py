@@ -12,6 +12,7 @@ from lamina.annotations import ArrayLike
 from lamina.data import (
     PyDataset,
     array_to_img,
+    audio_dataset_from_directory,
     image_dataset_from_directory,
     img_to_array,
     load_img,
@@ -60,6 +61,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
