@@ -7,7 +7,7 @@ import pytest
 
 import lamina as lm
 from lamina.errors import ArgumentError, ShapeError
-from lamina.events import wire
+from lamina.events import records
 
 READER = "tensorboard.backend.event_processing.event_accumulator"
 
@@ -55,8 +55,8 @@ def trained(folder, epochs=3, **options):
 
 
 def test_the_checksum_is_that_of_rfc_3720():
-    assert wire.checksum(b"\0" * 32) == 0x8A9136AA
-    assert wire.checksum(bytes(range(32))) == 0x46DD794E
+    assert records.checksum(b"\0" * 32) == 0x8A9136AA
+    assert records.checksum(bytes(range(32))) == 0x46DD794E
 
 
 def test_metrics_of_training_and_validation_are_two_runs(tmp_path):

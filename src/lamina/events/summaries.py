@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina import protobuf
 from lamina.errors import ShapeError, need_extra
-from lamina.events import wire
 
 STRING = 7  # DT_STRING
 SCALARS, TENSORS, BLOBS = 1, 2, 3  # classes of data
@@ -18,20 +18,20 @@ BUCKETS = 30  # of a histogram
 
 def value(tag: str, content: bytes, plugin: str = "", data: bytes = b"", kind: int = 0) -> bytes:
     """A value under a tag; `plugin` is the part of TensorBoard that shows it."""
-    found = wire.message(1, tag) + content
+    found = protobuf.message(1, tag) + content
     if plugin:
-        found += wire.message(9, _metadata(plugin, data, kind))
-    return wire.message(1, found)
+        found += protobuf.message(9, _metadata(plugin, data, kind))
+    return protobuf.message(1, found)
 
 
 def _metadata(plugin: str, data: bytes, kind: int) -> bytes:
-    named = wire.message(1, plugin) + (wire.message(2, data) if data else b"")
-    return wire.message(1, named) + (wire.integer(4, kind) if kind else b"")
+    named = protobuf.message(1, plugin) + (protobuf.message(2, data) if data else b"")
+    return protobuf.message(1, named) + (protobuf.integer(4, kind) if kind else b"")
 
 
 def scalar(tag: str, number: float) -> bytes:
     """A number."""
-    return value(tag, wire.single(2, number), "scalars", kind=SCALARS)
+    return value(tag, protobuf.single(2, number), "scalars", kind=SCALARS)
 
 
 def histogram(tag: str, values: Any, buckets: int = BUCKETS) -> bytes:
@@ -41,9 +41,9 @@ def histogram(tag: str, values: Any, buckets: int = BUCKETS) -> bytes:
     counts, edges = np.histogram(x, buckets) if x.size else (np.zeros(1), np.array([0.0, 0.0]))
     low, high = (x.min(), x.max()) if x.size else (0.0, 0.0)
     fields = (low, high, x.size, x.sum(), (x * x).sum())
-    content = b"".join(wire.double(k, float(v)) for k, v in enumerate(fields, 1))
-    content += wire.doubles(6, edges[1:].tolist()) + wire.doubles(7, counts.tolist())
-    return value(tag, wire.message(5, content), "histograms", kind=TENSORS)
+    content = b"".join(protobuf.double(k, float(v)) for k, v in enumerate(fields, 1))
+    content += protobuf.doubles(6, edges[1:].tolist()) + protobuf.doubles(7, counts.tolist())
+    return value(tag, protobuf.message(5, content), "histograms", kind=TENSORS)
 
 
 def image(tag: str, pixels: Any) -> bytes:
@@ -59,9 +59,9 @@ def image(tag: str, pixels: Any) -> bytes:
     if x.dtype != np.uint8:
         x = (np.clip(np.nan_to_num(np.asarray(x, np.float64)), 0, 1) * 255 + 0.5).astype(np.uint8)
     height, width, depth = x.shape
-    content = wire.integer(1, height) + wire.integer(2, width) + wire.integer(3, depth)
-    content += wire.message(4, _png(x))
-    return value(tag, wire.message(4, content), "images", kind=BLOBS)
+    content = protobuf.integer(1, height) + protobuf.integer(2, width) + protobuf.integer(3, depth)
+    content += protobuf.message(4, _png(x))
+    return value(tag, protobuf.message(4, content), "images", kind=BLOBS)
 
 
 def _png(x: np.ndarray) -> bytes:
@@ -73,37 +73,37 @@ def _png(x: np.ndarray) -> bytes:
 
 def text(tag: str, words: str) -> bytes:
     """A text in Markdown."""
-    tensor = wire.integer(1, STRING) + wire.message(2, b"") + wire.message(8, words)
-    return value(tag, wire.message(8, tensor), "text", kind=TENSORS)
+    tensor = protobuf.integer(1, STRING) + protobuf.message(2, b"") + protobuf.message(8, words)
+    return value(tag, protobuf.message(8, tensor), "text", kind=TENSORS)
 
 
 # ---- hyperparameters ---------------------------------------------------------------------------
 def hyperparameters(values: Mapping[str, Any], group: str, started: float) -> bytes:
     """The hyperparameters of a run: numbers, strings and booleans."""
     named = {str(name): _protobuf_value(each) for name, each in values.items()}
-    start = wire.mapping(1, named) + wire.message(4, group) + wire.double(5, started)
-    return _of_hparams("_hparams_/session_start_info", wire.message(3, start))
+    start = protobuf.mapping(1, named) + protobuf.message(4, group) + protobuf.double(5, started)
+    return _of_hparams("_hparams_/session_start_info", protobuf.message(3, start))
 
 
 def experiment(values: Mapping[str, Any], metrics: Sequence[str]) -> bytes:
     """The names of hyperparameters, and the tags of the numbers that runs are compared by."""
     content = b"".join(
-        wire.message(4, wire.message(1, str(name)) + wire.integer(4, _kind(each)))
+        protobuf.message(4, protobuf.message(1, str(name)) + protobuf.integer(4, _kind(each)))
         for name, each in values.items()
     )
     for tag in metrics:
-        content += wire.message(5, wire.message(1, wire.message(2, tag)))
-    return _of_hparams("_hparams_/experiment", wire.message(2, content))
+        content += protobuf.message(5, protobuf.message(1, protobuf.message(2, tag)))
+    return _of_hparams("_hparams_/experiment", protobuf.message(2, content))
 
 
 def ended(at: float) -> bytes:
     """The end of a run that succeeded."""
-    content = wire.integer(1, 1) + wire.double(2, at)
-    return _of_hparams("_hparams_/session_end_info", wire.message(4, content))
+    content = protobuf.integer(1, 1) + protobuf.double(2, at)
+    return _of_hparams("_hparams_/session_end_info", protobuf.message(4, content))
 
 
 def _of_hparams(tag: str, content: bytes) -> bytes:
-    empty = wire.message(8, wire.integer(1, 1) + wire.message(2, b""))  # a float tensor
+    empty = protobuf.message(8, protobuf.integer(1, 1) + protobuf.message(2, b""))  # a float tensor
     return value(tag, empty, "hparams", content, TENSORS)
 
 
@@ -119,8 +119,10 @@ def _is_number(given: Any) -> bool:
 def _protobuf_value(given: Any) -> bytes:
     """google.protobuf.Value: number 2, string 3, bool 4."""
     if isinstance(given, (bool, np.bool_)):
-        return wire.integer(4, bool(given))
-    return wire.double(2, float(given)) if _is_number(given) else wire.message(3, str(given))
+        return protobuf.integer(4, bool(given))
+    return (
+        protobuf.double(2, float(given)) if _is_number(given) else protobuf.message(3, str(given))
+    )
 
 
 # ---- graphs ------------------------------------------------------------------------------------
@@ -128,8 +130,8 @@ def graph(nodes: Sequence[tuple[str, str, Sequence[str], Mapping[str, str]]]) ->
     """A graph of nodes (name, operation, names of inputs, attributes)."""
     found = b""
     for name, operation, inputs, attributes in nodes:
-        node = wire.message(1, name) + wire.message(2, operation)
-        node += b"".join(wire.message(3, each) for each in inputs)
-        node += wire.mapping(5, {k: wire.message(2, v) for k, v in attributes.items()})
-        found += wire.message(1, node)
-    return found + wire.message(4, wire.integer(1, 22))  # versions
+        node = protobuf.message(1, name) + protobuf.message(2, operation)
+        node += b"".join(protobuf.message(3, each) for each in inputs)
+        node += protobuf.mapping(5, {k: protobuf.message(2, v) for k, v in attributes.items()})
+        found += protobuf.message(1, node)
+    return found + protobuf.message(4, protobuf.integer(1, 22))  # versions

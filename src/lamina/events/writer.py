@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from lamina import protobuf
 from lamina.annotations import ArrayLike
 from lamina.arguments import integer
-from lamina.events import summaries, wire
+from lamina.events import records, summaries
 from lamina.files import checked_name
 
 VERSION = "brain.Event:2"
@@ -119,7 +120,7 @@ class EventWriter:
         Args:
             nodes: tuples (name, operation, names of inputs, attributes); "a/b" groups nodes.
         """
-        self._append(wire.message(4, summaries.graph(nodes)))
+        self._append(protobuf.message(4, summaries.graph(nodes)))
 
     def write(self, summary: bytes, step: int) -> None:
         """Write an encoded summary.
@@ -128,10 +129,10 @@ class EventWriter:
             summary: values as `lamina.events.summaries` encodes them.
             step: position on the axis of steps.
         """
-        self._append(wire.integer(2, int(step)) + wire.message(5, summary))
+        self._append(protobuf.integer(2, int(step)) + protobuf.message(5, summary))
 
     def _append(self, event: bytes) -> None:
-        self._pending += wire.record(_now() + event)
+        self._pending += records.framed(_now() + event)
         if len(self._pending) > MOST or time.monotonic() - self._flushed > SECONDS:
             self.flush()
 
@@ -144,7 +145,7 @@ class EventWriter:
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.path, "ab") as file:
             if not file.tell():
-                file.write(wire.record(_now() + wire.message(3, VERSION)))
+                file.write(records.framed(_now() + protobuf.message(3, VERSION)))
             file.write(self._pending)
             self._pending.clear()
             return file.tell()
@@ -171,4 +172,4 @@ class EventWriter:
 
 
 def _now() -> bytes:
-    return wire.double(1, time.time())
+    return protobuf.double(1, time.time())

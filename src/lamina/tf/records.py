@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import DataError, FileFormatError
-from lamina.events import wire
+from lamina.events.records import framed, masked
+from lamina.protobuf import fields, integers, message, packed_integers, signed, singles
 from lamina.string_tensor import StringTensor, string
 from lamina.tf import own as lm
 from lamina.tf.arrays import reshape, stack
@@ -52,7 +53,7 @@ class TFRecordWriter:
     def write(self, record: Any) -> None:
         """Append the bytes of a record."""
         data = StringTensor(record).numpy()
-        self._file.write(wire.record(data))
+        self._file.write(framed(data))
 
     def flush(self) -> None:
         """Write what is held in memory."""
@@ -76,7 +77,7 @@ def records(path: str, compression: str = "") -> Iterator[bytes]:
             if len(head) < 12:
                 raise FileFormatError(f"{path}: a record is cut off")
             (length,) = struct.unpack("<Q", head[:8])
-            if wire.masked(head[:8]) != head[8:]:
+            if masked(head[:8]) != head[8:]:
                 raise FileFormatError(
                     f"{path}: not a TFRecord file, or damaged",
                     hint="compression_type='GZIP' reads compressed files",
@@ -86,41 +87,18 @@ def records(path: str, compression: str = "") -> Iterator[bytes]:
                     f"{path}: a record of {length:,} bytes (expected at most {MOST:,})"
                 )
             data, end = file.read(length), file.read(4)
-            if len(data) < length or wire.masked(data) != end:
+            if len(data) < length or masked(data) != end:
                 raise FileFormatError(f"{path}: a record is damaged")
             yield data
 
 
 # ---- messages ----------------------------------------------------------------------------------
-def _read_varint(data: bytes, place: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        if place >= len(data) or shift > 63:
-            raise DataError("tf.train.Example: the message is cut off")
-        byte = data[place]
-        number |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if not byte & 0x80:
-            return number, place
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Yield (number, value) of a message: an integer, or the bytes of anything else."""
-    place = 0
-    while place < len(data):
-        tag, place = _read_varint(data, place)
-        kind = tag & 7
-        if kind == 0:
-            value, place = _read_varint(data, place)
-            yield tag >> 3, value
-            continue
-        if kind not in (1, 2, 5):
-            raise DataError(f"tf.train.Example: unknown wire type {kind}")
-        size, place = _read_varint(data, place) if kind == 2 else (8 if kind == 1 else 4, place)
-        if place + size > len(data):
-            raise DataError("tf.train.Example: the message is cut off")
-        yield tag >> 3, data[place : place + size]
-        place += size
+def _parts(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield (number, content) of a message whose fields are messages, strings or lists."""
+    for number, _, value in fields(data):
+        if isinstance(value, int):
+            raise FileFormatError(f"tf.train.Example: field {number} is a number")
+        yield number, value
 
 
 class BytesList:
@@ -131,7 +109,7 @@ class BytesList:
 
     def encoded(self) -> bytes:
         """Return the message."""
-        return wire.message(1, b"".join(wire.message(1, each) for each in self.value))
+        return message(1, b"".join(message(1, each) for each in self.value))
 
 
 class FloatList:
@@ -142,7 +120,7 @@ class FloatList:
 
     def encoded(self) -> bytes:
         """Return the message."""
-        return wire.message(2, wire.message(1, struct.pack(f"<{len(self.value)}f", *self.value)))
+        return message(2, singles(1, self.value))
 
 
 class Int64List:
@@ -153,7 +131,7 @@ class Int64List:
 
     def encoded(self) -> bytes:
         """Return the message."""
-        return wire.message(3, wire.message(1, b"".join(map(wire.varint, self.value))))
+        return message(3, integers(1, self.value))
 
 
 class Feature:
@@ -186,7 +164,7 @@ class Features:
     def encoded(self) -> bytes:
         """Return the message."""
         return b"".join(
-            wire.message(1, wire.message(1, key.encode()) + wire.message(2, each.encoded()))
+            message(1, message(1, key.encode()) + message(2, each.encoded()))
             for key, each in sorted(self.feature.items())
         )
 
@@ -199,41 +177,37 @@ class Example:
 
     def SerializeToString(self) -> bytes:
         """Return the message."""
-        return wire.message(1, self.features.encoded())
+        return message(1, self.features.encoded())
 
     @classmethod
     def FromString(cls, data: Any) -> Example:
         """Return the sample of a message."""
         found = {}
-        for _, content in _fields(StringTensor(data).numpy()):
-            for _, entry in _fields(content):
-                parts = dict(_fields(entry))
-                found[parts[1].decode()] = _feature(parts.get(2, b""))
+        for _, content in _parts(memoryview(StringTensor(data).numpy())):
+            for _, entry in _parts(content):
+                parts = dict(_parts(entry))
+                found[bytes(parts[1]).decode()] = _feature(parts.get(2, memoryview(b"")))
         return cls(Features(found))
 
 
-def _feature(data: bytes) -> Feature:
-    for kind, content in _fields(data):
-        values = [value for _, value in _fields(content)]
+def _feature(data: memoryview) -> Feature:
+    for kind, content in _parts(data):
         if kind == 1:
-            return Feature(bytes_list=BytesList(values))
+            return Feature(bytes_list=BytesList([bytes(v) for _, v in _parts(content)]))
         if kind == 2:
-            joined = b"".join(values)
+            joined = b"".join(bytes(v) for _, v in _parts(content))
             return Feature(float_list=FloatList(np.frombuffer(joined, "<f4")))
         if kind == 3:
-            return Feature(int64_list=Int64List(list(_integers(values))))
+            return Feature(int64_list=Int64List(list(_integers(content))))
     return Feature()
 
 
-def _integers(values: list[Any]) -> Iterator[int]:
-    for value in values:
+def _integers(content: memoryview) -> Iterator[int]:
+    for _, _, value in fields(content):
         if isinstance(value, int):
-            yield value - (1 << 64) if value >> 63 else value
-            continue
-        place = 0
-        while place < len(value):
-            number, place = _read_varint(value, place)
-            yield number - (1 << 64) if number >> 63 else number
+            yield signed(value)
+        else:
+            yield from packed_integers(value)
 
 
 # ---- parsed ------------------------------------------------------------------------------------
