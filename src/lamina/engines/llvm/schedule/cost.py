@@ -7,7 +7,6 @@ known only at run time. They decide what pays, never what is computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from lamina.engines.llvm.loops.index import Var
 from lamina.engines.llvm.loops.nest import Expr, Nest, walk
@@ -58,7 +57,7 @@ def vector_cost(nest: Nest, vector: Var | None, lanes: int, costs: Costs, gather
     return (inside * iterations + outside) / filled
 
 
-def _all(roots: Iterable[Expr], vector: Var | None, costs: Costs, gather: float) -> float:
+def _all(roots: list[Expr], vector: Var | None, costs: Costs, gather: float) -> float:
     return sum(_expr(e, vector, costs, gather) for e in walk(roots))
 
 
