@@ -8,7 +8,9 @@ import numpy as np
 
 from lamina import operations as ops
 from lamina.errors import ArgumentError
-from lamina.optimizers.base import Optimizer, Options, Rate, Slots, one_minus_power, zeros_like
+from lamina.optimizers.base import Optimizer
+from lamina.optimizers.options import Options, Rate, Slots
+from lamina.optimizers.terms import one_minus_power, zeros_like
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 

@@ -12,70 +12,31 @@ here depends on a value.
 from __future__ import annotations
 
 import functools
-import inspect
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from lamina import operations as ops
-from lamina.arguments import FLAG, Checks, Integer, Number, number
-from lamina.configuration import Configurable, older_argument, plain
+from lamina.configuration import Configurable, plain
 from lamina.errors import (
     ArgumentError,
-    RangeError,
     ShapeError,
     StateError,
-    deprecated,
-    describe,
     unknown_name,
 )
 from lamina.ir import types
 from lamina.locks import MAKING
 from lamina.operations.promote import widened
+from lamina.optimizers.clipping import clipped
+from lamina.optimizers.options import OPTIONS, Options, Rate, Slots, check_options
 from lamina.optimizers.own_rules import OwnRules
-from lamina.schedules import InverseTimeDecay, LearningRateSchedule
+from lamina.optimizers.rates import older_rate, rate_of, shortest
+from lamina.optimizers.terms import zeros_like
+from lamina.schedules import LearningRateSchedule
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
-
-Slots = dict[str, Tensor]
-Rate = float | LearningRateSchedule | Callable[[Any], Any]
-
-
-class Options(TypedDict, total=False):
-    """The arguments that all optimizers have in common; see `Optimizer`."""
-
-    weight_decay: float | None
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-    loss_scale_factor: float | None
-    gradient_accumulation_steps: int | None
-    name: str | None
-
-
-# what the arguments of optimizers may be; of those without bounds here the classes say more
-OPTIONS: Checks = {
-    **dict.fromkeys(("amsgrad", "centered", "nesterov", "relative_step", "use_ema"), FLAG),
-    **dict.fromkeys(("beta_1", "beta_2", "rho"), Number(0, 1)),
-    **dict.fromkeys(("epsilon", "epsilon_1", "epsilon_2"), Number(0)),
-    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), Number(optional=True)),
-    **dict.fromkeys(("beta", "beta_2_decay", "ema_momentum", "momentum"), Number()),
-    **dict.fromkeys(("l1_regularization_strength", "l2_regularization_strength"), Number()),
-    "clip_threshold": Number(above=0),
-    "ema_overwrite_frequency": Integer(optional=True),
-    "gradient_accumulation_steps": Integer(optional=True),
-    "initial_accumulator_value": Number(),
-    "l2_shrinkage_regularization_strength": Number(),
-    "learning_rate_power": Number(),
-    "loss_scale_factor": Number(above=0, optional=True),
-    "weight_decay": Number(0, optional=True),
-}
 
 
 class Optimizer(OwnRules, Configurable):
@@ -138,7 +99,7 @@ class Optimizer(OwnRules, Configurable):
         **unknown: Any,
     ) -> None:
         self.name = name or type(self).__name__.lower()
-        learning_rate = self._older_rate(learning_rate, unknown)
+        learning_rate = older_rate(self, learning_rate, unknown)
         self._refuse(unknown)
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
@@ -146,10 +107,10 @@ class Optimizer(OwnRules, Configurable):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self._check_options()
+        check_options(self)
         self._iterations = Variable(np.int64(0), trainable=False, name="iteration")
         self._learning_rate: Variable | LearningRateSchedule | Callable[[Any], Any]
-        self._learning_rate = self._as_rate(learning_rate)
+        self._learning_rate = rate_of(self.name, learning_rate)
         self._slots: dict[Variable, dict[str, Variable]] = {}
         self._excluded: tuple[set[Variable], str | None] = (set(), None)
         self._due: Tensor | None = None
@@ -253,7 +214,7 @@ class Optimizer(OwnRules, Configurable):
     @learning_rate.setter
     def learning_rate(self, value: Rate) -> None:
         if callable(value):
-            self._learning_rate = self._as_rate(value)
+            self._learning_rate = rate_of(self.name, value)
         elif isinstance(self._learning_rate, Variable):
             self._learning_rate.assign(value)
         else:
@@ -277,7 +238,7 @@ class Optimizer(OwnRules, Configurable):
         variables, gradients = self._paired(list(grads), trainable_variables)
         gradients, self._due = self._accumulated(gradients, variables)
         try:
-            gradients = self._clipped(gradients)
+            gradients = clipped(self, gradients)
             rate, scalars = self._numbers(variables)
             for variable, g in zip(variables, gradients, strict=True):
                 self._update(variable, g, rate, scalars)
@@ -398,19 +359,6 @@ class Optimizer(OwnRules, Configurable):
             means.append(total / steps)
         return means, due
 
-    def _clipped(self, gradients: list[Tensor]) -> list[Tensor]:
-        if self.clipvalue:
-            return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
-        if self.clipnorm:
-            return [g * _shrink(_squares(g), self.clipnorm) for g in gradients]
-        if self.global_clipnorm:
-            total = as_tensor(0.0)
-            for g in gradients:
-                total = total + _squares(g)
-            factor = _shrink(total, self.global_clipnorm)
-            return [g * as_tensor(factor, g.dtype) for g in gradients]
-        return gradients
-
     # ---- weight decay and averages -------------------------------------------------------------
     def exclude_from_weight_decay(
         self,
@@ -470,60 +418,13 @@ class Optimizer(OwnRules, Configurable):
     def _rate_config(self) -> Any:
         rate = self._learning_rate
         if isinstance(rate, Variable):
-            return _shortest(rate)
+            return shortest(rate)
         return plain(rate, f"{self.name}, learning_rate")
 
     def __repr__(self) -> str:
         rate = self._learning_rate
-        shown = _shortest(rate) if isinstance(rate, Variable) else rate
+        shown = shortest(rate) if isinstance(rate, Variable) else rate
         return f"<{type(self).__name__} learning_rate={shown}>"
-
-    # ---- checks --------------------------------------------------------------------------------
-    def _as_rate(self, rate: Any) -> Any:
-        if isinstance(rate, LearningRateSchedule):
-            return rate
-        if callable(rate):
-            return self._as_function(rate)
-        one = np.asarray(rate)
-        if one.size != 1 or one.dtype.kind not in "iuf":
-            raise ArgumentError(f"{self.name}: learning_rate is {describe(rate)}, not a number")
-        value = float(one.item())
-        if not 0.0 <= value <= float(np.finfo(np.float32).max):
-            raise RangeError(
-                f"{self.name}: learning_rate must be 0 or above and finite in float32, not {rate}"
-            )
-        return Variable(np.float32(value), trainable=False, name="learning_rate")
-
-    def _as_function(self, rate: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            inspect.signature(rate).bind(0)
-        except TypeError:
-            raise ArgumentError(
-                f"{self.name}: a function for the learning rate takes the step, as a tensor",
-                hint="write it as `lambda step: ...`; a rate that Python decides on is assigned "
-                "while training: optimizer.learning_rate = 0.01",
-            ) from None
-        return rate
-
-    def _older_rate(self, rate: Rate, given: dict[str, Any]) -> Rate:
-        """The learning rate, from the arguments `lr` and `decay` of programs before Keras 3."""
-        if "lr" in given:
-            rate = older_argument(self, given, "lr", "learning_rate")
-        if "decay" not in given:
-            return rate
-        self._arguments.pop("decay", None)
-        decay = number(self.name, "decay", given.pop("decay"), 0)
-        form = f"learning_rate=InverseTimeDecay({rate}, decay_steps=1, decay_rate={decay})"
-        deprecated(f"{type(self).__name__}(decay=)", form)
-        if not decay:
-            return rate
-        if callable(rate):
-            raise ArgumentError(
-                f"{self.name}: decay={decay} of a learning rate that is a schedule (expected a "
-                "number)",
-                hint="leave decay out",
-            )
-        return InverseTimeDecay(rate, decay_steps=1, decay_rate=decay)
 
     def _refuse(self, unknown: dict[str, Any]) -> None:
         known = [*self._arguments, *Options.__annotations__]
@@ -531,62 +432,11 @@ class Optimizer(OwnRules, Configurable):
             others = [name for name in known if name != key]
             raise unknown_name(f"argument of {type(self).__name__}", key, others)
 
-    def _check_options(self) -> None:
-        clips = {
-            key: getattr(self, key)
-            for key in ("clipnorm", "clipvalue", "global_clipnorm")
-            if getattr(self, key) is not None
-        }
-        if len(clips) > 1:
-            raise ArgumentError(f"{self.name}: only one kind of clipping at a time; got {clips}")
-        for key, value in clips.items():
-            _need(value > 0, self.name, key, "above 0", value)
-        _need(0 <= self.ema_momentum <= 1, self.name, "ema_momentum", "0 to 1", self.ema_momentum)
-        steps, every = self.gradient_accumulation_steps, self.ema_overwrite_frequency
-        _need(
-            steps is None or steps >= 2,
-            *(self.name, "gradient_accumulation_steps", "2 or more, or None", steps),
-        )
-        _need(
-            every is None or every >= 1,
-            *(self.name, "ema_overwrite_frequency", "1 or more, or None", every),
-        )
-
 
 # ---- pieces ------------------------------------------------------------------------------------
 def slots_by_variable(optimizer: Optimizer) -> dict[Variable, dict[str, Variable]]:
     """Return the slots of each variable that the optimizer was built for, by name."""
     return optimizer.slot_variables()
-
-
-def _shortest(rate: Variable) -> float:
-    """0.01, not the 0.009999999776... that float32 makes of it."""
-    return float(str(rate.numpy()))
-
-
-def _need(condition: bool, owner: str, argument: str, wanted: str, value: object) -> None:
-    if not condition:
-        raise RangeError(f"{owner}: {argument} must be {wanted}, not {value}")
-
-
-def zeros_like(variable: Variable, fill: float = 0.0) -> np.ndarray:
-    """The first value of a slot of a variable's shape and dtype (of 16-bit floats in float32)."""
-    return np.full(variable.shape, fill, types.computing(variable.dtype).storage)
-
-
-def one_minus_power(beta: float, t: Tensor) -> Tensor:
-    """1 - beta^t as -(exp(t log(beta)) - 1): the difference would lose half the digits of float32
-    where beta is near 1 and t is small."""
-    return -ops.expm1(t * math.log(beta)) if beta > 0.0 else ops.ones_like(t)
-
-
-def _squares(g: Tensor) -> Tensor:
-    return ops.sum(ops.square(widened(g)))
-
-
-def _shrink(squares: Tensor, most: float) -> Tensor:
-    """The factor that takes a norm, given its square, to `most` at most."""
-    return most / ops.maximum(ops.sqrt(squares), most)
 
 
 OptimizerLike: TypeAlias = str | Optimizer | type[Optimizer] | Mapping[str, Any]

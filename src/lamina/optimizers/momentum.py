@@ -6,7 +6,9 @@ from typing import Any, Unpack
 
 from lamina import operations as ops
 from lamina.errors import RangeError
-from lamina.optimizers.base import Optimizer, Options, Rate, Slots, zeros_like
+from lamina.optimizers.base import Optimizer
+from lamina.optimizers.options import Options, Rate, Slots
+from lamina.optimizers.terms import zeros_like
 from lamina.tensor import Tensor
 from lamina.variables import Variable
 

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 from lamina import operations as ops
 from lamina.arguments import FLAG, Checks, Integer, Number
 from lamina.errors import ArgumentError, describe
-from lamina.optimizers.base import Optimizer, Rate, Slots, one_minus_power, zeros_like
+from lamina.optimizers.base import Optimizer
+from lamina.optimizers.options import Rate, Slots
+from lamina.optimizers.terms import one_minus_power, zeros_like
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 

@@ -6,7 +6,9 @@ from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer
-from lamina.optimizers.base import Optimizer, Options, Rate, Slots, one_minus_power, zeros_like
+from lamina.optimizers.base import Optimizer
+from lamina.optimizers.options import Options, Rate, Slots
+from lamina.optimizers.terms import one_minus_power, zeros_like
 from lamina.tensor import Tensor
 from lamina.variables import Variable
 
