@@ -38,13 +38,20 @@ bool = bool_
 # module -> names at the root, loaded when first used
 _NAMES = {
     "lamina.tf.arrays": """
-        constant convert_to_tensor cast identity fill zeros ones zeros_like ones_like range
-        linspace eye one_hot meshgrid shape shape_n size rank reshape expand_dims squeeze
-        transpose broadcast_to ensure_shape concat stack unstack split tile repeat pad reverse
-        roll gather gather_nd scatter_nd tensor_scatter_nd_update tensor_scatter_nd_add
-        tensor_scatter_nd_sub tensor_scatter_nd_max tensor_scatter_nd_min boolean_mask where
-        strided_slice sequence_mask sort argsort unique unique_with_counts bitcast stop_gradient
-        is_tensor
+        constant cast identity fill zeros ones zeros_like ones_like
+        range linspace eye one_hot meshgrid bitcast stop_gradient is_tensor
+    """,
+    "lamina.tf.converting": """
+        convert_to_tensor
+    """,
+    "lamina.tf.shapes": """
+        shape shape_n size rank reshape expand_dims squeeze transpose broadcast_to
+        ensure_shape concat stack unstack split tile repeat pad reverse roll
+    """,
+    "lamina.tf.indexing": """
+        gather gather_nd scatter_nd tensor_scatter_nd_update tensor_scatter_nd_add
+        tensor_scatter_nd_sub tensor_scatter_nd_max tensor_scatter_nd_min boolean_mask
+        where strided_slice sequence_mask sort argsort unique unique_with_counts
     """,
     "lamina.tf.math": """
         abs acos acosh add add_n argmax argmin asin asinh atan atan2 atanh clip_by_global_norm
@@ -98,7 +105,7 @@ _ALIASES = {
     "print": "lamina.tf.control:print_",
     "ragged": "lamina.tf.ragged_names",
     "recompute_grad": "lamina.tf.control:same",
-    "slice": "lamina.tf.arrays:slice_",
+    "slice": "lamina.tf.indexing:slice_",
     "test": "lamina.tf.testing",
     "dtypes": "lamina.tf.dtypes",
 }

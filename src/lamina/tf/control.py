@@ -14,8 +14,9 @@ from lamina.data.elements import plain
 from lamina.errors import ArgumentError, RangeError, StateError
 from lamina.tensor import Tensor, as_tensor
 from lamina.tf import own as lm
-from lamina.tf.arrays import convert_to_tensor, stack
+from lamina.tf.converting import convert_to_tensor
 from lamina.tf.ragged import RaggedTensor
+from lamina.tf.shapes import stack
 from lamina.variables import current_trace
 
 

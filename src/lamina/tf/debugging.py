@@ -11,7 +11,7 @@ import numpy as np
 from lamina.errors import ArgumentError, DTypeError, ShapeError, describe
 from lamina.tensor import as_tensor
 from lamina.tf import own as lm
-from lamina.tf.arrays import convert_to_tensor
+from lamina.tf.converting import convert_to_tensor
 from lamina.tf.naming import public
 
 

@@ -13,7 +13,7 @@ from lamina.operations.random_keys import key_scope, scoped_key
 from lamina.specs import TensorSpec
 from lamina.string_tensor import StringTensor
 from lamina.tf import own as lm
-from lamina.tf.arrays import convert_to_tensor
+from lamina.tf.converting import convert_to_tensor
 from lamina.tf.ragged import RaggedTensor, SparseTensor
 from lamina.variables import current_trace
 

@@ -16,7 +16,7 @@ from lamina.string_tensor import StringTensor, text_of
 from lamina.tensor import Tensor
 from lamina.tf import gfile
 from lamina.tf import own as lm
-from lamina.tf.arrays import convert_to_tensor
+from lamina.tf.converting import convert_to_tensor
 from lamina.tf.naming import public
 
 __all__ = ["gfile"]

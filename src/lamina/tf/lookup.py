@@ -9,7 +9,7 @@ import numpy as np
 from lamina.errors import ArgumentError
 from lamina.string_tensor import StringTensor
 from lamina.tf import own as lm
-from lamina.tf.arrays import convert_to_tensor
+from lamina.tf.converting import convert_to_tensor
 from lamina.tf.strings import to_hash_bucket_fast
 
 

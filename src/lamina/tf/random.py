@@ -9,7 +9,7 @@ import numpy as np
 from lamina import random as keyed
 from lamina.tensor import Tensor, as_tensor
 from lamina.tf import own as lm
-from lamina.tf.arrays import extents
+from lamina.tf.converting import extents
 from lamina.tf.naming import public
 
 

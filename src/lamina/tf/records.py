@@ -20,8 +20,8 @@ from lamina.events.records import framed, masked
 from lamina.protobuf import fields, integers, message, packed_integers, signed, singles
 from lamina.string_tensor import StringTensor, string
 from lamina.tf import own as lm
-from lamina.tf.arrays import reshape, stack
 from lamina.tf.ragged import SparseTensor
+from lamina.tf.shapes import reshape, stack
 
 MOST = 1 << 31  # bytes of a record: its length is read before the record is
 

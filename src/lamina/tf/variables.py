@@ -11,7 +11,7 @@ from lamina.specs import TensorShape
 from lamina.string_tensor import StringTensor
 from lamina.tensor import Tensor, as_tensor
 from lamina.tf import own as lm
-from lamina.tf.arrays import convert_to_tensor
+from lamina.tf.converting import convert_to_tensor
 
 
 class _AnyVariable(type(lm.Variable)):  # type: ignore[misc]
