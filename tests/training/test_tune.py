@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.errors import ArgumentError, RangeError, StateError
+from lamina.errors import ArgumentError, RangeError, StateError, UnknownNameError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4)).astype("float32")
@@ -174,7 +174,7 @@ class TestSearch:
         curves = lm.plot.search(found).axes[0]
         assert len(curves.lines) == 4 and curves.get_xlabel() == "epoch"
         assert lm.plot.search(found, "rate").axes[0].get_xscale() == "log"
-        with pytest.raises(ArgumentError, match="unknown hyperparameter 'depth'"):
+        with pytest.raises(UnknownNameError, match="unknown hyperparameter 'depth'"):
             lm.plot.search(found, "depth")
 
 

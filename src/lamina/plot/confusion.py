@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.annotations import ArrayLike
-from lamina.errors import DataError, DTypeError, ShapeError, describe
 from lamina.plot import style
+from lamina.plot.targets import class_numbers, need_pairs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +30,8 @@ def confusion(
     """Draw the confusion matrix: row i, column j counts samples of class i predicted as j.
 
     Args:
-        y_true: class numbers (n,), or one-hot rows (n, classes).
-        y_pred: class numbers (n,), or probabilities or scores (n, classes), whose largest counts.
+        y_true: class numbers (n,), names that are in `names` (n,), or one-hot rows (n, classes).
+        y_pred: the same, or probabilities or scores (n, classes), whose largest counts.
         names: names of the classes, in order; None shows their numbers.
         normalize: show fractions of each row instead of counts.
         title: title of the figure; None for none.
@@ -41,7 +41,8 @@ def confusion(
         A matplotlib Figure.
 
     Raises:
-        DataError: if the arrays have no rows, or their numbers differ.
+        DataError: if the arrays have no rows, or their numbers differ, or a value is NaN.
+        DTypeError: if the labels are not class numbers or names.
         MissingExtraError: if matplotlib is not installed.
 
     Example:
@@ -49,9 +50,9 @@ def confusion(
         >>> type(lm.plot.confusion([0, 1, 1], [0, 1, 0])).__name__
         'Figure'
     """
-    true, seen = _labels(y_true, "y_true"), _labels(y_pred, "y_pred")
-    if len(true) != len(seen) or not len(true):
-        raise DataError(f"plot.confusion: {len(true)} true labels and {len(seen)} predictions")
+    true = class_numbers(y_true, "plot.confusion: y_true", names, may_be_scores=True)
+    seen = class_numbers(y_pred, "plot.confusion: y_pred", names, may_be_scores=True)
+    need_pairs(true, seen, "plot.confusion", "predictions")
     called = style.class_names(np.concatenate([true, seen]), names, "plot.confusion")
     counts = np.zeros((len(called), len(called)))
     np.add.at(counts, (true, seen), 1)
@@ -61,24 +62,6 @@ def confusion(
     accuracy = np.trace(counts) / len(true)
     style.title(drawn, title or f"accuracy {accuracy:.1%} of {len(true):,} samples")
     return style.finished(drawn, path)
-
-
-def _labels(values: Any, what: str) -> np.ndarray:
-    array = np.asarray(values)
-    if array.ndim == 2 and array.shape[1] > 1:
-        return array.argmax(axis=1)
-    if array.ndim == 2:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ShapeError(
-            f"plot.confusion: {what} is {describe(array)}, expected (n,) or (n, classes)"
-        )
-    if array.dtype.kind not in "iub" or (array.size and array.min() < 0):
-        raise DTypeError(
-            f"plot.confusion: {what} must be class numbers 0, 1, ...; got {describe(array)}",
-            hint="one probability a row becomes a class by (p > 0.5).astype(int)",
-        )
-    return array.astype(np.int64)
 
 
 def _draw(drawn: Any, axes: Any, counts: np.ndarray, names: Sequence[str], normalize: bool) -> None:

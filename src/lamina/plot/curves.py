@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from lamina.callbacks.history import History
 
+COLUMNS = 5  # panels in a row
+
 Run = Mapping[str, Sequence[float]]
 
 
@@ -23,8 +25,12 @@ def history(
     metrics: str | Sequence[str] | None = None,
     title: str | None = None,
     path: style.Path | None = None,
+    separate: bool = False,
 ) -> Figure:
     """Draw training curves: a panel for each metric, thin for training, thick for validation.
+
+    Several runs share the panels, each in its color, or with `separate` have panels side by side
+    on one scale, in which the gap between training and validation is seen.
 
     Args:
         runs: result of `fit`, its dictionary {"loss": [...], "val_loss": [...]}, or a dictionary of
@@ -32,6 +38,7 @@ def history(
         metrics: names without "val_"; None takes all but the learning rate.
         title: title of the figure; None for none.
         path: file to save the figure to; its ending is the format. None saves nothing.
+        separate: draw several runs side by side, a row of panels for each metric.
 
     Returns:
         A matplotlib Figure.
@@ -55,11 +62,43 @@ def history(
             )
     if not shown:
         raise ArgumentError("plot.history: no epoch has been trained, so there is nothing to draw")
+    if separate and len(by_name) > 1:
+        drawn = _side_by_side(by_name, shown)
+        style.title(drawn, title)
+        return style.finished(drawn, path)
     drawn = style.figure("plot.history", 0.6 + 4.4 * len(shown), 3.4)
     for axes, metric in zip(np.ravel(drawn.subplots(1, len(shown))), shown, strict=True):
         _panel(axes, metric, by_name)
     style.title(drawn, title)
     return style.finished(drawn, path)
+
+
+def _side_by_side(runs: Mapping[str, Run], metrics: Sequence[str]) -> Figure:
+    """A panel for each run, at most COLUMNS in a row; the panels of a metric have one scale."""
+    rows = -(-len(runs) // COLUMNS)
+    columns = -(-len(runs) // rows)
+    drawn = style.figure("plot.history", 0.6 + 2.3 * columns, 2.1 * rows * len(metrics) + 0.4)
+    for part, metric in zip(
+        np.ravel(np.asarray(drawn.subfigures(len(metrics), 1))), metrics, strict=True
+    ):
+        cells = np.ravel(part.subplots(rows, columns, sharex=True, sharey=True, squeeze=False))
+        for axes, (name, run) in zip(cells, runs.items(), strict=False):
+            _panel(axes, metric, {"": run})
+            axes.set_title(name, color=style.INK, fontsize=style.PANEL)
+            axes.get_legend().remove()
+            axes.set_xlabel("")
+        for number, axes in enumerate(cells):
+            if number % columns == 0:
+                axes.set_ylabel(metric, fontsize=style.TEXT)
+            if number + columns >= len(runs):
+                axes.set_xlabel("epoch", fontsize=style.TEXT)
+                axes.tick_params(labelbottom=True)
+            if number >= len(runs):
+                axes.set_axis_off()
+    lines, names = drawn.axes[0].get_legend_handles_labels()
+    drawn.legend(lines, names, loc="outside lower center", ncols=2, frameon=False,
+                 fontsize=style.TEXT)  # fmt: skip
+    return drawn
 
 
 def _runs(given: Any) -> dict[str, Run]:
@@ -89,12 +128,15 @@ def _drawable(values: Any) -> bool:
 
 def _panel(axes: Any, metric: str, runs: Mapping[str, Run]) -> None:
     colors = style.colors(len(runs))
-    for (name, run), color in zip(runs.items(), colors, strict=True):
+    for number, ((name, run), color) in enumerate(zip(runs.items(), colors, strict=True)):
+        line = style.line(number)
         prefix = f"{name}, " if name else ""
         grey = style.GREY if len(runs) == 1 else color
-        _curve(axes, run.get(metric), prefix + "training", color=grey, linewidth=1.1, alpha=0.9)
+        _curve(axes, run.get(metric), prefix + "training", color=grey, linewidth=1.1, alpha=0.9,
+               linestyle=line)  # fmt: skip
         validation = run.get(f"val_{metric}")
-        _curve(axes, validation, prefix + "validation", color=color, linewidth=2.0, marker="o")
+        _curve(axes, validation, prefix + "validation", color=color, linewidth=2.0,
+               linestyle=line, marker=style.MARKERS[number % len(style.MARKERS)])  # fmt: skip
     keys = (metric, f"val_{metric}")
     style.epochs_axis(axes, max(len(run.get(key, ())) for run in runs.values() for key in keys))
     axes.set_title(metric, color=style.INK, fontsize=style.PANEL)

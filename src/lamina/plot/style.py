@@ -21,14 +21,18 @@ PALE, EDGE, FILL = "#eef4fa", "#9db8d2", "#f5f5f3"  # boxes: with weights, their
 
 TITLE, PANEL, TEXT, SMALL = 12, 10.5, 9, 7.5  # points
 
-# Color maps: of shares from 0 to 1, of signed values around 0, of activations, of gray images.
-SHARES, SIGNED, ACTIVATIONS, GRAY = "Blues", "RdBu_r", "magma", "gray"
+# Color maps: of shares from 0 to 1, of signed values around 0, of activations, of gray images, of
+# heights of a surface.
+SHARES, SIGNED, ACTIVATIONS, GRAY, HEIGHTS = "Blues", "RdBu_r", "magma", "gray", "cividis"
 
-# Curves and classes: distinct in hue and in lightness. After the tenth a color map follows.
+# Curves and classes: distinct in hue and in lightness, the first eight also for color-blind readers
+# (CIELAB distance above 14 with simulated deuteranopia and protanopia). A color map follows.
 COLORS = (
-    "#1f6fb4", "#e07b1a", "#2f9e55", "#c8332b", "#8458b3",
-    "#8c5a3c", "#d55fa8", "#6f747c", "#a5a315", "#17a2b8",
+    "#1f6fb4", "#e07b1a", "#2f9e55", "#b3271f", "#b79be0",
+    "#6b3f24", "#e06fb4", "#6f747c", "#5f6110", "#3cc4dc",
 )  # fmt: skip
+LINES = ("-", (0, (5, 1.6)), (0, (5, 1.4, 1.2, 1.4)), (0, (1.3, 1.3)))  # in print without color
+MARKERS = "os^DvPX<>h"
 
 Path = str | os.PathLike[str]
 
@@ -37,11 +41,11 @@ def figure(what: str, width: float, height: float) -> Figure:
     """An empty Figure of this many inches, that belongs to no window."""
     module = need_extra("matplotlib.figure", "plot", what)
     drawn: Figure = module.Figure(figsize=(width, height), dpi=120, layout="constrained")
-    setattr(drawn, "_repr_png_", functools.partial(_png, drawn))  # noqa: B010  IPython's name
+    setattr(drawn, "_repr_png_", functools.partial(png, drawn))  # noqa: B010  IPython's name
     return drawn
 
 
-def _png(drawn: Any) -> bytes:
+def png(drawn: Any) -> bytes:
     """The PNG that a notebook shows, also if matplotlib's notebook support is not loaded."""
     content = io.BytesIO()
     drawn.savefig(content, format="png")
@@ -80,6 +84,11 @@ def colors(count: int) -> list[Any]:
     return list(matplotlib.colormaps["turbo"](np.linspace(0.03, 0.97, count)))
 
 
+def line(number: int) -> Any:
+    """The dashes of the curve of this number."""
+    return LINES[number % len(LINES)]
+
+
 def plain_axes(axes: Any, grid: str = "y") -> None:
     """Only what is needed to read values off."""
     axes.spines[["top", "right"]].set_visible(False)
@@ -88,6 +97,16 @@ def plain_axes(axes: Any, grid: str = "y") -> None:
     if grid:
         axes.grid(axis=grid, color=FAINT, linewidth=0.8)
         axes.set_axisbelow(True)
+
+
+def decades(axes: Any) -> None:
+    """A logarithmic vertical axis of whole decades."""
+    from matplotlib.ticker import NullFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.set_ylim(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def epochs_axis(axes: Any, count: int) -> None:

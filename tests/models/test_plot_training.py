@@ -1,0 +1,351 @@
+"""Plots of training: histograms, gradients, landscapes, optimizer paths, live curves, searches."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import layers as L
+from lamina.errors import ArgumentError, NotBuiltError, RangeError, UnknownNameError
+from lamina.plot import live
+from lamina.plot.distributions import _gradients
+from lamina.plot.landscape import directions, landscape
+from lamina.plot.objective import first_rows
+from lamina.plot.paths import trace
+from lamina.plot.surfaces import SURFACES
+from lamina.tune import Params, Results, Trial
+from lamina.tune.results import explained
+
+pytest.importorskip("matplotlib")
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.random((32, 4)), np.arange(32) % 3
+
+
+def network(**how):
+    lm.set_seed(0)
+    model = lm.Sequential(
+        [
+            lm.Input((4,)),
+            L.Dense(8, "tanh", name="first", **how),
+            L.BatchNormalization(name="norm"),
+            L.Dropout(0.5),
+            L.Dense(3, "softmax", name="last"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def titles(figure):
+    return [axes.get_title() for axes in figure.axes if axes.get_title()]
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def state(model):
+    return [np.array(v.numpy()) for v in model.named_weights().values()]
+
+
+# ---- weights -----------------------------------------------------------------------------------
+def test_weights_have_a_histogram_each_with_shape_deviation_and_zeros():
+    model = network()
+    kernel = model.get_layer("first").kernel
+    kernel.assign(np.where(RNG.random((4, 8)) < 0.5, 0, kernel.numpy()))
+    figure = lm.plot.weights(model, "first")
+    assert titles(figure) == ["first/kernel", "first/bias"]
+    values = kernel.numpy()
+    zeros = (np.abs(values) <= np.abs(values).max() / 1000).mean()
+    assert texts(figure.axes[0]) == [f"4x8, deviation {values.std():.2g}, {zeros:.0%} near 0"]
+    assert sum(p.get_height() for p in figure.axes[0].patches) == 32
+
+
+def test_weights_of_a_layer_and_of_many_layers():
+    layer = L.Dense(3)
+    layer.build((None, 2))
+    assert titles(lm.plot.weights(layer)) == ["kernel", "bias"]
+    deep = lm.Sequential([lm.Input((2,)), *[L.Dense(2) for _ in range(20)]])
+    figure = lm.plot.weights(deep)
+    assert len(titles(figure)) == 24
+    assert figure.get_suptitle() == "the first 24 of 40 arrays"
+
+
+def test_weights_that_are_not_finite_are_counted():
+    model = network()
+    kernel = model.get_layer("last").kernel
+    kernel.assign(np.full(kernel.shape, np.nan, np.float32))
+    assert "24 not finite" in texts(lm.plot.weights(model, ["last"]).axes[0])[0]
+
+
+def test_errors_of_weights():
+    with pytest.raises(NotBuiltError, match="begin with Input"):
+        lm.plot.weights(lm.Sequential([L.Dense(1)]))
+    with pytest.raises(UnknownNameError, match="did you mean 'first'"):
+        lm.plot.weights(network(), "frist")
+    with pytest.raises(ArgumentError, match="expected a model or a layer"):
+        lm.plot.weights(np.ones(3))
+    with pytest.raises(ArgumentError, match="more than one element"):
+        lm.plot.weights(network(), layers=[])
+
+
+# ---- gradients ---------------------------------------------------------------------------------
+def test_gradients_are_those_of_a_training_step():
+    model = lm.Sequential([lm.Input((4,)), L.Dense(5, "relu"), L.Dense(1)])
+    model.compile(lm.optimizers.SGD(1.0), "mse")
+    y = RNG.random((32, 1))
+    found = _gradients(model, X, y, 32)
+    before = {name: v.numpy().copy() for name, v in model.named_weights().items()}
+    model.fit(X, y, batch_size=32, shuffle=False, verbose=0)
+    for name, v in model.named_weights().items():
+        np.testing.assert_allclose(before[name] - v.numpy(), found[name], rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_have_a_row_for_each_array_and_change_nothing():
+    model = network()
+    before = state(model)
+    figure = lm.plot.gradients(model, X, Y)
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == [n for n in model.named_weights() if "moving" not in n]
+    for a, b in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_share_of_gradients_that_are_zero_is_given():
+    model = lm.Sequential(
+        [lm.Input((4,)), L.Dense(8, "relu", bias_initializer="zeros"), L.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    dead = model.layers[0].bias
+    dead.assign(np.float32([-9] * 6 + [9] * 2))
+    (axes,) = lm.plot.gradients(model, X, X[:, :1], model.layers[0].name).axes
+    assert texts(axes) == ["75%", "75%", "zeros"]
+
+
+def test_errors_of_gradients():
+    with pytest.raises(ArgumentError, match="has no loss yet"):
+        lm.plot.gradients(lm.Sequential([lm.Input((4,)), L.Dense(1)]), X, Y)
+    with pytest.raises(ArgumentError, match="expected a model"):
+        lm.plot.gradients(3, X, Y)
+    with pytest.raises(ValueError, match=r"labels|classes"):
+        lm.plot.gradients(network(), X, Y + 7)
+
+
+def test_first_rows_take_lists_frames_and_nested_inputs():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    assert first_rows(frame, 1).tolist() == [[1.0, 3.0]]
+    assert first_rows([[1.0, 2.0], [3.0, 4.0]], 1).tolist() == [[1.0, 2.0]]
+    both = first_rows([np.ones((3, 2)), np.zeros((3, 1))], 2)
+    assert [each.shape for each in both] == [(2, 2), (2, 1)]
+    assert first_rows({"x": np.ones(3)}, 2)["x"].dtype == lm.float32
+
+
+# ---- the landscape -----------------------------------------------------------------------------
+def test_the_landscape_holds_the_losses_at_the_displaced_weights():
+    model = network(kernel_regularizer="l2")
+    steps = np.float32([-0.5, 0, 0.5])
+    x, y = first_rows(X, 32), first_rows(Y, 32)
+    model.evaluate(x, y, verbose=0)
+    found = landscape(model, x, y, steps, seed=3)
+    assert found[1, 1] == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+    rng = np.random.default_rng(3)
+    centers = [v.numpy().copy() for v in model.trainable_weights]
+    first, second = directions(centers, rng), directions(centers, rng)
+    for v, c, d, e in zip(model.trainable_weights, centers, first, second, strict=True):
+        v.assign(c + 0.5 * d - 0.5 * e)
+    assert found[0, 2] == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+
+
+def test_directions_have_the_norms_of_the_filters_and_vectors_stay():
+    centers = [RNG.random((3, 3, 2, 5)).astype("f"), np.ones(5, "f"), np.zeros((2, 3), "f")]
+    kernel, bias, zero = directions(centers, np.random.default_rng(0))
+    sizes = np.linalg.norm(centers[0].reshape(-1, 5), axis=0)
+    np.testing.assert_allclose(np.linalg.norm(kernel.reshape(-1, 5), axis=0), sizes, rtol=1e-5)
+    assert not bias.any() and not zero.any()
+
+
+@pytest.mark.parametrize("kind", ["contour", "surface"])
+def test_a_landscape_is_drawn_and_the_model_is_unchanged(kind, tmp_path):
+    model, path = network(), tmp_path / "landscape.png"
+    before = state(model)
+    lm.plot.loss_landscape(model, X, Y, points=5, kind=kind, path=path)
+    assert path.stat().st_size > 10_000
+    for a, b in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_errors_of_the_landscape():
+    with pytest.raises(RangeError, match="span is 0"):
+        lm.plot.loss_landscape(network(), X, Y, span=0)
+    with pytest.raises(ValueError, match="'contour' or 'surface'"):
+        lm.plot.loss_landscape(network(), X, Y, kind="3d")
+    with pytest.raises(ValueError, match="points"):
+        lm.plot.loss_landscape(network(), X, Y, points=2)
+    broken = network()
+    broken.get_layer("last").kernel.assign(np.full((8, 3), np.nan, np.float32))
+    with pytest.raises(RangeError, match="not finite at any point"):
+        lm.plot.loss_landscape(broken, X, Y, points=3)
+
+
+# ---- paths of optimizers -----------------------------------------------------------------------
+@pytest.mark.parametrize("name", SURFACES)
+def test_the_minima_of_a_surface_are_minima(name):
+    surface = SURFACES[name]
+    lowest = []
+    for minimum in surface.minima:
+        at = lm.asarray(np.array(minimum, np.float64))
+        lowest.append(float(surface.function(at[0], at[1])))
+        around = at.numpy()[:, None] + RNG.standard_normal((2, 500)) * 0.05
+        values = surface.function(*(lm.asarray(each) for each in around)).numpy()
+        assert values.min() > lowest[-1] - 1e-4
+        assert (np.array([surface.x, surface.y])[:, 0] < at.numpy()).all()
+    np.testing.assert_allclose(lowest, lowest[0], atol=1e-4)
+    grid = np.meshgrid(np.linspace(*surface.x, 99), np.linspace(*surface.y, 99))
+    values = surface.function(*(lm.asarray(each) for each in grid)).numpy()
+    assert values.min() >= lowest[0] - 1e-4
+
+
+def test_a_path_is_that_of_the_update_rule():
+    bowl, at = SURFACES["bowl"], np.array([-4.5, 1.5])
+    found = trace(bowl, lm.optimizers.SGD(0.05), at, 10)
+    for place in found:
+        np.testing.assert_allclose(place, at, rtol=1e-5)
+        at = at - 0.05 * np.array([at[0], 20 * at[1]])
+
+
+def test_a_path_ends_where_it_diverges_and_the_optimizer_keeps_its_state():
+    rule = lm.optimizers.SGD(0.2, momentum=0.9)
+    assert 1 < len(trace(SURFACES["bowl"], rule, (1, 1), 50)) < 50
+    assert not rule.built
+
+
+def test_optimizers_are_named_by_class_and_rate():
+    rules = [lm.optimizers.SGD(0.01), lm.optimizers.SGD(0.02), "adam"]
+    figure = lm.plot.optimizer_paths("beale", rules, steps=3)
+    assert [t.get_text() for t in figure.legends[0].texts] == ["SGD 0.01", "SGD 0.02", "Adam 0.001"]
+    assert figure.get_suptitle() == "beale"
+    named = lm.plot.optimizer_paths(lambda x, y: x**2 + y**2, {"mine": rules[0]}, steps=3)
+    assert [t.get_text() for t in named.legends[0].texts] == ["mine"]
+
+
+def test_errors_of_optimizer_paths():
+    with pytest.raises(UnknownNameError, match="did you mean 'rosenbrock'"):
+        lm.plot.optimizer_paths("rosenbrok")
+    with pytest.raises(ArgumentError, match="a name or a function"):
+        lm.plot.optimizer_paths(3)
+    with pytest.raises(ArgumentError, match="start is"):
+        lm.plot.optimizer_paths("beale", start=(1, 2, 3))
+    with pytest.raises(UnknownNameError, match="optimizer"):
+        lm.plot.optimizer_paths("beale", "adm")
+    with pytest.raises(ArgumentError, match="no optimizer"):
+        lm.plot.optimizer_paths("beale", [])
+
+
+# ---- curves ------------------------------------------------------------------------------------
+def test_runs_are_drawn_side_by_side_on_one_scale():
+    runs = {str(k): {"loss": [2.0, k], "val_loss": [2.5, 1.0]} for k in range(7)}
+    figure = lm.plot.history(runs, "loss", separate=True)
+    drawn = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_title() for axes in drawn] == list(runs)
+    assert len({axes.get_ylim() for axes in drawn}) == 1
+    assert [t.get_text() for t in figure.legends[0].texts] == ["training", "validation"]
+
+
+def test_live_curves_write_a_figure_after_each_epoch(tmp_path):
+    path = tmp_path / "curves.png"
+    curves = lm.plot.LiveCurves(every=0, path=path)
+    seen = []
+    look = lm.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(path.exists()))
+    history = network().fit(X, Y, epochs=2, verbose=0, callbacks=[curves, look])
+    assert seen == [True, True]
+    assert curves.history == history.history
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_live_curves_draw_seldom_and_the_last_epoch(tmp_path):
+    curves = lm.plot.LiveCurves(every=1000, path=tmp_path / "curves.png")
+    network().fit(X, Y, epochs=5, verbose=0, callbacks=[curves])
+    assert curves.drawn == 2  # the first epoch, and the last
+
+
+def test_live_curves_replace_one_output_of_a_notebook(monkeypatch):
+    class Handle:
+        shown: list = []
+
+        def update(self, content, raw):
+            self.shown.append(content["image/png"])
+
+    curves = lm.plot.LiveCurves(every=0)
+    curves._handle = handle = Handle()
+    monkeypatch.setattr(live, "is_notebook", lambda stream: True)
+    for epoch in range(2):
+        curves.on_epoch_end(epoch, {"loss": 1.0})
+    assert len(handle.shown) == 2 and handle.shown[0].startswith(b"\x89PNG")
+
+
+def test_live_curves_continue_after_a_checkpoint(tmp_path):
+    curves = lm.plot.LiveCurves()
+    curves.set_state({"history": {"loss": [3.0]}})
+    curves.on_epoch_end(1, {"loss": 2.0})
+    assert curves.get_state() == {"history": {"loss": [3.0, 2.0]}}
+
+
+# ---- searches ----------------------------------------------------------------------------------
+def results(count=16):
+    trials = []
+    for k in range(count):
+        params = Params(units=16 * (1 + k % 3), rate=10.0 ** -(1 + k // 4), rule="ab"[k % 2])
+        value = 0.1 * (k // 4) + 0.001 * (k % 3)
+        curve = [value + 1, value]
+        trials.append(Trial(k, params, 0, 2, value, [{"loss": curve}], "complete"))
+    return Results(trials, "loss", lower=True)
+
+
+@pytest.mark.parametrize("kind", ["curves", "best", "slices", "parallel"])
+def test_a_search_is_drawn_in_each_kind(kind, tmp_path):
+    path = tmp_path / "search.png"
+    lm.plot.search(results(), kind=kind, path=path)
+    lm.plot.search(results(1), kind=kind)
+    assert path.stat().st_size > 8000
+
+
+def test_the_best_value_so_far_is_a_step_curve():
+    found = results(6)
+    for trial, value in zip(found.trials, [3.0, 4, np.nan, 2, 5, 1], strict=True):
+        trial.value = value
+    (axes,) = lm.plot.search(found, kind="best").axes
+    assert axes.lines[1].get_ydata().tolist() == [3, 3, 3, 2, 2, 1]
+
+
+def test_slices_have_a_panel_and_the_importance_of_each_hyperparameter():
+    figure = lm.plot.search(results(), kind="slices")
+    assert [axes.get_xlabel() for axes in figure.axes if axes.axison] == ["units", "rate", "rule"]
+    shown = titles(figure)
+    assert shown[1] == f"explains {results().importance()['rate']:.0%}"
+    assert figure.axes[1].get_xscale() == "log"
+    (single,) = lm.plot.search(results(), "rate").axes
+    assert single.get_xlabel() == "rate"
+
+
+def test_importance_is_epsilon_squared_of_the_ranks():
+    values = np.array([1.0, 2, 3, 4, 5, 6, 7, 8])
+    assert explained(list("aaaabbbb"), values) > 0.7
+    assert explained(list("abababab"), values) == 0.0
+    assert explained([0.1] * 8, values) == 0.0
+    assert np.isnan(explained(list("ab"), values[:2]))
+    assert explained(list("aabb") * 2, np.ones(8)) == 0.0
+    many = np.arange(40.0)
+    assert explained(many.tolist(), many) > 0.9
+
+
+def test_errors_of_search_plots():
+    with pytest.raises(UnknownNameError, match="did you mean 'rate'"):
+        lm.plot.search(results(), "rat")
+    with pytest.raises(ArgumentError, match="no trial is complete"):
+        lm.plot.search(Results([Trial(0, Params(a=1), 0)], "loss", True))
+    with pytest.raises(ArgumentError, match=r"what `lm\.tune\.search` returned"):
+        lm.plot.search({"loss": [1]})
+    with pytest.raises(ValueError, match="'parallel'"):
+        lm.plot.search(results(), kind="bars")
