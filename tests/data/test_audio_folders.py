@@ -62,7 +62,7 @@ def test_samples_of_each_width_are_numbers_from_minus_one_to_one(tmp_path, width
     np.testing.assert_allclose(found, samples, atol=2.0 ** (2 - 8 * width) + 1e-6)
 
 
-def test_what_cannot_be_read_raises_with_the_file(words, tmp_path):
+def test_unreadable_audio_raises_an_error_with_the_file(words, tmp_path):
     with pytest.raises(ArgumentError, match="ragged"):
         read(words, ragged=True)
     with pytest.raises(FileFormatError, match=r"0\.wav: has 8000 .* expected sampling_rate 16000"):

@@ -170,7 +170,7 @@ SMALL = {"kernel_initializer": lm.initializers.Constant(0.1), "recurrent_initial
         lambda seed: L.SimpleRNN(1, dropout=0.5, seed=seed, **SMALL),
     ],
 )
-def test_a_seed_generator_gives_layers_new_numbers_each_time_and_the_same_ones_anew(layer):
+def test_layers_draw_new_numbers_from_a_seed_generator_which_repeat_with_its_seed(layer):
     x, found = np.ones((4, 16, 8), "float32"), []
     for _ in range(2):
         own = layer(lm.random.SeedGenerator(5))
@@ -179,7 +179,7 @@ def test_a_seed_generator_gives_layers_new_numbers_each_time_and_the_same_ones_a
     np.testing.assert_array_equal(found[:2], found[2:])
 
 
-def test_a_seed_generator_goes_on_in_the_steps_of_fit():
+def test_the_steps_of_fit_advance_a_seed_generator():
     generator = lm.random.SeedGenerator(5)
     model = lm.Sequential([lm.Input((3,)), L.Dropout(0.5, seed=generator), L.Dense(1)])
     model.compile("sgd", "mse")
