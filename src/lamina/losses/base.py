@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from lamina import dtype_policies
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
 from lamina.arguments import FLAG, Checks, Integers, Number, Text
@@ -91,7 +92,7 @@ class Loss(Configurable):
     ) -> None:
         self.name = name or snake_case(type(self).__name__)
         self.reduction = _known_reduction(reduction)
-        self.dtype = types.dtype(dtype) if dtype is not None else None
+        self.dtype = None if dtype is None else types.dtype(dtype_policies.get(dtype).compute_dtype)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike
-from lamina.arguments import Numbers
+from lamina.arguments import Checks, Integer, Numbers
 from lamina.errors import ArgumentError, RangeError
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import paired, weights_for
@@ -27,7 +27,8 @@ class AUC(Metric):
     """Area under the ROC or precision-recall curve, approximated by sums over thresholds.
 
     Args:
-        num_thresholds: number of evenly spaced thresholds from 0 to 1 that are examined.
+        num_thresholds: number of evenly spaced thresholds from 0 to 1 that are examined; None with
+            `thresholds`.
         curve: "ROC" (recall against false positive rate), "PR" (precision against recall) or
             "PRGAIN" (precision gain against recall gain).
         summation_method: "interpolation" (trapezoids; for "PR" the interpolation of Davis and
@@ -57,9 +58,11 @@ class AUC(Metric):
     Source: Davis and Goadrich (2006); Flach and Kull (2015), Precision-recall-gain curves.
     """
 
+    argument_checks: ClassVar[Checks] = {"num_thresholds": Integer(most=100_000, optional=True)}
+
     def __init__(
         self,
-        num_thresholds: int = 200,
+        num_thresholds: int | None = 200,
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
@@ -76,13 +79,12 @@ class AUC(Metric):
         self.curve = _one_of("curve", curve, CURVES)
         self.summation_method = _one_of("summation_method", summation_method, SUMMATIONS)
         self.own_thresholds = None if thresholds is None else sorted(thresholds)
-        if thresholds is None and num_thresholds <= 1:
+        if self.own_thresholds is not None:
+            inner = self.own_thresholds
+        elif num_thresholds is None or num_thresholds <= 1:
             raise RangeError(f"AUC: num_thresholds must be above 1, not {num_thresholds}")
-        inner = (
-            even_thresholds(num_thresholds)[1:-1]
-            if self.own_thresholds is None
-            else self.own_thresholds
-        )
+        else:
+            inner = even_thresholds(num_thresholds)[1:-1]
         self.thresholds = [-MARGIN, *inner, 1.0 + MARGIN]
         self.num_thresholds = len(self.thresholds)
         self.multi_label, self.num_labels = multi_label, num_labels
@@ -96,6 +98,7 @@ class AUC(Metric):
     def _build(self, labels: int | None) -> None:
         shape = (self.num_thresholds,) if labels is None else (self.num_thresholds, labels)
         self.counts = {count: self.add_variable(shape, name=count) for count in COUNTS}
+        vars(self).update(self.counts)  # as `true_positives` ...
 
     def update_state(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None

@@ -11,18 +11,20 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from lamina import initializers, restoring
+from lamina import dtype_policies, initializers, restoring
 from lamina import operations as ops
 from lamina.annotations import ArrayLike, DTypeLike, InitializerLike
 from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers
 from lamina.configuration import Configurable, snake_case
+from lamina.defaults import DEFAULTS
 from lamina.errors import ShapeError
 from lamina.ir import types
-from lamina.ir.types import float32, float64, same
+from lamina.ir.types import float64, same
 from lamina.losses.base import safe_divide
 from lamina.losses.shapes import floating, shown, weights_for
 from lamina.operations import masks
 from lamina.operations.reductions import as_number
+from lamina.stateless import StatelessScope, paired
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
 
@@ -71,7 +73,9 @@ class Metric(Configurable):
 
     def __init__(self, dtype: DTypeLike = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
-        self.dtype = types.dtype(dtype) if dtype is not None else float32
+        self.dtype = types.dtype(
+            DEFAULTS.floatx if dtype is None else dtype_policies.get(dtype).compute_dtype
+        )
         self._state: list[tuple[Variable, np.ndarray]] = []  # with the values to begin with
 
     def add_variable(
@@ -89,12 +93,12 @@ class Metric(Configurable):
             initializer: name or Initializer of the initial values; None is zeros.
             dtype: dtype of the Variable; None is float64, so that long sums stay accurate.
             aggregation: accepted for compatibility with Keras; has no effect on one device.
-            name: name of the Variable; None is "state".
+            name: name of the Variable; None is "variable".
         """
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = types.dtype(dtype or float64)
         make = initializers.get("zeros" if initializer is None else initializer)
-        name = f"{self.name}_{name or 'state'}"
+        name = name or "variable"
         restoring.claim(self.name, f"the state {name!r} of shape {shape}", 2, *shape)
         variable = Variable(make(shape, dtype=dtype), trainable=False, dtype=dtype, name=name)
         self._state.append((variable, variable.numpy()))
@@ -113,7 +117,7 @@ class Metric(Configurable):
             shape: shape of the Variable; () for a scalar.
             initializer: name or Initializer of the initial values; None is zeros.
             dtype: dtype of the Variable; None is float64.
-            name: name of the Variable; None is "state".
+            name: name of the Variable; None is "variable".
         """
         return self.add_variable(shape, initializer, dtype, name=name)
 
@@ -150,6 +154,45 @@ class Metric(Configurable):
         for variable in self.variables:
             zeros = np.zeros(variable.shape, variable.dtype.storage)
             variable.assign(first.get(variable, zeros))
+
+    # ---- state as arguments --------------------------------------------------------------------
+    def stateless_update_state(
+        self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
+    ) -> list[Tensor]:
+        """Return the state after an update; the metric itself does not change.
+
+        Args:
+            metric_variables: values in the order of `variables`.
+            *args: arguments of `update_state`.
+            **kwargs: keyword arguments of `update_state`.
+
+        Example:
+            >>> import lamina as lm
+            >>> m = lm.metrics.Sum()
+            >>> [v.item() for v in m.stateless_update_state([lm.asarray(2.0)], [1.0, 3.0])]
+            [6.0]
+        """
+        with self._with_state("stateless_update_state", metric_variables) as scope:
+            self.update_state(*args, **kwargs)
+        return scope.values(self.variables)
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """Return the result for a state.
+
+        Args:
+            metric_variables: values in the order of `variables`.
+        """
+        with self._with_state("stateless_result", metric_variables):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[Tensor]:
+        """Return the state to begin with."""
+        with StatelessScope() as scope:
+            self.reset_state()
+        return scope.values(self.variables)
+
+    def _with_state(self, method: str, values: Sequence[Any]) -> StatelessScope:
+        return StatelessScope(paired(f"{self.name}: {method}", self.variables, values))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.update_state(*args, **kwargs)

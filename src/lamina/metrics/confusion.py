@@ -85,6 +85,7 @@ class ConfusionCounts(Metric):
         self.counts: dict[str, Variable] = {
             count: self.add_variable((len(thresholds),), name=count) for count in self.kept
         }
+        vars(self).update(self.counts)  # as `true_positives` ...
 
     def update_state(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None

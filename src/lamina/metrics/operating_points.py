@@ -34,6 +34,7 @@ class _BestAt(ConfusionCounts):
         if num_thresholds <= 0:
             raise RangeError(f"{owner}: num_thresholds must be above 0, not {num_thresholds}")
         self.target, self.num_thresholds = target, num_thresholds
+        setattr(self, self.goal, target)
         super().__init__(name, dtype, even_thresholds(num_thresholds), None, class_id)
 
     def result(self) -> Tensor:

@@ -25,6 +25,7 @@ from lamina.errors import (
     ShapeError,
     StateError,
     unknown_name,
+    warn,
 )
 from lamina.ir import types
 from lamina.locks import MAKING
@@ -143,7 +144,7 @@ class Optimizer(OwnRules, Configurable):
             slots: arrays of this variable, as `slots` named them.
             *scalars: what `scalars` returned.
         """
-        raise TypeError(f"{type(self).__name__} must define update(x, g, slots, ...)")
+        raise NotImplementedError(f"{type(self).__name__} must define update or update_step")
 
     # ---- state ---------------------------------------------------------------------------------
     def build(self, variables: Iterable[Variable]) -> None:
@@ -256,6 +257,9 @@ class Optimizer(OwnRules, Configurable):
             The number of updates made.
         """
         pairs = list(grads_and_vars)
+        missing = [v.name for g, v in pairs if g is None]
+        if 0 < len(missing) < len(pairs):
+            warn(f"{self.name}: no gradient for the variables {', '.join(missing)}")
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self._iterations
 

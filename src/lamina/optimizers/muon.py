@@ -155,18 +155,33 @@ class Muon(Optimizer):
             v = v + (ops.square(g) - v) * (1.0 - self.adam_beta_2)
             return x - m * adam / (ops.sqrt(v) + self.epsilon), {"momentum": m, "velocity": v}
         m = g + m * self.momentum
-        step = rate * self._orthogonal(g + self.momentum * m if self.nesterov else m)
-        if self.rms_rate is not None:
-            rows, columns = x.shape
-            step = step * (float(max(rows, columns)) ** 0.5 * self.rms_rate)
-        return x - step, {"momentum": m}
+        direction = g + self.momentum * m if self.nesterov else m
+        step = rate * self.zeropower_via_newtonschulz5(direction, self.ns_steps)
+        return x - self.lr_adjust(step), {"momentum": m}
 
-    def _orthogonal(self, g: Tensor) -> Tensor:
-        """Return a matrix with the singular vectors of g, whose singular values are about 1."""
+    def lr_adjust(self, x: Tensor) -> Tensor:
+        """Return a step scaled by rms_rate sqrt(max(rows, columns)); without `rms_rate`, unchanged.
+
+        Args:
+            x: step, a matrix.
+        """
+        if self.rms_rate is None:
+            return x
+        rows, columns = x.shape
+        return x * (float(max(rows, columns)) ** 0.5 * self.rms_rate)
+
+    def zeropower_via_newtonschulz5(self, x: Tensor, steps: int) -> Tensor:
+        """Return a matrix with the singular vectors of x, whose singular values are about 1.
+
+        Args:
+            x: matrix.
+            steps: number of iterations.
+        """
+        g = as_tensor(x)
         rows, columns = g.shape
         x = ops.matrix_transpose(g) if rows > columns else g
         x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)
-        for _ in range(self.ns_steps):
+        for _ in range(steps):
             a = ops.matmul(x, ops.matrix_transpose(x))
             b = self.muon_b * a + self.muon_c * ops.matmul(a, a)
             x = self.muon_a * x + ops.matmul(b, x)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from lamina.annotations import ArrayLike, DTypeLike, InitializerLike, ShapeLike
+from lamina.errors import NotBuiltError
+from lamina.ir import types
 from lamina.stateless import StatelessScope, paired
 from lamina.tensor import Tensor, as_tensor
 from lamina.variables import Variable
@@ -21,15 +23,51 @@ class OwnRules:
 
     # ---- rules of users ------------------------------------------------------------------------
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
-        """Update a Variable, and the Variables that belong to it, with `assign`; defined by a
-        subclass in place of `update`.
+        """Update a Variable, and the Variables that belong to it, with `assign`; a subclass may
+        define it in place of `update`.
 
         Args:
             gradient: gradient of the Variable.
             variable: Variable to update.
             learning_rate: learning rate of this step, a scalar.
+
+        Raises:
+            NotImplementedError: if the class defines neither.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define update or update_step")
+        optimizer = self._optimizer
+        optimizer.build([variable])
+        kept, dtype = optimizer.slot_variables()[variable], types.computing(variable.dtype)
+        rate, t = as_tensor(learning_rate, dtype), as_tensor(optimizer.iterations, dtype) + 1
+        values = {slot: as_tensor(state.read(), dtype) for slot, state in kept.items()}
+        x, after = optimizer.update(
+            as_tensor(variable.read(), dtype),
+            as_tensor(gradient, dtype),
+            values,
+            *(as_tensor(s, dtype) for s in optimizer.scalars(rate, t)),
+        )
+        variable.assign(as_tensor(x, variable.dtype))
+        for slot, value in after.items():
+            kept[slot].assign(as_tensor(value, kept[slot].dtype))
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Set the state of the optimizer.
+
+        Args:
+            weights: values in the order of `variables`, such as the `variables` of another one.
+
+        Raises:
+            NotBuiltError: if the optimizer has no state yet.
+            ArgumentError: for another number of values.
+        """
+        optimizer = self._optimizer
+        if not optimizer.built:
+            raise NotBuiltError(
+                f"{optimizer.name}: set_weights before the state exists",
+                hint="call build(variables) first",
+            )
+        owner = f"{optimizer.name}: set_weights"
+        for variable, value in paired(owner, optimizer.variables, weights):
+            variable.assign(value)
 
     def add_variable(
         self,

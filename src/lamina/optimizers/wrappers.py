@@ -35,9 +35,12 @@ class LossScaleOptimizer(Optimizer):
         dynamic_growth_steps: number of steps with finite gradients after which the scale is
             doubled.
         name: name of the optimizer.
+        **kwargs: options of other optimizers, accepted if they have no effect; give those that have
+            one to `inner_optimizer`, whose `loss_scale_factor` is set to None.
 
     Raises:
         TypeError: if `inner_optimizer` is not an Optimizer.
+        ArgumentError: for an option that would have an effect.
 
     Example:
         >>> import lamina as lm
@@ -61,8 +64,11 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: float = 2.0**15,
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
+        **kwargs: Any,
     ) -> None:
+        _refuse_effects(kwargs)
         self.inner_optimizer = _need_optimizer("LossScaleOptimizer", inner_optimizer)
+        inner_optimizer.loss_scale_factor = None  # the scale here replaces it
         super().__init__(0.0, name=name or "loss_scale_optimizer")
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
         self.step_counter = Variable(np.int32(0), trainable=False, name="step_counter")
@@ -124,7 +130,10 @@ class LossScaleOptimizer(Optimizer):
         for g in found:
             if g is not None:
                 finite = ops.logical_and(finite, ops.all(ops.isfinite(g)))
-        unscaled = [None if g is None else g / as_tensor(scale, g.dtype) for g in found]
+        unscaled = [
+            g if g is None or v.overwrite_with_gradient else g / as_tensor(scale, g.dtype)
+            for v, g in zip(variables, found, strict=True)
+        ]
         state = [*variables, *inner.variables]
         with StatelessScope() as scope:
             inner.apply(unscaled, variables)
@@ -214,13 +223,7 @@ class OptimizerMap(Configurable, MutableMapping[str, Optimizer]):
             raise ArgumentError(f"OptimizerMap: expected a path as key, got {describe(key)}")
         if key in self._map:
             raise ArgumentError(f"OptimizerMap: {key!r} is there already")
-        if not isinstance(optimizer, Optimizer) or isinstance(
-            optimizer, (LossScaleOptimizer, MultiOptimizer)
-        ):
-            raise ArgumentError(
-                f"OptimizerMap: expected a plain optimizer, got {describe(optimizer)}"
-            )
-        self._map[key] = optimizer
+        self._map[key] = _plain("OptimizerMap", optimizer)
 
     def __delitem__(self, key: str) -> None:
         del self._map[key]
@@ -293,8 +296,10 @@ class MultiOptimizer(Optimizer):
         """
         for variable in variables:
             if variable not in self._chosen:
-                self._chosen[variable] = self.optimizer_map(variable)
-                self._chosen[variable].build([variable])
+                chosen = _plain("MultiOptimizer", self.optimizer_map(variable))
+                chosen.loss_scale_factor = None  # that of the MultiOptimizer replaces it
+                chosen.build([variable])
+                self._chosen[variable] = chosen
 
     @property
     def built(self) -> bool:
@@ -356,6 +361,43 @@ class MultiOptimizer(Optimizer):
             config: dictionary that `get_config` returned.
         """
         return cls(**{name: restored(value) for name, value in config.items()})
+
+
+def _plain(owner: str, value: Any) -> Optimizer:
+    """The value, if it is an optimizer that is not made of others."""
+    if not isinstance(value, Optimizer) or isinstance(value, (LossScaleOptimizer, MultiOptimizer)):
+        raise ArgumentError(f"{owner}: expected a plain optimizer, got {describe(value)}")
+    return value
+
+
+def _refuse_effects(options: Mapping[str, Any]) -> None:
+    """Raise for options of optimizers that are not at the value without an effect."""
+    owner = "LossScaleOptimizer"
+    for name, value in options.items():
+        if name == "dynamic":
+            if not value:
+                raise ArgumentError(
+                    f"{owner}: the scale is always dynamic (expected dynamic=True, got {value!r})",
+                    hint="pass loss_scale_factor to the inner optimizer for a fixed scale",
+                )
+        elif name not in _WITHOUT_EFFECT:
+            raise ArgumentError(
+                f"{owner}: unknown argument {name!r}", hint="give options to inner_optimizer"
+            )
+        elif value not in (_WITHOUT_EFFECT[name], None):
+            raise ArgumentError(
+                f"{owner}: {name} has no effect here (expected none, got {value!r})",
+                hint=f"give {name} to inner_optimizer",
+            )
+
+
+_WITHOUT_EFFECT: dict[str, Any] = {
+    **dict.fromkeys(("weight_decay", "clipnorm", "global_clipnorm", "clipvalue")),
+    **dict.fromkeys(("ema_overwrite_frequency", "loss_scale_factor")),
+    "gradient_accumulation_steps": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+}
 
 
 def _need_optimizer(owner: str, value: Any) -> Optimizer:
