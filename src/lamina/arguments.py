@@ -222,6 +222,12 @@ def path(owner: str, name: str, value: Any) -> None:
         raise _error(owner, name, "a path", value)
 
 
+def optional_path(owner: str, name: str, value: Any) -> None:
+    """The name of a file, or None."""
+    if not (value is None or isinstance(value, (str, os.PathLike))):
+        raise _error(owner, name, "a path", value, True)
+
+
 def function(owner: str, name: str, value: Any) -> None:
     """Anything that can be called."""
     if not callable(value):

@@ -35,6 +35,7 @@ class Context(NamedTuple):
     frames: tuple[Any, ...] = ()  # calls of layers, the innermost last (layers._base.frames)
     autocast: Any = None  # the dtype in which variables of 32 bits are read (layers._base.frames)
     watchers: tuple[Any, ...] = ()  # of calls of layers (layers._base.frames)
+    spans: Any = None  # of the nodes that layers and gradients make (ir.spans)
     stream: Any = None  # the step of a sequence (layers._base.streaming)
     name_scope: tuple[str, ...] = ()  # in front of the paths of new Variables (variables)
     lookups: Any = None  # the list of lookups in tables (layers.embedding)

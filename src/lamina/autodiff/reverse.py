@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
+from lamina import context
 from lamina.autodiff.dependence import dependents
 from lamina.autodiff.rules import NO_VJP, VJP
 from lamina.errors import DTypeError, GradientError, ShapeError
 from lamina.ir import ops
 from lamina.ir.graph import Node
 from lamina.ir.loop_primitives import WITH_REGIONS
+from lamina.ir.spans import Spans
 from lamina.ir.types import TensorType, float32
 
 
@@ -28,6 +31,18 @@ def gradients(
         GradientError: the way leads through a primitive that has no gradient, such as `while`.
     """
     _check(outputs, cotangents, inputs)
+    spans = context.current().spans
+    with nullcontext() if spans is None else spans.of_gradient():
+        return _swept(outputs, cotangents, inputs, spans)
+
+
+def _swept(
+    outputs: Sequence[Node],
+    cotangents: Sequence[Node],
+    inputs: Sequence[Node],
+    spans: Spans | None,
+) -> list[Node]:
+    """The sweep of `gradients`; `spans` note which node each new node is for."""
     order = dependents(outputs, inputs)
     on_the_way, kept = set(order), set(inputs)
     found: dict[Node, Any] = {}
@@ -40,7 +55,9 @@ def gradients(
         needed = [arg in on_the_way for arg in node.args]
         if not any(needed):
             continue
-        for arg, cotangent, wanted in zip(node.args, _back(node, g, needed), needed):
+        with nullcontext() if spans is None else spans.of_gradient(node):
+            back = _back(node, g, needed)
+        for arg, cotangent, wanted in zip(node.args, back, needed):
             if wanted and cotangent is not None:
                 _accumulate(found, arg, cotangent)
     return [found[x] if x in found else ops.fill(0.0, x) for x in inputs]

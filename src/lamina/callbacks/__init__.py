@@ -7,6 +7,7 @@ from lamina.callbacks.base import Callback
 from lamina.callbacks.checkpoint import ModelCheckpoint
 from lamina.callbacks.functions import LambdaCallback
 from lamina.callbacks.history import History
+from lamina.callbacks.nan_guard import NaNGuard
 from lamina.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from lamina.callbacks.remote import ProgbarLogger, RemoteMonitor
 from lamina.callbacks.several import CallbackList
@@ -25,6 +26,7 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "NaNGuard",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "TensorBoard",

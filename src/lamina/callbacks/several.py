@@ -9,6 +9,7 @@ from typing import Any
 from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
 from lamina.errors import ArgumentError, StateError, describe
+from lamina.training.protocol import StepGuard
 
 _TRAIN_BATCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 _TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
@@ -107,6 +108,11 @@ class CallbackList:
         """
         for each in self.callbacks:
             getattr(each, hook)(*args)
+
+    @property
+    def guards(self) -> list[StepGuard]:
+        """The guards of steps that callbacks bring along."""
+        return [c.guard for c in self.callbacks if c.guard is not None]
 
     def states(self) -> list[dict[str, Any]]:
         """Return the class and state of each callback, in order."""

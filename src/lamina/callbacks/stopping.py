@@ -92,7 +92,8 @@ class EarlyStopping(Callback):
 class TerminateOnNaN(Callback):
     """A callback that stops training when the loss is NaN or infinite.
 
-    The loss is checked whenever native code returns, not after each batch.
+    The loss is checked whenever native code returns, not after each batch. `NaNGuard` also checks
+    weights and optimizer, and names the operation from which the value came.
 
     Args:
         raise_error: raise StateError, a RuntimeError, instead of ending `fit`.

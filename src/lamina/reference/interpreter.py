@@ -22,6 +22,7 @@ from lamina.ir.types import Dim, DType, Extent, bfloat16, evaluate, symbols
 from lamina.reference.meaning import MEANING
 
 Sizes = Mapping[str, int]
+Watch = Callable[[Node, Sequence[Any], Any, Sizes], None]
 WRONG = (ValueError, TypeError, IndexError, ArithmeticError, MemoryError)
 
 
@@ -214,7 +215,9 @@ def _steps(results: Sequence[Node], known: Iterable[Node]) -> list[_Step]:
     return steps[::-1]
 
 
-def _execute(steps: Sequence[_Step], values: dict[Node, Any], sizes: Sizes) -> None:
+def _execute(
+    steps: Sequence[_Step], values: dict[Node, Any], sizes: Sizes, watch: Watch | None = None
+) -> None:
     for step in steps:
         node = step.node
         arrays = [values.get(a, a.value) for a in node.args]
@@ -225,6 +228,8 @@ def _execute(steps: Sequence[_Step], values: dict[Node, Any], sizes: Sizes) -> N
             raise EngineError(f"parameter {node.params.get('name')!r} was given no value")
         else:
             values[node] = apply(node.op, arrays, params, _dtype_of_first(node))
+        if watch is not None:
+            watch(node, arrays, values[node], sizes)
         for dead in step.dead:
             values.pop(dead, None)
 
@@ -266,10 +271,13 @@ def _plan(graph: Graph) -> _Plan:
     return plan
 
 
-def run(graph: Graph, arrays: Sequence[Any], sizes: Sizes | None = None) -> list[np.ndarray]:
+def run(
+    graph: Graph, arrays: Sequence[Any], sizes: Sizes | None = None, watch: Watch | None = None
+) -> list[np.ndarray]:
     """The results of a graph for one array per parameter (bfloat16 as uint16 bits).
 
-    `sizes` gives symbols that no parameter's shape tells. Raises ShapeError where the arrays'
+    `sizes` gives symbols that no parameter's shape tells. `watch` is called with each node outside
+    of bodies, its operands and its value. Raises ShapeError where the arrays'
     shapes are not the parameters', EngineError where their number or dtypes are not, or where NumPy
     fails.
     """
@@ -283,5 +291,6 @@ def run(graph: Graph, arrays: Sequence[Any], sizes: Sizes | None = None) -> list
             name = node.params.get("name") or "parameter"
             raise EngineError(f"{name}: {describe(array)} came, expected {node.type}")
     plan = _plan(graph)
-    _execute(plan.steps, values, bind_sizes(graph.parameters, [a.shape for a in arrays], sizes))
+    sizes = bind_sizes(graph.parameters, [a.shape for a in arrays], sizes)
+    _execute(plan.steps, values, sizes, watch)
     return [values.get(r, r.value) for r in graph.results]

@@ -250,6 +250,8 @@ def _epochs(
             begun = Position(epoch + 1)
             if model.is_stopped("train"):
                 break
+        for guard in listeners.guards:
+            guard.end(session, model)
     except KeyboardInterrupt:
         if options.verbose != 0:
             print("fit: stopped by Ctrl-C; the weights are those of the last completed step")

@@ -10,6 +10,7 @@ from lamina.data.arrays import Array
 from lamina.distribution.own_rows import own_rows, reads_parts
 from lamina.interrupts import Deferred
 from lamina.training.columns import Columns
+from lamina.training.guarding import Chunk
 from lamina.training.kept import Kept
 from lamina.training.programs import Runner
 from lamina.training.progress import Progress
@@ -48,6 +49,7 @@ def run(
     logs, done, rows = dict(begun.logs), begun.batch, begun.rows
     runner: Runner | None = None
     hooks = HOOKS[data_pass.kind]
+    guards = data_pass.listeners.guards if data_pass.kind == "train" else ()
     if isinstance(data_pass.source, Stream):
         parted = reads_parts() and not session.compilation.run_eagerly
         data_pass.source.part = own_rows if parted else None
@@ -60,10 +62,15 @@ def run(
                 session.reset(model)
                 session.begin_epoch(epoch if data_pass.kind == "train" else 0)
             data_pass.listeners.tell(f"{hooks}_begin", done, {})
+            begin = Position(epoch, done, rows, logs)
+            for guard in guards:
+                chunk = Chunk(runner, data, order, begin, isinstance(data_pass.source, Stream))
+                guard.before(session, model, chunk)
             data_pass.pace.begin()
-            begin = Position(epoch, done, rows)
             position = interrupt.call(_steps, session, data_pass, runner, order, data, begin)
             data_pass.pace.end(len(order))
+            for guard in guards:
+                position = guard.after(session, model, position)
             done, rows, logs = position.batch, position.rows, position.logs
             data_pass.listeners.tell(f"{hooks}_end", done - 1, dict(logs))
             if data_pass.saver is not None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from lamina.data.arrays import Array
 from lamina.ir.types import Shape
@@ -16,6 +16,11 @@ from lamina.metrics import Metric
 from lamina.optimizers import Optimizer
 from lamina.tensor import Tensor
 from lamina.variables import Variable
+
+if TYPE_CHECKING:
+    from lamina.training.guarding import Chunk
+    from lamina.training.session import Session
+    from lamina.training.state import Position
 
 Nest: TypeAlias = object
 """A value, or lists, tuples and dictionaries of values."""
@@ -166,6 +171,20 @@ class Trainable(Protocol):
         """Forget earlier wishes to stop."""
 
 
+class StepGuard(Protocol):
+    """An object that `fit` calls around each native call; `training.guarding.Guard` is one."""
+
+    def before(self, session: Session, model: Trainable, chunk: Chunk) -> None:
+        """Note the steps that are about to run."""
+
+    def after(self, session: Session, model: Trainable, position: Position) -> Position:
+        """Check what the steps made; return the position, or an earlier one to which the state has
+        been put back."""
+
+    def end(self, session: Session, model: Trainable) -> None:
+        """Check what the last steps made."""
+
+
 class Listeners(Protocol):
     """The callbacks of one `fit`, `evaluate` or `predict`."""
 
@@ -186,6 +205,10 @@ class Listeners(Protocol):
 
     def tell(self, hook: str, *args: object) -> None:
         """Call a hook of all callbacks."""
+
+    @property
+    def guards(self) -> Sequence[StepGuard]:
+        """The guards that callbacks bring along."""
 
     def states(self) -> Sequence[object]:
         """Return the states of all callbacks, in order."""

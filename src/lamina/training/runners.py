@@ -39,7 +39,7 @@ class Runners:
         key = (kind, _frozen(model), settings.engine, columns.joined)
 
         def make(types_: list[TensorType], reason: str) -> Runner:
-            step, logs = _step(model, steps, kind, columns)
+            step, logs = step_of(model, steps, kind, columns)
             name = f"{kind} {model.name}"
             if columns.joined:
                 with compiling():
@@ -53,7 +53,7 @@ class Runners:
 
 def eager_runner(model: Trainable, steps: Steps, kind: Kind, columns: Columns) -> Runner:
     """Return a function of the same arguments and results as a program."""
-    return EagerLoop(*_step(model, steps, kind, columns))
+    return EagerLoop(*step_of(model, steps, kind, columns))
 
 
 def _frozen(model: Trainable) -> Hashable:
@@ -61,7 +61,7 @@ def _frozen(model: Trainable) -> Hashable:
     return tuple(layer.trainable for layer in model.layers)
 
 
-def _step(model: Trainable, steps: Steps, kind: Kind, columns: Columns) -> tuple[Step, Results]:
+def step_of(model: Trainable, steps: Steps, kind: Kind, columns: Columns) -> tuple[Step, Results]:
     """One step on the leaves of a batch, the model's own method if it has one; and the logs of all
     steps together."""
     own = model.overrides(STEPS[kind]) or model.overrides("compute_metrics")

@@ -202,6 +202,11 @@ class Session:
             return eager_runner(model, self.steps, kind, data)
         return self._runners.runner(model, self.steps, kind, data)
 
+    @property
+    def step_count(self) -> int:
+        """The number of training steps so far."""
+        return 0 if self.steps is None else int(self.steps.count.numpy())
+
     def begin_epoch(self, number: int) -> None:
         """From here on samples draw what they draw in this epoch."""
         assert self.steps is not None

@@ -79,6 +79,15 @@ def state_of(
     }
 
 
+def variables_of(model: Trainable, steps: Steps) -> list[Variable]:
+    """Return all Variables that training changes, each once: those whose values `state_of` copies.
+    The optimizer's come without their names."""
+    weights = [*model.trainable_weights, *model.non_trainable_weights]
+    named = [steps.variables, _of_metrics(steps), _others(model) if model.layers else {}]
+    rest = (v for variables in named for v in variables.values())
+    return list(dict.fromkeys([*weights, *model.optimizer.variables, *rest]))
+
+
 def _of_metrics(steps: Steps) -> Named:
     """The Variables of the metrics of `compile`: "accuracy/0"."""
     return {

@@ -94,10 +94,13 @@ def entered(
         scope = outer.scope.child(layer.name) if outer is not None else Scope()
     losses = outer.losses if outer is not None else []
     frame = Frame(layer, scope, training if training is None else bool(training), losses)
-    with context.entered(
-        frames=(*context.current().frames, frame), autocast=layer._autocast_dtype()
-    ):
-        yield frame
+    here = context.current()
+    with context.entered(frames=(*here.frames, frame), autocast=layer._autocast_dtype()):
+        if here.spans is None:
+            yield frame
+        else:
+            with here.spans.of_layer(scope.path or layer.name):
+                yield frame
 
 
 @contextmanager
