@@ -1,15 +1,18 @@
 """Files written whole or not at all, and error messages that name the file.
 
     write_whole(path, content)      temporary file next to it, fsync, rename, fsync of the folder
+    make_folder(path)               folders whose names are on the disk
     read_text(path)                 the text of a file, or an error that names it
 
 A temporary file is called ".NAME.HOST-PID-RANDOM.tmp". A writer that was killed leaves it behind;
-the next `write_whole` of the same name removes it when that process is gone, or after a day.
+the next `write_whole` of the same name removes it when that process is gone, or after a day, and
+`remove_all_unfinished` those of all names in a folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -22,13 +25,20 @@ from pathlib import Path
 from lamina.errors import ArgumentError, FileFormatError, describe
 
 DAY = 24 * 3600.0
+_WRITING: set[str] = set()  # names of temporary files that this process is writing
+_UNSUPPORTED = {  # by which systems say that folders cannot be synchronized
+    errno.EINVAL, errno.EBADF, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOSYS,
+    errno.ENOTSUP, errno.EOPNOTSUPP,
+}  # fmt: skip
 _UNFINISHED = re.compile(r"\.(?:(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{16}\.tmp)")
+_UNFINISHED_AT_END = re.compile(_UNFINISHED.pattern + r"\Z")
 _UNFINISHED_BEFORE = re.compile(r"-[0-9a-z_]{8}")  # names that earlier versions gave
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     """Replace a file, or make it. Readers see the old content or the new one, never a part; if this
-    raises, the old content stays.
+    raises, the old content stays, unless the new one is complete and only its name may not be on
+    the disk yet.
 
     The target of a symbolic link is written, not the link; an existing file keeps its permissions.
     Raises OSError with the cause, and with `path` as its file name.
@@ -39,6 +49,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     )
     with _named(path, len(content)):
         mode = _mode(target)
+        _WRITING.add(temporary.name)
         try:
             _write(temporary, content, mode)
             os.replace(temporary, target)
@@ -46,8 +57,19 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-    _sync_folder(target.parent)
+        finally:
+            _WRITING.discard(temporary.name)
+        _sync_folder(target.parent)
     remove_unfinished(target)
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, if they do not exist, and have their names on the disk."""
+    folder = Path(os.path.realpath(checked_name(path)))
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        _sync_folder(each.parent)
 
 
 def checked_name(path: str | os.PathLike[str]) -> str:
@@ -98,12 +120,15 @@ def _write(temporary: Path, content: bytes, mode: int | None) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Have the new name on the disk as well; not every system and file system can."""
-    with contextlib.suppress(OSError):
+    try:
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
 
 
 # ---- reading -----------------------------------------------------------------------------------
@@ -131,12 +156,26 @@ def remove_unfinished(target: Path) -> None:
                     os.unlink(entry.path)
 
 
+def remove_all_unfinished(folder: Path) -> None:
+    """Remove the temporary files of writers that are gone, of any file in a folder."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            named = _UNFINISHED_AT_END.search(entry.name)
+            if entry.name.startswith(".") and named and _is_left(entry, named[0]):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
 def _is_left(entry: os.DirEntry[str], rest: str) -> bool:
     named = _UNFINISHED.fullmatch(rest)
     if not named and not _UNFINISHED_BEFORE.fullmatch(rest):
         return False
-    if named and named["host"] == _host() and not _is_running(int(named["pid"])):
-        return True
+    if named and named["host"] == _host():
+        pid = int(named["pid"])
+        if pid == os.getpid():  # also of an earlier process, as in containers
+            return entry.name not in _WRITING
+        if not _is_running(pid):
+            return True
     with contextlib.suppress(OSError):
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > DAY
     return False

@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and what killed writers leave is removed."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -111,7 +112,7 @@ def test_temporary_files_of_writers_that_are_gone_are_removed_at_the_next_write(
     old = ".model.lamina.00000000-1-0123456789abcdef.tmp"
     of_version_1 = ".model.lamina-abcd_123"
     kept = {
-        f".model.lamina.{host}-{os.getpid()}-0123456789abcdef.tmp": "its writer is running",
+        f".model.lamina.{host}-{os.getppid()}-0123456789abcdef.tmp": "its writer is running",
         ".model.lamina.00000000-1-fedcba9876543210.tmp": "new, of another machine",
         ".model.lamina-dcba_321": "new, of an earlier version",
         ".model.lamina.backup": "not ours",
@@ -181,3 +182,57 @@ def test_a_long_name_is_written(tmp_path):
     path = tmp_path / f"{'m' * 240}.lamina"
     files.write_whole(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+# ---- names on the disk -------------------------------------------------------------------------
+@posix
+def test_a_temporary_file_of_an_earlier_process_with_this_number_is_removed(path):
+    """In a container the restarted program often has the number of the one that was killed."""
+    left_behind = f".model.lamina.{files._host()}-{os.getpid()}-0123456789abcdef.tmp"
+    (path.parent / left_behind).write_bytes(b"part")
+    files.write_whole(path, b"whole")
+    assert not left(path)
+
+
+@posix
+def test_temporary_files_of_all_names_are_removed_from_a_folder(tmp_path):
+    host = files._host()
+    gone = [f".{name}.{host}-{dead_pid()}-0123456789abcdef.tmp" for name in ("a.state", "b.json")]
+    kept = [f".a.state.{host}-{os.getppid()}-0123456789abcdef.tmp", "a.tmp", ".b.json.tmp", "x.y"]
+    for name in (*gone, *kept):
+        (tmp_path / name).write_bytes(b"part")
+    files.remove_all_unfinished(tmp_path)
+    assert set(os.listdir(tmp_path)) == set(kept)
+
+
+@posix
+def test_a_folder_that_cannot_be_synchronized_is_an_error_unless_the_system_lacks_it(
+    path, monkeypatch
+):
+    real = os.fsync
+
+    def failing(number):
+        def fsync(handle):
+            if os.path.isdir(f"/proc/self/fd/{handle}"):
+                raise OSError(number, os.strerror(number))
+            real(handle)
+
+        return fsync
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("needs /proc")
+    monkeypatch.setattr(os, "fsync", failing(errno.EINVAL))
+    files.write_whole(path, b"old")
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+    with pytest.raises(OSError, match="cannot write 3 bytes: Input/output error"):
+        files.write_whole(path, b"new")
+    assert path.read_bytes() in (b"old", b"new")
+
+
+@posix
+def test_names_of_new_folders_are_synchronized(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(files, "_sync_folder", lambda folder: synced.append(folder))
+    files.make_folder(tmp_path / "a" / "b")
+    files.make_folder(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]

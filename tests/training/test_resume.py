@@ -16,6 +16,8 @@ import lamina as lm
 from lamina import files
 from lamina.errors import ArgumentError, FileFormatError, StateError
 from lamina.saving import states
+from lamina.training.checkpoints import Checkpoints
+from lamina.training.options import Every
 
 ROWS, BATCH, EPOCHS = 60, 8, 5
 
@@ -99,8 +101,7 @@ def test_a_training_that_broke_off_ends_with_the_bits_of_a_whole_one(batch, inpu
     lm.set_seed(1)
     with pytest.raises(RuntimeError, match="power cut"):
         train(network(inputs=inputs), tmp_path, [Stop(batch)], every=2)
-    begun = bool(list(tmp_path.glob("*.state")))
-    lm.set_seed(2 if begun else 1)  # a new process may have drawn something else
+    lm.set_seed(2)  # a new process may have drawn something else
     model = network(inputs=inputs)
     assert train(model, tmp_path, [Idle(10**6)], resume=True, every=2) == whole
 
@@ -270,6 +271,86 @@ def test_every_write_may_fail_and_the_run_still_ends_the_same(whole, tmp_path, m
         left = [p.name for p in folder.iterdir() if p.name.endswith(".tmp")]
         assert not left
         assert train(network(), folder, [Idle(10**6)], resume=True) == whole
+
+
+def test_a_training_that_ends_before_its_first_interval_does_not_begin_anew(whole, tmp_path):
+    lm.set_seed(1)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(network(), tmp_path, [Stop(9)], every="1h")
+    assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 1
+    lm.set_seed(2)
+    assert train(network(), tmp_path, [Idle(10**6)], resume=True, every="1h") == whole
+    lines = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == whole[2]
+
+
+def test_damaged_states_of_later_steps_make_room_for_new_ones(whole, tmp_path):
+    broken_off(tmp_path, 14)
+    *_, newest = sorted(tmp_path.glob("state-*.state"))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    damaged = tmp_path / "state-00009999.state"
+    newest.rename(damaged)
+    with pytest.warns(UserWarning, match="the state before it is used"):
+        assert train(network(), tmp_path, [Idle(10**6)], resume=True) == whole
+    assert not damaged.exists()
+    assert len(list(tmp_path.glob("state-*.state"))) == 2
+
+
+def test_a_state_that_cannot_be_removed_does_not_end_training(whole, tmp_path, monkeypatch):
+    real = os.unlink
+
+    def refuse(path, *arguments, **named):
+        if str(path).endswith(".state"):
+            raise OSError(5, "Input/output error", str(path))
+        real(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    lm.set_seed(1)
+    with pytest.warns(UserWarning, match="Input/output error"):
+        assert train(network(), tmp_path, [Idle(10**6)]) == whole
+
+
+def test_what_killed_writers_left_is_removed_whatever_its_step(whole, tmp_path):
+    host = files._host()
+    tmp_path.joinpath(f".state-00000123.state.{host}-{os.getpid()}-{'0' * 16}.tmp").touch()
+    lm.set_seed(1)
+    assert train(network(), tmp_path, [Idle(10**6)]) == whole
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_with_a_complete_run_alone_is_not_overwritten(tmp_path):
+    x, y = data()
+    network().fit(x, y, verbose=0, checkpoint=tmp_path)
+    for path in tmp_path.glob("state-*.state"):
+        path.unlink()
+    with pytest.raises(ArgumentError, match="holds an earlier run"):
+        network().fit(x, y, verbose=0, checkpoint=tmp_path)
+
+
+POSSIBLE = (("callbacks", None), ("callbacks", []), ("seed", -1), ("step", -1),
+            ("made_with", {"a": 1}))  # fmt: skip
+PARTS = ("weights", "optimizer", "steps", "metrics", "others", "seed", "position", "callbacks",
+         "random", "step", "made_with")  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["absent", None, [], {"a": 1}, "text", -1])
+def test_a_state_that_lacks_a_part_is_reported_as_a_damaged_one(value, tmp_path):
+    x, y = data()
+    network().fit(x, y, verbose=0, checkpoint=tmp_path)
+    (tmp_path / "final.state").unlink()
+    path = sorted(tmp_path.glob("state-*.state"))[-1]
+    whole = states.unpack(path, path.read_bytes())
+    for part in PARTS:
+        changed = {**whole, part: value}
+        if value == "absent":
+            del changed[part]
+        if (part, value) in POSSIBLE:
+            continue
+        path.write_bytes(states.pack(changed))
+        with pytest.warns(UserWarning) as said:
+            found = Checkpoints(tmp_path, Every(epochs=True)).newest()
+        assert found["step"] == 0
+        assert part in str(said[0].message) and str(path) in str(said[0].message), part
 
 
 def test_history_is_cut_to_the_restored_epoch(tmp_path, whole):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.events import records
 
 READER = "tensorboard.backend.event_processing.event_accumulator"
@@ -176,3 +176,128 @@ def test_arguments_for_unsupported_parts_are_refused(tmp_path):
         lm.callbacks.TensorBoard(tmp_path, profile_batch=2)
     with pytest.raises(ArgumentError, match="embeddings_freq"):
         lm.callbacks.TensorBoard(tmp_path, embeddings_freq=1)
+
+
+# ---- files that something happened to ----------------------------------------------------------
+def contents(path):
+    data, found = path.read_bytes(), []
+    while data:
+        length = int.from_bytes(data[:8], "little")
+        assert len(data) >= length + 16, "the file ends within a record"
+        found.append(data[12 : 12 + length])
+        data = data[length + 16 :]
+    return found
+
+
+def test_values_that_the_disk_refuses_are_kept_and_no_record_is_cut_off(tmp_path, monkeypatch):
+    from lamina.events import EventWriter
+    from lamina.events import writer as module
+
+    real = open
+    with EventWriter(tmp_path, "tfevents") as earlier:
+        earlier.scalar("a", 1.0, 0)
+    writer = EventWriter(tmp_path, "tfevents")
+
+    def half(path, mode):
+        file = real(path, mode, buffering=0)
+        write = file.write
+
+        class Cut:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *exception):
+                file.close()
+
+            def write(self, content):
+                write(bytes(content)[:5])
+                raise OSError(28, "No space left on device", str(path))
+
+            def __getattr__(self, name):
+                return getattr(file, name)
+
+        return Cut()
+
+    writer.scalar("a", 2.0, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "open", half, raising=False)
+        with pytest.raises(OSError, match="No space left"):
+            writer.flush()
+    writer.scalar("a", 3.0, 2)
+    writer.flush()
+    assert len(contents(writer.path)) == 4  # the version, and three values
+
+
+def test_an_event_file_that_was_removed_or_cut_off_is_continued_with_whole_records(tmp_path):
+    from lamina.events import EventWriter
+
+    writer = EventWriter(tmp_path, "tfevents")
+    writer.scalar("a", 1.0, 0)
+    length = writer.flush()
+    writer.path.write_bytes(writer.path.read_bytes()[:-3])
+    again = EventWriter(tmp_path, "tfevents")
+    again.truncate(length)
+    again.scalar("a", 2.0, 1)
+    again.flush()
+    assert len(contents(again.path)) == 2
+    again.path.unlink()
+    again.scalar("a", 3.0, 2)
+    again.flush()
+    assert len(contents(again.path)) == 2
+
+
+def test_a_run_that_began_after_the_checkpoint_is_emptied(tmp_path):
+    board = lm.callbacks.TensorBoard(tmp_path)
+    board.writer("train").scalar("a", 1.0, 0)
+    state = board.get_state()
+    board.writer("validation").scalar("a", 1.0, 0)
+    board.writer("validation").flush()
+    again = lm.callbacks.TensorBoard(tmp_path)
+    again.set_state(state)
+    again.writer("validation").scalar("a", 2.0, 0)
+    again.writer("validation").flush()
+    (path,) = (tmp_path / "validation").iterdir()
+    assert len(contents(path)) == 2
+
+
+@pytest.mark.parametrize("run", ["..", "../../other", "/tmp/other"])
+@pytest.mark.parametrize("name", ["x.tfevents", "../x.tfevents", "important"])
+def test_a_state_cannot_make_tensorboard_change_other_files(run, name, tmp_path):
+    board = lm.callbacks.TensorBoard(tmp_path / "logs" / "a")
+    state = {"name": "x.tfevents", "files": {run: (name, 0)}, "steps": 0}
+    with pytest.raises(StateError, match="expected an event file in log_dir"):
+        board.set_state(state)
+
+
+def test_a_log_that_the_disk_refuses_does_not_end_training(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    x, y = np.ones((16, 2), "float32"), np.ones((16, 1), "float32")
+    real, refused = Path.open, []
+
+    def refuse(path, mode="r", *arguments, **named):
+        if mode == "a" and not refused:
+            refused.append(path)
+            raise OSError(28, "No space left on device", str(path))
+        return real(path, mode, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    table = lm.callbacks.CSVLogger(tmp_path / "log.csv")
+    with pytest.warns(UserWarning, match="CSVLogger: .*No space left") as said:
+        model.fit(x, y, epochs=5, verbose=0, callbacks=[table])
+    assert len([w for w in said if "CSVLogger" in str(w.message)]) == len(refused) == 1
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", *"01234"]
+
+
+def test_a_log_whose_last_row_was_cut_off_is_continued_on_a_new_line(tmp_path):
+    x, y = np.ones((16, 2), "float32"), np.ones((16, 1), "float32")
+    (tmp_path / "log.csv").write_text("epoch,loss\n0,1.5\n1,1.")
+    model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    table = lm.callbacks.CSVLogger(tmp_path / "log.csv", append=True)
+    model.fit(x, y, epochs=1, verbose=0, callbacks=[table])
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert rows[:3] == ["epoch,loss", "0,1.5", "1,1."] and rows[3].startswith("0,")

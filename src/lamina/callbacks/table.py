@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lamina.annotations import PathLike
 from lamina.callbacks.base import Callback, Logs
+from lamina.errors import warn
+from lamina.files import read_text, write_whole
 
 
 class CSVLogger(Callback):
@@ -32,36 +35,48 @@ class CSVLogger(Callback):
     def __init__(self, filename: PathLike, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename, self.separator, self.append = Path(filename), separator, append
-        self._names: list[str] = []
+        self._rows: list[list[str]] = []  # of the file, the first with the names
+        self._is_whole = True  # the file holds all rows
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        rows = self._rows() if self.append and self.filename.exists() else []
-        self._names = rows[0] if rows else []
-        if not rows:
-            self._write([], "w")
+        text = read_text(self.filename) if self.append and self.filename.exists() else ""
+        self._rows = list(csv.reader(io.StringIO(text), delimiter=self.separator))
+        if not text.endswith("\n"):  # empty, or the last row was cut off
+            self._replace()
 
     def get_state(self) -> dict[str, Any]:
-        return {"rows": self._rows() if self.filename.exists() else []}
+        return {"rows": [list(row) for row in self._rows]}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        rows = [list(row) for row in state["rows"]]
-        self._names = rows[0] if rows else []
-        self._write(rows, "w")
+        self._rows = [list(row) for row in state["rows"]]
+        self._replace()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         figures = {"epoch": epoch, **(logs or {})}
-        new = [name for name in figures if name not in self._names]
+        names = self._rows[0] if self._rows else []
+        new = [name for name in figures if name not in names]
         if new:
-            self._names += new
-            earlier = self._rows()[1:]
-            filled = [row + [""] * (len(self._names) - len(row)) for row in earlier]
-            self._write([self._names, *filled], "w")
-        self._write([[figures.get(name, "") for name in self._names]], "a")
+            names = names + new
+            earlier = [row + [""] * (len(names) - len(row)) for row in self._rows[1:]]
+            self._rows = [names, *earlier]
+        self._rows.append([str(figures.get(name, "")) for name in names])
+        try:
+            if new or not self._is_whole:
+                self._replace()
+            else:
+                self._append(self._rows[-1])
+        except OSError as error:
+            if self._is_whole:
+                warn(f"CSVLogger: {error}; training continues, and the rows are kept")
+            self._is_whole = False
 
-    def _rows(self) -> list[list[str]]:
-        with self.filename.open(newline="", encoding="utf-8") as file:
-            return list(csv.reader(file, delimiter=self.separator))
+    def _append(self, row: list[str]) -> None:
+        with self.filename.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=self.separator).writerow(row)
 
-    def _write(self, rows: list[Any], mode: str) -> None:
-        with self.filename.open(mode, newline="", encoding="utf-8") as file:
-            csv.writer(file, delimiter=self.separator).writerows(rows)
+    def _replace(self) -> None:
+        """Write all rows, whole or not at all."""
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.separator).writerows(self._rows)
+        write_whole(self.filename, text.getvalue().encode())
+        self._is_whole = True

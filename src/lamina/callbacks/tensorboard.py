@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,12 +14,13 @@ from lamina import arguments
 from lamina.annotations import PathLike
 from lamina.arguments import Checks, integer
 from lamina.callbacks.base import Callback, Logs
-from lamina.errors import ArgumentError, describe
-from lamina.events import EventWriter
+from lamina.errors import ArgumentError, StateError, describe, warn
+from lamina.events.writer import EventWriter, new_name
 from lamina.layers._base import symbolic
 from lamina.tensor import Tensor
 
 TRAIN, VALIDATION = "train", "validation"
+EVENTS = "tfevents"  # in the names of event files
 Node = tuple[str, str, list[str], dict[str, str]]
 
 
@@ -107,6 +109,7 @@ class TensorBoard(Callback):
         self.hyperparameters = dict(hyperparameters or {})
         self.each_batch = self.update_freq != "epoch"
         self._writers: dict[str, EventWriter] = {}
+        self._name = new_name()  # of the file of each run
         self._steps = self._epoch_steps = 0
         self._began = 0.0
 
@@ -118,24 +121,37 @@ class TensorBoard(Callback):
             run: "train", "validation" or another name, a folder in `log_dir`.
         """
         if run not in self._writers:
-            self._writers[run] = EventWriter(self.log_dir / run)
+            self._writers[run] = _Writer(self.log_dir / run, self._name)
         return self._writers[run]
 
     def get_state(self) -> dict[str, Any]:
-        files = {run: (w.name, w.flush()) for run, w in self._writers.items()}
-        return {"files": files, "steps": self._steps}
+        files = {run: (w.name, w.flush(sync=True)) for run, w in self._writers.items()}
+        return {"name": self._name, "files": files, "steps": self._steps}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        self._writers = {}
-        for run, (name, length) in state["files"].items():
-            self._writers[run] = EventWriter(self.log_dir / run, name)
-            self._writers[run].truncate(length)
-        self._steps = state["steps"]
+        self._name, self._steps, self._writers = state["name"], state["steps"], {}
+        files = {run: name for run, (name, _) in state["files"].items()}
+        begun = {path.parent.name: path.name for path in self._begun(self._name)}
+        for run, name in {**begun, **files}.items():
+            inside = (self.log_dir / run / name).resolve().parent
+            if not inside.is_relative_to(self.log_dir.resolve()) or EVENTS not in name:
+                raise StateError(
+                    f"TensorBoard: the restored training wrote {os.path.join(run, name)!r} "
+                    "(expected an event file in log_dir)",
+                    hint="was the state changed by hand? Begin another run in another folder",
+                )
+            self._writers[run] = _Writer(self.log_dir / run, name)
+            self._writers[run].truncate(state["files"][run][1] if run in files else 0)
+
+    def _begun(self, name: str) -> list[Path]:
+        """The files of this name in the folders of runs, also of runs begun after the state."""
+        found = self.log_dir.iterdir() if self.log_dir.is_dir() else ()
+        return [each / name for each in found if (each / name).is_file()]
 
     # ---- training ------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._steps = 0
-        self._writers = {}
+        self._writers, self._name = {}, new_name()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch == 0:
@@ -189,6 +205,23 @@ class TensorBoard(Callback):
             self.writer(TRAIN).graph(list(graph_of(self.model)))
         if self.hyperparameters:
             self.writer(TRAIN).hyperparameters(self.hyperparameters, ["epoch_loss"])
+
+
+class _Writer(EventWriter):
+    """A writer whose values wait, after one warning, while the disk refuses them."""
+
+    _warned = False
+
+    def flush(self, sync: bool = False) -> int:
+        try:
+            length = super().flush(sync)
+        except OSError as error:
+            if not self._warned:
+                warn(f"TensorBoard: {error}; training continues, and the values are kept")
+            self._warned = True
+            return self._length or 0
+        self._warned = False
+        return length
 
 
 def _numbers(tag: str, value: Any) -> Iterator[tuple[str, float]]:

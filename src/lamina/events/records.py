@@ -9,6 +9,7 @@ Sources: TensorFlow's record format; RFC 3720, section 12.1, for CRC-32C.
 
 from __future__ import annotations
 
+import os
 import struct
 from functools import cache
 
@@ -48,3 +49,16 @@ def framed(content: bytes) -> bytes:
     """Content as a record of a file."""
     length = struct.pack("<Q", len(content))
     return length + masked(length) + content + masked(content)
+
+
+def whole(path: str | os.PathLike[str], most: int) -> int:
+    """Return where the last record of a file ends that lies within its first `most` bytes."""
+    with open(path, "rb") as file:
+        size, end = min(most, file.seek(0, os.SEEK_END)), 0
+        while end + 12 <= size:
+            file.seek(end)
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > size - end - 16:
+                break
+            end += length + 16
+    return end

@@ -13,7 +13,7 @@ from lamina import protobuf
 from lamina.annotations import ArrayLike
 from lamina.arguments import integer
 from lamina.events import records, summaries
-from lamina.files import checked_name
+from lamina.files import checked_name, make_folder
 
 VERSION = "brain.Event:2"
 MOST = 1 << 20  # bytes that wait to be appended
@@ -40,9 +40,9 @@ class EventWriter:
 
     def __init__(self, folder: str | os.PathLike[str], name: str | None = None) -> None:
         self.folder = Path(checked_name(folder))
-        host = platform.node() or "localhost"
-        self.name = name or f"events.out.tfevents.{time.time():.0f}.{host}.{os.getpid()}.0.v2"
+        self.name = name or new_name()
         self._pending = bytearray()
+        self._length: int | None = None  # of the file, as far as it was written completely
         self._flushed = time.monotonic()
 
     @property
@@ -137,18 +137,41 @@ class EventWriter:
             self.flush()
 
     # ---- the file ------------------------------------------------------------------------------
-    def flush(self) -> int:
-        """Append all values to the file; return its length."""
+    def flush(self, sync: bool = False) -> int:
+        """Append all values to the file; return its length.
+
+        Args:
+            sync: wait until the values are on the disk.
+
+        Raises:
+            OSError: if the file cannot be written. The values are kept for the next call.
+        """
         self._flushed = time.monotonic()
-        if not self._pending:
-            return self.path.stat().st_size if self.path.exists() else 0
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab") as file:
-            if not file.tell():
+        if not self._pending and not (sync and self.path.exists()):
+            return self._whole()
+        make_folder(self.folder)
+        with open(self.path, "r+b" if self.path.exists() else "xb") as file:
+            end = file.seek(0, os.SEEK_END)
+            self._length = length = end if self._length is None else min(end, self._length)
+            if length < end:  # an error cut something off
+                file.truncate(length)
+                file.seek(length)
+            if not length:
                 file.write(records.framed(_now() + protobuf.message(3, VERSION)))
             file.write(self._pending)
-            self._pending.clear()
-            return file.tell()
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+            length = file.tell()
+        self._length = length
+        self._pending.clear()
+        return length
+
+    def _whole(self) -> int:
+        """The length of the file so far, 0 if it does not exist."""
+        if self._length is None:
+            self._length = self.path.stat().st_size if self.path.exists() else 0
+        return self._length
 
     def truncate(self, length: int) -> None:
         """Remove what was written after the file had this length.
@@ -157,8 +180,10 @@ class EventWriter:
             length: bytes, as `flush` returned them.
         """
         self._pending.clear()
-        if self.path.exists() and self.path.stat().st_size > length:
-            os.truncate(self.path, length)
+        self._length = None
+        if self.path.exists():
+            self._length = records.whole(self.path, length)
+            os.truncate(self.path, self._length)
 
     def close(self) -> None:
         """Append all values to the file."""
@@ -169,6 +194,12 @@ class EventWriter:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def new_name() -> str:
+    """A name for an event file, of time, host and process."""
+    host = platform.node() or "localhost"
+    return f"events.out.tfevents.{time.time():.0f}.{host}.{os.getpid()}.0.v2"
 
 
 def _now() -> bytes:

@@ -8,14 +8,15 @@
         final.state               the state at the end of a complete training
         history.jsonl             the metrics of each completed epoch, a line each
 
-Every file is written whole or not at all, by process 0 if there are several, and an older state is
-removed only when the newer one is on the disk. A state also holds what it was made with: model,
-optimizer, data and arguments, as fingerprints. To continue with others is an error that names the
-difference.
+The first state is that before the first step (of data that an iterable gives, after it). Every file
+is written whole or not at all, by process 0 if there are several, and an older state is removed
+only when the newer one is on the disk. A state also holds what it was made with: model, optimizer,
+data and arguments, as fingerprints. To continue with others is an error that names the difference.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -25,20 +26,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 from lamina.data.arrays import Array
 from lamina.distribution.processes import agreed, process_index
 from lamina.errors import ArgumentError, FileFormatError, LaminaError, StateError, warn
-from lamina.files import checked_name, write_whole
+from lamina.files import checked_name, make_folder, remove_all_unfinished
 from lamina.layers._base.facts import build_shape
 from lamina.saving import states
+from lamina.saving.container import damaged
 from lamina.saving.models import content_of, shapes, shapes_from
 from lamina.saving.once import write_once
+from lamina.training.epoch_lines import EpochLines, plain
 from lamina.training.fingerprints import compare, fingerprints
 from lamina.training.options import Every, FitOptions
 from lamina.training.protocol import Listeners, Logs, Trainable
-from lamina.training.state import State, position_in
+from lamina.training.state import State, check_structure, position_in
 from lamina.version import __version__
 
 STATE = re.compile(r"state-(\d{8,})\.state")
@@ -64,7 +65,8 @@ class Checkpoints:
         self.asked_to_end = False  # SIGTERM came
         self._made: dict[str, object] = {}
         self._saved_at, self._saved_step, self._step = time.monotonic(), 0, 0
-        self._warned = False
+        self._lines = EpochLines(self.folder / HISTORY)
+        self._has_state, self._warned = False, False
 
     @staticmethod
     def of(options: FitOptions) -> Checkpoints | None:
@@ -78,12 +80,14 @@ class Checkpoints:
         """Return the newest state that is whole; a damaged one is reported by a warning."""
         found = self._written()
         for each in reversed(found):
-            try:
-                return states.unpack(each.path, each.path.read_bytes())
-            except FileFormatError as error:
-                warn(f"fit: {error.message}; the state before it is used")
+            state = _read(each.path)
+            if state is not None:
+                return state
         if found:
-            raise StateError(f"fit: no state in {str(self.folder)!r} can be read")
+            raise StateError(
+                f"fit: no state in {str(self.folder)!r} can be read",
+                hint="restore the folder from a copy, or begin another run in another folder",
+            )
         return None
 
     def newest_of(self, options: FitOptions) -> State | None:
@@ -92,30 +96,20 @@ class Checkpoints:
         Raises:
             ArgumentError: if the folder holds a run that is not to be continued.
         """
-        if not options.resume and self._written():
+        if not options.resume and (self._written() or (self.folder / FINAL).exists()):
             raise ArgumentError(
                 f"fit: checkpoint: {str(self.folder)!r} holds an earlier run",
                 hint="resume=True continues it; give another folder, or remove this one, to begin",
             )
         if not options.resume:
             return None
-        final = self._final()
+        path = self.folder / FINAL
+        final = _read(path) if path.exists() else None
         if final is not None:
             position = position_in(final)
             if position.stopped or position.epoch >= options.epochs:
                 return final
         return self.newest()
-
-    def _final(self) -> State | None:
-        """The state at the end of the training, if it is complete."""
-        path = self.folder / FINAL
-        try:
-            return states.unpack(path, path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except FileFormatError as error:
-            warn(f"fit: {error.message}; the state before it is used")
-            return None
 
     def build(self, model: Trainable, state: State) -> None:
         """Create the weights of a model that has none yet."""
@@ -140,15 +134,18 @@ class Checkpoints:
         self._made = fingerprints(model, options, arrays)
         if state is None:
             self._describe(model, options, listeners.descriptions())
-            return
-        compare(self.folder, cast(Mapping[str, object], state["made_with"]), self._made)
-        self._saved_step = self._step = cast(int, state["step"])
-        self._cut_history(cast(Mapping[str, int], state["position"])["epoch"])
+        else:
+            compare(self.folder, cast(Mapping[str, object], state["made_with"]), self._made)
+            self._saved_step = self._step = cast(int, state["step"])
+            self._has_state = True
+        if process_index() == 0:
+            remove_all_unfinished(self.folder)
+            self._lines.begin(0 if state is None else position_in(state).epoch)
 
     def _describe(self, model: Trainable, options: FitOptions, callbacks: object) -> None:
         """Write what `lamina.resume` needs: the model, and the arguments of `fit`. A model that
         only code can express is left out."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         try:
             write_once(self.folder / MODEL, content_of(model.layers[0]))
         except LaminaError as error:
@@ -157,7 +154,7 @@ class Checkpoints:
         run = {
             **FORMAT,
             "lamina": __version__,
-            "fit": _json({name: given[name] for name in ARGUMENTS}),
+            "fit": plain({name: given[name] for name in ARGUMENTS}),
             "data": [name for name in GIVEN_AGAIN if given[name] is not None],
             "callbacks": callbacks,
         }
@@ -175,13 +172,18 @@ class Checkpoints:
         return bool(agreed(self._is_due()))
 
     def _is_due(self) -> bool:
-        if self.asked_to_end:
+        if self.asked_to_end or not self._has_state:
             return True
         if self.every.steps is not None:
             return self._step - self._saved_step >= self.every.steps
         if self.every.seconds is not None:
             return time.monotonic() - self._saved_at >= self.every.seconds
         return False
+
+    @property
+    def has_state(self) -> bool:
+        """True if a state is on the disk, or was restored."""
+        return self._has_state
 
     def save(self, model: Trainable, state: State, finished: bool = False) -> None:
         """Write a state, then remove what is older than the one before. If the disk
@@ -197,37 +199,35 @@ class Checkpoints:
             }
         )
         name = FINAL if finished else f"state-{self._step:08d}.state"
+        with contextlib.suppress(
+            OSError
+        ):  # a state without the lines before it is better than none
+            self._lines.write(sync=True)
         try:
             write_once(self.folder / name, content)
+            self._has_state = True
+            self._remove_older()
         except OSError as error:
             if not self._warned:
                 warn(f"fit: no checkpoint: {error}; training continues, the last state is intact")
             self._warned = True
             return
         self._warned = False
-        for each in self._written()[:-KEPT] if process_index() == 0 else ():
-            each.path.unlink(missing_ok=True)
+
+    def _remove_older(self) -> None:
+        """Remove all states but the last ones, and damaged ones of later steps."""
+        if process_index() > 0:
+            return
+        found = self._written()
+        before = [each for each in found if each.step <= self._step]
+        for each in found:
+            if each not in before[-KEPT:]:
+                each.path.unlink(missing_ok=True)
 
     def note_epoch(self, epoch: int, logs: Logs) -> None:
         """Append the metrics of a completed epoch to history.jsonl."""
-        if process_index() > 0:
-            return
-        line = json.dumps({"epoch": epoch, "step": self._step, **_json(logs)})
-        try:
-            with open(self.folder / HISTORY, "a", encoding="utf-8") as file:
-                file.write(line + "\n")
-        except OSError as error:
-            warn(f"fit: {error}; {HISTORY} lacks epoch {epoch + 1}")
-
-    def _cut_history(self, epochs: int) -> None:
-        """Remove the lines of epochs that the restored state has not completed."""
-        path = self.folder / HISTORY
-        if not path.exists():
-            return
-        lines = path.read_text("utf-8").splitlines()
-        kept = [line for line in lines if (_epoch_of(line) or 0) < epochs and _epoch_of(line) != -1]
-        if kept != lines and process_index() == 0:
-            write_whole(path, "".join(f"{line}\n" for line in kept).encode())
+        if process_index() == 0:
+            self._lines.add(epoch, self._step, logs)
 
     def _written(self) -> list[Written]:
         """The states in the folder, the oldest first."""
@@ -256,23 +256,18 @@ ARGUMENTS = (
 GIVEN_AGAIN = ("validation_data", "sample_weight")  # data, which the folder does not hold
 
 
-def _epoch_of(line: str) -> int:
-    """The epoch of a line of history.jsonl; -1 for one that was cut off."""
+def _read(path: Path) -> State | None:
+    """Return a state; None, with a warning, if it cannot be read."""
     try:
-        return int(json.loads(line)["epoch"])
-    except (ValueError, KeyError, TypeError):
-        return -1
-
-
-def _json(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: _json_value(value) for name, value in values.items()}
-
-
-def _json_value(value: object) -> object:
-    if isinstance(value, (frozenset, set)):
-        return sorted(value)
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return [[_json_value(k), _json_value(v)] for k, v in value.items()]
-    return value.item() if isinstance(value, np.generic) else value
+        state = states.unpack(path, path.read_bytes())
+        try:
+            check_structure(state)
+            if type(state["step"]) is not int or not isinstance(state["made_with"], Mapping):
+                raise ValueError("step or made_with is missing")
+        except (LookupError, ValueError) as error:
+            raise damaged(path, str(error)) from error
+    except (FileFormatError, OSError) as error:
+        reason = error.message if isinstance(error, FileFormatError) else str(error)
+        warn(f"fit: {reason}; the state before it is used")
+        return None
+    return state

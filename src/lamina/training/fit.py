@@ -243,6 +243,8 @@ def _epochs(
     if kept is not None:
         listeners.restore(kept)
     session.restored = None
+    if plan.saver is not None:
+        plan.saver.before_steps()
     logs: Logs = {}
     try:
         for epoch in range(begun.epoch, 0 if begun.stopped else options.epochs):

@@ -24,6 +24,12 @@ class Saver:
         self._checkpoints, self._session, self._model = checkpoints, session, model
         self._consistent = False  # state and callbacks are those of one moment
 
+    def before_steps(self) -> None:
+        """Save the state before the first step, if the data are known already: then a training that
+        ends before the next state does not begin anew."""
+        if not self._checkpoints.has_state and self._session.steps is not None:
+            self.save()
+
     @contextlib.contextmanager
     def step(self) -> Iterator[None]:
         """Within: an interrupt finds a state between two steps."""

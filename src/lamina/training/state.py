@@ -125,6 +125,52 @@ def _variables_in(value: object) -> Iterator[Variable]:
             yield from _variables_in(each)
 
 
+# ---- checking it -------------------------------------------------------------------------------
+PARTS = ("weights", "optimizer", "steps", "metrics", "others")
+
+
+def check_structure(state: Mapping[str, object]) -> None:
+    """Raise ValueError, with the part, if something is not as `state_of` makes it."""
+    wrong = [part for part in PARTS if not _is_named_arrays(state.get(part))]
+    if type(state.get("seed")) is not int:
+        wrong.append("seed")
+    if not _is_position(state.get("position")):
+        wrong.append("position")
+    if "callbacks" not in state or not _are_states(state["callbacks"]):
+        wrong.append("callbacks")
+    random = state.get("random")
+    if not isinstance(random, Mapping) or set(random) != {"key", "requests"}:
+        wrong.append("random")
+    if wrong:
+        raise ValueError(f"the state of the training lacks {', '.join(wrong)}, or they are wrong")
+
+
+def _is_named_arrays(part: object) -> bool:
+    return isinstance(part, Mapping) and all(
+        isinstance(name, str) and isinstance(array, np.ndarray) for name, array in part.items()
+    )
+
+
+def _is_position(found: object) -> bool:
+    if not isinstance(found, Mapping) or set(found) != set(vars(START)):
+        return False
+    counts = [found[name] for name in ("epoch", "batch", "rows")]
+    are_counts = all(type(each) is int and 0 <= each < 2**63 for each in counts)
+    return are_counts and isinstance(found["logs"], Mapping) and type(found["stopped"]) is bool
+
+
+def _are_states(found: object) -> bool:
+    return found is None or (
+        isinstance(found, list)
+        and all(
+            isinstance(each, Mapping)
+            and isinstance(each.get("class"), str)
+            and isinstance(each.get("state"), Mapping)
+            for each in found
+        )
+    )
+
+
 # ---- putting it back ---------------------------------------------------------------------------
 def put_model(model: Trainable, state: State) -> None:
     """Set weights, optimizer and the global random state. Raises StateError or ShapeError, and
