@@ -153,6 +153,13 @@ class StringTensor:
     def __repr__(self) -> str:
         return f"StringTensor({self.tolist()!r})"
 
+    def _repr_html_(self) -> str:
+        """The strings as notebooks show them."""
+        from lamina import notebook
+
+        extents = ", ".join(map(str, self.shape))
+        return notebook.array("StringTensor", self._array, f"string[{extents}]")
+
     def __str__(self) -> str:
         return str(self.numpy())
 

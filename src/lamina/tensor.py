@@ -246,6 +246,14 @@ class Tensor(Operators):
         body = np.array2string(self._as_array(), separator=", ", prefix="Tensor(")
         return f"Tensor({body}, {self._type})"
 
+    def _repr_html_(self) -> str:
+        """The tensor as notebooks show it: shape, dtype, a table of first and last values."""
+        from lamina import notebook
+
+        if self._value is None:
+            return notebook.heading("Tensor", f"{self._type}, traced")
+        return notebook.array("Tensor", self._as_array(), str(self._type))
+
     def __str__(self) -> str:
         return repr(self) if self._value is None else str(self._as_array())
 

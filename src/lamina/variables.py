@@ -227,6 +227,15 @@ class Variable(Operators):
         """
         return self.assign(self._read() - as_tensor(value, self.dtype))
 
+    def _repr_html_(self) -> str:
+        """The Variable as notebooks show it: name, shape, dtype and a table of values."""
+        from lamina import notebook
+
+        note, value = f"{self._type}{'' if self.trainable else ', frozen'}", self.read()
+        if value.is_traced:
+            return notebook.heading(f"Variable {self.name}", f"{note}, traced")
+        return notebook.array(f"Variable {self.name}", np.asarray(value), note)
+
     def __repr__(self) -> str:
         return f"<Variable {self.name!r}: {self._type}{'' if self.trainable else ', frozen'}>"
 

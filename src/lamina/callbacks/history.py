@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
+import numpy as np
+
+from lamina import notebook
 from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.monitor import Monitor
 
 
 class History(Callback):
@@ -48,6 +53,37 @@ class History(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.model = None  # the model holds its history: no circle that keeps both alive
+
+    def _repr_html_(self) -> str:
+        """The history as notebooks show it: a row with small curves for each metric."""
+        rows = [self._row(name) for name in self._metrics()]
+        parts = [notebook.heading("History", f"{len(self.epoch)} epochs")]
+        if rows:
+            best = ["best"] if any(row[3] for row in rows) else []
+            validated = ["validation", *best] if best else []
+            heads = ["", "", "training", *validated]
+            cells = [row[: len(heads)] for row in rows]
+            parts.append(notebook.raw_table(heads, cells, range(2, 5)))
+        return "".join(parts)
+
+    def _metrics(self) -> list[str]:
+        """The metrics of one number, without "val_"."""
+        found = [n for n, values in self.history.items() if values and np.ndim(values[0]) == 0]
+        return list(dict.fromkeys(name.removeprefix("val_") for name in found))
+
+    def _row(self, name: str) -> list[str]:
+        """Name, curves, last values, and the best value of the validation with its epoch."""
+        training, validation = self.history.get(name, []), self.history.get(f"val_{name}", [])
+        shown = [notebook.value_text(float(v[-1])) if v else "" for v in (training, validation)]
+        best = ""
+        if any(v == v for v in validation):
+            sign = Monitor(name).sign
+            place = max(
+                range(len(validation)),
+                key=lambda k: sign * validation[k] if validation[k] == validation[k] else -np.inf,
+            )
+            best = f"{notebook.value_text(float(validation[place]))} (epoch {place + 1})"
+        return [escape(name), notebook.curves(training, validation), *shown, best]
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {values[-1]:.4f}" for name, values in self.history.items())

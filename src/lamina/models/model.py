@@ -350,6 +350,12 @@ class Model(Connected, Layer, OlderMethods, Filing):
         show(self, line_length, print_fn, expand_nested, show_trainable, layer_range)
 
     # ---- configuration -------------------------------------------------------------------------
+    def _repr_html_(self) -> str:
+        """The model as notebooks show it: the table of `summary`."""
+        from lamina.models.summary import as_html
+
+        return as_html(self)
+
     def get_config(self) -> dict[str, Any]:
         """Return the model, without its weights, as plain JSON data."""
         if self._graph is None or type(self).__init__ is not Model.__init__:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lamina import notebook
 from lamina.layers._base import symbolic
 from lamina.layers._base.facts import output_shape, variables_by_path
 from lamina.models.trainee import graph_of
@@ -57,7 +58,7 @@ def show(
     shown = _between(model.layers, layer_range)
     rows = list(rows_of(model, shown, expand_nested))
     heading = f'Model: "{model.name}"'
-    sums = total_lines(totals_of(model), how_to_build(model))
+    sums = sums_of(model)
     if print_fn is None and sys.stdout.isatty():
         _print_box(heading, rows, sums, line_length, show_trainable)
         return
@@ -154,6 +155,11 @@ def total_lines(totals: Totals, unbuilt: str | None = None) -> list[str]:
     return lines if unbuilt is None else [*lines, unbuilt]
 
 
+def sums_of(model: Any) -> list[str]:
+    """The lines under the table of a model."""
+    return total_lines(totals_of(model), how_to_build(model))
+
+
 def how_to_build(model: Any) -> str | None:
     """Return the hint for a model without weights; None if it has them."""
     if model.built:
@@ -175,6 +181,17 @@ def _between(layers: Sequence[Any], names: tuple[str, str] | None) -> list[Any]:
             raise unknown_name("layer", name, known)
     first, last = (known.index(name) for name in names)
     return list(layers[first : last + 1])
+
+
+def as_html(model: Any) -> str:
+    """The table in HTML, for notebooks."""
+    rows = list(rows_of(model, model.layers, nested=False))
+    heads, cells = columns(rows, any(not row.trainable for row in rows))
+    kind = type(model).__name__
+    parts = [notebook.heading(model.name, kind if kind.lower() != model.name else "")]
+    if cells:
+        parts.append(notebook.table(heads, cells, [heads.index("Param #")]))
+    return "".join(parts + [notebook.remark(line) for line in sums_of(model)])
 
 
 # ---- as text -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import notebook
 from lamina.errors import StateError
 from lamina.models import Model
 from lamina.models.trainee import Trainee
@@ -101,6 +102,13 @@ class Results:
 
     def table(self) -> str:
         """Return the trials as text, the best first."""
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        cells = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        return "\n".join(line.rstrip() for line in cells)
+
+    def _rows(self) -> list[list[str]]:
+        """The cells of the table, the headings first."""
         names = list(dict.fromkeys(name for t in self.trials for name in t.params))
         order = ranked(self.trials, self.lower)
         order = sorted(order, key=lambda t: -t.epochs)
@@ -110,12 +118,16 @@ class Results:
             shown = t.error.split("\n")[0] if t.status == "failed" else _text(t.value)
             values = [_text(t.params.get(name)) for name in names]
             rows.append([str(t.number), *values, str(t.epochs), shown])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        cells = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-        return "\n".join(line.rstrip() for line in cells)
+        return rows
 
     def __repr__(self) -> str:
         return self.table()
+
+    def _repr_html_(self) -> str:
+        """The trials as notebooks show them."""
+        heads, *rows = self._rows()
+        title = f"{len(self.trials)} trials"
+        return notebook.heading(title) + notebook.table(heads, rows, range(len(heads)))
 
 
 GROUPS = 4  # of the values of a number
