@@ -4,6 +4,7 @@ import itertools
 import re
 import runpy
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,7 @@ def place(monkeypatch, small_mnist, tmp_path):
 def test_every_example_is_tested():
     tested = {*ACCURACY, "lecture_mnist", "alvinn", *CONVOLUTIONAL, *SEQUENCES}
     tested |= {"character_language_model", "tensor_parallel_transformer", *TEXTS}
+    tested |= {"regularization", "batch_sizes"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
 
@@ -127,6 +129,31 @@ def test_characters_are_learned(tmp_path, capsys):
     assert set(found) == {"lstm", "transformer"}
     assert (tmp_path / "characters.png").stat().st_size > 10_000
     assert "us a character in the first half" in capsys.readouterr().out
+
+
+def test_regularization_closes_the_gap(capsys):
+    names = runpy.run_path(str(EXAMPLES / "regularization.py"))
+    found = names["main"](12, 300, (0,), "gaps.png")
+    assert "near 0" in capsys.readouterr().out
+    gaps = {name: r.mean("train", 1) - r.mean("test", 1) for name, r in found.items()}
+    assert gaps["none (large network)"] > gaps["augmentation, dropout"]
+    zeros = {name: r.zeros[0] for name, r in found.items()}
+    assert zeros["L1 penalty"] > 5 * zeros["none (large network)"]
+    assert len(found["none (large network)"].histories[0]["val_loss"]) == 12
+    assert Path("gaps.png").stat().st_size > 10_000
+
+
+def test_batch_sizes_are_compared_at_all_rates(capsys):
+    names = runpy.run_path(str(EXAMPLES / "batch_sizes.py"))
+    names["main"].__globals__.update(SIZES=(16, 32, 64), RATES=(0.05, 0.1, 0.2))
+    found, equal, seconds = names["main"](2, 600, (0,), "sizes.png")
+    assert found.shape == (3, 3, 1) and (seconds > 0).all()
+    assert found[0, 1] > found[2, 1] - 0.05  # more steps with the same rate
+    np.testing.assert_array_equal(names["along"](found, "linear"), found[range(3), range(3)])
+    np.testing.assert_array_equal(names["along"](found, "constant"), found[:, 1])
+    np.testing.assert_array_equal(equal[:2], names["along"](found, "best")[:2])
+    assert "best rate, equal steps" in capsys.readouterr().out
+    assert Path("sizes.png").stat().st_size > 10_000
 
 
 def test_alvinn_learns_to_steer(capsys, tmp_path):
