@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cases, check, contestants, environment, programs, report, turns
+from benchmarks import cases, check, contestants, environment, programs, report, trials
 from benchmarks.cases import Case
 from benchmarks.contestants import Contestant
 from benchmarks.report import Result
@@ -24,7 +24,7 @@ RESULTS, TABLES = (
 )
 QUICK = 3
 
-RUN = {"turns": turns.run, "program": programs.run}
+RUN = {"trials": trials.run, "program": programs.run}
 
 
 def arguments(words: list[str] | None) -> argparse.Namespace:
@@ -35,7 +35,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     add("--contestants", help="names, separated by commas; all that are installed if not given")
     add("--rounds", type=int, help="samples of each contestant; each case has its own number")
     add("--quick", action="store_true", help=f"at most {QUICK} rounds: a look, not a measurement")
-    add("--steps", type=int, help="steps a turn; each case has its own number")
+    add("--steps", type=int, help="steps a trial; each case has its own number")
     add("--rows", type=int, help="rows of data for programs that take a part of an epoch")
     add("--threads", type=int, default=2, help="cores and threads for every contestant (default 2)")
     add("--note", help="a remark to keep with the results, such as what else the machine did")
@@ -109,7 +109,7 @@ def beginning(options: argparse.Namespace) -> Result:
 def checked(options: argparse.Namespace, console: Console) -> Result:
     """Compares first results in each chosen case that has steps."""
     with workshop(options.threads) as home:
-        for case in [case for case in chosen(options.cases) if case.kind == "turns"]:
+        for case in [case for case in chosen(options.cases) if case.kind == "trials"]:
             console.print(f"{case.name}: {case.title}", highlight=False)
             for line in check.run(case, present(case, options), options.threads, home):
                 console.print("  " + line, highlight=False)

@@ -1,6 +1,6 @@
 """The table of cases: what is measured, with whom, in what unit, and the goal it is held against.
 
-A case is of one of two kinds. In a *turns* case each contestant is a resident process that does
+A case is of one of two kinds. In a *trials* case each contestant is a resident process that does
 a fixed number of steps when asked; in a *program* case each sample is a whole process.
 """
 
@@ -35,7 +35,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Least:
-    """What a case must do at least, which gives the floor under its time."""
+    """The least work of a case, from which the least time follows."""
 
     network: str
     kind: Literal["training", "inference"]
@@ -62,18 +62,18 @@ class Case:
 
     name: str
     title: str
-    kind: Literal["turns", "program"]
+    kind: Literal["trials", "program"]
     work: str
-    """turns: the key in each contestant's table of work; program: the script in `scripts/`."""
+    """trials: the key in each contestant's table of work; program: the script in `scripts/`."""
     metrics: tuple[Metric, ...]
     contestants: tuple[str, ...]
     rounds: int
     arguments: dict[str, int | str] = field(default_factory=dict)
-    """turns: `batch` and `steps` a turn; program: the script's own options."""
+    """trials: `batch` and `steps` a trial; program: the script's own options."""
     caches: Literal["kept", "fresh"] = "kept"
     """program: `kept` makes an uncounted run first, which fills caches; `fresh` empties them."""
     witness: tuple[float, float] = (0.0, float("inf"))
-    """turns: the range a turn's result must lie in, so that nobody wins by not doing the work."""
+    """trials: the range of a trial's result, so that no contestant wins without the work."""
     least: Least | None = None
 
 
@@ -93,7 +93,7 @@ def _step(
     rounds: int = 15,
     loss_below: float = 2.302585,
 ) -> Case:
-    """A training-step case, `NETWORK-batch`, of `sizes` (batch, steps a turn): milliseconds.
+    """A training-step case, `NETWORK-batch`, of `sizes` (batch, steps a trial): milliseconds.
 
     A loss is below that of guessing among ten classes, unless said otherwise.
     """
@@ -102,7 +102,7 @@ def _step(
     return Case(
         name=name,
         title=f"Training step, {title}, batch {batch}",
-        kind="turns",
+        kind="trials",
         work=network,
         metrics=(Metric("seconds", "step", "ms", 1e3, bar=bar),),
         contestants=contestants,
@@ -127,7 +127,7 @@ def _predict(
     return Case(
         name=name,
         title=title,
-        kind="turns",
+        kind="trials",
         work=f"predict-{network}",
         metrics=(Metric("seconds", "call", "us", 1e6, goal, bar=bar),),
         contestants=contestants,
@@ -153,7 +153,7 @@ def _start(name: str, title: str, caches: Literal["kept", "fresh"], goal: str) -
 
 
 def _compile(name: str, title: str, work: str, caches: Literal["kept", "fresh"], goal: str) -> Case:
-    """What compiling a training step costs, in a process of its own."""
+    """The cost of compiling a training step, in a separate process."""
     return Case(
         name=name,
         title=f"Compiling the training step, {title}",
@@ -233,7 +233,7 @@ INFERENCE: tuple[Case, ...] = (
     ),
     _predict(
         "predict-vgg-1",
-        "Predict one picture, in a loop, ShallowVGGNet",
+        "Predict one image, in a loop, ShallowVGGNet",
         (1, 500),  # longer than threads that have slept take to find a processor each
         ("lamina", *ONNX),
         1.0,
@@ -241,7 +241,7 @@ INFERENCE: tuple[Case, ...] = (
     Case(
         name="stream-one",
         title="One step of a stream, in a loop, LSTM(256) of 64 features",
-        kind="turns",
+        kind="trials",
         work="stream",
         metrics=(Metric("seconds", "step", "us", 1e6, bar=2.0),),
         contestants=("lamina", "torch", "torch-cell", "torch-compile", "jax"),
@@ -252,7 +252,7 @@ INFERENCE: tuple[Case, ...] = (
     ),
     _predict(
         "predict-vgg-64",
-        "Predict 64 pictures, in a loop, ShallowVGGNet",
+        "Predict 64 images, in a loop, ShallowVGGNet",
         (64, 16),
         ("lamina", *ONNX),
         1.2,

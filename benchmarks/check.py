@@ -1,7 +1,7 @@
 """Do all contestants compute the same? Their first results, from the same weights, compared.
 
-`python -m benchmarks --check` asks each contestant of a turns case for its first three results: the
-losses of three steps on one small batch, dropout off, or three predictions.
+`python -m benchmarks --check` asks each contestant of a trials case for its first three results:
+the losses of three steps on one small batch, dropout off, or three predictions.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import turns
+from benchmarks import trials
 from benchmarks.cases import Case
 from benchmarks.contestants import BASELINE, Contestant
 from benchmarks.networks import CHECKING
 
-TURNS = 3
+TRIALS = 3
 BATCH = 8
-"""At most so many examples: what is compared shows as well on few."""
+"""The largest number of examples: a few show the same."""
 FIRST, LATER = 1e-4, 5e-3
-"""How far a result may lie from Lamina's, as a share of the first loss.
+"""The largest difference of a result from Lamina's, as a share of the first loss.
 
 The first depends on the forward pass alone. Later ones also on what frameworks do differently:
 PyTorch's LSTM has two biases that learn, and its batch normalization another variance; a wrong
@@ -34,7 +34,7 @@ def run(case: Case, contestants: list[Contestant], threads: int, home: Path) -> 
     small = {"batch": min(BATCH, int(case.arguments["batch"])), "steps": 1}
     try:
         one = replace(case, arguments=small, witness=(-float("inf"), float("inf")))
-        samples, failures = turns.run(one, contestants, TURNS, threads, home)
+        samples, failures = trials.run(one, contestants, TRIALS, threads, home)
     finally:
         del os.environ[CHECKING]
     found = {name: [each["witness"] for each in taken] for name, taken in samples.items()}
@@ -42,7 +42,7 @@ def run(case: Case, contestants: list[Contestant], threads: int, home: Path) -> 
 
 
 def compared(found: dict[str, list[float]]) -> Iterator[str]:
-    """Each contestant's results beside the baseline's."""
+    """Each contestant's results compared with the baseline's."""
     expected = found.get(BASELINE) or next(iter(found.values()), [])
     for name, results in found.items():
         verdict = "agrees" if agree(results, expected) else "DIFFERS"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 
-Turn = Callable[[], float]
-"""Does one turn (all its steps, finished when it returns) and returns a witness of the work."""
-Prepare = Callable[[int, int], Turn]
-"""`prepare(batch, steps)` builds and compiles whatever a turn needs, data included."""
+Trial = Callable[[], float]
+"""Does one trial (all its steps, finished when it returns) and returns a witness of the work."""
+Prepare = Callable[[int, int], Trial]
+"""`prepare(batch, steps)` builds and compiles whatever a trial needs, data included."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def classes(rows: int, shape: tuple[int, ...], seed: int = 7) -> tuple[np.ndarra
 
 
 def examples(network: Network, rows: int, seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    """What the network is trained on: `classes`, or `text` for those that have a vocabulary."""
+    """The data of the network: `classes`, or `text` for those that have a vocabulary."""
     if network.vocabulary:
         return text(rows, network.inputs[0], network.vocabulary, seed)
     return classes(rows, network.inputs, seed)

@@ -1,4 +1,4 @@
-"""What every child is given (threads, caches, search path), and what machine this is."""
+"""The environment of every child (threads, caches, search path), and facts of the machine."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def pinned(threads: int) -> Iterator[None]:
 
     JAX sizes its pool by the cores it may use and has no variable for it: this is its thread count.
     OMP_WAIT_POLICY is left at its default on purpose: `passive` made PyTorch's small steps 2.4
-    times slower. Idle OpenMP workers stop spinning after milliseconds; `turns` measures that.
+    times slower. Idle OpenMP workers stop spinning after milliseconds; `trials` measures that.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
@@ -109,7 +109,7 @@ def describe(threads: int) -> dict[str, str]:
 
 
 def moment() -> dict[str, str]:
-    """What may differ from case to case when results of several runs are put together."""
+    """Facts that may differ from case to case when results of several runs are put together."""
     return {
         "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "load": load(),
@@ -122,7 +122,7 @@ def limits(before: dict[str, float]) -> dict[str, float]:
     """The machine's limits as Lamina measures them: GFLOP/s in float32, GB/s from the last cache.
 
     `before` are those measured earlier: the most counts, for others may be busy now. It is done in
-    a process of its own, whose threads are gone when contestants run.
+    a separate process, whose threads are gone when contestants run.
     """
     variables = dict(os.environ, PYTHONPATH=os.pathsep.join(search_path()))
     done = subprocess.run(

@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 Fill = Literal["glorot", "zeros", "ones"]
 
 CHECKING = "BENCHMARKS_CHECK"
-"""The variable that is set when results are compared, not timed: it turns dropout off."""
+"""The variable that is set when results are compared, not timed: it switches dropout off."""
 
 BYTES = 4
 """Of a float32."""
@@ -105,7 +105,7 @@ def dense(inner: int, outer: int, rows: int = 1) -> Part:
 
 
 def convolution(size: int, side: int, channels: int, filters: int, bias: bool = True) -> Part:
-    """A square convolution that gives a picture of `side` by `side`."""
+    """A square convolution that gives an image of `side` by `side`."""
     weights: tuple[tuple[Shape, Fill], ...] = (((size, size, channels, filters), "glorot"),)
     weights += (((filters,), "zeros"),) if bias else ()
     points = side * side * filters
@@ -118,7 +118,7 @@ def normalization(channels: int, points: int = 1) -> Part:
 
 
 def recurrent(gates: int, steps: int, features: int, units: int) -> Part:
-    """An LSTM of 4 gates, or a GRU of 3, which has biases of its own for the state."""
+    """An LSTM of 4 gates, or a GRU of 3, which has separate biases for the state."""
     outer = gates * units
     bias = (2, outer) if gates == 3 else (outer,)
     weights = (((features, outer), "glorot"), ((units, outer), "glorot"), (bias, "zeros"))
@@ -147,7 +147,7 @@ def _vgg(norms: bool) -> tuple[Part, ...]:
 
 
 RESNET_STAGES = ((64, 64, 32), (64, 128, 16), (128, 256, 8), (256, 512, 4))
-"""ResNet-18's four stages: channels, filters, and the side of the pictures that they give."""
+"""ResNet-18's four stages: channels, filters, and the side of the images that they give."""
 
 
 def _resnet() -> tuple[Part, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks import data, environment
 from benchmarks.cases import Case
 from benchmarks.contestants import Contestant
-from benchmarks.turns import ChildFailed, Sample, last_line
+from benchmarks.trials import ChildFailed, Sample, last_line
 
 PATIENCE = 600
 """Seconds after which a program is ended, and counts as failed."""

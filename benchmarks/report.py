@@ -1,4 +1,4 @@
-"""What a person reads of a run: ratios, as tables in the terminal and in RESULTS.md.
+"""The report of a run: ratios, as tables in the terminal and in RESULTS.md.
 
 A result is one JSON object: `about` (label -> text), and per case `samples` (contestant -> list of
 samples), `failures` and `missing` (contestant -> why), `run` (when, at which commit),
@@ -26,8 +26,8 @@ HEADER = ("contestant", "min", "median", "max", "times Lamina: median", "min", "
 
 HOW = (
     "Each table is of one run, named below it. In a case of steps the contestants are resident "
-    "processes asked in turn, A B C A B C, so that whatever else the machine does falls on all of "
-    "them; a figure is the mean over the steps of one turn. In a case of whole programs each "
+    "processes asked alternately, A B C A B C, so that other work of the machine slows all of "
+    "them; a figure is the mean over the steps of one trial. In a case of whole programs each "
     "sample is a fresh process, in the same order. A ratio is the contestant's figure by Lamina's "
     "in the same round: above 1, Lamina is ahead. float32 throughout. README.md in this folder "
     "says how to run it."
@@ -73,7 +73,7 @@ def figure(value: float) -> str:
 
 
 def heading(case: Case, metric: Metric) -> str:
-    """What a table shows: the case, the quantity and its unit."""
+    """The heading of a table: the case, the quantity and its unit."""
     quantity = f"{metric.label}, {metric.unit}" if metric.unit else metric.label
     return f"{case.title} ({quantity})"
 
@@ -92,7 +92,7 @@ def verdict(metric: Metric, samples: Samples) -> Iterator[str]:
 
 
 def best_peer(metric: Metric, samples: Samples) -> tuple[str, float] | None:
-    """Who comes nearest to Lamina, or before it, and the median of the ratios."""
+    """The peer nearest to Lamina, or before it, and the median of the ratios."""
     names = [name for name in samples if not name.startswith(BASELINE)]
     if not names or BASELINE not in samples:
         return None
@@ -102,7 +102,7 @@ def best_peer(metric: Metric, samples: Samples) -> tuple[str, float] | None:
 
 
 def floor(case: Case, outcome: Result, limits: dict[str, float]) -> Iterator[str]:
-    """What the case must do at least, the least time for that here, and how near Lamina comes."""
+    """The least work of the case, the least time for that here, and how near Lamina comes."""
     least = case.least
     if not least or not limits:
         return
@@ -116,11 +116,11 @@ def floor(case: Case, outcome: Result, limits: dict[str, float]) -> Iterator[str
     )
     if taken := outcome["samples"].get(BASELINE):
         share = seconds / min(sample["seconds"] for sample in taken)
-        yield f"Lamina's best turn reaches {share:.0%} of that."
+        yield f"Lamina's best trial reaches {share:.0%} of that."
 
 
 def ran(outcome: Result) -> str:
-    """When a case was run, at which commit, on how busy a machine, and how long it took."""
+    """The date of a case's run, its commit, the load of the machine, and the time it took."""
     run = outcome["run"]
     words = f"{run['date']}, Lamina {run['Lamina']}, load {run['load']}, {run['scheduling']}"
     remark = f"; {run['note']}" if "note" in run else ""
@@ -129,7 +129,7 @@ def ran(outcome: Result) -> str:
 
 
 def notes(outcome: Result) -> Iterator[str]:
-    """Who took no part, and why."""
+    """Contestants without results, and the reasons."""
     if outcome["missing"]:
         yield f"Not installed here: {', '.join(map(label, outcome['missing']))}."
     for name, why in outcome["failures"].items():
@@ -145,7 +145,7 @@ def tables(result: Result) -> Iterator[tuple[Case, Metric, Result]]:
 
 
 def remarks(case: Case, metric: Metric, outcome: Result, limits: dict[str, float]) -> Iterator[str]:
-    """What is to be said of a table: of the whole case below its first."""
+    """Remarks below a table; those on the whole case below its first one."""
     yield from verdict(metric, outcome["samples"])
     if metric is case.metrics[0]:
         yield from floor(case, outcome, limits)
@@ -167,7 +167,7 @@ def show(result: Result, console: Console) -> None:
 
 def markdown(result: Result) -> str:
     """RESULTS.md: the machine and versions, then every table."""
-    lines = ["# Lamina beside its peers", "", HOW, "", *summary(result), ""]
+    lines = ["# Lamina compared with its peers", "", HOW, "", *summary(result), ""]
     lines += [f"- {name}: {text}" for name, text in result["about"].items()]
     lines += [limits_of(result["limits"]), f"- time for all of it: {duration(result)} minutes"]
     for case, metric, outcome in tables(result):

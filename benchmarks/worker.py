@@ -1,8 +1,8 @@
-"""The child's side of a turns case: `python -m benchmarks.worker CONTESTANT WORK BATCH STEPS`.
+"""The child's side of a trials case: `python -m benchmarks.worker CONTESTANT WORK BATCH STEPS`.
 
 The protocol is one JSON object a line. The child says `{"ready": seconds it took}`; for each line
-`turn` it does its steps twice, the second time counts, and it answers `{"seconds", "idle_share",
-"witness"}`; the end of its input ends it. Where results are compared and not timed, each turn is
+`trial` it does its steps twice, the second time counts, and it answers `{"seconds", "idle_share",
+"witness"}`; the end of its input ends it. Where results are compared and not timed, each trial is
 done once.
 """
 
@@ -28,21 +28,21 @@ def private_output() -> TextIO:
 
 
 def main(contestant: str, work: str, batch: str, steps: str) -> None:
-    """Prepares, then serves turns until its input ends."""
+    """Prepares, then serves trials until its input ends."""
     channel = private_output()
     began = time.perf_counter()
-    turn = BY_NAME[contestant].table()[work](int(batch), int(steps))
+    trial = BY_NAME[contestant].table()[work](int(batch), int(steps))
     checking = bool(os.environ.get(CHECKING))
     for _ in range(0 if checking else WARM_UP_TURNS):
-        turn()
+        trial()
     print(json.dumps({"ready": time.perf_counter() - began}), file=channel)
     rested, rested_cpu = time.perf_counter(), time.process_time()
     for _ in sys.stdin:
         woken, woken_cpu = time.perf_counter(), time.process_time()
         if not checking:
-            turn()  # not counted: it fetches data and threads back from where the others sent them
+            trial()  # not counted: it fetches data and threads back from where the others sent them
         start = time.perf_counter()
-        witness = turn()
+        witness = trial()
         end = time.perf_counter()
         answer = {
             "seconds": (end - start) / int(steps),

@@ -1,7 +1,7 @@
 """ALVINN, the network that steered a van (Pomerleau 1989): 30x32 pixels, 4 hidden, 30 outputs.
 
 The road images are drawn here: a camera looks along a road that bends and is more or less to
-one side; light and noise differ. The 30 outputs stand side by side for steering from hard left to
+one side; light and noise differ. The 30 outputs represent steering from hard left to
 hard right; the target is a hill of activity around the right one, and steering is where the hill
 that comes out has its centre.
 
@@ -19,7 +19,7 @@ HILL = 2.0  # width of the hill of activity, in outputs
 
 
 def roads(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures float32 (count, 30, 32), and for each the steering, from -1 (left) to 1 (right)."""
+    """Images float32 (count, 30, 32), and for each the steering, from -1 (left) to 1 (right)."""
     random = np.random.Generator(np.random.Philox(seed))
     bend = random.uniform(-1, 1, (count, 1, 1))
     offset = random.uniform(-1, 1, (count, 1, 1))
@@ -74,7 +74,7 @@ def main(count: int = 4000, epochs: int = 40, path: str | None = None) -> float:
     model.summary()
     model.fit(x_train, hills(train), epochs=epochs, validation_data=(x_test, hills(test)))
     error = float(np.abs(steering_of(model.predict(x_test)) - test).mean())
-    print(f"steers {error:.3f} beside the right direction on average (of -1 to 1)")
+    print(f"steers {error:.3f} away from the right direction on average (of -1 to 1)")
     if path:
         draw(path, x_test, model)
     return error

@@ -19,7 +19,7 @@ STEPS = 100
 
 
 def weights() -> np.ndarray:
-    """How much each input counts, from BEFORE steps earlier to AFTER later; they sum to 1."""
+    """The share of each input, from BEFORE steps earlier to AFTER later; they sum to 1."""
     rise = np.arange(1, BEFORE + 1) / (BEFORE + 1)
     fall = np.arange(AFTER, 0, -1) / (AFTER + 1)
     whole = np.concatenate([rise, [1.0], fall])
@@ -36,7 +36,7 @@ def streams(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def limits() -> dict[str, float]:
-    """The least mean squared error for those who see only one side: the other one's share."""
+    """The least mean squared error for one that sees only one side: the share of the other side."""
     shares = weights() ** 2 / (weights() ** 2).sum()
     return {
         "forwards": float(shares[BEFORE + 1 :].sum()),

@@ -1,4 +1,4 @@
-"""Language models of characters: an LSTM and a small Transformer read Shakespeare, and go on.
+"""Language models of characters: an LSTM and a small Transformer read Shakespeare, and continue.
 
 Windows of 128 characters; at each place the network says how likely every character is to come
 next. What it is worth is measured on a tenth of the text that it has not seen, in bits a character
@@ -92,7 +92,7 @@ def write(
     temperature: float = 0.8,
     seed: int = 0,
 ) -> tuple[str, np.ndarray]:
-    """What the model goes on with, and the seconds that each character took."""
+    """Return the text that the model continues with, and the seconds of each character."""
     rng = np.random.default_rng(seed)
     stream = model.stream()
     written = corpus.encode(begin).tolist()
@@ -105,7 +105,7 @@ def write(
         written.append(int(np.argmax(logits / temperature + rng.gumbel(size=logits.shape))))
         again = [written[-1]]
         if model.name == "transformer" and stream.position == CONTEXT:  # no place is left:
-            stream.reset()  # half of what it sees is given to it anew
+            stream.reset()  # half of what it sees is given to it again
             again = written[-CONTEXT // 2 :]
         for number in again:
             logits = stream.step(number)

@@ -1,7 +1,7 @@
 """The lecture's convolution by hand, then with bias, stride, padding and channels.
 
-A kernel slides over an image; at each place, what lies under it is multiplied element by element
-and added up. Every step below checks the arithmetic written beside it.
+A kernel slides over an image; at each place, the pixels under it are multiplied element by element
+and added up. Every step below checks the arithmetic written next to it.
 
     python examples/convolution_by_hand.py
 """
@@ -73,7 +73,7 @@ def main() -> None:
     show("padding 'same': a border of zeros keeps the size, (4, 5)", padded)
     assert np.array_equal(padded, by_hand(np.pad(IMAGE, 1), KERNEL))
 
-    # two channels: each has a kernel of its own, and the results are added
+    # two channels: each has its kernel, and the results are added
     image = np.stack([IMAGE, IMAGE[::-1]], axis=-1)
     kernel = np.stack([KERNEL, -KERNEL], axis=-1)
     two = lm.nn.conv(image[None], kernel[..., None]).numpy()[0, :, :, 0]

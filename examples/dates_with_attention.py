@@ -51,7 +51,7 @@ def written(date: datetime.date, form: str) -> str:
 
 
 def pairs(count: int, seed: int) -> list[tuple[str, str]]:
-    """Dates from 1950 to 2049, as somebody wrote them and in ISO."""
+    """Dates from 1950 to 2049, as people write them and in ISO."""
     random = np.random.default_rng(seed)
     first = datetime.date(1950, 1, 1).toordinal()
     days = [datetime.date.fromordinal(first + int(n)) for n in random.integers(0, 36524, count)]
@@ -83,7 +83,7 @@ class Translator(lm.Model):
         return self.decode(self.encode(texts), before)[0]
 
     def encode(self, texts):
-        """What there is to look at: (batch, letters, UNITS)."""
+        """The states to look at: (batch, letters, UNITS)."""
         return self.encoder(self.letters(texts))
 
     def decode(self, encoded, before, state=None):
@@ -109,7 +109,7 @@ class Translator(lm.Model):
 
 
 def draw(texts: list[str], said: list[str], attention: np.ndarray, path: str) -> None:
-    """Where the decoder looked when it wrote each letter (needs matplotlib)."""
+    """Draw the letters that the decoder looked at for each one that it wrote (needs matplotlib)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")

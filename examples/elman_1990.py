@@ -48,7 +48,7 @@ def text(words: list[str]) -> np.ndarray:
 
 
 def learn_letters(epochs: int) -> np.ndarray:
-    """How much each letter of WORDS surprises, in bits; the first, which nobody expects, is 0."""
+    """The surprise of each letter of WORDS, in bits; 0 for the first, which has no context."""
     model = lm.Sequential(
         [
             lm.layers.Embedding(len(LETTERS), 16),

@@ -52,7 +52,7 @@ def resnet(
     shape=(32, 32, 3), classes: int = 10, blocks=(2, 2, 2, 2), filters: int = 64
 ) -> lm.Model:
     """A residual network: `blocks` in each stage, `filters` in the first, twice as many in each
-    further one. As it stands, ResNet-18 with 11,173,962 weights to train, and 9,600 moving
+    further one. As written, ResNet-18 with 11,173,962 weights to train, and 9,600 moving
     statistics; blocks (3, 4, 6, 3) are ResNet-34."""
     inputs = lm.Input(shape)
     x = Activation("relu")(convolution(inputs, filters))

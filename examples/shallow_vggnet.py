@@ -105,7 +105,7 @@ def main(
 
 
 def draw(model: tf.Model, history, x: np.ndarray, y: np.ndarray, names: list[str], folder: Path):
-    """How it learned, what its first layer looks for, and what its layers make of test images."""
+    """Draw its training, the filters of the first layer, and outputs of layers for test images."""
     folder.mkdir(parents=True, exist_ok=True)
     plot, inner = tf.plot, model.layers[-1].name
     plot.history(history, path=folder / "shallow_vggnet.png")

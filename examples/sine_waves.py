@@ -1,6 +1,6 @@
 """Time sequence prediction: an LSTM learns sine waves, and continues them on its own.
 
-A hundred sines of one period, each shifted by chance; the network sees a value and says the next.
+A hundred sines of one period, each shifted at random; the network sees a value and says the next.
 After the end of what it was given it feeds on its own predictions. (After PyTorch's example
 time_sequence_prediction, which trains with LBFGS; Adam with a falling rate does as well.)
 
@@ -19,13 +19,13 @@ GIVEN = 250
 
 
 def waves(count: int, seed: int) -> np.ndarray:
-    """Sines float32 (count, STEPS, 1), shifted by chance."""
+    """Sines float32 (count, STEPS, 1), shifted at random."""
     shift = np.random.default_rng(seed).uniform(0, PERIOD, (count, 1))
     return np.sin((np.arange(STEPS) + shift) * 2 * np.pi / PERIOD)[..., None].astype("float32")
 
 
 def network(stateful_batch: int | None = None) -> lm.Sequential:
-    """One value in, the next one out; with a batch size, one that goes on where it was."""
+    """One value in, the next one out; with a batch size, one that continues where it was."""
     stateful = stateful_batch is not None
     return lm.Sequential(
         [
@@ -38,7 +38,7 @@ def network(stateful_batch: int | None = None) -> lm.Sequential:
 
 
 def continued(model: lm.Sequential, given: np.ndarray, steps: int) -> np.ndarray:
-    """So many values after those that were given (waves, steps, 1), each from the one before."""
+    """The values after those that were given (waves, steps, 1), each from the one before."""
     streaming = network(len(given))
     streaming.set_weights(model.get_weights())
     step = lm.compile(streaming)  # one program for the whole and for single steps
@@ -51,7 +51,7 @@ def continued(model: lm.Sequential, given: np.ndarray, steps: int) -> np.ndarray
 
 
 def draw(whole: np.ndarray, found: np.ndarray, path: str) -> None:
-    """What was given, how it went on, and how the network said it would (needs matplotlib)."""
+    """Draw the given part, the rest, and the network's continuation (needs matplotlib)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 5), layout="constrained")
@@ -79,7 +79,7 @@ def main(epochs: int = 60, count: int = 97, path: str | None = None) -> float:
     print(
         f"loss {history.history['loss'][-1]:.1e}; {STEPS - GIVEN} steps on its own are {error:.3f}"
     )
-    print("beside the wave on average")
+    print("away from the wave on average")
     if path:
         draw(test[..., 0], found[..., 0], path)
     return error

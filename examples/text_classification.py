@@ -2,7 +2,7 @@
 
 The classifier of fastText (Joulin et al. 2016, "Bag of Tricks for Efficient Text Classification"):
 a vector for each letter and pair, their mean, and a softmax. Sentences are thrown together from
-fifty words of each language; a quarter of the words stands in the sentences for testing only.
+fifty words of each language; a quarter of the words is in the sentences for testing only.
 
     python examples/text_classification.py [--epochs 5]
 """

@@ -1,4 +1,4 @@
-"""How far back a gradient reaches (Bengio et al. 1994), and what LSTM does about it (1997).
+"""The reach of a gradient back in time (Bengio et al. 1994), and what LSTM does about it (1997).
 
 The gradient of the last output by an input d steps ago is a product of d Jacobians. In a simple
 recurrent network it shrinks, or grows, by about the largest absolute eigenvalue of the recurrent
@@ -104,7 +104,7 @@ def main(
     lm.set_seed(2)
     found = curves()
     print(
-        f"{'gradient by an input so many steps ago':40}" + "".join(f"{d:>9}" for d in (10, 30, 59))
+        f"{'gradient by an input of n steps before':40}" + "".join(f"{d:>9}" for d in (10, 30, 59))
     )
     for name, norms in found.items():
         print(f"    {name:36}" + "".join(f"{norms[d]:9.0e}" for d in (10, 30, 59)))

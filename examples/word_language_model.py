@@ -1,10 +1,10 @@
-"""A language model of words: a two-layer LSTM reads Wikipedia, and goes on where a text ends.
+"""A language model of words: a two-layer LSTM reads Wikipedia, and continues where a text ends.
 
 The word language model of PyTorch's examples, on the test part of WikiText-2, which is small enough
 for a laptop: its first nine tenths are trained on, the rest is for validation. The text is laid out
-in lanes, so that each batch goes on where the one before ended, and so do the states of the LSTMs
+in lanes, so that each batch continues where the one before ended, and so do the states of the LSTMs
 (truncated backpropagation through time, Williams and Peng 1990). Perplexity is exp of the mean
-cross-entropy of a word: that of guessing among so many.
+cross-entropy of a word: that of guessing among that number of words.
 
     python examples/word_language_model.py [--epochs 6] [--tied] [--text FILE]
 """
@@ -83,7 +83,7 @@ class FreshStart(lm.callbacks.Callback):
 
 
 def build(words: int, batch: int, **options) -> WordModel:
-    """A model for so many lanes."""
+    """A model for a number of lanes."""
     model = WordModel(words, **options)
     model(np.zeros((batch, 1), np.int32))
     model.reset_state()
@@ -121,7 +121,7 @@ class Writer:
         self.step = lm.compile(lambda token: self.model(token)[0, -1])
 
     def write(self, opening: str, words: int, temperature: float = 0.8, seed: int = 0) -> str:
-        """The opening and so many words more. Low temperatures keep to what is likely."""
+        """The opening and a number of further words. Low temperatures keep to what is likely."""
         rng = np.random.default_rng(seed)
         self.model.reset_state()
         written = self.corpus.encode(opening).tolist()[:-1]  # without the end of the line

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures of all tests."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def ctrl_c_raises():
 
 @pytest.fixture(autouse=True)
 def settings_as_before():
-    """What a test assigns, also by undoing a change, does not reach the next one."""
+    """Undo the settings that a test assigns, also by undoing a change."""
     from lamina.settings import settings
 
     before = dict(settings.assigned)

@@ -1,4 +1,4 @@
-"""A program for 8 devices, run by test_distribution.py in a process of its own: prints JSON."""
+"""A program for 8 devices, run by test_distribution.py in a separate process: prints JSON."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What primitives should give, written independently of the reference: StableHLO's text as loops.
+"""Expected results of primitives, independent of the reference: StableHLO's text as loops.
 
 EXPECTED[op](*arrays, **params) -> array or tuple of arrays
 """
@@ -275,7 +275,7 @@ def ops_type(name: str, *arrays: Array, **params: Any) -> Any:
 
 
 def _source(place: Any, within: Any, strides: Any, dilations: Any, padding: Any) -> list[int]:
-    """Where a place of a window lies in what it is a window of."""
+    """Return the position of a place of a window in the array of the window."""
     each = zip(place, within, strides, dilations, padding)
     return [n * s + k * d - low for n, k, s, d, (low, _) in each]
 

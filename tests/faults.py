@@ -105,7 +105,7 @@ def _concatenate(original: Any) -> Any:
 
 
 def _pad(original: Any) -> Any:
-    """What lies between the elements is the element before."""
+    """The gap between the elements holds the element before."""
 
     def rule(p: Inliner, node: Any, position: Any) -> Any:
         kept = p.guarded
@@ -125,7 +125,7 @@ def _iota(original: Any) -> Any:
 
 
 def _not_written(original: Any) -> Any:
-    """What is written over is still there."""
+    """The values that are written over stay."""
     return lambda p, node, position: p.at_point(node.args[0], position)
 
 
@@ -177,7 +177,7 @@ def _short_mask(original: Any) -> Any:
 
 
 def _no_rest(original: Any) -> Any:
-    """What is left over of a reduction after whole registers is forgotten."""
+    """The rest of a reduction after whole registers is left out."""
 
     def loop(self: Builder, begin: Any, end: Any, *args: Any, hint: str = "", **more: Any) -> Any:
         return original(
@@ -220,7 +220,7 @@ def _last_wins(original: Any) -> Any:
 
 
 def _missing_tile(original: Any) -> Any:
-    """With several threads, the last tile is nobody's."""
+    """With several threads, no thread has the last tile."""
 
     def tiles(self: Any, var: Any) -> Any:
         count = original(self, var)
@@ -236,7 +236,7 @@ def _missing_tile(original: Any) -> Any:
 
 
 def _lost_block(original: Any) -> Any:
-    """Accumulators begin anew without having been added."""
+    """Accumulators begin again without having been added."""
     return lambda self, values: [zero(v.type) for v in values]
 
 
@@ -322,12 +322,12 @@ FAULTS = [
     Fault("lanes past the end are reduced", Expressions, "accumulate", _no_sum_mask),
     Fault("the last of equals wins", expressions, "best", _last_wins),
     Fault("select the other", SCALAR, "select", _select),
-    Fault("the last tile is nobody's", kernel.NestEmitter, "_tiles", _missing_tile, (1, 2)),
+    Fault("no thread has the last tile", kernel.NestEmitter, "_tiles", _missing_tile, (1, 2)),
     Fault("no barriers between kernels", Pending, "conflict", _always(None), (2, 3, 2, 3)),
     Fault("temporaries given up early", executable.arena, "plan", _one_phase),
     Fault("written in place whatever is read", Results, "_in_place", _always(True)),
     Fault("readers after the writer", GroupOrder, "put_before", _always(True)),
-    Fault("parts lie over each other", Placement, "part", _first_part),
+    Fault("parts overlap", Placement, "part", _first_part),
     Fault("moves overwrite each other", Results, "_is_overwritten", _always(False)),
     Fault("a group reads its values elsewhere", FusionState, "reads_off_point", _always(False)),
     Fault("loops run forwards only", Driver, "_iterations", _forwards),

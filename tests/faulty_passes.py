@@ -39,7 +39,7 @@ def pooling(g: Grower) -> list[Node]:
 
 
 def positions(g: Grower) -> list[Node]:
-    """Where the largest element of each row is."""
+    """The position of the largest element of each row."""
     x = g.parameter((9, 65), float32)
     return [g.put(ops.reduce(x, kind="argmax", dimensions=(1,)))]
 
@@ -56,7 +56,7 @@ def last_only(original: Any) -> Any:
 
 
 def forgets_start(original: Any) -> Any:
-    """What the carry begins with is left out."""
+    """The first value of the carry is left out."""
     return lambda self, total, sequences: original(self, total, sequences).args[1]
 
 
@@ -115,7 +115,7 @@ def in_reverse(original: Any) -> Any:
 
 
 def carries_too(original: Any) -> Any:
-    """What depends on all parameters of the body is taken for invariant."""
+    """A value that depends on all parameters of the body is taken for invariant."""
     return lambda body, consts: original(body, set(body.parameters))
 
 
@@ -175,7 +175,7 @@ def no_gap(original: Any) -> Any:
 
 
 def short_rows(original: Any) -> Any:
-    """Rows of a batch-major sequence lie over each other."""
+    """Rows of a batch-major sequence overlap."""
 
     def batch_major(node: Any, costs: Any) -> Any:
         each, row, *rest = original(node, costs)
@@ -319,7 +319,7 @@ def any_rows(original: Any) -> Any:
 
 
 def all_inner(original: Any) -> Any:
-    """What others read is contracted as well."""
+    """A value that others read is contracted as well."""
 
     def inner(self: Any) -> Any:
         return {s: n * s.dtype.itemsize for s, n in self.widths.items() if s.kind == "temporary"}
@@ -383,7 +383,7 @@ def parts_of_copies(original: Any) -> Any:
 
 
 def uneven_intervals(original: Any) -> Any:
-    """The reduction is no whole number of intervals."""
+    """The reduction is not a whole number of intervals."""
     return lambda buffer, row, each, lines, interval: original(buffer, row, each, lines, 3)
 
 

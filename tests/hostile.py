@@ -73,8 +73,9 @@ def rewritten(content: bytes, change: Callable[[Any], Any]) -> bytes:
 # ---- reading under watch -----------------------------------------------------------------------
 @dataclass
 class Result:
-    """What became of one file. outcome: "read", "refused" (a LaminaError that names the file), or
-    the name of another exception; seconds: processor time; peak: MB of memory of the process;
+    """The result of reading one file. outcome: "read", "refused" (a LaminaError that names the
+    file), or the name of another exception; seconds: processor time; peak: MB of memory of the
+    process;
     events: what it should not do.
     """
 
@@ -125,7 +126,7 @@ def _load(package: Any) -> None:
 def results(
     cases: Iterable[tuple[str, bytes]], read: Callable[[str], Any], path: str, batch: int = 1
 ) -> Iterator[tuple[str, Result]]:
-    """Write each case to `path` and read it, so many in one process; then a new process begins."""
+    """Write each case to `path` and read it, with a new process after a number of cases."""
     load_everything()
     watch = Watch()
     remaining = iter(cases)
@@ -148,7 +149,7 @@ def _read_in_turn(
 
 
 def forked(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
-    """The result of reading one file in a process of its own."""
+    """The result of reading one file in a separate process."""
 
     def compute() -> Iterator[Result]:
         _limit_time()

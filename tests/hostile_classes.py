@@ -1,4 +1,4 @@
-"""Every class that a model file may name, made with every argument hostile in turn.
+"""Every class that a model file may name, made with each argument hostile once.
 
     python tests/hostile_classes.py paths FOLDER         paths and names of functions
     python tests/hostile_classes.py numbers FOLDER       10^9
@@ -185,7 +185,7 @@ def file_with(content: bytes, family: str, cls: type, config: Any, place: Placem
 
 
 def accepted(content: bytes, cls: type, path: Path) -> Placement | None:
-    """Where the layer can be called."""
+    """Return inputs that the layer can be called on."""
     for place in PLACEMENTS:
         path.write_bytes(file_with(content, "lamina.layers", cls, needed(cls), place))
         try:

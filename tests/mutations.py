@@ -2,7 +2,7 @@
 
     python tests/mutations.py --files 4000 --seed 1
 
-Each file is read in a process of its own under an audit hook. It may be read, if the change means
+Each file is read in a separate process under an audit hook. It may be read, if the change means
 nothing or another valid model, or refused with a LaminaError that names it; in a second of
 processor time and 200 MB, and without touching anything else. What is read of a damaged file is as
 it was.
@@ -251,7 +251,7 @@ class Files:
 
 
 def tested(folder: Path, count: int, seed: int) -> Iterator[tuple[str, hostile.Result]]:
-    """What became of so many files."""
+    """The results of reading a number of files."""
     hostile.load_everything()
     files, watch = Files(folder, seed), hostile.Watch()
     for ending in (".lamina", ".safetensors"):

@@ -1,4 +1,4 @@
-"""Where the tests, and the files that they read, are."""
+"""Paths of the tests, and of the files that they read."""
 
 from pathlib import Path
 

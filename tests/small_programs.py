@@ -1,4 +1,4 @@
-"""Small programs, one for each kind of work that the passes of the compiler treat apart.
+"""Small programs, one for each kind of work that the passes of the compiler treat separately.
 
     Small(name, graph, updates, every, target)      every: arrays for each batch size
 

@@ -135,7 +135,7 @@ def _type(dtype: DType, *shape: int) -> TensorType:
 
 
 def scan_of(dtype: DType) -> dict[str, Any]:
-    """carry' = tanh(carry * const + x), stacks carry * x and counts the turns."""
+    """carry' = tanh(carry * const + x), stacks carry * x and counts the iterations."""
     const, carry = parameter(_type(dtype, 3), "c"), parameter(_type(dtype, 3), "h")
     turns, x = parameter(_type(DTYPES["int32"]), "n"), parameter(_type(dtype, 3), "x")
     inner = ops.add(ops.multiply(carry, const), x)

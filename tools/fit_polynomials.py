@@ -22,7 +22,7 @@ Function = Callable[[mp.mpf], mp.mpf]
 
 @dataclass(frozen=True)
 class Fit:
-    """Fit f(x) on [low, high] by 1, x, x**2, ... (so many terms), the error times weight(x)."""
+    """Fit f(x) on [low, high] by 1, x, x**2, ... (`terms` of them), the error times weight(x)."""
 
     name: str
     f: Function

@@ -101,7 +101,7 @@ class _TracebackUtils:
 
 
 class Trainer(keras.Model):
-    """A model as a class that others with an initialization of their own derive from."""
+    """A model as a class that others with another initialization derive from."""
 
     def __init__(self) -> None:
         pass

@@ -6,7 +6,7 @@
 
 For each threshold a small program is compiled twice, with a threshold that lets the pass act and
 with one that does not, at sizes below and above the present value. A ratio below 1 says that the
-pass pays at that size. Both programs run in turn in one process, so that whoever else uses the
+pass pays at that size. Both programs run alternately in one process, so that whoever else uses the
 machine slows both; the figure is the median of the ratios of the rounds, with their quartiles.
 A threshold is well placed if ratios are at least 1 on the side where the pass does not act, and
 below 1 on the other.
@@ -171,7 +171,7 @@ def _several(arrays: int) -> tuple[Callable[..., Any], Shapes]:
 
 
 def _chain(kib: int) -> tuple[Callable[..., Any], Shapes]:
-    """Maps and sums of rows between which `kib` KiB lie."""
+    """Maps and sums of rows with `kib` KiB between them."""
     rows, width = kib, 256
 
     def run(x: Any, w: Any) -> Any:

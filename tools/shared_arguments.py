@@ -311,8 +311,8 @@ DATA = {
     "class_names": "names of the classes in the order of their numbers.",
     "n_samples": "number of points.",
     "noise": "amount of noise, from 0 to 0.5.",
-    "validation": "fraction of the text, from its end, to hold out, in [0, 1]; or a text of its "
-                  "own, as a string or a Path.",
+    "validation": "fraction of the text, from its end, to hold out, in [0, 1]; or another "
+                  "text, as a string or a Path.",
     "shuffle": "use another order in each pass.",
     "validation_split": "fraction held out for validation, of each class its share; None for none.",
     "subset": '"training", "validation", or "both" as a pair, with `validation_split`.',

@@ -29,7 +29,7 @@ NAMES = [
     *("constraints", "activations", "callbacks", "data", "datasets", "nn", "linalg", "random"),
     *("inspect", "plot", "models", "distribution", "tune", "events", ""),
 ]
-UNLISTED = ("random", "data")  # without `__all__` of their own: all that they define
+UNLISTED = ("random", "data")  # without `__all__`: all that they define
 WIDTH = 100
 AFTER = re.compile(r"\s*(Shapes|Returns|Raises|Yields|Example|Examples|Source):|\s*>>>")
 ENTRY = re.compile(r"^\s+((?:\*{0,2}\w+)(?:, \*{0,2}\w+)*):\s")

@@ -69,12 +69,12 @@ def family() -> list[type[errors.LaminaError]]:
 
 
 def _example() -> str:
-    """What the second block of the page prints."""
+    """Return what the second block of the page prints."""
     try:
         lm.ones((2, 3)) @ lm.ones((2, 3))
     except errors.ShapeError as error:
         return str(error)
-    raise AssertionError("the example on the page is no error any more: choose another")
+    raise AssertionError("the example on the page raises no error any more: choose another")
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def _head(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Text whose brackets are no link."""
+    """Text whose brackets do not make a link."""
     return text.replace("](", "]\\(")
 
 

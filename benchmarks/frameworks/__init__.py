@@ -1,1 +1,1 @@
-"""Each contestant's side of the turns cases: tables from a case's work to what prepares it."""
+"""Each contestant's side of the trials cases: tables from a case's work to what prepares it."""

@@ -67,7 +67,7 @@ Network = Callable[[Run, jax.Array], jax.Array]
 """`run, inputs -> logits`."""
 
 
-# ---- pictures ----------------------------------------------------------------------------------
+# ---- images ------------------------------------------------------------------------------------
 def mlp(run: Run, x: jax.Array) -> jax.Array:
     """The lecture's network, 784-512-10."""
     return run.dense(jax.nn.relu(run.dense(x)))
@@ -98,7 +98,7 @@ def _pool(x: jax.Array) -> jax.Array:
 
 
 def resnet18(run: Run, x: jax.Array) -> jax.Array:
-    """ResNet-18 in its form for small pictures."""
+    """ResNet-18 in its form for small images."""
 
     def unit(x: jax.Array, stride: int = 1) -> jax.Array:
         return run.batch_norm(run.convolution(x, stride, bias=False), 0.9, 1e-5)
@@ -186,7 +186,7 @@ NETWORKS: dict[str, Network] = {
 
 
 def statistics(name: str) -> list[tuple[jax.Array, jax.Array]]:
-    """Where moving means and variances begin: a pair for each batch normalization."""
+    """First values of moving means and variances: a pair for each batch normalization."""
     if name not in ("vgg", "resnet18"):
         return []
     parts = [part.weights for part in networks.BY_NAME[name].parts]

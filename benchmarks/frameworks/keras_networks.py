@@ -70,7 +70,7 @@ def _vgg(keras: Namespace, norms: bool) -> Any:
 
 
 def resnet18(keras: Namespace) -> Any:
-    """ResNet-18 in its form for small pictures: a 3x3 convolution begins, and no pooling."""
+    """ResNet-18 in its form for small images: a 3x3 convolution begins, and no pooling."""
     layers, units = keras.layers, itertools.count(10)
 
     def unit(x: Any, filters: int, size: int = 3, strides: int = 1) -> Any:
@@ -138,7 +138,7 @@ def built(name: str, keras: Namespace) -> Any:
     model = LAMINA[name](keras)
     weights = networks.BY_NAME[name].weights()
     for variable, weight in zip(_variables(model), weights, strict=True):
-        variable.assign(weight.reshape(tuple(variable.shape)))  # heads are an axis of their own
+        variable.assign(weight.reshape(tuple(variable.shape)))  # heads are a separate axis
     return model
 
 

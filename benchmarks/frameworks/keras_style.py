@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestants import Prepare, Turn
+from benchmarks.contestants import Prepare, Trial
 from benchmarks.data import examples, witness
 from benchmarks.frameworks import keras_networks
 from benchmarks.frameworks.keras_networks import Namespace
@@ -30,59 +30,59 @@ def fitting(
     network: str,
     batch: int,
     steps: int,
-) -> Turn:
-    """A turn is one epoch of `fit`, in the order of the data, silent."""
+) -> Trial:
+    """A trial is one epoch of `fit`, in the order of the data, silent."""
     model = compiled(network, load(), **options(steps))
     x, y = examples(BY_NAME[network], batch * steps)
 
-    def turn() -> float:
+    def trial() -> float:
         history = model.fit(x, y, batch_size=batch, epochs=1, shuffle=False, verbose=0)
         return history.history["loss"][-1]
 
-    return turn
+    return trial
 
 
-def stepping(load: Load, network: str, batch: int, steps: int) -> Turn:
-    """A turn calls `train_on_batch` in a loop: a step, and what it costs to come back to Python."""
+def stepping(load: Load, network: str, batch: int, steps: int) -> Trial:
+    """A trial calls `train_on_batch` in a loop: a step, and the cost of returning to Python."""
     model = compiled(network, load())
     x, y = examples(BY_NAME[network], batch * steps)
     batches = list(zip(np.split(x, steps), np.split(y, steps), strict=True))
 
-    def turn() -> float:
+    def trial() -> float:
         for inputs, labels in batches:
             loss = model.train_on_batch(inputs, labels)
         return float(np.ravel(loss)[0])
 
-    return turn
+    return trial
 
 
-def predicting(load: Load, network: str, batch: int, steps: int) -> Turn:
-    """A turn calls `predict` on one batch after another."""
+def predicting(load: Load, network: str, batch: int, steps: int) -> Trial:
+    """A trial calls `predict` on one batch after another."""
     model = keras_networks.built(network, load())
     batches = np.split(examples(BY_NAME[network], batch * steps)[0], steps)
 
-    def turn() -> float:
+    def trial() -> float:
         for rows in batches:
             result = model.predict(rows, batch_size=batch, verbose=0)
         return witness(result)
 
-    return turn
+    return trial
 
 
-def calling(load: Load, network: str, batch: int, steps: int) -> Turn:
-    """A turn calls the model itself on one batch after another."""
+def calling(load: Load, network: str, batch: int, steps: int) -> Trial:
+    """A trial calls the model itself on one batch after another."""
     model = keras_networks.built(network, load())
     batches = np.split(examples(BY_NAME[network], batch * steps)[0], steps)
 
-    def turn() -> float:
+    def trial() -> float:
         for rows in batches:
             result = np.asarray(model(rows))
         return witness(result)
 
-    return turn
+    return trial
 
 
-def streaming(batch: int, steps: int) -> Turn:
+def streaming(batch: int, steps: int) -> Trial:
     """Lamina's `stream`: one time step a call, the state kept from call to call."""
     keras, network = load_lamina(), BY_NAME["stream"]
     features = network.inputs[-1]
@@ -92,13 +92,13 @@ def streaming(batch: int, steps: int) -> Turn:
     rows = [row[:, 0] for row in np.split(examples(network, batch * steps)[0], steps)]
     stream = model.stream(batch)
 
-    def turn() -> float:
+    def trial() -> float:
         stream.reset()
         for row in rows:
             result = stream.step(row)
         return witness(result)
 
-    return turn
+    return trial
 
 
 def load_keras() -> Namespace:
@@ -131,7 +131,7 @@ PREDICTED = ("mlp", "vgg")
 """The networks whose inference is measured, under `predict-NETWORK`."""
 
 
-def _predictions(prepare: Callable[..., Turn], load: Load) -> dict[str, Prepare]:
+def _predictions(prepare: Callable[..., Trial], load: Load) -> dict[str, Prepare]:
     return {f"predict-{network}": partial(prepare, load, network) for network in PREDICTED}
 
 

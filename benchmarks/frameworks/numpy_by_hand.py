@@ -1,15 +1,15 @@
-"""What a person writes without any framework."""
+"""A network as a person writes it without any framework."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.contestants import Prepare, Turn
+from benchmarks.contestants import Prepare, Trial
 from benchmarks.data import classes, witness
 from benchmarks.networks import BY_NAME
 
 
-def predict(batch: int, steps: int) -> Turn:
+def predict(batch: int, steps: int) -> Trial:
     """The network's forward pass in four lines of NumPy."""
     w1, b1, w2, b2 = BY_NAME["mlp"].weights()
     rows = np.split(classes(batch * steps, (784,))[0], steps)
@@ -20,12 +20,12 @@ def predict(batch: int, steps: int) -> Turn:
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         return shifted / shifted.sum(axis=1, keepdims=True)
 
-    def turn() -> float:
+    def trial() -> float:
         for row in rows:
             result = forward(row)
         return witness(result)
 
-    return turn
+    return trial
 
 
 WORK: dict[str, Prepare] = {"predict-mlp": predict}

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.contestants import Prepare, Turn
+from benchmarks.contestants import Prepare, Trial
 from benchmarks.data import examples, witness
 from benchmarks.networks import BY_NAME
 
@@ -93,7 +93,7 @@ def session(network: str, write: Callable[[Writer], None]) -> onnxruntime.Infere
     )
 
 
-def predict(network: str, write: Callable[[Writer], None], batch: int, steps: int) -> Turn:
+def predict(network: str, write: Callable[[Writer], None], batch: int, steps: int) -> Trial:
     """The forward pass with its softmax, on NumPy arrays."""
     forward = session(network, write)
     x = examples(BY_NAME[network], batch * steps)[0]
@@ -101,12 +101,12 @@ def predict(network: str, write: Callable[[Writer], None], batch: int, steps: in
         x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
     batches = np.split(x, steps)
 
-    def turn() -> float:
+    def trial() -> float:
         for rows in batches:
             (result,) = forward.run(None, {"inputs": rows})
         return witness(result)
 
-    return turn
+    return trial
 
 
 WORK: dict[str, Prepare] = {

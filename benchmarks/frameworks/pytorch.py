@@ -3,7 +3,7 @@
 Where nothing but weights is state, the compiled form differentiates with `torch.func` and writes
 Adam out, so that forward, backward and update are one graph; that was faster than compiling loss
 and optimizer each (0.50 against 0.58 ms for the MLP at batch 32). Batch normalization has other
-state, and `nn.GRU` is no graph: there model and loss are compiled, and Adam is the fused one.
+state, and `nn.GRU` is not a graph: there model and loss are compiled, and Adam is the fused one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.contestants import Prepare, Turn
+from benchmarks.contestants import Prepare, Trial
 from benchmarks.data import examples, witness
 from benchmarks.frameworks import torch_networks
 from benchmarks.frameworks.torch_networks import filled
@@ -32,7 +32,7 @@ Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def batches(network: str, batch: int, steps: int) -> list[tuple[torch.Tensor, ...]]:
-    """The data as resident tensors, one pair a step; pictures as NCHW in channels-last memory."""
+    """The data as resident tensors, one pair a step; images as NCHW in channels-last memory."""
     x, y = examples(BY_NAME[network], batch * steps)
     inputs, labels = torch.from_numpy(x), torch.from_numpy(y).long()
     if x.ndim == 4:
@@ -40,16 +40,16 @@ def batches(network: str, batch: int, steps: int) -> list[tuple[torch.Tensor, ..
     return list(zip(inputs.split(batch), labels.split(batch), strict=True))
 
 
-def training(prepare: Callable[[str], Step], network: str, batch: int, steps: int) -> Turn:
-    """A turn takes a step on each batch."""
+def training(prepare: Callable[[str], Step], network: str, batch: int, steps: int) -> Trial:
+    """A trial takes a step on each batch."""
     step, data = prepare(network), batches(network, batch, steps)
 
-    def turn() -> float:
+    def trial() -> float:
         for x, y in data:
             loss = step(x, y)
         return loss.item()
 
-    return turn
+    return trial
 
 
 def eager(network: str) -> Step:
@@ -105,10 +105,10 @@ def whole_step(model: nn.Module) -> Step:
     return step
 
 
-def predict(compile: bool, network: str, batch: int, steps: int) -> Turn:
+def predict(compile: bool, network: str, batch: int, steps: int) -> Trial:
     """The forward pass with its softmax, on resident tensors, without recording gradients.
 
-    Compiled with `freezing`: weights are constants, and are laid out anew for the products.
+    Compiled with `freezing`: weights are constants, and are laid out again for the products.
     """
     model = nn.Sequential(filled(torch_networks.EAGER[network](), network), nn.Softmax(dim=1))
     model.eval()
@@ -116,29 +116,29 @@ def predict(compile: bool, network: str, batch: int, steps: int) -> Turn:
     rows = [x for x, _ in batches(network, batch, steps)]
 
     @torch.inference_mode()
-    def turn() -> float:
+    def trial() -> float:
         for row in rows:
             result = forward(row)
         return witness(result.numpy())
 
-    return turn
+    return trial
 
 
 # ---- one step of a stream ----------------------------------------------------------------------
-def stream(form: Callable[[], Callable], batch: int, steps: int) -> Turn:
-    """One time step a call, the state kept from call to call, until the turn ends."""
+def stream(form: Callable[[], Callable], batch: int, steps: int) -> Trial:
+    """One time step a call, the state kept from call to call, until the trial ends."""
     step = form()
     units = BY_NAME["stream"].classes
     rows = [x[:, 0] for x, _ in batches("stream", batch, steps)]
 
     @torch.inference_mode()
-    def turn() -> float:
+    def trial() -> float:
         h = c = torch.zeros(batch, units)
         for row in rows:
             h, c = step(row, h, c)
         return witness(h.numpy())
 
-    return turn
+    return trial
 
 
 def cell(compile: bool) -> Callable:

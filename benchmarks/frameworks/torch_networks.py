@@ -14,7 +14,7 @@ from benchmarks import networks
 Weights = Iterator[np.ndarray]
 
 
-# ---- pictures ----------------------------------------------------------------------------------
+# ---- images ------------------------------------------------------------------------------------
 class FlatRows(nn.Module):
     """NCHW in channels-last memory as rows in the order of NHWC: a view, where Flatten copies."""
 
@@ -88,7 +88,7 @@ class Block(nn.Module):
 
 
 def resnet18() -> nn.Module:
-    """ResNet-18 in its form for small pictures."""
+    """ResNet-18 in its form for small images."""
     pairs = [(channels, filters) for channels, filters, _ in networks.RESNET_STAGES]
     blocks = [block for a, b in pairs for block in (Block(a, b), Block(b, b))]
     end = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
@@ -185,7 +185,7 @@ COMPILED: dict[str, Callable[[], nn.Module]] = EAGER | {
 
 # ---- weights -----------------------------------------------------------------------------------
 def filled(module: nn.Module, name: str) -> nn.Module:
-    """The network with everyone's weights, pictures in channels-last memory."""
+    """The network with everyone's weights, images in channels-last memory."""
     weights = iter(networks.BY_NAME[name].weights())
     with torch.no_grad():
         _fill(module, weights)

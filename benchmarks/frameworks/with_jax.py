@@ -8,7 +8,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from benchmarks.contestants import Prepare, Turn
+from benchmarks.contestants import Prepare, Trial
 from benchmarks.data import examples, witness
 from benchmarks.frameworks.jax_networks import NETWORKS, Parameters, Run, lstm_step, statistics
 from benchmarks.networks import BY_NAME
@@ -51,25 +51,25 @@ def training_step(name: str) -> Callable:
     return step
 
 
-def stepping(name: str, batch: int, steps: int) -> Turn:
+def stepping(name: str, batch: int, steps: int) -> Trial:
     """The jitted step, its state donated, called once a batch on arrays that are already JAX's."""
     step = jax.jit(training_step(name), donate_argnums=0)
     x, y = examples(BY_NAME[name], batch * steps)
     data = list(zip(jnp.split(x, steps), jnp.split(y, steps), strict=True))
     state = initial(name)
 
-    def turn() -> float:
+    def trial() -> float:
         nonlocal state
         for inputs, labels in data:
             state, loss = step(state, inputs, labels)
         jax.block_until_ready(state)
         return float(loss)
 
-    return turn
+    return trial
 
 
-def scanning(name: str, batch: int, steps: int) -> Turn:
-    """All the batches of a turn in one program."""
+def scanning(name: str, batch: int, steps: int) -> Trial:
+    """All the batches of a trial in one program."""
     step, unroll = training_step(name), UNROLL.get((name, batch), 1)
 
     @partial(jax.jit, donate_argnums=0)
@@ -80,16 +80,16 @@ def scanning(name: str, batch: int, steps: int) -> Turn:
     inputs, labels = (jnp.asarray(each.reshape(steps, batch, *each.shape[1:])) for each in (x, y))
     state = initial(name)
 
-    def turn() -> float:
+    def trial() -> float:
         nonlocal state
         state, losses = epoch(state, inputs, labels)
         jax.block_until_ready(state)
         return float(losses[-1])
 
-    return turn
+    return trial
 
 
-def predict(name: str, batch: int, steps: int) -> Turn:
+def predict(name: str, batch: int, steps: int) -> Trial:
     """The jitted forward pass; each answer is waited for, as a caller who needs it would."""
     parameters, moving = [jnp.asarray(w) for w in BY_NAME[name].weights()], statistics(name)
     rows = jnp.split(jnp.asarray(examples(BY_NAME[name], batch * steps)[0]), steps)
@@ -98,15 +98,15 @@ def predict(name: str, batch: int, steps: int) -> Turn:
     def forward(parameters: Parameters, x: jax.Array) -> jax.Array:
         return jax.nn.softmax(NETWORKS[name](Run(iter(parameters), None, iter(moving)), x))
 
-    def turn() -> float:
+    def trial() -> float:
         for row in rows:
             result = forward(parameters, row).block_until_ready()
         return witness(result)
 
-    return turn
+    return trial
 
 
-def stream(batch: int, steps: int) -> Turn:
+def stream(batch: int, steps: int) -> Trial:
     """One time step of an LSTM a call, the state kept and donated from call to call."""
     weights = [jnp.asarray(w) for w in BY_NAME["stream"].weights()]
     rows = [jnp.asarray(row[:, 0]) for row in _rows(batch, steps)]
@@ -116,13 +116,13 @@ def stream(batch: int, steps: int) -> Turn:
         kernel, state, bias = weights
         return lstm_step(carry, x @ kernel + carry[0] @ state + bias)
 
-    def turn() -> float:
+    def trial() -> float:
         carry = jnp.zeros((batch, 256)), jnp.zeros((batch, 256))
         for row in rows:
             carry = jax.block_until_ready(step(weights, carry, row))
         return witness(carry[0])
 
-    return turn
+    return trial
 
 
 def _rows(batch: int, steps: int) -> list:

@@ -1,4 +1,4 @@
-"""What compiling a training step costs: `python -m ....compile_step CONTESTANT WORK BATCH`.
+"""The cost of compiling a training step: `python -m ....compile_step CONTESTANT WORK BATCH`.
 
 Prints the seconds that the first step takes longer than the third: recording, compiling, loading,
 and importing whatever the compiler is.
@@ -11,22 +11,22 @@ import os
 import sys
 import time
 
-from benchmarks.contestants import BY_NAME, Turn
+from benchmarks.contestants import BY_NAME, Trial
 from benchmarks.worker import private_output
 
 
-def seconds(turn: Turn) -> float:
-    """What one turn takes."""
+def seconds(trial: Trial) -> float:
+    """The seconds of one trial."""
     began = time.perf_counter()
-    turn()
+    trial()
     return time.perf_counter() - began
 
 
 def main(contestant: str, work: str, batch: str) -> None:
     """Takes three steps."""
     channel = private_output()
-    turn = BY_NAME[contestant].table()[work](int(batch), 1)
-    first, _, third = (seconds(turn) for _ in range(3))
+    trial = BY_NAME[contestant].table()[work](int(batch), 1)
+    first, _, third = (seconds(trial) for _ in range(3))
     print(json.dumps({"compile": first - third}), file=channel)
     os._exit(0)
 

@@ -10,7 +10,7 @@ from benchmarks.worker import private_output
 
 
 def main(contestant: str) -> None:
-    """Does the step; says so at once, and leaves without tidying up, which is not part of it."""
+    """Make the step, print it at once, and end without cleanup, which is not part of it."""
     channel = private_output()
     BY_NAME[contestant].table()["mlp"](32, 1)()
     print("{}", file=channel)

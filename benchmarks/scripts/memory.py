@@ -17,7 +17,7 @@ from benchmarks.scripts.rebuild import resident_bytes
 from benchmarks.worker import private_output
 
 PEAK, FORGET = "VmHWM:", "5"
-"""Linux: the line of /proc/self/status with the peak, and what makes the peak start anew."""
+"""Linux: the line of /proc/self/status with the peak, and the file that resets the peak."""
 
 
 def peak_bytes() -> int:
@@ -28,18 +28,18 @@ def peak_bytes() -> int:
 
 
 def main(contestant: str, work: str, batch: str) -> None:
-    """Two turns of two steps for the compilers, two that count."""
+    """Two trials of two steps for the compilers, two that count."""
     channel = private_output()
     prepare = BY_NAME[contestant].table()[work]
     for name in BY_NAME[contestant].needs:
         import_module(name)
     imported = resident_bytes()
-    turn = prepare(int(batch), 2)
+    trial = prepare(int(batch), 2)
     for _ in range(2):
-        turn()
+        trial()
     Path("/proc/self/clear_refs").write_text(FORGET)
     for _ in range(2):
-        turn()
+        trial()
     peak = peak_bytes()
     print(json.dumps({"steps_bytes": peak, "own_bytes": peak - imported}), file=channel)
     channel.flush()

@@ -29,9 +29,9 @@ def resident_bytes() -> int:
 
 def rebuild(prepare: Prepare) -> int:
     """One life of a network: four batches of 32."""
-    turn = prepare(32, 4)
-    turn()
-    del turn
+    trial = prepare(32, 4)
+    trial()
+    del trial
     gc.collect()
     return resident_bytes()
 

@@ -1,6 +1,6 @@
 """ShallowVGGNet as a Keras program with progress bar: `python -m ....vgg_epoch CONTESTANT ROWS`.
 
-Pictures of CIFAR-10's shape; prints the seconds of `fit`, compiling included.
+Images of CIFAR-10's shape; prints the seconds of `fit`, compiling included.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.worker import private_output
 
 
 def main(contestant: str, rows: str) -> None:
-    """One epoch of so many pictures in batches of 32; CIFAR-10 has 50,000."""
+    """One epoch of a number of images in batches of 32; CIFAR-10 has 50,000."""
     channel = private_output()
     keras = IMPORTS[contestant]().keras
     x, y = classes(int(rows), (32, 32, 3))

@@ -145,7 +145,7 @@ def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
         ) from error
 
 
-# ---- what killed writers left ------------------------------------------------------------------
+# ---- files of killed writers -------------------------------------------------------------------
 def remove_unfinished(target: Path) -> None:
     """Remove the temporary files of writers of this target that are gone."""
     prefix = _prefix(target)

@@ -2,7 +2,7 @@
 
 with StatelessScope([(v, 2.0)]) as scope:
     v.assign_add(1.0)                    # v reads as 2.0, and then as 3.0
-scope.get_current_value(v)               # 3.0; v itself is what it was
+scope.get_current_value(v)               # 3.0; v itself is unchanged
 """
 
 from __future__ import annotations

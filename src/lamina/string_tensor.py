@@ -73,7 +73,7 @@ class StringTensor:
             array = np.asarray(values, object)
         self._array = array
 
-    # ---- what it is ----------------------------------------------------------------------------
+    # ---- shape and dtype -----------------------------------------------------------------------
     @property
     def shape(self) -> tuple[int, ...]:
         """The extent of each axis."""

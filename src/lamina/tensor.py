@@ -62,7 +62,7 @@ class Tensor(Operators):
         self._value = value
         self._node = node
 
-    # ---- what it is ----------------------------------------------------------------------------
+    # ---- shape and dtype -----------------------------------------------------------------------
     @property
     def shape(self) -> Shape:
         """The extent of each axis: integers, or symbols inside of a program."""

@@ -112,7 +112,7 @@ def test_a_scan_whose_rows_depend_on_each_other_has_a_barrier_in_each_iteration(
 
 # ---- missing barriers ----------------------------------------------------------------------------
 def without_one(program: Program) -> Iterator[None]:
-    """Leave out each barrier of the program in turn."""
+    """Leave out each barrier of the program, one at a time."""
     for body in list(lists_of(program.statements)):
         for barrier in [s for s in body if isinstance(s, Barrier)]:
             place = body.index(barrier)

@@ -244,7 +244,7 @@ def test_a_full_or_unwritable_folder_is_said_once(place, capsys, monkeypatch):
         cache.store(KEY, PAYLOAD)
     monkeypatch.undo()
     said = capsys.readouterr().err
-    assert said.count("No space left on device") == 1 and "going on without" in said
+    assert said.count("No space left on device") == 1 and "continuing without it" in said
     assert len(list(place.iterdir())) == 1  # what was begun is gone, what was there is still there
 
 
@@ -298,7 +298,7 @@ def test_files_of_killed_writers_are_removed(place):
 WRITER = """
 import hashlib, sys
 from lamina.engines.llvm.runtime import cache
-for turn in range(40):
+for number in range(40):
     for k in range(5):
         key = hashlib.sha256(b"%d" % k).hexdigest()
         found = cache.lookup(key)

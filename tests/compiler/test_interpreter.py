@@ -32,7 +32,7 @@ LEAST = 10
 
 @cache
 def _random_changes(first: int) -> Counter[str]:
-    """How many of ten random programs each pass changes; the interpreter runs after each."""
+    """Count the programs of ten random ones that each pass changes; interpret them after each."""
     counts: Counter[str] = Counter()
     for number, eager in RANDOM[first : first + 10]:
         case = generate(f"interpreted:{number}", most=12)

@@ -67,7 +67,7 @@ def _part(x: Node, first: int, last: int) -> Node:
 
 
 def _gates() -> Graph:
-    """Four parts of one array, each through a function of its own, and what they make together."""
+    """Four parts of one array, each through a different function, and their combination."""
     x, c = _x(N, 64), _x(N, 16, name="c")
     functions = (ops.logistic, ops.logistic, ops.tanh, ops.logistic)
     i, f, g, o = (fn(_part(x, 16 * k, 16 * k + 16)) for k, fn in enumerate(functions))
@@ -153,7 +153,7 @@ def test_a_padded_operand_of_a_convolution_is_stored_inside_its_halo(read_again:
 
 
 def test_operands_of_library_code_are_contiguous() -> None:
-    """Sorting goes through memory as it lies, so a value that it reads has no border around it."""
+    """Sorting reads memory in its order, so a value that it reads has no border around it."""
     x, w = _x(N, 16, 16, 16), _x(3, 3, 16, 16, name="w")
     inner = _convolved(x, w)
     ordered = ops.elements(ops.sort(inner, dimension=3))

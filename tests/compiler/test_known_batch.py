@@ -128,7 +128,7 @@ def _statements(graph: Graph) -> list[Statement]:
 
 # ---- structure ---------------------------------------------------------------------------------
 def _structure(statements: Sequence[Statement], batch: int) -> list[Any]:
-    """What rows are divided, tiled and prefetched where, with `batch` in place of the symbol."""
+    """Return the divided rows, tiles and prefetches, with `batch` in place of the symbol."""
     return [_of(statement, batch) for statement in statements]
 
 

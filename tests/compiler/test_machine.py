@@ -1,4 +1,4 @@
-"""What the machine is said to have, and what it is measured to do."""
+"""The machine's registers and caches, as reported, and its limits, as measured."""
 
 import sys
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_caches_as_linux_reports_them(tmp_path):
     ("found", "expected"),
     [
         ({}, {}),
-        ({1: 65536, 2: 4 << 20}, {1: 65536, 2: 4 << 20, 3: 0}),  # two levels: there is no third
+        ({1: 65536, 2: 4 << 20}, {1: 65536, 2: 4 << 20, 3: 0}),  # two levels only
         ({1: 0, 2: 0}, {}),
     ],
 )

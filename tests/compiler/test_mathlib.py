@@ -21,7 +21,7 @@ Wide = np.longdouble
 UNARY = [name for name in ERROR_BOUNDS if name not in ("pow", "atan2")]
 BINARY = ["pow", "atan2"]
 needs_long_double = pytest.mark.skipif(
-    np.finfo(Wide).nmant < 60, reason="this platform's long double is no wider than double"
+    np.finfo(Wide).nmant < 60, reason="long double of this platform is as wide as double"
 )
 
 # Where an algorithm changes its way: zero, the ends of the denormals, of exp and of the finite

@@ -24,7 +24,7 @@ from lamina.transforms.compiling import build
 from lamina.transforms.loops import scan
 from lamina.transforms.tracing import record
 
-UNITS = 64  # 256 columns: a kilobyte, so that memory lies with gaps and weights in panels
+UNITS = 64  # 256 columns: a kilobyte, so that rows have gaps between them and weights are in panels
 rng = np.random.default_rng(1)
 RECURRENT = lm.asarray(rng.normal(size=(UNITS, 4 * UNITS)).astype(np.float32) / 16)
 KERNEL = lm.asarray(rng.normal(size=(5, 4 * UNITS)).astype(np.float32) / 4)

@@ -6,7 +6,7 @@ import pytest
 import lamina as lm
 from lamina.settings import settings
 
-# Before and after a map: what is written lies at a quotient of the vector loop's variable.
+# Before and after a map: the address written is a quotient of the vector loop's variable.
 VIEWS = {
     "every second": (lambda z: z, lambda z: z[:, ::2]),
     "every third": (lambda z: z, lambda z: z[:, 1::3]),

@@ -129,7 +129,7 @@ def test_results_do_not_share_memory_with_arguments_or_each_other() -> None:
 
 # ---- loops -------------------------------------------------------------------------------------
 def _loop(length: object, reverse: bool = False) -> Graph:
-    """h' = tanh(h w + x), which is stacked; and how many turns it took."""
+    """h' = tanh(h w + x), which is stacked; and the number of iterations."""
     w, h, x = _x(5, 5, name="w"), _x(5, name="h"), _x(5, name="e")
     turns = parameter(TensorType((), int32), "turns")
     new = ops.tanh(

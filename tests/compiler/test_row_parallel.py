@@ -18,7 +18,7 @@ BATCHES = [1, 7, 8, 15, 16, 17, 24, 31, 33, 64, 100]
 UNITS = 32
 WEIGHTS = lm.asarray(np.random.default_rng(1).normal(size=(UNITS, UNITS)).astype(np.float32) / 8)
 
-# What a turn makes of its rows; whether each row needs itself alone.
+# The body of an iteration; whether each of its rows needs that row alone.
 BODIES = {
     "product": (lambda h, x: lm.tanh(h @ WEIGHTS + x), True),
     "two products": (lambda h, x: lm.tanh((lm.sin(h @ WEIGHTS) + x) @ WEIGHTS), True),

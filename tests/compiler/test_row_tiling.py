@@ -42,7 +42,7 @@ def conv(x, k=1, **options):
 BODIES = {
     "one after another": (lambda h: conv(lm.nn.relu(h)), True),
     "half the size": (lambda h: conv(conv(h, 2, strides=2)), True),
-    "beside it": (lambda h: conv(lm.nn.relu(h)) + h, True),
+    "next to it": (lambda h: conv(lm.nn.relu(h)) + h, True),
     "two ways": (lambda h: lm.concatenate([conv(h), conv(lm.sin(h), 2)], axis=-1), True),
     "centred": (lambda h: conv(h - lm.mean(h, axis=0)), False),
     "upside down": (lambda h: conv(lm.flip(h, axis=0)), False),

@@ -270,7 +270,7 @@ def test_every_float16_widens_exactly() -> None:
 @pytest.mark.usefixtures("with_and_without_instructions")
 @pytest.mark.parametrize("source", FLOATS, ids=str)
 def test_narrowing_rounds_once_at_and_next_to_every_midpoint(source: DType) -> None:
-    """Between neighbouring 16-bit floats: the midpoint, and a float on either side of it."""
+    """Between neighboring 16-bit floats: the midpoint, and a float on either side of it."""
     for target in (float16, bfloat16):
         patterns = np.arange(0x7C00 if target == float16 else 0x7F80).astype(np.uint16)
         exact = special.convert(patterns.view(target.storage), dtype=float64, source=target).astype(

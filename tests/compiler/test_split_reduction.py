@@ -107,7 +107,7 @@ def test_split_reductions_give_equal_bits_on_any_number_of_threads(name, batch):
 
 
 def narrow(x, scale):
-    """A sum of which one factor is alike in both halves; 28 turns of one unit."""
+    """A sum of which one factor is equal in both halves; 28 iterations of one unit."""
     z = lm.transpose(lm.sum(x, axis=2, keepdims=True), (1, 0, 2))
     start = lm.ones((x.shape[0], 1))
     h = lm.scan(lambda h, v: (lm.tanh(h * 0.5 + v),) * 2, start, z)[1]

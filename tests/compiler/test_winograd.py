@@ -39,7 +39,7 @@ def test_winograd_is_chosen_if_saved_products_outweigh_moved_memory():
     assert counted(graph(32, 8, 256), "dot_general") == 1
     assert counted(graph(32, 32, 32), "dot_general") == 1  # few features, but rows stay in a cache
     assert counted(graph(32, 64, 256), "dot_general") == 0  # too much memory
-    assert counted(graph(1, 4, 512), "dot_general") == 0  # too few tiles for so many weights
+    assert counted(graph(1, 4, 512), "dot_general") == 0  # too few tiles for the number of weights
     assert counted(graph(batch, 8, 256), "dot_general") == 0  # may be single images
     assert counted(graph(batch, 8, 256, trains=True), "dot_general") == 3  # and both gradients
     with settings(winograd=False):

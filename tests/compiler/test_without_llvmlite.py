@@ -1,4 +1,4 @@
-"""Without llvmlite everything runs on the numpy engine, and one line on stderr says so."""
+"""Without llvmlite everything runs on the numpy engine, and one line on stderr reports that."""
 
 import subprocess
 import sys

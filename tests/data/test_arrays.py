@@ -1,4 +1,4 @@
-"""What users bring as data: the forms that are accepted, and the message for each that is not."""
+"""Forms of data: those that are accepted, and the message for each that is not."""
 
 import tracemalloc
 from fractions import Fraction
@@ -12,7 +12,7 @@ from lamina.errors import DataError, DTypeError, RangeError, ShapeError
 
 
 class Frame:
-    """What pandas and polars have in common: named columns, and `__array__`."""
+    """The parts that pandas and polars share: named columns, and `__array__`."""
 
     def __init__(self, **columns):
         self.columns = list(columns)

@@ -1,4 +1,4 @@
-"""Data sets: what comes back, where files are looked for, and what damaged ones are told."""
+"""Data sets: their arrays, the places where files are looked for, and errors for damaged ones."""
 
 import functools
 import gzip
@@ -233,7 +233,7 @@ def mirror(tmp_path):
 
 @pytest.fixture
 def shaky(monkeypatch):
-    """A server that gives the answers of a list in turn, with the size of the last of them; its
+    """A server that gives the answers of a list in order, with the size of the last of them; its
     address, that list, and the list of what it was asked for."""
     monkeypatch.setattr(download, "WAIT", 0.0)
     answers, asked = [], []

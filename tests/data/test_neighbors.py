@@ -41,7 +41,7 @@ def same(left, right):
         np.testing.assert_array_equal(a, b)
 
 
-# ---- rows by number, with stand-ins for the libraries ------------------------------------------
+# ---- rows by number, with substitutes for the libraries ----------------------------------------
 class FakeSparse:
     """A sparse matrix that counts how many rows it makes dense at once."""
 

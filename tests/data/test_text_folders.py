@@ -24,7 +24,7 @@ FILES = {
 
 @pytest.fixture
 def reviews(tmp_path):
-    """A folder of two classes, with a file that is no text among them."""
+    """A folder of two classes, with another kind of file among them."""
     for name, text in {**FILES, "good/notes.md": "left out"}.items():
         path = tmp_path / "reviews" / name
         path.parent.mkdir(parents=True, exist_ok=True)

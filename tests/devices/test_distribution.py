@@ -21,7 +21,7 @@ EIGHT = [f"cpu:{k}" for k in range(8)]
 
 @pytest.fixture(scope="module")
 def found():
-    """What distributed.py prints."""
+    """Return what distributed.py prints."""
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     program = TESTS / "distributed.py"
     done = subprocess.run(

@@ -59,7 +59,7 @@ def test_a_stream_steps_on_xla_as_the_whole_sequence_is_computed():
 
 
 class Halved(lm.Model):
-    """A model with a train_step of its own, which halves the gradient."""
+    """A model with a custom train_step, which halves the gradient."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Functions whose gradient has a rule of its own, inside of loops and branches."""
+"""Functions with a custom rule for the gradient, inside of loops and branches."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from lamina.settings import settings
 
 @lm.custom_gradient
 def cube(x):
-    """Its rule calls itself, and so has a rule in turn."""
+    """Its rule calls the function, and so has a rule itself."""
     return x * x * x, lambda g: g * 3.0 * lm.sign(x) * lm.abs(cube(x)) ** (2.0 / 3.0)
 
 

@@ -1,4 +1,4 @@
-"""What programs may do with the size of an axis that is not known while they are recorded: each use
+"""Uses of the size of an axis that is not known while they are recorded: each use
 gives the right result for every size, or a clear error."""
 
 import math

@@ -276,7 +276,7 @@ def test_gather_from_a_symbolic_extent() -> None:
 
 # ---- loops -------------------------------------------------------------------------------------
 def _recurrent(w: Node, h: Node, xs: Node) -> list[Node]:
-    """h' = tanh(h w + x * (turn + 1)), with an integer carry that counts the turns."""
+    """h' = tanh(h w + x * (step + 1)), with an integer carry that counts the steps."""
     wi, hi = parameter(TensorType((4, 4), float64)), parameter(TensorType((2, 4), float64))
     n, x = parameter(TensorType((), int64)), parameter(TensorType((2, 4), float64))
     z = ops.dot_general(hi, wi, lhs_contracting_dimensions=(1,), rhs_contracting_dimensions=(0,))

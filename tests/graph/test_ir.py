@@ -179,7 +179,7 @@ def test_verify_accepts_every_row() -> None:
 
 
 def raw(op: str, args: list[Node], type_: object, **params: object) -> Node:
-    """A node whose type nobody inferred."""
+    """A node whose type was not inferred."""
     return Node(op, args, params, type_)  # type: ignore[arg-type]
 
 

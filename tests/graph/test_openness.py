@@ -32,7 +32,7 @@ def compiled():
 
 
 def compilations(model, batches):
-    """How often training, evaluation and prediction of these batches compile."""
+    """Count the compilations of training, evaluation and prediction of these batches."""
     model.compile("sgd", "mse", metrics=["mae"])
     counts = []
     for run in (

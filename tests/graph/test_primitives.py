@@ -87,7 +87,7 @@ def compare(row: Row, dtype: str, arrays: list, results: list) -> None:
         close(found, np.asarray(value).astype(found.dtype), max(row.tolerance, 1), row)
 
 
-# ---- what needs a test of its own --------------------------------------------------------------
+# ---- primitives with separate tests ------------------------------------------------------------
 def independent_rows(op: str) -> list[Row]:
     return [row for row in ROWS if row.op == op]
 

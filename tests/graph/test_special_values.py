@@ -31,7 +31,7 @@ def named(names):
     return {name: getattr(np, name) for name in names.split()}
 
 
-# the functions of lamina, and of lamina.keras.ops what only Keras has, beside NumPy's
+# the functions of lamina, and of lamina.keras.ops those that only Keras has, and NumPy's
 ONE = named(
     """abs acos acosh asin asinh atan atanh cbrt ceil cos cosh deg2rad exp exp2 expm1 floor isfinite
     isinf isnan isneginf isposinf log log10 log1p log2 logical_not nan_to_num negative positive
@@ -58,7 +58,7 @@ def ways(name, *arrays):
 
 
 def differences(name, expected, arrays, found):
-    """What differs, in words."""
+    """Describe the differences."""
     tolerance = 2e-5 if expected.dtype == np.float32 else 1e-11
     with np.errstate(all="ignore"):
         close = np.isclose(

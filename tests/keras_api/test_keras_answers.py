@@ -1,4 +1,4 @@
-"""`lamina.keras` gives the answers of Keras 3.15, which are recorded in JSON files beside this one.
+"""`lamina.keras` gives the answers of Keras 3.15, which are recorded in JSON files.
 
 `tools/record_keras_answers.py` writes them; `keras_cases.py` has what is asked.
 """
@@ -44,7 +44,7 @@ def test_a_function_has_the_parameters_and_defaults_of_keras(name):
 
 
 PYTHON = {"is_tensor", "ndim", "shape", "size", "convert_to_numpy", "dtype"}  # give no tensors
-COMPLEX = {"eig", "view_as_complex", "view_as_real"}  # there are no complex tensors
+COMPLEX = {"eig", "view_as_complex", "view_as_real"}  # tensors are real
 OTHER = {*OTHER_DTYPES, *PYTHON, *COMPLEX}
 TYPED = [n for n in SHARED if "dtypes" in OPERATIONS[n] and n not in OTHER]
 SIGNS = {"eigh"}  # of eigenvectors: Lamina makes the largest element positive

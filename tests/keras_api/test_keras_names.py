@@ -1,4 +1,4 @@
-"""What programs written for Keras ask for by names that Lamina does not have itself."""
+"""Names that programs written for Keras use, and Lamina itself does not have."""
 
 import functools
 import re
@@ -106,7 +106,7 @@ class Noisy(keras.Model):
 
 
 class NoisySteps(Noisy):
-    """The same, with steps of its own."""
+    """The same, with custom steps."""
 
     def __init__(self):
         super().__init__()
@@ -130,7 +130,7 @@ class NoisySteps(Noisy):
 
 @pytest.mark.parametrize("kind", [Noisy, NoisySteps])
 def test_random_numbers_without_keys(kind):
-    """Drawn anew in each step, each batch and each prediction; the same when run again."""
+    """Drawn again in each step, each batch and each prediction; the same when run again."""
     x = np.ones((8, 3), "float32")
 
     def run():

@@ -1,4 +1,4 @@
-"""`keras.ops` beside NumPy: one row a name."""
+"""`keras.ops` compared with NumPy: one row a name."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`keras.utils` and `keras.backend`: downloads, progress, pictures of models, names of Keras 2."""
+"""`keras.utils` and `keras.backend`: downloads, progress, diagrams of models, names of Keras 2."""
 
 import hashlib
 import io
@@ -113,7 +113,7 @@ def test_a_progress_bar_averages_over_steps(capsys):
         utils.Progbar(4, stateful_metrics=["a"], stateless_metrics=["b"])
 
 
-# ---- pictures of models ------------------------------------------------------------------------
+# ---- diagrams of models ------------------------------------------------------------------------
 def nested_model():
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(4, activation="relu")], name="inner")
     x = keras.Input((3,), name="x")

@@ -1,4 +1,4 @@
-"""ConvLSTM: its equations beside NumPy, masks, states, streaming, training; what is refused."""
+"""ConvLSTM: its equations compared with NumPy, masks, states, streaming, training, errors."""
 
 import numpy as np
 import pytest

@@ -113,7 +113,7 @@ def test_unlikely_labels_over_many_steps():
 
 
 def test_a_network_learns_where_the_labels_are():
-    """Each label is seen at one of its steps only; which one, nobody says."""
+    """Each label is seen at one of its steps only, which the targets do not name."""
     y = np.array([rng.permutation([1, 2, 3])[:2] for _ in range(64)])
     x = np.zeros((64, 8, 4), "float32")
     for row, labels in enumerate(y):
@@ -169,7 +169,7 @@ MISTAKES = {
         "takes logits",
     ),
     "one output too few": (lambda: fitted([[1, 3], [1, 2]]), RangeError, "label 3 at [0, 1]"),
-    "labels that are no whole numbers": (
+    "labels with fractions": (
         lambda: fitted([[1.0, 1.5], [1, 2]]),
         DataError,
         "1.5 at [0, 1]",

@@ -37,7 +37,7 @@ class Smallest(keras.metrics.Metric):
 
 
 class Of(keras.metrics.Metric):
-    """A metric made of another one, and of a Variable of its own."""
+    """A metric made of another one, and of its Variable."""
 
     def __init__(self):
         super().__init__(name="of")

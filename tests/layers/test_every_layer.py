@@ -187,7 +187,7 @@ def _again(argument):
 
 
 def maker(name):
-    """A function that makes the layer of a row; nested layers are made anew."""
+    """A function that makes the layer of a row; nested layers are new ones."""
     args = ROWS[name][0]
 
     def make():

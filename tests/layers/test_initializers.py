@@ -36,7 +36,7 @@ def test_the_variance_is_the_one_of_the_formula(name, variance, limit):
     assert values.dtype == np.float32 and values.shape == SHAPE
     assert abs(values.var() / variance - 1) < 0.03
     assert abs(values.mean()) < 4 * np.sqrt(variance / values.size)
-    # a truncated normal ends at two of its own standard deviations, before the correction
+    # a truncated normal ends at two standard deviations, as they are before the correction
     cut = 2 * np.sqrt(variance) / sources.TRUNCATED_STDDEV if limit is None else limit
     assert 0.97 * cut < np.abs(values).max() <= cut * 1.0001
 

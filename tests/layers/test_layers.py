@@ -127,7 +127,7 @@ def test_lists_of_numbers_are_inputs():
     assert L.Dense(2)([[1, 2, 3], [4, 5, 6]]).shape == (2, 2)
 
 
-# ---- layers with chance -------------------------------------------------------------------------
+# ---- random layers -----------------------------------------------------------------------------
 def test_dropout_keeps_the_expected_sum_and_drops_its_share():
     random_keys.set_seed(1)
     x = np.ones((200, 300))

@@ -295,7 +295,7 @@ def test_a_crossentropy_written_by_hand_is_stable(compiled):
 
 
 def test_gradient_at_a_logit_of_0():
-    """Where networks that begin with zeros are: sigmoid(0) - y, no subgradient of the pieces."""
+    """Networks with zeros as weights begin there: sigmoid(0) - y, no subgradient of the pieces."""
     for y in (0.0, 1.0):
         of_logits = losses.BinaryCrossentropy(from_logits=True)
         first = lm.grad(lambda z: of_logits([[y]], z))  # noqa: B023

@@ -153,7 +153,7 @@ def test_contrast_keeps_the_mean():
 
 
 def exactly(f):
-    """A range of one number: nothing is left to chance."""
+    """A range of one number: nothing is random."""
     return (f, f)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of an image in training depends on seed, epoch, layer and the image's number."""
+"""The change of an image in training depends on seed, epoch, layer and the image's number."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Diary(lm.Model):
 
 
 def seen(make, batch_size=7, epochs=2, iterable=False, seed=3, shape=None, **how):
-    """What training sees: (epochs, images, ...)."""
+    """Return the images that training sees: (epochs, images, ...)."""
     layer = make()
     shape = shape or layer(IMAGES).shape[1:]
     layer = make()

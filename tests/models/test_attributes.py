@@ -35,7 +35,7 @@ def test_a_model_class_may_use_the_name_for_a_custom_attribute(name):
     model.fit(X, Y, verbose=0)
     assert model.predict(X, verbose=0).shape == (2, 1)
     if name == "loss":
-        assert model.loss.name == "mean_squared_error"  # compile says it anew
+        assert model.loss.name == "mean_squared_error"  # compile sets it again
 
 
 def test_a_layer_that_an_attribute_named_outputs_holds_is_trained():

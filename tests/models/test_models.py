@@ -370,7 +370,7 @@ def test_a_model_that_cannot_be_written_down_raises():
 
 
 def test_steps_that_no_input_declared_may_be_of_any_number(tmp_path):
-    """What a Sequential learned from its first data is not a promise, also after saving."""
+    """A Sequential accepts other sizes than those of its first data, also after saving."""
     model = Sequential([L.Embedding(9, 4), L.GRU(3, return_sequences=True), L.Dense(2)])
     model(np.zeros((2, 40), int))
     model.save(tmp_path / "model.lamina")
@@ -479,7 +479,7 @@ def test_layers_are_kept_in_lists_dicts_and_made_while_building():
 
 # ---- many layers -------------------------------------------------------------------------------
 def calls_made(function):
-    """How many functions of Python and C a function calls: a measure that no other work changes."""
+    """Count the functions of Python and C that a function calls: a measure without noise."""
     count = 0
 
     def hear(frame, event, argument):

@@ -440,7 +440,7 @@ def test_select_and_scatter_wants_one_source_for_each_window():
         ops.select_and_scatter(x, source, **words)
 
 
-# ---- padding by a layer of its own -------------------------------------------------------------
+# ---- padding by a separate layer ---------------------------------------------------------------
 def padded(x, value):
     return lm.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=value)
 

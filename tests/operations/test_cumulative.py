@@ -1,4 +1,4 @@
-"""Running sums, products and extremes, and associative_scan: beside NumPy, with their gradients."""
+"""Running sums, products, extremes, and associative_scan: values against NumPy, and gradients."""
 
 import numpy as np
 import pytest

@@ -59,7 +59,7 @@ def test_dlpack_both_ways():
 
 
 class Consumer:
-    """What a library that imports DLPack asks for."""
+    """The methods that a library that imports DLPack calls."""
 
     def __init__(self, tensor, **options):
         self.tensor, self.options = tensor, options
@@ -122,7 +122,7 @@ def test_numpy_copies_a_tensor_only_where_it_may():
 
 def test_anything_with_an_array():
     class Column:
-        """What a pandas column offers."""
+        """The interface of a pandas column."""
 
         dtype, shape = np.dtype("int64"), (3,)
 

@@ -1,4 +1,4 @@
-"""Layers that change images beside Keras's: factors of one value, or the same transformation."""
+"""Layers that change images against Keras's: factors of one value, or the same transformation."""
 
 import os
 
@@ -20,7 +20,7 @@ CORNER = RNG.uniform(0, 6, (3, 4, 2)).astype("float32")
 BOXES = np.concatenate([CORNER, CORNER + RNG.uniform(1, 5, (3, 4, 2))], -1).astype("float32")
 CLASSES = np.arange(12).reshape(3, 4)
 
-# class, arguments, images: without chance
+# class, arguments, images: nothing random
 CASES = [
     ("AutoContrast", {}, IMAGES),
     ("AutoContrast", {"value_range": (0, 1)}, SMALL),

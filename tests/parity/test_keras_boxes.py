@@ -1,4 +1,4 @@
-"""Bounding boxes beside Keras's: same boxes, same numbers."""
+"""Bounding boxes compared with Keras's: same boxes, same numbers."""
 
 import os
 

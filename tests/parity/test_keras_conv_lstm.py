@@ -1,4 +1,4 @@
-"""ConvLSTM beside Keras's: same weights, same inputs, same numbers, for every option."""
+"""ConvLSTM compared with Keras's: same weights, same inputs, same numbers, for every option."""
 
 import os
 

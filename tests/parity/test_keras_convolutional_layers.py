@@ -1,4 +1,4 @@
-"""Layers of convolutional networks beside Keras's: same weights, same numbers, same gradients."""
+"""Layers of convolutional networks against Keras's: same weights, same numbers and gradients."""
 
 import os
 

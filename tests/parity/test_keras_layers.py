@@ -1,4 +1,4 @@
-"""Layers, activations, regularizers and constraints beside Keras's: same weights, same numbers."""
+"""Layers, activations, regularizers, constraints against Keras's: same weights, same numbers."""
 
 import os
 

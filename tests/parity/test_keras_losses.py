@@ -1,4 +1,4 @@
-"""Every loss beside Keras's: the same numbers in give the same numbers out, weights and all."""
+"""Every loss against Keras's: the same inputs give the same values, also with weights."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Every metric beside Keras's, over weighted batches of different sizes."""
+"""Every metric compared with Keras's, over weighted batches of different sizes."""
 
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""Attention in groups and over several axes, spectra, and wrappers beside Keras's."""
+"""Attention in groups and over several axes, spectra, and wrappers against Keras's."""
 
 import os
 

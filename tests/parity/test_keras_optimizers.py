@@ -1,4 +1,4 @@
-"""Every optimizer and schedule beside Keras's: same variables and gradients in, same steps out."""
+"""Every optimizer and schedule against Keras's: same variables and gradients in, same steps out."""
 
 import inspect
 import os

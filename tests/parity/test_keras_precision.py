@@ -1,4 +1,4 @@
-"""Layers of 16 bits beside Keras': same policy, same weights, results within a few roundings."""
+"""Layers of 16 bits against Keras': same policy, same weights, results within a few roundings."""
 
 import os
 

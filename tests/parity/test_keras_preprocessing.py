@@ -1,4 +1,4 @@
-"""Layers that prepare images and features beside Keras's."""
+"""Layers that prepare images and features compared with Keras's."""
 
 import os
 
@@ -57,7 +57,7 @@ def test_adapt(axis):
     np.testing.assert_allclose(ours(PICTURE).numpy(), np.asarray(theirs(PICTURE)), atol=2e-4)
 
 
-# ranges of one number: no chance in them
+# ranges of one number: nothing random
 GEOMETRY = [
     ("RandomTranslation", {"height_factor": (0.25, 0.25), "width_factor": (-0.3, -0.3)}),
     ("RandomRotation", {"factor": (0.1, 0.1)}),

@@ -1,4 +1,4 @@
-"""Recurrent layers and attention beside Keras's: same weights, same inputs, same numbers."""
+"""Recurrent layers and attention against Keras's: same weights, same inputs, same numbers."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Layers for texts and categories beside Keras's, which needs TensorFlow for most of them."""
+"""Layers for texts and categories against Keras's, which needs TensorFlow for most of them."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Convolutions and pooling beside PyTorch's, compiled: values and gradients over a grid."""
+"""Convolutions and pooling against PyTorch's, compiled: values and gradients over a grid."""
 
 import itertools
 
@@ -16,7 +16,7 @@ CHANNELS = [(3, 5, 1), (4, 6, 2), (17, 17, 17), (16, 33, 1)]  # inputs, outputs,
 
 
 def grid():
-    """Every kernel, stride, padding and dilation; batch and channels take turns."""
+    """Every kernel, stride, padding and dilation; batch and channels alternate."""
     turns = itertools.product(KERNELS, STRIDES, PADDINGS, DILATIONS)
     for number, (kernel, stride, padding, dilation) in enumerate(turns):
         yield kernel, stride, padding, dilation, 1 + number % 2, CHANNELS[number % 4]

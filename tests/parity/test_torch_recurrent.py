@@ -1,4 +1,4 @@
-"""Recurrent layers beside PyTorch's: outputs, states and all gradients, from the same weights."""
+"""Recurrent layers against PyTorch's: outputs, states and all gradients, from the same weights."""
 
 import numpy as np
 import pytest

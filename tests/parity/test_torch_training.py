@@ -33,7 +33,7 @@ def comparable(model):
 
 
 class Rows(nn.Module):
-    """Pictures as rows of numbers, channels last, as Flatten makes them."""
+    """Images as rows of numbers, channels last, as Flatten makes them."""
 
     def forward(self, x):
         return x.permute(0, 2, 3, 1).flatten(1)

@@ -14,7 +14,7 @@ from lamina.cli import main
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
-    """No network, no data set of the developer's, a folder of its own."""
+    """No network, no data set of the developer's, an empty folder."""
     monkeypatch.setenv("LAMINA_OFFLINE", "1")
     monkeypatch.setenv("LAMINA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("LAMINA_DATA", raising=False)

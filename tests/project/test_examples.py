@@ -16,7 +16,7 @@ EXAMPLES = ROOT / "examples"
 PAGES = ["README.md", "docs/training.md"]
 TRAIN, TEST = 1200, 360  # rows of the small MNIST
 
-ACCURACY = {  # after so many epochs on the small MNIST
+ACCURACY = {  # after a number of epochs on the small MNIST
     "mnist_softmax_regression": (8, 0.8),
     "mnist_mlp": (3, 0.85),
     "mnist_mlp_one_hot": (3, 0.85),
@@ -159,7 +159,7 @@ def test_batch_sizes_are_compared_at_all_rates(capsys):
 def test_alvinn_learns_to_steer(capsys, tmp_path):
     names = runpy.run_path(str(EXAMPLES / "alvinn.py"))
     error = names["main"](count=1000, epochs=15, path="roads.png")
-    assert error < 0.15  # always straight on would be 0.33 beside
+    assert error < 0.15  # always straight on has an error of 0.33
     assert (tmp_path / "roads.png").stat().st_size > 10_000
     assert names["network"]().count_params() == 960 * 4 + 4 + 4 * 30 + 30
 

@@ -1,4 +1,4 @@
-"""What a fresh Jupyter kernel shows; skipped without nbclient and ipykernel."""
+"""The output of a fresh Jupyter kernel; skipped without nbclient and ipykernel."""
 
 import base64
 import pickle

@@ -15,7 +15,7 @@ def example(name):
 
 @pytest.fixture
 def figure(tmp_path):
-    """Where to draw; afterwards there must be something."""
+    """The path of a figure, which must exist afterwards."""
     path = tmp_path / "figure.png"
     yield str(path)
     assert path.stat().st_size > 10_000

@@ -1,4 +1,4 @@
-"""Settings: where a value comes from, which one wins, and what a bad one is told."""
+"""Settings: the sources of a value, their precedence, and the error for a bad one."""
 
 import math
 import subprocess

@@ -31,7 +31,7 @@ def test_a_signature_names_every_argument(found):
 
 
 LAYERS = [found for found in map(vars(L).get, L.__all__) if isinstance(found, type)]
-LAYERS.remove(L.InputLayer)  # whose arguments are of its own
+LAYERS.remove(L.InputLayer)  # has other arguments than layers
 
 
 @pytest.mark.parametrize("cls", [c for c in LAYERS if issubclass(c, L.Layer)])

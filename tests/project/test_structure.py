@@ -1,4 +1,4 @@
-"""The house stands: files import downward only, stay small, and `import lamina` stays light."""
+"""Files import downward only, stay small, and `import lamina` stays light."""
 
 import ast
 import os
@@ -14,7 +14,7 @@ import lamina
 PACKAGE = Path(lamina.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# The floors of the house, from the ground up: what stands in a row may import itself, its row and
+# The floors of the package, from the ground up: a name in a row may import itself, its row and
 # all rows above it in this table, also inside functions. A name is a module or package directly
 # under lamina/, or one inside a package ("data.arrays"), which then counts apart from the rest.
 FLOORS = [
@@ -82,7 +82,7 @@ def module_of(path: Path) -> list[str]:
 
 
 def floor_of(module: list[str]) -> int | None:
-    """The floor of the longest prefix of the module's name that stands in the table."""
+    """The floor of the longest prefix of the module's name that is in the table."""
     for length in range(len(module), 0, -1):
         floor = FLOOR.get(".".join(module[:length]))
         if floor is not None:
@@ -173,7 +173,7 @@ def test_every_name_with_a_floor_exists():
 def test_imports_go_downward(path):
     own = floor_of(module_of(path))
     upward = [
-        f"{path}:{line} imports lamina.{'.'.join(module)}, which stands above it"
+        f"{path}:{line} imports lamina.{'.'.join(module)}, which is above it"
         for line, module in imports(path)
         if own is not None and (floor_of(module) or 0) > own
     ]

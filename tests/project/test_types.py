@@ -1,4 +1,4 @@
-"""What type checkers know of Lamina: mypy, and pyright if it is installed."""
+"""Types that checkers find in Lamina: mypy, and pyright if it is installed."""
 
 import inspect
 import json

@@ -32,7 +32,7 @@ def content(tmp_path):
 
 # ---- archives ----------------------------------------------------------------------------------
 def repeated(content, times):
-    """The archive, whose directory has each entry so many times."""
+    """The archive, whose directory has each entry several times."""
     at = int.from_bytes(content[-6:-2], "little")
     directory = content[at:-22] * times
     count = min(len(directory) // 46, 0xFFFF).to_bytes(2, "little")
@@ -183,7 +183,7 @@ def test_files_that_ask_for_much_are_refused_in_a_second_and_200_mb(tmp_path):
 
 def test_weights_that_the_file_holds_are_not_drawn_and_others_are(tmp_path, monkeypatch):
     class Hidden(lm.layers.Layer):
-        """A layer with another one inside that nobody sees, and no file holds."""
+        """A layer with another one inside that is not tracked, and that no file holds."""
 
         _unseen = lm.layers.Layer._unseen | {"inner"}
 
@@ -276,7 +276,7 @@ def test_a_model_file_cannot_name_a_vocabulary_file(name, content, tmp_path):
 
 
 def run_sweep(kind, folder):
-    """The findings of a sweep over all classes, in a process of its own, and how many files."""
+    """The findings of a sweep over all classes, in a separate process, and the number of files."""
     done = subprocess.run(
         [sys.executable, hostile_classes.__file__, kind, str(folder)],
         capture_output=True,

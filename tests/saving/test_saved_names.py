@@ -44,7 +44,7 @@ class Lists(lm.Model):
 
 
 class Unnamed(L.Layer):
-    """Weights without names of their own, made in one order or the other."""
+    """Weights without names, made in one order or the other."""
 
     def __init__(self, is_turned=False, **kwargs):
         super().__init__(**kwargs)

@@ -52,7 +52,7 @@ def test_a_model_comes_back_as_it_was(path):
     assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
     assert loaded.layers[0].kernel.regularizer is not None
     assert loaded.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
-    for each in (model, loaded):  # the optimizer goes on where it was
+    for each in (model, loaded):  # the optimizer continues where it was
         each.fit(X, Y, epochs=3, initial_epoch=2, seed=1, verbose=0)
     assert same(model, loaded)
 
@@ -294,7 +294,7 @@ def test_a_name_with_a_nul_character_is_refused_in_saving_and_loading(tmp_path):
 
 # ---- bad files ---------------------------------------------------------------------------------
 def resealed(content):
-    """The archive with its sums made right again, as somebody would who changes it on purpose."""
+    """The archive with its sums made right again, as by someone who changes it on purpose."""
     import hashlib
 
     parts = {}

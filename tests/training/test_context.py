@@ -1,4 +1,4 @@
-"""What holds around the running code: every thread and asyncio task has a Context of its own."""
+"""The Context of the running code: every thread and asyncio task has another one."""
 
 import asyncio
 import contextvars

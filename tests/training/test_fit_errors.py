@@ -1,4 +1,4 @@
-"""What people do wrong, and what they are told: every row is a mistake and its message."""
+"""Mistakes and their messages: one of each in a row."""
 
 import numpy as np
 import pytest
@@ -166,7 +166,7 @@ MISTAKES = {
         RangeError,
         ["sample_weight", "-1"],
     ),
-    "weight of a class nobody has": (
+    "weight of a class without samples": (
         lambda: classifier().fit(X, LABELS, class_weight={5: 2.0}, verbose=0),
         ArgumentError,
         ["class 5", "0, 1, 2"],
@@ -254,34 +254,34 @@ MISTAKES = {
         ArgumentError,
         ["validation_split", "iterable"],
     ),
-    "a batch size beside batches": (
+    "a batch size with batches": (
         lambda: classifier().fit([(X, LABELS)], batch_size=8, verbose=0),
         ArgumentError,
         ["batch_size is 8", "iterable", "dataset.batch"],
     ),
-    "a batch size beside batches to evaluate": (
+    "a batch size with batches to evaluate": (
         lambda: classifier().evaluate([(X, LABELS)], batch_size=8, verbose=0),
         ArgumentError,
         ["batch_size is 8"],
     ),
-    "a batch size beside batches to predict": (
+    "a batch size with batches to predict": (
         lambda: classifier().predict([(X, LABELS)], batch_size=8, verbose=0),
         ArgumentError,
         ["batch_size is 8"],
     ),
-    "a batch size beside batches to validate with": (
+    "a batch size with batches to validate with": (
         lambda: classifier().fit(
             X, LABELS, validation_data=[(X, LABELS)], validation_batch_size=8, verbose=0
         ),
         ArgumentError,
         ["validation_batch_size is 8"],
     ),
-    "targets beside batches to evaluate": (
+    "targets with batches to evaluate": (
         lambda: classifier().evaluate([(X, LABELS)], LABELS, verbose=0),
         ArgumentError,
         ["y goes with arrays"],
     ),
-    "a batch that is no pair": (
+    "a batch of one element": (
         lambda: classifier().fit(iter([(X, LABELS, None, None)]), verbose=0),
         ArgumentError,
         ["tuple of 4"],
@@ -321,8 +321,8 @@ NEED_NO_HINT = {
     "half an epoch",
     "split and data for validation",
     "a split beyond 1",
-    "a batch that is no pair",
-    "weight of a class nobody has",
+    "a batch of one element",
+    "weight of a class without samples",
     "(n, 2) against (n, 1)",
 }
 
@@ -336,7 +336,7 @@ def test_nothing_has_changed_after_a_mistake():
 
 
 def test_a_column_of_targets_is_the_same_as_a_row():
-    """(n,) and (n, 1) are the same n numbers: this is no mistake, and nothing is broadcast."""
+    """(n,) and (n, 1) are the same n numbers: accepted, and nothing is broadcast."""
     losses = []
     for y in (X[:, 0], X[:, :1]):
         lm.set_seed(1)

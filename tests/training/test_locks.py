@@ -1,4 +1,4 @@
-"""What is made once is made once, whatever threads ask for it; a fork never meets a held lock."""
+"""Things made once are made once by any number of threads; a fork never meets a held lock."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def quick_switches():
 
 
 def at_once(call):
-    """What `call` returns in each of several threads that begin together."""
+    """Return what `call` returns in each of several threads that begin together."""
     start, results, raised = threading.Barrier(THREADS), [], []
 
     def work():

@@ -1,4 +1,4 @@
-"""What is shown while a model trains: live in a terminal, a line an epoch elsewhere."""
+"""The progress shown while a model trains: live in a terminal, a line an epoch elsewhere."""
 
 import io
 import itertools

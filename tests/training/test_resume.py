@@ -81,7 +81,7 @@ class Stop(lm.callbacks.Callback):
 
 
 class Idle(Stop):
-    """A callback of the same class name that lets training go on."""
+    """A callback of the same class name that lets training continue."""
 
 
 Idle.__name__ = "Stop"

@@ -1,4 +1,4 @@
-"""Mistakes with sequences are told before anything is computed: what came, where, and the hint."""
+"""Mistakes with sequences raise errors before anything is computed: value, position and hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do wrong with sequences, and what they are told: every row is a mistake."""
+"""Mistakes with sequences and their messages: one of each in a row."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def stateful(batch=8, **how):
 
 
 class EmbeddingModel(lm.Model):
-    """Looks words up somewhere inside of its own code."""
+    """Looks words up somewhere inside of `call`."""
 
     def __init__(self):
         super().__init__()
@@ -133,7 +133,7 @@ MISTAKES = {
         ShapeError,
         ["expected 1 input, got 3", "return_state"],
     ),
-    "a state beside the inputs": (
+    "a state next to the inputs": (
         lambda: L.GRU(8)([X, np.zeros((32, 8))]),
         ShapeError,
         ["expected 1 input, got 2", "initial_state="],
@@ -194,7 +194,7 @@ MISTAKES = {
         OutOfBoundsError,
         ["functional/embedding", " at position ("],
     ),
-    "a word outside, in code of one's own": (
+    "a word outside, in custom code": (
         lambda: subclassed(WORDS + 5),
         OutOfBoundsError,
         ["embedding_model/embedding", " at position ("],

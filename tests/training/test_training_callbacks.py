@@ -177,7 +177,7 @@ class TestACallbackThatStops:
         model.evaluate(*given, verbose=0, callbacks=stops, **options)
         assert stops.batches == 3
         assert model.stop_evaluating
-        model.evaluate(X, Y, verbose=0)  # the next call begins anew
+        model.evaluate(X, Y, verbose=0)  # the next call begins from the start
         assert not model.stop_evaluating
 
     @pytest.mark.parametrize("is_endless", [False, True], ids=["arrays", "endless generator"])

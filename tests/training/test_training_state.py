@@ -319,7 +319,7 @@ def test_a_model_that_is_trained_can_be_copied_by_a_callback_with_open_files(tmp
 
 
 class Own(lm.Model):
-    """A model with a step, a metric and a counter of its own, and random images."""
+    """A model with a custom step, metric and counter, and random images."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""Validation between epochs changes nothing that training goes on with."""
+"""Validation between epochs changes nothing that training continues with."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ X, Y = R.normal(size=(8, 5, 2)).astype("float32"), R.normal(size=(8, 1)).astype(
 
 
 class Noisy(L.Layer):
-    """Draws from a generator of its own and counts its calls, in evaluation too."""
+    """Draws from its generator and counts its calls, in evaluation too."""
 
     def __init__(self):
         super().__init__()

@@ -80,7 +80,7 @@ class Callback:
         """
         self.params = dict(params)
 
-    # ---- what an interrupted training continues with -------------------------------------------
+    # ---- state ---------------------------------------------------------------------------------
     def get_state(self) -> dict[str, Any]:
         """Return what the callback remembers from epoch to epoch, as plain values and arrays; part
         of `Model.training_state`."""

@@ -180,8 +180,8 @@ class CharacterCorpus(Corpus):
 
     Args:
         text: string, or the `pathlib.Path` of a file in UTF-8.
-        validation: fraction of the text, from its end, to hold out, in [0, 1]; or a text of its
-            own, as a string or a Path.
+        validation: fraction of the text, from its end, to hold out, in [0, 1]; or another
+            text, as a string or a Path.
         vocabulary: characters in the order of their numbers; None takes all of the text in the
             order of Unicode.
 
@@ -222,8 +222,8 @@ class WordCorpus(Corpus):
 
     Args:
         text: string, or the `pathlib.Path` of a file in UTF-8.
-        validation: fraction of the text, from its end, to hold out, in [0, 1]; or a text of its
-            own, as a string or a Path.
+        validation: fraction of the text, from its end, to hold out, in [0, 1]; or another
+            text, as a string or a Path.
         max_words: largest size of the vocabulary, which keeps the most frequent words of the
             training text; None keeps all.
         vocabulary: words in the order of their numbers, instead; None takes those of the text.
@@ -275,7 +275,7 @@ class WordCorpus(Corpus):
         return text.replace(" \n", "\n").replace("\n ", "\n")
 
 
-# ---- what users give ---------------------------------------------------------------------------
+# ---- checks of arguments -----------------------------------------------------------------------
 def _parts(text: Any, validation: Any, tokens: Any) -> tuple[Sequence[str], Sequence[str]]:
     """The tokens to train with, and those for validation."""
     train = tokens(read_text(text, "text"))

@@ -175,7 +175,7 @@ def _convert(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
     return rounded(node, x.value, x.error)
 
 
-# ---- what only moves elements ------------------------------------------------------------------
+# ---- movement of elements ----------------------------------------------------------------------
 def _moved(node: Node, xs: list[Shadow], params: dict[str, Any]) -> Shadow:
     """The errors go where the elements go; a position that is unknown makes all so."""
     data, rest = xs[: MOVING[node.op]], xs[MOVING[node.op] :]

@@ -83,8 +83,8 @@ def draw_bounding_boxes(
     names = class_mapping or {}
     text = font.load_default(max(int(12 * font_scale), 1)) if names else None
     drawn = []
-    for place, picture in enumerate(pixels):
-        canvas = image.fromarray(picture)
+    for place, shown in enumerate(pixels):
+        canvas = image.fromarray(shown)
         pen = draw.Draw(canvas)
         for number, (box, label) in enumerate(zip(corners[place], labels[place], strict=True)):
             if label == -1:
@@ -214,8 +214,8 @@ def plot_image_gallery(
     for place, axes in enumerate(grid):
         axes.axis("off")
         if place < len(pixels):
-            picture = pixels[place]
-            axes.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap=style.GRAY)
+            shown = pixels[place]
+            axes.imshow(shown[..., 0] if shown.shape[-1] == 1 else shown, cmap=style.GRAY)
             named = {"Label": y_true, "Pred": y_pred}
             words = [
                 f"{word}: {label_map.get(int(np.asarray(labels)[place]), 'Unknown')}"  # type: ignore[union-attr]

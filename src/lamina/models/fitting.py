@@ -394,7 +394,7 @@ class Fitting:
             return (self._prepared(data[0]), *data[1:])
         return data if data is None else self._prepared(data)
 
-    # ---- what it delegates to ------------------------------------------------------------------
+    # ---- session and predictor -----------------------------------------------------------------
     @property
     def _model(self) -> Model:
         return cast("Model", self)

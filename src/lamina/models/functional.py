@@ -104,7 +104,7 @@ class FunctionalGraph:
             twin.__dict__[name] = copy.deepcopy(value, memo)
         return twin
 
-    # ---- what is in it -------------------------------------------------------------------------
+    # ---- layers and calls inside ---------------------------------------------------------------
     def layers(self) -> list[Any]:
         """Each layer once: inputs first, then by distance from the outputs, as in Keras."""
         inputs = [source_of(n) for n in self.input_nodes]

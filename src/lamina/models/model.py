@@ -215,7 +215,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
         with symbolic.inferring():
             self(tree.unflatten(structure, [symbolic.traced(t) for t in types_]), **kwargs)
 
-    # ---- what is inside ------------------------------------------------------------------------
+    # ---- layers inside -------------------------------------------------------------------------
     @property
     def layers(self) -> list[Any]:
         """The layers directly inside, in order."""

@@ -137,7 +137,7 @@ class Stepping(Fitting):
         """
         self._need_session("restore_training_state").restore(self._trainee, dict(state))
 
-    # ---- what it was compiled with -------------------------------------------------------------
+    # ---- compilation ---------------------------------------------------------------------------
     def _optimizer(self) -> Any:
         """The Optimizer; another one may be assigned, before and after `compile`."""
         return self._compilation("optimizer").optimizer

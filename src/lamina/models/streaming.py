@@ -100,7 +100,7 @@ class Stream:
     __call__ = step
 
     def reset(self) -> None:
-        """Begin new sequences: everything kept is what it was before the first step."""
+        """Begin new sequences: the state is that before the first step."""
         for variable, first in self._variables():
             overwrite(variable, first)
         self._done = 0
@@ -178,7 +178,7 @@ class Stream:
         )
 
 
-# ---- what can be streamed ----------------------------------------------------------------------
+# ---- inputs, and layers that cannot be streamed ------------------------------------------------
 def _inputs(model: Any) -> tuple[list[TensorType], Any]:
     """The types of whole inputs, their steps left open, and their nest."""
     graph = graph_of(model)

@@ -198,7 +198,7 @@ class Trainee:
     def forget_penalties(self) -> None:
         self.model.reset_losses()
 
-    # ---- what a class of the user's own may override -------------------------------------------
+    # ---- methods that a user's class may override ----------------------------------------------
     def overrides(self, name: str) -> bool:
         found = getattr(type(self.model), name)
         return not getattr(getattr(found, "fget", found), "is_default", False)

@@ -223,7 +223,7 @@ def separable_conv(
     return conv(spread, pointwise_kernel, 1, "valid", data_format)
 
 
-# ---- what they share ---------------------------------------------------------------------------
+# ---- shared parts ------------------------------------------------------------------------------
 def _operands(function: str, inputs: Any, kernel: Any, data_format: str | None) -> Any:
     """Inputs with channels last, the kernel, the number of spatial axes, the result's dtype."""
     x, weights = promoted([inputs, kernel])

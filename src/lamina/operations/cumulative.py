@@ -179,7 +179,7 @@ def _extreme(
     return _running(function, combine, start, _flat(tensor, axis), axis or 0, reverse)
 
 
-# ---- how ---------------------------------------------------------------------------------------
+# ---- algorithms --------------------------------------------------------------------------------
 def _flat(x: Any, axis: int | None) -> Tensor:
     tensor = as_tensor(x)
     return bind("reshape", tensor, shape=(tensor.size,)) if axis is None else tensor

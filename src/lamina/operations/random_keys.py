@@ -276,7 +276,7 @@ def set_global_state(state: Mapping[str, Any]) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Within: the global state is that of a seed; afterwards, what it was before."""
+    """Within: the global state is that of a seed; afterwards, the state before."""
     before = global_state()
     set_seed(seed)
     try:

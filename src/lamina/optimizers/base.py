@@ -117,7 +117,7 @@ class Optimizer(OwnRules, Configurable):
         self._due: Tensor | None = None
         self._added = []
 
-    # ---- what a rule defines -------------------------------------------------------------------
+    # ---- methods of a rule ---------------------------------------------------------------------
     def slots(self, variable: Variable) -> dict[str, Any]:
         """Return the first values of the arrays that are kept for a variable, by name.
 

@@ -215,7 +215,7 @@ def from_safetensors(path: Any, content: Any) -> Stored:
         raise damaged(path, f"safetensors: {error}") from error
 
 
-# ---- what a file is that is none of ours -------------------------------------------------------
+# ---- errors for other files --------------------------------------------------------------------
 def damaged(path: Any, what: str) -> FileFormatError:
     return FileFormatError(
         f"{path}: the file is truncated or damaged: {what}",

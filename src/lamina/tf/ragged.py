@@ -84,7 +84,7 @@ class RaggedTensor:
             return cls([row for rows in lists for row in rows])
         return cls([np.concatenate(rows) for rows in zip(*lists, strict=True)])
 
-    # ---- what it is ----------------------------------------------------------------------------
+    # ---- shape and dtype -----------------------------------------------------------------------
     @property
     def shape(self) -> TensorShape:
         """The extents; None for those that differ between rows."""

@@ -11,7 +11,7 @@ def is_gpu_available(*_: Any, **__: Any) -> bool:
 
 
 def is_built_with_cuda() -> bool:
-    """Return False: the xla engine brings what it needs."""
+    """Return False: the xla engine brings its CUDA libraries."""
     return False
 
 

@@ -136,7 +136,7 @@ def adapted_validation(
     return x, size
 
 
-# ---- what it is --------------------------------------------------------------------------------
+# ---- kinds of data -----------------------------------------------------------------------------
 def _is_sparse(value: object) -> TypeGuard[Sparse]:
     return _module(type(value)) == "scipy" and hasattr(value, "toarray")
 

@@ -276,7 +276,7 @@ def folded(parts: Sequence[str], width: int) -> list[str]:
     return lines
 
 
-# ---- where the line goes -----------------------------------------------------------------------
+# ---- output of the line ------------------------------------------------------------------------
 def is_live(stream: TextIO) -> bool:
     """True if a line on this stream can be drawn over: a terminal, or the output of a notebook."""
     if is_notebook(stream):

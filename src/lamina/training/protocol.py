@@ -146,7 +146,7 @@ class Trainable(Protocol):
     def forget_penalties(self) -> None:
         """Remove the penalties of the last forward pass."""
 
-    # ---- what a class of the user's own may override -------------------------------------------
+    # ---- methods that a user's class may override ----------------------------------------------
     def overrides(self, name: str) -> bool:
         """True if the model's class has its own method or property of this name."""
 

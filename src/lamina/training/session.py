@@ -62,7 +62,7 @@ class Session:
         self.compilation.optimizer = optimizers.get(optimizer)
         self._runners = Runners()
 
-    # ---- what a model delegates to it ----------------------------------------------------------
+    # ---- methods for models --------------------------------------------------------------------
     def fit(
         self, model: Trainable, x: Nest, y: Nest, options: FitOptions, listeners: Listeners
     ) -> None:

@@ -130,7 +130,7 @@ def saturate_cast(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     return ops.cast(ops.clip(x, limits.min, limits.max), target)
 
 
-# ---- what a tensor is ----------------------------------------------------------------------------
+# ---- shape and dtype -----------------------------------------------------------------------------
 def is_tensor(x: ArrayLike) -> bool:
     """True for a tensor."""
     return ops.is_tensor(x)

@@ -142,7 +142,7 @@ def _hint_of_number(specs: Sequence[InputSpec]) -> str | None:
     )
 
 
-# ---- what the axes are, by layout: hints where there is one too few, and one too many ----------
+# ---- the axes by layout, with hints for one axis too few and one too many ----------------------
 SEQUENCES = "(batch, steps, features)"
 _NO_BATCH = "the shape given to an Input is without the batch"
 _STEPS = (

@@ -80,7 +80,7 @@ class Tracked(Configurable):
             child._take_name(taken)
             child._parent = weakref.ref(self)
 
-    # ---- what is inside ------------------------------------------------------------------------
+    # ---- layers and variables inside -----------------------------------------------------------
     def _attributes(self) -> list[Any]:
         """Return the layers and variables that attributes hold."""
         found: list[Any] = []

@@ -144,7 +144,9 @@ def store(key: str, payload: bytes) -> None:
     try:
         _write(place, key, _entry(key, payload))
     except OSError as error:
-        _notice("write", f"cannot write to the cache folder {place} ({error}); going on without")
+        _notice(
+            "write", f"cannot write to the cache folder {place} ({error}); continuing without it"
+        )
         return
     if _stores.get(place, 0) % limits.SWEEP_EVERY == 0:
         _sweep(place)

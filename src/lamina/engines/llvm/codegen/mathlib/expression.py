@@ -203,7 +203,7 @@ def at_least(x: Expr, limit: float) -> Expr:
     return where(x < limit, limit, x)
 
 
-# ---- what some processors have an instruction for ----------------------------------------------
+# ---- operations with an instruction on some processors -----------------------------------------
 _SCALING = {  # of AVX-512: its intrinsic, and the type of its mask
     "<16 x float>": ("llvm.x86.avx512.mask.scalef.ps.512", "i16"),
     "<8 x double>": ("llvm.x86.avx512.mask.scalef.pd.512", "i8"),

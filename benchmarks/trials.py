@@ -1,4 +1,4 @@
-"""The parent's side of a turns case: resident children, asked in turn, A B C A B C."""
+"""The parent's side of a trials case: resident children, asked alternately, A B C A B C."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from benchmarks.contestants import Contestant
 Sample = dict[str, float]
 
 PAUSE = 0.02
-"""Seconds between turns, so that the last contestant's OpenMP workers have stopped spinning."""
+"""Seconds between trials, so that the last contestant's OpenMP workers have stopped spinning."""
 IDLE_LIMIT = 0.1
-"""A child that uses more than this share of a core while others have their turn is reported."""
+"""A child that uses more than this share of a core while others have their trials is reported."""
 
 
 class ChildFailed(RuntimeError):
@@ -53,10 +53,10 @@ class Child:
             raise ChildFailed(last_line(self.log))
         return json.loads(line)
 
-    def turn(self) -> Sample:
-        """Asks for one turn and waits for its sample."""
+    def trial(self) -> Sample:
+        """Asks for one trial and waits for its sample."""
         with contextlib.suppress(BrokenPipeError):
-            self.input.write("turn\n")
+            self.input.write("trial\n")
             self.input.flush()
         return self.answer()
 
@@ -81,14 +81,14 @@ def run(
     threads: int,
     home: Path,
 ) -> tuple[dict[str, list[Sample]], dict[str, str]]:
-    """Runs a turns case; returns each contestant's samples, and why others gave none."""
+    """Runs a trials case; returns each contestant's samples, and why others gave none."""
     children, failures = start(case, contestants, threads, home)
     samples: dict[str, list[Sample]] = {name: [] for name in children}
     try:
         for _ in range(rounds):
             for name in [name for name in children if name not in failures]:
                 time.sleep(PAUSE)
-                _turn(case, children[name], samples[name], failures)
+                _trial(case, children[name], samples[name], failures)
     finally:
         for child in children.values():
             child.close()
@@ -97,10 +97,10 @@ def run(
     return samples, failures
 
 
-def _turn(case: Case, child: Child, samples: list[Sample], failures: dict[str, str]) -> None:
-    """One turn of one contestant; who fails is out of the case, and the reason is kept."""
+def _trial(case: Case, child: Child, samples: list[Sample], failures: dict[str, str]) -> None:
+    """One trial of one contestant; who fails is out of the case, and the reason is kept."""
     try:
-        samples.append(checked(case, child.turn()))
+        samples.append(checked(case, child.trial()))
     except ChildFailed as failure:
         failures[child.name] = str(failure)
 
@@ -134,4 +134,4 @@ def warn_of_spinning(samples: dict[str, list[Sample]]) -> None:
     for name, taken in samples.items():
         share = max((sample["idle_share"] for sample in taken[1:]), default=0.0)
         if share > IDLE_LIMIT:
-            print(f"note: {name} used {share:.0%} of a core between its turns", file=sys.stderr)
+            print(f"note: {name} used {share:.0%} of a core between its trials", file=sys.stderr)
