@@ -28,7 +28,7 @@ import long_runs
 from lamina.errors import LaminaError
 
 CLEAR = "ended with an error that names a file"
-SAME = ("bits", "history", "epoch")  # what the disk does not change of a training that goes on
+SAME = ("bits", "history", "epoch")  # what the disk does not change of a training that continues
 
 
 def in_a_process(compute: Callable[[], Any]) -> tuple[int, Any]:
@@ -110,7 +110,7 @@ def trial(kind: str, at: int, folder: Path, expected: dict[str, Any]) -> tuple[s
 
 
 def tested(kinds: Sequence[str], every: int, first: int = 1) -> Iterator[tuple[str, list[str]]]:
-    """What happened at each operation, and what is wrong."""
+    """Yield the outcome of each operation, and the faults found."""
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "whole").mkdir()
         expected = whole(Path(place) / "whole")

@@ -130,7 +130,7 @@ def trial(
 
 
 def tested(kills: int, seed: int, names: Sequence[str], signals: Sequence[Any]) -> list[str]:
-    """End at least so many processes; return what went wrong."""
+    """End at least `kills` processes; return the faults found."""
     chance, counts = random.Random(seed), collections.Counter[str]()
     faults: list[str] = []
     whole: dict[str, Whole] = {}

@@ -83,7 +83,7 @@ def weighted() -> dict[str, Any]:
 
 
 def batches() -> dict[str, Any]:
-    """A data set that augments in Python, with a generator of its own for each element."""
+    """A data set that augments in Python, with a separate generator for each element."""
     x, y = images()
 
     def augmented(image: Any, label: Any) -> tuple[Any, Any]:
@@ -175,7 +175,7 @@ def outcome(model: Any, history: Any) -> dict[str, Any]:
 
 
 def written(folder: Path) -> dict[str, Any]:
-    """What callbacks wrote."""
+    """Return what callbacks wrote."""
     return {
         "csv": (folder / "log.csv").read_text(),
         "curves": curves(folder / "board"),
@@ -208,7 +208,7 @@ def records(content: bytes) -> list[bytes]:
 
 
 def problems(folder: Path, expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """What differs from the outcome of a run that nothing interrupted, and what was left."""
+    """Return differences from the outcome of an uninterrupted run, and files left over."""
     lines = [f"{name} differs" for name in expected if expected[name] != found.get(name)]
     rows = [json.loads(line) for line in (folder / "run/history.jsonl").read_text().splitlines()]
     if [row["epoch"] for row in rows] != expected["epoch"]:

@@ -273,7 +273,9 @@ def test_every_write_may_fail_and_the_run_still_ends_the_same(whole, tmp_path, m
         assert train(network(), folder, [Idle(10**6)], resume=True) == whole
 
 
-def test_a_training_that_ends_before_its_first_interval_does_not_begin_anew(whole, tmp_path):
+def test_a_training_that_ends_before_its_first_interval_continues_from_its_first_state(
+    whole, tmp_path
+):
     lm.set_seed(1)
     with pytest.raises(RuntimeError, match="power cut"):
         train(network(), tmp_path, [Stop(9)], every="1h")
@@ -310,7 +312,7 @@ def test_a_state_that_cannot_be_removed_does_not_end_training(whole, tmp_path, m
         assert train(network(), tmp_path, [Idle(10**6)]) == whole
 
 
-def test_what_killed_writers_left_is_removed_whatever_its_step(whole, tmp_path):
+def test_files_of_killed_writers_are_removed_at_any_step(whole, tmp_path):
     host = files._host()
     tmp_path.joinpath(f".state-00000123.state.{host}-{os.getpid()}-{'0' * 16}.tmp").touch()
     lm.set_seed(1)

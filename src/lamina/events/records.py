@@ -52,7 +52,7 @@ def framed(content: bytes) -> bytes:
 
 
 def whole(path: str | os.PathLike[str], most: int) -> int:
-    """Return where the last record of a file ends that lies within its first `most` bytes."""
+    """Return the end of the last record of a file that is within its first `most` bytes."""
     with open(path, "rb") as file:
         size, end = min(most, file.seek(0, os.SEEK_END)), 0
         while end + 12 <= size:

@@ -26,7 +26,7 @@ class Saver:
 
     def before_steps(self) -> None:
         """Save the state before the first step, if the data are known already: then a training that
-        ends before the next state does not begin anew."""
+        ends before the next state does not begin from the start."""
         if not self._checkpoints.has_state and self._session.steps is not None:
             self.save()
 
