@@ -1,4 +1,4 @@
-"""What notebooks show of tensors, models, histories and searches: HTML that is right and safe."""
+"""HTML of tensors, models, histories and searches in notebooks: it is right and safe."""
 
 import html.parser
 import math
