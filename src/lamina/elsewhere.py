@@ -40,5 +40,7 @@ UTILS: dict[str, str] = {
 }
 
 CALLBACKS: dict[str, str] = {
+    "LearningRateFinder": "lamina.tune.LearningRateFinder",
+    "LRFinder": "lamina.tune.LearningRateFinder",
     "OrbaxCheckpoint": "ModelCheckpoint",
 }

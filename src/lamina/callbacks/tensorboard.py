@@ -97,7 +97,7 @@ class TensorBoard(Callback):
             raise ArgumentError(
                 f"TensorBoard: embeddings_freq: the projector is not supported (expected 0, got "
                 f"{embeddings_freq!r})",
-                hint="lamina.plot.embedding draws embeddings",
+                hint="lamina.plot.projection draws embeddings in two dimensions",
             )
         self.log_dir = Path(log_dir)
         self.histogram_freq = integer("TensorBoard", "histogram_freq", histogram_freq, 0)

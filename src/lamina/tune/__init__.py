@@ -8,9 +8,12 @@ def build(p):
 space = {"units": lm.tune.choice([32, 64, 128]), "rate": lm.tune.loguniform(1e-4, 1e-1)}
 found = lm.tune.search(build, space, x, y, method="hyperband", epochs=27, folder="tuning/a")
 model = found.best_model()
+
+rate = lm.tune.LearningRateFinder().find(model, x, y)  # by one short test, without a search
 """
 
 from lamina import namespaces
+from lamina.tune.rates import LearningRateFinder
 from lamina.tune.results import Results
 from lamina.tune.searching import search
 from lamina.tune.spaces import Params, choice, integers, loguniform, uniform
@@ -18,6 +21,7 @@ from lamina.tune.trials import Trial
 from lamina.tune.tuner import Tuner
 
 __all__ = [
+    "LearningRateFinder",
     "Params",
     "Results",
     "Trial",
