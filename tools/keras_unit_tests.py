@@ -405,7 +405,9 @@ def operation_of(module: str, name: str) -> Any:
     """A class whose objects call the public function of an operation."""
     function, names = operations_of(module)[name]
     called = resolve(module, function)
-    parameters = list(inspect.signature(called).parameters)
+    given = inspect.signature(called).parameters
+    parameters = list(given)
+    is_variable = any(p.kind is p.VAR_POSITIONAL for p in given.values())
 
     class Operation:
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -413,11 +415,15 @@ def operation_of(module: str, name: str) -> Any:
             self.options = {n: v for n, v in self.options.items() if n in parameters}
 
         def __call__(self, *operands: Any, **options: Any) -> Any:
+            if is_variable:
+                first = [
+                    n for n in self.options if given[n].kind is not inspect.Parameter.KEYWORD_ONLY
+                ]
+                named = {n: v for n, v in self.options.items() if n not in first}
+                return called(*(self.options[n] for n in first), *operands, **named, **options)
             free = [n for n in parameters if n not in self.options]
-            if len(operands) > len(free):  # a variable number
-                return called(*operands, **self.options, **options)
-            given = dict(zip(free, operands, strict=False))
-            return called(**given, **self.options, **options)
+            bound = dict(zip(free, operands, strict=False))
+            return called(**bound, **self.options, **options)
 
         def __getattr__(self, name: str) -> Any:
             raise Unjudged(f"the class of an operation: {name}")

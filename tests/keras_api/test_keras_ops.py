@@ -36,6 +36,7 @@ SAME = [
     ("nanvar", HOLES), ("percentile", X, 30.0), ("percentile", X, [10, 90], 1), ("ptp", X),
     ("ptp", X, 0), ("quantile", X, 0.4, 0), ("quantile", K, [0.0, 1.0]), ("rot90", X),
     ("rot90", X, 2), ("rot90", X, 3), ("rot90", np.ones((2, 3, 4)), -1, (1, 2)),
+    ("quantile", np.ones((2, 3, 4)) * X[:, :, None], [0.2, 0.9], (0, 1)), ("argsort", np.int32(1)),
     ("select", [X > 1, X < 0], [X, Y], 9.0), ("sinc", X), ("trapezoid", X), ("trapezoid", X, Y),
     ("trapezoid", X, np.float32([0.0, 1.0, 4.0])), ("trapezoid", X, None, 0.5, 0), ("tri", 3),
     ("tri", 2, 4, 1), ("unravel_index", K, (2, 3)), ("vander", X[0]), ("vander", X[0], 2, True),
@@ -111,6 +112,42 @@ def test_operations_that_numpy_lacks(name):
     if isinstance(found, tuple):
         found = [each.item() for each in found]
     np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("linspace", {"num": 5}),
+        ("linspace", {"num": 4, "endpoint": False, "axis": -1}),
+        ("logspace", {"num": 3, "base": 2.0}),
+        ("geomspace", {"num": 4, "axis": -1}),
+    ],
+)
+def test_sequences_between_ends_that_a_program_computes(name, options):
+    start, stop = np.float32([1.0, 2.0]), np.float32([8.0, 3.0])
+    compiled = lm.compile(lambda a, b: getattr(ops, name)(a, b, **options))
+    expected = getattr(np, name)(start, stop, **options)
+    np.testing.assert_allclose(compiled(start, stop), expected, rtol=1e-6)
+
+
+def test_numbers_that_are_missing_have_no_position_and_are_distinct():
+    rows = np.float32([[np.nan, np.nan], [1.0, np.nan]])
+    assert ops.nanargmax(rows, axis=1).tolist() == [-1, 0] == ops.nanargmin(rows, axis=1).tolist()
+    assert ops.unique(np.float32([np.nan, 1.0, np.nan])).shape == (3,)
+
+
+def test_correlations_and_weighted_means_have_the_dtypes_of_keras():
+    assert ops.correlate(np.int32([1, 2]), np.int32([0, 1])).dtype == "float32"
+    half = ops.ones((2,), "bfloat16")
+    assert ops.average(np.int32([1, 2]), weights=half).dtype == "bfloat16"
+    with pytest.raises(ArgumentError, match="rot90: expected two different axes"):
+        ops.rot90(X, axes=(0, -2))
+
+
+@pytest.mark.parametrize("name", ["layer_normalization", "rms_normalization"])
+def test_normalizations_keep_the_dtype_of_their_input(name):
+    x, weights = ops.ones((2, 4), "bfloat16"), lm.Variable(np.ones(4, "float32"))
+    assert getattr(ops, name)(x, weights).dtype == "bfloat16"
 
 
 def test_the_kind_of_numbers():

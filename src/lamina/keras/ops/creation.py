@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -11,7 +12,8 @@ from lamina.annotations import ArrayLike, DTypeLike, ShapeLike
 from lamina.floatx import in_floatx
 from lamina.ir import types
 from lamina.ir.types import Dim
-from lamina.keras.ops.arguments import operation, tensor, wanted
+from lamina.keras.ops.arguments import floating, operation, tensor, wanted
+from lamina.operations.promote import promoted
 from lamina.tensor import Tensor, as_tensor
 
 # fmt: off
@@ -24,9 +26,39 @@ __all__ = [
 # fmt: on
 
 
-def _known(function: str, value: Any) -> np.ndarray:
-    """The ends of a sequence as float64; the sequence is computed on the host."""
-    return np.asarray(as_tensor(value)._known(function), np.float64)
+def _ends(start: Any, stop: Any) -> tuple[Any, Any, Any]:
+    """NumPy and the ends of a sequence as float64, if their values are known; otherwise this
+    module, and floats of a program."""
+    first, last = as_tensor(start), as_tensor(stop)
+    if first.is_traced or last.is_traced:
+        return _Program, *promoted((floating(first), floating(last)))
+    return np, np.asarray(first, np.float64), np.asarray(last, np.float64)
+
+
+class _Program:
+    """Sequences whose ends are computed in a program, with the arguments of NumPy."""
+
+    @staticmethod
+    def linspace(
+        start: Tensor, stop: Tensor, num: int, endpoint: bool, retstep: bool, axis: int
+    ) -> tuple[Tensor, Tensor]:
+        step = (stop - start) / max(num - 1 if endpoint else num, 1)
+        steps = ops.arange(num, dtype=step.dtype)
+        places = ops.reshape(steps, (num, *(1,) * step.ndim))
+        return ops.moveaxis(start + places * step, 0, axis), step
+
+    @staticmethod
+    def logspace(
+        start: Tensor, stop: Tensor, num: int, endpoint: bool, base: float, axis: int
+    ) -> Tensor:
+        points, _ = _Program.linspace(start, stop, num, endpoint, True, axis)
+        return ops.exp(points * math.log(base))
+
+    @staticmethod
+    def geomspace(start: Tensor, stop: Tensor, num: int, endpoint: bool, axis: int) -> Tensor:
+        ratio = ops.log(stop / start)
+        places, _ = _Program.linspace(ops.zeros_like(ratio), ratio, num, endpoint, True, axis)
+        return ops.expand_dims(start, axis=axis) * ops.exp(places)
 
 
 # ---- filled --------------------------------------------------------------------------------------
@@ -201,10 +233,10 @@ def linspace(
     axis: int = 0,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """num numbers from start to stop, evenly spaced."""
-    start, stop = _known("linspace", start), _known("linspace", stop)
-    line, step = np.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
-    points = ops.asarray(line, wanted(dtype))
-    return (points, ops.asarray(step, points.dtype)) if retstep else points
+    library, start, stop = _ends(start, stop)
+    line, step = library.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
+    points = as_tensor(line, wanted(dtype))
+    return (points, as_tensor(step, points.dtype)) if retstep else points
 
 
 @operation
@@ -218,8 +250,8 @@ def logspace(
     axis: int = 0,
 ) -> Tensor:
     """base to the powers that `linspace` gives."""
-    start, stop = _known("logspace", start), _known("logspace", stop)
-    return ops.asarray(np.logspace(start, stop, num, endpoint, base, axis=axis), wanted(dtype))
+    library, start, stop = _ends(start, stop)
+    return as_tensor(library.logspace(start, stop, num, endpoint, base, axis=axis), wanted(dtype))
 
 
 @operation
@@ -232,8 +264,8 @@ def geomspace(
     axis: int = 0,
 ) -> Tensor:
     """num numbers from start to stop, each the same multiple of the one before."""
-    start, stop = _known("geomspace", start), _known("geomspace", stop)
-    return ops.asarray(np.geomspace(start, stop, num, endpoint, axis=axis), wanted(dtype))
+    library, start, stop = _ends(start, stop)
+    return as_tensor(library.geomspace(start, stop, num, endpoint, axis=axis), wanted(dtype))
 
 
 @operation

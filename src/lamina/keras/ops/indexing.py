@@ -56,7 +56,8 @@ def sort(x: ArrayLike, axis: int | None = -1) -> Tensor:
 @operation
 def argsort(x: ArrayLike, axis: int | None = -1) -> Tensor:
     """The positions that sort x along an axis, int32; equal elements keep their order."""
-    return ops.argsort(x, axis=axis)
+    x = tensor(x)
+    return ops.argsort(x if x.ndim else ops.ravel(x), axis=axis)
 
 
 @operation
@@ -156,11 +157,16 @@ def unique(
     comes first, which one each element is, and how often each occurs (int32).
 
     `size` cuts the elements off, or fills them up with `fill_value` (by default the smallest).
-    `sorted` changes nothing. Known values only.
+    Each NaN is distinct. `sorted` changes nothing. Known values only.
     """
     x = tensor(x)
     found, first, inverse, counts = np.unique(
-        x._known("unique"), True, return_inverse=True, return_counts=True, axis=axis
+        x._known("unique"),
+        True,
+        return_inverse=True,
+        return_counts=True,
+        axis=axis,
+        equal_nan=False,
     )
     if size is not None:
         found = _resized(found, size, axis or 0, fill_value)

@@ -12,7 +12,7 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.keras.ops.arguments import floating, operation, tensor
 from lamina.operations import normalization, patches, probabilities
 from lamina.operations.promote import axes_of, promoted
-from lamina.tensor import Tensor
+from lamina.tensor import Tensor, as_tensor
 
 # fmt: off
 __all__ = [
@@ -46,9 +46,9 @@ def layer_normalization(
     small = 1e-7 if epsilon is None else epsilon
     if rms_scaling:
         result = x * ops.rsqrt(ops.var(x, axis, keepdims=True) + small)
-        return result if gamma is None else result * _along(axis, gamma, x)
+        return result if gamma is None else as_tensor(result * _along(axis, gamma, x), x.dtype)
     gamma, beta = (None if w is None else _along(axis, w, x) for w in (gamma, beta))
-    return normalization.normalize_each(x, axis, gamma, beta, small)
+    return as_tensor(normalization.normalize_each(x, axis, gamma, beta, small), x.dtype)
 
 
 def _along(axis: Any, weights: Any, x: Tensor) -> Any:
@@ -69,7 +69,8 @@ def rms_normalization(
 ) -> Tensor:
     """x / sqrt(mean(x^2) + epsilon) over the axis, times scale."""
     x = floating(x)
-    return normalization.normalize_rms(x, axis, scale, 1e-7 if epsilon is None else epsilon)
+    small = 1e-7 if epsilon is None else epsilon
+    return as_tensor(normalization.normalize_rms(x, axis, scale, small), x.dtype)
 
 
 @operation

@@ -11,6 +11,7 @@ from lamina.errors import ArgumentError
 from lamina.ir import types
 from lamina.ir.types import DType, same
 from lamina.keras.ops.arguments import floating, operation, tensor
+from lamina.operations.promote import promoted
 from lamina.tensor import Tensor
 
 # fmt: off
@@ -157,10 +158,9 @@ def mean(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tensor:
 @operation
 def average(x: ArrayLike, axis: AxisLike = None, weights: ArrayLike | None = None) -> Tensor:
     """The mean, weighted if there are weights: sum(x w) / sum(w)."""
-    x = floating(x)
     if weights is None:
-        return ops.mean(x, axis)
-    weights = tensor(weights)
+        return ops.mean(floating(x), axis)
+    x, weights = (floating(each) for each in promoted((tensor(x), tensor(weights))))
     if weights.ndim == 1 and x.ndim > 1 and isinstance(axis, int):
         weights = ops.moveaxis(ops.reshape(weights, (-1,) + (1,) * (x.ndim - 1)), 0, axis)
     weights = ops.broadcast_to(weights, x.shape)

@@ -11,6 +11,7 @@ from lamina.annotations import ArrayLike, AxisLike, ShapeLike
 from lamina.errors import ArgumentError
 from lamina.ir.types import Dim
 from lamina.keras.ops.arguments import counted, operation, tensor
+from lamina.operations.promote import axis_of
 from lamina.tensor import Tensor
 
 # fmt: off
@@ -103,14 +104,17 @@ def roll(x: ArrayLike, shift: int | Sequence[int], axis: AxisLike = None) -> Ten
 @operation
 def rot90(array: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """The array turned by k right angles, from the first of the axes towards the second."""
-    first, second = axes
+    array = tensor(array)
+    first, second = (axis_of("rot90", axis, array.ndim) for axis in axes)
+    if first == second:
+        raise ArgumentError(f"rot90: expected two different axes, got {tuple(axes)}")
     turns = k % 4
     if turns == 2:
         return ops.flip(array, axis=(first, second))
     if turns == 1:
         return ops.swapaxes(ops.flip(array, axis=second), first, second)
     turned = ops.swapaxes(array, first, second)
-    return ops.flip(turned, axis=second) if turns == 3 else tensor(array)
+    return ops.flip(turned, axis=second) if turns == 3 else array
 
 
 # ---- joining -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from lamina.annotations import ArrayLike, AxisLike, DTypeLike
 from lamina.errors import RangeError, ShapeError
 from lamina.keras.ops import reductions
 from lamina.keras.ops.arguments import floating, operation, tensor
+from lamina.operations.promote import axis_of
 from lamina.tensor import Tensor
 
 # fmt: off
@@ -96,35 +97,48 @@ def nanmin(x: ArrayLike, axis: AxisLike = None, keepdims: bool = False) -> Tenso
 
 @operation
 def nanargmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the largest of the numbers."""
-    return ops.argmax(_but_nan(x, -math.inf), axis=axis, keepdims=keepdims)
+    """The position of the largest of the numbers; -1 where there are none."""
+    found = ops.argmax(_but_nan(x, -math.inf), axis=axis, keepdims=keepdims)
+    return ops.where(_numbers(x, axis, keepdims) == 0, -1, found)
 
 
 @operation
 def nanargmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the smallest of the numbers."""
-    return ops.argmin(_but_nan(x, math.inf), axis=axis, keepdims=keepdims)
+    """The position of the smallest of the numbers; -1 where there are none."""
+    found = ops.argmin(_but_nan(x, math.inf), axis=axis, keepdims=keepdims)
+    return ops.where(_numbers(x, axis, keepdims) == 0, -1, found)
 
 
 # ---- shares --------------------------------------------------------------------------------------
+def lines(x: Tensor, axis: AxisLike) -> tuple[Tensor, tuple[int, ...]]:
+    """x with the axes (None: all) as one, which is the last; and the axes, from the first on."""
+    chosen = tuple(range(x.ndim)) if axis is None else axis
+    given = chosen if isinstance(chosen, (tuple, list)) else (chosen,)
+    axes = tuple(sorted(axis_of("quantile", each, x.ndim) for each in given))
+    kept = [d for d in range(x.ndim) if d not in axes]
+    moved = ops.permute_dims(x, (*kept, *axes))
+    return ops.reshape(moved, (*moved._type.shape[: len(kept)], -1)), axes
+
+
 @operation
 def quantile(
     x: ArrayLike,
     q: ArrayLike,
-    axis: int | None = None,
+    axis: AxisLike = None,
     method: str = "linear",
     keepdims: bool = False,
 ) -> Tensor:
     """The quantiles q (0 to 1, a number or array) of x.
 
-    `method` says what holds between two elements: "linear", "lower", "higher", "midpoint",
-    "nearest". The shape is that of q, then that of x without the axis. Raises RangeError for
-    another method or shares outside of 0 to 1, ShapeError for an axis of open length.
+    `axis` is one or several, whose elements count together. `method` says what holds between two
+    elements: "linear", "lower", "higher", "midpoint", "nearest". The shape is that of q, then that
+    of x without the axes. Raises RangeError for another method or shares outside of 0 to 1,
+    ShapeError for an axis of open length.
     """
     x, shares = tensor(x), np.asarray(q, np.float64)
     if not np.all((shares >= 0) & (shares <= 1)):
         raise RangeError(f"quantile: shares run from 0 to 1; got {shares.tolist()}")
-    line = ops.ravel(x) if axis is None else ops.moveaxis(x, axis, -1)
+    line, axes = lines(x, axis)
     line = ops.sort(line if line.dtype.is_float else ops.cast(line, "float32"), axis=-1)
     count = line.shape[-1]
     if not isinstance(count, int):
@@ -145,8 +159,7 @@ def quantile(
     between = ops.cast(rounding[method], line.dtype)
     result = ops.moveaxis(below + (above - below) * between, -1, 0)
     if keepdims:
-        kept = tuple(range(1, x.ndim + 1)) if axis is None else (1 + axis % x.ndim,)
-        result = ops.expand_dims(result, axis=kept)
+        result = ops.expand_dims(result, axis=tuple(a + 1 for a in axes))
     return ops.reshape(result, (*shares.shape, *result.shape[1:]))
 
 
@@ -154,7 +167,7 @@ def quantile(
 def percentile(
     x: ArrayLike,
     q: ArrayLike,
-    axis: int | None = None,
+    axis: AxisLike = None,
     method: str = "linear",
     keepdims: bool = False,
 ) -> Tensor:

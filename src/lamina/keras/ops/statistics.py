@@ -13,6 +13,7 @@ from lamina.annotations import ArrayLike, AxisLike
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.ir import types
 from lamina.keras.ops.arguments import floating, operation, tensor
+from lamina.keras.ops.skipping_nan import lines
 from lamina.operations.decompositions.loops import repeated
 from lamina.operations.frames import extract_sequences
 from lamina.operations.promote import promoted
@@ -43,12 +44,13 @@ def corrcoef(x: ArrayLike) -> Tensor:
 
 @operation
 def correlate(x1: ArrayLike, x2: ArrayLike, mode: str = "valid") -> Tensor:
-    """The sums of products of two vectors at all distances: c[k] = sum of x1[n + k] x2[n].
+    """The sums of products of two vectors at all distances, as floats: c[k] = sum of x1[n + k]
+    x2[n].
 
     `mode` keeps those at which one vector is within the other ("valid"), as many as the longer
     vector has elements ("same"), or all ("full").
     """
-    x, y = promoted((tensor(x1), tensor(x2)))
+    x, y = (floating(x) for x in promoted((tensor(x1), tensor(x2))))
     if x.ndim != 1 or y.ndim != 1:
         raise ShapeError(f"correlate: expected vectors, got shapes {x.shape} and {y.shape}")
     first, second = x.shape[0].__index__(), y.shape[0].__index__()
@@ -137,11 +139,8 @@ def nanquantile(
     value, shares = floating(x), np.asarray(q, np.float64)
     if not np.all((shares >= 0) & (shares <= 1)):
         raise RangeError(f"nanquantile: shares run from 0 to 1; got {shares.tolist()}")
-    axes = tuple(range_of(value.ndim)) if axis is None else axis
-    axes = tuple(a % value.ndim for a in (axes if isinstance(axes, (tuple, list)) else (axes,)))
-    kept = [d for d in range_of(value.ndim) if d not in axes]
-    moved = ops.permute_dims(value, (*kept, *axes))
-    line = ops.sort(ops.reshape(moved, (*moved._type.shape[: len(kept)], -1)), axis=-1)
+    line, axes = lines(value, axis)
+    line = ops.sort(line, axis=-1)
     wide = ops.cast(line, "float32") if line.dtype.bits < 32 else line
     count = ops.sum(ops.cast(ops.logical_not(ops.isnan(wide)), wide.dtype), axis=-1, keepdims=True)
     results = []
@@ -155,13 +154,8 @@ def nanquantile(
         results.append(ops.squeeze(found, axis=-1))
     result = ops.cast(ops.stack(results, axis=0), value.dtype)
     if keepdims:
-        result = ops.expand_dims(result, axis=tuple(a + 1 for a in sorted(axes)))
+        result = ops.expand_dims(result, axis=tuple(a + 1 for a in axes))
     return ops.reshape(result, (*shares.shape, *result._type.shape[1:]))
-
-
-def range_of(count: int) -> range:
-    """Return 0 to count - 1; `histogram` has an argument named `range`."""
-    return range(count)
 
 
 @operation
