@@ -149,7 +149,7 @@ def serialize(value: Configurable) -> dict[str, Any]:
     return {
         "module": value.family,
         "class_name": type(value).__name__,
-        "config": value.get_config(),
+        "config": plain(value.get_config(), f"{type(value).__name__}.get_config()"),
         "registered_name": name if name.startswith("custom>") else None,
     }
 

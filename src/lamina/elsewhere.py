@@ -22,7 +22,6 @@ OF_KERAS: dict[str, str] = {
     "SymbolicScope": "layer.compute_output_spec(x) computes shapes and dtypes alone",
     "applications": "Lamina has no pretrained networks; build one from lamina.layers",
     "export": "model.save('model.lamina')",
-    "quantizers": "layers take dtype=...",
 }
 
 LAYERS: dict[str, str] = {

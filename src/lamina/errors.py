@@ -142,7 +142,7 @@ class NotBuiltError(LaminaError, ValueError, AttributeError):
     """
 
 
-class StateError(LaminaError, RuntimeError):
+class StateError(LaminaError, RuntimeError, ValueError):
     """A call at the wrong time: `fit` before `compile`, a change during training.
 
     Cause and fix: the message names the call that must come first.

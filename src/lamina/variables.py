@@ -47,6 +47,12 @@ def overwrite(variable: Variable, array: Any) -> None:
     np.copyto(variable._array, array)
 
 
+def holder_of(variable: Variable | None) -> Any:
+    """Return the layer that made a Variable; None if there is none."""
+    holder = None if variable is None else variable._holder
+    return None if holder is None else holder()
+
+
 class Variable(Operators):
     """A mutable cell that holds a tensor: the state of a model or an optimizer.
 

@@ -7,7 +7,7 @@ import pytest
 
 from lamina import dtype_policies, keras
 from lamina.defaults import DEFAULTS, Defaults
-from lamina.errors import ArgumentError, DTypeError, UnknownNameError
+from lamina.errors import ArgumentError, UnknownNameError
 from lamina.keras import config, layers
 
 X, Y = np.ones((8, 3), "float32"), np.zeros((8, 1), "float32")
@@ -105,7 +105,7 @@ def test_a_mixed_policy_keeps_weights_in_float32():
     layer = layers.Dense(1)
     assert layer(X).dtype == layer.compute_dtype == "bfloat16" and layer.kernel.dtype == "float32"
     assert layer.dtype_policy.name == "mixed_bfloat16"
-    with pytest.raises(DTypeError, match=r"unknown policy .*got 'mixed_float8'"):
+    with pytest.raises(UnknownNameError, match=r"unknown policy .*got 'mixed_float8'"):
         keras.DTypePolicy("mixed_float8")
 
 

@@ -16,21 +16,11 @@ RECORD = json.loads((TESTS / "keras_names.json").read_text("utf-8"))
 
 # namespace -> names of Keras that Lamina does not have (docs/keras.md)
 ABSENT = {
-    "keras": ("Quantizer SymbolicScope"),
+    "keras": ("SymbolicScope"),
     "keras.callbacks": ("OrbaxCheckpoint"),
     "keras.distribution": ("distribute_tensor"),
-    "keras.dtype_policies": (
-        "AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy QuantizedFloat8DTypePolicy"
-    ),
     "keras.export": ("ExportArchive"),
     "keras.layers": ("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
-    "keras.quantizers": (
-        "AWQConfig AbsMaxQuantizer Float8QuantizationConfig GPTQConfig Int4QuantizationConfig "
-        "Int8QuantizationConfig QuantizationConfig Quantizer abs_max_quantize "
-        "abs_max_quantize_grouped_with_zero_point compute_float8_amax_history "
-        "compute_float8_scale deserialize fake_quant_with_min_max_vars get pack_int4 "
-        "quantize_and_dequantize serialize unpack_int4"
-    ),
     "keras.saving": ("KerasFileEditor"),
     "keras.utils": ("FeatureSpace"),
 }
@@ -38,9 +28,6 @@ ABSENT = {
 # name -> parameters of Keras that Lamina does not have
 LACKING = {
     "keras.datasets.mnist.load_data": "path",
-    "keras.layers.Dense": "quantization_config",
-    "keras.layers.EinsumDense": "gptq_unpacked_column_size quantization_config",
-    "keras.layers.Embedding": "quantization_config",
     "keras.utils.PyDataset": "workers use_multiprocessing max_queue_size",
     "keras.utils.Sequence": "workers use_multiprocessing max_queue_size",
 }

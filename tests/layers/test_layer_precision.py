@@ -54,7 +54,7 @@ def test_policy_of_a_layer_is_read_from_names_policies_dtypes_and_configurations
 
 def test_layer_rebuilt_from_its_configuration_has_its_policy():
     layer = layers.Dense(2, dtype="mixed_float16")
-    assert layer.get_config()["dtype"] == "mixed_float16"
+    assert layer.get_config()["dtype"]["config"] == {"name": "mixed_float16"}
     assert layers.Dense.from_config(layer.get_config()).dtype_policy.name == "mixed_float16"
     model = lm.Sequential([lm.Input((6,)), layer], name="m")
     again = lm.Sequential.from_config(model.get_config())

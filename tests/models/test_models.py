@@ -429,7 +429,7 @@ MISTAKES = [
     (lambda: lecture().get_layer("dens"), UnknownNameError, r"'dens'\n.*'dense'"),
     (lambda: lecture().get_layer(), ArgumentError, "either a name or an index"),
     (lambda: lecture().get_layer(index=7), IndexError, "there are 2 layers"),
-    (lambda: Model()(X), TypeError, "must define call"),
+    (lambda: Model()(X), NotImplementedError, "must define call"),
     (lambda: Subclassed().inputs, AttributeError, "has no symbolic inputs"),
 ]  # fmt: skip
 

@@ -13,12 +13,12 @@ PACKAGE = Path(lm.__file__).parent
 OF_LAMINA = [
     *("activations", "callbacks", "constraints", "data", "datasets", "errors"),
     *("initializers", "inspect", "keras", "layers", "linalg", "losses"),
-    *("metrics", "models", "nn", "optimizers", "optimizers.schedules", "plot"),
+    *("metrics", "models", "nn", "optimizers", "optimizers.schedules", "plot", "quantizers"),
     *("random", "regularizers", "saving", "schedules"),
 ]
 OF_KERAS = [
     *("activations", "backend", "callbacks", "constraints", "datasets", "initializers"),
-    *("layers", "losses", "metrics", "models", "ops", "optimizers"),
+    *("layers", "losses", "metrics", "models", "ops", "optimizers", "quantizers"),
     *(
         "optimizers.schedules",
         "preprocessing",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ops as ops,
         optimizers as optimizers,
         preprocessing as preprocessing,
+        quantizers as quantizers,
         random as random,
         regularizers as regularizers,
         saving as saving,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from lamina.metrics import Metric as Metric
     from lamina.models import Model as Model, Sequential as Sequential
     from lamina.optimizers import Optimizer as Optimizer
+    from lamina.quantizers import Quantizer as Quantizer
     from lamina.regularizers import Regularizer as Regularizer
     from lamina.stateless import StatelessScope as StatelessScope
     from lamina.variables import Variable as Variable
@@ -87,6 +89,7 @@ _LAZY = {
     "ops": "lamina.keras.ops",
     "optimizers": "lamina.keras.optimizers",
     "preprocessing": "lamina.keras.preprocessing",
+    "quantizers": "lamina.keras.quantizers",
     "random": "lamina.keras.random",
     "regularizers": "lamina.keras.regularizers",
     "saving": "lamina.keras.saving",
@@ -107,6 +110,7 @@ _LAZY = {
     "Model": "lamina.models:Model",
     "Operation": "lamina.keras.symbolic:Operation",
     "Optimizer": "lamina.optimizers:Optimizer",
+    "Quantizer": "lamina.quantizers:Quantizer",
     "Regularizer": "lamina.regularizers:Regularizer",
     "RematScope": "lamina.keras.scopes:RematScope",
     "Sequential": "lamina.models:Sequential",

@@ -23,12 +23,14 @@ from lamina.errors import ArgumentError, DTypeError, ShapeError, describe
 from lamina.ir import types
 from lamina.layers._base import arguments
 from lamina.layers._base.arguments import positive_integer
+from lamina.layers._base.contracting import MODES, Contracting
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.layer import Layer
-from lamina.layers._base.low_rank import LowRank
+from lamina.layers._base.low_rank import AdaptedWeight
 from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers._base.spec import InputSpec, known_shape
 from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
+from lamina.quantizers.configs import QuantizationConfig
 from lamina.tensor import Tensor
 from lamina.variables import Variable
 
@@ -184,7 +186,7 @@ def Input(
     return layer.tensor(Scope())
 
 
-class Dense(LowRank):
+class Dense(Contracting):
     """Fully connected layer on the last axis.
 
         activation(inputs @ kernel + bias)
@@ -205,6 +207,8 @@ class Dense(LowRank):
         lora_rank: rank of the product that adapts the frozen kernel, see `enable_lora`; None adapts
             nothing.
         lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
+        quantization_config: quantizers of a layer with a quantized `dtype`, such as
+            "int8_from_float32"; None takes the default.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
@@ -223,6 +227,8 @@ class Dense(LowRank):
     activation = activations.ActivationAttribute()
     supports_masking = True
     input_spec = InputSpec(min_ndim=2)
+    quantization_modes = MODES
+    kernel = AdaptedWeight()
 
     def __init__(
         self,
@@ -238,6 +244,7 @@ class Dense(LowRank):
         bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Unpack[OwnPenalty],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -251,17 +258,20 @@ class Dense(LowRank):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
+        self.quantization_config = quantization_config
         self.bias: Variable | None = None
 
     def build(self, input_shape: Any) -> None:
         features = input_shape[-1]
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(features, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self._kernel_shape = (features, self.units)
+        if not self._quantized_in_build():
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=self._kernel_shape,
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+            )
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
@@ -274,8 +284,33 @@ class Dense(LowRank):
         self._adapt_if_asked()
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.matmul(inputs, self._adapted())
+        x = self._product(inputs)
         return self.activation(x if self.bias is None else x + self.bias)
+
+    # ---- the product, for quantization ---------------------------------------------------------
+    def _contract(self, inputs: Any, kernel: Any) -> Tensor:
+        return ops.matmul(inputs, kernel)
+
+    def _contract_low_rank(self, inputs: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return ops.matmul(ops.matmul(inputs, a), b)
+
+    def _inputs_gradient(self, g: Tensor, kernel: Tensor) -> Tensor:
+        return ops.matmul(g, ops.matrix_transpose(kernel))
+
+    def _summed_rows(self) -> tuple[int, ...]:
+        return (0,)
+
+    def _summed_inputs(self) -> tuple[int, ...]:
+        return (-1,)
+
+    def _kernel_scale_as_output(self, columns: Tensor) -> Tensor:
+        return columns
+
+    def _inputs_scale_as_output(self, scale: Tensor) -> Tensor:
+        return scale
+
+    def _stored_scale_shape(self) -> tuple[int, ...]:
+        return (self.units,)
 
 
 class Activation(Layer):

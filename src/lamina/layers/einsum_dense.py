@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import string
 from collections.abc import Sequence
 from typing import Any, Unpack
 
@@ -9,8 +11,10 @@ from lamina import activations, constraints, initializers, regularizers
 from lamina import operations as ops
 from lamina.annotations import ActivationLike, ConstraintLike, InitializerLike, RegularizerLike
 from lamina.errors import ArgumentError
-from lamina.layers._base.low_rank import LowRank
+from lamina.layers._base.contracting import MODES, Contracting
+from lamina.layers._base.low_rank import AdaptedWeight
 from lamina.layers._base.options import LayerOptions
+from lamina.quantizers.configs import QuantizationConfig
 from lamina.tensor import Tensor
 from lamina.variables import Variable
 
@@ -19,7 +23,7 @@ __all__ = ["EinsumDense"]
 ELLIPSIS = "..."
 
 
-class EinsumDense(LowRank):
+class EinsumDense(Contracting):
     """Dense layer whose product is an Einstein summation.
 
         activation(einsum(equation, inputs, kernel) + bias)
@@ -39,6 +43,9 @@ class EinsumDense(LowRank):
         lora_rank: rank of the product that adapts the frozen kernel, see `enable_lora`; None adapts
             nothing.
         lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
+        gptq_unpacked_column_size: accepted for Keras; has no effect.
+        quantization_config: quantizers of a layer with a quantized `dtype`, such as
+            "int8_from_float32"; None takes the default.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
@@ -55,6 +62,8 @@ class EinsumDense(LowRank):
     """
 
     activation = activations.ActivationAttribute()
+    quantization_modes = MODES
+    kernel = AdaptedWeight()
 
     def __init__(
         self,
@@ -70,6 +79,8 @@ class EinsumDense(LowRank):
         bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
+        quantization_config: QuantizationConfig | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -84,6 +95,7 @@ class EinsumDense(LowRank):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
+        self.quantization_config = quantization_config
         self.bias: Variable | None = None
         if self.equation.count(",") != 1 or self.equation.count("->") != 1:
             raise ArgumentError(
@@ -95,17 +107,20 @@ class EinsumDense(LowRank):
         inputs, kernel = operands.split(",")
         extents = _extents(result, (None, *self.partial_output_shape))
         extents |= {k: n for k, n in _extents(inputs, tuple(input_shape)).items() if n is not None}
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=tuple(self._known(letter, extents) for letter in kernel),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self._kernel_shape = tuple(self._known(letter, extents) for letter in kernel)
+        self._axes = Axes(inputs, kernel, result, len(input_shape), self._kernel_shape)
+        if not self._quantized_in_build():
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=self._kernel_shape,
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+            )
         if self.bias_axes:
             self.bias = self.add_weight(
                 name="bias",
-                shape=self._bias_shape(result, extents, len(self.partial_output_shape) + 1),
+                shape=self._bias_shape(result, extents, len(self._axes.outputs)),
                 initializer=self.bias_initializer,
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
@@ -135,13 +150,78 @@ class EinsumDense(LowRank):
 
     def call(self, inputs: Tensor) -> Tensor:
         inputs = ops.astype(inputs, self._compute_dtype)
-        x = ops.einsum(self.equation, inputs, self._adapted())
+        x = self._product(inputs)
         if self.bias is not None:
             x = x + self.bias
         return self.activation(x)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "output_shape": self.partial_output_shape}
+
+    # ---- the product, for quantization ---------------------------------------------------------
+    def _contract(self, inputs: Any, kernel: Any) -> Tensor:
+        return ops.einsum(self.equation, inputs, kernel)
+
+    def _inputs_gradient(self, g: Tensor, kernel: Tensor) -> Tensor:
+        return ops.einsum(self._axes.backward, g, kernel)
+
+    def _summed_rows(self) -> tuple[int, ...]:
+        return self._axes.summed(self._axes.kernel)
+
+    def _summed_inputs(self) -> tuple[int, ...]:
+        return self._axes.summed(self._axes.inputs)
+
+    def _kernel_scale_as_output(self, columns: Tensor) -> Tensor:
+        return self._axes.as_output(ops.reshape(columns, self._axes.kept_extents), "kernel")
+
+    def _inputs_scale_as_output(self, scale: Tensor) -> Tensor:
+        kept = [n for k, n in enumerate(scale.shape) if k not in self._summed_inputs()]
+        return self._axes.as_output(ops.reshape(scale, kept), "inputs")
+
+    def _stored_scale_shape(self) -> tuple[int, ...]:
+        return self._axes.scale_shape
+
+    def _columns(self, stored: Tensor) -> Tensor:
+        return self._axes.columns(stored)
+
+
+class Axes:
+    """The axes of inputs, kernel and outputs by letters, those of an ellipsis included."""
+
+    def __init__(
+        self, inputs: str, kernel: str, outputs: str, ndim: int, kernel_shape: tuple[int, ...]
+    ) -> None:
+        free = (c for c in string.ascii_letters if c not in inputs + kernel + outputs)
+        elided = ndim - len(inputs.replace(ELLIPSIS, ""))
+        rest = "".join(itertools.islice(free, elided)) if ELLIPSIS in inputs else ""
+        self.inputs, self.outputs = (each.replace(ELLIPSIS, rest) for each in (inputs, outputs))
+        self.kernel = kernel
+        self.backward = f"{self.outputs},{kernel}->{self.inputs}"
+        extents = dict(zip(kernel, kernel_shape, strict=True))
+        self.kept_extents = tuple(extents[c] for c in kernel if c in self.outputs)
+        self.scale_shape = tuple(extents.get(c, 1) for c in self.outputs)
+
+    def summed(self, letters: str) -> tuple[int, ...]:
+        """Return the axes that the product sums over."""
+        return tuple(k for k, c in enumerate(letters) if c not in self.outputs)
+
+    def as_output(self, kept: Tensor, of: str) -> Tensor:
+        """Return an array over the axes of inputs or kernel that the outputs have, so that it
+        broadcasts to them."""
+        letters = [c for c in getattr(self, of) if c in self.outputs]
+        order = sorted(range(len(letters)), key=lambda k: self.outputs.index(letters[k]))
+        missing = [k for k, c in enumerate(self.outputs) if c not in letters]
+        moved = ops.permute_dims(kept, order) if order != sorted(order) else kept
+        return ops.expand_dims(moved, axis=tuple(missing)) if missing else moved
+
+    def columns(self, stored: Tensor) -> Tensor:
+        """Return the scale that is shaped like the outputs in the order of the kernel."""
+        of_outputs = [c for c in self.outputs if c in self.kernel]
+        kept = ops.reshape(
+            stored, [n for n, c in zip(stored.shape, self.outputs, strict=True) if c in self.kernel]
+        )
+        order = [of_outputs.index(c) for c in self.kernel if c in self.outputs]
+        return ops.reshape(ops.permute_dims(kept, order), (-1,))
 
 
 def _extents(letters: str, shape: tuple[Any, ...]) -> dict[str, Any]:

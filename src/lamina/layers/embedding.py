@@ -15,8 +15,11 @@ from lamina.errors import ArgumentError, DTypeError, OutOfBoundsError
 from lamina.ir.graph import Node
 from lamina.ir.types import int32, promote
 from lamina.layers._base.arguments import positive_integer
-from lamina.layers._base.low_rank import LowRank
+from lamina.layers._base.integer_weights import IntegerWeight
+from lamina.layers._base.low_rank import AdaptedWeight
 from lamina.layers._base.options import TableOptions
+from lamina.layers._base.quantizable import Quantizable
+from lamina.quantizers.configs import QuantizationConfig
 from lamina.tensor import Tensor, as_tensor
 
 __all__ = ["Embedding"]
@@ -25,7 +28,7 @@ __all__ = ["Embedding"]
 EXACT = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24, "float64": 2**53}
 
 
-class Embedding(LowRank):
+class Embedding(Quantizable):
     """Table of learned vectors, looked up by integers from 0 to input_dim - 1.
 
     Weight: embeddings (input_dim, output_dim).
@@ -41,6 +44,8 @@ class Embedding(LowRank):
         lora_rank: rank of the product that adapts the frozen table, see `enable_lora`; None adapts
             nothing.
         lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
+        quantization_config: quantizer of a table with a quantized `dtype`, such as
+            "int8_from_float32"; None takes the default.
         input_length: accepted for compatibility with Keras; has no effect.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
@@ -58,10 +63,12 @@ class Embedding(LowRank):
     """
 
     streams = "each_step"
-    supports_masking = True
     autocast = False
     _data_dtype = int32
     adapted_weight = "embeddings"
+    quantization_modes = ("int8", "int4")
+    embeddings = AdaptedWeight()
+    _integers: IntegerWeight | None = None
 
     def __init__(
         self,
@@ -74,6 +81,7 @@ class Embedding(LowRank):
         weights: ArrayLike | Sequence[ArrayLike] | None = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        quantization_config: QuantizationConfig | None = None,
         input_length: int | None = None,
         **kwargs: Unpack[TableOptions],
     ) -> None:
@@ -83,21 +91,25 @@ class Embedding(LowRank):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = bool(mask_zero)
+        self.mask_zero = self.supports_masking = bool(mask_zero)
         self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
+        self.quantization_config = quantization_config
         self._first_table = _table(self, weights)
         self._arguments.pop("weights", None)  # weights are saved as weights
+        if self._first_table is not None:
+            self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        self.embeddings = self.add_weight(
-            name="embeddings",
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        if not self._quantized_in_build():
+            self.embeddings = self.add_weight(
+                name="embeddings",
+                shape=(self.input_dim, self.output_dim),
+                initializer=self.embeddings_initializer,
+                regularizer=self.embeddings_regularizer,
+                constraint=self.embeddings_constraint,
+            )
         if self._first_table is not None:
-            self.embeddings.assign(self._first_table)
+            self._assign_table(self._first_table)
         self._adapt_if_asked()
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
@@ -116,11 +128,68 @@ class Embedding(LowRank):
             numbers = ops.clip(numbers, 0, self.input_dim - 1)
         else:
             self.check_data(inputs.numpy())
-        rows = ops.take(self.embeddings, numbers, axis=0)
+        rows = self._rows(numbers)
         if self.lora_enabled:
             a, b = self._low_rank()
             rows = rows + ops.matmul(ops.take(a, numbers, axis=0), b)
         return as_tensor(rows, self._compute_dtype)
+
+    # ---- quantization --------------------------------------------------------------------------
+    def _build_quantized(self, mode: str, config: QuantizationConfig | None) -> None:
+        bits, block = (8, None) if mode == "int8" else (4, self._block(config))
+        shape = (self.input_dim, self.output_dim)
+        self._integers = IntegerWeight("embeddings", "_embeddings", shape, 1, bits, block)
+        self._integers.build(self)
+
+    def _fill(self, config: QuantizationConfig) -> None:
+        table = self._drop("_embeddings").numpy()
+        self._build_quantized(config.mode, config)
+        self._assign_table(table)
+
+    def _assign_table(self, table: Any) -> None:
+        """Assign a table of floats, in the form in which the layer keeps it."""
+        if self._integers is None:
+            self.embeddings.assign(table)
+            return
+        config = self.quantization_config
+        chosen = None if config is None else config.weight_quantizer
+        integers, scale, zero = self._integers.quantized(as_tensor(table), chosen)
+        self._embeddings.assign(integers)
+        self.embeddings_scale.assign(scale)
+        if zero is not None:
+            self.embeddings_zero.assign(zero)
+
+    def _absorb(self, a: Any, b: Any, factor: float) -> None:
+        if self._integers is None:
+            super()._absorb(a, b, factor)
+        else:
+            product = factor * ops.matmul(as_tensor(a), as_tensor(b))
+            self._assign_table(self._integers.values(self) + product)
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        """The order of the layer's own weights by mode, for `save_own_variables`."""
+        names = ["embeddings", "embeddings_scale", "embeddings_zero", "g_idx"]
+        return {None: names[:1], "int8": names[:2], "int4": names}
+
+    def _rows(self, numbers: Tensor) -> Tensor:
+        """Return the rows of the table, without its adaptation."""
+        weight = self._integers
+        if weight is None:
+            return ops.take(self._embeddings, numbers, axis=0)
+        return weight.rows(self, numbers)
+
+    def _adapted_shape(self) -> tuple[int, ...]:
+        return self.input_dim, self.output_dim
+
+    def _shown_weight(self) -> Any:
+        """Return the table: integers of 4 bits unpacked, and with its adaptation as floats."""
+        if self._integers is None:
+            return super()._shown_weight()
+        if self.lora_enabled:
+            a, b = self._low_rank()
+            return self._integers.values(self) + ops.matmul(a, b)
+        return self._integers.integers(self) if self._integers.bits == 4 else self._embeddings
 
     def _whole(self, inputs: Tensor) -> Tensor:
         """Return the integers in a dtype that holds all row numbers. Raise DTypeError for floats

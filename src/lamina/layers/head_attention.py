@@ -6,10 +6,8 @@ The base of `MultiHeadAttention` and `GroupQueryAttention`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any
 
-from lamina import constraints, initializers, regularizers
 from lamina import operations as ops
 from lamina.arguments import integer
 from lamina.errors import ArgumentError
@@ -17,7 +15,7 @@ from lamina.ir.types import bool_
 from lamina.layers._base.attention_axes import AttentionOverAxes
 from lamina.layers._base.attention_checks import check_masks, check_parts
 from lamina.layers._base.layer import Layer
-from lamina.layers._base.options import LayerOptions
+from lamina.layers._base.projection import Projection
 from lamina.layers._base.spec import InputSpec
 from lamina.layers._base.streaming import Streaming, refused
 from lamina.layers.attention import _as_mask, causal_mask, masked_softmax
@@ -30,63 +28,6 @@ from lamina.tensor import Tensor
 def window_mask(queries: Any, keys: Any, width: int) -> Tensor:
     """Return a mask (queries, keys), True if a key is less than `width` steps from the query."""
     return ops.abs(iota((queries, 1), 0) - iota((1, keys), 1)) < width
-
-
-class Projection(Layer):
-    """Dense layer over several axes: the last axes of the inputs times a kernel, plus a bias.
-
-    Inputs (..., *inner), kernel (*inner, *outer), bias (*outer), outputs (..., *outer).
-    """
-
-    streams = "each_step"
-
-    def __init__(
-        self,
-        inner: Sequence[int],
-        outer: Sequence[int],
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Unpack[LayerOptions],
-    ) -> None:
-        super().__init__(**kwargs)
-        self.inner, self.outer = tuple(inner), tuple(outer)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-
-    def build(self, input_shape: Any = None) -> None:
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*self.inner, *self.outer),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=self.outer,
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-
-    def call(self, inputs: Tensor) -> Tensor:
-        count = len(self.inner)
-        axes = tuple(range(inputs.ndim - count, inputs.ndim))
-        x = ops.astype(inputs, self._compute_dtype)
-        product = ops.tensordot(x, self.kernel, axes=(axes, tuple(range(count))))
-        return product if self.bias is None else product + self.bias
 
 
 class HeadAttention(Layer):
@@ -140,6 +81,26 @@ class HeadAttention(Layer):
             if each is not None:
                 each.build(None)
         self.input_spec = InputSpec(min_ndim=3, axes={-1: query_shape[-1]})
+
+    @property
+    def query_dense(self) -> Projection:
+        """The layer of the queries."""
+        return self.query
+
+    @property
+    def key_dense(self) -> Projection:
+        """The layer of the keys."""
+        return self.key
+
+    @property
+    def value_dense(self) -> Projection:
+        """The layer of the values."""
+        return self.value
+
+    @property
+    def output_dense(self) -> Projection:
+        """The layer of the outputs."""
+        return self.attention_output
 
     def _projection(self, name: str, inner: Any, outer: Any) -> Projection:
         return Projection(inner, outer, **self._options, name=name, dtype=self.dtype_policy)

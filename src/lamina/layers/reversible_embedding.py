@@ -8,8 +8,12 @@ from lamina import operations as ops
 from lamina.annotations import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 from lamina.arguments import Checks, Number
 from lamina.ir import types
+from lamina.layers._base.contracting import exact_dtype
+from lamina.layers._base.integer_weights import IntegerWeight
 from lamina.layers._base.options import TableOptions
 from lamina.layers.embedding import Embedding
+from lamina.quantizers.configs import QuantizationConfig
+from lamina.quantizers.scaling import AbsMaxQuantizer
 from lamina.tensor import Tensor
 
 __all__ = ["ReversibleEmbedding"]
@@ -48,6 +52,8 @@ class ReversibleEmbedding(Embedding):
     """
 
     argument_checks: ClassVar[Checks] = {"logit_soft_cap": Number(above=0, optional=True)}
+    quantization_modes = ("int8", "int4")
+    _reverse_integers: IntegerWeight | None = None
 
     def __init__(
         self,
@@ -71,12 +77,13 @@ class ReversibleEmbedding(Embedding):
             mask_zero=mask_zero,
             **kwargs,
         )
+        self.supports_masking = True  # the scores have the mask of the vectors
         self.tie_weights, self.logit_soft_cap = bool(tie_weights), logit_soft_cap
         self.reverse_dtype = None if reverse_dtype is None else types.dtype(reverse_dtype)
 
     def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
-        if not self.tie_weights:
+        if not self.tie_weights and self._reverse_integers is None:
             self.reverse_embeddings = self.add_weight(
                 name="reverse_embeddings",
                 shape=(self.output_dim, self.input_dim),
@@ -88,7 +95,9 @@ class ReversibleEmbedding(Embedding):
             return super().call(inputs)
         dtype = self.reverse_dtype or self._compute_dtype
         vectors = ops.astype(inputs, dtype)
-        if self.tie_weights:
+        if self._integers is not None:
+            scores = self._integer_scores(vectors)
+        elif self.tie_weights:
             table = ops.astype(ops.asarray(self._adapted()), dtype)
             scores = ops.tensordot(vectors, table, axes=((-1,), (1,)))
         else:
@@ -97,6 +106,56 @@ class ReversibleEmbedding(Embedding):
         if self.logit_soft_cap is None:
             return scores
         return ops.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap
+
+    # ---- quantization --------------------------------------------------------------------------
+    def _build_quantized(self, mode: str, config: QuantizationConfig | None) -> None:
+        super()._build_quantized(mode, config)
+        assert self._integers is not None
+        default = AbsMaxQuantizer(-1)
+        self.inputs_quantizer = default if config is None else config.activation_quantizer
+        if not self.tie_weights:
+            name, shape = "reverse_embeddings", (self.output_dim, self.input_dim)
+            bits, block = self._integers.bits, self._integers.block
+            self._reverse_integers = IntegerWeight(name, name, shape, 0, bits, block, packed=0)
+            self._reverse_integers.build(self)
+
+    def _fill(self, config: QuantizationConfig) -> None:
+        reverse = None if self.tie_weights else self._drop("reverse_embeddings").numpy()
+        super()._fill(config)
+        weight = self._reverse_integers
+        if weight is None:
+            return
+        chosen = None if config.weight_quantizer is None else config.weight_quantizer
+        integers, scale, zero = weight.quantized(ops.asarray(reverse), chosen)
+        self.reverse_embeddings.assign(integers)
+        self.reverse_embeddings_scale.assign(scale)
+        if zero is not None:
+            self.reverse_embeddings_zero.assign(zero)
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        """The order of the layer's own weights by mode, for `save_own_variables`."""
+        order = super().variable_serialization_spec
+        if not self.tie_weights:
+            more = [f"reverse_embeddings{end}" for end in ("", "_scale", "_zero")]
+            for mode, count in ((None, 1), ("int8", 2), ("int4", 3)):
+                order[mode] += more[:count]
+        return order
+
+    def _integer_scores(self, vectors: Tensor) -> Tensor:
+        """Return the scores by a table of integers."""
+        weight = self._reverse_integers or self._integers
+        assert weight is not None
+        if self.inputs_quantizer is None or weight.block is not None or self.lora_enabled:
+            table = ops.asarray(self.embeddings) if self.lora_enabled else weight.values(self)
+            table = ops.astype(table, vectors.dtype)
+            return ops.matmul(vectors, table if weight.axis == 0 else ops.matrix_transpose(table))
+        integers, own = self.inputs_quantizer(vectors, axis=-1)  # type: ignore[call-arg]
+        wide = exact_dtype(self.output_dim)
+        table = ops.astype(weight.integers(self), wide)
+        table = table if weight.axis == 0 else ops.matrix_transpose(table)
+        sums = ops.matmul(ops.astype(integers, wide), table)
+        return ops.astype(sums, vectors.dtype) / (own * ops.astype(weight.scale(self), own.dtype))
 
     def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """Return a mask, True at nonzero integers, if `mask_zero`; that of the vectors for scores.

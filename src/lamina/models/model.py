@@ -13,13 +13,21 @@ from lamina.errors import ArgumentError, UnknownNameError, unknown_name
 from lamina.layers import Layer
 from lamina.layers._base import frames, propagation, symbolic
 from lamina.layers._base.arguments import batched
-from lamina.layers._base.facts import is_named_by_user, need_built, take_name, with_sublayers
+from lamina.layers._base.facts import (
+    is_named_by_user,
+    need_weights,
+    take_name,
+    with_sublayers,
+)
 from lamina.locks import MAKING
 from lamina.models.connected import Connected
 from lamina.models.files import Filing
 from lamina.models.fitting import on_its_engine
 from lamina.models.functional import FunctionalGraph, alone
 from lamina.models.older_methods import OlderMethods
+from lamina.models.quantizing import Filters, quantize_layers
+from lamina.quantizers.configs import QuantizationConfig
+from lamina.training.session import Session
 from lamina.variables import Variable
 
 if TYPE_CHECKING:
@@ -107,11 +115,59 @@ class Model(Connected, Layer, OlderMethods, Filing):
             mask: nest of masks of the inputs; passed only if the subclass takes it.
         """
         if self._graph is None:
-            raise TypeError(
+            raise NotImplementedError(
                 f"{type(self).__name__} must define call(self, inputs), or be made of inputs and "
                 "outputs: Model(inputs=..., outputs=...)"
             )
         return self._graph.run(self._label(), propagation.given(inputs, mask))
+
+    # ---- quantization --------------------------------------------------------------------------
+    def quantize(  # type: ignore[override]
+        self,
+        mode: str | None = None,
+        config: QuantizationConfig | None = None,
+        filters: Filters = None,
+        type_check: bool = True,
+    ) -> None:
+        """Replace the weights of all layers that can by quantized ones. Call it after training.
+
+        Training that follows needs another `compile`: the optimizer's state belongs to the weights
+        before.
+
+        Args:
+            mode: "int8", "int4", "float8", "gptq" or "awq"; None is the mode of `config`.
+            config: quantizers of weights and inputs; None is the default of the mode.
+            filters: regular expression that is found in the name of a layer, a list of them, or a
+                function of a layer that returns True for those to quantize; None takes all.
+            type_check: leave out layers of classes that derive from one of Lamina's.
+
+        Raises:
+            NotBuiltError: a layer has no weights yet.
+            ArgumentError: for an unknown mode, or filters of another type.
+
+        Example:
+            >>> import lamina as lm
+            >>> model = lm.Sequential([lm.Input((8,)), lm.layers.Dense(4)])
+            >>> model.quantize("int8")
+            >>> model.layers[0].kernel.dtype.name
+            'int8'
+        """
+        quantize_layers(self, mode, config, filters, type_check)
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> Any:
+        """Return the layers before the blocks and the blocks that "gptq" and "awq" round one after
+        the other, {"pre_block_layers": [...], "sequential_blocks": [...]}; a subclass defines it.
+
+        Args:
+            mode: "gptq" or "awq".
+        """
+        return None
+
+    def _weights_changed(self) -> None:
+        self._watched, self._own_predictor = {}, None
+        if self._session is not None:
+            self._session = Session(self._session.compilation)
+        super()._weights_changed()
 
     # ---- one step at a time --------------------------------------------------------------------
     def stream(self, batch_size: int = 1, length: int | None = None) -> Stream:
@@ -178,11 +234,11 @@ class Model(Connected, Layer, OlderMethods, Filing):
             super()._build_for(args, kwargs)
 
     def _run(self, frame: frames.Frame, args: Any, kwargs: Any) -> Any:
-        was_built = self.built
+        was_built = self._built
         try:
             return self._returned(super()._run(frame, args, kwargs))
         except Exception:
-            self.built = was_built
+            self._built = was_built
             raise
 
     def _returned(self, outputs: Any) -> Any:
@@ -298,17 +354,17 @@ class Model(Connected, Layer, OlderMethods, Filing):
     # ---- weights -------------------------------------------------------------------------------
     def named_weights(self) -> dict[str, Variable]:
         """Return all weights by path below the model, such as "dense_1/kernel"."""
-        need_built(self, "weights")
+        need_weights(self, "weights")
         return super().named_weights()
 
     def count_params(self) -> int:
         """Return the number of elements of all weights."""
-        need_built(self, "count_params()")
+        need_weights(self, "count_params()")
         return super().count_params()
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights as NumPy arrays, in the order of `weights`."""
-        need_built(self, "get_weights()")
+        need_weights(self, "get_weights()")
         return super().get_weights()
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
@@ -320,7 +376,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
         Raises:
             ShapeError: if number or shapes differ; then no weight is changed.
         """
-        need_built(self, "set_weights()")
+        need_weights(self, "set_weights()")
         super().set_weights(weights)
 
     def summary(

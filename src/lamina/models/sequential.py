@@ -304,7 +304,7 @@ class Sequential(Model):
         """As for any model, in a time that does not depend on the number of layers: `add` calls
         this for each of them."""
         self._graph = FunctionalGraph(inputs, outputs)
-        self.built, self._build_shape = True, symbolic.shapes_of(inputs)
+        self._built, self._build_shape = True, symbolic.shapes_of(inputs)
         self._output_shape = symbolic.shapes_of(outputs)
 
     def predict_classes(
@@ -348,7 +348,7 @@ class Sequential(Model):
         config = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": self.dtype_policy.name,
+            "dtype": plain(self.dtype_policy),
             "layers": [plain(layer) for layer in [*self._host, *layers]],
         }
         if self._decided_by_data and self._graph is not None:

@@ -52,7 +52,7 @@ def functional_config(model: Any, graph: FunctionalGraph) -> dict[str, Any]:
     return {
         "name": model.name,
         "trainable": model.trainable,
-        "dtype": model.dtype_policy.name,
+        "dtype": plain(model.dtype_policy),
         "layers": [plain(layer) for layer in layers],
         "calls": [
             {

@@ -43,10 +43,11 @@ def pack(
     model: Mapping[str, Any],
     weights: safetensors.Arrays,
     optimizer: safetensors.Arrays | None,
+    metadata: Mapping[str, str] | None = None,
 ) -> bytes:
     """The bytes of a file: the same model gives the same bytes. Raises ArgumentError for a
     description that is too large to be read again."""
-    members = {MODEL: _described(model), WEIGHTS: to_safetensors(weights)}
+    members = {MODEL: _described(model), WEIGHTS: to_safetensors(weights, metadata)}
     if optimizer is not None:
         members[OPTIMIZER] = to_safetensors(optimizer)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
@@ -70,9 +71,10 @@ def _described(model: Mapping[str, Any]) -> bytes:
         ) from error
 
 
-def to_safetensors(arrays: safetensors.Arrays) -> bytes:
+def to_safetensors(arrays: safetensors.Arrays, metadata: Mapping[str, str] | None = None) -> bytes:
     """Arrays as a member of a model file, whose manifest has the checksum."""
-    return safetensors.write(arrays, {"format": f"{FORMAT} {VERSION}", **NAMES})
+    about = {"format": f"{FORMAT} {VERSION}", **NAMES, **(metadata or {})}
+    return safetensors.write(arrays, about)
 
 
 # ---- reading -----------------------------------------------------------------------------------
@@ -89,10 +91,12 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 
 class Stored(NamedTuple):
-    """Arrays by name; by_attribute: whether the names are those of `layers.saved_names`."""
+    """Arrays by name, and the metadata; by_attribute: whether the names are those of
+    `layers.saved_names`."""
 
     arrays: Arrays
     by_attribute: bool
+    metadata: Mapping[str, str]
 
 
 class Content(NamedTuple):
@@ -210,7 +214,7 @@ def from_json(path: Any, name: str, content: Any) -> Any:
 def from_safetensors(path: Any, content: Any) -> Stored:
     try:
         arrays, metadata = safetensors.read(content)
-        return Stored(arrays, NAMES.items() <= metadata.items())
+        return Stored(arrays, NAMES.items() <= metadata.items(), metadata)
     except ValueError as error:
         raise damaged(path, f"safetensors: {error}") from error
 

@@ -11,6 +11,9 @@ MOST_OBJECTS = 4_000  # layers, initializers, metrics, and calls of layers
 DEEPEST = 100  # lists and objects within one another
 
 
+POLICIES = "lamina.dtype_policies"  # small, one for each layer: they do not count
+
+
 def count_objects(value: Any) -> int:
     """Return the number of objects with a class and of calls of layers in a description. Raises
     ValueError for too many."""
@@ -18,7 +21,8 @@ def count_objects(value: Any) -> int:
     while stack:
         each = stack.pop()
         if isinstance(each, dict):
-            count += "class_name" in each or "kwargs" in each
+            is_object = "class_name" in each or "kwargs" in each
+            count += is_object and each.get("module") != POLICIES
             stack += each.values()
         elif isinstance(each, list):
             stack += each

@@ -12,12 +12,12 @@ import numpy as np
 from lamina.configuration import deserialize, serialize
 from lamina.errors import FileFormatError, LaminaError, UnknownNameError, describe
 from lamina.layers import Layer
-from lamina.layers._base.facts import build_shape
+from lamina.layers._base.facts import are_built, build_shape
 from lamina.layers._base.saved_names import saved_weights
 from lamina.optimizers import Optimizer
 from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring
-from lamina.saving import container
+from lamina.saving import container, low_rank
 from lamina.saving.names import warn_of_name
 from lamina.saving.once import write_once
 from lamina.saving.weights import fitting, in_a_file, named, put, refuse_to_overwrite
@@ -65,13 +65,15 @@ def content_of(model: Any, include_optimizer: bool = True) -> bytes:
     """The content of the file of a built model."""
     weights = named(model)
     written = {"model": serialize(model), "build_shape": shapes(build_shape(model))}
+    if not model.built:  # but its layers are, each by itself
+        written["layer_shapes"] = [shapes(build_shape(layer)) for layer in model.layers]
     compiled = model.get_compile_config() if model.compiled else None
     state = None
     if compiled is not None:
         written["compile"] = compiled
         if include_optimizer and model.optimizer.built:
             state = in_a_file(state_by_weight(model, model.optimizer))
-    return container.pack(written, weights, state)
+    return container.pack(written, weights, state, low_rank.metadata(model))
 
 
 def shapes(nest: Any) -> Any:
@@ -169,7 +171,12 @@ def _model(written: Mapping[str, Any], custom_objects: Mapping[str, Any] | None)
     is_model = hasattr(model, "named_weights") and hasattr(model, "compile")
     if is_model and not model.built and written.get("build_shape") is not None:
         model.build(shapes_from(written["build_shape"]))
-    if not is_model or not model.built:
+    for layer, shape in zip(
+        model.layers if is_model else (), written.get("layer_shapes", ()), strict=False
+    ):
+        if not layer.built and shape is not None:
+            layer.build(shapes_from(shape))
+    if not is_model or not are_built(model):
         raise FileFormatError(f"it holds {describe(written['model'])}, not a built model")
     return model
 

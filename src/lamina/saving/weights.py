@@ -15,9 +15,9 @@ import numpy as np
 
 from lamina.errors import FileFormatError, ShapeError
 from lamina.layers import Layer
-from lamina.layers._base.facts import label, need_built
+from lamina.layers._base.facts import absorb, label, need_weights
 from lamina.layers._base.saved_names import interchangeable, saved_weights
-from lamina.saving import container, safetensors
+from lamina.saving import container, low_rank, safetensors
 from lamina.saving.names import WEIGHTS, warn_of_name
 from lamina.saving.once import write_once
 from lamina.variables import Variable, contents_of
@@ -40,7 +40,8 @@ def save_weights(
     """
     warn_of_name(filepath, weights=True)
     refuse_to_overwrite(filepath, overwrite)
-    write_once(filepath, safetensors.write_with_checksum(named(model), container.NAMES))
+    about = {**container.NAMES, **low_rank.metadata(model)}
+    write_once(filepath, safetensors.write_with_checksum(named(model), about))
 
 
 def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
@@ -50,7 +51,7 @@ def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
 
 def named(model: Layer) -> dict[str, np.ndarray | safetensors.Bits]:
     """The weights of a built model by their names in a file."""
-    need_built(model, "saving weights")
+    need_weights(model, "saving weights")
     return in_a_file(saved_weights(model))
 
 
@@ -72,7 +73,8 @@ def load_weights(
     """Read weights that `save_weights` or `save` wrote into a model of the same layers.
 
     Names and shapes must be equal, else nothing is changed; with `skip_mismatch` what does not
-    fit is left as it is. Names are those of attributes, or of layers in functional and Sequential
+    fit is left as it is. A product of low rank that the file has, and the model has not, is added
+    to its weight. Names are those of attributes, or of layers in functional and Sequential
     models: the order in which layers were made does not matter.
 
     Args:
@@ -91,13 +93,13 @@ def load_weights(
         stored = container.from_safetensors(filepath, content)
     else:
         raise container.not_a_model(filepath, content)
-    need_built(model, "load_weights")
-    put(
-        fitting(model, stored, os.fspath(filepath)),
-        stored.arrays,
-        os.fspath(filepath),
-        skip_mismatch,
-    )
+    need_weights(model, "load_weights")
+    where = os.fspath(filepath)
+    variables = fitting(model, stored, where)
+    arrays, products = low_rank.reconciled(variables, stored, where)
+    put(variables, arrays, where, skip_mismatch)
+    for product in products:
+        absorb(*product)
 
 
 def fitting(model: Layer, stored: container.Stored, where: str) -> dict[str, Variable]:

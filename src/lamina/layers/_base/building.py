@@ -33,10 +33,11 @@ def wrapped(build: Callable[..., None]) -> Callable[..., None]:
             build(self, *shapes, **named)
             return
         with MAKING:
-            if self.built:
+            if self._built:
                 return
             self._settle_name()
             scope = frame.scope if is_inside else None  # type: ignore[union-attr]
+            self._settle_by_path()
             with frames.entered(self, scope=scope) as frame, outside_traces():
                 frame.is_build = True
                 build(self, *shapes, **named)

@@ -42,13 +42,30 @@ def attribute_values(layer: Tracked) -> list[Any]:
 
 def need_built(layer: Tracked, what: str) -> None:
     """Raise NotBuiltError if the layer has no weights yet, which `what` needs."""
-    if not layer.built:
+    if not layer.built:  # type: ignore[attr-defined]
         raise NotBuiltError(
             f"{layer._label()}: {what} needs weights, and they are not there before the model "
             "knows the shape of its input",
             hint="begin with Input(shape=...) (or input_shape=... in the first layer), call "
             f"{layer.name}.build((None, features)), or call the model on a batch once",
         )
+
+
+def need_weights(layer: Tracked, what: str) -> None:
+    """Raise NotBuiltError unless the layer, or each layer in it, has its weights."""
+    if not are_built(layer):
+        need_built(layer, what)
+
+
+def are_built(layer: Tracked) -> bool:
+    """Whether each layer in a layer has its weights, also if no call has connected them yet."""
+    inside = layer._children()
+    return layer.built or (bool(inside) and all(map(are_built, inside)))
+
+
+def absorb(layer: Any, a: Any, b: Any, factor: float) -> None:
+    """Add a product of low rank, times a factor, to the weight of a layer."""
+    layer._absorb(a, b, factor)
 
 
 def set_built(layer: Any) -> None:

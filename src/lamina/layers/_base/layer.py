@@ -28,7 +28,7 @@ from lamina.annotations import (
 )
 from lamina.arguments import Checks, older_names, one_of
 from lamina.configuration import plain, restored, signature_of
-from lamina.dtype_policies import DTypePolicy
+from lamina.dtype_policies import DTypePolicy, DTypePolicyMap
 from lamina.errors import ArgumentError, LaminaError, ShapeError
 from lamina.ir import types
 from lamina.layers._base import arguments, building, frames, propagation, spec, streaming, symbolic
@@ -90,6 +90,8 @@ class Layer(Stateless, Precise):
     _call_positions: ClassVar[tuple[str, ...]]
     _calls: symbolic.Calls
     _losses: list[Tensor]
+    _built: bool
+    _needs_no_build: ClassVar[bool] = False  # a class of Lamina without `build`
     _build_shape: Any
     _output_shape: Any
     _first_shape: tuple[int | None, ...] | None
@@ -99,7 +101,7 @@ class Layer(Stateless, Precise):
         self._name, self._parent = None, None
         self._is_named, self._is_given = False, False
         self._weights, self._calls = [], symbolic.Calls()
-        self._trainable, self.built = True, False
+        self._trainable, self._built = True, False
         self._settle_dtype(None, type(self).__name__)
         self._build_shape, self._output_shape, self._first_shape = None, None, None
         self._losses, self.activity_regularizer = [], None
@@ -129,6 +131,8 @@ class Layer(Stateless, Precise):
         super().__init_subclass__(**kwargs)
         if "build" in vars(cls):
             cls.build = building.wrapped(cls.build)  # type: ignore[method-assign]
+        is_own = cls.__module__.partition(".")[0] == "lamina"
+        cls._needs_no_build = cls.build is Layer.build and (is_own or cls._needs_no_build)
         if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
             cls.supports_masking = True
         streaming.settle(cls)
@@ -140,11 +144,14 @@ class Layer(Stateless, Precise):
         Args:
             input_shape: shape of the inputs with the batch axis.
         """
+        frame = frames.current()
+        if frame is None or frame.layer is not self:  # not by the `build` of a subclass
+            self._set_built(input_shape)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Return the outputs. `training` and `mask` are passed only to a method with these
         arguments."""
-        raise TypeError(f"{type(self).__name__} must define call(self, inputs)")
+        raise NotImplementedError(f"{type(self).__name__} must define call(self, inputs)")
 
     def check_data(self, values: np.ndarray, first: int = 0) -> None:
         """Raise for an array of inputs that the layer cannot process and that a compiled program
@@ -223,7 +230,7 @@ class Layer(Stateless, Precise):
         scope = symbolic.functional_scope((args, kwargs))
         if scope is not None:
             return self._record(scope, args, kwargs)
-        if self.built:
+        if self._built:
             return self._called(args, kwargs)
         with MAKING:  # of several threads, one makes the weights; the others then find them
             return self._called(args, kwargs)
@@ -232,7 +239,7 @@ class Layer(Stateless, Precise):
         """Call the layer with converted arguments."""
         training = kwargs.pop("training", None)
         is_outermost = frames.current() is None
-        holder = None if self.built else self._settle_name()
+        holder = None if self._built else self._settle_name()
         with frames.entered(self, training) as frame, self._errors_named():
             frame.stray_in = holder
             outputs = self._run(frame, args, kwargs)
@@ -246,10 +253,10 @@ class Layer(Stateless, Precise):
         restoring.count_call(self.name)
         first = args[0] if args else next(filter(arguments.has_tensor, kwargs.values()), ())
         spec.check(self._label(), self.input_spec, first)
-        if not self.built:
+        if not self._built:
             self._build_for(args, kwargs)
             spec.check(self._label(), self.input_spec, first)
-            if not self.built:  # no class between Layer and this one defines `build`
+            if not self._built:  # no class between Layer and this one defines `build`
                 self._set_built(None)
         kwargs = propagation.with_masks(self._taken(), args, kwargs)
         outputs = streaming.call_of(self)(*args, **self._accepted(frame, kwargs))
@@ -351,8 +358,17 @@ class Layer(Stateless, Precise):
         shapes, named = arguments.build_arguments(type(self).build, self._placed(), args, kwargs)
         self.build(*shapes, **named)
 
+    @property
+    def built(self) -> bool:
+        """Whether the weights exist; true from the begin for a layer without weights."""
+        return self._built or (self._needs_no_build and not self._children())
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        self._built = bool(value)
+
     def _set_built(self, input_shape: Any) -> None:
-        self.built = True
+        self._built = True
         self._build_shape = input_shape
         self._adopt()
 
@@ -420,11 +436,13 @@ class Layer(Stateless, Precise):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of an equal layer (without its weights) as JSON data."""
         config = {k: plain(v, f"{self._label()}, argument {k}") for k, v in self._arguments.items()}
+        if config.get("activity_regularizer") is None:
+            config.pop("activity_regularizer", None)
         return {
             **config,
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": self._policy.name,
+            "dtype": self._written_policy(),
         }
 
     @classmethod
@@ -445,6 +463,8 @@ class Layer(Stateless, Precise):
         layer._name, layer._is_named = common["name"], common["name"] is not None
         layer._is_given = layer._is_named
         layer._trainable = common["trainable"] is not False
+        if isinstance(common["dtype"], DTypePolicyMap):
+            layer._settle_dtype(common["dtype"], cls.__name__)
         return layer
 
     def __repr__(self) -> str:

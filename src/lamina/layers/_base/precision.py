@@ -12,7 +12,7 @@ from typing import Any
 
 from lamina import dtype_policies
 from lamina.dtype_policies import DTypePolicy, DTypePolicyMap
-from lamina.errors import DTypeError, describe
+from lamina.errors import DTypeError, UnknownNameError, describe
 from lamina.ir import types
 from lamina.layers._base import propagation, symbolic
 from lamina.layers._base.attributes import replaceable
@@ -29,6 +29,7 @@ class Precise(Tracked):
     _dtype: types.DType
     _compute_dtype: types.DType
     _policy: DTypePolicy
+    _policies: DTypePolicyMap | None = None  # of which the path chooses one
 
     @property
     def dtype(self) -> str:
@@ -55,12 +56,79 @@ class Precise(Tracked):
 
     dtype_policy = replaceable(_get_policy, _set_policy)
 
+    @property
+    def quantization_mode(self) -> str | None:
+        """The quantization of the weights, such as "int8"; None without."""
+        return self._policy.quantization_mode
+
+    def quantize(
+        self, mode: str | None = None, type_check: bool = True, config: Any = None
+    ) -> None:
+        """Replace the weights by quantized ones; defined by layers that can.
+
+        Args:
+            mode: "int8", "int4", "float8", "gptq" or "awq"; None is the mode of `config`.
+            type_check: raise for a class that derives from one of Lamina's.
+            config: quantizers of weights and inputs; None is the default of the mode.
+
+        Raises:
+            NotImplementedError: the layer has no quantization.
+        """
+        raise NotImplementedError(f"{self._label()}: {type(self).__name__} has no quantization")
+
+    def quantized_build(self, input_shape: Any, mode: str) -> None:
+        """Make the Variables of a quantization; defined by layers that have one.
+
+        Args:
+            input_shape: shape of the weight.
+            mode: "int8", "int4", "float8", "gptq" or "awq".
+
+        Raises:
+            NotImplementedError: the layer has no quantization.
+        """
+        self.quantize(mode)
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the outputs of the quantized layer; defined by layers that have one.
+
+        Args:
+            *args: positional arguments of `call`.
+            **kwargs: keyword arguments of `call`.
+
+        Raises:
+            NotImplementedError: the layer has no quantization.
+        """
+        self.quantize(self.quantization_mode)
+
+    def _settle_by_path(self) -> None:
+        """Take the policy that a map of the layer, or of one that holds it, has for the path, which
+        is known now. A key may have the names of further layers in front."""
+        path, holder = self.path, self
+        while holder is not None and holder._policies is None:
+            holder = holder._parent() if holder._parent is not None else None  # type: ignore[assignment]
+        if holder is not None and holder._policies is not None:
+            policies = holder._policies
+            ends = [key for key in policies if key == path or key.endswith(f"/{path}")]
+            if ends or holder is self:
+                own, found = self._policies, policies[ends[0] if ends else path]
+                self._settle_dtype(found, type(self).__name__)
+                self._policies = own
+
+    def _written_policy(self) -> dict[str, Any]:
+        """Return the policy as JSON data: a map, if sublayers are quantized."""
+        inside = self._flatten_layers()[1:]
+        quantized = {each.path: each._policy for each in inside if each.quantization_mode}
+        if not quantized:
+            return dtype_policies.serialize(self._policy)
+        return dtype_policies.serialize(DTypePolicyMap(self._policy, quantized))
+
     def _settle_dtype(self, dtype: Any, owner: str) -> None:
         """Accept the argument `dtype` of the constructor."""
         try:
             policy = dtype_policies.get(dtype)
-        except DTypeError as error:
-            raise DTypeError(f"{owner}: {error.message}", hint=f"dtype is {NAMES}") from None
+        except (DTypeError, UnknownNameError) as error:
+            raise type(error)(f"{owner}: {error.message}", hint=f"dtype is {NAMES}") from None
+        self._policies = policy if isinstance(policy, DTypePolicyMap) else None
         if isinstance(policy, DTypePolicyMap):
             policy = policy[self.name]
         dtypes = types.dtype(policy.compute_dtype), types.dtype(policy.variable_dtype)

@@ -7,7 +7,7 @@ searched on demand, so that a list that grows after its assignment is covered.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from types import FunctionType, NoneType
 from typing import Any, ClassVar
 
@@ -33,7 +33,6 @@ class Tracked(Configurable):
     _parent: weakref.ref[Tracked] | None
     _weights: list[Variable]
     _trainable: bool
-    built: bool
 
     # ---- names ---------------------------------------------------------------------------------
     @property
@@ -79,6 +78,12 @@ class Tracked(Configurable):
         for child in new:
             child._take_name(taken)
             child._parent = weakref.ref(self)
+
+    def _weights_changed(self) -> None:
+        """Tell the models that hold this layer that it has other weights than before."""
+        parent = self._parent() if self._parent is not None else None
+        if parent is not None:
+            parent._weights_changed()
 
     # ---- layers and variables inside -----------------------------------------------------------
     def _attributes(self) -> list[Any]:
@@ -198,6 +203,38 @@ class Tracked(Configurable):
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights as NumPy arrays, in the order of `weights`."""
         return [v.numpy() for v in self.weights]
+
+    def _ordered_variables(self) -> list[Variable]:
+        """Return the weights of the layer itself in the order of `save_own_variables`."""
+        return self._own_variables()
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Put the values of the layer's own weights, without those of sublayers, into a dictionary,
+        under "0", "1", ...
+
+        Args:
+            store: dictionary to fill.
+        """
+        for number, variable in enumerate(self._ordered_variables()):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, ArrayLike]) -> None:
+        """Assign the values that `save_own_variables` put into a dictionary.
+
+        Args:
+            store: dictionary with the keys "0", "1", ...
+
+        Raises:
+            ShapeError: their number, or the shape of one, is another.
+        """
+        own = self._ordered_variables()
+        if len(store) != len(own):
+            raise ShapeError(
+                f"{self._label()}: expected {len(own)} arrays, got {len(store)}: "
+                f"{', '.join(v.name for v in own) or 'only sublayers have weights'}"
+            )
+        for number, variable in enumerate(own):
+            variable.assign(store[str(number)])
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replace all weights by arrays of the same shapes, in the order of `weights`.
