@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 
 import lamina as lm
-from lamina.errors import DataError, DTypeError, ShapeError, UnknownNameError
+from lamina.errors import ArgumentError, DataError, DTypeError, ShapeError, UnknownNameError
 from lamina.plot.ranking import precision_recall_curve, roc_curve
 
 pytest.importorskip("matplotlib")
@@ -216,6 +216,12 @@ def test_the_regions_of_a_network_with_three_classes():
     assert labels(named) == ["a", "b", "c"]
 
 
+def test_axes_have_the_names_of_the_columns_of_a_frame():
+    frame = pd.DataFrame({"size": [-1.0, 1], "weight": [1.0, 2]})
+    (axes,) = lm.plot.decision_boundary(sign, frame, [0, 1], resolution=10).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("size", "weight")
+
+
 def test_a_single_point_has_a_section_around_it():
     (axes,) = lm.plot.decision_boundary(sign, [[0.5, 0.5]], [1], resolution=10).axes
     assert axes.get_xlim() == (-0.5, 1.5)
@@ -239,5 +245,9 @@ def test_errors_of_decision_boundary_name_the_argument(x, y, kind, message):
 def test_a_model_that_returns_something_else_is_named():
     with pytest.raises(ShapeError, match="the model returned"):
         lm.plot.decision_boundary(lambda p: np.ones(3), [[0.0, 1.0]], resolution=5)
+    with pytest.raises(DataError, match="are its weights finite"):
+        lm.plot.decision_boundary(lambda p: p * np.nan, [[0.0, 1.0]], resolution=5)
+    with pytest.raises(ArgumentError, match="expected a model or a function"):
+        lm.plot.decision_boundary(3, [[0.0, 1.0]])
     with pytest.raises(ValueError, match="resolution"):
         lm.plot.decision_boundary(sign, [[0.0, 1.0]], resolution=1)

@@ -142,6 +142,17 @@ def test_first_rows_take_lists_frames_and_nested_inputs():
     assert first_rows({"x": np.ones(3)}, 2)["x"].dtype == lm.float32
 
 
+def test_gradients_of_a_data_set_are_those_of_its_first_batch():
+    model = network()
+    batches = lm.data.Dataset.from_tensor_slices((X.astype("f"), Y)).batch(8)
+    whole = lm.plot.gradients(model, X[:8], Y[:8]).axes[0]
+    first = lm.plot.gradients(model, batches).axes[0]
+    medians = [[line.get_xdata()[0] for line in axes.lines] for axes in (whole, first)]
+    np.testing.assert_allclose(*medians)
+    with pytest.raises(ArgumentError, match=r"expected batches \(x, y\)"):
+        lm.plot.gradients(model, lm.data.Dataset.from_tensor_slices(X.astype("f")).batch(8))
+
+
 # ---- the landscape -----------------------------------------------------------------------------
 def test_the_landscape_holds_the_losses_at_the_displaced_weights():
     model = network(kernel_regularizer="l2")
@@ -230,6 +241,13 @@ def test_optimizers_are_named_by_class_and_rate():
     assert [t.get_text() for t in named.legends[0].texts] == ["mine"]
 
 
+def test_a_start_outside_of_the_section_is_shown_and_divergence_is_named():
+    figure = lm.plot.optimizer_paths("beale", lm.optimizers.SGD(0.5), start=(40, 40), steps=5)
+    assert figure.axes[0].get_xlim()[1] > 40
+    assert [t.get_text() for t in figure.legends[0].texts] == ["SGD 0.5 (diverges)"]
+    assert figure.axes[1].lines[0].get_marker() == "o"
+
+
 def test_errors_of_optimizer_paths():
     with pytest.raises(UnknownNameError, match="did you mean 'rosenbrock'"):
         lm.plot.optimizer_paths("rosenbrok")
@@ -251,6 +269,46 @@ def test_runs_are_drawn_side_by_side_on_one_scale():
     assert [axes.get_title() for axes in drawn] == list(runs)
     assert len({axes.get_ylim() for axes in drawn}) == 1
     assert [t.get_text() for t in figure.legends[0].texts] == ["training", "validation"]
+
+
+def test_epochs_whose_values_are_not_finite_are_marked():
+    (axes,) = lm.plot.history({"loss": [1.0, np.nan, 0.5, np.inf]}).axes
+    curve, crosses = axes.lines
+    np.testing.assert_array_equal(curve.get_ydata(), [1.0, np.nan, 0.5, np.nan])
+    assert curve.get_marker() == "o" and crosses.get_xdata().tolist() == [2, 4]
+    assert crosses.get_label() == "training: not finite"
+
+
+def test_histories_are_lists_of_runs_and_frames_without_their_column_of_epochs():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"epoch": [0, 1], "loss": [2.0, 1.0], "lr": [0.1, 0.1]})
+    figure = lm.plot.history([frame, {"loss": [3.0, 2.0]}])
+    assert titles(figure) == ["loss"]
+    shown = [text.get_text() for text in figure.axes[0].get_legend().texts]
+    assert shown == ["run 1, training", "run 2, training"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_many_runs_and_many_metrics_fit_into_the_figure(tmp_path):
+    runs = {f"run {k}": {"loss": [2.0, 1.0], "val_loss": [2.5, k]} for k in range(24)}
+    figure = lm.plot.history(runs, path=tmp_path / "runs.png")
+    assert [t.get_text() for t in figure.legends[0].texts] == list(runs)
+    metrics = lm.plot.history({f"m{k}": [1, 2] for k in range(10)}, path=tmp_path / "metrics.png")
+    width, height = metrics.get_size_inches()
+    assert 1 < width / height < 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loss": 0.5}, "'loss' is 0.5, expected a list"),
+        ({"loss": ["0.5"]}, "'loss' holds texts"),
+        ({"loss": "0.5"}, "'loss' is '0.5', expected a list"),
+    ],
+)
+def test_values_of_a_history_that_are_not_numbers_raise(given, message):
+    with pytest.raises(ArgumentError, match=message):
+        lm.plot.history(given)
 
 
 def test_live_curves_write_a_figure_after_each_epoch(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.annotations import ArrayLike
 from lamina.arguments import integer
-from lamina.errors import ShapeError, describe
+from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.models import Model
 from lamina.plot import style
 from lamina.plot.targets import as_array, class_numbers, need_finite, need_pairs
@@ -41,7 +41,8 @@ def decision_boundary(
         model: model with two inputs, an estimator with `predict_proba` or `predict`, or a function
             from points (n, 2) to outputs. One output is the probability of class 1, or a number
             whose sign is the class if any is outside of [0, 1]; several are scores of classes.
-        x: samples (n, 2), which also set the section of the plane that is shown.
+        x: samples (n, 2), which also set the section of the plane that is shown; the names of a
+            frame's columns are those of the axes.
         y: class numbers (n,), labels -1 and 1, or one-hot rows; None shows the points alike.
         names: names of the classes, in order; None shows their numbers.
         resolution: number of points along each axis at which the model is evaluated.
@@ -87,8 +88,9 @@ def decision_boundary(
     _points(axes, points, classes, seen, palette, called)
     axes.set(xlim=extent[:2], ylim=extent[2:])
     style.plain_axes(axes, "")
-    axes.set_xlabel("first feature", fontsize=style.TEXT)
-    axes.set_ylabel("second feature", fontsize=style.TEXT)
+    features = [str(name) for name in getattr(x, "columns", ("first feature", "second feature"))]
+    axes.set_xlabel(features[0], fontsize=style.TEXT)
+    axes.set_ylabel(features[1], fontsize=style.TEXT)
     style.title(drawn, title)
     return style.finished(drawn, path)
 
@@ -116,6 +118,10 @@ def _outputs(model: Any, points: np.ndarray, owner: str) -> np.ndarray:
         found = model.predict(points, batch_size=4096, verbose=0)
     else:
         call = getattr(model, "predict_proba", None) or getattr(model, "predict", None) or model
+        if not callable(call):
+            raise ArgumentError(
+                f"{owner}: got {describe(model)}, expected a model or a function of points (n, 2)"
+            )
         found = call(points)
     outputs = np.asarray(found)
     if outputs.dtype.kind not in "fiub" or len(outputs) != len(points) or outputs.ndim > 2:
@@ -123,7 +129,12 @@ def _outputs(model: Any, points: np.ndarray, owner: str) -> np.ndarray:
             f"{owner}: the model returned {describe(outputs)} for {len(points)} points, expected "
             "(n,), (n, 1) or (n, classes)"
         )
-    need_finite(outputs, f"{owner}: outputs of the model")
+    need_finite(
+        outputs,
+        f"{owner}: outputs of the model",
+        "are its weights finite? fit(callbacks=[lm.callbacks.TerminateOnNaN()]) stops at the first "
+        "loss that is not",
+    )
     return outputs.reshape(len(points), -1)
 
 

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
     from lamina.callbacks.history import History
 
-COLUMNS = 5  # panels in a row
+COLUMNS = 5  # panels of runs in a row
+METRICS = 4  # panels of metrics in a row
+IN_PANEL = 5  # more runs than this have one legend outside of the panels
+LEGEND_ROWS = 18
 
 Run = Mapping[str, Sequence[float]]
 
 
 def history(
-    runs: History | Mapping[str, Any],
+    runs: History | Mapping[str, Any] | Sequence[Any],
     metrics: str | Sequence[str] | None = None,
     title: str | None = None,
     path: style.Path | None = None,
@@ -33,8 +36,8 @@ def history(
     on one scale, in which the gap between training and validation is seen.
 
     Args:
-        runs: result of `fit`, its dictionary {"loss": [...], "val_loss": [...]}, or a dictionary of
-            several by name to compare them.
+        runs: result of `fit`, its dictionary {"loss": [...], "val_loss": [...]} or a frame with
+            such columns; or several to compare, as a dictionary by name or a list.
         metrics: names without "val_"; None takes all but the learning rate.
         title: title of the figure; None for none.
         path: file to save the figure to; its ending is the format. None saves nothing.
@@ -44,7 +47,7 @@ def history(
         A matplotlib Figure.
 
     Raises:
-        ArgumentError: if there is nothing to draw.
+        ArgumentError: if there is nothing to draw, or a value is not a number.
         MissingExtraError: if matplotlib is not installed.
 
     Example:
@@ -66,11 +69,42 @@ def history(
         drawn = _side_by_side(by_name, shown)
         style.title(drawn, title)
         return style.finished(drawn, path)
-    drawn = style.figure("plot.history", 0.6 + 4.4 * len(shown), 3.4)
-    for axes, metric in zip(np.ravel(drawn.subplots(1, len(shown))), shown, strict=True):
-        _panel(axes, metric, by_name)
+    drawn = _together(by_name, shown)
     style.title(drawn, title)
     return style.finished(drawn, path)
+
+
+def _together(runs: Mapping[str, Run], metrics: Sequence[str]) -> Figure:
+    """A panel for each metric, with all runs."""
+    rows = -(-len(metrics) // METRICS)
+    columns = -(-len(metrics) // rows)
+    several = len(runs) > IN_PANEL
+    room = 1.2 + 1.9 * -(-len(runs) // LEGEND_ROWS) if several else 0.6
+    drawn = style.figure("plot.history", room + 4.4 * columns, 3.4 * rows)
+    cells = np.ravel(drawn.subplots(rows, columns, squeeze=False))
+    for axes, metric in zip(cells, metrics, strict=False):
+        _panel(axes, metric, runs)
+        if several:
+            axes.get_legend().remove()
+    for axes in cells[len(metrics) :]:
+        axes.set_axis_off()
+    if several:
+        _legend_of_runs(drawn, runs)
+    return drawn
+
+
+def _legend_of_runs(drawn: Any, runs: Mapping[str, Run]) -> None:
+    """The color of each run, once, outside of the panels."""
+    from matplotlib.lines import Line2D
+
+    colors = style.colors(len(runs))
+    lines = [
+        Line2D([], [], color=color, linestyle=style.line(k), linewidth=2.0, label=name)
+        for k, (name, color) in enumerate(zip(runs, colors, strict=True))
+    ]
+    drawn.legend(handles=lines, loc="outside right center", frameon=False, fontsize=style.SMALL,
+                 title="thin: training,\nthick: validation", title_fontsize=style.SMALL,
+                 ncols=-(-len(runs) // LEGEND_ROWS))  # fmt: skip
 
 
 def _side_by_side(runs: Mapping[str, Run], metrics: Sequence[str]) -> Figure:
@@ -103,23 +137,50 @@ def _side_by_side(runs: Mapping[str, Run], metrics: Sequence[str]) -> Figure:
 
 def _runs(given: Any) -> dict[str, Run]:
     """The runs by name; a single one is called ""."""
-    run = getattr(given, "history", given)
+    if isinstance(given, list | tuple):
+        runs = {f"run {k}": _columns(each) for k, each in enumerate(given, 1)}
+        given = runs if all(isinstance(each, Mapping) for each in runs.values()) else given
+    run = _columns(given)
     if not isinstance(run, Mapping):
         raise ArgumentError(
             f"plot.history: got {describe(given)}, expected what `fit` returned, or a dict of such"
         )
-    inner: dict[str, Any] = {
-        str(name): getattr(each, "history", each) for name, each in run.items()
-    }
+    inner: dict[str, Any] = {str(name): _columns(each) for name, each in run.items()}
     several = bool(inner) and all(isinstance(each, Mapping) for each in inner.values())
-    return inner if several else {"": run}
+    found: dict[str, Run] = inner if several else {"": run}
+    for each in found.values():
+        for name, values in each.items():
+            _need_numbers(str(name), values)
+    return found
+
+
+def _columns(run: Any) -> Any:
+    """The history of what `fit` returned, the columns of a frame; other values as they are."""
+    run = getattr(run, "history", run)
+    if hasattr(run, "columns") and hasattr(run, "to_dict"):
+        return {str(name): np.asarray(run[name]).tolist() for name in run.columns}
+    return run
+
+
+def _need_numbers(name: str, values: Any) -> None:
+    """Raise ArgumentError unless the values are a list, or something like one, of numbers."""
+    if not hasattr(values, "__len__") or isinstance(values, str | Mapping):
+        raise ArgumentError(
+            f"plot.history: {name!r} is {describe(values)}, expected a list with a number for each "
+            "epoch"
+        )
+    if any(isinstance(value, str) for value in values):
+        raise ArgumentError(
+            f"plot.history: {name!r} holds texts, expected numbers",
+            hint="convert them: [float(value) for value in values]",
+        )
 
 
 def _metrics(runs: Mapping[str, Run]) -> list[str]:
     """The metrics of all runs in order; values other than numbers, and rates, are left out."""
     names = [name for run in runs.values() for name in run if _drawable(run[name])]
     metrics = dict.fromkeys(name.removeprefix("val_") for name in names)
-    return [name for name in metrics if name not in ("lr", "learning_rate")]
+    return [name for name in metrics if name not in ("lr", "learning_rate", "epoch")]
 
 
 def _drawable(values: Any) -> bool:
@@ -150,4 +211,12 @@ def _curve(axes: Any, values: Sequence[float] | None, label: str, **how: Any) ->
     size = 3.5 if len(values) <= 40 else 0
     if len(values) == 1:  # a line through one point is invisible
         how["marker"], size = "o", 6
-    axes.plot(np.arange(1, len(values) + 1), values, label=label, markersize=size, **how)
+    numbers = np.asarray(values, np.float64)
+    epochs, broken = np.arange(1, len(numbers) + 1), ~np.isfinite(numbers)
+    if broken.any():  # points between them have no lines
+        how["marker"], size = how.get("marker", "o"), 3.5
+        numbers = np.where(broken, np.nan, numbers)
+    axes.plot(epochs, numbers, label=label, markersize=size, **how)
+    if broken.any():
+        axes.plot(epochs[broken], np.full(broken.sum(), 0.02), "x", color=style.RED, markersize=6,
+                  transform=axes.get_xaxis_transform(), label=f"{label}: not finite")  # fmt: skip

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina.annotations import NestLike
+from lamina.annotations import DataLike, NestLike
 from lamina.arguments import integer
 from lamina.errors import ArgumentError, NotBuiltError, describe, unknown_name
 from lamina.layers import Layer
 from lamina.layers._base.facts import variables_by_path
 from lamina.models import Model
 from lamina.plot import style
-from lamina.plot.objective import first_rows, loss_of, need_objective
+from lamina.plot.objective import first_batch, loss_of, need_objective
 from lamina.transforms import compile, grad
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOST = 24  # arrays in one figure
 COLUMNS = 3
 BINS = 60
+LONGEST = 36  # characters of a name
 FEWEST = 2  # elements of an array with a histogram
 SMALLEST = 1e-16  # magnitudes of gradients below it count as it
 
@@ -126,6 +127,7 @@ def _histogram(axes: Any, name: str, array: np.ndarray) -> None:
         parts.append(f"{zeros:.0%} near 0")
     if finite.size < values.size:
         parts.append(f"{values.size - finite.size:,} not finite")
+    name = name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
     axes.set_title(name, color=style.INK, fontsize=style.TEXT, pad=14)
     axes.text(0.5, 1.03, ", ".join(parts), transform=axes.transAxes, ha="center", va="bottom",
               color=style.SECONDARY, fontsize=style.SMALL)  # fmt: skip
@@ -140,7 +142,7 @@ def _histogram(axes: Any, name: str, array: np.ndarray) -> None:
 # ---- gradients ---------------------------------------------------------------------------------
 def gradients(
     model: Model,
-    x: NestLike,
+    x: NestLike | DataLike,
     y: NestLike = None,
     layers: Chosen = None,
     batch_size: int = 256,
@@ -156,7 +158,7 @@ def gradients(
 
     Args:
         model: compiled model.
-        x: inputs, as `fit` takes them.
+        x: inputs, as `fit` takes them; of a data set its first batch, targets included.
         y: targets, as `fit` takes them; None if the loss needs none.
         layers: name of a layer, or several; None takes all, at most the first 24 arrays.
         batch_size: number of rows; the gradient is that of one training step on the first of them.
@@ -194,7 +196,7 @@ def gradients(
 
 def _gradients(model: Any, x: Any, y: Any, rows: int) -> dict[str, np.ndarray]:
     """The gradient of the loss by each trainable weight, by name."""
-    x, y = first_rows(x, rows), None if y is None else first_rows(y, rows)
+    x, y = first_batch(x, y, rows)
     need_objective("plot.gradients", model, x, y)
     variables = model.trainable_weights
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lamina import operations as ops
-from lamina.annotations import NestLike
+from lamina.annotations import DataLike, NestLike
 from lamina.arguments import integer, one_of
 from lamina.errors import RangeError
 from lamina.models import Model
 from lamina.plot import style
-from lamina.plot.objective import first_rows, loss_of, need_objective
+from lamina.plot.objective import first_batch, loss_of, need_objective
 from lamina.tensor import as_tensor
 from lamina.transforms import compile, scan
 
@@ -27,7 +27,7 @@ HIGHEST = 1e4  # times the smallest loss: larger ones are drawn as that
 
 def loss_landscape(
     model: Model,
-    x: NestLike,
+    x: NestLike | DataLike,
     y: NestLike = None,
     span: float = 1.0,
     points: int = 25,
@@ -51,7 +51,7 @@ def loss_landscape(
 
     Args:
         model: compiled model; nothing of it changes.
-        x: inputs, as `fit` takes them.
+        x: inputs, as `fit` takes them; of a data set its first batch, targets included.
         y: targets, as `fit` takes them; None if the loss needs none.
         span: largest multiple of each direction; the section is from -span to span.
         points: number of points along each direction.
@@ -86,7 +86,7 @@ def loss_landscape(
     if not span > 0:
         raise RangeError(f"{owner}: span is {span}, expected a number above 0")
     style.figure(owner, 1, 1)  # matplotlib is missing before it is computed, not after
-    x, y = first_rows(x, samples), None if y is None else first_rows(y, samples)
+    x, y = first_batch(x, y, samples)
     need_objective(owner, model, x, y)
     steps = np.linspace(-span, span, points, dtype=np.float32)
     losses = landscape(model, x, y, steps, seed)
@@ -107,7 +107,6 @@ def landscape(model: Model, x: Any, y: Any, steps: np.ndarray, seed: int) -> np.
     first, second = directions(centers, rng), directions(centers, rng)
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
 
-    @compile
     def losses(centers: Any, first: Any, second: Any, grid: Any, x: Any, y: Any) -> Any:
         def at(carry: Any, place: Any) -> tuple[Any, Any]:
             values = [
@@ -119,7 +118,8 @@ def landscape(model: Model, x: Any, y: Any, steps: np.ndarray, seed: int) -> np.
         return scan(at, ops.zeros(()), grid)[1]
 
     tensors = [[as_tensor(array) for array in each] for each in (centers, first, second)]
-    found = losses(*tensors, as_tensor(grid), x, y).numpy()
+    program: Any = compile(losses)
+    found = program(*tensors, as_tensor(grid), x, y).numpy()
     return np.asarray(found, np.float64).reshape(len(steps), len(steps))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,20 @@ def first_rows(nest: Any, rows: int) -> Any:
         return taken(nest.to_numpy())
     is_rows = isinstance(nest, list) and nest and not hasattr(nest[0], "shape")
     return taken(nest) if is_rows else tree.map_structure(taken, nest)
+
+
+def first_batch(x: Any, y: Any, rows: int) -> tuple[Any, Any]:
+    """Return the first rows of inputs and targets, or of a data set its first batch."""
+    is_stream = hasattr(x, "__iter__") and not hasattr(x, "shape")
+    if y is None and is_stream and not isinstance(x, list | tuple | Mapping):
+        batch = next(iter(x), None)
+        if not isinstance(batch, list | tuple) or len(batch) < 2:
+            raise ArgumentError(
+                f"a data set gives {describe(batch)}, expected batches (x, y)",
+                hint="give inputs and targets as arrays",
+            )
+        x, y = batch[:2]
+    return first_rows(x, rows), None if y is None else first_rows(y, rows)
 
 
 def need_objective(owner: str, model: Any, x: Any, y: Any) -> None:

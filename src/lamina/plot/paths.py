@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import optimizers as rules
+from lamina import optimizers as kinds
 from lamina.arguments import integer
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.optimizers import Optimizer
@@ -76,11 +77,13 @@ def optimizer_paths(
     integer(owner, "steps", steps, 1)
     chosen = _surface(owner, surface, x_range, y_range)
     begin = chosen.start if start is None else _point(owner, "start", start)
+    rules = _optimizers(owner, optimizers, chosen)
+    chosen = _including(chosen, begin)
     drawn = style.figure(owner, 9.2, 4.2)
-    runs = {
-        name: trace(chosen, optimizer, begin, steps)
-        for name, optimizer in _optimizers(owner, optimizers, chosen).items()
-    }
+    runs = {}
+    for name, optimizer in rules.items():
+        found = trace(chosen, optimizer, begin, steps)
+        runs[name if len(found) > steps else f"{name} (diverges)"] = found
     left, right = drawn.subplots(1, 2, width_ratios=(1.25, 1))
     _heights(left, chosen)
     _paths(left, chosen, runs)
@@ -107,6 +110,15 @@ def _surface(owner: str, surface: Any, x_range: Any, y_range: Any) -> Surface:
     return Surface(surface, x, y, start, (), 0.01)
 
 
+def _including(surface: Surface, point: tuple[float, float]) -> Surface:
+    """The surface with a section that includes the point."""
+    ranges = []
+    for (low, high), at in zip((surface.x, surface.y), point, strict=True):
+        room = 0.05 * abs(at - min(max(at, low), high))
+        ranges.append((min(low, at - room), max(high, at + room)))
+    return replace(surface, x=ranges[0], y=ranges[1])
+
+
 def _point(owner: str, name: str, value: Any) -> tuple[float, float]:
     array = np.asarray(value)
     if array.shape != (2,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
@@ -120,17 +132,17 @@ def _optimizers(owner: str, given: Chosen, surface: Surface) -> dict[str, Optimi
         rate, extent = surface.rate, max(surface.x[1] - surface.x[0], surface.y[1] - surface.y[0])
         step = round(extent / 80, 2)
         return {
-            f"SGD {rate:g}": rules.SGD(rate),
-            f"momentum {rate / 2:g}": rules.SGD(rate / 2, momentum=0.9),
-            f"RMSprop {step / 2:g}": rules.RMSprop(step / 2),
-            f"Adam {step * 2:g}": rules.Adam(step * 2),
+            f"SGD {rate:g}": kinds.SGD(rate),
+            f"momentum {rate / 2:g}": kinds.SGD(rate / 2, momentum=0.9),
+            f"RMSprop {step / 2:g}": kinds.RMSprop(step / 2),
+            f"Adam {step * 2:g}": kinds.Adam(step * 2),
         }
     if isinstance(given, Mapping):
-        found = {str(name): rules.get(each) for name, each in given.items()}
+        found = {str(name): kinds.get(each) for name, each in given.items()}
     else:
-        several = [given] if isinstance(given, str | Optimizer) else list(given)
+        several: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
         found = {}
-        for each in map(rules.get, several):
+        for each in map(kinds.get, several):
             name = type(each).__name__
             name += f" {float(each.learning_rate):g}"
             found[name if name not in found else f"{name} ({len(found) + 1})"] = each
@@ -215,7 +227,8 @@ def _curves(axes: Any, surface: Surface, runs: Mapping[str, np.ndarray]) -> None
     ):
         z = heights(surface, *found.T)
         z = z if lowest is None else np.maximum(z - lowest, FLOOR)
-        axes.plot(np.arange(len(z)), z, color=color, linestyle=style.line(number), linewidth=1.8)
+        axes.plot(np.arange(len(z)), z, color=color, linestyle=style.line(number), linewidth=1.8,
+                  marker="o" if len(z) == 1 else None)  # fmt: skip
     if lowest is not None:
         style.decades(axes)
     axes.set_xlabel("step", fontsize=style.TEXT)

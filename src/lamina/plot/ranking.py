@@ -220,7 +220,7 @@ def _scores(values: Any, true: np.ndarray, owner: str, what: str) -> np.ndarray:
         raise DataError(
             f"{owner}: labels go up to {largest}, but {what.partition(': ')[2]} has {columns} "
             + ("column" if columns == 1 else "columns"),
-            hint="give one column of scores for each class: model.predict(x)",
+            hint="give one column of scores for each class; of two classes 1 and 2 take y - 1",
         )
     return scores
 

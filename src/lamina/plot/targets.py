@@ -94,15 +94,17 @@ def _whole(array: np.ndarray, what: str) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def need_finite(array: np.ndarray, what: str) -> None:
+LEAVE_OUT = "leave these rows out: keep = np.isfinite(values)"
+
+
+def need_finite(array: np.ndarray, what: str, hint: str = LEAVE_OUT) -> None:
     """Raise DataError if a value is NaN or infinite, with its row."""
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
     row = int(np.argwhere(~np.isfinite(array))[0][0])
     raise DataError(
         f"{what}: row {row} is not finite ({np.ravel(array[row])[:3].tolist()})",
-        hint="leave these rows out, or find out why training gave NaN: fit(callbacks="
-        "[lm.callbacks.TerminateOnNaN()])",
+        hint=hint,
     )
 
 
