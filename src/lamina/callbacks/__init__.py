@@ -12,8 +12,10 @@ from lamina.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from lamina.callbacks.remote import ProgbarLogger, RemoteMonitor
 from lamina.callbacks.several import CallbackList
 from lamina.callbacks.stopping import EarlyStopping, TerminateOnNaN
+from lamina.callbacks.swa import StochasticWeightAveraging
 from lamina.callbacks.table import CSVLogger
 from lamina.callbacks.tensorboard import TensorBoard
+from lamina.callbacks.timer import Timer
 from lamina.elsewhere import CALLBACKS
 
 __all__ = [
@@ -31,8 +33,10 @@ __all__ = [
     "ReduceLROnPlateau",
     "TensorBoard",
     "RemoteMonitor",
+    "StochasticWeightAveraging",
     "SwapEMAWeights",
     "TerminateOnNaN",
+    "Timer",
 ]
 
 namespaces.declare(__name__, instead=CALLBACKS)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from lamina import arguments
 from lamina.arguments import FLAG, Checks, Integer, Number, OneOf, Text, check_arguments
 from lamina.configuration import constructor_arguments
-from lamina.training.protocol import StepGuard
+from lamina.training.protocol import Finisher, StepGuard
 
 Logs = dict[str, float]
 
@@ -42,6 +42,7 @@ class Callback:
     each_batch = True
     comes_last = False  # after all others, `History` included
     guard: StepGuard | None = None  # called around each native call of `fit`
+    finish: Finisher | None = None  # called at the end of `fit`, with the source of batches
     argument_checks: ClassVar[Checks] = {
         **dict.fromkeys(("append", "restore_best_weights", "save_best_only"), FLAG),
         **dict.fromkeys(("cooldown", "patience", "start_from_epoch"), Integer(0)),

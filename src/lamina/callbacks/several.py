@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
 from lamina.errors import ArgumentError, StateError, describe
-from lamina.training.protocol import StepGuard
+from lamina.training.protocol import Finisher, StepGuard
 
 _TRAIN_BATCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 _TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
@@ -58,6 +59,7 @@ class CallbackList:
                     "lamina.callbacks.Callback",
                 )
         self._last = last
+        self.costs: dict[str, float] = {}  # seconds that each hook has taken so far
         self.callbacks: list[Callback] = [c for c in given if not c.comes_last]
         if add_history and not any(isinstance(c, History) for c in given):
             last = last or History()
@@ -107,7 +109,16 @@ class CallbackList:
             *args: arguments of the hook.
         """
         for each in self.callbacks:
+            began = time.perf_counter()
             getattr(each, hook)(*args)
+            seconds = time.perf_counter() - began
+            key = f"{type(each).__name__}.{hook}"
+            self.costs[key] = self.costs.get(key, 0.0) + seconds
+
+    @property
+    def finishers(self) -> list[Finisher]:
+        """The functions of callbacks that set the weights at the end of training."""
+        return [c.finish for c in self.callbacks if c.finish is not None]
 
     @property
     def guards(self) -> list[StepGuard]:

@@ -38,7 +38,7 @@ class _Mixing(RandomImages):
             raise ArgumentError(
                 f"{self._label()}: labels of two classes are mixed, so they are one-hot (expected "
                 f"(batch, classes), got {given.dtype} of shape {given.shape})",
-                hint="lm.nn.one_hot(labels, num_classes)",
+                hint="lm.one_hot(labels, num_classes)",
             )
         return self._mixed(ops.astype(given, self._compute_dtype), transformation)
 

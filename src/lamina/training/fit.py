@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
@@ -19,7 +20,7 @@ from lamina.training.foreign import Given, adapted, adapted_validation
 from lamina.training.kept import Kept
 from lamina.training.options import FitOptions, Verbose
 from lamina.training.passes import Pass, Source, run
-from lamina.training.progress import Page, Progress
+from lamina.training.progress import Page, Progress, slow_callbacks
 from lamina.training.protocol import Listeners, Logs, Nest, Trainable
 from lamina.training.saver import Saver, Termination
 from lamina.training.sources import (
@@ -65,12 +66,16 @@ def fit(
 ) -> None:
     """Train a model with checked options; see `Model.fit`."""
     checkpoints = Checkpoints.of(options)
+    began = time.perf_counter()
     with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
         if checkpoints is None:
             plan = _plan(session, model, x, y, options)
             _epochs(session, model, plan, listeners, interrupt)
         else:
             _fit_with(checkpoints, session, model, x, y, options, listeners, interrupt)
+    slow = slow_callbacks(listeners.costs, time.perf_counter() - began)
+    if slow and options.verbose != 0:
+        print(slow)
 
 
 def _fit_with(
@@ -254,6 +259,9 @@ def _epochs(
                 break
         for guard in listeners.guards:
             guard.end(session, model)
+        if plan.saver is not None:
+            plan.saver.save()
+        _finish(session, model, source, listeners)
     except KeyboardInterrupt:
         if options.verbose != 0:
             print("fit: stopped by Ctrl-C; the weights are those of the last completed step")
@@ -263,9 +271,6 @@ def _epochs(
         raise
     if same is not None and pace.most is None:
         session.paces[same] = pace.steps
-    if plan.saver is not None:
-        plan.saver.save()
-    _finish(model)
     _tell_end(session, listeners, logs)
     if plan.saver is not None:
         plan.saver.save(finished=True)
@@ -291,9 +296,12 @@ def _begin(session: Session, model: Trainable, plan: Plan) -> Position:
     return session.position
 
 
-def _finish(model: Trainable) -> None:
+def _finish(session: Session, model: Trainable, source: Source, listeners: Listeners) -> None:
+    """Let optimizer and callbacks set the weights that training ends with."""
     if getattr(model.optimizer, "use_ema", False) and model.built:
         model.optimizer.finalize_variable_values(model.trainable_weights)
+    for finish in listeners.finishers:
+        finish(session, model, source)
 
 
 def _epoch(

@@ -26,6 +26,8 @@ from lamina.distribution.processes import process_index
 BETWEEN = 0.1  # seconds
 LEAST_BAR, MOST_BAR = 8, 30
 NOTEBOOK_COLUMNS = 80
+SLOW = 0.1  # share of the time from which callbacks are named
+LONG = 2.0  # seconds of a `fit` from which they are
 MOST_LINES = 50  # of one output of a notebook, all of which are sent again with each change
 
 
@@ -298,6 +300,18 @@ def can_write(stream: TextIO, text: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def slow_callbacks(costs: Mapping[str, float], seconds: float) -> str | None:
+    """Return a line that names the hooks of callbacks that took much of the time of a `fit`; None
+    if they took less than SLOW, or the `fit` was short."""
+    total = sum(costs.values())
+    if seconds < LONG or total < SLOW * seconds:
+        return None
+    ordered = sorted(costs.items(), key=lambda pair: -pair[1])
+    named = [f"{name} {cost / seconds:.0%}" for name, cost in ordered[:3] if cost >= seconds / 100]
+    share = f"{total / seconds:.0%} of {duration(seconds)}"
+    return f"fit: callbacks took {share}: {', '.join(named)}"
 
 
 # ---- figures -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from lamina.variables import Variable
 if TYPE_CHECKING:
     from lamina.training.guarding import Chunk
     from lamina.training.session import Session
+    from lamina.training.sources import Resident, Stream
     from lamina.training.state import Position
 
 Nest: TypeAlias = object
@@ -171,6 +172,14 @@ class Trainable(Protocol):
         """Forget earlier wishes to stop."""
 
 
+class Finisher(Protocol):
+    """A function that sets the weights at the end of `fit`, before `on_train_end`."""
+
+    def __call__(
+        self, session: Session, model: Trainable, source: Resident | Stream, /
+    ) -> None: ...
+
+
 class StepGuard(Protocol):
     """An object that `fit` calls around each native call; `training.guarding.Guard` is one."""
 
@@ -205,6 +214,14 @@ class Listeners(Protocol):
 
     def tell(self, hook: str, *args: object) -> None:
         """Call a hook of all callbacks."""
+
+    @property
+    def costs(self) -> Mapping[str, float]:
+        """The seconds that each hook of each callback has taken so far, by their names."""
+
+    @property
+    def finishers(self) -> Sequence[Finisher]:
+        """The functions of callbacks that set the weights at the end of training."""
 
     @property
     def guards(self) -> Sequence[StepGuard]:
