@@ -16,6 +16,7 @@ by `register_keras_serializable`. The layout is that of Keras 3.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import re
 import weakref
@@ -316,11 +317,31 @@ def _array(value: Any, dtype: Any) -> np.ndarray:
     return np.array(value, kind)
 
 
+# the modules that define Lamina's classes of a family, which a new process may not have imported
+DEFINED_IN = {
+    "lamina.layers": ("lamina.layers", "lamina.models"),
+    **{
+        f"lamina.{name}": (f"lamina.{name}",)
+        for name in ("optimizers", "losses", "metrics", "schedules", "initializers", "regularizers",
+                     "constraints")
+    },
+}  # fmt: skip
+
+
+def _alive(family: str, name: str) -> list[type]:
+    found = [each() for each in _CLASSES.get((family, name), [])]
+    return [each for each in found if each is not None]
+
+
 def _class_of(written: Mapping[str, Any], family: str | None) -> Any:
     if family is None:
         family = "lamina." + str(written.get("module") or "").rpartition(".")[2]
     name = written.get("registered_name") or written["class_name"]
-    alive = [found for each in _CLASSES.get((family, name), []) if (found := each()) is not None]
+    alive = _alive(family, name)
+    if not alive and family in DEFINED_IN:
+        for module in DEFINED_IN[family]:
+            importlib.import_module(module)
+        alive = _alive(family, name)
     if not alive:
         known = [
             each

@@ -44,12 +44,8 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
     Raises OSError with the cause, and with `path` as its file name.
     """
     target = Path(os.path.realpath(checked_name(path)))
-    temporary = target.with_name(
-        f"{_prefix(target)}.{_host()}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
-    )
-    with _named(path, len(content)):
+    with _named(path, len(content)), temporary_name(target) as temporary:
         mode = _mode(target)
-        _WRITING.add(temporary.name)
         try:
             _write(temporary, content, mode)
             os.replace(temporary, target)
@@ -57,10 +53,19 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-        finally:
-            _WRITING.discard(temporary.name)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     remove_unfinished(target)
+
+
+@contextlib.contextmanager
+def temporary_name(target: Path) -> Iterator[Path]:
+    """Within: a name next to the target that nothing else has, and that is in use."""
+    name = f"{_prefix(target)}.{_host()}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+    _WRITING.add(name)
+    try:
+        yield target.with_name(name)
+    finally:
+        _WRITING.discard(name)
 
 
 def make_folder(path: str | os.PathLike[str]) -> None:
@@ -69,7 +74,7 @@ def make_folder(path: str | os.PathLike[str]) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for each in reversed(missing):
-        _sync_folder(each.parent)
+        sync_folder(each.parent)
 
 
 def checked_name(path: str | os.PathLike[str]) -> str:
@@ -118,7 +123,7 @@ def _write(temporary: Path, content: bytes, mode: int | None) -> None:
             os.chmod(temporary, mode)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have the new name on the disk as well; not every system and file system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -152,8 +157,7 @@ def remove_unfinished(target: Path) -> None:
     with contextlib.suppress(OSError):
         for entry in os.scandir(target.parent):
             if entry.name.startswith(prefix) and _is_left(entry, entry.name[len(prefix) :]):
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
+                _remove(entry)
 
 
 def remove_all_unfinished(folder: Path) -> None:
@@ -162,8 +166,24 @@ def remove_all_unfinished(folder: Path) -> None:
         for entry in os.scandir(folder):
             named = _UNFINISHED_AT_END.search(entry.name)
             if entry.name.startswith(".") and named and _is_left(entry, named[0]):
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
+                _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        remove_folder(entry.path)
+        return
+    with contextlib.suppress(OSError):
+        os.unlink(entry.path)
+
+
+def remove_folder(path: str | os.PathLike[str]) -> None:
+    """Remove the files in a folder and the folder, unless it holds another folder."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path):
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+        os.rmdir(path)
 
 
 def _is_left(entry: os.DirEntry[str], rest: str) -> bool:

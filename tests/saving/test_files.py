@@ -232,7 +232,7 @@ def test_a_folder_that_cannot_be_synchronized_is_an_error_unless_the_system_lack
 @posix
 def test_names_of_new_folders_are_synchronized(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(files, "_sync_folder", lambda folder: synced.append(folder))
+    monkeypatch.setattr(files, "sync_folder", lambda folder: synced.append(folder))
     files.make_folder(tmp_path / "a" / "b")
     files.make_folder(tmp_path / "a" / "b")
     assert synced == [tmp_path, tmp_path / "a"]

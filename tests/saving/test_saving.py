@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 import zipfile
 
@@ -55,6 +56,30 @@ def test_a_model_comes_back_as_it_was(path):
     for each in (model, loaded):  # the optimizer continues where it was
         each.fit(X, Y, epochs=3, initial_epoch=2, seed=1, verbose=0)
     assert same(model, loaded)
+
+
+def test_a_new_process_reads_a_model_before_it_uses_any_class(path):
+    """Of each family of classes, none of which it has imported."""
+    model = lm.Sequential(
+        [
+            lm.Input((4,)),
+            lm.layers.Dense(
+                3,
+                lm.activations.gelu,
+                kernel_regularizer=lm.regularizers.L2(0.1),
+                kernel_constraint=lm.constraints.MaxNorm(2.0),
+                kernel_initializer=lm.initializers.HeNormal(),
+            ),
+        ]
+    )
+    rate = lm.optimizers.schedules.CosineDecay(0.1, 10)
+    metrics = [lm.metrics.MeanAbsoluteError()]
+    model.compile(lm.optimizers.AdamW(rate), lm.losses.Huber(), metrics=metrics)
+    model.save(path)
+    program = "import sys, lamina as lm; print(lm.load_model(sys.argv[1]).count_params())"
+    arguments = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["15"], done.stderr
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):

@@ -73,10 +73,10 @@ def inspect(options: Any) -> dict[str, Any]:
     """The content of a model file, a file of weights, a state or the folder of a run; nothing in it
     is executed."""
     path = Path(options.file)
-    if path.is_dir():
+    if path.is_dir() and not (path / container.MANIFEST).exists():
         return _run(path)
     content = container.read_file(path)
-    if content[:2] == b"PK":
+    if not isinstance(content, bytes) or content[:2] == b"PK":
         return _model(path, content, options)
     if STATE.fullmatch(path.name) or path.suffix == ".state":
         state = states.unpack(path, content)
@@ -86,7 +86,7 @@ def inspect(options: Any) -> dict[str, Any]:
     raise container.not_a_model(path, content)
 
 
-def _model(path: Path, content: bytes, options: Any) -> dict[str, Any]:
+def _model(path: Path, content: bytes | container.Members, options: Any) -> dict[str, Any]:
     unpacked = container.unpack(path, content)
     described = unpacked.model["model"]
     if not options.json:

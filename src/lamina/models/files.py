@@ -22,14 +22,16 @@ class Filing:
         zipped: bool | None = None,
         include_optimizer: bool = True,
     ) -> None:
-        """Write the model, its weights and its optimizer's state to a .lamina file.
+        """Write the model, its weights and its optimizer's state to a .lamina file, or a folder.
 
-        `lamina.load_model` reads the file, which holds data only, nothing that can run code.
+        `lamina.load_model` reads it; it holds data only, nothing that can run code.
 
         Args:
-            filepath: path of the file.
-            overwrite: replace an existing file; False raises an error.
-            zipped: accepted for Keras; a model is always one file.
+            filepath: path of the file, ending in .lamina; a path that ends in / is that of a
+                folder.
+            overwrite: replace an existing file or folder; False raises an error.
+            zipped: True writes one file, False a folder with the same content under any name; None
+                decides by the path.
             include_optimizer: write the optimizer's state as well, with which training can
                 continue.
         """
@@ -54,7 +56,7 @@ class Filing:
         """Read the weights of a model of the same layers from a .safetensors or .lamina file.
 
         Args:
-            filepath: path of the file.
+            filepath: path of the file, or of the folder of a model.
             skip_mismatch: load the weights whose names and shapes match, and leave the others.
 
         Raises:

@@ -6,7 +6,8 @@
         weights.safetensors  the weights by path, "dense_1/kernel"
         optimizer.safetensors   the optimizer's state, where there is one
 
-Nothing in it can run code, and nothing is read that the manifest does not name.
+A folder may hold the same members (`folders`). Nothing in it can run code, and nothing is read that
+the manifest does not name.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.files import checked_name
-from lamina.saving import json_data, safetensors
+from lamina.saving import folders, json_data, safetensors
 from lamina.version import __version__
 
 FORMAT, VERSION = "lamina model", 1
@@ -36,25 +37,31 @@ MEMBERS = {MANIFEST, MODEL, WEIGHTS, OPTIMIZER}
 NAMES = {"names": "attributes"}  # in the metadata: what weights are called by
 
 Arrays = dict[str, np.ndarray]
+Members = Mapping[str, bytes]
 
 
 # ---- writing -----------------------------------------------------------------------------------
-def pack(
+def members_of(
     model: Mapping[str, Any],
     weights: safetensors.Arrays,
     optimizer: safetensors.Arrays | None,
     metadata: Mapping[str, str] | None = None,
-) -> bytes:
-    """The bytes of a file: the same model gives the same bytes. Raises ArgumentError for a
-    description that is too large to be read again."""
+) -> dict[str, bytes]:
+    """The members of a file, the manifest first: the same model gives the same bytes. Raises
+    ArgumentError for a description that is too large to be read again."""
     members = {MODEL: _described(model), WEIGHTS: to_safetensors(weights, metadata)}
     if optimizer is not None:
         members[OPTIMIZER] = to_safetensors(optimizer)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     manifest = {"format": FORMAT, "version": VERSION, "lamina": __version__, "sha256": sums}
+    return {MANIFEST: json_data.to_json(manifest), **members}
+
+
+def pack(members: Members) -> bytes:
+    """The bytes of a file of these members."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in {MANIFEST: json_data.to_json(manifest), **members}.items():
+        for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name), content)  # dated 1980, so that bytes repeat
     return buffer.getvalue()
 
@@ -78,11 +85,18 @@ def to_safetensors(arrays: safetensors.Arrays, metadata: Mapping[str, str] | Non
 
 
 # ---- reading -----------------------------------------------------------------------------------
-def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file. Raises FileNotFoundError, with the files next to it."""
+def read_file(path: str | os.PathLike[str]) -> bytes | Members:
+    """The bytes of a file, or the members in a folder. Raises FileNotFoundError, with the files
+    next to it."""
     target = Path(checked_name(path))
     if target.is_dir():
-        raise FileFormatError(f"{target}: is a folder, expected a file that model.save wrote")
+        members = folders.read_folder(target, MEMBERS, {MANIFEST, MODEL})
+        if MANIFEST not in members:
+            raise FileFormatError(
+                f"{target}: is a folder without {MANIFEST}, expected a file or folder that "
+                "model.save wrote"
+            )
+        return members
     if not target.is_file():
         beside = sorted(p.name for p in target.parent.glob(f"*{target.suffix}"))[:10]
         found = f"; there are {', '.join(beside)}" if beside and target.suffix else ""
@@ -114,13 +128,14 @@ class Content(NamedTuple):
         return sum(array.size for each in stored for array in each.arrays.values())
 
 
-def unpack(path: Any, content: bytes) -> Content:
-    """Model, weights and optimizer state of a file. Raises FileFormatError where it is truncated,
-    damaged, or something else."""
-    members = _members(path, content)
+def unpack(path: Any, content: bytes | Members) -> Content:
+    """Model, weights and optimizer state of a file or folder. Raises FileFormatError where it is
+    truncated, damaged, or something else."""
+    is_file = isinstance(content, bytes)
+    members: dict[str, Any] = dict(_members(path, content) if is_file else content)
     manifest = from_json(path, MANIFEST, members.pop(MANIFEST, b""))
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise not_a_model(path, content)
+        raise not_a_model(path, content if is_file else b"?")
     if manifest.get("version") != VERSION:
         raise FileFormatError(
             f"{path}: has version {manifest.get('version')!r} of the format, this is Lamina "

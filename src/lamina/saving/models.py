@@ -19,7 +19,7 @@ from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring
 from lamina.saving import container, low_rank
 from lamina.saving.names import warn_of_name
-from lamina.saving.once import write_once
+from lamina.saving.once import write_folder_once, write_once
 from lamina.saving.weights import fitting, in_a_file, named, put, refuse_to_overwrite
 from lamina.variables import Variable
 
@@ -33,14 +33,15 @@ def save_model(
 ) -> None:
     """Write a built model: layers, weights, compile arguments and optimizer state.
 
-    The file is written completely or not at all.
+    The file, or folder, is written completely or not at all.
 
     Args:
         model: built model.
         filepath: path of the file, ending in .lamina; .keras is accepted with a warning, since
-            Keras cannot read the content.
-        overwrite: replace an existing file; False raises an error.
-        zipped: accepted for Keras; a model is always one file.
+            Keras cannot read the content. A path that ends in / is that of a folder.
+        overwrite: replace an existing file or folder; False raises an error.
+        zipped: True writes one file, False a folder with the same content under any name; None
+            decides by the path.
         include_optimizer: write the optimizer's state as well, with which training can continue.
 
     Raises:
@@ -56,13 +57,24 @@ def save_model(
         ...     lm.load_model(f"{folder}/model.lamina").count_params()
         10
     """
-    warn_of_name(filepath)
+    as_folder = os.fspath(filepath).endswith(("/", os.sep)) if zipped is None else not zipped
+    if not as_folder:
+        warn_of_name(filepath)
     refuse_to_overwrite(filepath, overwrite)
-    write_once(filepath, content_of(model, include_optimizer))
+    members = members_of(model, include_optimizer)
+    if as_folder:
+        write_folder_once(filepath, members, container.MEMBERS)
+    else:
+        write_once(filepath, container.pack(members))
 
 
 def content_of(model: Any, include_optimizer: bool = True) -> bytes:
     """The content of the file of a built model."""
+    return container.pack(members_of(model, include_optimizer))
+
+
+def members_of(model: Any, include_optimizer: bool = True) -> dict[str, bytes]:
+    """The members of the file of a built model."""
     weights = named(model)
     written = {"model": serialize(model), "build_shape": shapes(build_shape(model))}
     if not model.built:  # but its layers are, each by itself
@@ -73,7 +85,7 @@ def content_of(model: Any, include_optimizer: bool = True) -> bytes:
         written["compile"] = compiled
         if include_optimizer and model.optimizer.built:
             state = in_a_file(state_by_weight(model, model.optimizer))
-    return container.pack(written, weights, state, low_rank.metadata(model))
+    return container.members_of(written, weights, state, low_rank.metadata(model))
 
 
 def shapes(nest: Any) -> Any:
@@ -124,7 +136,7 @@ def load_model(
     classes. Memory is limited by the size of the file.
 
     Args:
-        filepath: path of the .lamina file.
+        filepath: path of the .lamina file, or of a folder.
         custom_objects: dictionary from name to class or function of the caller's own, such as
             {"Block": Block}.
         compile: compile the model as it was; False leaves it uncompiled.
@@ -143,7 +155,7 @@ def load_model(
 
 def model_of(
     path: str | os.PathLike[str],
-    data: bytes,
+    data: bytes | container.Members,
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
 ) -> Any:

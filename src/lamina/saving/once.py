@@ -7,9 +7,12 @@ it. When `write_once` returns, the file is complete for all of them, if they sha
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 from lamina.distribution.processes import process_index, wait_for_all
-from lamina.files import write_whole
+from lamina.files import checked_name, write_whole
+from lamina.saving.folders import write_folder
 
 
 def write_once(path: str | os.PathLike[str], content: bytes) -> None:
@@ -17,5 +20,16 @@ def write_once(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         if process_index() == 0:
             write_whole(path, content)
+    finally:
+        wait_for_all()
+
+
+def write_folder_once(
+    path: str | os.PathLike[str], members: Mapping[str, bytes], known: set[str]
+) -> None:
+    """Replace a folder whole; of several processes, process 0 does it."""
+    try:
+        if process_index() == 0:
+            write_folder(Path(checked_name(path)), members, known)
     finally:
         wait_for_all()

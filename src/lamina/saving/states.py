@@ -21,7 +21,8 @@ from lamina.errors import FileFormatError, StateError, describe
 from lamina.saving import json_data, safetensors
 from lamina.saving.container import damaged
 
-FORMAT = "lamina state 1"
+KIND, VERSION = "lamina state", 1
+FORMAT = f"{KIND} {VERSION}"
 MARKS = ("$array", "$tuple", "$dict", "$float")
 
 
@@ -49,7 +50,13 @@ def unpack(path: Any, content: bytes) -> dict[str, Any]:
     """
     try:
         arrays, metadata = safetensors.read(content)
-        if metadata.get("kind") != FORMAT or safetensors.CHECKSUM not in metadata:
+        kind = metadata.get("kind", "")
+        if kind != FORMAT and kind.startswith(KIND):
+            raise FileFormatError(
+                f"{path}: is a {kind!r} (this version of Lamina reads {FORMAT!r})",
+                hint="continue it with the version of Lamina that wrote it, or a newer one",
+            )
+        if kind != FORMAT or safetensors.CHECKSUM not in metadata:
             raise FileFormatError(f"{path}: is not the state of a training that fit wrote")
         state = _read(json_data.from_json(metadata["state"].encode()), arrays)
         if not isinstance(state, dict):

@@ -79,7 +79,7 @@ def load_weights(
 
     Args:
         model: built model.
-        filepath: path of a .safetensors or .lamina file.
+        filepath: path of a .safetensors or .lamina file, or of the folder of a model.
         skip_mismatch: load the weights whose names and shapes match, and leave the others.
 
     Raises:
@@ -87,7 +87,7 @@ def load_weights(
         ShapeError: if it belongs to another model.
     """
     content = container.read_file(filepath)
-    if content[:2] == b"PK":
+    if not isinstance(content, bytes) or content[:2] == b"PK":
         stored = container.unpack(filepath, content).weights
     elif safetensors.is_safetensors(content) or str(filepath).endswith(WEIGHTS):
         stored = container.from_safetensors(filepath, content)
