@@ -33,10 +33,10 @@ from lamina.files import checked_name, make_folder, remove_all_unfinished
 from lamina.layers._base.facts import build_shape
 from lamina.saving import states
 from lamina.saving.container import damaged
-from lamina.saving.models import content_of, shapes, shapes_from
+from lamina.saving.models import content_of, load_model, shapes, shapes_from
 from lamina.saving.once import write_once
 from lamina.training.epoch_lines import EpochLines, plain
-from lamina.training.fingerprints import compare, fingerprints
+from lamina.training.fingerprints import OF_MODEL, compare, fingerprints, of_model
 from lamina.training.options import Every, FitOptions
 from lamina.training.protocol import Listeners, Logs, Trainable
 from lamina.training.state import State, check_structure, position_in
@@ -135,12 +135,24 @@ class Checkpoints:
         if state is None:
             self._describe(model, options, listeners.descriptions())
         else:
-            compare(self.folder, cast(Mapping[str, object], state["made_with"]), self._made)
+            compare(self.folder, self._made_with(state), self._made)
             self._saved_step = self._step = cast(int, state["step"])
             self._has_state = True
         if process_index() == 0:
             remove_all_unfinished(self.folder)
             self._lines.begin(0 if state is None else position_in(state).epoch)
+
+    def _made_with(self, state: State) -> Mapping[str, object]:
+        """What a state was made with. If model or optimizer differ, what this version of Lamina
+        says of the model in the folder: its classes may have arguments that the version which wrote
+        the state did not have."""
+        made = cast(Mapping[str, object], state["made_with"])
+        if all(made.get(name) == self._made[name] for name in OF_MODEL):
+            return made
+        try:
+            return {**made, **of_model(load_model(self.folder / MODEL))}
+        except (LaminaError, OSError):
+            return made
 
     def _describe(self, model: Trainable, options: FitOptions, callbacks: object) -> None:
         """Write what `lamina.resume` needs: the model, and the arguments of `fit`. A model that

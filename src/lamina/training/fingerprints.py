@@ -14,6 +14,7 @@ import numpy as np
 from lamina.configuration import serialize
 from lamina.data.arrays import Array
 from lamina.errors import LaminaError, StateError
+from lamina.layers import Layer
 from lamina.layers._base.saved_names import saved_weights
 from lamina.saving import states
 from lamina.training.options import FitOptions
@@ -23,6 +24,7 @@ BLOCK = 1 << 20  # bytes; of a larger array SAMPLED blocks are read
 SAMPLED = 64
 # arguments of `fit` on which the weights depend; another number of epochs may be asked for
 SETTINGS = ("batch_size", "shuffle", "class_weight", "validation_split", "steps_per_epoch")
+OF_MODEL = ("model", "optimizer")  # fingerprints of what a model file holds
 
 
 def fingerprints(
@@ -35,16 +37,21 @@ def fingerprints(
     found: dict[str, object] = {name: _plain(given[name]) for name in SETTINGS}
     found["sample_weight"] = None if options.sample_weight is None else "given"
     shapes = {name: v.shape for name, v in saved_weights(model.layers[0]).items()}
-    found["model"] = _described(model)
+    found.update(of_model(model.layers[0]))
     found["weights"] = states.digest(shapes) if model.built else None
-    found["optimizer"] = states.digest(_config(model.optimizer))
     found["data"] = [_fingerprint(array) for array in arrays] or None
     return found
 
 
-def _described(model: Trainable) -> str | None:
+def of_model(model: Layer) -> dict[str, object]:
+    """The fingerprints of a compiled model and its optimizer."""
+    optimizer = model.optimizer  # type: ignore[attr-defined]
+    return {"model": _described(model), "optimizer": states.digest(_config(optimizer))}
+
+
+def _described(model: Layer) -> str | None:
     try:
-        return states.digest(serialize(model.layers[0]))
+        return states.digest(serialize(model))
     except LaminaError:  # code of the user's own: its weights are compared
         return None
 
