@@ -133,14 +133,15 @@ def test_characters_are_learned(tmp_path, capsys):
 
 def test_regularization_closes_the_gap(capsys):
     names = runpy.run_path(str(EXAMPLES / "regularization.py"))
-    found = names["main"](12, 300, (0,), "gaps.png")
-    assert "near 0" in capsys.readouterr().out
+    found = names["main"](12, 300, (0,), "gaps.png", "sizes.png", (1, 64))
+    printed = capsys.readouterr().out
+    assert "near 0" in printed and "    64 " in printed
     gaps = {name: r.mean("train", 1) - r.mean("test", 1) for name, r in found.items()}
     assert gaps["none (large network)"] > gaps["augmentation, dropout"]
     zeros = {name: r.zeros[0] for name, r in found.items()}
     assert zeros["L1 penalty"] > 5 * zeros["none (large network)"]
     assert len(found["none (large network)"].histories[0]["val_loss"]) == 12
-    assert Path("gaps.png").stat().st_size > 10_000
+    assert all(Path(f"{name}.png").stat().st_size > 10_000 for name in ("gaps", "sizes"))
 
 
 def test_batch_sizes_are_compared_at_all_rates(capsys):
