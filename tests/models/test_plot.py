@@ -65,6 +65,15 @@ def test_a_figure_is_saved_in_the_format_of_its_suffix(ending, start, tmp_path):
     assert path.read_bytes().startswith(start)
 
 
+@pytest.mark.parametrize(
+    ("path", "message"), [("none/curve.png", r"mkdir\(parents=True\)"), (3, "path is 3")]
+)
+def test_a_path_that_cannot_be_written_raises(path, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match=message):
+        lm.plot.history(RUN, path=path)
+
+
 def test_an_unknown_suffix_raises(tmp_path):
     with pytest.raises(ArgumentError, match=r"end it with one of .*png"):
         lm.plot.history(RUN, path=tmp_path / "curve.doc")
@@ -167,6 +176,17 @@ def test_filters_errors(model):
         lm.plot.filters(model, "out")
     with pytest.raises(UnknownNameError, match="did you mean 'first'"):
         lm.plot.filters(model, "frist")
+    with pytest.raises(ValueError, match="most"):
+        lm.plot.filters(model, "first", most=0)
+    layer = L.Conv2D(1, 3, kernel_initializer=lm.initializers.Constant(1.0))
+    layer.build((None, 8, 8, 1))
+    layer.kernel.assign(np.full((3, 3, 1, 1), np.nan, np.float32))
+    with pytest.raises(DataError, match="the kernel of"):
+        lm.plot.filters(layer)
+
+
+def test_filters_of_a_model_are_those_of_its_first_convolution(model):
+    assert lm.plot.filters(model).get_suptitle().startswith("first: 4 filters")
 
 
 def test_feature_maps_show_the_values_of_representations(model):
@@ -182,6 +202,8 @@ def test_feature_maps_show_the_values_of_representations(model):
 
 
 def test_feature_maps_errors(model):
+    with pytest.raises(ValueError, match="most"):
+        lm.plot.feature_maps(model, np.zeros((8, 8, 3), np.float32), most=0)
     with pytest.raises(ShapeError, match="one image"):
         lm.plot.feature_maps(model, np.zeros((2, 8, 8, 3), np.float32))
     with pytest.raises(ArgumentError, match="none of these layers returns images"):
@@ -258,9 +280,23 @@ def test_projection_has_a_panel_for_each_layer_and_a_color_for_each_class(model)
     assert [text.get_text() for text in figure.legends[0].texts] == ["a", "b", "c"]
 
 
+def test_projection_accepts_names_of_classes_as_labels():
+    points = RNG.random((4, 3))
+    named = lm.plot.projection(points, ["b", "a", "b", "a"], names=["a", "b"])
+    numbers = lm.plot.projection(points, [1.0, 0.0, 1.0, 0.0])
+    colors = [figure.axes[0].collections[0].get_facecolors() for figure in (named, numbers)]
+    np.testing.assert_array_equal(*colors)
+
+
 def test_projection_errors():
     with pytest.raises(DataError, match="2 labels for 5 rows"):
         lm.plot.projection(np.ones((5, 3)), [0, 1])
+    with pytest.raises(DataError, match="row 1 is not finite"):
+        lm.plot.projection([[0.0, 1.0], [np.nan, 1.0]])
+    with pytest.raises(ShapeError, match="unequal lengths"):
+        lm.plot.projection([[0.0, 1.0], [1.0]])
+    with pytest.raises(DTypeError, match=r"names=\["):
+        lm.plot.projection(np.ones((2, 3)), ["a", "b"])
     with pytest.raises(UnknownNameError, match="'tsne'"):
         lm.plot.projection(np.ones((5, 3)), method="t-sne")
     with pytest.raises(RangeError, match="more than 90 rows"):

@@ -133,7 +133,7 @@ def _outputs(model: Any, points: np.ndarray, owner: str) -> np.ndarray:
         outputs,
         f"{owner}: outputs of the model",
         "are its weights finite? fit(callbacks=[lm.callbacks.TerminateOnNaN()]) stops at the first "
-        "loss that is not",
+        "loss that is NaN",
     )
     return outputs.reshape(len(points), -1)
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.annotations import ArrayLike
+from lamina.arguments import integer
 from lamina.errors import ArgumentError, ShapeError, describe, unknown_name
 from lamina.plot import style
+from lamina.plot.targets import need_finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from lamina.layers._base.layer import Layer
     from lamina.models.model import Model
 
+NOT_FINITE = "stop training before: fit(callbacks=[lm.callbacks.TerminateOnNaN()])"
 COLUMNS = 16  # images in a row, at most
 
 
@@ -32,7 +35,8 @@ def filters(
 
     Args:
         model: model that holds the layer, or the layer itself.
-        layer: name of the layer in the model, such as "inner/conv2d" for a layer of an inner model.
+        layer: name of the layer in the model, such as "inner/conv2d" for a layer of an inner model;
+            None takes the first convolution.
         most: number of filters that are shown; None is 64, or 16 if each is a row.
         path: file to save the figure to; its ending is the format. None saves nothing.
 
@@ -41,6 +45,7 @@ def filters(
 
     Raises:
         ArgumentError: if the layer has no kernel with one or two spatial axes.
+        DataError: if a weight is NaN or infinite.
         MissingExtraError: if matplotlib is not installed.
 
     Example:
@@ -51,6 +56,8 @@ def filters(
     """
     chosen = _layer(model, layer)
     kernel = _kernel(chosen)
+    need_finite(kernel, f"plot.filters: the kernel of {chosen.name}", NOT_FINITE)
+    most = None if most is None else integer("plot.filters", "most", most, 1)
     height, width, channels, number = kernel.shape
     single = channels in (1, 3)
     count = min(most or (64 if single else 16), number)
@@ -76,16 +83,24 @@ def filters(
 
 
 def _layer(model: Any, layer: Any) -> Any:
-    if layer is None:
+    if not hasattr(model, "layers"):
         return model
-    if not isinstance(layer, str):
+    if layer is not None and not isinstance(layer, str):
         return layer
     from lamina.models.representations import layers_by_name
 
     known = layers_by_name(model)
+    if layer is None:
+        return next((each for each in known.values() if _is_convolution(each)), model)
     if layer not in known:
         raise unknown_name("layer", layer, known)
     return known[layer]
+
+
+def _is_convolution(layer: Any) -> bool:
+    return getattr(getattr(layer, "kernel", None), "ndim", 0) in (3, 4) and hasattr(
+        layer, "strides"
+    )
 
 
 def _kernel(layer: Any) -> np.ndarray:
@@ -156,7 +171,9 @@ def feature_maps(
             "plot.feature_maps: none of these layers returns images (batch, height, width, "
             f"channels): {', '.join(found)}"
         )
-    columns = min(most, max(each.shape[-1] for each in maps.values()))
+    columns = min(
+        integer("plot.feature_maps", "most", most, 1), max(each.shape[-1] for each in maps.values())
+    )
     drawn = style.figure("plot.feature_maps", 2.6 + 0.6 * columns, 0.3 + 0.62 * len(maps))
     parts: Any = drawn.subfigures(1, 2, width_ratios=(1.5, 1.1 + 0.6 * columns))
     left, right = parts

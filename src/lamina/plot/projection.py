@@ -11,6 +11,7 @@ from lamina.annotations import ArrayLike
 from lamina.errors import ArgumentError, DataError, ShapeError, describe, unknown_name
 from lamina.plot import style
 from lamina.plot.reduction import principal_components, tsne
+from lamina.plot.targets import as_array, class_numbers, need_finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ def projection(
     Args:
         representations: array (rows, ...), or a dictionary of arrays by layer, as
             `Model.representations` returns; a panel for each.
-        labels: class numbers (rows,), shown as colors.
+        labels: class numbers (rows,), names that are in `names`, or one-hot rows, shown as colors.
         names: names of the classes, in order; None shows their numbers.
         method: "pca" for the two directions of largest variance, or "tsne", which keeps neighbors
             together while large distances mean nothing; up to a few thousand rows.
@@ -41,7 +42,7 @@ def projection(
         A matplotlib Figure.
 
     Raises:
-        DataError: if the numbers of labels and rows differ.
+        DataError: if the numbers of labels and rows differ, or a value is NaN.
         MissingExtraError: if matplotlib is not installed.
 
     Example:
@@ -58,7 +59,7 @@ def projection(
     if not given:
         raise ArgumentError("plot.projection: no representation to draw")
     arrays = {str(name): _flat(each, str(name)) for name, each in given.items()}
-    classes = None if labels is None else _classes(labels, arrays)
+    classes = None if labels is None else _classes(labels, arrays, names)
     called = [] if classes is None else style.class_names(classes, names, "plot.projection")
     columns = 2 if len(arrays) == 4 else min(COLUMNS, len(arrays))
     rows = -(-len(arrays) // columns)
@@ -74,25 +75,27 @@ def projection(
 
 
 def _flat(value: Any, name: str) -> np.ndarray:
-    array = np.asarray(value)
+    array = as_array(value, f"plot.projection: {name or 'the representation'}")
     if array.ndim < 2 or len(array) < 2 or array.dtype.kind not in "fiub":
         raise ShapeError(
             f"plot.projection: {name or 'the representation'} is {describe(array)}, expected "
             "numbers of shape (rows, ...) with two rows at least"
         )
+    need_finite(array, f"plot.projection: {name or 'the representation'}")
     return array.reshape(len(array), -1)
 
 
-def _classes(labels: Any, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    array = np.asarray(labels)
-    array = array.argmax(axis=1) if array.ndim == 2 and array.shape[1] > 1 else np.ravel(array)
+def _classes(
+    labels: Any, arrays: Mapping[str, np.ndarray], names: Sequence[str] | None
+) -> np.ndarray:
+    array = class_numbers(labels, "plot.projection: labels", names)
     for name, each in arrays.items():
         if len(each) != len(array):
             raise DataError(
                 f"plot.projection: {len(array)} labels for {len(each)} rows"
                 + (f" of {name!r}" if name else "")
             )
-    return array.astype(np.int64)
+    return array
 
 
 def _panel(

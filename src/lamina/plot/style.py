@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina.errors import ArgumentError, need_extra
+from lamina.errors import ArgumentError, describe, need_extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,9 +61,17 @@ def title(drawn: Any, text: str | None) -> None:
 def finished(drawn: Figure, path: Path | None) -> Figure:
     """The figure; with a path it is saved there.
 
-    Raises ArgumentError where matplotlib does not know the ending.
+    Raises ArgumentError where matplotlib does not know the ending, or the folder does not exist.
     """
     if path is not None:
+        if not isinstance(path, str | os.PathLike):
+            raise ArgumentError(f"plot: path is {describe(path)}, expected a path or None")
+        folder = os.path.dirname(path)
+        if folder and not os.path.isdir(folder):
+            raise ArgumentError(
+                f"plot: the folder {folder!r} does not exist",
+                hint="create it: pathlib.Path(folder).mkdir(parents=True)",
+            )
         ending = os.path.splitext(path)[1].lstrip(".").lower()
         known = drawn.canvas.get_supported_filetypes()
         if ending not in known:
