@@ -10,6 +10,7 @@ their state from batch to batch.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 PARTS = ("train", "validation")
 
 
-class Corpus:
+class Corpus(ABC):
     """The base class of texts as numbers; a subclass defines what a token is.
 
     Args:
@@ -101,12 +102,14 @@ class Corpus:
     _hint = "give the vocabulary of both texts: vocabulary=sorted(set(train + validation))"
 
     @staticmethod
+    @abstractmethod
     def _tokens(text: str) -> Sequence[str]:
-        raise TypeError("a corpus must define _tokens(text)")
+        """Return the tokens of a text."""
 
     @staticmethod
+    @abstractmethod
     def _joined(tokens: Sequence[str]) -> str:
-        raise TypeError("a corpus must define _joined(tokens)")
+        """Return the text of tokens."""
 
     # ---- as batches ----------------------------------------------------------------------------
     def windows(self, length: int, part: str = "train", stride: int | None = None) -> Pair:

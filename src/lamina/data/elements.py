@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ _PASSES = 1 << 31  # numbers of passes fit into 31 bits
 _SPREAD = 0x9E3779B1
 
 
-class Elements:
+class Elements(ABC):
     """Passes over elements; `_with` and `_following` make the next stage of a pipeline."""
 
     workers: int
@@ -55,13 +56,13 @@ class Elements:
     _finish: Callable[[], None] | None
     _passes: int
 
+    @abstractmethod
     def _count(self) -> int:
         """Return the length, INFINITE or UNKNOWN."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _with(self, make: Make | None = None, length: int | None = None, **options: Any) -> Dataset:
         """Return a data set like this one: of another function, length or option."""
-        raise NotImplementedError
 
     def _following(self, iterate: Iterate, length: int = UNKNOWN, **options: Any) -> Dataset:
         """Return a data set that is made pass by pass, of the elements of this one."""

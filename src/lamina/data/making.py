@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +28,9 @@ class Making(Elements):
     """Methods of the class."""
 
     @classmethod
+    @abstractmethod
     def _new(cls, make: Any, length: int, **options: Any) -> Dataset:
         """Return a dataset of a function, with its options."""
-        raise NotImplementedError
 
     @classmethod
     def from_tensor_slices(cls, tensors: NestLike, name: str | None = None) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -26,7 +27,7 @@ RATE = 0.01
 WEIGHTED = "mean_with_sample_weight"  # how losses that estimators choose are reduced
 
 
-class Estimator(BaseEstimator):  # type: ignore[misc]
+class Estimator(BaseEstimator, ABC):  # type: ignore[misc]
     """The base class of the estimators; not used by itself.
 
     `model` is a function that returns a network, compiled or not, or a network. The function may
@@ -139,10 +140,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         more = routed(vars(self), "compile")
         return {"optimizer": optimizer, "loss": loss, "metrics": self.metrics, **more}
 
+    @abstractmethod
     def _loss_for(self, network: Model) -> Any:
         """The loss that goes with the targets and this network; with weights it divides by their
         sum, so that a row of weight 2 counts like two rows."""
-        raise NotImplementedError
 
     # ---- fitting -------------------------------------------------------------------------------
     def _train(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,25 +33,25 @@ class Params(dict[str, Any]):
             raise AttributeError(f"no hyperparameter {name!r}; the space has {known}") from None
 
 
-class Parameter:
+class Parameter(ABC):
     """The base class of the values of one hyperparameter; made by `choice`, `integers`, `uniform`
     and `loguniform`."""
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator) -> Any:
         """Return a value at random.
 
         Args:
             rng: generator of random numbers.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def grid(self) -> Sequence[Any]:
         """Return all values, in order.
 
         Raises:
             ArgumentError: for an interval of real numbers, which has no list of values.
         """
-        raise NotImplementedError
 
 
 class Choice(Parameter):
