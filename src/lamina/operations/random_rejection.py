@@ -68,6 +68,17 @@ def gamma(
     return as_tensor(_gamma(key_or_next(key), shape_parameter, extents, wide), found)
 
 
+def proposed(x: Tensor, u: Tensor, d: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """Return whether d v is accepted as a gamma number of shape d + 1/3, and v = (1 + c x)^3 for a
+    normal x, a uniform u in [0, 1) and c = 1 / (3 sqrt(d)); v is 1 where it would be negative."""
+    v = add(1.0, multiply(c, x))
+    v = multiply(v, square(v))
+    positive = greater(v, 0.0)
+    safe = where(positive, v, 1.0)
+    bound = add(multiply(0.5, square(x)), multiply(d, add(subtract(1.0, safe), log(safe))))
+    return where(positive, less(log(subtract(1.0, u)), bound), False), safe
+
+
 def _gamma(key: Tensor, alpha: Tensor, shape: Shape, dtype: DType) -> Tensor:
     """Below 1, the number for alpha + 1 times U^(1 / alpha)."""
     of_proposals, of_power = split(key)
@@ -79,13 +90,8 @@ def _gamma(key: Tensor, alpha: Tensor, shape: Shape, dtype: DType) -> Tensor:
         of_normal, of_uniform = split(each)
         x = normal(shape, dtype=dtype, key=of_normal)
         u = uniform(shape, dtype=dtype, key=of_uniform)
-        v = add(1.0, multiply(c, x))
-        v = multiply(v, square(v))
-        positive = greater(v, 0.0)
-        safe = where(positive, v, 1.0)
-        bound = add(multiply(0.5, square(x)), multiply(d, add(subtract(1.0, safe), log(safe))))
-        accepted = where(positive, less(log(subtract(1.0, u)), bound), False)
-        drawn = where(accepted, multiply(d, safe), drawn)
+        is_accepted, v = proposed(x, u, d, c)
+        drawn = where(is_accepted, multiply(d, v), drawn)
     u = subtract(1.0, uniform(shape, dtype=dtype, key=of_power))
     factor = exp(divide(log(u), maximum(alpha, np.finfo(dtype.storage).tiny)))
     return where(small, multiply(drawn, factor), drawn)
