@@ -14,10 +14,10 @@ from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
 from lamina.data.folders import UNREADABLE, Index, index, open_folder
 from lamina.data.labeled_folders import (
+    LabeledFiles,
     check_arguments,
     check_labels,
     divided,
-    encoded_labels,
 )
 from lamina.errors import ArgumentError, FileFormatError, ShapeError
 
@@ -108,47 +108,31 @@ def is_sound(path: str) -> bool:
     return name.endswith(".wav") and not name.startswith(".")
 
 
-class Sounds:
+class Sounds(LabeledFiles):
     """Sounds by their number in the index."""
 
     def __init__(
         self, files: Index, label_mode: str | None, rate: int | None, length: int | None
     ) -> None:
-        self.files, self.rate, self.length = files, rate, length
-        self.labels = encoded_labels(files, label_mode)
+        super().__init__(files, label_mode)
+        self.rate, self.length = rate, length
 
-    def dataset(
-        self, rows: np.ndarray, batch_size: int | None, order: int | None, workers: int
-    ) -> Dataset:
-        """The sounds of these numbers, in the order of a seed, or as they are."""
-        data = Dataset.of_rows(
-            lambda chosen: self.batch(rows[chosen]),
-            len(rows),
-            batch_size,
-            order,
-            workers=workers,
-            class_names=self.files.class_names,
-        )
-        data.file_paths = [self.files.folder.name(self.files.paths[row]) for row in rows]
-        return data
-
-    def batch(self, rows: Any) -> Any:
-        """(sounds, labels), or sounds; of one row, a sound of (steps, channels)."""
-        if not np.ndim(rows):
-            sound = self._read(int(rows))
-            steps = self.length or len(sound)
-            sounds = _fitted(sound, steps)
-        else:
-            read = [self._read(int(row)) for row in rows]
-            steps = self.length or max(len(sound) for sound in read)
-            channels = {sound.shape[1] for sound in read}
-            if len(channels) > 1:
-                raise ShapeError(
-                    f"{OWNER}: sounds of one batch have {sorted(channels)} channels",
-                    hint="take batch_size=1, or convert the files to one number of channels",
-                )
-            sounds = np.stack([_fitted(sound, steps) for sound in read])
+    def batch(self, rows: np.ndarray) -> Any:
+        read = [self._read(int(row)) for row in rows]
+        steps = self.length or max(len(sound) for sound in read)
+        channels = {sound.shape[1] for sound in read}
+        if len(channels) > 1:
+            raise ShapeError(
+                f"{OWNER}: sounds of one batch have {sorted(channels)} channels",
+                hint="take batch_size=1, or convert the files to one number of channels",
+            )
+        sounds = np.stack([_fitted(sound, steps) for sound in read])
         return sounds if self.labels is None else (sounds, self.labels[rows])
+
+    def sample(self, row: int) -> Any:
+        sound = self._read(row)
+        sound = _fitted(sound, self.length or len(sound))
+        return sound if self.labels is None else (sound, self.labels[row])
 
     def _read(self, row: int) -> np.ndarray:
         path = self.files.paths[row]

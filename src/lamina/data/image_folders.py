@@ -21,10 +21,10 @@ from lamina.data.images import (
     unreadable,
 )
 from lamina.data.labeled_folders import (
+    LabeledFiles,
     check_arguments,
     check_labels,
     divided,
-    encoded_labels,
 )
 from lamina.data.single_images import is_first
 from lamina.errors import ArgumentError, FileFormatError, ShapeError, describe, unknown_name, warn
@@ -135,7 +135,7 @@ def is_image(path: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
-class Images:
+class Images(LabeledFiles):
     """Images by their number in the index, decoded; remembers which ones could not be."""
 
     def __init__(
@@ -146,32 +146,12 @@ class Images:
         channels_first: bool,
         on_error: str,
     ) -> None:
-        self.files, self.decode, self.on_error = files, decode, on_error
+        super().__init__(files, label_mode)
+        self.decode, self.on_error = decode, on_error
         self.channels_first = channels_first
-        self.labels = encoded_labels(files, label_mode)
         self._bad: dict[str, str] = {}
         self._reported: set[str] = set()
         self._expected = unreadable()
-
-    def dataset(
-        self, rows: np.ndarray, batch_size: int | None, order: int | None, workers: int
-    ) -> Dataset:
-        """The images of these numbers, in the order of a seed, or as they are."""
-
-        def made(chosen: Any) -> Any:
-            return self.batch(rows[chosen]) if batch_size else self.sample(int(rows[chosen]))
-
-        data = Dataset.of_rows(
-            made,
-            len(rows),
-            batch_size,
-            order,
-            workers=workers,
-            class_names=self.files.class_names,
-            finish=self.report,
-        )
-        data.file_paths = [self.files.folder.name(self.files.paths[row]) for row in rows]
-        return data
 
     def batch(self, rows: np.ndarray) -> Any:
         """(images, labels) of those that can be read, or images; None where none can."""
@@ -217,7 +197,7 @@ class Images:
             hint="give an image_size=(height, width), or take batch_size=1",
         )
 
-    def report(self) -> None:
+    def finish(self) -> None:
         """Warn of the files that could not be read and have not been named yet."""
         new = {path: why for path, why in self._bad.items() if path not in self._reported}
         if not new:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,46 @@ def divided(
         "validation": lambda: dataset(held_out, None),
     }
     return parts[subset]() if subset in parts else (parts["training"](), parts["validation"]())
+
+
+class LabeledFiles(ABC):
+    """Files by their number in the index, with their labels; a subclass reads them."""
+
+    def __init__(self, files: Index, label_mode: str | None) -> None:
+        self.files = files
+        self.labels = encoded_labels(files, label_mode)
+
+    @abstractmethod
+    def batch(self, rows: np.ndarray) -> Any:
+        """Return (values, labels) of the files of these numbers, or values without labels."""
+
+    @abstractmethod
+    def sample(self, row: int) -> Any:
+        """Return (value, label) of one file, or a value without a label."""
+
+    def finish(self) -> None:
+        """Report on a pass, at its end; here nothing."""
+        return
+
+    def dataset(
+        self, rows: np.ndarray, batch_size: int | None, order: int | None, workers: int
+    ) -> Dataset:
+        """Return the files of these numbers, in the order of a seed, or as they are."""
+
+        def made(chosen: Any) -> Any:
+            return self.batch(rows[chosen]) if batch_size else self.sample(int(rows[chosen]))
+
+        data = Dataset.of_rows(
+            made,
+            len(rows),
+            batch_size,
+            order,
+            workers=workers,
+            class_names=self.files.class_names,
+            finish=self.finish,
+        )
+        data.file_paths = [self.files.folder.name(self.files.paths[row]) for row in rows]
+        return data
 
 
 def encoded_labels(files: Index, label_mode: str | None) -> np.ndarray | None:

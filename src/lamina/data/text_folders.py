@@ -12,10 +12,10 @@ from lamina.data.background import default_workers
 from lamina.data.dataset import Dataset
 from lamina.data.folders import UNREADABLE, Index, index, open_folder
 from lamina.data.labeled_folders import (
+    LabeledFiles,
     check_arguments,
     check_labels,
     divided,
-    encoded_labels,
 )
 from lamina.errors import FileFormatError, RangeError
 
@@ -96,36 +96,23 @@ def is_text(path: str) -> bool:
     return name.endswith(".txt") and not name.startswith(".")
 
 
-class Texts:
+class Texts(LabeledFiles):
     """Texts by their number in the index."""
 
     def __init__(
         self, files: Index, label_mode: str | None, max_length: int | None, encoding: str
     ) -> None:
-        self.files, self.max_length, self.encoding = files, max_length, encoding
-        self.labels = encoded_labels(files, label_mode)
+        super().__init__(files, label_mode)
+        self.max_length, self.encoding = max_length, encoding
 
-    def dataset(
-        self, rows: np.ndarray, batch_size: int | None, order: int | None, workers: int
-    ) -> Dataset:
-        """The texts of these numbers, in the order of a seed, or as they are."""
-        data = Dataset.of_rows(
-            lambda chosen: self.batch(rows[chosen]),
-            len(rows),
-            batch_size,
-            order,
-            workers=workers,
-            class_names=self.files.class_names,
-        )
-        data.file_paths = [self.files.folder.name(self.files.paths[row]) for row in rows]
-        return data
-
-    def batch(self, rows: Any) -> Any:
-        """(texts, labels), or texts; of one row, a text of no axes."""
+    def batch(self, rows: np.ndarray) -> Any:
         texts = np.empty(np.shape(rows), object)
         for place, row in np.ndenumerate(rows):
             texts[place] = self._read(int(row))
         return texts if self.labels is None else (texts, self.labels[rows])
+
+    def sample(self, row: int) -> Any:
+        return self.batch(np.asarray(row))
 
     def _read(self, row: int) -> str:
         path = self.files.paths[row]

@@ -7,7 +7,7 @@ California set serves the same purpose.
 import numpy as np
 
 from lamina.datasets.download import Source, find_file
-from lamina.errors import RangeError
+from lamina.datasets.tables import Split, divided, need_fraction
 
 SOURCE = Source(
     name="boston_housing",
@@ -21,9 +21,7 @@ SOURCE = Source(
 )
 
 
-def load_data(
-    path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113) -> Split:
     """Return ((x_train, y_train), (x_test, y_test)).
 
     x has 13 features a row, y prices in $1000.
@@ -46,12 +44,7 @@ def load_data(
 
     Source: Harrison and Rubinfeld (1978), Hedonic housing prices and the demand for clean air.
     """
-    if not 0 <= test_split < 1:
-        raise RangeError(f"test_split is {test_split}, expected a fraction from 0 to below 1")
+    need_fraction(test_split)
     with np.load(find_file(SOURCE, "boston_housing.npz"), allow_pickle=False) as arrays:
         x, y = arrays["x"], arrays["y"]
-    order = np.arange(len(x))
-    np.random.RandomState(seed).shuffle(order)
-    x, y = x[order], y[order]
-    border = int(len(x) * (1 - test_split))
-    return (x[:border], y[:border]), (x[border:], y[border:])
+    return divided(x, y, test_split, seed)

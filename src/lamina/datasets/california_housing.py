@@ -3,7 +3,8 @@
 import numpy as np
 
 from lamina.datasets.download import Source, find_file
-from lamina.errors import ArgumentError, RangeError
+from lamina.datasets.tables import Split, divided, need_fraction
+from lamina.errors import ArgumentError
 
 _SHA_256 = "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f"
 SOURCE = Source(
@@ -21,7 +22,7 @@ def load_data(
     path: str = "california_housing.npz",
     test_split: float = 0.2,
     seed: int = 113,
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+) -> Split:
     """Return ((x_train, y_train), (x_test, y_test)).
 
     x has 8 features a row, y prices in $.
@@ -45,16 +46,11 @@ def load_data(
 
     Source: Pace and Barry (1997), Sparse spatial autoregressions.
     """
-    if not 0 <= test_split < 1:
-        raise RangeError(f"test_split is {test_split}, expected a fraction from 0 to below 1")
+    need_fraction(test_split)
     if version not in ("small", "large"):
         raise ArgumentError(f"version is {version!r}, expected 'small' or 'large'")
     with np.load(find_file(SOURCE, "california_housing.npz"), allow_pickle=False) as arrays:
         x, y = arrays["x"], arrays["y"]
     if version == "small":
         x, y = x[:600], y[:600]
-    order = np.arange(len(x))
-    np.random.RandomState(seed).shuffle(order)
-    x, y = x[order], y[order]
-    border = int(len(x) * (1 - test_split))
-    return (x[:border], y[:border]), (x[border:], y[border:])
+    return divided(x, y, test_split, seed)

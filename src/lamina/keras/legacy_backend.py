@@ -16,6 +16,7 @@ from lamina import activations, keras
 from lamina.defaults import DEFAULTS
 from lamina.keras import ops
 from lamina.keras.scopes import name_scope
+from lamina.losses.regression import unit_vectors
 from lamina.tensor import as_tensor
 from lamina.variables import Variable
 
@@ -99,8 +100,7 @@ def _int_shape(x: Any) -> tuple[int | None, ...]:
 
 
 def _l2_normalize(x: Any, axis: Any = None) -> Any:
-    squares = ops.sum(ops.square(x), axis=axis, keepdims=True)
-    return x / ops.sqrt(ops.maximum(squares, 1e-12))
+    return unit_vectors(ops.convert_to_tensor(x), axis)
 
 
 def _map_fn(fn: Function, elems: Any, name: Any = None, dtype: Any = None) -> Any:

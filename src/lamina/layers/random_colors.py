@@ -15,11 +15,11 @@ from lamina.layers._base.images import (
     RandomImages,
     Transformation,
     between,
-    factor_range,
     rescaled,
     value_pair,
 )
 from lamina.layers._base.options import ImageOptions
+from lamina.layers._base.random_factors import Factor, RandomFactor
 from lamina.layers.random_images import RandomBrightness, RandomContrast
 from lamina.operations.colors import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
 from lamina.seeding import SeedLike
@@ -35,11 +35,10 @@ __all__ = [
     "RandomSaturation",
 ]
 
-Factor = float | Sequence[float]
 BYTES = (0.0, 255.0)
 
 
-class RandomColorDegeneration(RandomImages):
+class RandomColorDegeneration(RandomFactor):
     """Random mixture of images with their gray versions in training.
 
         clip(inputs + f (gray - inputs), low, high), with f random in the range of `factor`
@@ -60,19 +59,6 @@ class RandomColorDegeneration(RandomImages):
         >>> lm.layers.RandomColorDegeneration((1.0, 1.0))([[[[255.0, 0.0, 0.0]]]]).shape
         (1, 1, 1, 3)
     """
-
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        data_format: str | None = None,
-        seed: SeedLike = None,
-        **kwargs: Unpack[ImageOptions],
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        own = type(self).__name__
-        self.factor, self._pair = factor, factor_range(own, "factor", factor, -1, 1)
-        self.value_range = value_pair(own, value_range)
 
     def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         return {"factor": between(uniform, 0, *self._pair, 4)}
@@ -120,7 +106,7 @@ class RandomGrayscale(RandomImages):
         return ops.where(transformation["should_apply"], rgb_to_grayscale(x), x)
 
 
-class RandomHue(RandomImages):
+class RandomHue(RandomFactor):
     """Random rotation of the hue of images in training.
 
     The hue, in [0, 1], changes by f / 2 in a random direction, with f random in the range of
@@ -144,19 +130,7 @@ class RandomHue(RandomImages):
     """
 
     draws = 2
-
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        data_format: str | None = None,
-        seed: SeedLike = None,
-        **kwargs: Unpack[ImageOptions],
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        own = type(self).__name__
-        self.factor, self._pair = factor, factor_range(own, "factor", factor, 0, 1)
-        self.value_range = value_pair(own, value_range)
+    limits = (0, 1)
 
     def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         sign = ops.where(between(uniform, 0, 0.0, 1.0, 1) > 0.5, -1.0, 1.0)
@@ -170,7 +144,7 @@ class RandomHue(RandomImages):
         return rescaled(ops.clip(rgb, 0.0, 1.0), (0.0, 1.0), self.value_range)
 
 
-class RandomSaturation(RandomImages):
+class RandomSaturation(RandomFactor):
     """Random change of the saturation of images in training.
 
     The saturation is multiplied by f / (1 - f), with f random in the range of `factor`, and
@@ -194,19 +168,6 @@ class RandomSaturation(RandomImages):
         (batch, 10, 12, 3)
     """
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        data_format: str | None = None,
-        seed: SeedLike = None,
-        **kwargs: Unpack[ImageOptions],
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        own = type(self).__name__
-        self.factor, self._pair = factor, factor_range(own, "factor", factor, -1, 1)
-        self.value_range = value_pair(own, value_range)
-
     def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         f = between(uniform, 0, *self._pair, 1)
         return {"factor": f / (1.0 - f + 1e-7)}
@@ -218,7 +179,7 @@ class RandomSaturation(RandomImages):
         return hsv_to_rgb(ops.stack([hue, saturation, value], axis=-1))
 
 
-class RandomInvert(RandomImages):
+class RandomInvert(RandomFactor):
     """Inversion of the values of random images in training: low + high - inputs.
 
     Args:
@@ -240,6 +201,7 @@ class RandomInvert(RandomImages):
     """
 
     draws = 2
+    limits = (0, 1)
 
     def __init__(
         self,
@@ -249,10 +211,7 @@ class RandomInvert(RandomImages):
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        own = type(self).__name__
-        self.factor, self._pair = factor, factor_range(own, "factor", factor, 0, 1)
-        self.value_range = value_pair(own, value_range)
+        super().__init__(factor, value_range, data_format, seed, **kwargs)
 
     def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         probability = between(uniform, 0, *self._pair, 1)
@@ -263,7 +222,7 @@ class RandomInvert(RandomImages):
         return ops.where(chosen, sum(self.value_range) - x, x)
 
 
-class RandomPosterization(RandomImages):
+class RandomPosterization(RandomFactor):
     """Random reduction of the number of bits per value of images in training.
 
     Args:
@@ -284,18 +243,7 @@ class RandomPosterization(RandomImages):
         [[[[192.0], [0.0]]]]
     """
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        data_format: str | None = None,
-        seed: SeedLike = None,
-        **kwargs: Unpack[ImageOptions],
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        own = type(self).__name__
-        self.factor, self._pair = factor, factor_range(own, "factor", factor, 1, 8)
-        self.value_range = value_pair(own, value_range)
+    limits = (1, 8)
 
     def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         low, high = (int(n) for n in self._pair)

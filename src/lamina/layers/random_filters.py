@@ -21,14 +21,13 @@ from lamina.layers._base.images import (
     value_pair,
 )
 from lamina.layers._base.options import ImageOptions
+from lamina.layers._base.random_factors import Factor, RandomFactor
 from lamina.operations import creation, sample_distributions
 from lamina.operations.blurring import gaussian_blur
 from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
 
 __all__ = ["RandomErasing", "RandomGaussianBlur", "RandomSharpness"]
-
-Factor = float | Sequence[float]
 
 
 class RandomGaussianBlur(RandomImages):
@@ -94,7 +93,7 @@ class RandomGaussianBlur(RandomImages):
         return ops.clip(ops.where(chosen, blurred, x), *self.value_range)
 
 
-class RandomSharpness(RandomImages):
+class RandomSharpness(RandomFactor):
     """Random change of the sharpness of images in training.
 
         clip(inputs + (1 - 2 f) (smooth - inputs), low, high), with f random in the range of
@@ -119,18 +118,7 @@ class RandomSharpness(RandomImages):
         (batch, 10, 12, 3)
     """
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        data_format: str | None = None,
-        seed: SeedLike = None,
-        **kwargs: Unpack[ImageOptions],
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        own = type(self).__name__
-        self.factor, self._pair = factor, factor_range(own, "factor", factor, 0, 1)
-        self.value_range = value_pair(own, value_range)
+    limits = (0, 1)
 
     def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         return {"factor": between(uniform, 0, *self._pair, 1)}

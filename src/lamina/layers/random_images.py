@@ -21,6 +21,7 @@ from lamina.layers._base.images import (
     value_pair,
 )
 from lamina.layers._base.options import ImageOptions
+from lamina.layers._base.random_factors import RandomFactor
 from lamina.operations.boxes import numbers_of
 from lamina.seeding import SeedLike
 from lamina.tensor import Tensor
@@ -137,7 +138,7 @@ class RandomContrast(RandomImages):
         return ops.clip((x - mean) * f + mean, *self.value_range)
 
 
-class RandomBrightness(RandomImages):
+class RandomBrightness(RandomFactor):
     """Random change of the brightness of images in training.
 
         clip(inputs + f (high - low), low, high), with f random in the range of `factor`
@@ -169,10 +170,7 @@ class RandomBrightness(RandomImages):
         data_format: str | None = None,
         **kwargs: Unpack[ImageOptions],
     ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        own = type(self).__name__
-        self.factor, self._pair = factor, factor_range(own, "factor", factor, -1, 1)
-        self.value_range = value_pair(own, value_range)
+        super().__init__(factor, value_range, data_format, seed, **kwargs)
 
     def drawn(self, uniform: Tensor, shape: Any) -> dict[str, Any]:
         low, high = self.value_range

@@ -115,7 +115,7 @@ def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> Tens
     return ops.mean(ops.square(difference), axis=-1)
 
 
-def unit_vectors(x: Tensor, axis: int) -> Tensor:
+def unit_vectors(x: Tensor, axis: int | None) -> Tensor:
     """Return x / max(||x||, 1e-6) along an axis."""
     squares = ops.sum(ops.square(x), axis=axis, keepdims=True)
     return x / ops.sqrt(ops.maximum(squares, 1e-12))
