@@ -251,9 +251,11 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
 # The packages of each extra of Lamina that functions need; a test compares it with pyproject.toml.
 EXTRAS = {
     "images": ("pillow",),
+    "mlflow": ("mlflow-skinny",),
     "plot": ("matplotlib", "pillow"),
     "sklearn": ("scikit-learn",),
     "tune": ("optuna",),
+    "wandb": ("wandb",),
     "xla": ("jax",),
 }
 

@@ -16,6 +16,7 @@ from lamina.callbacks.swa import StochasticWeightAveraging
 from lamina.callbacks.table import CSVLogger
 from lamina.callbacks.tensorboard import TensorBoard
 from lamina.callbacks.timer import Timer
+from lamina.callbacks.trackers import MLflowLogger, WandbLogger
 from lamina.elsewhere import CALLBACKS
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "MLflowLogger",
     "ModelCheckpoint",
     "NaNGuard",
     "ProgbarLogger",
@@ -37,6 +39,7 @@ __all__ = [
     "SwapEMAWeights",
     "TerminateOnNaN",
     "Timer",
+    "WandbLogger",
 ]
 
 namespaces.declare(__name__, instead=CALLBACKS)

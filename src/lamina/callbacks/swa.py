@@ -22,7 +22,7 @@ class StochasticWeightAveraging(Callback):
     """A callback that ends training with the mean of the weights of several epochs.
 
     After each averaged epoch, mean <- mean + (weights - mean) / (n + 1). When training ends, the
-    model takes the means, and the moving statistics of its batch normalization are computed anew,
+    model takes the means, and the moving statistics of its batch normalization are computed again,
     as means over one pass through the data in the mode of training: those of single epochs do not
     belong to the mean weights. Validation during training sees the weights themselves. An
     exponential mean is `use_ema=True` of the optimizer with `SwapEMAWeights`.

@@ -1,4 +1,4 @@
-"""Batch-normalization statistics computed anew, for weights that no step of training has seen."""
+"""Batch-normalization statistics computed again, for weights that no step of training has seen."""
 
 from __future__ import annotations
 
