@@ -288,6 +288,15 @@ def test_histories_are_lists_of_runs_and_frames_without_their_column_of_epochs()
     assert shown == ["run 1, training", "run 2, training"]
 
 
+def test_runs_with_different_seeds_are_drawn_as_their_mean_in_a_band():
+    seeds = [{"loss": [2.0, 1.0, 0.5]}, {"loss": [4.0, 3.0]}]
+    (axes,) = lm.plot.history({"sgd": seeds, "adam": {"loss": [1.0, 0.5]}}).axes
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[3.0, 2.0], [1.0, 0.5]]
+    (band,) = axes.collections
+    ends = band.get_paths()[0].get_extents()
+    assert (ends.ymin, ends.ymax) == (1.0, 4.0)
+
+
 @pytest.mark.filterwarnings("error")
 def test_many_runs_and_many_metrics_fit_into_the_figure(tmp_path):
     runs = {f"run {k}": {"loss": [2.0, 1.0], "val_loss": [2.5, k]} for k in range(24)}

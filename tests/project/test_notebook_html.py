@@ -175,6 +175,12 @@ def test_a_history_has_a_row_with_curves_and_the_best_epoch_for_each_metric():
     assert found.tags.count("svg") == 2 and found.tags.count("polyline") == 4
 
 
+def test_the_best_epoch_has_the_number_that_fit_gave_it():
+    found = history(val_loss=[2.0, 1.0])
+    found.epoch = [10, 11]
+    assert page(found).cells[-1] == "1 (epoch 12)"
+
+
 def test_a_history_without_validation_without_epochs_and_with_several_numbers_a_metric():
     assert page(history(loss=[1.0, 0.5])).cells == ["", "", "training", "loss", "", "0.5"]
     assert "0 epochs" in page(history()).text

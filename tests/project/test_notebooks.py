@@ -22,6 +22,9 @@ print("before")
 model.fit(x, x[:, 0], epochs=3)
 print(model.predict(x[:2]).shape)
 """
+LIVE = """
+model.fit(x[:500], x[:500, 0], epochs=3, verbose=0, callbacks=[lm.plot.LiveCurves(every=0)])
+"""
 PNG = b"\x89PNG"
 
 
@@ -60,3 +63,22 @@ def test_a_saved_notebook_holds_the_last_state_of_a_fit_once_and_of_predict_noth
     (shown,) = [o.data["text/plain"] for o in found if o.output_type == "display_data"]
     assert [line[:9] for line in shown.splitlines()] == ["Epoch 1/3", "Epoch 2/3", "Epoch 3/3"]
     assert all(len(line) <= progress.NOTEBOOK_COLUMNS for line in shown.splitlines())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_saved_notebook_holds_the_last_live_curves_once_and_the_history_as_a_table():
+    pytest.importorskip("matplotlib")
+    _, shown = outputs(FIT, LIVE)
+    curves, history = shown
+    assert base64.b64decode(curves.data["image/png"]).startswith(PNG)
+    assert "3 epochs" in history.data["text/html"] and "<svg" in history.data["text/html"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_fresh_kernel_shows_models_and_tensors_as_tables():
+    _, (model,), (tensor,) = outputs(FIT, "model", "lm.asarray(x[:3, :2])")
+    assert "Total params: 11,001" in model.data["text/html"]
+    assert "float32[3, 2]" in tensor.data["text/html"]
+    assert tensor.data["text/plain"].startswith("Tensor(")

@@ -82,7 +82,8 @@ class History(Callback):
                 range(len(validation)),
                 key=lambda k: sign * validation[k] if validation[k] == validation[k] else -np.inf,
             )
-            best = f"{notebook.value_text(float(validation[place]))} (epoch {place + 1})"
+            number = self.epoch[place] if len(self.epoch) == len(validation) else place
+            best = f"{notebook.value_text(float(validation[place]))} (epoch {number + 1})"
         return [escape(name), notebook.curves(training, validation), *shown, best]
 
     def __repr__(self) -> str:

@@ -23,6 +23,20 @@ LEGEND_ROWS = 18
 Run = Mapping[str, Sequence[float]]
 
 
+class Seeds:
+    """The values of a metric in several runs: a sequence of their means, with their range."""
+
+    def __init__(self, rows: Sequence[Sequence[float]]) -> None:
+        least = min(map(len, rows))
+        self.rows = np.array([list(row)[:least] for row in rows], np.float64)
+
+    def __len__(self) -> int:
+        return int(self.rows.shape[1])
+
+    def __getitem__(self, epoch: int) -> float:
+        return float(self.rows[:, epoch].mean())
+
+
 def history(
     runs: History | Mapping[str, Any] | Sequence[Any],
     metrics: str | Sequence[str] | None = None,
@@ -37,7 +51,9 @@ def history(
 
     Args:
         runs: result of `fit`, its dictionary {"loss": [...], "val_loss": [...]} or a frame with
-            such columns; or several to compare, as a dictionary by name or a list.
+            such columns; or several to compare, as a dictionary by name or a list. A list in such a
+            dictionary holds runs with different seeds: their mean is drawn, in a band from the
+            smallest to the largest value, over the epochs that all have.
         metrics: names without "val_"; None takes all but the learning rate.
         title: title of the figure; None for none.
         path: file to save the figure to; its ending is the format. None saves nothing.
@@ -145,13 +161,28 @@ def _runs(given: Any) -> dict[str, Run]:
         raise ArgumentError(
             f"plot.history: got {describe(given)}, expected what `fit` returned, or a dict of such"
         )
-    inner: dict[str, Any] = {str(name): _columns(each) for name, each in run.items()}
+    inner: dict[str, Any] = {str(name): _pooled(_columns(each)) for name, each in run.items()}
     several = bool(inner) and all(isinstance(each, Mapping) for each in inner.values())
     found: dict[str, Run] = inner if several else {"": run}
     for each in found.values():
         for name, values in each.items():
             _need_numbers(str(name), values)
     return found
+
+
+def _pooled(runs: Any) -> Any:
+    """Of a list of runs the values of all by metric; other values as they are."""
+    if not isinstance(runs, list | tuple) or not runs:
+        return runs
+    each = [_columns(run) for run in runs]
+    if not all(isinstance(run, Mapping) for run in each):
+        return runs
+    names = [name for name in each[0] if all(name in run for run in each)]
+    for name in names:
+        for run in each:
+            _need_numbers(str(name), run[name])
+    drawable = [name for name in names if all(_drawable(run[name]) for run in each)]
+    return {name: Seeds([run[name] for run in each]) for name in drawable}
 
 
 def _columns(run: Any) -> Any:
@@ -205,18 +236,21 @@ def _panel(axes: Any, metric: str, runs: Mapping[str, Run]) -> None:
     axes.legend(frameon=False, fontsize=style.TEXT)
 
 
-def _curve(axes: Any, values: Sequence[float] | None, label: str, **how: Any) -> None:
+def _curve(axes: Any, values: Sequence[float] | Seeds | None, label: str, **how: Any) -> None:
     if values is None:
         return
     size = 3.5 if len(values) <= 40 else 0
     if len(values) == 1:  # a line through one point is invisible
         how["marker"], size = "o", 6
-    numbers = np.asarray(values, np.float64)
+    numbers = np.array(list(values), np.float64)
     epochs, broken = np.arange(1, len(numbers) + 1), ~np.isfinite(numbers)
     if broken.any():  # points between them have no lines
         how["marker"], size = how.get("marker", "o"), 3.5
         numbers = np.where(broken, np.nan, numbers)
     axes.plot(epochs, numbers, label=label, markersize=size, **how)
+    if isinstance(values, Seeds):
+        low, high = values.rows.min(axis=0), values.rows.max(axis=0)
+        axes.fill_between(epochs, low, high, color=how["color"], alpha=0.15, linewidth=0)
     if broken.any():
         axes.plot(epochs[broken], np.full(broken.sum(), 0.02), "x", color=style.RED, markersize=6,
                   transform=axes.get_xaxis_transform(), label=f"{label}: not finite")  # fmt: skip
