@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 
-from lamina.errors import DTypeError, RangeError, deprecated, describe
+from lamina.errors import ArgumentTypeError, DTypeError, RangeError, deprecated, describe
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +62,9 @@ def integer(
         else:
             if (least is None or found >= least) and (most is None or found <= most):
                 return found
-    raise _error(owner, name, "an integer" + _bounds(least, most), value, optional)
+            raise _error(owner, name, "an integer" + _bounds(least, most), value, optional)
+    expected = "an integer" + _bounds(least, most)
+    raise _error(owner, name, expected, value, optional, ArgumentTypeError)
 
 
 def integer_pair(owner: str, name: str, value: Any, least: int | None = None) -> tuple[int, int]:
@@ -196,7 +198,7 @@ class Integers:
         ):
             expected = "an integer or a tuple of integers" if self.alone else "a tuple of integers"
             expected += _bounds(None, self.most)
-            raise _error(owner, name, expected, value, self.optional)
+            raise _error(owner, name, expected, value, self.optional, ArgumentTypeError)
 
 
 @dataclass(frozen=True)
@@ -296,9 +298,16 @@ def _bounds(
     return " " + " and ".join(said) if said else ""
 
 
-def _error(owner: str, name: str, expected: str, value: Any, optional: bool = False) -> RangeError:
+def _error(
+    owner: str,
+    name: str,
+    expected: str,
+    value: Any,
+    optional: bool = False,
+    kind: type[RangeError] = RangeError,
+) -> RangeError:
     expected += " or None" if optional else ""
-    return RangeError(f"{owner}: invalid {name} (expected {expected}, got {describe(value)})")
+    return kind(f"{owner}: invalid {name} (expected {expected}, got {describe(value)})")
 
 
 def older_names(**names: str | None) -> Callable[[F], F]:

@@ -90,6 +90,14 @@ class RangeError(LaminaError, ValueError):
     """
 
 
+class ArgumentTypeError(RangeError, TypeError):
+    """An argument of another type than the expected one: text in place of a number, 2.5 layers.
+
+    Cause and fix: the message shows the value and the type. The class is a ValueError and a
+    TypeError, since NumPy and Keras raise either.
+    """
+
+
 class OutOfBoundsError(LaminaError, IndexError, ValueError):
     """An index beyond the end of an axis, or an axis that an array does not have.
 

@@ -6,7 +6,7 @@ import pytest
 import lamina as lm
 from lamina import keras, layers
 from lamina.defaults import DEFAULTS
-from lamina.errors import ArgumentError, DTypeError
+from lamina.errors import ArgumentError, DTypeError, UnknownNameError
 from lamina.variables import bound
 
 RNG = np.random.default_rng(0)
@@ -169,7 +169,7 @@ def test_stateful_layer_of_16_bits_keeps_states_of_16_bits():
 
 @pytest.mark.parametrize("dtype", ["int32", "mixed_float8"])
 def test_layer_refuses_a_dtype_that_it_cannot_compute_in(dtype):
-    with pytest.raises(DTypeError, match=r"Dense.*dtype"):
+    with pytest.raises((DTypeError, UnknownNameError), match=r"Dense.*dtype"):
         layers.Dense(2, dtype=dtype)
 
 

@@ -457,7 +457,7 @@ MISTAKES = [
     (lambda: L.Input(shape=("a",)), ShapeError, "a shape is a tuple of positive integers"),
     (lambda: float(L.Input((3,))), TypeError, "stands for data that will come"),
     (lambda: bool(L.Dense(1)(L.Input((3,)))), TypeError, "has no value yet"),
-    (lambda: L.Layer()(A), TypeError, r"Layer must define call"),
+    (lambda: L.Layer()(A), NotImplementedError, r"Layer must define call"),
     (lambda: deserialize({"module": "keras.layers", "class_name": "Dens", "config": {}}),
      UnknownNameError, r"unknown class in lamina.layers 'Dens'\n.*custom_objects.*'Dense'"),
 ]  # fmt: skip

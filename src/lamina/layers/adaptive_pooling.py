@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 from lamina import operations as ops
 from lamina.layers._base.layer import Layer
@@ -38,6 +38,10 @@ class _AdaptivePooling(Layer):
         self.output_size = per_axis(own, "output_size", output_size, self.rank)
         self.data_format = checked_format(own, data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2, layout=layout(self.rank, self.data_format))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"output_size": self.output_size, "data_format": self.data_format}
+        return {**super().get_config(), **own}
 
     def call(self, inputs: Tensor) -> Tensor:
         return type(self).operation(inputs, self.output_size, self.data_format)

@@ -65,6 +65,7 @@ class _PlainAttention(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.use_scale = bool(use_scale)
+        self.seed = seed
         self.dropout = Dropout(dropout, seed=seed, name="dropout", dtype=self.dtype_policy)
         self.scale: Any = None
 
@@ -89,7 +90,7 @@ class _PlainAttention(Layer):
         query_mask, value_mask = _pair(self, mask)
         check_masks(self._label(), query, key, query_mask=query_mask, value_mask=value_mask)
         scores = self.scores(query, key)
-        there = None if value_mask is None else ops.expand_dims(value_mask, 1)
+        there = None if value_mask is None else ops.expand_dims(value_mask, -2)
         if use_causal_mask:
             there = masks.both(there, causal_mask(*scores.shape[-2:]))
         weights = self.dropout(masked_softmax(scores, there), training=training)
@@ -142,7 +143,7 @@ class Attention(_PlainAttention):
 
     Shapes:
         [query (batch, queries, d), value (batch, keys, d), optional key (batch, keys, d)] ->
-            (batch, queries, d)
+            (batch, queries, d); further axes after the batch belong to it
         mask: [query_mask (batch, queries), value_mask (batch, keys)]
 
     Example:
@@ -177,9 +178,10 @@ class Attention(_PlainAttention):
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         if self.score_mode == "dot":
-            found = linear_algebra.contract(query, key, ((2,), (2,)), ((0,), (0,)))
+            batch, last = tuple(range(query.ndim - 2)), query.ndim - 1
+            found = linear_algebra.contract(query, key, ((last,), (last,)), (batch, batch))
             return found if self.scale is None else found * self.scale
-        both = ops.expand_dims(query, 2) + ops.expand_dims(key, 1)
+        both = ops.expand_dims(query, -2) + ops.expand_dims(key, -3)
         both = both if self.scale is None else both * self.scale
         return ops.sum(ops.tanh(both), -1) * self.concat_score_weight
 
@@ -222,10 +224,12 @@ class AdditiveAttention(_PlainAttention):
 
     def build(self, input_shape: Any) -> None:
         if self.use_scale:
+            if not isinstance(input_shape, list):
+                self._three(None)  # raises the error that says what to pass
             self.scale = self.add_weight(
                 name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform"
             )
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
-        compared = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))
+        compared = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
         return ops.sum(compared if self.scale is None else compared * self.scale, -1)

@@ -15,6 +15,7 @@ from lamina.annotations import ActivationLike, ConstraintLike, InitializerLike, 
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.low_rank import AdaptedWeight, LowRank
 from lamina.layers._base.options import OwnPenalty
 from lamina.layers._base.spec import InputSpec, layout
 from lamina.layers._base.streaming import Streaming, refused
@@ -128,13 +129,15 @@ class Convolution(Layer):
         raise TypeError(f"{type(self).__name__} must define convolve(inputs)")
 
 
-class _Conv(Convolution):
+class _Conv(LowRank, Convolution):
     """Base class of convolutions: activation(conv(inputs, kernel) + bias).
 
     kernel (*kernel_size, channels / groups, filters), bias (filters,); kernels are not flipped.
     Raise ShapeError if `groups` does not divide channels and filters, if a window is larger than
     its padded input, or if the channels differ from those of the first call.
     """
+
+    kernel = AdaptedWeight()
 
     def __init__(
         self,
@@ -154,10 +157,13 @@ class _Conv(Convolution):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Unpack[OwnPenalty],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         own = type(self).__name__
+        self.lora_rank, self.lora_alpha = lora_rank, lora_alpha
         self.filters = positive_integer(own, "filters", filters)
         self.groups = positive_integer(own, "groups", groups)
         if self.filters % self.groups:
@@ -183,9 +189,10 @@ class _Conv(Convolution):
             )
         self.kernel = self._add_kernel((channels // self.groups, self.filters), "kernel")
         self._add_bias(self.filters)
+        self._adapt_if_asked()
 
     def convolve(self, inputs: Tensor) -> Tensor:
-        return ops.conv(inputs, self.kernel, **self._windows())
+        return ops.conv(inputs, self._adapted(), **self._windows())
 
 
 class Conv1D(_Conv):
@@ -216,6 +223,9 @@ class Conv1D(_Conv):
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
+        lora_rank: rank of the product that adapts the frozen kernel, see `enable_lora`; None adapts
+            nothing.
+        lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
@@ -245,7 +255,7 @@ class Conv1D(_Conv):
         window = ops.concat([kept.read(), ops.astype(inputs, self._compute_dtype)], axis=1)
         kept.keep(shaping.sliced(window, 1, 1, reach + 1))
         windows = {**self._windows(), "padding": "valid"}
-        return self._result(ops.conv(window, self.kernel, **windows))
+        return self._result(ops.conv(window, self._adapted(), **windows))
 
 
 class Conv2D(_Conv):
@@ -276,6 +286,9 @@ class Conv2D(_Conv):
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
+        lora_rank: rank of the product that adapts the frozen kernel, see `enable_lora`; None adapts
+            nothing.
+        lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
@@ -318,6 +331,9 @@ class Conv3D(_Conv):
         activity_regularizer: regularizer of the outputs, a penalty added to the loss.
         kernel_constraint: constraint applied to the kernel after each update.
         bias_constraint: constraint applied to the bias after each update.
+        lora_rank: rank of the product that adapts the frozen kernel, see `enable_lora`; None adapts
+            nothing.
+        lora_alpha: numerator of the factor of the product, alpha / rank; None is `lora_rank`.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:

@@ -82,13 +82,16 @@ class InputLayer(Layer):
     ) -> None:
         super().__init__(name=name)
         _refuse_other_tensors(sparse, ragged)
+        self.sparse, self.ragged = bool(sparse), bool(ragged)
         self.optional = bool(optional)
         if input_tensor is not None:
             if not isinstance(input_tensor, Tensor):
                 raise ArgumentError(
                     f"Input: input_tensor: expected a symbolic tensor, got {describe(input_tensor)}"
                 )
-            shape, batch_shape = None, known_shape(input_tensor.shape)
+            given = {"shape": shape, "batch_size": batch_size, "batch_shape": batch_shape}
+            self._refuse_another(input_tensor, given, dtype)
+            shape, batch_shape, batch_size = None, known_shape(input_tensor.shape), None
             dtype = dtype if dtype is not None else input_tensor.dtype
         shape = shape if shape is not None else input_shape
         if (shape is None) == (batch_shape is None):
@@ -108,6 +111,21 @@ class InputLayer(Layer):
         self._dtype = types.dtype(DEFAULTS.floatx if dtype is None else dtype)
         self._compute_dtype, self._policy = self._dtype, DTypePolicy(self._dtype.name)
 
+    def _refuse_another(self, tensor: Tensor, given: dict[str, Any], dtype: DTypeLike) -> None:
+        """Raise for arguments that contradict the symbolic tensor that is given as well."""
+        known = known_shape(tensor.shape)
+        own = {"shape": known[1:], "batch_size": known[0], "batch_shape": known}
+        for name, value in given.items():
+            found = tuple(value) if isinstance(value, (list, tuple)) else value
+            if value is not None and found != own[name]:
+                raise ArgumentError(
+                    f"Input: {name} contradicts the tensor (expected {own[name]}, got {value!r})"
+                )
+        if dtype is not None and types.dtype(dtype) != tensor.dtype:
+            raise ArgumentError(
+                f"Input: dtype contradicts the tensor (expected {tensor.dtype}, got {dtype!r})"
+            )
+
     def tensor(self, scope: Scope) -> SymbolicTensor:
         """Return a symbolic tensor for the data; layers called on it belong to this scope.
 
@@ -122,7 +140,13 @@ class InputLayer(Layer):
         self._calls.add(call)
         return tensor
 
-    def call(self, inputs: Any) -> Any:
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor that stands for the data."""
+        has_one = self._calls.last(self) is not None
+        return super().output if has_one else self.tensor(Scope())
+
+    def call(self, inputs: Any = None) -> Any:
         return inputs
 
     def get_config(self) -> dict[str, Any]:

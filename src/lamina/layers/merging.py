@@ -46,6 +46,10 @@ class Merge(Layer):
 
     def _masks(self, inputs: Sequence[Any], mask: Any) -> list[Tensor | None]:
         """Return the mask of each input, or None."""
+        if not isinstance(inputs, (list, tuple)):
+            raise ArgumentError(
+                f"{self._label()}: inputs: expected a list of tensors, got {describe(inputs)}"
+            )
         if mask is None:
             return [None] * len(inputs)
         if not isinstance(mask, (list, tuple)) or len(mask) != len(inputs):

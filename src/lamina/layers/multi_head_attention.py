@@ -99,6 +99,9 @@ class MultiHeadAttention(HeadAttention):
                 "bias_constraint": bias_constraint,
             },
         )
+        for features in output_shape if isinstance(output_shape, (list, tuple)) else [output_shape]:
+            if features is not None:
+                positive_integer(own, "output_shape", features)
         self.output_features = output_shape
         if attention_axes is not None:
             axes = (

@@ -93,6 +93,8 @@ class LayerNormalization(Affine):
         gamma_regularizer: regularizer of the scale.
         beta_constraint: constraint applied to the offset after each update.
         gamma_constraint: constraint applied to the scale after each update.
+        rms_scaling: divide by the standard deviation and multiply by gamma only, as older programs
+            for Keras do; see `RMSNormalization`.
         **kwargs: `name`, `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
@@ -122,12 +124,15 @@ class LayerNormalization(Affine):
         gamma_regularizer: RegularizerLike = None,
         beta_constraint: ConstraintLike = None,
         gamma_constraint: ConstraintLike = None,
+        rms_scaling: bool = False,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
+        self.rms_scaling = bool(rms_scaling)
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
         self.epsilon = epsilon
         rest = (beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint)
+        center, scale = center and not rms_scaling, scale or rms_scaling
         self._settle(center, scale, beta_initializer, gamma_initializer, *rest)
 
     def build(self, input_shape: Any) -> None:
@@ -137,7 +142,11 @@ class LayerNormalization(Affine):
     def call(self, inputs: Tensor) -> Tensor:
         x = self._wide(inputs)
         axes = _axes(self, self.axis, x.ndim)
-        y = normalize_each(x, axes, *self._weights_along(axes, x), self.epsilon)
+        gamma, beta = self._weights_along(axes, x)
+        if self.rms_scaling:
+            variance = ops.var(x, axis=axes, keepdims=True)
+            return as_tensor(x / ops.sqrt(variance + self.epsilon) * gamma, self._compute_dtype)
+        y = normalize_each(x, axes, gamma, beta, self.epsilon)
         return as_tensor(y, self._compute_dtype)
 
 

@@ -41,8 +41,11 @@ def _pairs(owner: str, name: str, value: Any, rank: int) -> Pairs:
     """Return (before, after) for each axis, from an integer, one integer per axis, or one pair per
     axis."""
     given = value if isinstance(value, (tuple, list)) else (value,) * rank
-    if rank == 1 and len(given) == 2:
+    is_pair = rank == 1 and len(given) == 2
+    if is_pair:
         given = (given,)
+    if rank == 1 and len(given) == 1 and not is_pair and isinstance(value, (tuple, list)):
+        given = () if isinstance(value[0], int) else given  # (1,) says neither before nor after
     if len(given) != rank:
         raise ArgumentError(
             f"{owner}: {name} must be an integer, or an integer or a pair for each of {rank} "
@@ -77,6 +80,10 @@ class _ZeroPadding(_Spatial):
         super().__init__(**kwargs)
         self.padding = _pairs(type(self).__name__, "padding", padding, self.rank)
         self._settle(data_format)
+
+    def get_config(self) -> dict[str, Any]:
+        padding: Any = self.padding[0] if self.rank == 1 else self.padding
+        return {**super().get_config(), "padding": padding, "data_format": self.data_format}
 
     def call(self, inputs: Tensor) -> Tensor:
         width = [(0, 0)] * inputs.ndim

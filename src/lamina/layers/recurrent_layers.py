@@ -31,6 +31,8 @@ class OfCell(RNN):
         return [*own[: own.index(RNN)], *cell[: cell.index(Layer)], *own[own.index(RNN) :]]
 
     def __init__(self, units: int, **kwargs: Any) -> None:
+        kwargs.pop("implementation", None)  # of programs before Keras 3; has no effect
+        self._arguments.pop("implementation", None)
         for_cell = _parameters(self.cell_class) - {"units"}
         for_layer = _parameters(RNN) | set(arguments.KEYWORDS)
         for name in kwargs:
@@ -143,6 +145,7 @@ class LSTM(OfCell):
             use_bias=use_bias,
             **kwargs,
         )
+        self.use_cudnn = use_cudnn
 
 
 class GRU(OfCell):
@@ -194,3 +197,4 @@ class GRU(OfCell):
             use_bias=use_bias,
             **kwargs,
         )
+        self.use_cudnn = use_cudnn

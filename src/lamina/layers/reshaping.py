@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from lamina import operations as ops
 from lamina.defaults import DEFAULTS
 from lamina.errors import ArgumentError, RangeError, ShapeError
-from lamina.ir.types import exact_division, is_static, same
+from lamina.ir.types import exact_division, same
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
@@ -146,6 +146,4 @@ class RepeatVector(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         batch, features = inputs.shape
-        if not is_static(features):
-            raise ShapeError(f"{self._label()}: the number of features must be known")
         return ops.broadcast_to(ops.expand_dims(inputs, 1), (batch, self.n, features))

@@ -45,6 +45,9 @@ class Wrapper(Layer):
         self.layer = _as_layer(type(self).__name__, layer)
         self._data_dtype = self.layer._data_dtype
 
+    def build(self, input_shape: Any) -> None:
+        self.layer.build(input_shape)
+
     def call(self, inputs: Any) -> Any:
         return self.layer(inputs)
 
@@ -121,7 +124,7 @@ class TimeDistributed(Wrapper):
     def _check_mask(self, inputs: Tensor, mask: Any) -> None:
         if mask is None:
             return
-        pairs = zip(mask.shape, inputs.shape, strict=False)
+        pairs = zip(mask.shape[:2], inputs.shape, strict=False)
         if mask.ndim < 2 or any(is_static(m) and is_static(n) and m != n for m, n in pairs):
             raise ShapeError(
                 f"{self._label()}: expected a mask (batch, steps) of inputs of shape "

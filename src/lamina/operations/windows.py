@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.defaults import DEFAULTS
-from lamina.errors import RangeError, ShapeError, UnknownNameError
+from lamina.errors import ArgumentTypeError, RangeError, ShapeError, UnknownNameError
 from lamina.ir.types import Dim, is_static
 from lamina.ir.windows import spread
 from lamina.operations.elementwise import maximum
@@ -23,9 +23,10 @@ FORMATS = ("channels_last", "channels_first")
 def per_axis(function: str, name: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:
     """One integer for each spatial axis; a single one counts for all."""
     found = value if isinstance(value, (tuple, list)) else (value,) * rank
-    fine = all(hasattr(n, "__index__") and not isinstance(n, bool) and n >= least for n in found)
-    if len(found) != rank or not fine:
-        raise RangeError(
+    integers = all(hasattr(n, "__index__") and not isinstance(n, bool) for n in found)
+    if len(found) != rank or not integers or any(n < least for n in found):
+        kind = RangeError if integers else ArgumentTypeError
+        raise kind(
             f"{function}: {name} must be an integer of at least {least}, or {rank} of them, "
             f"one for each spatial axis; got {value!r}"
         )

@@ -12,7 +12,7 @@ import numpy as np
 from lamina.configuration import deserialize, serialize
 from lamina.errors import FileFormatError, LaminaError, UnknownNameError, describe
 from lamina.layers import Layer
-from lamina.layers._base.facts import are_built, build_shape
+from lamina.layers._base.facts import absorb, are_built, build_shape
 from lamina.layers._base.saved_names import saved_weights
 from lamina.optimizers import Optimizer
 from lamina.optimizers.base import slots_by_variable
@@ -166,7 +166,10 @@ def model_of(
     with _errors_of(path), restoring(limits):
         model = _model(written, custom_objects)
         variables = fitting(model, content.weights, os.fspath(path))
-        put(variables, content.weights.arrays, os.fspath(path))
+        arrays, products = low_rank.reconciled(variables, content.weights, os.fspath(path))
+        put(variables, arrays, os.fspath(path))
+        for product in products:
+            absorb(*product)
         limits.finish(list(variables.values()))
         if compile and isinstance(written.get("compile"), dict):
             model.compile_from_config(written["compile"], custom_objects)

@@ -9,7 +9,7 @@ from typing import Any
 from lamina import tree
 from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers, Text, seed
 from lamina.configuration import signature_of
-from lamina.errors import ArgumentError, RangeError, unknown_name
+from lamina.errors import ArgumentError, ArgumentTypeError, RangeError, unknown_name
 from lamina.layers._base import symbolic
 from lamina.tensor import Tensor
 
@@ -124,9 +124,10 @@ def first_shape(
 
 def positive_integer(owner: str, name: str, value: Any) -> int:
     """Return the value if it is a positive integer; otherwise raise a RangeError."""
-    ok = hasattr(value, "__index__") and not isinstance(value, bool) and int(value) > 0
-    if not ok:
-        raise RangeError(f"{owner}: {name} must be a positive integer, not {value!r}")
+    is_integer = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not is_integer or int(value) <= 0:
+        kind = RangeError if is_integer else ArgumentTypeError
+        raise kind(f"{owner}: {name} must be a positive integer, not {value!r}")
     return int(value)
 
 

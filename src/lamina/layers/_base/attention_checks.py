@@ -28,13 +28,13 @@ def check_parts(label: str, query: Tensor, value: Tensor, key: Tensor, compared:
             hint="a Dense layer in front of one of them makes them alike, as those inside "
             "MultiHeadAttention do",
         )
-    if _differ(key.shape[1], value.shape[1]):
+    if _differ(key.shape[-2], value.shape[-2]):
         raise ShapeError(f"{label}: {came}: each value needs one key")
 
 
 def check_masks(label: str, query: Tensor, key: Tensor, **masks: Any) -> None:
     """Raise ShapeError unless the masks, by name, have the shapes that go with query and key."""
-    batch, queries, keys = query.shape[0], query.shape[1], key.shape[1]
+    batch, queries, keys = query.shape[0], query.shape[-2], key.shape[-2]
     of_pairs = {2: (queries, keys), 4: (batch, 1, queries, keys)}
     wanted = {
         "query_mask": ((batch, queries), "(batch, queries)"),

@@ -123,7 +123,7 @@ class Layer(Stateless, Precise):
             self.name = name
         self._trainable = bool(one_of(type(self).__name__, "trainable", trainable, (True, False)))
         self._settle_dtype(dtype, type(self).__name__)
-        self.autocast = bool(autocast)
+        self.autocast = self.autocast and bool(autocast)  # some classes convert by themselves
         self._first_shape = arguments.first_shape(type(self).__name__, input_shape, **kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
 

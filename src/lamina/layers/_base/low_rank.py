@@ -137,7 +137,9 @@ class LowRank(Layer):
     def _adapted(self) -> Any:
         """Return the weight with its adaptation."""
         weight = self._held()
-        if not self.lora_enabled or weight is None:
+        if weight is None:
+            raise NotBuiltError(f"{self._label()}: has no weights yet; they are made by a call")
+        if not self.lora_enabled:
             return weight
         a, b = self._low_rank()
         return as_tensor(weight.read() + ops.matmul(a, b), self._compute_dtype)
