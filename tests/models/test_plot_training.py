@@ -5,10 +5,10 @@ import pytest
 
 import lamina as lm
 from lamina import layers as L
-from lamina.errors import ArgumentError, NotBuiltError, RangeError, UnknownNameError
+from lamina.errors import ArgumentError, NotBuiltError, RangeError, ShapeError, UnknownNameError
 from lamina.plot import live
 from lamina.plot.distributions import _gradients
-from lamina.plot.landscape import directions, landscape
+from lamina.plot.landscape import Plane, _along, _around, directions, landscape
 from lamina.plot.objective import first_rows
 from lamina.plot.paths import trace
 from lamina.plot.surfaces import SURFACES
@@ -156,10 +156,9 @@ def test_gradients_of_a_data_set_are_those_of_its_first_batch():
 # ---- the landscape -----------------------------------------------------------------------------
 def test_the_landscape_holds_the_losses_at_the_displaced_weights():
     model = network(kernel_regularizer="l2")
-    steps = np.float32([-0.5, 0, 0.5])
     x, y = first_rows(X, 32), first_rows(Y, 32)
     model.evaluate(x, y, verbose=0)
-    found = landscape(model, x, y, steps, seed=3)
+    found = landscape(model, x, y, _around(model, 0.5, 3, seed=3))
     assert found[1, 1] == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
     rng = np.random.default_rng(3)
     centers = [v.numpy().copy() for v in model.trainable_weights]
@@ -187,7 +186,57 @@ def test_a_landscape_is_drawn_and_the_model_is_unchanged(kind, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_path_is_drawn_in_the_plane_in_which_the_weights_moved():
+    model = network()
+    path = [model.get_weights()]
+    take = lm.callbacks.LambdaCallback(on_epoch_end=lambda *_: path.append(model.get_weights()))
+    model.fit(X, Y, epochs=4, verbose=0, callbacks=[take])
+    plane = _along(model, path, 5)
+    np.testing.assert_allclose(plane.path[-1], 0, atol=1e-6)
+    first, second = (np.concatenate([d.ravel() for d in each]) for each in plane.directions)
+    np.testing.assert_allclose(
+        [first @ first, second @ second, first @ second], [1, 1, 0], atol=1e-5
+    )
+    trainable = [id(v) for v in model.trainable_weights]
+    kept = [k for k, v in enumerate(model.weights) if id(v) in trainable]
+    moved = [np.concatenate([(w[k] - path[-1][k]).ravel() for k in kept]) for w in path]
+    np.testing.assert_allclose(np.array(moved) @ np.stack([first, second], axis=1), plane.path,
+                               atol=1e-5)  # fmt: skip
+    for steps, at in zip(plane.steps, plane.path.T, strict=True):
+        assert steps[0] < at.min() and at.max() < steps[-1]
+    (axes, _) = lm.plot.loss_landscape(model, X, Y, weights=path, points=5).axes
+    assert axes.get_xlabel().startswith("principal direction 1, ")
+    np.testing.assert_allclose(axes.lines[1].get_xydata(), plane.path)
+
+
+def test_losses_on_a_path_in_two_dimensions_are_those_of_its_weights():
+    model = network()
+    x, y = first_rows(X, 32), first_rows(Y, 32)
+    center = model.get_weights()
+    rng = np.random.default_rng(0)
+    first, second = (directions(center, rng) for _ in range(2))
+    path = [
+        [c + a * d + b * e for c, d, e in zip(center, first, second, strict=True)]
+        for a, b in ((1, 0), (0.5, 0.5), (0, 0.2), (0, 0))
+    ]
+    model.evaluate(x, y, verbose=0)
+    plane = _along(model, path, 3)
+    for weights, (a, b) in zip(path, plane.path, strict=True):
+        at = Plane(plane.directions, (np.float32([a]), np.float32([b])))
+        (found,) = landscape(model, x, y, at).ravel()
+        model.set_weights(weights)
+        assert found == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-4)
+        model.set_weights(center)
+
+
 def test_errors_of_the_landscape():
+    weights = network().get_weights()
+    with pytest.raises(ShapeError, match="2 results, expected 3 or more"):
+        lm.plot.loss_landscape(network(), X, Y, weights=[weights] * 2)
+    with pytest.raises(ShapeError, match=r"weights\[0\] has other shapes"):
+        lm.plot.loss_landscape(network(), X, Y, weights=[weights[1:]] * 3)
+    with pytest.raises(RangeError, match="all weights are those of the model"):
+        lm.plot.loss_landscape(network(), X, Y, weights=[weights] * 3)
     with pytest.raises(RangeError, match="span is 0"):
         lm.plot.loss_landscape(network(), X, Y, span=0)
     with pytest.raises(ValueError, match="'contour' or 'surface'"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ Run = Mapping[str, Sequence[float]]
 
 
 class Seeds:
-    """The values of a metric in several runs: a sequence of their means, with their range."""
+    """The values of a metric in several runs: their means in order, and their range."""
 
     def __init__(self, rows: Sequence[Sequence[float]]) -> None:
         least = min(map(len, rows))
@@ -33,8 +33,8 @@ class Seeds:
     def __len__(self) -> int:
         return int(self.rows.shape[1])
 
-    def __getitem__(self, epoch: int) -> float:
-        return float(self.rows[:, epoch].mean())
+    def __iter__(self) -> Iterator[float]:
+        return iter(self.rows.mean(axis=0).tolist())
 
 
 def history(
