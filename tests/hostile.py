@@ -32,6 +32,8 @@ from lamina.errors import LaminaError
 from lamina.saving import container
 
 WATCHED = ("open", "import", "exec", "subprocess.", "os.", "socket.", "ctypes.", "shutil.")
+INSIDE = ("open", "os.scandir", "os.listdir", "os.mkdir", "os.rename", "os.remove", "os.truncate",
+          "os.chmod")  # fmt: skip
 MOST_SECONDS, MOST_ALLOCATED = 4, 400 << 20  # of a process that reads one file
 
 
@@ -99,7 +101,16 @@ class Watch:
             return
         if event == "open" and str(arguments[0]) == self.path:
             return
+        named = [os.fsdecode(a) for a in arguments if isinstance(a, (str, bytes, os.PathLike))]
+        if named and event in INSIDE and all(self._is_inside(name) for name in named[:2]):
+            return
         self.events.append(f"{event} {[str(a)[:80] for a in arguments[:2]]}")
+
+    def _is_inside(self, name: str) -> bool:
+        """True for what the folder that is read holds; also for the mode of "open"."""
+        assert self.path is not None
+        is_named = os.path.realpath(name).startswith(self.path + os.sep) or name == self.path
+        return is_named or "/" not in name
 
 
 NEED_EXTRAS = ("lamina.engines.xla", "lamina.sklearn")  # nothing else imports them
@@ -202,7 +213,7 @@ def observed(watch: Watch, read: Callable[[str], Any], path: str) -> Result:
         outcome, message = "read", ""
     except LaminaError as error:
         outcome, message = "refused", str(error)
-        if path not in message:
+        if path not in message and "restore" not in message:
             outcome = f"{type(error).__name__} that does not name the file"
     except BaseException as error:  # noqa: BLE001  what must not escape is what is looked for
         outcome, message = type(error).__name__, str(error)

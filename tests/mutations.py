@@ -18,6 +18,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import numpy as np
 
 import hostile
 import lamina as lm
+import mutated_runs
 from lamina.saving import container
 
 L = lm.layers
@@ -206,11 +208,31 @@ HOSTILE: list[Change] = [description, description, description, manifest, tensor
 
 
 # ---- files to read -----------------------------------------------------------------------------
+@dataclass
+class Case:
+    """Files to write in place of others, what is read then, and how."""
+
+    name: str
+    path: Path
+    contents: dict[str, bytes]  # by name in the path, "" of the path itself
+    read: Callable[[str], Any]
+
+    def write(self) -> None:
+        if "" in self.contents:
+            self.path.write_bytes(self.contents[""])
+            return
+        self.path.mkdir(exist_ok=True)
+        for name in {*container.MEMBERS, mutated_runs.NEWEST} - set(self.contents):
+            (self.path / name).unlink(missing_ok=True)
+        for name, content in self.contents.items():
+            (self.path / name).write_bytes(content)
+
+
 class Files:
-    """Mutated files of all models, each as (name, content, how to read it)."""
+    """Mutated files of all models and of a training."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.chance = random.Random(seed)
+        self.chance, self.folder = random.Random(seed), folder
         self.models = {name: make() for name, make in MODELS.items()}
         self.whole: dict[str, bytes] = {}
         self.weights: dict[str, bytes] = {}
@@ -219,28 +241,51 @@ class Files:
             model.save_weights(folder / "whole.safetensors")
             self.whole[name] = (folder / "whole.lamina").read_bytes()
             self.weights[name] = (folder / "whole.safetensors").read_bytes()
+        self.runs = mutated_runs.Runs(folder)
+        self.of_state = mutated_runs.state(changed_value)
+        self.of_run = mutated_runs.description(changed_value)
 
-    def cases(self, count: int) -> Iterator[tuple[str, bytes, Callable[[str], Any]]]:
+    def cases(self, count: int) -> Iterator[Case]:
+        """Of 20 files 4 of weights, 7 models, 3 folders of models, 5 states and a description."""
+        kinds = [self._weights] * 4 + [self._model] * 7 + [self._folder] * 3 + [self._state] * 5
         for k in range(count):
-            name = self.chance.choice(list(MODELS))
-            if k % 4 == 0:
-                change: Change = self.chance.choice([*DAMAGE, header, header])
-                content = change(self.weights[name], self.chance)
-                read = self._weights_of(name, change in DAMAGE and content != self.weights[name])
-            else:
-                change = self.chance.choice([*DAMAGE, *HOSTILE])
-                content = change(self.whole[name], self.chance)
-                read = self._model_of(name, change in DAMAGE)
-            yield f"{change.__name__} {name} {k}", content, read
+            made = [*kinds, self._run][k % 20](self.chance.choice(list(MODELS)))
+            made.name += f" {k}"
+            yield made
 
-    def _weights_of(self, name: str, is_damaged: bool) -> Callable[[str], Any]:
+    def _weights(self, name: str) -> Case:
+        change: Change = self.chance.choice([*DAMAGE, header, header])
+        content = change(self.weights[name], self.chance)
+        is_damaged = change in DAMAGE and content != self.weights[name]
+
         def read(path: str) -> None:
             self.models[name].load_weights(path)
             assert not is_damaged, "a change of a file with a checksum was not found"
 
-        return read
+        path = self.folder / "changed.safetensors"
+        return Case(f"{change.__name__} weights {name}", path, {"": content}, read)
 
-    def _model_of(self, name: str, is_damaged: bool) -> Callable[[str], Any]:
+    def _model(self, name: str) -> Case:
+        change: Change = self.chance.choice([*DAMAGE, *HOSTILE])
+        content = change(self.whole[name], self.chance)
+        read = self._reader(name, change in DAMAGE)
+        path = self.folder / "changed.lamina"
+        return Case(f"{change.__name__} {name}", path, {"": content}, read)
+
+    def _folder(self, name: str) -> Case:
+        change: Change = self.chance.choice([*DAMAGE, description, manifest, tensors])
+        members = hostile.parts(self.whole[name])
+        if change in DAMAGE:
+            member = self.chance.choice(list(members))
+            members[member] = change(members[member], self.chance)
+            if not self.chance.randrange(8):
+                del members[member]
+        else:
+            members = hostile.parts(change(self.whole[name], self.chance))
+        read = self._reader(name, change in DAMAGE)
+        return Case(f"{change.__name__} folder {name}", self.folder / "changed", members, read)
+
+    def _reader(self, name: str, is_damaged: bool) -> Callable[[str], Any]:
         def read(path: str) -> None:
             loaded = lm.load_model(path)
             if is_damaged:
@@ -248,6 +293,24 @@ class Files:
                 assert all(np.array_equal(a, b) for a, b in pairs), "other weights were read"
 
         return read
+
+    def _state(self, name: str) -> Case:
+        change: Change = self.chance.choice([*DAMAGE, self.of_state, self.of_state, self.of_state])
+        content = change(self.runs.state, self.chance)
+        is_damaged = change in DAMAGE and content != self.runs.state
+
+        def read(path: str) -> None:
+            self.runs.read_state(path, is_damaged)
+
+        contents = {mutated_runs.NEWEST: content}
+        return Case(f"{change.__name__} state", self.runs.folder, contents, read)
+
+    def _run(self, name: str) -> Case:
+        change: Change = self.chance.choice([*DAMAGE, *[self.of_run] * 6])
+        contents = {mutated_runs.RUN: change(self.runs.described, self.chance)}
+        return Case(
+            f"{change.__name__} run", self.runs.folder, contents, self.runs.read_description
+        )
 
 
 def tested(folder: Path, count: int, seed: int) -> Iterator[tuple[str, hostile.Result]]:
@@ -258,10 +321,9 @@ def tested(folder: Path, count: int, seed: int) -> Iterator[tuple[str, hostile.R
         path = folder / f"warm{ending}"
         path.write_bytes(b"no model")  # the first error loads what errors need
         hostile.observed(watch, lm.load_model, str(path))
-    for name, content, read in files.cases(count):
-        path = folder / ("changed.safetensors" if content[:2] != b"PK" else "changed.lamina")
-        path.write_bytes(content)
-        yield name, hostile.forked(watch, read, str(path))
+    for case in files.cases(count):
+        case.write()
+        yield case.name, hostile.forked(watch, case.read, str(case.path))
 
 
 def is_fine(result: hostile.Result) -> bool:

@@ -44,6 +44,7 @@ class BackupAndRestore(Callback):
         [0, 1]
     """
 
+    places = ("backup_dir",)
     comes_last = True
 
     def __init__(

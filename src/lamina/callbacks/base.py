@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from lamina import arguments
 from lamina.arguments import FLAG, Checks, Integer, Number, OneOf, Text, check_arguments
 from lamina.configuration import constructor_arguments
+from lamina.errors import StateError
 from lamina.training.protocol import Finisher, StepGuard
 
 Logs = dict[str, float]
+
+
+def check_state(owner: str, given: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    """Raise StateError for a state with other names than the current one, or values of another
+    kind: a state may come from a file that was changed by hand."""
+    wrong = [name for name in given if name not in current]
+    wrong += [name for name in current if name in given and not _alike(given[name], current[name])]
+    if wrong:
+        raise StateError(
+            f"{owner}: the restored state holds {', '.join(map(repr, wrong))} (expected what "
+            "get_state returns)",
+            hint="was the file changed by hand? Begin another run in another folder",
+        )
+
+
+def _alike(given: Any, current: Any) -> bool:
+    if current is None:  # a number or arrays, later
+        return not isinstance(given, (str, bool, Mapping))
+    if isinstance(current, (float, np.ndarray, np.generic)):
+        return type(given) in (float, int) or isinstance(given, (np.ndarray, np.generic))
+    return type(given) is type(current)
 
 
 class Callback:
@@ -41,6 +65,7 @@ class Callback:
 
     each_batch = True
     comes_last = False  # after all others, `History` included
+    places: ClassVar[tuple[str, ...]] = ()  # arguments that say where it writes or sends
     guard: StepGuard | None = None  # called around each native call of `fit`
     finish: Finisher | None = None  # called at the end of `fit`, with the source of batches
     argument_checks: ClassVar[Checks] = {
@@ -92,15 +117,24 @@ class Callback:
 
         Args:
             state: dictionary that `get_state` returned.
+
+        Raises:
+            StateError: for a callback of Lamina, if the state holds something else.
         """
+        if self._is_own:
+            check_state(type(self).__name__, state, self.get_state())
         vars(self).update(state)
+
+    @property
+    def _is_own(self) -> bool:
+        """True for a class of Lamina."""
+        return type(self).__module__.startswith(__package__ or "lamina.callbacks")
 
     def description(self) -> dict[str, Any] | None:
         """Return class name and arguments, of a class of Lamina whose arguments are plain values;
         None for others, which only code can make."""
         plain = (bool, int, float, str, type(None))
-        own = type(self).__module__.startswith(__package__ or "lamina.callbacks")
-        if not own or not all(isinstance(value, plain) for value in self._given.values()):
+        if not self._is_own or not all(isinstance(value, plain) for value in self._given.values()):
             return None
         return {"class_name": type(self).__name__, "config": dict(self._given)}
 

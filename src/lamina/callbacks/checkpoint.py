@@ -38,6 +38,8 @@ class ModelCheckpoint(Callback):
         True
     """
 
+    places = ("filepath",)
+
     def __init__(
         self,
         filepath: PathLike,

@@ -51,6 +51,7 @@ class NaNGuard(Callback):
     """
 
     each_batch = False
+    places = ("filepath",)
     argument_checks: ClassVar[Checks] = {"filepath": optional_path, "raise_error": FLAG}
 
     def __init__(

@@ -93,6 +93,7 @@ class ReduceLROnPlateau(Callback):
         self.monitor = Monitor(monitor, mode, min_delta)
         self.factor, self.patience, self.verbose = factor, patience, verbose
         self.cooldown, self.min_lr = cooldown, min_lr
+        self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.wait, self.cooling = 0, 0
@@ -100,7 +101,7 @@ class ReduceLROnPlateau(Callback):
 
     def get_state(self) -> dict[str, Any]:
         names = ("wait", "cooling", "best")
-        return {name: vars(self)[name] for name in names if name in vars(self)}
+        return {name: vars(self)[name] for name in names}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.monitor.value(logs, "ReduceLROnPlateau", self.params)

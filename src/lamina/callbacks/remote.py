@@ -30,6 +30,8 @@ class RemoteMonitor(Callback):
         >>> monitor = lm.callbacks.RemoteMonitor(root="http://localhost:9000", send_as_json=True)
     """
 
+    places = ("root",)
+
     def __init__(
         self,
         root: str = "http://localhost:9000",

@@ -152,7 +152,17 @@ class CallbackList:
                 hint="give fit callbacks of the same classes in the same order",
             )
         for each, kept in zip(self.callbacks, states, strict=True):
-            each.set_state(kept["state"])
+            try:
+                each.set_state(kept["state"])
+            except StateError:
+                raise
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                raise StateError(
+                    f"fit: the restored state of {type(each).__name__} cannot be used: "
+                    f"{type(error).__name__}: {error}",
+                    hint="was the file or the class changed? set_state has to take what get_state "
+                    "returned",
+                ) from error
 
     @property
     def each_train_batch(self) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from lamina.callbacks.base import Callback, Logs
 from lamina.callbacks.monitor import Monitor
@@ -52,6 +55,7 @@ class EarlyStopping(Callback):
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
+        self.on_train_begin()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.wait, self.stopped_epoch, self.best_epoch = 0, 0, 0
@@ -60,7 +64,14 @@ class EarlyStopping(Callback):
 
     def get_state(self) -> dict[str, Any]:
         names = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
-        return {name: vars(self)[name] for name in names if name in vars(self)}
+        return {name: vars(self)[name] for name in names}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        super().set_state(state)
+        weights = self.best_weights
+        is_list = isinstance(weights, list) and all(isinstance(w, np.ndarray) for w in weights)
+        if weights is not None and not is_list:
+            raise StateError("EarlyStopping: the restored best_weights are not a list of arrays")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.monitor.value(logs, "EarlyStopping", self.params)

@@ -32,6 +32,8 @@ class CSVLogger(Callback):
         ','
     """
 
+    places = ("filename",)
+
     def __init__(self, filename: PathLike, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename, self.separator, self.append = Path(filename), separator, append
@@ -48,7 +50,7 @@ class CSVLogger(Callback):
         return {"rows": [list(row) for row in self._rows]}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        self._rows = [list(row) for row in state["rows"]]
+        self._rows = [[str(value) for value in row] for row in state["rows"]]
         self._replace()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

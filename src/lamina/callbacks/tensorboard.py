@@ -66,6 +66,7 @@ class TensorBoard(Callback):
         ...     history = model.fit(x, y, verbose=0, callbacks=[board])
     """
 
+    places = ("log_dir",)
     argument_checks: ClassVar[Checks] = {
         **Callback.argument_checks,
         "log_dir": arguments.path,

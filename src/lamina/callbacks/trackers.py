@@ -151,6 +151,8 @@ class MLflowLogger(_Tracker):
         {'units': 64}
     """
 
+    places = ("tracking_uri",)
+
     def __init__(
         self,
         experiment: str | None = None,

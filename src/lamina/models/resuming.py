@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 from lamina import callbacks as kinds
 from lamina.annotations import DataLike
 from lamina.callbacks.base import Callback
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.errors import ArgumentError, FileFormatError, LaminaError
 from lamina.files import checked_name, read_text
 from lamina.models.model import Model
 from lamina.saving import json_data
 from lamina.saving.models import load_model
 from lamina.training.checkpoints import ARGUMENTS, FORMAT, GIVEN_AGAIN, MODEL, RUN
+from lamina.training.options import FitOptions
 
 
 def resume(
@@ -34,14 +36,15 @@ def resume(
     """Continue the training whose `fit(..., checkpoint=directory)` was interrupted.
 
     The model, the arguments of `fit` and Lamina's own callbacks come from the folder; the data are
-    given again. The result has the bits of a training that was never interrupted. A training that
-    is complete is only loaded.
+    given again, and callbacks too if some write outside of the folder. The result has the bits of
+    a training that was never interrupted. A training that is complete is only loaded.
 
     Args:
         directory: folder that `fit` was given as `checkpoint`.
         x: inputs, as `fit` got them.
         y: targets, as `fit` got them.
-        callbacks: callbacks, if `fit` had some of the user's own; None makes those of Lamina again.
+        callbacks: callbacks, if `fit` had some of the user's own, or that write files elsewhere;
+            None makes those of Lamina again.
         validation_data: the validation data that `fit` got.
         sample_weight: the weights of rows that `fit` got.
         epochs: another number of epochs; None is that of the interrupted `fit`.
@@ -54,7 +57,8 @@ def resume(
 
     Raises:
         FileFormatError: if the folder does not hold a run.
-        ArgumentError: if the run had callbacks or data that have to be given again.
+        ArgumentError: if the run had callbacks or data that have to be given again: callbacks of
+            the user's classes, or that write outside of the folder.
         StateError: if the data are not those of the run.
 
     Example:
@@ -84,9 +88,7 @@ def resume(
             hint="make the model as before, then model.fit(..., checkpoint=folder, resume=True)",
         )
     model: Model = load_model(folder / MODEL, custom_objects)
-    arguments = dict(run["fit"])
-    if isinstance(weights := arguments["class_weight"], list):
-        arguments["class_weight"] = {int(name): value for name, value in weights}
+    arguments = run["fit"]
     if epochs is not None:
         arguments["epochs"] = epochs
     model.fit(
@@ -115,7 +117,11 @@ def _run(folder: Path) -> dict[str, Any]:
         complete = {**run, **FORMAT} == run and set(run["fit"]) == set(ARGUMENTS)
         complete = complete and set(run["data"]) <= set(GIVEN_AGAIN)
         complete = complete and isinstance(run["callbacks"], list)
-    except (ValueError, TypeError, LookupError) as error:
+        if complete and isinstance(weights := run["fit"]["class_weight"], list):
+            run["fit"]["class_weight"] = {int(name): float(value) for name, value in weights}
+        if complete:
+            FitOptions(**run["fit"]).checked()
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise FileFormatError(f"{path}: is damaged: {error}") from error
     if not complete:
         raise FileFormatError(f"{path}: is not the description of a training by this version")
@@ -138,6 +144,30 @@ def _callback(folder: Path, described: Any) -> Callback:
         if not (isinstance(kind, type) and issubclass(kind, Callback)):
             raise TypeError(f"{described['class_name']} is not a callback")
         made: Callback = kind(**described["config"])
+        outside = [name for name in kind.places if not _is_inside(folder, made, name)]
     except (AttributeError, TypeError, LookupError) as error:
         raise FileFormatError(f"{folder / RUN}: a callback cannot be made: {error}") from error
+    except LaminaError as error:
+        reason = f"{folder / RUN}: a callback cannot be made: {error.message}"
+        raise FileFormatError(reason, hint=error.hint) from error
+    if outside:
+        raise ArgumentError(
+            f"resume: callbacks are missing ({folder / RUN} asks for {kind.__name__} with a "
+            f"{outside[0]} outside of the folder of the run, where a file may not write)",
+            hint="give all of them again: resume(directory, x, y, callbacks=[...])",
+        )
     return made
+
+
+def _is_inside(folder: Path, made: Callback, name: str) -> bool:
+    """True if what an argument names lies in the folder: a name with simple fields only, such as
+    {epoch:02d}."""
+    value = getattr(made, name)
+    if value is None:
+        return True
+    text = _FIELD.sub("0", os.fspath(value))
+    plain = "{" not in text and "}" not in text and "://" not in text
+    return plain and Path(text).resolve().is_relative_to(folder.resolve())
+
+
+_FIELD = re.compile(r"\{\w+(:0?\d{0,2}(\.\d{1,2})?[dfeg]?)?\}")

@@ -8,6 +8,7 @@ layer a separate stream, so that a further layer does not change what the others
 
 from __future__ import annotations
 
+import operator
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -182,9 +183,10 @@ class _Global:
             return {"key": np.asarray(scope.key).tolist(), "requests": requests}
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        scope = Scope(as_key(np.array(state["key"], np.uint32)))
+        scope.requests = {int(mark): operator.index(n) for mark, n in state["requests"].items()}
         with self.lock:
-            self.scope = Scope(as_tensor(np.array(state["key"], np.uint32)))
-            self.scope.requests = {int(mark): n for mark, n in state["requests"].items()}
+            self.scope = scope
 
 
 GLOBAL = _Global()
@@ -270,8 +272,11 @@ def global_state() -> dict[str, Any]:
 
 
 def set_global_state(state: Mapping[str, Any]) -> None:
-    """Set the global state to what `global_state` returned."""
-    GLOBAL.restore(state)
+    """Set the global state to what `global_state` returned. Raises StateError for anything else."""
+    try:
+        GLOBAL.restore(state)
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise StateError(f"the global state of random numbers is damaged: {error}") from error
 
 
 @contextmanager

@@ -58,10 +58,10 @@ def unpack(path: Any, content: bytes) -> dict[str, Any]:
             )
         if kind != FORMAT or safetensors.CHECKSUM not in metadata:
             raise FileFormatError(f"{path}: is not the state of a training that fit wrote")
-        state = _read(json_data.from_json(metadata["state"].encode()), arrays)
+        state = _read(json_data.from_json(metadata["state"].encode()), dict(arrays))
         if not isinstance(state, dict):
             raise ValueError("the state is not a dictionary")
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
         if isinstance(error, FileFormatError):
             raise
         raise damaged(path, str(error)) from error
@@ -96,7 +96,9 @@ def _written(value: Any, place: tuple[str, ...], arrays: dict[str, np.ndarray]) 
     )
 
 
-def _read(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+def _read(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """The value, each of whose arrays is in one place: none is copied more often than it is
+    stored."""
     if isinstance(value, list):
         return [_read(each, arrays) for each in value]
     if not isinstance(value, dict):
@@ -106,7 +108,7 @@ def _read(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return {name: _read(each, arrays) for name, each in value.items()}
     content = value[mark]
     if mark == "$array":
-        return np.array(arrays[content])
+        return np.array(arrays.pop(content))
     if mark == "$tuple":
         return tuple(_read(each, arrays) for each in content)
     if mark == "$dict":

@@ -130,6 +130,20 @@ def put(
     skip_mismatch: bool = False,
 ) -> None:
     """Give each variable the array of its name: all of them, or none."""
+    need_fitting(variables, stored, where, skip_mismatch)
+    for name, variable in variables.items():
+        array = stored.get(name)
+        if array is not None and array.shape == variable.shape:
+            variable.assign(array)
+
+
+def need_fitting(
+    variables: Mapping[str, Variable],
+    stored: Mapping[str, np.ndarray],
+    where: str,
+    skip_mismatch: bool = False,
+) -> None:
+    """Raise ShapeError if names or shapes differ, FileFormatError for another kind of dtype."""
     problems = list(_problems(variables, stored))
     if problems and not skip_mismatch:
         shown = "\n".join(f"  {each}" for each in problems[:10])
@@ -141,10 +155,9 @@ def put(
         )
     for name, variable in variables.items():
         array = stored.get(name)
-        if array is not None and array.shape == variable.shape:
-            if array.dtype.kind != variable.dtype.kind:
-                raise FileFormatError(f"{where}: {name} holds {array.dtype}")
-            variable.assign(array)
+        is_taken = array is not None and array.shape == variable.shape
+        if is_taken and array.dtype.kind != variable.dtype.kind:
+            raise FileFormatError(f"{where}: {name} holds {array.dtype}")
 
 
 def _problems(variables: Mapping[str, Variable], stored: Mapping[str, np.ndarray]) -> Any:

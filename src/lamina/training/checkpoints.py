@@ -24,13 +24,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from lamina.data.arrays import Array
 from lamina.distribution.processes import agreed, process_index
 from lamina.errors import ArgumentError, FileFormatError, LaminaError, StateError, warn
 from lamina.files import checked_name, make_folder, remove_all_unfinished
 from lamina.layers._base.facts import build_shape
+from lamina.restoring import Restoration, restoring
 from lamina.saving import states
 from lamina.saving.container import damaged
 from lamina.saving.models import content_of, load_model, shapes, shapes_from
@@ -41,6 +42,9 @@ from lamina.training.options import Every, FitOptions
 from lamina.training.protocol import Listeners, Logs, Trainable
 from lamina.training.state import State, check_structure, position_in
 from lamina.version import __version__
+
+if TYPE_CHECKING:
+    from lamina.training.session import Session
 
 STATE = re.compile(r"state-(\d{8,})\.state")
 KEPT = 2  # states in the folder: a newest one that is damaged does not end the run
@@ -111,10 +115,25 @@ class Checkpoints:
                 return final
         return self.newest()
 
-    def build(self, model: Trainable, state: State) -> None:
-        """Create the weights of a model that has none yet."""
-        if not model.built and state["build_shape"] is not None:
-            model.layers[0].build(shapes_from(state["build_shape"]))
+    def restore(self, session: Session, model: Trainable, state: State) -> None:
+        """Create the weights of a model that has none yet, and let the session continue from a
+        state.
+
+        Raises:
+            StateError: with the folder, if the state is that of another model.
+        """
+        try:
+            if not model.built and state["build_shape"] is not None:
+                arrays = cast(Mapping[str, Array], state["weights"]).values()
+                with restoring(Restoration(sum(array.size for array in arrays), len(arrays))):
+                    model.layers[0].build(shapes_from(state["build_shape"]))
+            session.restore(model, state)
+        except (LaminaError, LookupError, TypeError, ValueError, AttributeError) as error:
+            reason = error.message if isinstance(error, LaminaError) else str(error)
+            raise StateError(
+                f"fit: the state in {str(self.folder)!r} cannot be restored: {reason}",
+                hint="give fit the model that the run began with, or another folder",
+            ) from error
 
     def begin(
         self,
@@ -274,8 +293,10 @@ def _read(path: Path) -> State | None:
         state = states.unpack(path, path.read_bytes())
         try:
             check_structure(state)
-            if type(state["step"]) is not int or not isinstance(state["made_with"], Mapping):
-                raise ValueError("step or made_with is missing")
+            kinds = {"step": int, "finished": bool, "made_with": dict}
+            wrong = [name for name in kinds if type(state[name]) is not kinds[name]]
+            if wrong or "build_shape" not in state:
+                raise ValueError(f"{', '.join(wrong) or 'build_shape'} is missing")
         except (LookupError, ValueError) as error:
             raise damaged(path, str(error)) from error
     except (FileFormatError, OSError) as error:

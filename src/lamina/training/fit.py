@@ -91,8 +91,7 @@ def _fit_with(
     """Train a model, or continue its training, and keep checkpoints."""
     state = checkpoints.newest_of(options)
     if state is not None:
-        checkpoints.build(model, state)
-        session.restore(model, state)
+        checkpoints.restore(session, model, state)
     plan = _plan(session, model, x, y, options)
     arrays = plan.source.data.arrays if isinstance(plan.source, Resident) else ()
     checkpoints.begin(model, replace(options, seed=plan.seed), arrays, state, listeners)

@@ -25,7 +25,7 @@ from lamina.layers._base.saved_names import saved_weights
 from lamina.metrics import Metric
 from lamina.operations import random_keys
 from lamina.saving.models import state_by_weight
-from lamina.saving.weights import arrays, put
+from lamina.saving.weights import arrays, need_fitting, put
 from lamina.seeding import SeedGenerator
 from lamina.training.protocol import Logs, Trainable
 from lamina.training.step import Steps
@@ -156,7 +156,14 @@ def _is_position(found: object) -> bool:
         return False
     counts = [found[name] for name in ("epoch", "batch", "rows")]
     are_counts = all(type(each) is int and 0 <= each < 2**63 for each in counts)
-    return are_counts and isinstance(found["logs"], Mapping) and type(found["stopped"]) is bool
+    return are_counts and _are_logs(found["logs"]) and type(found["stopped"]) is bool
+
+
+def _are_logs(found: object) -> bool:
+    return isinstance(found, Mapping) and all(
+        isinstance(name, str) and isinstance(value, (int, float, np.ndarray))
+        for name, value in found.items()
+    )
 
 
 def _are_states(found: object) -> bool:
@@ -179,7 +186,9 @@ def put_model(model: Trainable, state: State) -> None:
     need_built(outermost, WHERE)
     model.optimizer.build(model.trainable_weights)
     optimizer = state_by_weight(outermost, model.optimizer)
-    put(saved_weights(outermost), _arrays(state, "weights"), WHERE)
+    weights = saved_weights(outermost)
+    need_fitting(optimizer, _arrays(state, "optimizer"), f"{WHERE}, optimizer")
+    put(weights, _arrays(state, "weights"), WHERE)
     put(optimizer, _arrays(state, "optimizer"), f"{WHERE}, optimizer")
     random_keys.set_global_state(cast(Mapping[str, object], state["random"]))
 
