@@ -41,5 +41,23 @@ UTILS: dict[str, str] = {
 CALLBACKS: dict[str, str] = {
     "LearningRateFinder": "lamina.tune.LearningRateFinder",
     "LRFinder": "lamina.tune.LearningRateFinder",
+    "LiveCurves": "lamina.plot.LiveCurves",
     "OrbaxCheckpoint": "ModelCheckpoint",
+}
+
+PLOTS: dict[str, str] = {
+    "ConfusionMatrixDisplay": "lamina.plot.confusion",
+    "DecisionBoundaryDisplay": "lamina.plot.decision_boundary",
+    "PrecisionRecallDisplay": "lamina.plot.precision_recall",
+    "RocCurveDisplay": "lamina.plot.roc",
+    "confusion_matrix": "lamina.plot.confusion",
+    "learning_curves": "lamina.plot.history",
+    "loss": "lamina.plot.history",
+    "pca": "lamina.plot.projection",
+    "plot_history": "lamina.plot.history",
+    "plot_model": "lamina.plot.model",
+    "precision_recall_curve": "lamina.plot.precision_recall",
+    "roc_curve": "lamina.plot.roc",
+    "tsne": "lamina.plot.projection(rows, labels, method='tsne')",
+    "PlotLosses": "lamina.plot.LiveCurves",
 }

@@ -10,6 +10,7 @@ import pytest
 
 import lamina as lm
 from lamina import layers as L
+from lamina.elsewhere import PLOTS
 from lamina.errors import (
     ArgumentError,
     DataError,
@@ -53,6 +54,13 @@ def texts(figure):
 
 def images(figure):
     return [np.asarray(image.get_array()) for axes in figure.axes for image in axes.images]
+
+
+def test_names_of_other_libraries_are_answered_with_those_of_lamina():
+    with pytest.raises(AttributeError, match=r"instead: lamina\.plot\.roc"):
+        _ = lm.plot.roc_curve
+    for name in PLOTS.values():
+        assert hasattr(lm.plot, re.fullmatch(r"lamina\.plot\.(\w+)(\(.*)?", name)[1])
 
 
 # ---- files -------------------------------------------------------------------------------------

@@ -271,7 +271,7 @@ def test_a_path_is_that_of_the_update_rule():
     bowl, at = SURFACES["bowl"], np.array([-4.5, 1.5])
     found = trace(bowl, lm.optimizers.SGD(0.05), at, 10)
     for place in found:
-        np.testing.assert_allclose(place, at, rtol=1e-5)
+        np.testing.assert_allclose(place, at, rtol=1e-5, atol=1e-6)
         at = at - 0.05 * np.array([at[0], 20 * at[1]])
 
 

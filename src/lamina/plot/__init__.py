@@ -24,6 +24,7 @@ MissingExtraError.
 """
 
 from lamina import namespaces
+from lamina.elsewhere import PLOTS
 from lamina.plot.boundary import decision_boundary
 from lamina.plot.confusion import confusion
 from lamina.plot.curves import history
@@ -55,4 +56,4 @@ __all__ = [
     "weights",
 ]
 
-namespaces.declare(__name__)
+namespaces.declare(__name__, instead=PLOTS)
