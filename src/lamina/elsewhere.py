@@ -34,10 +34,6 @@ LAYERS: dict[str, str] = {
     "torch need PyTorch",
 }
 
-UTILS: dict[str, str] = {
-    "FeatureSpace": "lamina.layers: Normalization, StringLookup, Discretization, CategoryEncoding",
-}
-
 CALLBACKS: dict[str, str] = {
     "LearningRateFinder": "lamina.tune.LearningRateFinder",
     "LRFinder": "lamina.tune.LearningRateFinder",

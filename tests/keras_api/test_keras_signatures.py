@@ -22,7 +22,6 @@ ABSENT = {
     "keras.export": ("ExportArchive"),
     "keras.layers": ("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper"),
     "keras.saving": ("KerasFileEditor"),
-    "keras.utils": ("FeatureSpace"),
 }
 
 # name -> parameters of Keras that Lamina does not have

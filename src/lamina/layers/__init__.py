@@ -16,6 +16,7 @@ from lamina.layers import (
     einsum_dense,
     embedding,
     encoding,
+    feature_space,
     global_pooling,
     hashed_crossing,
     hashing,
@@ -66,6 +67,7 @@ from lamina.layers.depthwise_convolution import *  # noqa: F403
 from lamina.layers.einsum_dense import *  # noqa: F403
 from lamina.layers.embedding import *  # noqa: F403
 from lamina.layers.encoding import *  # noqa: F403
+from lamina.layers.feature_space import *  # noqa: F403
 from lamina.layers.global_pooling import *  # noqa: F403
 from lamina.layers.hashed_crossing import *  # noqa: F403
 from lamina.layers.hashing import *  # noqa: F403
@@ -114,6 +116,7 @@ if not TYPE_CHECKING:  # mypy cannot follow these sums, and would export the fir
     __all__ += einsum_dense.__all__
     __all__ += embedding.__all__
     __all__ += encoding.__all__
+    __all__ += feature_space.__all__
     __all__ += global_pooling.__all__
     __all__ += hashed_crossing.__all__
     __all__ += hashing.__all__

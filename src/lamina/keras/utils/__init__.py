@@ -23,7 +23,6 @@ from lamina.data import (
     timeseries_dataset_from_array,
     to_categorical,
 )
-from lamina.elsewhere import UTILS
 from lamina.errors import ArgumentError, describe
 from lamina.keras.backend import clear_session, is_keras_tensor, standardize_dtype
 from lamina.keras.config import (
@@ -44,7 +43,7 @@ from lamina.keras.serialization import (
     get_registered_object,
     serialize_keras_object,
 )
-from lamina.layers import InputLayer
+from lamina.layers import FeatureSpace, InputLayer
 from lamina.layers._base.symbolic import SymbolicTensor, source_of
 from lamina.operations.random_keys import set_seed
 from lamina.tensor import Tensor, node_of
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
@@ -249,4 +249,4 @@ _LAZY = {
     "np_utils": "lamina.keras.utils.np_utils",
 }
 
-namespaces.declare(__name__, _LAZY, instead=UTILS)
+namespaces.declare(__name__, _LAZY)
