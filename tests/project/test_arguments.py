@@ -206,6 +206,7 @@ FAMILIES = {
     "callbacks": lm.callbacks,
 }
 SMALL = {
+    "features": {"a": "float"},
     "units": 2,
     "filters": 2,
     "kernel_size": 2,

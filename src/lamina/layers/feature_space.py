@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from lamina import operations as ops
-from lamina.arguments import integer, one_of
+from lamina.arguments import Checks, Integer, integer, one_of
 from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, StateError, describe, unknown_name
 from lamina.layers._base.host import HostLayer, as_strings
@@ -135,6 +135,9 @@ class FeatureSpace(HostLayer):
         [[-1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0]]
     """
 
+    argument_checks: ClassVar[Checks] = dict.fromkeys(
+        ("crossing_dim", "hashing_dim", "num_discretization_bins"), Integer(1)
+    )
     # what they have learned is in the configuration
     _unseen: ClassVar[frozenset[str]] = HostLayer._unseen | {"features", "preprocessors"}
 
@@ -149,15 +152,15 @@ class FeatureSpace(HostLayer):
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        if not features:
+        if not isinstance(features, Mapping) or not features:
             raise ArgumentError(
-                f"{OWNER}: expected at least one feature by its name, got {features!r}"
+                f"{OWNER}: expected at least one feature by its name, got {describe(features)}"
             )
         self.output_mode = one_of(OWNER, "output_mode", output_mode, ("concat", "dict"))
         self.crossing_dim, self.hashing_dim = crossing_dim, hashing_dim
         self.num_discretization_bins = num_discretization_bins
         self.features = {key: self._as_feature(value) for key, value in features.items()}
-        self.crosses = [self._as_cross(cross) for cross in crosses or ()]
+        self.crosses = [self._as_cross(cross) for cross in _listed(crosses)]
         self.preprocessors = {key: each.preprocessor for key, each in self.features.items()}
         self.crossers = {
             cross.name: HashedCrossing(cross.crossing_dim, name=cross.name)
@@ -194,6 +197,10 @@ class FeatureSpace(HostLayer):
     def _as_cross(self, value: Any) -> Cross:
         if isinstance(value, Mapping):  # of a configuration
             value = Cross(**value)
+        if not isinstance(value, (Cross, tuple, list)):
+            raise ArgumentError(
+                f"{OWNER}: expected the names of features as a cross, got {describe(value)}"
+            )
         cross = value if isinstance(value, Cross) else Cross(value, self.crossing_dim)
         for name in cross.feature_names:
             if name not in self.features:
@@ -459,6 +466,12 @@ def _column(values: Any, feature: Feature) -> np.ndarray:
     else:
         array = np.asarray(values, feature.dtype)
     return array.reshape(-1, 1) if array.ndim < 2 else array
+
+
+def _listed(crosses: Any) -> Sequence[Any]:
+    if crosses is None or isinstance(crosses, (tuple, list)):
+        return crosses or ()
+    raise ArgumentError(f"{OWNER}: expected a list of crosses, got {describe(crosses)}")
 
 
 def _is_given(layer: Any) -> bool:
