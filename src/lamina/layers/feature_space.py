@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, Unpack, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from lamina.configuration import plain, restored
 from lamina.errors import ArgumentError, StateError, describe, unknown_name
 from lamina.layers._base.host import HostLayer, as_strings
 from lamina.layers._base.layer import Layer
+from lamina.layers._base.options import UnnamedOptions
 from lamina.layers.core import Identity, Input
 from lamina.layers.encoding import Discretization, encoded
 from lamina.layers.hashed_crossing import HashedCrossing
@@ -115,6 +116,7 @@ class FeatureSpace(HostLayer):
         hashing_dim: number of bins of features given as "integer_hashed" or "string_hashed".
         num_discretization_bins: number of bins of features given as "float_discretized".
         name: name of the layer.
+        **kwargs: `trainable`, `dtype` and the other arguments of `Layer`.
 
     Shapes:
         dict of (batch,) or (batch, 1) -> (batch, features), or a dict of (batch, ...) by name;
@@ -150,8 +152,9 @@ class FeatureSpace(HostLayer):
         hashing_dim: int = 32,
         num_discretization_bins: int = 32,
         name: str | None = None,
+        **kwargs: Unpack[UnnamedOptions],
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, **kwargs)
         if not isinstance(features, Mapping) or not features:
             raise ArgumentError(
                 f"{OWNER}: expected at least one feature by its name, got {describe(features)}"
@@ -430,6 +433,7 @@ class FeatureSpace(HostLayer):
             "hashing_dim": self.hashing_dim,
             "num_discretization_bins": self.num_discretization_bins,
             "name": self.name,
+            "dtype": self.dtype,
         }
 
     @classmethod
