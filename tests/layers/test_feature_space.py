@@ -78,10 +78,20 @@ def test_models_train_on_raw_columns_and_are_saved_with_what_was_learned(tmp_pat
     model.save(tmp_path / "m.lamina")
     again = keras.models.load_model(tmp_path / "m.lamina")
     np.testing.assert_array_equal(again.predict(TABLE, verbose=0), model.predict(TABLE, verbose=0))
+
+
+def test_functional_models_take_raw_columns_or_encoded_ones():
+    found = space()
+    labeled = lm.data.Dataset.from_tensor_slices((TABLE, Y)).batch(2)
     encoded = found.get_encoded_features()
-    other = lm.Model(encoded, lm.layers.Dense(1)(encoded))
+    outputs = lm.layers.Dense(1)(encoded)
+    other = lm.Model(encoded, outputs)
     other.compile("adam", "mse")
     other.fit(labeled.map(lambda x, y: (found(x), y)), verbose=0)
+    whole = lm.Model(found.get_inputs(), outputs)
+    np.testing.assert_array_equal(
+        whole.predict(TABLE, verbose=0), other.predict(found(TABLE), verbose=0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +103,11 @@ def test_models_train_on_raw_columns_and_are_saved_with_what_was_learned(tmp_pat
         (lambda: FeatureSpace({"a": FeatureSpace.string_hashed(3, "int")}), ArgumentError, "'a'"),
         (lambda: FeatureSpace({"a": "string_categorical"})({"a": "x"}), StateError, "vocabulary"),
         (lambda: FeatureSpace({"a": "float"})({"b": 1.0}), ArgumentError, r"features \['a'\]"),
-        (lambda: FeatureSpace({"a": "float"}).get_inputs(), StateError, "before a compiled"),
+        (
+            lambda: FeatureSpace({"a": "float_discretized"}).get_encoded_features(),
+            StateError,
+            "no boundaries",
+        ),
     ],
 )
 def test_mistakes(call, kind, text):

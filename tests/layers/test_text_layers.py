@@ -454,8 +454,6 @@ class TestFirstInAModel:
             lm.Sequential([lm.layers.Dense(1), layer])
         with pytest.raises(ArgumentError, match="can only come first"):
             lm.Sequential([lm.Input((1,)), layer])
-        with pytest.raises(DTypeError, match="strings cannot enter a compiled program"):
-            lm.Input((1,), dtype="string")
         model = lm.Sequential([layer, lm.layers.CategoryEncoding(3, "count")])
         with pytest.raises(ArgumentError, match="a single string came"):
             model("a a")

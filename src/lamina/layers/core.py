@@ -19,7 +19,7 @@ from lamina.arguments import Checks, OneOf, is_integer
 from lamina.configuration import has_name
 from lamina.defaults import DEFAULTS
 from lamina.dtype_policies import DTypePolicy
-from lamina.errors import ArgumentError, DTypeError, ShapeError, describe
+from lamina.errors import ArgumentError, ShapeError, describe
 from lamina.ir import types
 from lamina.layers._base import arguments
 from lamina.layers._base.arguments import positive_integer
@@ -29,7 +29,7 @@ from lamina.layers._base.layer import Layer
 from lamina.layers._base.low_rank import AdaptedWeight
 from lamina.layers._base.options import LayerOptions, OwnPenalty
 from lamina.layers._base.spec import InputSpec, known_shape
-from lamina.layers._base.symbolic import Call, SymbolicTensor, symbolic_type
+from lamina.layers._base.symbolic import TEXT, Call, SymbolicTensor, symbolic_type
 from lamina.quantizers.configs import QuantizationConfig
 from lamina.tensor import Tensor
 from lamina.variables import Variable
@@ -102,12 +102,9 @@ class InputLayer(Layer):
         if shape is not None:
             batch_shape = (batch_size, *_as_shape(shape))
         self.batch_shape = _as_shape(batch_shape)
-        if dtype in ("string", str):
-            raise DTypeError(
-                "Input: strings cannot enter a compiled program",
-                hint="leave the Input out: a layer for strings, such as TextVectorization, comes "
-                "first in a Sequential, or is called on the data",
-            )
+        if dtype in ("string", str, TEXT):
+            self._dtype = TEXT  # its policy is that of all layers: a string has none
+            return
         self._dtype = types.dtype(DEFAULTS.floatx if dtype is None else dtype)
         self._compute_dtype, self._policy = self._dtype, DTypePolicy(self._dtype.name)
 
@@ -191,7 +188,8 @@ def Input(
     Args:
         shape: shape of one sample, without the batch axis; None marks a variable extent.
         batch_size: fixed batch size; None accepts any.
-        dtype: dtype of the data; None is that of `keras.config.floatx`, float32.
+        dtype: dtype of the data; None is that of `keras.config.floatx`, float32. "string" is for
+            the data of layers for strings, such as TextVectorization.
         sparse: accepted for Keras if it is not True; tensors are dense.
         ragged: accepted for Keras if it is not True; tensors are dense.
         batch_shape: shape with the batch axis first, in place of `shape` and `batch_size`.

@@ -11,7 +11,7 @@ import numpy as np
 from lamina import operations as ops
 from lamina.arguments import Checks, Integer, integer, one_of
 from lamina.configuration import plain, restored
-from lamina.errors import ArgumentError, StateError, describe, unknown_name
+from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.layers._base.host import HostLayer, as_strings
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import UnnamedOptions
@@ -102,8 +102,9 @@ class Cross:
 class FeatureSpace(HostLayer):
     """Conversion of a table of named columns (numbers, categories, strings) to arrays.
 
-    The layer runs on data, before a compiled program: in `Dataset.map`, or as the first layer of a
-    Sequential, which then takes dicts of columns in `fit` and `predict`.
+    The layer runs on data, before a compiled program: in `Dataset.map`, as the first layer of a
+    Sequential, or in a functional model between `get_inputs()` and `get_encoded_features()`. Such
+    models take dicts of columns in `fit` and `predict`.
 
     Args:
         features: dictionary from name to feature: "float", "float_rescaled", "float_normalized",
@@ -141,7 +142,12 @@ class FeatureSpace(HostLayer):
         ("crossing_dim", "hashing_dim", "num_discretization_bins"), Integer(1)
     )
     # what they have learned is in the configuration
-    _unseen: ClassVar[frozenset[str]] = HostLayer._unseen | {"features", "preprocessors"}
+    _unseen: ClassVar[frozenset[str]] = HostLayer._unseen | {
+        "_encoded",
+        "_inputs",
+        "features",
+        "preprocessors",
+    }
 
     def __init__(
         self,
@@ -169,6 +175,8 @@ class FeatureSpace(HostLayer):
             cross.name: HashedCrossing(cross.crossing_dim, name=cross.name)
             for cross in self.crosses
         }
+        self._inputs: dict[str, Any] | None = None
+        self._encoded: Any = None
         modes = {**self.features, **{cross.name: cross for cross in self.crosses}}
         whole = [key for key, each in modes.items() if each.output_mode == "int"]
         if self.output_mode == "concat" and whole:
@@ -404,24 +412,25 @@ class FeatureSpace(HostLayer):
         return encoded_floats(values, feature.size)
 
     # ---- in models -----------------------------------------------------------------------------
+    def get_inputs(self) -> dict[str, Any]:
+        """Return the Inputs of the features by name, for a model that takes raw columns."""
+        if self._inputs is None:
+            self._inputs = {
+                name: Input((1,), dtype=feature.dtype, name=name)
+                for name, feature in self.features.items()
+            }
+        return self._inputs
+
     def get_encoded_features(self) -> Any:
-        """Return Inputs of models that take what this layer returns: one, or a dict by name.
+        """Return the symbolic tensor, or the dict of them, that this layer makes of `get_inputs()`;
+        also the input of a model for data that are encoded already.
 
         Raises:
             StateError: before `adapt`.
         """
-        sample = self({n: "" if f.dtype == "string" else 0 for n, f in self.features.items()})
-        if isinstance(sample, Mapping):
-            return {n: Input(x.shape, dtype=x.dtype, name=n) for n, x in sample.items()}
-        return Input(sample.shape, name=f"{self.name}_features")
-
-    def get_inputs(self) -> Any:
-        """Raise: a compiled program takes encoded features, and no strings."""
-        raise StateError(
-            f"{self._label()}: the data are encoded before a compiled program begins",
-            hint="model = Sequential([feature_space, *layers]) takes dicts of raw columns; or use "
-            "dataset.map(feature_space) and Model(feature_space.get_encoded_features(), outputs)",
-        )
+        if self._encoded is None:
+            self._encoded = self(self.get_inputs())
+        return self._encoded
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of an equal layer as JSON data, with what `adapt` has learned."""

@@ -54,6 +54,10 @@ class StringLookup(Lookup, HostLayer):
         [[1, 3, 4], [4, 0, 2]]
     """
 
+    def _sample_text(self, count: int) -> str:
+        known = [] if self.num_oov_indices else self.get_vocabulary(False)
+        return str(known[0]) if known else super()._sample_text(count)
+
     def __init__(
         self,
         max_tokens: int | None = None,

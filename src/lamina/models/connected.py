@@ -9,6 +9,7 @@ from lamina.layers._base import symbolic
 from lamina.layers._base.attributes import replaceable
 from lamina.layers._base.facts import label, need_built
 from lamina.models.functional import FunctionalGraph
+from lamina.models.host_stage import Split
 from lamina.models.trainee import Wiring
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class Connected:
     """The attributes of Model that come from its graph. A class may assign over most of them."""
 
     _graph: FunctionalGraph | None
+    _split: Split | None
     _output_shape: Any
 
     @replaceable
@@ -47,7 +49,7 @@ class Connected:
                 f"{label(self._of_model)} has no symbolic {what}: it is neither made of Inputs and "
                 "outputs, nor a Sequential model that knows its input's shape"
             )
-        return self._graph
+        return self._graph if self._split is None else self._split.whole
 
     @replaceable
     def input_shape(self) -> Any:

@@ -20,10 +20,12 @@ from lamina.layers._base.facts import (
     with_sublayers,
 )
 from lamina.locks import MAKING
+from lamina.models import host_stage
 from lamina.models.connected import Connected
 from lamina.models.files import Filing
 from lamina.models.fitting import on_its_engine
 from lamina.models.functional import FunctionalGraph, alone
+from lamina.models.host_stage import Split
 from lamina.models.older_methods import OlderMethods
 from lamina.models.quantizing import Filters, quantize_layers
 from lamina.quantizers.configs import QuantizationConfig
@@ -54,14 +56,15 @@ class Model(Connected, Layer, OlderMethods, Filing):
     """
 
     metrics = OlderMethods.metrics  # in place of those of Layer
-    _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_graph", "_watched"}
+    _unseen: ClassVar[frozenset[str]] = Layer._unseen | {"_graph", "_split", "_watched"}
 
-    _graph: FunctionalGraph | None
+    _graph: FunctionalGraph | None  # of the program
+    _split: Split | None  # of models with layers that run on data, before the program
     _watched: dict[Any, Any]  # the programs of `representations`
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls, *args, **kwargs)
-        self._graph = None
+        self._graph = self._split = None
         self._watched = {}
         return self
 
@@ -77,8 +80,10 @@ class Model(Connected, Layer, OlderMethods, Filing):
         return tensor if self._graph is not None else super()._cast(tensor)
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
-        self._graph = FunctionalGraph(inputs, outputs)
-        self._functional_layers = self._graph.layers()
+        whole = FunctionalGraph(inputs, outputs)
+        self._split = host_stage.split(whole)
+        self._graph = whole if self._split is None else self._split.program
+        self._functional_layers = whole.layers()
         self._rename_twins()
         shapes = symbolic.shapes_of(inputs)
         self._set_built(shapes)
@@ -101,6 +106,15 @@ class Model(Connected, Layer, OlderMethods, Filing):
     def _class_name(self) -> str:
         is_plain = type(self) is Model and self._graph is not None
         return "functional" if is_plain else super()._class_name()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the outputs; layers for strings are called on data first."""
+        if self._split is not None and args:
+            args = (self._split.entered(args[0]), *args[1:])
+        return super().__call__(*args, **kwargs)
+
+    def _prepared(self, data: Any) -> Any:
+        return data if self._split is None else host_stage.prepared(self._split.encode, data)
 
     def _has_call(self) -> bool:
         """Whether the model computes anything by itself: some only define steps of training."""
@@ -418,7 +432,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
             return super().get_config()
         from lamina.models.writing import functional_config
 
-        return functional_config(self, self._graph)
+        return functional_config(self, self._symbolic("configuration"))
 
     @classmethod
     def from_config(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -92,7 +93,8 @@ class Sequential(Model):
         """
         layer = self._as_layer(layer)
         if isinstance(layer, InputLayer):
-            self._begin(layer)
+            if layer._dtype != symbolic.TEXT:  # a layer for strings needs no Input
+                self._begin(layer)
             return
         self._refuse_twice(layer)
         if isinstance(layer, HostLayer):
@@ -113,7 +115,7 @@ class Sequential(Model):
             raise ArgumentError(
                 f"{self._label()}: {layer.name} takes strings, so it can only come first, before "
                 "what is compiled",
-                hint="put it in front, without an Input before it",
+                hint="put it in front, behind no Input but one of strings",
             )
         self._host.append(layer)
         self._take_in(layer)
@@ -280,7 +282,9 @@ class Sequential(Model):
         return super().__call__(inputs, *args, **kwargs)
 
     def _prepared(self, data: Any) -> Any:
-        return host_stage.prepared(self._host, data) if self._host else data
+        if not self._host:
+            return data
+        return host_stage.prepared(functools.partial(host_stage.through, self._host), data)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         if self._graph is not None:

@@ -1,8 +1,8 @@
 """Layers of strings, which run on the host on NumPy arrays, before compiled programs.
 
 A compiled program computes with numbers and cannot contain such a layer. The layer is called on the
-data (lists or arrays of strings, or batches in `Dataset.map`), or is the first layer of a
-Sequential model, which calls it on the data of `fit`, `evaluate` and `predict`.
+data (lists or arrays of strings, or batches in `Dataset.map`), or is among the first layers of a
+model, which calls it on the data of `fit`, `evaluate` and `predict`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import numpy as np
 
 from lamina import tree
 from lamina.errors import DataError, DTypeError, StateError, describe
+from lamina.layers._base import symbolic
+from lamina.layers._base.frames import Scope
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
-from lamina.tensor import Tensor
+from lamina.layers._base.spec import known_shape
+from lamina.tensor import Tensor, as_tensor, node_of
 
 
 class HostLayer(Layer):
@@ -28,18 +31,67 @@ class HostLayer(Layer):
     def __call__(self, inputs: Any, *, training: Any = None, mask: Any = None) -> Any:
         """Return the outputs for strings or numbers, computed immediately; `training` has no
         effect."""
-        if any(isinstance(leaf, Tensor) and leaf.is_traced for leaf in tree.leaves(inputs)):
-            raise StateError(
-                f"{self._label()}: works on strings, before a compiled program; here it was called "
-                "inside of one, or on an Input",
-                hint=f"call it on the data first: model.fit({self.name}(texts), labels); or make "
-                "it the first layer of a Sequential",
-            )
+        traced = [t for t in tree.leaves(inputs) if isinstance(t, Tensor) and t.is_traced]
+        if traced:
+            scope = symbolic.functional_scope(inputs)
+            if scope is None or not all(_is_data(tensor) for tensor in traced):
+                raise StateError(
+                    f"{self._label()}: works on data, before a compiled program; here it was "
+                    "called inside of one",
+                    hint=f"call it on the data first: model.fit({self.name}(texts), labels); or on "
+                    "an Input, or make it the first layer of a Sequential",
+                )
+            return self._on_inputs(scope, inputs)
         with self._errors_named():
             outputs = self.call(inputs)
         if self._output_shape is None and isinstance(outputs, Tensor) and outputs.ndim:
             self._output_shape = (None, *outputs.shape[1:])
         return outputs
+
+    # ---- in functional models ------------------------------------------------------------------
+    def _on_inputs(self, scope: Scope, inputs: Any) -> Any:
+        """Record the call on Inputs; the shapes of the outputs are those for two samples of data,
+        open where these differ."""
+        if self._parent is None and not self._is_named:
+            self._take_name(scope.root.names)
+        few, many = (self._outputs_of(inputs, count) for count in (2, 5))
+        outputs = tree.map_structure(_in_common, few, many)
+        call = symbolic.Call(self, (inputs,), {}, scope)
+        made = call.finish(outputs)
+        self._output_shape = symbolic.shapes_of(outputs)
+        self._calls.add(call)
+        return made
+
+    def _outputs_of(self, inputs: Any, count: int) -> Any:
+        """Return the outputs for `count` rows of data like the Inputs."""
+
+        def sample(tensor: Any) -> np.ndarray:
+            extents = zip(range(tensor.ndim), known_shape(tensor.shape), strict=True)
+            shape = [(count + bool(k) if n is None else n) for k, n in extents]
+            if tensor.dtype == symbolic.TEXT:
+                return np.full(shape, self._sample_text(count), object)
+            return np.zeros(shape, tensor.dtype.storage)
+
+        with self._errors_named():
+            return tree.map_structure(as_tensor, self.call(tree.map_structure(sample, inputs)))
+
+    def _sample_text(self, count: int) -> str:
+        """Return a text of so many words that the layer takes."""
+        return " ".join("x" * count)
+
+
+def _is_data(tensor: Tensor) -> bool:
+    """Whether a symbolic tensor is an Input, or the output of a layer that runs on data."""
+    node = node_of(tensor)
+    source = None if node is None else symbolic.source_of(node)
+    return source is not None and (not source[0].inputs or isinstance(source[0].layer, HostLayer))
+
+
+def _in_common(few: Tensor, many: Tensor) -> Tensor:
+    """A tensor without a value whose extents are open where the two differ."""
+    pairs = zip(few.shape, many.shape, strict=True)
+    shape = [a if a == b else None for a, b in pairs]
+    return Tensor(symbolic.symbolic_type(shape, few.dtype))
 
 
 def as_strings(data: Any, encoding: str = "utf-8") -> np.ndarray:

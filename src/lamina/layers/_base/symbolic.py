@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from lamina import context, tree
 from lamina.errors import TracedValueError
 from lamina.ir import types
@@ -31,6 +33,7 @@ from lamina.tensor import Tensor, from_node
 from lamina.variables import tracing
 
 _ORDER = itertools.count()
+TEXT = types.DType("string", "S", 0, np.dtype(object))  # of Inputs; no program holds strings
 
 
 class SymbolicTensor(Tensor):
