@@ -183,8 +183,10 @@ class TestTextVectorization:
             layer.adapt([])
         with pytest.raises(StateError, match="was given; nothing to adapt"):
             TextVectorization(vocabulary=["a"]).adapt(["b"])
+        with pytest.raises(StateError, match="has no vocabulary yet"):
+            layer(lm.Input((1,), dtype="string"))
         with pytest.raises(StateError, match="before a compiled program"):
-            layer(lm.Input((1,)))
+            lm.compile(layer)(lm.ones((2, 1)))
 
 
 class TestLookups:

@@ -110,6 +110,11 @@ def test_columns_are_crossed_in_a_functional_model():
     np.testing.assert_array_equal(model.predict(data, verbose=0), cross(data))
 
 
+def test_a_layer_for_strings_on_an_input_of_floats_raises_at_the_call():
+    with pytest.raises(DTypeError, match="text_vectorization.*expected strings"):
+        vectorization()(keras.Input((1,)))
+
+
 def test_strings_stay_outside_of_the_program():
     text = keras.Input((1,), dtype="string")
     with pytest.raises(DTypeError, match=r"strings of Input .* cannot enter a compiled program"):

@@ -367,7 +367,7 @@ def test_the_names_of_the_array_api_standard():
     assert lm.asarray(X).__array_namespace__() is lm
     assert lm.asarray(X).__array_namespace__(api_version="2024.12") is lm
     info = lm.__array_namespace_info__()
-    assert info.default_dtypes()["real floating"] == lm.float32
+    assert info.default_dtypes()["real floating"] == lm.float32 != {"a": 1}
     assert info.capabilities()["boolean indexing"]
     assert lm.int8 in info.dtypes(kind="signed integer").values()
     with pytest.raises(ValueError, match=r"1999\.1"):

@@ -88,7 +88,7 @@ class DType:
             return False
         try:
             return self.storage == np.dtype(other)  # type: ignore[call-overload]
-        except TypeError:
+        except (TypeError, ValueError):  # ValueError of a dictionary, which NumPy reads as fields
             return False
 
     def __hash__(self) -> int:
