@@ -111,7 +111,7 @@ def test_columns_are_crossed_in_a_functional_model():
 
 
 def test_a_layer_for_strings_on_an_input_of_floats_raises_at_the_call():
-    with pytest.raises(DTypeError, match="text_vectorization.*expected strings"):
+    with pytest.raises(DTypeError, match=r"text_vectorization.*expected strings"):
         vectorization()(keras.Input((1,)))
 
 
