@@ -251,7 +251,7 @@ class Tensor(Operators):
         from lamina import notebook
 
         if self._value is None:
-            return notebook.heading("Tensor", f"{self._type}, traced")
+            return notebook.remark(repr(self))
         return notebook.array("Tensor", self._as_array(), str(self._type))
 
     def __str__(self) -> str:
