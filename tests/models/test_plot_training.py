@@ -380,6 +380,16 @@ def test_live_curves_write_a_figure_after_each_epoch(tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_live_curves_check_their_path_before_the_first_epoch(tmp_path):
+    curves = lm.plot.LiveCurves(path=tmp_path / "none" / "curves.png")
+    model = network()
+    before = state(model)
+    with pytest.raises(ArgumentError, match="does not exist"):
+        model.fit(X, Y, verbose=0, callbacks=[curves])
+    for a, b in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_live_curves_draw_seldom_and_the_last_epoch(tmp_path):
     curves = lm.plot.LiveCurves(every=1000, path=tmp_path / "curves.png")
     network().fit(X, Y, epochs=5, verbose=0, callbacks=[curves])

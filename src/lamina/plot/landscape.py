@@ -93,7 +93,7 @@ def loss_landscape(
     integer(owner, "samples", samples, 1)
     if not span > 0:
         raise RangeError(f"{owner}: span is {span}, expected a number above 0")
-    style.figure(owner, 1, 1)  # matplotlib is missing before it is computed, not after
+    style.need_path(style.figure(owner, 1, 1), path)  # errors before losses are computed
     x, y = first_batch(x, y, samples)
     need_objective(owner, model, x, y)
     plane = (

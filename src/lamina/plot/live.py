@@ -31,6 +31,7 @@ class LiveCurves(Callback):
         path: file that each figure is saved to; its ending is the format. None saves nothing.
 
     Raises:
+        ArgumentError: when training begins, if `path` cannot be written.
         MissingExtraError: when training begins, if matplotlib is not installed.
 
     Example:
@@ -69,7 +70,9 @@ class LiveCurves(Callback):
         self.history = {name: list(values) for name, values in state["history"].items()}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        style.figure("LiveCurves", 1, 1)  # without matplotlib, an error before the first epoch
+        style.need_path(
+            style.figure("LiveCurves", 1, 1), self.path
+        )  # errors before the first epoch
         self.history, self._handle, self._next, self._waiting = {}, None, 0.0, False
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

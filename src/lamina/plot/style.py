@@ -59,28 +59,33 @@ def title(drawn: Any, text: str | None) -> None:
 
 
 def finished(drawn: Figure, path: Path | None) -> Figure:
-    """The figure; with a path it is saved there.
-
-    Raises ArgumentError where matplotlib does not know the ending, or the folder does not exist.
-    """
+    """The figure; with a path it is saved there. Raises as `need_path`."""
+    need_path(drawn, path)
     if path is not None:
-        if not isinstance(path, str | os.PathLike):
-            raise ArgumentError(f"plot: path is {describe(path)}, expected a path or None")
-        folder = os.path.dirname(path)
-        if folder and not os.path.isdir(folder):
-            raise ArgumentError(
-                f"plot: the folder {folder!r} does not exist",
-                hint="create it: pathlib.Path(folder).mkdir(parents=True)",
-            )
-        ending = os.path.splitext(path)[1].lstrip(".").lower()
-        known = drawn.canvas.get_supported_filetypes()
-        if ending not in known:
-            raise ArgumentError(
-                f"plot: {os.fspath(path)!r} has an ending that is not an image format",
-                hint=f"end it with one of {', '.join('.' + name for name in sorted(known))}",
-            )
         drawn.savefig(path)
     return drawn
+
+
+def need_path(drawn: Figure, path: Path | None) -> None:
+    """Raise ArgumentError if matplotlib does not know the ending, or the folder does not exist:
+    before what is drawn is computed."""
+    if path is None:
+        return
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"plot: path is {describe(path)}, expected a path or None")
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        raise ArgumentError(
+            f"plot: the folder {folder!r} does not exist",
+            hint="create it: pathlib.Path(folder).mkdir(parents=True)",
+        )
+    ending = os.path.splitext(path)[1].lstrip(".").lower()
+    known = drawn.canvas.get_supported_filetypes()
+    if ending not in known:
+        raise ArgumentError(
+            f"plot: {os.fspath(path)!r} has an ending that is not an image format",
+            hint=f"end it with one of {', '.join('.' + name for name in sorted(known))}",
+        )
 
 
 def colors(count: int) -> list[Any]:
