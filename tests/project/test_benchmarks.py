@@ -103,3 +103,11 @@ def test_an_unknown_case_raises_with_the_known_cases():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "mlp-32" in done.stderr
+
+
+def test_the_costs_around_a_training_are_measured():
+    options = ["--rounds", "1", "--network", "mlp", "--rows", "256"]
+    command = [sys.executable, "-m", "benchmarks.scripts.run_costs", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    rows = done.stdout.splitlines()
+    assert [row.split()[0] for row in rows] == ["network", *["mlp"] * 5], done.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lamina.tf as tf
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError, FileFormatError, ShapeError
 from lamina.tf import keras
 from lamina.tf.keras import layers
 
@@ -63,6 +63,23 @@ class TestVariables:
         for a, b in zip(optimizer.variables, other_optimizer.variables, strict=True):
             np.testing.assert_array_equal(a.numpy(), b.numpy())
         np.testing.assert_array_equal(model.get_weights()[0], other.get_weights()[0])
+
+    def test_damaged_checkpoints_and_notes_are_named_and_nothing_else_is_removed(self, tmp_path):
+        folder = tmp_path / "a"
+        checkpoint = tf.train.Checkpoint(step=tf.Variable(0))
+        path = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=2).save()
+        file, note = folder / "ckpt-1.safetensors", folder / "checkpoint.json"
+        assert sorted(each.name for each in folder.iterdir()) == [note.name, file.name]
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(FileFormatError, match=r"ckpt-1\.safetensors: is damaged"):
+            checkpoint.restore(path)
+        (tmp_path / "mine.safetensors").write_text("mine")
+        for text in ('{"paths": ["../mine"]}', '{"paths": [3]}', "{", "[]"):
+            note.write_text(text)
+            with pytest.raises(FileFormatError, match=r"checkpoint\.json: is damaged"):
+                tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1)
+        assert (tmp_path / "mine.safetensors").read_text() == "mine"
 
 
 class TestFunction:

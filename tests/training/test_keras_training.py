@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import threading
 
 import numpy as np
@@ -152,6 +153,21 @@ def test_training_continues_from_a_backup_as_if_nothing_had_happened(tmp_path):
     for a, b in zip(expected.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert not (tmp_path / "b").exists()
+
+
+def test_a_backup_that_the_disk_refuses_does_not_end_training(tmp_path, monkeypatch):
+    real = os.replace
+
+    def refuse(source, target):
+        if str(target).endswith("training_state.safetensors"):
+            raise OSError(28, "No space left on device", str(target))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    backup = callbacks.BackupAndRestore(tmp_path / "b")
+    with pytest.warns(UserWarning, match="No space left.*training continues") as said:
+        history = model_with().fit(X, Y, epochs=4, verbose=0, callbacks=[backup])
+    assert len(said) == 1 and history.epoch == [0, 1, 2, 3]
 
 
 def test_a_damaged_backup_is_named(tmp_path):

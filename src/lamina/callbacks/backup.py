@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lamina.callbacks.base import Callback, Logs
-from lamina.errors import ArgumentError, describe
-from lamina.files import write_whole
+from lamina.errors import ArgumentError, describe, warn
+from lamina.files import make_folder, write_whole
 from lamina.saving import states
 
 FILE = "training_state.safetensors"
@@ -67,7 +67,7 @@ class BackupAndRestore(Callback):
         self.backup_dir, self.save_freq = os.fspath(backup_dir), save_freq
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self.each_batch = save_freq != "epoch"
-        self._batches, self._ended = 0, False
+        self._batches, self._ended, self._warned = 0, False, False
 
     @property
     def _file(self) -> Path:
@@ -106,5 +106,14 @@ class BackupAndRestore(Callback):
                 shutil.rmtree(self.backup_dir, ignore_errors=True)
 
     def _write(self) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._file, states.pack(self.model.training_state()))
+        """Write the state; if the disk refuses, training continues with one warning."""
+        content = states.pack(self.model.training_state())
+        try:
+            make_folder(self._file.parent)
+            write_whole(self._file, content)
+        except OSError as error:
+            if not self._warned:
+                warn(f"BackupAndRestore: {error}; training continues, the last state is intact")
+            self._warned = True
+            return
+        self._warned = False

@@ -7,7 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lamina.errors import FileFormatError, StateError
+from lamina.files import make_folder, write_whole
+from lamina.saving import safetensors
 from lamina.string_tensor import StringTensor
 from lamina.tf import own as lm
 from lamina.tf.naming import public
@@ -68,14 +72,11 @@ class Checkpoint:
 
     def write(self, file_prefix: Any, options: Any = None) -> str:
         """Write a file, and return its path without the ending."""
-        from safetensors.numpy import save_file
-
         path = _path(file_prefix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {name: v.numpy().copy(order="C") for name, v in self._found().items()}
-        temporary = path.with_name(path.name + ".safetensors.tmp")
-        save_file(arrays, temporary)
-        os.replace(temporary, path.with_name(path.name + ".safetensors"))
+        make_folder(path.parent)
+        arrays = {name: v.numpy() for name, v in self._found().items()}
+        content = safetensors.write_with_checksum(arrays, {})
+        write_whole(path.with_name(path.name + ".safetensors"), content)
         return str(path)
 
     def save(self, file_prefix: Any, options: Any = None) -> str:
@@ -90,14 +91,12 @@ class Checkpoint:
         """Assign the Variables of a file; None assigns nothing, as for a first run."""
         if save_path is None:
             return _Status([], [])
-        from safetensors.numpy import load_file
-
         path = _path(save_path)
         file = path.with_name(path.name + ".safetensors")
         if not file.exists():
             raise FileNotFoundError(f"tf.train.Checkpoint: {file} does not exist")
         self._build()
-        held, own = load_file(file), self._found()
+        held, own = _arrays(file), self._found()
         for name in held.keys() & own.keys():
             if held[name].shape != own[name].shape:
                 raise FileFormatError(
@@ -146,13 +145,29 @@ class _Status:
         return self
 
 
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    try:
+        return safetensors.read(file.read_bytes())[0]
+    except ValueError as error:
+        raise FileFormatError(f"tf.train.Checkpoint: {file}: is damaged: {error}") from error
+
+
 def _note(folder: Path, paths: list[str]) -> None:
-    (folder / "checkpoint.json").write_text(json.dumps({"paths": [Path(p).name for p in paths]}))
+    text = json.dumps({"paths": [Path(p).name for p in paths]})
+    write_whole(folder / "checkpoint.json", text.encode())
 
 
 def _noted(folder: Path) -> list[str]:
+    """The paths of the checkpoints that a folder notes, all in the folder."""
     file = folder / "checkpoint.json"
-    names = json.loads(file.read_text())["paths"] if file.exists() else []
+    try:
+        names = json.loads(file.read_text())["paths"] if file.exists() else []
+        if not all(name == Path(name).name for name in names):
+            raise ValueError("a name of another folder")
+    except (ValueError, LookupError, TypeError) as error:
+        raise FileFormatError(
+            f"tf.train: {file}: is damaged: {error}", hint="remove it, and restore a file by name"
+        ) from error
     return [str(folder / name) for name in names]
 
 
