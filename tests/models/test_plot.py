@@ -288,6 +288,16 @@ def test_projection_has_a_panel_for_each_layer_and_a_color_for_each_class(model)
     assert [text.get_text() for text in figure.legends[0].texts] == ["a", "b", "c"]
 
 
+def test_classes_are_named_at_the_medians_of_their_points_if_they_are_few():
+    points, few = RNG.random((60, 2)), np.arange(60) % 3
+    (axes,) = lm.plot.projection(points, few, names=["a", "b", "c"]).axes
+    places = np.asarray(axes.collections[0].get_offsets())
+    for k, text in enumerate(axes.texts):
+        assert text.get_text() == "abc"[k]
+        np.testing.assert_allclose(text.get_position(), np.median(places[few == k], axis=0))
+    assert not lm.plot.projection(points, np.arange(60) % 20).axes[0].texts
+
+
 def test_projection_accepts_names_of_classes_as_labels():
     points = RNG.random((4, 3))
     named = lm.plot.projection(points, ["b", "a", "b", "a"], names=["a", "b"])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 METHODS = ("pca", "tsne")
 COLUMNS = 3  # panels in a row
+NAMED = 12  # more classes than this are named in the legend only
 
 
 def projection(
@@ -28,6 +29,9 @@ def projection(
     path: style.Path | None = None,
 ) -> Figure:
     """Draw the representation of samples in a layer as points in the plane.
+
+    Up to twelve classes are also named at the medians of their points, so that the figure can be
+    read without its colors.
 
     Args:
         representations: array (rows, ...), or a dictionary of arrays by layer, as
@@ -66,7 +70,9 @@ def projection(
     drawn = style.figure("plot.projection", 3.9 * columns + 0.9, 3.7 * rows)
     cells = np.ravel(drawn.subplots(rows, columns))
     for axes, (name, array) in zip(cells, arrays.items(), strict=False):
-        _panel(axes, name, array, classes, method)
+        points = _panel(axes, name, array, classes, method)
+        if classes is not None and len(called) <= NAMED:
+            _name_groups(axes, points, classes, called)
     for axes in cells[len(arrays) :]:
         axes.set_axis_off()
     if called:
@@ -100,7 +106,8 @@ def _classes(
 
 def _panel(
     axes: Any, name: str, array: np.ndarray, classes: np.ndarray | None, method: str
-) -> None:
+) -> np.ndarray:
+    """Draw the points of one representation, and return them."""
     if method == "tsne":
         points = tsne(array)
     else:
@@ -116,6 +123,17 @@ def _panel(
     axes.set_title(name, color=style.INK, fontsize=style.PANEL)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_color(style.FAINT)
+    return points
+
+
+def _name_groups(axes: Any, points: np.ndarray, classes: np.ndarray, names: Sequence[str]) -> None:
+    """The name of each class at the median of its points, for readers who do not see the colors."""
+    from matplotlib.patheffects import withStroke
+
+    for k in np.unique(classes):
+        x, y = np.median(points[classes == k], axis=0)
+        axes.text(x, y, names[k], ha="center", va="center", fontsize=style.TEXT, color=style.INK,
+                  path_effects=[withStroke(linewidth=2.5, foreground="white")])  # fmt: skip
 
 
 def _legend(drawn: Any, names: Sequence[str]) -> None:
