@@ -27,7 +27,7 @@ from shared_arguments import text_of
 NAMES = [
     *("layers", "losses", "metrics", "optimizers", "schedules", "initializers", "regularizers"),
     *("constraints", "activations", "callbacks", "data", "datasets", "nn", "linalg", "random"),
-    *("inspect", "plot", "models", "distribution", "tune", "events", "quantizers", ""),
+    *("inspect", "plot", "models", "distribution", "tune", "events", "onnx", "quantizers", ""),
 ]
 UNLISTED = ("random", "data")  # without `__all__`: all that they define
 WIDTH = 100

@@ -37,6 +37,7 @@ class Context(NamedTuple):
     watchers: tuple[Any, ...] = ()  # of calls of layers (layers._base.frames)
     spans: Any = None  # of the nodes that layers and gradients make (ir.spans)
     stream: Any = None  # the step of a sequence (layers._base.streaming)
+    replacement: Any = None  # of what a layer computes, by the layer (layers._base.streaming)
     name_scope: tuple[str, ...] = ()  # in front of the paths of new Variables (variables)
     lookups: Any = None  # the list of lookups in tables (layers.embedding)
 

@@ -13,7 +13,16 @@ PACKAGE = Path(lm.__file__).parent
 OF_LAMINA = [
     *("activations", "callbacks", "constraints", "data", "datasets", "errors"),
     *("initializers", "inspect", "keras", "layers", "linalg", "losses"),
-    *("metrics", "models", "nn", "optimizers", "optimizers.schedules", "plot", "quantizers"),
+    *(
+        "metrics",
+        "models",
+        "nn",
+        "onnx",
+        "optimizers",
+        "optimizers.schedules",
+        "plot",
+        "quantizers",
+    ),
     *("random", "regularizers", "saving", "schedules"),
 ]
 OF_KERAS = [

@@ -34,7 +34,7 @@ def test_learning_rates_grow_exponentially_and_losses_are_those_of_single_batche
 
 
 @pytest.mark.parametrize("rule", ["half", "steep", "minimum"])
-def test_suggested_learning_rate_trains_well_and_lies_below_divergence(rule):
+def test_suggested_learning_rate_trains_well_and_is_below_divergence(rule):
     model = linear()
     finder = LearningRateFinder(steps=80)
     rate = finder.find(model, X, Y, rule=rule, seed=1)

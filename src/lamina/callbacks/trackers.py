@@ -164,7 +164,7 @@ class MLflowLogger(_Tracker):
         super().__init__(config, update_freq)
         self.experiment, self.run_name, self.tracking_uri = experiment, run_name, tracking_uri
         self._client: Any = None
-        self._is_own = False  # the run was begun here
+        self._began_run = False  # the run was begun here
 
     def _need(self) -> Any:
         return need_extra("mlflow", "mlflow", "MLflowLogger")
@@ -173,7 +173,7 @@ class MLflowLogger(_Tracker):
         mlflow = self._need()
         active = mlflow.active_run()
         self._client = mlflow.MlflowClient(tracking_uri=self.tracking_uri)
-        self._is_own = active is None
+        self._began_run = active is None
         if active is not None:
             self.run_id = active.info.run_id
         elif self.run_id is not None:
@@ -201,7 +201,7 @@ class MLflowLogger(_Tracker):
             self._client.log_metric(self.run_id, name, value, step=step)
 
     def _end(self) -> None:
-        if self._is_own:
+        if self._began_run:
             self._client.set_terminated(self.run_id)
 
 
@@ -242,14 +242,14 @@ class WandbLogger(_Tracker):
         super().__init__(config, update_freq)
         self.project, self.run_name, self.options = project, run_name, dict(options or {})
         self._run: Any = None
-        self._is_own = False  # the run was begun here
+        self._began_run = False  # the run was begun here
 
     def _need(self) -> Any:
         return need_extra("wandb", "wandb", "WandbLogger")
 
     def _begin(self) -> None:
         wandb = self._need()
-        self._is_own = wandb.run is None
+        self._began_run = wandb.run is None
         if wandb.run is not None:
             self._run = wandb.run
         else:
@@ -266,6 +266,6 @@ class WandbLogger(_Tracker):
         self._run.log({**figures, over: step})
 
     def _end(self) -> None:
-        if self._is_own:
+        if self._began_run:
             self._run.finish()
         self._run = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from lamina.saving import load_weights, save_model, save_weights
@@ -63,6 +64,42 @@ class Filing:
             ShapeError: if names or shapes differ; then no weight is changed.
         """
         load_weights(cast("Model", self), filepath, skip_mismatch)
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "onnx",
+        verbose: int | bool | None = None,
+        input_signature: Sequence[Any] | None = None,
+        opset_version: int | None = None,
+    ) -> None:
+        """Write the model's inference as a file that other programs run.
+
+        Dropout and the like are left out; batch sizes and lengths that are open stay open.
+
+        Args:
+            filepath: path of the file.
+            format: "onnx", the only format.
+            verbose: print the path of the file.
+            input_signature: shapes and dtypes of the inputs (`lm.Input(...)`), for models that do
+                not know them.
+            opset_version: version of ONNX's operator set, 13 to 25; by default the newest.
+
+        Raises:
+            ArgumentError: ONNX has no operator for a part of the model.
+            UnknownNameError: the format is another one.
+        """
+        from lamina.errors import UnknownNameError
+        from lamina.onnx.exporting.export import export
+
+        if format != "onnx":
+            raise UnknownNameError(
+                f"export: expected format='onnx', got {format!r}",
+                hint="model.save(filepath) writes a model for Lamina",
+            )
+        export(self, filepath, opset_version, input_signature)
+        if verbose:
+            print(f"Saved ONNX file at '{os.fspath(filepath)}'")
 
     def __reduce__(self) -> Any:
         """For pickle: the content of the model's file, and the user's classes that it names."""

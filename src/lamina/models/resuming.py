@@ -160,8 +160,8 @@ def _callback(folder: Path, described: Any) -> Callback:
 
 
 def _is_inside(folder: Path, made: Callback, name: str) -> bool:
-    """True if what an argument names lies in the folder: a name with simple fields only, such as
-    {epoch:02d}."""
+    """True if the file that an argument names is in the folder: a name with simple fields only,
+    such as {epoch:02d}."""
     value = getattr(made, name)
     if value is None:
         return True

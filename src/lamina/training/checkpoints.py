@@ -162,9 +162,9 @@ class Checkpoints:
             self._lines.begin(0 if state is None else position_in(state).epoch)
 
     def _made_with(self, state: State) -> Mapping[str, object]:
-        """What a state was made with. If model or optimizer differ, what this version of Lamina
-        says of the model in the folder: its classes may have arguments that the version which wrote
-        the state did not have."""
+        """The settings that a state was made with. If model or optimizer differ, those that this
+        version of Lamina reads from the model in the folder: its classes may have arguments that
+        the version which wrote the state did not have."""
         made = cast(Mapping[str, object], state["made_with"])
         if all(made.get(name) == self._made[name] for name in OF_MODEL):
             return made

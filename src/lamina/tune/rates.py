@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Rule = Literal["half", "steep", "minimum"]
 RULES = ("half", "steep", "minimum")
 LEAST = 4  # batches from which a curve is read
-SKIPPED = 0.1  # share of the curve in which the mean of few batches is steep by chance
+SKIPPED = 0.1  # share of the curve in which the mean of few batches may be steep
 
 
 class LearningRateFinder(Callback):

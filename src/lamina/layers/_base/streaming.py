@@ -108,8 +108,11 @@ def settle(cls: type) -> None:
 
 
 def call_of(layer: Any) -> Callable[..., Any]:
-    """Return the layer's `call`, or its replacement in a stream."""
-    stream = context.current().stream
+    """Return the layer's `call`, or its replacement in a stream or in a file of another format."""
+    current = context.current()
+    if current.replacement is not None:
+        return current.replacement(layer) or layer.call
+    stream = current.stream
     if stream is None:
         return layer.call
     if layer.streams == "state":

@@ -1,0 +1,1 @@
+"""Writing of ONNX files: a model's program, primitive by primitive."""

@@ -1,0 +1,27 @@
+"""The operators of ONNX, one file a family; importing this package fills the table of rows."""
+
+from lamina.onnx.operators import (  # noqa: F401
+    arithmetic,
+    attention,
+    casts,
+    comparison,
+    control,
+    functions,
+    images,
+    indexing,
+    losses,
+    normalization,
+    optimizers,
+    pooling,
+    products,
+    quantization,
+    random,
+    recurrent,
+    reductions,
+    scattering,
+    sequences,
+    shapes,
+    signals,
+    strings,
+    windows,
+)
