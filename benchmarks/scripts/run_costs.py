@@ -1,4 +1,4 @@
-"""What the things around a training cost: checkpoints, TensorBoard, the progress bar.
+"""Costs of checkpoints, TensorBoard and the progress bar in a training.
 
     python -m benchmarks.scripts.run_costs [--rounds 7] [--network mlp vgg]
 
@@ -93,7 +93,7 @@ class Clock:
 
 
 class Screen(io.StringIO):
-    """A terminal that nobody sees."""
+    """A terminal that keeps its text."""
 
     def isatty(self) -> bool:
         return True

@@ -102,7 +102,7 @@ def fill(disk):
             file.write(bytes(1024))
 
 
-def test_training_goes_on_when_the_disk_is_full(disk, whole):
+def test_training_continues_when_the_disk_is_full(disk, whole):
     disk.mount("size=2m")
     *found, said = train(disk.place, lambda: fill(disk))
     assert tuple(found) == whole
@@ -113,7 +113,7 @@ def test_training_goes_on_when_the_disk_is_full(disk, whole):
     check_continued(disk.place, whole)
 
 
-def test_training_goes_on_when_the_disk_has_no_names_left(disk, whole):
+def test_training_continues_when_the_disk_has_no_names_left(disk, whole):
     disk.mount("size=2m,nr_inodes=40")
 
     def take_names():
@@ -129,7 +129,7 @@ def test_training_goes_on_when_the_disk_has_no_names_left(disk, whole):
     check_continued(disk.place, whole)
 
 
-def test_training_goes_on_when_the_disk_becomes_read_only(disk, whole):
+def test_training_continues_when_the_disk_becomes_read_only(disk, whole):
     disk.mount("size=2m")
     *found, said = train(disk.place, lambda: disk.change("ro"))
     assert tuple(found) == whole
@@ -159,7 +159,7 @@ def test_a_read_only_folder_is_one_clear_error_before_the_first_step(disk, whole
     check_continued(disk.place, whole)
 
 
-def test_a_limit_of_file_sizes_is_reported_and_training_goes_on(tmp_path, whole):
+def test_a_limit_of_file_sizes_is_reported_and_training_continues(tmp_path, whole):
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:

@@ -178,6 +178,64 @@ def test_arguments_for_unsupported_parts_are_refused(tmp_path):
         lm.callbacks.TensorBoard(tmp_path, embeddings_freq=1)
 
 
+class Each(lm.callbacks.Callback):
+    """Called after each batch, if `calls` are not counted with gaps."""
+
+    def __init__(self, gaps):
+        super().__init__()
+        self.each_batch, self.calls = not gaps, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.calls.append(batch)
+
+
+def test_an_interval_of_batches_costs_no_call_for_each_and_gives_the_same_values(tmp_path):
+    """Also if an epoch ends within an interval, and after a resume."""
+    x = np.random.default_rng(0).normal(size=(23 * 4, 2)).astype("float32")
+
+    def train(name, gaps, epochs=5, checkpoint=None, stop=None):
+        lm.set_seed(1)
+        model = lm.Sequential([lm.Input((2,)), lm.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        board = lm.callbacks.TensorBoard(tmp_path / name, update_freq=10)
+        best = lm.callbacks.ModelCheckpoint(tmp_path / name / "{epoch}.lamina", save_freq=20)
+        each = Each(gaps)
+        calls = [board, best, each, *([stop] if stop else [])]
+        options = {"checkpoint": checkpoint, "every": 7, "resume": True} if checkpoint else {}
+        model.fit(
+            x, x[:, :1], batch_size=4, epochs=epochs, seed=1, verbose=0, callbacks=calls, **options
+        )
+        (path,) = (tmp_path / name / "train").iterdir()
+        return [event[9:] for event in contents(path)], each.calls
+
+    every, calls = train("a", gaps=False)
+    few, fewer = train("b", gaps=True)
+    assert calls == [*range(23)] * 5 and len(fewer) < 80
+    assert [batch for batch in fewer if batch == 9] == [9]  # then 19; 6 of the second epoch
+    assert few == every and len([e for e in few if b"batch_loss" in e]) == 11
+    assert {p.name for p in (tmp_path / "a").glob("*.lamina")} == {
+        p.name for p in (tmp_path / "b").glob("*.lamina")
+    }
+
+    class Stop(lm.callbacks.Callback):
+        left = 37
+
+        def get_state(self):
+            return {}
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.left -= 1
+            if not self.left:
+                raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        train("c", gaps=True, checkpoint=tmp_path / "run", stop=Stop())
+    idle = Stop()
+    idle.left = 10**6
+    resumed, _ = train("c", gaps=True, checkpoint=tmp_path / "run", stop=idle)
+    assert resumed == every
+
+
 # ---- files that something happened to ----------------------------------------------------------
 def contents(path):
     data, found = path.read_bytes(), []
@@ -264,7 +322,7 @@ def test_a_run_that_began_after_the_checkpoint_is_emptied(tmp_path):
 @pytest.mark.parametrize("name", ["x.tfevents", "../x.tfevents", "important"])
 def test_a_state_cannot_make_tensorboard_change_other_files(run, name, tmp_path):
     board = lm.callbacks.TensorBoard(tmp_path / "logs" / "a")
-    state = {"name": "x.tfevents", "files": {run: (name, 0)}, "steps": 0}
+    state = {"name": "x.tfevents", "files": {run: (name, 0)}, "batches": [0, 0]}
     with pytest.raises(StateError, match="expected an event file in log_dir"):
         board.set_state(state)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.base import Callback, Logs, check_state
+from lamina.callbacks.intervals import Interval
 from lamina.errors import ArgumentError, describe, warn
 from lamina.files import make_folder, write_whole
 from lamina.saving import states
@@ -67,14 +69,20 @@ class BackupAndRestore(Callback):
         self.backup_dir, self.save_freq = os.fspath(backup_dir), save_freq
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self.each_batch = save_freq != "epoch"
-        self._batches, self._ended, self._warned = 0, False, False
+        self.batches_between = save_freq if isinstance(save_freq, int) else 1
+        self._batches = Interval(self.batches_between if self.each_batch else None)
+        self._ended, self._warned = False, False
 
     @property
     def _file(self) -> Path:
         return Path(self.backup_dir) / FILE
 
     def get_state(self) -> dict[str, Any]:
-        return {"_batches": self._batches}
+        return {"batches": self._batches.get_state()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        check_state("BackupAndRestore", state, self.get_state())
+        self._batches.set_state(state["batches"])
 
     def set_model(self, model: Any) -> None:
         """Set the model in training, and let it continue from the file, if there is one.
@@ -89,9 +97,11 @@ class BackupAndRestore(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._ended = False
 
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._batches.begin_epoch()
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._batches += 1
-        if isinstance(self.save_freq, int) and self._batches % self.save_freq == 0:
+        if self._batches.passes(batch):
             self._write()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -46,8 +46,9 @@ class Callback:
 
     `fit` runs many batches in one native call. Hooks on batches make it return to Python after each
     batch, which costs time; a subclass whose batch hooks may be called less often sets `each_batch
-    = False`. A subclass with `comes_last = True` is called after all others, so that in its
-    `on_epoch_end` `self.model.training_state()` includes what they did.
+    = False`, or `batches_between = 100` to be called at least after every 100 batches. A subclass
+    with `comes_last = True` is called after all others, so that in its `on_epoch_end`
+    `self.model.training_state()` includes what they did.
 
     Example:
         >>> import lamina as lm
@@ -64,6 +65,7 @@ class Callback:
     _given: Mapping[str, Any]  # the arguments it was made with
 
     each_batch = True
+    batches_between = 1  # calls of the batch hooks, with each_batch; `fit` may call more often
     comes_last = False  # after all others, `History` included
     places: ClassVar[tuple[str, ...]] = ()  # arguments that say where it writes or sends
     guard: StepGuard | None = None  # called around each native call of `fit`

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lamina.annotations import PathLike
-from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.base import Callback, Logs, check_state
+from lamina.callbacks.intervals import Interval
 from lamina.callbacks.monitor import Monitor
 from lamina.distribution.processes import process_index
 from lamina.errors import ArgumentError
@@ -63,17 +65,24 @@ class ModelCheckpoint(Callback):
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.save_freq, self.best = save_freq, initial_value_threshold
         self.each_batch = save_freq != "epoch"
-        self._epoch, self._batches = 0, 0
+        self.batches_between = save_freq if isinstance(save_freq, int) else 1
+        self._epoch, self._batches = 0, Interval(self.batches_between if self.each_batch else None)
 
     def get_state(self) -> dict[str, Any]:
-        return {"best": self.best, "_epoch": self._epoch, "_batches": self._batches}
+        counts = self._batches.get_state()
+        return {"best": self.best, "epoch": self._epoch, "batches": counts}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        check_state("ModelCheckpoint", state, self.get_state())
+        self.best, self._epoch = state["best"], state["epoch"]
+        self._batches.set_state(state["batches"])
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch
+        self._batches.begin_epoch()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._batches += 1
-        if isinstance(self.save_freq, int) and self._batches % self.save_freq == 0:
+        if self._batches.passes(batch):
             self._save_if_due(logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -167,15 +168,22 @@ class CallbackList:
     @property
     def each_train_batch(self) -> bool:
         """True if a callback needs a call after each batch of training."""
-        return self._each(_TRAIN_BATCH)
+        return self.batches_between == 1
+
+    @property
+    def batches_between(self) -> int | None:
+        """The number of batches of training after which a callback needs a call; None for any."""
+        needed = [c.batches_between for c in self.callbacks if _needs(c, _TRAIN_BATCH)]
+        return math.gcd(*needed) if needed else None
 
     @property
     def each_test_batch(self) -> bool:
         """True if a callback needs a call after each batch of evaluation."""
-        return self._each(_TEST_BATCH)
+        return any(_needs(each, _TEST_BATCH) for each in self.callbacks)
 
-    def _each(self, hooks: Iterable[str]) -> bool:
-        return any(c.each_batch and any(_defines(c, h) for h in hooks) for c in self.callbacks)
+
+def _needs(callback: Callback, hooks: Iterable[str]) -> bool:
+    return callback.each_batch and any(_defines(callback, hook) for hook in hooks)
 
 
 def _defines(callback: Callback, hook: str) -> bool:

@@ -14,6 +14,7 @@ from lamina import arguments
 from lamina.annotations import PathLike
 from lamina.arguments import Checks, integer
 from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.intervals import Interval
 from lamina.errors import ArgumentError, StateError, describe, warn
 from lamina.events.writer import EventWriter, new_name
 from lamina.layers._base import symbolic
@@ -111,7 +112,9 @@ class TensorBoard(Callback):
         self.each_batch = self.update_freq != "epoch"
         self._writers: dict[str, EventWriter] = {}
         self._name = new_name()  # of the file of each run
-        self._steps = self._epoch_steps = 0
+        self.batches_between = self.update_freq if isinstance(self.update_freq, int) else 1
+        self._batches = Interval(self.batches_between if self.each_batch else None)
+        self._epoch_steps = 0
         self._began = 0.0
 
     # ---- the files -----------------------------------------------------------------------------
@@ -127,10 +130,11 @@ class TensorBoard(Callback):
 
     def get_state(self) -> dict[str, Any]:
         files = {run: (w.name, w.flush(sync=True)) for run, w in self._writers.items()}
-        return {"name": self._name, "files": files, "steps": self._steps}
+        return {"name": self._name, "files": files, "batches": self._batches.get_state()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        self._name, self._steps, self._writers = state["name"], state["steps"], {}
+        self._name, self._writers = state["name"], {}
+        self._batches.set_state(state["batches"])
         files = {run: name for run, (name, _) in state["files"].items()}
         begun = {path.parent.name: path.name for path in self._begun(self._name)}
         for run, name in {**begun, **files}.items():
@@ -151,20 +155,19 @@ class TensorBoard(Callback):
 
     # ---- training ------------------------------------------------------------------------------
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._steps = 0
+        self._batches = Interval(self._batches.length)
         self._writers, self._name = {}, new_name()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch == 0:
             self._describe()
+        self._batches.begin_epoch()
         self._epoch_steps, self._began = 0, time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self._epoch_steps = batch + 1
-        if isinstance(self.update_freq, int):
-            self._steps += 1
-            if self._steps % self.update_freq == 0:
-                self._scalars(TRAIN, "batch", logs or {}, self._steps)
+        if self._batches.passes(batch):
+            self._scalars(TRAIN, "batch", logs or {}, self._batches.count)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}

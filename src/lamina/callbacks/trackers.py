@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina.arguments import Checks, integer, one_of
 from lamina.callbacks.base import Callback, Logs
+from lamina.callbacks.intervals import Interval
 from lamina.distribution.processes import process_index
 from lamina.errors import ArgumentError, describe, need_extra
 
@@ -49,8 +50,9 @@ class _Tracker(Callback):
                 one_of(owner, "update_freq", self.update_freq, ("epoch", "batch"))
             self.update_freq = integer(owner, "update_freq", self.update_freq, 1)
         self.each_batch = self.update_freq != "epoch"
+        self.batches_between = self.update_freq if isinstance(self.update_freq, int) else 1
+        self._batches = Interval(self.batches_between if self.each_batch else None)
         self.run_id: str | None = None
-        self._steps = 0
         self._runs = False
 
     # ---- what a subclass defines ---------------------------------------------------------------
@@ -70,14 +72,16 @@ class _Tracker(Callback):
 
     # ---- hooks ---------------------------------------------------------------------------------
     def get_state(self) -> dict[str, Any]:
-        return {"run_id": self.run_id, "steps": self._steps}
+        return {"run_id": self.run_id, "batches": self._batches.get_state()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        self.run_id, self._steps = state["run_id"], int(state["steps"])
+        self.run_id = state["run_id"]
+        self._batches.set_state(state["batches"])
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._need()
-        self.run_id, self._steps, self._runs = None, 0, False
+        self.run_id, self._runs = None, False
+        self._batches = Interval(self._batches.length)
 
     def _ensure(self) -> None:
         if not self._runs and process_index() == 0:
@@ -85,12 +89,12 @@ class _Tracker(Callback):
             self._runs = True
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._batches.begin_epoch()
         self._ensure()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._steps += 1
-        if isinstance(self.update_freq, int) and self._steps % self.update_freq == 0:
-            self._log(logs, self._steps, "batch_")
+        if self._batches.passes(batch):
+            self._log(logs, self._batches.count, "batch_")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         figures = dict(logs or {})

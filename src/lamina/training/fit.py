@@ -241,7 +241,7 @@ def _epochs(
     begun = _begin(session, model, plan)
     same = source.likeness if isinstance(source, Resident) else None
     known = session.paces.get(same, 1)
-    pace = Pace(most=1 if listeners.each_train_batch else None, known=known)
+    pace = Pace(interval=listeners.batches_between, known=known)
     listeners.tell("on_train_begin", {})
     kept = None if session.restored is None else callbacks_in(session.restored)
     if kept is not None:
@@ -314,6 +314,7 @@ def _epoch(
     interrupt: Deferred,
 ) -> Logs:
     options = plan.options
+    pace.before = epoch * (plan.source.steps or 0)
     title = f"Epoch {epoch + 1}/{options.epochs}"
     progress = Progress(title, plan.source.steps, options.verbose, page=plan.page)
     if not begun.batch:  # else that was before the state was taken

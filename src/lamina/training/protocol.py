@@ -202,8 +202,8 @@ class Listeners(Protocol):
         """True if a callback may freeze layers or replace the optimizer."""
 
     @property
-    def each_train_batch(self) -> bool:
-        """True if a callback needs a call after each batch of training."""
+    def batches_between(self) -> int | None:
+        """The number of batches of training after which a callback needs a call; None for any."""
 
     @property
     def each_test_batch(self) -> bool:

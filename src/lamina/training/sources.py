@@ -43,7 +43,8 @@ class Pace:
     The first call does one, or as many as are `known` to fit. Then it goes by the time they took,
     at most eight times as many as before, since first steps are slow. Always a power of two, so
     that the same numbers come again, for which programs have memory and know how many threads are
-    best. Several processes go by the clock of the first one.
+    best. With an `interval`, native code also returns at each multiple of it; `before` is the
+    number of steps before this epoch. Several processes go by the clock of the first one.
     """
 
     def __init__(
@@ -52,13 +53,21 @@ class Pace:
         most: int | None = None,
         clock: Callable[[], float] = time.perf_counter,
         known: int = 1,
+        interval: int | None = None,
     ) -> None:
-        self.seconds, self.most, self.clock = seconds, most, clock
-        self.steps = 1 if most == 1 else known
+        self.most = 1 if interval == 1 else most
+        self.seconds, self.clock, self.interval, self.before = seconds, clock, interval, 0
+        self.steps = 1 if self.most == 1 else known
         self._began = 0.0
 
     def begin(self) -> None:
         self._began = self.clock()
+
+    def steps_from(self, done: int) -> int:
+        """The number of steps to make next, after those of the epoch that are done."""
+        if self.interval is None:
+            return self.steps
+        return min(self.steps, self.interval - (self.before + done) % self.interval)
 
     def end(self, steps: int) -> None:
         if self.most == 1:
@@ -112,7 +121,7 @@ class Resident:
         with residence.unchanging(self.data.arrays):
             done = first
             while done < whole:
-                piece = table[done : done + pace.steps]
+                piece = table[done : done + pace.steps_from(done)]
                 yield self.data, piece
                 done += len(piece)
             if len(rest) and done == whole:
