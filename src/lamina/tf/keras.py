@@ -1,6 +1,11 @@
 """`tf.keras` is `lamina.keras`, also in import statements.
 
 from lamina.tf.keras.layers import Dense        the module lamina.keras.layers
+
+Python would load the files of `lamina.keras` a second time under the second name, with classes that
+are not those of `lamina.keras`. The finder gives it the module that is there; it answers for names
+below `lamina.tf.keras` only. Without it each module of `lamina.keras` would need a file here, or
+would have to be loaded with `lamina.tf`, which loads its modules when they are first used.
 """
 
 from __future__ import annotations
