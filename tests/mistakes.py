@@ -45,6 +45,8 @@ MISTAKES = {
     "misspelled keras module": lambda: lm.keras.applicatons,
     "unknown activation": lambda: L.Dense(3, activation="rellu"),
     "unknown argument of a layer": lambda: L.Dense(3, activaton="relu"),
+    "unknown argument of a loss": lambda: lm.losses.MeanSquaredError(reductoin="sum"),
+    "unknown argument of fit": lambda: model().fit(X, Y, epoch=3),
     "negative units": lambda: L.Dense(-3),
     "float units": lambda: L.Dense(2.5),
     "unknown optimizer": lambda: unbuilt().compile("adm", "mse"),
@@ -54,6 +56,9 @@ MISTAKES = {
     "fit before compile": lambda: unbuilt().fit(X, Y, verbose=0),
     "summary of weights before build": lambda: unbuilt().get_weights(),
     "wrong number of features": lambda: model().predict(np.zeros((8, 5)), verbose=0),
+    "flat rows for an Input of images": (
+        lambda: lm.Sequential([lm.Input((2, 2)), L.Flatten()]).predict(X, verbose=0)
+    ),
     "unequal lengths": lambda: model().fit(X, Y[:7], verbose=0),
     "NaN in the data": lambda: model().fit(X * np.nan, Y, verbose=0),
     "labels that count from one": lambda: model().fit(X, Y + 3, verbose=0),

@@ -20,16 +20,25 @@ import importlib
 import inspect
 import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from lamina import context, restoring, signatures
 from lamina.arguments import Checks, check_arguments
-from lamina.errors import ArgumentError, UnknownNameError, deprecated, describe, unknown_name
+from lamina.errors import (
+    ArgumentError,
+    UnknownNameError,
+    deprecated,
+    describe,
+    unknown_argument,
+    unknown_name,
+)
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Registered = TypeVar("Registered")
 _CLASSES: dict[tuple[str, str], list[weakref.ref[type]]] = {}  # of one name the last one counts
 NAMED_FUNCTIONS: dict[Callable[..., Any], str] = {}  # functions of Lamina that files may name
@@ -90,12 +99,13 @@ class Configurable:
 def constructor_arguments(
     cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
-    """Argument names and values, defaults included. What does not bind is left to `__init__`,
-    whose error says it better."""
+    """Argument names and values, defaults included. Raises UnknownArgumentError for a keyword that
+    the class does not have; other arguments that do not bind are left to `__init__`."""
     signature = signature_of(cls.__init__)  # type: ignore[misc]
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError:
+        _refuse_unknown(cls.__name__, signature, kwargs)
         return {}
     bound.apply_defaults()
     recorded: dict[str, Any] = {}
@@ -105,6 +115,30 @@ def constructor_arguments(
         elif isinstance(value, dict):
             recorded.update(value)
     return recorded
+
+
+def _refuse_unknown(owner: str, signature: inspect.Signature, names: Iterable[str]) -> None:
+    """Raise UnknownArgumentError for a keyword that a function does not have."""
+    parameters = signature.parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return
+    known = [p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY][1:]
+    for name in names:
+        if name not in known:
+            raise unknown_argument(owner, name, known)
+
+
+def named_arguments(method: Callable[P, R]) -> Callable[P, R]:
+    """Return a method that raises UnknownArgumentError for a keyword that it does not have."""
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not signature.parameters.keys() >= kwargs.keys():
+            _refuse_unknown(f"{type(args[0]).__name__}.{method.__name__}", signature, kwargs)
+        return method(*args, **kwargs)
+
+    return checked
 
 
 def older_argument(made: Configurable, given: dict[str, Any], name: str, today: str) -> Any:

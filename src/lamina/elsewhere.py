@@ -24,6 +24,30 @@ OF_KERAS: dict[str, str] = {
     "export": "model.save('model.lamina')",
 }
 
+NN: dict[str, str] = {  # of PyTorch
+    "BCELoss": "lamina.losses.BinaryCrossentropy()",
+    "BCEWithLogitsLoss": "lamina.losses.BinaryCrossentropy(from_logits=True)",
+    "BatchNorm1d": "lamina.layers.BatchNormalization()",
+    "BatchNorm2d": "lamina.layers.BatchNormalization()",
+    "Conv1d": "lamina.layers.Conv1D(filters, kernel_size)",
+    "Conv2d": "lamina.layers.Conv2D(filters, kernel_size), with channels last",
+    "CrossEntropyLoss": "lamina.losses.SparseCategoricalCrossentropy(from_logits=True)",
+    "Dropout": "lamina.layers.Dropout(rate)",
+    "Embedding": "lamina.layers.Embedding(input_dim, output_dim)",
+    "Flatten": "lamina.layers.Flatten()",
+    "GRU": "lamina.layers.GRU(units)",
+    "LSTM": "lamina.layers.LSTM(units)",
+    "LayerNorm": "lamina.layers.LayerNormalization()",
+    "Linear": "lamina.layers.Dense(units)",
+    "MSELoss": "lamina.losses.MeanSquaredError()",
+    "MaxPool2d": "lamina.layers.MaxPooling2D(pool_size)",
+    "Module": "lamina.Model or lamina.layers.Layer, with a method `call`",
+    "Parameter": "lamina.Variable, or add_weight of a layer",
+    "ReLU": "lamina.layers.ReLU(), or activation='relu' of a layer",
+    "Sequential": "lamina.Sequential",
+    "functional": "the functions of lamina.nn",
+}
+
 LAYERS: dict[str, str] = {
     "CuDNNGRU": "keras.layers.GRU(units), on every device",
     "CuDNNLSTM": "keras.layers.LSTM(units), on every device",

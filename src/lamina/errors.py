@@ -40,6 +40,7 @@ __all__ = [
     "ShapeError",
     "StateError",
     "TracedValueError",
+    "UnknownArgumentError",
     "UnknownNameError",
     "VerifyError",
 ]
@@ -164,6 +165,13 @@ class UnknownNameError(LaminaError, ValueError):
     """
 
 
+class UnknownArgumentError(UnknownNameError, TypeError):
+    """A keyword argument that a class or method does not have.
+
+    Cause: mostly a misspelling. Fix: the message shows the nearest arguments.
+    """
+
+
 class SettingError(LaminaError, ValueError):
     """An invalid value of a setting or of its environment variable.
 
@@ -244,16 +252,27 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     UnknownNameError: unknown optimizer 'adm'
       hint: did you mean 'adam'? Known: 'adam', 'sgd'
     """
+    return UnknownNameError(f"unknown {kind} {describe(name)}", hint=_nearest(name, known))
+
+
+def unknown_argument(owner: str, name: str, known: Iterable[str]) -> UnknownArgumentError:
+    """Return an error for a keyword argument that a class or method does not have."""
+    message = f"unknown argument of {owner} {describe(name)}"
+    return UnknownArgumentError(message, hint=_nearest(name, known))
+
+
+def _nearest(name: object, known: Iterable[str]) -> str:
+    """The hint for a name that is not known: the nearest ones, and all."""
     import difflib  # here: 5 ms that only a wrong name need cost
 
     names = sorted(known)
     by_lowered = {each.lower(): each for each in names}
     nearest = difflib.get_close_matches(str(name).lower(), by_lowered, n=3, cutoff=0.6)
     listing = _listing(names)
-    if nearest:
-        guess = " or ".join(repr(by_lowered[each]) for each in nearest)
-        listing = f"did you mean {guess}? {listing}"
-    return UnknownNameError(f"unknown {kind} {describe(name)}", hint=listing)
+    if not nearest:
+        return listing
+    guess = " or ".join(repr(by_lowered[each]) for each in nearest)
+    return f"did you mean {guess}? {listing}"
 
 
 # The packages of each extra of Lamina that functions need; a test compares it with pyproject.toml.
@@ -266,6 +285,7 @@ EXTRAS = {
     "wandb": ("wandb",),
     "xla": ("jax",),
 }
+_FOR_GPUS = {"xla": "; for NVIDIA GPUs pip install 'jax[cuda13]'"}
 
 
 def need_extra(module_name: str, extra: str, purpose: str) -> ModuleType:
@@ -281,7 +301,7 @@ def need_extra(module_name: str, extra: str, purpose: str) -> ModuleType:
             raise  # the package is there, but something that it needs is not: its own story
         raise MissingExtraError(
             f"{purpose} needs {package}, which is not installed",
-            hint=f"pip install {' '.join(EXTRAS[extra])}",
+            hint=f"pip install {' '.join(EXTRAS[extra])}{_FOR_GPUS.get(extra, '')}",
         ) from error
 
 

@@ -35,6 +35,7 @@ from lamina.activations import (
     tanh_shrink,
 )
 from lamina.annotations import ArrayLike, AxisLike
+from lamina.elsewhere import NN
 from lamina.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from lamina.ir.types import same
 from lamina.operations import creation, elementwise, gathering, random, reductions, shaping
@@ -304,4 +305,4 @@ def ctc_decode(
     return ops.expand_dims(read, axis=0), score
 
 
-namespaces.declare(__name__)
+namespaces.declare(__name__, instead=NN)

@@ -26,7 +26,8 @@ def package_of(requirement):
     return re.match(r"[\w-]+", requirement)[0].lower()
 
 
-KNOWN = {package_of(r) for group in (PROJECT["dependencies"], *EXTRAS.values()) for r in group}
+REQUIRED = [r for group in (PROJECT["dependencies"], *EXTRAS.values()) for r in group]
+KNOWN = {*map(package_of, REQUIRED), *(re.match(r"[\w\[\]-]+", r)[0].lower() for r in REQUIRED)}
 
 
 def test_the_extras_of_messages_are_those_of_the_package():
@@ -42,7 +43,7 @@ def test_packages_that_messages_and_pages_advise_to_install_exist(path):
         for word in line.split():
             if word.startswith(("&&", "{", "#")):
                 break
-            word = word if word == "." else word.strip("'\",.()")
+            word = word if word == "." else word.strip("'\",.(){}")
             own = re.fullmatch(r"(?:\.|lamina)(?:\[(\w+)\])?|\[(\w+)\]", word)
             if own and path.suffix == ".md":
                 assert {own[1], own[2]} <= {None, *EXTRAS}, f"{path.name}: {word}"

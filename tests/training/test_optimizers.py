@@ -402,5 +402,5 @@ def test_refusals():
         optimizers.Adam(beta1=0.1)
     with pytest.raises(ArgumentError, match="takes the step"):
         optimizers.Adam(lambda: 0.1)
-    with pytest.raises(ArgumentError, match="not a number"):
+    with pytest.raises(ArgumentError, match="expected a number, a schedule"):
         optimizers.Adam("fast")

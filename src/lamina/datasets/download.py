@@ -144,19 +144,26 @@ def _fetch(address: str, failures: list[str]) -> bytes | None:
     """Return the file at an address; None if the server has none, or fails TRIES times."""
     # Imported here: most programs never download, and these modules take 40 ms to import.
     from http.client import HTTPException
+    from socket import gaierror
     from urllib.error import HTTPError
 
+    seen: list[str] = []
     for attempt in range(1, TRIES + 1):
         try:
             return _received(address)
         except HTTPError as error:
-            failures.append(f"{address}: {error}")
+            seen.append(str(error))
             if error.code < 500:  # missing or forbidden, also the next time
-                return None
+                break
         except (OSError, HTTPException) as error:
-            failures.append(f"{address}: {error}")
+            reason = getattr(error, "reason", error)
+            seen.append(str(reason))
+            if isinstance(reason, gaierror):  # no network, or no such host, also the next time
+                break
         if attempt < TRIES:
             time.sleep(WAIT * attempt)
+    often = f" (in {len(seen)} attempts)" if len(seen) > 1 else ""
+    failures.append(f"{address}: {'; '.join(dict.fromkeys(seen))}{often}")
     return None
 
 

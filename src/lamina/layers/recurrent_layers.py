@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Unpack
 
 from lamina.annotations import ActivationLike
-from lamina.errors import unknown_name
+from lamina.errors import unknown_argument
 from lamina.layers._base import arguments
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import GRUOptions, LSTMOptions, RecurrentOptions
@@ -38,7 +38,7 @@ class OfCell(RNN):
         for name in kwargs:
             if name not in for_cell | for_layer:
                 known = for_cell | for_layer - {"cell"}
-                raise unknown_name(f"argument of {type(self).__name__}", name, known)
+                raise unknown_argument(type(self).__name__, name, known)
         own = {k: v for k, v in kwargs.items() if k in for_cell}
         rest = {k: v for k, v in kwargs.items() if k not in for_cell}
         cell = self.cell_class(units, **own, dtype=rest.get("dtype"))

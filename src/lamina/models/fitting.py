@@ -14,6 +14,7 @@ from lamina.annotations import DataLike
 from lamina.callbacks.base import Callback
 from lamina.callbacks.history import History
 from lamina.callbacks.several import CallbackList
+from lamina.configuration import named_arguments
 from lamina.errors import StateError
 from lamina.layers._base.facts import label
 from lamina.locks import MAKING
@@ -50,6 +51,7 @@ class Fitting:
     stop_predicting: bool = False
     history: History | None = None
 
+    @named_arguments
     def compile(
         self,
         optimizer: OptimizerLike = "rmsprop",
@@ -98,6 +100,7 @@ class Fitting:
         self._session = Session(Compilation.of(optimizer, *named, run_eagerly, engine))
 
     # ---- many batches --------------------------------------------------------------------------
+    @named_arguments
     def fit(
         self,
         x: DataLike | None = None,
@@ -228,6 +231,7 @@ class Fitting:
         callbacks: Callback | Iterable[Callback] | None = ...,
         return_dict: bool = ...,
     ) -> Scores: ...
+    @named_arguments
     def evaluate(
         self,
         x: DataLike | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from lamina import tree
 from lamina.errors import ArgumentError, OutOfBoundsError, ShapeError, describe
 from lamina.ir.graph import Node
-from lamina.ir.types import Extent, same
+from lamina.ir.types import Extent, is_static, same
 from lamina.layers._base import propagation
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.spec import shape_text
@@ -287,6 +288,13 @@ def _fits(expected: Any, came: Any) -> bool:
 def _shape_hint(expected: Any, came: Any) -> str:
     if _fits(expected[1:-1], came[1:]) and not _fits(expected[2:], came[1:]):
         return "the last axis, of features, is missing: x[..., None] adds one for a single feature"
+    inside, flat = expected[1:], came[1:]
+    if (
+        len(flat) == 1 < len(inside)
+        and is_static((*inside, *flat))
+        and math.prod(inside) == flat[0]
+    ):
+        return f"x.reshape({', '.join(map(str, (-1, *inside)))}) gives flat rows that shape"
     if len(came) == len(expected) - 1:
         return "models take batches: x[None] makes a batch of one example"
     if len(came) > len(expected) and len(expected) == 2:

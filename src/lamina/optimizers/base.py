@@ -24,7 +24,7 @@ from lamina.errors import (
     ArgumentError,
     ShapeError,
     StateError,
-    unknown_name,
+    unknown_argument,
     warn,
 )
 from lamina.ir import types
@@ -434,7 +434,7 @@ class Optimizer(OwnRules, Configurable):
         known = [*self._arguments, *Options.__annotations__]
         for key in unknown:
             others = [name for name in known if name != key]
-            raise unknown_name(f"argument of {type(self).__name__}", key, others)
+            raise unknown_argument(type(self).__name__, key, others)
 
 
 # ---- pieces ------------------------------------------------------------------------------------

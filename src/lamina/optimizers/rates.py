@@ -27,7 +27,10 @@ def rate_of(owner: str, rate: Any) -> Any:
         return _function(owner, rate)
     one = np.asarray(rate)
     if one.size != 1 or one.dtype.kind not in "iuf":
-        raise ArgumentError(f"{owner}: learning_rate is {describe(rate)}, not a number")
+        raise ArgumentError(
+            f"{owner}: invalid learning_rate (expected a number, a schedule or a function of the "
+            f"step, got {describe(rate)})"
+        )
     value = float(one.item())
     if not 0.0 <= value <= float(np.finfo(np.float32).max):
         raise RangeError(

@@ -9,7 +9,7 @@ from typing import Any
 from lamina import tree
 from lamina.arguments import FLAG, Checks, Integer, Integers, Number, Numbers, Text, seed
 from lamina.configuration import signature_of
-from lamina.errors import ArgumentError, ArgumentTypeError, RangeError, unknown_name
+from lamina.errors import ArgumentError, ArgumentTypeError, RangeError, unknown_argument
 from lamina.layers._base import symbolic
 from lamina.tensor import Tensor
 
@@ -76,11 +76,11 @@ def positional_parameters(f: Callable[..., Any]) -> list[str]:
 
 # ---- of the constructor ------------------------------------------------------------------------
 def refuse_unknown(cls: type, names: Iterable[str]) -> None:
-    """Raise UnknownNameError for a keyword argument that neither Layer nor the class takes."""
+    """Raise UnknownArgumentError for a keyword argument that neither Layer nor the class takes."""
     for name in names:
         if name not in KEYWORDS:
             own = set(parameters(cls.__init__)) - {"self", "args", "kwargs"}  # type: ignore[misc]
-            raise unknown_name(f"argument of {cls.__name__}", name, own | {*KEYWORDS})
+            raise unknown_argument(cls.__name__, name, own | {*KEYWORDS})
 
 
 def refuse_two_shapes(
