@@ -300,7 +300,7 @@ def _reflected(at: Tensor, n: int, corners: bool) -> Tensor:
 @operator("ImageDecoder", since=20)
 def image_decoder(data: Any, *, pixel_format: str = "RGB") -> Tensor:
     """The pixels of an image file, (height, width, channels)."""
-    image_module = need_extra("PIL.Image", "image", "ImageDecoder")
+    image_module = need_extra("PIL.Image", "images", "ImageDecoder")
     raw = known(data, "the file of ImageDecoder").astype(np.uint8).tobytes()
     try:
         with image_module.open(io.BytesIO(raw)) as image:
