@@ -252,6 +252,8 @@ class Other(types.ModuleType):
             return lambda backend, reason: lambda test: test
         if name.startswith("__"):
             raise AttributeError(name)
+        if (self.__name__, name) == ("tensorflow", "data"):
+            return importlib.import_module("lamina.tf").data
         return Lacking.named(name, Unjudged(f"{self.__name__}.{name} is internal to Keras"))
 
 

@@ -75,7 +75,7 @@ class ShapeError(LaminaError, ValueError):
     """
 
 
-class DTypeError(LaminaError, TypeError):
+class DTypeError(LaminaError, TypeError, ValueError):
     """A value of a type that is not allowed here.
 
     Cause: strings or Python objects as data, floating point numbers as indices, dtypes that do not

@@ -102,6 +102,21 @@ def test_shapes_and_dtypes_of_layers_that_run_on_data(layer, shape, dtype, expec
     assert (tuple(found.shape), found.dtype.name) == expected
 
 
+def test_output_shapes_are_known_before_data():
+    assert layers.Hashing(5).compute_output_shape((None, 3)) == (None, 3)
+    counts = layers.TextVectorization(vocabulary=["a", "b"], output_mode="count")
+    assert counts.compute_output_shape((None, 1)) == (None, 3)
+    rows = layers.Discretization(num_bins=4, output_mode="one_hot")  # not adapted
+    assert rows.compute_output_shape((None, 1)) == (None, 4)
+    assert keras.Input((2,)).sparse is False is keras.Input((2,)).ragged
+
+
+def test_given_statistics_have_the_axes_of_the_data():
+    given = layers.Normalization(mean=[1.0, 2.0], variance=[4.0, 9.0])
+    given.build((None, 3, 2))
+    assert given.mean.shape == given.variance.shape == (1, 1, 2)
+
+
 def test_columns_are_crossed_in_a_functional_model():
     city, code = keras.Input((1,), dtype="string"), keras.Input((1,), dtype="int32")
     cross = layers.HashedCrossing(6, output_mode="one_hot")

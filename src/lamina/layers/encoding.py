@@ -13,6 +13,7 @@ from lamina import operations as ops
 from lamina.annotations import DataLike
 from lamina.errors import ArgumentError, OutOfBoundsError, RangeError, StateError, unknown_name
 from lamina.ir.types import DType, int32, promote, same
+from lamina.layers._base import symbolic
 from lamina.layers._base.arguments import positive_integer
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
@@ -199,16 +200,19 @@ class Discretization(Layer):
         self.bin_boundaries = np.quantile(values.astype(np.float32), shares).tolist()
 
     def call(self, inputs: Any) -> Tensor:
-        if self.bin_boundaries is None:
+        boundaries = self.bin_boundaries
+        if boundaries is None and self.num_bins is not None and symbolic.is_inferring():
+            boundaries = [0.0] * (self.num_bins - 1)  # for the shape of the outputs
+        if boundaries is None:
             raise StateError(
                 f"{self._label()}: has no boundaries yet", hint="call adapt(data) once, before"
             )
         x = self._wide(as_tensor(inputs))
-        line = ops.asarray(self.bin_boundaries, dtype=x.dtype)
+        line = ops.asarray(boundaries, dtype=x.dtype)
         bins = as_tensor(ops.searchsorted(line, x, side="right"), int32)
         if self.output_mode == "int":
             return bins
-        return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, self._compute_dtype)
+        return encoded(bins, self.output_mode, len(boundaries) + 1, self._compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bin_boundaries": self.bin_boundaries}

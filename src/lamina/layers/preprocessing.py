@@ -127,6 +127,10 @@ class Normalization(Layer):
             self.mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
+            return
+        wide = tuple(n if d in kept else 1 for d, n in enumerate(input_shape))
+        values = (np.asarray(v, np.float32) for v in (self.input_mean, self.input_variance))
+        self.mean, self.variance = (v.reshape(wide) if v.size > 1 else v for v in values)
 
     def adapt(self, data: DataLike) -> None:
         """Learn mean and variance from an array or an iterable of batches.

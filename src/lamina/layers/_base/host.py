@@ -49,18 +49,35 @@ class HostLayer(Layer):
         return outputs
 
     # ---- in functional models ------------------------------------------------------------------
+    def compute_output_shape(self, input_shape: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the shape of the output (or a nest of shapes) for strings of this shape (or nest),
+        with None for variable extents.
+
+        Args:
+            input_shape: shape of the inputs with the batch axis, or a nest of shapes.
+            *args: not used.
+            **kwargs: not used.
+        """
+        inputs = symbolic.map_shapes(
+            lambda shape: Tensor(symbolic.symbolic_type(shape, symbolic.TEXT)), input_shape
+        )
+        return symbolic.shapes_of(self._types_of(inputs))
+
     def _on_inputs(self, scope: Scope, inputs: Any) -> Any:
         """Record the call on Inputs; the shapes of the outputs are those for two samples of data,
         open where these differ."""
         if self._parent is None and not self._is_named:
             self._take_name(scope.root.names)
-        few, many = (self._outputs_of(inputs, count) for count in (2, 5))
-        outputs = tree.map_structure(_in_common, few, many)
+        outputs = self._types_of(inputs)
         call = symbolic.Call(self, (inputs,), {}, scope)
         made = call.finish(outputs)
         self._output_shape = symbolic.shapes_of(outputs)
         self._calls.add(call)
         return made
+
+    def _types_of(self, inputs: Any) -> Any:
+        few, many = (self._outputs_of(inputs, count) for count in (2, 5))
+        return tree.map_structure(_in_common, few, many)
 
     def _outputs_of(self, inputs: Any, count: int) -> Any:
         """Return the outputs for `count` rows of data like the Inputs."""

@@ -39,10 +39,11 @@ TEXT = types.DType("string", "S", 0, np.dtype(object))  # of Inputs; no program 
 class SymbolicTensor(Tensor):
     """An input of a model, or an output of a layer called on one: a type without a value.
 
-    Its first extent is the batch, whose size is unknown.
+    Its first extent is the batch, whose size is unknown. `sparse` and `ragged` are False.
     """
 
     __slots__ = ()
+    sparse = ragged = False  # for programs that ask tensors of Keras
 
     def _known(self, what: str) -> Any:
         raise TracedValueError(
