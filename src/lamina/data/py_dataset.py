@@ -60,9 +60,9 @@ class PyDataset(Dataset):
 
     @property
     def num_batches(self) -> int | None:
-        """Number of batches; a subclass may define it instead of `__len__`, as None for data
-        without end."""
-        return len(self)
+        """Number of batches; a subclass may define it instead of `__len__`. None, also without
+        `__len__`, stands for data without end."""
+        return None if type(self).__len__ is PyDataset.__len__ else len(self)
 
     def on_epoch_end(self) -> None:
         """Run after each pass; a subclass may define it."""

@@ -78,8 +78,9 @@ class Fitting:
                 at the first data.
             weighted_metrics: metrics that also take sample weights.
             run_eagerly: run each step as plain Python, for a debugger; slow.
-            steps_per_execution: accepted for Keras; as many steps run in one call as fit into a
-                tenth of a second.
+            steps_per_execution: number of steps after which callbacks are called that listen to
+                batches; None and "auto" call them after each. Without such callbacks as many steps
+                run in one call as fit into a tenth of a second.
             jit_compile: accepted for Keras; steps are always compiled.
             auto_scale_loss: with the dtype policy "mixed_float16", put the optimizer into a
                 `LossScaleOptimizer`, so that small gradients do not become zero.
@@ -97,7 +98,9 @@ class Fitting:
         if scales and not isinstance(optimizer, optimizers.LossScaleOptimizer):
             optimizer = optimizers.LossScaleOptimizer(optimizer)
         named = (loss, loss_weights, metrics, weighted_metrics)
-        self._session = Session(Compilation.of(optimizer, *named, run_eagerly, engine))
+        self._session = Session(
+            Compilation.of(optimizer, *named, run_eagerly, engine, steps_per_execution)
+        )
 
     # ---- many batches --------------------------------------------------------------------------
     @named_arguments
@@ -314,7 +317,7 @@ class Fitting:
             (8, 1)
         """
         need_data("predict", x)
-        data = self._prepared(x)
+        data, session = self._prepared(x), self._session
         plain = type(data) is np.ndarray and callbacks is None and steps is None and data.ndim
         if plain and _holds(batch_size, len(data)):
             with on_its_engine(self):
@@ -330,6 +333,7 @@ class Fitting:
                 batch_size=count("predict", "batch_size", batch_size),
                 verbose=checked_verbose("predict", verbose),
                 steps=count("predict", "steps", steps),
+                each=1 if session is None else session.compilation.steps_per_execution,
             )
 
     # ---- one batch -----------------------------------------------------------------------------

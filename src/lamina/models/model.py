@@ -142,6 +142,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
         config: QuantizationConfig | None = None,
         filters: Filters = None,
         type_check: bool = True,
+        **kwargs: Any,
     ) -> None:
         """Replace the weights of all layers that can by quantized ones. Call it after training.
 
@@ -154,6 +155,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
             filters: regular expression that is found in the name of a layer, a list of them, or a
                 function of a layer that returns True for those to quantize; None takes all.
             type_check: leave out layers of classes that derive from one of Lamina's.
+            **kwargs: not accepted.
 
         Raises:
             NotBuiltError: a layer has no weights yet.
@@ -166,6 +168,8 @@ class Model(Connected, Layer, OlderMethods, Filing):
             >>> model.layers[0].kernel.dtype.name
             'int8'
         """
+        for name in kwargs:
+            raise ArgumentError(f"{self._label()}: quantize has no argument {name!r}")
         quantize_layers(self, mode, config, filters, type_check)
 
     def get_quantization_layer_structure(self, mode: str | None = None) -> Any:

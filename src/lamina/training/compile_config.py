@@ -30,6 +30,7 @@ def compile_config(compilation: Compilation, name: str) -> dict[str, object] | N
             "loss_weights": compilation.loss_weights,
             "metrics": _nest(compilation.metrics, _metric),
             "weighted_metrics": _nest(compilation.weighted_metrics, _metric),
+            "steps_per_execution": compilation.steps_per_execution,
         }
         json.dumps(written)
     except (ArgumentError, TypeError) as error:
@@ -57,6 +58,7 @@ def compile_arguments(
 
     return {
         "optimizer": optimizers.deserialize(cast(Written, written["optimizer"]), custom_objects),
+        "steps_per_execution": cast(int | None, written.get("steps_per_execution")),
         "loss": _restored(written["loss"], loss),
         "loss_weights": written.get("loss_weights"),
         "metrics": _restored(written["metrics"], metric),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from lamina.data.arrays import Array
+from lamina.data.dataset import INFINITE
 from lamina.data.py_dataset import PyDataset
 from lamina.data.splitting import class_labels, stratified_split
 from lamina.errors import ArgumentError, describe, warn
@@ -135,7 +136,9 @@ def _stream(x: Iterable[object], y: Nest, options: FitOptions, seed: int) -> Str
         y=y, sample_weight=options.sample_weight, validation_split=options.validation_split
     )
     refuse_batch_size(options.batch_size)
-    batches = x.shuffle(seed=seed) if options.shuffle and isinstance(x, PyDataset) else x
+    batches = x
+    if options.shuffle and isinstance(x, PyDataset) and x.cardinality() != INFINITE:
+        batches = x.shuffle(seed=seed)
     return Stream(batches, options.steps_per_epoch, options.class_weight)
 
 
@@ -241,7 +244,9 @@ def _epochs(
     begun = _begin(session, model, plan)
     same = source.likeness if isinstance(source, Resident) else None
     known = session.paces.get(same, 1)
-    pace = Pace(interval=listeners.batches_between, known=known)
+    between = listeners.batches_between
+    each = session.compilation.steps_per_execution if between == 1 else None
+    pace = Pace(most=each, known=known, interval=None if between == 1 else between)
     listeners.tell("on_train_begin", {})
     kept = None if session.restored is None else callbacks_in(session.restored)
     if kept is not None:
@@ -344,7 +349,7 @@ def _validated(
     model.start("evaluate")
     listeners.tell("on_test_begin", {})
     silent = Progress("", None, verbose=0)
-    pace = Pace(most=1 if listeners.each_test_batch else None)
+    pace = Pace(most=session.compilation.steps_per_execution if listeners.each_test_batch else None)
     kept = Kept()
     data_pass = Pass("evaluate", plan.validation, pace, listeners, silent, kept)
     try:
@@ -394,7 +399,7 @@ def evaluate(
     rows = f"{source.data.rows:,} rows" if isinstance(source, Resident) else "batches"
     listeners.set_params({"steps": source.steps, "verbose": verbose})
     progress = Progress(f"Evaluate  {rows}", source.steps, verbose)
-    pace = Pace(most=1 if listeners.each_test_batch else None)
+    pace = Pace(most=session.compilation.steps_per_execution if listeners.each_test_batch else None)
     model.start("evaluate")
     listeners.tell("on_test_begin", {})
     with Deferred(stops=not session.compilation.run_eagerly) as interrupt, progress.shown():

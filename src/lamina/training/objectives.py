@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 
 from lamina import engines, losses, metrics, optimizers
+from lamina.arguments import integer
 from lamina.errors import ArgumentError, describe, unknown_name
 from lamina.losses import Loss
 from lamina.losses.base import LossLike
@@ -39,6 +40,7 @@ class Compilation:
     metrics: object = None
     weighted_metrics: object = None
     run_eagerly: bool = False
+    steps_per_execution: int = 1  # after which callbacks are called
     engine: str | None = None  # None takes that of the settings at each call
 
     @classmethod
@@ -51,6 +53,7 @@ class Compilation:
         weighted_metrics: object,
         run_eagerly: bool,
         engine: str | None,
+        steps_per_execution: int | str | None = None,
     ) -> Compilation:
         """Raises UnknownNameError for a name that is none, with the nearest known one, and
         ArgumentError for weights that are not numbers."""
@@ -62,12 +65,17 @@ class Compilation:
             _each(metrics, _metric),
             _each(weighted_metrics, _metric),
             bool(run_eagerly),
+            _steps(steps_per_execution),
             None if engine is None else engines.engine(engine).name,
         )
 
     def on_its_engine(self) -> AbstractContextManager[object]:
         """Within: programs are made for the engine that `compile` was given, if it was."""
         return AS_IT_IS if self.engine is None else settings(engine=self.engine)
+
+
+def _steps(given: int | str | None) -> int:
+    return 1 if given in (None, "auto") else integer("compile", "steps_per_execution", given, 1)
 
 
 def _check_weights(given: object) -> None:
@@ -142,7 +150,7 @@ def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Obje
     each_loss = by_output(compilation.loss, names, "loss", shared=True)
     weights = by_output(compilation.loss_weights, names, "loss_weights", shared=False)
     rows = [
-        Objective(name, cast(Loss | None, loss), _weight(weight))
+        Objective(name, _only(loss), _weight(weight))
         for name, loss, weight in zip(names, each_loss, weights, strict=True)
     ]
     for given, weighted in ((compilation.metrics, False), (compilation.weighted_metrics, True)):
@@ -153,6 +161,18 @@ def objectives(compilation: Compilation, outputs: Sequence[Output]) -> list[Obje
             row.tracker = Mean(name=f"{row.name}_loss") if row.loss is not None else None
     _tell_apart(rows)
     return rows
+
+
+def _only(given: object) -> Loss | None:
+    """The loss of an output, also from a list of one."""
+    if isinstance(given, (list, tuple)):
+        if len(given) != 1:
+            raise ArgumentError(
+                f"loss: {len(given)} losses for one output (expected one)",
+                hint="a Loss of your own can add them up",
+            )
+        return _only(given[0])
+    return cast(Loss | None, given)
 
 
 def _weight(given: object) -> float:

@@ -48,7 +48,8 @@ def run(
     begun = data_pass.begun
     logs, done, rows = dict(begun.logs), begun.batch, begun.rows
     runner: Runner | None = None
-    hooks = HOOKS[data_pass.kind]
+    hooks, size = HOOKS[data_pass.kind], data_pass.pace.most or 1
+    first = done - done % size
     guards = data_pass.listeners.guards if data_pass.kind == "train" else ()
     if isinstance(data_pass.source, Stream):
         parted = reads_parts() and not session.compilation.run_eagerly
@@ -61,7 +62,9 @@ def run(
             if not done:
                 session.reset(model)
                 session.begin_epoch(epoch if data_pass.kind == "train" else 0)
-            data_pass.listeners.tell(f"{hooks}_begin", done, {})
+            first = done if done % size == 0 else first
+            if done == first:
+                data_pass.listeners.tell(f"{hooks}_begin", first, {})
             begin = Position(epoch, done, rows, logs)
             for guard in guards:
                 chunk = Chunk(runner, data, order, begin, isinstance(data_pass.source, Stream))
@@ -72,12 +75,15 @@ def run(
             for guard in guards:
                 position = guard.after(session, model, position)
             done, rows, logs = position.batch, position.rows, position.logs
-            data_pass.listeners.tell(f"{hooks}_end", done - 1, dict(logs))
+            if size == 1 or done % size == 0:
+                data_pass.listeners.tell(f"{hooks}_end", done - 1, dict(logs))
             if data_pass.saver is not None:
                 data_pass.saver.after_steps(len(order))
             data_pass.progress.update(done, logs)
             if model.is_stopped(data_pass.kind):
                 break
+    if size > 1 and done % size:
+        data_pass.listeners.tell(f"{hooks}_end", first + size - 1, dict(logs))
     return logs
 
 

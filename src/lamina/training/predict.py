@@ -124,8 +124,10 @@ def predict(
     batch_size: int | None,
     verbose: Verbose,
     steps: int | None,
+    each: int = 1,
 ) -> Outputs:
-    """Return the outputs for data; see `Model.predict`."""
+    """Return the outputs for data; see `Model.predict`. Listeners are told of `each` batches at
+    once."""
     listeners.set_params({"verbose": verbose})
     progress = Progress("Predict", None, verbose, quiet_for=SHOWN)
     model.start("predict")
@@ -135,14 +137,18 @@ def predict(
     found = batches_of(model, x, batch_size, steps, progress)
     with Deferred() as interrupt, closing(found) as batches, progress.shown():
         for k, part in enumerate(batches):
-            listeners.tell("on_predict_batch_begin", k, {})
+            if k % each == 0:
+                listeners.tell("on_predict_batch_begin", k, {})
             predictor.check(model, part, rows)
             rows += part.rows
             parts.append(interrupt.call(predictor.program(model, part), *part.inputs))
-            listeners.tell("on_predict_batch_end", k, {})
+            if (k + 1) % each == 0:
+                listeners.tell("on_predict_batch_end", k, {})
             progress.update(k + 1, {})
             if model.is_stopped("predict"):
                 break
+    if len(parts) % each:
+        listeners.tell("on_predict_batch_end", len(parts) // each * each + each - 1, {})
     progress.erase()
     listeners.tell("on_predict_end", {})
     return joined(parts)

@@ -40,8 +40,8 @@ Chunk = tuple[Columns, Array]
 class Pace:
     """The number of steps before native code returns: as many as fit in `seconds`.
 
-    The first call does one, or as many as are `known` to fit. Then it goes by the time they took,
-    at most eight times as many as before, since first steps are slow. Always a power of two, so
+    `most` is a fixed number of steps. Otherwise the first call does one, or as many as are `known`
+    to fit. Then it goes by the time they took, at most eight times as many as before, since first steps are slow. Always a power of two, so
     that the same numbers come again, for which programs have memory and know how many threads are
     best. With an `interval`, native code also returns at each multiple of it; `before` is the
     number of steps before this epoch. Several processes go by the clock of the first one.
@@ -57,7 +57,7 @@ class Pace:
     ) -> None:
         self.most = 1 if interval == 1 else most
         self.seconds, self.clock, self.interval, self.before = seconds, clock, interval, 0
-        self.steps = 1 if self.most == 1 else known
+        self.steps = known if self.most is None else self.most
         self._began = 0.0
 
     def begin(self) -> None:
@@ -70,7 +70,7 @@ class Pace:
         return min(self.steps, self.interval - (self.before + done) % self.interval)
 
     def end(self, steps: int) -> None:
-        if self.most == 1:
+        if self.most is not None:
             return
         each = (self.clock() - self._began) / steps
         fitting = max(1, int(self.seconds / max(each, 1e-7)))

@@ -119,10 +119,7 @@ class Steps:
         """Forward, backward, update, metrics; returns as `run`."""
         variables = model.trainable_weights
         if not variables:
-            raise ArgumentError(
-                f"{model.label}: no weight is trainable, so there is nothing to train",
-                hint="are all layers frozen? Set layer.trainable = True",
-            )
+            return self._without_weights(model, x, y, weights)
 
         def forward(_: Sequence[Variable]) -> tuple[Tensor, tuple[Nest, Tensor, Parts]]:
             outputs, loss, parts = self._forward(model, x, y, weights, training=True)
@@ -133,6 +130,20 @@ class Steps:
                 variables
             )
         model.optimizer.apply(gradients, variables)
+        self.count.assign_add(1)
+        return self._update(model, x, outputs, y, weights, loss, parts)
+
+    def _without_weights(
+        self, model: Trainable, x: Nest, y: Nest, weights: Nest
+    ) -> Mapping[str, object] | None:
+        """The loss and the metrics of a model without weights to train; returns as `run`."""
+        if any(variable.trainable for variable in model.non_trainable_weights):
+            raise ArgumentError(
+                f"{model.label}: no weight is trainable, so there is nothing to train",
+                hint="are all layers frozen? Set layer.trainable = True",
+            )
+        with random_keys.key_scope(random_keys.fold_in(self.seed.read(), self.count.read())):
+            outputs, loss, parts = self._forward(model, x, y, weights, training=True)
         self.count.assign_add(1)
         return self._update(model, x, outputs, y, weights, loss, parts)
 
