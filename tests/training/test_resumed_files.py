@@ -100,6 +100,19 @@ def test_a_state_of_another_model_changes_nothing(tmp_path):
     assert [w.numpy().tobytes() for w in other.weights] == before
 
 
+def test_a_run_that_cannot_be_continued_leaves_the_model_as_it_was(tmp_path):
+    x, y = data()
+    network().fit(x, y, epochs=2, seed=3, verbose=0, checkpoint=tmp_path)
+    model = network()
+    before = [w.numpy().tobytes() for w in model.weights]
+    for change in ({"x": x + 1}, {"batch_size": 4}, {"seed": 4}):
+        given = {"x": x, "y": y, "seed": 3, "checkpoint": tmp_path, "resume": True, **change}
+        with pytest.raises(StateError):
+            model.fit(**given, verbose=0)
+        assert [w.numpy().tobytes() for w in model.weights] == before
+    assert model.fit(x, y, epochs=1, verbose=0).epoch == [0]  # and is not continued from a state
+
+
 def test_no_array_of_a_state_is_copied_more_often_than_it_is_stored():
     content = states.pack({"a": np.zeros(10**6), "b": 1})
     arrays, metadata = safetensors.read(content)

@@ -37,7 +37,7 @@ from lamina.saving.container import damaged
 from lamina.saving.models import content_of, load_model, shapes, shapes_from
 from lamina.saving.once import write_once
 from lamina.training.epoch_lines import EpochLines, plain
-from lamina.training.fingerprints import OF_MODEL, compare, fingerprints, of_model
+from lamina.training.fingerprints import OF_MODEL, compare, fingerprints, of_model, of_weights
 from lamina.training.options import Every, FitOptions
 from lamina.training.protocol import Listeners, Logs, Trainable
 from lamina.training.state import State, check_structure, position_in
@@ -128,6 +128,7 @@ class Checkpoints:
                 with restoring(Restoration(sum(array.size for array in arrays), len(arrays))):
                     model.layers[0].build(shapes_from(state["build_shape"]))
             session.restore(model, state)
+            self._made["weights"] = of_weights(model.layers[0])
         except (LaminaError, LookupError, TypeError, ValueError, AttributeError) as error:
             reason = error.message if isinstance(error, LaminaError) else str(error)
             raise StateError(

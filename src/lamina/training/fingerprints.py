@@ -36,9 +36,8 @@ def fingerprints(
     given = vars(options)
     found: dict[str, object] = {name: _plain(given[name]) for name in SETTINGS}
     found["sample_weight"] = None if options.sample_weight is None else "given"
-    shapes = {name: v.shape for name, v in saved_weights(model.layers[0]).items()}
     found.update(of_model(model.layers[0]))
-    found["weights"] = states.digest(shapes) if model.built else None
+    found["weights"] = of_weights(model.layers[0]) if model.built else None
     found["data"] = [_fingerprint(array) for array in arrays] or None
     return found
 
@@ -47,6 +46,11 @@ def of_model(model: Layer) -> dict[str, object]:
     """The fingerprints of a compiled model and its optimizer."""
     optimizer = model.optimizer  # type: ignore[attr-defined]
     return {"model": _described(model), "optimizer": states.digest(_config(optimizer))}
+
+
+def of_weights(model: Layer) -> str:
+    """The fingerprint of the names and shapes of a built model's weights."""
+    return states.digest({name: v.shape for name, v in saved_weights(model).items()})
 
 
 def _described(model: Layer) -> str | None:

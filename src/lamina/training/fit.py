@@ -70,7 +70,7 @@ def fit(
     began = time.perf_counter()
     with Deferred(stops=not session.compilation.run_eagerly) as interrupt:
         if checkpoints is None:
-            plan = _plan(session, model, x, y, options)
+            plan = _plan(session, model, x, y, options, session.restored)
             _epochs(session, model, plan, listeners, interrupt)
         else:
             _fit_with(checkpoints, session, model, x, y, options, listeners, interrupt)
@@ -91,11 +91,11 @@ def _fit_with(
 ) -> None:
     """Train a model, or continue its training, and keep checkpoints."""
     state = checkpoints.newest_of(options)
-    if state is not None:
-        checkpoints.restore(session, model, state)
-    plan = _plan(session, model, x, y, options)
+    plan = _plan(session, model, x, y, options, state or session.restored)
     arrays = plan.source.data.arrays if isinstance(plan.source, Resident) else ()
     checkpoints.begin(model, replace(options, seed=plan.seed), arrays, state, listeners)
+    if state is not None:
+        checkpoints.restore(session, model, state)
     saver = Saver(checkpoints, session, model)
     if state is not None and state["finished"]:
         _end_again(session, model, state, listeners)
@@ -112,9 +112,16 @@ def _end_again(session: Session, model: Trainable, state: State, listeners: List
     session.end_fit(listeners)
 
 
-def _plan(session: Session, model: Trainable, x: Nest, y: Nest, options: FitOptions) -> Plan:
-    """Prepare data and model. Raises for data, model and loss that do not match."""
-    restored = session.restored
+def _plan(
+    session: Session,
+    model: Trainable,
+    x: Nest,
+    y: Nest,
+    options: FitOptions,
+    restored: State | None,
+) -> Plan:
+    """Prepare data and model. Raises for data, model and loss that do not match, and for another
+    seed than that of the state that is to be continued."""
     if restored is not None:
         seed = seed_in(restored, options.seed)
     else:
