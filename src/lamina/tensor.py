@@ -177,13 +177,27 @@ class Tensor(Operators):
             return np.array(array, dtype=dtype)
         return array.astype(dtype) if converts else array
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         from lamina import dlpack
 
         self._taken_out("DLPack")
         view = self._known("__dlpack__").view()
         view.flags.writeable = False
-        return dlpack.exported(view, self.dtype.name == "bfloat16", **options)
+        return dlpack.exported(
+            view,
+            self.dtype.name == "bfloat16",
+            stream=stream,
+            max_version=max_version,
+            dl_device=dl_device,
+            copy=copy,
+        )
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)

@@ -43,7 +43,7 @@ def test_metrics_and_losses_have_the_dtype_of_floatx_or_of_a_policy():
         keras.config.set_floatx("float32")
     policy = keras.DTypePolicy("mixed_float16")
     assert metrics.Mean(dtype=policy)([1.0]).dtype == "float16"
-    assert keras.losses.MeanSquaredError(dtype=policy).dtype == "float16"
+    assert keras.losses.MeanSquaredError(dtype=policy)([[1.0]], [[0.0]]).dtype == "float16"
 
 
 # ---- optimizers --------------------------------------------------------------------------------

@@ -144,7 +144,8 @@ class Loss(Configurable):
             masks.attach(y_pred, there)
         values = self.call(y_true, y_pred)
         mask = masks.both(self.mask(y_true, values), masks.counted(there, values))
-        return reduced(values, sample_weight, mask, self.reduction)
+        loss = reduced(values, sample_weight, mask, self.reduction)
+        return loss if self.dtype is None else as_tensor(loss, self.dtype)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return one value per sample: the axes of the predictions without the last.

@@ -149,7 +149,6 @@ cast = astype
 def full(
     shape: ShapeLike,
     fill_value: ArrayLike,
-    /,
     dtype: DTypeLike = None,
     *,
     device: str | None = None,
@@ -174,7 +173,7 @@ def full(
     return spread(tensor, shape_of(shape), traced=False)
 
 
-def zeros(shape: ShapeLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
+def zeros(shape: ShapeLike, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of zeros.
 
     Args:
@@ -190,7 +189,7 @@ def zeros(shape: ShapeLike, /, dtype: DTypeLike = None, *, device: str | None = 
     return full(shape, 0, dtype=_dtype_or(float32, dtype), device=device)
 
 
-def ones(shape: ShapeLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
+def ones(shape: ShapeLike, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of ones.
 
     Args:
@@ -206,7 +205,7 @@ def ones(shape: ShapeLike, /, dtype: DTypeLike = None, *, device: str | None = N
     return full(shape, 1, dtype=_dtype_or(float32, dtype), device=device)
 
 
-def empty(shape: ShapeLike, /, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
+def empty(shape: ShapeLike, dtype: DTypeLike = None, *, device: str | None = None) -> Tensor:
     """Return a tensor of unspecified values, which are zeros.
 
     Args:

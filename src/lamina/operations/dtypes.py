@@ -99,7 +99,7 @@ _KINDS = {
 }
 
 
-def isdtype(dtype: DTypeLike, kind: DTypeLike | tuple[DTypeLike, ...], /) -> bool:
+def isdtype(dtype: DTypeLike, kind: DTypeLike | tuple[DTypeLike, ...]) -> bool:
     """True if a dtype is of a kind.
 
     Args:

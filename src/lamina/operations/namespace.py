@@ -31,9 +31,10 @@ class NamespaceInfo:
         return {"real floating": types.float32, "integral": types.int32, "indexing": types.int32}
 
     def dtypes(self, *, device: str | None = None, kind: Any = None) -> dict[str, DType]:
-        """The dtypes of a kind, by name."""
+        """The dtypes of a kind that the standard knows, by name: float16 and bfloat16 are none."""
         need_cpu("dtypes", device)
-        return {n: d for n, d in DTYPES.items() if kind is None or isdtype(d, kind)}
+        standard = {n: d for n, d in DTYPES.items() if not d.is_storage_only}
+        return {n: d for n, d in standard.items() if kind is None or isdtype(d, kind)}
 
 
 def array_namespace_info() -> NamespaceInfo:

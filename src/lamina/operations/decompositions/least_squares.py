@@ -39,7 +39,7 @@ def _cutoff(x: Tensor) -> float:
     return float(max(fixed_extents("singular values", x)) * eps)
 
 
-def pinv(x: ArrayLike, /, rcond: float | None = None) -> Tensor:
+def pinv(x: ArrayLike, /, rcond: float | None = None, *, rtol: ArrayLike | None = None) -> Tensor:
     """Return the Moore-Penrose inverse of matrices.
 
     The gradient takes the rank as constant.
@@ -48,6 +48,8 @@ def pinv(x: ArrayLike, /, rcond: float | None = None) -> Tensor:
         x: tensor (..., m, n) or array-like.
         rcond: singular values of at most this share of the largest count as 0; None takes
             max(m, n) times the dtype's epsilon.
+        rtol: `rcond` by the name of the Array API: a number, or a tensor (...) of one for each
+            matrix.
 
     Shapes:
         (..., m, n) -> (..., n, m)
@@ -62,6 +64,8 @@ def pinv(x: ArrayLike, /, rcond: float | None = None) -> Tensor:
     """
     wide = matrices("pinv", x)
     u, s, vh = svd(wide, full_matrices=False)
+    if rtol is not None:
+        rcond = expand_dims(as_tensor(rtol, s.dtype), axis=-1)
     least = s[..., :1] * (_cutoff(wide) if rcond is None else rcond)
     is_kept = s > least
     inverse = where(is_kept, 1.0 / where(is_kept, s, 1.0), 0.0)
