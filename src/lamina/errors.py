@@ -279,6 +279,7 @@ def _nearest(name: object, known: Iterable[str]) -> str:
 EXTRAS = {
     "images": ("pillow",),
     "mlflow": ("mlflow-skinny",),
+    "parquet": ("pyarrow",),
     "plot": ("matplotlib", "pillow"),
     "sklearn": ("scikit-learn",),
     "tune": ("optuna",),

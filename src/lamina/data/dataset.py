@@ -32,6 +32,7 @@ from lamina.data.mapping import Mapping
 from lamina.data.parts import reading, wanted
 from lamina.data.selecting import Selecting, order_seed
 from lamina.data.splitting import epoch_order
+from lamina.data.tables import Tables
 from lamina.data.windows import Windows
 from lamina.errors import DataError
 from lamina.specs import TensorSpec
@@ -64,7 +65,7 @@ class Options:
         return inner
 
 
-class Dataset(Making, Mapping, Selecting, Batching, Windows):
+class Dataset(Making, Tables, Mapping, Selecting, Batching, Windows):
     """Batches or samples that are made when they are needed, with the methods of `tf.data`.
 
     Each `for` loop over a dataset is the next pass, in another order if it is shuffled; `fit`
