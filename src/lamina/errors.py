@@ -187,6 +187,14 @@ class FileFormatError(LaminaError, ValueError):
     """
 
 
+class MissingFileError(LaminaError, FileNotFoundError, ValueError):
+    """A file that a model or weights should be read from, and that does not exist.
+
+    Cause: another working directory, a misspelled name. Fix: the message shows the files next to
+    it. The class is a FileNotFoundError, and a ValueError as in Keras.
+    """
+
+
 class DownloadError(LaminaError, OSError):
     """A data set that is not on this machine and could not be downloaded.
 

@@ -95,3 +95,18 @@ def test_layer_normalization_by_the_standard_deviation_alone():
     x = np.arange(5, dtype="float32")[None]
     found = layers.LayerNormalization(rms_scaling=True)(x).numpy()
     np.testing.assert_allclose(found, x / np.sqrt(x.var() + 1e-3), rtol=1e-5)
+
+
+def test_values_of_a_model_are_a_tree_by_names_that_can_be_assigned():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(2), layers.BatchNormalization()])
+    model.compile("adam", "mse")
+    tree = model.get_state_tree(value_format="numpy_array")
+    assert sorted(tree["non_trainable_variables"]["batch_normalization"]) == [
+        "moving_mean",
+        "moving_variance",
+    ]
+    kernel = tree["trainable_variables"]["dense"]["kernel"] + 1
+    model.set_state_tree({"trainable_variables": {"dense": {"kernel": kernel}}})
+    np.testing.assert_array_equal(model.layers[0].kernel.numpy(), kernel)
+    with pytest.raises(ValueError, match="dense/kernels"):
+        model.set_state_tree({"trainable_variables": {"dense": {"kernels": kernel}}})

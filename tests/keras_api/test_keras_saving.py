@@ -124,3 +124,34 @@ def test_weights_are_also_saved_by_functions(tmp_path):
     saving.save_weights(model, tmp_path / "w.safetensors", max_shard_size=1)
     saving.load_weights(other, tmp_path / "w.safetensors")
     np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
+
+
+def test_layers_can_be_left_out_of_files_of_weights(tmp_path):
+    def made():
+        return keras.Sequential([keras.Input((3,)), keras.layers.Dense(5), keras.layers.Dense(5)])
+
+    model, other, path = made(), made(), str(tmp_path / "w.safetensors")
+    first = other.layers[0].kernel.numpy()
+    for skipped in ([model.layers[0]], None):
+        model.save_weights(path, objects_to_skip=skipped)
+        other.load_weights(path, objects_to_skip=[other.layers[0]])
+        np.testing.assert_array_equal(other.layers[0].kernel.numpy(), first)
+        np.testing.assert_array_equal(
+            other.layers[1].kernel.numpy(), model.layers[1].kernel.numpy()
+        )
+
+
+def test_files_that_do_not_exist_and_other_arguments_are_value_errors(tmp_path):
+    for kind in (ValueError, FileNotFoundError):
+        with pytest.raises(kind, match="no such file"):
+            keras.models.load_model(str(tmp_path / "none.keras"))
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
+    with pytest.raises(ValueError, match="save_format"):
+        model.save(str(tmp_path / "m.keras"), save_format="keras")
+
+
+def test_layer_that_was_built_by_keyword_is_written_with_its_shape():
+    layer = keras.layers.Dense(2)
+    layer.build(input_shape=(None, 8))
+    written = keras.saving.serialize_keras_object(layer)
+    assert keras.saving.deserialize_keras_object(written).kernel.shape == (8, 2)

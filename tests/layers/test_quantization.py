@@ -244,3 +244,31 @@ def test_policy_that_is_assigned_quantizes_a_built_layer():
     layer(X)
     layer.dtype_policy = "int8_from_float32"
     assert layer.kernel.dtype == lm.int8
+
+
+def test_methods_that_need_samples_raise_before_anything_changes():
+    model = lm.Sequential([lm.Input((6,)), L.Dense(5)])
+    with pytest.raises(ArgumentError, match="needs the layers before the blocks"):
+        model.quantize("gptq", config=Q.GPTQConfig(None, None))
+    structure = {"pre_block_layers": [], "sequential_blocks": model.layers}
+    config = Q.AWQConfig(None, None, quantization_layer_structure=structure)
+    with pytest.raises(NotImplementedError, match="int4"):
+        model.quantize(config=config)
+    assert model.layers[0].quantization_mode is None
+
+
+@pytest.mark.parametrize("mode", ["gptq", "awq"])
+def test_layer_with_a_policy_of_rounded_weights_computes_with_those_it_is_given(mode):
+    layer = L.Dense(5, dtype=f"{mode}/4/3_from_float32")
+    layer.build((None, 6))
+    integers = RNG.integers(0, 16, (5, 6)).astype("uint8")
+    zero = RNG.integers(0, 16, (5, 2)).astype("uint8")
+    scale = RNG.uniform(0.1, 1, (5, 2)).astype("float32")
+    groups, rows = np.arange(6) // 3, RNG.uniform(0.5, 2, 6).astype("float32")
+    packed = Q.pack_int4(integers, 0, "uint8")[0].numpy()
+    arrays = [np.ones(5, "float32"), packed, scale, zero]
+    arrays += [groups.astype("float32")] if mode == "gptq" else [rows, groups.astype("float32")]
+    layer.load_own_variables({str(k): a for k, a in enumerate(arrays)})
+    kernel = ((integers - zero.astype("float32")[:, groups]) * scale[:, groups]).T
+    kernel = kernel / rows[:, None] if mode == "awq" else kernel
+    np.testing.assert_allclose(layer(X).numpy(), X @ kernel + 1, rtol=1e-4, atol=1e-4)

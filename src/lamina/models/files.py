@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from lamina.models.state_tree import assign_state_tree, state_tree
 from lamina.saving import load_weights, save_model, save_weights
 
 if TYPE_CHECKING:
+    from lamina.layers import Layer
     from lamina.models.model import Model
 
 
@@ -22,6 +24,7 @@ class Filing:
         overwrite: bool = True,
         zipped: bool | None = None,
         include_optimizer: bool = True,
+        **kwargs: Any,
     ) -> None:
         """Write the model, its weights and its optimizer's state to a .lamina file, or a folder.
 
@@ -35,14 +38,41 @@ class Filing:
                 decides by the path.
             include_optimizer: write the optimizer's state as well, with which training can
                 continue.
+            **kwargs: not accepted; `save_format` of older programs is the ending of the path.
         """
-        save_model(self, filepath, overwrite, zipped, include_optimizer)
+        save_model(self, filepath, overwrite, zipped, include_optimizer, **kwargs)
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """Return the values of weights, optimizer and metrics as nested dictionaries by names.
+
+        Args:
+            value_format: "backend_tensor" for tensors, "numpy_array" for arrays.
+
+        Example:
+            >>> import lamina as lm
+            >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
+            >>> sorted(model.get_state_tree()["trainable_variables"]["dense"])
+            ['bias', 'kernel']
+        """
+        return state_tree(cast("Model", self), value_format)
+
+    def set_state_tree(self, state_tree: Mapping[str, Any]) -> None:
+        """Assign values that `get_state_tree` returned, or a part of them.
+
+        Args:
+            state_tree: nested dictionaries of arrays by names.
+
+        Raises:
+            UnknownNameError: a name that no variable has.
+        """
+        assign_state_tree(cast("Model", self), state_tree)
 
     def save_weights(
         self,
         filepath: str | os.PathLike[str],
         overwrite: bool = True,
         max_shard_size: float | None = None,
+        objects_to_skip: Sequence[Layer] | None = None,
     ) -> None:
         """Write the weights to a .safetensors file, by their paths in the model.
 
@@ -50,20 +80,28 @@ class Filing:
             filepath: path of the file.
             overwrite: replace an existing file; False raises an error.
             max_shard_size: accepted for Keras; the file is not divided.
+            objects_to_skip: layers whose weights are left out.
         """
-        save_weights(cast("Model", self), filepath, overwrite, max_shard_size)
+        model = cast("Model", self)
+        save_weights(model, filepath, overwrite, max_shard_size, objects_to_skip)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        objects_to_skip: Sequence[Layer] | None = None,
+    ) -> None:
         """Read the weights of a model of the same layers from a .safetensors or .lamina file.
 
         Args:
             filepath: path of the file, or of the folder of a model.
             skip_mismatch: load the weights whose names and shapes match, and leave the others.
+            objects_to_skip: layers whose weights are left as they are.
 
         Raises:
             ShapeError: if names or shapes differ; then no weight is changed.
         """
-        load_weights(cast("Model", self), filepath, skip_mismatch)
+        load_weights(cast("Model", self), filepath, skip_mismatch, objects_to_skip)
 
     def export(
         self,

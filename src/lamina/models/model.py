@@ -150,7 +150,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
         before.
 
         Args:
-            mode: "int8", "int4", "float8", "gptq" or "awq"; None is the mode of `config`.
+            mode: "int8", "int4" or "float8"; None is the mode of `config`.
             config: quantizers of weights and inputs; None is the default of the mode.
             filters: regular expression that is found in the name of a layer, a list of them, or a
                 function of a layer that returns True for those to quantize; None takes all.
@@ -160,6 +160,7 @@ class Model(Connected, Layer, OlderMethods, Filing):
         Raises:
             NotBuiltError: a layer has no weights yet.
             ArgumentError: for an unknown mode, or filters of another type.
+            NotImplementedError: for "gptq" and "awq", which round weights by what samples show.
 
         Example:
             >>> import lamina as lm
@@ -173,8 +174,8 @@ class Model(Connected, Layer, OlderMethods, Filing):
         quantize_layers(self, mode, config, filters, type_check)
 
     def get_quantization_layer_structure(self, mode: str | None = None) -> Any:
-        """Return the layers before the blocks and the blocks that "gptq" and "awq" round one after
-        the other, {"pre_block_layers": [...], "sequential_blocks": [...]}; a subclass defines it.
+        """Return the layers before the blocks and the blocks that "gptq" and "awq" would round one
+        after the other, {"pre_block_layers": [...], "sequential_blocks": [...]}.
 
         Args:
             mode: "gptq" or "awq".

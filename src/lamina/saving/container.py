@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.errors import ArgumentError, FileFormatError, MissingFileError
 from lamina.files import checked_name
 from lamina.saving import folders, json_data, safetensors
 from lamina.version import __version__
@@ -86,7 +86,7 @@ def to_safetensors(arrays: safetensors.Arrays, metadata: Mapping[str, str] | Non
 
 # ---- reading -----------------------------------------------------------------------------------
 def read_file(path: str | os.PathLike[str]) -> bytes | Members:
-    """The bytes of a file, or the members in a folder. Raises FileNotFoundError, with the files
+    """The bytes of a file, or the members in a folder. Raises MissingFileError, with the files
     next to it."""
     target = Path(checked_name(path))
     if target.is_dir():
@@ -100,7 +100,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes | Members:
     if not target.is_file():
         beside = sorted(p.name for p in target.parent.glob(f"*{target.suffix}"))[:10]
         found = f"; there are {', '.join(beside)}" if beside and target.suffix else ""
-        raise FileNotFoundError(f"{target}: no such file{found}")
+        raise MissingFileError(f"{target}: no such file{found}")
     return target.read_bytes()
 
 

@@ -18,7 +18,7 @@ from lamina.optimizers import Optimizer
 from lamina.optimizers.base import slots_by_variable
 from lamina.restoring import Restoration, restoring
 from lamina.saving import container, low_rank
-from lamina.saving.names import warn_of_name
+from lamina.saving.names import refuse_others, warn_of_name
 from lamina.saving.once import write_folder_once, write_once
 from lamina.saving.weights import fitting, in_a_file, named, put, refuse_to_overwrite
 from lamina.variables import Variable
@@ -30,6 +30,7 @@ def save_model(
     overwrite: bool = True,
     zipped: bool | None = None,
     include_optimizer: bool = True,
+    **kwargs: Any,
 ) -> None:
     """Write a built model: layers, weights, compile arguments and optimizer state.
 
@@ -43,10 +44,11 @@ def save_model(
         zipped: True writes one file, False a folder with the same content under any name; None
             decides by the path.
         include_optimizer: write the optimizer's state as well, with which training can continue.
+        **kwargs: not accepted; `save_format` of older programs is the ending of the path.
 
     Raises:
-        ArgumentError: if the model holds something that only code can express, such as a Lambda
-            layer.
+        ArgumentError: for another argument, or if the model holds something that only code can
+            express, such as a Lambda layer.
 
     Example:
         >>> import lamina as lm
@@ -57,6 +59,7 @@ def save_model(
         ...     lm.load_model(f"{folder}/model.lamina").count_params()
         10
     """
+    refuse_others("save_model", kwargs)
     as_folder = os.fspath(filepath).endswith(("/", os.sep)) if zipped is None else not zipped
     if not as_folder:
         warn_of_name(filepath)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from lamina.errors import ArgumentError, warn
 
@@ -29,6 +30,13 @@ def check_name(path: str | os.PathLike[str], weights: bool = False) -> bool:
         f"{what}: {name!r} does not end in {own!r}",
         hint=f"write model.{what}('{stem}{own}'); {other}",
     )
+
+
+def refuse_others(what: str, given: Mapping[str, object]) -> None:
+    """Raise ArgumentError for arguments that a function of files does not have."""
+    for name in given:
+        hint = "the ending of the path says what is written" if name == "save_format" else None
+        raise ArgumentError(f"{what}: unknown argument {name!r}", hint=hint)
 
 
 def warn_of_name(path: str | os.PathLike[str], weights: bool = False) -> None:

@@ -8,7 +8,7 @@ layers in the same places, in whatever order they were made.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ def save_weights(
     filepath: str | os.PathLike[str],
     overwrite: bool = True,
     max_shard_size: float | None = None,
+    objects_to_skip: Sequence[Layer] | None = None,
 ) -> None:
     """Write the weights of a built model; any reader of safetensors can read them.
 
@@ -37,11 +38,12 @@ def save_weights(
             Keras have it.
         overwrite: replace an existing file; False raises an error.
         max_shard_size: accepted for Keras; the file is not divided.
+        objects_to_skip: layers whose weights are left out.
     """
     warn_of_name(filepath, weights=True)
     refuse_to_overwrite(filepath, overwrite)
     about = {**container.NAMES, **low_rank.metadata(model)}
-    write_once(filepath, safetensors.write_with_checksum(named(model), about))
+    write_once(filepath, safetensors.write_with_checksum(named(model, objects_to_skip), about))
 
 
 def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
@@ -49,10 +51,13 @@ def refuse_to_overwrite(path: Any, overwrite: bool) -> None:
         raise FileExistsError(f"{path}: is there already, and overwrite is False")
 
 
-def named(model: Layer) -> dict[str, np.ndarray | safetensors.Bits]:
-    """The weights of a built model by their names in a file."""
+def named(
+    model: Layer, skipped: Sequence[Layer] | None = None
+) -> dict[str, np.ndarray | safetensors.Bits]:
+    """The weights of a built model by their names in a file, without those of some layers."""
     need_weights(model, "saving weights")
-    return in_a_file(saved_weights(model))
+    left_out = {id(variable) for layer in skipped or () for variable in layer.weights}
+    return in_a_file({n: v for n, v in saved_weights(model).items() if id(v) not in left_out})
 
 
 def arrays(variables: Mapping[str, Variable]) -> dict[str, np.ndarray]:
@@ -68,7 +73,10 @@ def in_a_file(variables: Mapping[str, Variable]) -> dict[str, np.ndarray | safet
 
 
 def load_weights(
-    model: Layer, filepath: str | os.PathLike[str], skip_mismatch: bool = False
+    model: Layer,
+    filepath: str | os.PathLike[str],
+    skip_mismatch: bool = False,
+    objects_to_skip: Sequence[Layer] | None = None,
 ) -> None:
     """Read weights that `save_weights` or `save` wrote into a model of the same layers.
 
@@ -81,6 +89,7 @@ def load_weights(
         model: built model.
         filepath: path of a .safetensors or .lamina file, or of the folder of a model.
         skip_mismatch: load the weights whose names and shapes match, and leave the others.
+        objects_to_skip: layers whose weights are left as they are.
 
     Raises:
         FileFormatError: if the file is damaged or something else.
@@ -96,6 +105,10 @@ def load_weights(
     need_weights(model, "load_weights")
     where = os.fspath(filepath)
     variables = fitting(model, stored, where)
+    left_out = {id(variable) for layer in objects_to_skip or () for variable in layer.weights}
+    for name in [name for name, variable in variables.items() if id(variable) in left_out]:
+        del variables[name]
+        stored.arrays.pop(name, None)
     arrays, products = low_rank.reconciled(variables, stored, where)
     put(variables, arrays, where, skip_mismatch)
     for product in products:

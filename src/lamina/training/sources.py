@@ -41,10 +41,11 @@ class Pace:
     """The number of steps before native code returns: as many as fit in `seconds`.
 
     `most` is a fixed number of steps. Otherwise the first call does one, or as many as are `known`
-    to fit. Then it goes by the time they took, at most eight times as many as before, since first steps are slow. Always a power of two, so
-    that the same numbers come again, for which programs have memory and know how many threads are
-    best. With an `interval`, native code also returns at each multiple of it; `before` is the
-    number of steps before this epoch. Several processes go by the clock of the first one.
+    to fit. Then it goes by the time they took, at most eight times as many as before, since first
+    steps are slow. Always a power of two, so that the same numbers come again, for which programs
+    have memory and know how many threads are best. With an `interval`, native code also returns at
+    each multiple of it; `before` is the number of steps before this epoch. Several processes go by
+    the clock of the first one.
     """
 
     def __init__(

@@ -41,7 +41,8 @@ def wrapped(build: Callable[..., None]) -> Callable[..., None]:
             with frames.entered(self, scope=scope) as frame, outside_traces():
                 frame.is_build = True
                 build(self, *shapes, **named)
-            self._set_built(shapes[0] if len(shapes) == 1 else list(shapes))
+            known = shapes or tuple(named.values())
+            self._set_built(known[0] if len(known) == 1 else list(known))
 
     return once
 
