@@ -3,6 +3,7 @@ else of the machine is touched."""
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +252,28 @@ def test_mutated_files_are_read_as_they_were_or_refused_with_one_clear_error(tmp
     *findings, last = done.stdout.splitlines() or [done.stderr]
     assert not findings, done.stdout[:5000]
     assert last.startswith("300 files: "), done.stderr
+
+
+@pytest.mark.parametrize("kind", mutations.MODELS)
+def test_changed_texts_of_models_are_read_or_refused_with_one_clear_error(kind):
+    chance = random.Random(5)
+    described = json.loads(mutations.MODELS[kind]().to_json())
+    small = [v for v in mutations.VALUES if v != 10**7 and v != 10**9]  # the text has no weights
+    refused = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mutations, "VALUES", small)
+        for _ in range(60):
+            text = json.dumps(mutations.changed_value(json.loads(json.dumps(described)), chance))
+            if "1000000" in text or "100000000" in text:
+                continue
+            try:
+                lm.models.model_from_json(text)
+            except lm.errors.LaminaError:
+                refused += 1
+    assert refused > 10
+    for text in ("", "{", "null", "[" * 100_000, "x" * 20):
+        with pytest.raises(lm.errors.LaminaError):
+            lm.models.model_from_json(text)
 
 
 # ---- files name no files -----------------------------------------------------------------------

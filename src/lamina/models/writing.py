@@ -11,19 +11,19 @@ dict with the keys of such a mark alone is {"dict": {...}}.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from lamina import tree
 from lamina.configuration import deserialize, plain, restored
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, FileFormatError, LaminaError
 from lamina.layers import InputLayer
 from lamina.layers._base.facts import label
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.symbolic import Call, source_of
 from lamina.models import written_operations
 from lamina.models.functional import FunctionalGraph
+from lamina.saving import json_data
 from lamina.tensor import Tensor, node_of
 
 MARKS = ({"from"}, {"value"}, {"tuple"}, {"dict"}, {"operations", "of"})
@@ -134,10 +134,23 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
         json_string: text from `Model.to_json`.
         custom_objects: dictionary from name to class or function of the caller's own.
 
+    Raises:
+        FileFormatError: if the text is something else.
+        UnknownNameError: for a class that is not known.
+
     Example:
         >>> import lamina as lm
         >>> model = lm.Sequential([lm.Input((4,)), lm.layers.Dense(2)])
         >>> lm.models.model_from_json(model.to_json()).count_params()
         10
     """
-    return deserialize(json.loads(json_string), custom_objects)
+    try:
+        written = json_data.from_json(json_string.encode())
+        return deserialize(written, custom_objects)
+    except LaminaError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise FileFormatError(
+            f"model_from_json: not a text that to_json wrote: {type(error).__name__}: {error}",
+            hint="give it unchanged; classes of the user's own belong into custom_objects",
+        ) from error
