@@ -7,6 +7,7 @@ model, which calls it on the data of `fit`, `evaluate` and `predict`.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Unpack
 
 import numpy as np
@@ -14,10 +15,12 @@ import numpy as np
 from lamina import tree
 from lamina.errors import DataError, DTypeError, StateError, describe
 from lamina.layers._base import symbolic
+from lamina.layers._base.facts import label
 from lamina.layers._base.frames import Scope
 from lamina.layers._base.layer import Layer
 from lamina.layers._base.options import LayerOptions
 from lamina.layers._base.spec import known_shape
+from lamina.restoring import count_operation
 from lamina.tensor import Tensor, as_tensor, node_of
 
 
@@ -85,6 +88,7 @@ class HostLayer(Layer):
         def sample(tensor: Any) -> np.ndarray:
             extents = zip(range(tensor.ndim), known_shape(tensor.shape), strict=True)
             shape = [(count + bool(k) if n is None else n) for k, n in extents]
+            count_operation(label(self), math.prod(shape))
             if tensor.dtype == symbolic.TEXT:
                 return np.full(shape, self._sample_text(count), object)
             return np.zeros(shape, tensor.dtype.storage)
@@ -93,7 +97,7 @@ class HostLayer(Layer):
             return tree.map_structure(as_tensor, self.call(tree.map_structure(sample, inputs)))
 
     def _sample_text(self, count: int) -> str:
-        """Return a text of so many words that the layer takes."""
+        """Return a text of `count` words that the layer takes."""
         return " ".join("x" * count)
 
 
